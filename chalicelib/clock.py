@@ -1,0 +1,73 @@
+"""The only source of time.
+
+Every instant in the engine is an integer of milliseconds since the Unix epoch, in UTC. Tests and the local
+run replace the clock with `use`; nothing else in the house may read the time or sleep.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+class Clock(Protocol):
+    """Something that tells the time in epoch milliseconds, and can let time pass."""
+
+    def now(self) -> int: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that stands still until it is moved; sleeping moves it."""
+
+    def __init__(self, start: int) -> None:
+        self._now = start
+
+    def now(self) -> int:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._now += round(seconds * SECOND)
+
+
+_clock: Clock = SystemClock()
+
+
+def use(clock: Clock) -> Clock:
+    """Make `clock` the source of time for the whole process; returns the one it replaces."""
+    global _clock
+    previous, _clock = _clock, clock
+    return previous
+
+
+def now() -> int:
+    """The present instant, in epoch milliseconds."""
+    return _clock.now()
+
+
+def sleep(seconds: float) -> None:
+    """Let `seconds` pass."""
+    _clock.sleep(seconds)
+
+
+def utc(instant: int) -> datetime:
+    """The instant as an aware datetime in UTC."""
+    return datetime.fromtimestamp(instant / SECOND, UTC)

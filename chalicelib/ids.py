@@ -1,0 +1,71 @@
+"""The only source of new identifiers and of chance.
+
+Both come from one replaceable source, so that a test can make a run repeatable.
+"""
+
+import base64
+import hashlib
+import random
+import secrets
+from typing import Protocol
+
+
+class Source(Protocol):
+    """Where random bytes and random fractions come from."""
+
+    def token(self, size: int) -> bytes: ...
+
+    def fraction(self) -> float: ...
+
+
+class SystemSource:
+    """The operating system's entropy."""
+
+    def token(self, size: int) -> bytes:
+        return secrets.token_bytes(size)
+
+    def fraction(self) -> float:
+        return random.random()
+
+
+class SeededSource:
+    """A repeatable source for tests and simulations."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def token(self, size: int) -> bytes:
+        return self._random.randbytes(size)
+
+    def fraction(self) -> float:
+        return self._random.random()
+
+
+_source: Source = SystemSource()
+
+
+def use(source: Source) -> Source:
+    """Make `source` the origin of ids and chance for the whole process; returns the one it replaces."""
+    global _source
+    previous, _source = _source, source
+    return previous
+
+
+def new(kind: str) -> str:
+    """A fresh, unguessable id such as `task_3f6k...`: 120 random bits."""
+    return f"{kind}_{_text(_source.token(15))}"
+
+
+def derived(kind: str, *parts: str) -> str:
+    """The id that belongs to `parts`: the same parts always give the same id."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return f"{kind}_{_text(digest[:15])}"
+
+
+def fraction() -> float:
+    """A random number in [0, 1)."""
+    return _source.fraction()
+
+
+def _text(raw: bytes) -> str:
+    return base64.b32encode(raw).decode().rstrip("=").lower()
