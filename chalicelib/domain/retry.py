@@ -1,0 +1,28 @@
+"""When a failed attempt is tried again: capped exponential backoff with full jitter."""
+
+from dataclasses import dataclass
+
+LONGEST_RETRY_AFTER_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Delays grow from `base_ms`, doubling with each attempt, and never exceed `cap_ms`."""
+
+    base_ms: int
+    cap_ms: int
+
+    def ceiling(self, attempts: int) -> int:
+        """The longest delay in milliseconds after `attempts` burned attempts (1 or more)."""
+        return min(self.cap_ms, self.base_ms * 2 ** min(attempts - 1, 40))
+
+    def delay(self, attempts: int, chance: float) -> int:
+        """Full jitter: a delay drawn evenly from 0 to the ceiling, by a `chance` in [0, 1)."""
+        return round(self.ceiling(attempts) * chance)
+
+
+def delay_before_retry(backoff: Backoff, attempts: int, chance: float, retry_after_ms: int | None = None) -> int:
+    """Milliseconds until the next attempt. A worker's own `retry_after_ms` takes the backoff's place, up to a day."""
+    if retry_after_ms is None:
+        return backoff.delay(attempts, chance)
+    return min(max(retry_after_ms, 0), LONGEST_RETRY_AFTER_MS)

@@ -1,0 +1,203 @@
+"""The life of a task, as pure rules: each takes a task and the present, and returns the task as it must be next.
+
+    pending --> leased --> running --> completed | failed | cancelled | timed_out
+       ^           |          |
+       +-----------+----------+   retry (an attempt burned), release (none burned), replay (from failed, timed_out)
+
+A rule raises Conflict when the task's state does not allow it. Storage writes the difference, on the condition that
+nobody wrote in between.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.domain.retry import Backoff, delay_before_retry
+from chalicelib.domain.tasks import HELD, Status, Task
+from chalicelib.errors import Conflict, LeaseLost
+
+NUDGE_GUARD_MS = 60_000
+"""A ready task that is still waiting after this long has its pool looked at again, in case a nudge was lost."""
+
+
+class Reason(StrEnum):
+    """Why an attempt or a task ended without a result: the `code` of its error."""
+
+    WORKER_FAILED = "worker_failed"
+    WORKER_LOST = "worker_lost"
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+    START_TO_CLOSE = "start_to_close_timeout"
+    HEARTBEAT = "heartbeat_timeout"
+    SCHEDULE_TO_START = "schedule_to_start_timeout"
+    TOTAL = "total_timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt ended badly."""
+
+    reason: Reason
+    message: str
+    retryable: bool = True
+    retry_after_ms: int | None = None
+    details: Any = None
+
+    @property
+    def error(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"code": str(self.reason), "message": self.message}
+        return found | {"details": self.details} if self.details is not None else found
+
+
+def _next(task: Task, now: int, **changes: Any) -> Task:
+    return replace(task, version=task.version + 1, updated_at=now, **changes)
+
+
+def ready(task: Task, now: int) -> Task:
+    """Pending and free to be dispatched from now on."""
+    guard = min(now + NUDGE_GUARD_MS, start_by(task, now), task.deadline)
+    return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, wake_at=guard)
+
+
+def start_by(task: Task, ready_at: int) -> int:
+    """The latest instant at which a task that became ready at `ready_at` may be leased."""
+    return ready_at + task.schedule_to_start_ms
+
+
+def leased(task: Task, worker_id: str, now: int) -> Task:
+    """Given to a worker, under a new epoch. Raises Conflict unless it is ready."""
+    if not task.ready:
+        raise Conflict(f"Task {task.id} is {task.status}: only a ready task can be leased")
+    held = _next(
+        task,
+        now,
+        status=Status.LEASED,
+        epoch=task.epoch + 1,
+        worker_id=worker_id,
+        leased_at=now,
+        started_at=None,
+        beat_at=now,
+        progress=None,
+        ready_at=None,
+    )
+    return replace(held, wake_at=lease_end(held))
+
+
+def lease_end(task: Task) -> int:
+    """When a held task must be looked at: its start-to-close, heartbeat or total timeout, whichever is first."""
+    assert task.leased_at is not None and task.beat_at is not None
+    ends = [task.leased_at + task.start_to_close_ms, task.deadline]
+    if task.heartbeat_ms is not None:
+        ends.append(task.beat_at + task.heartbeat_ms)
+    return min(ends)
+
+
+def require_holder(task: Task, worker_id: str | None, epoch: int | None) -> None:
+    """Raise LeaseLost unless the task is held, by this worker and under this epoch where they are named."""
+    if task.status not in HELD:
+        raise LeaseLost(f"Task {task.id} is {task.status}: no worker holds it now", epoch=task.epoch)
+    if worker_id is not None and task.worker_id != worker_id:
+        raise LeaseLost(f"Task {task.id} is held by another worker than {worker_id}", epoch=task.epoch)
+    if epoch is not None and task.epoch != epoch:
+        raise LeaseLost(f"Task {task.id} was leased again: lease {epoch} ended, now {task.epoch}", epoch=task.epoch)
+
+
+def progressed(task: Task, now: int, progress: float | None = None) -> Task:
+    """The worker has begun, or is further on: the heartbeat of a held task."""
+    begun = task.started_at if task.started_at is not None else now
+    kept = task.progress if progress is None else progress
+    running = _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept)
+    return replace(running, wake_at=lease_end(running))
+
+
+def completed(task: Task, now: int, result: Any = None, result_ref: str | None = None) -> Task:
+    """Done, with its result."""
+    done = _ended(task, Status.COMPLETED, now)
+    return replace(done, result=result, result_ref=result_ref, progress=100, error=None)
+
+
+def attempt_failed(task: Task, failure: Failure, now: int, backoff: Backoff, chance: float) -> Task:
+    """A held task's attempt ended badly: back to pending after a backoff, or ended when nothing is left to try."""
+    burned = replace(task, attempts=task.attempts + 1, error=failure.error, avoid_worker=task.worker_id)
+    if not failure.retryable or burned.attempts >= burned.max_attempts:
+        return _ended(burned, _final(failure.reason), now)
+    delay = delay_before_retry(backoff, burned.attempts, chance, failure.retry_after_ms)
+    if now + delay >= task.deadline:
+        return _ended(burned, Status.TIMED_OUT, now)
+    return sleeping(burned, now + delay, now) if delay else ready(burned, now)
+
+
+def _final(reason: Reason) -> Status:
+    timeouts = (Reason.START_TO_CLOSE, Reason.HEARTBEAT, Reason.SCHEDULE_TO_START, Reason.TOTAL)
+    return Status.TIMED_OUT if reason in timeouts else Status.FAILED
+
+
+def sleeping(task: Task, run_at: int, now: int) -> Task:
+    """Pending, not before `run_at`."""
+    return _next(task, now, status=Status.PENDING, run_at=run_at, ready_at=None, wake_at=min(run_at, task.deadline))
+
+
+def released(task: Task, now: int) -> Task:
+    """A lease given back unburned: drain, removal, or a worker that had no room after all."""
+    return ready(task, now)
+
+
+def cancelled(task: Task, now: int) -> Task:
+    """Ended by its owner. Raises Conflict when it has ended already."""
+    if task.terminal:
+        raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can be cancelled")
+    return _ended(task, Status.CANCELLED, now)
+
+
+def replayed(task: Task, now: int, total_ms: int) -> Task:
+    """Queued again by its owner, with fresh attempts. Raises Conflict unless it failed or timed out."""
+    if task.status not in (Status.FAILED, Status.TIMED_OUT):
+        raise Conflict(f"Task {task.id} is {task.status}: only a failed or timed out task can be retried")
+    again = replace(
+        task,
+        max_attempts=task.attempts + task.allowance,
+        deadline=now + total_ms,
+        finished_at=None,
+        avoid_worker=None,
+        progress=None,
+    )
+    return ready(again, now)
+
+
+def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
+    """Ended because its schedule-to-start or total time ran out; a lease that it held counts as an attempt."""
+    attempts = task.attempts + 1 if task.held else task.attempts
+    late = replace(task, error=Failure(reason, message).error, attempts=attempts)
+    return _ended(late, Status.TIMED_OUT, now)
+
+
+def _ended(task: Task, status: Status, now: int) -> Task:
+    return _next(task, now, status=status, finished_at=now, wake_at=None, run_at=None, ready_at=None)
+
+
+def due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
+    """What becomes of a task whose `wake_at` has come. Returns the task itself when nothing is due after all."""
+    if task.terminal or task.wake_at is None or task.wake_at > now:
+        return task
+    if now >= task.deadline:
+        return timed_out(task, Reason.TOTAL, "The task's total time ran out", now)
+    return _due_held(task, now, backoff, chance) if task.held else _due_pending(task, now)
+
+
+def _due_pending(task: Task, now: int) -> Task:
+    if task.run_at is not None:
+        return ready(task, now)
+    assert task.ready_at is not None
+    latest = start_by(task, task.ready_at)
+    if now >= latest:
+        return timed_out(task, Reason.SCHEDULE_TO_START, "No worker took the task in time", now)
+    return _next(task, now, wake_at=min(latest, task.deadline))
+
+
+def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
+    assert task.leased_at is not None
+    if now >= task.leased_at + task.start_to_close_ms:
+        late = Failure(Reason.START_TO_CLOSE, f"The attempt took longer than {task.start_to_close_ms / 1000:g} s")
+        return attempt_failed(task, late, now, backoff, chance)
+    silent = Failure(Reason.HEARTBEAT, "The worker fell silent about this task")
+    return attempt_failed(task, silent, now, backoff, chance)

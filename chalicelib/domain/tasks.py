@@ -1,0 +1,182 @@
+"""A task and a worker as plain values: what the engine's rules speak about.
+
+Instants are epoch milliseconds in UTC; durations ending in `_ms` are milliseconds. Values are frozen: a rule takes
+one and returns the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+MAX_PRIORITY = 9
+"""Priorities run from 0 to 9; larger is more urgent."""
+
+
+class Status(StrEnum):
+    """The engine's task states (docs/engine.md); every API maps its own words onto these."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+HELD = frozenset({Status.LEASED, Status.RUNNING})
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a worker must offer to take a task: all the capabilities, and membership of the group if one is named."""
+
+    capabilities: frozenset[str] = frozenset()
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One unit of work, as stored."""
+
+    id: str
+    org: str
+    pool: str  # where it queues; one dispatcher works one pool of one org at a time
+    lane: str  # short name of its needs; a pool has one ordered ready queue for each lane
+    type: str
+    status: Status
+    priority: int  # 0-9, larger is more urgent
+    version: int = 1  # grows by one with every write; names the event of each change
+    epoch: int = 0  # grows by one with every lease: the fencing token
+    attempts: int = 0  # attempts that ended badly so far
+    max_attempts: int  # attempts that may be burned before the task ends
+    allowance: int  # attempts granted by the submission, and again by each replay
+    capabilities: tuple[str, ...] = ()
+    group: str | None = None
+    payload: Any = None
+    payload_ref: str | None = None  # where the payload is when it is too large for the item
+    metadata: dict[str, Any] | None = None
+    result: Any = None
+    result_ref: str | None = None
+    error: dict[str, Any] | None = None  # {"code", "message"} of the latest failure
+    progress: float | None = None  # percent, 0-100, as the worker last said
+    worker_id: str | None = None  # who holds it, or held it last
+    avoid_worker: str | None = None  # who failed it last; another is preferred
+    start_to_close_ms: int
+    schedule_to_start_ms: int
+    heartbeat_ms: int | None = None  # longest silence of a held task; None: the worker's own heartbeat suffices
+    deadline: int  # when the task ends as timed_out, whatever it is doing
+    run_at: int | None = None  # sleeping until then; None: ready as soon as it is pending
+    created_at: int
+    updated_at: int
+    ready_at: int | None = None  # since when it may be dispatched
+    leased_at: int | None = None
+    started_at: int | None = None
+    beat_at: int | None = None  # last progress of the current lease
+    finished_at: int | None = None
+    wake_at: int | None = None  # the next moment at which something must happen to it
+    body_hash: str | None = None  # of the submission that carried an Idempotency-Key
+    submitted_by: str | None = None
+
+    @property
+    def held(self) -> bool:
+        return self.status in HELD
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def ready(self) -> bool:
+        """May be dispatched now."""
+        return self.status is Status.PENDING and self.run_at is None
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt now held, next to come, or that ended the task: 1 for the first."""
+        burned_the_last = self.status in (Status.FAILED, Status.TIMED_OUT)
+        return max(1, self.attempts) if burned_the_last else self.attempts + 1
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(capabilities=frozenset(self.capabilities), group=self.group)
+
+
+class Health(StrEnum):
+    """What a worker says of itself."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One registered worker, as stored."""
+
+    id: str
+    org: str
+    pool: str
+    name: str
+    max_concurrent: int
+    weight: int = 1  # 1-100; its share under weighted balancing
+    capabilities: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    endpoints: Mapping[str, str] = field(default_factory=dict)  # predict, health, metrics
+    callback_path: str | None = None  # where it reports, below the public URL of its pool's API; has {task_id}
+    sealed_key: str | None = None
+    plan: str = "standard"  # the rate plan of whoever registered it
+    health: Health = Health.HEALTHY
+    alive: bool = True  # False once a heartbeat is overdue and its probe failed
+    maintenance: bool = False
+    maintenance_reason: str | None = None
+    removed: bool = False  # unregistered; goes away once its leases are handed back
+    registered_at: int
+    updated_at: int
+    version: int = 1
+    last_heartbeat_at: int
+    heartbeat_timeout_ms: int
+    online_since: int | None = None
+    reported: dict[str, Any] | None = None  # what it last said of its own load
+    leases: Mapping[str, int] = field(default_factory=dict)  # task id -> epoch
+    commands: Mapping[str, int] = field(default_factory=dict)  # "<task id>:<attempt>" to stop -> since when
+    rest_until: int | None = None  # it asked to be left alone until then
+    wake_at: int | None = None
+
+    @property
+    def room(self) -> int:
+        """How many more leases it may take."""
+        return max(0, self.max_concurrent - len(self.leases))
+
+    @property
+    def overdue_at(self) -> int:
+        return self.last_heartbeat_at + self.heartbeat_timeout_ms
+
+    @property
+    def online(self) -> bool:
+        """Alive and in rotation: what uptime counts."""
+        return self.alive and not self.maintenance and not self.removed
+
+    def accepting(self, now: int) -> bool:
+        """Whether new work may be given to it at all."""
+        resting = self.rest_until is not None and self.rest_until > now
+        return self.online and self.health is not Health.UNHEALTHY and not resting
+
+    def offers(self, needs: Needs) -> bool:
+        """Whether it can do work with these needs."""
+        return needs.capabilities <= set(self.capabilities) and (needs.group is None or needs.group in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The dispatcher's own memory of one pool of one org."""
+
+    org: str
+    pool: str
+    algorithm: str = "weighted-round-robin"
+    cursor: str | None = None  # worker that round-robin chose last
+    weights: Mapping[str, int] = field(default_factory=dict)  # current weights of smooth weighted round-robin
+    lanes: Mapping[str, Needs] = field(default_factory=dict)
+    wake_at: int | None = None  # set while ready tasks are waiting: look again then
