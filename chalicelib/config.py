@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 LOCAL = "local"
 DEVELOPMENT_KEY_ID = "development"
-DEVELOPMENT_SECRET = "yardmaster-development-secret-for-the-local-stage-only"
+DEVELOPMENT_SECRET = "yardmaster-development-secret-for-the-local-stage-only"  # noqa: S105 - documented
 DEVELOPMENT_SEAL = "eWFyZG1hc3Rlci1kZXZlbG9wbWVudC1zZWFsLWtleSE="
 
 

@@ -14,7 +14,7 @@ class Backoff:
 
     def ceiling(self, attempts: int) -> int:
         """The longest delay in milliseconds after `attempts` burned attempts (1 or more)."""
-        return min(self.cap_ms, self.base_ms * 2 ** min(attempts - 1, 40))
+        return min(self.cap_ms, self.base_ms << min(attempts - 1, 40))
 
     def delay(self, attempts: int, chance: float) -> int:
         """Full jitter: a delay drawn evenly from 0 to the ceiling, by a `chance` in [0, 1)."""

@@ -19,6 +19,9 @@ from chalicelib.errors import Conflict, LeaseLost
 NUDGE_GUARD_MS = 60_000
 """A ready task that is still waiting after this long has its pool looked at again, in case a nudge was lost."""
 
+DELIVERY_GUARD_MS = 120_000
+"""A pushed lease that has not reached its worker after this long is given back, in case the message was lost."""
+
 
 class Reason(StrEnum):
     """Why an attempt or a task ended without a result: the `code` of its error."""
@@ -64,8 +67,8 @@ def start_by(task: Task, ready_at: int) -> int:
     return ready_at + task.schedule_to_start_ms
 
 
-def leased(task: Task, worker_id: str, now: int) -> Task:
-    """Given to a worker, under a new epoch. Raises Conflict unless it is ready."""
+def leased(task: Task, worker_id: str, now: int, *, pushed: bool = False) -> Task:
+    """Given to a worker, under a new epoch; `pushed` when it is to be handed over. Raises Conflict unless ready."""
     if not task.ready:
         raise Conflict(f"Task {task.id} is {task.status}: only a ready task can be leased")
     held = _next(
@@ -77,6 +80,7 @@ def leased(task: Task, worker_id: str, now: int) -> Task:
         leased_at=now,
         started_at=None,
         beat_at=now,
+        deliver_by=now + DELIVERY_GUARD_MS if pushed else None,
         progress=None,
         ready_at=None,
     )
@@ -84,9 +88,11 @@ def leased(task: Task, worker_id: str, now: int) -> Task:
 
 
 def lease_end(task: Task) -> int:
-    """When a held task must be looked at: its start-to-close, heartbeat or total timeout, whichever is first."""
+    """When a held task must be looked at: its delivery, start-to-close, heartbeat or total timeout, the first of them."""
     assert task.leased_at is not None and task.beat_at is not None
     ends = [task.leased_at + task.start_to_close_ms, task.deadline]
+    if task.deliver_by is not None:
+        ends.append(task.deliver_by)
     if task.heartbeat_ms is not None:
         ends.append(task.beat_at + task.heartbeat_ms)
     return min(ends)
@@ -106,7 +112,7 @@ def progressed(task: Task, now: int, progress: float | None = None) -> Task:
     """The worker has begun, or is further on: the heartbeat of a held task."""
     begun = task.started_at if task.started_at is not None else now
     kept = task.progress if progress is None else progress
-    running = _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept)
+    running = _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept, deliver_by=None)
     return replace(running, wake_at=lease_end(running))
 
 
@@ -199,5 +205,7 @@ def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
     if now >= task.leased_at + task.start_to_close_ms:
         late = Failure(Reason.START_TO_CLOSE, f"The attempt took longer than {task.start_to_close_ms / 1000:g} s")
         return attempt_failed(task, late, now, backoff, chance)
+    if task.deliver_by is not None and now >= task.deliver_by:
+        return released(task, now)
     silent = Failure(Reason.HEARTBEAT, "The worker fell silent about this task")
     return attempt_failed(task, silent, now, backoff, chance)

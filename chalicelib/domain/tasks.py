@@ -75,6 +75,7 @@ class Task:
     leased_at: int | None = None
     started_at: int | None = None
     beat_at: int | None = None  # last progress of the current lease
+    deliver_by: int | None = None  # of a lease that is handed over by push: when it must have arrived
     finished_at: int | None = None
     wake_at: int | None = None  # the next moment at which something must happen to it
     body_hash: str | None = None  # of the submission that carried an Idempotency-Key
@@ -144,6 +145,11 @@ class Worker:
     commands: Mapping[str, int] = field(default_factory=dict)  # "<task id>:<attempt>" to stop -> since when
     rest_until: int | None = None  # it asked to be left alone until then
     wake_at: int | None = None
+
+    @property
+    def pushed(self) -> bool:
+        """Whether tasks are handed to it over HTTP, rather than fetched by it."""
+        return "predict" in self.endpoints
 
     @property
     def room(self) -> int:

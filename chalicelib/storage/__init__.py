@@ -1,0 +1,12 @@
+"""The only room that knows DynamoDB, SQS and S3: one module for each table, with its named queries."""
+
+
+def models() -> tuple[type, ...]:
+    """The class that describes each table: keys, indexes, stream and TTL. The templates are made from these.
+
+    `Meta.setting` names the setting with the table's name, `Meta.stream` says whether changes are streamed, and
+    `Meta.ttl` names the attribute with the expiry in epoch seconds.
+    """
+    from chalicelib.storage import access, events, stats, tasks, workers
+
+    return (tasks.TaskItem, workers.WorkersTable, events.EventItem, stats.StatsItem, access.AccessTable)

@@ -1,0 +1,93 @@
+"""The `access` table: what guards the doors. Rate limits, and which worker of which org a worker id names."""
+
+from dataclasses import dataclass
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
+
+from chalicelib.storage import base
+from chalicelib.storage.base import Item, Refused, Write
+
+
+class AccessTable(Item):
+    class Meta:
+        setting = "access_table"
+        ttl = "expires_at"
+
+    id = UnicodeAttribute(hash_key=True)
+    expires_at = NumberAttribute(null=True)
+
+
+class LimitItem(AccessTable):
+    tat = NumberAttribute(null=True)
+
+
+class DirectoryItem(AccessTable):
+    org = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    worker_id = UnicodeAttribute()
+    fingerprint = UnicodeAttribute()
+    plan = UnicodeAttribute()
+
+
+def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: int) -> int | None:
+    """Move a limiter's theoretical arrival time, in one conditional call.
+
+    `busy` asks to add `tat` to a time that lies in the future and not beyond `latest`; otherwise `tat` is set where
+    the stored time has passed. Returns None when moved, else the time as it is stored (0 when there is none).
+    """
+    action: Action = LimitItem.tat.add(tat) if busy else LimitItem.tat.set(tat)
+    if busy:
+        condition = (LimitItem.tat > now) & (LimitItem.tat <= latest)
+    else:
+        condition = LimitItem.tat.does_not_exist() | (LimitItem.tat <= now)
+    try:
+        base.commit(base.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition))
+    except Refused as refused:
+        stored = refused.items[0] or {}
+        return int(stored["tat"]["N"]) if "tat" in stored else 0
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEntry:
+    """Where a worker id leads, and the fingerprint of its key."""
+
+    worker_id: str
+    org: str
+    pool: str
+    fingerprint: str
+    plan: str
+
+
+def listed(entry: DirectoryEntry) -> Write:
+    """The write that makes a worker findable by its id alone."""
+    item = DirectoryItem(
+        _directory_key(entry.worker_id),
+        org=entry.org,
+        pool=entry.pool,
+        worker_id=entry.worker_id,
+        fingerprint=entry.fingerprint,
+        plan=entry.plan,
+    )
+    return base.put(item, DirectoryItem.id.does_not_exist())
+
+
+def unlisted(worker_id: str) -> Write:
+    """The write that takes a worker out of the directory."""
+    key = DirectoryItem(_directory_key(worker_id))
+    return base.delete(key, DirectoryItem.id.exists() | DirectoryItem.id.does_not_exist())
+
+
+def look_up(worker_id: str) -> DirectoryEntry | None:
+    """The directory's entry for a worker id, or None."""
+    with base.reading():
+        try:
+            item = DirectoryItem.get(_directory_key(worker_id), consistent_read=True)
+        except DirectoryItem.DoesNotExist:
+            return None
+    return DirectoryEntry(worker_id, item.org, item.pool, item.fingerprint, item.plan)
+
+
+def _directory_key(worker_id: str) -> str:
+    return f"worker#{worker_id}"

@@ -1,0 +1,117 @@
+"""The `stats` table: counters by day and row, and the rollups that replace them once their hour is over."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from chalicelib.config import settings
+from chalicelib.domain.statistics import COUNTERS, Counts, Row
+from chalicelib.storage import base
+from chalicelib.storage.base import Item, Write
+
+
+class HourIndex(GlobalSecondaryIndex["StatsItem"]):
+    """Which pools had anything happen in an hour."""
+
+    class Meta:
+        index_name = "hour"
+        projection = KeysOnlyProjection()
+
+    hour = NumberAttribute(hash_key=True)
+    partition = UnicodeAttribute(range_key=True)
+
+
+class StatsItem(Item):
+    class Meta:
+        setting = "stats_table"
+        ttl = "expires_at"
+
+    partition = UnicodeAttribute(hash_key=True)
+    row = UnicodeAttribute(range_key=True)
+    hour = NumberAttribute(null=True)  # hours since the epoch, on hour rows
+    revision = NumberAttribute(null=True)  # grows with every change
+    closed = BooleanAttribute(null=True)  # replaced by a recount
+    expires_at = NumberAttribute(null=True)
+    created = NumberAttribute(null=True)
+    completed = NumberAttribute(null=True)
+    failed = NumberAttribute(null=True)
+    timed_out = NumberAttribute(null=True)
+    cancelled = NumberAttribute(null=True)
+    retried = NumberAttribute(null=True)
+    released = NumberAttribute(null=True)
+    leased = NumberAttribute(null=True)
+    pending = NumberAttribute(null=True)
+    active = NumberAttribute(null=True)
+    took_ms = NumberAttribute(null=True)
+    taken = NumberAttribute(null=True)
+    waited_ms = NumberAttribute(null=True)
+    waits = NumberAttribute(null=True)
+    online_ms = NumberAttribute(null=True)
+
+    by_hour = HourIndex()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row as stored: its figures, and the revision that a replacement must find unchanged."""
+
+    counts: Counts
+    revision: int
+    closed: bool = False
+
+
+def added(row: Row, counts: Counts, hour: int | None) -> Write:
+    """The write that adds these figures to a row; `hour` (since the epoch) makes an hour row findable."""
+    actions: list[Action] = [getattr(StatsItem, name).add(value) for name, value in counts.values.items() if value]
+    actions.append(StatsItem.revision.add(1))
+    if hour is not None:
+        actions.append(StatsItem.hour.set(hour))
+        actions.append(StatsItem.expires_at.set(_expiry(hour)))
+    # A counter row is born by its first addition, so there is nothing that a condition could ask for.
+    return base.update(StatsItem(*row), actions, _anything())
+
+
+def _anything() -> Any:
+    return StatsItem.partition.does_not_exist() | StatsItem.partition.exists()
+
+
+def _expiry(hour: int) -> int:
+    return (hour + 1) * 3600 + 13 * settings().retention_days * 86_400
+
+
+def replaced(row: Row, counts: Counts, names: Iterable[str], before: Stored) -> Write:
+    """The write of a recount: the named counters are set, on the condition that the row is as it was read."""
+    actions: list[Action] = [getattr(StatsItem, name).set(counts[name]) for name in names]
+    actions += [StatsItem.revision.add(1), StatsItem.closed.set(True)]
+    unchanged = StatsItem.revision == before.revision if before.revision else StatsItem.revision.does_not_exist()
+    return base.update(StatsItem(*row), actions, unchanged)
+
+
+def partition(name: str) -> dict[str, Stored]:
+    """All rows of a partition, as of now, by row name."""
+    with base.reading():
+        return {item.row: _parse(item) for item in StatsItem.query(name, consistent_read=True)}
+
+
+def find(row: Row) -> Stored:
+    """One row as of now; zeros when it has not been written."""
+    with base.reading():
+        try:
+            return _parse(StatsItem.get(*row, consistent_read=True))
+        except StatsItem.DoesNotExist:
+            return Stored(Counts(), 0)
+
+
+def active_in(hour: int) -> list[Row]:
+    """The hour rows of all pools in which anything happened in that hour (hours since the epoch)."""
+    with base.reading():
+        return [(item.partition, item.row) for item in StatsItem.by_hour.query(hour)]
+
+
+def _parse(item: StatsItem) -> Stored:
+    values = {name: int(getattr(item, name)) for name in COUNTERS if getattr(item, name) is not None}
+    return Stored(Counts(values), int(item.revision or 0), bool(item.closed))

@@ -1,0 +1,336 @@
+"""The `workers` table: a pool's workers and the dispatcher's memory of the pool, side by side, so that one strongly
+consistent query reads all that a dispatch pass needs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    DiscriminatorAttribute,
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from chalicelib.domain.tasks import Health, Needs, Pool, Worker
+from chalicelib.storage import base
+from chalicelib.storage.base import Item, RawItem, Write
+from chalicelib.storage.tasks import PAGE, CompactJson, wake_shard
+
+POOL_KEY = "#pool"
+"""Sort key of the pool's own item; no worker id starts so."""
+
+
+class WakeIndex(GlobalSecondaryIndex["WorkersTable"]):
+    """Workers and pools by the moment at which they must be looked at. Sparse and sharded."""
+
+    class Meta:
+        index_name = "wake"
+        projection = KeysOnlyProjection()
+
+    wake_shard = UnicodeAttribute(hash_key=True)
+    wake_at = NumberAttribute(range_key=True)
+
+
+class WorkersTable(Item):
+    class Meta:
+        setting = "workers_table"
+        stream = True
+
+    org_pool = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    kind = DiscriminatorAttribute()
+    org = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    wake_at = NumberAttribute(null=True)
+    wake_shard = UnicodeAttribute(null=True)
+
+    by_wake = WakeIndex()
+
+
+class WorkerItem(WorkersTable, discriminator="worker"):
+    name = UnicodeAttribute()
+    max_concurrent = NumberAttribute()
+    weight = NumberAttribute()
+    capabilities = ListAttribute[str](null=True)
+    groups = ListAttribute[str](null=True)
+    endpoints = CompactJson(null=True)
+    callback_path = UnicodeAttribute(null=True)
+    sealed_key = UnicodeAttribute(null=True)
+    plan = UnicodeAttribute()
+    health = UnicodeAttribute()
+    alive = BooleanAttribute()
+    maintenance = BooleanAttribute()
+    maintenance_reason = UnicodeAttribute(null=True)
+    removed = BooleanAttribute()
+    registered_at = NumberAttribute()
+    updated_at = NumberAttribute()
+    version = NumberAttribute()
+    last_heartbeat_at = NumberAttribute()
+    heartbeat_timeout_ms = NumberAttribute()
+    online_since = NumberAttribute(null=True)
+    reported = CompactJson(null=True)
+    leases: MapAttribute[str, Any] = MapAttribute(default=dict)
+    commands: MapAttribute[str, Any] = MapAttribute(default=dict)
+    rest_until = NumberAttribute(null=True)
+
+
+class PoolItem(WorkersTable, discriminator="pool"):
+    algorithm = UnicodeAttribute()
+    cursor = UnicodeAttribute(null=True)
+    weights: MapAttribute[str, Any] = MapAttribute(default=dict)
+    lanes: MapAttribute[str, Any] = MapAttribute(default=dict)
+
+
+_FIELDS = tuple(field.name for field in fields(Worker))
+_MAPS = ("leases", "commands")
+_LISTS = ("capabilities", "groups")
+
+
+def org_pool(org: str, pool: str) -> str:
+    """Partition of a pool of an org."""
+    return f"{org}#{pool}"
+
+
+def _key(org: str, pool: str, worker_id: str) -> WorkerItem:
+    return WorkerItem(org_pool(org, pool), worker_id)
+
+
+def _values(worker: Worker) -> dict[str, Any]:
+    values = {name: getattr(worker, name) for name in _FIELDS}
+    values |= {name: list(values[name]) or None for name in _LISTS}
+    values |= {name: dict(values[name]) for name in _MAPS}
+    values["endpoints"], values["health"] = dict(worker.endpoints), str(worker.health)
+    values["wake_shard"] = wake_shard(worker.id) if worker.wake_at is not None else None
+    return values
+
+
+def parse(item: WorkerItem) -> Worker:
+    """The stored item as a value."""
+    values = {name: getattr(item, name) for name in _FIELDS}
+    values |= {name: tuple(values[name] or ()) for name in _LISTS}
+    values |= {name: {key: int(number) for key, number in values[name].as_dict().items()} for name in _MAPS}
+    return Worker(**(values | {"health": Health(item.health), "endpoints": item.endpoints or {}}))
+
+
+def from_raw(raw: RawItem) -> Worker:
+    """A raw item as a value."""
+    return parse(WorkerItem.from_raw_data(raw))
+
+
+def is_worker(raw: RawItem) -> bool:
+    """Whether a raw item of this table is a worker, and not a pool's memory."""
+    return raw["id"]["S"] != POOL_KEY
+
+
+def created(worker: Worker) -> Write:
+    """The write of a new worker."""
+    values = {name: value for name, value in _values(worker).items() if value is not None}
+    item = WorkerItem(org_pool(worker.org, worker.pool), **values)
+    return base.put(item, WorkerItem.id.does_not_exist())
+
+
+def find(org: str, pool: str, worker_id: str) -> Worker | None:
+    """The worker as of now, or None."""
+    with base.reading():
+        try:
+            return parse(WorkerItem.get(org_pool(org, pool), worker_id, consistent_read=True))
+        except WorkerItem.DoesNotExist:
+            return None
+
+
+def find_many(keys: set[tuple[str, str, str]]) -> dict[tuple[str, str, str], Worker]:
+    """Those of the workers that exist, as of now, by (org, pool, id)."""
+    with base.reading():
+        found = WorkerItem.batch_get([(org_pool(org, pool), name) for org, pool, name in keys], consistent_read=True)
+        return {(item.org, item.pool, item.id): parse(item) for item in found}
+
+
+def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
+    """The pool's memory and all its workers, as of now. One call for each megabyte."""
+    memory, workers = Pool(org=org, pool=pool), []
+    with base.reading():
+        for item in WorkersTable.query(org_pool(org, pool), consistent_read=True):
+            if isinstance(item, PoolItem):
+                memory = parse_pool(item)
+            elif isinstance(item, WorkerItem):
+                workers.append(parse(item))
+    return memory, workers
+
+
+def changed(old: Worker, new: Worker) -> Write:
+    """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
+    before, after = _values(old), _values(new)
+    names = [name for name in (*_FIELDS, "wake_shard") if before[name] != after[name]]
+    return base.update(
+        _key(old.org, old.pool, old.id),
+        [_action(name, after[name]) for name in names],
+        WorkerItem.version == old.version,
+    )
+
+
+def deleted(worker: Worker) -> Write:
+    """The write that removes a worker that was not written since."""
+    return base.delete(_key(worker.org, worker.pool, worker.id), WorkerItem.version == worker.version)
+
+
+def _action(name: str, value: Any) -> Action:
+    attribute = getattr(WorkerItem, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What one heartbeat says."""
+
+    health: Health
+    reported: Mapping[str, Any] | None
+    receipts: tuple[str, ...] = ()  # commands that the worker has carried out
+
+
+def beat(org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: int) -> Worker:
+    """Note a heartbeat and answer the worker as it then is. One call. Raises Refused when it is not registered.
+
+    `wake_at` is armed only if it is not: a timely heartbeat costs no index write, the sweep re-arms it lazily.
+    """
+    actions: list[Action] = [
+        WorkerItem.version.add(1),
+        WorkerItem.last_heartbeat_at.set(now),
+        WorkerItem.updated_at.set(now),
+        WorkerItem.health.set(str(said.health)),
+        WorkerItem.alive.set(True),
+        WorkerItem.online_since.set(WorkerItem.online_since | now),
+        WorkerItem.wake_at.set(WorkerItem.wake_at | overdue_at),
+        WorkerItem.wake_shard.set(wake_shard(worker_id)),
+        _action("reported", dict(said.reported) if said.reported is not None else None),
+    ]
+    actions += [WorkerItem.commands[name].remove() for name in said.receipts]
+    write = base.update(_key(org, pool, worker_id), actions, WorkerItem.removed == False)  # noqa: E712
+    return from_raw(base.commit(write, returning="ALL_NEW"))
+
+
+def slot_taken(worker: Worker, task_id: str, epoch: int, now: int) -> Write:
+    """The worker's half of a lease, on the condition that it is in rotation and has room."""
+    fit = WorkerItem.id.exists() & (size(WorkerItem.leases) < worker.max_concurrent)
+    fit &= (WorkerItem.max_concurrent == worker.max_concurrent) & (WorkerItem.alive == True)  # noqa: E712
+    fit &= (WorkerItem.maintenance == False) & (WorkerItem.removed == False)  # noqa: E712
+    fit &= WorkerItem.leases[task_id].does_not_exist()
+    actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), WorkerItem.leases[task_id].set(epoch)]
+    return base.update(_key(worker.org, worker.pool, worker.id), actions, fit)
+
+
+def slot_freed(
+    org: str,
+    pool: str,
+    worker_id: str,
+    task_id: str,
+    now: int,
+    *,
+    stop: str | None = None,
+    rest_until: int | None = None,
+) -> Write:
+    """The worker's half of a lease's end.
+
+    `stop` queues a command to stop that attempt ("<task id>:<attempt>"); `rest_until` sends the worker to rest.
+    """
+    actions: list[Action] = [
+        WorkerItem.version.add(1),
+        WorkerItem.updated_at.set(now),
+        WorkerItem.leases[task_id].remove(),
+    ]
+    if stop is not None:
+        actions.append(WorkerItem.commands[stop].set(now))
+    if rest_until is not None:
+        actions.append(WorkerItem.rest_until.set(rest_until))
+    held: Condition = WorkerItem.leases[task_id].exists()
+    return base.update(_key(org, pool, worker_id), actions, held)
+
+
+def parse_pool(item: PoolItem) -> Pool:
+    """The pool's stored memory as a value."""
+    lanes = {
+        name: Needs(capabilities=frozenset(lane.get("capabilities", ())), group=lane.get("group"))
+        for name, lane in item.lanes.as_dict().items()
+    }
+    weights = {name: int(weight) for name, weight in item.weights.as_dict().items()}
+    return Pool(
+        org=item.org,
+        pool=item.pool,
+        algorithm=item.algorithm,
+        cursor=item.cursor,
+        weights=weights,
+        lanes=lanes,
+        wake_at=None if item.wake_at is None else int(item.wake_at),
+    )
+
+
+def _stored_lane(needs: Needs) -> dict[str, Any]:
+    lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities)}
+    return lane | {"group": needs.group} if needs.group is not None else lane
+
+
+def pool_created(pool: Pool) -> Write:
+    """The write of a pool's first memory."""
+    item = PoolItem(
+        org_pool(pool.org, pool.pool),
+        POOL_KEY,
+        org=pool.org,
+        pool=pool.pool,
+        algorithm=pool.algorithm,
+        weights=dict(pool.weights),
+        lanes={name: _stored_lane(needs) for name, needs in pool.lanes.items()},
+        wake_at=pool.wake_at,
+        wake_shard=wake_shard(org_pool(pool.org, pool.pool)) if pool.wake_at is not None else None,
+    )
+    return base.put(item, PoolItem.id.does_not_exist())
+
+
+def _pool_update(org: str, pool: str, actions: list[Action]) -> Write:
+    return base.update(PoolItem(org_pool(org, pool), POOL_KEY), actions, PoolItem.id.exists())
+
+
+def algorithm_set(org: str, pool: str, algorithm: str) -> Write:
+    """The write of another algorithm, which starts with a clean memory."""
+    return _pool_update(
+        org, pool, [PoolItem.algorithm.set(algorithm), PoolItem.weights.set({}), PoolItem.cursor.remove()]
+    )
+
+
+def memory_kept(before: Pool, after: Pool) -> Write | None:
+    """The write of what a dispatch pass must leave to the next; None when nothing changed."""
+    actions: list[Action] = []
+    if after.cursor != before.cursor and after.cursor is not None:
+        actions.append(PoolItem.cursor.set(after.cursor))
+    if after.weights != before.weights:
+        actions.append(PoolItem.weights.set(dict(after.weights)))
+    if after.wake_at != before.wake_at:
+        actions += _pool_wake(after)
+    actions += _lanes_kept(before, after)
+    return _pool_update(after.org, after.pool, actions) if actions else None
+
+
+def _pool_wake(pool: Pool) -> list[Action]:
+    if pool.wake_at is None:
+        return [PoolItem.wake_at.remove(), PoolItem.wake_shard.remove()]
+    return [PoolItem.wake_at.set(pool.wake_at), PoolItem.wake_shard.set(wake_shard(org_pool(pool.org, pool.pool)))]
+
+
+def _lanes_kept(before: Pool, after: Pool) -> list[Action]:
+    opened = [name for name in after.lanes if name not in before.lanes]
+    closed = [name for name in before.lanes if name not in after.lanes]
+    actions: list[Action] = [PoolItem.lanes[name].set(_stored_lane(after.lanes[name])) for name in opened]
+    return actions + [PoolItem.lanes[name].remove() for name in closed]
+
+
+def due(shard: str, now: int) -> Iterator[tuple[str, str, str]]:
+    """(org, pool, id) of the workers and pools of one wake shard that are due; a pool's id is POOL_KEY."""
+    with base.reading():
+        for row in WorkersTable.by_wake.query(shard, WorkersTable.wake_at <= now, page_size=PAGE):
+            org, _, pool = row.org_pool.rpartition("#")
+            yield org, pool, row.id
