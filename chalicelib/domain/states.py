@@ -88,7 +88,7 @@ def leased(task: Task, worker_id: str, now: int, *, pushed: bool = False) -> Tas
 
 
 def lease_end(task: Task) -> int:
-    """When a held task must be looked at: its delivery, start-to-close, heartbeat or total timeout, the first of them."""
+    """When a held task must be looked at: its delivery guard or one of its timeouts, whichever is first."""
     assert task.leased_at is not None and task.beat_at is not None
     ends = [task.leased_at + task.start_to_close_ms, task.deadline]
     if task.deliver_by is not None:

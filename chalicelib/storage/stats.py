@@ -83,10 +83,15 @@ def _expiry(hour: int) -> int:
     return (hour + 1) * 3600 + 13 * settings().retention_days * 86_400
 
 
-def replaced(row: Row, counts: Counts, names: Iterable[str], before: Stored) -> Write:
-    """The write of a recount: the named counters are set, on the condition that the row is as it was read."""
+def replaced(row: Row, counts: Counts, names: Iterable[str], before: Stored, hour: int | None = None) -> Write:
+    """The write of a recount: the named counters are set, on the condition that the row is as it was read.
+
+    `hour` (since the epoch) files the row under that hour in the index.
+    """
     actions: list[Action] = [getattr(StatsItem, name).set(counts[name]) for name in names]
     actions += [StatsItem.revision.add(1), StatsItem.closed.set(True)]
+    if hour is not None:
+        actions.append(StatsItem.hour.set(hour))
     unchanged = StatsItem.revision == before.revision if before.revision else StatsItem.revision.does_not_exist()
     return base.update(StatsItem(*row), actions, unchanged)
 

@@ -125,7 +125,7 @@ def from_raw(raw: RawItem) -> Worker:
 
 def is_worker(raw: RawItem) -> bool:
     """Whether a raw item of this table is a worker, and not a pool's memory."""
-    return raw["id"]["S"] != POOL_KEY
+    return bool(raw["id"]["S"] != POOL_KEY)
 
 
 def created(worker: Worker) -> Write:

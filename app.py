@@ -1,0 +1,64 @@
+"""What Lambda enters. `BUNDLE` says which bundle this deployment's functions are: an API's name, or `engine`.
+
+The engine's handlers stand here as plain named functions because Chalice deploys a handler under the module it is
+defined in, and Lambda imports that module alone (aws/chalice#1566).
+"""
+
+import importlib
+import os
+from typing import Any
+
+from chalice import Chalice, Cron, Rate
+
+from chalicelib.config import settings
+
+BUNDLE = os.environ.get("BUNDLE", "processing")
+settings()  # a deployment with development secrets must not start
+
+
+def _http(bundle: str) -> Chalice:
+    from chalicelib.edge import mount
+
+    return mount(importlib.import_module(f"chalicelib.apis.{bundle}").api)
+
+
+app = Chalice(app_name="yardmaster-engine") if BUNDLE == "engine" else _http(BUNDLE)
+
+if BUNDLE == "engine":
+    from chalicelib.functions import queues, schedules, streams
+
+    @app.on_dynamodb_record(stream_arn="tasks", batch_size=100)
+    def relay_tasks(event: Any) -> Any:
+        return streams.relayed(event.to_dict(), "tasks")
+
+    @app.on_dynamodb_record(stream_arn="workers", batch_size=100)
+    def relay_workers(event: Any) -> Any:
+        return streams.relayed(event.to_dict(), "workers")
+
+    @app.on_sqs_message(queue="dispatch.fifo", batch_size=10)
+    def dispatch(event: Any) -> Any:
+        return queues.dispatched(event.to_dict())
+
+    @app.on_sqs_message(queue="deliver", batch_size=10)
+    def deliver(event: Any) -> Any:
+        return queues.delivered(event.to_dict())
+
+    @app.on_sqs_message(queue="wakeups", batch_size=10)
+    def wakeups(event: Any) -> Any:
+        return queues.woken(event.to_dict())
+
+    @app.schedule(Rate(1, unit=Rate.MINUTES))
+    def wake(event: Any) -> Any:
+        return schedules.swept()
+
+    @app.schedule(Cron(2, "*", "*", "*", "?", "*"))
+    def rollup_hourly(event: Any) -> Any:
+        return schedules.hour_closed()
+
+    @app.schedule(Cron(10, 0, "*", "*", "?", "*"))
+    def rollup_daily(event: Any) -> Any:
+        return schedules.day_closed()
+
+    @app.schedule(Cron(30, 3, "*", "*", "?", "*"))
+    def tidy(event: Any) -> Any:
+        return schedules.tidied()

@@ -1,0 +1,114 @@
+"""What a worker's answer to a handed-over task means.
+
+202, or 200 with {"accepted": true}         accepted: it will report later
+200 with {"status", "result" | "error"}     as if it had reported that
+200 with any other JSON                     that is the result
+429, 503                                    busy: the lease goes back unburned, the worker rests for Retry-After
+another 4xx                                 refused for good
+anything else, or no answer                 the attempt failed
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.states import Failure, Reason
+
+REST_MS = 5_000
+"""How long a busy worker that names no Retry-After is left alone."""
+LONGEST_REST_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It has the task, and has got as far as `progress` percent if it says so."""
+
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It has done the task."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """It has no room now."""
+
+    rest_ms: int
+
+
+Verdict = Accepted | Done | Busy | Failure
+
+
+def verdict(status: int, headers: Mapping[str, str], body: bytes) -> Verdict:
+    """Judge an HTTP answer; header names in any case."""
+    if status == 202:
+        return Accepted()
+    if status == 200:
+        return _of_body(body)
+    if status in (429, 503):
+        return Busy(_rest(headers))
+    if 400 <= status < 500:
+        return Failure(Reason.REJECTED, f"The worker refused the task with {status}", retryable=False)
+    return Failure(Reason.WORKER_FAILED, f"The worker answered {status}")
+
+
+def no_answer(reason: str) -> Failure:
+    """The worker could not be reached, or did not answer in time."""
+    return Failure(Reason.UNREACHABLE, f"The worker could not be reached: {reason}")
+
+
+def _of_body(body: bytes) -> Verdict:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return Failure(Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON")
+    if not isinstance(said, dict):
+        return Done(said)
+    if said.get("accepted") is True and "status" not in said:
+        return Accepted()
+    return _of_report(said)
+
+
+def _of_report(said: dict[str, Any]) -> Verdict:
+    status = str(said.get("status", "")).upper()
+    if status == "COMPLETED":
+        return Done(said.get("result"))
+    if status == "PROCESSING":
+        return Accepted(_percent(said.get("progress")))
+    if status == "FAILED":
+        return reported_failure(said.get("error"), said.get("retryable"), said.get("retryAfter"))
+    return Done(said)
+
+
+def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any = None) -> Failure:
+    """A failure in the worker's own words; retryable unless it says false, no sooner than the seconds it names."""
+    message = error if isinstance(error, str) else None
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        message = error["message"]
+    after = retry_after_seconds if _is_number(retry_after_seconds) else None
+    return Failure(
+        Reason.WORKER_FAILED,
+        message or "The worker reported a failure",
+        retryable=retryable is not False,
+        retry_after_ms=None if after is None else round(max(0, after) * 1000),
+        details=error if isinstance(error, dict) else None,
+    )
+
+
+def _percent(value: Any) -> float | None:
+    return value if _is_number(value) and 0 <= value <= 100 else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) < 1e9
+
+
+def _rest(headers: Mapping[str, str]) -> int:
+    named = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    seconds = int(named) if named.strip().isdecimal() else None
+    return REST_MS if seconds is None else min(seconds * 1000, LONGEST_REST_MS)

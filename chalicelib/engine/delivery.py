@@ -1,0 +1,107 @@
+"""Handing a leased task over: an HTTP POST to the worker's endpoint, and what its answer means for the task."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain import answers
+from chalicelib.domain.answers import Accepted, Busy, Done, Verdict
+from chalicelib.domain.effects import Delivery
+from chalicelib.domain.states import Failure
+from chalicelib.domain.tasks import Status, Task, Worker
+from chalicelib.engine import payloads, tasks, workers
+from chalicelib.errors import Conflict, InvalidRequest, NotFound
+from chalicelib.observability import logger
+from chalicelib.providers import outbound
+from chalicelib.storage import tasks as task_storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.tasks import Holder
+
+
+def deliver(deliveries: Sequence[Delivery]) -> list[Exception | None]:
+    """Hand each task over, side by side; answers for each whether it is dealt with, or the error that it met.
+
+    A delivery whose lease has ended meanwhile is dealt with. Redelivery is harmless: the worker sees the same
+    Idempotency-Key, and a task that has begun is not handed over again.
+    """
+    found = task_storage.find_many({delivery.task_id for delivery in deliveries}, whole=True)
+    crew = worker_storage.find_many({(d.org, d.pool, d.worker_id) for d in deliveries})
+    with ThreadPoolExecutor(max_workers=max(1, len(deliveries))) as threads:
+        return list(threads.map(lambda one: _attempt(one, found, crew), deliveries))
+
+
+def _attempt(delivery: Delivery, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]) -> Exception | None:
+    task = found.get(delivery.task_id)
+    worker = crew.get((delivery.org, delivery.pool, delivery.worker_id))
+    try:
+        if task is not None and worker is not None and worker.pushed and _current(task, delivery):
+            _apply(task, _hand_over(task, worker))
+    except (Conflict, NotFound) as late:
+        logger().info("A worker's answer came too late", extra={"task_id": delivery.task_id, "reason": late.code})
+    except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
+        return error
+    return None
+
+
+def _current(task: Task, delivery: Delivery) -> bool:
+    return task.status is Status.LEASED and task.epoch == delivery.epoch and task.worker_id == delivery.worker_id
+
+
+def _hand_over(task: Task, worker: Worker) -> Verdict:
+    body = json.dumps(message(task, worker), separators=(",", ":"), ensure_ascii=False).encode()
+    timeout = min(settings().deliver_timeout_seconds, task.start_to_close_ms / clock.SECOND)
+    try:
+        answer = outbound.send(
+            "POST", worker.endpoints["predict"], headers=_headers(task, worker), body=body, timeout=timeout
+        )
+    except outbound.Unreachable as unreachable:
+        return answers.no_answer(str(unreachable))
+    except InvalidRequest as forbidden:
+        return answers.no_answer(forbidden.message)
+    return answers.verdict(answer.status, answer.headers, answer.body)
+
+
+def _headers(task: Task, worker: Worker) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": f"{task.id}:{task.attempt}"}
+    key = workers.api_key(worker)
+    return headers | {"X-API-Key": key} if key is not None else headers
+
+
+def message(task: Task, worker: Worker) -> dict[str, Any]:
+    """The body of the POST. `deadline` is when the attempt times out, in epoch milliseconds."""
+    assert task.leased_at is not None
+    return {
+        "taskId": task.id,
+        "type": task.type,
+        "payload": payloads.fetch(task.payload, task.payload_ref),
+        "attempt": task.attempt,
+        "deadline": min(task.leased_at + task.start_to_close_ms, task.deadline),
+        "callbackUrl": _callback(task, worker),
+    }
+
+
+def _callback(task: Task, worker: Worker) -> str | None:
+    """Where to report. It names the server and its lease, so that a report of an older lease is told apart."""
+    if worker.callback_path is None:
+        return None
+    root = settings().api_urls.get(worker.pool, "").rstrip("/")
+    lease = urlencode({"serverId": worker.id, "lease": task.epoch})
+    return f"{root}{worker.callback_path.format(task_id=task.id)}?{lease}"
+
+
+def _apply(task: Task, said: Verdict) -> None:
+    assert task.worker_id is not None
+    holder = Holder(task.worker_id, task.epoch)
+    match said:
+        case Accepted(progress=percent):
+            tasks.progress(task.org, task.id, holder, percent)
+        case Done(result=result):
+            tasks.complete(task.org, task.pool, task.id, holder, result)
+        case Busy(rest_ms=rest):
+            tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest)
+        case Failure():
+            tasks.fail(task.org, task.id, holder, said)

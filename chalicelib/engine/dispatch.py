@@ -1,0 +1,136 @@
+"""One dispatch pass: the ready tasks of a pool, in order, to the workers that can take them.
+
+A pass reads the pool's memory and workers (one call), the head of each lane that a free worker could serve (one call
+each) and the candidates themselves (one call), then writes each match as one transaction. What it reads grows with the
+free slots, never with the number of tasks that wait.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from chalicelib import clock, ids
+from chalicelib.domain import states
+from chalicelib.domain.balancing import Balancer
+from chalicelib.domain.effects import Nudge
+from chalicelib.domain.tasks import Needs, Pool, Task, Worker
+from chalicelib.engine import pools
+from chalicelib.storage import tasks as task_storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.base import Refused
+
+LANE_PAGE = 100
+"""The most rows read of a lane at once."""
+LEASES_PER_PASS = 500
+LANES_KEPT = 50
+"""How many lanes a pool may remember before empty ones are forgotten; a nudge opens a lane again."""
+LOOK_AGAIN_MS = 60_000
+
+
+def run(org: str, pool: str, nudges: Iterable[Nudge]) -> int:
+    """Lease what can be leased now; returns how many tasks were. `nudges` may name tasks an index does not show yet."""
+    return _Pass(org, pool, list(nudges)).run()
+
+
+@dataclass
+class _Lane:
+    """What a pass found in one lane."""
+
+    limit: int
+    rows: list[task_storage.Candidate]
+
+    @property
+    def drained(self) -> bool:
+        return len(self.rows) < self.limit
+
+
+class _Pass:
+    def __init__(self, org: str, pool: str, nudges: list[Nudge]) -> None:
+        self._now = clock.now()
+        self._org, self._pool = org, pool
+        self._before, self._workers = worker_storage.crew(org, pool)
+        self._lanes = dict(self._before.lanes) | _named_lanes(nudges)
+        self._named = {nudge.task_id for nudge in nudges if nudge.task_id is not None}
+        self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)
+        self._seen: set[str] = set()
+        self._leased = 0
+        self._waiting = False
+        self._empty: set[str] = set()
+
+    def run(self) -> int:
+        again = True
+        while again and self._leased < LEASES_PER_PASS:
+            again = self._round()
+        pools.keep(self._before, self._memory())
+        return self._leased
+
+    def _round(self) -> bool:
+        """Place one set of candidates; True when there may be more to place."""
+        found = {name: self._look(name, needs) for name, needs in self._lanes.items()}
+        fresh = ({row.task_id for lane in found.values() for row in lane.rows} | self._named) - self._seen
+        self._named = set()
+        self._seen |= fresh
+        placed = [self._place(task) for task in self._candidates(fresh)]
+        self._waiting = not all(placed) or any(not lane.drained for lane in found.values())
+        self._empty = {name for name, lane in found.items() if lane.limit and not lane.rows}
+        return any(placed) and self._waiting
+
+    def _look(self, name: str, needs: Needs) -> _Lane:
+        """The head of a lane, as much as could be placed; of one that nobody can serve, whether anything waits."""
+        limit = self._balancer.slots(needs)
+        if limit:
+            limit = min(LANE_PAGE, limit + sum(1 for _ in self._seen))
+        elif self._asked_for_backlog:
+            limit = 1
+        rows = task_storage.ready(self._org, self._pool, name, limit) if limit else []
+        return _Lane(limit, rows)
+
+    @property
+    def _asked_for_backlog(self) -> bool:
+        return self._before.wake_at is not None and self._before.wake_at <= self._now
+
+    def _candidates(self, task_ids: set[str]) -> list[Task]:
+        """The tasks as they are now, those that are ready, most urgent and oldest first."""
+        found = task_storage.find_many(task_ids) if task_ids else {}
+        mine = [task for task in found.values() if task.ready and (task.org, task.pool) == (self._org, self._pool)]
+        return sorted(mine, key=task_storage.ready_rank)
+
+    def _place(self, task: Task) -> bool:
+        """Lease the task to somebody; False when nobody has room for it."""
+        while (worker := self._balancer.choose(task.needs, task.avoid_worker)) is not None:
+            try:
+                self._lease(task, worker)
+            except Refused as refused:
+                if refused.failed[0]:
+                    return True
+                self._balancer.drop(worker.id)
+            else:
+                self._leased += 1
+                return True
+        return False
+
+    def _lease(self, task: Task, worker: Worker) -> None:
+        now = clock.now()
+        held = states.leased(task, worker.id, now, pushed=worker.pushed)
+        slot = worker_storage.slot_taken(worker, task.id, held.epoch, now)
+        task_storage.commit([task_storage.changed(task, held), slot])
+
+    def _memory(self) -> Pool:
+        after = self._balancer.memory()
+        lanes = {name: needs for name, needs in self._lanes.items() if name not in self._forgotten()}
+        alive = {worker.id for worker in self._workers}
+        weights = {name: weight for name, weight in after.weights.items() if name in alive}
+        return replace(after, lanes=lanes, weights=weights, wake_at=self._next_look())
+
+    def _forgotten(self) -> set[str]:
+        return self._empty if len(self._lanes) > LANES_KEPT else set()
+
+    def _next_look(self) -> int | None:
+        """While anything waits the pool is looked at again every minute, whatever happens to its nudges."""
+        marked = self._before.wake_at
+        if marked is not None and marked > self._now:
+            return marked
+        return self._now + LOOK_AGAIN_MS if self._waiting else None
+
+
+def _named_lanes(nudges: Iterable[Nudge]) -> dict[str, Needs]:
+    return {nudge.lane: nudge.needs for nudge in nudges if nudge.lane is not None and nudge.needs is not None}

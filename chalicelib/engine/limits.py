@@ -1,0 +1,70 @@
+"""Rate limits: the generic cell rate algorithm (GCRA), in one conditional update a request.
+
+A limiter keeps one instant for each key, the theoretical arrival time: when the bucket will be empty again. A request
+moves it on by one interval; it is refused when that would put it further ahead than the window. So exactly
+`count` requests pass at once, and one more every `window / count` after that, under any concurrency.
+"""
+
+from dataclasses import dataclass
+
+from chalicelib import clock
+from chalicelib.storage import access
+
+_guesses: dict[str, int] = {}
+"""The arrival time last seen for each key: a hint which of the two conditional writes to try first."""
+_GUESSES_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The limiter's answer. `reset_at` is in epoch seconds, `retry_after` in whole seconds."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_at: int
+    retry_after: int
+
+
+def admit(key: str, count: int, window_ms: int) -> Admission:
+    """Let one request of `key` pass, or not: `count` in any `window_ms`, spent at once or evenly.
+
+    One call where this process saw the key lately, at most two otherwise.
+    """
+    now, interval = clock.now(), max(1, window_ms // count)
+    latest = now + window_ms - interval
+    seen = _guesses.get(key, 0)
+    for _ in range(4):
+        stored = _spend(key, seen > now, interval, now, latest)
+        if stored is None:
+            seen = max(seen, now) + interval
+            return _noted(key, seen, _admission(True, seen, now, count, window_ms, interval))
+        if stored > latest:
+            return _noted(key, stored, _admission(False, stored, now, count, window_ms, interval))
+        seen = stored
+    # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
+    return _admission(False, latest + interval, now, count, window_ms, interval)
+
+
+def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> int | None:
+    expires_at = (latest + 2 * interval) // clock.SECOND + 3600
+    tat = interval if busy else now + interval
+    return access.spend(f"limit#{key}", tat, busy=busy, now=now, latest=latest, expires_at=expires_at)
+
+
+def _admission(allowed: bool, tat: int, now: int, count: int, window_ms: int, interval: int) -> Admission:
+    wait = tat - (now + window_ms - interval)
+    return Admission(
+        allowed=allowed,
+        limit=count,
+        remaining=max(0, (now + window_ms - tat) // interval),
+        reset_at=-(-tat // clock.SECOND),
+        retry_after=0 if allowed else max(1, -(-wait // clock.SECOND)),
+    )
+
+
+def _noted(key: str, tat: int, admission: Admission) -> Admission:
+    if len(_guesses) >= _GUESSES_KEPT:
+        _guesses.clear()
+    _guesses[key] = tat
+    return admission

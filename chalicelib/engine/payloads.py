@@ -1,0 +1,34 @@
+"""JSON values that travel with a task: beside it while they are small, in S3 once they are large."""
+
+import hashlib
+import json
+from typing import Any
+
+from chalicelib.config import settings
+from chalicelib.storage import blobs
+
+
+def text(value: Any) -> str:
+    """Compact JSON, in the order given."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """A digest of a JSON value that does not depend on the order of its keys."""
+    canonical = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def place(prefix: str, value: Any) -> tuple[Any, str | None]:
+    """Where the value goes: (value, None) to be stored in the item, (None, reference) once it was put into S3."""
+    if value is None:
+        return None, None
+    found = text(value)
+    if len(found.encode()) <= settings().inline_limit_bytes:
+        return value, None
+    return None, blobs.store(prefix, found)
+
+
+def fetch(value: Any, reference: str | None) -> Any:
+    """The value, wherever it is."""
+    return value if reference is None else blobs.load(reference)

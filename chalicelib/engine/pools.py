@@ -1,0 +1,42 @@
+"""A pool's settings and the dispatcher's memory of it."""
+
+from dataclasses import replace
+
+from chalicelib.domain.balancing import Algorithm
+from chalicelib.domain.tasks import Pool, Worker
+from chalicelib.storage import base
+from chalicelib.storage import workers as storage
+from chalicelib.storage.base import Refused
+
+
+def overview(org: str, pool: str) -> tuple[Pool, list[Worker]]:
+    """The pool and its workers that were not removed. One call."""
+    memory, workers = storage.crew(org, pool)
+    return memory, [worker for worker in workers if not worker.removed]
+
+
+def set_algorithm(org: str, pool: str, algorithm: Algorithm) -> None:
+    """Balance the pool so from the next dispatch on."""
+    try:
+        base.commit(storage.algorithm_set(org, pool, algorithm))
+    except Refused:
+        _create(replace(Pool(org=org, pool=pool), algorithm=str(algorithm)))
+
+
+def keep(before: Pool, after: Pool) -> None:
+    """Store what a dispatch pass leaves to the next one; no call when nothing changed."""
+    write = storage.memory_kept(before, after)
+    if write is None:
+        return
+    try:
+        base.commit(write)
+    except Refused:
+        _create(after)
+
+
+def _create(pool: Pool) -> None:
+    try:
+        base.commit(storage.pool_created(pool))
+    except Refused:
+        # Somebody else made it in between: what it holds is as good, and the next pass adds what is missing.
+        return

@@ -1,0 +1,131 @@
+"""From changes to what follows from them: the log and the counters first, in one transaction, then the messages.
+
+A redelivered change finds its entry in the log and counts nothing twice; its messages are sent again, which is
+harmless. So the relay may die between any two calls and be run again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chalicelib.config import settings
+from chalicelib.domain import effects, statistics
+from chalicelib.domain.effects import Effects, Event
+from chalicelib.domain.statistics import HOUR_MS, Row
+from chalicelib.engine import messages
+from chalicelib.observability import logger
+from chalicelib.storage import base, queues, stats
+from chalicelib.storage import events as event_storage
+from chalicelib.storage import tasks as task_storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.base import RawItem, Refused, Write
+from chalicelib.storage.queues import Message
+
+TRANSACTION_LIMIT = 100
+
+Table = Literal["tasks", "workers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One stream record: a table's item before and after, raw. `id` tells records apart."""
+
+    id: str
+    table: Table
+    old: RawItem | None
+    new: RawItem | None
+
+
+def relay(changes: Sequence[Change]) -> None:
+    """Carry out everything that follows from these changes. Raises Unavailable when it must be run again."""
+    found = [_effects(change) for change in changes]
+    _record([event for each in found for event in each.events])
+    occasion = hashlib.sha256("|".join(change.id for change in changes).encode()).hexdigest()
+    messages.nudge((nudge for each in found for nudge in each.nudges), occasion)
+    messages.deliver(delivery for each in found for delivery in each.deliveries)
+    messages.wake(wakeup for each in found for wakeup in each.wakeups)
+
+
+def park(change: Change, error: Exception) -> None:
+    """Set a change aside that cannot be carried out, so that it blocks nobody; the sweep tries it again."""
+    logger().error("A change was parked", extra={"change": change.id, "table": change.table}, exc_info=error)
+    body = {"id": change.id, "table": change.table, "old": _light(change.old), "new": _light(change.new)}
+    queues.send(settings().parked_queue, [Message(body)])
+
+
+def replay_parked() -> int:
+    """Try the parked changes once more; returns how many were carried out. Those that fail again stay parked."""
+    done = 0
+    for receipt, body in queues.sqs().receive(settings().parked_queue):
+        if "table" not in body:
+            # Lambda's own notice of an abandoned batch: it names stream positions only, and raises the alarm.
+            continue
+        relay([Change(**body)])
+        queues.sqs().delete(settings().parked_queue, receipt)
+        done += 1
+    return done
+
+
+def _light(raw: RawItem | None) -> RawItem | None:
+    heavy = ("payload", "result", "metadata", "sealed_key")
+    return None if raw is None else {name: value for name, value in raw.items() if name not in heavy}
+
+
+def _effects(change: Change) -> Effects:
+    if change.table == "tasks":
+        return effects.of_task(_task(change.old), _task(change.new))
+    if not worker_storage.is_worker(change.new or change.old or {}):
+        return effects.NOTHING
+    return effects.of_worker(_worker(change.old), _worker(change.new))
+
+
+def _task(raw: RawItem | None) -> Any:
+    return None if raw is None else task_storage.from_image(raw)
+
+
+def _worker(raw: RawItem | None) -> Any:
+    return None if raw is None else worker_storage.from_raw(raw)
+
+
+def _record(events: Sequence[Event]) -> None:
+    """Log the events and count them, each exactly once, in as few transactions as their limit allows."""
+    for part in _parts(list({(event.subject, event.version): event for event in events}.values())):
+        _record_part(part)
+
+
+def _record_part(events: list[Event]) -> None:
+    while events:
+        writes = [event_storage.logged(event) for event in events]
+        try:
+            base.commit(*writes, *_counting(events))
+        except Refused as refused:
+            events = [event for event, known in zip(events, refused.failed, strict=False) if not known]
+        else:
+            return
+
+
+def _counting(events: Iterable[Event]) -> list[Write]:
+    return [stats.added(row, counts, _hour(row)) for row, counts in statistics.deltas(events).items()]
+
+
+def _hour(row: Row) -> int | None:
+    """Hours since the epoch, for the hour rows that a rollup must find."""
+    partition, name = row
+    if not name.startswith("hour#"):
+        return None
+    return int(partition.rpartition("#")[2]) * (statistics.DAY_MS // HOUR_MS) + int(name.removeprefix("hour#"))
+
+
+def _parts(events: list[Event]) -> list[list[Event]]:
+    """The events in runs that fit into one transaction together with the rows they touch."""
+    parts: list[list[Event]] = [[]]
+    for event in events:
+        if _actions([*parts[-1], event]) > TRANSACTION_LIMIT:
+            parts.append([])
+        parts[-1].append(event)
+    return parts
+
+
+def _actions(events: list[Event]) -> int:
+    return len(events) + len(statistics.deltas(events))

@@ -1,0 +1,296 @@
+"""What can be done with a task. Each use case is one conditional write (or one transaction with the worker's slot);
+everything else follows from the change, in the relay."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import clock, ids
+from chalicelib.config import settings
+from chalicelib.domain import states
+from chalicelib.domain.retry import Backoff
+from chalicelib.domain.states import Failure
+from chalicelib.domain.tasks import Status, Task
+from chalicelib.engine import payloads
+from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable
+from chalicelib.observability import logger
+from chalicelib.storage import tasks as storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.base import RawItem, Refused, Write
+from chalicelib.storage.tasks import Holder
+
+TRIES = 8
+"""How often a change is thought over again because somebody else wrote first."""
+LONGEST_WAIT_SECONDS = 20.0
+
+Decision = Callable[[Task], Task]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a client asks to be done. Durations are in seconds, instants in epoch milliseconds."""
+
+    pool: str
+    type: str
+    priority: int
+    payload: Any = None
+    capabilities: tuple[str, ...] = ()
+    group: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    max_attempts: int | None = None
+    timeout_seconds: int | None = None
+    heartbeat_seconds: int | None = None
+    run_at: int | None = None
+    idempotency_key: str | None = None
+
+
+def submit(org: str, subject: str, asked: Submission) -> Task:
+    """Accept a task. One call; one more for a payload over 100 KB.
+
+    With an idempotency key the same submission gives the same task however often it is made. Raises
+    IdempotencyMismatch when the key came with another submission before.
+    """
+    task = _new(org, subject, asked)
+    try:
+        storage.create(task)
+    except Refused as refused:
+        return _submitted_before(task, refused.items[0])
+    return task
+
+
+def _new(org: str, subject: str, asked: Submission) -> Task:
+    now, key = clock.now(), asked.idempotency_key
+    identifier = ids.new("task") if key is None else ids.derived("task", org, asked.pool, key)
+    payload, reference = payloads.place(f"{org}/{identifier}/payload", asked.payload)
+    attempts = asked.max_attempts or settings().max_attempts
+    run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
+    total = settings().total_seconds * clock.SECOND
+    draft = Task(
+        id=identifier,
+        org=org,
+        pool=asked.pool,
+        lane=lane_of(asked.capabilities, asked.group),
+        type=asked.type,
+        status=Status.PENDING,
+        priority=asked.priority,
+        version=0,
+        max_attempts=attempts,
+        allowance=attempts,
+        capabilities=tuple(sorted(set(asked.capabilities))),
+        group=asked.group,
+        payload=payload,
+        payload_ref=reference,
+        metadata=dict(asked.metadata) if asked.metadata is not None else None,
+        start_to_close_ms=(asked.timeout_seconds or settings().start_to_close_seconds) * clock.SECOND,
+        schedule_to_start_ms=settings().schedule_to_start_seconds * clock.SECOND,
+        heartbeat_ms=asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
+        deadline=(run_at or now) + total,
+        created_at=now,
+        updated_at=now,
+        body_hash=None if key is None else _body_hash(asked),
+        submitted_by=subject,
+    )
+    return states.ready(draft, now) if run_at is None else states.sleeping(draft, run_at, now)
+
+
+def lane_of(capabilities: tuple[str, ...], group: str | None) -> str:
+    """The short name of a set of needs; tasks with the same needs queue in the same lane."""
+    if not capabilities and group is None:
+        return "any"
+    return ids.derived("lane", group or "", *sorted(set(capabilities)))[:18]
+
+
+def _body_hash(asked: Submission) -> str:
+    return payloads.digest({name: getattr(asked, name) for name in Submission.__slots__})
+
+
+def _submitted_before(task: Task, raw: RawItem | None) -> Task:
+    if raw is None:
+        raise Unavailable("The task could not be stored; try again")
+    before = storage.from_raw(raw)
+    if before.org != task.org or before.body_hash != task.body_hash:
+        raise IdempotencyMismatch("This Idempotency-Key was used before with another request; use a new key")
+    return before
+
+
+def get(org: str, task_id: str) -> Task:
+    """The task as of now. Raises NotFound, also for another tenant's."""
+    task = storage.find(task_id)
+    if task is None or task.org != org:
+        raise NotFound("Task", task_id)
+    return task
+
+
+def wait(org: str, task_id: str, seconds: float = LONGEST_WAIT_SECONDS) -> Task:
+    """The task once it has ended, or as it is when `seconds` have passed."""
+    until, pause = clock.now() + seconds * clock.SECOND, 0.1
+    while not (task := get(org, task_id)).terminal and clock.now() < until:
+        clock.sleep(pause)
+        pause = min(1.0, pause * 1.5)
+    return task
+
+
+def result(task: Task) -> Any:
+    """The task's result, fetched from S3 if it is large."""
+    return payloads.fetch(task.result, task.result_ref)
+
+
+def cancel(org: str, task_id: str) -> Task:
+    """End a task that has not ended; whoever holds it is told to stop. Raises NotFound, Conflict."""
+    return change(org, task_id, lambda task: states.cancelled(task, clock.now()))
+
+
+def replay(org: str, task_id: str) -> Task:
+    """Queue a failed or timed out task again, with fresh attempts. Raises NotFound, Conflict."""
+    total = settings().total_seconds * clock.SECOND
+    return change(org, task_id, lambda task: states.replayed(task, clock.now(), total))
+
+
+def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> None:
+    """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf.
+
+    One transaction. The same completion again is accepted and changes nothing. Raises NotFound, LeaseLost, Conflict.
+    """
+    by = holder or _present_holder(org, task_id)
+    value, reference = payloads.place(f"{org}/{task_id}/result", outcome)
+    now = clock.now()
+    ending = storage.ended(task_id, org, by, storage.completion(now, value, reference))
+    slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now)
+    try:
+        storage.commit([ending, slot])
+    except Refused as refused:
+        _explain(refused, org, task_id, by, value, reference)
+
+
+def _present_holder(org: str, task_id: str) -> Holder:
+    task = get(org, task_id)
+    states.require_holder(task, None, None)
+    assert task.worker_id is not None
+    return Holder(task.worker_id, task.epoch)
+
+
+def _explain(refused: Refused, org: str, task_id: str, by: Holder, value: Any, reference: str | None) -> None:
+    """Why a completion was refused; nothing when it is the one that was accepted before."""
+    task = storage.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
+    if task is None or task.org != org:
+        raise NotFound("Task", task_id)
+    mine = task.worker_id == by.worker_id and by.epoch in (None, task.epoch)
+    if task.status is Status.COMPLETED and mine:
+        if task.result_ref == reference and payloads.digest(task.result) == payloads.digest(value):
+            return
+        raise Conflict(f"Task {task_id} was completed before with another result")
+    states.require_holder(task, by.worker_id, by.epoch)
+    raise LeaseLost(f"Worker {by.worker_id} no longer holds task {task_id}", epoch=task.epoch)
+
+
+def progress(org: str, task_id: str, holder: Holder | None, percent: float | None) -> Task:
+    """Note that the holder has begun, or how far it is (0-100); extends a lease that wants heartbeats."""
+
+    def decide(task: Task) -> Task:
+        _require(task, holder)
+        return states.progressed(task, clock.now(), percent)
+
+    return change(org, task_id, decide)
+
+
+def fail(org: str, task_id: str, holder: Holder | None, failure: Failure) -> Task:
+    """The holder's attempt ended badly: retried after a backoff while attempts are left, else failed."""
+
+    def decide(task: Task) -> Task:
+        if _failed_before(task, holder, failure):
+            return task
+        _require(task, holder)
+        return states.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
+
+    return change(org, task_id, decide, told=False)
+
+
+def _failed_before(task: Task, holder: Holder | None, failure: Failure) -> bool:
+    same = holder is not None and task.worker_id == holder.worker_id and holder.epoch in (None, task.epoch)
+    return same and task.status is Status.FAILED and task.error == failure.error
+
+
+def release(org: str, task_id: str, holder: Holder, rest_until: int | None = None) -> Task:
+    """Give a lease back unburned; with `rest_until` its worker gets nothing more until then."""
+
+    def decide(task: Task) -> Task:
+        _require(task, holder)
+        return states.released(task, clock.now())
+
+    return change(org, task_id, decide, told=False, rest_until=rest_until)
+
+
+def take_back(org: str, task_id: str, holder: Holder, failure: Failure | None) -> Task:
+    """End a lease from our side, if it is still that one: burned by `failure`, or unburned without one."""
+
+    def decide(task: Task) -> Task:
+        if not task.held or task.worker_id != holder.worker_id or task.epoch != holder.epoch:
+            return task
+        if failure is None:
+            return states.released(task, clock.now())
+        return states.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
+
+    return change(org, task_id, decide)
+
+
+def settle(task_id: str) -> None:
+    """Do what is due on a task, if anything is; a task that is gone needs nothing."""
+    task = storage.find(task_id)
+    if task is not None:
+        change(task.org, task_id, lambda now: states.due(now, clock.now(), backoff(), ids.fraction()))
+
+
+def backoff() -> Backoff:
+    """The house's retry delays."""
+    found = settings()
+    return Backoff(round(found.backoff_base_seconds * clock.SECOND), round(found.backoff_cap_seconds * clock.SECOND))
+
+
+def _require(task: Task, holder: Holder | None) -> None:
+    if holder is None:
+        states.require_holder(task, None, None)
+    else:
+        states.require_holder(task, holder.worker_id, holder.epoch)
+
+
+def change(org: str, task_id: str, decide: Decision, *, told: bool = True, rest_until: int | None = None) -> Task:
+    """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
+
+    When the change ends a lease, its slot is freed in the same transaction, and the worker is told to stop unless it
+    was the one who said so (`told=False`). Deciding for the same task writes nothing.
+    """
+    for _ in range(TRIES):
+        old = get(org, task_id)
+        new = decide(old)
+        if new is old:
+            return old
+        try:
+            storage.commit([storage.changed(old, new), *_slot(old, new, told, rest_until)])
+        except Refused as refused:
+            if not _let_go_without_slot(refused, old, new):
+                continue
+        return new
+    raise Unavailable("Too many writers at once; try again")
+
+
+def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Write]:
+    if not old.held or new.held:
+        return []
+    assert old.worker_id is not None
+    stop = f"{old.id}:{old.attempt}" if told else None
+    freed = worker_storage.slot_freed(
+        old.org, old.pool, old.worker_id, old.id, new.updated_at, stop=stop, rest_until=rest_until
+    )
+    return [freed]
+
+
+def _let_go_without_slot(refused: Refused, old: Task, new: Task) -> bool:
+    """A slot that is missing though its task is held would block the task for ever: write the task alone."""
+    if refused.failed[0]:
+        return False
+    logger().error("A held task had no slot on its worker", extra={"task_id": old.id, "worker_id": old.worker_id})
+    try:
+        storage.commit([storage.changed(old, new)])
+    except Refused:
+        return False
+    return True

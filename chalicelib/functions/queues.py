@@ -1,0 +1,61 @@
+"""What a queue's messages become: each is parsed and handed to the engine, and those that failed are named, so that
+only they come back (partial batch responses)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.engine import delivery, dispatch, messages, wake
+from chalicelib.observability import logger
+
+Event = Mapping[str, Any]
+Answer = dict[str, list[dict[str, str]]]
+
+
+def dispatched(event: Event) -> Answer:
+    """Nudges: one dispatch pass for each pool named. On failure this pool's messages, and all after them, come back."""
+    records = event["Records"]
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for record in records:
+        body = json.loads(record["body"])
+        groups.setdefault((body["org"], body["pool"]), []).append(record)
+    failed: list[str] = []
+    for (org, pool), found in groups.items():
+        try:
+            nudges = [nudge for record in found for nudge in messages.read_nudges(json.loads(record["body"]))]
+            dispatch.run(org, pool, nudges)
+        except Exception as error:  # noqa: BLE001 - answered for, to the queue
+            _note(error, found)
+            failed += [record["messageId"] for record in found]
+    return _answer(failed)
+
+
+def delivered(event: Event) -> Answer:
+    """Deliveries: tasks handed over side by side."""
+    records = event["Records"]
+    outcomes = delivery.deliver([messages.read_delivery(json.loads(record["body"])) for record in records])
+    failed = [(record, error) for record, error in zip(records, outcomes, strict=True) if error is not None]
+    for record, error in failed:
+        _note(error, [record])
+    return _answer([record["messageId"] for record, _ in failed])
+
+
+def woken(event: Event) -> Answer:
+    """Wakeups: what is due on single items."""
+    failed: list[str] = []
+    for record in event["Records"]:
+        try:
+            wake.one(messages.read_wakeup(json.loads(record["body"])))
+        except Exception as error:  # noqa: BLE001 - answered for, to the queue
+            _note(error, [record])
+            failed.append(record["messageId"])
+    return _answer(failed)
+
+
+def _note(error: Exception, records: Sequence[Mapping[str, Any]]) -> None:
+    ids = [record["messageId"] for record in records]
+    logger().error("Messages failed and come back", extra={"messages": ids}, exc_info=error)
+
+
+def _answer(failed: Sequence[str]) -> Answer:
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}

@@ -1,0 +1,20 @@
+"""Secrets kept in SSM, read by name."""
+
+from chalicelib.config import settings
+from chalicelib.errors import Unavailable
+
+
+def read_parameter(name: str) -> str:
+    """The decrypted text of the SecureString `name`.
+
+    Raises Unavailable where SSM does not give it: throttled, not there, not allowed or out of reach.
+    """
+    # Imported here: boto3 is dear at start, and the local stage never reads a parameter.
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = boto3.client("ssm", region_name=settings().region)
+        return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable("The deployment's secrets cannot be read now: try again shortly.") from error
