@@ -1,0 +1,40 @@
+"""The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
+
+from chalicelib.edge.api import Admission, Api, Caller, Limit, routes_of
+from chalicelib.edge.dialects import Dialect, FlatErrors
+from chalicelib.edge.docs import docs_page, documentation_routes, openapi
+from chalicelib.edge.kernel import method_not_allowed, not_found
+from chalicelib.edge.mounting import mount
+from chalicelib.edge.replies import Answer, Created, Html, JsonText, Raw, Reply
+from chalicelib.edge.request import Request
+from chalicelib.edge.routing import Endpoint, Header, Query, Routes
+from chalicelib.edge.schemas import CamelSchema, Schema
+
+__all__ = [
+    "Admission",
+    "Answer",
+    "Api",
+    "Caller",
+    "CamelSchema",
+    "Created",
+    "Dialect",
+    "Endpoint",
+    "FlatErrors",
+    "Header",
+    "Html",
+    "JsonText",
+    "Limit",
+    "Query",
+    "Raw",
+    "Reply",
+    "Request",
+    "Routes",
+    "Schema",
+    "docs_page",
+    "documentation_routes",
+    "method_not_allowed",
+    "mount",
+    "not_found",
+    "openapi",
+    "routes_of",
+]
