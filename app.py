@@ -8,7 +8,7 @@ import importlib
 import os
 from typing import Any
 
-from chalice import Chalice, Cron, Rate
+from chalice.app import Chalice, Cron, Rate
 
 from chalicelib.config import settings
 

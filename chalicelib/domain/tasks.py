@@ -105,6 +105,14 @@ class Task:
         return Needs(capabilities=frozenset(self.capabilities), group=self.group)
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who claims to hold a task: a worker, under an epoch if it names one."""
+
+    worker_id: str
+    epoch: int | None = None
+
+
 class Health(StrEnum):
     """What a worker says of itself."""
 
@@ -173,6 +181,15 @@ class Worker:
     def offers(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""
         return needs.capabilities <= set(self.capabilities) and (needs.group is None or needs.group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What one heartbeat says."""
+
+    health: Health
+    reported: Mapping[str, Any] | None = None
+    receipts: tuple[str, ...] = ()  # commands that the worker has carried out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

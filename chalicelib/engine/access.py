@@ -9,6 +9,7 @@ from chalicelib.config import settings
 from chalicelib.engine import keys, sealing
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage import access as storage
+from chalicelib.storage import tasks
 
 ALGORITHM = "HS256"
 ROLES = ("user", "server", "admin")
@@ -96,6 +97,14 @@ def worker_by_key(worker_id: str, api_key: str) -> Principal:
     if entry is None or not sealing.matches(api_key, entry.fingerprint):
         raise Unauthenticated("Invalid API key")
     return Principal(entry.org, entry.worker_id, "server", entry.plan)
+
+
+def holder_by_key(task_id: str, api_key: str) -> Principal:
+    """The worker that holds a task, or held it last, proved by its key. One call more. Raises Unauthenticated."""
+    task = tasks.find(task_id)
+    if task is None or task.worker_id is None:
+        raise Unauthenticated("Invalid API key")
+    return worker_by_key(task.worker_id, api_key)
 
 
 def _entry(worker_id: str) -> storage.DirectoryEntry | None:

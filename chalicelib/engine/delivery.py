@@ -12,14 +12,13 @@ from chalicelib.domain import answers
 from chalicelib.domain.answers import Accepted, Busy, Done, Verdict
 from chalicelib.domain.effects import Delivery
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Status, Task, Worker
+from chalicelib.domain.tasks import Holder, Status, Task, Worker
 from chalicelib.engine import payloads, tasks, workers
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
-from chalicelib.storage.tasks import Holder
 
 
 def deliver(deliveries: Sequence[Delivery]) -> list[Exception | None]:

@@ -26,6 +26,15 @@ class Admission:
     retry_after: int
 
 
+PLANS = {"standard": 1, "pro": 10, "enterprise": 100}
+"""By what a plan multiplies the documented limits; any other plan is standard."""
+
+
+def factor(plan: str) -> int:
+    """How many times the documented limit a caller on this plan may spend."""
+    return PLANS.get(plan, 1)
+
+
 def admit(key: str, count: int, window_ms: int) -> Admission:
     """Let one request of `key` pass, or not: `count` in any `window_ms`, spent at once or evenly.
 

@@ -10,14 +10,13 @@ from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Status, Task
+from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import payloads
 from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable
 from chalicelib.observability import logger
 from chalicelib.storage import tasks as storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import RawItem, Refused, Write
-from chalicelib.storage.tasks import Holder
 
 TRIES = 8
 """How often a change is thought over again because somebody else wrote first."""

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Worker
+from chalicelib.domain.tasks import Beat, Holder, Worker
 from chalicelib.engine import sealing, tasks
 from chalicelib.errors import InvalidRequest, NotFound, Unavailable
 from chalicelib.observability import logger
@@ -16,8 +16,6 @@ from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import workers as storage
 from chalicelib.storage.base import Refused
-from chalicelib.storage.tasks import Holder
-from chalicelib.storage.workers import Beat
 
 COMMAND_KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""

@@ -17,7 +17,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.tasks import MAX_PRIORITY, Status, Task
+from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Status, Task
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Write
 
@@ -203,24 +203,17 @@ def changed(old: Task, new: Task) -> Write:
     return base.update(TaskItem(old.id), _difference(old, new), unchanged)
 
 
-def ended(task_id: str, org: str, holder: "Holder", changes: dict[str, Any]) -> Write:
+def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any]) -> Write:
     """The blind write that ends a held task, on the condition that this holder has it."""
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
-    return base.update(TaskItem(task_id), actions, holder.condition(org))
+    return base.update(TaskItem(task_id), actions, _held_by(holder, org))
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who claims to hold a task: a worker, under an epoch if it names one."""
-
-    worker_id: str
-    epoch: int | None = None
-
-    def condition(self, org: str) -> Condition:
-        held: Condition = TaskItem.status.is_in(str(Status.LEASED), str(Status.RUNNING))
-        mine: Condition = held & (TaskItem.org == org) & (TaskItem.worker_id == self.worker_id)
-        return mine if self.epoch is None else mine & (TaskItem.epoch == self.epoch)
+def _held_by(holder: Holder, org: str) -> Condition:
+    held: Condition = TaskItem.status.is_in(str(Status.LEASED), str(Status.RUNNING))
+    mine: Condition = held & (TaskItem.org == org) & (TaskItem.worker_id == holder.worker_id)
+    return mine if holder.epoch is None else mine & (TaskItem.epoch == holder.epoch)
 
 
 def completion(now: int, result: Any, result_ref: str | None) -> dict[str, Any]:

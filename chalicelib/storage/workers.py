@@ -1,8 +1,8 @@
 """The `workers` table: a pool's workers and the dispatcher's memory of the pool, side by side, so that one strongly
 consistent query reads all that a dispatch pass needs."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from pynamodb.attributes import (
@@ -17,7 +17,7 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.domain.tasks import Health, Needs, Pool, Worker
+from chalicelib.domain.tasks import Beat, Health, Needs, Pool, Worker
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Write
 from chalicelib.storage.tasks import PAGE, CompactJson, wake_shard
@@ -183,15 +183,6 @@ def _action(name: str, value: Any) -> Action:
     attribute = getattr(WorkerItem, name)
     action: Action = attribute.remove() if value is None else attribute.set(value)
     return action
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """What one heartbeat says."""
-
-    health: Health
-    reported: Mapping[str, Any] | None
-    receipts: tuple[str, ...] = ()  # commands that the worker has carried out
 
 
 def beat(org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: int) -> Worker:

@@ -1,0 +1,47 @@
+"""Who may call: a token, or a server's own apiKey on the two routes where servers report."""
+
+from chalicelib.edge import Admission, Caller, Limit, Request
+from chalicelib.engine import access, limits
+from chalicelib.errors import Unauthenticated
+
+NAME = "processing"
+"""The API's name, which is also the pool that its tasks and servers live in."""
+
+LIMITS = {
+    "default": Limit(100, 60),
+    "task_creation": Limit(50, 60),
+    "server_registration": Limit(10, 60),
+}
+_SERVER_ROUTE = "/api/servers/{id}"
+_TASK_ROUTE = "/api/task/{id}"
+
+
+def authenticate(request: Request) -> Caller:
+    """The caller by `Authorization: Bearer <token>` or `X-API-Key: <apiKey>`. Raises Unauthenticated."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return access.verify(token.strip())
+    api_key = request.headers.get("x-api-key")
+    if api_key:
+        return _server(request, api_key)
+    raise Unauthenticated("Send a token as 'Authorization: Bearer <token>', or a server's apiKey as 'X-API-Key'")
+
+
+def _server(request: Request, api_key: str) -> Caller:
+    """A server is known by its id: in the path, in the callback URL's `serverId`, or as the holder of the task."""
+    identifier = request.path_values.get("id", "")
+    if request.route.startswith(_SERVER_ROUTE):
+        return access.worker_by_key(identifier, api_key)
+    if request.route != _TASK_ROUTE:
+        raise Unauthenticated(
+            "An apiKey is accepted on a server's heartbeat and on its reports; elsewhere send a token"
+        )
+    if "serverId" in request.query:
+        return access.worker_by_key(request.query["serverId"], api_key)
+    return access.holder_by_key(identifier, api_key)
+
+
+def admit(caller: Caller, name: str, limit: Limit) -> Admission:
+    """Count one request of the caller; its plan multiplies the documented limit."""
+    key = f"{NAME}#{name}#{caller.org}#{caller.role}#{caller.subject}"
+    return limits.admit(key, limit.count * limits.factor(caller.plan), limit.seconds * 1000)

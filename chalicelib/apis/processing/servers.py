@@ -1,0 +1,238 @@
+"""Servers: register, watch, take out of rotation (task-processing.md, "Servers"). Admin role required, but a server
+may send its own heartbeat."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib import clock
+from chalicelib.apis.processing.access import NAME
+from chalicelib.apis.processing.states import ServerStatus, server_status
+from chalicelib.apis.processing.tasks import Word
+from chalicelib.domain.tasks import Beat, Health, Worker
+from chalicelib.edge import Caller, CamelSchema, Created, Routes
+from chalicelib.engine import statistics, workers
+from chalicelib.engine.workers import Registration
+from chalicelib.errors import Forbidden
+
+routes = Routes("/api/servers", tag="Servers", role="admin")
+
+KIND = "Server"
+ServerId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+CommandId = Annotated[str, StringConstraints(pattern=r"^(drain|task_[a-z0-9]+:[0-9]+)$")]
+
+
+class Endpoints(CamelSchema):
+    """Where the server listens."""
+
+    predict: Url = Field(description="Tasks are POSTed here.", examples=["https://server1.example.com/predict"])
+    health: Url | None = Field(default=None, examples=["https://server1.example.com/health"])
+    metrics: Url | None = Field(default=None, examples=["https://server1.example.com/metrics"])
+
+
+class ServerIn(CamelSchema):
+    """A server that joins."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["gpu-server-01"])
+    endpoints: Endpoints
+    api_key: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")] = Field(
+        description="Sent to the server with each task; the server may use it to report. Never shown again.",
+        examples=["server-api-key"],
+    )
+    max_concurrent: int = Field(default=1, ge=1, le=500, strict=True, examples=[10])
+    capabilities: list[Word] = Field(default=[], max_length=64, examples=[["video", "image"]])
+    groups: list[Word] = Field(default=[], max_length=64, examples=[["production"]])
+    priority: int = Field(default=1, ge=1, le=100, strict=True, description="Its weight in balancing.", examples=[1])
+
+
+class ServerRegistered(CamelSchema):
+    """A server that was let in."""
+
+    server_id: str = Field(examples=["server_xyz789"])
+    message: str = "Server registered successfully"
+
+
+class ServerOut(CamelSchema):
+    """A registered server. Instants are epoch milliseconds, `uptime` and `timeSinceLastHeartbeat` milliseconds."""
+
+    id: str = Field(examples=["server_xyz789"])
+    name: str
+    status: ServerStatus
+    registered_at: int
+    last_heartbeat: int
+    uptime: int = Field(description="Time since registration.")
+    time_since_last_heartbeat: int
+    groups: list[str]
+    priority: int
+    capabilities: list[str]
+    max_concurrent: int
+    active_tasks: int
+
+    @classmethod
+    def of(cls, worker: Worker) -> "ServerOut":
+        now = clock.now()
+        return cls(
+            id=worker.id,
+            name=worker.name,
+            status=server_status(worker),
+            registered_at=worker.registered_at,
+            last_heartbeat=worker.last_heartbeat_at,
+            uptime=now - worker.registered_at,
+            time_since_last_heartbeat=now - worker.last_heartbeat_at,
+            groups=list(worker.groups),
+            priority=worker.weight,
+            capabilities=list(worker.capabilities),
+            max_concurrent=worker.max_concurrent,
+            active_tasks=len(worker.leases),
+        )
+
+
+class ServerList(CamelSchema):
+    """The registered servers, oldest first."""
+
+    servers: list[ServerOut]
+
+
+class HeartbeatIn(CamelSchema):
+    """How a server says it is."""
+
+    status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
+    active_tasks: int | None = Field(default=None, ge=0, examples=[3])
+    metrics: dict[Word, float] | None = Field(
+        default=None, max_length=50, examples=[{"cpu": 45, "memory": 60, "gpu": 80}]
+    )
+    receipts: list[CommandId] = Field(default=[], max_length=100, description="Ids of commands carried out.")
+
+
+class Command(CamelSchema):
+    """What the server is to do. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
+
+    id: str
+    type: Literal["cancel", "drain"]
+    task_id: str | None = None
+    attempt: int | None = None
+
+
+class HeartbeatOut(CamelSchema):
+    """A heartbeat that was noted."""
+
+    message: str = "Heartbeat received"
+    server_id: str
+    status: ServerStatus
+    commands: list[Command]
+
+
+class ServerMessage(CamelSchema):
+    """What was done with a server."""
+
+    message: str
+    server_id: str = Field(examples=["server_xyz789"])
+
+
+class MaintenanceIn(CamelSchema):
+    """Out of rotation, or back in."""
+
+    maintenance: bool = Field(strict=True)
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+
+class MaintenanceOut(ServerMessage):
+    """A server's rotation as it is now."""
+
+    status: ServerStatus
+    reason: str | None = None
+
+
+class Metrics(CamelSchema):
+    """A server's figures since it registered. Times are milliseconds; the load is a share of maxConcurrent."""
+
+    uptime: int = Field(examples=[3600000])
+    tasks_processed: int = Field(examples=[150])
+    success_count: int = Field(examples=[147])
+    failure_count: int = Field(examples=[3])
+    average_processing_time: int = Field(examples=[45000])
+    current_load: float = Field(examples=[0.6])
+
+
+class ServerMetrics(CamelSchema):
+    """A server and its figures."""
+
+    server_id: str
+    metrics: Metrics
+
+
+@routes.post("", status=201, limit="server_registration")
+def register_server(caller: Caller, body: ServerIn) -> Created[ServerRegistered]:
+    """Register a server."""
+    worker = workers.register(caller.org, _registration(body, caller.plan))
+    return Created(ServerRegistered(server_id=worker.id), location=f"/api/servers/{worker.id}/metrics")
+
+
+def _registration(body: ServerIn, plan: str) -> Registration:
+    return Registration(
+        pool=NAME,
+        kind="server",
+        name=body.name,
+        max_concurrent=body.max_concurrent,
+        weight=body.priority,
+        capabilities=tuple(body.capabilities),
+        groups=tuple(body.groups),
+        endpoints=body.endpoints.model_dump(exclude_none=True),
+        api_key=body.api_key,
+        callback_path="/api/task/{task_id}",
+        plan=plan,
+    )
+
+
+@routes.get("")
+def list_servers(caller: Caller, status: ServerStatus | None = None, group: str | None = None) -> ServerList:
+    """List all registered servers; filters combine."""
+    found = [worker for worker in workers.crew(caller.org, NAME) if group is None or group in worker.groups]
+    return ServerList(servers=[ServerOut.of(one) for one in found if status in (None, server_status(one))])
+
+
+@routes.post("/{id}/heartbeat", role=("server", "admin"))
+def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> HeartbeatOut:
+    """Note that a server is alive and how it is; the answer carries commands for it."""
+    if caller.role == "server" and caller.subject != id:
+        raise Forbidden(f"Server {caller.subject} may not send the heartbeat of server {id}")
+    worker = workers.heartbeat(caller.org, NAME, id, _beat(body), KIND)
+    told = [Command(**command) for command in workers.commands(worker)]
+    return HeartbeatOut(server_id=id, status=server_status(worker), commands=told)
+
+
+def _beat(body: HeartbeatIn) -> Beat:
+    reported: dict[str, Any] = body.model_dump(include={"active_tasks", "metrics"}, exclude_none=True)
+    return Beat(Health(body.status), reported or None, tuple(name for name in body.receipts if name != "drain"))
+
+
+@routes.delete("/{id}")
+def unregister_server(caller: Caller, id: ServerId) -> ServerMessage:
+    """Remove a server; its tasks go back to the queue, no attempt burned."""
+    workers.unregister(caller.org, NAME, id, KIND)
+    return ServerMessage(message="Server unregistered", server_id=id)
+
+
+@routes.post("/{id}/maintenance")
+def set_maintenance(caller: Caller, id: ServerId, body: MaintenanceIn) -> MaintenanceOut:
+    """Take a server out of rotation, or put it back; running tasks finish."""
+    worker = workers.set_maintenance(caller.org, NAME, id, body.maintenance, body.reason, KIND)
+    message = f"Maintenance mode {'enabled' if body.maintenance else 'disabled'}"
+    return MaintenanceOut(message=message, server_id=id, status=server_status(worker), reason=worker.maintenance_reason)
+
+
+@routes.get("/{id}/metrics")
+def server_metrics(caller: Caller, id: ServerId) -> ServerMetrics:
+    """Get a server's figures since it registered."""
+    worker = workers.get(caller.org, NAME, id, KIND)
+    counts = statistics.worker_lifetime(caller.org, NAME, id)
+    metrics = Metrics(
+        uptime=clock.now() - worker.registered_at,
+        tasks_processed=counts.processed,
+        success_count=counts["completed"],
+        failure_count=counts.ended_badly,
+        average_processing_time=counts.average_ms,
+        current_load=round(len(worker.leases) / worker.max_concurrent, 4),
+    )
+    return ServerMetrics(server_id=id, metrics=metrics)

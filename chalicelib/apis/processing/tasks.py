@@ -1,0 +1,208 @@
+"""Tasks: create, follow, report, retry, cancel (task-processing.md, "Tasks")."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.apis.processing.access import NAME
+from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
+from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
+from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
+from chalicelib.engine import tasks
+from chalicelib.engine.tasks import Submission
+from chalicelib.errors import Forbidden
+
+routes = Routes("/api/task", tag="Tasks")
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+TaskId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
+
+
+class TaskIn(CamelSchema):
+    """A task to be processed."""
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["video-processing"])
+    priority: int = Field(ge=0, le=MAX_PRIORITY, strict=True, description="Larger is more urgent.", examples=[1])
+    payload: dict[str, Any] = Field(default_factory=dict, description="What the server gets, as it is.")
+    capabilities: list[Word] = Field(default=[], max_length=32, description="What a server must have: all of them.")
+    is_async: bool = Field(
+        default=True, alias="async", description="false: wait up to 20 seconds for the end, then answer what is so far."
+    )
+    group: Word | None = Field(default=None, description="The group that the server must be in.")
+    max_attempts: int | None = Field(default=None, ge=1, le=25, description="Attempts in all; 3 if not named.")
+    timeout_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="Longest time from hand-over to end of one attempt; 900 if not named.",
+    )
+    run_at: int | None = Field(
+        default=None, ge=0, le=32_503_680_000_000, description="Not before this instant, in epoch milliseconds."
+    )
+    metadata: dict[str, Word | int | float | bool | None] | None = Field(default=None, max_length=50)
+
+
+class TaskCreated(CamelSchema):
+    """A task that was accepted."""
+
+    id: str = Field(examples=["task_abc123"])
+    status: TaskStatus = Field(examples=["PENDING"])
+    created_at: int = Field(examples=[1704556800000])
+    updated_at: int = Field(examples=[1704556800000])
+
+
+class TaskError(CamelSchema):
+    """Why the latest attempt ended badly."""
+
+    code: str
+    message: str
+    details: Any = None
+
+
+class TaskOut(TaskCreated):
+    """A task as it is now. Instants are epoch milliseconds; progress is in percent."""
+
+    type: str
+    priority: int
+    progress: float | None = Field(default=None, examples=[45])
+    server_id: str | None = Field(default=None, examples=["server_xyz789"])
+    attempt: int
+    max_attempts: int
+    run_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    result: Any = None
+    error: TaskError | None = None
+    metadata: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskOut":
+        return cls(
+            id=task.id,
+            status=TASK_STATUS[task.status],
+            created_at=task.created_at,
+            updated_at=task.updated_at,
+            type=task.type,
+            priority=task.priority,
+            progress=task.progress,
+            server_id=task.worker_id,
+            attempt=task.attempt,
+            max_attempts=task.max_attempts,
+            run_at=task.run_at,
+            started_at=task.leased_at,
+            finished_at=task.finished_at,
+            result=tasks.result(task),
+            error=TaskError(**task.error) if task.error else None,
+            metadata=task.metadata,
+        )
+
+
+class ReportIn(CamelSchema):
+    """What a server says of a task that it holds."""
+
+    status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, examples=["COMPLETED"])
+    progress: float | None = Field(default=None, ge=0, le=100, description="Percent.")
+    result: Any = Field(default=None, description="With COMPLETED: what the client gets.")
+    error: str | dict[str, Any] | None = Field(default=None, description="With FAILED: why.")
+    retryable: bool = Field(default=True, description="With FAILED: false ends the task at once.")
+    retry_after: float | None = Field(
+        default=None, ge=0, le=86_400, description="With FAILED: seconds until the next attempt, instead of a backoff."
+    )
+
+
+class Reported(CamelSchema):
+    """A report that was taken."""
+
+    message: str = "Task updated"
+    task_id: str
+    status: TaskStatus
+
+
+class TaskMessage(CamelSchema):
+    """What was done with a task."""
+
+    message: str
+    task_id: str = Field(examples=["task_abc123"])
+
+
+@routes.post("", status=201, limit="task_creation", errors=[409, 413])
+def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = None) -> Created[TaskCreated | TaskOut]:
+    """Create a task.
+
+    The same Idempotency-Key with the same body gives the same task, with another body 409.
+    """
+    task = tasks.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    location = f"/api/task/{task.id}"
+    if not body.is_async:
+        return Created(TaskOut.of(tasks.wait(caller.org, task.id)), location=location)
+    created = TaskCreated(id=task.id, status="PENDING", created_at=task.created_at, updated_at=task.created_at)
+    return Created(created, location=location)
+
+
+def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
+    return Submission(
+        pool=NAME,
+        type=body.type,
+        priority=body.priority,
+        payload=body.payload,
+        capabilities=tuple(body.capabilities),
+        group=body.group,
+        metadata=body.metadata,
+        max_attempts=body.max_attempts,
+        timeout_seconds=body.timeout_seconds,
+        run_at=body.run_at,
+        idempotency_key=idempotency_key,
+    )
+
+
+@routes.get("/{id}")
+def get_task(caller: Caller, id: TaskId) -> TaskOut:
+    """Get a task's status, progress and result."""
+    return TaskOut.of(tasks.get(caller.org, id))
+
+
+@routes.put("/{id}", role=("server", "admin"), errors=[409, 413])
+def update_task(
+    caller: Caller,
+    id: TaskId,
+    body: ReportIn,
+    server_id: Annotated[str | None, Query("serverId")] = None,
+    lease: Annotated[int | None, Field(ge=0)] = None,
+) -> Reported:
+    """Report progress, the result or a failure, as the server that holds the task.
+
+    `serverId` and `lease` come with the callbackUrl of the hand-over; a report of a lease that has ended is refused.
+    """
+    holder = _holder(caller, server_id, lease)
+    if body.status == "COMPLETED":
+        tasks.complete(caller.org, NAME, id, holder, body.result)
+        return Reported(task_id=id, status="COMPLETED")
+    if body.status == "FAILED":
+        failure = reported_failure(body.error, body.retryable, body.retry_after)
+        return Reported(task_id=id, status=TASK_STATUS[tasks.fail(caller.org, id, holder, failure).status])
+    return Reported(task_id=id, status=TASK_STATUS[tasks.progress(caller.org, id, holder, body.progress).status])
+
+
+def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder | None:
+    """On whose behalf the report is: a server's own, or for an admin the named server's or the present holder's."""
+    if caller.role == "admin":
+        return Holder(server_id, lease) if server_id is not None else None
+    if server_id not in (None, caller.subject):
+        raise Forbidden(f"Server {caller.subject} may not report for server {server_id}")
+    return Holder(caller.subject, lease)
+
+
+@routes.post("/{id}/retry", errors=[409])
+def retry_task(caller: Caller, id: TaskId) -> TaskMessage:
+    """Queue a failed or timed out task again, with fresh attempts."""
+    tasks.replay(caller.org, id)
+    return TaskMessage(message="Task queued for retry", task_id=id)
+
+
+@routes.post("/{id}/cancel", errors=[409])
+def cancel_task(caller: Caller, id: TaskId) -> TaskMessage:
+    """Cancel a pending or processing task."""
+    tasks.cancel(caller.org, id)
+    return TaskMessage(message="Task cancelled", task_id=id)
