@@ -1,0 +1,67 @@
+"""Alarms as CloudFormation. They tell the SNS topic in the parameter AlarmTopic, or nobody when it is empty."""
+
+from typing import Any
+
+from infra.names import Template
+
+ALARM_TOPIC: Template = {
+    "Type": "String",
+    "Default": "",
+    "Description": "ARN of the SNS topic that alarms go to; empty: they only show in CloudWatch.",
+}
+CONDITIONS: Template = {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}}
+
+LATE_SECONDS = 300
+"""How old the oldest message of a queue may grow before somebody should look."""
+FAILED_REQUESTS = 5
+"""How many answers of an API may be 5xx within five minutes."""
+
+
+def dead_letters(queue: object) -> Template:
+    """Rings when the dead-letter queue `queue` holds anything."""
+    return _alarm(
+        "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue}, "Maximum", 0, "Dead letters are waiting."
+    )
+
+
+def late(queue: object) -> Template:
+    """Rings when messages of `queue` wait for longer than LATE_SECONDS."""
+    dimensions = {"QueueName": queue}
+    return _alarm(
+        "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, "Maximum", LATE_SECONDS, "Messages wait too long."
+    )
+
+
+def errors(function: object) -> Template:
+    """Rings when the function fails."""
+    return _alarm("AWS/Lambda", "Errors", {"FunctionName": function}, "Sum", 0, "The function failed.")
+
+
+def throttles(function: object) -> Template:
+    """Rings when Lambda refuses to run the function for want of concurrency."""
+    return _alarm("AWS/Lambda", "Throttles", {"FunctionName": function}, "Sum", 0, "The function was throttled.")
+
+
+def failed_requests(api: object, stage: str) -> Template:
+    """Rings when the API answers with 5xx more than FAILED_REQUESTS times in five minutes."""
+    dimensions = {"ApiName": api, "Stage": stage}
+    return _alarm("AWS/ApiGateway", "5XXError", dimensions, "Sum", FAILED_REQUESTS, "The API answers with 5xx.")
+
+
+def _alarm(
+    namespace: str, metric: str, dimensions: dict[str, Any], statistic: str, threshold: int, description: str
+) -> Template:
+    properties = {
+        "AlarmDescription": description,
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Statistic": statistic,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": threshold,
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}],
+    }
+    return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}

@@ -1,0 +1,118 @@
+"""An API Gateway made ours: it refuses in the words of its API, logs every request and leaves the 405 to the API."""
+
+import json
+
+from chalicelib import errors
+from chalicelib.edge import Dialect
+from infra.names import Template, default
+from infra.stages import API_STAGE, LOG_DAYS
+
+REQUESTS_PER_SECOND = 1000
+BURST = 2000
+"""What the stage lets through: a flood is refused here, and costs neither concurrency nor table capacity."""
+
+_UNKNOWN_PATH = errors.NotFound("Path", "$context.path")
+_TOO_MANY = errors.TooManyRequests("Too many requests at once: try again in a second", retry_after=1)
+
+# What API Gateway refuses by itself. Where a path is unknown it says that a token is missing; nobody here means that.
+_REFUSALS: dict[str, errors.YardmasterError] = {
+    "MISSING_AUTHENTICATION_TOKEN": _UNKNOWN_PATH,
+    "RESOURCE_NOT_FOUND": _UNKNOWN_PATH,
+    "ACCESS_DENIED": errors.Forbidden("Access is denied"),
+    "REQUEST_TOO_LARGE": errors.TooLarge(f"The body is larger than {default('body_limit_bytes')} bytes"),
+    "UNSUPPORTED_MEDIA_TYPE": errors.UnsupportedMediaType("Send application/json"),
+    "THROTTLED": _TOO_MANY,
+    "QUOTA_EXCEEDED": _TOO_MANY,
+    "INTEGRATION_FAILURE": errors.Unavailable("The service does not answer: try again shortly"),
+    "INTEGRATION_TIMEOUT": errors.Unavailable("The service did not answer in time: try again shortly"),
+    "DEFAULT_4XX": errors.InvalidRequest("The request cannot be understood"),
+    "DEFAULT_5XX": errors.YardmasterError("An unexpected error occurred"),
+}
+_HEADERS = {
+    "gatewayresponse.header.Cache-Control": "'no-store'",
+    "gatewayresponse.header.X-Content-Type-Options": "'nosniff'",
+    "gatewayresponse.header.X-Request-Id": "context.requestId",
+}
+_RETRY = {"gatewayresponse.header.Retry-After": "'1'"}
+
+_LOGGED = {
+    "request_id": "$context.requestId",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",
+    "status": "$context.status",
+    "latency_ms": "$context.responseLatency",
+    "bytes": "$context.responseLength",
+    "error": "$context.error.responseType",
+    "trace_id": "$context.xrayTraceId",
+}
+"""The access log's line. The route, not the path: a path may carry what nobody should log."""
+
+
+def resources(name: Template, dialect: Dialect) -> Template:
+    """What to merge into a bundle with an API called `name`: its settings and its access log."""
+    settings = {
+        "Name": name,
+        # Without it SAM makes a second stage, called Stage.
+        "OpenApiVersion": "2.0",
+        "TracingEnabled": True,
+        "AccessLogSetting": {
+            "DestinationArn": {"Fn::GetAtt": ["AccessLog", "Arn"]},
+            "Format": json.dumps(_LOGGED, separators=(",", ":")),
+        },
+        "MethodSettings": [
+            {
+                "ResourcePath": "/*",
+                "HttpMethod": "*",
+                "ThrottlingRateLimit": REQUESTS_PER_SECOND,
+                "ThrottlingBurstLimit": BURST,
+            }
+        ],
+        "DefinitionBody": {
+            "info": {"title": name},
+            "x-amazon-apigateway-gateway-responses": _refusals(dialect),
+        },
+    }
+    log_name = {"Fn::Sub": f"/aws/apigateway/{name['Fn::Sub']}"}
+    log = {"LogGroupName": log_name, "RetentionInDays": LOG_DAYS}
+    return {
+        "RestAPI": {"Properties": settings},
+        "AccessLog": {"Type": "AWS::Logs::LogGroup", "Properties": log},
+    }
+
+
+def _refusals(dialect: Dialect) -> Template:
+    return {
+        kind: {
+            "statusCode": str(error.status),
+            "responseParameters": _HEADERS | (_RETRY if error.status in (429, 503) else {}),
+            # API Gateway fills in the request's id and path.
+            "responseTemplates": {"application/json": dialect.error(error, "$context.requestId").decode()},
+        }
+        for kind, error in _REFUSALS.items()
+    }
+
+
+def outputs(name: str) -> Template:
+    """The output `BaseUrl`: what stands before every documented path, without a slash at its end."""
+    url = f"https://${{RestAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{API_STAGE}"
+    return {"BaseUrl": {"Description": f"Base URL of the API {name}", "Value": {"Fn::Sub": url}}}
+
+
+def open_methods(template: Template) -> None:
+    """Send the methods that a path does not serve to the API as well, which refuses them with its 405 and `Allow`.
+
+    API Gateway would answer them like unknown paths.
+    """
+    for methods in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        served = next(iter(methods.values()))
+        shared = {
+            key: served[key] for key in ("parameters", "responses", "x-amazon-apigateway-integration") if key in served
+        }
+        methods["x-amazon-apigateway-any-method"] = shared
+
+
+def nodes(paths: list[str]) -> int:
+    """How many API Gateway resources these paths take: one for each distinct beginning."""
+    parts = [path.strip("/").split("/") for path in paths]
+    return len({tuple(segments[: depth + 1]) for segments in parts for depth in range(len(segments))}) + 1

@@ -1,0 +1,140 @@
+"""What Chalice cannot say about a bundle, as the template that `chalice package --merge-template` merges into its own.
+
+The merger goes deep into objects, and replaces everything else; ours wins.
+"""
+
+from typing import Any
+
+from chalice.utils import to_cfn_resource_name as logical
+
+from chalicelib.edge import Dialect
+from infra import alarms, gateway
+from infra.bundles import Bundle, Function, Queue, Schedule, Stream
+from infra.names import PREFIX_PARAMETER, STORED, Template, parameter, stream, template, variable
+from infra.policies import function_name
+from infra.stages import API_STAGE, LOG_DAYS
+
+STAGE: Template = {
+    "Type": "String",
+    "Default": "production",
+    "AllowedPattern": "^(?!local$)[a-z][a-z0-9-]*$",
+    "ConstraintDescription": "lower-case letters, digits and dashes; 'local' is the developer's machine",
+}
+SECRETS_PARAMETER: Template = {
+    "Type": "String",
+    "Default": "/yardmaster/secrets",
+    "AllowedPattern": "^/[A-Za-z0-9/_.-]+$",
+    "Description": "Name of the SSM SecureString that holds the token and sealing keys.",
+}
+
+STREAM_BATCH = 100
+STREAM_RETRIES = 5
+STREAM_AGE_SECONDS = 3600
+"""A change that the relay cannot carry out is parked after so many tries, or after this time."""
+LATEST_ONLY_SECONDS = 60
+"""A run that is not retried is not worth starting after this time either."""
+
+
+def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
+    """The template to merge into what Chalice makes of `bundle`; an API refuses in its `dialect`."""
+    resources: Template = {}
+    for function in bundle.functions:
+        resources |= _function(bundle, function)
+    outputs: Template = {}
+    if dialect is not None:
+        name = {"Fn::Sub": f"${{Prefix}}-{bundle.name}"}
+        resources |= gateway.resources(name, dialect)
+        resources["RestAPIFailedRequests"] = alarms.failed_requests(name, API_STAGE)
+        outputs = gateway.outputs(bundle.name)
+    return template(
+        f"Yardmaster: {bundle.name}",
+        Parameters=parameters(bundle),
+        Conditions=alarms.CONDITIONS,
+        Globals={"Function": {"Environment": {"Variables": _environment(bundle)}}},
+        Resources=resources,
+        Outputs=outputs,
+    )
+
+
+def parameters(bundle: Bundle) -> Template:
+    """The parameters of the bundle's template."""
+    texts = [parameter(setting) for setting in STORED] + [stream(table) for table in _streams(bundle)]
+    found: Template = {name: {"Type": "String"} for name in texts}
+    if not bundle.http:
+        found["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
+    return found | {
+        "Prefix": PREFIX_PARAMETER,
+        "Stage": STAGE,
+        "SecretsParameter": SECRETS_PARAMETER,
+        "AlarmTopic": alarms.ALARM_TOPIC,
+    }
+
+
+def _streams(bundle: Bundle) -> list[str]:
+    triggers = [function.trigger for function in bundle.functions]
+    return sorted({trigger.table for trigger in triggers if isinstance(trigger, Stream)})
+
+
+def _environment(bundle: Bundle) -> Template:
+    settings = [*STORED, "stage", "secrets_parameter", *([] if bundle.http else ["api_urls"])]
+    return {variable(setting): {"Ref": parameter(setting)} for setting in settings}
+
+
+def _function(bundle: Bundle, function: Function) -> Template:
+    # Chalice renames the function behind an API, but not its log group.
+    name = "APIHandler" if function.name == "api_handler" else logical(function.name)
+    full_name = function_name(bundle, function)
+    log_group = {"LogGroupName": {"Fn::Sub": f"/aws/lambda/{full_name}"}, "RetentionInDays": LOG_DAYS}
+    return {
+        name: {"Properties": {"FunctionName": {"Fn::Sub": full_name}, **_trigger(function)}},
+        f"{logical(function.name)}LogGroup": {"Properties": log_group},
+        f"{name}Errors": alarms.errors({"Ref": name}),
+        f"{name}Throttles": alarms.throttles({"Ref": name}),
+    }
+
+
+def _trigger(function: Function) -> Template:
+    match function.trigger:
+        case Stream(table):
+            return _event(f"{function.name}-dynamodb-event-source", _stream_mapping(table))
+        case Queue() as trigger:
+            return _event(f"{function.name}-sqs-event-source", _queue_mapping(trigger))
+        case Schedule(retried=False):
+            return {"EventInvokeConfig": {"MaximumEventAgeInSeconds": LATEST_ONLY_SECONDS, "MaximumRetryAttempts": 0}}
+        case _:
+            return {}
+
+
+def _event(name: str, properties: dict[str, Any]) -> Template:
+    return {"Events": {logical(name): {"Properties": properties}}}
+
+
+def _stream_mapping(table: str) -> dict[str, Any]:
+    return {
+        "Stream": {"Ref": stream(table)},
+        # From the oldest record kept: what happens while the mapping is being made is not missed.
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": STREAM_BATCH,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ParallelizationFactor": 1,
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": STREAM_RETRIES,
+        "MaximumRecordAgeInSeconds": STREAM_AGE_SECONDS,
+        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": queue_arn("parked_queue")}},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def _queue_mapping(trigger: Queue) -> dict[str, Any]:
+    return {
+        # Not a Ref: Chalice writes Fn::Sub here, and the merger would keep both.
+        "Queue": queue_arn(trigger.queue),
+        "BatchSize": trigger.batch,
+        "ScalingConfig": {"MaximumConcurrency": trigger.concurrency},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def queue_arn(setting: str) -> Template:
+    """ARN of the queue that a parameter names."""
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:${{{parameter(setting)}}}"}

@@ -1,0 +1,13 @@
+# Deployment packages. Included by the Makefile.
+
+.PHONY: stages package
+
+# What .chalice holds is generated from infra/bundles.py.
+stages:
+	.venv/bin/python -m infra.stages
+	.venv/bin/python -m infra.policies
+
+# build/package/: a template for each bundle, for the storage, and the parent that nests them. Needs no credentials.
+package: stages
+	.venv/bin/python -m infra.package build
+	.venv/bin/cfn-lint build/package/template.json build/package/*/*.json

@@ -1,0 +1,89 @@
+"""The deployable package: `python -m infra.package build` fills build/package.
+
+build/source/              a clean copy of what Chalice packages, and its cache of built dependencies
+build/package/template.json           the parent, for `aws cloudformation package`
+build/package/storage/template.json
+build/package/<bundle>/sam.json       and its deployment.zip
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from chalicelib.edge import Dialect
+from infra import archive, gateway
+from infra.bundles import BUNDLES, Bundle
+from infra.merge import merge_template
+from infra.names import Template
+from infra.parent import parent_template
+from infra.resources import storage_template
+
+ROOT = Path(__file__).parent.parent
+REGION = "us-east-1"
+"""Chalice wants to know one; nothing in the templates depends on it."""
+_JUNK = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
+
+
+def package(build: Path) -> None:
+    """Fill `build`/package. Needs no credentials; the first run downloads the libraries, a repeated one is quick."""
+    out = build / "package"
+    _write(out / "storage" / "template.json", storage_template())
+    _write(out / "template.json", parent_template())
+    source = stage_sources(build / "source")
+    for bundle in BUNDLES:
+        package_bundle(bundle, source, out / bundle.name)
+        deployment = out / bundle.name / "deployment.zip"
+        archive.precompile(deployment, source / ".chalice" / "compiled")
+        print(archive.inspect(deployment, source))
+
+
+def _write(path: Path, template: Template) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(template, indent=2) + "\n")
+
+
+def stage_sources(source: Path) -> Path:
+    """Copy what is packaged: Chalice would take compiled files along, and with them never find its cache fresh."""
+    shutil.rmtree(source / "chalicelib", ignore_errors=True)
+    shutil.copytree(ROOT / "chalicelib", source / "chalicelib", ignore=_JUNK)
+    (source / ".chalice").mkdir(exist_ok=True)
+    for path in [ROOT / "app.py", *(ROOT / ".chalice").glob("*.json")]:
+        shutil.copy2(path, source / path.relative_to(ROOT))
+    (source / "requirements.txt").write_text(_requirements((ROOT / "requirements.txt").read_text()))
+    return source
+
+
+def _requirements(text: str) -> str:
+    """The runtime's libraries without Chalice: it packs its own runtime, and its command line needs 17 MB more."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("chalice=="))
+
+
+def package_bundle(bundle: Bundle, source: Path, out: Path) -> None:
+    """Chalice's template of the bundle and its archive, from `source` into `out`, with what Chalice cannot say."""
+    merge = source / f"merge-{bundle.name}.json"
+    _write(merge, merge_template(bundle, dialect(bundle) if bundle.http else None))
+    _chalice(bundle, source, out, merge)
+    if bundle.http:
+        template = json.loads((out / "sam.json").read_text())
+        gateway.open_methods(template)
+        _write(out / "sam.json", template)
+
+
+def dialect(bundle: Bundle) -> Dialect:
+    """How the bundle's API words its refusals."""
+    return import_module(f"chalicelib.apis.{bundle.name}").api.dialect
+
+
+def _chalice(bundle: Bundle, source: Path, out: Path, merge: Path) -> None:
+    environment = os.environ | {"AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1", "BUNDLE": bundle.name}
+    chalice = [Path(sys.executable).with_name("chalice"), "--project-dir", source]
+    options = ["--stage", bundle.name, "--merge-template", merge.resolve(), "--template-format", "json"]
+    subprocess.run([*chalice, "package", *options, out.resolve()], env=environment, check=True)
+
+
+if __name__ == "__main__":
+    package(Path(sys.argv[1]))

@@ -1,0 +1,119 @@
+"""The template that is deployed: it nests the data, then every API, then the engine, and watches the queues.
+
+Everything in it refers to the nested stacks' outputs alone.
+"""
+
+import json
+from typing import Any
+
+from infra import alarms
+from infra.bundles import BUNDLES, Bundle, consumers
+from infra.merge import SECRETS_PARAMETER, STAGE, parameters
+from infra.names import PREFIX_PARAMETER, Template, dead, parameter, template
+from infra.tables import RETAINED
+
+_LOCAL_URL = {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}}
+"""Nested templates are paths here: `aws cloudformation package` uploads them. cfn-lint asks whether that is meant."""
+
+
+def parent_template() -> Template:
+    """The template over all others, to be given to `aws cloudformation package`."""
+    return template(
+        "Yardmaster",
+        Parameters={
+            "Prefix": PREFIX_PARAMETER,
+            "Stage": STAGE,
+            "SecretsParameter": SECRETS_PARAMETER,
+            "AlarmTopic": alarms.ALARM_TOPIC,
+        },
+        Conditions=alarms.CONDITIONS,
+        Resources=_stacks() | _watch() | _tls_only() | _access_logs(),
+        Outputs=_outputs(),
+    )
+
+
+def _stacks() -> Template:
+    storage = _nested("./storage/template.json", {"Prefix": {"Ref": "Prefix"}})
+    return {"Storage": storage} | {_logical(bundle): _bundle(bundle) for bundle in BUNDLES}
+
+
+def _logical(bundle: Bundle) -> str:
+    return f"{bundle.name.capitalize()}Bundle"
+
+
+def _nested(url: str, values: Template, **attributes: Any) -> Template:
+    properties = {"TemplateURL": url, "Parameters": values}
+    return {"Type": "AWS::CloudFormation::Stack", "Metadata": _LOCAL_URL, **attributes, "Properties": properties}
+
+
+def _bundle(bundle: Bundle) -> Template:
+    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic"}
+    values: Template = {
+        name: {"Ref": name} if name in own else {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
+        for name in parameters(bundle)
+    }
+    if "ApiUrls" in values:
+        values["ApiUrls"] = _api_urls()
+    # An API's access log needs the account's leave to write it.
+    after = {"DependsOn": ["ApiGatewayAccount"]} if bundle.http else {}
+    return _nested(f"./{bundle.name}/sam.json", values, **after)
+
+
+def _apis() -> list[Bundle]:
+    return [bundle for bundle in BUNDLES if bundle.http]
+
+
+def _api_urls() -> Template:
+    urls = {bundle.name: f"${{{_logical(bundle)}.Outputs.BaseUrl}}" for bundle in _apis()}
+    return {"Fn::Sub": json.dumps(urls)}
+
+
+def _watch() -> Template:
+    """An alarm for each queue that may hold dead letters, and for each in which messages may grow old."""
+    graves = [parameter("parked_queue"), *map(dead, consumers())]
+    return {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in graves} | {
+        f"{name}Late": alarms.late(_output(name)) for name in map(parameter, consumers())
+    }
+
+
+def _output(name: str) -> Template:
+    return {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
+
+
+def _tls_only() -> Template:
+    arn = _output(parameter("payload_bucket") + "Arn")
+    statement = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, {"Fn::Sub": ["${Bucket}/*", {"Bucket": arn}]}],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    properties = {
+        "Bucket": _output(parameter("payload_bucket")),
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+    }
+    return {"PayloadBucketPolicy": {"Type": "AWS::S3::BucketPolicy", **RETAINED, "Properties": properties}}
+
+
+def _access_logs() -> Template:
+    """The account's one role for API Gateway's logs. Kept when the stack goes: other APIs may write with it."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    managed = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    role = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "ManagedPolicyArns": [{"Fn::Sub": managed}],
+    }
+    account = {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiGatewayLogs", "Arn"]}}
+    return {
+        "ApiGatewayLogs": {"Type": "AWS::IAM::Role", **RETAINED, "Properties": role},
+        "ApiGatewayAccount": {"Type": "AWS::ApiGateway::Account", **RETAINED, "Properties": account},
+    }
+
+
+def _outputs() -> Template:
+    return {
+        f"{bundle.name.capitalize()}Url": {"Value": {"Fn::GetAtt": [_logical(bundle), "Outputs.BaseUrl"]}}
+        for bundle in _apis()
+    }

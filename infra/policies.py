@@ -1,0 +1,116 @@
+"""IAM policies, one for each function, that name exactly what it may touch. `python -m infra.policies` writes them.
+
+They refer to the parameters of the bundle's template, since Chalice copies them into it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infra.bundles import BUNDLES, CONSUME, Bundle, Function, Grant, Queue, Stream
+from infra.names import parameter, stream
+
+Statement = dict[str, Any]
+
+FOLDER = Path(__file__).parent.parent / ".chalice"
+
+
+def filename(bundle: Bundle, function: Function) -> str:
+    """Name of the function's policy file within `.chalice`."""
+    return f"policy-{bundle.name}-{function.name}.json"
+
+
+def function_name(bundle: Bundle, function: Function) -> str:
+    """What the function is called in AWS, for Fn::Sub. It is fixed, so that its role can name its log group."""
+    return f"${{Prefix}}-{bundle.name}-{function.name}"
+
+
+def document(bundle: Bundle, function: Function) -> dict[str, Any]:
+    """The policy of the function's role."""
+    statements = [_logs(bundle, function), _traces(), *_trigger(function.trigger)]
+    statements += [_allow(grant.actions, *_arns(grant)) for grant in function.grants]
+    if function.secrets:
+        statements += _secrets()
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(actions: tuple[str, ...], *resources: Any, **conditions: Any) -> Statement:
+    statement: Statement = {"Effect": "Allow", "Action": sorted(actions), "Resource": list(resources)}
+    return statement | {"Condition": conditions} if conditions else statement
+
+
+def _arn(service: str, resource: str) -> dict[str, str]:
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"}
+
+
+def _arns(grant: Grant) -> list[dict[str, str]]:
+    name = f"${{{parameter(grant.on)}}}"
+    if grant.indexes:
+        return [_arn("dynamodb", f"table/{name}/index/{index}") for index in grant.indexes]
+    if grant.on.endswith("_table"):
+        return [_arn("dynamodb", f"table/{name}")]
+    if grant.on.endswith("_queue"):
+        return [_arn("sqs", name)]
+    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}/*"}]
+
+
+def _logs(bundle: Bundle, function: Function) -> Statement:
+    group = f"log-group:/aws/lambda/{function_name(bundle, function)}:*"
+    return _allow(("logs:CreateLogStream", "logs:PutLogEvents"), _arn("logs", group))
+
+
+def _traces() -> Statement:
+    # X-Ray has no resources to name.
+    return _allow(("xray:PutTraceSegments", "xray:PutTelemetryRecords"), "*")
+
+
+def _trigger(trigger: object) -> list[Statement]:
+    if isinstance(trigger, Queue):
+        return [_allow(CONSUME, _arn("sqs", f"${{{parameter(trigger.queue)}}}"))]
+    if isinstance(trigger, Stream):
+        return stream_statements(trigger.table)
+    return []
+
+
+def stream_statements(table: str) -> list[Statement]:
+    """Leave to read a table's stream; to list, for any of the table's: no ARN names one before it is found."""
+    read = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+    return [
+        _allow(read, {"Ref": stream(table)}),
+        _allow(("dynamodb:ListStreams",), _arn("dynamodb", f"table/${{{parameter(table)}}}/stream/*")),
+    ]
+
+
+def _secrets() -> list[Statement]:
+    secret = _arn("ssm", "parameter${SecretsParameter}")
+    # Whichever key encrypts the parameter, it opens this parameter and nothing else.
+    only_here = {
+        "kms:ViaService": {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"},
+        "kms:EncryptionContext:PARAMETER_ARN": secret,
+    }
+    return [
+        _allow(("ssm:GetParameter",), secret),
+        _allow(("kms:Decrypt",), _arn("kms", "key/*"), StringEquals=only_here),
+    ]
+
+
+def documents() -> dict[str, str]:
+    """File name -> text of every policy file."""
+    return {
+        filename(bundle, function): json.dumps(document(bundle, function), indent=2) + "\n"
+        for bundle in BUNDLES
+        for function in bundle.functions
+    }
+
+
+def main() -> None:
+    """Write the policy files, and remove those of functions that are no more."""
+    current = documents()
+    for stale in set(FOLDER.glob("policy-*.json")) - {FOLDER / name for name in current}:
+        stale.unlink()
+    for name, text in current.items():
+        (FOLDER / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The packaged templates: what Chalice makes of the app and what is merged into it."""
+
+import json
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+
+from chalicelib.config import Settings
+from infra.bundles import BUNDLES
+from infra.gateway import nodes
+from infra.merge import parameters
+from infra.names import variable
+from infra.package import dialect
+
+Templates = dict[str, dict[str, Any]]
+NAMES = [bundle.name for bundle in BUNDLES]
+APIS = [bundle.name for bundle in BUNDLES if bundle.http]
+NODES = 250
+"""API Gateway refuses more than 300 resources in one API; we stop before."""
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {name: one["Properties"] for name, one in template["Resources"].items() if one["Type"] == kind}
+
+
+def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return resources(template, "AWS::Serverless::Function")
+
+
+def events(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    found = (one.get("Events", {}) for one in functions(template).values())
+    return {name: event["Properties"] for each in found for name, event in each.items() if event["Type"] == kind}
+
+
+def body(template: dict[str, Any]) -> dict[str, Any]:
+    return resources(template, "AWS::Serverless::Api")["RestAPI"]["DefinitionBody"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_template_lints_without_findings(packaged: Templates, name: str) -> None:
+    assert [str(match) for match in lint(json.dumps(packaged[name]))] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chalice_made_every_resource_that_is_merged_into(packaged: Templates, name: str) -> None:
+    """A misspelt name would leave a resource without a type."""
+    assert [key for key, one in packaged[name]["Resources"].items() if "Type" not in one] == []
+    assert len(functions(packaged[name])) == len(next(b for b in BUNDLES if b.name == name).functions)
+    nested = [event for one in functions(packaged[name]).values() for event in one.get("Events", {}).values()]
+    assert all("Type" in event for event in nested)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_environment_is_read_by_settings(packaged: Templates, name: str) -> None:
+    known = {variable(setting) for setting in Settings.model_fields}
+    given = packaged[name]["Globals"]["Function"]["Environment"]["Variables"]
+    assert given.keys() <= known
+    assert {"STAGE", "SECRETS_PARAMETER", "TASKS_TABLE", "PAYLOAD_BUCKET", "DISPATCH_QUEUE"} <= given.keys()
+    bundles = [one["Environment"]["Variables"]["BUNDLE"] for one in functions(packaged[name]).values()]
+    assert set(bundles) == {name}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_function_logs_to_a_group_that_forgets(packaged: Templates, name: str) -> None:
+    groups = resources(packaged[name], "AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in groups} == {30}
+    logged = {group["LogGroupName"]["Fn::Sub"] for group in groups}
+    assert {f"/aws/lambda/{one['FunctionName']['Fn::Sub']}" for one in functions(packaged[name]).values()} <= logged
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_function_is_traced_and_watched(packaged: Templates, name: str) -> None:
+    alarms = resources(packaged[name], "AWS::CloudWatch::Alarm").values()
+    watched = {(one["MetricName"], json.dumps(one["Dimensions"])) for one in alarms}
+    for function, found in functions(packaged[name]).items():
+        assert found["Tracing"] == "Active"
+        dimensions = json.dumps([{"Name": "FunctionName", "Value": {"Ref": function}}])
+        assert {("Errors", dimensions), ("Throttles", dimensions)} <= watched
+
+
+def test_every_mapping_reports_what_failed(packaged: Templates) -> None:
+    mappings = events(packaged["engine"], "SQS") | events(packaged["engine"], "DynamoDB")
+    assert len(mappings) == 5
+    assert all(mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for mapping in mappings.values())
+
+
+def test_a_poison_record_cannot_block_a_stream(packaged: Templates) -> None:
+    for mapping in events(packaged["engine"], "DynamoDB").values():
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert 0 < mapping["MaximumRetryAttempts"] <= 10
+        assert 0 < mapping["MaximumRecordAgeInSeconds"] < 86_400
+        assert "${ParkedQueue}" in mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"]
+        assert mapping["Stream"].keys() == {"Ref"}
+
+
+def test_a_queue_mapping_names_one_source(packaged: Templates) -> None:
+    queues = {mapping["Queue"]["Fn::Sub"].rpartition(":")[2] for mapping in events(packaged["engine"], "SQS").values()}
+    assert queues == {"${DispatchQueue}", "${DeliverQueue}", "${WakeupsQueue}"}
+    assert all(mapping["Queue"].keys() == {"Fn::Sub"} for mapping in events(packaged["engine"], "SQS").values())
+
+
+def test_the_schedules(packaged: Templates) -> None:
+    found = {name: event["Schedule"] for name, event in events(packaged["engine"], "Schedule").items()}
+    assert found == {
+        "WakeEvent": "rate(1 minute)",
+        "RollupHourlyEvent": "cron(2 * * * ? *)",
+        "RollupDailyEvent": "cron(10 0 * * ? *)",
+        "TidyEvent": "cron(30 3 * * ? *)",
+    }
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_an_api_stays_within_the_gateways_limits(packaged: Templates, name: str) -> None:
+    assert 0 < nodes(list(body(packaged[name])["paths"])) <= NODES
+
+
+def test_nodes_counts_every_distinct_beginning_of_a_path() -> None:
+    assert nodes(["/a", "/a/{b}", "/a/{b}/c", "/d/e"]) == 6
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_every_path_leaves_wrong_methods_to_the_api(packaged: Templates, name: str) -> None:
+    for methods in body(packaged[name])["paths"].values():
+        integrations = [method["x-amazon-apigateway-integration"] for method in methods.values()]
+        assert "x-amazon-apigateway-any-method" in methods
+        assert all(integration == integrations[0] for integration in integrations)
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_the_gateway_refuses_in_the_apis_words(packaged: Templates, name: str) -> None:
+    refusals = body(packaged[name])["x-amazon-apigateway-gateway-responses"]
+    unknown = refusals["MISSING_AUTHENTICATION_TOKEN"]
+    assert unknown["statusCode"] == "404"
+    shape = dialect(next(b for b in BUNDLES if b.name == name)).error_schema()
+    for refusal in refusals.values():
+        words = json.loads(refusal["responseTemplates"]["application/json"])
+        assert set(shape["required"]) <= words.keys() <= shape["properties"].keys()
+    assert "gatewayresponse.header.Retry-After" in refusals["THROTTLED"]["responseParameters"]
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_every_request_is_logged_without_its_path(packaged: Templates, name: str) -> None:
+    line = resources(packaged[name], "AWS::Serverless::Api")["RestAPI"]["AccessLogSetting"]["Format"]
+    assert json.loads(line)["route"] == "$context.resourcePath"
+    assert '$context.path"' not in line
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=NAMES)
+def test_every_parameter_is_used_and_declared(packaged: Templates, bundle: Any) -> None:
+    assert packaged[bundle.name]["Parameters"].keys() == parameters(bundle).keys()

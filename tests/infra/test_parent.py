@@ -1,0 +1,49 @@
+"""The parent template gives every nested one what it asks for."""
+
+import json
+
+from cfnlint.api import lint
+
+from infra.bundles import BUNDLES, consumers
+from infra.merge import parameters
+from infra.parent import parent_template
+from infra.resources import storage_template
+
+TEMPLATE = parent_template()
+RESOURCES = TEMPLATE["Resources"]
+
+
+def test_the_template_lints_without_findings() -> None:
+    assert [str(match) for match in lint(json.dumps(TEMPLATE))] == []
+
+
+def test_every_bundle_gets_all_its_parameters() -> None:
+    for bundle in BUNDLES:
+        stack = RESOURCES[f"{bundle.name.capitalize()}Bundle"]["Properties"]
+        assert stack["TemplateURL"] == f"./{bundle.name}/sam.json"
+        assert stack["Parameters"].keys() == parameters(bundle).keys()
+
+
+def test_what_is_asked_of_the_storage_it_puts_out() -> None:
+    text = json.dumps(RESOURCES)
+    asked = {part.split('"')[0] for part in text.split('["Storage", "Outputs.')[1:]}
+    assert asked <= storage_template()["Outputs"].keys()
+
+
+def test_the_engine_learns_where_every_api_is() -> None:
+    urls = json.loads(RESOURCES["EngineBundle"]["Properties"]["Parameters"]["ApiUrls"]["Fn::Sub"])
+    assert urls == {
+        bundle.name: f"${{{bundle.name.capitalize()}Bundle.Outputs.BaseUrl}}" for bundle in BUNDLES if bundle.http
+    }
+
+
+def test_every_queue_is_watched() -> None:
+    alarms = [one["Properties"] for one in RESOURCES.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+    metrics = [alarm["MetricName"] for alarm in alarms]
+    assert metrics.count("ApproximateNumberOfMessagesVisible") == len(consumers()) + 1
+    assert metrics.count("ApproximateAgeOfOldestMessage") == len(consumers())
+
+
+def test_payloads_travel_encrypted_only() -> None:
+    statement = RESOURCES["PayloadBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
