@@ -1,0 +1,187 @@
+"""From a handler's signature to its arguments: the signature is the schema of path, query, headers and body.
+
+The signature is read when the API is mounted, so that a wrong one is found at once. Validators are made when a
+parameter is first used, because making them is cold-start time.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from chalicelib.edge.api import VARIABLE, Caller
+from chalicelib.edge.problems import Problem, explain, refusal
+from chalicelib.edge.request import Request
+from chalicelib.edge.routing import Endpoint, Header, Query
+from chalicelib.errors import InvalidRequest, UnsupportedMediaType
+
+Source = Literal["path", "query", "header"]
+REQUIRED: Any = inspect.Parameter.empty
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument that comes from the path, the query or a header."""
+
+    name: str
+    key: str
+    """Its name on the wire."""
+    source: Source
+    annotation: Any
+    default: Any
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.annotation)
+
+    def read(self, values: Mapping[str, str]) -> Any:
+        """The argument's value; raises ValidationError, or KeyError if it is required and absent."""
+        text = values.get(self.key)
+        if text is not None:
+            return self.adapter.validate_strings(text)
+        if self.default is REQUIRED:
+            raise KeyError(self.key)
+        return self.default
+
+
+@dataclass(frozen=True)
+class Body:
+    """The argument that is the JSON body; without a default, an absent body counts as `{}`."""
+
+    name: str
+    model: type[BaseModel]
+    default: Any
+
+    def read(self, request: Request) -> Any:
+        """The validated model; raises ValidationError, InvalidRequest or UnsupportedMediaType."""
+        if request.body:
+            _require_json(request.headers.get("content-type", JSON))
+            return self.model.__pydantic_validator__.validate_python(_parsed(request.body))
+        if self.default is REQUIRED:
+            return self.model.__pydantic_validator__.validate_python({})
+        return self.default
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a handler takes and gives."""
+
+    caller: str | None
+    """The name of the argument that gets the principal."""
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    result: Any
+
+    def bind(self, request: Request, caller: Caller | None) -> dict[str, Any]:
+        """The handler's keyword arguments; raises InvalidRequest naming every problem, the first as its message."""
+        arguments: dict[str, Any] = {}
+        problems: list[Problem] = []
+        sources = {"path": request.path_values, "query": request.query, "header": request.headers}
+        for parameter in self.parameters:
+            try:
+                arguments[parameter.name] = parameter.read(sources[parameter.source])
+            except KeyError:
+                problems.append(_absent(parameter))
+            except ValidationError as error:
+                problems += explain(error, parameter.adapter.json_schema(), root=parameter.key)
+        if self.body:
+            try:
+                arguments[self.body.name] = self.body.read(request)
+            except ValidationError as error:
+                problems += explain(error, self.body.model.model_json_schema())
+        if problems:
+            raise refusal(problems)
+        if self.caller:
+            arguments[self.caller] = caller
+        return arguments
+
+
+def signature(endpoint: Endpoint) -> Signature:
+    """Read the handler's signature; raises ValueError where it does not fit its endpoint."""
+    handler = endpoint.handler
+    hints = get_type_hints(handler, include_extras=True)
+    variables = set(VARIABLE.findall(endpoint.path))
+    caller, parameters, bodies = None, [], []
+    for name, parameter in inspect.signature(handler).parameters.items():
+        if name not in hints:
+            raise ValueError(f"{endpoint.name}: the parameter {name!r} has no annotation")
+        hint = hints[name]
+        if hint is Caller:
+            caller = name
+        elif (model := _model_of(hint)) is not None:
+            bodies.append(Body(name, model, parameter.default))
+        else:
+            parameters.append(_parameter(name, hint, parameter.default, variables))
+    _check(endpoint, variables, caller, parameters, bodies)
+    return Signature(caller, tuple(parameters), bodies[0] if bodies else None, hints.get("return", NoneType))
+
+
+def _check(
+    endpoint: Endpoint, variables: set[str], caller: str | None, parameters: list[Parameter], bodies: list[Body]
+) -> None:
+    if unread := variables - {parameter.key for parameter in parameters if parameter.source == "path"}:
+        raise ValueError(f"{endpoint.name}: the path's {', '.join(sorted(unread))} is not a parameter")
+    if len(bodies) > 1:
+        raise ValueError(f"{endpoint.name}: only one parameter can be the body")
+    if caller and endpoint.public:
+        raise ValueError(f"{endpoint.name}: a public endpoint has no caller")
+
+
+def _model_of(hint: Any) -> type[BaseModel] | None:
+    """The model of a body parameter, given as `Model` or `Model | None`."""
+    inner = [argument for argument in get_args(hint) if argument is not NoneType] or [hint]
+    candidate = inner[0] if len(inner) == 1 else None
+    return candidate if inspect.isclass(candidate) and issubclass(candidate, BaseModel) else None
+
+
+def _parameter(name: str, hint: Any, default: Any, variables: set[str]) -> Parameter:
+    if name in variables:
+        return Parameter(name, name, "path", hint, REQUIRED)
+    marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    for mark in marks:
+        if isinstance(mark, Header):
+            return Parameter(name, mark.name, "header", hint, default)
+        if isinstance(mark, Query):
+            return Parameter(name, mark.name, "query", hint, default)
+    return Parameter(name, name, "query", hint, default)
+
+
+def _absent(parameter: Parameter) -> Problem:
+    what = "header" if parameter.source == "header" else "query parameter"
+    return Problem(parameter.key, "is required", f"Missing required {what}: {parameter.key}")
+
+
+def _require_json(content_type: str) -> None:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise UnsupportedMediaType(f"The body must be {JSON}, not {media_type or 'of no type'}")
+
+
+def _parsed(body: bytes) -> Any:
+    """The body's value. The standard library's parser would let lone surrogates through, which cannot be stored."""
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}") from None
+    if not _finite(value):
+        raise InvalidRequest("The body is not valid JSON: a number in it is too large for a double")
+    return value
+
+
+def _finite(value: Any) -> bool:
+    """Whether no number in it overflowed, as 1e400 does: an infinity can be neither stored nor answered."""
+    match value:
+        case float():
+            return value - value == 0
+        case dict():
+            return all(map(_finite, value.values()))
+        case list():
+            return all(map(_finite, value))
+        case _:
+            return True

@@ -1,0 +1,65 @@
+"""How an API words its answers. One subclass per documented convention; handlers know none of this."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from pydantic_core import to_json
+
+from chalicelib.errors import YardmasterError
+
+TITLES = {
+    400: "Invalid request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Payload too large",
+    415: "Unsupported media type",
+    429: "Too many requests",
+    500: "Internal server error",
+    503: "Service unavailable",
+}
+
+
+class Dialect(ABC):
+    """Renders successes and errors as JSON documents in UTF-8, and says what their schemas are."""
+
+    exclude_none: ClassVar[bool] = True
+    """Whether fields that are None are left out of answers."""
+    error_media_type: ClassVar[str] = "application/json"
+
+    def success(self, value: Any, request_id: str) -> bytes:  # noqa: ARG002 - envelopes carry the id
+        """The document of a value, by the aliases of its schema."""
+        return self.json(value)
+
+    def success_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The JSON schema of what `success` renders for values of `schema`."""
+        return schema
+
+    @abstractmethod
+    def error(self, error: YardmasterError, request_id: str) -> bytes:
+        """The document of an error."""
+
+    @abstractmethod
+    def error_schema(self) -> dict[str, Any]:
+        """The JSON schema of what `error` renders."""
+
+    def json(self, value: Any) -> bytes:
+        """Compact UTF-8, nothing escaped that need not be."""
+        return to_json(value, by_alias=True, exclude_none=self.exclude_none, inf_nan_mode="null")
+
+
+class FlatErrors(Dialect):
+    """Bare success bodies, and errors as `{"error": "<title>", "details": "<message>"}`."""
+
+    def error(self, error: YardmasterError, request_id: str) -> bytes:  # noqa: ARG002 - this dialect shows no id
+        return self.json({"error": TITLES[error.status], "details": error.message})
+
+    def error_schema(self) -> dict[str, Any]:
+        text = {"type": "string"}
+        return {
+            "type": "object",
+            "required": ["error", "details"],
+            "properties": {"error": text | {"enum": list(TITLES.values())}, "details": text},
+        }

@@ -1,0 +1,144 @@
+"""What happens to every request, in this order: size, credential, role, limit, validation, handler, dialect.
+
+Errors are translated here and nowhere else. Anything that is not one of ours is logged with its stack and
+answered without saying more than that it happened.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib import clock, ids
+from chalicelib.config import settings
+from chalicelib.edge.api import Admission, Api, Caller
+from chalicelib.edge.binding import Signature
+from chalicelib.edge.replies import Answer, Raw, Reply
+from chalicelib.edge.request import Request
+from chalicelib.edge.routing import Endpoint
+from chalicelib.errors import (
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    YardmasterError,
+)
+from chalicelib.observability import logger
+
+Headers = dict[str, str]
+JSON = "application/json"
+UNMATCHED = "unmatched"
+
+
+def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) -> Answer:
+    """Answer one request that matched an endpoint, and log it in one line."""
+    started = clock.now()
+    headers = _common_headers(request.id)
+    log = logger()
+    log.thread_safe_append_keys(request_id=request.id)
+    try:
+        answer = _handle(api, endpoint, signature, request, headers)
+    except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+        answer = failure(api, error, request.id, headers)
+    record(request.method, endpoint.path, answer, clock.now() - started)
+    log.thread_safe_clear_keys()
+    return answer
+
+
+def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, headers: Headers) -> Answer:
+    _check_size(request)
+    caller = None if endpoint.public else _admitted(api, endpoint, request, headers)
+    result = endpoint.handler(**signature.bind(request, caller))
+    return _rendered(api, endpoint, result, request.id, headers)
+
+
+def _check_size(request: Request) -> None:
+    limit, size = settings().body_limit_bytes, len(request.body)
+    if size > limit:
+        raise TooLarge(f"The body has {size} bytes; at most {limit} are accepted")
+
+
+def _admitted(api: Api, endpoint: Endpoint, request: Request, headers: Headers) -> Caller:
+    """The caller, known, of the right role and within the limit, whose state goes into `headers`."""
+    caller = api.authenticate(request)
+    logger().thread_safe_append_keys(org=caller.org)
+    if endpoint.roles and caller.role not in endpoint.roles:
+        raise Forbidden(_roles_required(endpoint.roles))
+    admission = api.admit(caller, endpoint.limit, api.limits[endpoint.limit])
+    headers |= _limit_headers(admission)
+    if not admission.allowed:
+        raise TooManyRequests(
+            f"At most {admission.limit} requests per {api.limits[endpoint.limit].seconds} seconds; "
+            f"try again in {admission.retry_after} seconds",
+            retry_after=admission.retry_after,
+        )
+    return caller
+
+
+def _roles_required(roles: Sequence[str]) -> str:
+    if len(roles) == 1:
+        return f"{roles[0].capitalize()} role required"
+    return f"One of these roles required: {', '.join(roles)}"
+
+
+def _rendered(api: Api, endpoint: Endpoint, result: Any, request_id: str, headers: Headers) -> Answer:
+    if isinstance(result, Raw):
+        return Answer(endpoint.status, {**headers, **result.headers, "Content-Type": result.media_type}, result.content)
+    reply = result if isinstance(result, Reply) else Reply(result)
+    headers |= reply.headers
+    status = reply.status or endpoint.status
+    if reply.value is None:
+        return Answer(status, headers, "")
+    headers["Content-Type"] = JSON
+    return Answer(status, headers, api.dialect.success(reply.value, request_id).decode())
+
+
+def failure(api: Api, error: Exception, request_id: str, headers: Headers | None = None) -> Answer:
+    """The answer to an error; an unexpected one is logged with its stack and told to nobody."""
+    if not isinstance(error, YardmasterError):
+        logger().error("unhandled error", exc_info=error)
+        error = YardmasterError("An unexpected error occurred")
+    common = _common_headers(request_id) if headers is None else headers
+    own = {"Content-Type": api.dialect.error_media_type}
+    if isinstance(error, TooManyRequests):
+        own["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthenticated):
+        own["WWW-Authenticate"] = "Bearer"
+    return Answer(error.status, common | own, api.dialect.error(error, request_id).decode())
+
+
+def not_found(api: Api, method: str, path: str, request_id: str | None = None) -> Answer:
+    """The answer to a path that the API does not have."""
+    answer = failure(api, NotFound("Path", path), request_id or ids.new("req"))
+    record(method, UNMATCHED, answer, 0)
+    return answer
+
+
+def method_not_allowed(
+    api: Api, method: str, path: str, allowed: Sequence[str], request_id: str | None = None
+) -> Answer:
+    """The answer to a method that an existing path does not have; `allowed` are those it has."""
+    listed = ", ".join(allowed)
+    error = MethodNotAllowed(f"{method} is not allowed on {path}; allowed: {listed}")
+    answer = failure(api, error, request_id or ids.new("req"))
+    answer.headers["Allow"] = listed
+    record(method, UNMATCHED, answer, 0)
+    return answer
+
+
+def record(method: str, route: str, answer: Answer, duration_ms: int) -> None:
+    """The request's one log line."""
+    facts = {"method": method, "route": route, "status": answer.status, "duration_ms": duration_ms}
+    logger().info("request", extra=facts)
+
+
+def _common_headers(request_id: str) -> Headers:
+    return {"X-Request-Id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def _limit_headers(admission: Admission) -> Headers:
+    return {
+        "X-RateLimit-Limit": str(admission.limit),
+        "X-RateLimit-Remaining": str(admission.remaining),
+        "X-RateLimit-Reset": str(admission.reset_at),
+    }

@@ -1,0 +1,140 @@
+"""What is wrong with the input and what would be right, in sentences made from the schema."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from chalicelib.errors import InvalidRequest
+
+JsonSchema = dict[str, Any]
+SHOWN = 60
+"""Longer input is described, not repeated."""
+NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false", "object": "an object"}
+FORMATS = {
+    "date": "a date (YYYY-MM-DD)",
+    "date-time": "a date and time (ISO 8601)",
+    "uri": "a URL",
+    "uuid": "a UUID",
+}
+
+
+class Problem(NamedTuple):
+    """One thing wrong with the input."""
+
+    path: str
+    """Where, such as `payload.items.0`; empty for the whole body."""
+    what: str
+    """A clause about what is there."""
+    sentence: str
+    """The same, standing alone."""
+
+
+def explain(error: ValidationError, schema: JsonSchema, *, root: str = "") -> list[Problem]:
+    """Every problem pydantic found in a value of `schema`, in order; `root` is the value's own name."""
+    return [_problem(detail, schema, root) for detail in error.errors(include_url=False)]
+
+
+def refusal(problems: Sequence[Problem]) -> InvalidRequest:
+    """The error for a request with these problems; the first is the message."""
+    return InvalidRequest(problems[0].sentence, fields={problem.path: problem.what for problem in problems})
+
+
+def _problem(detail: ErrorDetails, schema: JsonSchema, root: str) -> Problem:
+    steps, target = _locate(detail["loc"], schema)
+    path = ".".join([root, *steps] if root else steps)
+    if detail["type"] == "missing":
+        return Problem(path, "is required", f"Missing required field: {path}")
+    what = _what(detail, target, schema)
+    return Problem(path, what, f"{path}: {what}" if path else f"The body {what}")
+
+
+def _what(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema) -> str:
+    if detail["type"] in {"value_error", "assertion_error"}:
+        return str(detail["ctx"]["error"])
+    wanted = _describe(target, schema)
+    if not wanted:
+        return detail["msg"].replace("Input should be", "must be", 1)
+    return f"must be {wanted}, got {_shown(detail['input'])}"
+
+
+def _locate(loc: Sequence[int | str], schema: JsonSchema) -> tuple[list[str], JsonSchema]:
+    """The path to what `loc` names, and its schema; pydantic's tags of union members are no part of the path."""
+    steps, here = [], schema
+    for key in loc:
+        for branch in _branches(here, schema):
+            child = _child(branch, key)
+            if child is not None:
+                steps.append(str(key))
+                here = child
+                break
+    return steps, here
+
+
+def _child(schema: JsonSchema, key: int | str) -> JsonSchema | None:
+    if isinstance(key, int):
+        prefix = schema.get("prefixItems", [])
+        return prefix[key] if key < len(prefix) else schema.get("items")
+    if key in schema.get("properties", {}):
+        return dict(schema["properties"][key])
+    others = schema.get("additionalProperties")
+    return {} if isinstance(others, bool) else others
+
+
+def _branches(schema: JsonSchema, root: JsonSchema) -> Iterator[JsonSchema]:
+    """The schema with references followed, or the members of a union."""
+    if "$ref" in schema:
+        yield from _branches(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    elif "anyOf" in schema or "oneOf" in schema:
+        for member in [*schema.get("anyOf", ()), *schema.get("oneOf", ())]:
+            yield from _branches(member, root)
+    else:
+        yield schema
+
+
+def _describe(schema: JsonSchema, root: JsonSchema) -> str:
+    """What a value must be, such as "an integer between 0 and 9"; empty where the schema does not say."""
+    wanted = [_noun(branch) for branch in _branches(schema, root) if branch.get("type") != "null"]
+    return " or ".join(dict.fromkeys(wanted)) if all(wanted) else ""
+
+
+def _noun(schema: JsonSchema) -> str:
+    kind = schema.get("type", "")
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return ("one of: " if len(values) > 1 else "") + ", ".join(map(str, values))
+    if kind == "string":
+        shape = f" matching {schema['pattern']}" if "pattern" in schema else ""
+        return FORMATS.get(schema.get("format", ""), "a string") + _sized(schema, "Length", "characters") + shape
+    if kind == "array":
+        return "a list" + _sized(schema, "Items", "items")
+    return NOUNS.get(kind, "") + _ranged(schema)
+
+
+def _sized(schema: JsonSchema, suffix: str, unit: str) -> str:
+    low, high = schema.get(f"min{suffix}"), schema.get(f"max{suffix}")
+    if low and high:
+        return f" of {low} to {high} {unit}"
+    if low:
+        return f" of at least {low} {unit}"
+    return f" of at most {high} {unit}" if high else ""
+
+
+def _ranged(schema: JsonSchema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f" between {low} and {high}"
+    words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    bounds = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
+    return f" {' and '.join(bounds)}" if bounds else ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else f"a value of {len(text)} characters"

@@ -1,0 +1,51 @@
+"""What the rest of the house may see of an HTTP request: a small read-only view, free of Chalice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import unquote
+
+from chalice.app import Request as ChaliceRequest
+
+from chalicelib import ids
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, decoded once."""
+
+    method: str
+    path: str
+    """The path as it was asked for, still percent-encoded, without the gateway's stage."""
+    route: str
+    """The template that matched, such as `/api/task/{id}`."""
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    path_values: Mapping[str, str]
+    """Template variable -> value, percent-decoded."""
+    query: Mapping[str, str]
+    """Decoded; of a repeated parameter, the last value."""
+    body: bytes
+    id: str
+    """The gateway's request id, by which the answer and the log lines are found."""
+
+    @classmethod
+    def of(cls, raw: ChaliceRequest) -> "Request":
+        event = raw.to_original_event()
+        return cls(
+            method=raw.method,
+            path=event.get("path") or raw.path,
+            route=raw.path,
+            headers=raw.headers,
+            path_values={name: unquote(value) for name, value in (raw.uri_params or {}).items()},
+            query={name: values[-1] for name, values in (event["multiValueQueryStringParameters"] or {}).items()},
+            body=cast(bytes, raw.raw_body),
+            id=id_of(raw),
+        )
+
+
+def id_of(raw: ChaliceRequest | None) -> str:
+    """The API gateway's id of the request, else Lambda's, else a fresh one."""
+    if raw is None:
+        return ids.new("req")
+    return raw.context.get("requestId") or getattr(raw.lambda_context, "aws_request_id", "") or ids.new("req")

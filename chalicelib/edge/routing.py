@@ -1,0 +1,119 @@
+"""Routes as data: what the decorators collect is what is mounted, documented and tested."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Any, TypeVar
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Roles = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Header:
+    """`Annotated[T, Header("Idempotency-Key")]`: the parameter comes from this request header."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """`Annotated[T, Query("camelName")]`: the query parameter's name on the wire."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation: where it is, who may call it, how it answers, and the function that does it."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    name: str
+    """Unique in its Api; the OpenAPI operationId."""
+    tag: str
+    summary: str
+    description: str
+    roles: tuple[str, ...]
+    """The caller needs one of these; empty means any authenticated caller."""
+    public: bool
+    """Neither authenticated nor limited."""
+    limit: str
+    """Which of the Api's limits it counts against."""
+    status: int
+    errors: tuple[int, ...]
+    """Statuses it may answer beyond those that follow from its signature."""
+
+
+@dataclass
+class Routes:
+    """A group of endpoints under one prefix; `role` and `public` are what its endpoints inherit.
+
+    `role` is one role, several of which any will do, or None for every authenticated caller.
+    """
+
+    prefix: str
+    tag: str
+    role: Roles = None
+    public: bool = False
+    endpoints: list[Endpoint] = field(default_factory=list)
+
+    def get(self, path: str = "", **options: Any) -> Callable[[Handler], Handler]:
+        return self._route("GET", path, **options)
+
+    def post(self, path: str = "", **options: Any) -> Callable[[Handler], Handler]:
+        return self._route("POST", path, **options)
+
+    def put(self, path: str = "", **options: Any) -> Callable[[Handler], Handler]:
+        return self._route("PUT", path, **options)
+
+    def patch(self, path: str = "", **options: Any) -> Callable[[Handler], Handler]:
+        return self._route("PATCH", path, **options)
+
+    def delete(self, path: str = "", **options: Any) -> Callable[[Handler], Handler]:
+        return self._route("DELETE", path, **options)
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int = 200,
+        role: Roles | EllipsisType = ...,
+        public: bool | None = None,
+        limit: str = "default",
+        errors: Sequence[int] = (),
+        name: str | None = None,
+        summary: str | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Collect the decorated function as it is; options left out are the group's."""
+
+        def collect(handler: Handler) -> Handler:
+            headline, _, rest = (inspect.getdoc(handler) or "").partition("\n")
+            self.endpoints.append(
+                Endpoint(
+                    method=method,
+                    path=self.prefix + path,
+                    handler=handler,
+                    name=name or handler.__name__,
+                    tag=self.tag,
+                    summary=summary or headline.removesuffix("."),
+                    description=rest.strip(),
+                    roles=_as_tuple(self.role if isinstance(role, EllipsisType) else role),
+                    public=self.public if public is None else public,
+                    limit=limit,
+                    status=status,
+                    errors=tuple(errors),
+                )
+            )
+            return handler
+
+        return collect
+
+
+def _as_tuple(role: Roles) -> tuple[str, ...]:
+    if role is None:
+        return ()
+    return (role,) if isinstance(role, str) else role

@@ -1,0 +1,16 @@
+"""Bases of the request and response models."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Schema(BaseModel):
+    """A body whose fields are spelled as in Python. Unknown fields are ignored; NaN and infinities are refused."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class CamelSchema(Schema):
+    """A body whose fields are camelCase on the wire and snake_case in Python."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
