@@ -6,7 +6,7 @@ values on the local stage, and only there.
 
 import json
 import os
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +27,6 @@ class Settings(BaseModel):
 
     stage: str = LOCAL
     region: str = "us-east-1"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     tasks_table: str = "yardmaster-tasks"
     workers_table: str = "yardmaster-workers"

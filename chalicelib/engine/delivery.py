@@ -14,7 +14,7 @@ from chalicelib.domain.effects import Delivery
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
 from chalicelib.engine import payloads, tasks, workers
-from chalicelib.errors import Conflict, InvalidRequest, NotFound
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
 from chalicelib.storage import tasks as task_storage
@@ -59,8 +59,6 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
         )
     except outbound.Unreachable as unreachable:
         return answers.no_answer(str(unreachable))
-    except InvalidRequest as forbidden:
-        return answers.no_answer(forbidden.message)
     return answers.verdict(answer.status, answer.headers, answer.body)
 
 

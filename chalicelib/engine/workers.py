@@ -9,7 +9,7 @@ from chalicelib.config import settings
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Beat, Holder, Worker
 from chalicelib.engine import sealing, tasks
-from chalicelib.errors import InvalidRequest, NotFound, Unavailable
+from chalicelib.errors import NotFound, Unavailable
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
 from chalicelib.storage import access as directory
@@ -232,7 +232,7 @@ def _answers(worker: Worker) -> bool:
     headers = {"X-API-Key": key} if key else {}
     try:
         return outbound.send("GET", url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS).status == 200
-    except (outbound.Unreachable, InvalidRequest):
+    except outbound.Unreachable:
         return False
 
 

@@ -1,0 +1,177 @@
+"""A whole deployment in one thread: tables on moto, queues in memory, time and chance under control, fake servers.
+
+`settle()` lets everything happen that can happen now; `advance()` lets time pass, with a sweep each minute.
+"""
+
+import json
+from random import Random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib import clock, config, ids
+from chalicelib.config import settings
+from chalicelib.domain.tasks import Task, Worker
+from chalicelib.engine import access as access_engine
+from chalicelib.engine import limits, tasks, workers
+from chalicelib.engine.tasks import Submission
+from chalicelib.engine.workers import Registration
+from chalicelib.functions import queues as queue_functions
+from chalicelib.functions import schedules, streams
+from chalicelib.providers import outbound
+from chalicelib.storage import events, stats
+from chalicelib.storage import queues as queue_storage
+from chalicelib.storage import tasks as task_storage
+from chalicelib.storage import workers as worker_storage
+from tests.support import aws
+from tests.support.queues import FakeQueues, Held
+
+START = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+ORG, POOL = "acme", "processing"
+Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
+
+
+def answer(status: int = 202, body: Any = None, **headers: str) -> outbound.Answer:
+    """What a fake server says."""
+    text = b"" if body is None else json.dumps(body).encode()
+    return outbound.Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
+
+
+@dataclass
+class World:
+    """One deployment."""
+
+    clock: clock.ManualClock
+    queues: FakeQueues
+    random: Random
+    servers: dict[str, Reply] = field(default_factory=dict)  # by host
+    calls: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    _read: dict[str, int] = field(default_factory=dict)
+    _swept: int = START // clock.MINUTE
+
+    def submit(self, **asked: Any) -> Task:
+        return tasks.submit(asked.pop("org", ORG), "dev", Submission(**({"pool": POOL, "type": "t", "priority": 5} | asked)))
+
+    def register(self, name: str = "one", reply: Reply | outbound.Answer | None = None, **said: Any) -> Worker:
+        """A server at https://<name>.example; by default it accepts everything and reports nothing."""
+        given = reply if reply is not None else answer(202)
+        self.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
+        endpoints = {"predict": f"https://{name}.example/predict", "health": f"https://{name}.example/health"}
+        base = {"pool": POOL, "kind": "server", "name": name, "max_concurrent": 1, "endpoints": endpoints}
+        base |= {"api_key": f"key-{name}", "callback_path": "/api/task/{task_id}"}
+        return workers.register(said.pop("org", ORG), Registration(**(base | said)))
+
+    def task(self, task_id: str) -> Task:
+        return tasks.get(ORG, task_id)
+
+    def worker(self, worker_id: str) -> Worker:
+        found = worker_storage.find(ORG, POOL, worker_id)
+        assert found is not None
+        return found
+
+    def send(self, method: str, url: str, *, headers: Any, body: bytes, **_: Any) -> outbound.Answer:
+        host = url.removeprefix("https://").partition("/")[0]
+        self.calls.append((method, url, dict(headers), body))
+        reply = self.servers.get(host)
+        if reply is None:
+            raise outbound.Unreachable("refused", "the host refused the connection")
+        return reply(url, dict(headers), body)
+
+    def settle(self, limit: int = 500) -> None:
+        """Everything that can happen now, happens."""
+        for _ in range(limit):
+            if not self.step():
+                return
+        raise AssertionError("the house does not come to rest")
+
+    def step(self) -> bool:
+        """One round of streams and queues; False when there was nothing to do."""
+        relayed = [self.relay("tasks"), self.relay("workers")]
+        handled = [self.handle(name) for name in ("dispatch", "deliver", "wakeups")]
+        return any(relayed) or any(handled)
+
+    def relay(self, table: Any, limit: int = 10) -> bool:
+        name = settings().tasks_table if table == "tasks" else settings().workers_table
+        start = self._read.get(table, 0)
+        records = aws.stream(name)[start : start + limit]
+        if not records:
+            return False
+        failed = streams.relayed({"Records": records}, table)["batchItemFailures"]
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+        done = numbers.index(failed[0]["itemIdentifier"]) if failed else len(records)
+        self._read[table] = start + done
+        return True
+
+    def rewind(self, table: str, records: int) -> None:
+        """The stream gives its latest records once more."""
+        self._read[table] = max(0, self._read.get(table, 0) - records)
+
+    def handle(self, kind: str) -> bool:
+        queue = getattr(settings(), f"{kind}_queue")
+        handler = {
+            "dispatch": queue_functions.dispatched,
+            "deliver": queue_functions.delivered,
+            "wakeups": queue_functions.woken,
+        }[kind]
+        batch = self.queues.receive(queue)
+        if batch:
+            failed = handler({"Records": [_record(held) for held in batch]})["batchItemFailures"]
+            self._answered(queue, batch, {one["itemIdentifier"] for one in failed})
+        return bool(batch)
+
+    def _answered(self, queue: str, batch: list[Held], failed: set[str]) -> None:
+        for held in batch:
+            (self.queues.failed if held.id in failed else self.queues.done)(queue, held)
+
+    def advance(self, seconds: float, *, settle: bool = True) -> None:
+        """Time passes; the sweep runs at each full minute."""
+        end = self.clock.now() + round(seconds * clock.SECOND)
+        while self.clock.now() < end:
+            minute = (self.clock.now() // clock.MINUTE + 1) * clock.MINUTE
+            self.clock.advance((min(minute, end) - self.clock.now()) / clock.SECOND)
+            if self.clock.now() // clock.MINUTE > self._swept:
+                self._swept = self.clock.now() // clock.MINUTE
+                schedules.swept()
+            if settle:
+                self.settle()
+
+    def log(self) -> list[Any]:
+        return [events.parse(item) for item in aws.items(events.EventItem)]
+
+    def tasks(self) -> list[Task]:
+        return [task_storage.parse(item) for item in aws.items(task_storage.TaskItem)]
+
+    def workers(self) -> list[Worker]:
+        found = aws.items(worker_storage.WorkersTable)
+        return [worker_storage.parse(item) for item in found if isinstance(item, worker_storage.WorkerItem)]
+
+    def rows(self) -> dict[tuple[str, str], Any]:
+        found = aws.items(stats.StatsItem)
+        return {(item.partition, item.row): stats._parse(item).counts for item in found}
+
+
+def _record(held: Held) -> dict[str, Any]:
+    return {"messageId": held.id, "body": held.body, "attributes": {"ApproximateReceiveCount": str(held.receives)}}
+
+
+@contextmanager
+def world(seed: int = 0) -> Iterator[World]:
+    """A fresh deployment that forgets everything at the end."""
+    chance = Random(seed)
+    made = World(clock.ManualClock(START), FakeQueues(chance), chance)
+    before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
+    before_settings = config.replace(api_urls={POOL: "https://api.example"})
+    before_sender = outbound.use_sender(made.send)
+    queue_storage.use(made.queues)
+    limits._guesses.clear()
+    access_engine._directory.clear()
+    try:
+        with aws.cloud():
+            yield made
+    finally:
+        clock.use(before_clock)
+        ids.use(before_ids)
+        outbound.use_sender(before_sender)
+        queue_storage.use(None)
+        config.replace(**before_settings.model_dump())
