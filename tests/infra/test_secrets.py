@@ -1,4 +1,4 @@
-"""Generated keys are keys that the engine takes."""
+"""Generated values are values that the engine takes, and a rotation never leaves a token or a key unreadable."""
 
 import io
 import json
@@ -9,26 +9,49 @@ from chalicelib.engine import keys as engine_keys
 from infra import secrets
 
 
-def test_a_fresh_value_is_fit_and_never_the_same() -> None:
-    parsed = engine_keys._parse(json.dumps(secrets.fresh()))
-    assert all(len(key) == 32 for key in parsed.seal.values())
-    assert secrets.fresh() != secrets.fresh()
+class Shell:
+    """Runs the command as a shell would, one value into the next."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def run(self, *arguments: str, value: str = "") -> str:
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(value))
+        secrets.main(list(arguments))
+        return self._capsys.readouterr().out
 
 
-def test_rotation_puts_the_new_key_first_and_keeps_the_old() -> None:
-    old = secrets.fresh()
-    new = secrets.rotated(old)
-    parsed = engine_keys._parse(json.dumps(new))
-    for section, present in (("jwt", parsed.jwt), ("seal", parsed.seal)):
-        assert list(present)[1:] == list(old[section])
-        assert new[section] | old[section] == new[section]
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(monkeypatch, capsys)
 
 
-def test_the_command_reads_and_prints_one_value(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    old = secrets.fresh()
-    monkeypatch.setattr("sys.argv", ["secrets", "--rotate"])
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(old)))
-    secrets.main()
-    assert [len(section) for section in json.loads(capsys.readouterr().out).values()] == [2, 2]
+def test_a_fresh_value_is_fit_and_never_the_same(shell: Shell) -> None:
+    value = shell.run("new")
+    parsed = engine_keys._parse(value)
+    assert (len(parsed.jwt), len(parsed.seal)) == (1, 1)
+    assert value != shell.run("new")
+
+
+def test_a_rotation_in_its_three_steps(shell: Shell) -> None:
+    before = shell.run("new")
+    [old] = json.loads(before)["jwt"]
+    added = shell.run("add", value=before)
+    promoted = shell.run("promote", value=added)
+    retired = shell.run("retire", value=promoted)
+    orders = [list(engine_keys._parse(value).jwt) for value in (added, promoted, retired)]
+    [_, fresh] = orders[0]
+    assert orders == [[old, fresh], [fresh, old], [fresh]]
+    assert json.loads(promoted)["jwt"][old] == json.loads(before)["jwt"][old]
+
+
+def test_one_section_can_be_rotated_alone(shell: Shell) -> None:
+    before = shell.run("new")
+    after = json.loads(shell.run("add", "seal", value=before))
+    assert len(after["seal"]) == 2
+    assert after["jwt"] == json.loads(before)["jwt"]
+
+
+def test_promoting_a_single_key_changes_nothing(shell: Shell) -> None:
+    before = shell.run("new")
+    assert json.loads(shell.run("promote", value=before)) == json.loads(before)
