@@ -1,6 +1,6 @@
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
@@ -15,7 +15,7 @@ CONTEXT = "org#worker_1"
 
 
 @pytest.fixture
-def rotate() -> Iterator[object]:
+def rotate() -> Iterator[Callable[..., None]]:
     """Make the deployment's sealing keys those of the given ids, the first one sealing."""
     before = config.settings()
 
@@ -79,7 +79,7 @@ def test_another_version_does_not_open() -> None:
         unseal(seal("a", CONTEXT).replace("v1.", "v2.", 1), CONTEXT)
 
 
-def test_the_first_key_seals_any_live_one_opens_and_a_dropped_one_does_not(rotate) -> None:
+def test_the_first_key_seals_any_live_one_opens_and_a_dropped_one_does_not(rotate: Callable[..., None]) -> None:
     rotate("a.2026")
     old = seal("secret", CONTEXT)
     rotate("b.2027", "a.2026")
@@ -87,7 +87,7 @@ def test_the_first_key_seals_any_live_one_opens_and_a_dropped_one_does_not(rotat
     assert (old[:9], new[:9]) == ("v1.a.2026", "v1.b.2027")
     assert unseal(old, CONTEXT) == unseal(new, CONTEXT) == "secret"
     rotate("b.2027")
-    with pytest.raises(Unsealable, match="'a.2026' is no longer"):
+    with pytest.raises(Unsealable, match=r"'a\.2026' is no longer"):
         unseal(old, CONTEXT)
 
 

@@ -1,0 +1,282 @@
+"""The one guarded HTTP client: everything this house sends to somebody else's address goes through here.
+
+A URL comes from a tenant, so it is taken apart by one strict grammar, its name is resolved once, every address is
+judged, and the connection goes to a judged address: the name is never resolved a second time. No redirect is followed
+and no proxy is read from the environment. Deadlines here are the network's, in real time, not the clock's.
+
+urllib3 and ssl are imported on the first call, since a bundle that only checks URLs should not pay for them at start.
+"""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
+
+from chalicelib.config import settings
+from chalicelib.errors import InvalidRequest
+from chalicelib.providers.addresses import permitted
+from chalicelib.providers.targets import Target, parse
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from urllib3.connection import HTTPConnection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONNECT_SECONDS = 3.0
+ANSWER_BYTES = 1_000_000
+_OWN_HEADERS = frozenset({"host", "accept-encoding", "connection", "content-length", "transfer-encoding"})
+"""Framing and routing are decided here; a caller's word on them is dropped."""
+
+Reason = Literal["invalid", "forbidden address", "dns", "refused", "tls", "timed out", "closed", "too large"]
+
+
+class Unreachable(Exception):
+    """The call gave no HTTP answer; `reason` says why in one word, the text in a few more, neither names an address."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason: Reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side said: any status, 3xx included."""
+
+    status: int
+    headers: dict[str, str]
+    """Names in lower case; repeated headers joined with a comma."""
+    body: bytes
+
+
+class Network(Protocol):
+    """What is outside: names to addresses, and whose certificates to trust."""
+
+    def addresses(self, host: str) -> list[str]:
+        """The addresses of `host`, best first. Raises OSError where there are none."""
+
+    @property
+    def trust(self) -> "SSLContext": ...
+
+
+class SystemNetwork:
+    """The machine's own resolver and certificate store."""
+
+    def addresses(self, host: str) -> list[str]:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    @cached_property
+    def trust(self) -> "SSLContext":
+        import ssl
+
+        return ssl.create_default_context()
+
+
+_network: Network = SystemNetwork()
+
+
+def use(network: Network) -> Network:
+    """Make `network` the outside of the whole process; returns the one it replaces."""
+    global _network
+    previous, _network = _network, network
+    return previous
+
+
+def check_url(url: str) -> None:
+    """Raise InvalidRequest unless `url` may be called, as far as can be told now.
+
+    A name that does not resolve yet passes: each call judges its addresses again.
+    """
+    host = parse(url).host
+    with suppress(OSError):
+        if not _all_permitted(_within(CONNECT_SECONDS, _network.addresses, host)):
+            raise InvalidRequest(f"The URL's host '{host}' is not on the public internet: name a public host.")
+
+
+class Sender(Protocol):
+    """Makes one request, as `send` does."""
+
+    def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, timeout: float, cap_bytes: int
+    ) -> Answer: ...
+
+
+def use_sender(sender: Sender) -> Sender:
+    """Send through `sender` from now on; returns the one it replaces. For simulations, which have no network."""
+    global _sender
+    previous, _sender = _sender, sender
+    return previous
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    timeout: float,
+    cap_bytes: int = ANSWER_BYTES,
+) -> Answer:
+    """Make one request; `timeout` seconds bound all of it, from the first look-up to the last byte of the answer.
+
+    Raises Unreachable for everything that gave no complete HTTP answer of at most `cap_bytes` of body.
+    """
+    return _sender(method, url, headers=headers, body=body, timeout=timeout, cap_bytes=cap_bytes)
+
+
+def _send(method: str, url: str, *, headers: Mapping[str, str], body: bytes, timeout: float, cap_bytes: int) -> Answer:
+    try:
+        call = _Call(parse(url), timeout, cap_bytes)
+    except InvalidRequest as error:
+        raise Unreachable("invalid", error.message) from None
+    try:
+        return _within(timeout, call.run, method, headers, body)
+    except TimeoutError:
+        call.abandon()
+        raise Unreachable("timed out") from None
+
+
+_sender: Sender = _send
+
+
+def _all_permitted(addresses: list[str]) -> bool:
+    loopback = settings().allow_loopback
+    return all(permitted(address, loopback=loopback) for address in addresses)
+
+
+def _within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` returns or raises, or TimeoutError when `seconds` have passed; `work` is then left to itself.
+
+    A thread, because neither getaddrinfo nor a peer that sends a byte now and then heeds a socket timeout.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    worker = ThreadPoolExecutor(max_workers=1)
+    future = worker.submit(work, *args, **kwargs)
+    worker.shutdown(wait=False)
+    return future.result(seconds)
+
+
+class _Call:
+    """One request and its answer, run in a thread that its starter may abandon at any moment."""
+
+    def __init__(self, target: Target, timeout: float, cap_bytes: int) -> None:
+        self._target = target
+        self._timeout = timeout
+        self._cap = cap_bytes
+        self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        self._abandoned = False
+
+    def run(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        with _translated(), closing(self):
+            connection = self._connect(self._resolve())
+            self._ask(connection, method, headers, body)
+            return self._answer(connection)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        # A malformed head leaves the socket held by an answer that nobody got: close what is still open.
+        if self._socket is not None and (descriptor := self._socket.detach()) >= 0:
+            socket.close(descriptor)
+
+    def abandon(self) -> None:
+        """Cut the connection, so that the thread ends now and nothing more is sent."""
+        self._abandoned = True
+        if self._socket is not None:
+            with suppress(OSError):
+                # Not SSLSocket.shutdown: that clears the TLS state under the thread that is reading from it.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def _resolve(self) -> list[str]:
+        try:
+            addresses = _network.addresses(self._target.host)
+        except OSError:
+            addresses = []
+        if not addresses:
+            raise Unreachable("dns", "the host's name does not resolve")
+        if not _all_permitted(addresses):
+            raise Unreachable("forbidden address")
+        return addresses
+
+    def _connect(self, addresses: list[str]) -> "HTTPConnection":
+        """A connection to the first address that takes one."""
+        from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+        *others, last = addresses
+        for address in others:
+            with suppress(ConnectTimeoutError, NewConnectionError):
+                return self._connect_to(address)
+        return self._connect_to(last)
+
+    def _connect_to(self, address: str) -> "HTTPConnection":
+        self._stop_if_abandoned()
+        self._connection = connection = self._connection_to(address)
+        connection.connect()
+        self._socket = connection.sock  # The connection forgets it once the answer's headers are read.
+        self._stop_if_abandoned()
+        connection.timeout = self._timeout
+        return connection
+
+    def _connection_to(self, address: str) -> "HTTPConnection":
+        from urllib3.connection import HTTPConnection, HTTPSConnection
+
+        # It warns of malformed answers by quoting them and the URL: neither belongs in a log of ours.
+        logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+        host, port, timeout = self._target.host, self._target.port, min(CONNECT_SECONDS, self._timeout)
+        if self._target.scheme == "http":
+            return HTTPConnection(address, port, timeout=timeout)
+        return HTTPSConnection(address, port, timeout=timeout, server_hostname=host, ssl_context=_network.trust)
+
+    def _stop_if_abandoned(self) -> None:
+        if self._abandoned:
+            raise Unreachable("timed out")
+
+    def _ask(self, connection: "HTTPConnection", method: str, headers: Mapping[str, str], body: bytes) -> None:
+        given = {name.lower(): value for name, value in headers.items() if name.lower() not in _OWN_HEADERS}
+        own = {"host": self._target.authority, "accept-encoding": "identity", "connection": "close"}
+        sent = {"user-agent": "yardmaster"} | given | own
+        try:
+            # A broken pipe may be a server that answered before it had read everything, with a 413 for example.
+            with suppress(BrokenPipeError):
+                connection.request(
+                    method, self._target.path, body or None, sent, preload_content=False, decode_content=False
+                )
+        except ValueError:
+            raise Unreachable("invalid", "the request's method or headers cannot be written as HTTP") from None
+
+    def _answer(self, connection: "HTTPConnection") -> Answer:
+        with closing(connection.getresponse()) as response:
+            body = response.read(self._cap + 1, decode_content=False)
+            if len(body) > self._cap:
+                raise Unreachable("too large", f"answer larger than {self._cap} bytes")
+            if response.length_remaining:
+                raise ConnectionError("the body ended before its length")
+            return Answer(response.status, {name.lower(): response.headers[name] for name in response.headers}, body)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Every way in which a connection can fail, as Unreachable."""
+    from http.client import HTTPException
+    from ssl import CertificateError, SSLError
+
+    from urllib3 import exceptions
+
+    try:
+        yield
+    except exceptions.NewConnectionError:
+        raise Unreachable("refused", "the host refused the connection") from None
+    except (TimeoutError, exceptions.TimeoutError):
+        raise Unreachable("timed out") from None
+    except (SSLError, CertificateError, exceptions.SSLError):
+        raise Unreachable("tls", "the host's certificate or TLS handshake is not acceptable") from None
+    except (OSError, HTTPException, exceptions.HTTPError):
+        raise Unreachable("closed", "the host closed the connection without a complete answer") from None
