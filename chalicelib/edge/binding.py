@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.edge.api import VARIABLE, Caller
-from chalicelib.edge.problems import Problem, explain, refusal
+from chalicelib.edge.problems import JsonSchema, Problem, explain, refusal
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query
 from chalicelib.errors import InvalidRequest, UnsupportedMediaType
@@ -40,6 +40,10 @@ class Parameter:
     def adapter(self) -> TypeAdapter[Any]:
         return TypeAdapter(self.annotation)
 
+    @cached_property
+    def schema(self) -> JsonSchema:
+        return self.adapter.json_schema()
+
     def read(self, values: Mapping[str, str]) -> Any:
         """The argument's value; raises ValidationError, or KeyError if it is required and absent."""
         text = values.get(self.key)
@@ -57,6 +61,10 @@ class Body:
     name: str
     model: type[BaseModel]
     default: Any
+
+    @cached_property
+    def schema(self) -> JsonSchema:
+        return self.model.model_json_schema()
 
     def read(self, request: Request) -> Any:
         """The validated model; raises ValidationError, InvalidRequest or UnsupportedMediaType."""
@@ -89,12 +97,12 @@ class Signature:
             except KeyError:
                 problems.append(_absent(parameter))
             except ValidationError as error:
-                problems += explain(error, parameter.adapter.json_schema(), root=parameter.key)
+                problems += explain(error, parameter.schema, root=parameter.key)
         if self.body:
             try:
                 arguments[self.body.name] = self.body.read(request)
             except ValidationError as error:
-                problems += explain(error, self.body.model.model_json_schema())
+                problems += explain(error, self.body.schema)
         if problems:
             raise refusal(problems)
         if self.caller:

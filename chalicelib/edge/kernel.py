@@ -5,10 +5,12 @@ answered without saying more than that it happened.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
+from chalicelib.edge import access_log
 from chalicelib.edge.api import Admission, Api, Caller
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.replies import Answer, Raw, Reply
@@ -30,26 +32,42 @@ JSON = "application/json"
 UNMATCHED = "unmatched"
 
 
+@dataclass(slots=True)
+class Exchange:
+    """What has been learnt so far about the request being answered."""
+
+    headers: Headers
+    """Those of the answer, whatever it will be."""
+    org: str = ""
+
+
 def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) -> Answer:
     """Answer one request that matched an endpoint, and log it in one line."""
     started = clock.now()
-    headers = _common_headers(request.id)
+    exchange = Exchange(_common_headers(request.id))
     log = logger()
     log.thread_safe_append_keys(request_id=request.id)
     try:
-        answer = _handle(api, endpoint, signature, request, headers)
+        answer = _handle(api, endpoint, signature, request, exchange)
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-        answer = failure(api, error, request.id, headers)
-    record(request.method, endpoint.path, answer, clock.now() - started)
+        answer = failure(api, error, request.id, exchange.headers)
     log.thread_safe_clear_keys()
+    access_log.write(
+        request_id=request.id,
+        org=exchange.org,
+        method=request.method,
+        route=endpoint.path,
+        status=answer.status,
+        started=started,
+    )
     return answer
 
 
-def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, headers: Headers) -> Answer:
+def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:
     _check_size(request)
-    caller = None if endpoint.public else _admitted(api, endpoint, request, headers)
+    caller = None if endpoint.public else _admitted(api, endpoint, request, exchange)
     result = endpoint.handler(**signature.bind(request, caller))
-    return _rendered(api, endpoint, result, request.id, headers)
+    return _rendered(api, endpoint, result, request.id, exchange.headers)
 
 
 def _check_size(request: Request) -> None:
@@ -58,14 +76,15 @@ def _check_size(request: Request) -> None:
         raise TooLarge(f"The body has {size} bytes; at most {limit} are accepted")
 
 
-def _admitted(api: Api, endpoint: Endpoint, request: Request, headers: Headers) -> Caller:
-    """The caller, known, of the right role and within the limit, whose state goes into `headers`."""
+def _admitted(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
+    """The caller, known, of the right role and within the limit, whose state goes into the headers."""
     caller = api.authenticate(request)
+    exchange.org = caller.org
     logger().thread_safe_append_keys(org=caller.org)
     if endpoint.roles and caller.role not in endpoint.roles:
         raise Forbidden(_roles_required(endpoint.roles))
     admission = api.admit(caller, endpoint.limit, api.limits[endpoint.limit])
-    headers |= _limit_headers(admission)
+    exchange.headers |= _limit_headers(admission)
     if not admission.allowed:
         raise TooManyRequests(
             f"At most {admission.limit} requests per {api.limits[endpoint.limit].seconds} seconds; "
@@ -109,9 +128,7 @@ def failure(api: Api, error: Exception, request_id: str, headers: Headers | None
 
 def not_found(api: Api, method: str, path: str, request_id: str | None = None) -> Answer:
     """The answer to a path that the API does not have."""
-    answer = failure(api, NotFound("Path", path), request_id or ids.new("req"))
-    record(method, UNMATCHED, answer, 0)
-    return answer
+    return _unmatched(api, method, NotFound("Path", path), request_id)
 
 
 def method_not_allowed(
@@ -120,16 +137,18 @@ def method_not_allowed(
     """The answer to a method that an existing path does not have; `allowed` are those it has."""
     listed = ", ".join(allowed)
     error = MethodNotAllowed(f"{method} is not allowed on {path}; allowed: {listed}")
-    answer = failure(api, error, request_id or ids.new("req"))
+    answer = _unmatched(api, method, error, request_id)
     answer.headers["Allow"] = listed
-    record(method, UNMATCHED, answer, 0)
     return answer
 
 
-def record(method: str, route: str, answer: Answer, duration_ms: int) -> None:
-    """The request's one log line."""
-    facts = {"method": method, "route": route, "status": answer.status, "duration_ms": duration_ms}
-    logger().info("request", extra=facts)
+def _unmatched(api: Api, method: str, error: YardmasterError, request_id: str | None) -> Answer:
+    request_id = request_id or ids.new("req")
+    answer = failure(api, error, request_id)
+    access_log.write(
+        request_id=request_id, org="", method=method, route=UNMATCHED, status=answer.status, started=clock.now()
+    )
+    return answer
 
 
 def _common_headers(request_id: str) -> Headers:

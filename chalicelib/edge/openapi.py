@@ -87,7 +87,7 @@ def _operation(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str
     if bound.body:
         schema = schemas[_key(endpoint, bound.body.name)]
         operation["requestBody"] = {
-            "required": bound.body.default is REQUIRED and bool(_required(bound.body.model)),
+            "required": bound.body.default is REQUIRED and bool(bound.body.schema.get("required")),
             "content": {JSON: {"schema": schema}},
         }
     return operation
@@ -124,10 +124,6 @@ def _payload(result: Any) -> Any:
 def _is(result: Any, kind: type) -> bool:
     origin = get_origin(result) or result
     return isinstance(origin, type) and issubclass(origin, kind)
-
-
-def _required(model: Any) -> list[str]:
-    return list(model.model_json_schema().get("required", ()))
 
 
 def _parameter(parameter: Parameter, schema: Json) -> Json:

@@ -5,9 +5,12 @@ from pydantic.alias_generators import to_camel
 
 
 class Schema(BaseModel):
-    """A body whose fields are spelled as in Python. Unknown fields are ignored; NaN and infinities are refused."""
+    """A body whose fields are spelled as in Python. Unknown fields are ignored; NaN and infinities are refused.
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    Values are kept out of the text of validation errors, because that text may end up in the log.
+    """
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class CamelSchema(Schema):

@@ -1,6 +1,7 @@
 import json
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,18 +32,22 @@ def stranger(user: Client) -> Client:
     return replace(user, role=None)
 
 
-class Lines(list[dict[str, Any]]):
-    """A stream that keeps the log lines written to it, parsed."""
+class Stdout:
+    """Whatever standard output is when something is written: pytest replaces it between the phases of a test."""
 
     def write(self, text: str) -> None:
-        self.append(json.loads(text))
+        sys.stdout.write(text)
+
+
+Logged = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def logged() -> Iterator[Lines]:
-    """The lines logged during the test."""
+def logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
+    """The lines logged since it was last called, by the logger and by the access log."""
     [handler] = (found for found in logger().handlers if isinstance(found, logging.StreamHandler))
-    lines = Lines()
-    before = handler.setStream(lines)
-    yield lines
-    handler.setStream(before)
+    monkeypatch.setattr(handler, "stream", Stdout())
+    level = logger().log_level
+    logger().setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logger().setLevel(level)

@@ -7,6 +7,8 @@ import pytest
 
 from chalicelib.edge import Api, FlatErrors, method_not_allowed, mount, not_found
 from chalicelib.errors import Unavailable, YardmasterError
+from chalicelib.observability import logger
+from tests.edge.conftest import Logged
 from tests.edge.toys import RESET_AT, Caller, Client, Grant, Limit, answered, gateway_event
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -98,16 +100,15 @@ def test_errors_of_the_house_keep_their_words(user: Client, admin: Client) -> No
 
 
 @pytest.mark.parametrize("how", ["output", "chaos"])
-def test_anything_else_is_logged_and_not_told(
-    admin: Client, how: str, capsys: pytest.CaptureFixture[str], logged: list[dict]
-) -> None:
+def test_anything_else_is_logged_and_not_told(admin: Client, how: str, logged: Logged) -> None:
     answer = admin("POST", "/api/admin/break", query={"how": [how]})
     expected = {"error": "Internal server error", "details": "An unexpected error occurred"}
     assert (answer.status, answer.json) == (500, expected)
     assert answer.headers["X-RateLimit-Limit"] == "100"
-    [error] = [line for line in logged if line["level"] == "ERROR"]
+    [error] = [line for line in logged() if line["level"] == "ERROR"]
     assert "break_things" in error["exception"]
-    assert error["request_id"] == REQUEST_ID
+    assert (error["request_id"], error["org"]) == (REQUEST_ID, "acme")
+    assert "input_value" not in error["exception"]
 
 
 def test_a_limiter_that_is_down_is_503(api: Api) -> None:
@@ -119,20 +120,33 @@ def test_a_limiter_that_is_down_is_503(api: Api) -> None:
     assert (answer.status, answer.json["error"]) == (503, "Service unavailable")
 
 
-def test_one_log_line_a_request(user: Client, logged: list[dict]) -> None:
+def test_one_log_line_a_request(user: Client, logged: Logged) -> None:
     user("GET", "/api/toys/t1")
-    [line] = logged
+    [line] = logged()
     facts = {"level": "INFO", "method": "GET", "route": "/api/toys/{toy_id}", "status": 200, "org": "acme"}
     assert facts.items() <= line.items()
     assert line["request_id"] == REQUEST_ID
     assert line["duration_ms"] >= 0
 
 
-def test_one_request_leaves_nothing_in_the_log_of_the_next(user: Client, stranger: Client, logged: list[dict]) -> None:
+def test_one_request_leaves_nothing_in_the_log_of_the_next(user: Client, stranger: Client, logged: Logged) -> None:
     user("GET", "/api/toys/t1")
     stranger("GET", "/api/admin/health")
-    assert "org" in logged[0]
-    assert "org" not in logged[1]
+    logger().warning("between requests")
+    lines = logged()
+    assert [line.get("org") for line in lines] == ["acme", None, None]
+    assert "request_id" not in lines[2]
+
+
+def test_the_log_level_silences_the_request_lines(user: Client, logged: Logged) -> None:
+    logger().setLevel("WARNING")
+    user("GET", "/api/toys/t1")
+    assert logged() == []
+
+
+def test_a_request_that_matches_nothing_is_logged_too(user: Client, logged: Logged) -> None:
+    user("GET", "/nowhere")
+    assert [(line["route"], line["status"]) for line in logged()] == [("unmatched", 404)]
 
 
 def test_chalices_own_405_and_404_are_reworded(user: Client) -> None:

@@ -1,0 +1,34 @@
+"""The one line per request.
+
+It is written straight to standard output, in the shape of the structured logger's lines: the logger itself takes
+40 µs a line, which is twice what Chalice takes for a whole request.
+"""
+
+import logging
+import sys
+
+from pydantic_core import to_json
+
+from chalicelib import clock
+from chalicelib.observability import SERVICE, logger
+
+
+def write(*, request_id: str, org: str, method: str, route: str, status: int, started: int) -> None:
+    """Log a finished request; `started` is in epoch milliseconds, `org` is empty for an unknown caller."""
+    if logger().log_level > logging.INFO:
+        return
+    ended = clock.now()
+    line = {
+        "level": "INFO",
+        "message": "request",
+        "timestamp": clock.utc(ended).isoformat(timespec="milliseconds"),
+        "service": SERVICE,
+        "request_id": request_id,
+        "org": org or None,
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_ms": ended - started,
+    }
+    sys.stdout.write(to_json(line).decode() + "\n")
+    sys.stdout.flush()
