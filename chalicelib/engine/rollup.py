@@ -92,6 +92,13 @@ def _replaced(row: Row, counts: Counts, before: stats.Stored) -> bool:
 
 def _close(pool: _Pool, day: int) -> None:
     """Write down how many tasks were pending when the day ended: what the day before left, and the day's change."""
+    for _ in range(TRIES):
+        if _closed(pool, day):
+            return
+    raise Unavailable("The day is still being counted; the next run closes it")
+
+
+def _closed(pool: _Pool, day: int) -> bool:
     opening = stats.find((statistics.day_partition(pool.org, pool.pool, day - 1), CLOSE)).counts["pending"]
     partition = statistics.day_partition(pool.org, pool.pool, day)
     rows = stats.partition(partition)
@@ -101,5 +108,9 @@ def _close(pool: _Pool, day: int) -> None:
     next_day = (day + 1) * HOURS if opening + change else None
     counts = Counts({"pending": opening + change})
     if before.closed and before.counts["pending"] == counts["pending"]:
-        return
-    base.commit(stats.replaced((partition, CLOSE), counts, ("pending",), before, hour=next_day))
+        return True
+    try:
+        base.commit(stats.replaced((partition, CLOSE), counts, ("pending",), before, hour=next_day))
+    except Refused:
+        return False
+    return True

@@ -266,7 +266,7 @@ def change(org: str, task_id: str, decide: Decision, *, told: bool = True, rest_
         try:
             storage.commit([storage.changed(old, new), *_slot(old, new, told, rest_until)])
         except Refused as refused:
-            if not _let_go_without_slot(refused, old, new):
+            if not (_written_already(refused, new) or _let_go_without_slot(refused, old, new)):
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
@@ -281,6 +281,12 @@ def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Writ
         old.org, old.pool, old.worker_id, old.id, new.updated_at, stop=stop, rest_until=rest_until
     )
     return [freed]
+
+
+def _written_already(refused: Refused, new: Task) -> bool:
+    """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
+    stored = refused.items[0]
+    return stored is not None and storage.from_raw(stored) == new
 
 
 def _let_go_without_slot(refused: Refused, old: Task, new: Task) -> bool:

@@ -1,6 +1,7 @@
 """What can be done with a worker: register, heartbeat, take out of rotation, remove, and what is due on it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,7 +47,8 @@ def register(org: str, said: Registration) -> Worker:
     worker = _new(org, said)
     entry = directory.DirectoryEntry(worker.id, org, said.pool, sealing.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
-    base.commit(storage.created(worker), *listing)
+    with suppress(Refused):  # the id is fresh: what stands there is this very write, sent again by the client
+        base.commit(storage.created(worker), *listing)
     return worker
 
 
@@ -177,8 +179,9 @@ def _change(org: str, pool: str, worker_id: str, decide: Callable[[Worker], Work
         new = replace(new, version=old.version + 1, updated_at=clock.now())
         try:
             base.commit(storage.changed(old, new))
-        except Refused:
-            continue
+        except Refused as refused:
+            if refused.items[0] is None or storage.from_raw(refused.items[0]) != new:
+                continue
         return new
     raise Unavailable("Too many writers at once; try again")
 
@@ -247,7 +250,8 @@ def _bury(worker: Worker) -> None:
     _take_back_all(worker, None)
     left = storage.find(worker.org, worker.pool, worker.id)
     if left is not None and not left.leases:
-        base.commit(storage.deleted(left), directory.unlisted(worker.id))
+        with suppress(Refused):  # written meanwhile, so it is still due, or gone already
+            base.commit(storage.deleted(left), directory.unlisted(worker.id))
 
 
 def _take_back_all(worker: Worker, failure: Failure | None) -> None:

@@ -15,7 +15,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.domain.tasks import Beat, Health, Needs, Pool, Worker
 from chalicelib.storage import base
@@ -31,7 +31,7 @@ class WakeIndex(GlobalSecondaryIndex["WorkersTable"]):
 
     class Meta:
         index_name = "wake"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["kind"])  # PynamoDB filters every read of the table by it
 
     wake_shard = UnicodeAttribute(hash_key=True)
     wake_at = NumberAttribute(range_key=True)

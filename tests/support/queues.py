@@ -66,9 +66,7 @@ class FakeQueues:
         late = round(self.random.uniform(0, 30) * clock.SECOND) if self.random.random() < self.faults.delay else 0
         # As SQS carries it: what is not JSON must fail here, too.
         body = json.dumps(message.body)
-        return Held(
-            f"m{next(self._numbers)}", body, clock.now() + message.delay * clock.SECOND + late, message.group
-        )
+        return Held(f"m{next(self._numbers)}", body, clock.now() + message.delay * clock.SECOND + late, message.group)
 
     def receive(self, queue: str, limit: int = 10) -> list[Held]:
         """Up to `limit` visible messages; of a FIFO queue, in order, from one group."""

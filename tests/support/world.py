@@ -17,6 +17,7 @@ from chalicelib.engine import access as access_engine
 from chalicelib.engine import limits, tasks, workers
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Registration
+from chalicelib.errors import Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.providers import outbound
@@ -51,7 +52,9 @@ class World:
     _swept: int = START // clock.MINUTE
 
     def submit(self, **asked: Any) -> Task:
-        return tasks.submit(asked.pop("org", ORG), "dev", Submission(**({"pool": POOL, "type": "t", "priority": 5} | asked)))
+        return tasks.submit(
+            asked.pop("org", ORG), "dev", Submission(**({"pool": POOL, "type": "t", "priority": 5} | asked))
+        )
 
     def register(self, name: str = "one", reply: Reply | outbound.Answer | None = None, **said: Any) -> Worker:
         """A server at https://<name>.example; by default it accepts everything and reports nothing."""
@@ -97,11 +100,25 @@ class World:
         records = aws.stream(name)[start : start + limit]
         if not records:
             return False
-        failed = streams.relayed({"Records": records}, table)["batchItemFailures"]
+        try:
+            failed = streams.relayed({"Records": records}, table)["batchItemFailures"]
+        except Unavailable:
+            return True
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         done = numbers.index(failed[0]["itemIdentifier"]) if failed else len(records)
         self._read[table] = start + done
         return True
+
+    def died(self, kind: str) -> None:
+        """The function that handled this queue died: what it had received comes back, or goes to the dead letters."""
+        queue = getattr(settings(), f"{kind}_queue")
+        for held in self.queues.receive(queue):
+            held.receives -= 1
+            self.queues.failed(queue, held)
+
+    def sweep(self) -> None:
+        """The schedule of each minute."""
+        schedules.swept()
 
     def rewind(self, table: str, records: int) -> None:
         """The stream gives its latest records once more."""
@@ -116,8 +133,7 @@ class World:
         }[kind]
         batch = self.queues.receive(queue)
         if batch:
-            failed = handler({"Records": [_record(held) for held in batch]})["batchItemFailures"]
-            self._answered(queue, batch, {one["itemIdentifier"] for one in failed})
+            self._answered(queue, batch, _failures(handler, batch))
         return bool(batch)
 
     def _answered(self, queue: str, batch: list[Held], failed: set[str]) -> None:
@@ -149,6 +165,15 @@ class World:
     def rows(self) -> dict[tuple[str, str], Any]:
         found = aws.items(stats.StatsItem)
         return {(item.partition, item.row): stats._parse(item).counts for item in found}
+
+
+def _failures(handler: Callable[[Any], Any], batch: list[Held]) -> set[str]:
+    """The messages that come back: those that the function names, or all of them when it fails."""
+    try:
+        answered = handler({"Records": [_record(held) for held in batch]})
+    except Unavailable:
+        return {held.id for held in batch}
+    return {one["itemIdentifier"] for one in answered["batchItemFailures"]}
 
 
 def _record(held: Held) -> dict[str, Any]:

@@ -1,0 +1,266 @@
+"""A fleet, its clients and its bad luck, one operation at a time: shared by the state machine, the seeded runs and soak."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.tasks import Beat, Health, Holder
+from chalicelib.engine import tasks, workers
+from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.providers import outbound
+from tests.simulation.faults import Faults, Killed
+from tests.simulation.invariants import ALWAYS, AT_REST
+from tests.support import aws
+from tests.support.world import ORG, POOL, World, answer
+
+CAPABILITIES = ("video", "image")
+EXPECTED = (Conflict, NotFound, Unavailable, Killed)
+"""What a caller may meet: a refusal, a service that is busy, or its own death."""
+
+
+@dataclass
+class Server:
+    """A worker as it sees itself: what it was given, and whether the network is there."""
+
+    id: str
+    reachable: bool = True
+    given: list[tuple[str, int, int]] = field(default_factory=list)  # (task id, epoch, attempt)
+
+
+class Simulation:
+    """Random operations on one deployment. `run` performs them, `drain` ends them well and checks every promise."""
+
+    def __init__(self, world: World, seed: int, faults: Faults | None = None) -> None:
+        self.world = world
+        self.random = Random(seed)
+        self.servers: dict[str, Server] = {}
+        self.acknowledged: set[str] = set()
+        self.faults = faults or Faults(Random(seed + 1))
+        self._names = 0
+        self._quiet = False
+
+    def run(self, operations: int) -> None:
+        """Perform so many operations, drawn by weight, with the faults on."""
+        names = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
+        self.register()
+        with aws.interfering(self.faults):
+            for _ in range(operations):
+                getattr(self, self.random.choice(names))()
+
+    def check(self) -> None:
+        """What holds at any moment, holds."""
+        for invariant in ALWAYS:
+            invariant(self.world)
+
+    def attempt(self, work: Callable[[], Any]) -> Any:
+        """What a caller does that may be refused, or die."""
+        try:
+            return work()
+        except EXPECTED:
+            return None
+
+    # clients
+
+    def submit(self, priority: int | None = None, delay: int | None = None, key: str | None = None) -> None:
+        asked: dict[str, Any] = {"priority": self.random.randrange(10) if priority is None else priority}
+        if self.random.random() < 0.4:
+            asked["capabilities"] = (self.random.choice(CAPABILITIES),)
+        if delay or self.random.random() < 0.1:
+            asked["run_at"] = self.world.clock.now() + (delay or self.random.randrange(1, 1200)) * 1000
+        if key or self.random.random() < 0.2:
+            asked["idempotency_key"] = key or f"key-{self.random.randrange(5)}"
+            asked = {"priority": 5, "idempotency_key": asked["idempotency_key"]}
+        task = self.attempt(lambda: self.world.submit(**asked))
+        if task is not None:
+            self.acknowledged.add(task.id)
+
+    def cancel(self) -> None:
+        if self.acknowledged:
+            self.attempt(lambda: tasks.cancel(ORG, self._any_task()))
+
+    def replay(self) -> None:
+        if self.acknowledged:
+            self.attempt(lambda: tasks.replay(ORG, self._any_task()))
+
+    def _any_task(self) -> str:
+        return self.random.choice(sorted(self.acknowledged))
+
+    # servers
+
+    def register(self) -> None:
+        if len(self.servers) >= 4:
+            return
+        self._names += 1
+        name = f"s{self._names}"
+        offered = CAPABILITIES if self._names % 2 else ("video",)
+        room, weight = self.random.randrange(1, 4), self.random.randrange(1, 4)
+        worker = self.attempt(
+            lambda: self.world.register(
+                name,
+                reply=lambda url, headers, body: self._given(name, url, headers, body),
+                max_concurrent=room,
+                weight=weight,
+                capabilities=offered,
+            )
+        )
+        if worker is not None:
+            self.servers[name] = Server(worker.id)
+
+    def _given(self, name: str, url: str, headers: dict[str, str], body: bytes) -> outbound.Answer:
+        server = self.servers.get(name)
+        if server is None or not server.reachable:
+            raise outbound.Unreachable("refused")
+        if url.endswith("/health"):
+            return answer(200)
+        said = json.loads(body)
+        assert headers["Idempotency-Key"] == f"{said['taskId']}:{said['attempt']}"
+        epoch = int(said["callbackUrl"].rpartition("lease=")[2])
+        server.given.append((said["taskId"], epoch, said["attempt"]))
+        return self._answer(said)
+
+    def _answer(self, said: dict[str, Any]) -> outbound.Answer:
+        dice = 1.0 if self._quiet else self.random.random()
+        if dice < 0.1:
+            return answer(429, retry_after=str(self.random.randrange(1, 60)))
+        if dice < 0.2:
+            return answer(500)
+        return answer(200, {"done": said["taskId"]}) if dice < 0.4 else answer(202)
+
+    @staticmethod
+    def _last(url: str, _: dict[str, str], body: bytes) -> outbound.Answer:
+        """The server that ends every run: it can do anything, and does it at once."""
+        return answer(200, {"done": json.loads(body)["taskId"]} if body else None)
+
+    def report(self) -> None:
+        """A server reports on something it was given, perhaps long ago, perhaps twice."""
+        server = self._any_server()
+        if server is None or not server.given or not server.reachable:
+            return
+        task_id, epoch, _ = self.random.choice(server.given[-6:])
+        holder = Holder(server.id, epoch)
+        dice = self.random.random()
+        if dice < 0.6:
+            self.attempt(lambda: tasks.complete(ORG, POOL, task_id, holder, {"done": task_id}))
+        elif dice < 0.8:
+            failure = reported_failure("it broke", self.random.random() < 0.8)
+            self.attempt(lambda: tasks.fail(ORG, task_id, holder, failure))
+        else:
+            self.attempt(lambda: tasks.progress(ORG, task_id, holder, self.random.randrange(100)))
+
+    def heartbeat(self) -> None:
+        for server in list(self.servers.values()):
+            if server.reachable:
+                self.attempt(lambda s=server: workers.heartbeat(ORG, POOL, s.id, Beat(Health.HEALTHY)))
+
+    def partition(self) -> None:
+        if (server := self._any_server()) is not None:
+            server.reachable = not server.reachable
+
+    def maintain(self) -> None:
+        if (server := self._any_server()) is not None:
+            wanted = self.random.random() < 0.5
+            self.attempt(lambda: workers.set_maintenance(ORG, POOL, server.id, wanted, None))
+
+    def unregister(self) -> None:
+        if len(self.servers) > 1:
+            name = self.random.choice(sorted(self.servers))
+            if self.attempt(lambda: workers.unregister(ORG, POOL, self.servers[name].id) or True):
+                del self.servers[name]
+
+    def _any_server(self) -> Server | None:
+        return self.servers[self.random.choice(sorted(self.servers))] if self.servers else None
+
+    # the house itself
+
+    def step(self) -> None:
+        """One function of the house runs, and may die."""
+        self.random.choice(
+            [
+                lambda: self._relay("tasks"),
+                lambda: self._relay("workers"),
+                lambda: self._handle("dispatch"),
+                lambda: self._handle("deliver"),
+                lambda: self._handle("wakeups"),
+            ]
+        )()
+
+    def _relay(self, table: str) -> None:
+        try:
+            self.world.relay(table, self.random.randrange(1, 11))
+        except Killed:
+            return
+
+    def _handle(self, kind: str) -> None:
+        try:
+            self.world.handle(kind)
+        except Killed:
+            self.world.died(kind)
+
+    def redeliver(self) -> None:
+        """The stream gives some records again."""
+        self.world.rewind(self.random.choice(["tasks", "workers"]), self.random.randrange(1, 4))
+
+    def wait(self, seconds: int | None = None) -> None:
+        self.world.clock.advance(seconds or self.random.choice([1, 5, 20, 61]))
+        self.sweep()
+
+    def sweep(self) -> None:
+        try:
+            self.world.sweep()
+        except (Unavailable, Killed):
+            return
+        except ExceptionGroup as group:
+            _, unexpected = group.split((Unavailable, Conflict))
+            if unexpected is not None:
+                raise unexpected from None
+
+    def drain(self) -> None:
+        """Faults end, everybody comes back, time passes; then every promise must hold and every task have ended."""
+        self._quiet = True
+        self.faults = Faults(Random(0))
+        for server in self.servers.values():
+            server.reachable = True
+            self.attempt(lambda s=server: workers.set_maintenance(ORG, POOL, s.id, False, None))
+        self.world.register("last", reply=self._last, max_concurrent=9, capabilities=CAPABILITIES)
+        for _ in range(60):
+            self._calm_minute()
+            if all(task.terminal for task in self.world.tasks()):
+                break
+        self._everything_ended()
+        for invariant in AT_REST:
+            invariant(self.world)
+
+    def _calm_minute(self) -> None:
+        self.heartbeat()
+        self.world.advance(61)
+        for server in self.servers.values():
+            for task_id, epoch, _ in server.given[-20:]:
+                self.attempt(
+                    lambda t=task_id, s=server, e=epoch: tasks.complete(ORG, POOL, t, Holder(s.id, e), {"done": t})
+                )
+        self.world.settle()
+
+    def _everything_ended(self) -> None:
+        stored = {task.id: task for task in self.world.tasks()}
+        assert not self.acknowledged - stored.keys(), "an accepted task is gone"
+        unfinished = [task for task in stored.values() if not task.terminal]
+        assert not unfinished, f"tasks that never ended: {[(task.id, task.status) for task in unfinished]}"
+
+
+WEIGHTS = {
+    "submit": 8,
+    "step": 30,
+    "report": 10,
+    "heartbeat": 4,
+    "wait": 6,
+    "cancel": 2,
+    "replay": 1,
+    "partition": 1,
+    "maintain": 1,
+    "register": 1,
+    "unregister": 1,
+    "redeliver": 2,
+}

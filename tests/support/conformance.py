@@ -1,0 +1,50 @@
+"""Whether a reply is what the API's own OpenAPI document says, and whether an error tells too much."""
+
+import re
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from chalicelib.edge import Api, openapi
+from tests.support.client import Reply, Watch
+
+INTERNALS = re.compile(
+    r"traceback|boto|dynamo|pynamo|pydantic|chalice|lambda|yardmaster-|\.py\b|errors\.|0x[0-9a-f]{6}"
+)
+
+
+def conformance(api: Api) -> Watch:
+    """A watcher that raises AssertionError for a reply that is not as documented."""
+    document = openapi(api)
+
+    @cache
+    def validator(method: str, template: str, status: int) -> Draft202012Validator:
+        operation = document["paths"][template][method.lower()]
+        assert str(status) in operation["responses"], f"{method} {template} answered {status}, which is not documented"
+        response = _resolved(document, operation["responses"][str(status)])
+        schema = response["content"].get("application/json", {}).get("schema", {})
+        return Draft202012Validator({**schema, "components": document["components"]})
+
+    def watch(method: str, template: str, reply: Reply) -> None:
+        if reply.status >= 400:
+            assert not INTERNALS.search(reply.text.lower()), f"{method} {template}: {reply.text}"
+        if method.lower() in document["paths"].get(template, {}):
+            found = validator(method, template, reply.status)
+            if reply.headers["content-type"] == "application/json":
+                found.validate(reply.json)
+            _check_headers(document, method, template, reply)
+
+    return watch
+
+
+def _check_headers(document: dict[str, Any], method: str, template: str, reply: Reply) -> None:
+    responses = document["paths"][template][method.lower()]["responses"]
+    for name in _resolved(document, responses[str(reply.status)])["headers"]:
+        assert name.lower() in reply.headers, f"{method} {template} {reply.status} lacks {name}"
+
+
+def _resolved(document: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    for name in found.get("$ref", "").split("/")[1:]:
+        document = document[name]
+    return document if "$ref" in found else found
