@@ -82,7 +82,12 @@ def send(*names: str) -> tuple[Grant, ...]:
     return tuple(Grant(f"{name}_queue", ("sqs:SendMessage", "sqs:GetQueueUrl")) for name in names)
 
 
+def take(name: str) -> Grant:
+    return Grant(f"{name}_queue", ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueUrl"))
+
+
 CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+"""What Lambda does with the queue that starts a function."""
 
 
 def api_handler(*grants: Grant) -> Function:
@@ -95,11 +100,7 @@ def api_handler(*grants: Grant) -> Function:
 
 
 # The relay writes by transactions, which need leave for each kind of write in them.
-RELAY = (
-    table("events", "PutItem"),
-    table("stats", "UpdateItem"),
-    *send("dispatch", "deliver", "wakeups"),
-)
+RECORD = (table("events", "PutItem"), table("stats", "UpdateItem"))
 
 # What settling one due task or worker takes; a worker may be probed, with its sealed key.
 SETTLE = (
@@ -126,18 +127,22 @@ PROCESSING = Bundle(
 )
 
 
-def relay(name: str, source: str) -> Function:
-    """A relay of one table's changes; what it cannot carry out it parks, and Lambda does when it fails altogether."""
+def relay(source: str, *queues: str) -> Function:
+    """The relay of a table's changes. What it cannot carry out it parks; Lambda does so when it fails altogether."""
     return Function(
-        name=name, timeout=60, memory=512, trigger=Stream(f"{source}_table"), grants=(*RELAY, *send("parked"))
+        name=f"relay_{source}",
+        timeout=60,
+        memory=512,
+        trigger=Stream(f"{source}_table"),
+        grants=(*RECORD, *send(*queues, "parked")),
     )
 
 
 ENGINE = Bundle(
     "engine",
     (
-        relay("relay_tasks", "tasks"),
-        relay("relay_workers", "workers"),
+        relay("tasks", "dispatch", "deliver", "wakeups"),
+        relay("workers", "dispatch", "wakeups"),
         Function(
             name="dispatch",
             timeout=60,
@@ -170,7 +175,8 @@ ENGINE = Bundle(
             # The next minute's run does what a failed one left.
             trigger=Schedule(retried=False),
             secrets=True,
-            grants=(*DUE, *SETTLE, *RELAY, Grant("parked_queue", (*CONSUME, "sqs:GetQueueUrl"))),
+            # It relays parked changes, too.
+            grants=(*DUE, *SETTLE, *RECORD, *send("dispatch", "deliver", "wakeups"), take("parked")),
         ),
         Function(
             name="rollup_hourly",

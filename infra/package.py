@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from chalicelib.edge import Dialect
+from chalicelib.edge import Api, Dialect
 from infra import archive, gateway
 from infra.bundles import BUNDLES, Bundle
 from infra.merge import merge_template
@@ -75,14 +75,15 @@ def package_bundle(bundle: Bundle, source: Path, out: Path) -> None:
 
 def dialect(bundle: Bundle) -> Dialect:
     """How the bundle's API words its refusals."""
-    return import_module(f"chalicelib.apis.{bundle.name}").api.dialect
+    api: Api = import_module(f"chalicelib.apis.{bundle.name}").api
+    return api.dialect
 
 
 def _chalice(bundle: Bundle, source: Path, out: Path, merge: Path) -> None:
     environment = os.environ | {"AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1", "BUNDLE": bundle.name}
-    chalice = [Path(sys.executable).with_name("chalice"), "--project-dir", source]
-    options = ["--stage", bundle.name, "--merge-template", merge.resolve(), "--template-format", "json"]
-    subprocess.run([*chalice, "package", *options, out.resolve()], env=environment, check=True)
+    chalice = [str(Path(sys.executable).with_name("chalice")), "--project-dir", str(source)]
+    options = ["--stage", bundle.name, "--merge-template", str(merge.resolve()), "--template-format", "json"]
+    subprocess.run([*chalice, "package", *options, str(out.resolve())], env=environment, check=True)
 
 
 if __name__ == "__main__":

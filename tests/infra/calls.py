@@ -1,0 +1,139 @@
+"""What AWS would be asked for: every call of the running house as the IAM permissions that it needs."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from chalicelib.config import settings
+from chalicelib.engine import keys
+from chalicelib.functions import queues as queue_functions
+from chalicelib.functions import schedules, streams
+from chalicelib.storage import queues as queue_storage
+from chalicelib.storage.queues import Message
+from infra.bundles import Function
+from infra.names import STORED
+
+Permission = tuple[str, str, str | None]
+"""(action, setting of the resource, index)."""
+
+SECRETS: Permission = ("ssm:GetParameter", "secrets_parameter", None)
+
+
+def granted(function: Function) -> set[Permission]:
+    """What the function's grants allow."""
+    found = {
+        (action, one.on, index) for one in function.grants for action in one.actions for index in one.indexes or (None,)
+    }
+    return found | {SECRETS} if function.secrets else found
+
+
+@dataclass
+class Watch:
+    """Collects the permissions that each function needs, by its name."""
+
+    needed: dict[str, set[Permission]] = field(default_factory=lambda: defaultdict(set))
+    _running: str | None = None
+
+    @contextmanager
+    def running(self, function: str) -> Iterator[None]:
+        """Meanwhile this function is what runs; inside another one, the inner counts."""
+        before, self._running = self._running, function
+        try:
+            yield
+        finally:
+            self._running = before
+
+    def note(self, *permissions: Permission) -> None:
+        if self._running is not None:
+            self.needed[self._running] |= set(permissions)
+
+    def attributed(self, function: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any) -> Any:
+            with self.running(function):
+                return call(*arguments)
+
+        return wrapped
+
+    def send(self, queue: str, _messages: Sequence[Message]) -> None:
+        self.note(
+            *_permissions("SQS", "SendMessageBatch", {"QueueUrl": queue}), ("sqs:GetQueueUrl", _setting(queue), None)
+        )
+
+
+class WatchedQueues:
+    """The world's queues, watched."""
+
+    def __init__(self, watch: Watch, queues: Any) -> None:
+        self._watch, self._queues = watch, queues
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        self._watch.send(queue, messages)
+        self._queues.send(queue, messages)
+
+
+def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Watch the house's calls, each for the function under which it is made."""
+    made = Watch()
+    send = BaseClient._make_api_call
+
+    def call(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        made.note(*_permissions(client.meta.service_model.service_id, operation, arguments))
+        return send(client, operation, arguments)
+
+    def read_keys() -> Any:
+        made.note(SECRETS)
+        return present()
+
+    present = keys._keys
+    monkeypatch.setattr(keys, "_keys", read_keys)
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    queue_storage.use(WatchedQueues(made, house.queues))
+    _attribute(made, monkeypatch)
+    return made
+
+
+def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    relayed = streams.relayed
+    monkeypatch.setattr(
+        streams, "relayed", lambda event, table: made.attributed(f"relay_{table}", relayed)(event, table)
+    )
+    for module, handler, function in (
+        (queue_functions, "dispatched", "dispatch"),
+        (queue_functions, "delivered", "deliver"),
+        (queue_functions, "woken", "wakeups"),
+        (schedules, "swept", "wake"),
+        (schedules, "hour_closed", "rollup_hourly"),
+        (schedules, "day_closed", "rollup_daily"),
+        (schedules, "tidied", "tidy"),
+    ):
+        monkeypatch.setattr(module, handler, made.attributed(function, getattr(module, handler)))
+
+
+def _setting(name: str) -> str:
+    """The setting whose value is this physical name, or a URL that ends in it."""
+    return next(setting for setting in STORED if getattr(settings(), setting) == name.rpartition("/")[2])
+
+
+def _permissions(service: str, operation: str, arguments: dict[str, Any]) -> list[Permission]:
+    if service == "DynamoDB":
+        return _of_table_call(operation, arguments)
+    action = f"{service.lower()}:{operation.removesuffix('Batch')}"
+    name = arguments.get("QueueUrl") or arguments.get("QueueName") or arguments["Bucket"]
+    return [(action, _setting(name), None)]
+
+
+def _of_table_call(operation: str, arguments: dict[str, Any]) -> list[Permission]:
+    if operation == "TransactWriteItems":
+        writes = [next(iter(item.items())) for item in arguments["TransactItems"]]
+        names = {"ConditionCheck": "ConditionCheckItem"}
+        return [
+            (f"dynamodb:{names.get(kind, kind + 'Item')}", _setting(write["TableName"]), None) for kind, write in writes
+        ]
+    if operation == "BatchGetItem":
+        return [("dynamodb:BatchGetItem", _setting(table), None) for table in arguments["RequestItems"]]
+    return [(f"dynamodb:{operation}", _setting(arguments["TableName"]), arguments.get("IndexName"))]
