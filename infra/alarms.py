@@ -12,7 +12,7 @@ ALARM_TOPIC: Template = {
 CONDITIONS: Template = {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}}
 
 LATE_SECONDS = 300
-"""How old the oldest message of a queue may grow before somebody should look."""
+"""How old the oldest message of a queue, or record of a stream, may grow before somebody should look."""
 FAILED_REQUESTS = 5
 """How many answers of an API may be 5xx within five minutes."""
 
@@ -40,6 +40,12 @@ def errors(function: object) -> Template:
 def throttles(function: object) -> Template:
     """Rings when Lambda refuses to run the function for want of concurrency."""
     return _alarm("AWS/Lambda", "Throttles", {"FunctionName": function}, "Sum", 0, "The function was throttled.")
+
+
+def lagging(function: object) -> Template:
+    """Rings when a stream's function is LATE_SECONDS behind: nothing that follows from changes happens meanwhile."""
+    dimensions = {"FunctionName": function}
+    return _alarm("AWS/Lambda", "IteratorAge", dimensions, "Maximum", LATE_SECONDS * 1000, "The stream is behind.")
 
 
 def failed_requests(api: object, stage: str) -> Template:

@@ -85,7 +85,8 @@ def _function(bundle: Bundle, function: Function) -> Template:
     name = "APIHandler" if function.name == "api_handler" else logical(function.name)
     full_name = function_name(bundle, function)
     log_group = {"LogGroupName": {"Fn::Sub": f"/aws/lambda/{full_name}"}, "RetentionInDays": LOG_DAYS}
-    return {
+    lag = {f"{name}Lag": alarms.lagging({"Ref": name})} if isinstance(function.trigger, Stream) else {}
+    return lag | {
         name: {"Properties": {"FunctionName": {"Fn::Sub": full_name}, **_trigger(function)}},
         f"{logical(function.name)}LogGroup": {"Properties": log_group},
         f"{name}Errors": alarms.errors({"Ref": name}),

@@ -20,6 +20,7 @@ def storage_template() -> Template:
 
     One parameter, Prefix. The outputs are named after the settings: `TasksTable` (the name), `TasksTableArn`,
     `TasksTableStream` (an ARN), `DispatchQueue`, `DispatchQueueArn`, `DispatchQueueUrl`, `PayloadBucket` and so on.
+    Under the default prefix the names are the settings' defaults, but for the bucket's, which the account completes.
     """
     resources = tables(storage.models()) | _queues() | {parameter("payload_bucket"): _bucket()}
     return template(
