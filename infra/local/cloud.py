@@ -1,0 +1,102 @@
+"""AWS on this machine: moto inside this process, with the storage template of a real deployment deployed to it.
+
+`AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_SQS` put another server in the place of moto's.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import moto.sqs.models
+from botocore.endpoint import Endpoint
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.storage import base, blobs, queues
+from infra.local import elsewhere, signals
+from infra.names import STORED, parameter
+from infra.resources import storage_template
+
+STACK = "yardmaster"
+_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    # Endpoints by account are not known to moto: streams would answer 404.
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+}
+
+
+@contextmanager
+def cloud() -> Iterator[dict[str, str]]:
+    """Empty tables, queues and bucket, gone at the end; gives setting -> physical name.
+
+    It takes over the whole process: there is one at a time.
+    """
+    with patch.dict(os.environ, _ENVIRONMENT), mock_aws(), _atomic(), _on_our_clock(), _heard():
+        _forget()
+        names = _deploy(storage_template())
+        elsewhere.create(storage_template())
+        try:
+            yield names
+        finally:
+            _forget()
+
+
+def _deploy(template: dict[str, Any]) -> dict[str, str]:
+    client = boto3.client("cloudformation", region_name=settings().region)
+    client.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+    [made] = client.describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+    return {setting: outputs[parameter(setting)] for setting in STORED}
+
+
+def _forget() -> None:
+    """Clients bound to what was before must not be used."""
+    base.forget()
+    blobs.forget()
+    queues.sqs.cache_clear()
+
+
+@contextmanager
+def _atomic() -> Iterator[None]:
+    """One request at a time: moto's conditional writes are not atomic under threads."""
+    lock, process = threading.RLock(), BotocoreStubber.process_request
+
+    def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return process(stubber, request)
+
+    with patch.object(BotocoreStubber, "process_request", one_at_a_time):
+        yield
+
+
+@contextmanager
+def _on_our_clock() -> Iterator[None]:
+    """Delays and visibility of messages go by the house's clock, so that a clock that is moved moves them too."""
+    with (
+        patch.object(moto.sqs.models, "unix_time", lambda *_: clock.now() / clock.SECOND),
+        patch.object(moto.sqs.models, "unix_time_millis", lambda *_: float(clock.now())),
+    ):
+        yield
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Let whoever waits for a table or a queue know of each call that wrote to it."""
+    make = Endpoint.make_request
+
+    def make_and_tell(endpoint: Endpoint, operation: Any, request: Any) -> Any:
+        answer = make(endpoint, operation, request)
+        signals.tell(operation.name, request["body"])
+        return answer
+
+    with patch.object(Endpoint, "make_request", make_and_tell):
+        yield

@@ -1,0 +1,25 @@
+"""The whole of Yardmaster but its HTTP: storage deployed, settings made, and the pump that moves things along."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from chalicelib import config
+from infra.local import engine
+from infra.local.cloud import cloud
+from infra.local.pump import Pump
+
+SWEEP_SECONDS = 60.0
+
+
+@contextmanager
+def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS) -> Iterator[Pump]:
+    """A fresh deployment in this process; its pump stands still until it is started or drained.
+
+    `api_urls` says under which URL each API is served: API name -> base URL.
+    """
+    with cloud() as names:
+        before = config.replace(**names, api_urls=dict(api_urls), allow_loopback=True)
+        try:
+            yield Pump(engine.sources(sweep_seconds))
+        finally:
+            config.replace(**before.model_dump())
