@@ -18,6 +18,9 @@ from chalicelib.domain.states import Failure, Reason
 REST_MS = 5_000
 """How long a busy worker that names no Retry-After is left alone."""
 LONGEST_REST_MS = 3_600_000
+LONGEST_MESSAGE = 4_000
+LARGEST_DETAILS = 16_000
+"""Characters kept of a worker's own words, and of its details as JSON: an item holds only so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +89,25 @@ def _of_report(said: dict[str, Any]) -> Verdict:
 
 
 def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any = None) -> Failure:
-    """A failure in the worker's own words; retryable unless it says false, no sooner than the seconds it names."""
+    """A failure in the worker's own words; retryable unless it says false, no sooner than the seconds it names.
+
+    A message that is too long is cut; details that are too large are left out.
+    """
     message = error if isinstance(error, str) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         message = error["message"]
     after = retry_after_seconds if _is_number(retry_after_seconds) else None
     return Failure(
         Reason.WORKER_FAILED,
-        message or "The worker reported a failure",
+        (message or "The worker reported a failure")[:LONGEST_MESSAGE],
         retryable=retryable is not False,
         retry_after_ms=None if after is None else round(max(0, after) * 1000),
-        details=error if isinstance(error, dict) else None,
+        details=error if isinstance(error, dict) and len(json.dumps(error)) <= LARGEST_DETAILS else None,
     )
 
 
 def _percent(value: Any) -> float | None:
-    return value if _is_number(value) and 0 <= value <= 100 else None
+    return round(value, 3) if _is_number(value) and 0 <= value <= 100 else None
 
 
 def _is_number(value: Any) -> bool:

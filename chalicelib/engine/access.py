@@ -84,11 +84,16 @@ def _principal(claims: dict[str, object]) -> Principal:
     now = clock.now() // clock.SECOND
     if not (isinstance(expiry, int) and isinstance(not_before, int) and not_before <= now < expiry):
         raise _Unfit
-    named = [claims[name] for name in ("org", "sub", "role")]
-    org, subject, role = (name for name in named if isinstance(name, str) and name and "#" not in name)
+    org, subject, role = (_name(claims[claim]) for claim in ("org", "sub", "role"))
     if role not in ROLES:
         raise _Unfit
     return Principal(org, subject, role, str(claims.get("plan", "standard")))
+
+
+def _name(claim: object) -> str:
+    if not isinstance(claim, str) or not claim or "#" in claim:  # "#" separates the parts of stored keys
+        raise _Unfit
+    return claim
 
 
 def worker_by_key(worker_id: str, api_key: str) -> Principal:

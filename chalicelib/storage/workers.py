@@ -137,6 +137,8 @@ def created(worker: Worker) -> Write:
 
 def find(org: str, pool: str, worker_id: str) -> Worker | None:
     """The worker as of now, or None."""
+    if worker_id == POOL_KEY:
+        return None
     with base.reading():
         try:
             return parse(WorkerItem.get(org_pool(org, pool), worker_id, consistent_read=True))

@@ -12,8 +12,7 @@ LIMITS = {
     "task_creation": Limit(50, 60),
     "server_registration": Limit(10, 60),
 }
-_SERVER_ROUTE = "/api/servers/{id}"
-_TASK_ROUTE = "/api/task/{id}"
+LONGEST_ID = 128
 
 
 def authenticate(request: Request) -> Caller:
@@ -29,16 +28,22 @@ def authenticate(request: Request) -> Caller:
 
 def _server(request: Request, api_key: str) -> Caller:
     """A server is known by its id: in the path, in the callback URL's `serverId`, or as the holder of the task."""
-    identifier = request.path_values.get("id", "")
-    if request.route.startswith(_SERVER_ROUTE):
-        return access.worker_by_key(identifier, api_key)
-    if request.route != _TASK_ROUTE:
-        raise Unauthenticated(
-            "An apiKey is accepted on a server's heartbeat and on its reports; elsewhere send a token"
-        )
-    if "serverId" in request.query:
-        return access.worker_by_key(request.query["serverId"], api_key)
-    return access.holder_by_key(identifier, api_key)
+    identifier = _plausible(request.path_values.get("id", ""))
+    match request.method, request.route:
+        case "POST", "/api/servers/{id}/heartbeat":
+            return access.worker_by_key(identifier, api_key)
+        case "PUT", "/api/task/{id}":
+            if "serverId" in request.query:
+                return access.worker_by_key(_plausible(request.query["serverId"]), api_key)
+            return access.holder_by_key(identifier, api_key)
+    raise Unauthenticated("An apiKey is accepted on a server's heartbeat and on its reports; elsewhere send a token")
+
+
+def _plausible(identifier: str) -> str:
+    """The id as it came, if it can be one at all: a table refuses keys of any length."""
+    if len(identifier) > LONGEST_ID:
+        raise Unauthenticated("Invalid API key")
+    return identifier
 
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:

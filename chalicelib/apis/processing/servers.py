@@ -20,7 +20,8 @@ routes = Routes("/api/servers", tag="Servers", role="admin")
 KIND = "Server"
 ServerId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-CommandId = Annotated[str, StringConstraints(pattern=r"^(drain|task_[a-z0-9]+:[0-9]+)$")]
+Figure = Annotated[float, Field(strict=True)]
+CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|task_[a-z0-9]+:[0-9]+)$")]
 
 
 class Endpoints(CamelSchema):
@@ -98,8 +99,8 @@ class HeartbeatIn(CamelSchema):
     """How a server says it is."""
 
     status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
-    active_tasks: int | None = Field(default=None, ge=0, examples=[3])
-    metrics: dict[Word, float] | None = Field(
+    active_tasks: int | None = Field(default=None, ge=0, le=1_000_000, strict=True, examples=[3])
+    metrics: dict[Word, Figure] | None = Field(
         default=None, max_length=50, examples=[{"cpu": 45, "memory": 60, "gpu": 80}]
     )
     receipts: list[CommandId] = Field(default=[], max_length=100, description="Ids of commands carried out.")
@@ -204,7 +205,8 @@ def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> Heartbe
 
 def _beat(body: HeartbeatIn) -> Beat:
     reported: dict[str, Any] = body.model_dump(include={"active_tasks", "metrics"}, exclude_none=True)
-    return Beat(Health(body.status), reported or None, tuple(name for name in body.receipts if name != "drain"))
+    done = dict.fromkeys(name for name in body.receipts if name != "drain")
+    return Beat(Health(body.status), reported or None, tuple(done))
 
 
 @routes.delete("/{id}")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
@@ -18,6 +18,15 @@ routes = Routes("/api/task", tag="Tasks")
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 TaskId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
+SafeInteger = Annotated[int, Field(ge=-(2**53), le=2**53)]
+
+
+def _rounded(percent: float) -> int | float:
+    """45 rather than 45.0, and never more digits than a table can hold."""
+    return int(percent) if percent.is_integer() else round(percent, 3)
+
+
+Percent = Annotated[float, Field(ge=0, le=100, strict=True), AfterValidator(_rounded)]
 
 
 class TaskIn(CamelSchema):
@@ -28,20 +37,30 @@ class TaskIn(CamelSchema):
     payload: dict[str, Any] = Field(default_factory=dict, description="What the server gets, as it is.")
     capabilities: list[Word] = Field(default=[], max_length=32, description="What a server must have: all of them.")
     is_async: bool = Field(
-        default=True, alias="async", description="false: wait up to 20 seconds for the end, then answer what is so far."
+        default=True,
+        strict=True,
+        alias="async",
+        description="false: wait up to 20 seconds for the end, then answer what is so far.",
     )
     group: Word | None = Field(default=None, description="The group that the server must be in.")
-    max_attempts: int | None = Field(default=None, ge=1, le=25, description="Attempts in all; 3 if not named.")
+    max_attempts: int | None = Field(
+        default=None, ge=1, le=25, strict=True, description="Attempts in all; 3 if not named."
+    )
     timeout_seconds: int | None = Field(
         default=None,
         ge=1,
         le=86_400,
+        strict=True,
         description="Longest time from hand-over to end of one attempt; 900 if not named.",
     )
     run_at: int | None = Field(
-        default=None, ge=0, le=32_503_680_000_000, description="Not before this instant, in epoch milliseconds."
+        default=None,
+        ge=0,
+        le=32_503_680_000_000,
+        strict=True,
+        description="Not before this instant, in epoch milliseconds.",
     )
-    metadata: dict[str, Word | int | float | bool | None] | None = Field(default=None, max_length=50)
+    metadata: dict[Word, Word | SafeInteger | float | bool | None] | None = Field(default=None, max_length=50)
 
 
 class TaskCreated(CamelSchema):
@@ -66,7 +85,7 @@ class TaskOut(TaskCreated):
 
     type: str
     priority: int
-    progress: float | None = Field(default=None, examples=[45])
+    progress: int | float | None = Field(default=None, examples=[45])
     server_id: str | None = Field(default=None, examples=["server_xyz789"])
     attempt: int
     max_attempts: int
@@ -103,12 +122,16 @@ class ReportIn(CamelSchema):
     """What a server says of a task that it holds."""
 
     status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, examples=["COMPLETED"])
-    progress: float | None = Field(default=None, ge=0, le=100, description="Percent.")
+    progress: Percent | None = Field(default=None, description="Percent.")
     result: Any = Field(default=None, description="With COMPLETED: what the client gets.")
     error: str | dict[str, Any] | None = Field(default=None, description="With FAILED: why.")
-    retryable: bool = Field(default=True, description="With FAILED: false ends the task at once.")
+    retryable: bool = Field(default=True, strict=True, description="With FAILED: false ends the task at once.")
     retry_after: float | None = Field(
-        default=None, ge=0, le=86_400, description="With FAILED: seconds until the next attempt, instead of a backoff."
+        default=None,
+        ge=0,
+        le=86_400,
+        strict=True,
+        description="With FAILED: seconds until the next attempt, instead of a backoff.",
     )
 
 
