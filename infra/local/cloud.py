@@ -20,7 +20,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.storage import base, blobs, queues
-from infra.local import elsewhere, signals
+from infra.local import elsewhere, signals, transactions
 from infra.names import STORED, parameter
 from infra.resources import storage_template
 
@@ -40,7 +40,7 @@ def cloud() -> Iterator[dict[str, str]]:
 
     It takes over the whole process: there is one at a time.
     """
-    with patch.dict(os.environ, _ENVIRONMENT), mock_aws(), _atomic(), _on_our_clock(), _heard():
+    with patch.dict(os.environ, _ENVIRONMENT), _moto(), _heard():
         _forget()
         names = _deploy(storage_template())
         elsewhere.create(storage_template())
@@ -63,6 +63,12 @@ def _forget() -> None:
     base.forget()
     blobs.forget()
     queues.sqs.cache_clear()
+
+
+@contextmanager
+def _moto() -> Iterator[None]:
+    with mock_aws(), _atomic(), _on_our_clock(), transactions.light():
+        yield
 
 
 @contextmanager

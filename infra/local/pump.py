@@ -9,8 +9,6 @@ from chalicelib.observability import logger
 from infra.local import signals
 from infra.local.sources import Job, Source
 
-REST_SECONDS = 1.0
-"""How long a source that cannot be read is left alone."""
 STOP_SECONDS = 1.0
 
 
@@ -33,7 +31,7 @@ class Pump:
 
     def drain(self) -> None:
         """Run, in this thread, everything that is due by the clock as it stands, and all that follows from it."""
-        while any([_drained(line.source) for line in self._lines]):
+        while sum(_drained(line.source) for line in self._lines):
             pass
 
 
@@ -80,28 +78,29 @@ class _Line:
 
     def _watch(self) -> None:
         while not self._stopping:
+            self._free.acquire()
             self._heard.clear()
-            if not self._look():
-                self._heard.wait(self.source.patience())
+            job = self._next()
+            if job is not None and not self._stopping:
+                self._jobs.submit(self._work, job)
+            else:
+                self._free.release()
+                self._wait()
 
-    def _look(self) -> bool:
-        """Start the next job, once there is a thread for it; False when there is none."""
-        self._free.acquire()
+    def _wait(self) -> None:
+        # Asked after `_heard` was cleared, so that a word to stop is not missed.
+        if not self._stopping:
+            self._heard.wait(self.source.patience())
+
+    def _next(self) -> Job | None:
         try:
-            job = self.source.take()
+            return self.source.take()
         except Exception as error:  # noqa: BLE001 - a source out of reach now may be in reach later
             logger().error("A source cannot be read", extra={"source": self.source.name}, exc_info=error)
-            job = None
-        if job is None or self._stopping:
-            self._free.release()
-            return False
-        self._jobs.submit(self._work, job)
-        return True
+            return None
 
     def _work(self, job: Job) -> None:
-        try:
-            _run(self.source, job)
-        finally:
-            self._free.release()
-            # What came meanwhile for the same FIFO group could not be taken until now.
-            self._heard.set()
+        _run(self.source, job)
+        # What came meanwhile for the same FIFO group could not be taken until now.
+        self._heard.set()
+        self._free.release()

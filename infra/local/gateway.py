@@ -1,0 +1,120 @@
+"""API Gateway on this machine: an ASGI app in front of one API's functions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Executor
+from typing import Any
+
+from chalice.local import LocalChalice
+
+from chalicelib.edge import Answer, Api, method_not_allowed, mount, not_found, routes_of
+from chalicelib.edge.kernel import failure
+from chalicelib.errors import TooLarge, Unavailable
+from infra.local import proxy
+from infra.local.events import Context
+from infra.local.proxy import Incoming, Scope
+from infra.local.routing import Match, Router
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+BODY_LIMIT = 10 * 1024 * 1024
+"""API Gateway's own, in bytes. The API's is smaller, and the API answers for that itself."""
+TIMEOUT_SECONDS = 29
+LINGER_SECONDS = 2.0
+"""How long the rest of a refused body is thrown away, so that its sender comes to read the answer."""
+
+
+class _Gone(Exception):
+    """The client has left."""
+
+
+class Gateway:
+    """One API. Its functions run in the threads of `pool`."""
+
+    def __init__(self, api: Api, pool: Executor) -> None:
+        self._api, self._pool = api, pool
+        self._app = mount(api)
+        # Chalice keeps the current request on the app; only this class of its keeps one for each thread.
+        self._app.__class__ = LocalChalice
+        self._router = Router(routes_of(api))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Connections of other types (`websocket`) are to be told apart here."""
+        request = Incoming.of(scope)
+        try:
+            body = await _body(request, receive)
+        except _Gone:
+            return
+        except TooLarge as error:
+            await self._refuse(request, error, receive, send)
+            return
+        try:
+            answer = await self._answer(request, body)
+        except asyncio.CancelledError:
+            answer = _plain(failure(self._api, Unavailable("The server is shutting down; try again"), request.id))
+        await _send(send, answer)
+
+    async def _answer(self, request: Incoming, body: bytes) -> Message:
+        match = self._router.match(request.path)
+        if match is None:
+            return _plain(not_found(self._api, request.method, request.path, request.id))
+        if proxy.method(request) not in match.methods:
+            allowed = sorted(match.methods)
+            return _plain(method_not_allowed(self._api, request.method, request.path, allowed, request.id))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._invoke, request, match, body)
+
+    def _invoke(self, request: Incoming, match: Match, body: bytes) -> Message:
+        context = Context(f"{self._api.name}-api_handler", TIMEOUT_SECONDS)
+        return dict(self._app(proxy.event(request, match, body), context))
+
+    async def _refuse(self, request: Incoming, error: TooLarge, receive: Receive, send: Send) -> None:
+        answer = _plain(failure(self._api, error, request.id))
+        answer["headers"]["Connection"] = "close"
+        await _send(send, answer, more=True)
+        if request.header("expect") is None:
+            await _discard(receive)
+        await send({"type": "http.response.body"})
+
+
+def _plain(answer: Answer) -> Message:
+    return {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body}
+
+
+async def _body(request: Incoming, receive: Receive) -> bytes:
+    """The whole body. Raises TooLarge as soon as that is certain."""
+    announced = request.header("content-length") or "0"
+    parts, size, more = [], 0, True
+    while more:
+        if max(size, int(announced)) > BODY_LIMIT:
+            raise TooLarge(f"The body is too large; at most {BODY_LIMIT} bytes pass the gateway")
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+    if size > BODY_LIMIT:
+        raise TooLarge(f"The body is too large; at most {BODY_LIMIT} bytes pass the gateway")
+    return b"".join(parts)
+
+
+async def _discard(receive: Receive) -> None:
+    async def rest() -> None:
+        message = await receive()
+        while message["type"] == "http.request" and message.get("more_body", False):
+            message = await receive()
+
+    try:
+        await asyncio.wait_for(rest(), LINGER_SECONDS)
+    except TimeoutError:
+        return
+
+
+async def _send(send: Send, answer: Message, *, more: bool = False) -> None:
+    body = proxy.content(answer)
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in proxy.headers(answer)]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": answer["statusCode"], "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": more})

@@ -1,0 +1,71 @@
+"""Which endpoint a path belongs to, by API Gateway's rules: a literal beats a variable, which beats `{name+}`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from chalicelib.edge import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path leads to."""
+
+    template: str
+    """As in the route, such as `/api/task/{id}`."""
+    methods: Mapping[str, Endpoint]
+    values: Mapping[str, str]
+    """Variable -> its part of the path, still percent-encoded."""
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, "_Node"] = field(default_factory=dict)
+    variables: dict[str, "_Node"] = field(default_factory=dict)
+    template: str = ""
+    methods: dict[str, Endpoint] = field(default_factory=dict)
+
+
+class Router:
+    """The paths of some endpoints."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._root = _Node()
+        for endpoint in endpoints:
+            self._add(endpoint)
+
+    def match(self, path: str) -> Match | None:
+        """What the percent-encoded `path` leads to, with or without a slash at its end; None when it is nowhere."""
+        return next(_matches(self._root, _segments(path.removesuffix("/")), {}), None)
+
+    def _add(self, endpoint: Endpoint) -> None:
+        node = self._root
+        for segment in _segments(endpoint.path.removesuffix("/")):
+            children = node.variables if segment.startswith("{") else node.literals
+            node = children.setdefault(segment.strip("{}"), _Node())
+        node.template = endpoint.path
+        node.methods[endpoint.method] = endpoint
+
+
+def _segments(path: str) -> list[str]:
+    return path.split("/")[1:]
+
+
+def _matches(node: _Node, segments: list[str], values: dict[str, str]) -> Iterator[Match]:
+    if not segments:
+        if node.methods:
+            yield Match(node.template, node.methods, values)
+        return
+    first, rest = segments[0], segments[1:]
+    if literal := node.literals.get(unquote(first)):
+        yield from _matches(literal, rest, values)
+    if first:
+        yield from _captured(node, first, rest, values)
+
+
+def _captured(node: _Node, first: str, rest: list[str], values: dict[str, str]) -> Iterator[Match]:
+    for name, child in sorted(node.variables.items(), key=lambda item: item[0].endswith("+")):
+        if name.endswith("+"):
+            yield from _matches(child, [], values | {name.removesuffix("+"): "/".join([first, *rest])})
+        else:
+            yield from _matches(child, rest, values | {name: first})

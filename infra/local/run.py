@@ -1,0 +1,61 @@
+"""The APIs served, the pump running: what `make run` does."""
+
+import importlib
+import logging
+import os
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from chalicelib.edge import Api
+from chalicelib.observability import logger
+from infra.bundles import BUNDLES
+from infra.local.gateway import Gateway
+from infra.local.server import HOST, PortTaken, listen, serve
+from infra.local.stack import SWEEP_SECONDS, stack
+
+THREADS = 64
+"""For requests: some wait up to 20 seconds for a task's end."""
+
+
+def run() -> None:
+    """Serve until SIGINT or SIGTERM. Raises PortTaken."""
+    _log_to_stderr()
+    served = [(_listen(api), api) for api in _apis()]
+    urls = {api.name: _url(found) for found, api in served}
+    with stack(urls, float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))) as pump:
+        pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        pump.start()
+        serve([(found, Gateway(api, pool)) for found, api in served], ready=lambda: _announce(urls))
+        pump.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _apis() -> list[Api]:
+    return [importlib.import_module(f"chalicelib.apis.{bundle.name}").api for bundle in BUNDLES if bundle.http]
+
+
+def _listen(api: Api) -> socket.socket:
+    variable = f"PORT_{api.name.upper()}"
+    try:
+        return listen(int(os.environ.get(variable, api.port)))
+    except PortTaken as taken:
+        raise PortTaken(f"{taken}; end what listens there, or name another port with {variable}.") from None
+
+
+def _url(found: socket.socket) -> str:
+    return f"http://{HOST}:{found.getsockname()[1]}"
+
+
+def _announce(urls: dict[str, str]) -> None:
+    for name, url in urls.items():
+        print(f"{name:<12} {url}   docs {url}/docs")
+    print(f"{'token':<12} make token ROLE=admin ORG=local")
+    print("ready", flush=True)
+
+
+def _log_to_stderr() -> None:
+    """Only what the user asked for belongs on stdout."""
+    for handler in logger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)
