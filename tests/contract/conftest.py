@@ -29,10 +29,14 @@ class Scene:
     running: str
     failed: str
 
-    def url(self, endpoint: Documented) -> str:
-        """The endpoint's address of a thing on which it can succeed."""
+    def identifier(self, endpoint: Documented) -> str:
+        """The id of a thing on which the endpoint can succeed."""
         tasks = self.failed if endpoint.path.endswith("/retry") else self.running
-        return endpoint.url(tasks if endpoint.kind == "Task" else self.server)
+        return tasks if endpoint.kind == "Task" else self.server
+
+    def url(self, endpoint: Documented) -> str:
+        """The endpoint's address of such a thing."""
+        return endpoint.url(self.identifier(endpoint))
 
 
 def scene_of(house: World) -> Scene:

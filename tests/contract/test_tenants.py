@@ -30,7 +30,7 @@ def test_the_matrix_covers_every_route_that_names_a_thing() -> None:
 @pytest.mark.parametrize("endpoint", OF_ONE, ids=name_of)
 def test_what_is_anothers_is_not_there(endpoint: Documented, shared: Scene) -> None:
     missing = f"{endpoint.kind.lower()}_nowhere"
-    mine = shared.url(endpoint).split("/")[endpoint.path.split("/").index("{id}")]
+    mine = shared.identifier(endpoint)
     before = stored()
     for role in ("admin", "server"):
         caller = token(role, subject=mine, **STRANGER)
