@@ -10,7 +10,7 @@ class Schema(BaseModel):
     Values are kept out of the text of validation errors, because that text may end up in the log.
     """
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class CamelSchema(Schema):

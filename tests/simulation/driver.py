@@ -1,4 +1,4 @@
-"""A fleet, its clients and its bad luck, one operation at a time: shared by the state machine, the seeded runs and soak."""
+"""A fleet, its clients and its bad luck, one operation at a time: for the state machine, the seeded runs and soak."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What goes wrong between the code and AWS: calls that fail before or after they took effect, and functions that die."""
+"""What goes wrong between the code and AWS: calls fail before or after they took effect, and functions die."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

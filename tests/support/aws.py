@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 os.environ.setdefault("AWS_ACCESS_KEY_ID", "testing")
@@ -21,7 +22,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib import storage
 from chalicelib.config import settings
-from chalicelib.storage import base, blobs, queues
+from infra.local import transactions
 
 _lock = threading.RLock()
 _unlocked = BotocoreStubber.process_request
@@ -85,24 +86,18 @@ def counting() -> Iterator[Counter[Call]]:
 
 @contextmanager
 def cloud() -> Iterator[None]:
-    """Empty tables, queues and bucket."""
-    with mock_aws():
-        _forget()
-        client = boto3.client("dynamodb")
+    """Empty tables, queues and bucket. Clients are kept from one to the next: moto stands in for all of them."""
+    with mock_aws(), transactions.light():
         for model in storage.models():
-            client.create_table(**_table(model))
-        boto3.client("s3").create_bucket(Bucket=settings().payload_bucket)
-        boto3.client("sqs").create_queue(QueueName=settings().parked_queue)
-        try:
-            yield
-        finally:
-            _forget()
+            _client("dynamodb").create_table(**_table(model))
+        _client("s3").create_bucket(Bucket=settings().payload_bucket)
+        _client("sqs").create_queue(QueueName=settings().parked_queue)
+        yield
 
 
-def _forget() -> None:
-    base.forget()
-    blobs.forget()
-    queues.sqs.cache_clear()
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service)
 
 
 def _table(model: Any) -> dict[str, Any]:

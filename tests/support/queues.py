@@ -1,10 +1,10 @@
-"""Queues in memory, by the house's clock: delays, FIFO order and deduplication, redelivery, dead letters. And faults."""
+"""Queues in memory, by the house's clock: delays, order, deduplication, redelivery, dead letters. And faults."""
 
 import itertools
 import json
-from random import Random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from chalicelib import clock

@@ -4,10 +4,10 @@
 """
 
 import json
-from random import Random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from chalicelib import clock, config, ids

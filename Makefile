@@ -1,0 +1,50 @@
+# Yardmaster. `make run` starts the product, `make test` tests it; both set up what they need.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+.PHONY: run demo token test soak test-dynalite bench lint package clean help
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Yardmaster needs Python 3.11 or newer")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing (once)" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt >&2
+	@touch $@
+
+run: $(READY) ## start everything on this machine, until Ctrl-C
+	@exec $(BIN)/python -m infra.local
+
+demo: $(READY) ## the main job, visibly: 200 tasks, three servers, one killed, nothing lost
+	@exec $(BIN)/python -m infra.local.demo
+
+token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= TTL=
+	@ROLE='$(ROLE)' ORG='$(ORG)' SUB='$(SUB)' PLAN='$(PLAN)' TTL='$(TTL)' $(BIN)/python -m infra.local.token
+
+test: $(READY) ## all tests
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+
+soak: $(READY) ## long random runs of the simulation: SEEDS=1000 OPERATIONS=200
+	@$(BIN)/python -m tests.simulation.soak
+
+test-dynalite: $(READY) ## the engine's tests on another implementation of DynamoDB (needs npm)
+	@BIN=$(BIN) sh tests/dynalite.sh
+
+bench: $(READY) ## measure, and write bench/RESULTS.md
+	@$(BIN)/python -m bench
+
+lint: $(READY) ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## remove what was made
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+include infra/package.mk

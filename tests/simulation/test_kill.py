@@ -1,0 +1,191 @@
+"""Every handler and use case dies before and after each of its AWS calls, and the house recovers in two sweeps."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.tasks import Beat, Health, Holder, Task, Worker
+from chalicelib.engine import rollup, tasks, workers
+from chalicelib.errors import Conflict, NotFound
+from tests.simulation.faults import Killed, dying_at
+from tests.simulation.invariants import AT_REST
+from tests.support.world import ORG, POOL, World, answer, world
+
+MOST_CALLS = 40
+
+
+def _waiting(house: World) -> Task:
+    """A task that was submitted and relayed, and no server yet."""
+    task = house.submit()
+    house.settle()
+    return task
+
+
+def _held(house: World) -> tuple[Task, Worker]:
+    """A task in the hands of a server that will report later."""
+    worker = house.register(max_concurrent=2)
+    task = house.submit()
+    house.settle()
+    assert house.task(task.id).held
+    return task, worker
+
+
+def _submit(house: World) -> Callable[[], object]:
+    house.register(reply=answer(200, {"ok": True}))
+    return lambda: house.submit(idempotency_key="one")
+
+
+def _relay_submission(house: World) -> Callable[[], object]:
+    house.register(reply=answer(200, {"ok": True}))
+    house.settle()
+    house.submit()
+    return lambda: house.relay("tasks")
+
+
+def _dispatch(house: World) -> Callable[[], object]:
+    house.register(reply=answer(200, {"ok": True}), max_concurrent=3)
+    house.settle()
+    for priority in (1, 5, 9):
+        house.submit(priority=priority)
+    house.relay("tasks")
+    return lambda: house.handle("dispatch")
+
+
+def _relay_lease(house: World) -> Callable[[], object]:
+    _dispatch(house)()
+    return lambda: house.relay("tasks")
+
+
+def _deliver(reply: object) -> Callable[[World], Callable[[], object]]:
+    def prepare(house: World) -> Callable[[], object]:
+        replies = iter([reply])
+        house.register(reply=lambda *_: next(replies, answer(200, {"ok": True})))  # type: ignore[arg-type,return-value]
+        house.settle()
+        house.submit()
+        house.relay("tasks")
+        house.handle("dispatch")
+        house.relay("tasks")
+        return lambda: house.handle("deliver")
+
+    return prepare
+
+
+def _complete(house: World) -> Callable[[], object]:
+    task, worker = _held(house)
+    return lambda: tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
+
+
+def _fail(house: World) -> Callable[[], object]:
+    task, worker = _held(house)
+    house.servers["one.example"] = lambda *_: answer(200, {"ok": True})
+    return lambda: tasks.fail(ORG, task.id, Holder(worker.id, 1), reported_failure("no"))
+
+
+def _cancel(house: World) -> Callable[[], object]:
+    task, _ = _held(house)
+    return lambda: tasks.cancel(ORG, task.id)
+
+
+def _heartbeat(house: World) -> Callable[[], object]:
+    worker = house.register()
+    return lambda: workers.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+
+
+def _register(house: World) -> Callable[[], object]:
+    _waiting(house)
+    return lambda: house.register(reply=answer(200, {"ok": True}))
+
+
+def _unregister(house: World) -> Callable[[], object]:
+    _, worker = _held(house)
+    return lambda: workers.unregister(ORG, POOL, worker.id)
+
+
+def _sweep_dead_server(house: World) -> Callable[[], object]:
+    _held(house)
+    house.servers.clear()
+    house.clock.advance(91)
+    return house.sweep
+
+
+def _sweep_removed_server(house: World) -> Callable[[], object]:
+    _, worker = _held(house)
+    workers.unregister(ORG, POOL, worker.id)
+    return house.sweep
+
+
+def _sweep_timeout(house: World) -> Callable[[], object]:
+    worker = house.register(max_concurrent=2)
+    house.submit(timeout_seconds=10)
+    house.settle()
+    house.clock.advance(11)
+    assert house.worker(worker.id).leases
+    return house.sweep
+
+
+def _rollup(house: World) -> Callable[[], object]:
+    house.register(reply=answer(200, {"ok": True}))
+    house.submit()
+    house.settle()
+    house.clock.advance(3_600)
+    return rollup.hourly
+
+
+STORIES: dict[str, Callable[[World], Callable[[], object]]] = {
+    "submit": _submit,
+    "relay of a submission": _relay_submission,
+    "dispatch": _dispatch,
+    "relay of a lease": _relay_lease,
+    "delivery, accepted": _deliver(answer(202)),
+    "delivery, done": _deliver(answer(200, {"ok": True})),
+    "delivery, busy": _deliver(answer(429, retry_after="3")),
+    "delivery, failed": _deliver(answer(500)),
+    "complete": _complete,
+    "fail": _fail,
+    "cancel": _cancel,
+    "heartbeat": _heartbeat,
+    "register": _register,
+    "unregister": _unregister,
+    "sweep of a dead server": _sweep_dead_server,
+    "sweep of a removed server": _sweep_removed_server,
+    "sweep of a timeout": _sweep_timeout,
+    "rollup": _rollup,
+}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("story", STORIES)
+def test_a_death_at_any_call_is_recovered_from(story: str, after: bool) -> None:
+    for number in range(MOST_CALLS):
+        with world(number) as house:
+            act = STORIES[story](house)
+            if not _dies(act, number, after=after):
+                assert number > 0, "the story made no call at all"
+                return
+            _comes_back(house, act)
+    raise AssertionError("the story makes more calls than were tried")
+
+
+def _dies(act: Callable[[], object], number: int, *, after: bool) -> bool:
+    with dying_at(number, after=after):
+        try:
+            act()
+        except Killed:
+            return True
+    return False
+
+
+def _comes_back(house: World, act: Callable[[], object]) -> None:
+    """The caller tries again, or the platform does; two sweeps later everything stands as promised."""
+    with suppress(Conflict, NotFound):  # it had taken effect: the caller is told so
+        act()
+    house.register("spare", reply=answer(200, {"ok": True}), max_concurrent=9)
+    house.settle()
+    house.advance(61)
+    house.advance(61)
+    for invariant in AT_REST:
+        invariant(house)
+    ready = [task for task in house.tasks() if task.ready]
+    assert not ready, f"still waiting although there is room: {ready}"

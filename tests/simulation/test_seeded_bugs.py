@@ -1,0 +1,181 @@
+"""Each invariant bites: a bug of the kind it is there for is put in, and must be found (docs/reliability.md)."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib.domain import states
+from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.tasks import Holder, Status, Task
+from chalicelib.engine import relay, tasks
+from chalicelib.storage import tasks as task_storage
+from tests.simulation import invariants
+from tests.support.world import ORG, POOL, World, answer
+
+Invariant = Callable[[World], None]
+
+
+def _forgetful_ready(task: Task, now: int) -> Task:
+    return replace(_ready(task, now), wake_at=None)
+
+
+def _boundless(task: Task, *rest: Any) -> Task:
+    return replace(_attempt_failed(replace(task, max_attempts=99), *rest), max_attempts=task.max_attempts)
+
+
+def _resurrecting(task: Task, now: int, total: int) -> Task:
+    return _replayed(replace(task, status=Status.FAILED), now, total)
+
+
+def _backwards(task: Task) -> str:
+    return f"{task.priority}#{task.ready_at:013d}#{task.id}"
+
+
+def _unfenced(holder: Holder, org: str) -> Any:
+    return task_storage.TaskItem.org == org
+
+
+def _counting_twice(events: list[Any]) -> None:
+    _record_part(events)
+    _record_part([replace(event, version=event.version + 1000) for event in events])
+
+
+def _never_counted(events: list[Any]) -> None:
+    """Logs nothing, counts nothing."""
+
+
+_ready, _attempt_failed, _replayed = states.ready, states.attempt_failed, states.replayed
+_record_part = relay._record_part
+
+
+def _life(house: World) -> None:
+    """A task that a server takes, keeps, and completes later."""
+    worker = house.register()
+    task = house.submit()
+    house.settle()
+    tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
+    house.settle()
+
+
+def _waiting(house: World) -> None:
+    """A task that no server takes."""
+    house.submit()
+    house.settle()
+
+
+def _cancelled_while_held(house: World) -> None:
+    house.register()
+    task = house.submit()
+    house.settle()
+    tasks.cancel(ORG, task.id)
+
+
+def _cancelled_then_replayed(house: World) -> None:
+    task = house.submit()
+    tasks.cancel(ORG, task.id)
+    tasks.replay(ORG, task.id)
+
+
+def _failing(house: World) -> None:
+    worker = house.register()
+    task = house.submit(max_attempts=1)
+    for epoch in (1, 2):
+        house.settle()
+        tasks.fail(ORG, task.id, Holder(worker.id, epoch), reported_failure("no", retry_after_seconds=0))
+
+
+def _urgent_behind(house: World) -> None:
+    for priority in (1, 9):
+        house.submit(priority=priority)
+    house.register(max_concurrent=1, reply=answer(202))
+    house.settle()
+    first = next(task for task in house.tasks() if task.held)
+    assert first.worker_id is not None
+    tasks.complete(ORG, POOL, first.id, Holder(first.worker_id, 1), None)
+    house.settle()
+
+
+def _completed_twice(house: World) -> None:
+    """Two results of one attempt, the second past the worker's slot, so that only the fence can tell."""
+    worker = house.register(max_concurrent=1)
+    task = house.submit()
+    house.settle()
+    tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": 1})
+    task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), task_storage.completion(1, 2, None))])
+
+
+BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager[Any]]] = {
+    "a ready task gets no wake_at": (
+        invariants.nothing_is_forgotten,
+        _waiting,
+        patch.object(states, "ready", _forgetful_ready),
+    ),
+    "a slot is never freed": (
+        invariants.slots_equal_leases,
+        _cancelled_while_held,
+        patch.object(tasks, "_slot", lambda *_: []),
+    ),
+    "the last attempt is not the last": (
+        invariants.attempts_stay_within_bounds,
+        _failing,
+        patch.object(states, "attempt_failed", _boundless),
+    ),
+    "a cancelled task can be replayed": (
+        invariants.the_past_is_lawful,
+        _cancelled_then_replayed,
+        patch.object(states, "replayed", _resurrecting),
+    ),
+    "the ready queue is sorted backwards": (
+        invariants.urgent_tasks_go_first,
+        _urgent_behind,
+        patch.object(task_storage, "ready_rank", _backwards),
+    ),
+    "a completion is not fenced by state": (
+        invariants.results_were_accepted_once,
+        _completed_twice,
+        patch.object(task_storage, "_held_by", _unfenced),
+    ),
+    "an event is not logged": (
+        invariants.the_log_is_the_history,
+        _life,
+        patch.object(relay, "_record_part", _never_counted),
+    ),
+    "a redelivered change is counted again": (
+        invariants.gauges_equal_the_tasks,
+        _waiting,
+        patch.object(relay, "_record_part", _counting_twice),
+    ),
+    "counters move without the log": (
+        invariants.counters_equal_a_recount,
+        _life,
+        patch.object(relay.event_storage, "logged", lambda event: _nothing(event)),
+    ),
+}
+
+
+def _nothing(event: Any) -> Any:
+    """A write that changes nothing that anybody reads."""
+    return relay.stats.added(("elsewhere", f"{event.subject}#{event.version}"), relay.statistics.Counts(), None)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_invariant_finds_its_bug(house: World, bug: str) -> None:
+    invariant, story, seeded = BUGS[bug]
+    with seeded:
+        story(house)
+    with pytest.raises(AssertionError):
+        invariant(house)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_without_the_bug_the_invariant_holds(house: World, bug: str) -> None:
+    invariant, story, _ = BUGS[bug]
+    try:
+        story(house)
+    except Exception as refusal:  # noqa: BLE001 - without its bug a story may be refused, as it should be
+        assert type(refusal).__name__ in {"Conflict", "LeaseLost", "Refused"}
+    invariant(house)
