@@ -49,7 +49,8 @@ def sources(sweep_seconds: float) -> list[Source]:
 
 def _turns(module: ModuleType) -> dict[str, ScheduleExpression]:
     found = [config for config in module.app.event_sources if isinstance(config, ScheduledEventConfig)]
-    return {config.name: config.schedule_expression for config in found}
+    turns = {config.name: config.schedule_expression for config in found}
+    return {name: turn for name, turn in turns.items() if isinstance(turn, ScheduleExpression)}
 
 
 def _invoke(module: ModuleType, function: Function) -> Invoke:

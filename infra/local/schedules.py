@@ -18,12 +18,15 @@ def next_turn(expression: ScheduleExpression, after: int) -> int:
     """
     if isinstance(expression, Rate):
         return after + int(expression.value * _UNITS[expression.unit])
-    days = (expression.day_of_month, expression.month, expression.day_of_week, expression.year)
-    if not isinstance(expression, Cron) or not set(days) <= {"*", "?"}:
+    if not isinstance(expression, Cron) or not _daily(expression):
         raise ValueError(f"Not understood on this machine: {expression.to_string()}")
     first = (after // clock.MINUTE + 1) * clock.MINUTE
     minutes = range(first, first + clock.DAY, clock.MINUTE)
     return next(at for at in minutes if _matches(expression, at))
+
+
+def _daily(cron: Cron) -> bool:
+    return {cron.day_of_month, cron.month, cron.day_of_week, cron.year} <= {"*", "?"}
 
 
 def _matches(expression: Cron, at: int) -> bool:

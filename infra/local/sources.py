@@ -115,7 +115,7 @@ class QueueSource:
         self.name, self.concurrency = queue, concurrency
         self._batch, self._invoke = batch, invoke
         self._region = settings().region
-        self._client = boto3.client("sqs", region_name=self._region)
+        self._client: Any = boto3.client("sqs", region_name=self._region)
         self._url = self._client.get_queue_url(QueueName=queue)["QueueUrl"]
         attributes = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
         self._arn = attributes["Attributes"]["QueueArn"]
