@@ -145,7 +145,7 @@ ENGINE = Bundle(
         relay("workers", "dispatch", "wakeups"),
         Function(
             name="dispatch",
-            timeout=60,
+            timeout=30,
             memory=512,
             trigger=Queue("dispatch_queue", concurrency=20),
             grants=(

@@ -28,9 +28,9 @@ SECRETS_PARAMETER: Template = {
 }
 
 STREAM_BATCH = 100
-STREAM_RETRIES = 5
-STREAM_AGE_SECONDS = 3600
-"""A change that the relay cannot carry out is parked after so many tries, or after this time."""
+STREAM_RETRIES = 1000
+STREAM_AGE_SECONDS = 12 * 3600
+"""When Lambda gives a batch up. The relay parks a poison record itself, so this is for outages, which are waited out."""
 LATEST_ONLY_SECONDS = 60
 """A run that is not retried is not worth starting after this time either."""
 

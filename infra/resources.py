@@ -11,6 +11,8 @@ DEAD_SECONDS = 14 * 86_400
 """Retention of dead letters: the longest that SQS allows."""
 VISIBILITY_FACTOR = 6
 """AWS's advice: a message stays hidden for six times the function's timeout, so that a throttled batch is retried."""
+FIFO_VISIBILITY_FACTOR = 1
+"""A hidden message of a FIFO queue holds up its whole group, so it comes back as soon as Lambda allows."""
 BUCKET_GRACE_DAYS = 30
 """Payloads outlive their task's retention by this much, so that no task ever points at nothing."""
 
@@ -39,13 +41,17 @@ def _queues() -> Template:
         found[dead(setting)] = _queue(_dead_name(name), MessageRetentionPeriod=DEAD_SECONDS)
         found[parameter(setting)] = _queue(
             name,
-            VisibilityTimeout=VISIBILITY_FACTOR * function.timeout,
+            VisibilityTimeout=_visibility(name) * function.timeout,
             RedrivePolicy={
                 "deadLetterTargetArn": {"Fn::GetAtt": [dead(setting), "Arn"]},
                 "maxReceiveCount": MAX_RECEIVES,
             },
         )
     return found
+
+
+def _visibility(name: str) -> int:
+    return FIFO_VISIBILITY_FACTOR if name.endswith(".fifo") else VISIBILITY_FACTOR
 
 
 def _dead_name(queue: str) -> str:

@@ -5,7 +5,7 @@ harmless. So the relay may die between any two calls and be run again.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from chalicelib.storage.base import RawItem, Refused, Write
 from chalicelib.storage.queues import Message
 
 TRANSACTION_LIMIT = 100
+PARKED_BATCHES = 10
 
 Table = Literal["tasks", "workers"]
 
@@ -57,14 +58,22 @@ def park(change: Change, error: Exception) -> None:
 def replay_parked() -> int:
     """Try the parked changes once more; returns how many were carried out. Those that fail again stay parked."""
     done = 0
-    for receipt, body in queues.sqs().receive(settings().parked_queue):
-        if "table" not in body:
-            # Lambda's own notice of an abandoned batch: it names stream positions only, and raises the alarm.
-            continue
-        relay([Change(**body)])
-        queues.sqs().delete(settings().parked_queue, receipt)
-        done += 1
+    for receipt, body in _parked():
+        # Lambda's own notice of a batch that it gave up names stream positions only: it stays, and keeps the alarm on.
+        if "table" in body:
+            relay([Change(**body)])
+            queues.sqs().delete(settings().parked_queue, receipt)
+            done += 1
     return done
+
+
+def _parked() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is parked and was not looked at just now, at most a hundred."""
+    for _ in range(PARKED_BATCHES):
+        found = queues.sqs().receive(settings().parked_queue)
+        yield from found
+        if not found:
+            return
 
 
 def _light(raw: RawItem | None) -> RawItem | None:

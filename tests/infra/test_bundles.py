@@ -88,7 +88,7 @@ def test_every_mapping_reports_what_failed(packaged: Templates) -> None:
 def test_a_poison_record_cannot_block_a_stream(packaged: Templates) -> None:
     for mapping in events(packaged["engine"], "DynamoDB").values():
         assert mapping["BisectBatchOnFunctionError"] is True
-        assert 0 < mapping["MaximumRetryAttempts"] <= 10
+        assert 0 < mapping["MaximumRetryAttempts"] <= 1000
         assert 0 < mapping["MaximumRecordAgeInSeconds"] < 86_400
         assert "${ParkedQueue}" in mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"]
         assert mapping["Stream"].keys() == {"Ref"}
