@@ -13,11 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from chalicelib.domain.states import Failure, Reason
 
 REST_MS = 5_000
-"""How long a busy worker that names no Retry-After is left alone."""
+"""How long a busy worker that names no Retry-After in seconds is left alone."""
+SHORTEST_REST_MS = 1_000
+"""A worker that is busy and says 0 would otherwise be asked again at once, without end."""
 LONGEST_REST_MS = 3_600_000
+_DIGITS = 9
 LONGEST_MESSAGE = 4_000
 LARGEST_DETAILS = 16_000
 """Characters kept of a worker's own words, and of its details as JSON: an item holds only so much."""
@@ -67,7 +72,8 @@ def no_answer(reason: str) -> Failure:
 
 def _of_body(body: bytes) -> Verdict:
     try:
-        said = json.loads(body)
+        # The standard library's parser lets through what cannot be stored: NaN, lone surrogates.
+        said = from_json(body, allow_inf_nan=False)
     except ValueError:
         return Failure(Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON")
     if not isinstance(said, dict):
@@ -116,5 +122,7 @@ def _is_number(value: Any) -> bool:
 
 def _rest(headers: Mapping[str, str]) -> int:
     named = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    seconds = int(named) if named.strip().isdecimal() else None
-    return REST_MS if seconds is None else min(seconds * 1000, LONGEST_REST_MS)
+    if not named.strip().isdecimal():
+        return REST_MS
+    # Cut to what int() takes from a stranger.
+    return min(max(int(named.strip()[:_DIGITS]) * 1000, SHORTEST_REST_MS), LONGEST_REST_MS)

@@ -1,0 +1,69 @@
+"""Tasks and workers in every state, for the tests of the rules."""
+
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain import states
+from chalicelib.domain.retry import Backoff
+from chalicelib.domain.states import Failure, Reason
+from chalicelib.domain.tasks import Status, Task, Worker
+
+NOW = 1_000_000_000
+HOUR = 3_600_000
+BACKOFF = Backoff(base_ms=2_000, cap_ms=300_000)
+FAILURE = Failure(Reason.WORKER_FAILED, "it broke")
+
+
+def draft(**said: Any) -> Task:
+    """A task as it is put together before its first state."""
+    base: dict[str, Any] = {
+        "id": "task_1", "org": "acme", "pool": "processing", "lane": "any", "type": "t", "status": Status.PENDING,
+        "priority": 5, "version": 0, "max_attempts": 3, "allowance": 3, "start_to_close_ms": 900_000,
+        "schedule_to_start_ms": 24 * HOUR, "deadline": NOW + 7 * 24 * HOUR, "created_at": NOW, "updated_at": NOW,
+    }  # fmt: skip
+    return Task(**(base | said))
+
+
+def ready(**said: Any) -> Task:
+    return states.ready(draft(**said), NOW)
+
+
+def sleeping(**said: Any) -> Task:
+    return states.sleeping(draft(**said), NOW + 60_000, NOW)
+
+
+def leased(*, pushed: bool = False, **said: Any) -> Task:
+    return states.leased(ready(**said), "worker_1", NOW, pushed=pushed)
+
+
+def running(**said: Any) -> Task:
+    return states.progressed(leased(**said), NOW)
+
+
+def ended(status: Status, **said: Any) -> Task:
+    """A task that ran and came to this end."""
+    held = running(**said)
+    if status is Status.COMPLETED:
+        return states.completed(held, NOW, {"ok": True})
+    if status is Status.CANCELLED:
+        return states.cancelled(held, NOW)
+    if status is Status.FAILED:
+        return states.attempt_failed(held, replace(FAILURE, retryable=False), NOW, BACKOFF, 0.5)
+    return states.timed_out(held, Reason.TOTAL, "too late", NOW)
+
+
+def every() -> dict[str, Task]:
+    """One task in each state."""
+    found = {"ready": ready(), "sleeping": sleeping(), "leased": leased(), "running": running()}
+    return found | {str(status): ended(status) for status in Status if status.value in _ENDS}
+
+
+_ENDS = ("completed", "failed", "cancelled", "timed_out")
+
+
+def worker(name: str = "a", **said: Any) -> Worker:
+    base: dict[str, Any] = {
+        "id": name, "org": "acme", "pool": "processing", "name": name, "max_concurrent": 1, "registered_at": NOW,
+        "updated_at": NOW, "last_heartbeat_at": NOW, "heartbeat_timeout_ms": 90_000, "online_since": NOW,
+    }  # fmt: skip
+    return Worker(**(base | said))

@@ -1,0 +1,279 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import states
+from chalicelib.domain.states import DELIVERY_GUARD_MS, NUDGE_GUARD_MS, Failure, Reason
+from chalicelib.domain.tasks import Status, Task
+from chalicelib.errors import Conflict, LeaseLost
+from tests.domain import samples
+from tests.domain.samples import BACKOFF, FAILURE, HOUR, NOW
+
+EVERY = samples.every()
+LATER = NOW + 5_000
+
+
+def take(task: Task) -> Task:
+    return states.leased(task, "worker_2", LATER)
+
+
+def report(task: Task) -> Task:
+    states.require_holder(task, "worker_1", 1)
+    return states.completed(task, LATER, 42)
+
+
+def cancel(task: Task) -> Task:
+    return states.cancelled(task, LATER)
+
+
+def replay(task: Task) -> Task:
+    return states.replayed(task, LATER, HOUR)
+
+
+HELD = {"leased", "running"}
+OPEN = {"ready", "sleeping"} | HELD
+RULES: dict[Callable[[Task], Task], tuple[set[str], Status, type[Exception]]] = {
+    take: ({"ready"}, Status.LEASED, Conflict),
+    report: (HELD, Status.COMPLETED, LeaseLost),
+    cancel: (OPEN, Status.CANCELLED, Conflict),
+    replay: ({"failed", "timed_out"}, Status.PENDING, Conflict),
+}
+TABLE = [(rule, state) for rule in RULES for state in EVERY]
+
+
+@pytest.mark.parametrize(("rule", "state"), TABLE, ids=[f"{rule.__name__}-{state}" for rule, state in TABLE])
+def test_each_operation_is_allowed_in_just_its_states(rule: Callable[[Task], Task], state: str) -> None:
+    allowed, becomes, error = RULES[rule]
+    before = EVERY[state]
+    if state not in allowed:
+        with pytest.raises(error) as caught:
+            rule(before)
+        assert type(caught.value) is error
+        assert before.status.value in str(caught.value)
+        return
+    after = rule(before)
+    assert after.status is becomes
+    assert after.version == before.version + 1
+    assert after.updated_at == LATER
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "cancelled", "timed_out"])
+def test_an_ended_task_has_nothing_left_to_wait_for(state: str) -> None:
+    task = EVERY[state]
+    assert (task.wake_at, task.run_at, task.ready_at, task.deliver_by) == (None, None, None, None)
+    assert task.finished_at == NOW
+    assert states.due(task, task.deadline + HOUR, BACKOFF, 0.5) is task
+
+
+@pytest.mark.parametrize("state", ["ready", "sleeping", "leased", "running"])
+def test_an_open_task_always_has_a_moment_to_wake_at_and_no_later_than_its_deadline(state: str) -> None:
+    wake_at = EVERY[state].wake_at
+    assert wake_at is not None
+    assert NOW < wake_at <= EVERY[state].deadline
+
+
+def test_each_lease_has_a_new_epoch_and_starts_afresh() -> None:
+    first = samples.running()
+    second = states.leased(states.released(first, LATER), "worker_2", LATER)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert (second.worker_id, second.leased_at, second.beat_at) == ("worker_2", LATER, LATER)
+    assert (second.started_at, second.progress, second.ready_at) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("worker_id", "epoch", "word"),
+    [("worker_2", None, "another worker"), ("worker_1", 0, "leased again"), (None, 2, "leased again")],
+)
+def test_another_worker_or_epoch_does_not_hold_the_task(worker_id: str | None, epoch: int | None, word: str) -> None:
+    with pytest.raises(LeaseLost, match=word) as caught:
+        states.require_holder(samples.leased(), worker_id, epoch)
+    assert caught.value.facts == {"epoch": 1}
+
+
+@pytest.mark.parametrize(("worker_id", "epoch"), [("worker_1", 1), ("worker_1", None), (None, 1), (None, None)])
+def test_the_holder_may_leave_out_what_it_does_not_know(worker_id: str | None, epoch: int | None) -> None:
+    task = samples.leased()
+    states.require_holder(task, worker_id, epoch)
+    assert task.held
+
+
+def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
+    first = states.progressed(samples.leased(pushed=True), NOW + 1, 40)
+    second = states.progressed(first, NOW + 2)
+    assert (second.started_at, second.beat_at, second.progress) == (NOW + 1, NOW + 2, 40)
+    assert second.deliver_by is None
+    assert second.status is Status.RUNNING
+
+
+def test_completion_forgets_an_earlier_failure() -> None:
+    done = states.completed(samples.running(error={"code": "x"}), NOW, {"a": 1}, None)
+    assert (done.result, done.error, done.progress) == ({"a": 1}, None, 100)
+
+
+# Attempts
+
+
+def test_a_failed_attempt_sleeps_for_its_backoff_and_prefers_another_worker() -> None:
+    after = states.attempt_failed(samples.running(), FAILURE, NOW, BACKOFF, 0.5)
+    assert (after.status, after.attempts, after.run_at) == (Status.PENDING, 1, NOW + 1_000)
+    assert (after.wake_at, after.avoid_worker) == (NOW + 1_000, "worker_1")
+    assert after.error == {"code": "worker_failed", "message": "it broke"}
+
+
+def test_a_backoff_of_nothing_is_ready_at_once() -> None:
+    assert states.attempt_failed(samples.running(), FAILURE, NOW, BACKOFF, 0.0).ready
+
+
+def test_the_last_attempt_ends_the_task() -> None:
+    after = states.attempt_failed(samples.running(attempts=2), FAILURE, NOW, BACKOFF, 0.5)
+    assert (after.status, after.attempts, after.attempt) == (Status.FAILED, 3, 3)
+
+
+def test_a_failure_that_is_not_retryable_ends_the_task_at_once() -> None:
+    after = states.attempt_failed(samples.running(), replace(FAILURE, retryable=False), NOW, BACKOFF, 0.5)
+    assert (after.status, after.attempts) == (Status.FAILED, 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (Reason.WORKER_FAILED, Status.FAILED),
+        (Reason.WORKER_LOST, Status.FAILED),
+        (Reason.UNREACHABLE, Status.FAILED),
+        (Reason.REJECTED, Status.FAILED),
+        (Reason.START_TO_CLOSE, Status.TIMED_OUT),
+        (Reason.HEARTBEAT, Status.TIMED_OUT),
+        (Reason.SCHEDULE_TO_START, Status.TIMED_OUT),
+        (Reason.TOTAL, Status.TIMED_OUT),
+    ],
+)
+def test_the_reason_of_the_last_attempt_says_how_the_task_ended(reason: Reason, status: Status) -> None:
+    last = samples.running(max_attempts=1)
+    assert states.attempt_failed(last, Failure(reason, "m"), NOW, BACKOFF, 0.5).status is status
+
+
+def test_a_retry_that_could_only_start_after_the_deadline_ends_the_task() -> None:
+    late = replace(samples.running(), deadline=NOW + 1_000)
+    assert states.attempt_failed(late, FAILURE, NOW, BACKOFF, 0.5).status is Status.TIMED_OUT
+    assert states.attempt_failed(late, FAILURE, NOW, BACKOFF, 0.499).status is Status.PENDING
+
+
+def test_a_release_burns_no_attempt() -> None:
+    back = states.released(samples.running(attempts=1), LATER)
+    assert (back.attempts, back.ready, back.ready_at, back.avoid_worker) == (1, True, LATER, None)
+
+
+def test_a_replay_grants_the_same_number_of_attempts_again() -> None:
+    failed = samples.ended(Status.FAILED, attempts=2)
+    once = states.replayed(failed, LATER, HOUR)
+    assert (once.attempts, once.max_attempts, once.attempt) == (3, 6, 4)
+    assert (once.deadline, once.finished_at, once.avoid_worker) == (LATER + HOUR, None, None)
+    assert once.ready
+
+
+@given(outcomes=st.lists(st.sampled_from(["fail", "release", "late"]), max_size=12), granted=st.integers(1, 4))
+def test_attempts_never_exceed_what_was_granted(outcomes: list[str], granted: int) -> None:
+    task = samples.ready(max_attempts=granted, allowance=granted)
+    for outcome in outcomes:
+        if task.terminal:
+            task = states.replayed(task, NOW, HOUR)
+        task = states.leased(task if task.ready else states.ready(task, NOW), "w", NOW)
+        if outcome == "fail":
+            task = states.attempt_failed(task, FAILURE, NOW, BACKOFF, 0.5)
+        elif outcome == "release":
+            task = states.released(task, NOW)
+        else:
+            task = states.timed_out(task, Reason.TOTAL, "late", NOW)
+        assert task.attempts <= task.max_attempts
+        assert task.attempt <= task.max_attempts
+
+
+# What is due
+
+
+def at(task: Task, instant: int) -> Task:
+    return states.due(task, instant, BACKOFF, 0.5)
+
+
+def never_early(task: Task, moment: int) -> Task:
+    """Nothing but the guards' own work before `moment`; what happens at it."""
+    while task.wake_at is not None and task.wake_at < moment:
+        status, attempts = task.status, task.attempts
+        task = at(task, task.wake_at)
+        assert (task.status, task.attempts) == (status, attempts)
+    assert task.wake_at == moment
+    assert at(task, moment - 1) is task
+    return at(task, moment)
+
+
+def test_a_sleeping_task_is_ready_exactly_when_it_is_due() -> None:
+    task = never_early(samples.sleeping(), NOW + 60_000)
+    assert (task.ready, task.ready_at, task.run_at) == (True, NOW + 60_000, None)
+
+
+def test_a_waiting_task_has_its_pool_looked_at_after_a_minute_and_keeps_its_age() -> None:
+    task = never_early(samples.ready(), NOW + NUDGE_GUARD_MS)
+    assert (task.ready, task.ready_at) == (True, NOW)
+    assert task.wake_at == NOW + 24 * HOUR
+
+
+@pytest.mark.parametrize("limit", [30_000, 60_000, 60_001, HOUR])
+def test_schedule_to_start_ends_a_task_nobody_took_and_burns_no_attempt(limit: int) -> None:
+    task = never_early(samples.ready(schedule_to_start_ms=limit), NOW + limit)
+    assert (task.status, task.attempts) == (Status.TIMED_OUT, 0)
+    assert task.error is not None and task.error["code"] == "schedule_to_start_timeout"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_start_to_close_counts_from_the_lease_however_much_progress_there_is(begun: bool) -> None:
+    held = samples.leased(start_to_close_ms=10_000)
+    held = states.progressed(held, NOW + 9_000, 90) if begun else held
+    task = never_early(held, NOW + 10_000)
+    assert (task.status, task.attempts, task.run_at) == (Status.PENDING, 1, NOW + 11_000)
+    assert task.error == {"code": "start_to_close_timeout", "message": "The attempt took longer than 10 s"}
+
+
+def test_a_silent_task_times_out_exactly_one_heartbeat_after_its_last_word() -> None:
+    held = states.progressed(samples.leased(heartbeat_ms=5_000), NOW + 4_000)
+    task = never_early(held, NOW + 9_000)
+    assert (task.attempts, (task.error or {})["code"]) == (1, "heartbeat_timeout")
+
+
+def test_a_lease_that_was_not_delivered_is_given_back_unburned() -> None:
+    task = never_early(samples.leased(pushed=True), NOW + DELIVERY_GUARD_MS)
+    assert (task.ready, task.attempts, task.error) == (True, 0, None)
+
+
+@pytest.mark.parametrize(("state", "attempts"), [("ready", 0), ("sleeping", 0), ("leased", 1), ("running", 1)])
+def test_the_total_time_ends_a_task_in_any_state(state: str, attempts: int) -> None:
+    makers = {
+        "ready": samples.ready,
+        "sleeping": samples.sleeping,
+        "leased": samples.leased,
+        "running": samples.running,
+    }
+    task = never_early(makers[state](deadline=NOW + 20_000), NOW + 20_000)
+    assert (task.status, task.attempts, (task.error or {})["code"]) == (Status.TIMED_OUT, attempts, "total_timeout")
+
+
+def test_the_total_time_goes_before_every_other_timeout_of_the_same_moment() -> None:
+    held = samples.leased(start_to_close_ms=20_000, heartbeat_ms=20_000, deadline=NOW + 20_000)
+    assert (at(held, NOW + 20_000).error or {})["code"] == "total_timeout"
+
+
+@given(
+    close=st.integers(1, 300_000),
+    beat=st.none() | st.integers(1, 300_000),
+    total=st.integers(1, 300_000),
+    pushed=st.booleans(),
+)
+def test_a_lease_wakes_at_the_first_of_its_ends_and_something_is_then_done(
+    close: int, beat: int | None, total: int, pushed: bool
+) -> None:
+    held = samples.leased(pushed=pushed, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total)
+    ends = [close, total, *([beat] if beat else []), *([DELIVERY_GUARD_MS] if pushed else [])]
+    after = never_early(held, NOW + min(ends))
+    assert not after.held

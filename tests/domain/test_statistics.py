@@ -1,0 +1,141 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import statistics
+from chalicelib.domain.effects import Event, Kind
+from chalicelib.domain.statistics import DAY_MS, HOUR_MS, Counts, Row
+
+DAY = 20_000
+START = DAY * DAY_MS
+HOUR_ROW = (f"acme#p#{DAY}", "hour#00")
+NOW_ROW = ("acme#p", "now")
+
+
+def event(kind: Kind, **said: Any) -> Event:
+    return Event(**({"org": "acme", "pool": "p", "kind": kind, "subject": "task_1", "version": 1, "at": START} | said))
+
+
+def figures(*events: Event) -> dict[Row, dict[str, int]]:
+    found = statistics.deltas(events)
+    return {row: {name: value for name, value in counts.values.items() if value} for row, counts in found.items()}
+
+
+HELD: dict[str, Any] = {"worker_id": "w", "took_ms": 70}
+WORKER = {(f"acme#p#{DAY}", "worker#w"), ("acme#p", "worker#w")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "hour", "gauges"),
+    [
+        (Kind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
+        (
+            Kind.LEASED,
+            {"worker_id": "w", "waited_ms": 30},
+            {"leased": 1, "waited_ms": 30, "waits": 1},
+            {"pending": -1, "active": 1},
+        ),
+        (Kind.COMPLETED, HELD, {"completed": 1, "took_ms": 70, "taken": 1}, {"active": -1}),
+        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}, {"active": -1}),
+        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}, {"active": -1}),
+        (Kind.TIMED_OUT, {}, {"timed_out": 1}, {"pending": -1}),
+        (Kind.CANCELLED, HELD, {"cancelled": 1}, {"active": -1}),
+        (Kind.CANCELLED, {}, {"cancelled": 1}, {"pending": -1}),
+        (Kind.RETRIED, HELD | {"burned": True}, {"retried": 1}, {"active": -1, "pending": 1}),
+        (Kind.RELEASED, HELD, {"released": 1}, {"active": -1, "pending": 1}),
+        (Kind.REPLAYED, {}, {"retried": 1}, {"pending": 1}),
+    ],
+)
+def test_each_kind_is_counted_in_its_hour_and_moves_the_gauges(
+    kind: Kind, said: dict[str, Any], hour: dict[str, int], gauges: dict[str, int]
+) -> None:
+    found = figures(event(kind, **said))
+    assert found[HOUR_ROW] == hour | gauges
+    assert found[NOW_ROW] == gauges
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "counts"),
+    [
+        (Kind.COMPLETED, HELD, {"completed": 1, "took_ms": 70, "taken": 1}),
+        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}),
+        (Kind.RETRIED, HELD | {"burned": True}, {"failed": 1}),
+        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}),
+        (Kind.CANCELLED, HELD, None),
+        (Kind.RELEASED, HELD, None),
+        (Kind.LEASED, {"worker_id": "w", "waited_ms": 1}, None),
+        (Kind.SUBMITTED, {}, None),
+    ],
+)
+def test_a_worker_answers_for_the_attempts_it_ended_today_and_ever(
+    kind: Kind, said: dict[str, Any], counts: dict[str, int] | None
+) -> None:
+    found = figures(event(kind, **said))
+    assert {row: found[row] for row in WORKER & found.keys()} == (dict.fromkeys(WORKER, counts) if counts else {})
+
+
+@pytest.mark.parametrize("hour", [0, 9, 23])
+def test_an_event_falls_into_the_hour_row_of_its_utc_day(hour: int) -> None:
+    found = figures(event(Kind.SUBMITTED, at=START + hour * HOUR_MS + HOUR_MS - 1))
+    assert (f"acme#p#{DAY}", f"hour#{hour:02d}") in found
+
+
+def test_time_online_is_counted_when_it_ends_and_coming_online_counts_nothing() -> None:
+    gone = event(Kind.OFFLINE, worker_id="w", since=START - 1_000, at=START + 2_000)
+    assert figures(gone) == {
+        (f"acme#p#{DAY - 1}", "worker#w"): {"online_ms": 1_000},
+        (f"acme#p#{DAY}", "worker#w"): {"online_ms": 2_000},
+    }
+    assert figures(event(Kind.ONLINE, worker_id="w")) == {}
+
+
+def test_an_interval_is_cut_at_every_midnight() -> None:
+    assert statistics.online_by_day(START - 1, START + 2 * DAY_MS + 5) == {
+        DAY - 1: 1,
+        DAY: DAY_MS,
+        DAY + 1: DAY_MS,
+        DAY + 2: 5,
+    }
+    assert statistics.online_by_day(START, START + DAY_MS) == {DAY: DAY_MS}
+    assert statistics.online_by_day(START, START) == {}
+
+
+@given(start=st.integers(0, 10**13), length=st.integers(0, 10 * DAY_MS))
+def test_cutting_loses_no_millisecond_and_no_day_has_more_than_its_own(start: int, length: int) -> None:
+    found = statistics.online_by_day(start, start + length)
+    assert sum(found.values()) == length
+    assert all(0 < share <= DAY_MS for share in found.values())
+
+
+EVENTS = st.lists(
+    st.builds(
+        event,
+        st.sampled_from([kind for kind in Kind if kind is not Kind.ONLINE]),
+        worker_id=st.sampled_from(["w", "v"]),
+        at=st.integers(START, START + 3 * DAY_MS),
+        took_ms=st.none() | st.integers(0, 10**6),
+        waited_ms=st.integers(0, 10**6),
+        burned=st.booleans(),
+        since=st.integers(START - DAY_MS, START),
+    ),
+    max_size=30,
+)
+
+
+@given(events=EVENTS, cut=st.integers(0, 30))
+def test_counting_in_parts_gives_the_same_as_counting_the_whole(events: list[Event], cut: int) -> None:
+    first, second = statistics.deltas(events[:cut]), statistics.deltas(events[cut:])
+    summed = {row: first.get(row, Counts()).plus(second.get(row, Counts())) for row in first.keys() | second.keys()}
+    assert summed == statistics.deltas(events)
+
+
+def test_averages_and_rates_of_nothing_are_zero_and_otherwise_rounded() -> None:
+    assert (Counts().average_ms, Counts().success_rate, Counts().processed) == (0, 0.0, 0)
+    some = Counts({"completed": 2, "failed": 1, "timed_out": 0, "took_ms": 101, "taken": 2, "cancelled": 7})
+    assert (some.average_ms, some.success_rate, some.processed, some.ended_badly) == (50, 0.6667, 3, 1)
+
+
+def test_the_total_is_the_sum_of_its_rows() -> None:
+    assert statistics.total([Counts({"a": 1, "b": 2}), Counts({"b": 3})]).values == {"a": 1, "b": 5}
