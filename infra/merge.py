@@ -30,7 +30,7 @@ SECRETS_PARAMETER: Template = {
 STREAM_BATCH = 100
 STREAM_RETRIES = 1000
 STREAM_AGE_SECONDS = 12 * 3600
-"""When Lambda gives a batch up. The relay parks a poison record itself, so this is for outages, which are waited out."""
+"""When Lambda gives a batch up. The relay itself parks poison; this is for outages, which are waited out."""
 LATEST_ONLY_SECONDS = 60
 """A run that is not retried is not worth starting after this time either."""
 

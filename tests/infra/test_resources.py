@@ -99,7 +99,7 @@ def test_streamed_tables_are_those_whose_changes_start_a_function() -> None:
 @pytest.mark.parametrize("function", [f for b in BUNDLES for f in b.functions if isinstance(f.trigger, Queue)])
 def test_a_consumed_queue_waits_long_enough_and_buries_its_dead(function: Any) -> None:
     queue = properties(parameter(function.trigger.queue))
-    assert queue["VisibilityTimeout"] == 6 * function.timeout
+    assert queue["VisibilityTimeout"] == (1 if "FifoQueue" in queue else 6) * function.timeout
     grave = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
     assert queue["RedrivePolicy"]["maxReceiveCount"] == MAX_RECEIVES == 5
     assert properties(grave)["MessageRetentionPeriod"] == 14 * 86_400
