@@ -1,0 +1,27 @@
+"""A stack in this process, under a clock that stands still."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import clock
+from infra.local.cloud import cloud
+from tests.support import aws  # noqa: F401 - sets the environment that the engine's modules read
+
+NOON = 1_800_014_400_000
+"""12:00 UTC of some day."""
+
+
+@pytest.fixture
+def moment() -> Iterator[clock.ManualClock]:
+    manual = clock.ManualClock(NOON)
+    previous = clock.use(manual)
+    yield manual
+    clock.use(previous)
+
+
+@pytest.fixture
+def names(moment: clock.ManualClock) -> Iterator[dict[str, str]]:
+    """Deployed storage: setting -> name."""
+    with cloud() as found:
+        yield found
