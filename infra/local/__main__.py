@@ -8,32 +8,26 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from types import FrameType
 
-# Before anything that reads them is imported.
-os.environ.setdefault("LOG_LEVEL", "WARNING")
-os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
-
-from infra.local import run
-from infra.local.server import SIGNALS, PortTaken
+DEFAULTS = {"LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true", "POWERTOOLS_TRACE_DISABLED": "true"}
 
 
 def main() -> int:
     """Run until a signal; the process's exit status."""
-    for number in SIGNALS:
-        signal.signal(number, _leave)
+    # Both before anything else is imported: the one is read on import, and the other may be needed meanwhile.
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    from infra.local.run import run
+    from infra.local.server import PortTaken
+
     try:
-        run.run()
+        run()
     except PortTaken as taken:
         print(taken, file=sys.stderr)
         return 1
     return 0
-
-
-def _leave(_: int, __: FrameType | None) -> None:
-    """A signal before the servers are up, or while they go down."""
-    sys.exit(0)
 
 
 if __name__ == "__main__":

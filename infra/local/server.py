@@ -3,14 +3,13 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import uvicorn
 
 HOST = "127.0.0.1"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 1
 
 
@@ -39,7 +38,23 @@ class _Server(uvicorn.Server):
 
 def serve(apps: Sequence[tuple[socket.socket, Any]], ready: Callable[[], None]) -> None:
     """Serve each app on its socket; calls `ready` once all are served, returns after SIGINT or SIGTERM."""
-    asyncio.run(_serve([(_server(app), found) for found, app in apps], ready))
+    servers = [(_server(app), found) for found, app in apps]
+    with _until_signal([server for server, _ in servers]):
+        asyncio.run(_serve(servers, ready))
+
+
+@contextmanager
+def _until_signal(servers: Sequence[_Server]) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        for server in servers:
+            server.should_exit = True
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _server(app: Any) -> _Server:
@@ -59,16 +74,8 @@ def _server(app: Any) -> _Server:
 
 
 async def _serve(servers: Sequence[tuple[_Server, socket.socket]], ready: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, _stop, [server for server, _ in servers])
     running = asyncio.gather(*(server.serve(sockets=[found]) for server, found in servers))
     while not all(server.started for server, _ in servers):
         await asyncio.sleep(0.01)
     ready()
     await running
-
-
-def _stop(servers: Sequence[_Server]) -> None:
-    for server in servers:
-        server.should_exit = True

@@ -18,8 +18,9 @@ def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS) -> 
     `api_urls` says under which URL each API is served: API name -> base URL.
     """
     with cloud() as names:
-        before = config.replace(**names, api_urls=dict(api_urls), allow_loopback=True)
+        changes = {**names, "api_urls": dict(api_urls), "allow_loopback": True}
+        before = config.replace(**changes)
         try:
             yield Pump(engine.sources(sweep_seconds))
         finally:
-            config.replace(**before.model_dump())
+            config.replace(**{name: getattr(before, name) for name in changes})
