@@ -126,9 +126,7 @@ def test_a_role_that_does_not_suffice_is_refused(endpoint: Documented, role: str
 def test_each_allowed_role_passes(endpoint: Documented, shared: Scene) -> None:
     for role in ALLOWED[endpoint.id]:
         caller = token(role, org="umbra", subject="server_nowhere")
-        reply = shared.client.request(
-            endpoint.method, endpoint.url("server_nowhere"), endpoint.request, token=caller
-        )
+        reply = shared.client.request(endpoint.method, endpoint.url("server_nowhere"), endpoint.request, token=caller)
         assert reply.status == (404 if endpoint in OF_ONE else endpoint.status), reply.text
 
 
@@ -151,7 +149,9 @@ def test_an_api_key_opens_only_the_two_endpoints_where_servers_report(endpoint: 
     assert reply.status == (200 if endpoint.id in reports else 401)
 
 
-@pytest.mark.parametrize("identifier", ["server_nowhere", "x" * 129, "x" * 3000, "%00", "%ff%fe", "a%2Fb", "%F0%9F%98%80"])
+@pytest.mark.parametrize(
+    "identifier", ["server_nowhere", "x" * 129, "x" * 3000, "%00", "%ff%fe", "a%2Fb", "%F0%9F%98%80"]
+)
 def test_an_api_key_with_a_strange_id_is_just_wrong(identifier: str, shared: Scene) -> None:
     for method, path in (
         ("POST", f"/api/servers/{identifier}/heartbeat"),

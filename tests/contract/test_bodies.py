@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.config import settings
-from tests.contract.conftest import REGISTRATION, Scene
+from tests.contract.conftest import Scene
 from tests.contract.documented import ENDPOINTS, ERRORS, GUARDED, WITH_BODY, Documented, name_of
 from tests.support.client import token
 
@@ -68,7 +68,11 @@ WRONG: list[tuple[str, str, Any]] = [
     *(("POST /api/servers/{id}/maintenance", "reason", value) for value in ("x" * 501, 7)),
     *(("POST /api/stats/load-balancer/algorithm", "algorithm", value) for value in ("fastest", "", 7, None)),
 ]
-BASES = {"POST /api/task": TASK, "POST /api/servers": SERVER, "POST /api/servers/{id}/maintenance": {"maintenance": True}}
+BASES = {
+    "POST /api/task": TASK,
+    "POST /api/servers": SERVER,
+    "POST /api/servers/{id}/maintenance": {"maintenance": True},
+}
 BY_ID = {endpoint.id: endpoint for endpoint in ENDPOINTS}
 
 

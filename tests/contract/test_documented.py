@@ -36,7 +36,13 @@ def test_instants_are_epoch_milliseconds_of_now(scene: Scene) -> None:
     now = scene.house.clock.now()
     task = scene.client.get(f"/api/task/{scene.running}", token=scene.admin).json
     server = scene.client.get("/api/servers", token=scene.admin).json["servers"][0]
-    instants = (task["createdAt"], task["updatedAt"], task["startedAt"], server["registeredAt"], server["lastHeartbeat"])
+    instants = (
+        task["createdAt"],
+        task["updatedAt"],
+        task["startedAt"],
+        server["registeredAt"],
+        server["lastHeartbeat"],
+    )
     assert set(instants) == {now}
 
 

@@ -47,7 +47,9 @@ def test_a_method_that_a_path_does_not_have_is_refused_naming_those_it_has(path:
         assert set(reply.headers["allow"].split(", ")) == has
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/tasks", "/api/task/x/y/z", "/api/servers/x", "/favicon.ico", "/%2e"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/tasks", "/api/task/x/y/z", "/api/servers/x", "/favicon.ico", "/%2e"]
+)
 def test_a_path_that_is_not_there_is_not_found(path: str, shared: Scene) -> None:
     for method in ("GET", "POST", "PUT", "PATCH"):
         reply = shared.client.request(method, path, token=shared.admin)

@@ -32,7 +32,11 @@ def test_unknown_and_read_only_fields_change_nothing_and_are_not_stored(scene: S
 
     alive = {"id": "server_mine", "status": "offline", "leases": {"x": 1}, "sealedKey": "k", "surprise": "smuggled"}
     scene.client.post("/api/servers", REGISTRATION | alive, token=scene.admin)
-    scene.client.post(f"/api/servers/{scene.server}/heartbeat", {"maxConcurrent": 400} | alive | {"status": "healthy"}, token=scene.admin)
+    scene.client.post(
+        f"/api/servers/{scene.server}/heartbeat",
+        {"maxConcurrent": 400} | alive | {"status": "healthy"},
+        token=scene.admin,
+    )
     found = scene.client.get("/api/servers", token=scene.admin).json["servers"]
     assert [(one["status"], one["maxConcurrent"]) for one in found] == [("online", 10)] * 2
     assert "server_mine" not in {one["id"] for one in found}

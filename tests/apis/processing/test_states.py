@@ -1,0 +1,27 @@
+"""The API's words cover the engine's states, both ways."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from chalicelib.apis.processing.states import ENGINE_STATUS, TASK_STATUS, TaskStatus, server_status
+from chalicelib.domain.tasks import Health, Status
+from tests.support.world import World
+
+
+def test_every_state_has_a_word_and_every_word_a_state() -> None:
+    assert set(TASK_STATUS) == set(Status)
+    assert set(ENGINE_STATUS) == set(get_args(TaskStatus))
+    for status, word in TASK_STATUS.items():
+        assert status in ENGINE_STATUS[word]
+    assert sum(len(found) for found in ENGINE_STATUS.values()) == len(Status)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("maintenance", [True, False])
+@pytest.mark.parametrize("health", Health)
+def test_a_servers_status_is_the_first_that_holds(alive: bool, maintenance: bool, health: Health, house: World) -> None:
+    worker = replace(house.register(), alive=alive, maintenance=maintenance, health=health)
+    order = [(not alive, "offline"), (maintenance, "maintenance"), (health is not Health.HEALTHY, "degraded")]
+    assert server_status(worker) == next((word for holds, word in order if holds), "online")
