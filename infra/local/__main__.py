@@ -19,13 +19,13 @@ def main() -> int:
         os.environ.setdefault(name, value)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
+    from infra.local import CannotRun
     from infra.local.run import run
-    from infra.local.server import PortTaken
 
     try:
         run()
-    except PortTaken as taken:
-        print(taken, file=sys.stderr)
+    except CannotRun as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import uvicorn
 
+from infra.local import CannotRun
+
 HOST = "127.0.0.1"
 GRACE_SECONDS = 1
 
 
-class PortTaken(Exception):
+class PortTaken(CannotRun):
     """Somebody listens there already."""
 
 

@@ -7,7 +7,7 @@ import boto3
 
 from chalicelib import clock
 from chalicelib.config import settings
-from infra.local import events
+from infra.local import CannotRun, events
 from infra.local.events import Record
 
 Job = Callable[[], None]
@@ -104,7 +104,10 @@ class StreamSource:
 
 
 def _stream_arn(table: str, region: str) -> str:
+    """Raises CannotRun where there is none, as on servers that know no streams."""
     found = boto3.client("dynamodb", region_name=region).describe_table(TableName=table)["Table"]
+    if "LatestStreamArn" not in found:
+        raise CannotRun(f"Table {table} has no stream: name a server that has DynamoDB Streams, or none.")
     return str(found["LatestStreamArn"])
 
 

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from chalicelib import clock
+from infra.local import CannotRun
 from infra.local.pump import Pump
 from infra.local.sources import QueueSource, StreamSource
 
@@ -172,3 +173,8 @@ def test_a_function_that_raises_gets_its_records_again_ever_less_often(table: st
     pump.drain()
     assert function.calls == [["a"]] * 9
     assert source.take() is None
+
+
+def test_a_table_without_a_stream_is_named(names: Names) -> None:
+    with pytest.raises(CannotRun, match=names["stats_table"]):
+        StreamSource(names["stats_table"], 100, Function("stream"))
