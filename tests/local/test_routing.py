@@ -31,10 +31,9 @@ def test_a_path_leads_to_the_most_literal_template(path: str, template: str, val
     assert (match.template, match.values) == (template, values)
 
 
-@pytest.mark.parametrize("path", ["", "a/b", "//a/b", "/a", "/a//", "/a//c", "/a/1/2", "/a/b/c/d", "/files", "/files/"])
+@pytest.mark.parametrize("path", ["a/b", "//a/b", "/a", "/a//", "/a//c", "/a/1/2", "/a/b/c/d", "/files", "/files/"])
 def test_a_path_that_is_nowhere_leads_nowhere(path: str) -> None:
-    match = router.match(path)
-    assert match is None or path == ""
+    assert router.match(path) is None
 
 
 def test_the_methods_of_a_template_are_known() -> None:
