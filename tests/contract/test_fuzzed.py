@@ -81,8 +81,14 @@ def test_nothing_breaks_and_nothing_is_undocumented(
     case: schemathesis.Case, scene: Scene, application: Callable[..., Any]
 ) -> None:
     scene.house.clock.advance(1)
-    if "id" in case.path_parameters and zlib.crc32(str(case.body).encode()) % 4:
+    if "id" in case.path_parameters and _in_three_of_four(case):
         endpoint = next(one for one in OF_ONE if (one.method, one.path) == (case.operation.method.upper(), case.path))
         case.path_parameters["id"] = scene.identifier(endpoint)
     headers = {"Authorization": f"Bearer {token(subject='fuzz', plan='enterprise')}"}
     case.call_and_validate(app=application, headers=headers, checks=CHECKS)
+
+
+def _in_three_of_four(case: schemathesis.Case) -> bool:
+    """Whether to send the case to a thing that exists; the same case always goes to the same."""
+    body = case.body if isinstance(case.body, dict | list | str) else ""
+    return zlib.crc32(f"{case.path_parameters['id']} {body}".encode("utf-8", "replace")) % 4 > 0
