@@ -4,9 +4,15 @@ The engine's handlers stand here as plain named functions because Chalice deploy
 defined in, and Lambda imports that module alone (aws/chalice#1566).
 """
 
+import gc
 import importlib
 import os
 from typing import Any
+
+# Nothing of what an import makes is garbage, and no plugin of pydantic's is wanted: looking for either is a tenth of
+# a cold start.
+gc.disable()
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from chalice.app import Chalice, Cron, Rate
 
@@ -62,3 +68,7 @@ if BUNDLE == "engine":
     @app.schedule(Cron(30, 3, "*", "*", "?", "*"))
     def tidy(event: Any) -> Any:
         return schedules.tidied()
+
+
+gc.freeze()
+gc.enable()

@@ -6,9 +6,10 @@ values on the local stage, and only there.
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from dataclasses import replace as changed
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 LOCAL = "local"
 DEVELOPMENT_KEY_ID = "development"
@@ -20,10 +21,13 @@ class Misconfigured(RuntimeError):
     """The environment describes a deployment that must not start."""
 
 
-class Settings(BaseModel):
-    """One deployment's configuration; durations are in the unit their name says."""
+@dataclass(frozen=True)
+class Settings:
+    """One deployment's configuration; durations are in the unit their name says.
 
-    model_config = ConfigDict(frozen=True)
+    Each is the environment variable of its name in capitals. A plain dataclass, because every function waits for it:
+    a pydantic model takes ten times as long to be made (docs/decisions/0006-cold-start.md).
+    """
 
     stage: str = LOCAL
     region: str = "us-east-1"
@@ -40,7 +44,7 @@ class Settings(BaseModel):
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues of the three are theirs to name."""
 
-    api_urls: dict[str, str] = Field(default_factory=dict)
+    api_urls: dict[str, str] = field(default_factory=dict)
     """API name -> public base URL, used to tell workers where to report."""
     open_apis: frozenset[str] = frozenset()
     """APIs that admit anonymous callers of org `local`; refused outside the local stage."""
@@ -88,8 +92,13 @@ def replace(**changes: Any) -> Settings:
     """Change settings of the running process: for the local stack and for tests. Returns what was before."""
     global _settings
     before = settings()
-    _settings = before.model_copy(update=changes)
+    _settings = changed(before, **changes)
     return before
+
+
+def restore(before: Settings) -> None:
+    """Put back what `replace` returned."""
+    replace(**asdict(before))
 
 
 def forget() -> None:
@@ -99,16 +108,49 @@ def forget() -> None:
 
 
 def _from_environment() -> Settings:
-    names = Settings.model_fields
-    raw: dict[str, Any] = {name: os.environ[name.upper()] for name in names if os.environ.get(name.upper())}
-    raw.setdefault("region", os.environ.get("AWS_REGION", "us-east-1"))
-    if "api_urls" in raw:
-        raw["api_urls"] = json.loads(raw["api_urls"])
-    if "open_apis" in raw:
-        raw["open_apis"] = [name.strip() for name in raw["open_apis"].split(",")]
-    found = Settings.model_validate(raw)
+    named = {one.name: os.environ[one.name.upper()] for one in fields(Settings) if os.environ.get(one.name.upper())}
+    named.setdefault("region", os.environ.get("AWS_REGION", Settings.region))
+    found = Settings(**{name: _parsed(name, text) for name, text in named.items()})
     _refuse_development_in_aws(found)
     return found
+
+
+def _parsed(name: str, text: str) -> Any:
+    [kind] = [one.type for one in fields(Settings) if one.name == name]
+    try:
+        return _PARSERS[kind](text)
+    except (ValueError, KeyError):
+        raise Misconfigured(f"{name.upper()} is not a valid {_KINDS[kind]}.") from None
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _urls(text: str) -> dict[str, str]:
+    return {str(name): str(url) for name, url in dict(json.loads(text)).items()}
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _flag,
+    frozenset[str]: _names,
+    dict[str, str]: _urls,
+}
+_KINDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "flag: write true or false",
+    frozenset[str]: "list of names with commas between them",
+    dict[str, str]: "JSON object of name to URL",
+}
 
 
 def _refuse_development_in_aws(found: Settings) -> None:

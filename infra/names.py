@@ -20,13 +20,13 @@ PREFIX_PARAMETER: Template = {
     "Description": "Begins the name of everything: give each deployment in an account its own.",
 }
 
-STORED = tuple(name for name in Settings.model_fields if name.endswith(("_table", "_bucket", "_queue")))
+STORED = tuple(name for name in vars(Settings()) if name.endswith(("_table", "_bucket", "_queue")))
 """The settings that name a table, a bucket or a queue."""
 
 
 def default(setting: str) -> Any:
     """What the setting is when the environment says nothing."""
-    return Settings.model_fields[setting].default
+    return getattr(Settings(), setting)
 
 
 def parameter(setting: str) -> str:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import jwt
-
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.engine import keys, sealing
+from chalicelib.engine.tokens import pyjwt
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage import access as storage
 from chalicelib.storage import tasks
@@ -44,7 +43,7 @@ def issue(principal: Principal, ttl_seconds: int) -> str:
         "iat": now,
         "exp": now + ttl_seconds,
     }
-    return jwt.encode(claims, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": "at+jwt"})
+    return str(pyjwt.encode(claims, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": "at+jwt"}))
 
 
 def verify(token: str) -> Principal:
@@ -54,7 +53,7 @@ def verify(token: str) -> Principal:
     """
     try:
         return _verified(token)
-    except (jwt.PyJWTError, _Unfit):
+    except (pyjwt.PyJWTError, _Unfit):
         raise Unauthenticated("Invalid or expired token") from None
 
 
@@ -63,12 +62,12 @@ class _Unfit(Exception):
 
 
 def _verified(token: str) -> Principal:
-    header = jwt.get_unverified_header(token)
+    header = pyjwt.get_unverified_header(token)
     secret = keys.jwt_keys().get(str(header.get("kid")))
     if secret is None or str(header.get("typ", "jwt")).lower() not in _TYPES:
         raise _Unfit
     # The house's clock judges the times, in _principal: PyJWT would ask the machine's.
-    claims = jwt.decode(
+    claims = pyjwt.decode(
         token,
         secret,
         algorithms=[ALGORITHM],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chalicelib.config import settings
-from chalicelib.domain import effects, statistics
+from chalicelib.domain import counting, effects, statistics
 from chalicelib.domain.effects import Effects, Event
 from chalicelib.domain.statistics import HOUR_MS, Row
 from chalicelib.engine import messages
@@ -115,7 +115,7 @@ def _record_part(events: list[Event]) -> None:
 
 
 def _counting(events: Iterable[Event]) -> list[Write]:
-    return [stats.added(row, counts, _hour(row)) for row, counts in statistics.deltas(events).items()]
+    return [stats.added(row, counts, _hour(row)) for row, counts in counting.deltas(events).items()]
 
 
 def _hour(row: Row) -> int | None:
@@ -137,4 +137,4 @@ def _parts(events: list[Event]) -> list[list[Event]]:
 
 
 def _actions(events: list[Event]) -> int:
-    return len(events) + len(statistics.deltas(events))
+    return len(events) + len(counting.deltas(events))

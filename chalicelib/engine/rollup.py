@@ -6,7 +6,7 @@ Running one twice changes nothing; a late event is added to the recount by the r
 from dataclasses import dataclass
 
 from chalicelib import clock
-from chalicelib.domain import statistics
+from chalicelib.domain import counting, statistics
 from chalicelib.domain.statistics import CLOSE, COUNTERS, HOURS, Counts, Row
 from chalicelib.errors import Unavailable
 from chalicelib.storage import base, stats
@@ -57,7 +57,7 @@ def _pool_of(row: Row) -> _Pool:
 def _recount_hour(pool: _Pool, hour: int, row: Row) -> None:
     for _ in range(TRIES):
         before = stats.find(row)
-        counted = statistics.deltas(event_storage.hour(pool.org, pool.pool, hour * clock.HOUR))
+        counted = counting.deltas(event_storage.hour(pool.org, pool.pool, hour * clock.HOUR))
         if _replaced(row, counted.get(row, Counts()), before):
             return
     raise Unavailable("The hour is still being counted; the next run closes it")
@@ -77,7 +77,7 @@ def _recount_workers(pool: _Pool, day: int) -> None:
 
 def _recount_day(pool: _Pool, day: int) -> dict[Row, Counts]:
     instants = (day * clock.DAY + hour * clock.HOUR for hour in range(HOURS))
-    return statistics.deltas(event for at in instants for event in event_storage.hour(pool.org, pool.pool, at))
+    return counting.deltas(event for at in instants for event in event_storage.hour(pool.org, pool.pool, at))
 
 
 def _replaced(row: Row, counts: Counts, before: stats.Stored) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from chalicelib import clock
 from chalicelib.domain.effects import Nudge, Wakeup
-from chalicelib.engine import messages, relay, tasks, workers
+from chalicelib.engine import liveness, messages, relay, tasks
 from chalicelib.observability import logger
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
@@ -47,7 +47,7 @@ def _settle_worker(org: str, pool: str, worker_id: str) -> None:
     if worker_id == worker_storage.POOL_KEY:
         messages.nudge([Nudge(org=org, pool=pool)], occasion=f"sweep|{clock.now() // clock.MINUTE}")
     else:
-        workers.settle(org, pool, worker_id)
+        liveness.settle(org, pool, worker_id)
 
 
 def one(wakeup: Wakeup) -> None:
@@ -55,4 +55,4 @@ def one(wakeup: Wakeup) -> None:
     if wakeup.kind == "task":
         tasks.settle(wakeup.id)
     else:
-        workers.settle(wakeup.org, wakeup.pool, wakeup.id)
+        liveness.settle(wakeup.org, wakeup.pool, wakeup.id)

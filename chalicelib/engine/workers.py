@@ -1,4 +1,4 @@
-"""What can be done with a worker: register, heartbeat, take out of rotation, remove, and what is due on it."""
+"""What can be done with a worker: register, heartbeat, take out of rotation, remove."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -7,12 +7,9 @@ from typing import Any
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
-from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Beat, Holder, Worker
+from chalicelib.domain.tasks import Beat, Worker
 from chalicelib.engine import sealing, tasks
 from chalicelib.errors import NotFound, Unavailable
-from chalicelib.observability import logger
-from chalicelib.providers import outbound
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import workers as storage
@@ -20,7 +17,6 @@ from chalicelib.storage.base import Refused
 
 COMMAND_KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""
-PROBE_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +38,9 @@ class Registration:
 
 def register(org: str, said: Registration) -> Worker:
     """Let a worker join its pool. One transaction. Raises InvalidRequest when an endpoint may not be called."""
+    # Only who registers pays for the outbound client's import; the other requests of an API never call out.
+    from chalicelib.providers import outbound
+
     for url in said.endpoints.values():
         outbound.check_url(url)
     worker = _new(org, said)
@@ -109,7 +108,7 @@ def heartbeat(org: str, pool: str, worker_id: str, said: Beat, kind: str = "Work
     except Refused:
         raise NotFound(kind, worker_id) from None
     if any(_stale(since, now) for since in worker.commands.values()):
-        _change(org, pool, worker_id, lambda found: _without_stale_commands(found, clock.now()))
+        change(org, pool, worker_id, lambda found: without_stale_commands(found, clock.now()))
     return worker
 
 
@@ -128,7 +127,8 @@ def _stale(since: int, now: int | None = None) -> bool:
     return (now or clock.now()) - since > COMMAND_KEPT_MS
 
 
-def _without_stale_commands(worker: Worker, now: int) -> Worker:
+def without_stale_commands(worker: Worker, now: int) -> Worker:
+    """The worker without the commands that were repeated long enough."""
     kept = {name: since for name, since in worker.commands.items() if not _stale(since, now)}
     return replace(worker, commands=kept) if kept != worker.commands else worker
 
@@ -149,7 +149,7 @@ def set_maintenance(
             online_since=clock.now() if worker.maintenance and not maintenance and worker.alive else since,
         )
 
-    return _found(_change(org, pool, worker_id, decide), kind, worker_id)
+    return _found(change(org, pool, worker_id, decide), kind, worker_id)
 
 
 def unregister(org: str, pool: str, worker_id: str, kind: str = "Worker") -> None:
@@ -158,7 +158,7 @@ def unregister(org: str, pool: str, worker_id: str, kind: str = "Worker") -> Non
     def decide(worker: Worker) -> Worker:
         return replace(worker, removed=True, online_since=None, wake_at=clock.now())
 
-    _found(_change(org, pool, worker_id, decide), kind, worker_id)
+    _found(change(org, pool, worker_id, decide), kind, worker_id)
 
 
 def _found(worker: Worker | None, kind: str, worker_id: str) -> Worker:
@@ -167,7 +167,7 @@ def _found(worker: Worker | None, kind: str, worker_id: str) -> Worker:
     return worker
 
 
-def _change(org: str, pool: str, worker_id: str, decide: Callable[[Worker], Worker]) -> Worker | None:
+def change(org: str, pool: str, worker_id: str, decide: Callable[[Worker], Worker]) -> Worker | None:
     """Read, decide, write on the condition that nobody wrote in between; None when there is no such worker."""
     for _ in range(tasks.TRIES):
         old = storage.find(org, pool, worker_id)
@@ -184,79 +184,3 @@ def _change(org: str, pool: str, worker_id: str, decide: Callable[[Worker], Work
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
-
-
-def settle(org: str, pool: str, worker_id: str) -> None:
-    """Do what is due on a worker: probe it when its heartbeat is overdue, take its tasks back when it is gone."""
-    worker = storage.find(org, pool, worker_id)
-    if worker is None:
-        return
-    if worker.removed:
-        _bury(worker)
-    elif not worker.alive:
-        _evict(worker)
-    elif worker.overdue_at <= clock.now():
-        _judge(worker)
-    else:
-        _change(org, pool, worker_id, _rearmed)
-
-
-def _rearmed(worker: Worker) -> Worker:
-    now = clock.now()
-    resting = worker.rest_until if worker.rest_until is not None and worker.rest_until > now else None
-    kept = _without_stale_commands(worker, now)
-    wake_at = worker.overdue_at if worker.overdue_at > now else now + worker.heartbeat_timeout_ms
-    armed = replace(kept, rest_until=resting, wake_at=wake_at)
-    return worker if armed == worker else armed
-
-
-def _judge(worker: Worker) -> None:
-    """Its heartbeat is overdue: one probe decides whether it is still there."""
-    if _answers(worker):
-        _change(worker.org, worker.pool, worker.id, _rearmed)
-        return
-    gone = _change(worker.org, worker.pool, worker.id, _offline)
-    if gone is not None and not gone.alive:
-        logger().warning("A worker is offline", extra={"worker_id": worker.id, "org": worker.org})
-        _evict(gone)
-
-
-def _offline(worker: Worker) -> Worker:
-    if worker.overdue_at > clock.now():
-        return worker
-    return replace(worker, alive=False, online_since=None, rest_until=None, wake_at=clock.now())
-
-
-def _answers(worker: Worker) -> bool:
-    url = worker.endpoints.get("health")
-    if url is None:
-        return False
-    key = api_key(worker)
-    headers = {"X-API-Key": key} if key else {}
-    try:
-        return outbound.send("GET", url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS).status == 200
-    except outbound.Unreachable:
-        return False
-
-
-def _evict(worker: Worker) -> None:
-    """A dead worker's tasks go back, an attempt burned each; then it sleeps until it is heard of again."""
-    _take_back_all(worker, Failure(Reason.WORKER_LOST, "The worker was lost: its heartbeat stopped"))
-    _change(worker.org, worker.pool, worker.id, lambda w: replace(w, wake_at=None) if not (w.alive or w.leases) else w)
-
-
-def _bury(worker: Worker) -> None:
-    """A removed worker's tasks go back unburned; then the worker and its key are forgotten."""
-    _take_back_all(worker, None)
-    left = storage.find(worker.org, worker.pool, worker.id)
-    if left is not None and not left.leases:
-        with suppress(Refused):  # written meanwhile, so it is still due, or gone already
-            base.commit(storage.deleted(left), directory.unlisted(worker.id))
-
-
-def _take_back_all(worker: Worker, failure: Failure | None) -> None:
-    for task_id, epoch in worker.leases.items():
-        try:
-            tasks.take_back(worker.org, task_id, Holder(worker.id, epoch), failure)
-        except NotFound:
-            logger().error("A lease names a task that is gone", extra={"task_id": task_id, "worker_id": worker.id})

@@ -1,6 +1,7 @@
 """The `workers` table: a pool's workers and the dispatcher's memory of the pool, side by side, so that one strongly
 consistent query reads all that a dispatch pass needs."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -89,6 +90,8 @@ class PoolItem(WorkersTable, discriminator="pool"):
 
 _FIELDS = tuple(field.name for field in fields(Worker))
 _MAPS = ("leases", "commands")
+_COMMAND = re.compile(r"\w+:\d+")
+"""A command's name, and so what a receipt may be: anything else is no path into the item."""
 _LISTS = ("capabilities", "groups")
 
 
@@ -203,7 +206,7 @@ def beat(org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: 
         WorkerItem.wake_shard.set(wake_shard(worker_id)),
         _action("reported", dict(said.reported) if said.reported is not None else None),
     ]
-    actions += [WorkerItem.commands[name].remove() for name in said.receipts]
+    actions += [WorkerItem.commands[name].remove() for name in sorted(set(said.receipts)) if _COMMAND.fullmatch(name)]
     write = base.update(_key(org, pool, worker_id), actions, WorkerItem.removed == False)  # noqa: E712
     return from_raw(base.commit(write, returning="ALL_NEW"))
 

@@ -96,7 +96,7 @@ def test_a_task_removed_by_retention_has_no_effects() -> None:
 
 
 def test_a_lease_is_handed_over_once_to_its_holder_under_its_epoch() -> None:
-    old, new, found = moved("lease")
+    _, new, found = moved("lease")
     assert found.deliveries == (Delivery(**POOL, task_id="task_1", epoch=1, worker_id="worker_1"),)
     assert effects.of_task(new, replace(new, version=9)).deliveries == ()
     assert all(moved(name)[2].deliveries == () for name in MOVES if name != "lease")
@@ -120,7 +120,7 @@ def test_an_event_names_the_worker_concerned_and_whether_an_attempt_was_burned(n
 
 
 def test_a_task_that_goes_to_sleep_is_woken_at_its_moment_once() -> None:
-    old, new, found = moved("retry later")
+    _, new, found = moved("retry later")
     assert new.run_at is not None
     assert found.wakeups == (Wakeup(**POOL, kind="task", id="task_1", at=new.run_at),)
     assert effects.of_task(new, replace(new, version=9)).wakeups == ()

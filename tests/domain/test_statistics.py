@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import statistics
+from chalicelib.domain import counting, statistics
 from chalicelib.domain.effects import Event, Kind
 from chalicelib.domain.statistics import DAY_MS, HOUR_MS, Counts, Row
 
@@ -19,7 +19,7 @@ def event(kind: Kind, **said: Any) -> Event:
 
 
 def figures(*events: Event) -> dict[Row, dict[str, int]]:
-    found = statistics.deltas(events)
+    found = counting.deltas(events)
     return {row: {name: value for name, value in counts.values.items() if value} for row, counts in found.items()}
 
 
@@ -92,19 +92,19 @@ def test_time_online_is_counted_when_it_ends_and_coming_online_counts_nothing() 
 
 
 def test_an_interval_is_cut_at_every_midnight() -> None:
-    assert statistics.online_by_day(START - 1, START + 2 * DAY_MS + 5) == {
+    assert counting.online_by_day(START - 1, START + 2 * DAY_MS + 5) == {
         DAY - 1: 1,
         DAY: DAY_MS,
         DAY + 1: DAY_MS,
         DAY + 2: 5,
     }
-    assert statistics.online_by_day(START, START + DAY_MS) == {DAY: DAY_MS}
-    assert statistics.online_by_day(START, START) == {}
+    assert counting.online_by_day(START, START + DAY_MS) == {DAY: DAY_MS}
+    assert counting.online_by_day(START, START) == {}
 
 
 @given(start=st.integers(0, 10**13), length=st.integers(0, 10 * DAY_MS))
 def test_cutting_loses_no_millisecond_and_no_day_has_more_than_its_own(start: int, length: int) -> None:
-    found = statistics.online_by_day(start, start + length)
+    found = counting.online_by_day(start, start + length)
     assert sum(found.values()) == length
     assert all(0 < share <= DAY_MS for share in found.values())
 
@@ -126,9 +126,9 @@ EVENTS = st.lists(
 
 @given(events=EVENTS, cut=st.integers(0, 30))
 def test_counting_in_parts_gives_the_same_as_counting_the_whole(events: list[Event], cut: int) -> None:
-    first, second = statistics.deltas(events[:cut]), statistics.deltas(events[cut:])
+    first, second = counting.deltas(events[:cut]), counting.deltas(events[cut:])
     summed = {row: first.get(row, Counts()).plus(second.get(row, Counts())) for row in first.keys() | second.keys()}
-    assert summed == statistics.deltas(events)
+    assert summed == counting.deltas(events)
 
 
 def test_averages_and_rates_of_nothing_are_zero_and_otherwise_rounded() -> None:

@@ -38,7 +38,7 @@ def store(request: pytest.FixtureRequest, moment: clock.ManualClock) -> Iterator
 
     with mock_aws():
         yield put
-    config.replace(**before.model_dump())
+    config.restore(before)
 
 
 def test_the_local_stage_has_the_development_keys() -> None:

@@ -28,7 +28,7 @@ def rotate() -> Iterator[Callable[..., None]]:
 
     with mock_aws():
         yield use
-    config.replace(**before.model_dump())
+    config.restore(before)
 
 
 @given(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")))

@@ -55,7 +55,7 @@ def network() -> Iterator[FakeNetwork]:
 def settings(**changes: object) -> Iterator[None]:
     before = config.replace(**changes)
     yield
-    config.replace(**before.model_dump())
+    config.restore(before)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Those of `ALWAYS` hold at any moment, between any two calls; those of `AT_REST` 
 from collections import Counter, defaultdict
 
 from chalicelib.config import settings
-from chalicelib.domain import statistics
+from chalicelib.domain import counting, statistics
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Status, Task, Worker
 from chalicelib.storage import tasks as task_storage
@@ -112,7 +112,7 @@ def _transition(old: Task | None, new: Task) -> str | None:
 
 def counters_equal_a_recount(world: World) -> None:
     """6: every row is what a recount of the log makes of it."""
-    counted = statistics.deltas(world.log())
+    counted = counting.deltas(world.log())
     stored = world.rows()
     for row in counted.keys() | stored.keys():
         assert _nonzero(stored.get(row)) == _nonzero(counted.get(row)), f"{row} differs from its recount"

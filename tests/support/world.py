@@ -199,4 +199,4 @@ def world(seed: int = 0) -> Iterator[World]:
         ids.use(before_ids)
         outbound.use_sender(before_sender)
         queue_storage.use(None)
-        config.replace(**before_settings.model_dump())
+        config.restore(before_settings)

@@ -1,0 +1,50 @@
+"""What the tests of the engine share."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from chalicelib.domain.tasks import Beat, Health, Holder, Task, Worker
+from chalicelib.engine import tasks, workers
+from chalicelib.errors import YardmasterError
+from tests.support.world import ORG, POOL, World
+
+Outcome = Any
+
+
+def together(work: list[Callable[[], Any]]) -> list[Outcome]:
+    """Run the pieces of work in one thread each; what each returned, or the error it raised."""
+    with ThreadPoolExecutor(len(work)) as threads:
+        return list(threads.map(_outcome, work))
+
+
+def _outcome(work: Callable[[], Any]) -> Outcome:
+    try:
+        return work()
+    except YardmasterError as error:
+        return error
+
+
+def pull(house: World, name: str = "puller", **said: Any) -> Worker:
+    """A worker that is not called: it reports when the test says so."""
+    return house.register(name, **({"endpoints": {}} | said))
+
+
+def beat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
+    return workers.heartbeat(ORG, POOL, worker.id, Beat(health, receipts=receipts))
+
+
+def holder(task: Task) -> Holder:
+    assert task.worker_id is not None
+    return Holder(task.worker_id, task.epoch)
+
+
+def complete(task: Task, result: Any = None, by: Holder | None = None) -> None:
+    tasks.complete(ORG, POOL, task.id, by or holder(task), result)
+
+
+def held(house: World, **said: Any) -> Task:
+    """A task that the only worker has just been given."""
+    task = house.submit(**said)
+    house.settle()
+    return house.task(task.id)
