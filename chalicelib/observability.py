@@ -3,9 +3,16 @@
 Lines carry ids (request, task, org, worker), never payloads, results, tokens or keys.
 """
 
-from functools import cache
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SERVICE = "yardmaster"
 
@@ -18,11 +25,40 @@ def logger() -> Logger:
 
 @cache
 def metrics() -> Metrics:
-    """The house's EMF metrics, flushed once per invocation by whoever handles the event."""
+    """The house's EMF metrics, in the namespace Yardmaster; `POWERTOOLS_METRICS_DISABLED` silences them."""
     return Metrics(namespace="Yardmaster", service=SERVICE)
 
 
+def count(name: str, value: float = 1) -> None:
+    """Add `value` to a metric of the running invocation."""
+    metrics().add_metric(name=name, unit="Count", value=value)
+
+
+def observed(handler: Callable[P, T]) -> Callable[P, T]:
+    """A queue, stream or schedule handler, traced as one segment, whose metrics are sent when it ends."""
+
+    @wraps(handler)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            with _segment(handler.__name__):
+                return handler(*args, **kwargs)
+        finally:
+            if metrics().provider.metric_set:
+                metrics().flush_metrics()
+
+    return run
+
+
+@contextmanager
+def _segment(name: str) -> Iterator[Any]:
+    """A trace segment inside Lambda; elsewhere there is nobody to send it to."""
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        yield None
+        return
+    with _tracer().provider.in_subsegment(name=f"## {name}") as segment:
+        yield segment
+
+
 @cache
-def tracer() -> Tracer:
-    """The house's tracer; silent outside Lambda."""
+def _tracer() -> Tracer:
     return Tracer(service=SERVICE, auto_patch=False)

@@ -5,6 +5,7 @@ harmless. So the relay may die between any two calls and be run again.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from chalicelib.domain import counting, effects, statistics
 from chalicelib.domain.effects import Effects, Event
 from chalicelib.domain.statistics import HOUR_MS, Row
 from chalicelib.engine import messages
-from chalicelib.observability import logger
+from chalicelib.observability import count, logger
 from chalicelib.storage import base, queues, stats
 from chalicelib.storage import events as event_storage
 from chalicelib.storage import tasks as task_storage
@@ -111,7 +112,13 @@ def _record_part(events: list[Event]) -> None:
         except Refused as refused:
             events = [event for event, known in zip(events, refused.failed, strict=False) if not known]
         else:
+            _measure(events)
             return
+
+
+def _measure(events: Iterable[Event]) -> None:
+    for kind, number in Counter(event.kind for event in events).items():
+        count(f"Event.{kind}", number)
 
 
 def _counting(events: Iterable[Event]) -> list[Write]:

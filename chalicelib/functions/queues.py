@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.engine import delivery, dispatch, messages, wake
-from chalicelib.observability import logger
+from chalicelib.observability import logger, observed
 
 Event = Mapping[str, Any]
 Answer = dict[str, list[dict[str, str]]]
 
 
+@observed
 def dispatched(event: Event) -> Answer:
     """Nudges: one dispatch pass for each pool named. On failure this pool's messages, and all after them, come back."""
     records = event["Records"]
@@ -30,6 +31,7 @@ def dispatched(event: Event) -> Answer:
     return _answer(failed)
 
 
+@observed
 def delivered(event: Event) -> Answer:
     """Deliveries: tasks handed over side by side."""
     records = event["Records"]
@@ -40,6 +42,7 @@ def delivered(event: Event) -> Answer:
     return _answer([record["messageId"] for record, _ in failed])
 
 
+@observed
 def woken(event: Event) -> Answer:
     """Wakeups: what is due on single items."""
     failed: list[str] = []

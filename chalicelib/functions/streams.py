@@ -6,11 +6,13 @@ from typing import Any
 from chalicelib.engine import relay
 from chalicelib.engine.relay import Change, Table
 from chalicelib.errors import Unavailable
+from chalicelib.observability import observed
 
 Event = Mapping[str, Any]
 Answer = dict[str, list[dict[str, str]]]
 
 
+@observed
 def relayed(event: Event, table: Table) -> Answer:
     """Relay a batch of records at once; if that fails, one by one, parking each that can't be carried out.
 

@@ -1,0 +1,51 @@
+"""Metrics and logs of the functions, as CloudWatch gets them."""
+
+import json
+
+import pytest
+
+from chalicelib import observability
+from chalicelib.observability import count, observed
+from tests.support.world import World, answer
+
+
+@pytest.fixture
+def emf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics on."""
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    observability.metrics.cache_clear()
+
+
+@pytest.mark.usefixtures("emf")
+def test_a_handler_sends_its_metrics_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    @observed
+    def handler() -> None:
+        count("Settled", 3)
+
+    handler()
+    [line] = capsys.readouterr().out.splitlines()
+    sent = json.loads(line)
+    assert sent["Settled"] == [3.0]
+    assert sent["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Yardmaster"
+
+
+@pytest.mark.usefixtures("emf")
+def test_metrics_are_sent_though_the_handler_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    @observed
+    def handler() -> None:
+        count("Stuck", 1)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        handler()
+    assert '"Stuck":[1.0]' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("emf")
+def test_a_tasks_life_is_counted_by_event(house: World, capsys: pytest.CaptureFixture[str]) -> None:
+    house.register(reply=answer(200, {"ok": True}))
+    house.submit()
+    house.settle()
+    seen = capsys.readouterr().out
+    for event in ("submitted", "leased", "completed"):
+        assert f'"Event.{event}":[1.0]' in seen
