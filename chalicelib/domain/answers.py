@@ -8,13 +8,13 @@ another 4xx                                 refused for good
 anything else, or no answer                 the attempt failed
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
 
+from chalicelib.domain.reports import is_number, reported_failure
 from chalicelib.domain.states import Failure, Reason
 
 REST_MS = 5_000
@@ -23,9 +23,6 @@ SHORTEST_REST_MS = 1_000
 """A worker that is busy and says 0 would otherwise be asked again at once, without end."""
 LONGEST_REST_MS = 3_600_000
 _DIGITS = 9
-LONGEST_MESSAGE = 4_000
-LARGEST_DETAILS = 16_000
-"""Characters kept of a worker's own words, and of its details as JSON: an item holds only so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +91,8 @@ def _of_report(said: dict[str, Any]) -> Verdict:
     return Done(said)
 
 
-def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any = None) -> Failure:
-    """A failure in the worker's own words; retryable unless it says false, no sooner than the seconds it names.
-
-    A message that is too long is cut; details that are too large are left out.
-    """
-    message = error if isinstance(error, str) else None
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        message = error["message"]
-    after = retry_after_seconds if _is_number(retry_after_seconds) else None
-    return Failure(
-        Reason.WORKER_FAILED,
-        (message or "The worker reported a failure")[:LONGEST_MESSAGE],
-        retryable=retryable is not False,
-        retry_after_ms=None if after is None else round(max(0, after) * 1000),
-        details=error if isinstance(error, dict) and len(json.dumps(error)) <= LARGEST_DETAILS else None,
-    )
-
-
 def _percent(value: Any) -> float | None:
-    return round(value, 3) if _is_number(value) and 0 <= value <= 100 else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) < 1e9
+    return round(value, 3) if is_number(value) and 0 <= value <= 100 else None
 
 
 def _rest(headers: Mapping[str, str]) -> int:

@@ -1,12 +1,11 @@
 """When a failed attempt is tried again: capped exponential backoff with full jitter."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_RETRY_AFTER_MS = 24 * 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Delays grow from `base_ms`, doubling with each attempt, and never exceed `cap_ms`."""
 
     base_ms: int

@@ -8,9 +8,9 @@ A rule raises Conflict when the task's state does not allow it. Storage writes t
 nobody wrote in between.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.domain.retry import Backoff, delay_before_retry
 from chalicelib.domain.tasks import HELD, Status, Task
@@ -36,8 +36,7 @@ class Reason(StrEnum):
     TOTAL = "total_timeout"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """How an attempt ended badly."""
 
     reason: Reason

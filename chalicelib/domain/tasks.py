@@ -7,7 +7,7 @@ one and returns the next.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_PRIORITY = 9
 """Priorities run from 0 to 9; larger is more urgent."""
@@ -29,8 +29,7 @@ HELD = frozenset({Status.LEASED, Status.RUNNING})
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(NamedTuple):
     """What a worker must offer to take a task: all the capabilities, and membership of the group if one is named."""
 
     capabilities: frozenset[str] = frozenset()
@@ -105,8 +104,7 @@ class Task:
         return Needs(capabilities=frozenset(self.capabilities), group=self.group)
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who claims to hold a task: a worker, under an epoch if it names one."""
 
     worker_id: str
@@ -183,8 +181,7 @@ class Worker:
         return needs.capabilities <= set(self.capabilities) and (needs.group is None or needs.group in self.groups)
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(NamedTuple):
     """What one heartbeat says."""
 
     health: Health

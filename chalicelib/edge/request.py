@@ -1,8 +1,7 @@
 """What the rest of the house may see of an HTTP request: a small read-only view, free of Chalice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import unquote
 
 from chalice.app import Request as ChaliceRequest
@@ -10,8 +9,7 @@ from chalice.app import Request as ChaliceRequest
 from chalicelib import ids
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request, decoded once."""
 
     method: str

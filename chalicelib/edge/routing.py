@@ -4,28 +4,25 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Roles = str | tuple[str, ...] | None
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """`Annotated[T, Header("Idempotency-Key")]`: the parameter comes from this request header."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """`Annotated[T, Query("camelName")]`: the query parameter's name on the wire."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One operation: where it is, who may call it, how it answers, and the function that does it."""
 
     method: str

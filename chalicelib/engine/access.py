@@ -1,6 +1,6 @@
 """Who is calling: access tokens, and the keys that workers registered with."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
@@ -19,8 +19,7 @@ DIRECTORY_KEPT = 60 * clock.SECOND
 _directory: dict[str, tuple[int, storage.DirectoryEntry]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """A caller: whose org, who, in which role, under which rate plan."""
 
     org: str
@@ -53,7 +52,7 @@ def verify(token: str) -> Principal:
     """
     try:
         return _verified(token)
-    except (pyjwt.PyJWTError, _Unfit):
+    except (pyjwt.PyJWTError, UnicodeError, _Unfit):
         raise Unauthenticated("Invalid or expired token") from None
 
 

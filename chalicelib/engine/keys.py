@@ -6,7 +6,7 @@ and drop the old one when nothing made with it is left.
 
 import base64
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import DEVELOPMENT_KEY_ID, DEVELOPMENT_SEAL, DEVELOPMENT_SECRET, Misconfigured, settings
@@ -17,14 +17,12 @@ KEPT = 5 * clock.MINUTE
 """How long keys read from SSM are used before they are read again, in milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(NamedTuple):
     jwt: dict[str, str]
     seal: dict[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     parameter: str
     at: int
     keys: _Keys

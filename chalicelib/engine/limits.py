@@ -5,7 +5,7 @@ moves it on by one interval; it is refused when that would put it further ahead 
 `count` requests pass at once, and one more every `window / count` after that, under any concurrency.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.storage import access
@@ -15,8 +15,7 @@ _guesses: dict[str, int] = {}
 _GUESSES_KEPT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """The limiter's answer. `reset_at` is in epoch seconds, `retry_after` in whole seconds."""
 
     allowed: bool
@@ -44,18 +43,14 @@ def admit(key: str, count: int, window_ms: int) -> Admission:
     latest = now + window_ms - interval
     seen = _guesses.get(key, 0)
     for _ in range(4):
-        stored = _spend(key, seen > now, interval, now, latest)
-        if stored is None:
-            seen = max(seen, now) + interval
-            return _noted(key, seen, _admission(True, seen, now, count, window_ms, interval))
-        if stored > latest:
-            return _noted(key, stored, _admission(False, stored, now, count, window_ms, interval))
-        seen = stored
+        moved, seen = _spend(key, seen > now, interval, now, latest)
+        if moved or seen > latest:
+            return _noted(key, seen, _admission(moved, seen, now, count, window_ms, interval))
     # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
     return _admission(False, latest + interval, now, count, window_ms, interval)
 
 
-def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> int | None:
+def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:
     expires_at = (latest + 2 * interval) // clock.SECOND + 3600
     tat = interval if busy else now + interval
     return access.spend(f"limit#{key}", tat, busy=busy, now=now, latest=latest, expires_at=expires_at)

@@ -1,6 +1,6 @@
 """Reading the figures: days in UTC, the current hour live, closed hours as the rollup left them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.domain import statistics as rules
@@ -11,8 +11,7 @@ from chalicelib.storage import stats
 from chalicelib.storage import workers as worker_storage
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """One UTC day of a pool."""
 
     total: Counts
@@ -40,8 +39,7 @@ def _pending(org: str, pool: str, number: int, rows: dict[str, stats.Stored], ho
     return before + rules.total(hours)["pending"]
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerDay:
+class WorkerDay(NamedTuple):
     """One UTC day of a worker."""
 
     counts: Counts

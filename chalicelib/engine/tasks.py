@@ -2,8 +2,7 @@
 everything else follows from the change, in the relay."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
@@ -25,8 +24,7 @@ LONGEST_WAIT_SECONDS = 20.0
 Decision = Callable[[Task], Task]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(NamedTuple):
     """What a client asks to be done. Durations are in seconds, instants in epoch milliseconds."""
 
     pool: str
@@ -100,7 +98,7 @@ def lane_of(capabilities: tuple[str, ...], group: str | None) -> str:
 
 
 def _body_hash(asked: Submission) -> str:
-    return payloads.digest({name: getattr(asked, name) for name in Submission.__slots__})
+    return payloads.digest({name: getattr(asked, name) for name in Submission._fields})
 
 
 def _submitted_before(task: Task, raw: RawItem | None) -> Task:

@@ -1,12 +1,12 @@
 """The `access` table: what guards the doors. Rate limits, and which worker of which org a worker id names."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from chalicelib.storage import base
-from chalicelib.storage.base import Item, Refused, Write
+from chalicelib.storage.base import Item, RawItem, Refused, Write
 
 
 class AccessTable(Item):
@@ -30,11 +30,11 @@ class DirectoryItem(AccessTable):
     plan = UnicodeAttribute()
 
 
-def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: int) -> int | None:
+def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: int) -> tuple[bool, int]:
     """Move a limiter's theoretical arrival time, in one conditional call.
 
     `busy` asks to add `tat` to a time that lies in the future and not beyond `latest`; otherwise `tat` is set where
-    the stored time has passed. Returns None when moved, else the time as it is stored (0 when there is none).
+    the stored time has passed. Returns whether it was moved, and the time as it now is (0 when there is none).
     """
     action: Action = LimitItem.tat.add(tat) if busy else LimitItem.tat.set(tat)
     if busy:
@@ -42,15 +42,17 @@ def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: 
     else:
         condition = LimitItem.tat.does_not_exist() | (LimitItem.tat <= now)
     try:
-        base.commit(base.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition))
+        write = base.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition)
+        return True, _tat(base.commit(write, returning="ALL_NEW"))
     except Refused as refused:
-        stored = refused.items[0] or {}
-        return int(stored["tat"]["N"]) if "tat" in stored else 0
-    return None
+        return False, _tat(refused.items[0] or {})
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryEntry:
+def _tat(stored: RawItem) -> int:
+    return int(stored["tat"]["N"]) if "tat" in stored else 0
+
+
+class DirectoryEntry(NamedTuple):
     """Where a worker id leads, and the fingerprint of its key."""
 
     worker_id: str

@@ -6,8 +6,7 @@ condition does not hold, with the items as they are, so that the caller can say 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection.base import Connection
@@ -95,8 +94,7 @@ class Refused(Exception):
         self.items = tuple(items)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One conditional change of one item, ready to be sent."""
 
     operation: Literal["Put", "Update", "Delete", "ConditionCheck"]

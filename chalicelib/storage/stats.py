@@ -1,8 +1,7 @@
 """The `stats` table: counters by day and row, and the rollups that replace them once their hour is over."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -55,8 +54,7 @@ class StatsItem(Item):
     by_hour = HourIndex()
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A row as stored: its figures, and the revision that a replacement must find unchanged."""
 
     counts: Counts

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import answers
+from chalicelib.domain import answers, reports
 from chalicelib.domain.answers import LONGEST_REST_MS, REST_MS, SHORTEST_REST_MS, Accepted, Busy, Done, Verdict
 from chalicelib.domain.states import Failure, Reason
 
@@ -53,8 +53,8 @@ def test_a_reported_failure_keeps_the_worker_s_own_words() -> None:
 
 
 def test_a_long_message_is_cut_and_large_details_are_left_out() -> None:
-    assert failed(error="x" * 10_000).message == "x" * answers.LONGEST_MESSAGE
-    large = failed(error={"message": "m", "log": "x" * answers.LARGEST_DETAILS})
+    assert failed(error="x" * 10_000).message == "x" * reports.LONGEST_MESSAGE
+    large = failed(error={"message": "m", "log": "x" * reports.LARGEST_DETAILS})
     assert (large.message, large.details) == ("m", None)
 
 

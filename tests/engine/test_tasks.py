@@ -140,9 +140,9 @@ def test_a_command_that_nobody_confirms_is_forgotten_after_fifteen_minutes(house
 
 
 def test_cancel_against_complete_has_exactly_one_winner_and_everyone_agrees_on_it(house: World) -> None:
-    worker = pull(house, max_concurrent=60)
+    worker = pull(house, max_concurrent=40)
     ends: Counter[Status] = Counter()
-    for task in [house.submit() for _ in range(60)]:
+    for task in [house.submit() for _ in range(40)]:
         house.settle()
         now = house.task(task.id)
         work = [lambda n=now: tasks.cancel(ORG, n.id), lambda n=now: complete(n, 1)]
@@ -181,7 +181,7 @@ def test_the_same_result_again_is_accepted_and_changes_nothing_but_another_is_re
 
 def test_of_eight_completions_at_once_of_two_epochs_exactly_one_counts(house: World) -> None:
     worker = pull(house)
-    for _ in range(40):
+    for _ in range(25):
         old = held(house)
         tasks.release(ORG, old.id, holder(old))
         house.settle()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder
 from chalicelib.engine import tasks, workers
 from chalicelib.errors import Conflict, NotFound, Unavailable

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder, Task, Worker
 from chalicelib.engine import rollup, tasks, workers
 from chalicelib.errors import Conflict, NotFound

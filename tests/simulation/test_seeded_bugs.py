@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.domain import states
-from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import relay, tasks
 from chalicelib.storage import tasks as task_storage

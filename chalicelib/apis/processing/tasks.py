@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
-from chalicelib.domain.answers import reported_failure
+from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
 from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
 from chalicelib.engine import tasks

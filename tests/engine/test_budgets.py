@@ -1,0 +1,82 @@
+"""Calls are the cost: what each operation may make of them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.domain.effects import Nudge
+from chalicelib.engine import dispatch, limits, pools, tasks, workers
+from chalicelib.storage import tasks as task_storage
+from tests.engine.helpers import beat, complete, held, pull
+from tests.support import aws
+from tests.support.world import ORG, POOL, World, answer
+
+FEW, MANY = 10, 2_000
+
+
+def fill(house: World, count: int) -> None:
+    """Other tasks in the table: half of them waiting for a worker that never comes, half sleeping."""
+    for number in range(count):
+        later = house.clock.now() + clock.DAY if number % 2 else None
+        house.submit(pool="elsewhere" if number % 4 else POOL, capabilities=("quantum",), run_at=later)
+
+
+def calls(work: Callable[[], object]) -> int:
+    with aws.counting() as counted:
+        work()
+    return counted.total()
+
+
+@pytest.mark.parametrize("others", [FEW, MANY])
+def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds(house: World, others: int) -> None:
+    fill(house, others)
+    worker = pull(house, max_concurrent=5)
+    task = held(house)
+    assert calls(house.submit) == 1
+    assert calls(lambda: tasks.get(ORG, task.id)) == 1
+    assert calls(lambda: beat(worker)) == 1
+    assert calls(lambda: complete(task)) == 1
+    assert calls(lambda: workers.crew(ORG, POOL)) == 1
+    assert calls(lambda: pools.overview(ORG, POOL)) == 1
+    assert calls(lambda: limits.admit("k", 100, clock.MINUTE)) == 1
+    for found in house.tasks():
+        if found.lane == "any" and not found.terminal:
+            tasks.cancel(ORG, found.id)
+    ready = [house.submit() for _ in range(4)]
+    nudges = [Nudge(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
+    assert calls(lambda: dispatch.run(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
+    assert all(house.task(one.id).held for one in ready)
+
+
+def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(house: World) -> None:
+    pull(house, max_concurrent=2)
+    complete(held(house))
+    house.settle()
+    with aws.counting() as counted:
+        dispatch.run(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
+    assert counted == {("DynamoDB", "Query"): 2}
+
+
+def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(house: World) -> None:
+    house.register(reply=lambda *_: answer(200, {"ok": True}), max_concurrent=10)
+    house.settle()
+    count = 50
+
+    def lives() -> None:
+        for number in range(count):
+            limits.admit("client", 10_000, clock.MINUTE)
+            task = house.submit()
+            if number % 10 == 9:
+                house.settle()
+            limits.admit("client", 10_000, clock.MINUTE)
+            tasks.get(ORG, task.id)
+
+    assert calls(lives) / count <= 12
+    assert all(task.terminal for task in house.tasks())
+
+
+def test_a_minute_without_work_costs_only_the_looks_at_the_wake_indexes(house: World) -> None:
+    house.settle()
+    shards = len(task_storage.wake_shards())
+    assert calls(lambda: house.advance(60)) <= 2 * shards + 2

@@ -1,0 +1,83 @@
+import pytest
+
+from chalicelib import clock
+from chalicelib.engine import limits
+from tests.engine.helpers import together
+from tests.support import aws
+from tests.support.world import START, World
+
+MINUTE = clock.MINUTE
+
+
+def admitted(key: str, tries: int, count: int = 10) -> int:
+    return sum(limits.admit(key, count, MINUTE).allowed for _ in range(tries))
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_eight_threads_at_a_standing_clock_get_exactly_the_burst(house: World, round_: int) -> None:
+    found = together([lambda: admitted("k", 10, 40)] * 8)
+    assert sum(found) == 40
+
+
+def test_eight_threads_over_time_get_the_burst_and_one_for_each_interval(house: World) -> None:
+    total = 0
+    for _ in range(4):
+        total += sum(together([lambda: admitted("k", 6, 30)] * 8))
+        house.clock.advance(10)
+    assert total == 30 + 3 * 5
+
+
+def test_requests_come_back_one_by_one_and_the_whole_burst_after_the_window(house: World) -> None:
+    assert admitted("k", 20) == 10
+    house.clock.advance(5.999)
+    assert admitted("k", 5) == 0
+    house.clock.advance(0.001)
+    assert admitted("k", 5) == 1
+    house.clock.advance(60)
+    assert admitted("k", 20) == 10
+
+
+def test_the_figures_tell_what_is_left_and_when_to_come_back(house: World) -> None:
+    first = limits.admit("k", 10, MINUTE)
+    assert (first.limit, first.remaining, first.reset_at, first.retry_after) == (10, 9, START // 1000 + 6, 0)
+    assert [limits.admit("k", 10, MINUTE).remaining for _ in range(9)] == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+    refused = limits.admit("k", 10, MINUTE)
+    assert (refused.allowed, refused.remaining, refused.reset_at, refused.retry_after) == (
+        False,
+        0,
+        START // 1000 + 60,
+        6,
+    )
+    house.clock.advance(5.5)
+    assert limits.admit("k", 10, MINUTE).retry_after == 1
+    house.clock.advance(refused.retry_after - 5.5)
+    assert limits.admit("k", 10, MINUTE).allowed
+
+
+def test_the_figures_are_true_also_when_another_process_spent_in_between(house: World) -> None:
+    limits.admit("k", 10, MINUTE)
+    ours = dict(limits._guesses)
+    limits._guesses.clear()
+    assert limits.admit("k", 10, MINUTE).remaining == 8
+    limits._guesses.update(ours)
+    assert limits.admit("k", 10, MINUTE).remaining == 7
+
+
+def test_keys_are_limited_apart(house: World) -> None:
+    assert admitted("a", 20) == admitted("b", 20) == 10
+
+
+def test_a_request_costs_one_write_while_its_key_is_remembered_and_never_more_than_two(house: World) -> None:
+    costs = []
+    for tries in range(15):
+        if tries in (5, 12):
+            limits._guesses.clear()
+        with aws.counting() as calls:
+            limits.admit("k", 10, MINUTE)
+        costs.append(calls.total())
+    assert costs == [1, 1, 1, 1, 1, 2] + [1] * 9
+
+
+@pytest.mark.parametrize(("plan", "factor"), [("standard", 1), ("pro", 10), ("enterprise", 100), ("other", 1)])
+def test_a_plan_multiplies_the_documented_limit(plan: str, factor: int) -> None:
+    assert limits.factor(plan) == factor
