@@ -67,9 +67,12 @@ class _Pass:
         """Place one set of candidates; True when there may be more to place."""
         found = {name: self._look(name, needs) for name, needs in self._lanes.items()}
         fresh = ({row.task_id for lane in found.values() for row in lane.rows} | self._named) - self._seen
-        self._named = set()
-        self._seen |= fresh
-        placed = [self._place(task) for task in self._candidates(fresh)]
+        horizon = _horizon(found.values(), fresh)
+        candidates = self._candidates(fresh)
+        beyond = {task.id for task in candidates if horizon is not None and task_storage.ready_rank(task) > horizon}
+        self._named = beyond
+        self._seen |= fresh - beyond
+        placed = [self._place(task) for task in candidates if task.id not in beyond]
         self._waiting = not all(placed) or any(not lane.drained for lane in found.values())
         self._empty = {name for name, lane in found.items() if lane.limit and not lane.rows}
         return any(placed) and self._waiting
@@ -130,6 +133,13 @@ class _Pass:
         if marked is not None and marked > self._now:
             return marked
         return self._now + LOOK_AGAIN_MS if self._waiting else None
+
+
+def _horizon(lanes: Iterable[_Lane], fresh: set[str]) -> str | None:
+    """The rank up to which all is known that is ready: behind a full page, more urgent tasks than another lane's may
+    wait. None when no page was full."""
+    ends = [lane.rows[-1] for lane in lanes if len(lane.rows) == LANE_PAGE]
+    return min((end.rank for end in ends if end.task_id in fresh), default=None)
 
 
 def _named_lanes(nudges: Iterable[Nudge]) -> dict[str, Needs]:

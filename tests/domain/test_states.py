@@ -133,7 +133,7 @@ def test_the_last_attempt_ends_the_task() -> None:
 
 
 def test_a_failure_that_is_not_retryable_ends_the_task_at_once() -> None:
-    after = states.attempt_failed(samples.running(), replace(FAILURE, retryable=False), NOW, BACKOFF, 0.5)
+    after = states.attempt_failed(samples.running(), FAILURE._replace(retryable=False), NOW, BACKOFF, 0.5)
     assert (after.status, after.attempts) == (Status.FAILED, 1)
 
 
