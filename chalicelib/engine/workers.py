@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
@@ -19,8 +20,7 @@ COMMAND_KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(NamedTuple):
     """What a worker says of itself when it joins."""
 
     pool: str
@@ -30,7 +30,7 @@ class Registration:
     weight: int = 1
     capabilities: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    endpoints: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, str] = MappingProxyType({})
     api_key: str | None = None
     callback_path: str | None = None
     plan: str = "standard"

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.local import LocalChalice
 
-from chalicelib.edge import Answer, Api, method_not_allowed, mount, not_found, routes_of
+from chalicelib.edge import Answer, Api, method_not_allowed, mount, not_found, openapi, routes_of
 from chalicelib.edge.kernel import failure
 from chalicelib.errors import TooLarge, Unavailable
 from infra.local import proxy
@@ -36,6 +36,8 @@ class Gateway:
     def __init__(self, api: Api, pool: Executor) -> None:
         self._api, self._pool = api, pool
         self._app = mount(api)
+        # Models are built on first use, which two threads could do at once; describing them builds them all.
+        openapi(api)
         # Chalice keeps the current request on the app; only this class of its keeps one for each thread.
         self._app.__class__ = LocalChalice
         self._router = Router(routes_of(api))
