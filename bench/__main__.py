@@ -1,0 +1,33 @@
+"""`python -m bench`: measures everything, each figure in a process of its own, and writes bench/RESULTS.md."""
+
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from bench.environment import PROCESSING
+from bench.measure import Section, machine, run
+from bench.report import page
+
+MODULES = ("imports", "cpu", "calls", "life", "scale", "memory", "cost")
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> None:
+    os.environ |= PROCESSING
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as alone:
+        sections = [_told(alone.submit(run, module).result()) for module in MODULES]
+    RESULTS.write_text(page(sections, machine()))
+    print(f"written: {RESULTS}")
+
+
+def _told(section: Section) -> Section:
+    for figure in section.figures:
+        mark = "" if figure.met else "   MISSED"
+        print(f"{section.title}: {figure.what}: {figure.measured} {figure.target}{mark}", file=sys.stderr)
+    return section
+
+
+if __name__ == "__main__":
+    main()

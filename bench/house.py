@@ -1,0 +1,145 @@
+"""A whole deployment on moto: the API and the engine's functions, driven by hand in batches of ten, as Lambda would.
+
+The clock around each function is the product's time; what Lambda does between functions (reading streams, receiving and
+deleting messages) is in neither the time nor the counts.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from chalice.app import Chalice
+
+from bench import requests
+from bench.measure import silence
+from bench.meter import Call, metering
+from chalicelib.config import settings
+from chalicelib.engine import access, limits
+from chalicelib.functions import queues as queue_functions
+from chalicelib.functions import streams
+from chalicelib.providers import outbound
+from chalicelib.storage import queues
+from tests.support import aws
+
+BATCH = 10
+HANDLERS: Mapping[str, Callable[[Any], Any]] = {
+    "dispatch": queue_functions.dispatched,
+    "deliver": queue_functions.delivered,
+}
+
+
+@dataclass
+class House:
+    """One deployment with one server, which accepts every task and reports it later."""
+
+    app: Chalice
+    admin: dict[str, str]
+    calls: list[tuple[str, Call]] | None
+    server: dict[str, str] = field(default_factory=lambda: {"X-API-Key": requests.KEY})
+    server_id: str = ""
+    seconds: float = 0.0
+    """Spent in the product's functions so far."""
+    runs: Counter[str] = field(default_factory=Counter)
+    """Invocations so far, by function."""
+    _read: dict[str, int] = field(default_factory=dict)
+
+    def ask(self, event: Any) -> Any:
+        """The API's answer to a request that must succeed."""
+        return requests.answered(self._run("api_handler", lambda: self.app(event, None)))
+
+    def register(self) -> str:
+        self.server_id = self.ask(requests.register(self.admin))["serverId"]
+        return self.server_id
+
+    def submit(self) -> str:
+        return str(self.ask(requests.submit(self.admin))["id"])
+
+    def complete(self, task_id: str) -> None:
+        self.ask(requests.complete(self.server, task_id, self.server_id))
+
+    def relay(self) -> None:
+        """What the tables' streams bring."""
+        for table in ("tasks", "workers"):
+            records = aws.stream(getattr(settings(), f"{table}_table"))
+            for start in range(self._read.get(table, 0), len(records), BATCH):
+                event = {"Records": records[start : start + BATCH]}
+                self._done(f"relay_{table}", lambda event=event, table=table: streams.relayed(event, table))
+            self._read[table] = len(records)
+
+    def handle(self, kind: str) -> None:
+        """What a queue holds."""
+        url = _sqs().get_queue_url(QueueName=getattr(settings(), f"{kind}_queue"))["QueueUrl"]
+        while found := _sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=BATCH).get("Messages"):
+            event = {"Records": [{"messageId": one["MessageId"], "body": one["Body"]} for one in found]}
+            self._done(kind, lambda event=event: HANDLERS[kind](event))
+            for one in found:
+                _sqs().delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+
+    def _done(self, function: str, run: Callable[[], Any]) -> None:
+        if failures := self._run(function, run)["batchItemFailures"]:
+            raise RuntimeError(f"{function} failed on {failures}")
+
+    def _run(self, function: str, run: Callable[[], Any]) -> Any:
+        self.runs[function] += 1
+        if self.calls is not None:
+            with metering() as calls:
+                answer = run()
+            self.calls += [(function, call) for call in calls]
+            return answer
+        start = time.perf_counter()
+        answer = run()
+        self.seconds += time.perf_counter() - start
+        return answer
+
+
+def _sqs() -> Any:
+    return queues.sqs()._client
+
+
+@contextmanager
+def deployment() -> Iterator[None]:
+    """Empty tables and queues on moto."""
+    with aws.cloud():
+        made = boto3.client("sqs")
+        made.create_queue(QueueName=settings().dispatch_queue, Attributes={"FifoQueue": "true"})
+        for name in (settings().deliver_queue, settings().wakeups_queue):
+            made.create_queue(QueueName=name)
+        yield
+
+
+@contextmanager
+def house(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
+    """A fresh deployment with a server that has done one task, so that nothing is done for the first time.
+
+    `calls` is given (function, call) for each AWS call, at the price of speed.
+    """
+    from app import app
+
+    before = outbound.use_sender(lambda *_, **__: outbound.Answer(202, {}, b""))
+    try:
+        with deployment(), silence():
+            limits._guesses.clear()
+            access._directory.clear()
+            made = House(app, requests.token(), calls)
+            made.register()
+            live(made, 1)
+            yield made
+    finally:
+        outbound.use_sender(before)
+
+
+def live(made: House, tasks: int) -> None:
+    """Whole lives, side by side: submitted, relayed, dispatched, delivered, completed, relayed."""
+    identifiers = [made.submit() for _ in range(tasks)]
+    made.relay()
+    made.handle("dispatch")
+    made.relay()
+    made.handle("deliver")
+    for identifier in identifiers:
+        made.complete(identifier)
+    made.relay()
+    made.handle("dispatch")

@@ -1,0 +1,69 @@
+"""A task's whole life, ten tasks at a time: submit, relay, dispatch, deliver, a server's acceptance, complete, relay.
+Its AWS calls, and its speed beside a script that makes the very same calls with a bare botocore client, on the same
+moto. Receiving messages and reading streams is Lambda's work, and is in neither time."""
+
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from bench.house import BATCH, House, deployment, house, live
+from bench.measure import Figure, Section, alternately, at_least, at_most, table
+from bench.meter import Call
+
+BATCHES = 5
+TASKS = BATCH * BATCHES
+ROUNDS = 5
+
+
+def measure() -> Section:
+    recorded: list[tuple[str, Call]] = []
+    with house(recorded) as made:
+        before = len(recorded)
+        _lives(made)
+    calls = recorded[before:]
+    ours, bare, ratio = alternately(ROUNDS, _ours, lambda: _bare(recorded, before))
+    figures = [
+        at_most("AWS calls for each task", len(calls) / TASKS, 12),
+        Figure("tasks a second, ours", f"{TASKS / ours:.0f}"),
+        Figure("tasks a second, bare botocore", f"{TASKS / bare:.0f}"),
+        at_least(f"ours over bare, median of {ROUNDS} rounds", 1 / ratio, 0.7, "x"),
+    ]
+    return Section("A whole life", __doc__, figures, [_table(calls)])
+
+
+def _lives(made: House) -> None:
+    for _ in range(BATCHES):
+        live(made, BATCH)
+
+
+def _ours() -> float:
+    with house() as made:
+        warm = made.seconds
+        _lives(made)
+        return made.seconds - warm
+
+
+def _bare(recorded: list[tuple[str, Call]], before: int) -> float:
+    """Seconds that the recorded calls take when nothing is around them; those `before` make the server and the like."""
+    with deployment():
+        clients = {service: boto3.client(service) for service in ("dynamodb", "sqs")}
+        _repeat(clients, recorded[:before])
+        start = time.perf_counter()
+        _repeat(clients, recorded[before:])
+        return time.perf_counter() - start
+
+
+def _repeat(clients: dict[str, Any], recorded: list[tuple[str, Call]]) -> None:
+    for _, call in recorded:
+        with suppress(*[ClientError] * call.refused):
+            clients[call.service]._make_api_call(call.operation, call.asked)
+
+
+def _table(calls: list[tuple[str, Call]]) -> str:
+    counts = Counter((function, call.operation) for function, call in calls)
+    rows = [[function, operation, f"{count / TASKS:.2f}"] for (function, operation), count in counts.items()]
+    return table(["function", "operation", "calls for each task"], rows)

@@ -1,0 +1,68 @@
+"""The same requests with ever more tasks in the table, nine in ten of them waiting in the lane that is dispatched: AWS
+calls, and the units they consume. The tasks are put straight into moto's memory; one server with a hundred slots."""
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+
+from bench import meter, requests
+from bench.house import BATCH, house
+from bench.measure import Section, flat
+from bench.meter import Call
+from chalicelib.config import settings
+
+SIZES = (1_000, 10_000, 100_000)
+FIGURES: dict[str, Callable[[list[Call]], float]] = {
+    "AWS calls": len,
+    "write units": lambda calls: sum(call.writes for call in calls),
+    "read units": lambda calls: sum(call.reads for call in calls),
+}
+
+
+def measure() -> Section:
+    found = [_at(size) for size in SIZES]
+    figures = [
+        flat(f"{name}: {figure}", [of(calls[name]) for calls in found])
+        for name in found[0]
+        for figure, of in FIGURES.items()
+    ]
+    sizes = " / ".join(f"{size:,}" for size in SIZES)
+    return Section(f"At {sizes} tasks", __doc__, figures)
+
+
+def _at(size: int) -> dict[str, list[Call]]:
+    calls: list[tuple[str, Call]] = []
+    with house(calls) as made:
+        waiting = [made.submit() for _ in range(BATCH)]
+        _fill(waiting[0], size)
+        made.relay()
+        steps: dict[str, Callable[[], Any]] = {
+            "dispatch pass": lambda: made.handle("dispatch"),
+            "GET /api/task/{id}": lambda: made.ask(requests.get(made.admin, waiting[0])),
+            "GET /api/servers": lambda: made.ask(requests.list_servers(made.admin)),
+            "heartbeat": lambda: made.ask(requests.heartbeat(made.admin, made.server_id)),
+        }
+        return {name: _calls(calls, step) for name, step in steps.items()}
+
+
+def _calls(calls: list[tuple[str, Call]], step: Callable[[], Any]) -> list[Call]:
+    before = len(calls)
+    step()
+    return [call for _, call in calls[before:]]
+
+
+def _fill(task_id: str, size: int) -> None:
+    """Copies of a waiting task, younger than it; every tenth has ended, and is in no index."""
+    table = meter.table(settings().tasks_table)
+    pattern: dict[str, DynamoType] = dict(table.items[DynamoType({"S": task_id})].attrs)  # type: ignore[attr-defined]
+    rank, _, _ = pattern["ready_rank"].value.rpartition("#")
+    for number in range(size - len(table.items)):
+        name = DynamoType({"S": f"task_zzzz{number:016d}"})
+        changes = {"id": name, "ready_rank": DynamoType({"S": f"{rank}#{name.value}"})}
+        item = Item(name, None, {})
+        dict.update(item.attrs, pattern | changes)
+        if number % 10 == 0:
+            for attribute in ("ready_lane", "ready_rank", "wake_shard", "wake_at"):
+                del item.attrs[attribute]
+        table.items[name] = item  # type: ignore[assignment]
