@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -54,7 +54,8 @@ class Parameter:
         return self.default
 
 
-class Body(NamedTuple):
+@dataclass(frozen=True)
+class Body:
     """The argument that is the JSON body; without a default, an absent body counts as `{}`."""
 
     name: str
@@ -75,7 +76,8 @@ class Body(NamedTuple):
         return self.default
 
 
-class Signature(NamedTuple):
+@dataclass(frozen=True)
+class Signature:
     """What a handler takes and gives."""
 
     caller: str | None

@@ -57,14 +57,21 @@ def park(change: Change, error: Exception) -> None:
 
 
 def replay_parked() -> int:
-    """Try the parked changes once more; returns how many were carried out. Those that fail again stay parked."""
-    done = 0
-    for receipt, body in _parked():
-        # Lambda's own notice of a batch that it gave up names stream positions only: it stays, and keeps the alarm on.
-        if "table" in body:
+    """Try the parked changes once more; returns how many were carried out. Those that fail again stay parked.
+
+    Raises ExceptionGroup at the end when any failed.
+    """
+    done, errors = 0, []
+    # Lambda's own notice of a batch that it gave up names stream positions only: it stays, and keeps the alarm on.
+    for receipt, body in ((receipt, body) for receipt, body in _parked() if "table" in body):
+        try:
             relay([Change(**body)])
             queues.sqs().delete(settings().parked_queue, receipt)
             done += 1
+        except Exception as error:  # noqa: BLE001 - gathered, and raised at the end
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("Some parked changes still cannot be carried out", errors)
     return done
 
 

@@ -1,6 +1,5 @@
 """Tasks and workers in every state, for the tests of the rules."""
 
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain import states
@@ -48,7 +47,7 @@ def ended(status: Status, **said: Any) -> Task:
     if status is Status.CANCELLED:
         return states.cancelled(held, NOW)
     if status is Status.FAILED:
-        return states.attempt_failed(held, replace(FAILURE, retryable=False), NOW, BACKOFF, 0.5)
+        return states.attempt_failed(held, FAILURE._replace(retryable=False), NOW, BACKOFF, 0.5)
     return states.timed_out(held, Reason.TOTAL, "too late", NOW)
 
 

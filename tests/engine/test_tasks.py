@@ -1,5 +1,4 @@
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,7 +221,7 @@ def test_the_last_failure_told_twice_is_one_failure(house: World) -> None:
     first = tasks.fail(ORG, task.id, holder(task), BROKEN)
     assert tasks.fail(ORG, task.id, holder(task), BROKEN) == first
     with pytest.raises(LeaseLost):
-        tasks.fail(ORG, task.id, holder(task), replace(BROKEN, message="another"))
+        tasks.fail(ORG, task.id, holder(task), BROKEN._replace(message="another"))
 
 
 # Retries
@@ -231,7 +230,7 @@ def test_the_last_failure_told_twice_is_one_failure(house: World) -> None:
 def test_a_failed_attempt_is_tried_again_on_time_to_the_second(house: World) -> None:
     pull(house)
     task = held(house)
-    failed = tasks.fail(ORG, task.id, holder(task), replace(BROKEN, retry_after_ms=7_000))
+    failed = tasks.fail(ORG, task.id, holder(task), BROKEN._replace(retry_after_ms=7_000))
     house.settle()
     house.advance(6.999)
     assert house.task(task.id) == failed
@@ -277,7 +276,7 @@ def test_a_task_is_tried_as_often_as_was_asked(house: World, asked: int | None, 
 def test_a_failure_that_is_not_retryable_ends_the_task(house: World) -> None:
     pull(house)
     task = held(house)
-    assert tasks.fail(ORG, task.id, holder(task), replace(BROKEN, retryable=False)).status is Status.FAILED
+    assert tasks.fail(ORG, task.id, holder(task), BROKEN._replace(retryable=False)).status is Status.FAILED
 
 
 def test_a_replayed_task_has_fresh_attempts_and_can_complete(house: World) -> None:
