@@ -24,8 +24,9 @@ def main() -> None:
 
 def _told(section: Section) -> Section:
     for figure in section.figures:
-        mark = "" if figure.met else "   MISSED"
-        print(f"{section.title}: {figure.what}: {figure.measured} {figure.target}{mark}", file=sys.stderr)
+        target = f", to reach {figure.target}" if figure.target else ""
+        mark = "" if figure.met else " MISSED"
+        print(f"{section.title}: {figure.what}: {figure.measured}{target}{mark}", file=sys.stderr)
     return section
 
 

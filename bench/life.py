@@ -3,7 +3,6 @@ Its AWS calls, and its speed beside a script that makes the very same calls with
 moto. Receiving messages and reading streams is Lambda's work, and is in neither time."""
 
 import time
-from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -64,6 +63,14 @@ def _repeat(clients: dict[str, Any], recorded: list[tuple[str, Call]]) -> None:
 
 
 def _table(calls: list[tuple[str, Call]]) -> str:
-    counts = Counter((function, call.operation) for function, call in calls)
-    rows = [[function, operation, f"{count / TASKS:.2f}"] for (function, operation), count in counts.items()]
-    return table(["function", "operation", "calls for each task"], rows)
+    found: dict[tuple[str, str], list[Call]] = {}
+    for function, call in calls:
+        found.setdefault((function, call.operation), []).append(call)
+    rows = [[*names, *_averages(same)] for names, same in found.items()]
+    total = ["all", "", *_averages([call for _, call in calls])]
+    return table(["function", "operation", "calls for each task", "write units", "read units"], [*rows, total])
+
+
+def _averages(calls: list[Call]) -> list[str]:
+    sums = len(calls), sum(call.writes for call in calls), sum(call.reads for call in calls)
+    return [f"{figure / TASKS:.2f}" for figure in sums]
