@@ -1,0 +1,105 @@
+"""The local stack as a process, and a caller of it: what a user has, and nothing more."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partialmethod
+from typing import Any, TypeVar
+
+import requests
+
+from tests.support.client import token
+
+ORG = "local"
+PATIENCE = 30.0
+"""Seconds for anything to happen on a busy machine."""
+T = TypeVar("T")
+Process = subprocess.Popen[str]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment without what the other tests have put into it."""
+    ours = ("LOG_LEVEL", "AWS_", "POWERTOOLS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more
+
+
+@contextmanager
+def python(*arguments: str, **env: str) -> Iterator[Process]:
+    """`python -m ...` with pipes; killed at the end if it still runs."""
+    command, pipe = [sys.executable, "-m", *arguments], subprocess.PIPE
+    with subprocess.Popen(command, env=environment(**env), stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: Process) -> str:
+    """The next line that the process prints. Fails with its complaint when there is none."""
+    assert process.stdout is not None and process.stderr is not None
+    text = process.stdout.readline()
+    assert text, process.stderr.read()
+    return text.rstrip("\n")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that is ready."""
+
+    url: str
+    process: Process
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def caller(self, role: str, subject: str | None = None, plan: str = "enterprise", org: str = ORG) -> "Caller":
+        return Caller(self.url, token(role, org, subject or role, plan))
+
+
+@contextmanager
+def stack(**env: str) -> Iterator[Stack]:
+    """A stack on a free port, once it says `ready`."""
+    with python("infra.local", **({"PORT_PROCESSING": "0"} | env)) as process:
+        lines = list(iter(lambda: line(process), "ready"))
+        yield Stack(next(word for word in lines[0].split() if word.startswith("http://")), process)
+
+
+class Caller:
+    """Calls the API with one token, over connections kept alive."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url, self.token = url, token
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
+        return self._session.request(method, self.url + path, json=body, timeout=PATIENCE, **more)
+
+    get = partialmethod(call, "GET")
+    post = partialmethod(call, "POST")
+
+    def json(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON; fails if it is an error."""
+        answer = self.call(method, path, body)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def submit(self, **task: Any) -> str:
+        return str(self.json("POST", "/api/task", {"type": "t", "priority": 1} | task)["id"])
+
+    def task(self, identifier: str) -> Any:
+        return self.json("GET", f"/api/task/{identifier}")
+
+
+def until(seen: Callable[[], T], good: Callable[[T], bool], patience: float = PATIENCE) -> T:
+    """Look again and again until what is seen is good. Fails, showing it, when it stays bad."""
+    end = time.monotonic() + patience
+    while not good(found := seen()):
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found

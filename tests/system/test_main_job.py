@@ -1,0 +1,91 @@
+"""The main job: real servers, real tasks, one server killed midway, nothing lost."""
+
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+from tests.system.conftest import QUICK
+from tests.system.servers import server
+from tests.system.stack import Caller, Stack, stack, until
+
+TASKS = 60
+ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED"}
+
+
+def test_no_task_is_lost_when_a_server_is_killed() -> None:
+    with stack(LOG_LEVEL="CRITICAL", **QUICK) as yard, ExitStack() as running:
+        admin, user = yard.caller("admin"), yard.caller("user")
+        kept = [running.enter_context(server(admin, mode, seconds=0.4)) for mode in ("sync", "async")]
+        victim = running.enter_context(server(admin, "async", seconds=3.0))
+        tasks = submitted(yard)
+        until(lambda: done(admin), lambda count: count >= TASKS // 4)
+        assert held(admin, victim.id), "there is nothing to lose"
+        victim.process.send_signal(signal.SIGKILL)
+        ends = until(lambda: looked_at(user, tasks), lambda found: all(task["status"] in ENDED for task in found))
+        assert Counter(task["status"] for task in ends) == {"COMPLETED": TASKS}
+        assert [task["result"]["echo"]["number"] for task in ends] == list(range(TASKS))
+        statistics_agree(admin, ends, [found.id for found in (*kept, victim)])
+
+
+def submitted(yard: Stack) -> list[str]:
+    user = yard.caller("user")
+
+    def submit(number: int) -> str:
+        return user.submit(priority=number % 10, payload={"number": number}, maxAttempts=10)
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(submit, range(TASKS)))
+
+
+def held(admin: Caller, server_id: str) -> int:
+    balance = admin.json("GET", "/api/stats/load-balancer")
+    return int(balance["serverDistribution"][server_id]["activeTasks"])
+
+
+def looked_at(user: Caller, tasks: list[str]) -> list[Any]:
+    return [user.task(identifier) for identifier in tasks]
+
+
+def done(admin: Caller) -> int:
+    return int(admin.json("GET", "/api/stats/tasks")["successfulTasks"])
+
+
+def statistics_agree(admin: Caller, ends: list[Any], servers: list[str]) -> None:
+    day = until(lambda: admin.json("GET", "/api/stats/tasks"), lambda found: found["successfulTasks"] == TASKS)
+    assert (day["totalTasks"], day["pendingTasks"], day["failedTasks"]) == (TASKS, 0, 0)
+    hours = admin.json("GET", "/api/stats/hourly")["hours"]
+    assert sum(hour["created"] for hour in hours) == sum(hour["completed"] for hour in hours) == TASKS
+    by_server = Counter(task["serverId"] for task in ends)
+    for identifier in servers:
+        assert admin.json("GET", f"/api/stats/servers/{identifier}")["successCount"] == by_server[identifier]
+    balance = until(lambda: admin.json("GET", "/api/stats/load-balancer"), lambda found: not found["totalActiveTasks"])
+    assert set(balance["serverDistribution"]) == set(servers)
+
+
+def test_an_idle_stack_hands_a_task_over_at_once(yard: Stack) -> None:
+    admin, user = yard.caller("admin", org="idle"), yard.caller("user", org="idle")
+    with server(admin, "sync"):
+        ends = []
+        for _ in range(5):
+            created = user.json("POST", "/api/task", {"type": "t", "priority": 1})
+            ends.append(until(lambda i=created["id"]: user.task(i), lambda task: task["status"] == "COMPLETED"))
+        waits = sorted(task["startedAt"] - task["createdAt"] for task in ends)
+        spans = sorted(task["finishedAt"] - task["createdAt"] for task in ends)
+    assert waits[2] < 500, waits
+    assert spans[2] < 1000, spans
+
+
+def test_waiting_for_a_task_returns_it_finished_and_holds_up_nobody(yard: Stack) -> None:
+    admin, user = yard.caller("admin", org="waiting"), yard.caller("user", org="waiting")
+    task = {"type": "t", "priority": 1, "async": False, "payload": {"number": 7}}
+    with server(admin, "async", seconds=1.0), ThreadPoolExecutor(2) as threads:
+        started = time.monotonic()
+        answers = list(threads.map(lambda _: user.post("/api/task", task), range(2)))
+        took = time.monotonic() - started
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert [answer.json()["status"] for answer in answers] == ["COMPLETED", "COMPLETED"]
+    assert answers[0].json()["result"]["echo"] == {"number": 7}
+    assert 1.0 <= took < 1.9, "the two waited for one another"
