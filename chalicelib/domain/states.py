@@ -58,7 +58,7 @@ def _next(task: Task, now: int, **changes: Any) -> Task:
 def ready(task: Task, now: int) -> Task:
     """Pending and free to be dispatched from now on."""
     guard = min(now + NUDGE_GUARD_MS, start_by(task, now), task.deadline)
-    return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, wake_at=guard)
+    return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, deliver_by=None, wake_at=guard)
 
 
 def start_by(task: Task, ready_at: int) -> int:
@@ -139,7 +139,8 @@ def _final(reason: Reason) -> Status:
 
 def sleeping(task: Task, run_at: int, now: int) -> Task:
     """Pending, not before `run_at`."""
-    return _next(task, now, status=Status.PENDING, run_at=run_at, ready_at=None, wake_at=min(run_at, task.deadline))
+    wake_at = min(run_at, task.deadline)
+    return _next(task, now, status=Status.PENDING, run_at=run_at, ready_at=None, deliver_by=None, wake_at=wake_at)
 
 
 def released(task: Task, now: int) -> Task:
@@ -177,7 +178,7 @@ def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
 
 
 def _ended(task: Task, status: Status, now: int) -> Task:
-    return _next(task, now, status=status, finished_at=now, wake_at=None, run_at=None, ready_at=None)
+    return _next(task, now, status=status, finished_at=now, wake_at=None, run_at=None, ready_at=None, deliver_by=None)
 
 
 def due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:

@@ -97,6 +97,19 @@ def day_partition(org: str, pool: str, day: int) -> str:
     return f"{org}#{pool}#{day}"
 
 
+def day_number(row: Row) -> int | None:
+    """The day, counted from the epoch, that a row belongs to; None for a lifetime's."""
+    parts = row[0].split("#")
+    return int(parts[2]) if len(parts) == 3 else None
+
+
+def hour_number(row: Row) -> int | None:
+    """The hour, counted from the epoch, that a row counts; None for any but an hour's."""
+    day = day_number(row)
+    is_hour = day is not None and row[1].startswith("hour#")
+    return day * HOURS + int(row[1].removeprefix("hour#")) if is_hour and day is not None else None
+
+
 def hour_row(hour: int) -> str:
     return f"hour#{hour:02d}"
 

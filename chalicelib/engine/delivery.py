@@ -13,7 +13,7 @@ from chalicelib.domain.answers import Accepted, Busy, Done, Verdict
 from chalicelib.domain.effects import Delivery
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
-from chalicelib.engine import payloads, tasks, workers
+from chalicelib.engine import payloads, sealing, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
@@ -27,10 +27,12 @@ def deliver(deliveries: Sequence[Delivery]) -> list[Exception | None]:
     A delivery whose lease has ended meanwhile is dealt with. Redelivery is harmless: the worker sees the same
     Idempotency-Key, and a task that has begun is not handed over again.
     """
-    found = task_storage.find_many({delivery.task_id for delivery in deliveries}, whole=True)
-    crew = worker_storage.find_many({(d.org, d.pool, d.worker_id) for d in deliveries})
-    with ThreadPoolExecutor(max_workers=max(1, len(deliveries))) as threads:
-        return list(threads.map(lambda one: _attempt(one, found, crew), deliveries))
+    once = list(dict.fromkeys(deliveries))
+    found = task_storage.find_many({delivery.task_id for delivery in once}, whole=True)
+    crew = worker_storage.find_many({(d.org, d.pool, d.worker_id) for d in once})
+    with ThreadPoolExecutor(max_workers=max(1, len(once))) as threads:
+        outcomes = dict(zip(once, threads.map(lambda one: _attempt(one, found, crew), once), strict=True))
+    return [outcomes[delivery] for delivery in deliveries]
 
 
 def _attempt(delivery: Delivery, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]) -> Exception | None:
@@ -59,6 +61,9 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
         )
     except outbound.Unreachable as unreachable:
         return answers.no_answer(str(unreachable))
+    except sealing.Unsealable:
+        logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
+        return answers.no_answer("its apiKey can no longer be opened; register it again")
     return answers.verdict(answer.status, answer.headers, answer.body)
 
 

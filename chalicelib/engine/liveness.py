@@ -6,7 +6,7 @@ from dataclasses import replace
 from chalicelib import clock
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
-from chalicelib.engine import tasks, workers
+from chalicelib.engine import sealing, tasks, workers
 from chalicelib.errors import NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
@@ -63,11 +63,11 @@ def _answers(worker: Worker) -> bool:
     url = worker.endpoints.get("health")
     if url is None:
         return False
-    key = workers.api_key(worker)
-    headers = {"X-API-Key": key} if key else {}
     try:
+        key = workers.api_key(worker)
+        headers = {"X-API-Key": key} if key else {}
         return outbound.send("GET", url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS).status == 200
-    except outbound.Unreachable:
+    except (outbound.Unreachable, sealing.Unsealable):
         return False
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chalicelib.config import settings
-from chalicelib.domain import counting, effects, statistics
+from chalicelib.domain import counting, effects
 from chalicelib.domain.effects import Effects, Event
-from chalicelib.domain.statistics import HOUR_MS, Row
 from chalicelib.engine import messages
 from chalicelib.observability import count, logger
 from chalicelib.storage import base, queues, stats
@@ -129,15 +128,7 @@ def _measure(events: Iterable[Event]) -> None:
 
 
 def _counting(events: Iterable[Event]) -> list[Write]:
-    return [stats.added(row, counts, _hour(row)) for row, counts in counting.deltas(events).items()]
-
-
-def _hour(row: Row) -> int | None:
-    """Hours since the epoch, for the hour rows that a rollup must find."""
-    partition, name = row
-    if not name.startswith("hour#"):
-        return None
-    return int(partition.rpartition("#")[2]) * (statistics.DAY_MS // HOUR_MS) + int(name.removeprefix("hour#"))
+    return [stats.added(row, counts) for row, counts in counting.deltas(events).items()]
 
 
 def _parts(events: list[Event]) -> list[list[Event]]:

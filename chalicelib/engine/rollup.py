@@ -31,8 +31,15 @@ def hourly(now: int | None = None) -> int:
 
 
 def daily(now: int | None = None) -> int:
-    """Recount all hours of the day that closed last, its workers' rows and its closing queue length."""
-    day = statistics.day_of(now or clock.now()) - 1
+    """Recount the two days that closed last: their hours, workers' rows and closing queue lengths.
+
+    Two, because an event may reach the log after its own day's run. Returns how many pools' days were recounted.
+    """
+    today = statistics.day_of(now or clock.now())
+    return sum(_recount(day) for day in (today - 2, today - 1))
+
+
+def _recount(day: int) -> int:
     hours = range(day * HOURS, (day + 1) * HOURS)
     _recount_hours(hours)
     pools = {_pool_of(row) for hour in hours for row in stats.active_in(hour)}

@@ -8,7 +8,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.config import settings
-from chalicelib.domain.statistics import COUNTERS, Counts, Row
+from chalicelib.domain.statistics import COUNTERS, Counts, Row, day_number, hour_number
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, Write
 
@@ -62,13 +62,11 @@ class Stored(NamedTuple):
     closed: bool = False
 
 
-def added(row: Row, counts: Counts, hour: int | None) -> Write:
-    """The write that adds these figures to a row; `hour` (since the epoch) makes an hour row findable."""
+def added(row: Row, counts: Counts) -> Write:
+    """The write that adds these figures to a row. An hour's row can be found by its hour, a day's rows expire."""
     actions: list[Action] = [getattr(StatsItem, name).add(value) for name, value in counts.values.items() if value]
     actions.append(StatsItem.revision.add(1))
-    if hour is not None:
-        actions.append(StatsItem.hour.set(hour))
-        actions.append(StatsItem.expires_at.set(_expiry(hour)))
+    actions += _filed(row, hour_number(row))
     # A counter row is born by its first addition, so there is nothing that a condition could ask for.
     return base.update(StatsItem(*row), actions, _anything())
 
@@ -77,8 +75,15 @@ def _anything() -> Any:
     return StatsItem.partition.does_not_exist() | StatsItem.partition.exists()
 
 
-def _expiry(hour: int) -> int:
-    return (hour + 1) * 3600 + 13 * settings().retention_days * 86_400
+def _filed(row: Row, hour: int | None) -> list[Action]:
+    day = day_number(row)
+    actions: list[Action] = [] if day is None else [StatsItem.expires_at.set((day + 1) * 86_400 + _kept_seconds())]
+    return actions if hour is None else [*actions, StatsItem.hour.set(hour)]
+
+
+def _kept_seconds() -> int:
+    """Figures outlive the tasks they were made from: over a year, where tasks are kept for a month."""
+    return 13 * settings().retention_days * 86_400
 
 
 def replaced(row: Row, counts: Counts, names: Iterable[str], before: Stored, hour: int | None = None) -> Write:
@@ -88,8 +93,7 @@ def replaced(row: Row, counts: Counts, names: Iterable[str], before: Stored, hou
     """
     actions: list[Action] = [getattr(StatsItem, name).set(counts[name]) for name in names]
     actions += [StatsItem.revision.add(1), StatsItem.closed.set(True)]
-    if hour is not None:
-        actions.append(StatsItem.hour.set(hour))
+    actions += _filed(row, hour)
     unchanged = StatsItem.revision == before.revision if before.revision else StatsItem.revision.does_not_exist()
     return base.update(StatsItem(*row), actions, unchanged)
 

@@ -373,3 +373,13 @@ def test_progress_is_kept_and_belongs_to_the_lease(house: World) -> None:
     tasks.release(ORG, task.id, holder(task))
     house.settle()
     assert house.task(task.id).progress is None
+
+
+def test_an_admins_report_repeated_is_accepted_again_and_another_result_is_not(house: World) -> None:
+    house.register()
+    task = house.submit()
+    house.settle()
+    tasks.complete(ORG, POOL, task.id, None, {"ok": 1})
+    tasks.complete(ORG, POOL, task.id, None, {"ok": 1})
+    with pytest.raises(Conflict):
+        tasks.complete(ORG, POOL, task.id, None, {"ok": 2})

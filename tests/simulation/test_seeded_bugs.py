@@ -159,7 +159,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
 
 def _nothing(event: Any) -> Any:
     """A write that changes nothing that anybody reads."""
-    return relay.stats.added(("elsewhere", f"{event.subject}#{event.version}"), relay.statistics.Counts(), None)
+    return relay.stats.added(("elsewhere", f"{event.subject}#{event.version}"), relay.stats.Counts())
 
 
 @pytest.mark.parametrize("bug", BUGS)
