@@ -1,6 +1,7 @@
 """`python -m infra.local.demo`: the main job, visibly. Exit status 0 only if no task was lost.
 
-A stack of its own as a child process on a free port, three worker processes, 200 tasks; one worker is killed midway.
+A stack of its own as a child process on a free port, three worker processes, TASKS tasks (200); one worker is killed
+midway.
 """
 
 import os
@@ -16,7 +17,7 @@ from chalicelib import clock
 from infra.local.demo_api import Client
 from infra.local.demo_report import Bar, percentile, table
 
-TASKS = 200
+TASKS = int(os.environ.get("TASKS", "200"))
 PATIENCE_SECONDS = 90
 STACK = {
     "PORT_PROCESSING": "0",
