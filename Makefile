@@ -11,11 +11,12 @@ JOBS ?= 2
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Yardmaster needs Python 3.11 or newer")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing (once)" >&2
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt >&2
+	@$(BIN)/pip install --disable-pip-version-check -r requirements-dev.txt -c constraints.txt >$(VENV)/install.log 2>&1 \
+		|| { cat $(VENV)/install.log >&2; exit 1; }
 	@touch $@
 
 run: $(READY) ## start everything on this machine, until Ctrl-C
