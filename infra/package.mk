@@ -3,7 +3,7 @@
 .PHONY: stages package
 
 # What .chalice holds is generated from infra/bundles.py.
-stages:
+stages: $(READY)
 	.venv/bin/python -m infra.stages
 	.venv/bin/python -m infra.policies
 
