@@ -14,6 +14,7 @@ from chalicelib.domain.balancing import Balancer
 from chalicelib.domain.effects import Nudge
 from chalicelib.domain.tasks import Needs, Pool, Task, Worker
 from chalicelib.engine import pools
+from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import Refused
@@ -47,7 +48,7 @@ class _Pass:
     def __init__(self, org: str, pool: str, nudges: list[Nudge]) -> None:
         self._now = clock.now()
         self._org, self._pool = org, pool
-        self._before, self._workers = worker_storage.crew(org, pool)
+        self._before, self._workers = pool_storage.crew(org, pool)
         self._lanes = dict(self._before.lanes) | _named_lanes(nudges)
         self._named = {nudge.task_id for nudge in nudges if nudge.task_id is not None}
         self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)

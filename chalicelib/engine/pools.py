@@ -5,7 +5,7 @@ from dataclasses import replace
 from chalicelib.domain.balancing import Algorithm
 from chalicelib.domain.tasks import Pool, Worker
 from chalicelib.storage import base
-from chalicelib.storage import workers as storage
+from chalicelib.storage import pools as storage
 from chalicelib.storage.base import Refused
 
 
@@ -36,7 +36,7 @@ def keep(before: Pool, after: Pool) -> None:
 
 def _create(pool: Pool) -> None:
     try:
-        base.commit(storage.pool_created(pool))
+        base.commit(storage.created(pool))
     except Refused:
         # Somebody else made it in between: what it holds is as good, and the next pass adds what is missing.
         return

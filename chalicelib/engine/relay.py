@@ -8,12 +8,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from chalicelib.config import settings
 from chalicelib.domain import counting, effects
 from chalicelib.domain.effects import Effects, Event
-from chalicelib.engine import messages
+from chalicelib.engine import duties, messages
 from chalicelib.observability import count, logger
 from chalicelib.storage import base, queues, stats
 from chalicelib.storage import events as event_storage
@@ -60,18 +61,15 @@ def replay_parked() -> int:
 
     Raises ExceptionGroup at the end when any failed.
     """
-    done, errors = 0, []
     # Lambda's own notice of a batch that it gave up names stream positions only: it stays, and keeps the alarm on.
-    for receipt, body in ((receipt, body) for receipt, body in _parked() if "table" in body):
-        try:
-            relay([Change(**body)])
-            queues.sqs().delete(settings().parked_queue, receipt)
-            done += 1
-        except Exception as error:  # noqa: BLE001 - gathered, and raised at the end
-            errors.append(error)
-    if errors:
-        raise ExceptionGroup("Some parked changes still cannot be carried out", errors)
-    return done
+    changes = ((receipt, body) for receipt, body in _parked() if "table" in body)
+    jobs = (partial(_replay, receipt, Change(**body)) for receipt, body in changes)
+    return duties.carry_out(jobs, "Some parked changes still cannot be carried out")
+
+
+def _replay(receipt: str, change: Change) -> None:
+    relay([change])
+    queues.sqs().delete(settings().parked_queue, receipt)
 
 
 def _parked() -> Iterator[tuple[str, dict[str, Any]]]:

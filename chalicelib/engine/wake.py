@@ -1,10 +1,11 @@
 """Doing what is due: the sweep each minute, which is the guarantee, and single wakeups, which are the fast path."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from chalicelib import clock
 from chalicelib.domain.effects import Nudge, Wakeup
-from chalicelib.engine import liveness, messages, relay, tasks
+from chalicelib.engine import duties, liveness, messages, relay, tasks
 from chalicelib.observability import logger
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
@@ -12,35 +13,34 @@ from chalicelib.storage import workers as worker_storage
 SWEEP_SECONDS = 45
 """A sweep that takes longer leaves the rest to the next one."""
 
+Job = Callable[[], object]
+
 
 def sweep() -> int:
     """Settle every task, worker and pool that is due; returns how many. One that fails does not stop the others.
 
     Raises ExceptionGroup at the end when any failed, so that the failure is seen.
     """
-    end, done, errors = clock.now() + SWEEP_SECONDS * clock.SECOND, 0, []
-    for settle in _due():
+    return duties.carry_out(_in_time(_due()), "Some of what was due could not be done")
+
+
+def _in_time(jobs: Iterator[Job]) -> Iterator[Job]:
+    end = clock.now() + SWEEP_SECONDS * clock.SECOND
+    for job in jobs:
         if clock.now() > end:
             logger().warning("The sweep ran out of time")
-            break
-        try:
-            settle()
-            done += 1
-        except Exception as error:  # noqa: BLE001 - gathered, and raised at the end
-            errors.append(error)
-    if errors:
-        raise ExceptionGroup("Some of what was due could not be done", errors)
-    return done
+            return
+        yield job
 
 
-def _due() -> Iterator[Callable[[], object]]:
+def _due() -> Iterator[Job]:
     now = clock.now()
     yield relay.replay_parked
     for shard in task_storage.wake_shards():
         for task_id in task_storage.due(shard, now):
-            yield lambda task_id=task_id: tasks.settle(task_id)  # type: ignore[misc]
-        for org, pool, worker_id in worker_storage.due(shard, now):
-            yield lambda key=(org, pool, worker_id): _settle_worker(*key)  # type: ignore[misc]
+            yield partial(tasks.settle, task_id)
+        for key in worker_storage.due(shard, now):
+            yield partial(_settle_worker, *key)
 
 
 def _settle_worker(org: str, pool: str, worker_id: str) -> None:

@@ -13,6 +13,7 @@ from chalicelib.engine import sealing, tasks
 from chalicelib.errors import NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
+from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import workers as storage
 from chalicelib.storage.base import Refused
 
@@ -87,7 +88,7 @@ def api_key(worker: Worker) -> str | None:
 
 def crew(org: str, pool: str) -> list[Worker]:
     """All workers of a pool that were not removed, oldest first."""
-    _, workers = storage.crew(org, pool)
+    _, workers = pool_storage.crew(org, pool)
     return sorted((w for w in workers if not w.removed), key=lambda w: (w.registered_at, w.id))
 
 

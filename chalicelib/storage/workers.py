@@ -18,7 +18,7 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
-from chalicelib.domain.tasks import Beat, Health, Needs, Pool, Worker
+from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Write
 from chalicelib.storage.tasks import PAGE, CompactJson, wake_shard
@@ -156,18 +156,6 @@ def find_many(keys: set[tuple[str, str, str]]) -> dict[tuple[str, str, str], Wor
         return {(item.org, item.pool, item.id): parse(item) for item in found}
 
 
-def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
-    """The pool's memory and all its workers, as of now. One call for each megabyte."""
-    memory, workers = Pool(org=org, pool=pool), []
-    with base.reading():
-        for item in WorkersTable.query(org_pool(org, pool), consistent_read=True):
-            if isinstance(item, PoolItem):
-                memory = parse_pool(item)
-            elif isinstance(item, WorkerItem):
-                workers.append(parse(item))
-    return memory, workers
-
-
 def changed(old: Worker, new: Worker) -> Write:
     """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
     before, after = _values(old), _values(new)
@@ -246,82 +234,6 @@ def slot_freed(
         actions.append(WorkerItem.rest_until.set(rest_until))
     held: Condition = WorkerItem.leases[task_id].exists()
     return base.update(_key(org, pool, worker_id), actions, held)
-
-
-def parse_pool(item: PoolItem) -> Pool:
-    """The pool's stored memory as a value."""
-    lanes = {
-        name: Needs(capabilities=frozenset(lane.get("capabilities", ())), group=lane.get("group"))
-        for name, lane in item.lanes.as_dict().items()
-    }
-    weights = {name: int(weight) for name, weight in item.weights.as_dict().items()}
-    return Pool(
-        org=item.org,
-        pool=item.pool,
-        algorithm=item.algorithm,
-        cursor=item.cursor,
-        weights=weights,
-        lanes=lanes,
-        wake_at=None if item.wake_at is None else int(item.wake_at),
-    )
-
-
-def _stored_lane(needs: Needs) -> dict[str, Any]:
-    lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities)}
-    return lane | {"group": needs.group} if needs.group is not None else lane
-
-
-def pool_created(pool: Pool) -> Write:
-    """The write of a pool's first memory."""
-    item = PoolItem(
-        org_pool(pool.org, pool.pool),
-        POOL_KEY,
-        org=pool.org,
-        pool=pool.pool,
-        algorithm=pool.algorithm,
-        weights=dict(pool.weights),
-        lanes={name: _stored_lane(needs) for name, needs in pool.lanes.items()},
-        wake_at=pool.wake_at,
-        wake_shard=wake_shard(org_pool(pool.org, pool.pool)) if pool.wake_at is not None else None,
-    )
-    return base.put(item, PoolItem.id.does_not_exist())
-
-
-def _pool_update(org: str, pool: str, actions: list[Action]) -> Write:
-    return base.update(PoolItem(org_pool(org, pool), POOL_KEY), actions, PoolItem.id.exists())
-
-
-def algorithm_set(org: str, pool: str, algorithm: str) -> Write:
-    """The write of another algorithm, which starts with a clean memory."""
-    return _pool_update(
-        org, pool, [PoolItem.algorithm.set(algorithm), PoolItem.weights.set({}), PoolItem.cursor.remove()]
-    )
-
-
-def memory_kept(before: Pool, after: Pool) -> Write | None:
-    """The write of what a dispatch pass must leave to the next; None when nothing changed."""
-    actions: list[Action] = []
-    if after.cursor != before.cursor and after.cursor is not None:
-        actions.append(PoolItem.cursor.set(after.cursor))
-    if after.weights != before.weights:
-        actions.append(PoolItem.weights.set(dict(after.weights)))
-    if after.wake_at != before.wake_at:
-        actions += _pool_wake(after)
-    actions += _lanes_kept(before, after)
-    return _pool_update(after.org, after.pool, actions) if actions else None
-
-
-def _pool_wake(pool: Pool) -> list[Action]:
-    if pool.wake_at is None:
-        return [PoolItem.wake_at.remove(), PoolItem.wake_shard.remove()]
-    return [PoolItem.wake_at.set(pool.wake_at), PoolItem.wake_shard.set(wake_shard(org_pool(pool.org, pool.pool)))]
-
-
-def _lanes_kept(before: Pool, after: Pool) -> list[Action]:
-    opened = [name for name in after.lanes if name not in before.lanes]
-    closed = [name for name in before.lanes if name not in after.lanes]
-    actions: list[Action] = [PoolItem.lanes[name].set(_stored_lane(after.lanes[name])) for name in opened]
-    return actions + [PoolItem.lanes[name].remove() for name in closed]
 
 
 def due(shard: str, now: int) -> Iterator[tuple[str, str, str]]:

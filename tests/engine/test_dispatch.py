@@ -7,7 +7,7 @@ from chalicelib.domain.balancing import Algorithm
 from chalicelib.domain.effects import Nudge
 from chalicelib.domain.tasks import Status, Task
 from chalicelib.engine import dispatch, pools, tasks
-from chalicelib.storage import workers as worker_storage
+from chalicelib.storage import pools as pool_storage
 from tests.engine.helpers import beat, complete, held, pull, together
 from tests.support import aws
 from tests.support.aws import Call
@@ -23,7 +23,7 @@ def run(*found: Task) -> int:
 
 
 def memory() -> Any:
-    return worker_storage.crew(ORG, POOL)[0]
+    return pool_storage.crew(ORG, POOL)[0]
 
 
 def lease_order(house: World) -> list[str]:

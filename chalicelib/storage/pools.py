@@ -1,0 +1,98 @@
+"""The dispatcher's memory of each pool, in the `workers` table beside the pool's workers."""
+
+from typing import Any
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.tasks import Needs, Pool, Worker
+from chalicelib.storage import base
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.base import Write
+from chalicelib.storage.tasks import wake_shard
+from chalicelib.storage.workers import POOL_KEY, PoolItem, WorkerItem, WorkersTable, org_pool
+
+
+def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
+    """The pool's memory and all its workers, as of now. One call for each megabyte."""
+    memory, workers = Pool(org=org, pool=pool), []
+    with base.reading():
+        for item in WorkersTable.query(org_pool(org, pool), consistent_read=True):
+            if isinstance(item, PoolItem):
+                memory = parse(item)
+            elif isinstance(item, WorkerItem):
+                workers.append(worker_storage.parse(item))
+    return memory, workers
+
+
+def parse(item: PoolItem) -> Pool:
+    """The pool's stored memory as a value."""
+    lanes = {
+        name: Needs(capabilities=frozenset(lane.get("capabilities", ())), group=lane.get("group"))
+        for name, lane in item.lanes.as_dict().items()
+    }
+    weights = {name: int(weight) for name, weight in item.weights.as_dict().items()}
+    return Pool(
+        org=item.org,
+        pool=item.pool,
+        algorithm=item.algorithm,
+        cursor=item.cursor,
+        weights=weights,
+        lanes=lanes,
+        wake_at=None if item.wake_at is None else int(item.wake_at),
+    )
+
+
+def _lane(needs: Needs) -> dict[str, Any]:
+    lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities)}
+    return lane | {"group": needs.group} if needs.group is not None else lane
+
+
+def created(pool: Pool) -> Write:
+    """The write of a pool's first memory."""
+    item = PoolItem(
+        org_pool(pool.org, pool.pool),
+        POOL_KEY,
+        org=pool.org,
+        pool=pool.pool,
+        algorithm=pool.algorithm,
+        weights=dict(pool.weights),
+        lanes={name: _lane(needs) for name, needs in pool.lanes.items()},
+        wake_at=pool.wake_at,
+        wake_shard=wake_shard(org_pool(pool.org, pool.pool)) if pool.wake_at is not None else None,
+    )
+    return base.put(item, PoolItem.id.does_not_exist())
+
+
+def _update(org: str, pool: str, actions: list[Action]) -> Write:
+    return base.update(PoolItem(org_pool(org, pool), POOL_KEY), actions, PoolItem.id.exists())
+
+
+def algorithm_set(org: str, pool: str, algorithm: str) -> Write:
+    """The write of another algorithm, which starts with a clean memory."""
+    return _update(org, pool, [PoolItem.algorithm.set(algorithm), PoolItem.weights.set({}), PoolItem.cursor.remove()])
+
+
+def memory_kept(before: Pool, after: Pool) -> Write | None:
+    """The write of what a dispatch pass must leave to the next; None when nothing changed."""
+    actions: list[Action] = []
+    if after.cursor != before.cursor and after.cursor is not None:
+        actions.append(PoolItem.cursor.set(after.cursor))
+    if after.weights != before.weights:
+        actions.append(PoolItem.weights.set(dict(after.weights)))
+    if after.wake_at != before.wake_at:
+        actions += _wake(after)
+    actions += _lanes_kept(before, after)
+    return _update(after.org, after.pool, actions) if actions else None
+
+
+def _wake(pool: Pool) -> list[Action]:
+    if pool.wake_at is None:
+        return [PoolItem.wake_at.remove(), PoolItem.wake_shard.remove()]
+    return [PoolItem.wake_at.set(pool.wake_at), PoolItem.wake_shard.set(wake_shard(org_pool(pool.org, pool.pool)))]
+
+
+def _lanes_kept(before: Pool, after: Pool) -> list[Action]:
+    opened = [name for name in after.lanes if name not in before.lanes]
+    closed = [name for name in before.lanes if name not in after.lanes]
+    actions: list[Action] = [PoolItem.lanes[name].set(_lane(after.lanes[name])) for name in opened]
+    return actions + [PoolItem.lanes[name].remove() for name in closed]
