@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -76,8 +76,7 @@ class Body:
         return self.default
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """What a handler takes and gives."""
 
     caller: str | None

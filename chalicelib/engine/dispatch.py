@@ -82,7 +82,7 @@ class _Pass:
         """The head of a lane, as much as could be placed; of one that nobody can serve, whether anything waits."""
         limit = self._balancer.slots(needs)
         if limit:
-            limit = min(LANE_PAGE, limit + sum(1 for _ in self._seen))
+            limit = min(LANE_PAGE, limit + len(self._seen))
         elif self._asked_for_backlog:
             limit = 1
         rows = task_storage.ready(self._org, self._pool, name, limit) if limit else []
