@@ -11,8 +11,9 @@ from tests.support.world import World, answer
 
 @pytest.fixture
 def emf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Metrics on."""
+    """Metrics on, and none left over from what other tests did outside a handler."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    observability.metrics().clear_metrics()
     observability.metrics.cache_clear()
 
 

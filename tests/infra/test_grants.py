@@ -124,6 +124,7 @@ def lose(client: Client, house: World) -> None:
 @pytest.fixture(scope="module")
 def needed() -> dict[str, set[Permission]]:
     """Function name -> the permissions that it needed in the course of a day."""
+    queues.sqs.cache_clear()  # a client that knows a queue's URL no longer asks for it
     with pytest.MonkeyPatch.context() as monkeypatch, world() as house:
         made = watch(house, monkeypatch)
         client = Client(made)
