@@ -10,11 +10,15 @@ import sys
 from pydantic_core import to_json
 
 from chalicelib import clock
+from chalicelib.edge.replies import Answer
 from chalicelib.observability import SERVICE, logger
 
 
-def write(*, request_id: str, org: str, method: str, route: str, status: int, started: int) -> None:
-    """Log a finished request; `started` is in epoch milliseconds, `org` is empty for an unknown caller."""
+def write(answer: Answer, *, method: str, route: str, path: str | None, org: str, started: int) -> None:
+    """Log a finished request; `started` is in epoch milliseconds, `org` is empty for an unknown caller.
+
+    The path, or the location of what was created, holds the ids of what the request was about.
+    """
     if logger().log_level > logging.INFO:
         return
     ended = clock.now()
@@ -23,11 +27,12 @@ def write(*, request_id: str, org: str, method: str, route: str, status: int, st
         "message": "request",
         "timestamp": clock.utc(ended).isoformat(timespec="milliseconds"),
         "service": SERVICE,
-        "request_id": request_id,
+        "request_id": answer.headers["X-Request-Id"],
         "org": org or None,
         "method": method,
         "route": route,
-        "status": status,
+        "path": answer.headers.get("Location", path),
+        "status": answer.status,
         "duration_ms": ended - started,
     }
     sys.stdout.write(to_json(line).decode() + "\n")

@@ -52,14 +52,8 @@ def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) 
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
         answer = failure(api, error, request.id, exchange.headers)
     log.thread_safe_clear_keys()
-    access_log.write(
-        request_id=request.id,
-        org=exchange.org,
-        method=request.method,
-        route=endpoint.path,
-        status=answer.status,
-        started=started,
-    )
+    facts = {"method": request.method, "route": endpoint.path, "path": request.path}
+    access_log.write(answer, **facts, org=exchange.org, started=started)
     return answer
 
 
@@ -143,11 +137,8 @@ def method_not_allowed(
 
 
 def _unmatched(api: Api, method: str, error: YardmasterError, request_id: str | None) -> Answer:
-    request_id = request_id or ids.new("req")
-    answer = failure(api, error, request_id)
-    access_log.write(
-        request_id=request_id, org="", method=method, route=UNMATCHED, status=answer.status, started=clock.now()
-    )
+    answer = failure(api, error, request_id or ids.new("req"))
+    access_log.write(answer, method=method, route=UNMATCHED, path=None, org="", started=clock.now())
     return answer
 
 

@@ -123,7 +123,14 @@ def test_a_limiter_that_is_down_is_503(api: Api) -> None:
 def test_one_log_line_a_request(user: Client, logged: Logged) -> None:
     user("GET", "/api/toys/t1")
     [line] = logged()
-    facts = {"level": "INFO", "method": "GET", "route": "/api/toys/{toy_id}", "status": 200, "org": "acme"}
+    facts = {
+        "level": "INFO",
+        "method": "GET",
+        "route": "/api/toys/{toy_id}",
+        "path": "/api/toys/t1",
+        "status": 200,
+        "org": "acme",
+    }
     assert facts.items() <= line.items()
     assert line["request_id"] == REQUEST_ID
     assert line["duration_ms"] >= 0
