@@ -80,7 +80,12 @@ def dialect(bundle: Bundle) -> Dialect:
 
 
 def _chalice(bundle: Bundle, source: Path, out: Path, merge: Path) -> None:
-    environment = os.environ | {"AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1", "BUNDLE": bundle.name}
+    environment = os.environ | {
+        "AWS_DEFAULT_REGION": REGION,
+        "BUNDLE": bundle.name,
+        "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     chalice = [str(Path(sys.executable).with_name("chalice")), "--project-dir", str(source)]
     options = ["--stage", bundle.name, "--merge-template", str(merge.resolve()), "--template-format", "json"]
     subprocess.run([*chalice, "package", *options, str(out.resolve())], env=environment, check=True)
