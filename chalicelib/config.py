@@ -21,7 +21,7 @@ class Misconfigured(RuntimeError):
     """The environment describes a deployment that must not start."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Settings:
     """One deployment's configuration; durations are in the unit their name says.
 

@@ -1,10 +1,13 @@
-"""moto in this process, made atomic, with the house's tables; and what a test may do to the calls that reach it."""
+"""moto in this process, made atomic, with the house's tables; and what a test may do to the calls that reach it.
+
+AWS_ENDPOINT_URL_DYNAMODB puts another DynamoDB in the place of moto's; tables are made there and deleted for each test.
+"""
 
 import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -16,22 +19,32 @@ os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 
 import boto3
+from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib import storage
 from chalicelib.config import settings
-from infra.local import transactions
+from infra.local import events, transactions
+
+ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
 _lock = threading.RLock()
 _unlocked = BotocoreStubber.process_request
+_session = URLLib3Session()
 
 
 def _process(self: Any, request: Any) -> Any:
     # moto's conditional writes are not atomic under threads: without this, tests would fail for moto's sake.
-    with _lock:
-        return _through(lambda: _unlocked(self, request), request)
+    with nullcontext() if ELSEWHERE else _lock:
+        return _through(lambda: _unlocked(self, request) or _sent(request), request)
+
+
+def _sent(request: Any) -> tuple[int, dict[str, str], bytes]:
+    """Send what moto does not answer: here, so that a test can stand before and after it as with moto's."""
+    answer = _session.send(request)
+    return answer.status_code, dict(answer.headers), answer.content
 
 
 BotocoreStubber.process_request = _process
@@ -41,10 +54,14 @@ Call = tuple[str, str]
 Interference = Callable[[Call, Callable[[], Any]], Any]
 
 _interferences: list[Interference] = []
+STREAMS = "DynamoDBStreams"
+"""Read by the harness alone: no test interferes."""
 
 
 def _through(send: Callable[[], Any], request: Any) -> Any:
     call = _call_of(request)
+    if call[0] == STREAMS:
+        return send()
     for interference in _interferences:
         send = _wrapped(interference, call, send)
     return send()
@@ -92,24 +109,36 @@ def cloud() -> Iterator[None]:
             _client("dynamodb").create_table(**_table(model))
         _client("s3").create_bucket(Bucket=settings().payload_bucket)
         _client("sqs").create_queue(QueueName=settings().parked_queue)
-        yield
+        try:
+            yield
+        finally:
+            _demolish()
+
+
+def _demolish() -> None:
+    """moto forgets by itself."""
+    _tapes.clear()
+    if ELSEWHERE:
+        for name in _client("dynamodb").list_tables()["TableNames"]:
+            _client("dynamodb").delete_table(TableName=name)
 
 
 @cache
 def _client(service: str) -> Any:
-    return boto3.client(service)
+    # Streams have a setting of their own, but no server of their own.
+    return boto3.client(service, endpoint_url=ELSEWHERE if service == "dynamodbstreams" else None)
 
 
 def _table(model: Any) -> dict[str, Any]:
     schema = model._get_schema()
     indexes = [
-        {"IndexName": one["index_name"], "KeySchema": one["key_schema"], "Projection": one["projection"]}
+        {"IndexName": one["index_name"], "KeySchema": _hash_first(one["key_schema"]), "Projection": one["projection"]}
         for one in schema["global_secondary_indexes"]
     ]
     table = {
         "TableName": getattr(settings(), model.Meta.setting),
         "AttributeDefinitions": schema["attribute_definitions"],
-        "KeySchema": schema["key_schema"],
+        "KeySchema": _hash_first(schema["key_schema"]),
         "BillingMode": "PAY_PER_REQUEST",
     }
     if indexes:
@@ -119,10 +148,47 @@ def _table(model: Any) -> dict[str, Any]:
     return table
 
 
+def _hash_first(keys: list[dict[str, str]]) -> list[dict[str, str]]:
+    """PynamoDB has them in alphabetical order, which moto alone accepts."""
+    return sorted(keys, key=lambda key: key["KeyType"])
+
+
 def stream(table: str) -> list[dict[str, Any]]:
     """All records of a table's stream so far, in order."""
+    if ELSEWHERE:
+        return _tape(table).records()
     shard = dynamodb_backends["123456789012"]["us-east-1"].tables[table].stream_shard
     return [record.to_json() for record in shard.items]
+
+
+class _Tape:
+    """What a stream elsewhere has given so far; it has one shard, which outlives any test."""
+
+    def __init__(self, table: str) -> None:
+        self._records: list[dict[str, Any]] = []
+        self._arn = _client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        found = _client("dynamodbstreams").describe_stream(StreamArn=self._arn)["StreamDescription"]
+        [shard] = found["Shards"]
+        start = {"ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        self._next = _client("dynamodbstreams").get_shard_iterator(StreamArn=self._arn, **start)["ShardIterator"]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Also those written since it was last asked."""
+        while True:
+            answer = _client("dynamodbstreams").get_records(ShardIterator=self._next)
+            self._next = answer["NextShardIterator"]
+            if not answer["Records"]:
+                return self._records
+            self._records += [events.stream_record(raw, self._arn, settings().region) for raw in answer["Records"]]
+
+
+_tapes: dict[str, _Tape] = {}
+
+
+def _tape(table: str) -> _Tape:
+    if table not in _tapes:
+        _tapes[table] = _Tape(table)
+    return _tapes[table]
 
 
 def items(model: Any) -> list[Any]:
