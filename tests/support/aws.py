@@ -4,6 +4,7 @@ AWS_ENDPOINT_URL_DYNAMODB puts another DynamoDB in the place of moto's; tables a
 """
 
 import os
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
 _lock = threading.RLock()
 _unlocked = BotocoreStubber.process_request
-_session = URLLib3Session()
+_session = URLLib3Session(socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
 
 
 def _process(self: Any, request: Any) -> Any:
@@ -106,7 +107,9 @@ def cloud() -> Iterator[None]:
     """Empty tables, queues and bucket. Clients are kept from one to the next: moto stands in for all of them."""
     with mock_aws(), transactions.light():
         for model in storage.models():
-            _client("dynamodb").create_table(**_table(model))
+            made = _client("dynamodb").create_table(**_table(model))["TableDescription"]
+            if ELSEWHERE and "LatestStreamArn" in made:
+                _tapes[made["TableName"]] = _Tape(made["LatestStreamArn"])
         _client("s3").create_bucket(Bucket=settings().payload_bucket)
         _client("sqs").create_queue(QueueName=settings().parked_queue)
         try:
@@ -156,7 +159,7 @@ def _hash_first(keys: list[dict[str, str]]) -> list[dict[str, str]]:
 def stream(table: str) -> list[dict[str, Any]]:
     """All records of a table's stream so far, in order."""
     if ELSEWHERE:
-        return _tape(table).records()
+        return _tapes[table].records()
     shard = dynamodb_backends["123456789012"]["us-east-1"].tables[table].stream_shard
     return [record.to_json() for record in shard.items]
 
@@ -164,31 +167,28 @@ def stream(table: str) -> list[dict[str, Any]]:
 class _Tape:
     """What a stream elsewhere has given so far; it has one shard, which outlives any test."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, arn: str) -> None:
         self._records: list[dict[str, Any]] = []
-        self._arn = _client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
-        found = _client("dynamodbstreams").describe_stream(StreamArn=self._arn)["StreamDescription"]
-        [shard] = found["Shards"]
-        start = {"ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        self._next = _client("dynamodbstreams").get_shard_iterator(StreamArn=self._arn, **start)["ShardIterator"]
+        self._stream, self._client = arn, _client("dynamodbstreams")
+        [shard] = self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        self._shard = {"StreamArn": arn, "ShardId": shard["ShardId"]}
 
     def records(self) -> list[dict[str, Any]]:
         """Also those written since it was last asked."""
-        while True:
-            answer = _client("dynamodbstreams").get_records(ShardIterator=self._next)
-            self._next = answer["NextShardIterator"]
-            if not answer["Records"]:
-                return self._records
-            self._records += [events.stream_record(raw, self._arn, settings().region) for raw in answer["Records"]]
+        while found := self._client.get_records(ShardIterator=self._here())["Records"]:
+            self._records += [events.stream_record(raw, self._stream, settings().region) for raw in found]
+        return self._records
+
+    def _here(self) -> str:
+        # Not NextShardIterator: DynamoDB Local forgets one that it gave while the stream was empty.
+        place = {"ShardIteratorType": "TRIM_HORIZON"}
+        if self._records:
+            last = self._records[-1]["dynamodb"]["SequenceNumber"]
+            place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+        return str(self._client.get_shard_iterator(**self._shard, **place)["ShardIterator"])
 
 
 _tapes: dict[str, _Tape] = {}
-
-
-def _tape(table: str) -> _Tape:
-    if table not in _tapes:
-        _tapes[table] = _Tape(table)
-    return _tapes[table]
 
 
 def items(model: Any) -> list[Any]:
