@@ -197,7 +197,9 @@ def _due_pending(task: Task, now: int) -> Task:
     latest = start_by(task, task.ready_at)
     if now >= latest:
         return timed_out(task, Reason.SCHEDULE_TO_START, "No worker took the task in time", now)
-    return _next(task, now, wake_at=min(latest, task.deadline))
+    # Nudged again, ever more rarely: a waiting task depends on no single message.
+    again = now + max(NUDGE_GUARD_MS, now - task.ready_at)
+    return _next(task, now, wake_at=min(again, latest, task.deadline))
 
 
 def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:

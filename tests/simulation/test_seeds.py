@@ -13,6 +13,12 @@ def test_every_promise_survives_every_fault(seed: int) -> None:
     faulty_run(seed, OPERATIONS)
 
 
+@pytest.mark.parametrize("seed", [5049, 5070])
+def test_no_task_depends_on_a_single_nudge(seed: int) -> None:
+    """Found by soak: the one nudge of a task's guard was lost, and nobody looked at its pool again for a day."""
+    faulty_run(seed, 120)
+
+
 @pytest.mark.parametrize("seed", range(100, 100 + CALM_SEEDS))
 def test_urgent_tasks_go_first(seed: int) -> None:
     calm_run(seed, OPERATIONS)
