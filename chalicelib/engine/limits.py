@@ -37,8 +37,10 @@ def factor(plan: str) -> int:
 def admit(key: str, count: int, window_ms: int) -> Admission:
     """Let one request of `key` pass, or not: `count` in any `window_ms`, spent at once or evenly.
 
-    One call where this process saw the key lately, at most two otherwise.
+    Each rate has a bucket of its own: what was spent under a small plan is measured in its long intervals and would
+    fill a larger plan's bucket whole. One call where this process saw the key lately, at most two otherwise.
     """
+    key = f"{key}#{count}"
     now, interval = clock.now(), max(1, window_ms // count)
     latest = now + window_ms - interval
     seen = _guesses.get(key, 0)

@@ -63,6 +63,11 @@ def test_the_figures_are_true_also_when_another_process_spent_in_between(house: 
     assert limits.admit("k", 10, MINUTE).remaining == 7
 
 
+def test_a_caller_whose_plan_grew_may_go_on_at_once_and_has_the_whole_of_it(house: World) -> None:
+    assert admitted("k", 60, 50) == 50
+    assert admitted("k", 600, 500) == 500
+
+
 def test_keys_are_limited_apart(house: World) -> None:
     assert admitted("a", 20) == admitted("b", 20) == 10
 
