@@ -8,6 +8,7 @@ import hashlib
 import random
 import secrets
 from typing import Protocol
+from uuid import UUID
 
 
 class Source(Protocol):
@@ -54,6 +55,11 @@ def use(source: Source) -> Source:
 def new(kind: str) -> str:
     """A fresh, unguessable id such as `task_3f6k...`: 120 random bits."""
     return f"{kind}_{_text(_source.token(15))}"
+
+
+def uuid() -> str:
+    """A fresh random UUID, for those whose documents show one."""
+    return str(UUID(bytes=_source.token(16), version=4))
 
 
 def derived(kind: str, *parts: str) -> str:
