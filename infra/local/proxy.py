@@ -30,12 +30,12 @@ class Incoming:
     def of(cls, scope: Scope) -> "Incoming":
         headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         return cls(
-            method=scope["method"],
+            method=scope.get("method", "GET"),  # what a WebSocket's handshake is, unsaid
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=tuple(headers),
             source=(scope.get("client") or ("127.0.0.1", 0))[0],
-            id=ids.new("req"),
+            id=ids.uuid(),
         )
 
     def header(self, name: str) -> str | None:

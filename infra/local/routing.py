@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import unquote
 
-from chalicelib.edge import Endpoint
+
+class Routed(Protocol):
+    """What is known of an endpoint here."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +22,7 @@ class Match:
 
     template: str
     """As in the route, such as `/api/task/{id}`."""
-    methods: Mapping[str, Endpoint]
+    methods: Mapping[str, Routed]
     values: Mapping[str, str]
     """Variable -> its part of the path, still percent-encoded."""
 
@@ -23,13 +32,13 @@ class _Node:
     literals: dict[str, "_Node"] = field(default_factory=dict)
     variables: dict[str, "_Node"] = field(default_factory=dict)
     template: str = ""
-    methods: dict[str, Endpoint] = field(default_factory=dict)
+    methods: dict[str, Routed] = field(default_factory=dict)
 
 
 class Router:
     """The paths of some endpoints."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, endpoints: Iterable[Routed]) -> None:
         self._root = _Node()
         for endpoint in endpoints:
             self._add(endpoint)
@@ -38,7 +47,7 @@ class Router:
         """What the percent-encoded `path` leads to, with or without a slash at its end; None when it is nowhere."""
         return next(_matches(self._root, _segments(path.removesuffix("/")), {}), None)
 
-    def _add(self, endpoint: Endpoint) -> None:
+    def _add(self, endpoint: Routed) -> None:
         node = self._root
         for segment in _segments(endpoint.path.removesuffix("/")):
             children = node.variables if segment.startswith("{") else node.literals
