@@ -1,9 +1,9 @@
 """API Gateway on this machine: an ASGI app in front of one API's functions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import Any
+from dataclasses import dataclass
 
 from chalice.local import LocalChalice
 
@@ -12,12 +12,9 @@ from chalicelib.edge.kernel import failure
 from chalicelib.errors import TooLarge, Unavailable
 from infra.local import proxy
 from infra.local.events import Context
-from infra.local.proxy import Incoming, Scope
+from infra.local.proxy import Incoming, Message, Receive, Scope, Send
 from infra.local.routing import Match, Router
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from infra.local.sockets import Hub
 
 BODY_LIMIT = 10 * 1024 * 1024
 """API Gateway's own, in bytes. The API's is smaller, and the API answers for that itself."""
@@ -30,11 +27,23 @@ class _Gone(Exception):
     """The client has left."""
 
 
-class Gateway:
-    """One API. Its functions run in the threads of `pool`."""
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """A path at which clients may open WebSockets."""
 
-    def __init__(self, api: Api, pool: Executor) -> None:
-        self._api, self._pool = api, pool
+    path: str
+    method: str = "GET"
+
+
+class Gateway:
+    """One API. Its functions run in the threads of `pool`.
+
+    `hub` holds the WebSockets opened at `socket_paths`, templates such as `/worker/{worker_id}`.
+    """
+
+    def __init__(self, api: Api, pool: Executor, hub: Hub | None = None, socket_paths: Iterable[str] = ()) -> None:
+        self._api, self._pool, self._hub = api, pool, hub
+        self._sockets = Router(map(_Socket, socket_paths))
         self._app = mount(api)
         # Models are built on first use, which two threads could do at once; describing them builds them all.
         openapi(api)
@@ -43,8 +52,20 @@ class Gateway:
         self._router = Router(routes_of(api))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Connections of other types (`websocket`) are to be told apart here."""
-        request = Incoming.of(scope)
+        """Answer one request, or hold one WebSocket until it ends."""
+        if scope["type"] == "websocket":
+            await self._connect(Incoming.of(scope), receive, send)
+        else:
+            await self._request(Incoming.of(scope), receive, send)
+
+    async def _connect(self, handshake: Incoming, receive: Receive, send: Send) -> None:
+        if self._hub is not None and self._sockets.match(handshake.path):
+            await self._hub.serve(handshake, receive, send)
+            return
+        answer = not_found(self._api, handshake.method, handshake.path, handshake.id)
+        await _send(send, _plain(answer), "websocket.http.response")
+
+    async def _request(self, request: Incoming, receive: Receive, send: Send) -> None:
         try:
             body = await _body(request, receive)
         except _Gone:
@@ -114,9 +135,9 @@ async def _discard(receive: Receive) -> None:
         return
 
 
-async def _send(send: Send, answer: Message, *, more: bool = False) -> None:
+async def _send(send: Send, answer: Message, kind: str = "http.response", *, more: bool = False) -> None:
     body = proxy.content(answer)
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in proxy.headers(answer)]
     headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": answer["statusCode"], "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": more})
+    await send({"type": f"{kind}.start", "status": answer["statusCode"], "headers": headers})
+    await send({"type": f"{kind}.body", "body": body, "more_body": more})

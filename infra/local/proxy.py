@@ -1,7 +1,7 @@
 """A request as the event that API Gateway (REST, proxy integration) makes of it, and the function's answer back."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +11,9 @@ from infra.local.routing import Match
 
 Scope = Mapping[str, Any]
 """ASGI's description of a connection."""
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,9 @@ def event(request: Incoming, match: Match, body: bytes) -> dict[str, Any]:
         "path": request.path,
         "httpMethod": method(request),
         "headers": dict(request.headers),
-        "multiValueHeaders": _grouped(request.headers),
+        "multiValueHeaders": grouped(request.headers),
         "queryStringParameters": dict(query) or None,
-        "multiValueQueryStringParameters": _grouped(query) or None,
+        "multiValueQueryStringParameters": grouped(query) or None,
         "pathParameters": dict(match.values) or None,
         "stageVariables": None,
         "requestContext": _context(request, match),
@@ -84,7 +87,8 @@ def _context(request: Incoming, match: Match) -> dict[str, Any]:
     }
 
 
-def _grouped(pairs: Any) -> dict[str, list[str]]:
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Every name with all its values."""
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)

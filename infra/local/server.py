@@ -3,16 +3,19 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import uvicorn
 
+from chalicelib.storage.sockets import LARGEST_MESSAGE
 from infra.local import CannotRun
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 1
+
+Ending = Callable[[], Awaitable[None]]
 
 
 class PortTaken(CannotRun):
@@ -33,23 +36,60 @@ def listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
+
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Signals are the process's business, not that of one of its servers."""
         return nullcontext()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._ending()
+        await super().shutdown(sockets)
 
-def serve(apps: Sequence[tuple[socket.socket, Any]], ready: Callable[[], None]) -> None:
-    """Serve each app on its socket; calls `ready` once all are served, returns after SIGINT or SIGTERM."""
-    servers = [(_server(app), found) for found, app in apps]
-    with _until_signal([server for server, _ in servers]):
-        asyncio.run(_serve(servers, ready))
+
+async def _nothing() -> None:
+    """Nothing is to be done before the end."""
+
+
+class Servers:
+    """Several apps, each served on its socket.
+
+    `ending` is awaited once they are to stop, while connections are still open; what takes long then is cut off.
+    """
+
+    def __init__(self, apps: Sequence[tuple[socket.socket, Any]], ending: Ending = _nothing) -> None:
+        self._servers = [(_Server(_config(app), ending), found) for found, app in apps]
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until `stop`; calls `ready` once all apps are served."""
+        asyncio.run(self._run(ready))
+
+    def stop(self) -> None:
+        """End `run` soon. May be called from any thread, and by a signal's handler."""
+        for server, _ in self._servers:
+            server.should_exit = True
+
+    async def _run(self, ready: Callable[[], None]) -> None:
+        running = asyncio.gather(*(server.serve(sockets=[found]) for server, found in self._servers))
+        while not all(server.started for server, _ in self._servers):
+            await asyncio.sleep(0.01)
+        ready()
+        await running
+
+
+def serve(apps: Sequence[tuple[socket.socket, Any]], ready: Callable[[], None], ending: Ending = _nothing) -> None:
+    """Serve the apps as Servers does, in the main thread; returns after SIGINT or SIGTERM."""
+    servers = Servers(apps, ending)
+    with _until_signal(servers):
+        servers.run(ready)
 
 
 @contextmanager
-def _until_signal(servers: Sequence[_Server]) -> Iterator[None]:
+def _until_signal(servers: Servers) -> Iterator[None]:
     def stop(*_: object) -> None:
-        for server in servers:
-            server.should_exit = True
+        servers.stop()
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -59,25 +99,19 @@ def _until_signal(servers: Sequence[_Server]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _server(app: Any) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE,
+        ws_ping_interval=None,
+        # API Gateway compresses nothing.
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
-
-
-async def _serve(servers: Sequence[tuple[_Server, socket.socket]], ready: Callable[[], None]) -> None:
-    running = asyncio.gather(*(server.serve(sockets=[found]) for server, found in servers))
-    while not all(server.started for server, _ in servers):
-        await asyncio.sleep(0.01)
-    ready()
-    await running
