@@ -1,6 +1,6 @@
-"""What Lambda enters. `BUNDLE` says which bundle this deployment's functions are: an API's name, or `engine`.
+"""What Lambda enters. `BUNDLE` says which bundle this deployment's functions are: an API's name, `live` or `engine`.
 
-The engine's handlers stand here as plain named functions because Chalice deploys a handler under the module it is
+The handlers stand here as plain named functions because Chalice deploys a handler under the module it is
 defined in, and Lambda imports that module alone (aws/chalice#1566).
 """
 
@@ -28,7 +28,26 @@ def _http(bundle: str) -> Chalice:
     return mount(importlib.import_module(f"chalicelib.apis.{bundle}").api)
 
 
-app = Chalice(app_name="yardmaster-engine") if BUNDLE == "engine" else _http(BUNDLE)
+EVENTS = ("engine", "live")
+"""The bundles without HTTP."""
+
+app = Chalice(app_name=f"yardmaster-{BUNDLE}") if BUNDLE in EVENTS else _http(BUNDLE)
+
+if BUNDLE == "live":
+    from chalicelib.apis.live import switchboard
+
+    @app.on_ws_connect()
+    def connect(event: Any) -> Any:
+        return switchboard.connected(event.to_dict())
+
+    @app.on_ws_message()
+    def message(event: Any) -> Any:
+        return switchboard.heard(event.to_dict())
+
+    @app.on_ws_disconnect()
+    def disconnect(event: Any) -> Any:
+        return switchboard.closed(event.to_dict())
+
 
 if BUNDLE == "engine":
     from chalicelib.functions import queues, schedules, streams
@@ -48,6 +67,17 @@ if BUNDLE == "engine":
     @app.on_sqs_message(queue="deliver", batch_size=10)
     def deliver(event: Any) -> Any:
         return queues.delivered(event.to_dict())
+
+    @app.on_sqs_message(queue="perform", batch_size=10)
+    def perform(event: Any) -> Any:
+        return queues.performed(event.to_dict())
+
+    @app.on_sqs_message(queue="live.fifo", batch_size=10)
+    def live(event: Any) -> Any:
+        # Only this function speaks for the APIs: the others do not wait for their import.
+        from chalicelib.apis.live import voices
+
+        return queues.told(event.to_dict(), voices)
 
     @app.on_sqs_message(queue="wakeups", batch_size=10)
     def wakeups(event: Any) -> Any:

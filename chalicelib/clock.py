@@ -21,6 +21,8 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None: ...
 
+    def stopwatch(self) -> float: ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -30,6 +32,9 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def stopwatch(self) -> float:
+        return time.perf_counter()
 
 
 class ManualClock:
@@ -43,6 +48,9 @@ class ManualClock:
 
     def sleep(self, seconds: float) -> None:
         self.advance(seconds)
+
+    def stopwatch(self) -> float:
+        return self._now / SECOND
 
     def advance(self, seconds: float) -> None:
         self._now += round(seconds * SECOND)
@@ -66,6 +74,11 @@ def now() -> int:
 def sleep(seconds: float) -> None:
     """Let `seconds` pass."""
     _clock.sleep(seconds)
+
+
+def stopwatch() -> float:
+    """Seconds, precisely, since some instant: the difference of two is what passed in between."""
+    return _clock.stopwatch()
 
 
 def utc(instant: int) -> datetime:

@@ -37,15 +37,22 @@ class Settings:
     events_table: str = "yardmaster-events"
     stats_table: str = "yardmaster-stats"
     access_table: str = "yardmaster-access"
+    connections_table: str = "yardmaster-connections"
     payload_bucket: str = "yardmaster-payloads"
     dispatch_queue: str = "yardmaster-dispatch.fifo"
     deliver_queue: str = "yardmaster-deliver"
+    perform_queue: str = "yardmaster-perform"
+    live_queue: str = "yardmaster-live.fifo"
     wakeups_queue: str = "yardmaster-wakeups"
     parked_queue: str = "yardmaster-relay-dead"
-    """Queue names; the dead-letter queues of the three are theirs to name."""
+    """Queue names; the dead-letter queues are infra's to name."""
 
     api_urls: dict[str, str] = field(default_factory=dict)
     """API name -> public base URL, used to tell workers where to report."""
+    sockets_url: str = ""
+    """Where WebSockets are opened when that is not at the API's own URL: API Gateway's, which has no paths."""
+    sockets_endpoint: str = ""
+    """Where messages to connected clients are sent: the management URL of the WebSocket API."""
     open_apis: frozenset[str] = frozenset()
     """APIs that admit anonymous callers of org `local`; refused outside the local stage."""
     secrets_parameter: str = ""
@@ -54,6 +61,10 @@ class Settings:
     jwt_audience: str = "yardmaster"
 
     wake_shards: int = 4
+    auto_assign: frozenset[str] = frozenset()
+    """Pools whose tasks are placed by the engine though their submission does not say so."""
+    queue_limits: dict[str, int] = field(default_factory=lambda: {"support": 10_000})
+    """API name -> how many of its tasks may wait in one org before more are refused, where its document has that."""
     inline_limit_bytes: int = 100_000
     """JSON larger than this lives in S3."""
     body_limit_bytes: int = 4 * 1024 * 1024
@@ -135,6 +146,10 @@ def _urls(text: str) -> dict[str, str]:
     return {str(name): str(url) for name, url in dict(json.loads(text)).items()}
 
 
+def _numbers(text: str) -> dict[str, int]:
+    return {str(name): int(number) for name, number in dict(json.loads(text)).items()}
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
@@ -142,6 +157,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     bool: _flag,
     frozenset[str]: _names,
     dict[str, str]: _urls,
+    dict[str, int]: _numbers,
 }
 _KINDS: dict[Any, str] = {
     str: "text",
@@ -150,6 +166,7 @@ _KINDS: dict[Any, str] = {
     bool: "flag: write true or false",
     frozenset[str]: "list of names with commas between them",
     dict[str, str]: "JSON object of name to URL",
+    dict[str, int]: "JSON object of name to whole number",
 }
 
 

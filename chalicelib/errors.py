@@ -8,11 +8,13 @@
     ├── MethodNotAllowed        405  the path exists, the method does not
     ├── Conflict                409  the thing is not in a state that allows this
     │   ├── LeaseLost           409  the caller no longer holds the task: an older epoch, or another holder
+    │   ├── WorkerOffline       409  the worker is not there, or out of rotation
     │   └── IdempotencyMismatch 409  the Idempotency-Key was used before with another body
     ├── TooLarge                413  the body exceeds the limit, which is named
     ├── UnsupportedMediaType    415  the body is not of a type that is read here
     ├── TooManyRequests         429  the rate limit is used up; `retry_after` says for how long
     └── Unavailable             503  a service underneath does not answer or throttles; trying again is right
+        └── QueueFull           503  as many tasks wait as may
 
 Each class carries the HTTP `status`, a stable machine-readable `code`, and instances carry a `message` for
 people, which says what was wrong, where, and what would be right. The edge turns them into the documented shape
@@ -76,6 +78,10 @@ class LeaseLost(Conflict):
     code = "lease_lost"
 
 
+class WorkerOffline(Conflict):
+    code = "worker_offline"
+
+
 class IdempotencyMismatch(Conflict):
     code = "idempotency_mismatch"
 
@@ -103,3 +109,7 @@ class TooManyRequests(YardmasterError):
 class Unavailable(YardmasterError):
     status = 503
     code = "unavailable"
+
+
+class QueueFull(Unavailable):
+    code = "queue_full"

@@ -141,8 +141,8 @@ def relay(source: str, *queues: str) -> Function:
 ENGINE = Bundle(
     "engine",
     (
-        relay("tasks", "dispatch", "deliver", "wakeups"),
-        relay("workers", "dispatch", "wakeups"),
+        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live"),
+        relay("workers", "dispatch", "deliver", "wakeups"),
         Function(
             name="dispatch",
             timeout=30,
@@ -150,9 +150,28 @@ ENGINE = Bundle(
             trigger=Queue("dispatch_queue", concurrency=20),
             grants=(
                 table("tasks", "BatchGetItem", "UpdateItem"),
-                indexes("tasks", "ready"),
+                indexes("tasks", "place"),
                 table("workers", "Query", "PutItem", "UpdateItem"),
             ),
+        ),
+        # Sentiment is all that is performed as yet: a little computing, no waiting.
+        Function(
+            name="perform",
+            timeout=60,
+            memory=512,
+            trigger=Queue("perform_queue", concurrency=20),
+            grants=(
+                table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
+                table("workers", "UpdateItem"),
+                payloads(),
+            ),
+        ),
+        Function(
+            name="live",
+            timeout=60,
+            memory=512,
+            trigger=Queue("live_queue", concurrency=50),
+            grants=(table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),),
         ),
         # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
         Function(

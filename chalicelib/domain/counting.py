@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from chalicelib.domain.effects import ENDED, Event, Kind
+from chalicelib.domain.effects import Event, Kind
+from chalicelib.domain.histograms import bucket_of
 from chalicelib.domain.statistics import (
     DAY_MS,
     NOW,
@@ -13,9 +14,12 @@ from chalicelib.domain.statistics import (
     day_partition,
     hour_of,
     hour_row,
+    label_row,
     lifetime,
+    slice_of,
     worker_row,
 )
+from chalicelib.domain.tasks import Phase
 
 
 def deltas(events: Iterable[Event]) -> dict[Row, Counts]:
@@ -33,30 +37,61 @@ def _of_event(event: Event) -> Mapping[Row, Mapping[str, int]]:
         return _uptime(event)
     if event.kind is Kind.ONLINE:
         return {}
-    return _pool_rows(event) | _worker_rows(event)
+    return _pool_rows(event) | _label_rows(event) | _worker_rows(event)
 
 
 def _pool_rows(event: Event) -> dict[Row, Mapping[str, int]]:
-    counts = _pool_counts(event)
-    gauges = {name: counts[name] for name in ("pending", "active") if counts.get(name)}
+    hour, now = _hour_counts(event), _gauges(event)
     day = day_partition(event.org, event.pool, day_of(event.at))
-    rows: dict[Row, Mapping[str, int]] = {(day, hour_row(hour_of(event.at))): counts}
-    return rows | {(lifetime(event.org, event.pool), NOW): gauges} if gauges else rows
+    rows: dict[Row, Mapping[str, int]] = {(day, hour_row(hour_of(event.at))): hour} if hour else {}
+    return rows | {(lifetime(event.org, event.pool), NOW): now} if now else rows
 
 
 _COUNTED_AS = {Kind.SUBMITTED: "created", Kind.REPLAYED: "retried"}
+_UNCOUNTED = frozenset({Kind.STARTED, Kind.SWEPT, Kind.CLAIMED})
 _INTO_PENDING = frozenset({Kind.SUBMITTED, Kind.RETRIED, Kind.RELEASED, Kind.REPLAYED})
+_KEPT = {Phase.COMPLETED: "kept_completed", Phase.FAILED: "kept_failed", Phase.CANCELLED: "kept_cancelled"}
+_ENDS_AS = {
+    Kind.COMPLETED: Phase.COMPLETED,
+    Kind.FAILED: Phase.FAILED,
+    Kind.TIMED_OUT: Phase.FAILED,
+    Kind.CANCELLED: Phase.CANCELLED,
+}
 
 
-def _pool_counts(event: Event) -> dict[str, int]:
-    counts = {_COUNTED_AS.get(event.kind, str(event.kind)): 1}
-    was_held = event.took_ms is not None
-    was_pending = event.kind is Kind.LEASED or (event.kind in ENDED and not was_held)
-    counts["pending"] = int(event.kind in _INTO_PENDING) - int(was_pending)
-    counts["active"] = int(event.kind is Kind.LEASED) - int(was_held)
+def _hour_counts(event: Event) -> dict[str, int]:
+    if event.kind in _UNCOUNTED:
+        return {}
+    counts = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _waiting(event)
     if event.kind is Kind.LEASED:
         counts |= {"waited_ms": event.waited_ms or 0, "waits": 1}
-    return counts | _took(event)
+    if event.kind is Kind.COMPLETED:
+        counts |= {f"done_{slice_of(event.at)}": 1, f"h{bucket_of(event.whole_ms or 0)}": 1}
+    return counts | _took(event) | _whole(event)
+
+
+def _waiting(event: Event) -> dict[str, int]:
+    """The net change of those that wait and of those that are held."""
+    was_held = event.left is Phase.HELD and event.kind is not Kind.STARTED
+    was_pending = event.left is Phase.PENDING
+    return {
+        "pending": int(event.kind in _INTO_PENDING) - int(was_pending),
+        "active": int(event.kind is Kind.LEASED) - int(was_held),
+    }
+
+
+def _gauges(event: Event) -> dict[str, int]:
+    if event.kind is Kind.CLAIMED:
+        return {}
+    counts = _waiting(event) | {"running": int(event.kind is Kind.STARTED) - int(event.running)}
+    return {name: value for name, value in (counts | _kept(event)).items() if value}
+
+
+def _kept(event: Event) -> dict[str, int]:
+    """The net change of the ended tasks that are stored."""
+    if event.kind in _ENDS_AS:
+        return {_KEPT[_ENDS_AS[event.kind]]: 1}
+    return {_KEPT[event.left]: -1} if event.left in _KEPT else {}
 
 
 def _took(event: Event) -> dict[str, int]:
@@ -65,19 +100,46 @@ def _took(event: Event) -> dict[str, int]:
     return {"took_ms": event.took_ms, "taken": 1}
 
 
+def _whole(event: Event) -> dict[str, int]:
+    if event.whole_ms is None or event.kind is not Kind.COMPLETED:
+        return {}
+    return {"whole_ms": event.whole_ms, "wholes": 1}
+
+
+def _label_rows(event: Event) -> dict[Row, Mapping[str, int]]:
+    """The figures of a label: a day's, and how many of its tasks wait or are held now."""
+    if event.label is None or event.kind in _UNCOUNTED:
+        return {}
+    row = label_row(event.label)
+    day = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _took(event) | _whole(event)
+    now = {name: value for name, value in _waiting(event).items() if value}
+    rows: dict[Row, Mapping[str, int]] = {(day_partition(event.org, event.pool, day_of(event.at)), row): day}
+    return rows | {(lifetime(event.org, event.pool), row): now} if now else rows
+
+
 def _worker_rows(event: Event) -> dict[Row, Mapping[str, int]]:
-    if event.worker_id is None or event.took_ms is None:
+    if event.worker_id is None:
+        return {}
+    row = worker_row(event.worker_id)
+    worked, kept = _worked(event), _kept(event)
+    rows: dict[Row, Mapping[str, int]] = {(lifetime(event.org, event.pool), row): worked | kept}
+    if worked:
+        rows[day_partition(event.org, event.pool, day_of(event.at)), row] = worked
+    return rows if worked or kept else {}
+
+
+def _worked(event: Event) -> dict[str, int]:
+    """What a worker did in an attempt that ended, or says that it did besides."""
+    if event.kind is Kind.CLAIMED:
+        claimed = {"completed": event.completed, "failed": event.failed}
+        return {name: value for name, value in claimed.items() if value}
+    if event.took_ms is None:
         return {}
     if event.kind is Kind.COMPLETED:
-        counts = {"completed": 1}
-    elif event.burned:
-        counts = {"timed_out" if event.kind is Kind.TIMED_OUT else "failed": 1}
-    else:
+        return {"completed": 1} | _took(event)
+    if not event.burned:
         return {}
-    counts |= _took(event)
-    row = worker_row(event.worker_id)
-    day = day_partition(event.org, event.pool, day_of(event.at))
-    return {(day, row): counts, (lifetime(event.org, event.pool), row): counts}
+    return {"timed_out" if event.kind is Kind.TIMED_OUT else "failed": 1}
 
 
 def _uptime(event: Event) -> dict[Row, Mapping[str, int]]:

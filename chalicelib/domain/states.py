@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chalicelib.domain.retry import Backoff, delay_before_retry
-from chalicelib.domain.tasks import HELD, Status, Task
+from chalicelib.domain.tasks import HELD, Holder, Status, Task
 from chalicelib.errors import Conflict, LeaseLost
 
 NUDGE_GUARD_MS = 60_000
@@ -57,7 +57,8 @@ def _next(task: Task, now: int, **changes: Any) -> Task:
 
 def ready(task: Task, now: int) -> Task:
     """Pending and free to be dispatched from now on."""
-    guard = min(now + NUDGE_GUARD_MS, start_by(task, now), task.deadline)
+    latest = min(start_by(task, now), task.deadline)
+    guard = latest if task.manual else min(now + NUDGE_GUARD_MS, latest)
     return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, deliver_by=None, wake_at=guard)
 
 
@@ -66,10 +67,12 @@ def start_by(task: Task, ready_at: int) -> int:
     return ready_at + task.schedule_to_start_ms
 
 
-def leased(task: Task, worker_id: str, now: int, *, pushed: bool = False) -> Task:
-    """Given to a worker, under a new epoch; `pushed` when it is to be handed over. Raises Conflict unless ready."""
+def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attempt_ms: int | None = None) -> Task:
+    """Given to a worker, under a new epoch; `handed` when it is to be handed over, `attempt_ms` when the worker allows
+    less time than the task. Raises Conflict unless ready."""
     if not task.ready:
         raise Conflict(f"Task {task.id} is {task.status}: only a ready task can be leased")
+    shorter = attempt_ms is not None and attempt_ms < task.start_to_close_ms
     held = _next(
         task,
         now,
@@ -79,7 +82,8 @@ def leased(task: Task, worker_id: str, now: int, *, pushed: bool = False) -> Tas
         leased_at=now,
         started_at=None,
         beat_at=now,
-        deliver_by=now + DELIVERY_GUARD_MS if pushed else None,
+        deliver_by=now + DELIVERY_GUARD_MS if handed else None,
+        attempt_ms=attempt_ms if shorter else None,
         progress=None,
         ready_at=None,
     )
@@ -88,8 +92,8 @@ def leased(task: Task, worker_id: str, now: int, *, pushed: bool = False) -> Tas
 
 def lease_end(task: Task) -> int:
     """When a held task must be looked at: its delivery guard or one of its timeouts, whichever is first."""
-    assert task.leased_at is not None and task.beat_at is not None
-    ends = [task.leased_at + task.start_to_close_ms, task.deadline]
+    assert task.closes_at is not None and task.beat_at is not None
+    ends = [task.closes_at]
     if task.deliver_by is not None:
         ends.append(task.deliver_by)
     if task.heartbeat_ms is not None:
@@ -97,14 +101,30 @@ def lease_end(task: Task) -> int:
     return min(ends)
 
 
-def require_holder(task: Task, worker_id: str | None, epoch: int | None) -> None:
-    """Raise LeaseLost unless the task is held, by this worker and under this epoch where they are named."""
+def require_holder(task: Task, holder: Holder | None) -> None:
+    """Raise LeaseLost unless the task is held: by this holder, if one is named."""
     if task.status not in HELD:
         raise LeaseLost(f"Task {task.id} is {task.status}: no worker holds it now", epoch=task.epoch)
-    if worker_id is not None and task.worker_id != worker_id:
-        raise LeaseLost(f"Task {task.id} is held by another worker than {worker_id}", epoch=task.epoch)
-    if epoch is not None and task.epoch != epoch:
-        raise LeaseLost(f"Task {task.id} was leased again: lease {epoch} ended, now {task.epoch}", epoch=task.epoch)
+    if holder is None:
+        return
+    if task.worker_id != holder.worker_id:
+        raise LeaseLost(f"Task {task.id} is held by another worker than {holder.worker_id}", epoch=task.epoch)
+    if holder.epoch not in (None, task.epoch):
+        raise LeaseLost(
+            f"Task {task.id} was leased again: lease {holder.epoch} ended, now {task.epoch}", epoch=task.epoch
+        )
+    if holder.attempt not in (None, task.attempt):
+        raise LeaseLost(
+            f"Task {task.id} is in attempt {task.attempt}: attempt {holder.attempt} has ended", epoch=task.epoch
+        )
+
+
+def held_last(task: Task, holder: Holder | None) -> bool:
+    """Whether this holder, or anybody if none is named, is who held the task up to its end."""
+    if holder is None:
+        return True
+    mine = task.worker_id == holder.worker_id and holder.epoch in (None, task.epoch)
+    return mine and holder.attempt in (None, task.attempt)
 
 
 def progressed(task: Task, now: int, progress: float | None = None) -> Task:
@@ -197,15 +217,18 @@ def _due_pending(task: Task, now: int) -> Task:
     latest = start_by(task, task.ready_at)
     if now >= latest:
         return timed_out(task, Reason.SCHEDULE_TO_START, "No worker took the task in time", now)
+    if task.manual:
+        return _next(task, now, wake_at=min(latest, task.deadline))
     # Nudged again, ever more rarely: a waiting task depends on no single message.
     again = now + max(NUDGE_GUARD_MS, now - task.ready_at)
     return _next(task, now, wake_at=min(again, latest, task.deadline))
 
 
 def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
-    assert task.leased_at is not None
-    if now >= task.leased_at + task.start_to_close_ms:
-        late = Failure(Reason.START_TO_CLOSE, f"The attempt took longer than {task.start_to_close_ms / 1000:g} s")
+    assert task.closes_at is not None
+    if now >= task.closes_at:
+        allowed = task.attempt_ms or task.start_to_close_ms
+        late = Failure(Reason.START_TO_CLOSE, f"The attempt took longer than {allowed / 1000:g} s")
         return attempt_failed(task, late, now, backoff, chance)
     if task.deliver_by is not None and now >= task.deliver_by:
         return released(task, now)

@@ -8,11 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from chalicelib.domain.histograms import BUCKETS
+
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 HOURS = 24
 NOW = "now"
 CLOSE = "close"
+
+SLICES = 12
+"""An hour's row tells its completed tasks apart by parts of five minutes, so that a rate is of the last few."""
+SLICE_MS = HOUR_MS // SLICES
 
 Row = tuple[str, str]
 """(partition, row) of the statistics table."""
@@ -33,8 +39,22 @@ COUNTERS = (
     "waited_ms",
     "waits",
     "online_ms",
+    "whole_ms",
+    "wholes",
+    "running",
+    "kept_completed",
+    "kept_failed",
+    "kept_cancelled",
+    "requests",
+    "invalid",
+    "errors",
+    "time_ms",
+    *(f"done_{part}" for part in range(SLICES)),
+    *(f"h{bucket}" for bucket in range(BUCKETS)),
 )
-"""What a row counts: events by kind; `pending` and `active` as net change; sums of milliseconds with their number."""
+"""What a row counts: events by kind; `pending`, `active` and `running` as net change; `kept_...`, the ended tasks that
+are still stored; sums of milliseconds with their number; of an API's row, its requests; `done_<n>`, tasks completed in
+the n-th five minutes of the hour; `h<n>`, how many durations fell into each bucket of domain.histograms."""
 
 
 @dataclass
@@ -58,6 +78,16 @@ class Counts:
     def average_ms(self) -> int:
         """Mean time from lease to end of the attempts counted here; 0 when there are none."""
         return round(self["took_ms"] / self["taken"]) if self["taken"] else 0
+
+    @property
+    def whole_average_ms(self) -> float:
+        """Mean time from submission to end of the tasks completed here; 0 when there are none."""
+        return self["whole_ms"] / self["wholes"] if self["wholes"] else 0.0
+
+    @property
+    def histogram(self) -> list[int]:
+        """How many durations fell into each bucket."""
+        return [self[f"h{bucket}"] for bucket in range(BUCKETS)]
 
     @property
     def success_rate(self) -> float:
@@ -116,3 +146,17 @@ def hour_row(hour: int) -> str:
 
 def worker_row(worker_id: str) -> str:
     return f"worker#{worker_id}"
+
+
+def label_row(label: str) -> str:
+    return f"label#{label}"
+
+
+def api_row(hour: int) -> str:
+    """The row of the API's own requests in an hour of the day."""
+    return f"api#{hour:02d}"
+
+
+def slice_of(instant: int) -> int:
+    """Which five minutes of its hour an instant falls into, 0-11."""
+    return instant % HOUR_MS // SLICE_MS

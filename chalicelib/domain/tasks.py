@@ -29,6 +29,30 @@ HELD = frozenset({Status.LEASED, Status.RUNNING})
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT})
 
 
+class Phase(StrEnum):
+    """The states as lists and totals know them: by what a client may still expect."""
+
+    PENDING = "pending"
+    HELD = "held"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+PHASES = {
+    Status.PENDING: Phase.PENDING,
+    Status.LEASED: Phase.HELD,
+    Status.RUNNING: Phase.HELD,
+    Status.COMPLETED: Phase.COMPLETED,
+    Status.FAILED: Phase.FAILED,
+    Status.TIMED_OUT: Phase.FAILED,
+    Status.CANCELLED: Phase.CANCELLED,
+}
+
+BUILT_IN = "builtin"
+"""Id of the worker, one for each pool that has any, that stands for the house's own performers."""
+
+
 class Needs(NamedTuple):
     """What a worker must offer to take a task: all the capabilities, and membership of the group if one is named."""
 
@@ -45,6 +69,9 @@ class Task:
     pool: str  # where it queues; one dispatcher works one pool of one org at a time
     lane: str  # short name of its needs; a pool has one ordered ready queue for each lane
     type: str
+    name: str | None = None  # what its owner calls it
+    label: str | None = None  # a small word by which its API keeps figures apart, such as a channel
+    manual: bool = False  # leased only when its owner names a worker; the dispatcher leaves it alone
     status: Status
     priority: int  # 0-9, larger is more urgent
     version: int = 1  # grows by one with every write; names the event of each change
@@ -64,6 +91,7 @@ class Task:
     worker_id: str | None = None  # who holds it, or held it last
     avoid_worker: str | None = None  # who failed it last; another is preferred
     start_to_close_ms: int
+    attempt_ms: int | None = None  # of the current lease, when its worker allows less than the task does
     schedule_to_start_ms: int
     heartbeat_ms: int | None = None  # longest silence of a held task; None: the worker's own heartbeat suffices
     deadline: int  # when the task ends as timed_out, whatever it is doing
@@ -89,9 +117,25 @@ class Task:
         return self.status in TERMINAL
 
     @property
+    def phase(self) -> Phase:
+        return PHASES[self.status]
+
+    @property
     def ready(self) -> bool:
-        """May be dispatched now."""
+        """May be leased now."""
         return self.status is Status.PENDING and self.run_at is None
+
+    @property
+    def queued(self) -> bool:
+        """Waits for the dispatcher."""
+        return self.ready and not self.manual
+
+    @property
+    def closes_at(self) -> int | None:
+        """When the attempt that is under way times out; None while nobody holds the task."""
+        if not self.held or self.leased_at is None:
+            return None
+        return min(self.leased_at + (self.attempt_ms or self.start_to_close_ms), self.deadline)
 
     @property
     def attempt(self) -> int:
@@ -105,10 +149,11 @@ class Task:
 
 
 class Holder(NamedTuple):
-    """Who claims to hold a task: a worker, under an epoch if it names one."""
+    """Who claims to hold a task: a worker, under an epoch or in an attempt if it names one."""
 
     worker_id: str
     epoch: int | None = None
+    attempt: int | None = None
 
 
 class Health(StrEnum):
@@ -127,6 +172,8 @@ class Worker:
     org: str
     pool: str
     name: str
+    type: str | None = None  # counts as one of its capabilities
+    metadata: dict[str, Any] | None = None  # its owner's own notes
     max_concurrent: int
     weight: int = 1  # 1-100; its share under weighted balancing
     capabilities: tuple[str, ...] = ()
@@ -135,10 +182,14 @@ class Worker:
     callback_path: str | None = None  # where it reports, below the public URL of its pool's API; has {task_id}
     sealed_key: str | None = None
     plan: str = "standard"  # the rate plan of whoever registered it
+    socket: bool = False  # its tasks go to it over a WebSocket, which it opens itself
+    connection: str | None = None  # that WebSocket, while there is one
+    attempt_ms: int | None = None  # the longest it may take for a task
     health: Health = Health.HEALTHY
     alive: bool = True  # False once a heartbeat is overdue and its probe failed
     maintenance: bool = False
     maintenance_reason: str | None = None
+    drained: bool = False  # out of rotation, and its leases go back
     removed: bool = False  # unregistered; goes away once its leases are handed back
     registered_at: int
     updated_at: int
@@ -149,13 +200,25 @@ class Worker:
     reported: dict[str, Any] | None = None  # what it last said of its own load
     leases: Mapping[str, int] = field(default_factory=dict)  # task id -> epoch
     commands: Mapping[str, int] = field(default_factory=dict)  # "<task id>:<attempt>" to stop -> since when
+    completed: int = 0  # attempts that it completed
+    failed: int = 0  # attempts that it burned
     rest_until: int | None = None  # it asked to be left alone until then
     wake_at: int | None = None
 
     @property
     def pushed(self) -> bool:
-        """Whether tasks are handed to it over HTTP, rather than fetched by it."""
+        """Whether tasks are handed to it over HTTP."""
         return "predict" in self.endpoints
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is the house itself."""
+        return self.id == BUILT_IN
+
+    @property
+    def handed(self) -> bool:
+        """Whether tasks are handed to it in some way, rather than fetched by it."""
+        return self.pushed or self.socket or self.built_in
 
     @property
     def room(self) -> int:
@@ -174,11 +237,13 @@ class Worker:
     def accepting(self, now: int) -> bool:
         """Whether new work may be given to it at all."""
         resting = self.rest_until is not None and self.rest_until > now
-        return self.online and self.health is not Health.UNHEALTHY and not resting
+        reachable = self.connection is not None or not self.socket
+        return self.online and self.health is not Health.UNHEALTHY and not resting and reachable
 
     def offers(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""
-        return needs.capabilities <= set(self.capabilities) and (needs.group is None or needs.group in self.groups)
+        offered = {*self.capabilities, self.type}
+        return needs.capabilities <= offered and (needs.group is None or needs.group in self.groups)
 
 
 class Beat(NamedTuple):
@@ -200,3 +265,5 @@ class Pool:
     weights: Mapping[str, int] = field(default_factory=dict)  # current weights of smooth weighted round-robin
     lanes: Mapping[str, Needs] = field(default_factory=dict)
     wake_at: int | None = None  # set while ready tasks are waiting: look again then
+    departed_completed: int = 0  # what the workers that were removed had completed
+    departed_failed: int = 0

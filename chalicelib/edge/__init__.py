@@ -9,6 +9,7 @@ from chalicelib.edge.replies import Answer, Created, Html, JsonText, Raw, Reply
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
 from chalicelib.edge.schemas import CamelSchema, Schema
+from chalicelib.edge.sockets import Channel, Opening, Switchboard
 
 __all__ = [
     "Admission",
@@ -16,6 +17,7 @@ __all__ = [
     "Api",
     "Caller",
     "CamelSchema",
+    "Channel",
     "Created",
     "Dialect",
     "Endpoint",
@@ -24,12 +26,14 @@ __all__ = [
     "Html",
     "JsonText",
     "Limit",
+    "Opening",
     "Query",
     "Raw",
     "Reply",
     "Request",
     "Routes",
     "Schema",
+    "Switchboard",
     "docs_page",
     "documentation_routes",
     "method_not_allowed",

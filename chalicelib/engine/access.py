@@ -45,6 +45,23 @@ def issue(principal: Principal, ttl_seconds: int) -> str:
     return str(pyjwt.encode(claims, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": "at+jwt"}))
 
 
+ANONYMOUS = Principal("local", "anonymous", "admin", "standard")
+"""Whoever calls an API that the local stage opens, without a credential."""
+
+
+def bearer(authorization: str | None, api: str) -> Principal:
+    """The caller by the `Authorization` header; without one, where this stage opens the API, the anonymous one.
+
+    Raises Unauthenticated.
+    """
+    if not authorization and api in settings().open_apis:
+        return ANONYMOUS
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("Send a token as 'Authorization: Bearer <token>'")
+    return verify(token.strip())
+
+
 def verify(token: str) -> Principal:
     """The principal of an access token. Raises Unauthenticated, always in the same words, when it is not valid.
 

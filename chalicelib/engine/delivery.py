@@ -1,4 +1,4 @@
-"""Handing a leased task over: an HTTP POST to the worker's endpoint, and what its answer means for the task."""
+"""Handing leased tasks over: a POST to the worker's endpoint and what its answer means, or a frame to its socket."""
 
 import json
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain import answers
 from chalicelib.domain.answers import Accepted, Busy, Done, Verdict
-from chalicelib.domain.effects import Delivery
+from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
-from chalicelib.engine import payloads, sealing, tasks, workers
+from chalicelib.engine import payloads, sealing, sockets, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
@@ -21,34 +21,48 @@ from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 
 
-def deliver(deliveries: Sequence[Delivery]) -> list[Exception | None]:
-    """Hand each task over, side by side; answers for each whether it is dealt with, or the error that it met.
+def deliver(messages: Sequence[Delivery | Call]) -> list[Exception | None]:
+    """Hand each task over and tell each worker, side by side; answers for each whether it is dealt with, or the error
+    that it met.
 
     A delivery whose lease has ended meanwhile is dealt with. Redelivery is harmless: the worker sees the same
     Idempotency-Key, and a task that has begun is not handed over again.
     """
-    once = list(dict.fromkeys(deliveries))
-    found = task_storage.find_many({delivery.task_id for delivery in once}, whole=True)
-    crew = worker_storage.find_many({(d.org, d.pool, d.worker_id) for d in once})
+    once = list(dict.fromkeys(messages))
+    leases = [one for one in once if isinstance(one, Delivery)]
+    found = task_storage.find_many({one.task_id for one in leases}, whole=True) if leases else {}
+    crew = worker_storage.find_many({(one.org, one.pool, one.worker_id) for one in leases}) if leases else {}
     with ThreadPoolExecutor(max_workers=max(1, len(once))) as threads:
         outcomes = dict(zip(once, threads.map(lambda one: _attempt(one, found, crew), once), strict=True))
-    return [outcomes[delivery] for delivery in deliveries]
+    return [outcomes[one] for one in messages]
 
 
-def _attempt(delivery: Delivery, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]) -> Exception | None:
-    task = found.get(delivery.task_id)
-    worker = crew.get((delivery.org, delivery.pool, delivery.worker_id))
+def _attempt(
+    message: Delivery | Call, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]
+) -> Exception | None:
     try:
-        if task is not None and worker is not None and worker.pushed and _current(task, delivery):
-            _apply(task, _hand_over(task, worker))
+        if isinstance(message, Call):
+            sockets.tell(message)
+        else:
+            _deliver(message, found.get(message.task_id), crew.get((message.org, message.pool, message.worker_id)))
     except (Conflict, NotFound) as late:
-        logger().info("A worker's answer came too late", extra={"task_id": delivery.task_id, "reason": late.code})
+        logger().info("A worker's answer came too late", extra={"worker_id": message.worker_id, "reason": late.code})
     except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
         return error
     return None
 
 
-def _current(task: Task, delivery: Delivery) -> bool:
+def _deliver(delivery: Delivery, task: Task | None, worker: Worker | None) -> None:
+    if task is None or worker is None or not is_current(task, delivery):
+        return
+    if worker.pushed:
+        _apply(task, _hand_over(task, worker))
+    elif worker.socket:
+        sockets.hand_over(task, worker)
+
+
+def is_current(task: Task, delivery: Delivery) -> bool:
+    """Whether the lease that a delivery speaks of is still to be handed over."""
     return task.status is Status.LEASED and task.epoch == delivery.epoch and task.worker_id == delivery.worker_id
 
 
@@ -75,13 +89,12 @@ def _headers(task: Task, worker: Worker) -> dict[str, str]:
 
 def message(task: Task, worker: Worker) -> dict[str, Any]:
     """The body of the POST. `deadline` is when the attempt times out, in epoch milliseconds."""
-    assert task.leased_at is not None
     return {
         "taskId": task.id,
         "type": task.type,
         "payload": payloads.fetch(task.payload, task.payload_ref),
         "attempt": task.attempt,
-        "deadline": min(task.leased_at + task.start_to_close_ms, task.deadline),
+        "deadline": task.closes_at,
         "callbackUrl": _callback(task, worker),
     }
 

@@ -13,11 +13,12 @@ from chalicelib.domain import states
 from chalicelib.domain.balancing import Balancer
 from chalicelib.domain.effects import Nudge
 from chalicelib.domain.tasks import Needs, Pool, Task, Worker
-from chalicelib.engine import pools
+from chalicelib.engine import pools, staffing
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import Refused
+from chalicelib.storage.task_table import queue_rank
 
 LANE_PAGE = 100
 """The most rows read of a lane at once."""
@@ -48,7 +49,8 @@ class _Pass:
     def __init__(self, org: str, pool: str, nudges: list[Nudge]) -> None:
         self._now = clock.now()
         self._org, self._pool = org, pool
-        self._before, self._workers = pool_storage.crew(org, pool)
+        self._before, crew = pool_storage.crew(org, pool)
+        self._workers = staffing.staffed(org, pool, crew)
         self._lanes = dict(self._before.lanes) | _named_lanes(nudges)
         self._named = {nudge.task_id for nudge in nudges if nudge.task_id is not None}
         self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)
@@ -70,7 +72,7 @@ class _Pass:
         fresh = ({row.task_id for lane in found.values() for row in lane.rows} | self._named) - self._seen
         horizon = _horizon(found.values(), fresh)
         candidates = self._candidates(fresh)
-        beyond = {task.id for task in candidates if horizon is not None and task_storage.ready_rank(task) > horizon}
+        beyond = {task.id for task in candidates if horizon is not None and queue_rank(task) > horizon}
         self._named = beyond
         self._seen |= fresh - beyond
         placed = [self._place(task) for task in candidates if task.id not in beyond]
@@ -95,8 +97,8 @@ class _Pass:
     def _candidates(self, task_ids: set[str]) -> list[Task]:
         """The tasks as they are now, those that are ready, most urgent and oldest first."""
         found = task_storage.find_many(task_ids) if task_ids else {}
-        mine = [task for task in found.values() if task.ready and (task.org, task.pool) == (self._org, self._pool)]
-        return sorted(mine, key=task_storage.ready_rank)
+        mine = [task for task in found.values() if task.queued and (task.org, task.pool) == (self._org, self._pool)]
+        return sorted(mine, key=queue_rank)
 
     def _place(self, task: Task) -> bool:
         """Lease the task to somebody; False when nobody has room for it."""
@@ -114,7 +116,7 @@ class _Pass:
 
     def _lease(self, task: Task, worker: Worker) -> None:
         now = clock.now()
-        held = states.leased(task, worker.id, now, pushed=worker.pushed)
+        held = states.leased(task, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
         slot = worker_storage.slot_taken(worker, task.id, held.epoch, now)
         task_storage.commit([task_storage.changed(task, held), slot])
 

@@ -5,7 +5,7 @@ moves it on by one interval; it is refused when that would put it further ahead 
 `count` requests pass at once, and one more every `window / count` after that, under any concurrency.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chalicelib import clock
 from chalicelib.storage import access
@@ -32,6 +32,25 @@ PLANS = {"standard": 1, "pro": 10, "enterprise": 100}
 def factor(plan: str) -> int:
     """How many times the documented limit a caller on this plan may spend."""
     return PLANS.get(plan, 1)
+
+
+class Caller(Protocol):
+    """What a limit depends on of a caller."""
+
+    @property
+    def org(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def plan(self) -> str: ...
+
+
+def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) -> Admission:
+    """Count one request of a caller against the API's limit of that name; its plan multiplies the documented limit."""
+    key = f"{api}#{name}#{caller.org}#{caller.role}#{caller.subject}"
+    return admit(key, count * factor(caller.plan), seconds * clock.SECOND)
 
 
 def admit(key: str, count: int, window_ms: int) -> Admission:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from chalicelib import clock
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
-from chalicelib.engine import sealing, tasks, workers
+from chalicelib.engine import pools, sealing, tasks, workers
+from chalicelib.engine import sockets as worker_sockets
 from chalicelib.errors import NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
 from chalicelib.storage import access as directory
-from chalicelib.storage import base
+from chalicelib.storage import base, sockets
 from chalicelib.storage import workers as storage
 from chalicelib.storage.base import Refused
 
@@ -27,8 +28,12 @@ def settle(org: str, pool: str, worker_id: str) -> None:
         _bury(worker)
     elif not worker.alive:
         _evict(worker)
+    elif worker.drained and worker.leases:
+        _drain(worker)
     elif worker.overdue_at <= clock.now():
         _judge(worker)
+    elif worker.connection is not None:
+        worker_sockets.ping(worker)
     else:
         workers.change(org, pool, worker_id, _rearmed)
 
@@ -38,6 +43,8 @@ def _rearmed(worker: Worker) -> Worker:
     resting = worker.rest_until if worker.rest_until is not None and worker.rest_until > now else None
     kept = workers.without_stale_commands(worker, now)
     wake_at = worker.overdue_at if worker.overdue_at > now else now + worker.heartbeat_timeout_ms
+    if worker.connection is not None:
+        wake_at = min(wake_at, now + workers.PING_MS)
     armed = replace(kept, rest_until=resting, wake_at=wake_at)
     return worker if armed == worker else armed
 
@@ -48,6 +55,8 @@ def _judge(worker: Worker) -> None:
         workers.change(worker.org, worker.pool, worker.id, _rearmed)
         return
     gone = workers.change(worker.org, worker.pool, worker.id, _offline)
+    if worker.connection is not None:
+        sockets.close(worker.connection)
     if gone is not None and not gone.alive:
         logger().warning("A worker is offline", extra={"worker_id": worker.id, "org": worker.org})
         _evict(gone)
@@ -56,7 +65,7 @@ def _judge(worker: Worker) -> None:
 def _offline(worker: Worker) -> Worker:
     if worker.overdue_at > clock.now():
         return worker
-    return replace(worker, alive=False, online_since=None, rest_until=None, wake_at=clock.now())
+    return replace(worker, alive=False, connection=None, online_since=None, rest_until=None, wake_at=clock.now())
 
 
 def _answers(worker: Worker) -> bool:
@@ -81,13 +90,19 @@ def _asleep(worker: Worker) -> Worker:
     return worker if worker.alive or worker.leases else replace(worker, wake_at=None)
 
 
+def _drain(worker: Worker) -> None:
+    """A drained worker's tasks go back unburned."""
+    _take_back_all(worker, None)
+    workers.change(worker.org, worker.pool, worker.id, _rearmed)
+
+
 def _bury(worker: Worker) -> None:
     """A removed worker's tasks go back unburned; then the worker and its key are forgotten."""
     _take_back_all(worker, None)
     left = storage.find(worker.org, worker.pool, worker.id)
     if left is not None and not left.leases:
         with suppress(Refused):  # written meanwhile, so it is still due, or gone already
-            base.commit(storage.deleted(left), directory.unlisted(worker.id))
+            base.commit(storage.deleted(left), directory.unlisted(worker.id), *pools.keep_counts(left))
 
 
 def _take_back_all(worker: Worker, failure: Failure | None) -> None:

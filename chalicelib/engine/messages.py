@@ -7,12 +7,14 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.effects import Delivery, Nudge, Wakeup
-from chalicelib.domain.tasks import Needs
+from chalicelib.domain.effects import Call, Delivery, Nudge, Update, Wakeup
+from chalicelib.domain.tasks import Needs, Status
 from chalicelib.storage import queues
 from chalicelib.storage.queues import LONGEST_DELAY_SECONDS, Message
 
 NUDGES_PER_MESSAGE = 100
+UPDATES_PER_MESSAGE = 90
+"""They are written down in one transaction, which holds a hundred items."""
 
 
 def nudge(nudges: Iterable[Nudge], occasion: str) -> None:
@@ -36,8 +38,11 @@ def _nudging(org: str, pool: str, nudges: list[Nudge], occasion: str) -> Message
     tasks = [_named(one) for one in nudges if one.task_id is not None]
     body = {"org": org, "pool": pool, "tasks": tasks}
     first = nudges[0].task_id or ""
-    token = hashlib.sha256(f"{occasion}|{org}|{pool}|{first}".encode()).hexdigest()
-    return Message(body, group=f"{org}#{pool}"[:128], deduplication=token)
+    return Message(body, group=f"{org}#{pool}"[:128], deduplication=_token(occasion, org, pool, first))
+
+
+def _token(*parts: str) -> str:
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def _named(one: Nudge) -> dict[str, Any]:
@@ -67,13 +72,57 @@ def read_nudges(body: Mapping[str, Any]) -> list[Nudge]:
 
 
 def deliver(deliveries: Iterable[Delivery]) -> None:
-    """Send deliveries on their way."""
-    queues.send(settings().deliver_queue, [Message(asdict(one)) for one in deliveries])
+    """Send deliveries on their way: to the house's own performers, or out."""
+    found = list(deliveries)
+    queues.send(settings().perform_queue, [Message(asdict(one)) for one in found if one.built_in])
+    queues.send(settings().deliver_queue, [Message(asdict(one)) for one in found if not one.built_in])
+
+
+def call(calls: Iterable[Call]) -> None:
+    """Send on its way what connected workers are to be told; it travels with the deliveries."""
+    queues.send(settings().deliver_queue, [Message(asdict(one)) for one in calls])
 
 
 def read_delivery(body: Mapping[str, Any]) -> Delivery:
     """The delivery of one message."""
     return Delivery(**body)
+
+
+def read_handed(body: Mapping[str, Any]) -> Delivery | Call:
+    """The delivery or the call of one message."""
+    return Call(**body) if "greeting" in body else Delivery(**body)
+
+
+def update(updates: Iterable[Update], occasion: str) -> None:
+    """Send what watchers are to see, gathered into messages for each org, in order; `occasion` as for `nudge`."""
+    orgs: dict[str, list[Update]] = {}
+    for one in updates:
+        orgs.setdefault(one.org, []).append(one)
+    queues.send(
+        settings().live_queue,
+        [
+            _updating(org, found[start : start + UPDATES_PER_MESSAGE], occasion)
+            for org, found in orgs.items()
+            for start in range(0, len(found), UPDATES_PER_MESSAGE)
+        ],
+    )
+
+
+def _updating(org: str, updates: list[Update], occasion: str) -> Message:
+    token = _token(occasion, org, updates[0].task_id, str(updates[0].version))
+    body = {"org": org, "occasion": token, "updates": [asdict(one) for one in updates]}
+    return Message(body, group=org[:128], deduplication=token)
+
+
+def catch_up(org: str, connection_id: str) -> None:
+    """Have a new watcher told what it missed, in its turn among the org's updates."""
+    body = {"org": org, "connection": connection_id}
+    queues.send(settings().live_queue, [Message(body, group=org[:128], deduplication=_token("join", connection_id))])
+
+
+def read_updates(body: Mapping[str, Any]) -> list[Update]:
+    """The updates of one message; none of one that is about a new watcher."""
+    return [Update(**(one | {"status": Status(one["status"])})) for one in body.get("updates", ())]
 
 
 def wake(wakeups: Iterable[Wakeup]) -> None:

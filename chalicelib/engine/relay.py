@@ -12,13 +12,12 @@ from functools import partial
 from typing import Any, Literal
 
 from chalicelib.config import settings
-from chalicelib.domain import counting, effects
-from chalicelib.domain.effects import Effects, Event
+from chalicelib.domain import changes, counting
+from chalicelib.domain.effects import NOTHING, Effects, Event
 from chalicelib.engine import duties, messages
 from chalicelib.observability import count, logger
-from chalicelib.storage import base, queues, stats
+from chalicelib.storage import base, queues, stats, task_table
 from chalicelib.storage import events as event_storage
-from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import RawItem, Refused, Write
 from chalicelib.storage.queues import Message
@@ -39,14 +38,16 @@ class Change:
     new: RawItem | None
 
 
-def relay(changes: Sequence[Change]) -> None:
+def relay(records: Sequence[Change]) -> None:
     """Carry out everything that follows from these changes. Raises Unavailable when it must be run again."""
-    found = [_effects(change) for change in changes]
+    found = [_effects(record) for record in records]
     _record([event for each in found for event in each.events])
-    occasion = hashlib.sha256("|".join(change.id for change in changes).encode()).hexdigest()
+    occasion = hashlib.sha256("|".join(record.id for record in records).encode()).hexdigest()
     messages.nudge((nudge for each in found for nudge in each.nudges), occasion)
     messages.deliver(delivery for each in found for delivery in each.deliveries)
+    messages.call(call for each in found for call in each.calls)
     messages.wake(wakeup for each in found for wakeup in each.wakeups)
+    messages.update((update for each in found for update in each.updates), occasion)
 
 
 def park(change: Change, error: Exception) -> None:
@@ -88,14 +89,14 @@ def _light(raw: RawItem | None) -> RawItem | None:
 
 def _effects(change: Change) -> Effects:
     if change.table == "tasks":
-        return effects.of_task(_task(change.old), _task(change.new))
+        return changes.of_task(_task(change.old), _task(change.new))
     if not worker_storage.is_worker(change.new or change.old or {}):
-        return effects.NOTHING
-    return effects.of_worker(_worker(change.old), _worker(change.new))
+        return NOTHING
+    return changes.of_worker(_worker(change.old), _worker(change.new))
 
 
 def _task(raw: RawItem | None) -> Any:
-    return None if raw is None else task_storage.from_image(raw)
+    return None if raw is None else task_table.from_image(raw)
 
 
 def _worker(raw: RawItem | None) -> Any:

@@ -9,10 +9,11 @@ from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Holder, Status, Task
+from chalicelib.domain.tasks import Holder, Status, Task, Worker
 from chalicelib.engine import payloads
-from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable
+from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable, WorkerOffline
 from chalicelib.observability import logger
+from chalicelib.storage import task_table
 from chalicelib.storage import tasks as storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import RawItem, Refused, Write
@@ -39,6 +40,9 @@ class Submission(NamedTuple):
     heartbeat_seconds: int | None = None
     run_at: int | None = None
     idempotency_key: str | None = None
+    name: str | None = None
+    label: str | None = None
+    manual: bool = False  # wait until `assign` names a worker
 
 
 def submit(org: str, subject: str, asked: Submission) -> Task:
@@ -68,6 +72,9 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
         pool=asked.pool,
         lane=lane_of(asked.capabilities, asked.group),
         type=asked.type,
+        name=asked.name,
+        label=asked.label,
+        manual=asked.manual,
         status=Status.PENDING,
         priority=asked.priority,
         version=0,
@@ -104,7 +111,7 @@ def _body_hash(asked: Submission) -> str:
 def _submitted_before(task: Task, raw: RawItem | None) -> Task:
     if raw is None:
         raise Unavailable("The task could not be stored; try again")
-    before = storage.from_raw(raw)
+    before = task_table.from_raw(raw)
     if before.org != task.org or before.body_hash != task.body_hash:
         raise IdempotencyMismatch("This Idempotency-Key was used before with another request; use a new key")
     return before
@@ -143,42 +150,66 @@ def replay(org: str, task_id: str) -> Task:
     return change(org, task_id, lambda task: states.replayed(task, clock.now(), total))
 
 
+def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
+    """Lease a ready task to this worker. Three calls. Raises NotFound for either, Conflict when the task is not ready,
+    WorkerOffline when the worker is not there or out of rotation, Conflict when it is full."""
+    task = get(org, task_id)
+    worker = worker_storage.find(org, pool, worker_id)
+    if worker is None or worker.removed:
+        raise NotFound("Worker", worker_id)
+    held = states.leased(task, worker.id, clock.now(), handed=worker.handed, attempt_ms=worker.attempt_ms)
+    _require_room(worker)
+    try:
+        storage.commit(
+            [storage.changed(task, held), worker_storage.slot_taken(worker, task.id, held.epoch, held.updated_at)]
+        )
+    except Refused as refused:
+        if not _written_already(refused, held):
+            raise Conflict(f"Task {task_id} or worker {worker_id} was changed at the same time; look again") from None
+    return held
+
+
+def _require_room(worker: Worker) -> None:
+    if not worker.accepting(clock.now()):
+        raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
+    if not worker.room:
+        raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")
+
+
 def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> None:
     """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf.
 
     One transaction. The same completion again is accepted and changes nothing. Raises NotFound, LeaseLost, Conflict.
     """
-    by = holder or _present_holder(org, task_id)
+    by = holder or _present_holder(get(org, task_id))
     value, reference = payloads.place(f"{org}/{task_id}/result", outcome)
     now = clock.now()
-    ending = storage.ended(task_id, org, by, storage.completion(now, value, reference))
-    slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now)
+    ending = storage.ended(task_id, org, by, storage.completion(task_id, org, pool, now, value, reference))
+    slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed")
     try:
         storage.commit([ending, slot])
     except Refused as refused:
         _explain(refused, org, task_id, by, value, reference)
 
 
-def _present_holder(org: str, task_id: str) -> Holder:
+def _present_holder(task: Task) -> Holder:
     """Who holds the task; of a completed one who did last, so that the same result can be told from another."""
-    task = get(org, task_id)
     if task.status is not Status.COMPLETED:
-        states.require_holder(task, None, None)
+        states.require_holder(task, None)
     assert task.worker_id is not None
     return Holder(task.worker_id, task.epoch)
 
 
 def _explain(refused: Refused, org: str, task_id: str, by: Holder, value: Any, reference: str | None) -> None:
     """Why a completion was refused; nothing when it is the one that was accepted before."""
-    task = storage.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
+    task = task_table.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
     if task is None or task.org != org:
         raise NotFound("Task", task_id)
-    mine = task.worker_id == by.worker_id and by.epoch in (None, task.epoch)
-    if task.status is Status.COMPLETED and mine:
+    if task.status is Status.COMPLETED and states.held_last(task, by):
         if task.result_ref == reference and payloads.digest(task.result) == payloads.digest(value):
             return
         raise Conflict(f"Task {task_id} was completed before with another result")
-    states.require_holder(task, by.worker_id, by.epoch)
+    states.require_holder(task, by)
     raise LeaseLost(f"Worker {by.worker_id} no longer holds task {task_id}", epoch=task.epoch)
 
 
@@ -186,7 +217,7 @@ def progress(org: str, task_id: str, holder: Holder | None, percent: float | Non
     """Note that the holder has begun, or how far it is (0-100); extends a lease that wants heartbeats."""
 
     def decide(task: Task) -> Task:
-        _require(task, holder)
+        states.require_holder(task, holder)
         return states.progressed(task, clock.now(), percent)
 
     return change(org, task_id, decide)
@@ -198,22 +229,21 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure) -> Tas
     def decide(task: Task) -> Task:
         if _failed_before(task, holder, failure):
             return task
-        _require(task, holder)
+        states.require_holder(task, holder)
         return states.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
 
     return change(org, task_id, decide, told=False)
 
 
 def _failed_before(task: Task, holder: Holder | None, failure: Failure) -> bool:
-    same = holder is not None and task.worker_id == holder.worker_id and holder.epoch in (None, task.epoch)
-    return same and task.status is Status.FAILED and task.error == failure.error
+    return task.status is Status.FAILED and task.error == failure.error and states.held_last(task, holder)
 
 
 def release(org: str, task_id: str, holder: Holder, rest_until: int | None = None) -> Task:
     """Give a lease back unburned; with `rest_until` its worker gets nothing more until then."""
 
     def decide(task: Task) -> Task:
-        _require(task, holder)
+        states.require_holder(task, holder)
         return states.released(task, clock.now())
 
     return change(org, task_id, decide, told=False, rest_until=rest_until)
@@ -245,13 +275,6 @@ def backoff() -> Backoff:
     return Backoff(round(found.backoff_base_seconds * clock.SECOND), round(found.backoff_cap_seconds * clock.SECOND))
 
 
-def _require(task: Task, holder: Holder | None) -> None:
-    if holder is None:
-        states.require_holder(task, None, None)
-    else:
-        states.require_holder(task, holder.worker_id, holder.epoch)
-
-
 def change(org: str, task_id: str, decide: Decision, *, told: bool = True, rest_until: int | None = None) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
 
@@ -277,8 +300,9 @@ def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Writ
         return []
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if told else None
+    counted: worker_storage.Outcome | None = "failed" if new.attempts > old.attempts else None
     freed = worker_storage.slot_freed(
-        old.org, old.pool, old.worker_id, old.id, new.updated_at, stop=stop, rest_until=rest_until
+        old.org, old.pool, old.worker_id, old.id, new.updated_at, counted=counted, stop=stop, rest_until=rest_until
     )
     return [freed]
 
@@ -286,7 +310,7 @@ def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Writ
 def _written_already(refused: Refused, new: Task) -> bool:
     """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
     stored = refused.items[0]
-    return stored is not None and storage.from_raw(stored) == new
+    return stored is not None and task_table.from_raw(stored) == new
 
 
 def _let_go_without_slot(refused: Refused, old: Task, new: Task) -> bool:

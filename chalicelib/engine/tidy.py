@@ -2,6 +2,7 @@
 
 from chalicelib import clock
 from chalicelib.observability import logger
+from chalicelib.storage import task_table
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 
@@ -13,7 +14,7 @@ def stuck() -> list[str]:
     """Report what has been due for over ten minutes and was not done: ids of tasks, workers and pools, at most 100."""
     before = clock.now() - STUCK_AFTER_MS
     found: list[str] = []
-    for shard in task_storage.wake_shards():
+    for shard in task_table.wake_shards():
         found += list(task_storage.due(shard, before))
         found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.due(shard, before)]
     if found:

@@ -7,6 +7,7 @@ from chalicelib import clock
 from chalicelib.domain.effects import Nudge, Wakeup
 from chalicelib.engine import duties, liveness, messages, relay, tasks
 from chalicelib.observability import logger
+from chalicelib.storage import task_table
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 
@@ -36,7 +37,7 @@ def _in_time(jobs: Iterator[Job]) -> Iterator[Job]:
 def _due() -> Iterator[Job]:
     now = clock.now()
     yield relay.replay_parked
-    for shard in task_storage.wake_shards():
+    for shard in task_table.wake_shards():
         for task_id in task_storage.due(shard, now):
             yield partial(tasks.settle, task_id)
         for key in worker_storage.due(shard, now):

@@ -1,31 +1,34 @@
 """What can be done with a worker: register, heartbeat, take out of rotation, remove."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Beat, Worker
 from chalicelib.engine import sealing, tasks
-from chalicelib.errors import NotFound, Unavailable
+from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import workers as storage
-from chalicelib.storage.base import Refused
+from chalicelib.storage.base import Refused, Write
 
 COMMAND_KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""
+
+
+PING_MS = 20 * clock.SECOND
+"""How long a connected worker may be silent before it is asked whether it is still there."""
 
 
 class Registration(NamedTuple):
     """What a worker says of itself when it joins."""
 
     pool: str
-    kind: str  # how its id begins: server, worker, agent
+    kind: str  # how its id begins: server, worker, agent; or "uuid"
     name: str
     max_concurrent: int
     weight: int = 1
@@ -35,45 +38,78 @@ class Registration(NamedTuple):
     api_key: str | None = None
     callback_path: str | None = None
     plan: str = "standard"
+    type: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    id: str | None = None  # chosen by its owner; else a new one
+    socket: bool = False  # it is there once it connects, and as long as it answers
+    attempt_seconds: int | None = None  # the longest it may take for a task
+
+
+class Change(NamedTuple):
+    """What its owner changes of a worker; None leaves a field as it is."""
+
+    metadata: Mapping[str, Any] | None = None  # merged key by key
+    max_concurrent: int | None = None
+    capabilities: tuple[str, ...] | None = None
+    attempt_seconds: int | None = None
 
 
 def register(org: str, said: Registration) -> Worker:
-    """Let a worker join its pool. One transaction. Raises InvalidRequest when an endpoint may not be called."""
-    # Only who registers pays for the outbound client's import; the other requests of an API never call out.
-    from chalicelib.providers import outbound
+    """Let a worker join its pool. One call, or one transaction when it has a key.
 
-    for url in said.endpoints.values():
-        outbound.check_url(url)
+    Raises InvalidRequest when an endpoint may not be called, Conflict when its owner chose an id that is taken.
+    """
+    _check(said.endpoints)
     worker = _new(org, said)
     entry = directory.DirectoryEntry(worker.id, org, said.pool, sealing.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
-    with suppress(Refused):  # the id is fresh: what stands there is this very write, sent again by the client
+    try:
         base.commit(storage.created(worker), *listing)
+    except Refused as refused:
+        # Under a fresh id what stands there is this very write, sent again by the client.
+        if said.id is not None and refused.items[0] is not None and storage.from_raw(refused.items[0]) != worker:
+            raise Conflict(f"Worker {said.id} exists already") from None
     return worker
 
 
+def _check(endpoints: Mapping[str, str]) -> None:
+    if not endpoints:
+        return
+    # Only who registers pays for the outbound client's import; the other requests of an API never call out.
+    from chalicelib.providers import outbound
+
+    for url in endpoints.values():
+        outbound.check_url(url)
+
+
 def _new(org: str, said: Registration) -> Worker:
-    identifier, now = ids.new(said.kind), clock.now()
+    now = clock.now()
+    identifier = said.id or (ids.uuid() if said.kind == "uuid" else ids.new(said.kind))
     timeout = settings().heartbeat_timeout_seconds * clock.SECOND
     return Worker(
         id=identifier,
         org=org,
         pool=said.pool,
         name=said.name,
+        type=said.type,
+        metadata=dict(said.metadata) if said.metadata is not None else None,
         max_concurrent=said.max_concurrent,
         weight=said.weight,
-        capabilities=tuple(sorted(set(said.capabilities))),
+        capabilities=tuple(dict.fromkeys(said.capabilities)),
         groups=tuple(dict.fromkeys(said.groups)),
         endpoints=dict(said.endpoints),
         callback_path=said.callback_path,
         sealed_key=sealing.seal(said.api_key, _context(org, identifier)) if said.api_key else None,
         plan=said.plan,
+        socket=said.socket,
+        attempt_ms=said.attempt_seconds * clock.SECOND if said.attempt_seconds else None,
+        alive=not said.socket,
         registered_at=now,
         updated_at=now,
         last_heartbeat_at=now,
         heartbeat_timeout_ms=timeout,
-        online_since=now,
-        wake_at=now + timeout,
+        online_since=None if said.socket else now,
+        wake_at=None if said.socket else now + timeout,
     )
 
 
@@ -89,7 +125,7 @@ def api_key(worker: Worker) -> str | None:
 def crew(org: str, pool: str) -> list[Worker]:
     """All workers of a pool that were not removed, oldest first."""
     _, workers = pool_storage.crew(org, pool)
-    return sorted((w for w in workers if not w.removed), key=lambda w: (w.registered_at, w.id))
+    return sorted((w for w in workers if not w.removed and not w.built_in), key=lambda w: (w.registered_at, w.id))
 
 
 def get(org: str, pool: str, worker_id: str, kind: str = "Worker") -> Worker:
@@ -100,12 +136,17 @@ def get(org: str, pool: str, worker_id: str, kind: str = "Worker") -> Worker:
     return worker
 
 
-def heartbeat(org: str, pool: str, worker_id: str, said: Beat, kind: str = "Worker") -> Worker:
-    """Note that a worker is alive and how it is. One call. Raises NotFound when it is not registered."""
+def heartbeat(
+    org: str, pool: str, worker_id: str, said: Beat, kind: str = "Worker", *, connection: str | None = None
+) -> Worker:
+    """Note that a worker is alive and how it is; over which connection, if it has one. One call.
+
+    Raises NotFound when it is not registered, or no longer connected so.
+    """
     now = clock.now()
-    overdue_at = now + settings().heartbeat_timeout_seconds * clock.SECOND
+    patience = PING_MS if connection is not None else settings().heartbeat_timeout_seconds * clock.SECOND
     try:
-        worker = storage.beat(org, pool, worker_id, said, now, overdue_at)
+        worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
         raise NotFound(kind, worker_id) from None
     if any(_stale(since, now) for since in worker.commands.values()):
@@ -135,22 +176,64 @@ def without_stale_commands(worker: Worker, now: int) -> Worker:
 
 
 def set_maintenance(
-    org: str, pool: str, worker_id: str, maintenance: bool, reason: str | None, kind: str = "Worker"
+    org: str,
+    pool: str,
+    worker_id: str,
+    maintenance: bool,
+    reason: str | None = None,
+    kind: str = "Worker",
+    *,
+    drained: bool = False,
 ) -> Worker:
-    """Take a worker out of rotation, or put it back; running work finishes. Raises NotFound."""
+    """Take a worker out of rotation, or put it back. Running work finishes, unless the worker is to be `drained`: then
+    its leases go back unburned. Raises NotFound."""
 
     def decide(worker: Worker) -> Worker:
-        if worker.maintenance == maintenance and worker.maintenance_reason == reason:
+        if (worker.maintenance, worker.maintenance_reason, worker.drained) == (maintenance, reason, drained):
             return worker
-        since = None if maintenance or not worker.alive else worker.online_since or clock.now()
+        back = not maintenance and worker.alive
         return replace(
             worker,
             maintenance=maintenance,
             maintenance_reason=reason if maintenance else None,
-            online_since=clock.now() if worker.maintenance and not maintenance and worker.alive else since,
+            drained=drained,
+            online_since=(worker.online_since or clock.now()) if back else None,
+            wake_at=clock.now() if drained else worker.wake_at,
         )
 
     return _found(change(org, pool, worker_id, decide), kind, worker_id)
+
+
+def update(org: str, pool: str, worker_id: str, asked: Change, kind: str = "Worker") -> Worker:
+    """Change what a worker's owner says of it. Raises NotFound."""
+
+    def decide(worker: Worker) -> Worker:
+        limit = worker.attempt_ms if asked.attempt_seconds is None else asked.attempt_seconds * clock.SECOND
+        changed = replace(
+            worker,
+            metadata=worker.metadata if asked.metadata is None else {**(worker.metadata or {}), **asked.metadata},
+            max_concurrent=asked.max_concurrent or worker.max_concurrent,
+            capabilities=worker.capabilities if asked.capabilities is None else asked.capabilities,
+            attempt_ms=limit,
+        )
+        return worker if changed == worker else changed
+
+    return _found(change(org, pool, worker_id, decide), kind, worker_id)
+
+
+def claim(org: str, pool: str, worker_id: str, outcome: Literal["completed", "failed"], kind: str = "Worker") -> bool:
+    """Count work that a worker has done besides its tasks. One call; False, and nothing counted, when it holds any.
+
+    Raises NotFound.
+    """
+    try:
+        base.commit(storage.claimed(org, pool, worker_id, outcome, clock.now()))
+    except Refused as refused:
+        found = None if refused.items[0] is None else storage.from_raw(refused.items[0])
+        if found is None or found.removed:
+            raise NotFound(kind, worker_id) from None
+        return False
+    return True
 
 
 def unregister(org: str, pool: str, worker_id: str, kind: str = "Worker") -> None:
@@ -168,8 +251,13 @@ def _found(worker: Worker | None, kind: str, worker_id: str) -> Worker:
     return worker
 
 
-def change(org: str, pool: str, worker_id: str, decide: Callable[[Worker], Worker]) -> Worker | None:
-    """Read, decide, write on the condition that nobody wrote in between; None when there is no such worker."""
+def change(
+    org: str, pool: str, worker_id: str, decide: Callable[[Worker], Worker], also: Sequence[Write] = ()
+) -> Worker | None:
+    """Read, decide, write on the condition that nobody wrote in between; None when there is no such worker.
+
+    `also` is written in the same transaction.
+    """
     for _ in range(tasks.TRIES):
         old = storage.find(org, pool, worker_id)
         if old is None or old.removed:
@@ -179,7 +267,7 @@ def change(org: str, pool: str, worker_id: str, decide: Callable[[Worker], Worke
             return old
         new = replace(new, version=old.version + 1, updated_at=clock.now())
         try:
-            base.commit(storage.changed(old, new))
+            base.commit(storage.changed(old, new), *also)
         except Refused as refused:
             if refused.items[0] is None or storage.from_raw(refused.items[0]) != new:
                 continue

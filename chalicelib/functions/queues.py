@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine import delivery, dispatch, messages, wake
+from chalicelib.engine import delivery, dispatch, live, messages, performing, wake
+from chalicelib.engine.live import Voices
 from chalicelib.observability import logger, observed
 
 Event = Mapping[str, Any]
@@ -33,13 +34,33 @@ def dispatched(event: Event) -> Answer:
 
 @observed
 def delivered(event: Event) -> Answer:
-    """Deliveries: tasks handed over side by side."""
+    """Deliveries: tasks handed over and workers told, side by side."""
+    found = [messages.read_handed(json.loads(record["body"])) for record in event["Records"]]
+    return _settled(event, delivery.deliver(found))
+
+
+@observed
+def performed(event: Event) -> Answer:
+    """Deliveries to the house itself: its performers do the tasks."""
+    found = [messages.read_delivery(json.loads(record["body"])) for record in event["Records"]]
+    return _settled(event, performing.perform(found))
+
+
+@observed
+def told(event: Event, voices: Voices) -> Answer:
+    """Updates for watchers, and new watchers, each org's in order. On failure a message and all after it come back."""
     records = event["Records"]
-    outcomes = delivery.deliver([messages.read_delivery(json.loads(record["body"])) for record in records])
-    failed = [(record, error) for record, error in zip(records, outcomes, strict=True) if error is not None]
-    for record, error in failed:
-        _note(error, [record])
-    return _answer([record["messageId"] for record, _ in failed])
+    for number, record in enumerate(records):
+        body = json.loads(record["body"])
+        try:
+            if "connection" in body:
+                live.catch_up(body["org"], body["connection"], voices)
+            else:
+                live.tell(body["org"], body["occasion"], messages.read_updates(body), voices)
+        except Exception as error:  # noqa: BLE001 - answered for, to the queue
+            _note(error, records[number:])
+            return _answer([later["messageId"] for later in records[number:]])
+    return _answer([])
 
 
 @observed
@@ -53,6 +74,14 @@ def woken(event: Event) -> Answer:
             _note(error, [record])
             failed.append(record["messageId"])
     return _answer(failed)
+
+
+def _settled(event: Event, outcomes: Sequence[Exception | None]) -> Answer:
+    """The answer for records of which each has an outcome of its own."""
+    failed = [(record, error) for record, error in zip(event["Records"], outcomes, strict=True) if error is not None]
+    for record, error in failed:
+        _note(error, [record])
+    return _answer([record["messageId"] for record, _ in failed])
 
 
 def _note(error: Exception, records: Sequence[Mapping[str, Any]]) -> None:

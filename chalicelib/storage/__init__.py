@@ -7,6 +7,13 @@ def models() -> tuple[type, ...]:
     `Meta.setting` names the setting with the table's name, `Meta.stream` says whether changes are streamed, and
     `Meta.ttl` names the attribute with the expiry in epoch seconds.
     """
-    from chalicelib.storage import access, events, stats, tasks, workers
+    from chalicelib.storage import access, connections, events, stats, task_table, workers
 
-    return (tasks.TaskItem, workers.WorkersTable, events.EventItem, stats.StatsItem, access.AccessTable)
+    return (
+        task_table.TaskItem,
+        workers.WorkersTable,
+        events.EventItem,
+        stats.StatsItem,
+        access.AccessTable,
+        connections.ConnectionsTable,
+    )

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.effects import Event, Kind
 from chalicelib.domain.statistics import HOUR_MS
+from chalicelib.domain.tasks import Phase
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, Write
 
@@ -26,14 +28,22 @@ class EventItem(Item):
     at = NumberAttribute()
     worker_id = UnicodeAttribute(null=True)
     attempt = NumberAttribute(null=True)
+    label = UnicodeAttribute(null=True)
+    left = UnicodeAttribute(null=True)
+    running = BooleanAttribute(null=True)
     burned = BooleanAttribute()
     waited_ms = NumberAttribute(null=True)
     took_ms = NumberAttribute(null=True)
+    whole_ms = NumberAttribute(null=True)
     since = NumberAttribute(null=True)
+    completed = NumberAttribute(null=True)
+    failed = NumberAttribute(null=True)
     expires_at = NumberAttribute()
 
 
 _FIELDS = Event.__slots__
+_UNSAID = {"running": False, "completed": 0, "failed": 0}
+"""Fields that are stored only where they say something."""
 
 
 def bucket(org: str, pool: str, instant: int) -> str:
@@ -43,11 +53,13 @@ def bucket(org: str, pool: str, instant: int) -> str:
 
 def logged(event: Event) -> Write:
     """The write of one entry, refused when it is in the log already: its id is the subject and its version."""
+    values = {name: getattr(event, name) for name in _FIELDS}
     item = EventItem(
         bucket(event.org, event.pool, event.at),
         f"{event.at:013d}#{event.subject}#{event.version:08d}",
-        expires_at=event.at // 1000 + settings().retention_days * 86_400,
-        **{name: getattr(event, name) for name in _FIELDS if getattr(event, name) is not None},
+        # Of a task that retention swept away the entry is as old as the task, and yet must be kept a while.
+        expires_at=max(event.at, clock.now()) // 1000 + settings().retention_days * 86_400,
+        **{name: value for name, value in values.items() if value is not None and value != _UNSAID.get(name)},
     )
     item.kind = str(event.kind)
     return base.put(item, EventItem.id.does_not_exist())
@@ -63,4 +75,5 @@ def hour(org: str, pool: str, instant: int) -> Iterator[Event]:
 def parse(item: EventItem) -> Event:
     """The stored item as a value."""
     values = {name: getattr(item, name) for name in _FIELDS}
-    return Event(**(values | {"kind": Kind(item.kind)}))
+    values |= {name: unsaid for name, unsaid in _UNSAID.items() if values[name] is None}
+    return Event(**(values | {"kind": Kind(item.kind), "left": Phase(item.left) if item.left else None}))

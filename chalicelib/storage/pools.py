@@ -8,7 +8,7 @@ from chalicelib.domain.tasks import Needs, Pool, Worker
 from chalicelib.storage import base
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import Write
-from chalicelib.storage.tasks import wake_shard
+from chalicelib.storage.task_table import wake_shard
 from chalicelib.storage.workers import POOL_KEY, PoolItem, WorkerItem, WorkersTable, org_pool
 
 
@@ -39,6 +39,8 @@ def parse(item: PoolItem) -> Pool:
         weights=weights,
         lanes=lanes,
         wake_at=None if item.wake_at is None else int(item.wake_at),
+        departed_completed=int(item.departed_completed or 0),
+        departed_failed=int(item.departed_failed or 0),
     )
 
 
@@ -70,6 +72,15 @@ def _update(org: str, pool: str, actions: list[Action]) -> Write:
 def algorithm_set(org: str, pool: str, algorithm: str) -> Write:
     """The write of another algorithm, which starts with a clean memory."""
     return _update(org, pool, [PoolItem.algorithm.set(algorithm), PoolItem.weights.set({}), PoolItem.cursor.remove()])
+
+
+def departed(worker: Worker) -> Write:
+    """The write that keeps a removed worker's counters with its pool, refused when the pool has no memory yet."""
+    actions: list[Action] = [
+        PoolItem.departed_completed.add(worker.completed),
+        PoolItem.departed_failed.add(worker.failed),
+    ]
+    return _update(worker.org, worker.pool, actions)
 
 
 def memory_kept(before: Pool, after: Pool) -> Write | None:

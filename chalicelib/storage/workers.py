@@ -4,7 +4,7 @@ consistent query reads all that a dispatch pass needs."""
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -21,7 +21,8 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Write
-from chalicelib.storage.tasks import PAGE, CompactJson, wake_shard
+from chalicelib.storage.task_table import CompactJson, wake_shard
+from chalicelib.storage.tasks import PAGE
 
 POOL_KEY = "#pool"
 """Sort key of the pool's own item; no worker id starts so."""
@@ -56,6 +57,8 @@ class WorkersTable(Item):
 
 class WorkerItem(WorkersTable, discriminator="worker"):
     name = UnicodeAttribute()
+    type = UnicodeAttribute(null=True)
+    metadata = CompactJson(null=True)
     max_concurrent = NumberAttribute()
     weight = NumberAttribute()
     capabilities = ListAttribute[str](null=True)
@@ -64,10 +67,14 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     callback_path = UnicodeAttribute(null=True)
     sealed_key = UnicodeAttribute(null=True)
     plan = UnicodeAttribute()
+    socket = BooleanAttribute(null=True)
+    connection = UnicodeAttribute(null=True)
+    attempt_ms = NumberAttribute(null=True)
     health = UnicodeAttribute()
     alive = BooleanAttribute()
     maintenance = BooleanAttribute()
     maintenance_reason = UnicodeAttribute(null=True)
+    drained = BooleanAttribute(null=True)
     removed = BooleanAttribute()
     registered_at = NumberAttribute()
     updated_at = NumberAttribute()
@@ -78,6 +85,8 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     reported = CompactJson(null=True)
     leases: MapAttribute[str, Any] = MapAttribute(default=dict)
     commands: MapAttribute[str, Any] = MapAttribute(default=dict)
+    completed = NumberAttribute(null=True)
+    failed = NumberAttribute(null=True)
     rest_until = NumberAttribute(null=True)
 
 
@@ -86,6 +95,8 @@ class PoolItem(WorkersTable, discriminator="pool"):
     cursor = UnicodeAttribute(null=True)
     weights: MapAttribute[str, Any] = MapAttribute(default=dict)
     lanes: MapAttribute[str, Any] = MapAttribute(default=dict)
+    departed_completed = NumberAttribute(null=True)
+    departed_failed = NumberAttribute(null=True)
 
 
 _FIELDS = tuple(field.name for field in fields(Worker))
@@ -93,6 +104,10 @@ _MAPS = ("leases", "commands")
 _COMMAND = re.compile(r"\w+:\d+")
 """A command's name, and so what a receipt may be: anything else is no path into the item."""
 _LISTS = ("capabilities", "groups")
+_FLAGS = ("socket", "drained")
+_COUNTS = ("completed", "failed")
+Outcome = Literal["completed", "failed"]
+"""How an attempt ended, as its worker's own counter has it."""
 
 
 def org_pool(org: str, pool: str) -> str:
@@ -108,6 +123,7 @@ def _values(worker: Worker) -> dict[str, Any]:
     values = {name: getattr(worker, name) for name in _FIELDS}
     values |= {name: list(values[name]) or None for name in _LISTS}
     values |= {name: dict(values[name]) for name in _MAPS}
+    values |= {name: values[name] or None for name in (*_FLAGS, *_COUNTS)}
     values["endpoints"], values["health"] = dict(worker.endpoints), str(worker.health)
     values["wake_shard"] = wake_shard(worker.id) if worker.wake_at is not None else None
     return values
@@ -117,6 +133,7 @@ def parse(item: WorkerItem) -> Worker:
     """The stored item as a value."""
     values = {name: getattr(item, name) for name in _FIELDS}
     values |= {name: tuple(values[name] or ()) for name in _LISTS}
+    values |= {name: bool(values[name]) for name in _FLAGS} | {name: int(values[name] or 0) for name in _COUNTS}
     values |= {name: {key: int(number) for key, number in values[name].as_dict().items()} for name in _MAPS}
     return Worker(**(values | {"health": Health(item.health), "endpoints": item.endpoints or {}}))
 
@@ -178,11 +195,17 @@ def _action(name: str, value: Any) -> Action:
     return action
 
 
-def beat(org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: int) -> Worker:
-    """Note a heartbeat and answer the worker as it then is. One call. Raises Refused when it is not registered.
+def beat(
+    org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: int, connection: str | None = None
+) -> Worker:
+    """Note a heartbeat and answer the worker as it then is. One call. Raises Refused when it is not registered, or is
+    not connected by the `connection` that is named.
 
-    `wake_at` is armed only if it is not: a timely heartbeat costs no index write, the sweep re-arms it lazily.
+    `wake_at` is armed only if it is not: a timely heartbeat costs no index write, the sweep re-arms it lazily. Of a
+    worker with a connection it is when that is to be tried again.
     """
+    armed = WorkerItem.wake_at.set(WorkerItem.wake_at | overdue_at if connection is None else overdue_at)
+    known: Condition = WorkerItem.removed == False  # noqa: E712
     actions: list[Action] = [
         WorkerItem.version.add(1),
         WorkerItem.last_heartbeat_at.set(now),
@@ -190,12 +213,14 @@ def beat(org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: 
         WorkerItem.health.set(str(said.health)),
         WorkerItem.alive.set(True),
         WorkerItem.online_since.set(WorkerItem.online_since | now),
-        WorkerItem.wake_at.set(WorkerItem.wake_at | overdue_at),
+        armed,
         WorkerItem.wake_shard.set(wake_shard(worker_id)),
         _action("reported", dict(said.reported) if said.reported is not None else None),
     ]
     actions += [WorkerItem.commands[name].remove() for name in sorted(set(said.receipts)) if _COMMAND.fullmatch(name)]
-    write = base.update(_key(org, pool, worker_id), actions, WorkerItem.removed == False)  # noqa: E712
+    if connection is not None:
+        known &= WorkerItem.connection == connection
+    write = base.update(_key(org, pool, worker_id), actions, known)
     return from_raw(base.commit(write, returning="ALL_NEW"))
 
 
@@ -216,10 +241,11 @@ def slot_freed(
     task_id: str,
     now: int,
     *,
+    counted: Outcome | None = None,
     stop: str | None = None,
     rest_until: int | None = None,
 ) -> Write:
-    """The worker's half of a lease's end.
+    """The worker's half of a lease's end; `counted` says which of its counters grows.
 
     `stop` queues a command to stop that attempt ("<task id>:<attempt>"); `rest_until` sends the worker to rest.
     """
@@ -228,12 +254,21 @@ def slot_freed(
         WorkerItem.updated_at.set(now),
         WorkerItem.leases[task_id].remove(),
     ]
+    if counted is not None:
+        actions.append(getattr(WorkerItem, counted).add(1))
     if stop is not None:
         actions.append(WorkerItem.commands[stop].set(now))
     if rest_until is not None:
         actions.append(WorkerItem.rest_until.set(rest_until))
     held: Condition = WorkerItem.leases[task_id].exists()
     return base.update(_key(org, pool, worker_id), actions, held)
+
+
+def claimed(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:
+    """The write of work that a worker has done besides its tasks, on the condition that it holds none."""
+    actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), getattr(WorkerItem, outcome).add(1)]
+    idle: Condition = (WorkerItem.removed == False) & (size(WorkerItem.leases) == 0)  # noqa: E712
+    return base.update(_key(org, pool, worker_id), actions, idle)
 
 
 def due(shard: str, now: int) -> Iterator[tuple[str, str, str]]:

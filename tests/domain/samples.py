@@ -31,8 +31,8 @@ def sleeping(**said: Any) -> Task:
     return states.sleeping(draft(**said), NOW + 60_000, NOW)
 
 
-def leased(*, pushed: bool = False, **said: Any) -> Task:
-    return states.leased(ready(**said), "worker_1", NOW, pushed=pushed)
+def leased(*, handed: bool = False, **said: Any) -> Task:
+    return states.leased(ready(**said), "worker_1", NOW, handed=handed)
 
 
 def running(**said: Any) -> Task:

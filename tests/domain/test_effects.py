@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import effects, states
+from chalicelib.domain import changes
 from chalicelib.domain.effects import Delivery, Effects, Kind, Nudge, Wakeup
 from chalicelib.domain.states import Reason
 from chalicelib.domain.tasks import Health, Status, Task, Worker
@@ -65,7 +66,7 @@ MOVES: dict[str, tuple[Task | None, Move, Kind | None, tuple[Nudge, ...]]] = {
 def moved(name: str) -> tuple[Task | None, Task, Effects]:
     old, move, _, _ = MOVES[name]
     new = move(old or samples.ready())
-    return old, new, effects.of_task(old, new)
+    return old, new, changes.of_task(old, new)
 
 
 @pytest.mark.parametrize("name", MOVES)
@@ -80,25 +81,25 @@ def test_each_transition_logs_its_kind_once_and_nudges_whom_it_concerns(name: st
 @pytest.mark.parametrize("name", MOVES)
 def test_the_same_change_has_the_same_effects_however_often_it_is_told(name: str) -> None:
     old, new, found = moved(name)
-    assert effects.of_task(old, new) == found
+    assert changes.of_task(old, new) == found
 
 
 @pytest.mark.parametrize("name", samples.every())
 def test_a_write_that_moves_nothing_logs_and_hands_over_nothing(name: str) -> None:
     task = samples.every()[name]
-    found = effects.of_task(task, replace(task, version=task.version + 1, metadata={"seen": True}))
+    found = changes.of_task(task, replace(task, version=task.version + 1, metadata={"seen": True}))
     assert (found.events, found.deliveries, found.wakeups) == ((), (), ())
     assert bool(found.nudges) is task.ready
 
 
 def test_a_task_removed_by_retention_has_no_effects() -> None:
-    assert effects.of_task(samples.ended(Status.COMPLETED), None) == effects.NOTHING
+    assert changes.of_task(samples.ended(Status.COMPLETED), None) == effects.NOTHING
 
 
 def test_a_lease_is_handed_over_once_to_its_holder_under_its_epoch() -> None:
     _, new, found = moved("lease")
     assert found.deliveries == (Delivery(**POOL, task_id="task_1", epoch=1, worker_id="worker_1"),)
-    assert effects.of_task(new, replace(new, version=9)).deliveries == ()
+    assert changes.of_task(new, replace(new, version=9)).deliveries == ()
     assert all(moved(name)[2].deliveries == () for name in MOVES if name != "lease")
 
 
@@ -123,15 +124,15 @@ def test_a_task_that_goes_to_sleep_is_woken_at_its_moment_once() -> None:
     _, new, found = moved("retry later")
     assert new.run_at is not None
     assert found.wakeups == (Wakeup(**POOL, kind="task", id="task_1", at=new.run_at),)
-    assert effects.of_task(new, replace(new, version=9)).wakeups == ()
-    assert effects.of_task(None, samples.sleeping()).wakeups[0].at == NOW + 60_000
+    assert changes.of_task(new, replace(new, version=9)).wakeups == ()
+    assert changes.of_task(None, samples.sleeping()).wakeups[0].at == NOW + 60_000
 
 
 # Workers
 
 
 def changed(old: Worker | None, **said: Any) -> Effects:
-    return effects.of_worker(old, replace(old or worker(), version=2, updated_at=LATER, **said))
+    return changes.of_worker(old, replace(old or worker(), version=2, updated_at=LATER, **said))
 
 
 UP = worker()
@@ -159,7 +160,7 @@ def test_coming_and_going_is_logged_with_the_time_online(
 
 
 def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
-    assert effects.of_worker(worker(removed=True, online_since=None), None) == effects.NOTHING
+    assert changes.of_worker(worker(removed=True, online_since=None), None) == effects.NOTHING
 
 
 @pytest.mark.parametrize(

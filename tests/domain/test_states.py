@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import states
 from chalicelib.domain.states import DELIVERY_GUARD_MS, NUDGE_GUARD_MS, Failure, Reason
-from chalicelib.domain.tasks import Status, Task
+from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.errors import Conflict, LeaseLost
 from tests.domain import samples
 from tests.domain.samples import BACKOFF, FAILURE, HOUR, NOW
@@ -21,7 +21,7 @@ def take(task: Task) -> Task:
 
 
 def report(task: Task) -> Task:
-    states.require_holder(task, "worker_1", 1)
+    states.require_holder(task, Holder("worker_1", 1))
     return states.completed(task, LATER, 42)
 
 
@@ -85,23 +85,23 @@ def test_each_lease_has_a_new_epoch_and_starts_afresh() -> None:
 
 @pytest.mark.parametrize(
     ("worker_id", "epoch", "word"),
-    [("worker_2", None, "another worker"), ("worker_1", 0, "leased again"), (None, 2, "leased again")],
+    [("worker_2", None, "another worker"), ("worker_1", 0, "leased again"), ("worker_1", 2, "leased again")],
 )
 def test_another_worker_or_epoch_does_not_hold_the_task(worker_id: str | None, epoch: int | None, word: str) -> None:
     with pytest.raises(LeaseLost, match=word) as caught:
-        states.require_holder(samples.leased(), worker_id, epoch)
+        states.require_holder(samples.leased(), Holder(worker_id, epoch))
     assert caught.value.facts == {"epoch": 1}
 
 
-@pytest.mark.parametrize(("worker_id", "epoch"), [("worker_1", 1), ("worker_1", None), (None, 1), (None, None)])
+@pytest.mark.parametrize(("worker_id", "epoch"), [("worker_1", 1), ("worker_1", None), (None, None)])
 def test_the_holder_may_leave_out_what_it_does_not_know(worker_id: str | None, epoch: int | None) -> None:
     task = samples.leased()
-    states.require_holder(task, worker_id, epoch)
+    states.require_holder(task, Holder(worker_id, epoch) if worker_id else None)
     assert task.held
 
 
 def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
-    first = states.progressed(samples.leased(pushed=True), NOW + 1, 40)
+    first = states.progressed(samples.leased(handed=True), NOW + 1, 40)
     second = states.progressed(first, NOW + 2)
     assert (second.started_at, second.beat_at, second.progress) == (NOW + 1, NOW + 2, 40)
     assert second.deliver_by is None
@@ -243,7 +243,7 @@ def test_a_silent_task_times_out_exactly_one_heartbeat_after_its_last_word() -> 
 
 
 def test_a_lease_that_was_not_delivered_is_given_back_unburned() -> None:
-    task = never_early(samples.leased(pushed=True), NOW + DELIVERY_GUARD_MS)
+    task = never_early(samples.leased(handed=True), NOW + DELIVERY_GUARD_MS)
     assert (task.ready, task.attempts, task.error) == (True, 0, None)
 
 
@@ -268,12 +268,12 @@ def test_the_total_time_goes_before_every_other_timeout_of_the_same_moment() -> 
     close=st.integers(1, 300_000),
     beat=st.none() | st.integers(1, 300_000),
     total=st.integers(1, 300_000),
-    pushed=st.booleans(),
+    handed=st.booleans(),
 )
 def test_a_lease_wakes_at_the_first_of_its_ends_and_something_is_then_done(
-    close: int, beat: int | None, total: int, pushed: bool
+    close: int, beat: int | None, total: int, handed: bool
 ) -> None:
-    held = samples.leased(pushed=pushed, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total)
-    ends = [close, total, *([beat] if beat else []), *([DELIVERY_GUARD_MS] if pushed else [])]
+    held = samples.leased(handed=handed, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total)
+    ends = [close, total, *([beat] if beat else []), *([DELIVERY_GUARD_MS] if handed else [])]
     after = never_early(held, NOW + min(ends))
     assert not after.held

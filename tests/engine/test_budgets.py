@@ -8,8 +8,7 @@ from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.effects import Nudge
 from chalicelib.engine import dispatch, limits, pools, tasks, workers
-from chalicelib.storage import tasks as task_storage
-from chalicelib.storage.tasks import TaskItem
+from chalicelib.storage.task_table import TaskItem, large_of, values_of, wake_shards
 from tests.domain import samples
 from tests.engine.helpers import beat, complete, held, pull
 from tests.support import aws
@@ -24,9 +23,8 @@ def fill(count: int) -> None:
         for number in range(count):
             draft = samples.draft(id=f"task_{number}", org=ORG, pool=POOL, lane="quantum", deadline=2 * START)
             task = states.sleeping(draft, 2 * START, START) if number % 2 else states.ready(draft, START)
-            batch.save(
-                TaskItem(**{name: value for name, value in task_storage._values(task).items() if value is not None})
-            )
+            values = values_of(task) | large_of(task)
+            batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -84,5 +82,5 @@ def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(house: World)
 
 def test_a_minute_without_work_costs_only_the_looks_at_the_wake_indexes(house: World) -> None:
     house.settle()
-    shards = len(task_storage.wake_shards())
+    shards = len(wake_shards())
     assert calls(lambda: house.advance(60)) <= 2 * shards + 2

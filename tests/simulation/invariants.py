@@ -9,7 +9,7 @@ from chalicelib.config import settings
 from chalicelib.domain import counting, statistics
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Status, Task, Worker
-from chalicelib.storage import tasks as task_storage
+from chalicelib.storage import task_table
 from tests.support import aws
 from tests.support.world import World
 
@@ -23,7 +23,7 @@ def history(_: World) -> History:
     for record in aws.stream(settings().tasks_table):
         old, new = (record["dynamodb"].get(name) for name in ("OldImage", "NewImage"))
         if new is not None:
-            changes.append((task_storage.from_raw(old) if old else None, task_storage.from_raw(new)))
+            changes.append((task_table.from_raw(old) if old else None, task_table.from_raw(new)))
     return changes
 
 

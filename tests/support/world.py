@@ -21,9 +21,8 @@ from chalicelib.errors import Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.providers import outbound
-from chalicelib.storage import events, stats
+from chalicelib.storage import events, stats, task_table
 from chalicelib.storage import queues as queue_storage
-from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from tests.support import aws
 from tests.support.queues import FakeQueues, Held
@@ -156,7 +155,7 @@ class World:
         return [events.parse(item) for item in aws.items(events.EventItem)]
 
     def tasks(self) -> list[Task]:
-        return [task_storage.parse(item) for item in aws.items(task_storage.TaskItem)]
+        return [task_table.parse(item) for item in aws.items(task_table.TaskItem)]
 
     def workers(self) -> list[Worker]:
         found = aws.items(worker_storage.WorkersTable)

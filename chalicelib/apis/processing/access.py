@@ -48,5 +48,4 @@ def _plausible(identifier: str) -> str:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of the caller; its plan multiplies the documented limit."""
-    key = f"{NAME}#{name}#{caller.org}#{caller.role}#{caller.subject}"
-    return limits.admit(key, limit.count * limits.factor(caller.plan), limit.seconds * 1000)
+    return limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)

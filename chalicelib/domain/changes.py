@@ -1,0 +1,228 @@
+"""What follows from a change: the heart of the relay.
+
+`of_task(old, new)` and `of_worker(old, new)` compare two versions of an item and say what must be written down, whom
+to tell, and what to hand over. They decide nothing about storage: the same answer can be carried out twice.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.effects import NOTHING, Call, Delivery, Effects, Event, Kind, Nudge, Update, Wakeup
+from chalicelib.domain.tasks import HELD, Status, Task, Worker
+
+LONGEST_ERROR = 200
+"""Characters of an error that those who watch are shown."""
+
+
+def of_task(old: Task | None, new: Task | None) -> Effects:
+    """What follows from a task's change; from its removal by retention, that it is no longer counted."""
+    if new is None:
+        return Effects(events=_swept(old)) if old is not None else NOTHING
+    return Effects(
+        events=_task_events(old, new),
+        nudges=_task_nudges(old, new),
+        deliveries=_deliveries(old, new),
+        updates=_updates(old, new),
+        wakeups=_task_wakeups(old, new),
+    )
+
+
+def _swept(old: Task) -> tuple[Event, ...]:
+    event = Event(
+        org=old.org,
+        pool=old.pool,
+        kind=Kind.SWEPT,
+        subject=old.id,
+        version=old.version + 1,
+        at=old.updated_at,
+        worker_id=old.worker_id,
+        left=old.phase,
+    )
+    return (event,)
+
+
+def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
+    kind = _task_kind(old, new)
+    if kind is None:
+        return ()
+    was_held = old is not None and old.held
+    event = Event(
+        org=new.org,
+        pool=new.pool,
+        kind=kind,
+        subject=new.id,
+        version=new.version,
+        at=new.updated_at,
+        worker_id=new.worker_id,
+        attempt=old.attempt if old is not None else None,
+        label=new.label,
+        left=old.phase if old is not None else None,
+        running=old is not None and old.status is Status.RUNNING and kind is not Kind.STARTED,
+        burned=old is not None and was_held and new.attempts > old.attempts,
+        waited_ms=_since(old.ready_at, new.updated_at) if old is not None and kind is Kind.LEASED else None,
+        took_ms=_since(old.leased_at, new.updated_at) if old is not None and was_held and not new.held else None,
+        whole_ms=_since(new.created_at, new.updated_at) if new.terminal else None,
+    )
+    return (event,)
+
+
+def _since(start: int | None, end: int) -> int | None:
+    return None if start is None else max(0, end - start)
+
+
+_TERMINAL_KINDS = {
+    Status.COMPLETED: Kind.COMPLETED,
+    Status.FAILED: Kind.FAILED,
+    Status.TIMED_OUT: Kind.TIMED_OUT,
+    Status.CANCELLED: Kind.CANCELLED,
+}
+
+
+def _task_kind(old: Task | None, new: Task) -> Kind | None:
+    if old is None:
+        return Kind.SUBMITTED
+    if new.status in _TERMINAL_KINDS:
+        return _TERMINAL_KINDS[new.status] if not old.terminal else None
+    if new.epoch > old.epoch:
+        return Kind.LEASED
+    if (old.status, new.status) == (Status.LEASED, Status.RUNNING):
+        return Kind.STARTED
+    if new.status is not Status.PENDING or old.status is Status.PENDING:
+        return None
+    if old.terminal:
+        return Kind.REPLAYED
+    return Kind.RETRIED if new.attempts > old.attempts else Kind.RELEASED
+
+
+def _task_nudges(old: Task | None, new: Task) -> tuple[Nudge, ...]:
+    if new.queued:
+        return (Nudge(org=new.org, pool=new.pool, task_id=new.id, lane=new.lane, needs=new.needs),)
+    if old is not None and old.held and not new.held:
+        return (Nudge(org=new.org, pool=new.pool),)
+    return ()
+
+
+def _deliveries(old: Task | None, new: Task) -> tuple[Delivery, ...]:
+    if new.status is not Status.LEASED or (old is not None and old.epoch == new.epoch):
+        return ()
+    assert new.worker_id is not None
+    return (Delivery(task_id=new.id, epoch=new.epoch, org=new.org, pool=new.pool, worker_id=new.worker_id),)
+
+
+_VISIBLE = ("status", "progress", "attempts", "epoch", "run_at")
+
+
+def _updates(old: Task | None, new: Task) -> tuple[Update, ...]:
+    if old is not None and all(getattr(old, name) == getattr(new, name) for name in _VISIBLE):
+        return ()
+    update = Update(
+        org=new.org,
+        pool=new.pool,
+        task_id=new.id,
+        version=new.version,
+        at=new.updated_at,
+        type=new.type,
+        status=new.status,
+        priority=new.priority,
+        attempt=new.attempt,
+        progress=new.progress,
+        worker_id=new.worker_id if new.status in HELD or new.terminal else None,
+        label=new.label,
+        error=_shortened(new.error),
+    )
+    return (update,)
+
+
+def _shortened(error: Mapping[str, Any] | None) -> str | None:
+    return None if error is None else str(error.get("message"))[:LONGEST_ERROR]
+
+
+def _task_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
+    if new.run_at is None or (old is not None and old.run_at == new.run_at):
+        return ()
+    return (Wakeup(kind="task", org=new.org, pool=new.pool, id=new.id, at=new.run_at),)
+
+
+def of_worker(old: Worker | None, new: Worker | None) -> Effects:
+    """What follows from a worker's change: its uptime, new room for the pool, what it is to be told, and its own
+    business when due."""
+    events = _worker_events(old, new)
+    if new is None:
+        return Effects(events=events)
+    return Effects(
+        events=events + _claims(old, new),
+        nudges=_worker_nudges(old, new),
+        calls=_calls(old, new),
+        wakeups=_worker_wakeups(old, new),
+    )
+
+
+def _claims(old: Worker | None, new: Worker) -> tuple[Event, ...]:
+    """What it has done besides its tasks: its counters grew though no lease ended."""
+    if old is None or old.leases != new.leases or (old.completed, old.failed) == (new.completed, new.failed):
+        return ()
+    event = Event(
+        org=new.org,
+        pool=new.pool,
+        kind=Kind.CLAIMED,
+        subject=new.id,
+        version=new.version,
+        at=new.updated_at,
+        worker_id=new.id,
+        completed=new.completed - old.completed,
+        failed=new.failed - old.failed,
+    )
+    return (event,)
+
+
+def _calls(old: Worker | None, new: Worker) -> tuple[Call, ...]:
+    if new.connection is None:
+        return ()
+    greeting = old is None or old.connection != new.connection
+    more = old is None or bool(new.commands.keys() - old.commands.keys()) or (new.maintenance and not old.maintenance)
+    if not greeting and not more:
+        return ()
+    return (Call(org=new.org, pool=new.pool, worker_id=new.id, greeting=greeting),)
+
+
+def _worker_events(old: Worker | None, new: Worker | None) -> tuple[Event, ...]:
+    was, known = old is not None and old.online, new or old
+    online = new is not None and new.online
+    if known is None or was == online:
+        return ()
+    event = Event(
+        org=known.org,
+        pool=known.pool,
+        kind=Kind.ONLINE if online else Kind.OFFLINE,
+        subject=known.id,
+        version=known.version if new is not None else known.version + 1,
+        at=known.updated_at,
+        worker_id=known.id,
+        since=old.online_since if old is not None and was else None,
+    )
+    return (event,)
+
+
+def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:
+    gained = old is None or any(
+        (
+            new.online and not old.online,
+            new.max_concurrent > old.max_concurrent,
+            set(new.capabilities) > set(old.capabilities) or set(new.groups) > set(old.groups),
+            new.health is not old.health,
+            old.rest_until is not None and new.rest_until is None,
+            old.connection is None and new.connection is not None,
+        )
+    )
+    return (Nudge(org=new.org, pool=new.pool),) if gained else ()
+
+
+def _worker_wakeups(old: Worker | None, new: Worker) -> tuple[Wakeup, ...]:
+    found = []
+    if new.rest_until is not None and (old is None or old.rest_until != new.rest_until):
+        found.append(new.rest_until)
+    if (new.removed and (old is None or not old.removed)) or (new.drained and (old is None or not old.drained)):
+        found.append(new.updated_at)
+    if new.connection is not None and new.wake_at is not None and (old is None or old.wake_at != new.wake_at):
+        found.append(new.wake_at)
+    return tuple(Wakeup(kind="worker", org=new.org, pool=new.pool, id=new.id, at=at) for at in found)

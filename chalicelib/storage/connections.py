@@ -1,0 +1,219 @@
+"""The `connections` table: who is connected by WebSocket, and the feed of changes that watchers are told.
+
+connection#<id>  what one connection is for, found by its id alone
+audience#<org>   the connections that watch an org's tasks
+feed#<org>       the org's feed: `head`, with the sequence given out last, and one row for each update
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.storage import base
+from chalicelib.storage.base import Item, Write
+from chalicelib.storage.task_table import CompactJson
+
+HEAD = "head"
+ALONE = "-"
+
+
+class ConnectionsTable(Item):
+    class Meta:
+        setting = "connections_table"
+        ttl = "expires_at"
+
+    key = UnicodeAttribute(hash_key=True)
+    sort = UnicodeAttribute(range_key=True)
+    org = UnicodeAttribute(null=True)
+    channel = UnicodeAttribute(null=True)
+    pool = UnicodeAttribute(null=True)
+    worker_id = UnicodeAttribute(null=True)
+    live = BooleanAttribute(null=True)
+    since = NumberAttribute(null=True)
+    sequence = NumberAttribute(null=True)
+    until = NumberAttribute(null=True)
+    occasion = UnicodeAttribute(null=True)
+    first = NumberAttribute(null=True)
+    entry = CompactJson(null=True)
+    expires_at = NumberAttribute(null=True)
+
+
+class Connection(NamedTuple):
+    """One open WebSocket: whose, on which API's channel, and which worker it is, if it is one."""
+
+    id: str
+    org: str
+    channel: str
+    pool: str | None = None
+    worker_id: str | None = None
+
+
+class Watcher(NamedTuple):
+    """A connection that watches an org's tasks; until it is live, it is still told what came after `since`."""
+
+    id: str
+    channel: str
+    live: bool
+    since: int
+
+
+class Head(NamedTuple):
+    """Where an org's feed stands: the sequence given out last, until when it is kept, and the latest entry's marks."""
+
+    sequence: int
+    until: int
+    occasion: str | None
+    first: int
+    """The first sequence that `occasion` was given."""
+
+
+def opened(connection: Connection, expires_at: int) -> Write:
+    """The write that makes a connection findable by its id."""
+    item = ConnectionsTable(
+        _connection_key(connection.id),
+        ALONE,
+        org=connection.org,
+        channel=connection.channel,
+        pool=connection.pool,
+        worker_id=connection.worker_id,
+        expires_at=expires_at,
+    )
+    return base.put(item, ConnectionsTable.key.does_not_exist())
+
+
+def find(connection_id: str) -> Connection | None:
+    """What a connection is for, as of now, or None."""
+    item = _get(_connection_key(connection_id), ALONE)
+    if item is None or item.org is None or item.channel is None:
+        return None
+    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id)
+
+
+def closed(connection_id: str) -> Write:
+    """The write that forgets a connection."""
+    return base.delete(ConnectionsTable(_connection_key(connection_id), ALONE), _whatever())
+
+
+def joined(connection: Connection, since: int, expires_at: int) -> Write:
+    """The write that puts a connection among its org's watchers, not live yet."""
+    item = ConnectionsTable(
+        _audience_key(connection.org),
+        connection.id,
+        channel=connection.channel,
+        live=False,
+        since=since,
+        expires_at=expires_at,
+    )
+    return base.put(item, ConnectionsTable.key.does_not_exist())
+
+
+def left(org: str, connection_id: str) -> Write:
+    """The write that takes a connection out of its org's watchers."""
+    return base.delete(ConnectionsTable(_audience_key(org), connection_id), _whatever())
+
+
+def went_live(org: str, connection_id: str) -> Write:
+    """The write that lets a watcher be told from now on, refused when it has left."""
+    key = ConnectionsTable(_audience_key(org), connection_id)
+    return base.update(key, [ConnectionsTable.live.set(True)], ConnectionsTable.key.exists())
+
+
+def watchers(org: str) -> list[Watcher]:
+    """The connections that watch an org's tasks, as of now."""
+    with base.reading():
+        found = ConnectionsTable.query(_audience_key(org), consistent_read=True)
+        return [Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0)) for item in found]
+
+
+def watcher(org: str, connection_id: str) -> Watcher | None:
+    """One of an org's watchers, as of now, or None."""
+    item = _get(_audience_key(org), connection_id)
+    return None if item is None else Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0))
+
+
+def head(org: str) -> Head | None:
+    """Where the org's feed stands, as of now; None when nobody ever watched, or not for long."""
+    item = _get(_feed_key(org), HEAD)
+    if item is None:
+        return None
+    return Head(int(item.sequence or 0), int(item.until or 0), item.occasion, int(item.first or 0))
+
+
+def feed_begun(org: str, until: int) -> Write:
+    """The write of a feed's first head."""
+    item = ConnectionsTable(_feed_key(org), HEAD, sequence=0, until=until)
+    return base.put(item, ConnectionsTable.key.does_not_exist())
+
+
+def feed_kept(org: str, until: int) -> Write:
+    """The write that lets a feed be kept until then at least."""
+    longer = ConnectionsTable.until < until
+    return base.update(ConnectionsTable(_feed_key(org), HEAD), [ConnectionsTable.until.set(until)], longer)
+
+
+def feed_reopened(org: str, until: int, now: int) -> Write:
+    """The write that keeps a feed again that was not kept any more: one sequence stays empty, so that whoever saw the
+    last one before it knows that there is a gap."""
+    actions = [ConnectionsTable.until.set(until), ConnectionsTable.sequence.add(1)]
+    return base.update(ConnectionsTable(_feed_key(org), HEAD), actions, ConnectionsTable.until < now)
+
+
+def fed(org: str, before: Head, occasion: str, updates: Sequence[Mapping[str, Any]], expires_at: int) -> list[Write]:
+    """The writes that give updates the next sequences, on the condition that nobody did so since `before` was read."""
+    first = before.sequence + 1
+    actions = [
+        ConnectionsTable.sequence.set(before.sequence + len(updates)),
+        ConnectionsTable.occasion.set(occasion),
+        ConnectionsTable.first.set(first),
+    ]
+    moved = base.update(ConnectionsTable(_feed_key(org), HEAD), actions, ConnectionsTable.sequence == before.sequence)
+    rows = [
+        base.put(
+            ConnectionsTable(_feed_key(org), _place(number), entry=dict(update), expires_at=expires_at),
+            ConnectionsTable.key.does_not_exist(),
+        )
+        for number, update in enumerate(updates, first)
+    ]
+    return [moved, *rows]
+
+
+def feed(org: str, after: int, to: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(sequence, update) of the feed's entries after `after`, up to and with `to`, in order; read page by page."""
+    # "head" sorts behind every number.
+    last = _place(to) if to is not None else HEAD
+    span = ConnectionsTable.sort.between(_place(after + 1), last)
+    with base.reading():
+        for item in ConnectionsTable.query(_feed_key(org), span, consistent_read=True):
+            if item.sort != HEAD and item.entry is not None:
+                yield int(item.sort), item.entry
+
+
+def _get(key: str, sort: str) -> ConnectionsTable | None:
+    with base.reading():
+        try:
+            return ConnectionsTable.get(key, sort, consistent_read=True)
+        except ConnectionsTable.DoesNotExist:
+            return None
+
+
+def _whatever() -> Condition:
+    anything: Condition = ConnectionsTable.key.exists() | ConnectionsTable.key.does_not_exist()
+    return anything
+
+
+def _place(sequence: int) -> str:
+    return f"{sequence:016d}"
+
+
+def _connection_key(connection_id: str) -> str:
+    return f"connection#{connection_id}"
+
+
+def _audience_key(org: str) -> str:
+    return f"audience#{org}"
+
+
+def _feed_key(org: str) -> str:
+    return f"feed#{org}"
