@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from _pytest import runner
 
+from infra.local.frames import roomy
 from tests.support.world import World, world
+
+_run = roomy(runner.pytest_runtest_protocol)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Run each test as pytest does, with room for deep calls."""
+    return _run(item, nextitem)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.storage import base, blobs, queues
 from infra.local import elsewhere, signals, transactions
+from infra.local.frames import roomy
 from infra.names import STORED, parameter
 from infra.resources import storage_template
 
@@ -74,7 +75,7 @@ def _moto() -> Iterator[None]:
 @contextmanager
 def _atomic() -> Iterator[None]:
     """One request at a time: moto's conditional writes are not atomic under threads."""
-    lock, process = threading.RLock(), BotocoreStubber.process_request
+    lock, process = threading.RLock(), roomy(BotocoreStubber.process_request)
 
     def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
         with lock:

@@ -28,11 +28,12 @@ from moto.dynamodb.models import dynamodb_backends
 from chalicelib import storage
 from chalicelib.config import settings
 from infra.local import events, transactions
+from infra.local.frames import roomy
 
 ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
 _lock = threading.RLock()
-_unlocked = BotocoreStubber.process_request
+_unlocked = roomy(BotocoreStubber.process_request)
 _session = URLLib3Session(socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
 
 
