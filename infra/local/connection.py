@@ -42,8 +42,9 @@ class Limits:
     idle: float = 600
     """Without a message either way."""
     life: float = 7200
-    outgoing: int = 256
-    """Frames that wait for the client to read; one more, and the client is too slow."""
+    outgoing: int = 6000
+    """Frames that wait for the client to read; one more, and the client is too slow. More than a watcher is told at
+    once when it comes back."""
     patience: float = 5
     """For a client to take its connection's end."""
 
