@@ -62,6 +62,8 @@ class NotFound(YardmasterError):
 
     def __init__(self, kind: str, identifier: str) -> None:
         super().__init__(f"{kind} not found: {identifier}")
+        self.kind = kind
+        """What was looked for: Task, Worker, Path, ..."""
 
 
 class MethodNotAllowed(YardmasterError):

@@ -1,7 +1,7 @@
 """The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
 
 from chalicelib.edge.api import Admission, Api, Caller, Limit, routes_of
-from chalicelib.edge.dialects import Dialect, FlatErrors
+from chalicelib.edge.dialects import CodedErrors, Dialect, FlatErrors
 from chalicelib.edge.docs import docs_page, documentation_routes, openapi
 from chalicelib.edge.kernel import method_not_allowed, not_found
 from chalicelib.edge.mounting import mount
@@ -18,6 +18,7 @@ __all__ = [
     "Caller",
     "CamelSchema",
     "Channel",
+    "CodedErrors",
     "Created",
     "Dialect",
     "Endpoint",

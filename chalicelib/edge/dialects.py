@@ -5,7 +5,21 @@ from typing import Any, ClassVar
 
 from pydantic_core import to_json
 
-from chalicelib.errors import YardmasterError
+from chalicelib.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    QueueFull,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+    WorkerOffline,
+    YardmasterError,
+)
 
 TITLES = {
     400: "Invalid request",
@@ -63,3 +77,56 @@ class FlatErrors(Dialect):
             "required": ["error", "details"],
             "properties": {"error": text | {"enum": list(TITLES.values())}, "details": text},
         }
+
+
+class CodedErrors(Dialect):
+    """Bare success bodies, and errors as `{"error": {"code": "INVALID_INPUT", "message": ..., "details": {...}}}`.
+
+    `details` names the field at fault and what is wrong with it, or further facts; it is empty when there are none.
+    """
+
+    CODES: ClassVar[dict[type[YardmasterError], str]] = {
+        InvalidRequest: "INVALID_INPUT",
+        TooLarge: "INVALID_INPUT",
+        UnsupportedMediaType: "INVALID_INPUT",
+        Unauthenticated: "UNAUTHORIZED",
+        Forbidden: "FORBIDDEN",
+        NotFound: "NOT_FOUND",
+        MethodNotAllowed: "METHOD_NOT_ALLOWED",
+        Conflict: "CONFLICT",
+        WorkerOffline: "WORKER_OFFLINE",
+        TooManyRequests: "RATE_LIMITED",
+        Unavailable: "UNAVAILABLE",
+        QueueFull: "QUEUE_FULL",
+        YardmasterError: "INTERNAL_ERROR",
+    }
+    """Error class -> code; a class that is not named has its parent's."""
+    NO_TASK: ClassVar[str] = "TASK_NOT_FOUND"
+
+    def error(self, error: YardmasterError, request_id: str) -> bytes:  # noqa: ARG002 - this dialect shows no id
+        said = {"code": self._code(error), "message": error.message, "details": _details(error)}
+        return self.json({"error": said})
+
+    def _code(self, error: YardmasterError) -> str:
+        if isinstance(error, NotFound) and error.kind == "Task":
+            return self.NO_TASK
+        return next(self.CODES[kind] for kind in type(error).__mro__ if kind in self.CODES)
+
+    def error_schema(self) -> dict[str, Any]:
+        text = {"type": "string"}
+        fields = {
+            "code": text | {"enum": sorted({*self.CODES.values(), self.NO_TASK})},
+            "message": text,
+            "details": {"type": "object", "additionalProperties": text},
+        }
+        said = {"type": "object", "required": list(fields), "properties": fields}
+        return {"type": "object", "required": ["error"], "properties": {"error": said}}
+
+
+def _details(error: YardmasterError) -> dict[str, str]:
+    """What the error is about, as texts by name; `body` stands for the whole body."""
+    details = {field or "body": what for field, what in error.fields.items()}
+    details |= {name: str(fact) for name, fact in error.facts.items() if fact is not None}
+    if isinstance(error, NotFound):
+        details[f"{error.kind.lower()}_id" if error.kind != "Path" else "path"] = "does not exist"
+    return details

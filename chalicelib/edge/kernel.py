@@ -4,7 +4,7 @@ Errors are translated here and nowhere else. Anything that is not one of ours is
 answered without saying more than that it happened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ class Exchange:
 
 def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) -> Answer:
     """Answer one request that matched an endpoint, and log it in one line."""
-    started = clock.now()
+    started, precisely = clock.now(), clock.stopwatch()
     exchange = Exchange(_common_headers(request.id))
     log = logger()
     log.thread_safe_append_keys(request_id=request.id)
@@ -51,10 +51,19 @@ def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) 
         answer = _handle(api, endpoint, signature, request, exchange)
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
         answer = failure(api, error, request.id, exchange.headers)
+    if api.measure and exchange.org:
+        _measured(api.measure, exchange.org, answer.status, precisely)
     log.thread_safe_clear_keys()
     facts = {"method": request.method, "route": endpoint.path, "path": request.path}
     access_log.write(answer, **facts, org=exchange.org, started=started)
     return answer
+
+
+def _measured(measure: Callable[[str, int, float], None], org: str, status: int, started: float) -> None:
+    try:
+        measure(org, status, (clock.stopwatch() - started) * clock.SECOND)
+    except Exception as error:  # noqa: BLE001 - figures are worth a line in the log, but not the answer
+        logger().error("a request could not be counted", exc_info=error)
 
 
 def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:

@@ -210,3 +210,20 @@ def test_a_dialect_is_a_subclass(api: Api) -> None:
         "fields": {"kind": "is required", "priority": "must be an integer between 0 and 9, got 11"},
         "requestId": REQUEST_ID,
     }
+
+
+def test_an_answered_request_of_a_known_caller_is_measured_and_a_failure_to_do_so_is_no_failure(api: Api) -> None:
+    seen: list[tuple[str, int, float]] = []
+
+    def measure(org: str, status: int, milliseconds: float) -> None:
+        seen.append((org, status, milliseconds))
+        if status == 404:
+            raise RuntimeError
+
+    measured = Client(mount(replace(api, measure=measure)), api)
+    statuses = [measured("GET", path).status for path in ("/api/toys/t1", "/api/toys/missing", "/api/toys/x")]
+    assert statuses == [200, 404, 400]
+    assert [(org, status) for org, status, _ in seen] == [("acme", status) for status in statuses]
+    assert all(0 <= spent < 10_000 for _, _, spent in seen)
+    replace(measured, role=None)("GET", "/api/toys/t1")
+    assert len(seen) == 3

@@ -1,0 +1,78 @@
+"""How each dialect words the errors of the one tree."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from chalicelib import errors
+from chalicelib.edge import CodedErrors
+from chalicelib.errors import NotFound, TooManyRequests, YardmasterError
+
+
+def family(root: type[YardmasterError] = YardmasterError) -> Iterator[type[YardmasterError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from family(child)
+
+
+def coded(error: YardmasterError) -> dict[str, Any]:
+    found = json.loads(CodedErrors().error(error, "r"))
+    Draft202012Validator(CodedErrors().error_schema()).validate(found)
+    return found["error"]
+
+
+def sample(kind: type[YardmasterError]) -> YardmasterError:
+    if kind is NotFound:
+        return NotFound("Worker", "w")
+    return kind("words", retry_after=12) if kind is TooManyRequests else kind("words")
+
+
+CODES = {
+    "YardmasterError": "INTERNAL_ERROR",
+    "InvalidRequest": "INVALID_INPUT",
+    "Unauthenticated": "UNAUTHORIZED",
+    "Forbidden": "FORBIDDEN",
+    "NotFound": "NOT_FOUND",
+    "MethodNotAllowed": "METHOD_NOT_ALLOWED",
+    "Conflict": "CONFLICT",
+    "LeaseLost": "CONFLICT",
+    "WorkerOffline": "WORKER_OFFLINE",
+    "IdempotencyMismatch": "CONFLICT",
+    "TooLarge": "INVALID_INPUT",
+    "UnsupportedMediaType": "INVALID_INPUT",
+    "TooManyRequests": "RATE_LIMITED",
+    "Unavailable": "UNAVAILABLE",
+    "QueueFull": "QUEUE_FULL",
+}
+
+
+def test_every_error_of_the_tree_has_its_code() -> None:
+    house = {kind for kind in family() if kind.__module__ == errors.__name__}
+    assert {kind.__name__: coded(sample(kind))["code"] for kind in house} == CODES
+
+
+@pytest.mark.parametrize(
+    ("error", "details"),
+    [
+        (errors.InvalidRequest("x", fields={"data.text": "is required"}), {"data.text": "is required"}),
+        (errors.InvalidRequest("x", fields={"": "must be an object"}), {"body": "must be an object"}),
+        (errors.LeaseLost("x", epoch=3, holder=None), {"epoch": "3"}),
+        (errors.TooManyRequests("x", retry_after=12), {"retry_after": "12"}),
+        (errors.NotFound("Worker", "w"), {"worker_id": "does not exist"}),
+        (errors.NotFound("Path", "/x"), {"path": "does not exist"}),
+        (errors.Conflict("x"), {}),
+    ],
+)
+def test_the_details_name_the_field_or_the_facts(error: YardmasterError, details: dict[str, str]) -> None:
+    assert coded(error)["details"] == details
+
+
+def test_a_task_that_is_not_there_has_a_code_of_its_own() -> None:
+    assert coded(NotFound("Task", "t")) == {
+        "code": "TASK_NOT_FOUND",
+        "message": "Task not found: t",
+        "details": {"task_id": "does not exist"},
+    }
