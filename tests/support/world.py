@@ -14,7 +14,7 @@ from chalicelib import clock, config, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
-from chalicelib.engine import limits, tasks, workers
+from chalicelib.engine import connections, limits, lists, tasks, workers
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Registration
 from chalicelib.errors import Unavailable
@@ -179,6 +179,12 @@ def _record(held: Held) -> dict[str, Any]:
     return {"messageId": held.id, "body": held.body, "attributes": {"ApproximateReceiveCount": str(held.receives)}}
 
 
+def forget() -> None:
+    """What a process remembers between requests, it forgets."""
+    for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known):
+        memory.clear()
+
+
 @contextmanager
 def world(seed: int = 0) -> Iterator[World]:
     """A fresh deployment that forgets everything at the end."""
@@ -188,8 +194,7 @@ def world(seed: int = 0) -> Iterator[World]:
     before_settings = config.replace(api_urls={POOL: "https://api.example"})
     before_sender = outbound.use_sender(made.send)
     queue_storage.use(made.queues)
-    limits._guesses.clear()
-    access_engine._directory.clear()
+    forget()
     try:
         with aws.cloud():
             yield made
