@@ -1,14 +1,14 @@
 """The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
 
 from chalicelib.edge.api import Admission, Api, Caller, Limit, routes_of
-from chalicelib.edge.dialects import CodedErrors, Dialect, FlatErrors
+from chalicelib.edge.dialects import CodedErrors, Dialect, FlatErrors, TracedErrors
 from chalicelib.edge.docs import docs_page, documentation_routes, openapi
 from chalicelib.edge.kernel import method_not_allowed, not_found
 from chalicelib.edge.mounting import mount
 from chalicelib.edge.replies import Answer, Created, Html, JsonText, Raw, Reply
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
-from chalicelib.edge.schemas import CamelSchema, Schema
+from chalicelib.edge.schemas import CamelSchema, NaiveInstant, Schema
 from chalicelib.edge.sockets import Channel, Opening, Switchboard
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Html",
     "JsonText",
     "Limit",
+    "NaiveInstant",
     "Opening",
     "Query",
     "Raw",
@@ -35,6 +36,7 @@ __all__ = [
     "Routes",
     "Schema",
     "Switchboard",
+    "TracedErrors",
     "docs_page",
     "documentation_routes",
     "method_not_allowed",

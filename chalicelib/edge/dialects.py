@@ -123,6 +123,36 @@ class CodedErrors(Dialect):
         return {"type": "object", "required": ["error"], "properties": {"error": said}}
 
 
+class TracedErrors(Dialect):
+    """Bare success bodies that show nulls, and errors as
+    `{"error": "NOT_FOUND", "message": ..., "status_code": 404, "request_id": ...}`.
+
+    `error` is the error's own code in capitals.
+    """
+
+    exclude_none = False
+
+    def error(self, error: YardmasterError, request_id: str) -> bytes:
+        return self.json(
+            {
+                "error": error.code.upper(),
+                "message": error.message,
+                "status_code": error.status,
+                "request_id": request_id,
+            }
+        )
+
+    def error_schema(self) -> dict[str, Any]:
+        text = {"type": "string"}
+        fields = {
+            "error": text | {"pattern": "^[A-Z_]+$"},
+            "message": text,
+            "status_code": {"type": "integer", "enum": list(TITLES)},
+            "request_id": text,
+        }
+        return {"type": "object", "required": list(fields), "properties": fields}
+
+
 def _details(error: YardmasterError) -> dict[str, str]:
     """What the error is about, as texts by name; `body` stands for the whole body."""
     details = {field or "body": what for field, what in error.fields.items()}

@@ -1,7 +1,30 @@
 """Bases of the request and response models."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
+
+from chalicelib import clock
+
+
+def _naive(instant: int) -> str:
+    return clock.utc(instant).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+NaiveInstant = Annotated[
+    int,
+    PlainSerializer(_naive, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}$",
+            "examples": ["2026-01-27T05:54:06.050535"],
+        },
+        mode="serialization",
+    ),
+]
+"""An instant in epoch milliseconds, shown as ISO 8601 in UTC with microseconds and without a zone."""
 
 
 class Schema(BaseModel):

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib import errors
-from chalicelib.edge import CodedErrors
+from chalicelib.edge import CodedErrors, NaiveInstant, Schema, TracedErrors
 from chalicelib.errors import NotFound, TooManyRequests, YardmasterError
 
 
@@ -76,3 +76,27 @@ def test_a_task_that_is_not_there_has_a_code_of_its_own() -> None:
         "message": "Task not found: t",
         "details": {"task_id": "does not exist"},
     }
+
+
+def test_a_traced_error_says_what_and_which_request_it_was() -> None:
+    for kind in family():
+        error, dialect = sample(kind), TracedErrors()
+        found = json.loads(dialect.error(error, "c6af9ac6"))
+        Draft202012Validator(dialect.error_schema()).validate(found)
+        assert found == {
+            "error": kind.code.upper(),
+            "message": error.message,
+            "status_code": kind.status,
+            "request_id": "c6af9ac6",
+        }
+
+
+class Stamped(Schema):
+    at: NaiveInstant
+    ended: NaiveInstant | None = None
+
+
+def test_naive_instants_have_microseconds_and_no_zone_and_nulls_are_shown() -> None:
+    shown = json.loads(TracedErrors().success(Stamped(at=1_769_493_246_050), "r"))
+    assert shown == {"at": "2026-01-27T05:54:06.050000", "ended": None}
+    Draft202012Validator(Stamped.model_json_schema(mode="serialization")).validate(shown)
