@@ -20,7 +20,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.storage import base, blobs, queues
-from infra.local import elsewhere, signals, transactions
+from infra.local import elsewhere, shortcuts, signals, transactions
 from infra.local.frames import roomy
 from infra.names import STORED, parameter
 from infra.resources import storage_template
@@ -68,7 +68,7 @@ def _forget() -> None:
 
 @contextmanager
 def _moto() -> Iterator[None]:
-    with mock_aws(), _atomic(), _on_our_clock(), transactions.light():
+    with shortcuts.taken(), mock_aws(), _atomic(), _on_our_clock(), transactions.light():
         yield
 
 

@@ -27,7 +27,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib import storage
 from chalicelib.config import settings
-from infra.local import events, transactions
+from infra.local import events, shortcuts, transactions
 from infra.local.frames import roomy
 
 ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
@@ -106,7 +106,7 @@ def counting() -> Iterator[Counter[Call]]:
 @contextmanager
 def cloud() -> Iterator[None]:
     """Empty tables, queues and bucket. Clients are kept from one to the next: moto stands in for all of them."""
-    with mock_aws(), transactions.light():
+    with shortcuts.taken(), mock_aws(), transactions.light():
         for model in storage.models():
             made = _client("dynamodb").create_table(**_table(model))["TableDescription"]
             if ELSEWHERE and "LatestStreamArn" in made:
