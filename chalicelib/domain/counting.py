@@ -64,7 +64,7 @@ def _hour_counts(event: Event) -> dict[str, int]:
         return {}
     counts = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _waiting(event)
     if event.kind is Kind.LEASED:
-        counts |= {"waited_ms": event.waited_ms or 0, "waits": 1}
+        counts |= {"waited_ms": event.waited_ms or 0, "waits": 1, f"begun_{slice_of(event.at)}": 1}
     if event.kind is Kind.COMPLETED:
         counts |= {f"done_{slice_of(event.at)}": 1, f"h{bucket_of(event.whole_ms or 0)}": 1}
     return counts | _took(event) | _whole(event)

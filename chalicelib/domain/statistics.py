@@ -5,7 +5,7 @@ lifetime has one row for what is true now and one for each worker. What counts w
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from chalicelib.domain.histograms import BUCKETS
@@ -17,7 +17,8 @@ NOW = "now"
 CLOSE = "close"
 
 SLICES = 12
-"""An hour's row tells its completed tasks apart by parts of five minutes, so that a rate is of the last few."""
+"""An hour's row tells its leases and its completed tasks apart by parts of five minutes, so that a rate is of the last
+few."""
 SLICE_MS = HOUR_MS // SLICES
 
 Row = tuple[str, str]
@@ -50,11 +51,13 @@ COUNTERS = (
     "errors",
     "time_ms",
     *(f"done_{part}" for part in range(SLICES)),
+    *(f"begun_{part}" for part in range(SLICES)),
     *(f"h{bucket}" for bucket in range(BUCKETS)),
 )
 """What a row counts: events by kind; `pending`, `active` and `running` as net change; `kept_...`, the ended tasks that
-are still stored; sums of milliseconds with their number; of an API's row, its requests; `done_<n>`, tasks completed in
-the n-th five minutes of the hour; `h<n>`, how many durations fell into each bucket of domain.histograms."""
+are still stored; sums of milliseconds with their number; of an API's row, its requests; `done_<n>` and `begun_<n>`,
+tasks completed (of an API's row: requests answered) and tasks leased in the n-th five minutes of the hour; `h<n>`, how
+many durations fell into each bucket of domain.histograms."""
 
 
 @dataclass
@@ -160,3 +163,27 @@ def api_row(hour: int) -> str:
 def slice_of(instant: int) -> int:
     """Which five minutes of its hour an instant falls into, 0-11."""
     return instant % HOUR_MS // SLICE_MS
+
+
+def rate(name: str, now: int, running: Counts, before: Counts) -> float:
+    """How many a second of `done` or `begun`, over the five minutes that are running and the five before them.
+
+    `running` is the row of the hour that holds `now`, `before` that of the hour before.
+    """
+    part = slice_of(now)
+    last = running[f"{name}_{part - 1}"] if part else before[f"{name}_{SLICES - 1}"]
+    return (running[f"{name}_{part}"] + last) * 1000 / (SLICE_MS + now % SLICE_MS)
+
+
+def last_hours(org: str, pool: str, now: int) -> tuple[Row, Row]:
+    """The rows of the hour that is running and of the one before."""
+    return _hour(org, pool, now, hour_row), _hour(org, pool, now - HOUR_MS, hour_row)
+
+
+def last_api_hours(org: str, api: str, now: int) -> tuple[Row, Row]:
+    """The rows of an API's requests in the hour that is running and in the one before."""
+    return _hour(org, api, now, api_row), _hour(org, api, now - HOUR_MS, api_row)
+
+
+def _hour(org: str, pool: str, instant: int, name: Callable[[int], str]) -> Row:
+    return day_partition(org, pool, day_of(instant)), name(hour_of(instant))

@@ -14,6 +14,8 @@ from chalicelib.storage import events as event_storage
 from chalicelib.storage.base import Refused
 
 TRIES = 8
+_BY_DAY = ("worker#", "label#")
+"""Rows of a day. An API's own requests are in no log: nothing recounts them."""
 _RECOUNTED = tuple(name for name in COUNTERS if name != "online_ms")
 """Uptime is counted when it ends, perhaps days later: an hour's log alone cannot recount it."""
 
@@ -31,7 +33,7 @@ def hourly(now: int | None = None) -> int:
 
 
 def daily(now: int | None = None) -> int:
-    """Recount the two days that closed last: their hours, workers' rows and closing queue lengths.
+    """Recount the two days that closed last: their hours, workers' and labels' rows and closing queue lengths.
 
     Two, because an event may reach the log after its own day's run. Returns how many pools' days were recounted.
     """
@@ -44,7 +46,7 @@ def _recount(day: int) -> int:
     _recount_hours(hours)
     pools = {_pool_of(row) for hour in hours for row in stats.active_in(hour)}
     for pool in pools:
-        _recount_workers(pool, day)
+        _recount_rows(pool, day)
         _close(pool, day)
     return len(pools)
 
@@ -70,10 +72,10 @@ def _recount_hour(pool: _Pool, hour: int, row: Row) -> None:
     raise Unavailable("The hour is still being counted; the next run closes it")
 
 
-def _recount_workers(pool: _Pool, day: int) -> None:
+def _recount_rows(pool: _Pool, day: int) -> None:
     partition = statistics.day_partition(pool.org, pool.pool, day)
     for _ in range(TRIES):
-        before = {name: row for name, row in stats.partition(partition).items() if name.startswith("worker#")}
+        before = {name: row for name, row in stats.partition(partition).items() if name.startswith(_BY_DAY)}
         counted = _recount_day(pool, day)
         rows = [((partition, name), row) for name, row in before.items()]
         refused = [row for row, stored in rows if not _replaced(row, counted.get(row, Counts()), stored)]
