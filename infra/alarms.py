@@ -54,8 +54,13 @@ def failed_requests(api: object, stage: str) -> Template:
     return _alarm("AWS/ApiGateway", "5XXError", dimensions, "Sum", FAILED_REQUESTS, "The API answers with 5xx.")
 
 
+def failed_events(namespace: str, metric: object) -> Template:
+    """Rings when more than FAILED_REQUESTS events of WebSockets, as a log's metric counts them, end in 5xx."""
+    return _alarm(namespace, metric, {}, "Sum", FAILED_REQUESTS, "The WebSocket API answers with 5xx.")
+
+
 def _alarm(
-    namespace: str, metric: str, dimensions: dict[str, Any], statistic: str, threshold: int, description: str
+    namespace: str, metric: object, dimensions: dict[str, Any], statistic: str, threshold: int, description: str
 ) -> Template:
     properties = {
         "AlarmDescription": description,

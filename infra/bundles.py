@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to call `actions` on what the setting `on` names; `indexes` are the indexes that Query may use."""
+    """Leave to call `actions` on what the setting `on` names, or on `parts` of it alone: a table's indexes, or the HTTP
+    methods by which connections are managed."""
 
     on: str
     actions: tuple[str, ...]
-    indexes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Schedule:
     """Whether a failed run is tried again before its next turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """Started by what happens on the bundle's WebSocket API: clients connect, say something or disconnect."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """One Lambda function. `timeout` in seconds; `memory` in MB, and a vCPU is 1769 of them."""
@@ -51,10 +57,15 @@ class Function:
     name: str
     timeout: int
     memory: int
-    trigger: Stream | Queue | Schedule | None = None
+    trigger: Stream | Queue | Schedule | Socket | None = None
     grants: tuple[Grant, ...] = ()
     secrets: bool = False
     """Whether it reads the SSM parameter with the deployment's keys."""
+
+    @property
+    def chalice_name(self) -> str:
+        """What Chalice calls it, in its configuration and in what it generates."""
+        return f"websocket_{self.name}" if isinstance(self.trigger, Socket) else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,13 @@ class Bundle:
     name: str
     functions: tuple[Function, ...]
     http: bool = True
+    reads: tuple[str, ...] = ()
+    """Settings that only some bundles are given: `api_urls`, `sockets_url`, `sockets_endpoint`."""
+
+    @property
+    def sockets(self) -> bool:
+        """Whether it has a WebSocket API of its own."""
+        return any(isinstance(function.trigger, Socket) for function in self.functions)
 
 
 def table(name: str, *actions: str) -> Grant:
@@ -80,6 +98,11 @@ def payloads() -> Grant:
 
 def send(*names: str) -> tuple[Grant, ...]:
     return tuple(Grant(f"{name}_queue", ("sqs:SendMessage", "sqs:GetQueueUrl")) for name in names)
+
+
+def connections(*methods: str) -> Grant:
+    """To post to open WebSockets by POST, to end them by DELETE."""
+    return Grant("sockets_endpoint", ("execute-api:ManageConnections",), methods)
 
 
 def take(name: str) -> Grant:
@@ -214,6 +237,50 @@ ENGINE = Bundle(
         Function(name="tidy", timeout=300, memory=256, trigger=Schedule(retried=True), grants=DUE),
     ),
     http=False,
+    reads=("api_urls",),
+)
+
+WATCHED = table("connections", "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+
+LIVE = Bundle(
+    "live",
+    (
+        Function(
+            name="connect",
+            timeout=29,
+            memory=512,
+            trigger=Socket(),
+            secrets=True,
+            grants=(
+                WATCHED,
+                table("workers", "GetItem", "UpdateItem"),
+                connections("POST", "DELETE"),
+                *send("live"),
+            ),
+        ),
+        Function(
+            name="message",
+            timeout=29,
+            memory=512,
+            trigger=Socket(),
+            grants=(
+                table("connections", "GetItem"),
+                table("tasks", "GetItem", "UpdateItem"),
+                table("workers", "GetItem", "UpdateItem"),
+                payloads(),
+                connections("POST", "DELETE"),
+            ),
+        ),
+        Function(
+            name="disconnect",
+            timeout=29,
+            memory=512,
+            trigger=Socket(),
+            grants=(table("connections", "GetItem", "DeleteItem"), table("workers", "GetItem", "UpdateItem")),
+        ),
+    ),
+    http=False,
+    reads=("sockets_endpoint",),
 )
 
 BUNDLES = (PROCESSING, ENGINE)

@@ -4,8 +4,8 @@ import json
 
 from chalicelib import errors
 from chalicelib.edge import Dialect
-from infra.names import Template, default
-from infra.stages import API_STAGE, LOG_DAYS
+from infra.names import API_STAGE, Template, default
+from infra.stages import LOG_DAYS
 
 REQUESTS_PER_SECOND = 1000
 BURST = 2000

@@ -8,11 +8,21 @@ from typing import Any
 from chalice.utils import to_cfn_resource_name as logical
 
 from chalicelib.edge import Dialect
-from infra import alarms, gateway
+from infra import alarms, gateway, sockets
 from infra.bundles import Bundle, Function, Queue, Schedule, Stream
-from infra.names import PREFIX_PARAMETER, STORED, Template, parameter, stream, template, variable
+from infra.names import (
+    API_STAGE,
+    PREFIX_PARAMETER,
+    STORED,
+    Template,
+    parameter,
+    sockets_api,
+    stream,
+    template,
+    variable,
+)
 from infra.policies import function_name
-from infra.stages import API_STAGE, LOG_DAYS
+from infra.stages import LOG_DAYS
 
 STAGE: Template = {
     "Type": "String",
@@ -46,6 +56,9 @@ def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
         resources |= gateway.resources(name, dialect)
         resources["RestAPIFailedRequests"] = alarms.failed_requests(name, API_STAGE)
         outputs = gateway.outputs(bundle.name)
+    if bundle.sockets:
+        resources |= sockets.resources({"Fn::Sub": f"${{Prefix}}-{bundle.name}"})
+        outputs = sockets.outputs()
     return template(
         f"Yardmaster: {bundle.name}",
         Parameters=parameters(bundle),
@@ -60,8 +73,10 @@ def parameters(bundle: Bundle) -> Template:
     """The parameters of the bundle's template."""
     texts = [parameter(setting) for setting in STORED] + [stream(table) for table in _streams(bundle)]
     found: Template = {name: {"Type": "String"} for name in texts}
-    if not bundle.http:
+    if "api_urls" in bundle.reads:
         found["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
+    if not bundle.sockets and not sockets.SCHEMES.keys().isdisjoint(bundle.reads):
+        found[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
     return found | {
         "Prefix": PREFIX_PARAMETER,
         "Stage": STAGE,
@@ -76,19 +91,23 @@ def _streams(bundle: Bundle) -> list[str]:
 
 
 def _environment(bundle: Bundle) -> Template:
-    settings = [*STORED, "stage", "secrets_parameter", *([] if bundle.http else ["api_urls"])]
-    return {variable(setting): {"Ref": parameter(setting)} for setting in settings}
+    settings = [*STORED, "stage", "secrets_parameter", *bundle.reads]
+    return {variable(setting): _value(bundle, setting) for setting in settings}
+
+
+def _value(bundle: Bundle, setting: str) -> Template:
+    return sockets.url(bundle, setting) if setting in sockets.SCHEMES else {"Ref": parameter(setting)}
 
 
 def _function(bundle: Bundle, function: Function) -> Template:
     # Chalice renames the function behind an API, but not its log group.
-    name = "APIHandler" if function.name == "api_handler" else logical(function.name)
+    name = "APIHandler" if function.name == "api_handler" else logical(function.chalice_name)
     full_name = function_name(bundle, function)
     log_group = {"LogGroupName": {"Fn::Sub": f"/aws/lambda/{full_name}"}, "RetentionInDays": LOG_DAYS}
     lag = {f"{name}Lag": alarms.lagging({"Ref": name})} if isinstance(function.trigger, Stream) else {}
     return lag | {
         name: {"Properties": {"FunctionName": {"Fn::Sub": full_name}, **_trigger(function)}},
-        f"{logical(function.name)}LogGroup": {"Properties": log_group},
+        f"{logical(function.chalice_name)}LogGroup": {"Properties": log_group},
         f"{name}Errors": alarms.errors({"Ref": name}),
         f"{name}Throttles": alarms.throttles({"Ref": name}),
     }

@@ -13,6 +13,9 @@ Template = dict[str, Any]
 PREFIX = "yardmaster"
 """Default of the parameter Prefix, and what every default name in Settings begins with."""
 
+API_STAGE = "prod"
+"""The stage of every API Gateway; part of its URL until a custom domain hides it."""
+
 PREFIX_PARAMETER: Template = {
     "Type": "String",
     "Default": PREFIX,
@@ -47,6 +50,11 @@ def prefixed(name: str) -> Template:
 def stream(table: str) -> str:
     """The parameter that holds the ARN of a table's stream."""
     return f"{parameter(table)}Stream"
+
+
+def sockets_api(owner: bool) -> str:
+    """What refers to the id of the WebSocket API: Chalice's resource in its owner's template, elsewhere a parameter."""
+    return "WebsocketAPI" if owner else "SocketsApi"
 
 
 def dead(queue: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from infra import alarms
 from infra.bundles import BUNDLES, Bundle, consumers
 from infra.merge import SECRETS_PARAMETER, STAGE, parameters
-from infra.names import PREFIX_PARAMETER, Template, dead, parameter, template
+from infra.names import PREFIX_PARAMETER, Template, dead, parameter, sockets_api, template
 from infra.tables import RETAINED
 
 _LOCAL_URL = {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}}
@@ -52,10 +52,10 @@ def _bundle(bundle: Bundle) -> Template:
         name: {"Ref": name} if name in own else {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
         for name in parameters(bundle)
     }
-    if "ApiUrls" in values:
-        values["ApiUrls"] = _api_urls()
+    others = {"ApiUrls": _api_urls, sockets_api(owner=False): _sockets_api}
+    values |= {name: found() for name, found in others.items() if name in values}
     # An API's access log needs the account's leave to write it.
-    after = {"DependsOn": ["ApiGatewayAccount"]} if bundle.http else {}
+    after = {"DependsOn": ["ApiGatewayAccount"]} if bundle.http or bundle.sockets else {}
     return _nested(f"./{bundle.name}/sam.json", values, **after)
 
 
@@ -66,6 +66,11 @@ def _apis() -> list[Bundle]:
 def _api_urls() -> Template:
     urls = {bundle.name: f"${{{_logical(bundle)}.Outputs.BaseUrl}}" for bundle in _apis()}
     return {"Fn::Sub": json.dumps(urls)}
+
+
+def _sockets_api() -> Template:
+    [bundle] = [bundle for bundle in BUNDLES if bundle.sockets]
+    return {"Fn::GetAtt": [_logical(bundle), "Outputs.WebsocketAPIId"]}
 
 
 def _watch() -> Template:
@@ -115,5 +120,6 @@ def _access_logs() -> Template:
 def _outputs() -> Template:
     return {
         f"{bundle.name.capitalize()}Url": {"Value": {"Fn::GetAtt": [_logical(bundle), "Outputs.BaseUrl"]}}
-        for bundle in _apis()
+        for bundle in BUNDLES
+        if bundle.http or bundle.sockets
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.bundles import BUNDLES, CONSUME, Bundle, Function, Grant, Queue, Stream
-from infra.names import parameter, stream
+from infra.names import API_STAGE, parameter, sockets_api, stream
 
 Statement = dict[str, Any]
 
@@ -28,7 +28,7 @@ def function_name(bundle: Bundle, function: Function) -> str:
 def document(bundle: Bundle, function: Function) -> dict[str, Any]:
     """The policy of the function's role."""
     statements = [_logs(bundle, function), _traces(), *_trigger(function.trigger)]
-    statements += [_allow(grant.actions, *_arns(grant)) for grant in function.grants]
+    statements += [_allow(grant.actions, *_arns(bundle, grant)) for grant in function.grants]
     if function.secrets:
         statements += _secrets()
     return {"Version": "2012-10-17", "Statement": statements}
@@ -43,10 +43,13 @@ def _arn(service: str, resource: str) -> dict[str, str]:
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"}
 
 
-def _arns(grant: Grant) -> list[dict[str, str]]:
+def _arns(bundle: Bundle, grant: Grant) -> list[dict[str, str]]:
+    if grant.on == "sockets_endpoint":
+        stage = f"${{{sockets_api(bundle.sockets)}}}/{API_STAGE}"
+        return [_arn("execute-api", f"{stage}/{method}/@connections/*") for method in grant.parts]
     name = f"${{{parameter(grant.on)}}}"
-    if grant.indexes:
-        return [_arn("dynamodb", f"table/{name}/index/{index}") for index in grant.indexes]
+    if grant.parts:
+        return [_arn("dynamodb", f"table/{name}/index/{index}") for index in grant.parts]
     if grant.on.endswith("_table"):
         return [_arn("dynamodb", f"table/{name}")]
     if grant.on.endswith("_queue"):

@@ -4,12 +4,10 @@ import json
 from typing import Any
 
 from infra.bundles import BUNDLES, Bundle, Function
-from infra.names import PREFIX
+from infra.names import API_STAGE, PREFIX
 from infra.policies import FOLDER, filename
 
 PATH = FOLDER / "config.json"
-API_STAGE = "prod"
-"""The stage of every API Gateway; part of its URL until a custom domain hides it."""
 LOG_DAYS = 30
 COMPRESS_BYTES = 1024
 """Replies from this size on are compressed for clients that take it; smaller ones would only grow."""
@@ -34,7 +32,7 @@ def config() -> dict[str, Any]:
 def _stage(bundle: Bundle) -> dict[str, Any]:
     return {
         "environment_variables": {"BUNDLE": bundle.name},
-        "lambda_functions": {function.name: _function(bundle, function) for function in bundle.functions},
+        "lambda_functions": {function.chalice_name: _function(bundle, function) for function in bundle.functions},
     }
 
 

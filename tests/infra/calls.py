@@ -27,7 +27,7 @@ SECRETS: Permission = ("ssm:GetParameter", "secrets_parameter", None)
 def granted(function: Function) -> set[Permission]:
     """What the function's grants allow."""
     found = {
-        (action, one.on, index) for one in function.grants for action in one.actions for index in one.indexes or (None,)
+        (action, one.on, part) for one in function.grants for action in one.actions for part in one.parts or (None,)
     }
     return found | {SECRETS} if function.secrets else found
 

@@ -7,10 +7,10 @@ import pytest
 from cfnlint.api import lint
 
 from chalicelib.config import Settings
-from infra.bundles import BUNDLES
+from infra.bundles import BUNDLES, ENGINE, Queue, Stream, consumers
 from infra.gateway import nodes
 from infra.merge import parameters
-from infra.names import variable
+from infra.names import parameter, variable
 from infra.package import dialect
 
 Templates = dict[str, dict[str, Any]]
@@ -81,7 +81,7 @@ def test_every_function_is_traced_and_watched(packaged: Templates, name: str) ->
 
 def test_every_mapping_reports_what_failed(packaged: Templates) -> None:
     mappings = events(packaged["engine"], "SQS") | events(packaged["engine"], "DynamoDB")
-    assert len(mappings) == 5
+    assert len(mappings) == sum(isinstance(function.trigger, Queue | Stream) for function in ENGINE.functions)
     assert all(mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for mapping in mappings.values())
 
 
@@ -102,7 +102,7 @@ def test_a_relay_that_falls_behind_rings(packaged: Templates) -> None:
 
 def test_a_queue_mapping_names_one_source(packaged: Templates) -> None:
     queues = {mapping["Queue"]["Fn::Sub"].rpartition(":")[2] for mapping in events(packaged["engine"], "SQS").values()}
-    assert queues == {"${DispatchQueue}", "${DeliverQueue}", "${WakeupsQueue}"}
+    assert queues == {f"${{{parameter(setting)}}}" for setting in consumers()}
     assert all(mapping["Queue"].keys() == {"Fn::Sub"} for mapping in events(packaged["engine"], "SQS").values())
 
 

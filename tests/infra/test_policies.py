@@ -61,7 +61,7 @@ def test_only_what_aws_cannot_name_is_a_wildcard(bundle: Bundle, function: Funct
 def test_granted_indexes_exist(bundle: Bundle, function: Function) -> None:
     known = {setting(model): {index.Meta.index_name for index in model._indexes.values()} for model in storage.models()}
     for grant in function.grants:
-        assert set(grant.indexes) <= known.get(grant.on, set())
+        assert set(grant.parts) <= known.get(grant.on, set())
 
 
 @pytest.mark.parametrize(("bundle", "function"), [one for one in ALL if isinstance(one.values[1].trigger, Stream)])
