@@ -36,6 +36,9 @@ app = Chalice(app_name=f"yardmaster-{BUNDLE}") if BUNDLE in EVENTS else _http(BU
 if BUNDLE == "live":
     from chalicelib.apis.live import switchboard
 
+    # Chalice packages no WebSockets otherwise.
+    app.experimental_feature_flags.add("WEBSOCKETS")
+
     @app.on_ws_connect()
     def connect(event: Any) -> Any:
         return switchboard.connected(event.to_dict())
