@@ -4,16 +4,17 @@ An org's changes are numbered by one function at a time (its messages share a FI
 watches or did so within the last day. A watcher that comes back with the last number it saw is told what it missed.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NamedTuple
 
 from chalicelib import clock
 from chalicelib.domain.effects import Update
-from chalicelib.engine import messages
+from chalicelib.engine import frames, messages
+from chalicelib.engine.frames import Frame
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.storage import base, connections, sockets
 from chalicelib.storage.base import Refused, Write
@@ -25,10 +26,11 @@ KEPT_MS = clock.DAY
 CONNECTION_KEPT_SECONDS = 3 * 3600
 LONGEST_CATCH_UP = 5_000
 """A watcher that missed more is told to begin anew."""
+MARK = 500
+"""How many frames are sent between two notes of how far a watcher has been told."""
+LONGEST_OCCASION = 16
 THREADS = 16
 TRIES = 8
-
-Frame = Mapping[str, Any]
 
 
 class Voice(NamedTuple):
@@ -38,6 +40,8 @@ class Voice(NamedTuple):
     """Of a sequence and an update's fields."""
     reset: Callable[[int], Frame]
     """Of the latest sequence: what came before it and was not seen is not kept any more."""
+    watching: Callable[[int], Frame]
+    """Of the latest sequence: the watcher has been told all up to there, and is told what follows."""
 
 
 Voices = Mapping[str, Voice]
@@ -88,16 +92,22 @@ def leave(found: Connection) -> None:
 
 
 def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> None:
-    """Number the updates and send them to everybody who watches; nothing at all when nobody did for a day."""
-    head = connections.head(org)
+    """Number the updates and send them to everybody who watches; nothing at all when nobody did for a day.
+
+    The same occasion again gives the same numbers, and sends them again.
+    """
+    head, occasion = connections.head(org), occasion[:LONGEST_OCCASION]
     if head is None or head.until < clock.now():
         return
-    first = head.first if head.occasion == occasion else _written(org, head, occasion, updates)
-    watchers = connections.watchers(org)
-    _keep_open(org, head, watchers)
-    frames = [(first + place, asdict(update)) for place, update in enumerate(updates)]
-    live = [one for one in watchers if one.live]
-    _send_all(org, live, lambda voice: [voice.update(*one) for one in frames], voices)
+    first = head.recent.get(occasion) or _written(org, head, occasion, updates)
+    live = [one for one in connections.watchers(org) if one.live]
+    _keep_open(org, head, live)
+    numbered = [(first + place, asdict(update)) for place, update in enumerate(updates)]
+    words = {
+        channel: [frames.text(voices[channel].update(*one)) for one in numbered]
+        for channel in {watcher.channel for watcher in live}
+    }
+    _side_by_side([partial(_send, org, watcher, words[watcher.channel]) for watcher in live])
 
 
 def _written(org: str, head: Head, occasion: str, updates: Sequence[Update]) -> int:
@@ -110,9 +120,9 @@ def _written(org: str, head: Head, occasion: str, updates: Sequence[Update]) -> 
     return head.sequence + 1
 
 
-def _keep_open(org: str, head: Head, watchers: Sequence[Watcher]) -> None:
+def _keep_open(org: str, head: Head, live: Sequence[Watcher]) -> None:
     """While anybody watches, the feed is kept."""
-    if watchers and head.until < clock.now() + KEPT_MS // 2:
+    if live and head.until < clock.now() + KEPT_MS // 2:
         with suppress(Refused):
             base.commit(connections.feed_kept(org, clock.now() + KEPT_MS))
 
@@ -120,35 +130,49 @@ def _keep_open(org: str, head: Head, watchers: Sequence[Watcher]) -> None:
 def catch_up(org: str, connection_id: str, voices: Voices) -> None:
     """Tell a new watcher what came since its start; from then on it gets every update. In its turn among the updates,
     so that none falls in between."""
-    watcher = connections.watcher(org, connection_id)
-    head = connections.head(org)
+    watcher, head = connections.watcher(org, connection_id), connections.head(org)
     if watcher is None or watcher.live or head is None:
         return
+    with suppress(Refused):  # it has left meanwhile
+        if _caught_up(org, watcher, head, voices[watcher.channel]):
+            base.commit(connections.went_live(org, connection_id))
+
+
+def _caught_up(org: str, watcher: Watcher, head: Head, voice: Voice) -> bool:
+    """Whether the watcher could be told all that it missed, or that this is not kept any more."""
     missed = head.sequence - watcher.since
     found = list(connections.feed(org, watcher.since, head.sequence)) if 0 < missed <= LONGEST_CATCH_UP else []
+    told = [voice.update(*one) for one in found] if len(found) == missed else [voice.reset(head.sequence)]
+    words = [frames.text(frame) for frame in [*told, voice.watching(head.sequence)]]
+    for start in range(0, len(words), MARK):
+        if start:
+            base.commit(connections.caught_up(org, watcher.id, watcher.since + start))
+        if not _send(org, watcher, words[start : start + MARK], patient=True):
+            return False
+    return True
 
-    def frames(voice: Voice) -> list[Frame]:
-        gap = [voice.reset(head.sequence)] if len(found) < missed else []
-        return gap + [voice.update(*one) for one in found]
 
-    _send_all(org, [watcher], frames, voices)
-    with suppress(Refused):  # it has left meanwhile
-        base.commit(connections.went_live(org, connection_id))
+def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = False) -> bool:
+    """Send a watcher its frames; False when it is not there any more, and is forgotten.
+
+    One to whom nothing can be sent is cut off: it comes back and says how far it was told. Raises Unavailable when
+    the gateway does not even do that.
+    """
+    try:
+        for one in words:
+            frames.post(watcher.id, one, patient=patient)
+    except Gone:
+        leave(Connection(watcher.id, org, watcher.channel))
+    except Unavailable:
+        sockets.close(watcher.id)
+        leave(Connection(watcher.id, org, watcher.channel))
+    else:
+        return True
+    return False
 
 
-def _send_all(
-    org: str, watchers: Sequence[Watcher], frames: Callable[[Voice], Sequence[Frame]], voices: Voices
-) -> None:
-    """Send each watcher the frames in its channel's voice, side by side; one that is gone is forgotten."""
-    if not watchers:
-        return
-
-    def send(watcher: Watcher) -> None:
-        try:
-            for frame in frames(voices[watcher.channel]):
-                sockets.post(watcher.id, json.dumps(frame, separators=(",", ":"), ensure_ascii=False))
-        except Gone:
-            leave(Connection(watcher.id, org, watcher.channel))
-
-    with ThreadPoolExecutor(min(THREADS, len(watchers))) as threads:
-        list(threads.map(send, watchers))
+def _side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
+    """Run the jobs in threads, so that a slow one keeps only itself waiting; raises what one of them raised."""
+    if jobs:
+        with ThreadPoolExecutor(min(THREADS, len(jobs))) as threads:
+            list(threads.map(lambda job: job(), jobs))

@@ -32,10 +32,14 @@ def settle(org: str, pool: str, worker_id: str) -> None:
         _drain(worker)
     elif worker.overdue_at <= clock.now():
         _judge(worker)
-    elif worker.connection is not None:
+    elif worker.connection is not None and _due(worker):
         worker_sockets.ping(worker)
     else:
         workers.change(org, pool, worker_id, _rearmed)
+
+
+def _due(worker: Worker) -> bool:
+    return worker.wake_at is not None and worker.wake_at <= clock.now()
 
 
 def _rearmed(worker: Worker) -> Worker:
@@ -44,7 +48,7 @@ def _rearmed(worker: Worker) -> Worker:
     kept = workers.without_stale_commands(worker, now)
     wake_at = worker.overdue_at if worker.overdue_at > now else now + worker.heartbeat_timeout_ms
     if worker.connection is not None:
-        wake_at = min(wake_at, now + workers.PING_MS)
+        wake_at = now + workers.PING_MS if worker.wake_at is None or _due(worker) else worker.wake_at
     armed = replace(kept, rest_until=resting, wake_at=wake_at)
     return worker if armed == worker else armed
 
@@ -55,11 +59,12 @@ def _judge(worker: Worker) -> None:
         workers.change(worker.org, worker.pool, worker.id, _rearmed)
         return
     gone = workers.change(worker.org, worker.pool, worker.id, _offline)
+    if gone is None or gone.alive:
+        return
+    logger().warning("A worker is offline", extra={"worker_id": worker.id, "org": worker.org})
     if worker.connection is not None:
         sockets.close(worker.connection)
-    if gone is not None and not gone.alive:
-        logger().warning("A worker is offline", extra={"worker_id": worker.id, "org": worker.org})
-        _evict(gone)
+    _evict(gone)
 
 
 def _offline(worker: Worker) -> Worker:
@@ -99,6 +104,8 @@ def _drain(worker: Worker) -> None:
 def _bury(worker: Worker) -> None:
     """A removed worker's tasks go back unburned; then the worker and its key are forgotten."""
     _take_back_all(worker, None)
+    if worker.connection is not None:
+        sockets.close(worker.connection)
     left = storage.find(worker.org, worker.pool, worker.id)
     if left is not None and not left.leases:
         with suppress(Refused):  # written meanwhile, so it is still due, or gone already

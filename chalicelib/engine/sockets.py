@@ -4,17 +4,18 @@ A connection is not a lease. A worker that comes back under the same id before i
 tasks, and is told them again.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from chalicelib import clock
+from chalicelib.domain import states
 from chalicelib.domain.effects import Call
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Health, Holder, Status, Task, Worker
-from chalicelib.engine import payloads, tasks, workers
+from chalicelib.engine import frames, payloads, tasks, workers
+from chalicelib.engine.frames import Frame
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage import base, connections, sockets
 from chalicelib.storage import tasks as task_storage
@@ -26,22 +27,28 @@ ABANDONED_MS = 2 * workers.PING_MS + 5 * clock.SECOND
 """A connection that was silent for so long may be replaced by a new one of the same worker."""
 CONNECTION_KEPT_SECONDS = 3 * 3600
 """API Gateway ends every connection after two hours."""
-
-Frame = Mapping[str, Any]
+PING: Frame = {"type": "ping"}
 
 
 def connect(found: Connection) -> Worker:
-    """A registered worker opens its connection: it is alive, and may be given tasks. Four calls at most.
+    """A registered worker opens its connection: it is alive, and may be given tasks. Three calls, and two more to take
+    over from an earlier connection. The same connection again changes nothing.
 
     Raises NotFound when it is not registered, Conflict when it is connected already and answers.
     """
     assert found.pool is not None and found.worker_id is not None
     before = workers.get(found.org, found.pool, found.worker_id)
+    if before.connection == found.id:
+        return before
+    if not before.socket:
+        raise NotFound("Worker", found.worker_id)
     _require_abandoned(before)
 
     def decide(worker: Worker) -> Worker:
+        if worker.connection == found.id:
+            return worker
         if worker.connection not in (None, before.connection):
-            raise Conflict(f"Worker {worker.id} is connected already")
+            raise _taken(worker)
         return _connected(worker, found.id)
 
     opened = connections.opened(found, clock.now() // clock.SECOND + CONNECTION_KEPT_SECONDS)
@@ -58,8 +65,12 @@ def _require_abandoned(worker: Worker) -> None:
     if worker.connection is None or clock.now() - worker.last_heartbeat_at > ABANDONED_MS:
         return
     with suppress(Gone):
-        _post(worker.connection, {"type": "ping"})
-        raise Conflict(f"Worker {worker.id} is connected already")
+        _send(worker, frames.text(PING))
+        raise _taken(worker)
+
+
+def _taken(worker: Worker) -> Conflict:
+    return Conflict(f"Worker {worker.id} is connected already; close that connection, or try again in a minute")
 
 
 def _connected(worker: Worker, connection_id: str) -> Worker:
@@ -100,9 +111,8 @@ def _lost(worker: Worker) -> None:
 
 def ping(worker: Worker) -> None:
     """Ask a connected worker whether it is still there; its pong is its heartbeat."""
-    assert worker.connection is not None
     try:
-        _post(worker.connection, {"type": "ping"})
+        _send(worker, frames.text(PING))
     except Gone:
         _lost(worker)
 
@@ -113,20 +123,30 @@ def hand_over(task: Task, worker: Worker) -> None:
     Raises Conflict, NotFound when the lease has ended meanwhile.
     """
     holder = Holder(worker.id, task.epoch)
-    frame = task_frame(task)
-    if len(_text(frame).encode()) > sockets.LARGEST_MESSAGE:
+    words = frames.text(task_frame(task))
+    if len(words.encode()) > sockets.LARGEST_MESSAGE:
         tasks.fail(task.org, task.id, holder, Failure(Reason.REJECTED, "The task does not fit into a frame", False))
         return
     try:
         if worker.connection is None:
             raise Gone(worker.id)
-        _post(worker.connection, frame)
+        _send(worker, words)
     except Gone:
         if worker.connection is not None:
             _lost(worker)
-        tasks.release(task.org, task.id, holder)
+        _give_back(task, holder)
     else:
         tasks.progress(task.org, task.id, holder, None)
+
+
+def _give_back(task: Task, holder: Holder) -> None:
+    """The lease goes back unburned, unless the worker was told of it meanwhile over a new connection."""
+
+    def decide(found: Task) -> Task:
+        states.require_holder(found, holder)
+        return states.released(found, clock.now()) if found.status is Status.LEASED else found
+
+    tasks.change(task.org, task.id, decide, told=False)
 
 
 def task_frame(task: Task) -> dict[str, Any]:
@@ -150,7 +170,7 @@ def tell(call: Call) -> None:
     told = workers.commands(worker)
     try:
         for command in told:
-            _post(worker.connection, _order(command))
+            _send(worker, frames.text(_order(command)))
         for task in _held(worker) if call.greeting else ():
             _greet(task, worker)
     except Gone:
@@ -165,16 +185,16 @@ def _order(command: Mapping[str, Any]) -> Frame:
 
 def _held(worker: Worker) -> Iterable[Task]:
     found = task_storage.find_many(worker.leases, whole=True) if worker.leases else {}
-    return [task for task in found.values() if task.held and worker.leases[task.id] == task.epoch]
+    held = [task for task in found.values() if task.held and worker.leases[task.id] == task.epoch]
+    return sorted(held, key=lambda task: (task.leased_at, task.id))
 
 
 def _greet(task: Task, worker: Worker) -> None:
     if task.status is Status.LEASED:
         with suppress(Conflict, NotFound):
             hand_over(task, worker)
-        return
-    assert worker.connection is not None
-    _post(worker.connection, task_frame(task))
+    else:
+        _send(worker, frames.text(task_frame(task)))
 
 
 def _forget(worker: Worker, names: set[str]) -> None:
@@ -187,15 +207,7 @@ def _forget(worker: Worker, names: set[str]) -> None:
     workers.change(worker.org, worker.pool, worker.id, decide)
 
 
-def answer(connection_id: str, frame: Frame) -> None:
-    """Send one frame to a connection that has just spoken; one that is gone needs no answer."""
-    with suppress(Gone):
-        _post(connection_id, frame)
-
-
-def _post(connection_id: str, frame: Frame) -> None:
-    sockets.post(connection_id, _text(frame))
-
-
-def _text(frame: Frame) -> str:
-    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+def _send(worker: Worker, words: str) -> None:
+    assert worker.connection is not None
+    young = clock.now() - worker.last_heartbeat_at < frames.OPENING_MS
+    frames.post(worker.connection, words, patient=young)

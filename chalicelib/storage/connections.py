@@ -17,6 +17,9 @@ from chalicelib.storage.task_table import CompactJson
 
 HEAD = "head"
 ALONE = "-"
+REMEMBERED = 20
+"""How many occasions a feed remembers: more than one function is given at once, so that those it is given again
+are known."""
 
 
 class ConnectionsTable(Item):
@@ -34,8 +37,7 @@ class ConnectionsTable(Item):
     since = NumberAttribute(null=True)
     sequence = NumberAttribute(null=True)
     until = NumberAttribute(null=True)
-    occasion = UnicodeAttribute(null=True)
-    first = NumberAttribute(null=True)
+    recent = CompactJson(null=True)
     entry = CompactJson(null=True)
     expires_at = NumberAttribute(null=True)
 
@@ -60,13 +62,12 @@ class Watcher(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where an org's feed stands: the sequence given out last, until when it is kept, and the latest entry's marks."""
+    """Where an org's feed stands: the sequence given out last, and until when it is kept."""
 
     sequence: int
     until: int
-    occasion: str | None
-    first: int
-    """The first sequence that `occasion` was given."""
+    recent: Mapping[str, int]
+    """Latest occasions that were given sequences -> the first of them, in order."""
 
 
 def opened(connection: Connection, expires_at: int) -> Write:
@@ -120,6 +121,12 @@ def went_live(org: str, connection_id: str) -> Write:
     return base.update(key, [ConnectionsTable.live.set(True)], ConnectionsTable.key.exists())
 
 
+def caught_up(org: str, connection_id: str, to: int) -> Write:
+    """The write that notes how far a watcher has been told, refused when it has left."""
+    key = ConnectionsTable(_audience_key(org), connection_id)
+    return base.update(key, [ConnectionsTable.since.set(to)], ConnectionsTable.key.exists())
+
+
 def watchers(org: str) -> list[Watcher]:
     """The connections that watch an org's tasks, as of now."""
     with base.reading():
@@ -138,7 +145,7 @@ def head(org: str) -> Head | None:
     item = _get(_feed_key(org), HEAD)
     if item is None:
         return None
-    return Head(int(item.sequence or 0), int(item.until or 0), item.occasion, int(item.first or 0))
+    return Head(int(item.sequence or 0), int(item.until or 0), item.recent or {})
 
 
 def feed_begun(org: str, until: int) -> Write:
@@ -163,11 +170,8 @@ def feed_reopened(org: str, until: int, now: int) -> Write:
 def fed(org: str, before: Head, occasion: str, updates: Sequence[Mapping[str, Any]], expires_at: int) -> list[Write]:
     """The writes that give updates the next sequences, on the condition that nobody did so since `before` was read."""
     first = before.sequence + 1
-    actions = [
-        ConnectionsTable.sequence.set(before.sequence + len(updates)),
-        ConnectionsTable.occasion.set(occasion),
-        ConnectionsTable.first.set(first),
-    ]
+    recent = dict([*before.recent.items(), (occasion, first)][-REMEMBERED:])
+    actions = [ConnectionsTable.sequence.set(before.sequence + len(updates)), ConnectionsTable.recent.set(recent)]
     moved = base.update(ConnectionsTable(_feed_key(org), HEAD), actions, ConnectionsTable.sequence == before.sequence)
     rows = [
         base.put(
