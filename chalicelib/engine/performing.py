@@ -17,13 +17,6 @@ from chalicelib.providers.performers import Performer
 from chalicelib.storage import tasks as task_storage
 
 
-def check(pool: str, name: str, payload: Any) -> None:
-    """Raise pydantic's ValidationError for a payload that the performer of this type, if there is one, cannot use."""
-    performer = performers.find(pool, name)
-    if performer is not None:
-        performer.input.model_validate(payload)
-
-
 def perform(deliveries: Sequence[Delivery]) -> list[Exception | None]:
     """Perform each task, one after the other; answers for each whether it is dealt with, or the error that it met.
 

@@ -88,10 +88,11 @@ def _set(attribute: NumberAttribute, value: int) -> Action:
     return attribute.set(value) if value else attribute.remove()
 
 
-def partition(name: str) -> dict[str, Stored]:
-    """All rows of a partition, as of now, by row name."""
+def partition(name: str, beginning: str | None = None) -> dict[str, Stored]:
+    """The rows of a partition, as of now, by row name: all, or those whose name begins so."""
+    wanted = StatsItem.row.startswith(beginning) if beginning is not None else None
     with base.reading():
-        return {item.row: _parse(item) for item in StatsItem.query(name, consistent_read=True)}
+        return {item.row: _parse(item) for item in StatsItem.query(name, wanted, consistent_read=True)}
 
 
 def find(row: Row) -> Stored:
