@@ -70,14 +70,20 @@ class FakeQueues:
 
     def receive(self, queue: str, limit: int = 10) -> list[Held]:
         """Up to `limit` visible messages; of a FIFO queue, in order, from one group."""
-        visible = [held for held in self.queues.get(queue, []) if held.visible_at <= clock.now()]
+        visible = self._visible(queue)
         if self.faults.reorder:
             self.random.shuffle(visible)
         if visible and visible[0].group is not None:
-            visible = [held for held in visible if held.group == visible[0].group]
+            visible = [held for held in self._visible(queue) if held.group == visible[0].group]
         for held in visible[:limit]:
             held.receives += 1
         return visible[:limit]
+
+    def _visible(self, queue: str) -> list[Held]:
+        """Those that may be received now, in order: none of a group that waits for one of it to come back."""
+        now, all_held = clock.now(), self.queues.get(queue, [])
+        waiting = {held.group for held in all_held if held.group and held.receives and held.visible_at > now}
+        return [held for held in all_held if held.visible_at <= now and held.group not in waiting]
 
     def done(self, queue: str, held: Held) -> None:
         """The message was dealt with."""

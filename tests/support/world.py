@@ -7,28 +7,41 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from chalicelib import clock, config, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
-from chalicelib.engine import connections, limits, lists, tasks, workers
+from chalicelib.engine import connections, forecast, limits, lists, requests, tasks, workers
+from chalicelib.engine.live import Voices
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Registration
 from chalicelib.errors import Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.providers import outbound
-from chalicelib.storage import events, stats, task_table
+from chalicelib.storage import events, sockets, stats, task_table
 from chalicelib.storage import queues as queue_storage
 from chalicelib.storage import workers as worker_storage
 from tests.support import aws
 from tests.support.queues import FakeQueues, Held
+from tests.support.sockets import FakeSockets
 
 START = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 ORG, POOL = "acme", "processing"
+WATCH = "test.watch"
+VOICES: Any = {
+    WATCH: SimpleNamespace(
+        update=lambda number, said: {"sequence": number, **said},
+        reset=lambda number: {"reset": number},
+        watching=lambda number: {"watching": number},
+    )
+}
+"""Of a channel of the tests' own: updates as they are."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
 
 
@@ -44,9 +57,11 @@ class World:
 
     clock: clock.ManualClock
     queues: FakeQueues
+    sockets: FakeSockets
     random: Random
     servers: dict[str, Reply] = field(default_factory=dict)  # by host
     calls: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    voices: Voices = field(default_factory=lambda: VOICES)
     _read: dict[str, int] = field(default_factory=dict)
     _swept: int = START // clock.MINUTE
 
@@ -90,7 +105,7 @@ class World:
     def step(self) -> bool:
         """One round of streams and queues; False when there was nothing to do."""
         relayed = [self.relay("tasks"), self.relay("workers")]
-        handled = [self.handle(name) for name in ("dispatch", "deliver", "wakeups")]
+        handled = [self.handle(name) for name in ("dispatch", "deliver", "perform", "wakeups", "live")]
         return any(relayed) or any(handled)
 
     def relay(self, table: Any, limit: int = 10) -> bool:
@@ -128,7 +143,9 @@ class World:
         handler = {
             "dispatch": queue_functions.dispatched,
             "deliver": queue_functions.delivered,
+            "perform": queue_functions.performed,
             "wakeups": queue_functions.woken,
+            "live": partial(queue_functions.told, voices=self.voices),
         }[kind]
         batch = self.queues.receive(queue)
         if batch:
@@ -183,17 +200,20 @@ def forget() -> None:
     """What a process remembers between requests, it forgets."""
     for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known):
         memory.clear()
+    forecast._believed.clear()
+    requests._gathered.clear()
 
 
 @contextmanager
 def world(seed: int = 0) -> Iterator[World]:
     """A fresh deployment that forgets everything at the end."""
     chance = Random(seed)
-    made = World(clock.ManualClock(START), FakeQueues(chance), chance)
+    made = World(clock.ManualClock(START), FakeQueues(chance), FakeSockets(), chance)
     before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
     before_settings = config.replace(api_urls={POOL: "https://api.example"})
     before_sender = outbound.use_sender(made.send)
     queue_storage.use(made.queues)
+    sockets.use(made.sockets)
     forget()
     try:
         with aws.cloud():
@@ -203,4 +223,5 @@ def world(seed: int = 0) -> Iterator[World]:
         ids.use(before_ids)
         outbound.use_sender(before_sender)
         queue_storage.use(None)
+        sockets.use(None)
         config.restore(before_settings)
