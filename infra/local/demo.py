@@ -1,7 +1,8 @@
 """`python -m infra.local.demo`: the main job, visibly. Exit status 0 only if no task was lost.
 
-A stack of its own as a child process on a free port, three worker processes, TASKS tasks (200); one worker is killed
-midway.
+A stack of its own as a child process on free ports; three HTTP servers, a worker that fetches its tasks and one that
+holds a WebSocket, each in a process of its own. TASKS tasks (200) for the servers and a fifth as many for each of the
+other two; one server is killed midway, and the WebSocket is broken.
 """
 
 import os
@@ -10,71 +11,75 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import clock
-from infra.local.demo_api import Client
+from infra.local.demo_lines import Line, Pulled, Pushed, Socketed, Worker
 from infra.local.demo_report import Bar, percentile, table
 
 TASKS = int(os.environ.get("TASKS", "200"))
-PATIENCE_SECONDS = 90
+SMALL = max(1, TASKS // 5)
+PATIENCE_SECONDS = 120
 STACK = {
     "PORT_PROCESSING": "0",
+    "PORT_COORDINATOR": "0",
+    "PORT_SUPPORT": "0",
     "SWEEP_SECONDS": "2",
     "HEARTBEAT_TIMEOUT_SECONDS": "4",
     "BACKOFF_BASE_SECONDS": "0.5",
     # A worker is about to die, and the demo says so itself.
     "LOG_LEVEL": "ERROR",
 }
-WORKERS = (("slow", 1, 0.6), ("middling", 2, 0.4), ("fast", 4, 0.2))
+SERVERS = (("slow", 1, 0.6), ("middling", 2, 0.4), ("fast", 4, 0.2))
 """Name, weight, seconds for a task."""
 VICTIM = "middling"
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """A worker process, and what it is called in the API."""
-
-    name: str
-    id: str
-    process: "subprocess.Popen[str]"
-
-
 def main() -> int:
     with ExitStack() as running:
-        url = running.enter_context(_stack())
-        admin, user = Client(url, "admin"), Client(url, "user")
-        workers = [running.enter_context(_worker(admin, *each)) for each in WORKERS]
-        print(f"A stack of its own on {url}; workers: {', '.join(worker.name for worker in workers)}", flush=True)
-        tasks = _submit(user)
-        _watch(admin, next(worker for worker in workers if worker.name == VICTIM))
-        return _report(admin, workers, _ends(user, tasks))
+        urls = running.enter_context(_stack())
+        pushed, pulled, socketed = Pushed(urls), Pulled(urls), Socketed(urls)
+        servers = [running.enter_context(_server(pushed, *each)) for each in SERVERS]
+        workers = [*servers, running.enter_context(_puller(pulled)), running.enter_context(_socket(socketed))]
+        print(
+            f"A stack of its own on {pushed.url}; workers: {', '.join(worker.name for worker in workers)}", flush=True
+        )
+        given = {pushed: TASKS, pulled: SMALL, socketed: SMALL}
+        tasks = {line: _submit(line, count) for line, count in given.items()}
+        _watch(tasks, next(server for server in servers if server.name == VICTIM), workers[-1])
+        return _report(pushed, workers, tasks)
 
 
 @contextmanager
-def _stack() -> Iterator[str]:
+def _stack() -> Iterator[dict[str, str]]:
+    """The URL of each API."""
     with _process("infra.local", env=os.environ | STACK) as process:
         lines = list(iter(lambda: _line(process), "ready"))
-        yield next(word for line in lines for word in line.split() if word.startswith("http://"))
+        words = [line.split() for line in lines]
+        yield {line[0]: line[1] for line in words if line[1].startswith("http://")}
 
 
 @contextmanager
-def _worker(admin: Client, name: str, weight: int, seconds: float) -> Iterator[Worker]:
+def _server(line: Pushed, name: str, weight: int, seconds: float) -> Iterator[Worker]:
     api_key = f"demo-key-of-{name}"
     with _process("infra.local.demo_server", str(seconds), api_key, env=os.environ) as process:
-        url = _line(process)
-        server = {
-            "name": name,
-            "endpoints": {"predict": f"{url}/predict", "health": f"{url}/health"},
-            "apiKey": api_key,
-            "maxConcurrent": 4 * weight,
-            "priority": weight,
-        }
-        identifier = admin.call("POST", "/api/servers", server)["serverId"]
-        assert process.stdin is not None
-        print(f"{admin.url}/api/servers/{identifier}/heartbeat", file=process.stdin, flush=True)
-        yield Worker(name, identifier, process)
+        identifier = line.register(name, weight, _line(process), api_key)
+        _tell(process, f"{line.url}/api/servers/{identifier}/heartbeat")
+        yield Worker(line, name, identifier, process)
+
+
+@contextmanager
+def _puller(line: Pulled) -> Iterator[Worker]:
+    with _process("infra.local.demo_puller", line.url, line.token, env=os.environ) as process:
+        yield Worker(line, "pulling", _line(process), process)
+
+
+@contextmanager
+def _socket(line: Socketed) -> Iterator[Worker]:
+    identifier, url = line.register()
+    with _process("infra.local.demo_socket", url, line.token, env=os.environ) as process:
+        _line(process)
+        yield Worker(line, "socket", identifier, process)
 
 
 @contextmanager
@@ -95,50 +100,50 @@ def _line(process: "subprocess.Popen[str]") -> str:
     return text.strip()
 
 
-def _submit(user: Client) -> list[str]:
-    def submit(number: int) -> str:
-        task = {"type": "demo", "priority": number % 10, "payload": {"number": number}, "maxAttempts": 8}
-        return str(user.call("POST", "/api/task", task, **{"Idempotency-Key": f"demo-{number}"})["id"])
+def _tell(process: "subprocess.Popen[str]", text: str) -> None:
+    assert process.stdin is not None
+    print(text, file=process.stdin, flush=True)
 
+
+def _submit(line: Line, count: int) -> list[str]:
     with ThreadPoolExecutor(8) as threads:
-        return list(threads.map(submit, range(TASKS)))
+        return list(threads.map(line.submit, range(count)))
 
 
-def _watch(admin: Client, victim: Worker) -> None:
-    """Show how it goes until every task has ended; half way, kill the victim."""
-    bar, end, killed = Bar(TASKS), clock.now() + PATIENCE_SECONDS * clock.SECOND, False
-    while (done := _done(admin)) < TASKS and clock.now() < end:
+def _watch(tasks: dict[Line, list[str]], victim: Worker, socket: Worker) -> None:
+    """Show how it goes until every task has ended; after a third kill the victim, after a half break the WebSocket."""
+    total = sum(map(len, tasks.values()))
+    bar, end, killed, broken = Bar(total), clock.now() + PATIENCE_SECONDS * clock.SECOND, False, False
+    while (done := sum(line.done() for line in tasks)) < total and clock.now() < end:
         bar.show(done)
-        if not killed and done >= TASKS // 3:
+        if not killed and done >= total // 3:
             killed = True
             victim.process.kill()
             bar.say(f"worker '{victim.name}' killed (SIGKILL) with tasks in its hands")
+        if not broken and done >= total // 2:
+            broken = True
+            _tell(socket.process, "break")
+            bar.say("the WebSocket of worker 'socket' broken; it connects again")
         clock.sleep(0.4)
     bar.show(done)
 
 
-def _done(admin: Client) -> int:
-    day = admin.call("GET", "/api/stats/tasks")
-    return int(day["successfulTasks"] + day["failedTasks"])
-
-
-def _ends(user: Client, tasks: list[str]) -> list[dict[str, Any]]:
-    with ThreadPoolExecutor(8) as threads:
-        return list(threads.map(lambda task: user.call("GET", f"/api/task/{task}"), tasks))
-
-
-def _report(admin: Client, workers: list[Worker], ends: list[dict[str, Any]]) -> int:
-    rows: list[tuple[object, ...]] = [("server", "weight", "done", "failed", "mean ms")]
-    for worker, (_, weight, _) in zip(workers, WORKERS, strict=True):
-        day = admin.call("GET", f"/api/stats/servers/{worker.id}")
-        rows.append((worker.name, weight, day["successCount"], day["failureCount"], day["averageProcessingTime"]))
-    waits = [end["startedAt"] - end["createdAt"] for end in ends if "startedAt" in end]
-    lost = sum(end["status"] != "COMPLETED" for end in ends)
+def _report(pushed: Pushed, workers: list[Worker], tasks: dict[Line, list[str]]) -> int:
+    rows: list[tuple[object, ...]] = [("worker", "gets tasks by", "done", "failed", "mean ms")]
+    rows += [(worker.name, worker.line.way, *worker.line.figures(worker.id)) for worker in workers]
+    ends = {line: _ends(line, found) for line, found in tasks.items()}
+    waits = [end["startedAt"] - end["createdAt"] for end in ends[pushed] if "startedAt" in end]
+    lost = sum(not line.completed(end) for line, found in ends.items() for end in found)
     print(table(rows))
-    print(f"retries {admin.call('GET', '/api/stats/tasks')['retriedTasks']}")
+    print(f"retries {pushed.admin.call('GET', '/api/stats/tasks')['retriedTasks']}")
     print(f"waits p50 {percentile(waits, 0.5)} ms, p95 {percentile(waits, 0.95)} ms")
     print(f"lost {lost}")
     return 1 if lost else 0
+
+
+def _ends(line: Line, tasks: list[str]) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(line.task, tasks))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The processing API as the demo's clients use it: documented calls over HTTP, with tokens."""
+"""An API as the demo's clients use it: documented calls over HTTP, with tokens."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ class Client:
     """A caller of the API at `url`; errors are raised as requests.HTTPError."""
 
     def __init__(self, url: str, role: str) -> None:
-        token = access.issue(Principal("demo", f"demo-{role}", role, "enterprise"), TTL_SECONDS)
-        self.url, self._headers = url, {"Authorization": f"Bearer {token}"}
+        self.token = access.issue(Principal("demo", f"demo-{role}", role, "enterprise"), TTL_SECONDS)
+        self.url, self._headers = url, {"Authorization": f"Bearer {self.token}"}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """One call; the JSON of its answer."""
