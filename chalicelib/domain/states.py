@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chalicelib.domain.retry import Backoff, delay_before_retry
-from chalicelib.domain.tasks import HELD, Holder, Status, Task
+from chalicelib.domain.tasks import HELD, Holder, Status, Task, Worker
 from chalicelib.errors import Conflict, LeaseLost
 
 NUDGE_GUARD_MS = 60_000
@@ -90,6 +90,14 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
     return replace(held, wake_at=lease_end(held))
 
 
+def assigned(task: Task, worker: Worker, now: int) -> Task:
+    """Given by its owner to a worker of the owner's choice, even while it sleeps. Raises Conflict unless pending."""
+    if task.status is not Status.PENDING:
+        raise Conflict(f"Task {task.id} is {task.status}: only a pending task can be assigned")
+    awake = replace(task, run_at=None)
+    return leased(awake, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
+
+
 def lease_end(task: Task) -> int:
     """When a held task must be looked at: its delivery guard or one of its timeouts, whichever is first."""
     assert task.closes_at is not None and task.beat_at is not None
@@ -133,6 +141,13 @@ def progressed(task: Task, now: int, progress: float | None = None) -> Task:
     kept = task.progress if progress is None else progress
     running = _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept, deliver_by=None)
     return replace(running, wake_at=lease_end(running))
+
+
+def started(task: Task, now: int) -> Task:
+    """The worker has begun. Raises Conflict unless the task is held and not begun yet."""
+    if task.status is not Status.LEASED:
+        raise Conflict(f"Task {task.id} is {task.status}: only an assigned task that has not begun can be started")
+    return progressed(task, now)
 
 
 def completed(task: Task, now: int, result: Any = None, result_ref: str | None = None) -> Task:

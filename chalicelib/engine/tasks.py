@@ -9,9 +9,9 @@ from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Holder, Status, Task, Worker
+from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import payloads
-from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable, WorkerOffline
+from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
 from chalicelib.storage import tasks as storage
@@ -117,10 +117,10 @@ def _submitted_before(task: Task, raw: RawItem | None) -> Task:
     return before
 
 
-def get(org: str, task_id: str) -> Task:
-    """The task as of now. Raises NotFound, also for another tenant's."""
+def get(org: str, task_id: str, pool: str | None = None) -> Task:
+    """The task as of now; of this pool only, if one is named. Raises NotFound, also for another tenant's."""
     task = storage.find(task_id)
-    if task is None or task.org != org:
+    if task is None or task.org != org or pool not in (None, task.pool):
         raise NotFound("Task", task_id)
     return task
 
@@ -134,14 +134,19 @@ def wait(org: str, task_id: str, seconds: float = LONGEST_WAIT_SECONDS) -> Task:
     return task
 
 
+def payload(task: Task) -> Any:
+    """The task's payload, fetched from S3 if it is large."""
+    return payloads.fetch(task.payload, task.payload_ref)
+
+
 def result(task: Task) -> Any:
     """The task's result, fetched from S3 if it is large."""
     return payloads.fetch(task.result, task.result_ref)
 
 
-def cancel(org: str, task_id: str) -> Task:
+def cancel(org: str, task_id: str, pool: str | None = None) -> Task:
     """End a task that has not ended; whoever holds it is told to stop. Raises NotFound, Conflict."""
-    return change(org, task_id, lambda task: states.cancelled(task, clock.now()))
+    return change(org, task_id, lambda task: states.cancelled(task, clock.now()), pool=pool)
 
 
 def replay(org: str, task_id: str) -> Task:
@@ -150,38 +155,13 @@ def replay(org: str, task_id: str) -> Task:
     return change(org, task_id, lambda task: states.replayed(task, clock.now(), total))
 
 
-def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
-    """Lease a ready task to this worker. Three calls. Raises NotFound for either, Conflict when the task is not ready,
-    WorkerOffline when the worker is not there or out of rotation, Conflict when it is full."""
-    task = get(org, task_id)
-    worker = worker_storage.find(org, pool, worker_id)
-    if worker is None or worker.removed:
-        raise NotFound("Worker", worker_id)
-    held = states.leased(task, worker.id, clock.now(), handed=worker.handed, attempt_ms=worker.attempt_ms)
-    _require_room(worker)
-    try:
-        storage.commit(
-            [storage.changed(task, held), worker_storage.slot_taken(worker, task.id, held.epoch, held.updated_at)]
-        )
-    except Refused as refused:
-        if not _written_already(refused, held):
-            raise Conflict(f"Task {task_id} or worker {worker_id} was changed at the same time; look again") from None
-    return held
-
-
-def _require_room(worker: Worker) -> None:
-    if not worker.accepting(clock.now()):
-        raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
-    if not worker.room:
-        raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")
-
-
-def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> None:
+def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> int:
     """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf.
 
-    One transaction. The same completion again is accepted and changes nothing. Raises NotFound, LeaseLost, Conflict.
+    One transaction. Returns when it was completed, in epoch milliseconds: the same completion again is accepted and
+    changes nothing. Raises NotFound, LeaseLost, Conflict.
     """
-    by = holder or _present_holder(get(org, task_id))
+    by = holder or _present_holder(get(org, task_id, pool))
     value, reference = payloads.place(f"{org}/{task_id}/result", outcome)
     now = clock.now()
     ending = storage.ended(task_id, org, by, storage.completion(task_id, org, pool, now, value, reference))
@@ -189,7 +169,8 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     try:
         storage.commit([ending, slot])
     except Refused as refused:
-        _explain(refused, org, task_id, by, value, reference)
+        return _completed_before(refused, org, pool, task_id, by, value, reference)
+    return now
 
 
 def _present_holder(task: Task) -> Holder:
@@ -200,14 +181,17 @@ def _present_holder(task: Task) -> Holder:
     return Holder(task.worker_id, task.epoch)
 
 
-def _explain(refused: Refused, org: str, task_id: str, by: Holder, value: Any, reference: str | None) -> None:
-    """Why a completion was refused; nothing when it is the one that was accepted before."""
+def _completed_before(
+    refused: Refused, org: str, pool: str, task_id: str, by: Holder, value: Any, reference: str | None
+) -> int:
+    """When this very completion was accepted, or the error that says why it was refused."""
     task = task_table.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
-    if task is None or task.org != org:
+    if task is None or (task.org, task.pool) != (org, pool):
         raise NotFound("Task", task_id)
     if task.status is Status.COMPLETED and states.held_last(task, by):
+        assert task.finished_at is not None
         if task.result_ref == reference and payloads.digest(task.result) == payloads.digest(value):
-            return
+            return task.finished_at
         raise Conflict(f"Task {task_id} was completed before with another result")
     states.require_holder(task, by)
     raise LeaseLost(f"Worker {by.worker_id} no longer holds task {task_id}", epoch=task.epoch)
@@ -223,8 +207,11 @@ def progress(org: str, task_id: str, holder: Holder | None, percent: float | Non
     return change(org, task_id, decide)
 
 
-def fail(org: str, task_id: str, holder: Holder | None, failure: Failure) -> Task:
-    """The holder's attempt ended badly: retried after a backoff while attempts are left, else failed."""
+def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: str | None = None) -> Task:
+    """The holder's attempt ended badly: retried after a backoff while attempts are left, else failed.
+
+    The same failure again is accepted and changes nothing once the task has failed. Raises NotFound, LeaseLost.
+    """
 
     def decide(task: Task) -> Task:
         if _failed_before(task, holder, failure):
@@ -232,7 +219,7 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure) -> Tas
         states.require_holder(task, holder)
         return states.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
 
-    return change(org, task_id, decide, told=False)
+    return change(org, task_id, decide, told=False, pool=pool)
 
 
 def _failed_before(task: Task, holder: Holder | None, failure: Failure) -> bool:
@@ -275,21 +262,29 @@ def backoff() -> Backoff:
     return Backoff(round(found.backoff_base_seconds * clock.SECOND), round(found.backoff_cap_seconds * clock.SECOND))
 
 
-def change(org: str, task_id: str, decide: Decision, *, told: bool = True, rest_until: int | None = None) -> Task:
+def change(
+    org: str,
+    task_id: str,
+    decide: Decision,
+    *,
+    told: bool = True,
+    rest_until: int | None = None,
+    pool: str | None = None,
+) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
 
     When the change ends a lease, its slot is freed in the same transaction, and the worker is told to stop unless it
     was the one who said so (`told=False`). Deciding for the same task writes nothing.
     """
     for _ in range(TRIES):
-        old = get(org, task_id)
+        old = get(org, task_id, pool)
         new = decide(old)
         if new is old:
             return old
         try:
             storage.commit([storage.changed(old, new), *_slot(old, new, told, rest_until)])
         except Refused as refused:
-            if not (_written_already(refused, new) or _let_go_without_slot(refused, old, new)):
+            if not (written_already(refused, new) or _let_go_without_slot(refused, old, new)):
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
@@ -307,7 +302,7 @@ def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Writ
     return [freed]
 
 
-def _written_already(refused: Refused, new: Task) -> bool:
+def written_already(refused: Refused, new: Task) -> bool:
     """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
     stored = refused.items[0]
     return stored is not None and task_table.from_raw(stored) == new

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
-from chalicelib.domain.tasks import Beat, Worker
-from chalicelib.engine import sealing, tasks
-from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
+from chalicelib.engine import payloads, sealing, tasks
+from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import pools as pool_storage
@@ -19,6 +20,8 @@ from chalicelib.storage.base import Refused, Write
 COMMAND_KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""
 
+LARGEST_METADATA = 16_000
+"""Characters of JSON; a pool's workers are read all at once."""
 
 PING_MS = 20 * clock.SECOND
 """How long a connected worker may be silent before it is asked whether it is still there."""
@@ -45,22 +48,32 @@ class Registration(NamedTuple):
     attempt_seconds: int | None = None  # the longest it may take for a task
 
 
+class Rotation(StrEnum):
+    """What a worker may be given."""
+
+    OPEN = "open"  # all that it has room for
+    CLOSED = "closed"  # nothing new
+    DRAINED = "drained"  # nothing new, and its leases go back unburned
+
+
 class Change(NamedTuple):
     """What its owner changes of a worker; None leaves a field as it is."""
 
+    rotation: Rotation | None = None  # open is also a sign of life
     metadata: Mapping[str, Any] | None = None  # merged key by key
     max_concurrent: int | None = None
     capabilities: tuple[str, ...] | None = None
-    attempt_seconds: int | None = None
+    attempt_seconds: int | None = None  # 0: as long as the task allows
 
 
 def register(org: str, said: Registration) -> Worker:
     """Let a worker join its pool. One call, or one transaction when it has a key.
 
-    Raises InvalidRequest when an endpoint may not be called, Conflict when its owner chose an id that is taken.
+    Raises InvalidRequest when an endpoint may not be called or the metadata are too large, Conflict when its owner
+    chose an id that is taken.
     """
     _check(said.endpoints)
-    worker = _new(org, said)
+    worker = _fit(_new(org, said))
     entry = directory.DirectoryEntry(worker.id, org, said.pool, sealing.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
     try:
@@ -72,6 +85,30 @@ def register(org: str, said: Registration) -> Worker:
     return worker
 
 
+def enlist(org: str, said: Registration) -> Worker:
+    """Let a worker join under the id that its owner chose; one that is there already is changed to what is said now.
+
+    One call, three for a change. Raises Conflict for an id that is the house's own.
+    """
+    assert said.id is not None
+    _require_own(said.id)
+    try:
+        return register(org, said)
+    except Conflict:
+        change = Change(
+            metadata=said.metadata,
+            max_concurrent=said.max_concurrent,
+            capabilities=said.capabilities,
+            attempt_seconds=said.attempt_seconds or 0,
+        )
+        return update(org, said.pool, said.id, change)
+
+
+def _require_own(worker_id: str | None) -> None:
+    if worker_id == BUILT_IN:
+        raise Conflict(f"{BUILT_IN} is the house's own worker: choose another id")
+
+
 def _check(endpoints: Mapping[str, str]) -> None:
     if not endpoints:
         return
@@ -80,6 +117,13 @@ def _check(endpoints: Mapping[str, str]) -> None:
 
     for url in endpoints.values():
         outbound.check_url(url)
+
+
+def _fit(worker: Worker) -> Worker:
+    if worker.metadata and len(payloads.text(worker.metadata)) > LARGEST_METADATA:
+        what = f"must be at most {LARGEST_METADATA} characters as JSON, all in all"
+        raise InvalidRequest(f"metadata: {what}", fields={"metadata": what})
+    return worker
 
 
 def _new(org: str, said: Registration) -> Worker:
@@ -129,9 +173,9 @@ def crew(org: str, pool: str) -> list[Worker]:
 
 
 def get(org: str, pool: str, worker_id: str, kind: str = "Worker") -> Worker:
-    """The worker as of now. Raises NotFound("<kind>"), also for a removed one and another tenant's."""
+    """The worker as of now. Raises NotFound("<kind>"), also for a removed one, another tenant's and the house's own."""
     worker = storage.find(org, pool, worker_id)
-    if worker is None or worker.removed:
+    if worker is None or worker.removed or worker.built_in:
         raise NotFound(kind, worker_id)
     return worker
 
@@ -189,51 +233,63 @@ def set_maintenance(
     its leases go back unburned. Raises NotFound."""
 
     def decide(worker: Worker) -> Worker:
-        if (worker.maintenance, worker.maintenance_reason, worker.drained) == (maintenance, reason, drained):
-            return worker
-        back = not maintenance and worker.alive
-        return replace(
-            worker,
-            maintenance=maintenance,
-            maintenance_reason=reason if maintenance else None,
-            drained=drained,
-            online_since=(worker.online_since or clock.now()) if back else None,
-            wake_at=clock.now() if drained else worker.wake_at,
-        )
+        return _rotated(worker, maintenance, reason, drained)
 
     return _found(change(org, pool, worker_id, decide), kind, worker_id)
 
 
+def _rotated(worker: Worker, maintenance: bool, reason: str | None = None, drained: bool = False) -> Worker:
+    if (worker.maintenance, worker.maintenance_reason, worker.drained) == (maintenance, reason, drained):
+        return worker
+    since = worker.online_since
+    if worker.maintenance or maintenance or not worker.alive:
+        since = clock.now() if worker.alive and not maintenance else None
+    return replace(
+        worker,
+        maintenance=maintenance,
+        maintenance_reason=reason if maintenance else None,
+        drained=drained,
+        online_since=since,
+        wake_at=clock.now() if drained else worker.wake_at,
+    )
+
+
+def _seen(worker: Worker) -> Worker:
+    """Heard of just now, whatever it was before."""
+    now = clock.now()
+    return replace(
+        worker,
+        alive=True,
+        last_heartbeat_at=now,
+        online_since=worker.online_since or now,
+        wake_at=worker.wake_at or now + worker.heartbeat_timeout_ms,
+    )
+
+
+def _turned(worker: Worker, rotation: Rotation | None) -> Worker:
+    if rotation is None:
+        return worker
+    if rotation is Rotation.OPEN:
+        return _seen(_rotated(worker, maintenance=False))
+    return _rotated(worker, maintenance=True, drained=rotation is Rotation.DRAINED)
+
+
 def update(org: str, pool: str, worker_id: str, asked: Change, kind: str = "Worker") -> Worker:
-    """Change what a worker's owner says of it. Raises NotFound."""
+    """Change what a worker's owner says of it. Two calls. Raises NotFound, InvalidRequest when the metadata grow too
+    large."""
 
     def decide(worker: Worker) -> Worker:
         limit = worker.attempt_ms if asked.attempt_seconds is None else asked.attempt_seconds * clock.SECOND
         changed = replace(
-            worker,
+            _turned(worker, asked.rotation),
             metadata=worker.metadata if asked.metadata is None else {**(worker.metadata or {}), **asked.metadata},
             max_concurrent=asked.max_concurrent or worker.max_concurrent,
             capabilities=worker.capabilities if asked.capabilities is None else asked.capabilities,
-            attempt_ms=limit,
+            attempt_ms=limit or None,
         )
-        return worker if changed == worker else changed
+        return worker if changed == worker else _fit(changed)
 
     return _found(change(org, pool, worker_id, decide), kind, worker_id)
-
-
-def claim(org: str, pool: str, worker_id: str, outcome: Literal["completed", "failed"], kind: str = "Worker") -> bool:
-    """Count work that a worker has done besides its tasks. One call; False, and nothing counted, when it holds any.
-
-    Raises NotFound.
-    """
-    try:
-        base.commit(storage.claimed(org, pool, worker_id, outcome, clock.now()))
-    except Refused as refused:
-        found = None if refused.items[0] is None else storage.from_raw(refused.items[0])
-        if found is None or found.removed:
-            raise NotFound(kind, worker_id) from None
-        return False
-    return True
 
 
 def unregister(org: str, pool: str, worker_id: str, kind: str = "Worker") -> None:

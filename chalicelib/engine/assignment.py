@@ -1,0 +1,49 @@
+"""Tasks whose owner says who does them, and when they begin."""
+
+from chalicelib import clock
+from chalicelib.domain import states
+from chalicelib.domain.tasks import Task, Worker
+from chalicelib.engine import tasks
+from chalicelib.errors import Conflict, NotFound, Unavailable, WorkerOffline
+from chalicelib.storage import tasks as storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.base import Refused
+
+
+def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
+    """Lease a pending task to this worker, whatever the worker is able to do. Three calls.
+
+    Raises NotFound for either, Conflict when the task is not pending or the worker is full, WorkerOffline when the
+    worker is not there or out of rotation.
+    """
+    for _ in range(tasks.TRIES):
+        task, worker = tasks.get(org, task_id, pool), _worker(org, pool, worker_id)
+        held = states.assigned(task, worker, clock.now())
+        _require_room(worker)
+        slot = worker_storage.slot_taken(worker, task.id, held.epoch, held.updated_at)
+        try:
+            storage.commit([storage.changed(task, held), slot])
+        except Refused as refused:
+            if not tasks.written_already(refused, held):
+                continue
+        return held
+    raise Unavailable("Too many writers at once; try again")
+
+
+def _worker(org: str, pool: str, worker_id: str) -> Worker:
+    worker = worker_storage.find(org, pool, worker_id)
+    if worker is None or worker.removed:
+        raise NotFound("Worker", worker_id)
+    return worker
+
+
+def _require_room(worker: Worker) -> None:
+    if not worker.accepting(clock.now()):
+        raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
+    if not worker.room:
+        raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")
+
+
+def start(org: str, pool: str, task_id: str) -> Task:
+    """Note that the holder has begun. Two calls. Raises NotFound, Conflict unless it is assigned and not begun yet."""
+    return tasks.change(org, task_id, lambda task: states.started(task, clock.now()), pool=pool)

@@ -1,0 +1,41 @@
+"""What a worker says it has done, without saying of which task."""
+
+from chalicelib import clock
+from chalicelib.domain.reports import reported_failure
+from chalicelib.domain.tasks import Holder, Worker
+from chalicelib.engine import tasks, workers
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.storage import base
+from chalicelib.storage import workers as storage
+from chalicelib.storage.base import Refused
+from chalicelib.storage.workers import Outcome
+
+
+def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
+    """End the one task that the worker holds, so, for good and without a result; of one that holds none, only count.
+
+    Answers the worker as it then is. One call when it holds none. Raises NotFound, Conflict when it holds several,
+    LeaseLost when it has just lost the one.
+    """
+    try:
+        write = storage.claimed(org, pool, worker_id, outcome, clock.now())
+        return storage.from_raw(base.commit(write, returning="ALL_NEW"))
+    except Refused as refused:
+        raw = refused.items[0]
+    worker = None if raw is None else storage.from_raw(raw)
+    if worker is None or worker.removed:
+        raise NotFound("Worker", worker_id)
+    _end(worker, outcome)
+    return workers.get(org, pool, worker_id)
+
+
+def _end(worker: Worker, outcome: Outcome) -> None:
+    if len(worker.leases) > 1:
+        held = ", ".join(sorted(worker.leases))
+        raise Conflict(f"Worker {worker.id} holds several tasks: complete the one that has ended by its id, of {held}")
+    [(task_id, epoch)] = worker.leases.items()
+    holder = Holder(worker.id, epoch)
+    if outcome == "completed":
+        tasks.complete(worker.org, worker.pool, task_id, holder, None)
+    else:
+        tasks.fail(worker.org, task_id, holder, reported_failure(None, retryable=False))
