@@ -1,4 +1,4 @@
-"""The deployment archive: bytecode put in, and a look at what is there."""
+"""The deployment archive: unused libraries taken out, bytecode put in, and a look at what is there."""
 
 import compileall
 import hashlib
@@ -11,18 +11,21 @@ from py_compile import PycInvalidationMode
 SIZE_LIMIT = 100 * 1024 * 1024
 """Bytes that an archive may take unpacked. Lambda takes 250 MB, and every one of them costs time at a cold start."""
 
+UNUSED = ("requests", "certifi", "charset_normalizer", "idna")
+"""Libraries that only vaderSentiment's demo imports, and certificates that botocore would prefer to its own."""
+
 
 class Unfit(Exception):
     """The archive must not be deployed; the message says why."""
 
 
-def precompile(archive: Path, cache: Path) -> None:
-    """Add bytecode to the archive, or put the one from `cache` in its place that was made of the same archive.
+def prepare(archive: Path, cache: Path) -> None:
+    """Take out UNUSED and add bytecode, or put the archive from `cache` in its place that was made of the same one.
 
     Lambda cannot write beside the code, so that without it every cold start compiles every module anew. It is marked
     as never to be checked against the source; a Python of another version ignores it.
     """
-    compiled = cache / f"{hashlib.sha256(archive.read_bytes()).hexdigest()}.zip"
+    compiled = cache / f"{hashlib.sha256(repr(UNUSED).encode() + archive.read_bytes()).hexdigest()}.zip"
     if not compiled.exists():
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)
@@ -34,6 +37,8 @@ def _compile(archive: Path, compiled: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder)
+        for unused in (path for name in UNUSED for path in Path(folder).glob(f"{name}*")):
+            shutil.rmtree(unused)
         compileall.compile_dir(
             folder, quiet=2, workers=0, stripdir=folder, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
         )

@@ -37,7 +37,7 @@ def package(build: Path) -> None:
     for bundle in BUNDLES:
         package_bundle(bundle, source, out / bundle.name)
         deployment = out / bundle.name / "deployment.zip"
-        archive.precompile(deployment, source / ".chalice" / "compiled")
+        archive.prepare(deployment, source / ".chalice" / "compiled")
         print(archive.inspect(deployment, source))
 
 

@@ -35,7 +35,7 @@ def add(path: Path, name: str, text: str = "") -> None:
 
 
 def test_bytecode_runs_and_is_never_checked(tmp_path: Path, packed: Path) -> None:
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     with zipfile.ZipFile(packed) as opened:
         bytecode = opened.read(f"chalicelib/edge/__pycache__/kernel.{importlib.util.sys.implementation.cache_tag}.pyc")
     assert bytecode[:4] == importlib.util.MAGIC_NUMBER
@@ -43,31 +43,41 @@ def test_bytecode_runs_and_is_never_checked(tmp_path: Path, packed: Path) -> Non
 
 
 def test_bytecode_names_no_path_of_this_machine(tmp_path: Path, packed: Path) -> None:
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     with zipfile.ZipFile(packed) as opened:
         assert all(b"/tmp" not in opened.read(name) for name in opened.namelist() if name.endswith(".pyc"))
 
 
+def test_libraries_that_nothing_uses_are_taken_out(tmp_path: Path, packed: Path) -> None:
+    for name in ("requests/api.py", "requests-2.0.dist-info/METADATA", "urllib3/request.py"):
+        add(packed, name)
+    archive.prepare(packed, tmp_path / "cache")
+    with zipfile.ZipFile(packed) as opened:
+        libraries = {name.split("/")[0] for name in opened.namelist()}
+    assert libraries >= {"urllib3", "chalicelib"}
+    assert not [name for name in libraries if name.startswith("requests")]
+
+
 def test_the_same_archive_is_compiled_once(tmp_path: Path, packed: Path) -> None:
     before = packed.read_bytes()
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     [kept] = (tmp_path / "cache").iterdir()
     written = kept.stat().st_mtime_ns
     packed.write_bytes(before)
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     assert kept.stat().st_mtime_ns == written
     assert packed.read_bytes() == kept.read_bytes()
 
 
 def test_a_changed_archive_replaces_the_cached_one(tmp_path: Path, packed: Path) -> None:
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     add(packed, "more.py", "MORE = 1\n")
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_a_sound_archive_passes(tmp_path: Path, packed: Path, source: Path) -> None:
-    archive.precompile(packed, tmp_path / "cache")
+    archive.prepare(packed, tmp_path / "cache")
     assert "unpacked" in archive.inspect(packed, source)
 
 
