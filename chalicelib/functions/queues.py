@@ -48,19 +48,28 @@ def performed(event: Event) -> Answer:
 
 @observed
 def told(event: Event, voices: Voices) -> Answer:
-    """Updates for watchers, and new watchers, each org's in order. On failure a message and all after it come back."""
-    records = event["Records"]
-    for number, record in enumerate(records):
+    """Updates for watchers, and new watchers, each org's in order. On failure this org's message and all after it come
+    back; another org's are not held up."""
+    failed: list[str] = []
+    stuck: set[str] = set()
+    for record in event["Records"]:
         body = json.loads(record["body"])
         try:
-            if "connection" in body:
-                live.catch_up(body["org"], body["connection"], voices)
-            else:
-                live.tell(body["org"], body["occasion"], messages.read_updates(body), voices)
+            if body["org"] not in stuck:
+                _tell(body, voices)
         except Exception as error:  # noqa: BLE001 - answered for, to the queue
-            _note(error, records[number:])
-            return _answer([later["messageId"] for later in records[number:]])
-    return _answer([])
+            _note(error, [record])
+            stuck.add(body["org"])
+        if body["org"] in stuck:
+            failed.append(record["messageId"])
+    return _answer(failed)
+
+
+def _tell(body: Mapping[str, Any], voices: Voices) -> None:
+    if "connection" in body:
+        live.catch_up(body["org"], body["connection"], voices)
+    else:
+        live.tell(body["org"], body["occasion"], messages.read_updates(body), voices)
 
 
 @observed
