@@ -1,0 +1,129 @@
+"""Tasks: submit and follow (customer-service.md, "Task Management")."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+
+from chalicelib.apis.support.access import NAME
+from chalicelib.apis.support.figures import duration
+from chalicelib.apis.support.states import PRIORITY, TASK_STATUS, Priority, TaskStatus
+from chalicelib.domain.tasks import Status, Task
+from chalicelib.edge import Caller, Header, Routes, Schema
+from chalicelib.engine import forecast, inputs, tasks
+from chalicelib.engine.tasks import Submission
+
+routes = Routes("/task", tag="Tasks")
+
+Word = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+TaskId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
+
+
+class TaskData(Schema):
+    """What the task is about. All of it goes to whoever performs the task, as it came."""
+
+    model_config = ConfigDict(extra="allow")
+
+    priority: Priority = "normal"
+    channel: Word | None = Field(default=None, description="Where it came from; /channels tells them apart.")
+    customer_id: Any = None
+
+
+class TaskIn(Schema):
+    """A task to be processed. `sentiment_analysis` is performed here and needs `data.text`, 1 to 20,000 characters;
+    any other type is performed by a connected worker whose `config.types` names it, and waits until there is one."""
+
+    type: Word = Field(examples=["sentiment_analysis"])
+    data: TaskData = Field(
+        default_factory=TaskData,
+        validate_default=True,
+        examples=[{"text": "Great service!", "channel": "chat", "customer_id": "CUST123", "priority": "high"}],
+    )
+
+    @field_validator("data")
+    @classmethod
+    def _as_its_performer_needs(cls, data: TaskData, info: ValidationInfo) -> TaskData:
+        if "type" in info.data:
+            inputs.check(NAME, info.data["type"], _payload(data))
+        return data
+
+
+def _payload(data: TaskData) -> dict[str, Any]:
+    return data.model_dump(exclude_unset=True)
+
+
+class TaskAccepted(Schema):
+    """A task that was accepted."""
+
+    task_id: str = Field(examples=["task_1234567890"])
+    status: Literal["accepted"] = "accepted"
+    queue_position: int = Field(
+        ge=0, description="Among the waiting tasks of its type: 1 is next, 0 no longer waits.", examples=[1]
+    )
+    estimated_process_time: str = Field(description="From now to its end, as lately measured.", examples=["2s"])
+
+
+class TaskError(Schema):
+    """Why the task failed."""
+
+    code: str = Field(examples=["WORKER_FAILED"])
+    message: str
+
+
+class TaskOut(Schema):
+    """A task as it is now: `result` once it is completed, `error` once it has failed, and `progress`, in percent, while
+    it is processed and its worker says how far it is."""
+
+    task_id: str = Field(examples=["task_1234567890"])
+    status: TaskStatus
+    progress: float | None = Field(default=None, examples=[45])
+    result: Any = Field(
+        default=None, examples=[{"sentiment": "positive", "confidence": 0.95, "processing_time": "1.5s"}]
+    )
+    error: TaskError | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskOut":
+        status = TASK_STATUS[task.status]
+        error = TaskError(code=task.error["code"].upper(), message=task.error["message"]) if task.error else None
+        return cls(
+            task_id=task.id,
+            status=status,
+            progress=task.progress if status == "processing" else None,
+            result=tasks.result(task) if task.status is Status.COMPLETED else None,
+            error=error if status == "failed" else None,
+        )
+
+
+@routes.post("", status=202, errors=[409, 413, 503])
+def submit_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = None) -> TaskAccepted:
+    """Submit a task.
+
+    The same Idempotency-Key with the same body gives the same task, with another body 409.
+    """
+    task, expected = forecast.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    return TaskAccepted(
+        task_id=task.id,
+        queue_position=expected.position,
+        estimated_process_time=duration(expected.milliseconds),
+    )
+
+
+def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
+    payload = _payload(body.data)
+    inputs.require_small(payload, "data")
+    return Submission(
+        pool=NAME,
+        type=body.type,
+        priority=PRIORITY[body.data.priority],
+        payload=payload,
+        capabilities=(body.type,),
+        label=body.data.channel,
+        idempotency_key=idempotency_key,
+    )
+
+
+@routes.get("/{task_id}")
+def get_task(caller: Caller, task_id: TaskId) -> TaskOut:
+    """Get a task's status and result."""
+    return TaskOut.of(tasks.get(caller.org, task_id, NAME))

@@ -1,0 +1,128 @@
+"""Workers: make one known, see how they are (customer-service.md, "Worker Management"). A known worker opens the
+WebSocket that it was told of, and is there as long as it answers."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib import clock
+from chalicelib.apis.support.access import NAME
+from chalicelib.apis.support.figures import duration
+from chalicelib.apis.support.states import WorkerStatus, worker_status
+from chalicelib.apis.support.tasks import Word
+from chalicelib.config import settings
+from chalicelib.domain.tasks import Worker
+from chalicelib.edge import Caller, Routes, Schema
+from chalicelib.engine import workers
+from chalicelib.engine.workers import Registration
+
+routes = Routes("/workers", tag="Workers")
+
+Number = Annotated[int, Field(ge=0, le=2**53, strict=True)]
+Name = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+WorkerId = Number | Name
+
+
+class WorkerConfig(Schema):
+    """What a worker can take on."""
+
+    max_tasks: int = Field(default=1, ge=1, le=500, strict=True, description="Tasks at once.", examples=[100])
+    timeout: int | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        strict=True,
+        description="Seconds that it may take for a task; 900 if not named.",
+        examples=[30],
+    )
+    types: list[Word] = Field(default=[], max_length=64, description="The task types that it performs.")
+
+
+class WorkerIn(Schema):
+    """A worker to start. Starting one that is known already replaces its config."""
+
+    worker_id: WorkerId = Field(
+        description="A number, or a word of at most 64 letters, digits, - and _; digits alone are that number.",
+        examples=[3],
+    )
+    config: WorkerConfig = Field(default_factory=WorkerConfig, examples=[{"max_tasks": 100, "timeout": 30}])
+
+
+class WorkerStarted(Schema):
+    """A worker that may connect now."""
+
+    worker_id: WorkerId = Field(examples=[3])
+    status: Literal["started"] = "started"
+    endpoint: str = Field(description="The WebSocket that it is to open.", examples=["ws://localhost:8003/worker/3"])
+
+
+class WorkerOut(Schema):
+    """A known worker."""
+
+    id: WorkerId
+    status: WorkerStatus = Field(description="active: holds a task; idle: connected; offline: not connected.")
+    tasks_processed: int = Field(description="Attempts that it completed or failed.", examples=[150])
+    uptime: str = Field(description="Since it came online; 0s while it is offline.", examples=["2h 30m"])
+    current_load: float = Field(description="The tasks it holds, as a share of its max_tasks.", examples=[0.75])
+
+    @classmethod
+    def of(cls, worker: Worker) -> "WorkerOut":
+        status = worker_status(worker)
+        since = worker.online_since if status != "offline" else None
+        return cls(
+            id=_shown(worker.id),
+            status=status,
+            tasks_processed=worker.completed + worker.failed,
+            uptime=duration(clock.now() - since if since is not None else 0),
+            current_load=round(len(worker.leases) / worker.max_concurrent, 4),
+        )
+
+
+class WorkerList(Schema):
+    """The known workers, oldest first."""
+
+    total_workers: int = Field(examples=[3])
+    active_workers: int = Field(description="Those of status active.", examples=[2])
+    workers: list[WorkerOut]
+
+
+@routes.get("")
+def list_workers(caller: Caller) -> WorkerList:
+    """Get the status of all workers."""
+    found = [WorkerOut.of(worker) for worker in workers.crew(caller.org, NAME)]
+    active = sum(worker.status == "active" for worker in found)
+    return WorkerList(total_workers=len(found), active_workers=active, workers=found)
+
+
+@routes.post("", status=201, errors=[409])
+def start_worker(caller: Caller, body: WorkerIn) -> WorkerStarted:
+    """Make a worker known, so that it can connect."""
+    worker = workers.enlist(caller.org, _registration(body, caller.plan))
+    return WorkerStarted(worker_id=body.worker_id, endpoint=_endpoint(worker.id))
+
+
+def _registration(body: WorkerIn, plan: str) -> Registration:
+    return Registration(
+        pool=NAME,
+        kind="worker",
+        id=str(body.worker_id),
+        name=f"worker {body.worker_id}",
+        max_concurrent=body.config.max_tasks,
+        capabilities=tuple(body.config.types),
+        attempt_seconds=body.config.timeout,
+        socket=True,
+        plan=plan,
+    )
+
+
+def _endpoint(worker_id: str) -> str:
+    """Where the worker connects: at the API's own address, or at the gateway's, which has no paths."""
+    path = f"/worker/{worker_id}"
+    if settings().sockets_url:
+        return f"{settings().sockets_url}?path={path}"
+    return settings().api_urls.get(NAME, "").replace("http", "ws", 1).rstrip("/") + path
+
+
+def _shown(identifier: str) -> int | str:
+    """A number where it was one."""
+    return int(identifier) if identifier.isdecimal() and str(int(identifier)) == identifier else identifier
