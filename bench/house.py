@@ -105,8 +105,9 @@ def deployment() -> Iterator[None]:
     """Empty tables and queues on moto."""
     with aws.cloud():
         made = boto3.client("sqs")
-        made.create_queue(QueueName=settings().dispatch_queue, Attributes={"FifoQueue": "true"})
-        for name in (settings().deliver_queue, settings().wakeups_queue):
+        for name in (settings().dispatch_queue, settings().live_queue):
+            made.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+        for name in (settings().deliver_queue, settings().perform_queue, settings().wakeups_queue):
             made.create_queue(QueueName=name)
         yield
 

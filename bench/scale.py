@@ -11,6 +11,7 @@ from bench.house import BATCH, house
 from bench.measure import Section, flat
 from bench.meter import Call
 from chalicelib.config import settings
+from chalicelib.domain.tasks import Phase
 
 SIZES = (1_000, 10_000, 100_000)
 FIGURES: dict[str, Callable[[list[Call]], float]] = {
@@ -53,16 +54,18 @@ def _calls(calls: list[tuple[str, Call]], step: Callable[[], Any]) -> list[Call]
 
 
 def _fill(task_id: str, size: int) -> None:
-    """Copies of a waiting task, younger than it; every tenth has ended, and is in no index."""
+    """Copies of a waiting task, younger than it; every tenth has ended, and is in no lane."""
     table = meter.table(settings().tasks_table)
     pattern: dict[str, DynamoType] = dict(table.items[DynamoType({"S": task_id})].attrs)  # type: ignore[attr-defined]
-    rank, _, _ = pattern["ready_rank"].value.rpartition("#")
+    keys = {attribute: pattern[attribute].value.rpartition("#")[0] for attribute in ("rank", "age")}
+    ended = pattern["shelf"].value.rpartition("#")[0] + f"#{Phase.CANCELLED}"
     for number in range(size - len(table.items)):
         name = DynamoType({"S": f"task_zzzz{number:016d}"})
-        changes = {"id": name, "ready_rank": DynamoType({"S": f"{rank}#{name.value}"})}
+        changes = {"id": name} | {key: DynamoType({"S": f"{start}#{name.value}"}) for key, start in keys.items()}
         item = Item(name, None, {})
         dict.update(item.attrs, pattern | changes)
         if number % 10 == 0:
-            for attribute in ("ready_lane", "ready_rank", "wake_shard", "wake_at"):
+            for attribute in ("place", "rank", "wake_shard", "wake_at"):
                 del item.attrs[attribute]
+            item.attrs["shelf"] = DynamoType({"S": ended})
         table.items[name] = item  # type: ignore[assignment]

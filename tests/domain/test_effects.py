@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import effects, states
-from chalicelib.domain import changes
+from chalicelib.domain import changes, effects, states
 from chalicelib.domain.effects import Delivery, Effects, Kind, Nudge, Wakeup
 from chalicelib.domain.states import Reason
-from chalicelib.domain.tasks import Health, Status, Task, Worker
+from chalicelib.domain.tasks import Health, Phase, Status, Task, Worker
 from tests.domain import samples
 from tests.domain.samples import BACKOFF, FAILURE, NOW, worker
 
@@ -21,7 +20,7 @@ Move = Callable[[Task], Task]
 MOVES: dict[str, tuple[Task | None, Move, Kind | None, tuple[Nudge, ...]]] = {
     "submit": (None, lambda task: task, Kind.SUBMITTED, (READY,)),
     "lease": (samples.ready(), lambda t: states.leased(t, "worker_1", LATER), Kind.LEASED, ()),
-    "begin": (samples.leased(), lambda t: states.progressed(t, LATER), None, ()),
+    "begin": (samples.leased(), lambda t: states.progressed(t, LATER), Kind.STARTED, ()),
     "progress": (samples.running(), lambda t: states.progressed(t, LATER, 50), None, ()),
     "complete": (samples.running(), lambda t: states.completed(t, LATER), Kind.COMPLETED, (ROOM,)),
     "retry later": (
@@ -92,8 +91,11 @@ def test_a_write_that_moves_nothing_logs_and_hands_over_nothing(name: str) -> No
     assert bool(found.nudges) is task.ready
 
 
-def test_a_task_removed_by_retention_has_no_effects() -> None:
-    assert changes.of_task(samples.ended(Status.COMPLETED), None) == effects.NOTHING
+def test_a_task_removed_by_retention_is_no_longer_counted_and_nothing_else() -> None:
+    gone = samples.ended(Status.COMPLETED)
+    found = changes.of_task(gone, None)
+    assert found == Effects(events=found.events)
+    assert [(e.kind, e.left, e.version) for e in found.events] == [(Kind.SWEPT, Phase.COMPLETED, gone.version + 1)]
 
 
 def test_a_lease_is_handed_over_once_to_its_holder_under_its_epoch() -> None:
@@ -110,7 +112,7 @@ def test_a_lease_tells_how_long_the_task_waited_and_its_end_how_long_it_took() -
 
 
 BURNED = {"retry later", "retry now", "fail", "time out held"}
-NAMED = BURNED | {"lease", "complete", "release", "cancel held"}
+NAMED = BURNED | {"lease", "begin", "complete", "release", "cancel held", "replay"}
 
 
 @pytest.mark.parametrize("name", [name for name in MOVES if MOVES[name][2]])

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import counting, statistics
 from chalicelib.domain.effects import Event, Kind
+from chalicelib.domain.histograms import bucket_of
 from chalicelib.domain.statistics import DAY_MS, HOUR_MS, Counts, Row
+from chalicelib.domain.tasks import Phase
 
 DAY = 20_000
 START = DAY * DAY_MS
@@ -23,8 +25,11 @@ def figures(*events: Event) -> dict[Row, dict[str, int]]:
     return {row: {name: value for name, value in counts.values.items() if value} for row, counts in found.items()}
 
 
-HELD: dict[str, Any] = {"worker_id": "w", "took_ms": 70}
-WORKER = {(f"acme#p#{DAY}", "worker#w"), ("acme#p", "worker#w")}
+HELD: dict[str, Any] = {"worker_id": "w", "took_ms": 70, "left": Phase.HELD}
+WAITED: dict[str, Any] = {"left": Phase.PENDING}
+DONE = HELD | {"running": True, "whole_ms": 100}
+WHOLE = {"whole_ms": 100, "wholes": 1, "done_0": 1, f"h{bucket_of(100)}": 1}
+WORKER = ((f"acme#p#{DAY}", "worker#w"), ("acme#p", "worker#w"))
 
 
 @pytest.mark.parametrize(
@@ -33,47 +38,97 @@ WORKER = {(f"acme#p#{DAY}", "worker#w"), ("acme#p", "worker#w")}
         (Kind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
         (
             Kind.LEASED,
-            {"worker_id": "w", "waited_ms": 30},
-            {"leased": 1, "waited_ms": 30, "waits": 1},
+            WAITED | {"worker_id": "w", "waited_ms": 30},
+            {"leased": 1, "waited_ms": 30, "waits": 1, "begun_0": 1},
             {"pending": -1, "active": 1},
         ),
-        (Kind.COMPLETED, HELD, {"completed": 1, "took_ms": 70, "taken": 1}, {"active": -1}),
-        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}, {"active": -1}),
-        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}, {"active": -1}),
-        (Kind.TIMED_OUT, {}, {"timed_out": 1}, {"pending": -1}),
-        (Kind.CANCELLED, HELD, {"cancelled": 1}, {"active": -1}),
-        (Kind.CANCELLED, {}, {"cancelled": 1}, {"pending": -1}),
+        (
+            Kind.COMPLETED,
+            DONE,
+            {"completed": 1, "took_ms": 70, "taken": 1} | WHOLE,
+            {"active": -1, "running": -1, "kept_completed": 1},
+        ),
+        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}, {"active": -1, "kept_failed": 1}),
+        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}, {"active": -1, "kept_failed": 1}),
+        (Kind.TIMED_OUT, WAITED, {"timed_out": 1}, {"pending": -1, "kept_failed": 1}),
+        (Kind.CANCELLED, HELD, {"cancelled": 1}, {"active": -1, "kept_cancelled": 1}),
+        (Kind.CANCELLED, WAITED, {"cancelled": 1}, {"pending": -1, "kept_cancelled": 1}),
         (Kind.RETRIED, HELD | {"burned": True}, {"retried": 1}, {"active": -1, "pending": 1}),
         (Kind.RELEASED, HELD, {"released": 1}, {"active": -1, "pending": 1}),
-        (Kind.REPLAYED, {}, {"retried": 1}, {"pending": 1}),
+        (Kind.REPLAYED, {"left": Phase.FAILED}, {"retried": 1}, {"pending": 1, "kept_failed": -1}),
     ],
 )
 def test_each_kind_is_counted_in_its_hour_and_moves_the_gauges(
     kind: Kind, said: dict[str, Any], hour: dict[str, int], gauges: dict[str, int]
 ) -> None:
     found = figures(event(kind, **said))
-    assert found[HOUR_ROW] == hour | gauges
+    assert found[HOUR_ROW] == hour | {name: gauges[name] for name in ("pending", "active") if name in gauges}
     assert found[NOW_ROW] == gauges
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "counts"),
+    ("kind", "said", "gauges"),
     [
-        (Kind.COMPLETED, HELD, {"completed": 1, "took_ms": 70, "taken": 1}),
-        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}),
-        (Kind.RETRIED, HELD | {"burned": True}, {"failed": 1}),
-        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}),
-        (Kind.CANCELLED, HELD, None),
-        (Kind.RELEASED, HELD, None),
-        (Kind.LEASED, {"worker_id": "w", "waited_ms": 1}, None),
-        (Kind.SUBMITTED, {}, None),
+        (Kind.STARTED, {"left": Phase.HELD, "worker_id": "w"}, {"running": 1}),
+        (Kind.SWEPT, {"left": Phase.COMPLETED}, {"kept_completed": -1}),
+        (Kind.CLAIMED, {"worker_id": "w", "completed": 1}, None),
+    ],
+)
+def test_what_is_no_transition_moves_at_most_a_gauge(
+    kind: Kind, said: dict[str, Any], gauges: dict[str, int] | None
+) -> None:
+    found = figures(event(kind, **said))
+    assert (found.get(HOUR_ROW), found.get(NOW_ROW)) == (None, gauges)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "counts", "kept"),
+    [
+        (Kind.COMPLETED, HELD, {"completed": 1, "took_ms": 70, "taken": 1}, {"kept_completed": 1}),
+        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}, {"kept_failed": 1}),
+        (Kind.RETRIED, HELD | {"burned": True}, {"failed": 1}, {}),
+        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}, {"kept_failed": 1}),
+        (Kind.CLAIMED, {"worker_id": "w", "completed": 1}, {"completed": 1}, {}),
+        (Kind.CANCELLED, HELD, {}, {"kept_cancelled": 1}),
+        (Kind.REPLAYED, {"worker_id": "w", "left": Phase.FAILED}, {}, {"kept_failed": -1}),
+        (Kind.SWEPT, {"worker_id": "w", "left": Phase.CANCELLED}, {}, {"kept_cancelled": -1}),
+        (Kind.RELEASED, HELD, {}, {}),
+        (Kind.LEASED, WAITED | {"worker_id": "w", "waited_ms": 1}, {}, {}),
+        (Kind.SUBMITTED, {}, {}, {}),
     ],
 )
 def test_a_worker_answers_for_the_attempts_it_ended_today_and_ever(
-    kind: Kind, said: dict[str, Any], counts: dict[str, int] | None
+    kind: Kind, said: dict[str, Any], counts: dict[str, int], kept: dict[str, int]
 ) -> None:
     found = figures(event(kind, **said))
-    assert {row: found[row] for row in WORKER & found.keys()} == (dict.fromkeys(WORKER, counts) if counts else {})
+    today, ever = (found.get(row, {}) for row in WORKER)
+    assert (today, ever) == (counts, counts | kept)
+
+
+LABEL = ((f"acme#p#{DAY}", "label#email"), ("acme#p", "label#email"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "day", "now"),
+    [
+        (Kind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
+        (Kind.LEASED, WAITED | {"worker_id": "w"}, {"leased": 1}, {"pending": -1, "active": 1}),
+        (Kind.STARTED, {"left": Phase.HELD}, {}, {}),
+        (
+            Kind.COMPLETED,
+            DONE,
+            {"completed": 1, "took_ms": 70, "taken": 1, "whole_ms": 100, "wholes": 1},
+            {"active": -1},
+        ),
+        (Kind.SWEPT, {"left": Phase.COMPLETED}, {}, {}),
+    ],
+)
+def test_a_label_has_figures_of_its_own(
+    kind: Kind, said: dict[str, Any], day: dict[str, int], now: dict[str, int]
+) -> None:
+    found = figures(event(kind, label="email", **said))
+    assert tuple(found.get(row, {}) for row in LABEL) == (day, now)
+    assert not set(LABEL) & figures(event(kind, **said)).keys()
 
 
 @pytest.mark.parametrize("hour", [0, 9, 23])
@@ -118,6 +173,8 @@ EVENTS = st.lists(
         took_ms=st.none() | st.integers(0, 10**6),
         waited_ms=st.integers(0, 10**6),
         burned=st.booleans(),
+        left=st.none() | st.sampled_from(Phase),
+        label=st.sampled_from([None, "email"]),
         since=st.integers(START - DAY_MS, START),
     ),
     max_size=30,

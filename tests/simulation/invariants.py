@@ -101,8 +101,10 @@ def _transition(old: Task | None, new: Task) -> str | None:
     """Told apart by states alone, not by the rules that are under test."""
     if old is None:
         return "submitted"
-    if new.status is old.status or (old.status, new.status) == (Status.LEASED, Status.RUNNING):
+    if new.status is old.status:
         return None
+    if new.status is Status.RUNNING:
+        return "started"
     if new.status is not Status.PENDING:
         return str(new.status)
     if old.terminal:

@@ -12,6 +12,7 @@ from chalicelib.domain import states
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import relay, tasks
+from chalicelib.storage import task_table
 from chalicelib.storage import tasks as task_storage
 from tests.simulation import invariants
 from tests.support.world import ORG, POOL, World, answer
@@ -91,6 +92,7 @@ def _failing(house: World) -> None:
 def _urgent_behind(house: World) -> None:
     for priority in (1, 9):
         house.submit(priority=priority)
+    house.settle()
     house.register(max_concurrent=1, reply=answer(202))
     house.settle()
     first = next(task for task in house.tasks() if task.held)
@@ -105,7 +107,8 @@ def _completed_twice(house: World) -> None:
     task = house.submit()
     house.settle()
     tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": 1})
-    task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), task_storage.completion(1, 2, None))])
+    again = task_storage.completion(task.id, ORG, POOL, 1, 2, None)
+    task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), again)])
 
 
 BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager[Any]]] = {
@@ -132,7 +135,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "the ready queue is sorted backwards": (
         invariants.urgent_tasks_go_first,
         _urgent_behind,
-        patch.object(task_storage, "ready_rank", _backwards),
+        patch.object(task_table, "queue_rank", _backwards),
     ),
     "a completion is not fenced by state": (
         invariants.results_were_accepted_once,
