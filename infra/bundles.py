@@ -149,6 +149,23 @@ PROCESSING = Bundle(
     ),
 )
 
+SUPPORT = Bundle(
+    "support",
+    (
+        api_handler(
+            table("tasks", "GetItem", "PutItem"),
+            indexes("tasks", "place"),
+            table("workers", "GetItem", "Query", "PutItem", "UpdateItem"),
+            # Figures are read, and the API's own requests counted.
+            table("stats", "BatchGetItem", "Query", "UpdateItem"),
+            table("access", "UpdateItem"),
+            # Results alone: what a client sends stays with its task.
+            Grant("payload_bucket", ("s3:GetObject",)),
+        ),
+    ),
+    reads=("sockets_url",),
+)
+
 
 def relay(source: str, *queues: str) -> Function:
     """The relay of a table's changes. What it cannot carry out it parks; Lambda does so when it fails altogether."""
@@ -283,7 +300,7 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, ENGINE)
+BUNDLES = (PROCESSING, SUPPORT, ENGINE)
 
 
 def consumers() -> dict[str, Function]:
