@@ -48,7 +48,7 @@ def _rearmed(worker: Worker) -> Worker:
     kept = workers.without_stale_commands(worker, now)
     wake_at = worker.overdue_at if worker.overdue_at > now else now + worker.heartbeat_timeout_ms
     if worker.connection is not None:
-        wake_at = now + workers.PING_MS if worker.wake_at is None or _due(worker) else worker.wake_at
+        wake_at = now + workers.ping_ms() if worker.wake_at is None or _due(worker) else worker.wake_at
     armed = replace(kept, rest_until=resting, wake_at=wake_at)
     return worker if armed == worker else armed
 

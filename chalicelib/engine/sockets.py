@@ -23,8 +23,8 @@ from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.connections import Connection
 from chalicelib.storage.sockets import Gone
 
-ABANDONED_MS = 2 * workers.PING_MS + 5 * clock.SECOND
-"""A connection that was silent for so long may be replaced by a new one of the same worker."""
+PINGS_MISSED = 2.25
+"""A connection that was silent for so many pings may be replaced by a new one of the same worker."""
 CONNECTION_KEPT_SECONDS = 3 * 3600
 """API Gateway ends every connection after two hours."""
 PING: Frame = {"type": "ping"}
@@ -62,7 +62,7 @@ def connect(found: Connection) -> Worker:
 
 def _require_abandoned(worker: Worker) -> None:
     """Raise Conflict while an earlier connection of the worker is still in use."""
-    if worker.connection is None or clock.now() - worker.last_heartbeat_at > ABANDONED_MS:
+    if worker.connection is None or clock.now() - worker.last_heartbeat_at > PINGS_MISSED * workers.ping_ms():
         return
     with suppress(Gone):
         _send(worker, frames.text(PING))
@@ -82,7 +82,7 @@ def _connected(worker: Worker, connection_id: str) -> Worker:
         health=Health.HEALTHY,
         last_heartbeat_at=now,
         online_since=None if worker.maintenance else worker.online_since or now,
-        wake_at=now + workers.PING_MS,
+        wake_at=now + workers.ping_ms(),
     )
 
 

@@ -24,7 +24,7 @@ LARGEST_METADATA = 16_000
 """Characters of JSON; a pool's workers are read all at once."""
 
 PING_MS = 20 * clock.SECOND
-"""How long a connected worker may be silent before it is asked whether it is still there."""
+PINGS_IN_TIMEOUT = 4
 
 
 class Registration(NamedTuple):
@@ -188,7 +188,7 @@ def heartbeat(
     Raises NotFound when it is not registered, or no longer connected so.
     """
     now = clock.now()
-    patience = PING_MS if connection is not None else settings().heartbeat_timeout_seconds * clock.SECOND
+    patience = ping_ms() if connection is not None else settings().heartbeat_timeout_seconds * clock.SECOND
     try:
         worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
@@ -196,6 +196,12 @@ def heartbeat(
     if any(_stale(since, now) for since in worker.commands.values()):
         change(org, pool, worker_id, lambda found: without_stale_commands(found, clock.now()))
     return worker
+
+
+def ping_ms() -> int:
+    """How long a connected worker may be silent before it is asked whether it is still there: 20 s, or less where its
+    heartbeat would be overdue too soon."""
+    return min(PING_MS, settings().heartbeat_timeout_seconds * clock.SECOND // PINGS_IN_TIMEOUT)
 
 
 def commands(worker: Worker) -> list[dict[str, Any]]:
