@@ -1,0 +1,80 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib import config
+from chalicelib.apis.support import api
+from chalicelib.domain.states import Failure, Reason
+from chalicelib.domain.tasks import Holder
+from chalicelib.engine import sockets, tasks
+from chalicelib.storage.connections import Connection
+from tests.support.client import Client, Reply, token
+from tests.support.conformance import conformance
+from tests.support.world import ORG, World
+
+POOL = "support"
+BASE = "https://support.example"
+
+
+@dataclass
+class Desk:
+    """The API as its users see it: everything goes through HTTP, but for the workers' sockets."""
+
+    house: World
+    client: Client
+    token: str
+
+    def get(self, path: str) -> Any:
+        reply = self.client.get(path, token=self.token)
+        assert reply.status == 200, reply.text
+        return reply.json
+
+    def post(self, path: str, body: Any, **headers: str) -> Reply:
+        return self.client.post(path, body, token=self.token, headers=headers)
+
+    def submit(self, kind: str = "translation", settle: bool = True, **data: Any) -> Any:
+        """The answer to a task of this type."""
+        reply = self.post("/task", {"type": kind, "data": data})
+        assert reply.status == 202, reply.text
+        if settle:
+            self.house.settle()
+        return reply.json
+
+    def start(self, worker_id: int | str = 3, **config: Any) -> Any:
+        """A worker, made known; it does translations."""
+        body = {"worker_id": worker_id, "config": {"types": ["translation"]} | config}
+        reply = self.post("/workers", body)
+        assert reply.status == 201, reply.text
+        return reply.json
+
+    def connect(self, worker_id: int | str = 3, **config: Any) -> list[dict[str, Any]]:
+        """A worker that is connected; returns the frames that it is sent."""
+        self.start(worker_id, **config)
+        name = f"connection-{worker_id}"
+        frames = self.house.sockets.connect(name)
+        sockets.connect(Connection(name, ORG, "support.worker", POOL, str(worker_id)))
+        self.house.settle()
+        return frames
+
+    def complete(self, task_id: str, result: Any = None) -> None:
+        task = tasks.get(ORG, task_id)
+        assert task.worker_id is not None
+        tasks.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), result)
+        self.house.settle()
+
+    def fail(self, task_id: str, *, retryable: bool = False) -> None:
+        failure = Failure(Reason.WORKER_FAILED, "no dictionary", retryable)
+        tasks.fail(ORG, task_id, None, failure)
+        self.house.settle()
+
+    def worker(self, worker_id: int | str = 3) -> Any:
+        return next(one for one in self.get("/workers")["workers"] if one["id"] == worker_id)
+
+
+@pytest.fixture
+def desk(house: World) -> Iterator[Desk]:
+    before = config.replace(api_urls={POOL: BASE})
+    yield Desk(house, Client(api, conformance(api)), token("user", plan="enterprise"))
+    config.restore(before)
