@@ -3,6 +3,7 @@
 from chalicelib.edge.api import Admission, Api, Caller, Limit, routes_of
 from chalicelib.edge.dialects import CodedErrors, Dialect, FlatErrors, TracedErrors
 from chalicelib.edge.docs import docs_page, documentation_routes, openapi
+from chalicelib.edge.frames import Hears, error_frame
 from chalicelib.edge.kernel import method_not_allowed, not_found
 from chalicelib.edge.mounting import mount
 from chalicelib.edge.replies import Answer, Created, Html, JsonText, Raw, Reply
@@ -24,6 +25,7 @@ __all__ = [
     "Endpoint",
     "FlatErrors",
     "Header",
+    "Hears",
     "Html",
     "JsonText",
     "Limit",
@@ -39,6 +41,7 @@ __all__ = [
     "TracedErrors",
     "docs_page",
     "documentation_routes",
+    "error_frame",
     "method_not_allowed",
     "mount",
     "not_found",

@@ -12,13 +12,13 @@ from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import from_json
 
 from chalicelib.edge.api import VARIABLE, Caller
+from chalicelib.edge.parsing import json_value
 from chalicelib.edge.problems import JsonSchema, Problem, explain, refusal
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query
-from chalicelib.errors import InvalidRequest, UnsupportedMediaType
+from chalicelib.errors import UnsupportedMediaType
 
 Source = Literal["path", "query", "header"]
 REQUIRED: Any = inspect.Parameter.empty
@@ -70,7 +70,7 @@ class Body:
         """The validated model; raises ValidationError, InvalidRequest or UnsupportedMediaType."""
         if request.body:
             _require_json(request.headers.get("content-type", JSON))
-            return self.model.__pydantic_validator__.validate_python(_parsed(request.body))
+            return self.model.__pydantic_validator__.validate_python(json_value(request.body, "body"))
         if self.default is REQUIRED:
             return self.model.__pydantic_validator__.validate_python({})
         return self.default
@@ -168,27 +168,3 @@ def _require_json(content_type: str) -> None:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != JSON:
         raise UnsupportedMediaType(f"The body must be {JSON}, not {media_type or 'of no type'}")
-
-
-def _parsed(body: bytes) -> Any:
-    """The body's value. The standard library's parser would let lone surrogates through, which cannot be stored."""
-    try:
-        value = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}") from None
-    if not _finite(value):
-        raise InvalidRequest("The body is not valid JSON: a number in it is too large for a double")
-    return value
-
-
-def _finite(value: Any) -> bool:
-    """Whether no number in it overflowed, as 1e400 does: an infinity can be neither stored nor answered."""
-    match value:
-        case float():
-            return value - value == 0
-        case dict():
-            return all(map(_finite, value.values()))
-        case list():
-            return all(map(_finite, value))
-        case _:
-            return True

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from pydantic import BaseModel
+
+from chalicelib.edge import frames
 from chalicelib.edge.api import VARIABLE, Caller
+from chalicelib.edge.frames import Frame, Hears
 from chalicelib.edge.request import Request
 from chalicelib.errors import NotFound, YardmasterError
 from chalicelib.observability import logger
@@ -47,8 +51,9 @@ class Known(Protocol):
 class Channel:
     """What an API serves on one WebSocket path.
 
-    `opened` lets a connection in by returning, or refuses it by raising; `heard` gets each text frame of one that was
-    let in, `closed` its end. Each may be called twice for one event.
+    `opened` lets a connection in by returning, or refuses it by raising; `hears` says by its type what becomes of a
+    frame of one that was let in, `refused` how an error is answered, with the frame as far as it could be read;
+    `closed` is told of a connection's end. Each may be called twice for one event.
     """
 
     name: str
@@ -57,21 +62,28 @@ class Channel:
     """A template, such as `/worker/{worker_id}`."""
     authenticate: Callable[[Request], Caller]
     opened: Callable[[Caller, Opening], None]
-    heard: Callable[[Any, str], None]
+    hears: Mapping[str, Hears]
+    refused: Callable[[YardmasterError, BaseModel | None], Frame]
     closed: Callable[[Any], None]
 
 
 class Switchboard:
-    """Which event belongs to which channel. `find` tells what a connection id was let in as, None if it was not."""
+    """Which event belongs to which channel. `find` tells what a connection id was let in as, None if it was not;
+    `answer` sends a frame to a connection."""
 
-    def __init__(self, channels: Iterable[Channel], find: Callable[[str], Known | None]) -> None:
+    def __init__(
+        self,
+        channels: Iterable[Channel],
+        find: Callable[[str], Known | None],
+        answer: Callable[[str, Frame], None],
+    ) -> None:
         self._channels = {channel.name: channel for channel in channels}
-        self._find = find
+        self._find, self._answer = find, answer
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """The templates that are served."""
-        return tuple(channel.path for channel in self._channels.values())
+    def channels(self) -> tuple[Channel, ...]:
+        """What is served."""
+        return tuple(self._channels.values())
 
     def connected(self, event: Event) -> Answer:
         """Let a client in, or refuse it with a status, a close code and a reason."""
@@ -81,15 +93,15 @@ class Switchboard:
         except YardmasterError as error:
             return _refusal(error)
         except Exception as error:  # noqa: BLE001 - the one place where a connection's errors become an answer
-            logger().error("unhandled error", exc_info=error)
-            return _refusal(YardmasterError("An unexpected error occurred"))
+            return _refusal(_unexpected(error))
         return LET_IN
 
     def heard(self, event: Event) -> Answer:
         """One frame. Of a connection that was not let in there is nothing to say."""
         known = self._find(_connection_id(event))
-        if known is not None:
-            self._channels[known.channel].heard(known, _text(event))
+        reply = _reply(self._channels[known.channel], known, _text(event)) if known is not None else None
+        if known is not None and reply is not None:
+            self._answer(known.id, reply)
         return LET_IN
 
     def closed(self, event: Event) -> Answer:
@@ -107,6 +119,23 @@ class Switchboard:
             if values is not None:
                 return channel, Opening(_connection_id(event), values, query), _request(event, channel, values, query)
         raise NotFound("Path", path)
+
+
+def _reply(channel: Channel, known: Known, text: str) -> Frame | None:
+    """What is answered to a frame. A mistake of the client's ends nothing."""
+    said: BaseModel | None = None
+    try:
+        hears, said = frames.read(text, channel.hears)
+        return hears.handle(known, said)
+    except YardmasterError as error:
+        return channel.refused(error, said)
+    except Exception as error:  # noqa: BLE001 - the one place where a frame's errors become an answer
+        return channel.refused(_unexpected(error), said)
+
+
+def _unexpected(error: Exception) -> YardmasterError:
+    logger().error("unhandled error", exc_info=error)
+    return YardmasterError("An unexpected error occurred")
 
 
 def _connection_id(event: Event) -> str:
