@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import requests
 
+from infra.bundles import BUNDLES
+
 pytestmark = pytest.mark.system
 
 ENOUGH = 30
@@ -23,7 +25,8 @@ ENOUGH = 30
 
 def environment(**more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "LOG_LEVEL"}
-    return inherited | {"PORT_PROCESSING": "0"} | more
+    ports = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
+    return inherited | ports | more
 
 
 @contextmanager
@@ -40,7 +43,8 @@ def process(**more: str) -> Iterator["subprocess.Popen[str]"]:
 def url(running: "subprocess.Popen[str]") -> str:
     assert running.stdout is not None
     lines = list(iter(running.stdout.readline, "ready\n"))
-    return next(word for word in lines[0].split() if word.startswith("http://"))
+    [found] = [line.split()[1] for line in lines if line.startswith("processing ")]
+    return found
 
 
 def token(**asked: str) -> "subprocess.CompletedProcess[str]":

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partialmethod
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import requests
 
+from infra.bundles import BUNDLES
 from tests.support.client import token
 
 ORG = "local"
@@ -46,12 +47,20 @@ def line(process: Process) -> str:
     return text.rstrip("\n")
 
 
+ANY_PORTS = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack that is ready."""
 
-    url: str
+    urls: Mapping[str, str]
+    """API -> where it is."""
     process: Process
+
+    @property
+    def url(self) -> str:
+        return self.urls["processing"]
 
     @property
     def port(self) -> int:
@@ -60,22 +69,27 @@ class Stack:
     def caller(self, role: str, subject: str | None = None, plan: str = "enterprise", org: str = ORG) -> "Caller":
         return Caller(self.url, token(role, org, subject or role, plan))
 
+    def open(self, api: str) -> "Caller":
+        """The anonymous caller of an API that the local stage opens."""
+        return Caller(self.urls[api], None)
+
 
 @contextmanager
 def stack(**env: str) -> Iterator[Stack]:
-    """A stack on a free port, once it says `ready`."""
-    with python("infra.local", **({"PORT_PROCESSING": "0"} | env)) as process:
-        lines = list(iter(lambda: line(process), "ready"))
-        yield Stack(next(word for word in lines[0].split() if word.startswith("http://")), process)
+    """A stack on free ports, once it says `ready`."""
+    with python("infra.local", **(ANY_PORTS | env)) as process:
+        words = [text.split() for text in iter(lambda: line(process), "ready")]
+        yield Stack({api: url for api, url, *_ in words if url.startswith("http://")}, process)
 
 
 class Caller:
-    """Calls the API with one token, over connections kept alive."""
+    """Calls the API with one token, or none, over connections kept alive."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str | None) -> None:
         self.url, self.token = url, token
         self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        if token is not None:
+            self._session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
         return self._session.request(method, self.url + path, json=body, timeout=PATIENCE, **more)

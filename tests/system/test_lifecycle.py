@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.system.stack import PATIENCE, Caller, Stack, environment, line, python, stack, until
+from tests.system.stack import ANY_PORTS, PATIENCE, Caller, Stack, environment, line, python, stack, until
 
 
 def test_it_listens_on_this_machine_only(yard: Stack) -> None:
@@ -21,7 +21,7 @@ def test_it_listens_on_this_machine_only(yard: Stack) -> None:
 
 
 def test_a_taken_port_is_one_clear_line(yard: Stack) -> None:
-    with python("infra.local", PORT_PROCESSING=str(yard.port)) as second:
+    with python("infra.local", **ANY_PORTS | {"PORT_PROCESSING": str(yard.port)}) as second:
         out, err = second.communicate(timeout=PATIENCE)
     assert (second.returncode, out, err.count("\n")) == (1, "", 1)
     assert f"Port {yard.port} is taken" in err
@@ -62,7 +62,7 @@ def test_a_role_that_there_is_not_is_one_line(yard: Stack) -> None:
 
 
 def test_ready_is_a_line_of_its_own_and_the_last() -> None:
-    with python("infra.local", PORT_PROCESSING="0") as process:
+    with python("infra.local", **ANY_PORTS) as process:
         started = list(iter(lambda: line(process), "ready"))
         process.terminate()
         rest, _ = process.communicate(timeout=PATIENCE)

@@ -22,7 +22,7 @@ def test_the_documents_own_code_creates_a_task(user: Caller, name: str, tmp_path
     text = (SNIPPETS / name).read_text()
     assert text.count("http://localhost:8787") == text.count("your-jwt-token") == 1
     script = tmp_path / name
-    script.write_text(text.replace("http://localhost:8787", user.url).replace("your-jwt-token", user.token))
+    script.write_text(text.replace("http://localhost:8787", user.url).replace("your-jwt-token", str(user.token)))
     run = subprocess.run([*runner, str(script)], capture_output=True, text=True, timeout=PATIENCE, check=True)
     [identifier] = re.findall(r"task_[A-Za-z0-9]+", run.stdout)
     assert user.task(identifier)["type"] == "video-processing"
