@@ -1,0 +1,76 @@
+"""From `POST /task` to the frame on a worker's WebSocket, one task at a time on an idle local stack (moto, all in one
+process). Of this time nothing is polling: the pump that stands in for Lambda is woken by each write. In AWS the stream
+is polled four times a second and SQS by long polls, which adds 0.1 to 0.5 s.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+from bench.measure import Figure, Section
+from infra.bundles import BUNDLES
+from infra.local.demo_api import Client
+from infra.local.demo_report import percentile
+
+TASKS = 100
+PAUSE_SECONDS = 0.1
+WORKER = {"worker_id": 1, "config": {"max_tasks": 4, "types": ["bench"]}}
+
+
+def measure() -> Section:
+    with _stack() as url:
+        client = Client(url, "admin")
+        endpoint = client.call("POST", "/workers", WORKER)["endpoint"]
+        with connect(f"{endpoint}?token={client.token}", compression=None) as socket:
+            _, *times = [_handed_over(client, socket) for _ in range(TASKS + 1)]
+    shown = [Figure(f"p{share}", f"{1000 * percentile(times, share / 100):.0f} ms") for share in (50, 95)]
+    return Section("From submission to a worker's WebSocket", __doc__, shown)
+
+
+def _handed_over(client: Client, socket: ClientConnection) -> float:
+    """Seconds from the request's start to the frame."""
+    time.sleep(PAUSE_SECONDS)
+    arrived: list[float] = []
+    listener = threading.Thread(target=lambda: arrived.append(_next_task(socket)))
+    listener.start()
+    started = time.perf_counter()
+    client.call("POST", "/task", {"type": "bench", "data": {}})
+    listener.join(30)
+    return arrived[0] - started
+
+
+def _next_task(socket: ClientConnection) -> float:
+    """When the next task came; it is answered at once."""
+    for text in socket:
+        frame, now = json.loads(text), time.perf_counter()
+        if frame["type"] == "ping":
+            socket.send('{"type":"pong"}')
+        if frame["type"] == "task":
+            result: dict[str, Any] = {name: frame[name] for name in ("task_id", "attempt", "lease")}
+            socket.send(json.dumps({"type": "result", **result, "result": {}}))
+            return now
+    raise RuntimeError("the connection ended")
+
+
+@contextmanager
+def _stack() -> Iterator[str]:
+    """The support API's URL of a stack of its own."""
+    ports = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
+    # A stack takes nothing of the AWS that the measurements stub.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUNDLE"))}
+    command = [sys.executable, "-m", "infra.local"]
+    with subprocess.Popen(command, env=inherited | ports, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            words = [line.split() for line in iter(process.stdout.readline, "ready\n")]
+            yield next(url for api, url, *_ in words if api == "support")
+        finally:
+            process.terminate()
