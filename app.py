@@ -78,7 +78,7 @@ if BUNDLE == "engine":
     @app.on_sqs_message(queue="live.fifo", batch_size=10)
     def live(event: Any) -> Any:
         # Only this function speaks for the APIs: the others do not wait for their import.
-        from chalicelib.apis.live import voices
+        from chalicelib.apis.voices import voices
 
         return queues.told(event.to_dict(), voices)
 

@@ -3,6 +3,8 @@
 from chalicelib.storage import connections as storage
 from chalicelib.storage.connections import Connection
 
+__all__ = ["Connection", "find", "forget"]
+
 _KEPT = 10_000
 _known: dict[str, Connection] = {}
 

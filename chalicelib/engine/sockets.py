@@ -13,7 +13,7 @@ from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.effects import Call
 from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Health, Holder, Status, Task, Worker
+from chalicelib.domain.tasks import Beat, Health, Holder, Status, Task, Worker
 from chalicelib.engine import frames, payloads, tasks, workers
 from chalicelib.engine.frames import Frame
 from chalicelib.errors import Conflict, NotFound
@@ -84,6 +84,16 @@ def _connected(worker: Worker, connection_id: str) -> Worker:
         online_since=None if worker.maintenance else worker.online_since or now,
         wake_at=now + workers.ping_ms(),
     )
+
+
+def heard(found: Connection, said: Beat) -> None:
+    """A connected worker gave a sign of life: its heartbeat. A connection that has been replaced, or whose worker is
+    removed, is closed. One call."""
+    assert found.pool is not None and found.worker_id is not None
+    try:
+        workers.heartbeat(found.org, found.pool, found.worker_id, said, connection=found.id)
+    except NotFound:
+        sockets.close(found.id)
 
 
 def disconnected(found: Connection) -> None:

@@ -1,21 +1,18 @@
 """The support API (customer-service.md): tasks of customer service, the workers that connect for them, monitoring."""
 
-from chalicelib import __version__
-from chalicelib.apis.support import access, monitoring, tasks, workers
-from chalicelib.edge import Api, CodedErrors, documentation_routes
-from chalicelib.engine import requests
+from typing import TYPE_CHECKING
 
-api: Api = Api(
-    name=access.NAME,
-    title="AI Customer Service Platform",
-    version=__version__,
-    description="Submit tasks, connect the workers that perform them, and see how it goes.",
-    port=8003,
-    dialect=CodedErrors(),
-    groups=(tasks.routes, workers.routes, monitoring.routes, documentation_routes(lambda: api)),
-    limits=access.LIMITS,
-    authenticate=access.authenticate,
-    admit=access.admit,
-    security={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-    measure=requests.measure(access.NAME),
-)
+if TYPE_CHECKING:
+    from chalicelib.apis.support.http import api
+    from chalicelib.edge import Api
+
+__all__ = ["api"]
+
+
+def __getattr__(name: str) -> "Api":
+    """Its `api`, once that is asked for: its WebSockets are other bundles' business, which never need the rest."""
+    if name != "api":
+        raise AttributeError(name)
+    from chalicelib.apis.support.http import api
+
+    return api
