@@ -7,8 +7,8 @@ import pytest
 from chalicelib import config
 from chalicelib.apis.support import api
 from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Holder
-from chalicelib.engine import sockets, tasks
+from chalicelib.domain.tasks import Beat, Health, Holder
+from chalicelib.engine import sockets, tasks, workers
 from chalicelib.storage.connections import Connection
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
@@ -57,6 +57,12 @@ class Desk:
         sockets.connect(Connection(name, ORG, "support.worker", POOL, str(worker_id)))
         self.house.settle()
         return frames
+
+    def wait(self, seconds: float, worker_id: int | str = 1) -> None:
+        """Time passes, and the worker answers that it is there."""
+        self.house.clock.advance(seconds)
+        beat = Beat(Health.HEALTHY)
+        workers.heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
 
     def complete(self, task_id: str, result: Any = None) -> None:
         task = tasks.get(ORG, task_id)

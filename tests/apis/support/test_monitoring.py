@@ -1,0 +1,125 @@
+"""Health, metrics and channels: each figure is what happened."""
+
+import pytest
+
+from chalicelib import config
+from chalicelib.engine import requests
+from tests.apis.support.conftest import Desk
+from tests.support.client import token
+
+
+def test_an_idle_house_is_healthy_and_has_done_nothing(desk: Desk) -> None:
+    shown = desk.get("/health")
+    assert shown["status"] == "healthy"
+    assert shown["components"] == {
+        "redis": {"status": "up", "latency": "0s"},
+        "workers": {"active": 0, "total": 0},
+        "queues": {name: {"length": 0, "processing_rate": "0/sec"} for name in ("tasks", "results")},
+    }
+    assert list(shown["metrics"]) == ["cpu_usage", "memory_usage", "average_response_time"]
+    assert all(shown["metrics"][name].endswith("%") for name in ("cpu_usage", "memory_usage"))
+    assert 0 < int(shown["metrics"]["memory_usage"].rstrip("%")) <= 100
+
+
+def test_health_counts_what_waits_what_is_held_and_how_fast_it_moves(desk: Desk) -> None:
+    desk.connect(1, max_tasks=2)
+    made = [desk.submit()["task_id"] for _ in range(5)]
+    desk.wait(300)
+    desk.complete(made[0])
+    shown = desk.get("/health")["components"]
+    assert shown["workers"] == {"active": 1, "total": 1}
+    assert shown["queues"] == {
+        "tasks": {"length": 2, "processing_rate": "0.01/sec"},
+        "results": {"length": 2, "processing_rate": "0.003/sec"},
+    }
+
+
+def test_health_is_degraded_when_the_queue_is_full_or_no_worker_is_connected(desk: Desk) -> None:
+    desk.start(1)
+    assert desk.get("/health")["status"] == "degraded"
+    desk.connect(1)
+    assert desk.get("/health")["status"] == "healthy"
+    desk.submit("other")
+    config.replace(queue_limits={"support": 1})
+    assert desk.get("/health")["status"] == "degraded"
+
+
+def test_metrics_are_shares_percentiles_and_rates_of_what_was_asked(desk: Desk) -> None:
+    desk.connect(1, max_tasks=10)
+    for end in ("complete", "complete", "complete", "fail"):
+        task_id = desk.submit()["task_id"]
+        desk.house.clock.advance(2)
+        (desk.complete if end == "complete" else desk.fail)(task_id)
+    for _ in range(4):
+        assert desk.post("/task", {}).status == 400
+    shown = desk.get("/metrics")
+    assert shown["error_rates"] == {
+        "total": 0.625,
+        "by_type": {"timeout": 0.0, "processing": 0.125, "validation": 0.5},
+    }
+    assert shown["throughput"]["tasks_processed"] == 4
+    # One registration, four tasks, four refusals; the clock of the tests moved 8 s into the running five minutes.
+    assert shown["throughput"]["requests_per_second"] == round(9 / 308, 2)
+    assert all(abs(shown["task_times"][name] - 2_000) <= 400 for name in ("p50", "p95", "p99"))
+    assert shown["response_times"] == {"p50": 1, "p95": 1, "p99": 1}
+    assert list(shown) == ["response_times", "task_times", "throughput", "error_rates"]
+
+
+def test_metrics_reach_back_over_the_hour_and_no_further(desk: Desk) -> None:
+    desk.connect(1)
+    desk.complete(desk.submit()["task_id"])
+    processed = []
+    for _ in range(3):
+        processed.append(desk.get("/metrics")["throughput"]["tasks_processed"])
+        desk.house.clock.advance(3600)
+    assert processed == [1, 1, 0]
+
+
+def test_a_tenants_figures_are_its_own(desk: Desk) -> None:
+    desk.connect(1)
+    desk.complete(desk.submit(channel="chat")["task_id"])
+    other = token(org="umbra")
+    assert desk.client.get("/metrics", token=other).json["throughput"]["tasks_processed"] == 0
+    assert desk.client.get("/health", token=other).json["components"]["workers"]["total"] == 0
+    assert desk.client.get("/channels", token=other).json["channels"]["chat"]["status"] == "idle"
+
+
+def test_channels_are_those_of_the_document_and_those_seen(desk: Desk) -> None:
+    unused = {"status": "idle", "current_load": 0, "response_time": "0s"}
+    assert desk.get("/channels") == {"channels": {"chat": unused, "voice": unused, "email": unused}}
+    desk.connect(1, max_tasks=1)
+    first, second, _ = (desk.submit(channel=name)["task_id"] for name in ("chat", "fax", "chat"))
+    desk.wait(90)
+    desk.complete(first)
+    desk.wait(30)
+    desk.complete(second)
+    assert desk.get("/channels")["channels"] == {
+        "chat": {"status": "active", "current_load": 1, "response_time": "1m 30s"},
+        "voice": unused,
+        "email": unused,
+        "fax": {"status": "active", "current_load": 0, "response_time": "2m"},
+    }
+    desk.house.clock.advance(86_400)
+    assert desk.get("/channels")["channels"] == {
+        "chat": {"status": "active", "current_load": 1, "response_time": "0s"},
+        "voice": unused,
+        "email": unused,
+        "fax": unused,
+    }
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health"])
+def test_requests_of_all_processes_count_once_each(path: str, desk: Desk) -> None:
+    measure = requests.measure("support")
+    for _ in range(3):
+        measure("acme", 200, 100.0)
+    desk.house.clock.advance(requests.WRITTEN_EVERY_MS / 1000)
+    measure("acme", 200, 100.0)  # written by this one
+    measure("acme", 500, 100.0)  # only gathered yet
+    requests._gathered.clear()  # the process dies with it
+    shown = desk.get(path)
+    if path == "/health":
+        assert shown["metrics"]["average_response_time"] == "100ms"
+    else:
+        assert shown["response_times"] == {"p50": 108, "p95": 108, "p99": 108}
+        assert shown["throughput"]["requests_per_second"] == round(4 / 310, 2)
