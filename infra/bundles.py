@@ -149,6 +149,20 @@ PROCESSING = Bundle(
     ),
 )
 
+COORDINATOR = Bundle(
+    "coordinator",
+    (
+        api_handler(
+            table("tasks", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+            indexes("tasks", "age", "phase", "place"),
+            table("workers", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table("stats", "GetItem"),
+            table("access", "UpdateItem"),
+            payloads(),
+        ),
+    ),
+)
+
 SUPPORT = Bundle(
     "support",
     (
@@ -300,7 +314,7 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, SUPPORT, ENGINE)
+BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, LIVE, ENGINE)
 
 
 def consumers() -> dict[str, Function]:

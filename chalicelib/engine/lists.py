@@ -5,20 +5,23 @@ from typing import NamedTuple
 from chalicelib import clock
 from chalicelib.domain import statistics as rules
 from chalicelib.domain.statistics import NOW, Counts
-from chalicelib.domain.tasks import PHASES, Phase, Status, Task
-from chalicelib.engine import cursors
+from chalicelib.domain.tasks import HELD, PHASES, Phase, Status, Task
+from chalicelib.engine import cursors, payloads
 from chalicelib.storage import stats, task_lists
 from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.task_lists import Row
 
 TOTALS_KEPT_MS = 2 * clock.SECOND
 """How long a process believes a pool's totals, so that turning pages costs one call each."""
 MOST_HELD = 500
+LARGEST_PAGE = 2_000_000
+"""Characters of what tasks carry, as JSON: an answer may have 6 MB, as JSON within JSON."""
 _KEPT = 10_000
 _totals: dict[rules.Row, tuple[int, Counts]] = {}
 
 
 class Filter(NamedTuple):
-    """Which tasks of a pool; None takes all. `statuses` are states of one phase: all of it, or one of them."""
+    """Which tasks of a pool; None takes all. `statuses` are the states of one phase, or one state of those held."""
 
     statuses: frozenset[Status] | None = None
     worker_id: str | None = None
@@ -33,10 +36,10 @@ class Filter(NamedTuple):
 
     @property
     def status(self) -> Status | None:
-        """The one state, where the filter does not take its whole phase."""
+        """The one state of those held, where the filter does not take a whole phase. Raises ValueError for another."""
         if self.statuses is None or self.statuses == _states_of(self.phase):
             return None
-        [status] = self.statuses
+        [status] = self.statuses & HELD
         return status
 
 
@@ -49,37 +52,68 @@ class Page(NamedTuple):
     cursor: str | None
 
 
-def page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
-    """The page of `limit` tasks after a cursor, or the first. One call, one more for a total that is not known here.
+class _Found(NamedTuple):
+    rows: list[Row]
+    """One more than the page has room for, if there are."""
+    total: int | None = None
 
-    A worker's tasks take one call more: first those it holds, then those it ended, latest first. Raises InvalidRequest
-    for a cursor of another list.
+
+def page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
+    """The page of at most `limit` tasks after a cursor, or the first; it ends early where it would grow too large.
+
+    One call, one more for a total that is not known here, and one more where a payload or result is long. A worker's
+    tasks take one call more: first those it holds, then those it ended, latest first. Raises InvalidRequest for a
+    cursor of another list.
     """
-    bound = (org, pool, *sorted(wanted.statuses or ()), wanted.worker_id)
+    bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
     after = cursors.read(cursor, *bound) if cursor is not None else None
-    rows = _rows(org, pool, wanted, after, limit + 1)
-    more = len(rows) > limit
-    shown = rows[:limit]
-    known = more or after is not None
+    found = _found(org, pool, wanted, after, limit + 1)
+    shown = _carried(found.rows[:limit])
+    more = len(found.rows) > len(shown)
+    tasks = [row.task for row in shown if row.task is not None]
     return Page(
-        tasks=[row.task for row in shown],
-        total=max(len(rows), _total(org, pool, wanted)) if known else len(shown),
+        tasks=tasks,
+        total=_total_of(org, pool, wanted, found, whole=after is None and not more),
         cursor=cursors.seal(shown[-1].mark, *bound) if more else None,
     )
 
 
-def _rows(org: str, pool: str, wanted: Filter, after: str | None, limit: int) -> list[task_lists.Row]:
+def _found(org: str, pool: str, wanted: Filter, after: str | None, limit: int) -> _Found:
     if wanted.worker_id is None:
-        return task_lists.listed(org, pool, wanted.phase, wanted.status, after, limit)
+        return _Found(task_lists.listed(org, pool, wanted.statuses, after, limit))
     if wanted.phase is Phase.PENDING:
-        return []
-    # Of what it holds, one state is sifted out of all: a worker holds no more than its slots.
-    most = limit if wanted.status is None else max(limit, MOST_HELD)
-    rows = task_lists.of_worker(org, pool, wanted.worker_id, wanted.phase, after, most)
-    return [row for row in rows if wanted.status in (None, row.task.status)][:limit]
+        return _Found([], 0)
+    if wanted.status is None:
+        return _Found(task_lists.of_worker(org, pool, wanted.worker_id, wanted.phase, after, limit))
+    # One state is sifted out of all that it holds: no more than its slots.
+    held = task_lists.of_worker(org, pool, wanted.worker_id, wanted.phase, None, MOST_HELD)
+    fit = [row for row in held if row.task is not None and row.task.status is wanted.status]
+    return _Found([row for row in fit if after is None or row.mark < after][:limit], len(fit))
 
 
-def _total(org: str, pool: str, wanted: Filter) -> int:
+def _carried(rows: list[Row]) -> list[Row]:
+    """As many of the rows as one answer can carry, one at least."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += _size(row)
+        if size > LARGEST_PAGE and number:
+            return rows[:number]
+    return rows
+
+
+def _size(row: Row) -> int:
+    task = row.task
+    return 0 if task is None else len(payloads.text([task.payload, task.result, task.metadata, task.error]))
+
+
+def _total_of(org: str, pool: str, wanted: Filter, found: _Found, *, whole: bool) -> int:
+    if found.total is not None:
+        return found.total
+    seen = sum(row.task is not None for row in found.rows)
+    return seen if whole else max(seen, _counted_total(org, pool, wanted))
+
+
+def _counted_total(org: str, pool: str, wanted: Filter) -> int:
     if wanted.worker_id is None:
         return _counted(_counts((rules.lifetime(org, pool), NOW)), wanted)
     ended = _counts((rules.lifetime(org, pool), rules.worker_row(wanted.worker_id)))

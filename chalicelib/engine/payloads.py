@@ -5,7 +5,11 @@ import json
 from typing import Any
 
 from chalicelib.config import settings
+from chalicelib.errors import InvalidRequest
 from chalicelib.storage import blobs
+
+LARGEST_METADATA = 16_000
+"""Characters of JSON. Metadata travel with every copy of an item, and a pool's workers are read all at once."""
 
 
 def text(value: Any) -> str:
@@ -32,3 +36,10 @@ def place(prefix: str, value: Any) -> tuple[Any, str | None]:
 def fetch(value: Any, reference: str | None) -> Any:
     """The value, wherever it is."""
     return value if reference is None else blobs.load(reference)
+
+
+def require_small(metadata: Any) -> None:
+    """Raise InvalidRequest for metadata that are too large to be kept."""
+    if metadata and len(text(metadata)) > LARGEST_METADATA:
+        what = f"must be at most {LARGEST_METADATA} characters as JSON, all in all"
+        raise InvalidRequest(f"metadata: {what}", fields={"metadata": what})

@@ -49,8 +49,9 @@ def submit(org: str, subject: str, asked: Submission) -> Task:
     """Accept a task. One call; one more for a payload over 100 KB.
 
     With an idempotency key the same submission gives the same task however often it is made. Raises
-    IdempotencyMismatch when the key came with another submission before.
+    IdempotencyMismatch when the key came with another submission before, InvalidRequest for too large metadata.
     """
+    payloads.require_small(asked.metadata)
     task = _new(org, subject, asked)
     try:
         storage.create(task)

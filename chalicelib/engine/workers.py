@@ -10,7 +10,7 @@ from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
 from chalicelib.engine import payloads, sealing, tasks
-from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import pools as pool_storage
@@ -19,9 +19,6 @@ from chalicelib.storage.base import Refused, Write
 
 COMMAND_KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""
-
-LARGEST_METADATA = 16_000
-"""Characters of JSON; a pool's workers are read all at once."""
 
 PING_MS = 20 * clock.SECOND
 PINGS_IN_TIMEOUT = 4
@@ -73,7 +70,8 @@ def register(org: str, said: Registration) -> Worker:
     chose an id that is taken.
     """
     _check(said.endpoints)
-    worker = _fit(_new(org, said))
+    payloads.require_small(said.metadata)
+    worker = _new(org, said)
     entry = directory.DirectoryEntry(worker.id, org, said.pool, sealing.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
     try:
@@ -117,13 +115,6 @@ def _check(endpoints: Mapping[str, str]) -> None:
 
     for url in endpoints.values():
         outbound.check_url(url)
-
-
-def _fit(worker: Worker) -> Worker:
-    if worker.metadata and len(payloads.text(worker.metadata)) > LARGEST_METADATA:
-        what = f"must be at most {LARGEST_METADATA} characters as JSON, all in all"
-        raise InvalidRequest(f"metadata: {what}", fields={"metadata": what})
-    return worker
 
 
 def _new(org: str, said: Registration) -> Worker:
@@ -293,7 +284,8 @@ def update(org: str, pool: str, worker_id: str, asked: Change, kind: str = "Work
             capabilities=worker.capabilities if asked.capabilities is None else asked.capabilities,
             attempt_ms=limit or None,
         )
-        return worker if changed == worker else _fit(changed)
+        payloads.require_small(changed.metadata)
+        return worker if changed == worker else changed
 
     return _found(change(org, pool, worker_id, decide), kind, worker_id)
 

@@ -4,21 +4,20 @@ from typing import NamedTuple
 
 from pynamodb.expressions.condition import Condition
 
+from chalicelib import clock
 from chalicelib.domain.tasks import Phase, Status, Task
 from chalicelib.storage import base, tasks
 from chalicelib.storage.task_table import (
     DESK_ORDER,
+    AgeIndex,
+    PhaseIndex,
     TaskItem,
-    age_of,
     desk_of,
-    expired,
     lane_of,
     parse,
     queue_rank,
     shelf_of,
 )
-
-PIECE = 100
 
 
 def ahead(task: Task, most: int) -> int:
@@ -29,41 +28,51 @@ def ahead(task: Task, most: int) -> int:
 
 
 class Row(NamedTuple):
-    """One task of a list, and what the next page begins after if this row ends the page."""
+    """One place in a list, and what the next page begins after if this ends the page. `task` is None where the list's
+    index names a task that is no longer there."""
 
-    task: Task
+    task: Task | None
     mark: str
 
 
-def listed(org: str, pool: str, phase: Phase | None, status: Status | None, after: str | None, limit: int) -> list[Row]:
-    """Up to `limit` tasks of a pool, youngest first, of one phase or of all, of one state within it or of all.
+def listed(org: str, pool: str, statuses: frozenset[Status] | None, after: str | None, limit: int) -> list[Row]:
+    """Up to `limit` tasks of a pool, youngest first: all, those of one phase, or those held in one state.
 
-    One call, and one more where a payload or result is long; `after` is a mark. The index may lag.
+    One call, two for all that are held, and one more where a payload or result is long; `after` is a mark. The index
+    may lag.
     """
+    if statuses is None:
+        found = _queried(TaskItem.by_age, f"{org}#{pool}", after, limit)
+    else:
+        shelves = sorted({shelf_of(org, pool, status) for status in statuses})
+        found = [item for shelf in shelves for item in _queried(TaskItem.by_phase, shelf, after, limit)]
+        found = sorted(found, key=lambda item: item.age or "", reverse=True)[:limit]
+    whole = _whole(found)
+    return [_row(whole.get(item.id) if item.bulky else parse(item), item, statuses) for item in found]
+
+
+def _row(task: Task | None, item: TaskItem, statuses: frozenset[Status] | None) -> Row:
+    there = task is not None and (statuses is None or task.status in statuses)
+    return Row(task if there else None, item.age or "")
+
+
+def _queried(index: AgeIndex | PhaseIndex, key: str, after: str | None, limit: int) -> list[TaskItem]:
     wanted = TaskItem.age < after if after is not None else None
-    kept = (TaskItem.status == str(status)) if status is not None else None
-    index, key = (
-        (TaskItem.by_age, f"{org}#{pool}") if phase is None else (TaskItem.by_phase, shelf_of(org, pool, phase))
-    )
-    # Dynamo counts rows before it filters them: a filtered page is read in pieces that are worth their call.
-    piece = limit if kept is None else max(limit, PIECE)
+    kept = TaskItem.expires_at.does_not_exist() | (TaskItem.expires_at > clock.now() // clock.SECOND)
     with base.reading():
-        rows = index.query(key, wanted, kept, scan_index_forward=False, limit=limit, page_size=piece)
-        found = [item for item in rows if not expired(item)]
-    return [Row(task, age_of(task)) for task in _completed(found)]
+        return list(index.query(key, wanted, kept, scan_index_forward=False, limit=limit, page_size=limit))
 
 
-def _completed(rows: list[TaskItem]) -> list[Task]:
-    """The rows as tasks, with the payloads and results that were too long for the index."""
-    bulky = {row.id for row in rows if row.bulky}
-    whole = tasks.find_many(bulky, whole=True) if bulky else {}
-    return [whole.get(row.id) or parse(row) for row in rows]
+def _whole(items: list[TaskItem]) -> dict[str, Task]:
+    """Those with payloads or results that were too long for the index, in full."""
+    bulky = {item.id for item in items if item.bulky}
+    return tasks.find_many(bulky, whole=True) if bulky else {}
 
 
 def of_worker(org: str, pool: str, worker_id: str, phase: Phase | None, after: str | None, limit: int) -> list[Row]:
     """Up to `limit` tasks that a worker holds or ended: held ones first, then by how they ended, latest first.
 
-    Two calls; `after` is a mark. The index may lag, the tasks are as of now.
+    Two calls; `after` is a mark. The index may lag, the tasks are as of now: what is no longer the worker's is None.
     """
     desk = desk_of(org, pool, worker_id)
     with base.reading():
@@ -72,7 +81,12 @@ def of_worker(org: str, pool: str, worker_id: str, phase: Phase | None, after: s
         )
         ranks = {row.id: row.rank for row in rows if row.rank != after}
     found = tasks.find_many(ranks, whole=True) if ranks else {}
-    return [Row(found[name], rank) for name, rank in ranks.items() if name in found][:limit]
+    theirs = {name: task for name, task in found.items() if task.worker_id == worker_id and _belongs(task, phase)}
+    return [Row(theirs.get(name), rank) for name, rank in ranks.items()][:limit]
+
+
+def _belongs(task: Task, phase: Phase | None) -> bool:
+    return task.phase is not Phase.PENDING if phase is None else task.phase is phase
 
 
 def _desk_range(phase: Phase | None, after: str | None) -> Condition | None:

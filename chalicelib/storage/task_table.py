@@ -4,7 +4,7 @@ place   which tasks of a lane may be dispatched now, in order of urgency and age
         One index, because a task is never both: it queues in a lane, then it is somebody's.
 wake    which tasks are due
 age     the tasks of a pool, youngest first
-phase   the tasks of a pool in one phase, youngest first
+phase   the tasks of a pool in one phase, of those that are held in one state, youngest first
 """
 
 import json
@@ -17,7 +17,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.tasks import MAX_PRIORITY, Phase, Status, Task
+from chalicelib.domain.tasks import HELD, MAX_PRIORITY, PHASES, Phase, Status, Task
 from chalicelib.storage.base import Item, RawItem
 
 
@@ -72,7 +72,7 @@ class AgeIndex(GlobalSecondaryIndex["TaskItem"]):
 
 
 class PhaseIndex(GlobalSecondaryIndex["TaskItem"]):
-    """The tasks of a pool in one phase by age."""
+    """The tasks of a pool in one phase, or of those that are held in one state, by age."""
 
     class Meta:
         index_name = "phase"
@@ -204,15 +204,16 @@ def _derived(task: Task) -> dict[str, Any]:
         "rank": rank,
         "owner": f"{task.org}#{task.pool}",
         "age": age_of(task),
-        "shelf": shelf_of(task.org, task.pool, task.phase),
+        "shelf": shelf_of(task.org, task.pool, task.status),
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
         "expires_at": kept_until if task.terminal else None,
     }
 
 
-def shelf_of(org: str, pool: str, phase: Phase) -> str:
-    """Partition of the phase index."""
-    return f"{org}#{pool}#{phase}"
+def shelf_of(org: str, pool: str, status: Status) -> str:
+    """Partition of the phase index. Those held have one for each state: of thousands that run, few may not have begun,
+    and a list of these must not read them all."""
+    return f"{org}#{pool}#{status if status in HELD else PHASES[status]}"
 
 
 def _place(task: Task) -> tuple[str | None, str | None]:

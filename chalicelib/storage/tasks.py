@@ -46,11 +46,12 @@ def find(task_id: str) -> Task | None:
 
 
 def find_many(task_ids: Iterable[str], *, whole: bool = False) -> dict[str, Task]:
-    """Those of the tasks that exist, as of now, by id; without payload and result unless `whole`."""
+    """Those of the tasks that exist, as of now, by id; without payload and result unless `whole`, and only then
+    without those past their retention."""
     names = None if whole else [name for name in FIELDS if name not in LARGE]
     with base.reading():
         found = TaskItem.batch_get(list(task_ids), consistent_read=True, attributes_to_get=names)
-        return {item.id: parse(item) for item in found}
+        return {item.id: parse(item) for item in found if not expired(item)}
 
 
 def changed(old: Task, new: Task) -> Write:
@@ -84,7 +85,7 @@ def completion(task_id: str, org: str, pool: str, now: int, result: Any, result_
         "error": None,
         "finished_at": now,
         "updated_at": now,
-        "shelf": shelf_of(org, pool, Phase.COMPLETED),
+        "shelf": shelf_of(org, pool, Status.COMPLETED),
         "rank": desk_rank(Phase.COMPLETED, now, task_id),
         "wake_at": None,
         "wake_shard": None,

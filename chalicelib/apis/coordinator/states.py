@@ -1,0 +1,49 @@
+"""The coordinator API's words for the engine's states and priorities, both ways."""
+
+from typing import Literal
+
+from chalicelib.domain.tasks import MAX_PRIORITY, Status, Worker
+from chalicelib.engine.workers import Rotation
+
+TaskStatus = Literal["pending", "assigned", "running", "completed", "failed", "cancelled"]
+WorkerStatus = Literal["online", "busy", "offline"]
+Priority = Literal["low", "normal", "high", "critical"]
+Kind = Literal["general", "captcha", "survey", "browser", "scraper"]
+"""Of tasks, and of the workers that do them."""
+GENERAL: Kind = "general"
+"""The kind of task that any worker may do."""
+
+TASK_STATUS: dict[Status, TaskStatus] = {
+    Status.PENDING: "pending",
+    Status.LEASED: "assigned",
+    Status.RUNNING: "running",
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.TIMED_OUT: "failed",
+    Status.CANCELLED: "cancelled",
+}
+
+ENGINE_STATUS: dict[TaskStatus, frozenset[Status]] = {
+    word: frozenset(status for status, spoken in TASK_STATUS.items() if spoken == word)
+    for word in set(TASK_STATUS.values())
+}
+
+URGENCY: dict[Priority, int] = {"low": 2, "normal": 4, "high": 6, "critical": 8}
+PRIORITY: dict[int, Priority] = {
+    urgency: max((word for word in URGENCY if URGENCY[word] <= urgency), key=URGENCY.__getitem__, default="low")
+    for urgency in range(MAX_PRIORITY + 1)
+}
+
+ROTATION: dict[WorkerStatus, Rotation] = {
+    "online": Rotation.OPEN,
+    "busy": Rotation.CLOSED,
+    "offline": Rotation.DRAINED,
+}
+"""What a worker that is said to be so may be given."""
+
+
+def worker_status(worker: Worker) -> WorkerStatus:
+    """offline when it is not heard of or was drained, busy when it is to get nothing more or has no room."""
+    if not worker.alive or worker.drained:
+        return "offline"
+    return "busy" if worker.maintenance or not worker.room else "online"

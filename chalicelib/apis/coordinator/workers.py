@@ -1,0 +1,221 @@
+"""Workers: register, heartbeat, take out of rotation, count (delqhi-platform.md, "Workers API")."""
+
+from collections import Counter
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from chalicelib import clock
+from chalicelib.apis.coordinator.access import NAME
+from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
+from chalicelib.domain.tasks import Beat, Health, Worker
+from chalicelib.edge import Caller, Created, NaiveInstant, Routes, Schema
+from chalicelib.engine import pools, reports, workers
+from chalicelib.engine.workers import Change, Registration
+
+routes = Routes("/api/workers", tag="Workers")
+
+WorkerId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+LONGEST_WORD = 64
+Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
+CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|task_[a-z0-9]+:[0-9]+)$")]
+
+
+class WorkerMetadata(Schema):
+    """Notes of the worker's own, at most 16,000 characters as JSON. One of them is read here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    max_concurrent: int = Field(default=1, ge=1, le=500, strict=True, description="Tasks that it takes at once.")
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """As they were sent."""
+        return self.model_dump(exclude_unset=True)
+
+    @property
+    def room(self) -> int | None:
+        """Tasks at once, if that is said."""
+        return self.max_concurrent if "max_concurrent" in self.model_fields_set else None
+
+
+class WorkerIn(Schema):
+    """A worker that joins."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["Arbeiter-1"])
+    type: Kind = Field(description="Tasks of this type may be placed on it.", examples=["general"])
+    capabilities: list[Word] = Field(default=[], max_length=64, examples=[["scraping", "browser"]])
+    metadata: WorkerMetadata = Field(default_factory=WorkerMetadata)
+
+
+class WorkerOut(Schema):
+    """A registered worker."""
+
+    id: str = Field(examples=["8bce49d3-fe96-40c0-b66b-2b5c613575ab"])
+    name: str
+    type: str
+    status: WorkerStatus
+    capabilities: list[str]
+    metadata: dict[str, Any]
+    registered_at: NaiveInstant
+    last_heartbeat: NaiveInstant
+    tasks_completed: int
+    tasks_failed: int
+
+    @classmethod
+    def of(cls, worker: Worker, **more: Any) -> Self:
+        return cls(
+            id=worker.id,
+            name=worker.name,
+            type=worker.type or GENERAL,
+            status=worker_status(worker),
+            capabilities=list(worker.capabilities),
+            metadata=worker.metadata or {},
+            registered_at=worker.registered_at,
+            last_heartbeat=worker.last_heartbeat_at,
+            tasks_completed=worker.completed,
+            tasks_failed=worker.failed,
+            **more,
+        )
+
+
+class WorkerList(Schema):
+    """All registered workers, oldest first."""
+
+    workers: list[WorkerOut]
+    total: int
+
+
+class WorkerUpdate(Schema):
+    """What changes; what is left out stays."""
+
+    status: WorkerStatus | None = Field(
+        default=None,
+        description="busy: nothing new; offline: nothing new, and its tasks go back; online ends either.",
+        examples=["busy"],
+    )
+    metadata: WorkerMetadata | None = Field(
+        default=None, description="Merged into what there is, key by key.", examples=[{"current_task": "task-123"}]
+    )
+
+
+class HeartbeatIn(Schema):
+    """What a worker may say with its heartbeat."""
+
+    receipts: list[CommandId] = Field(default=[], max_length=100, description="Ids of commands carried out.")
+
+
+class Command(Schema):
+    """What the worker is to do. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
+
+    id: str
+    type: Literal["cancel", "drain"]
+    task_id: str | None = None
+    attempt: int | None = None
+
+
+class HeartbeatOut(WorkerOut):
+    """The worker as it is now, and what it is to do."""
+
+    commands: list[Command]
+
+
+class Unregistered(Schema):
+    """A worker that was removed."""
+
+    message: str = "Worker unregistered"
+    id: str = Field(examples=["8bce49d3-fe96-40c0-b66b-2b5c613575ab"])
+
+
+class Summary(Schema):
+    """The workers of now by status, and the tasks that all there ever were have completed and failed."""
+
+    total_workers: int = Field(examples=[3])
+    online: int = Field(examples=[2])
+    busy: int = Field(examples=[1])
+    offline: int = Field(examples=[0])
+    total_tasks_completed: int = Field(examples=[150])
+    total_tasks_failed: int = Field(examples=[5])
+    timestamp: NaiveInstant
+
+
+@routes.post(status=201)
+def register_worker(caller: Caller, body: WorkerIn) -> Created[WorkerOut]:
+    """Register a worker."""
+    said = Registration(
+        pool=NAME,
+        kind="uuid",
+        name=body.name,
+        type=body.type,
+        capabilities=tuple(body.capabilities),
+        metadata=body.metadata.notes,
+        max_concurrent=body.metadata.max_concurrent,
+        plan=caller.plan,
+    )
+    worker = workers.register(caller.org, said)
+    return Created(WorkerOut.of(worker), location=f"/api/workers/{worker.id}")
+
+
+@routes.get()
+def list_workers(caller: Caller) -> WorkerList:
+    """List all registered workers."""
+    found = workers.crew(caller.org, NAME)
+    return WorkerList(workers=[WorkerOut.of(worker) for worker in found], total=len(found))
+
+
+@routes.get("/stats/summary")
+def worker_statistics(caller: Caller) -> Summary:
+    """Count the workers by status, and what they have done."""
+    summary = pools.summary(caller.org, NAME)
+    by_status = Counter(worker_status(worker) for worker in summary.workers)
+    return Summary(
+        total_workers=len(summary.workers),
+        online=by_status["online"],
+        busy=by_status["busy"],
+        offline=by_status["offline"],
+        total_tasks_completed=summary.completed,
+        total_tasks_failed=summary.failed,
+        timestamp=clock.now(),
+    )
+
+
+@routes.get("/{worker_id}")
+def get_worker(caller: Caller, worker_id: WorkerId) -> WorkerOut:
+    """Get a worker as it is now."""
+    return WorkerOut.of(workers.get(caller.org, NAME, worker_id))
+
+
+@routes.put("/{worker_id}")
+def update_worker(caller: Caller, worker_id: WorkerId, body: WorkerUpdate) -> WorkerOut:
+    """Change a worker's status or metadata."""
+    change = Change(
+        rotation=ROTATION[body.status] if body.status is not None else None,
+        metadata=body.metadata.notes if body.metadata is not None else None,
+        max_concurrent=body.metadata.room if body.metadata is not None else None,
+    )
+    return WorkerOut.of(workers.update(caller.org, NAME, worker_id, change))
+
+
+@routes.delete("/{worker_id}")
+def unregister_worker(caller: Caller, worker_id: WorkerId) -> Unregistered:
+    """Remove a worker; its tasks go back, no attempt burned."""
+    workers.unregister(caller.org, NAME, worker_id)
+    return Unregistered(id=worker_id)
+
+
+@routes.post("/{worker_id}/heartbeat")
+def worker_heartbeat(caller: Caller, worker_id: WorkerId, body: HeartbeatIn | None = None) -> HeartbeatOut:
+    """Note that a worker is alive; the answer carries commands for it."""
+    done = dict.fromkeys(name for name in (body.receipts if body else ()) if name != "drain")
+    worker = workers.heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(done)))
+    return HeartbeatOut.of(worker, commands=[Command(**command) for command in workers.commands(worker)])
+
+
+@routes.post("/{worker_id}/task/complete", errors=[409])
+def worker_completed_task(caller: Caller, worker_id: WorkerId, success: bool = True) -> WorkerOut:
+    """Count a task that a worker has done.
+
+    If it holds exactly one task, that one ends so, without a result; of a worker that holds none it is only counted.
+    With several it must be said which: complete that task by its id.
+    """
+    return WorkerOut.of(reports.report(caller.org, NAME, worker_id, "completed" if success else "failed"))
