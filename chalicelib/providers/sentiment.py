@@ -32,7 +32,7 @@ class SentimentAnalysis:
         return {
             "sentiment": sentiment(compound),
             "confidence": confidence(compound),
-            "processing_time": f"{clock.stopwatch() - started:.3g}s",
+            "processing_time": f"{round(clock.stopwatch() - started, 4):g}s",
         }
 
     @cached_property
