@@ -196,3 +196,27 @@ def test_averages_and_rates_of_nothing_are_zero_and_otherwise_rounded() -> None:
 
 def test_the_total_is_the_sum_of_its_rows() -> None:
     assert statistics.total([Counts({"a": 1, "b": 2}), Counts({"b": 3})]).values == {"a": 1, "b": 5}
+
+
+@pytest.mark.parametrize(
+    ("minute", "expected"),
+    [
+        (0, (3 + 9) / 300),  # the hour before's last five minutes, and none of the running ones yet
+        (2.5, (3 + 9) / 450),
+        (5, (3 + 5) / 300),
+        (59, (7 + 11) / 540),
+    ],
+)
+def test_a_rate_is_of_the_running_five_minutes_and_the_five_before(minute: float, expected: float) -> None:
+    running = Counts({"done_0": 3, "done_1": 5, "done_10": 7, "done_11": 11})
+    before = Counts({"done_11": 9, "done_0": 100})
+    now = START + round(minute * 60_000)
+    assert statistics.rate("done", now, running, before) == pytest.approx(expected)
+
+
+def test_the_hour_before_midnight_is_the_day_before_s() -> None:
+    assert statistics.last_hours("acme", "p", START) == (HOUR_ROW, (f"acme#p#{DAY - 1}", "hour#23"))
+    assert statistics.last_api_hours("acme", "p", START + HOUR_MS) == (
+        (f"acme#p#{DAY}", "api#01"),
+        (f"acme#p#{DAY}", "api#00"),
+    )
