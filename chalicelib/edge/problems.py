@@ -62,8 +62,11 @@ def _what(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema) -> str:
 
 def _locate(loc: Sequence[int | str], schema: JsonSchema) -> tuple[list[str], JsonSchema]:
     """The path to what `loc` names, and its schema; pydantic's tags of union members are no part of the path."""
-    steps, here = [], schema
+    steps, here, tagged = [], schema, False
     for key in loc:
+        tagged = not tagged and _is_union(here)
+        if tagged:
+            continue
         for branch in _branches(here, schema):
             child = _child(branch, key)
             if child is not None:
@@ -71,6 +74,11 @@ def _locate(loc: Sequence[int | str], schema: JsonSchema) -> tuple[list[str], Js
                 here = child
                 break
     return steps, here
+
+
+def _is_union(schema: JsonSchema) -> bool:
+    """Whether a value's problems are told for each member, which is named first."""
+    return len([member for member in schema.get("anyOf", ()) if member.get("type") != "null"]) > 1
 
 
 def _child(schema: JsonSchema, key: int | str) -> JsonSchema | None:

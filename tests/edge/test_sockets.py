@@ -1,0 +1,197 @@
+"""What API Gateway's WebSocket events become: toys on a switchboard."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+from pydantic import BaseModel, Field
+
+from chalicelib.edge import Caller, Channel, CodedErrors, Hears, Opening, Request, Switchboard, error_frame
+from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unauthenticated, Unavailable, YardmasterError
+from tests.edge.toys import Principal
+
+Event = dict[str, Any]
+
+
+class Connection(NamedTuple):
+    id: str
+    channel: str = "toys"
+
+
+class Add(BaseModel):
+    numbers: list[int] = Field(max_length=3)
+
+
+class Fail(BaseModel):
+    pass
+
+
+@dataclass
+class Toys:
+    """A channel that adds, and fails when asked to."""
+
+    openings: list[tuple[Caller, Opening]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    known: dict[str, Connection] = field(default_factory=lambda: {"c1": Connection("c1")})
+    sent: list[tuple[str, Any]] = field(default_factory=list)
+    closed: list[Connection] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def board(self) -> Switchboard:
+        hears = {"add": Hears(Add, self.add), "fail": Hears(Fail, self.fail), "quiet": Hears(Fail, lambda *_: None)}
+        toys = Channel(
+            "toys", "/toys/{toy_id}/parts", self.authenticate, self.open, hears, self.refused, self.closed.append
+        )
+        return Switchboard([toys], self.known.get, lambda *said: self.sent.append(said))
+
+    def authenticate(self, request: Request) -> Caller:
+        self.requests.append(request)
+        if request.headers.get("authorization") != "Bearer ann":
+            raise Unauthenticated("Who are you?")
+        return Principal()
+
+    def open(self, caller: Caller, opening: Opening) -> None:
+        if self.error:
+            raise self.error
+        self.openings.append((caller, opening))
+
+    def add(self, known: Connection, said: Add) -> dict[str, Any]:
+        return {"type": "sum", "of": known.id, "sum": sum(said.numbers)}
+
+    def fail(self, known: Connection, said: Fail) -> None:
+        assert self.error
+        raise self.error
+
+    def refused(self, error: YardmasterError, said: BaseModel | None) -> dict[str, Any]:
+        return error_frame(error, CodedErrors()) | {"read": said is not None}
+
+    def hear(self, text: str, **more: Any) -> Any:
+        """What is answered to a frame."""
+        event = {"requestContext": {"connectionId": "c1"}, "body": text, "isBase64Encoded": False} | more
+        assert self.board.heard(event) == {"statusCode": 200}
+        return self.sent[-1][1] if self.sent else None
+
+
+@pytest.fixture
+def toys() -> Toys:
+    return Toys()
+
+
+def opening(path: str = "/toys/7/parts", headers: dict[str, str] | None = None, **query: str) -> Event:
+    return {
+        "headers": {"Authorization": "Bearer ann"} if headers is None else headers,
+        "queryStringParameters": {"path": path, **query},
+        "requestContext": {"connectionId": "c9", "requestId": "r1"},
+    }
+
+
+def refusal(answer: Any) -> tuple[int, int, str]:
+    said = json.loads(answer["body"])
+    return answer["statusCode"], said["code"], said["reason"]
+
+
+def test_a_connection_is_let_in_with_what_its_url_says(toys: Toys) -> None:
+    assert toys.board.connected(opening("/toys/a%20b/parts/", color="red")) == {"statusCode": 200}
+    [(caller, let_in)] = toys.openings
+    assert caller.org == "acme"
+    assert let_in == Opening("c9", {"toy_id": "a b"}, {"color": "red"})
+
+
+@pytest.mark.parametrize("path", ["/toys", "/toys//parts", "/toys/7/parts/8", "/", "toys/7/parts", "/toys/7/wings"])
+def test_a_path_that_is_not_served_is_refused(toys: Toys, path: str) -> None:
+    assert refusal(toys.board.connected(opening(path))) == (404, 4404, f"Path not found: {path}")
+
+
+def test_without_a_path_nothing_is_served(toys: Toys) -> None:
+    event = opening() | {"queryStringParameters": None, "headers": None}
+    assert refusal(toys.board.connected(event))[:2] == (404, 4404)
+
+
+def test_a_token_may_stand_in_the_query_and_the_header_is_preferred(toys: Toys) -> None:
+    assert toys.board.connected(opening(headers={}, token="ann"))["statusCode"] == 200
+    assert toys.board.connected(opening(headers={"AUTHORIZATION": "Bearer ann"}, token="x"))["statusCode"] == 200
+    assert toys.board.connected(opening(headers={"Authorization": "Bearer x"}, token="ann"))["statusCode"] == 401
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InvalidRequest("bad"), (400, 4400, "bad")),
+        (Unauthenticated("who"), (401, 4401, "who")),
+        (NotFound("Worker", "7"), (404, 4404, "Worker not found: 7")),
+        (Conflict("taken"), (409, 4409, "taken")),
+        (Unavailable("later"), (503, 1011, "later")),
+        (ValueError("secret"), (500, 1011, "An unexpected error occurred")),
+    ],
+)
+def test_who_is_refused_is_told_why(toys: Toys, error: Exception, said: tuple[int, int, str]) -> None:
+    toys.error = error
+    assert refusal(toys.board.connected(opening())) == said
+
+
+def test_a_frame_is_read_by_the_model_of_its_type_and_answered(toys: Toys) -> None:
+    assert toys.hear('{"type": "add", "numbers": [1, 2]}') == {"type": "sum", "of": "c1", "sum": 3}
+    assert toys.sent[-1][0] == "c1"
+
+
+def test_a_frame_may_need_no_answer(toys: Toys) -> None:
+    assert toys.hear('{"type": "quiet"}') is None
+
+
+def test_a_binary_frame_is_read_as_text(toys: Toys) -> None:
+    body = base64.b64encode(b'{"type": "add", "numbers": [4]}').decode()
+    assert toys.hear(body, isBase64Encoded=True)["sum"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "fields"),
+    [
+        ("", "The frame is not valid JSON", {}),
+        ("{", "The frame is not valid JSON", {}),
+        ('{"type": "add", "numbers": [1e400]}', "The frame is not valid JSON: a number in it", {}),
+        ("[" * 100_000, "The frame is not valid JSON", {}),
+        ("[]", 'A frame must be a JSON object with a type, such as {"type": "pong"}', {}),
+        ('{"type": ["add"]}', "A frame must be a JSON object with a type", {}),
+        ('{"type": "sub"}', "type: must be one of: add, fail, quiet", {"type": "must be one of: add, fail, quiet"}),
+        ('{"type": "add"}', "Missing required field: numbers", {"numbers": "is required"}),
+        (
+            '{"type": "add", "numbers": ["x"]}',
+            'numbers.0: must be an integer, got "x"',
+            {"numbers.0": 'must be an integer, got "x"'},
+        ),
+    ],
+)
+def test_a_malformed_frame_is_answered_with_what_would_be_right(
+    toys: Toys, text: str, message: str, fields: dict[str, str]
+) -> None:
+    answer = toys.hear(text)
+    assert (answer["type"], answer["error"]["code"], answer["read"]) == ("error", "INVALID_INPUT", False)
+    assert answer["error"]["message"].startswith(message)
+    assert answer["error"]["details"] == fields
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Conflict("no"), "CONFLICT"), (Unavailable("later"), "UNAVAILABLE"), (OSError("secret"), "INTERNAL_ERROR")],
+)
+def test_an_error_of_a_handler_is_answered_with_the_frame_at_hand(toys: Toys, error: Exception, code: str) -> None:
+    toys.error = error
+    answer = toys.hear('{"type": "fail"}')
+    assert (answer["error"]["code"], answer["read"]) == (code, True)
+    assert "secret" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("act", [Switchboard.heard, Switchboard.closed])
+def test_of_an_unknown_connection_there_is_nothing_to_say(toys: Toys, act: Callable[[Switchboard, Event], Any]) -> None:
+    event = {"requestContext": {"connectionId": "c2"}, "body": '{"type": "add", "numbers": []}'}
+    assert act(toys.board, event) == {"statusCode": 200}
+    assert (toys.sent, toys.closed) == ([], [])
+
+
+def test_the_end_is_told_to_the_channel(toys: Toys) -> None:
+    assert toys.board.closed({"requestContext": {"connectionId": "c1"}}) == {"statusCode": 200}
+    assert toys.closed == [Connection("c1")]
