@@ -4,6 +4,7 @@
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -196,6 +197,14 @@ def _record(held: Held) -> dict[str, Any]:
     return {"messageId": held.id, "body": held.body, "attributes": {"ApproximateReceiveCount": str(held.receives)}}
 
 
+class Unplugged(outbound.SystemNetwork):
+    """No resolver is asked: names do not resolve, addresses do as on the machine."""
+
+    def addresses(self, host: str) -> list[str]:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return [str(entry[4][0]) for entry in found]
+
+
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
     for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known):
@@ -211,7 +220,7 @@ def world(seed: int = 0) -> Iterator[World]:
     made = World(clock.ManualClock(START), FakeQueues(chance), FakeSockets(), chance)
     before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
     before_settings = config.replace(api_urls={POOL: "https://api.example"})
-    before_sender = outbound.use_sender(made.send)
+    before_sender, before_network = outbound.use_sender(made.send), outbound.use(Unplugged())
     queue_storage.use(made.queues)
     sockets.use(made.sockets)
     forget()
@@ -222,6 +231,7 @@ def world(seed: int = 0) -> Iterator[World]:
         clock.use(before_clock)
         ids.use(before_ids)
         outbound.use_sender(before_sender)
+        outbound.use(before_network)
         queue_storage.use(None)
         sockets.use(None)
         config.restore(before_settings)
