@@ -1,66 +1,75 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from chalicelib.apis.processing import api
-from tests.contract.documented import Documented
-from tests.support.client import Client, token
+from tests.contract.face import Documented, Face, Thing
+from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
-from tests.support.world import World, answer, world
+from tests.support.rewind import rewound
+from tests.support.world import World, world
 
-REGISTRATION = {
-    "name": "one",
-    "endpoints": {"predict": "https://one.example/predict", "health": "https://one.example/health"},
-    "apiKey": "key-of-one",
-    "maxConcurrent": 10,
-    "groups": ["production"],
-}
+STRANGER = {"org": "umbra"}
 
 
-@dataclass
+@dataclass(repr=False)
 class Scene:
-    """A deployment in which every endpoint has something to work on."""
+    """A deployment in which every endpoint of one API has something to work on."""
 
+    face: Face
     house: World
     client: Client
     admin: str
-    server: str
-    running: str
-    failed: str
+    things: dict[str, Thing]
+    empty: dict[str, Any]
+    """What each endpoint that takes no id showed to a stranger before anything was there."""
 
-    def identifier(self, endpoint: Documented) -> str:
-        """The id of a thing on which the endpoint can succeed."""
-        tasks = self.failed if endpoint.path.endswith("/retry") else self.running
-        return tasks if endpoint.kind == "Task" else self.server
+    def values(self, endpoint: Documented) -> dict[str, str]:
+        """The ids of things on which the endpoint can succeed."""
+        return {variable: self.things[name].id for variable, name in self.face.on.get(endpoint.id, {}).items()}
 
-    def url(self, endpoint: Documented) -> str:
-        """The endpoint's address of such a thing."""
-        return endpoint.url(self.identifier(endpoint))
+    def kind(self, endpoint: Documented, variable: str) -> str:
+        return self.things[self.face.on[endpoint.id][variable]].kind
+
+    def url(self, endpoint: Documented, **instead: str) -> str:
+        return endpoint.url(self.values(endpoint) | instead)
+
+    def nowhere(self, endpoint: Documented) -> str:
+        """An address of the endpoint with ids that nothing has."""
+        return endpoint.url(dict.fromkeys(self.face.on.get(endpoint.id, {}), "nowhere"))
+
+    def send(self, endpoint: Documented, body: Any = ..., *, token: str | None = None, **more: Any) -> Reply:
+        """The documented request, or another body, by the admin, or by another; `values` are other ids."""
+        url = self.url(endpoint, **more.pop("values", {}))
+        content = endpoint.request if body is ... else body
+        return self.client.request(endpoint.method, url, content, token=self.admin if token is None else token, **more)
+
+    def probe(self) -> Documented:
+        """A guarded endpoint that only shows something."""
+        return next(one for one in self.face.guarded if one.method == "GET" and not one.variables)
 
 
-def scene_of(house: World) -> Scene:
-    client, admin = Client(api, conformance(api)), token()
-    house.servers["one.example"] = lambda *_: answer(202)
-    server = client.post("/api/servers", REGISTRATION, token=admin).json["serverId"]
-    running, failed = (
-        client.post("/api/task", {"type": "video", "priority": 1}, token=admin).json["id"] for _ in range(2)
-    )
-    house.settle()
-    client.put(f"/api/task/{running}", {"status": "PROCESSING", "progress": 45}, token=admin)
-    client.put(f"/api/task/{failed}", {"status": "FAILED", "error": "broken", "retryable": False}, token=admin)
-    house.settle()
-    return Scene(house, client, admin, server, running, failed)
+def scene_of(face: Face, house: World) -> Scene:
+    client, admin = Client(face.api, conformance(face.api)), token(plan="enterprise")
+    empty = {one.id: client.get(one.url({}), token=token(**STRANGER)).json for one in shown(face)}
+    return Scene(face, house, client, admin, face.build(house, client, admin), empty)
 
 
-@pytest.fixture
-def scene(house: World) -> Scene:
-    """A scene of the test's own."""
-    return scene_of(house)
+def shown(face: Face) -> list[Documented]:
+    """What can be looked at without an id."""
+    return [one for one in face.guarded if one.method == "GET" and not one.variables]
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Scene]:
-    """One scene for a module whose tests leave it as it is; a module uses this one or `scene`, never both."""
+def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """One scene of an API for a module, whose tests leave it as it is."""
     with world() as house:
-        yield scene_of(house)
+        yield scene_of(request.param, house)
+
+
+@pytest.fixture
+def scene(shared: Scene) -> Iterator[Scene]:
+    """The same scene for a test that may do with it what it likes."""
+    with rewound(shared.house):
+        yield shared

@@ -1,39 +1,16 @@
-"""Who may call what: every endpoint, every role, every bad credential."""
+"""Who may call what: every endpoint, every role, every bad credential, and nobody where an API is not open."""
 
 import base64
-import json
 
 import jwt
 import pytest
 
-from chalicelib import clock
+from chalicelib import clock, config
 from chalicelib.config import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET
+from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.documented import ENDPOINTS, ERRORS, GUARDED, OF_ONE, Documented, name_of
+from tests.contract.face import EVERYONE, Documented
 from tests.support.client import token
-
-EVERYONE = ("user", "server", "admin")
-ALLOWED = {
-    "POST /api/task": EVERYONE,
-    "GET /api/task/{id}": EVERYONE,
-    "PUT /api/task/{id}": ("server", "admin"),
-    "POST /api/task/{id}/retry": EVERYONE,
-    "POST /api/task/{id}/cancel": EVERYONE,
-    "POST /api/servers": ("admin",),
-    "GET /api/servers": ("admin",),
-    "POST /api/servers/{id}/heartbeat": ("server", "admin"),
-    "DELETE /api/servers/{id}": ("admin",),
-    "POST /api/servers/{id}/maintenance": ("admin",),
-    "GET /api/servers/{id}/metrics": ("admin",),
-    "GET /api/stats/tasks": EVERYONE,
-    "GET /api/stats/hourly": EVERYONE,
-    "GET /api/stats/servers/{id}": EVERYONE,
-    "GET /api/stats/load-balancer": EVERYONE,
-    "POST /api/stats/load-balancer/algorithm": ("user", "admin"),
-}
-REFUSED = [
-    (endpoint, role) for endpoint in GUARDED for role in EVERYONE if role not in ALLOWED.get(endpoint.id, EVERYONE)
-]
 
 
 def forged(secret: str = DEVELOPMENT_SECRET, algorithm: str = "HS256", without: str = "", **changes: object) -> str:
@@ -76,14 +53,7 @@ BAD_TOKENS = {
 }
 
 
-def test_every_guarded_endpoint_has_a_policy() -> None:
-    assert set(ALLOWED) == {endpoint.id for endpoint in GUARDED}
-    admins_only = {name for name, roles in ALLOWED.items() if roles == ("admin",)}
-    documented = {endpoint.id for endpoint in GUARDED if endpoint.auth == "admin"}
-    assert admins_only == documented - {"POST /api/servers/{id}/heartbeat"}
-
-
-@pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
+@over.each(over.guarded)
 def test_without_a_valid_credential_nothing_is_served(endpoint: Documented, shared: Scene) -> None:
     credentials = (
         {},
@@ -95,82 +65,96 @@ def test_without_a_valid_credential_nothing_is_served(endpoint: Documented, shar
     )
     for headers in credentials:
         reply = shared.client.request(endpoint.method, shared.url(endpoint), endpoint.request, headers=headers)
-        assert reply.status == 401
-        assert reply.json["error"] == ERRORS["401"]["error"]
-        assert reply.json["details"]
+        assert shared.face.refused(reply, 401).message
         assert reply.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("bad", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-def test_a_token_that_is_not_ours_gets_the_documented_401(bad, shared: Scene) -> None:
-    reply = shared.client.get("/api/stats/tasks", token=bad())
-    assert (reply.status, reply.json) == (401, ERRORS["401"])
+@over.faces()
+def test_a_token_that_is_not_ours_gets_the_same_words_always(shared: Scene) -> None:
+    for name, bad in BAD_TOKENS.items():
+        reply = shared.send(shared.probe(), token=bad())
+        assert shared.face.refused(reply, 401).message == "Invalid or expired token", name
 
 
+@over.faces()
 def test_the_forger_can_make_a_valid_token(shared: Scene) -> None:
-    assert shared.client.get("/api/stats/tasks", token=forged()).status == 200
+    assert shared.send(shared.probe(), token=forged()).status == 200
 
 
-@pytest.mark.parametrize(("endpoint", "role"), REFUSED, ids=lambda value: getattr(value, "id", value))
-def test_a_role_that_does_not_suffice_is_refused(endpoint: Documented, role: str, shared: Scene) -> None:
-    reply = shared.client.request(endpoint.method, shared.url(endpoint), endpoint.request, token=token(role))
-    assert reply.status == 403
-    assert reply.json["error"] == ERRORS["403"]["error"]
-    if ALLOWED[endpoint.id] == ("admin",):
-        assert reply.json == ERRORS["403"]
-    else:
-        assert reply.json["details"] == f"One of these roles required: {', '.join(ALLOWED[endpoint.id])}"
-
-
-@pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
-def test_each_allowed_role_passes(endpoint: Documented, shared: Scene) -> None:
-    for role in ALLOWED[endpoint.id]:
-        caller = token(role, org="umbra", subject="server_nowhere")
-        reply = shared.client.request(endpoint.method, endpoint.url("server_nowhere"), endpoint.request, token=caller)
-        assert reply.status == (404 if endpoint in OF_ONE else endpoint.status), reply.text
-
-
-def test_the_documentation_needs_no_credential(shared: Scene) -> None:
-    for endpoint in ENDPOINTS:
-        if endpoint.public:
-            assert shared.client.get(endpoint.path).status == 200
-
-
-@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
-def test_header_names_are_read_in_any_case(name: str, shared: Scene) -> None:
-    for scheme in ("Bearer", "bearer", "BEARER"):
-        assert shared.client.get("/api/stats/tasks", headers={name: f"{scheme} {token()}"}).status == 200
-
-
-@pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
-def test_an_api_key_opens_only_the_two_endpoints_where_servers_report(endpoint: Documented, shared: Scene) -> None:
-    reply = shared.client.request(endpoint.method, shared.url(endpoint), {}, key="key-of-one")
-    reports = ("PUT /api/task/{id}", "POST /api/servers/{id}/heartbeat")
-    assert reply.status == (200 if endpoint.id in reports else 401)
-
-
-@pytest.mark.parametrize(
-    "identifier", ["server_nowhere", "x" * 129, "x" * 3000, "%00", "%ff%fe", "a%2Fb", "%F0%9F%98%80"]
+@over.each(
+    lambda face: [(one, role) for one in face.guarded for role in EVERYONE if role not in face.allowed(one)],
+    "refused",
+    lambda one: f"{one[0].id} {one[1]}",
 )
-def test_an_api_key_with_a_strange_id_is_just_wrong(identifier: str, shared: Scene) -> None:
-    for method, path in (
-        ("POST", f"/api/servers/{identifier}/heartbeat"),
-        ("PUT", f"/api/task/{identifier}"),
-        ("PUT", f"/api/task/{shared.running}?serverId={identifier}"),
-    ):
-        reply = shared.client.request(method, path, {}, key="key-of-one")
-        assert (reply.status, reply.json["details"]) == (401, "Invalid API key")
+def test_a_role_that_does_not_suffice_is_refused(refused: tuple[Documented, str], shared: Scene) -> None:
+    endpoint, role = refused
+    told = shared.face.refused(shared.send(endpoint, token=token(role)), 403)
+    allowed = shared.face.allowed(endpoint)
+    few = f"{allowed[0].capitalize()} role required"
+    assert told.message == (few if len(allowed) == 1 else f"One of these roles required: {', '.join(allowed)}")
 
 
-def test_a_server_may_not_speak_for_another(shared: Scene) -> None:
-    caller = token("server", subject="server_other")
-    beat = shared.client.post(f"/api/servers/{shared.server}/heartbeat", {}, token=caller)
-    report = shared.client.put(f"/api/task/{shared.running}?serverId={shared.server}", {}, token=caller)
-    assert (beat.status, report.status) == (403, 403)
+@over.each(over.guarded)
+def test_each_allowed_role_passes(endpoint: Documented, scene: Scene) -> None:
+    for role in scene.face.allowed(endpoint):
+        caller = token(role, org="penumbra", subject="nowhere")
+        reply = scene.client.request(endpoint.method, scene.nowhere(endpoint), endpoint.request, token=caller)
+        named = scene.face.on.get(endpoint.id)
+        assert reply.status == (404 if named else scene.face.status(endpoint)), reply.text
 
 
-def test_errors_have_exactly_the_documented_fields(shared: Scene) -> None:
-    for status, example in ERRORS.items():
-        assert set(example) == {"error", "details"}, status
-    reply = shared.client.get("/api/task/task_nowhere", token=shared.admin)
-    assert json.loads(reply.text) == {"error": "Not found", "details": "Task not found: task_nowhere"}
+@over.faces()
+def test_what_is_public_needs_no_credential(shared: Scene) -> None:
+    public = [one for one in shared.face.endpoints if shared.face.is_public(one)]
+    assert {"/docs", "/openapi.json"} <= {one.path for one in public}
+    for endpoint in public:
+        reply = shared.client.request(endpoint.method, shared.url(endpoint), endpoint.request)
+        assert reply.status == shared.face.status(endpoint), endpoint.id
+
+
+@over.faces()
+def test_header_names_are_read_in_any_case(shared: Scene) -> None:
+    path = shared.probe().url({})
+    for name in ("Authorization", "authorization", "AUTHORIZATION"):
+        for scheme in ("Bearer", "bearer", "BEARER"):
+            assert shared.client.get(path, headers={name: f"{scheme} {token()}"}).status == 200
+
+
+@pytest.mark.parametrize("named", [[], ["another"]])
+@over.faces()
+def test_an_api_that_is_not_opened_admits_nobody_unknown(named: list[str], shared: Scene) -> None:
+    before = config.replace(open_apis=frozenset(named))
+    try:
+        shared.face.refused(shared.client.get(shared.probe().url({})), 401)
+    finally:
+        config.restore(before)
+
+
+@over.faces(where=lambda face: not face.opens)
+def test_an_api_that_never_opens_admits_nobody_unknown_though_named(shared: Scene) -> None:
+    before = config.replace(open_apis=frozenset({shared.face.name}))
+    try:
+        shared.face.refused(shared.client.get(shared.probe().url({})), 401)
+    finally:
+        config.restore(before)
+
+
+@over.faces(where=lambda face: face.opens)
+def test_an_opened_api_admits_the_unknown_to_the_local_org(scene: Scene) -> None:
+    face, client = scene.face, scene.client
+    before = config.replace(open_apis=frozenset({face.name}))
+    try:
+        assert client.get(scene.probe().url({})).status == 200
+        face.refused(client.get(scene.probe().url({}), token="garbage"), 401)
+        if face.submitting:
+            post, get = face.endpoint(face.submitting.post), face.endpoint(face.submitting.get)
+            made = client.post(post.path, post.request).json[face.submitting.id]
+            url = get.url(dict.fromkeys(get.variables, made))
+            assert client.get(url).status == client.get(url, token=token(org="local")).status == 200
+            face.refused(client.get(url, token=scene.admin), 404, scene.kind(get, get.variables[0]))
+        for endpoint in face.guarded:
+            if face.on.get(endpoint.id):
+                reply = client.request(endpoint.method, scene.url(endpoint), endpoint.request)
+                face.refused(reply, 404, scene.kind(endpoint, next(iter(face.on[endpoint.id]))))
+    finally:
+        config.restore(before)

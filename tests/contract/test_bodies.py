@@ -1,13 +1,11 @@
-"""What is sent wrong is refused with a sentence that says what would be right; what is not ours to take is ignored."""
+"""What is sent wrong is refused with a sentence that says what would be right."""
 
 from typing import Any
 
-import pytest
-
 from chalicelib.config import settings
+from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.documented import ENDPOINTS, ERRORS, GUARDED, WITH_BODY, Documented, name_of
-from tests.support.client import token
+from tests.contract.face import Documented, Told, without
 
 MALFORMED: dict[str, str | bytes] = {
     "cut short": '{"type": "t"',
@@ -24,148 +22,91 @@ MALFORMED: dict[str, str | bytes] = {
     "a number without end": '{"payload": {"x": ' + "9" * 5000 + "}}",
     "zero bytes": "\0\0",
 }
-TASK = {"type": "t", "priority": 1}
-SERVER = {"name": "n", "endpoints": {"predict": "https://one.example/predict"}, "apiKey": "k"}
-MISSING = {
-    ("POST /api/task", "type"): TASK,
-    ("POST /api/task", "priority"): TASK,
-    ("POST /api/servers", "name"): SERVER,
-    ("POST /api/servers", "endpoints"): SERVER,
-    ("POST /api/servers", "endpoints.predict"): SERVER | {"endpoints": {}},
-    ("POST /api/servers", "apiKey"): SERVER,
-    ("POST /api/servers/{id}/maintenance", "maintenance"): {},
-    ("POST /api/stats/load-balancer/algorithm", "algorithm"): {},
-}
-WRONG: list[tuple[str, str, Any]] = [
-    *(("POST /api/task", "type", value) for value in ("", "x" * 129, 7, None, [], {})),
-    *(("POST /api/task", "priority", value) for value in (-1, 10, "1", 1.5, True, None, [], 10**30)),
-    *(("POST /api/task", "payload", value) for value in ("text", 7, [], None)),
-    *(("POST /api/task", "capabilities", value) for value in ("video", [""], ["x" * 65], [7], ["a"] * 33, {})),
-    *(("POST /api/task", "async", value) for value in ("false", 0, None)),
-    *(("POST /api/task", "group", value) for value in ("", "x" * 65, 7)),
-    *(("POST /api/task", "maxAttempts", value) for value in (0, 26, "3", 1.5, True)),
-    *(("POST /api/task", "timeoutSeconds", value) for value in (0, 86_401, "3")),
-    *(("POST /api/task", "runAt", value) for value in (-1, 10**15, "2026-01-01", 1.5)),
-    *(("POST /api/task", "metadata", value) for value in ([], "x", {"": 1}, {"a": []}, {"k" * 65: 1}, {"a": "x" * 65})),
-    ("POST /api/task", "metadata", {str(number): 1 for number in range(51)}),
-    *(("PUT /api/task/{id}", "status", value) for value in ("PENDING", "CANCELLED", "completed", "", 7)),
-    *(("PUT /api/task/{id}", "progress", value) for value in (-0.1, 100.1, "45", True, [])),
-    *(("PUT /api/task/{id}", "error", value) for value in (7, [], True)),
-    *(("PUT /api/task/{id}", "retryable", value) for value in ("no", 0, None)),
-    *(("PUT /api/task/{id}", "retryAfter", value) for value in (-1, 86_401, "5")),
-    *(("POST /api/servers", "name", value) for value in ("", "x" * 129, 7)),
-    *(("POST /api/servers", "endpoints", value) for value in ("https://one.example", [], None)),
-    *(("POST /api/servers", "apiKey", value) for value in ("", "two words", "line\nbreak", "schlüssel", "x" * 513, 7)),
-    *(("POST /api/servers", "maxConcurrent", value) for value in (0, 501, "10", 1.5, True)),
-    *(("POST /api/servers", "capabilities", value) for value in ("video", [7], ["a"] * 65)),
-    *(("POST /api/servers", "groups", value) for value in ("production", [""])),
-    *(("POST /api/servers", "priority", value) for value in (0, 101, "1")),
-    *(("POST /api/servers/{id}/heartbeat", "status", value) for value in ("online", "", 7, None)),
-    *(("POST /api/servers/{id}/heartbeat", "activeTasks", value) for value in (-1, "3", 1.5, 10**30)),
-    *(("POST /api/servers/{id}/heartbeat", "metrics", value) for value in ([], {"cpu": "45"}, {"": 1}, {"cpu": True})),
-    *(("POST /api/servers/{id}/heartbeat", "receipts", value) for value in ("drain", ["x"], ["task_a:1\n"], [7])),
-    *(("POST /api/servers/{id}/maintenance", "maintenance", value) for value in ("true", 1, None)),
-    *(("POST /api/servers/{id}/maintenance", "reason", value) for value in ("x" * 501, 7)),
-    *(("POST /api/stats/load-balancer/algorithm", "algorithm", value) for value in ("fastest", "", 7, None)),
-]
-BASES = {
-    "POST /api/task": TASK,
-    "POST /api/servers": SERVER,
-    "POST /api/servers/{id}/maintenance": {"maintenance": True},
-}
-BY_ID = {endpoint.id: endpoint for endpoint in ENDPOINTS}
 
 
-def caller(endpoint: Documented) -> str:
-    return token(subject=f"sender of {endpoint.id}", plan="enterprise")
+def names(told: Told, field: str) -> bool:
+    """Whether an error is about the field, also in its machine-readable part where the dialect has one."""
+    return field in told.message and (told.fields is None or any(name.startswith(field) for name in told.fields))
 
 
-def without(body: dict[str, Any], field: str) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name != field}
-
-
-@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+@over.each(over.with_body)
 def test_a_malformed_body_is_an_invalid_request(endpoint: Documented, shared: Scene) -> None:
     for name, body in MALFORMED.items():
-        reply = shared.client.request(endpoint.method, shared.url(endpoint), body, token=caller(endpoint))
-        assert reply.status == 400, name
-        assert reply.json["error"] == ERRORS["400"]["error"]
-        assert reply.json["details"].startswith("The body "), name
+        told = shared.face.refused(shared.send(endpoint, body), 400)
+        assert told.message.startswith("The body "), name
 
 
-@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+@over.each(over.with_body)
 def test_a_body_that_is_not_json_is_refused_by_its_type(endpoint: Documented, shared: Scene) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "/"):
-        reply = shared.client.request(
-            endpoint.method, shared.url(endpoint), "{}", token=caller(endpoint), headers={"Content-Type": kind}
-        )
-        assert reply.status == 415, kind
-        assert "application/json" in reply.json["details"]
+        told = shared.face.refused(shared.send(endpoint, "{}", headers={"Content-Type": kind}), 415)
+        assert "application/json" in told.message, kind
 
 
-def test_json_is_json_in_any_spelling_of_its_type(shared: Scene) -> None:
+@over.faces()
+def test_json_is_json_in_any_spelling_of_its_type(scene: Scene) -> None:
+    endpoint = next(iter(over.with_body(scene.face)))
     for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"):
-        reply = shared.client.post("/api/task", TASK, token=shared.admin, headers={"content-type": kind})
-        assert reply.status == 201, kind
+        reply = scene.send(endpoint, headers={"content-type": kind})
+        assert reply.status == scene.face.status(endpoint), kind
 
 
-@pytest.mark.parametrize(("where", "field"), MISSING, ids=lambda text: text)
-def test_a_missing_field_is_named_as_documented(where: str, field: str, shared: Scene) -> None:
-    endpoint, body = BY_ID[where], without(MISSING[where, field], field)
-    reply = shared.client.request(endpoint.method, shared.url(endpoint), body, token=caller(endpoint))
-    assert (reply.status, reply.json) == (400, ERRORS["400"] | {"details": f"Missing required field: {field}"})
+@over.each(lambda face: face.missing, "case", lambda one: f"{one[0]} {one[1]}")
+def test_a_missing_field_is_named(case: tuple[str, str, Any], shared: Scene) -> None:
+    where, field, body = case
+    told = shared.face.refused(shared.send(shared.face.endpoint(where), body), 400)
+    assert told.message == f"Missing required field: {field}"
+    assert told.fields is None or told.fields[field]
 
 
-@pytest.mark.parametrize("where", sorted({where for where, _ in MISSING}))
+@over.each(lambda face: sorted({where for where, _, _ in face.missing}), "where", str)
 def test_no_body_at_all_lacks_the_first_field(where: str, shared: Scene) -> None:
-    endpoint = BY_ID[where]
-    reply = shared.client.request(endpoint.method, shared.url(endpoint), token=caller(endpoint))
-    assert reply.status == 400
-    assert reply.json["details"].startswith("Missing required field: ")
+    told = shared.face.refused(shared.send(shared.face.endpoint(where), None), 400)
+    assert told.message.startswith("Missing required field: ")
 
 
-@pytest.mark.parametrize("where", sorted({where for where, _, _ in WRONG}))
+@over.each(over.with_body)
+def test_every_documented_field_that_must_be_there_is_in_the_table(endpoint: Documented, scene: Scene) -> None:
+    tried = {field for where, field, _ in scene.face.missing if where == endpoint.id}
+    for field in endpoint.request:
+        body, url = without(endpoint.request, field), scene.nowhere(endpoint)
+        reply = scene.client.request(endpoint.method, url, body, token=scene.admin)
+        assert reply.status != 400 or field in tried, reply.text
+
+
+@over.each(lambda face: sorted({where for where, _, _ in face.wrong}), "where", str)
 def test_a_wrong_value_is_named_with_what_would_be_right(where: str, shared: Scene) -> None:
-    endpoint = BY_ID[where]
-    for _, field, value in (case for case in WRONG if case[0] == where):
-        body = BASES.get(where, {}) | {field: value}
-        reply = shared.client.request(endpoint.method, shared.url(endpoint), body, token=caller(endpoint))
-        assert reply.status == 400, (field, value)
-        assert reply.json["details"].startswith(field), reply.json
-        assert len(reply.json["details"]) < 400
+    endpoint, base = shared.face.endpoint(where), shared.face.bases.get(where, {})
+    for _, field, values in (case for case in shared.face.wrong if case[0] == where):
+        for value in values:
+            told = shared.face.refused(shared.send(endpoint, with_value(base, field, value)), 400)
+            assert told.message.startswith(field), (field, value, told)
+            assert names(told, field), told
+            assert len(told.message) < 400
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://one.example/predict",
-        "ftp://one.example/",
-        "one.example/predict",
-        "https://",
-        "https://user:secret@one.example/",
-        "https://127.0.0.1/predict",
-        "https://169.254.169.254/latest",
-        "https://[::1]/predict",
-        "https://2130706433/",
-        "https://one.example:99999/",
-        "javascript:alert(1)",
-        "https://one.example/\r\nX-Evil: 1",
-    ],
-)
-def test_a_server_that_may_not_be_called_is_not_registered(url: str, shared: Scene) -> None:
-    crew = len(shared.house.workers())
-    for name in ("predict", "health", "metrics"):
-        endpoints = {"predict": "https://one.example/predict", name: url}
-        reply = shared.client.post("/api/servers", SERVER | {"endpoints": endpoints}, token=token(plan="enterprise"))
-        assert reply.status == 400, url
-        assert "secret" not in reply.text
-    assert len(shared.house.workers()) == crew
+def with_value(base: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
+    """The body with this value in the field; `a.b` is the field b of the object a."""
+    name, _, inner = field.partition(".")
+    return base | {name: with_value(base.get(name, {}), inner, value) if inner else value}
 
 
-@pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
+@over.each(lambda face: face.wrong_queries, "case", lambda one: f"{one[0]} {one[1]}")
+def test_a_wrong_query_parameter_is_named_with_what_would_be_right(
+    case: tuple[str, str, list[str]], shared: Scene
+) -> None:
+    where, name, values = case
+    endpoint = shared.face.endpoint(where)
+    for value in values:
+        url = shared.url(Documented(where, query={**endpoint.query, name: value}), **{name: value})
+        told = shared.face.refused(
+            shared.client.request(endpoint.method, url, endpoint.request, token=shared.admin), 400
+        )
+        assert names(told, name), told
+
+
+@over.each(over.guarded)
 def test_a_body_over_the_limit_is_refused_with_the_limit(endpoint: Documented, shared: Scene) -> None:
     limit = settings().body_limit_bytes
-    body = "{" + " " * (limit - 1) + "}"
-    reply = shared.client.request(endpoint.method, shared.url(endpoint), body, token=caller(endpoint))
-    assert (reply.status, reply.json["error"]) == (413, "Payload too large")
-    assert reply.json["details"] == f"The body has {limit + 1} bytes; at most {limit} are accepted"
+    told = shared.face.refused(shared.send(endpoint, "{" + " " * (limit - 1) + "}"), 413)
+    assert told.message == f"The body has {limit + 1} bytes; at most {limit} are accepted"

@@ -1,53 +1,66 @@
 """Every documented endpoint does what its document shows."""
 
-import json
+from typing import Any
 
-import pytest
-
-from chalicelib.apis.processing import api
-from chalicelib.edge import routes_of
+from chalicelib import storage
+from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.documented import ENDPOINTS, Documented, name_of, require_alike, require_camel_case
+from tests.contract.face import Documented
+from tests.support import aws
 
 
-def test_documented_mounted_and_described_endpoints_are_the_same_eighteen(scene: Scene) -> None:
-    documented = {endpoint.id for endpoint in ENDPOINTS}
-    described = json.loads(scene.client.get("/openapi.json").text)["paths"]
-    assert len(documented) == 18
-    assert {f"{endpoint.method} {endpoint.path}" for endpoint in routes_of(api)} == documented
+@over.faces()
+def test_documented_mounted_and_described_endpoints_are_the_same(shared: Scene) -> None:
+    documented = {endpoint.id for endpoint in shared.face.endpoints}
+    described = shared.client.get("/openapi.json").json["paths"]
+    assert len(documented) == len(shared.face.endpoints)
+    assert shared.face.mounted() == documented
     assert {f"{method.upper()} {path}" for path, found in described.items() for method in found} == documented
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=name_of)
+@over.each(lambda face: face.endpoints)
 def test_the_documented_example_gets_the_documented_answer(endpoint: Documented, scene: Scene) -> None:
-    token = None if endpoint.public else scene.admin
-    reply = scene.client.request(endpoint.method, scene.url(endpoint), endpoint.request, token=token)
-    assert reply.status == endpoint.status, reply.text
+    face = scene.face
+    reply = scene.send(endpoint)
+    assert reply.status == face.status(endpoint), reply.text
     if endpoint.path == "/docs":
         assert reply.headers["content-type"].startswith("text/html")
         return
-    if endpoint.response is not None:
-        require_alike(reply.json, endpoint.response)
-    if not endpoint.public:
-        require_camel_case(reply.json)
+    example = face.answers.get(endpoint.id, endpoint.response)
+    if example is not None:
+        face.alike(reply.json, example)
+    if endpoint in face.guarded:
+        face.spelled(reply.json, frozenset(thing.id for thing in scene.things.values()))
+    for body in endpoint.also:
+        assert scene.send(endpoint, body).status == face.status(endpoint), body
 
 
-def test_instants_are_epoch_milliseconds_of_now(scene: Scene) -> None:
-    now = scene.house.clock.now()
-    task = scene.client.get(f"/api/task/{scene.running}", token=scene.admin).json
-    server = scene.client.get("/api/servers", token=scene.admin).json["servers"][0]
-    instants = (
-        task["createdAt"],
-        task["updatedAt"],
-        task["startedAt"],
-        server["registeredAt"],
-        server["lastHeartbeat"],
-    )
-    assert set(instants) == {now}
+@over.faces()
+def test_instants_are_those_of_now_in_the_documented_form(shared: Scene) -> None:
+    looked = (shared.send(endpoint).json for endpoint in shared.face.guarded if endpoint.method == "GET")
+    found = [pair for value in looked for pair in instants(value, shared.face.instants)]
+    assert {name for name, _ in found} == shared.face.instants
+    assert {value for _, value in found} - {None} == {shared.face.instant(shared.house.clock.now())}
 
 
-def test_a_created_thing_says_where_it_is(scene: Scene) -> None:
-    for path in ("/api/task", "/api/servers"):
-        endpoint = next(one for one in ENDPOINTS if one.id == f"POST {path}")
-        created = scene.client.post(path, endpoint.request, token=scene.admin)
-        assert scene.client.get(created.headers["location"], token=scene.admin).status == 200
+def instants(value: Any, names: frozenset[str]) -> list[tuple[str, Any]]:
+    """Every field of one of these names, wherever it is."""
+    if isinstance(value, list):
+        return [pair for one in value for pair in instants(one, names)]
+    if not isinstance(value, dict):
+        return []
+    own = [(name, inner) for name, inner in value.items() if name in names]
+    return own + [pair for inner in value.values() for pair in instants(inner, names)]
+
+
+@over.each(lambda face: face.located, "where", str)
+def test_a_created_thing_says_where_it_is(where: str, scene: Scene) -> None:
+    created = scene.send(scene.face.endpoint(where))
+    assert scene.client.get(created.headers["location"], token=scene.admin).status == 200
+
+
+@over.each(over.with_body)
+def test_unknown_fields_change_nothing_and_are_not_stored(endpoint: Documented, scene: Scene) -> None:
+    assert scene.send(endpoint, endpoint.request | {"surprise": "smuggled"}).status == scene.face.status(endpoint)
+    everything = str([item.serialize() for model in storage.models() for item in aws.items(model)])
+    assert "smuggled" not in everything

@@ -1,14 +1,17 @@
 """Rate limits as documented: per caller and kind of request, with their headers, and back as time passes."""
 
-import pytest
+from dataclasses import replace
 
-from tests.contract.conftest import REGISTRATION, Scene
-from tests.contract.documented import GUARDED, Documented, name_of
-from tests.support.client import Reply, token
+from chalicelib.edge import Limit
+from tests.contract import over
+from tests.contract.conftest import Scene
+from tests.contract.face import Documented
+from tests.support.client import Client, Reply, token
+from tests.support.conformance import conformance
 
-TASK = {"type": "t", "priority": 1}
-SPENDERS = {"default": ("GET", "/api/stats/hourly", None, 100), "creation": ("POST", "/api/task", TASK, 50)}
-SPENDERS["registration"] = ("POST", "/api/servers", REGISTRATION, 10)
+SPENT = 100
+"""Of larger limits only this much is really spent: the number is read off the headers, the rest is arithmetic."""
+PLANS = [("standard", 1), ("pro", 10), ("enterprise", 100), ("unheard-of", 1)]
 
 
 def figures(reply: Reply) -> tuple[int, int, int]:
@@ -16,47 +19,51 @@ def figures(reply: Reply) -> tuple[int, int, int]:
     return limit, remaining, reset
 
 
-@pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
-def test_every_endpoint_states_its_documented_limit(endpoint: Documented, shared: Scene) -> None:
-    caller = token("admin", subject=endpoint.id, org="umbra")
-    limit, remaining, _ = figures(
-        shared.client.request(endpoint.method, endpoint.url("none"), endpoint.request, token=caller)
-    )
-    assert (limit, remaining) == (endpoint.limit, endpoint.limit - 1)
+@over.each(over.guarded)
+def test_every_endpoint_states_its_documented_limit(endpoint: Documented, scene: Scene) -> None:
+    caller, limit = token("admin", subject=endpoint.id, org="penumbra"), scene.face.limit(endpoint)
+    reply = scene.client.request(endpoint.method, scene.nowhere(endpoint), endpoint.request, token=caller)
+    assert figures(reply)[:2] == (limit, limit - 1)
 
 
-@pytest.mark.parametrize("plan", [("standard", 1), ("pro", 10), ("enterprise", 100), ("unheard-of", 1)])
-def test_a_plan_multiplies_the_limit(plan: tuple[str, int], shared: Scene) -> None:
-    name, factor = plan
-    for method, path, body, count in SPENDERS.values():
-        reply = shared.client.request(method, path, body, token=token(subject=f"planned-{name}", plan=name))
-        assert figures(reply)[:2] == (count * factor, count * factor - 1)
+@over.faces()
+def test_what_is_public_is_not_limited(shared: Scene) -> None:
+    for endpoint in shared.face.endpoints:
+        if shared.face.is_public(endpoint):
+            assert "x-ratelimit-limit" not in shared.client.get(endpoint.url({})).headers
 
 
-@pytest.mark.parametrize("kind", SPENDERS)
-def test_the_limit_is_spent_refused_and_restored(kind: str, shared: Scene) -> None:
-    method, path, body, count = SPENDERS[kind]
-    house, caller = shared.house, token(subject=f"spender-{kind}")
+@over.each(lambda face: face.spenders.items(), "spender", lambda one: one[0])
+def test_a_plan_multiplies_the_limit(spender: tuple[str, str], scene: Scene) -> None:
+    endpoint = scene.face.endpoint(spender[1])
+    limit = scene.face.limit(endpoint)
+    for name, factor in PLANS:
+        reply = scene.send(endpoint, token=token(subject=f"planned-{name}", plan=name))
+        assert figures(reply)[:2] == (limit * factor, limit * factor - 1)
 
-    def spend(by: str = caller) -> Reply:
-        return shared.client.request(method, path, body, token=by)
+
+@over.each(lambda face: face.spenders.items(), "spender", lambda one: one[0])
+def test_the_limit_is_spent_refused_and_restored(spender: tuple[str, str], scene: Scene) -> None:
+    name, endpoint, house = spender[0], scene.face.endpoint(spender[1]), scene.house
+    count, client, caller = min(scene.face.limit(endpoint), SPENT), limited(scene), token(subject="spender")
+
+    def spend(by: str = caller, what: Documented = endpoint) -> Reply:
+        return client.request(what.method, scene.url(what), what.request, token=by)
 
     now = house.clock.now() // 1000
-    remaining = [figures(spend())[1] for _ in range(count)]
-    assert remaining == list(range(count - 1, -1, -1))
+    assert [figures(spend())[1] for _ in range(count)] == list(range(count - 1, -1, -1))
 
     refused = spend()
-    assert refused.status == 429
-    assert refused.json["error"] == "Too many requests"
+    told = scene.face.refused(refused, 429)
     assert figures(refused) == (count, 0, now + 60)
     wait = int(refused.headers["retry-after"])
     assert wait == -(-60 // count), "when the next one is free"
-    assert refused.json["details"] == f"At most {count} requests per 60 seconds; try again in {wait} seconds"
+    assert told.message == f"At most {count} requests per 60 seconds; try again in {wait} seconds"
 
-    assert spend(token(subject=f"spender-{kind}", org="umbra")).status < 300, "another tenant is another caller"
-    assert spend(token(subject=f"neighbour-{kind}")).status < 300
-    other = next(one for name, one in SPENDERS.items() if name != kind)
-    assert shared.client.request(*other[:3], token=caller).status < 300, "another bucket"
+    assert spend(token(subject="spender", org="umbra")).status < 300, "another tenant is another caller"
+    assert spend(token(subject="neighbour")).status < 300
+    for other in scene.face.spenders.keys() - {name}:
+        assert spend(what=scene.face.endpoint(scene.face.spenders[other])).status < 300, "another bucket"
 
     house.clock.advance(wait)
     assert spend().status < 300
@@ -64,23 +71,35 @@ def test_the_limit_is_spent_refused_and_restored(kind: str, shared: Scene) -> No
     assert figures(spend())[1] == count - 1
 
 
-def test_a_refused_creation_creates_nothing(shared: Scene) -> None:
-    caller = token(subject="greedy")
-    accepted = [shared.client.post("/api/task", TASK, token=caller).status for _ in range(55)]
-    assert accepted == [201] * 50 + [429] * 5
-    assert sum(task.submitted_by == "greedy" for task in shared.house.tasks()) == 50
+def limited(scene: Scene) -> Client:
+    """A client of the API with its documented limits, but none over what is spent here."""
+    api = scene.face.api
+    limits = {name: Limit(min(limit.count, SPENT), limit.seconds) for name, limit in api.limits.items()}
+    return Client(replace(api, limits=limits), conformance(api))
 
 
+@over.faces(where=lambda face: face.submitting)
+def test_a_refused_creation_creates_nothing(scene: Scene) -> None:
+    post = scene.face.endpoint(scene.face.submitting.post)
+    count, client, caller = min(scene.face.limit(post), SPENT), limited(scene), token(subject="greedy")
+    statuses = [client.post(post.path, post.request, token=caller).status for _ in range(count + 5)]
+    assert statuses == [scene.face.status(post)] * count + [429] * 5
+    assert sum(task.submitted_by == "greedy" for task in scene.house.tasks()) == count
+
+
+@over.faces()
 def test_who_is_refused_at_the_door_spends_nothing(shared: Scene) -> None:
-    user = token("user", subject="curious")
-    for _ in range(5):
-        assert shared.client.get("/api/servers", token=user).status == 403
-    reply = shared.client.get("/api/stats/hourly", token=user)
-    assert figures(reply)[1] == 99
-    assert "x-ratelimit-limit" not in shared.client.get("/api/stats/hourly", token="garbage").headers
+    face, user = shared.face, token("user", subject="curious")
+    for endpoint in face.guarded:
+        if "user" not in face.allowed(endpoint):
+            face.refused(shared.send(endpoint, token=user), 403)
+    endpoint = shared.probe() if "user" in face.allowed(shared.probe()) else face.endpoint(face.spenders["default"])
+    assert figures(shared.send(endpoint, token=user))[1] == face.limit(endpoint) - 1
+    assert "x-ratelimit-limit" not in shared.send(endpoint, token="garbage").headers
 
 
-def test_an_invalid_request_is_counted(shared: Scene) -> None:
-    caller = token(subject="clumsy")
-    assert figures(shared.client.post("/api/task", {}, token=caller))[1] == 49
-    assert figures(shared.client.post("/api/task", "{", token=caller))[1] == 48
+@over.each(over.with_body)
+def test_an_invalid_request_is_counted(endpoint: Documented, shared: Scene) -> None:
+    caller, limit = token(subject=f"clumsy {endpoint.id}"), shared.face.limit(endpoint)
+    remaining = [figures(shared.send(endpoint, body, token=caller))[1] for body in ("[]", "{")]
+    assert remaining == [limit - 1, limit - 2]

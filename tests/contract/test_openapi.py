@@ -4,59 +4,74 @@ import json
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from chalicelib.apis.processing import api
-from tests.contract.documented import ENDPOINTS, ERRORS, Documented, name_of
-from tests.support.client import Client
+from tests.contract import over
+from tests.contract.conftest import Scene
+from tests.contract.face import EVERYONE, Documented
 
 
 @pytest.fixture(scope="module")
-def document() -> Any:
-    return Client(api).get("/openapi.json").json
+def document(shared: Scene) -> Any:
+    return shared.client.get("/openapi.json").json
 
 
+@over.faces()
 def test_it_is_valid_openapi_3_1(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=name_of)
-def test_every_operation_states_what_can_happen(endpoint: Documented, document: Any) -> None:
+@over.each(lambda face: face.endpoints)
+def test_every_operation_states_what_can_happen(endpoint: Documented, shared: Scene, document: Any) -> None:
+    face = shared.face
     operation = document["paths"][endpoint.path][endpoint.method.lower()]
-    statuses = set(operation["responses"])
-    expected = {str(endpoint.status), "500"}
-    if not endpoint.public:
-        expected |= {"401", "429"}
-    if endpoint.auth == "admin":
+    expected = {str(face.status(endpoint)), "500"}
+    if endpoint in face.guarded:
+        expected |= {"401", "429", "503"}
+    if face.allowed(endpoint) != EVERYONE:
         expected.add("403")
-    if "{id}" in endpoint.path:
+    if face.on.get(endpoint.id):
         expected |= {"400", "404"}
     if endpoint.request is not None:
         expected |= {"400", "413", "415"}
-    assert expected <= statuses
+    assert expected <= set(operation["responses"])
     assert operation["summary"]
     assert operation["tags"]
-    assert bool(operation["security"]) is not endpoint.public
+    assert bool(operation["security"]) is (endpoint in face.guarded)
 
 
-@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.request], ids=name_of)
+@over.each(lambda face: [one for one in face.endpoints if one.request])
 def test_the_documented_request_fields_are_described(endpoint: Documented, document: Any) -> None:
     operation = document["paths"][endpoint.path][endpoint.method.lower()]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     named = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     assert set(endpoint.request) <= set(named["properties"])
-    assert set(named.get("required", ())) <= set(endpoint.request)
+    for body in (endpoint.request, *endpoint.also):
+        assert set(named.get("required", ())) <= set(body)
 
 
-def test_error_examples_have_the_documented_titles(document: Any) -> None:
-    for response in document["components"]["responses"].values():
+@over.each(lambda face: face.endpoints)
+def test_the_documented_query_is_described(endpoint: Documented, document: Any) -> None:
+    operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    described = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    assert set(endpoint.query) <= described
+
+
+@over.faces()
+def test_error_examples_are_errors_of_this_api(shared: Scene, document: Any) -> None:
+    components = document["components"]
+    errors = Draft202012Validator(components["schemas"]["Error"] | {"components": components})
+    for response in components["responses"].values():
         [content] = response["content"].values()
-        assert set(content["example"]) == {"error", "details"}
-    titles = document["components"]["schemas"]["Error"]["properties"]["error"]["enum"]
-    assert {example["error"] for example in ERRORS.values()} <= set(titles)
+        told = shared.face.read_error(content["example"])
+        assert told.code in shared.face.codes.values()
+        assert told.message
+        errors.validate(content["example"])
 
 
+@over.faces()
 def test_the_document_needs_nothing_from_elsewhere(document: Any) -> None:
     text = json.dumps(document)
     assert "#/components/" in text

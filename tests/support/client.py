@@ -78,6 +78,10 @@ class Client:
     put = partialmethod(request, "PUT")
     delete = partialmethod(request, "DELETE")
 
+    def template(self, path: str) -> str:
+        """The template that API Gateway would choose for a path; the path itself where there is none."""
+        return self._resolve(path)[0]
+
     def _resolve(self, path: str) -> tuple[str, dict[str, str] | None]:
         """The template that API Gateway would choose, and the variables, still percent-encoded, as it passes them."""
         given = path.split("/")

@@ -1,0 +1,6 @@
+"""The documented APIs. A new one needs its module here, its data beside them, and nothing else."""
+
+from tests.contract.face import Face
+from tests.contract.faces.processing import processing
+
+FACES: tuple[Face, ...] = (processing,)

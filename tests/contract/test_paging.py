@@ -1,0 +1,80 @@
+"""Lists that come in pages: bounds, cursors, and every thing once."""
+
+from typing import Any
+
+from tests.contract import over
+from tests.contract.conftest import STRANGER, Scene
+from tests.contract.face import Paging
+from tests.support.client import Reply, token
+
+pages = over.each(lambda face: face.paged.items(), "paged", lambda one: one[0])
+COUNT = 7
+
+
+def page(scene: Scene, where: str, by: str | None = None, **query: Any) -> Reply:
+    text = "&".join(f"{name}={value}" for name, value in query.items())
+    return scene.client.get(f"{where.partition(' ')[2]}?{text}", token=by or scene.admin)
+
+
+def filled(scene: Scene) -> set[str]:
+    """More tasks than go into a page."""
+    post = scene.face.endpoint(scene.face.submitting.post)
+    made = [scene.client.post(post.path, post.request, token=scene.admin) for _ in range(COUNT)]
+    scene.house.settle()
+    return {one.json[scene.face.submitting.id] for one in made}
+
+
+@pages
+def test_a_limit_out_of_bounds_is_refused_naming_them(paged: tuple[str, Paging], shared: Scene) -> None:
+    where, paging = paged
+    for limit in (0, -1, paging.most + 1, "ten", "1.5", ""):
+        told = shared.face.refused(page(shared, where, limit=limit), 400)
+        assert told.message.startswith(f"limit: must be an integer between 1 and {paging.most}")
+    for limit in (1, paging.most):
+        assert page(shared, where, limit=limit).status == 200
+
+
+@pages
+def test_every_thing_is_on_one_page_and_the_pages_end(paged: tuple[str, Paging], scene: Scene) -> None:
+    where, paging = paged
+    made, seen, cursor = filled(scene), [], {}
+    while True:
+        found = page(scene, where, limit=3, **cursor).json
+        assert found["total"] == len(scene.house.tasks())
+        seen += [one["id"] for one in found[paging.items]]
+        if found["next_cursor"] is None:
+            break
+        assert len(found[paging.items]) == 3
+        cursor = {"cursor": found["next_cursor"]}
+    assert len(seen) == len(set(seen)) == len(scene.house.tasks())
+    assert made < set(seen)
+
+
+@pages
+def test_without_a_limit_a_page_has_the_documented_length(paged: tuple[str, Paging], scene: Scene) -> None:
+    where, paging = paged
+    for _ in range(paging.default // COUNT + 1):
+        filled(scene)
+    assert len(page(scene, where).json[paging.items]) == paging.default
+
+
+@pages
+def test_a_cursor_is_good_for_its_own_list_only(paged: tuple[str, Paging], scene: Scene) -> None:
+    where, _ = paged
+    filled(scene)
+    filled_too = scene.face.build(scene.house, scene.client, token(plan="enterprise", **STRANGER))
+    cursor = page(scene, where, limit=1).json["next_cursor"]
+    assert filled_too
+    assert page(scene, where, limit=2, cursor=cursor).status == 200
+    attempts = (
+        {"cursor": cursor, "by": token(**STRANGER)},
+        {"cursor": cursor, "status": "pending"},
+        {"cursor": cursor[:-2] + ("AA" if not cursor.endswith("AA") else "BB")},
+        {"cursor": "x"},
+        {"cursor": ""},
+        {"cursor": "%00"},
+        {"cursor": "x" * 3000},
+    )
+    for attempt in attempts:
+        told = scene.face.refused(page(scene, where, **attempt), 400)
+        assert told.message.startswith("cursor: "), attempt
