@@ -1,7 +1,8 @@
 """`python -m infra.local`: everything on this machine, until Ctrl-C.
 
 PORT_<API> moves an API to another port, SWEEP_SECONDS sets how often what is due is looked for (60), LOG_LEVEL how much
-is logged to stderr (WARNING).
+is logged to stderr (WARNING). OPEN_APIS names the APIs that let in callers without a token (those whose documents' own
+examples send none).
 """
 
 import os
@@ -9,7 +10,12 @@ import signal
 import sys
 from contextlib import suppress
 
-DEFAULTS = {"LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true", "POWERTOOLS_TRACE_DISABLED": "true"}
+DEFAULTS = {
+    "LOG_LEVEL": "WARNING",
+    "OPEN_APIS": "coordinator,support",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+}
 
 
 def main() -> int:

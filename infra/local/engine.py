@@ -1,4 +1,4 @@
-"""The engine's functions, as app.py has them, each with what starts it."""
+"""The functions of bundles without HTTP, as app.py has them; the engine's each with what starts it."""
 
 import importlib.util
 import os
@@ -11,7 +11,7 @@ from unittest.mock import patch
 from chalice.app import Rate, ScheduledEventConfig, ScheduleExpression
 
 from chalicelib.config import settings
-from infra.bundles import ENGINE, Function, Queue, Schedule, Stream
+from infra.bundles import ENGINE, Bundle, Function, Queue, Schedule, Stream
 from infra.local.events import Context
 from infra.local.schedules import ScheduleSource
 from infra.local.sources import Invoke, QueueSource, Source, StreamSource
@@ -30,19 +30,19 @@ class Seconds(Rate):
         self.value = seconds / 60  # type: ignore[assignment]
 
 
-def load() -> ModuleType:
-    """app.py as the engine bundle has it, apart from what other code of this process may have imported of it."""
-    spec = importlib.util.spec_from_file_location("yardmaster_engine", APP)
+def load(bundle: Bundle) -> ModuleType:
+    """app.py as the bundle has it, apart from what other code of this process may have imported of it."""
+    spec = importlib.util.spec_from_file_location(f"yardmaster_{bundle.name}", APP)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with patch.dict(os.environ, BUNDLE=ENGINE.name):
+    with patch.dict(os.environ, BUNDLE=bundle.name):
         spec.loader.exec_module(module)
     return module
 
 
 def sources(sweep_seconds: float) -> list[Source]:
     """One for each function of the engine; the sweep comes every `sweep_seconds`."""
-    module = load()
+    module = load(ENGINE)
     turns = _turns(module) | {"wake": Seconds(sweep_seconds)}
     return [_source(function, _invoke(module, function), turns) for function in ENGINE.functions]
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib.edge import Api
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
+from infra.local import live
 from infra.local.gateway import Gateway
 from infra.local.server import HOST, PortTaken, listen, serve
 from infra.local.stack import SWEEP_SECONDS, stack
@@ -23,10 +24,11 @@ def run() -> None:
     _log_to_stderr()
     served = [(_listen(api), api) for api in _apis()]
     urls = {api.name: _url(found) for found, api in served}
-    with stack(urls, float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))) as pump:
+    with stack(urls, float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))) as pump, live.hub() as hub:
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         pump.start()
-        serve([(found, Gateway(api, pool)) for found, api in served], ready=lambda: _announce(urls))
+        apps = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
+        serve(apps, ready=lambda: _announce(urls), ending=hub.end)
         pump.stop()
         pool.shutdown(wait=False, cancel_futures=True)
 
