@@ -66,7 +66,7 @@ class InstanceMetrics(Schema):
 
 
 class Health(Schema):
-    """How the service is. degraded: the queue is full, or workers are known and none is connected."""
+    """How the service is. degraded: the queue is full, or tasks wait while no known worker is connected."""
 
     status: Literal["healthy", "degraded"]
     components: Components
@@ -161,7 +161,7 @@ def health(caller: Caller) -> Health:
     crew = [worker_status(worker) for worker in workers.crew(caller.org, NAME)]
     counts = WorkerCounts(active=sum(status != "offline" for status in crew), total=len(crew))
     return Health(
-        status="degraded" if _full(figures) or (counts.total and not counts.active) else "healthy",
+        status="degraded" if _full(figures) or _deserted(figures, counts) else "healthy",
         components=Components(redis=Store(latency=duration(latency)), workers=counts, queues=_queues(figures)),
         metrics=InstanceMetrics(
             cpu_usage=percent(instance.cpu_share()),
@@ -174,6 +174,10 @@ def health(caller: Caller) -> Health:
 def _full(figures: Recent) -> bool:
     limit = settings().queue_limits.get(NAME, 0)
     return bool(limit) and figures.gauges["pending"] >= limit
+
+
+def _deserted(figures: Recent, counts: WorkerCounts) -> bool:
+    return bool(figures.gauges["pending"] and counts.total and not counts.active)
 
 
 def _queues(figures: Recent) -> Queues:

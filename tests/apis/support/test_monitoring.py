@@ -34,12 +34,13 @@ def test_health_counts_what_waits_what_is_held_and_how_fast_it_moves(desk: Desk)
     }
 
 
-def test_health_is_degraded_when_the_queue_is_full_or_no_worker_is_connected(desk: Desk) -> None:
+def test_health_is_degraded_while_tasks_wait_and_no_worker_is_connected_or_the_queue_is_full(desk: Desk) -> None:
     desk.start(1)
+    assert desk.get("/health")["status"] == "healthy"
+    desk.submit("other")
     assert desk.get("/health")["status"] == "degraded"
     desk.connect(1)
     assert desk.get("/health")["status"] == "healthy"
-    desk.submit("other")
     config.replace(queue_limits={"support": 1})
     assert desk.get("/health")["status"] == "degraded"
 
