@@ -125,11 +125,14 @@ def api_handler(*grants: Grant) -> Function:
 # The relay writes by transactions, which need leave for each kind of write in them.
 RECORD = (table("events", "PutItem"), table("stats", "UpdateItem"))
 
-# What settling one due task or worker takes; a worker may be probed, with its sealed key.
+# What settling one due task or worker takes; a worker may be probed, with its sealed key or over its connection,
+# and the counters of one that has left stay with its pool.
 SETTLE = (
     table("tasks", "GetItem", "UpdateItem"),
-    table("workers", "GetItem", "UpdateItem", "DeleteItem"),
+    table("workers", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
     table("access", "DeleteItem"),
+    table("connections", "DeleteItem"),
+    connections("POST", "DELETE"),
 )
 
 DUE = (indexes("tasks", "wake"), indexes("workers", "wake"))
@@ -217,7 +220,6 @@ ENGINE = Bundle(
             grants=(
                 table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
                 table("workers", "UpdateItem"),
-                payloads(),
             ),
         ),
         Function(
@@ -225,7 +227,10 @@ ENGINE = Bundle(
             timeout=60,
             memory=512,
             trigger=Queue("live_queue", concurrency=50),
-            grants=(table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),),
+            grants=(
+                table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+                connections("POST"),
+            ),
         ),
         # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
         Function(
@@ -236,8 +241,10 @@ ENGINE = Bundle(
             secrets=True,
             grants=(
                 table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
-                table("workers", "BatchGetItem", "UpdateItem"),
+                table("workers", "BatchGetItem", "GetItem", "UpdateItem"),
+                table("connections", "DeleteItem"),
                 payloads(),
+                connections("POST"),
             ),
         ),
         Function(name="wakeups", timeout=60, memory=256, trigger=Queue("wakeups_queue"), secrets=True, grants=SETTLE),
@@ -249,7 +256,7 @@ ENGINE = Bundle(
             trigger=Schedule(retried=False),
             secrets=True,
             # It relays parked changes, too.
-            grants=(*DUE, *SETTLE, *RECORD, *send("dispatch", "deliver", "wakeups"), take("parked")),
+            grants=(*DUE, *SETTLE, *RECORD, *send("dispatch", "deliver", "perform", "wakeups", "live"), take("parked")),
         ),
         Function(
             name="rollup_hourly",
@@ -268,10 +275,8 @@ ENGINE = Bundle(
         Function(name="tidy", timeout=300, memory=256, trigger=Schedule(retried=True), grants=DUE),
     ),
     http=False,
-    reads=("api_urls",),
+    reads=("api_urls", "sockets_endpoint"),
 )
-
-WATCHED = table("connections", "GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 LIVE = Bundle(
     "live",
@@ -283,7 +288,7 @@ LIVE = Bundle(
             trigger=Socket(),
             secrets=True,
             grants=(
-                WATCHED,
+                table("connections", "GetItem", "PutItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
                 connections("POST", "DELETE"),
                 *send("live"),
@@ -298,7 +303,7 @@ LIVE = Bundle(
                 table("connections", "GetItem"),
                 table("tasks", "GetItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
-                payloads(),
+                Grant("payload_bucket", ("s3:PutObject",)),
                 connections("POST", "DELETE"),
             ),
         ),

@@ -14,14 +14,16 @@ from chalicelib.engine import keys
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.storage import queues as queue_storage
+from chalicelib.storage import sockets as socket_storage
 from chalicelib.storage.queues import Message
-from infra.bundles import Function
+from infra.bundles import ENGINE, Function
 from infra.names import STORED
 
 Permission = tuple[str, str, str | None]
-"""(action, setting of the resource, index)."""
+"""(action, setting of the resource, part of it)."""
 
 SECRETS: Permission = ("ssm:GetParameter", "secrets_parameter", None)
+MANAGE = "execute-api:ManageConnections"
 
 
 def granted(function: Function) -> set[Permission]:
@@ -34,7 +36,7 @@ def granted(function: Function) -> set[Permission]:
 
 @dataclass
 class Watch:
-    """Collects the permissions that each function needs, by its name."""
+    """Collects the permissions that each function needs, by its name: `bundle.function`."""
 
     needed: dict[str, set[Permission]] = field(default_factory=lambda: defaultdict(set))
     _running: str | None = None
@@ -53,9 +55,9 @@ class Watch:
             self.needed[self._running] |= set(permissions)
 
     def attributed(self, function: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*arguments: Any) -> Any:
+        def wrapped(*arguments: Any, **named: Any) -> Any:
             with self.running(function):
-                return call(*arguments)
+                return call(*arguments, **named)
 
         return wrapped
 
@@ -76,6 +78,21 @@ class WatchedQueues:
         self._queues.send(queue, messages)
 
 
+class WatchedSockets:
+    """The world's connections, watched."""
+
+    def __init__(self, watch: Watch, sockets: Any) -> None:
+        self._watch, self._sockets = watch, sockets
+
+    def post(self, connection_id: str, text: str) -> None:
+        self._watch.note((MANAGE, "sockets_endpoint", "POST"))
+        self._sockets.post(connection_id, text)
+
+    def close(self, connection_id: str) -> None:
+        self._watch.note((MANAGE, "sockets_endpoint", "DELETE"))
+        self._sockets.close(connection_id)
+
+
 def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Watch the house's calls, each for the function under which it is made."""
     made = Watch()
@@ -93,6 +110,7 @@ def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
     monkeypatch.setattr(keys, "_keys", read_keys)
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
     queue_storage.use(WatchedQueues(made, house.queues))
+    socket_storage.use(WatchedSockets(made, house.sockets))
     _attribute(made, monkeypatch)
     return made
 
@@ -100,18 +118,20 @@ def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
 def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     relayed = streams.relayed
     monkeypatch.setattr(
-        streams, "relayed", lambda event, table: made.attributed(f"relay_{table}", relayed)(event, table)
+        streams, "relayed", lambda event, table: made.attributed(f"{ENGINE.name}.relay_{table}", relayed)(event, table)
     )
     for module, handler, function in (
         (queue_functions, "dispatched", "dispatch"),
         (queue_functions, "delivered", "deliver"),
+        (queue_functions, "performed", "perform"),
+        (queue_functions, "told", "live"),
         (queue_functions, "woken", "wakeups"),
         (schedules, "swept", "wake"),
         (schedules, "hour_closed", "rollup_hourly"),
         (schedules, "day_closed", "rollup_daily"),
         (schedules, "tidied", "tidy"),
     ):
-        monkeypatch.setattr(module, handler, made.attributed(function, getattr(module, handler)))
+        monkeypatch.setattr(module, handler, made.attributed(f"{ENGINE.name}.{function}", getattr(module, handler)))
 
 
 def _setting(name: str) -> str:

@@ -72,11 +72,12 @@ def test_every_function_logs_to_a_group_that_forgets(packaged: Templates, name: 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_function_is_traced_and_watched(packaged: Templates, name: str) -> None:
     alarms = resources(packaged[name], "AWS::CloudWatch::Alarm").values()
-    watched = {(one["MetricName"], json.dumps(one["Dimensions"])) for one in alarms}
+    watched = [(one["MetricName"], json.dumps(one["Dimensions"])) for one in alarms]
     for function, found in functions(packaged[name]).items():
         assert found["Tracing"] == "Active"
         dimensions = json.dumps([{"Name": "FunctionName", "Value": {"Ref": function}}])
-        assert {("Errors", dimensions), ("Throttles", dimensions)} <= watched
+        assert ("Errors", dimensions) in watched
+        assert ("Throttles", dimensions) in watched
 
 
 def test_every_mapping_reports_what_failed(packaged: Templates) -> None:
@@ -150,6 +151,40 @@ def test_every_request_is_logged_without_its_path(packaged: Templates, name: str
     line = resources(packaged[name], "AWS::Serverless::Api")["RestAPI"]["AccessLogSetting"]["Format"]
     assert json.loads(line)["route"] == "$context.resourcePath"
     assert '$context.path"' not in line
+
+
+def test_the_websocket_api_has_the_three_routes_logged_and_throttled(packaged: Templates) -> None:
+    template = packaged["live"]
+    routes = {route["RouteKey"] for route in resources(template, "AWS::ApiGatewayV2::Route").values()}
+    assert routes == {"$connect", "$default", "$disconnect"}
+    [stage] = resources(template, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 1000, "ThrottlingBurstLimit": 2000}
+    assert stage["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": ["AccessLog", "Arn"]}
+    line = json.loads(stage["AccessLogSettings"]["Format"])
+    assert (line["route"], line["status"]) == ("$context.routeKey", "$context.status")
+    assert "query" not in str(line).lower()
+
+
+def test_failed_events_of_websockets_ring(packaged: Templates) -> None:
+    [counted] = resources(packaged["live"], "AWS::Logs::MetricFilter").values()
+    [metric] = counted["MetricTransformations"]
+    alarm = resources(packaged["live"], "AWS::CloudWatch::Alarm")["WebsocketAPIFailedEvents"]
+    assert counted["FilterPattern"] == '{ $.status = "5*" }'
+    assert (alarm["Namespace"], alarm["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "url"),
+    [
+        ("live", "SOCKETS_ENDPOINT", "https://${WebsocketAPI}.execute-api."),
+        ("engine", "SOCKETS_ENDPOINT", "https://${SocketsApi}.execute-api."),
+        ("support", "SOCKETS_URL", "wss://${SocketsApi}.execute-api."),
+    ],
+)
+def test_who_needs_the_websocket_api_learns_where_it_is(packaged: Templates, name: str, setting: str, url: str) -> None:
+    given = packaged[name]["Globals"]["Function"]["Environment"]["Variables"][setting]["Fn::Sub"]
+    assert given.startswith(url)
+    assert given.endswith("/prod")
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=NAMES)

@@ -1,6 +1,7 @@
 """The parent template gives every nested one what it asks for."""
 
 import json
+import re
 
 from cfnlint.api import lint
 
@@ -35,6 +36,23 @@ def test_the_engine_learns_where_every_api_is() -> None:
     assert urls == {
         bundle.name: f"${{{bundle.name.capitalize()}Bundle.Outputs.BaseUrl}}" for bundle in BUNDLES if bundle.http
     }
+
+
+def test_stacks_depend_on_those_before_them_alone() -> None:
+    """Storage, then the WebSockets, then the APIs that say where those are, then the engine."""
+    after: dict[str, set[str]] = {}
+    for bundle in BUNDLES:
+        name = f"{bundle.name.capitalize()}Bundle"
+        asked = re.findall(r"(\w+Bundle)\W+Outputs", json.dumps(RESOURCES[name]["Properties"]["Parameters"]))
+        after[name] = set(asked)
+    assert after["LiveBundle"] == set()
+    assert after["SupportBundle"] == {"LiveBundle"}
+    assert after["EngineBundle"] >= {"LiveBundle", "SupportBundle", "CoordinatorBundle", "ProcessingBundle"}
+
+
+def test_where_everything_is_comes_out() -> None:
+    outputs = {f"{bundle.name.capitalize()}Url" for bundle in BUNDLES if bundle.name != "engine"}
+    assert TEMPLATE["Outputs"].keys() == outputs
 
 
 def test_every_queue_is_watched() -> None:

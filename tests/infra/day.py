@@ -1,0 +1,250 @@
+"""A day of the whole house, scene by scene: whatever its functions may have to do, they do."""
+
+from typing import Any
+
+from chalicelib.apis import coordinator, processing, support
+from chalicelib.apis.voices import voices
+from chalicelib.config import settings
+from chalicelib.engine import relay
+from chalicelib.engine import tasks as tasks_engine
+from chalicelib.functions import schedules, streams
+from chalicelib.storage import queues
+from chalicelib.storage.queues import Message
+from tests.infra.calls import Watch
+from tests.infra.clients import Client, Line
+from tests.support import aws
+from tests.support.world import ORG, World, answer
+
+LARGE = {"text": "x" * 150_000}
+
+
+def whole(made: Watch, house: World) -> None:
+    """The day."""
+    house.voices = voices
+    client = Client(made, processing.api)
+    work(client, house)
+    look(client, register(client, house, "watched", answer(202)))
+    lose(client, house)
+    serve_customers(made, house)
+    park(house)
+    next_hour(house)
+    coordinate(Client(made, coordinator.api), house)
+    next_hour(house)
+    schedules.hour_closed()
+    house.clock.advance(86_400)
+    schedules.day_closed()
+    schedules.tidied()
+    # Nobody watched for a day.
+    house.clock.advance(86_400)
+    Line(made, house, "/tasks/updates")
+
+
+SERVER, TASK, BALANCER = "/api/servers/{id}", "/api/task/{id}", "/api/stats/load-balancer"
+WORKER, JOB = "/api/workers/{worker_id}", "/api/tasks/{task_id}"
+
+
+def serve(house: World, name: str, reply: Any) -> None:
+    """The server is healthy, and answers tasks so."""
+    house.servers[f"{name}.example"] = lambda url, *_: answer(200) if url.endswith("/health") else reply
+
+
+def next_hour(house: World) -> None:
+    house.advance(3600 - house.clock.now() / 1000 % 3600, settle=False)
+
+
+def register(client: Client, house: World, name: str, reply: Any) -> str:
+    serve(house, name, reply)
+    url = f"https://{name}.example"
+    endpoints = {"predict": f"{url}/predict", "health": f"{url}/health"}
+    said = {"name": name, "endpoints": endpoints, "apiKey": f"key-{name}", "maxConcurrent": 50}
+    return str(client("POST", "/api/servers", said)["serverId"])
+
+
+def submit(client: Client, **said: Any) -> str:
+    return str(client("POST", "/api/task", {"type": "t", "priority": 1, "async": True} | said)["id"])
+
+
+def work(client: Client, house: World) -> None:
+    """Tasks that succeed, fail and are turned away; large values; reports; retries; cancellation."""
+    good = register(client, house, "good", answer(200, LARGE))
+    done = submit(client, payload=LARGE)
+    house.settle()
+    client("POST", f"{BALANCER}/algorithm", {"algorithm": "least-connections"})
+    assert client("GET", TASK, id=done)["result"] == LARGE
+    client("POST", f"{SERVER}/heartbeat", {"status": "healthy"}, key="key-good", id=good)
+    for reply in (answer(500), answer(429, Retry_After="5"), answer(202)):
+        serve(house, "good", reply)
+        submit(client)
+        house.advance(30)
+    held = submit(client)
+    house.settle()
+    client("PUT", TASK, {"status": "COMPLETED", "result": LARGE}, id=held)
+    failed = submit(client, maxAttempts=1)
+    house.settle()
+    client("PUT", TASK, {"status": "FAILED", "error": "no", "retryable": False}, id=failed)
+    client("POST", f"{TASK}/retry", id=failed)
+    client("POST", f"{TASK}/cancel", id=failed)
+    house.settle()
+
+
+def look(client: Client, server: str) -> None:
+    """Everything that only reads."""
+    client("GET", "/api/servers")
+    client("GET", f"{SERVER}/metrics", id=server)
+    client("GET", "/api/stats/tasks")
+    client("GET", "/api/stats/hourly")
+    client("GET", "/api/stats/servers/{id}", id=server)
+    client("GET", BALANCER)
+
+
+def lose(client: Client, house: World) -> None:
+    """Workers that die and workers that leave, found by the wakeup and, when that is lost, by the sweep."""
+    for lost in (False, True):
+        name = f"leaver{lost}".lower()
+        leaver = register(client, house, name, answer(202))
+        for _ in range(3):
+            submit(client)
+        house.settle()
+        client("POST", f"{SERVER}/maintenance", {"maintenance": True}, id=leaver)
+        client("DELETE", SERVER, id=leaver)
+        house.relay("workers", limit=1000)
+        if lost:
+            house.queues.queues[settings().wakeups_queue].clear()
+        house.settle()
+        house.advance(120)
+    del house.servers["good.example"]
+    house.advance(600)
+
+
+def serve_customers(made: Watch, house: World) -> None:
+    """The support API: tasks performed here and by connected workers, while somebody watches."""
+    client = Client(made, support.api)
+    watchers = [Line(made, house, "/tasks/updates") for _ in range(2)]
+    perform(client, house)
+    connected(client, made, house)
+    house.sockets.drop(watchers[0].id)
+    client("POST", "/task", {"type": "nobody", "data": {}})
+    house.settle()
+    watchers[1].say("ping")
+    watchers[1].leave()
+    Line(made, house, "/tasks/updates", since="1").leave()
+
+
+def perform(client: Client, house: World) -> None:
+    """Tasks that the house performs itself, and everything about them that can be looked at."""
+    data = {"text": "Great customer service experience!", "channel": "chat"}
+    done = client("POST", "/task", {"type": "sentiment_analysis", "data": data})["task_id"]
+    house.settle()
+    assert client("GET", "/task/{task_id}", task_id=done)["result"]["sentiment"] == "positive"
+    for route in ("/workers", "/health", "/metrics", "/channels"):
+        house.advance(15)
+        client("GET", route)
+    # Nothing that the API lets through makes the performer fail.
+    house.submit(pool="support", type="sentiment_analysis", payload={}, capabilities=("sentiment_analysis",))
+    house.settle()
+
+
+def connected(client: Client, made: Watch, house: World) -> None:
+    """A worker's socket: tasks over it, silence, a second connection, its end and its return."""
+    for max_tasks in (5, 10):
+        client("POST", "/workers", {"worker_id": 3, "config": {"max_tasks": max_tasks, "types": ["t"]}})
+    line = Line(made, house, "/worker/3")
+    tasks = [client("POST", "/task", {"type": "t", "data": {}})["task_id"] for _ in range(5)]
+    house.settle()
+    line.say("progress", task_id=tasks[0], attempt=1, progress=50)
+    line.say("result", task_id=tasks[0], attempt=1, result=LARGE)
+    line.say("error", task_id=tasks[1], attempt=1, error="no", retryable=False)
+    line.say("result", task_id=tasks[0], attempt=7, result={})
+    assert client("GET", "/task/{task_id}", task_id=tasks[0])["result"] == LARGE
+    house.advance(30)
+    line.say("pong")
+    tasks_engine.cancel(ORG, tasks[2], pool="support")
+    house.settle()
+    # Its connection breaks: a new one takes over, and the old one's words are not heard.
+    house.sockets.drop(line.id)
+    fresh = Line(made, house, "/worker/3")
+    line.say("pong")
+    house.settle()
+    house.sockets.drop(fresh.id)
+    client("POST", "/task", {"type": "t", "data": {}})
+    house.settle()
+    # What it was told while it was away is too old to be told again.
+    Line(made, house, "/worker/3").leave()
+    tasks_engine.cancel(ORG, tasks[3], pool="support")
+    house.advance(1800)
+    Line(made, house, "/worker/3").say("pong")
+    for awake in (True, False):
+        fall_silent(made, house, awake)
+
+
+def fall_silent(made: Watch, house: World, awake: bool) -> None:
+    """Connections that break and that say nothing, found by wakeups or, when those are lost, by the sweep."""
+    for broken, seconds in ((True, 60), (False, 180)):
+        house.advance(1800)
+        line = Line(made, house, "/worker/3")
+        house.settle()
+        if broken:
+            house.sockets.drop(line.id)
+        wait(house, seconds, awake)
+
+
+def wait(house: World, seconds: int, awake: bool) -> None:
+    """Time passes; then wakeups come late, or meanwhile the sweep alone does."""
+    if awake:
+        house.clock.advance(seconds)
+        house.settle()
+    else:
+        house.advance(seconds, settle=False)
+
+
+def coordinate(client: Client, house: World) -> None:
+    """The coordinator API: workers that fetch, tasks assigned by the client and by the engine."""
+    worker = client("POST", "/api/workers", {"name": "one", "type": "captcha", "metadata": {"max_concurrent": 9}})["id"]
+    client("GET", "/api/workers")
+    client("GET", WORKER, worker_id=worker)
+    client("POST", f"{WORKER}/heartbeat", worker_id=worker)
+    client("PUT", WORKER, {"status": "online", "metadata": {"note": 1}}, worker_id=worker)
+    for success in ("true", "false"):
+        client("POST", f"{WORKER}/task/complete", query={"success": success}, worker_id=worker)
+    tasks = [create(client, payload=LARGE) for _ in range(4)]
+    house.settle()
+    for task in tasks[:3]:
+        client("PUT", f"{JOB}/assign", query={"worker_id": worker}, task_id=task)
+    client("PUT", f"{JOB}/start", task_id=tasks[0])
+    client("PUT", f"{JOB}/complete", {"result": LARGE}, task_id=tasks[0])
+    client("PUT", f"{JOB}/complete", {"error": "no"}, task_id=tasks[1])
+    client("POST", f"{WORKER}/task/complete", worker_id=worker)
+    client("DELETE", JOB, task_id=tasks[3])
+    assert client("GET", JOB, task_id=tasks[0])["result"] == LARGE
+    held = {"status": "running", "worker_id": worker}
+    for query in ({}, {"limit": 1}, {"status": "pending"}, {"worker_id": worker, "limit": 1}, held):
+        client("GET", "/api/tasks", query=query)
+    create(client, auto_assign=True)
+    house.settle()
+    client("GET", "/api/workers/stats/summary")
+    client("GET", "/health")
+    client("PUT", WORKER, {"status": "offline"}, worker_id=worker)
+    house.settle()
+    client("DELETE", WORKER, worker_id=worker)
+    for awake in (False, True):
+        other = client("POST", "/api/workers", {"name": "two", "type": "captcha"})["id"]
+        client("POST", f"{WORKER}/task/complete", worker_id=other)
+        client("DELETE", WORKER, worker_id=other)
+        wait(house, 180, awake)
+
+
+def create(client: Client, **said: Any) -> str:
+    return str(client("POST", "/api/tasks", {"name": "n", "type": "captcha"} | said)["id"])
+
+
+def park(house: World) -> None:
+    """Changes that the relay cannot carry out, and all that it ever relayed tried again by the sweep."""
+    for table in ("tasks", "workers"):
+        streams.relayed(
+            {"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": {"id": {"S": "broken"}}}}]}, table
+        )
+    for record in aws.stream(settings().tasks_table):
+        images = [relay._light(record["dynamodb"].get(name)) for name in ("OldImage", "NewImage")]
+        body = {"id": "parked", "table": "tasks", "old": images[0], "new": images[1]}
+        queues.sqs().send(settings().parked_queue, [Message(body)])
+    house.advance(600)
