@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib import config
 from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import BUILT_IN, Beat, Health, Holder, Status, Task, Worker
@@ -410,3 +411,15 @@ def test_budgets(house: World, worker: Worker) -> None:
     with aws.counting() as calls:
         sockets.disconnected(link("c1"))
     assert calls.total() == 3
+
+
+def test_where_patience_is_short_it_is_asked_more_often(house: World) -> None:
+    before = config.replace(heartbeat_timeout_seconds=6)
+    said = Registration(pool=POOL, kind="worker", id="w1", name="w1", max_concurrent=1, socket=True)
+    workers.register(ORG, said)
+    frames = connect(house, "c1")
+    for number in range(1, 5):
+        house.advance(2)
+        assert len(frames) == number
+        pong("c1")
+    config.restore(before)
