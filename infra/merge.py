@@ -9,7 +9,7 @@ from chalice.utils import to_cfn_resource_name as logical
 
 from chalicelib.edge import Dialect
 from infra import alarms, gateway, sockets
-from infra.bundles import Bundle, Function, Queue, Schedule, Stream
+from infra.functions import Bundle, Function, Queue, Schedule, Stream
 from infra.names import (
     API_STAGE,
     PREFIX_PARAMETER,

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from chalicelib.edge import Api, Dialect
 from infra import archive, gateway
-from infra.bundles import BUNDLES, Bundle
+from infra.bundles import BUNDLES
+from infra.functions import Bundle
 from infra.merge import merge_template
 from infra.names import Template
 from infra.parent import parent_template

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from infra import alarms
-from infra.bundles import BUNDLES, Bundle, consumers
+from infra.bundles import BUNDLES, consumers
+from infra.functions import Bundle
 from infra.merge import SECRETS_PARAMETER, STAGE, parameters
 from infra.names import PREFIX_PARAMETER, Template, dead, parameter, sockets_api, template
 from infra.tables import RETAINED

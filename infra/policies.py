@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.bundles import BUNDLES, CONSUME, Bundle, Function, Grant, Queue, Stream
+from infra.bundles import BUNDLES
+from infra.functions import CONSUME, Bundle, Function, Grant, Queue, Stream
 from infra.names import API_STAGE, parameter, sockets_api, stream
 
 Statement = dict[str, Any]

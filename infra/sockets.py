@@ -3,7 +3,7 @@
 import json
 
 from infra import alarms
-from infra.bundles import Bundle
+from infra.functions import Bundle
 from infra.gateway import BURST, REQUESTS_PER_SECOND
 from infra.names import API_STAGE, Template, sockets_api
 from infra.stages import LOG_DAYS

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from infra.bundles import BUNDLES, Bundle, Function
+from infra.bundles import BUNDLES
+from infra.functions import Bundle, Function
 from infra.names import API_STAGE, PREFIX
 from infra.policies import FOLDER, filename
 

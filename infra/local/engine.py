@@ -11,7 +11,8 @@ from unittest.mock import patch
 from chalice.app import Rate, ScheduledEventConfig, ScheduleExpression
 
 from chalicelib.config import settings
-from infra.bundles import ENGINE, Bundle, Function, Queue, Schedule, Stream
+from infra.bundles import ENGINE
+from infra.functions import Bundle, Function, Queue, Schedule, Stream
 from infra.local.events import Context
 from infra.local.schedules import ScheduleSource
 from infra.local.sources import Invoke, QueueSource, Source, StreamSource

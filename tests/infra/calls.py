@@ -16,7 +16,8 @@ from chalicelib.functions import schedules, streams
 from chalicelib.storage import queues as queue_storage
 from chalicelib.storage import sockets as socket_storage
 from chalicelib.storage.queues import Message
-from infra.bundles import ENGINE, Function
+from infra.bundles import ENGINE
+from infra.functions import Function
 from infra.names import STORED
 
 Permission = tuple[str, str, str | None]

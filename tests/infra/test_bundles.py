@@ -7,7 +7,8 @@ import pytest
 from cfnlint.api import lint
 
 from chalicelib.config import Settings
-from infra.bundles import BUNDLES, ENGINE, Queue, Stream, consumers
+from infra.bundles import BUNDLES, ENGINE, consumers
+from infra.functions import Queue, Stream
 from infra.gateway import nodes
 from infra.merge import parameters
 from infra.names import parameter, variable

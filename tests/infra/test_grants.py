@@ -3,7 +3,8 @@
 import pytest
 
 from chalicelib.storage import queues
-from infra.bundles import BUNDLES, Function
+from infra.bundles import BUNDLES
+from infra.functions import Function
 from tests.infra import day
 from tests.infra.calls import Permission, granted, watch
 from tests.support.world import world

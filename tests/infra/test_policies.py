@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib import storage
-from infra.bundles import BUNDLES, LIVE, Bundle, Function, Stream
+from infra.bundles import BUNDLES, LIVE
+from infra.functions import Bundle, Function, Stream
 from infra.names import stream
 from infra.policies import FOLDER, document, documents
 from infra.tables import setting

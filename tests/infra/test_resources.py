@@ -11,7 +11,8 @@ from moto import mock_aws
 
 from chalicelib import storage
 from chalicelib.config import Settings
-from infra.bundles import BUNDLES, Queue, Stream
+from infra.bundles import BUNDLES
+from infra.functions import Queue, Stream
 from infra.names import STORED, default, parameter, stream
 from infra.resources import MAX_RECEIVES, storage_template
 from infra.tables import setting
