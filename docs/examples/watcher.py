@@ -28,6 +28,7 @@ class Watcher:
         match frame["type"]:
             case "watching":
                 self.since = frame["sequence"]
+                print("watching from", self.since, file=sys.stderr, flush=True)
             case "reset":
                 self.since = frame["sequence"]
                 print("reset: look at the tasks anew, some changes were not kept", flush=True)

@@ -1,0 +1,214 @@
+"""WebSockets of the real stack, with the examples of docs/examples and the document's own code at the other end."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.support.client import token
+from tests.system import node
+from tests.system.stack import ORG, PATIENCE, Caller, Process, Stack, environment, until
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+SNIPPETS = Path(__file__).parent / "snippets" / "support"
+
+
+@pytest.fixture
+def support(yard: Stack) -> Caller:
+    """One that may ask often, of the org that anonymous callers belong to."""
+    return Caller(yard.urls["support"], token("user", ORG, "live", "enterprise"))
+
+
+@pytest.fixture
+def sockets(support: Caller) -> str:
+    return support.url.replace("http", "ws")
+
+
+@contextmanager
+def running(*command: str) -> Iterator[Process]:
+    """The command as a process; what it complains of is among its lines."""
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment(), text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def python(folder: Path) -> list[str]:
+    return [sys.executable, str(EXAMPLES / "worker.py")]
+
+
+def javascript(folder: Path) -> list[str]:
+    found = EXAMPLES / "worker.mjs"
+    return ["node", str(node.placed(found, found.read_text(), folder))]
+
+
+LANGUAGES = {"Python": (python, 11), "JavaScript": (javascript, 12)}
+
+
+@pytest.fixture(params=LANGUAGES)
+def worker(request: pytest.FixtureRequest, support: Caller, tmp_path: Path) -> tuple[list[str], str, str]:
+    """How the example is started, the endpoint of its worker, and the worker's number."""
+    command, number = LANGUAGES[request.param]
+    started = command(tmp_path)
+    said = {"worker_id": number, "config": {"max_tasks": 2, "types": ["shout"]}}
+    endpoint = support.json("POST", "/workers", said)["endpoint"]
+    return started, endpoint, str(number)
+
+
+def connected(support: Caller, number: str) -> bool:
+    return any(
+        str(one["id"]) == number and one["status"] != "offline" for one in support.json("GET", "/workers")["workers"]
+    )
+
+
+def task(support: Caller, **data: Any) -> str:
+    return str(support.json("POST", "/task", {"type": "shout", "data": {"text": "hello"} | data})["task_id"])
+
+
+def ended(support: Caller, identifier: str) -> Any:
+    return until(
+        lambda: support.json("GET", f"/task/{identifier}"), lambda now: now["status"] in ("completed", "failed")
+    )
+
+
+def processing(support: Caller, identifier: str) -> Any:
+    return until(lambda: support.json("GET", f"/task/{identifier}"), lambda now: now["status"] == "processing")
+
+
+def test_a_worker_performs_tasks(support: Caller, worker: tuple[list[str], str, str]) -> None:
+    command, endpoint, number = worker
+    with running(*command, endpoint):
+        until(lambda: connected(support, number), bool)
+        first, wrong = task(support), task(support, text=7)
+        assert ended(support, first)["result"] == {"text": "HELLO!"}
+        assert ended(support, wrong)["status"] == "failed"
+    until(lambda: not connected(support, number), bool)
+
+
+def test_a_worker_that_is_killed_and_started_again_is_handed_its_task_again(
+    support: Caller, worker: tuple[list[str], str, str]
+) -> None:
+    command, endpoint, number = worker
+    with running(*command, endpoint) as process:
+        until(lambda: connected(support, number), bool)
+        identifier = task(support, seconds=1)
+        processing(support, identifier)
+        process.kill()
+        process.wait(PATIENCE)
+        until(lambda: not connected(support, number), bool)
+        assert support.json("GET", f"/task/{identifier}")["status"] == "processing", "the lease is kept"
+    with running(*command, endpoint):
+        assert ended(support, identifier)["result"] == {"text": "HELLO!"}
+    until(lambda: not connected(support, number), bool)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_unknown_worker_gives_up(sockets: str, tmp_path: Path, language: str) -> None:
+    command = LANGUAGES[language][0](tmp_path)
+    done = subprocess.run(
+        [*command, f"{sockets}/worker/nobody"], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (1, "refused: 404")
+
+
+class Lines:
+    """What a process prints, line by line."""
+
+    def __init__(self, process: Process) -> None:
+        self._found: SimpleQueue[str] = SimpleQueue()
+        Thread(target=self._read, args=[process], daemon=True).start()
+
+    def _read(self, process: Process) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self._found.put(line)
+
+    def until(self, good: Callable[[str], bool]) -> list[str]:
+        """The lines up to the first good one, or all of them when it does not come."""
+        seen: list[str] = []
+        while not seen or not good(seen[-1]):
+            try:
+                seen.append(self._found.get(timeout=PATIENCE))
+            except Empty:
+                raise AssertionError(seen) from None
+        return seen
+
+
+def feelings(support: Caller, count: int) -> list[str]:
+    """Tasks that the house performs itself."""
+    asked = {"type": "sentiment_analysis", "data": {"text": "Great service!"}}
+    found = [str(support.json("POST", "/task", asked)["task_id"]) for _ in range(count)]
+    for identifier in found:
+        assert ended(support, identifier)["status"] == "completed"
+    return found
+
+
+def changes(lines: list[str]) -> list[Any]:
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_a_watcher_that_comes_back_has_missed_nothing(support: Caller, sockets: str) -> None:
+    command = (sys.executable, str(EXAMPLES / "watcher.py"), f"{sockets}/tasks/updates", "")
+    with running(*command) as process:
+        lines = Lines(process)
+        lines.until(lambda line: line.startswith("watching from"))
+        [beacon] = feelings(support, 1)
+        seen = changes(lines.until(lambda line: beacon in line and "completed" in line))
+    missed = feelings(support, 3)
+    with running(*command, str(seen[-1]["sequence"])) as process:
+        lines = Lines(process)
+        seen += changes(lines.until(lambda line: missed[-1] in line and "completed" in line))
+    sequences = [frame["sequence"] for frame in seen]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+    last = {frame["task_id"]: frame["status"] for frame in seen}
+    assert [last[identifier] for identifier in [beacon, *missed]] == ["completed"] * 4
+
+
+def script(name: str, address: str, folder: Path) -> Path:
+    """The document's own code, as it stands there but for the address and the worker's id."""
+    text = (SNIPPETS / name).read_text()
+    assert text.count("localhost:8000") == 1
+    found = folder / name
+    return node.placed(found, text.replace("localhost:8000", address).replace("{worker_id}", "13"), folder)
+
+
+@pytest.mark.parametrize(("name", "runner"), [("submit.py.txt", sys.executable), ("submit.cjs", "node")])
+def test_the_documents_own_code_submits_a_task(support: Caller, tmp_path: Path, name: str, runner: str) -> None:
+    found = script(name, support.url.removeprefix("http://"), tmp_path)
+    done = subprocess.run([runner, str(found)], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert "task_id" in done.stdout and "accepted" in done.stdout
+
+
+@pytest.fixture
+def browserlike(tmp_path: Path) -> list[str]:
+    """Node as the document's code wants it: with a WebSocket of its own."""
+    if shutil.which("node") is None:
+        pytest.skip("needs node, which is not on this machine")
+    return ["node", "--experimental-websocket"]
+
+
+def test_the_documents_own_worker_is_handed_tasks(support: Caller, browserlike: list[str], tmp_path: Path) -> None:
+    support.json("POST", "/workers", {"worker_id": 13, "config": {"types": ["whisper"]}})
+    found = script("worker.js", support.url.removeprefix("http://"), tmp_path)
+    identifier = support.json("POST", "/task", {"type": "whisper", "data": {}})["task_id"]
+    with running(*browserlike, str(found)):
+        processing(support, identifier)
+
+
+def test_the_documents_own_watcher_sees_updates(support: Caller, browserlike: list[str], tmp_path: Path) -> None:
+    found = script("updates.js", support.url.removeprefix("http://"), tmp_path)
+    with running(*browserlike, str(found)) as process:
+        lines = Lines(process)
+        lines.until(lambda line: "watching" in line)
+        [identifier] = feelings(support, 1)
+        assert "Task Update:" in "".join(lines.until(lambda line: identifier in line))
