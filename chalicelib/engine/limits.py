@@ -10,6 +10,9 @@ from typing import NamedTuple, Protocol
 from chalicelib import clock
 from chalicelib.storage import access
 
+_TICKS = 1000
+"""Instants are kept in microseconds: some plans let pass more than one request in a millisecond."""
+_SECOND = clock.SECOND * _TICKS
 _guesses: dict[str, int] = {}
 """The arrival time last seen for each key: a hint which of the two conditional writes to try first."""
 _GUESSES_KEPT = 10_000
@@ -59,32 +62,32 @@ def admit(key: str, count: int, window_ms: int) -> Admission:
     Each rate has a bucket of its own: what was spent under a small plan is measured in its long intervals and would
     fill a larger plan's bucket whole. One call where this process saw the key lately, at most two otherwise.
     """
-    key = f"{key}#{count}"
-    now, interval = clock.now(), max(1, window_ms // count)
-    latest = now + window_ms - interval
+    now, window = clock.now() * _TICKS, window_ms * _TICKS
+    key, interval = f"{key}#{count}/{window}", max(1, window // count)
+    latest = now + window - interval
     seen = _guesses.get(key, 0)
     for _ in range(4):
         moved, seen = _spend(key, seen > now, interval, now, latest)
         if moved or seen > latest:
-            return _noted(key, seen, _admission(moved, seen, now, count, window_ms, interval))
+            return _noted(key, seen, _admission(moved, seen, now, count, window, interval))
     # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
-    return _admission(False, latest + interval, now, count, window_ms, interval)
+    return _admission(False, latest + interval, now, count, window, interval)
 
 
 def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:
-    expires_at = (latest + 2 * interval) // clock.SECOND + 3600
+    expires_at = (latest + 2 * interval) // _SECOND + 3600
     tat = interval if busy else now + interval
     return access.spend(f"limit#{key}", tat, busy=busy, now=now, latest=latest, expires_at=expires_at)
 
 
-def _admission(allowed: bool, tat: int, now: int, count: int, window_ms: int, interval: int) -> Admission:
-    wait = tat - (now + window_ms - interval)
+def _admission(allowed: bool, tat: int, now: int, count: int, window: int, interval: int) -> Admission:
+    wait = tat - (now + window - interval)
     return Admission(
         allowed=allowed,
         limit=count,
-        remaining=max(0, (now + window_ms - tat) // interval),
-        reset_at=-(-tat // clock.SECOND),
-        retry_after=0 if allowed else max(1, -(-wait // clock.SECOND)),
+        remaining=max(0, (now + window - tat) // interval),
+        reset_at=-(-tat // _SECOND),
+        retry_after=0 if allowed else max(1, -(-wait // _SECOND)),
     )
 
 

@@ -86,3 +86,9 @@ def test_a_request_costs_one_write_while_its_key_is_remembered_and_never_more_th
 @pytest.mark.parametrize(("plan", "factor"), [("standard", 1), ("pro", 10), ("enterprise", 100), ("other", 1)])
 def test_a_plan_multiplies_the_documented_limit(plan: str, factor: int) -> None:
     assert limits.factor(plan) == factor
+
+
+def test_more_than_one_request_a_millisecond_is_counted_one_by_one(house: World) -> None:
+    assert [limits.admit("k", 100_000, MINUTE).remaining for _ in range(3)] == [99_999, 99_998, 99_997]
+    house.clock.advance(0.001)
+    assert limits.admit("k", 100_000, MINUTE).remaining == 99_997, "one and two thirds came back"
