@@ -49,7 +49,7 @@ def serve(house: World, name: str, reply: Any) -> None:
 
 
 def next_hour(house: World) -> None:
-    house.advance(3600 - house.clock.now() / 1000 % 3600, settle=False)
+    house.clock.advance(3600 - house.clock.now() / 1000 % 3600)
 
 
 def register(client: Client, house: World, name: str, reply: Any) -> str:
@@ -171,7 +171,7 @@ def connected(client: Client, made: Watch, house: World) -> None:
     # What it was told while it was away is too old to be told again.
     Line(made, house, "/worker/3").leave()
     tasks_engine.cancel(ORG, tasks[3], pool="support")
-    house.advance(1800)
+    wait(house, 1800, awake=True)
     Line(made, house, "/worker/3").say("pong")
     for awake in (True, False):
         fall_silent(made, house, awake)
@@ -180,7 +180,7 @@ def connected(client: Client, made: Watch, house: World) -> None:
 def fall_silent(made: Watch, house: World, awake: bool) -> None:
     """Connections that break and that say nothing, found by wakeups or, when those are lost, by the sweep."""
     for broken, seconds in ((True, 60), (False, 180)):
-        house.advance(1800)
+        wait(house, 1800, awake=True)
         line = Line(made, house, "/worker/3")
         house.settle()
         if broken:
