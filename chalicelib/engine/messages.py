@@ -1,6 +1,7 @@
 """The words on the queues: how effects travel between functions, there and back."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,7 @@ from chalicelib.domain.tasks import Needs, Status
 from chalicelib.storage import queues
 from chalicelib.storage.queues import LONGEST_DELAY_SECONDS, Message
 
+_GROUP = re.compile("[!-~]{1,128}")
 NUDGES_PER_MESSAGE = 100
 UPDATES_PER_MESSAGE = 90
 """They are written down in one transaction, which holds a hundred items."""
@@ -38,7 +40,12 @@ def _nudging(org: str, pool: str, nudges: list[Nudge], occasion: str) -> Message
     tasks = [_named(one) for one in nudges if one.task_id is not None]
     body = {"org": org, "pool": pool, "tasks": tasks}
     first = nudges[0].task_id or ""
-    return Message(body, group=f"{org}#{pool}"[:128], deduplication=_token(occasion, org, pool, first))
+    return Message(body, group=_group(f"{org}#{pool}"), deduplication=_token(occasion, org, pool, first))
+
+
+def _group(name: str) -> str:
+    """A FIFO group's name: itself, or what stands for it where SQS would refuse it."""
+    return name if _GROUP.fullmatch(name) else _token(name)
 
 
 def _token(*parts: str) -> str:
@@ -111,13 +118,13 @@ def update(updates: Iterable[Update], occasion: str) -> None:
 def _updating(org: str, updates: list[Update], occasion: str) -> Message:
     token = _token(occasion, org, updates[0].task_id, str(updates[0].version))
     body = {"org": org, "occasion": token, "updates": [asdict(one) for one in updates]}
-    return Message(body, group=org[:128], deduplication=token)
+    return Message(body, group=_group(org), deduplication=token)
 
 
 def catch_up(org: str, connection_id: str) -> None:
     """Have a new watcher told what it missed, in its turn among the org's updates."""
     body = {"org": org, "connection": connection_id}
-    queues.send(settings().live_queue, [Message(body, group=org[:128], deduplication=_token("join", connection_id))])
+    queues.send(settings().live_queue, [Message(body, group=_group(org), deduplication=_token("join", connection_id))])
 
 
 def read_updates(body: Mapping[str, Any]) -> list[Update]:
