@@ -44,7 +44,8 @@ def wsgi(client: Client) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
         headers = {name[5:].replace("_", "-"): text for name, text in environ.items() if name.startswith("HTTP_")}
         if environ.get("CONTENT_TYPE"):
             headers["Content-Type"] = environ["CONTENT_TYPE"]
-        url = "/" + environ["REQUEST_URI"].lstrip("/")  # the document's server is relative to itself
+        path = environ["REQUEST_URI"].partition("?")[0].lstrip("/")  # the document's server is relative to itself
+        url = f"/{path}?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else f"/{path}"
         reply = client.request(environ["REQUEST_METHOD"], url, body or None, headers=headers)
         start_response(f"{reply.status} x", list(reply.headers.items()))
         return [reply.text.encode()]

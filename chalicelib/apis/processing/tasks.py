@@ -191,8 +191,8 @@ def update_task(
     caller: Caller,
     id: TaskId,
     body: ReportIn,
-    server_id: Annotated[str | None, Query("serverId")] = None,
-    lease: Annotated[int | None, Field(ge=0)] = None,
+    server_id: Annotated[str | None, Query("serverId"), Field(min_length=1, max_length=128)] = None,
+    lease: Annotated[int | None, Field(ge=0, le=2**53)] = None,
 ) -> Reported:
     """Report progress, the result or a failure, as the server that holds the task.
 

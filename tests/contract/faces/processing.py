@@ -142,7 +142,8 @@ processing = Face(
     ),
     wrong_queries=(
         ("GET /api/servers", "status", ("busy", "")),
-        ("PUT /api/task/{id}", "lease", ("-1", "one", "1.5")),
+        ("PUT /api/task/{id}", "lease", ("-1", "one", "1.5", "1" + "0" * 40)),
+        ("PUT /api/task/{id}", "serverId", ("", "x" * 129)),
     ),
     submitting=Submitting("POST /api/task", "GET /api/task/{id}"),
     read_only={
