@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import config
 from tests.contract.face import Documented, Face, Thing
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
@@ -65,6 +66,8 @@ def shown(face: Face) -> list[Documented]:
 def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """One scene of an API for a module, whose tests leave it as it is."""
     with world() as house:
+        # What the world changed it puts back at its end, and this with it.
+        config.replace(**request.param.settings)
         yield scene_of(request.param, house)
 
 

@@ -29,6 +29,9 @@ class Told(NamedTuple):
     code: str
     message: str
     fields: Mapping[str, str] | None = None
+    status: int | None = None
+    """The status and the request's id, where a dialect repeats them."""
+    request_id: str | None = None
 
 
 class Submitting(NamedTuple):
@@ -58,6 +61,8 @@ class Documented:
     response: Any = None
     query: Mapping[str, str] = field(default_factory=dict)
     """As the document's example has it."""
+    filters: Sequence[str] = ()
+    """Further query parameters that it takes."""
     also: Sequence[Any] = ()
     """Further bodies that the document's clients send."""
 
@@ -143,6 +148,8 @@ class Face:
     paged: Mapping[str, Paging] = field(default_factory=dict)
     volatile: frozenset[str] = frozenset()
     """Fields that no two answers need have in common."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """How its deployment differs from that of all tests."""
 
     @property
     def name(self) -> str:
@@ -190,6 +197,8 @@ class Face:
         assert reply.headers["content-type"] == self.api.dialect.error_media_type
         told = self.read_error(reply.json)
         assert told.code == self.code(status, kind)
+        assert told.status in (None, status)
+        assert told.request_id in (None, reply.headers["x-request-id"])
         return told
 
     def alike(self, given: Any, example: Any, where: str = "") -> None:
@@ -198,9 +207,8 @@ class Face:
             case dict():
                 self._alike_objects(given, example, where)
             case list():
-                assert isinstance(given, list), where
-                assert given or not example, where
-                for number, one in enumerate(given if example else ()):
+                assert isinstance(given, list) and bool(given) is bool(example), where
+                for number, one in enumerate(given):
                     self.alike(one, example[0], f"{where}[{number}]")
             case str():
                 assert isinstance(given, str) and given, where

@@ -1,5 +1,6 @@
 """What is sent wrong is refused with a sentence that says what would be right."""
 
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.config import settings
@@ -67,7 +68,7 @@ def test_no_body_at_all_lacks_the_first_field(where: str, shared: Scene) -> None
 
 @over.each(over.with_body)
 def test_every_documented_field_that_must_be_there_is_in_the_table(endpoint: Documented, scene: Scene) -> None:
-    tried = {field for where, field, _ in scene.face.missing if where == endpoint.id}
+    tried = {field.partition(".")[0] for where, field, _ in scene.face.missing if where == endpoint.id}
     for field in endpoint.request:
         body, url = without(endpoint.request, field), scene.nowhere(endpoint)
         reply = scene.client.request(endpoint.method, url, body, token=scene.admin)
@@ -91,6 +92,14 @@ def with_value(base: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
     return base | {name: with_value(base.get(name, {}), inner, value) if inner else value}
 
 
+@over.each(lambda face: [one for one in over.of_one(face) if one.query], said=lambda one: one.id)
+def test_a_missing_query_parameter_is_named(endpoint: Documented, shared: Scene) -> None:
+    for name in set(shared.face.on[endpoint.id]) - set(endpoint.variables):
+        url = shared.url(replace(endpoint, query={}))
+        told = shared.face.refused(shared.client.request(endpoint.method, url, token=shared.admin), 400)
+        assert told.message == f"Missing required query parameter: {name}"
+
+
 @over.each(lambda face: face.wrong_queries, "case", lambda one: f"{one[0]} {one[1]}")
 def test_a_wrong_query_parameter_is_named_with_what_would_be_right(
     case: tuple[str, str, list[str]], shared: Scene
@@ -98,7 +107,7 @@ def test_a_wrong_query_parameter_is_named_with_what_would_be_right(
     where, name, values = case
     endpoint = shared.face.endpoint(where)
     for value in values:
-        url = shared.url(Documented(where, query={**endpoint.query, name: value}), **{name: value})
+        url = shared.url(replace(endpoint, query={**endpoint.query, name: value}), **{name: value})
         told = shared.face.refused(
             shared.client.request(endpoint.method, url, endpoint.request, token=shared.admin), 400
         )

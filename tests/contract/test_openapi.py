@@ -56,7 +56,7 @@ def test_the_documented_request_fields_are_described(endpoint: Documented, docum
 def test_the_documented_query_is_described(endpoint: Documented, document: Any) -> None:
     operation = document["paths"][endpoint.path][endpoint.method.lower()]
     described = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
-    assert set(endpoint.query) <= described
+    assert {*endpoint.query, *endpoint.filters} <= described
 
 
 @over.faces()

@@ -39,7 +39,7 @@ def test_another_body_under_the_key_is_a_conflict(scene: Scene) -> None:
     request = scene.face.endpoint(scene.face.submitting.post).request
     submit(scene, Idempotency_Key="same")
     refused = submit(scene, request | {"type": "general"}, Idempotency_Key="same")
-    assert "Idempotency-Key" in scene.face.refused(refused, 409).message
+    assert "Idempotency-Key" in scene.face.refused(refused, 409, "Idempotency-Key").message
 
 
 @over.faces(where=submits)

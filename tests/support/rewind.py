@@ -19,6 +19,7 @@ def rewound(house: World) -> Iterator[None]:
     queues = pickle.dumps([house.queues.queues, house.queues.dead, house.queues._seen])
     servers, calls, read, swept = dict(house.servers), len(house.calls), dict(house._read), house._swept
     now = house.clock.now()
+    forget()
     try:
         yield
     finally:

@@ -1,6 +1,8 @@
 """The documented APIs. A new one needs its module here, its data beside them, and nothing else."""
 
 from tests.contract.face import Face
+from tests.contract.faces.coordinator import coordinator
 from tests.contract.faces.processing import processing
+from tests.contract.faces.support import support
 
-FACES: tuple[Face, ...] = (processing,)
+FACES: tuple[Face, ...] = (processing, coordinator, support)
