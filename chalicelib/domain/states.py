@@ -138,7 +138,8 @@ def held_last(task: Task, holder: Holder | None) -> bool:
 def progressed(task: Task, now: int, progress: float | None = None) -> Task:
     """The worker has begun, or is further on: the heartbeat of a held task."""
     begun = task.started_at if task.started_at is not None else now
-    kept = task.progress if progress is None else progress
+    # A table takes no number as small as a double can be.
+    kept = task.progress if progress is None else round(progress, 3)
     running = _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept, deliver_by=None)
     return replace(running, wake_at=lease_end(running))
 

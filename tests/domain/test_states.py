@@ -108,6 +108,11 @@ def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
     assert second.status is Status.RUNNING
 
 
+def test_progress_has_no_more_digits_than_a_table_can_hold() -> None:
+    said = [states.progressed(samples.leased(handed=True), NOW, percent).progress for percent in (1e-300, 100 / 3, 7)]
+    assert said == [0, 33.333, 7]
+
+
 def test_completion_forgets_an_earlier_failure() -> None:
     done = states.completed(samples.running(error={"code": "x"}), NOW, {"a": 1}, None)
     assert (done.result, done.error, done.progress) == ({"a": 1}, None, 100)

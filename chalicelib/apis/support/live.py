@@ -31,8 +31,8 @@ class Report(Schema):
     """What a worker says of a task that it was handed: by its attempt, and if it likes by its lease."""
 
     task_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    attempt: int = Field(ge=1, strict=True)
-    lease: int | None = Field(default=None, ge=1, strict=True)
+    attempt: int = Field(ge=1, le=2**53, strict=True)
+    lease: int | None = Field(default=None, ge=1, le=2**53, strict=True)
 
 
 class Progress(Report):

@@ -149,6 +149,8 @@ def test_a_task_that_is_not_there_or_anothers_is_rejected(desk: Desk, house: Wor
         ({"type": "result", "task_id": "t", "attempt": 1}, "result"),
         ({"type": "result", "task_id": "t", "attempt": "1", "result": 1}, "attempt"),
         ({"type": "result", "task_id": "t", "attempt": 0, "result": 1}, "attempt"),
+        ({"type": "result", "task_id": "t", "attempt": 10**40, "result": 1}, "attempt"),
+        ({"type": "result", "task_id": "t", "attempt": 1, "lease": 10**40, "result": 1}, "lease"),
         ({"type": "progress", "task_id": "t", "attempt": 1, "progress": 101}, "progress"),
         ({"type": "error", "task_id": "t", "attempt": 1, "error": 7}, "error"),
         ({"type": "error", "task_id": "t", "attempt": 1, "error": "x", "retry_after": -1}, "retry_after"),
