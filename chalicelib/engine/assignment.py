@@ -1,8 +1,10 @@
-"""Tasks whose owner says who does them, and when they begin."""
+"""Tasks whose owner says who does them, when they begin, and how they end."""
+
+from typing import Any
 
 from chalicelib import clock
 from chalicelib.domain import states
-from chalicelib.domain.tasks import Task, Worker
+from chalicelib.domain.tasks import Holder, Task, Worker
 from chalicelib.engine import tasks
 from chalicelib.errors import Conflict, NotFound, Unavailable, WorkerOffline
 from chalicelib.storage import tasks as storage
@@ -47,3 +49,13 @@ def _require_room(worker: Worker) -> None:
 def start(org: str, pool: str, task_id: str) -> Task:
     """Note that the holder has begun. Two calls. Raises NotFound, Conflict unless it is assigned and not begun yet."""
     return tasks.change(org, task_id, lambda task: states.started(task, clock.now()), pool=pool)
+
+
+def finish(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> Task:
+    """Accept a task's result as `tasks.complete` does, and answer the task as it then is. Two calls.
+
+    Raises what `tasks.complete` raises.
+    """
+    task = tasks.get(org, task_id, pool)
+    ended_at = tasks.complete(org, pool, task_id, holder or tasks.present_holder(task), outcome)
+    return states.completed(task, ended_at, outcome)

@@ -162,7 +162,7 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     One transaction. Returns when it was completed, in epoch milliseconds: the same completion again is accepted and
     changes nothing. Raises NotFound, LeaseLost, Conflict.
     """
-    by = holder or _present_holder(get(org, task_id, pool))
+    by = holder or present_holder(get(org, task_id, pool))
     value, reference = payloads.place(f"{org}/{task_id}/result", outcome)
     now = clock.now()
     ending = storage.ended(task_id, org, by, storage.completion(task_id, org, pool, now, value, reference))
@@ -174,7 +174,7 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     return now
 
 
-def _present_holder(task: Task) -> Holder:
+def present_holder(task: Task) -> Holder:
     """Who holds the task; of a completed one who did last, so that the same result can be told from another."""
     if task.status is not Status.COMPLETED:
         states.require_holder(task, None)

@@ -144,16 +144,6 @@ class OutcomeIn(Schema):
     error: Reason | None = Field(default=None, description="Why it failed. Its result is not kept then.")
 
 
-class TaskEnded(Schema):
-    """How a task ended."""
-
-    id: str = Field(examples=["task_abc123"])
-    status: TaskStatus = Field(examples=["completed"])
-    completed_at: NaiveInstant | None
-    result: Any
-    error: str | dict[str, Any] | None
-
-
 @routes.post(status=201, errors=[409])
 def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = None) -> Created[TaskOut]:
     """Create a task.
@@ -221,7 +211,7 @@ def start_task(caller: Caller, task_id: TaskId) -> TaskOut:
 
 
 @routes.put("/{task_id}/complete", errors=[409])
-def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: WorkerId | None = None) -> TaskEnded:
+def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: WorkerId | None = None) -> TaskOut:
     """End an assigned or running task: with its result, or for good with an error.
 
     The same once more is accepted and answered alike, another outcome is refused. Name the worker, and the task is
@@ -229,10 +219,9 @@ def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: W
     """
     holder = Holder(worker_id) if worker_id is not None else None
     if body.error is None:
-        ended_at = tasks.complete(caller.org, NAME, task_id, holder, body.result)
-        return TaskEnded(id=task_id, status="completed", completed_at=ended_at, result=body.result, error=None)
-    task = tasks.fail(caller.org, task_id, holder, reported_failure(body.error, retryable=False), NAME)
-    return TaskEnded(id=task_id, status="failed", completed_at=task.finished_at, result=None, error=body.error)
+        return TaskOut.of(assignment.finish(caller.org, NAME, task_id, holder, body.result))
+    failure = reported_failure(body.error, retryable=False)
+    return TaskOut.of(tasks.fail(caller.org, task_id, holder, failure, NAME))
 
 
 @routes.delete("/{task_id}", errors=[409])

@@ -17,7 +17,7 @@ CASES: dict[str, Case] = {
         lambda desk, task, worker: desk.ask(
             "PUT", f"/api/tasks/{task}/complete?worker_id={worker}", {"result": RESULT, "error": None}
         ),
-        2,
+        3,
     ),
     "complete": (lambda desk, task, _: desk.ask("PUT", f"/api/tasks/{task}/complete", {"result": RESULT}), 3),
     "fail": (lambda desk, task, _: desk.ask("PUT", f"/api/tasks/{task}/complete", {"error": "broken"}), 3),
