@@ -1,5 +1,6 @@
-"""The document's own client code, as it stands there but for the address and the token."""
+"""The documents' own client code, as it stands there but for the address and the token."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.stack import PATIENCE, Caller
+from tests.system import node
+from tests.system.stack import PATIENCE, Caller, Stack
 
 SNIPPETS = Path(__file__).parent / "snippets"
 RUNNERS = {"create.py.txt": (sys.executable,), "create.mjs": ("node",), "create.sh": ("sh",)}
@@ -26,3 +28,46 @@ def test_the_documents_own_code_creates_a_task(user: Caller, name: str, tmp_path
     run = subprocess.run([*runner, str(script)], capture_output=True, text=True, timeout=PATIENCE, check=True)
     [identifier] = re.findall(r"task_[A-Za-z0-9]+", run.stdout)
     assert user.task(identifier)["type"] == "video-processing"
+
+
+COORDINATOR = SNIPPETS / "coordinator"
+
+
+@pytest.fixture
+def address(yard: Stack) -> str:
+    """What the coordinator document calls localhost:8000; it sends no token."""
+    return yard.urls["coordinator"]
+
+
+def said(name: str, address: str) -> str:
+    text = (COORDINATOR / name).read_text()
+    assert text.count("http://localhost:8000") == 1
+    return text.replace("http://localhost:8000", address)
+
+
+def printed(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+
+
+def test_the_coordinators_own_python_registers_a_worker(yard: Stack, address: str, tmp_path: Path) -> None:
+    script = tmp_path / "register.py"
+    script.write_text(said("register.py.txt", address))
+    registered = printed(sys.executable, str(script)).removeprefix("Registered: ").strip()
+    assert yard.open("coordinator").json("GET", f"/api/workers/{registered}")["name"] == "Python-Worker"
+
+
+def test_the_coordinators_own_javascript_creates_a_task(yard: Stack, address: str, tmp_path: Path) -> None:
+    # As it stands it is a part of something: it awaits outside of a function and has got its image from elsewhere.
+    text = f"(async () => {{ const base64Image = 'aW1hZ2U=';\n{said('create.cjs', address)}}})();"
+    created = printed("node", str(node.placed(COORDINATOR / "create.cjs", text, tmp_path)))
+    task = yard.open("coordinator").json("GET", f"/api/tasks/{created.removeprefix('Task created: ').strip()}")
+    assert (task["type"], task["priority"], task["payload"]) == ("captcha", "high", {"image": "aW1hZ2U="})
+
+
+def test_the_coordinators_own_curl_shows_the_summary(address: str, tmp_path: Path) -> None:
+    if shutil.which("curl") is None or shutil.which("jq") is None:
+        pytest.skip("stats.sh needs curl and jq, which are not on this machine")
+    script = tmp_path / "stats.sh"
+    script.write_text(said("stats.sh", address))
+    summary = json.loads(printed("sh", str(script)))
+    assert summary["total_workers"] == summary["online"] + summary["busy"] + summary["offline"]
