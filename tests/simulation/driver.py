@@ -1,24 +1,27 @@
 """A fleet, its clients and its bad luck, one operation at a time: for the state machine, the seeded runs and soak."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from random import Random
 from typing import Any
 
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder
 from chalicelib.engine import tasks, workers
-from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.errors import Conflict, Unavailable
 from chalicelib.providers import outbound
-from tests.simulation.faults import Faults, Killed
+from chalicelib.storage import connections
+from tests.simulation.acting import Actor
+from tests.simulation.faults import Faults, Killed, everywhere
 from tests.simulation.invariants import ALWAYS, AT_REST
-from tests.support import aws
+from tests.simulation.owners import Owners
+from tests.simulation.socket_workers import SocketWorkers
+from tests.simulation.watchers import Watchers
+from tests.support.queues import Faults as QueueFaults
 from tests.support.world import ORG, POOL, World, answer
 
 CAPABILITIES = ("video", "image")
-EXPECTED = (Conflict, NotFound, Unavailable, Killed)
-"""What a caller may meet: a refusal, a service that is busy, or its own death."""
 
 
 @dataclass
@@ -30,37 +33,44 @@ class Server:
     given: list[tuple[str, int, int]] = field(default_factory=list)  # (task id, epoch, attempt)
 
 
-class Simulation:
+class Simulation(Actor):
     """Random operations on one deployment. `run` performs them, `drain` ends them well and checks every promise."""
 
     def __init__(self, world: World, seed: int, faults: Faults | None = None) -> None:
-        self.world = world
-        self.random = Random(seed)
+        super().__init__(world, Random(seed))
+        self.sockets = SocketWorkers(world, self.random)
+        self.owners = Owners(world, self.random)
+        self.watchers = Watchers(world, self.random)
         self.servers: dict[str, Server] = {}
         self.acknowledged: set[str] = set()
         self.faults = faults or Faults(Random(seed + 1))
         self._names = 0
-        self._quiet = False
 
     def run(self, operations: int) -> None:
         """Perform so many operations, drawn by weight, with the faults on."""
         names = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
-        self.register()
-        with aws.interfering(self.faults):
+        self.begin()
+        with everywhere(self.world, self.faults):
             for _ in range(operations):
-                getattr(self, self.random.choice(names))()
+                self.act(self.random.choice(names))
+                self.step()
+
+    def begin(self) -> None:
+        """One worker of each kind, and everybody who watches."""
+        self.register()
+        self.sockets.register()
+        self.owners.register()
+        for one in self.watchers.clients:
+            self.watchers.connect(one)
+
+    def act(self, name: str) -> None:
+        """Do one of `WEIGHTS`."""
+        attrgetter(name)(self)()
 
     def check(self) -> None:
         """What holds at any moment, holds."""
         for invariant in ALWAYS:
             invariant(self.world)
-
-    def attempt(self, work: Callable[[], Any]) -> Any:
-        """What a caller does that may be refused, or die."""
-        try:
-            return work()
-        except EXPECTED:
-            return None
 
     # clients
 
@@ -91,7 +101,7 @@ class Simulation:
     # servers
 
     def register(self) -> None:
-        if len(self.servers) >= 4:
+        if len(self.servers) >= 2:
             return
         self._names += 1
         name = f"s{self._names}"
@@ -122,7 +132,7 @@ class Simulation:
         return self._answer(said)
 
     def _answer(self, said: dict[str, Any]) -> outbound.Answer:
-        dice = 1.0 if self._quiet else self.random.random()
+        dice = 1.0 if self.quiet else self.random.random()
         if dice < 0.1:
             return answer(429, retry_after=str(self.random.randrange(1, 60)))
         if dice < 0.2:
@@ -176,16 +186,12 @@ class Simulation:
     # the house itself
 
     def step(self) -> None:
-        """One function of the house runs, and may die."""
-        self.random.choice(
-            [
-                lambda: self._relay("tasks"),
-                lambda: self._relay("workers"),
-                lambda: self._handle("dispatch"),
-                lambda: self._handle("deliver"),
-                lambda: self._handle("wakeups"),
-            ]
-        )()
+        """One function of the house that has something to do runs, and may die; time passes while none has."""
+        if kinds := self.world.busy():
+            kind = self.random.choice(kinds)
+            (self._relay if kind in ("tasks", "workers") else self._handle)(kind)
+        else:
+            self.wait(self.random.choice([5, 11, 31]))
 
     def _relay(self, table: str) -> None:
         try:
@@ -219,22 +225,29 @@ class Simulation:
 
     def drain(self) -> None:
         """Faults end, everybody comes back, time passes; then every promise must hold and every task have ended."""
-        self._quiet = True
+        for actor in (self, self.sockets, self.owners, self.watchers):
+            actor.quiet = True
         self.faults = Faults(Random(0))
+        self.world.queues.faults = QueueFaults()
         for server in self.servers.values():
             server.reachable = True
             self.attempt(lambda s=server: workers.set_maintenance(ORG, POOL, s.id, False, None))
-        self.world.register("last", reply=self._last, max_concurrent=9, capabilities=CAPABILITIES)
+        last = self.world.register("last", reply=self._last, max_concurrent=9, capabilities=CAPABILITIES)
         for _ in range(60):
-            self._calm_minute()
+            self._calm_minute(last.id)
             if all(task.terminal for task in self.world.tasks()):
                 break
+        self.world.advance(61)
+        self.watchers.finish()
         self._everything_ended()
+        self._everything_was_told()
         for invariant in AT_REST:
             invariant(self.world)
 
-    def _calm_minute(self) -> None:
+    def _calm_minute(self, last: str) -> None:
         self.heartbeat()
+        self.sockets.finish()
+        self.owners.finish(last)
         self.world.advance(61)
         for server in self.servers.values():
             for task_id, epoch, _ in server.given[-20:]:
@@ -245,16 +258,23 @@ class Simulation:
 
     def _everything_ended(self) -> None:
         stored = {task.id: task for task in self.world.tasks()}
-        assert not self.acknowledged - stored.keys(), "an accepted task is gone"
+        accepted = {*self.acknowledged, *self.owners.manual, *self.owners.performed}
+        assert not accepted - stored.keys(), "an accepted task is gone"
         unfinished = [task for task in stored.values() if not task.terminal]
         assert not unfinished, f"tasks that never ended: {[(task.id, task.status) for task in unfinished]}"
 
+    def _everything_was_told(self) -> None:
+        head = connections.head(ORG)
+        assert head is not None
+        for number, watcher in enumerate(self.watchers.clients):
+            assert watcher.seen == list(range(1, head.sequence + 1)), f"watcher {number} missed something"
+
 
 WEIGHTS = {
-    "submit": 8,
-    "step": 30,
-    "report": 10,
-    "heartbeat": 4,
+    "submit": 12,
+    "step": 40,
+    "report": 8,
+    "heartbeat": 5,
     "wait": 6,
     "cancel": 2,
     "replay": 1,
@@ -263,4 +283,24 @@ WEIGHTS = {
     "register": 1,
     "unregister": 1,
     "redeliver": 2,
+    "sockets.register": 1,
+    "sockets.connect": 3,
+    "sockets.disconnect": 1,
+    "sockets.event": 1,
+    "sockets.deafen": 1,
+    "sockets.listen": 8,
+    "sockets.answer": 8,
+    "sockets.unregister": 1,
+    "owners.register": 1,
+    "owners.submit": 2,
+    "owners.assign": 3,
+    "owners.look": 5,
+    "owners.heartbeat": 4,
+    "owners.turn": 1,
+    "owners.perform": 3,
+    "owners.unregister": 1,
+    "watchers.connect": 2,
+    "watchers.disconnect": 1,
+    "watchers.event": 1,
 }
+"""How often each happens, as a share of them all."""

@@ -1,4 +1,5 @@
-"""What goes wrong between the code and AWS: calls fail before or after they took effect, and functions die."""
+"""What goes wrong between the code and AWS: calls fail before or after they took effect, connections end at the very
+moment at which something is sent over them, and functions die."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,8 +8,14 @@ from random import Random
 from typing import Any
 
 from chalicelib.errors import Unavailable
+from chalicelib.storage import sockets
 from tests.support import aws
-from tests.support.aws import Call
+from tests.support.aws import Call, Interference
+from tests.support.sockets import FakeSockets
+from tests.support.world import World
+
+POST: Call = ("ApiGateway", "PostToConnection")
+CLOSE: Call = ("ApiGateway", "DeleteConnection")
 
 
 class Killed(BaseException):
@@ -24,6 +31,7 @@ class Faults:
     unknown: float = 0.0  # applied, but the caller is told that it failed
     repeat: float = 0.0  # applied, the answer lost, and applied again by the client's own retry
     kill: float = 0.0  # the function dies before or after the call
+    gone: float = 0.0  # for each frame: its connection has just ended
 
     def __call__(self, _: Call, send: Callable[[], Any]) -> Any:
         dice = self.random.random()
@@ -50,8 +58,35 @@ class Faults:
         raise Killed
 
 
+@dataclass
+class _Sockets:
+    """The way to the connections, with the interference in between."""
+
+    inner: FakeSockets
+    interference: Interference
+
+    def post(self, connection_id: str, text: str) -> None:
+        if isinstance(self.interference, Faults) and self.interference.random.random() < self.interference.gone:
+            self.inner.drop(connection_id)
+        self.interference(POST, lambda: self.inner.post(connection_id, text))
+
+    def close(self, connection_id: str) -> None:
+        self.interference(CLOSE, lambda: self.inner.close(connection_id))
+
+
 @contextmanager
-def dying_at(number: int, *, after: bool) -> Iterator[list[int]]:
+def everywhere(house: World, interference: Interference) -> Iterator[None]:
+    """Let `interference` stand between the code and all that it calls: AWS's services, and the connections."""
+    sockets.use(_Sockets(house.sockets, interference))
+    try:
+        with aws.interfering(interference):
+            yield
+    finally:
+        sockets.use(house.sockets)
+
+
+@contextmanager
+def dying_at(house: World, number: int, *, after: bool) -> Iterator[list[int]]:
     """The process dies at the call of this number (from 0), before or after it took effect. Yields [calls seen]."""
     seen = [0]
 
@@ -63,5 +98,5 @@ def dying_at(number: int, *, after: bool) -> Iterator[list[int]]:
             send()
         raise Killed
 
-    with aws.interfering(die):
+    with everywhere(house, die):
         yield seen

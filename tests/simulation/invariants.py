@@ -8,8 +8,10 @@ from collections import Counter, defaultdict
 from chalicelib.config import settings
 from chalicelib.domain import counting, statistics
 from chalicelib.domain.statistics import Counts
-from chalicelib.domain.tasks import Status, Task, Worker
-from chalicelib.storage import task_table
+from chalicelib.domain.tasks import Phase, Status, Task, Worker
+from chalicelib.storage import pools, task_table
+from chalicelib.storage.connections import ConnectionsTable
+from chalicelib.storage.task_table import TaskItem
 from tests.support import aws
 from tests.support.world import World
 
@@ -65,16 +67,18 @@ def the_past_is_lawful(world: World) -> None:
             assert replayed, f"{new.id}: {old.status} -> {new.status}"
 
 
-def urgent_tasks_go_first(world: World) -> None:
-    """5: nobody is leased a task while a more urgent one that it could take is ready, in a lane the pool knows."""
+def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = frozenset()) -> None:
+    """5: nobody is leased a task while a more urgent one that it could take is ready, in a lane the pool knows; unless
+    its owner `assigned` it so: (task id, epoch)."""
     ready: dict[str, Task] = {}
     known: set[str] = set()
     workers = {worker.id: worker for worker in world.workers()}
     for old, new in history(world):
         if old is not None and new.epoch > old.epoch and new.worker_id in workers:
             known.add(new.lane)
-            _no_more_urgent(new, workers[new.worker_id], ready, known)
-        if new.ready:
+            if (new.id, new.epoch) not in assigned:
+                _no_more_urgent(new, workers[new.worker_id], ready, known)
+        if new.queued:
             ready[new.id] = new
         else:
             ready.pop(new.id, None)
@@ -82,7 +86,7 @@ def urgent_tasks_go_first(world: World) -> None:
 
 def _no_more_urgent(taken: Task, worker: Worker, ready: dict[str, Task], known: set[str]) -> None:
     for other in ready.values():
-        if other.id != taken.id and other.lane in known and worker.offers(other.needs):
+        if other.id != taken.id and other.pool == taken.pool and other.lane in known and worker.offers(other.needs):
             assert other.priority <= taken.priority, f"{taken.id} was leased before the more urgent {other.id}"
 
 
@@ -128,12 +132,92 @@ def gauges_equal_the_tasks(world: World) -> None:
     """6: what the counters call pending and active is what there is."""
     now: dict[str, Counter[str]] = defaultdict(Counter)
     for task in world.tasks():
-        where = statistics.lifetime(task.org, task.pool)
-        now[where]["pending"] += task.status is Status.PENDING
-        now[where]["active"] += task.held
+        for gauge in _gauges(task):
+            now[statistics.lifetime(task.org, task.pool)][gauge] += 1
+    rows = world.rows()
     for where, counts in now.items():
-        row = world.rows().get((where, statistics.NOW), Counts())
-        assert (row["pending"], row["active"]) == (counts["pending"], counts["active"]), f"{where}: gauges are off"
+        row = rows.get((where, statistics.NOW), Counts())
+        assert _nonzero(row) == counts, f"{where}: gauges are off"
+
+
+def _gauges(task: Task) -> list[str]:
+    if task.terminal:
+        return [f"kept_{'failed' if task.status is Status.TIMED_OUT else task.status}"]
+    held = ["active", "running"] if task.status is Status.RUNNING else ["active"]
+    return held if task.held else ["pending"]
+
+
+def workers_counters_equal_a_recount(world: World) -> None:
+    """6: what each worker has completed and burned, and what those before it had, is what the log makes of it."""
+    logged: dict[str, Counter[str]] = defaultdict(Counter)
+    for (partition, row), counts in counting.deltas(world.log()).items():
+        if row.startswith("worker#") and "#" not in partition.partition("#")[2]:
+            ended = Counter(completed=counts["completed"], failed=counts.ended_badly)
+            logged[partition].update(ended)
+            logged[partition + row].update(ended)
+    stored: dict[str, Counter[str]] = defaultdict(Counter)
+    for worker in world.workers():
+        where, mine = f"{worker.org}#{worker.pool}", Counter(completed=worker.completed, failed=worker.failed)
+        stored[where].update(mine)
+        assert mine == logged[f"{where}worker#{worker.id}"], f"{worker.id}: its counters differ from the log"
+    for where in logged.keys() - {name for name in logged if "worker#" in name}:
+        memory, _ = pools.crew(*where.split("#"))
+        departed = Counter(completed=memory.departed_completed, failed=memory.departed_failed)
+        stored[where].update(departed)
+        assert stored[where] == logged[where], f"{where}: its workers' counters differ from the log"
+
+
+def each_task_stands_where_it_is_looked_for(world: World) -> None:
+    """6: each task stands once among all of its pool and once in its phase; a queued one in its lane, one that is or
+    was somebody's at that worker's, any other in no such place; and each index has them in its order."""
+    standing: dict[str, Counter[tuple[str, str]]] = {"place": Counter(), "age": Counter(), "phase": Counter()}
+    for item in TaskItem.by_place.scan():
+        standing["place"][item.id, item.place] += 1
+    for item in TaskItem.by_age.scan():
+        standing["age"][item.id, item.owner] += 1
+    for item in TaskItem.by_phase.scan():
+        standing["phase"][item.id, item.shelf] += 1
+    tasks = world.tasks()
+    assert standing["age"] == Counter((task.id, f"{task.org}#{task.pool}") for task in tasks), (
+        "the index of ages is off"
+    )
+    shelves = Counter((task.id, f"{task.org}#{task.pool}#{_phase(task)}") for task in tasks)
+    assert standing["phase"] == shelves, "the index of phases is off"
+    places = Counter((task.id, place) for task in tasks if (place := _place(task)) is not None)
+    assert standing["place"] == places, f"out of place: {standing['place'] - places} / {places - standing['place']}"
+
+
+def _phase(task: Task) -> Phase:
+    if task.terminal:
+        return Phase.FAILED if task.status is Status.TIMED_OUT else Phase(str(task.status))
+    return Phase.HELD if task.held else Phase.PENDING
+
+
+def _place(task: Task) -> str | None:
+    if task.status is Status.PENDING:
+        waits = task.run_at is None and not task.manual
+        return f"{task.org}#{task.pool}#{task.lane}" if waits else None
+    return f"{task.org}#{task.pool}@{task.worker_id}" if task.worker_id is not None else None
+
+
+def watchers_are_told_everything_in_order(world: World) -> None:
+    """11: over any connection the changes come one after the other, none left out."""
+    for connection, frames in world.sockets.sent.items():
+        told = list(dict.fromkeys(frame["sequence"] for frame in frames if "sequence" in frame))
+        if told:
+            assert told == list(range(told[0], told[-1] + 1)), f"{connection} was told {told}"
+
+
+def the_feed_ends_as_the_tasks_did(world: World) -> None:
+    """11: of each task that the feed tells of, it tells the state that it is in now."""
+    latest: dict[str, tuple[int, str]] = {}
+    for item in aws.items(ConnectionsTable):
+        if item.entry is not None:
+            said = (item.entry["version"], item.entry["status"])
+            latest[item.entry["task_id"]] = max(said, latest.get(item.entry["task_id"], said))
+    now = {task.id: str(task.status) for task in world.tasks()}
+    for task_id, (_version, status) in latest.items():
+        assert now[task_id] == status, f"{task_id} is {now[task_id]}, and was last told to be {status}"
 
 
 def results_were_accepted_once(world: World) -> None:
@@ -142,7 +226,12 @@ def results_were_accepted_once(world: World) -> None:
     assert all(count == 1 for count in completed.values()), f"completed more than once: {completed}"
 
 
-ALWAYS = (nothing_is_forgotten, slots_equal_leases, attempts_stay_within_bounds)
+ALWAYS = (
+    nothing_is_forgotten,
+    slots_equal_leases,
+    attempts_stay_within_bounds,
+    watchers_are_told_everything_in_order,
+)
 AT_REST = (
     *ALWAYS,
     the_past_is_lawful,
@@ -150,4 +239,7 @@ AT_REST = (
     the_log_is_the_history,
     counters_equal_a_recount,
     gauges_equal_the_tasks,
+    workers_counters_equal_a_recount,
+    each_task_stands_where_it_is_looked_for,
+    the_feed_ends_as_the_tasks_did,
 )

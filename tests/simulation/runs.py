@@ -5,15 +5,18 @@ from random import Random
 from tests.simulation.driver import Simulation
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import urgent_tasks_go_first
+from tests.simulation.performer import performing
 from tests.support.world import world
 
 
 def faulty_run(seed: int, operations: int) -> None:
     """Random operations while calls fail, functions die and messages are lost, doubled, late and out of order."""
-    with world(seed) as made:
+    with world(seed) as made, performing():
         queue = made.queues.faults
         queue.duplicate, queue.drop, queue.delay, queue.reorder = 0.1, 0.1, 0.1, bool(seed % 2)
-        simulation = Simulation(made, seed, Faults(Random(seed), fail=0.03, unknown=0.03, repeat=0.03, kill=0.03))
+        simulation = Simulation(
+            made, seed, Faults(Random(seed), fail=0.03, unknown=0.03, repeat=0.03, kill=0.03, gone=0.03)
+        )
         simulation.run(operations)
         simulation.check()
         simulation.drain()
@@ -21,8 +24,8 @@ def faulty_run(seed: int, operations: int) -> None:
 
 def calm_run(seed: int, operations: int) -> None:
     """The same operations with nothing failing: then urgency is kept, too."""
-    with world(seed) as made:
+    with world(seed) as made, performing():
         simulation = Simulation(made, seed)
         simulation.run(operations)
         simulation.drain()
-        urgent_tasks_go_first(made)
+        urgent_tasks_go_first(made, frozenset(simulation.owners.assigned))

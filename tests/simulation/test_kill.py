@@ -161,15 +161,15 @@ def test_a_death_at_any_call_is_recovered_from(story: str, after: bool) -> None:
     for number in range(MOST_CALLS):
         with world(number) as house:
             act = STORIES[story](house)
-            if not _dies(act, number, after=after):
+            if not _dies(house, act, number, after=after):
                 assert number > 0, "the story made no call at all"
                 return
             _comes_back(house, act)
     raise AssertionError("the story makes more calls than were tried")
 
 
-def _dies(act: Callable[[], object], number: int, *, after: bool) -> bool:
-    with dying_at(number, after=after):
+def _dies(house: World, act: Callable[[], object], number: int, *, after: bool) -> bool:
+    with dying_at(house, number, after=after):
         try:
             act()
         except Killed:

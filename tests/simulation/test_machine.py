@@ -1,16 +1,16 @@
 """The engine as a state machine: hypothesis looks for a short story that breaks a promise."""
 
+from contextlib import ExitStack
 from random import Random
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.simulation.driver import Simulation
-from tests.simulation.faults import Faults
+from tests.simulation.driver import WEIGHTS, Simulation
+from tests.simulation.faults import Faults, everywhere
 from tests.simulation.invariants import ALWAYS
-from tests.support import aws
+from tests.simulation.performer import performing
 from tests.support.world import world
 
 
@@ -19,11 +19,12 @@ class Engine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**16))
     def start(self, seed: int) -> None:
-        self._context = world(seed)
-        self.world = self._context.__enter__()
+        self._context = ExitStack()
+        self.world = self._context.enter_context(world(seed))
+        self._context.enter_context(performing())
         self.simulation = Simulation(self.world, seed, Faults(Random(seed)))
-        self.simulation.register()
-        self._luck = aws.interfering(self.simulation.faults)
+        self.simulation.begin()
+        self._luck = everywhere(self.world, self.simulation.faults)
         self._luck.__enter__()
 
     @rule(priority=st.integers(0, 9), delay=st.sampled_from([None, 5, 1200]), key=st.sampled_from([None, None, "k"]))
@@ -33,7 +34,7 @@ class Engine(RuleBasedStateMachine):
     @rule(chance=st.sampled_from([0.0, 0.0, 0.05, 0.2]))
     def change_luck(self, chance: float) -> None:
         faults = self.simulation.faults
-        faults.fail = faults.unknown = faults.repeat = faults.kill = chance
+        faults.fail = faults.unknown = faults.repeat = faults.kill = faults.gone = chance
         queues = self.world.queues.faults
         queues.duplicate = queues.drop = queues.delay = chance
 
@@ -78,6 +79,10 @@ class Engine(RuleBasedStateMachine):
     def redeliver(self) -> None:
         self.simulation.redeliver()
 
+    @rule(what=st.sampled_from([name for name in WEIGHTS if "." in name]))
+    def somebody_acts(self, what: str) -> None:
+        self.simulation.act(what)
+
     @rule(seconds=st.sampled_from([1, 7, 61, 130]))
     def wait(self, seconds: int) -> None:
         self.simulation.wait(seconds)
@@ -85,16 +90,8 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def promises_hold(self) -> None:
         if hasattr(self, "world"):
-            luck = self._calm()
             for promise in ALWAYS:
                 promise(self.world)
-            vars(self.simulation.faults).update(luck)
-
-    def _calm(self) -> dict[str, Any]:
-        """Looking is not part of the story: nothing fails meanwhile."""
-        luck = {name: getattr(self.simulation.faults, name) for name in ("fail", "unknown", "repeat", "kill")}
-        vars(self.simulation.faults).update(dict.fromkeys(luck, 0.0))
-        return luck
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -103,11 +100,11 @@ class Engine(RuleBasedStateMachine):
         try:
             self.simulation.drain()
         finally:
-            self._context.__exit__(None, None, None)
+            self._context.close()
 
 
 Engine.TestCase.settings = settings(
-    max_examples=10,
+    max_examples=6,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

@@ -91,6 +91,16 @@ def interfering(interference: Interference) -> Iterator[None]:
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Nothing stands between the code and AWS: a test looks, and looking is no part of its story."""
+    before, _interferences[:] = _interferences[:], []
+    try:
+        yield
+    finally:
+        _interferences[:] = before
+
+
+@contextmanager
 def counting() -> Iterator[Counter[Call]]:
     """Count the AWS calls made meanwhile."""
     calls: Counter[Call] = Counter()
@@ -194,4 +204,5 @@ _tapes: dict[str, _Tape] = {}
 
 def items(model: Any) -> list[Any]:
     """Every item of a table; for invariants only, the product never scans."""
-    return list(model.scan(consistent_read=True))
+    with undisturbed():
+        return list(model.scan(consistent_read=True))

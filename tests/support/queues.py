@@ -38,6 +38,8 @@ class Faults:
 class FakeQueues:
     """What SQS promises, and no more when there are faults."""
 
+    lossless: frozenset[str] = frozenset()
+    """Queues that drop nothing, whatever the faults: SQS loses no message, and nobody makes up for what these hold."""
     random: Random = field(default_factory=lambda: Random(0))
     faults: Faults = field(default_factory=Faults)
     queues: dict[str, list[Held]] = field(default_factory=dict)
@@ -47,11 +49,14 @@ class FakeQueues:
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
         for message in messages:
-            if self._repeated(queue, message) or self.random.random() < self.faults.drop:
+            if self._repeated(queue, message) or self._dropped(queue):
                 continue
-            copies = 2 if self.random.random() < self.faults.duplicate else 1
+            copies = 2 if message.group is None and self.random.random() < self.faults.duplicate else 1
             for _ in range(copies):
                 self.queues.setdefault(queue, []).append(self._held(message))
+
+    def _dropped(self, queue: str) -> bool:
+        return self.random.random() < self.faults.drop and queue not in self.lossless
 
     def _repeated(self, queue: str, message: Message) -> bool:
         if message.deduplication is None:
@@ -70,30 +75,36 @@ class FakeQueues:
 
     def receive(self, queue: str, limit: int = 10) -> list[Held]:
         """Up to `limit` visible messages; of a FIFO queue, in order, from one group."""
-        visible = self._visible(queue)
+        visible = self.visible(queue)
         if self.faults.reorder:
             self.random.shuffle(visible)
         if visible and visible[0].group is not None:
-            visible = [held for held in self._visible(queue) if held.group == visible[0].group]
+            visible = [held for held in self.visible(queue) if held.group == visible[0].group]
         for held in visible[:limit]:
             held.receives += 1
         return visible[:limit]
 
-    def _visible(self, queue: str) -> list[Held]:
-        """Those that may be received now, in order: none of a group that waits for one of it to come back."""
-        now, all_held = clock.now(), self.queues.get(queue, [])
-        waiting = {held.group for held in all_held if held.group and held.receives and held.visible_at > now}
-        return [held for held in all_held if held.visible_at <= now and held.group not in waiting]
+    def visible(self, queue: str) -> list[Held]:
+        """Those that may be received now, in order: none of a group that waits for an earlier one of it."""
+        found, waiting = [], set()
+        for held in self.queues.get(queue, []):
+            if held.visible_at > clock.now():
+                waiting.add(held.group)
+            elif held.group is None or held.group not in waiting:
+                found.append(held)
+        return found
 
     def done(self, queue: str, held: Held) -> None:
-        """The message was dealt with."""
-        if held in self.queues[queue]:
+        """The message was dealt with. One of a FIFO queue may come again all the same, though it was sent once."""
+        if held.group is not None and self.random.random() < self.faults.duplicate:
+            held.visible_at = clock.now() + 30 * clock.SECOND
+        elif held in self.queues[queue]:
             self.queues[queue].remove(held)
 
     def failed(self, queue: str, held: Held) -> None:
         """The message was not dealt with: it comes back, or goes to the dead letters."""
-        if held.receives >= MAX_RECEIVES:
-            self.done(queue, held)
+        if held.receives >= MAX_RECEIVES and queue not in self.lossless:
+            self.queues[queue].remove(held)
             self.dead.setdefault(queue, []).append(held)
         else:
             held.visible_at = clock.now() + 30 * clock.SECOND

@@ -43,6 +43,8 @@ VOICES: Any = {
     )
 }
 """Of a channel of the tests' own: updates as they are."""
+HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live")
+"""The queues, by what their functions do."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
 
 
@@ -64,6 +66,7 @@ class World:
     calls: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     voices: Voices = field(default_factory=lambda: VOICES)
     _read: dict[str, int] = field(default_factory=dict)
+    _taken: dict[str, list[Held]] = field(default_factory=dict)
     _swept: int = START // clock.MINUTE
 
     def submit(self, **asked: Any) -> Task:
@@ -106,8 +109,14 @@ class World:
     def step(self) -> bool:
         """One round of streams and queues; False when there was nothing to do."""
         relayed = [self.relay("tasks"), self.relay("workers")]
-        handled = [self.handle(name) for name in ("dispatch", "deliver", "perform", "wakeups", "live")]
+        handled = [self.handle(name) for name in HANDLED]
         return any(relayed) or any(handled)
+
+    def busy(self) -> list[str]:
+        """Which tables have changes that were not relayed yet, and which queues have messages that may be received."""
+        names = {"tasks": settings().tasks_table, "workers": settings().workers_table}
+        changed = [table for table, name in names.items() if len(aws.stream(name)) > self._read.get(table, 0)]
+        return changed + [kind for kind in HANDLED if self.queues.visible(getattr(settings(), f"{kind}_queue"))]
 
     def relay(self, table: Any, limit: int = 10) -> bool:
         name = settings().tasks_table if table == "tasks" else settings().workers_table
@@ -126,10 +135,8 @@ class World:
 
     def died(self, kind: str) -> None:
         """The function that handled this queue died: what it had received comes back, or goes to the dead letters."""
-        queue = getattr(settings(), f"{kind}_queue")
-        for held in self.queues.receive(queue):
-            held.receives -= 1
-            self.queues.failed(queue, held)
+        for held in self._taken.pop(kind, ()):
+            self.queues.failed(getattr(settings(), f"{kind}_queue"), held)
 
     def sweep(self) -> None:
         """The schedule of each minute."""
@@ -150,6 +157,7 @@ class World:
         }[kind]
         batch = self.queues.receive(queue)
         if batch:
+            self._taken[kind] = batch
             self._answered(queue, batch, _failures(handler, batch))
         return bool(batch)
 
@@ -217,7 +225,8 @@ def forget() -> None:
 def world(seed: int = 0) -> Iterator[World]:
     """A fresh deployment that forgets everything at the end."""
     chance = Random(seed)
-    made = World(clock.ManualClock(START), FakeQueues(chance), FakeSockets(), chance)
+    queues = FakeQueues(frozenset({settings().live_queue}), chance)
+    made = World(clock.ManualClock(START), queues, FakeSockets(), chance)
     before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
     before_settings = config.replace(api_urls={POOL: "https://api.example"})
     before_sender, before_network = outbound.use_sender(made.send), outbound.use(Unplugged())
