@@ -1,11 +1,14 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from chalicelib import config
+from chalicelib.edge import Api
+from chalicelib.engine.limits import Admission
 from tests.contract.face import Documented, Face, Thing
+from tests.contract.faces import FACES
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.rewind import rewound
@@ -21,6 +24,9 @@ class Scene:
     face: Face
     house: World
     client: Client
+    """Calls the API as it is, but as often as it likes: each limiter's call would double the cost of most tests."""
+    limited: Client
+    """Calls the API as it is."""
     admin: str
     things: dict[str, Thing]
     empty: dict[str, Any]
@@ -42,9 +48,9 @@ class Scene:
 
     def send(self, endpoint: Documented, body: Any = ..., *, token: str | None = None, **more: Any) -> Reply:
         """The documented request, or another body, by the admin, or by another; `values` are other ids."""
-        url = self.url(endpoint, **more.pop("values", {}))
+        url, client = self.url(endpoint, **more.pop("values", {})), more.pop("by", self.client)
         content = endpoint.request if body is ... else body
-        return self.client.request(endpoint.method, url, content, token=self.admin if token is None else token, **more)
+        return client.request(endpoint.method, url, content, token=self.admin if token is None else token, **more)
 
     def probe(self) -> Documented:
         """A guarded endpoint that only shows something."""
@@ -52,9 +58,15 @@ class Scene:
 
 
 def scene_of(face: Face, house: World) -> Scene:
-    client, admin = Client(face.api, conformance(face.api)), token(plan="enterprise")
+    watch, admin = conformance(face.api), token(plan="enterprise")
+    client, limited = Client(unlimited(face.api), watch), Client(face.api, watch)
     empty = {one.id: client.get(one.url({}), token=token(**STRANGER)).json for one in shown(face)}
-    return Scene(face, house, client, admin, face.build(house, client, admin), empty)
+    return Scene(face, house, client, limited, admin, face.build(house, client, admin), empty)
+
+
+def unlimited(api: Api) -> Api:
+    """The API, which admits everybody it knows, with headers that say so."""
+    return replace(api, admit=lambda caller, name, limit: Admission(True, limit.count, limit.count, 0, 0))
 
 
 def shown(face: Face) -> list[Documented]:
@@ -76,3 +88,17 @@ def scene(shared: Scene) -> Iterator[Scene]:
     """The same scene for a test that may do with it what it likes."""
     with rewound(shared.house):
         yield shared
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Within each module one API after the other, so that each makes its scene once; pytest would change to and fro."""
+    places = [place for place, item in enumerate(items) if _face_of(item)]
+    chosen = sorted((items[place] for place in places), key=lambda item: (item.path, FACES.index(_face_of(item))))
+    for place, item in zip(places, chosen, strict=True):
+        items[place] = item
+
+
+def _face_of(item: pytest.Item) -> Any:
+    found = item.callspec.params.get("shared") if hasattr(item, "callspec") else None
+    return found if isinstance(found, Face) else None

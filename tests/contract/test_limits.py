@@ -23,7 +23,7 @@ def figures(reply: Reply) -> tuple[int, int, int]:
 @over.each(over.guarded)
 def test_every_endpoint_states_its_documented_limit(endpoint: Documented, scene: Scene) -> None:
     caller, limit = token("admin", subject=endpoint.id, org="penumbra"), scene.face.limit(endpoint)
-    reply = scene.client.request(endpoint.method, scene.nowhere(endpoint), endpoint.request, token=caller)
+    reply = scene.limited.request(endpoint.method, scene.nowhere(endpoint), endpoint.request, token=caller)
     assert figures(reply)[:2] == (limit, limit - 1)
 
 
@@ -31,7 +31,7 @@ def test_every_endpoint_states_its_documented_limit(endpoint: Documented, scene:
 def test_what_is_public_is_not_limited(shared: Scene) -> None:
     for endpoint in shared.face.endpoints:
         if shared.face.is_public(endpoint):
-            assert "x-ratelimit-limit" not in shared.client.get(endpoint.url({})).headers
+            assert "x-ratelimit-limit" not in shared.limited.get(endpoint.url({})).headers
 
 
 @over.each(lambda face: face.spenders.items(), "spender", lambda one: one[0])
@@ -39,7 +39,7 @@ def test_a_plan_multiplies_the_limit(spender: tuple[str, str], scene: Scene) -> 
     endpoint = scene.face.endpoint(spender[1])
     limit = scene.face.limit(endpoint)
     for name, factor in PLANS:
-        reply = scene.send(endpoint, token=token(subject=f"planned-{name}", plan=name))
+        reply = scene.send(endpoint, by=scene.limited, token=token(subject=f"planned-{name}", plan=name))
         assert figures(reply)[:2] == (limit * factor, limit * factor - 1)
 
 
@@ -94,14 +94,14 @@ def test_who_is_refused_at_the_door_spends_nothing(shared: Scene) -> None:
     face, user = shared.face, token("user", subject="curious")
     for endpoint in face.guarded:
         if "user" not in face.allowed(endpoint):
-            face.refused(shared.send(endpoint, token=user), 403)
+            face.refused(shared.send(endpoint, by=shared.limited, token=user), 403)
     endpoint = shared.probe() if "user" in face.allowed(shared.probe()) else face.endpoint(face.spenders["default"])
-    assert figures(shared.send(endpoint, token=user))[1] == face.limit(endpoint) - 1
-    assert "x-ratelimit-limit" not in shared.send(endpoint, token="garbage").headers
+    assert figures(shared.send(endpoint, by=shared.limited, token=user))[1] == face.limit(endpoint) - 1
+    assert "x-ratelimit-limit" not in shared.send(endpoint, by=shared.limited, token="garbage").headers
 
 
 @over.each(over.with_body)
 def test_an_invalid_request_is_counted(endpoint: Documented, shared: Scene) -> None:
     caller, limit = token(subject=f"clumsy {endpoint.id}"), shared.face.limit(endpoint)
-    remaining = [figures(shared.send(endpoint, body, token=caller))[1] for body in ("[]", "{")]
+    remaining = [figures(shared.send(endpoint, body, by=shared.limited, token=caller))[1] for body in ("[]", "{")]
     assert remaining == [limit - 1, limit - 2]

@@ -70,9 +70,10 @@ def test_a_defect_of_ours_is_told_to_nobody(endpoint: Documented, shared: Scene)
         raise ClientError({"Error": {"Code": "ValidationException", "Message": "secret"}}, call[1])
 
     for interference in (broken, refused):
-        with interfering(interference):
-            told = shared.face.refused(shared.send(endpoint), 500)
-        assert told.message == "An unexpected error occurred"
+        for client in (shared.client, shared.limited):
+            with interfering(interference):
+                told = shared.face.refused(shared.send(endpoint, by=client), 500)
+            assert told.message == "An unexpected error occurred"
 
 
 @over.each(over.guarded)
@@ -80,9 +81,10 @@ def test_a_database_that_does_not_answer_is_worth_another_try(endpoint: Document
     def gone(call, send):
         raise NoCredentialsError
 
-    with interfering(gone):
-        told = shared.face.refused(shared.send(endpoint), 503)
-    assert "try again" in told.message
+    for client in (shared.client, shared.limited):
+        with interfering(gone):
+            told = shared.face.refused(shared.send(endpoint, by=client), 503)
+        assert "try again" in told.message
 
 
 @over.each(lambda face: face.endpoints)

@@ -128,13 +128,8 @@ coordinator = Face(
         "GET /api/tasks/{task_id}": RUNNING,
         "PUT /api/tasks/{task_id}/assign": ASSIGNED,
         "PUT /api/tasks/{task_id}/start": RUNNING,
-        "PUT /api/tasks/{task_id}/complete": {
-            "id": "task-uuid",
-            "status": "completed",
-            "completed_at": ENDED,
-            "result": {"solution": "abc123"},
-            "error": None,
-        },
+        "PUT /api/tasks/{task_id}/complete": RUNNING
+        | {"status": "completed", "completed_at": ENDED, "result": {"solution": "abc123"}},
         "DELETE /api/tasks/{task_id}": RUNNING | {"status": "cancelled", "completed_at": ENDED},
     },
     statuses={"POST /api/workers": 201, "POST /api/tasks": 201},
