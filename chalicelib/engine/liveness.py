@@ -6,7 +6,7 @@ from dataclasses import replace
 from chalicelib import clock
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
-from chalicelib.engine import pools, sealing, tasks, workers
+from chalicelib.engine import commands, pools, sealing, tasks, workers
 from chalicelib.engine import sockets as worker_sockets
 from chalicelib.errors import NotFound
 from chalicelib.observability import logger
@@ -45,7 +45,7 @@ def _due(worker: Worker) -> bool:
 def _rearmed(worker: Worker) -> Worker:
     now = clock.now()
     resting = worker.rest_until if worker.rest_until is not None and worker.rest_until > now else None
-    kept = workers.without_stale_commands(worker, now)
+    kept = commands.without_stale(worker, now)
     wake_at = worker.overdue_at if worker.overdue_at > now else now + worker.heartbeat_timeout_ms
     if worker.connection is not None:
         wake_at = now + workers.ping_ms() if worker.wake_at is None or _due(worker) else worker.wake_at

@@ -14,7 +14,7 @@ from chalicelib.domain import states
 from chalicelib.domain.effects import Call
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Beat, Health, Holder, Status, Task, Worker
-from chalicelib.engine import frames, payloads, tasks, workers
+from chalicelib.engine import commands, frames, payloads, tasks, workers
 from chalicelib.engine.frames import Frame
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage import base, connections, sockets
@@ -177,7 +177,7 @@ def tell(call: Call) -> None:
     worker = worker_storage.find(call.org, call.pool, call.worker_id)
     if worker is None or worker.connection is None:
         return
-    told = workers.commands(worker)
+    told = commands.of(worker)
     try:
         for command in told:
             _send(worker, frames.text(_order(command)))

@@ -9,16 +9,13 @@ from typing import Any, NamedTuple
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
-from chalicelib.engine import payloads, sealing, tasks
+from chalicelib.engine import commands, payloads, sealing, tasks
 from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import workers as storage
 from chalicelib.storage.base import Refused, Write
-
-COMMAND_KEPT_MS = 15 * clock.MINUTE
-"""How long a command is repeated to a worker that sends no receipt for it."""
 
 PING_MS = 20 * clock.SECOND
 PINGS_IN_TIMEOUT = 4
@@ -184,8 +181,8 @@ def heartbeat(
         worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
         raise NotFound(kind, worker_id) from None
-    if any(_stale(since, now) for since in worker.commands.values()):
-        change(org, pool, worker_id, lambda found: without_stale_commands(found, clock.now()))
+    if commands.without_stale(worker, now) is not worker:
+        change(org, pool, worker_id, lambda found: commands.without_stale(found, clock.now()))
     return worker
 
 
@@ -193,27 +190,6 @@ def ping_ms() -> int:
     """How long a connected worker may be silent before it is asked whether it is still there: 20 s, or less where its
     heartbeat would be overdue too soon."""
     return min(PING_MS, settings().heartbeat_timeout_seconds * clock.SECOND // PINGS_IN_TIMEOUT)
-
-
-def commands(worker: Worker) -> list[dict[str, Any]]:
-    """What the worker is told with each heartbeat until it confirms: tasks to stop, and whether to drain."""
-    told: list[dict[str, Any]] = [_stop(name) for name, since in worker.commands.items() if not _stale(since)]
-    return [*told, {"id": "drain", "type": "drain"}] if worker.maintenance else told
-
-
-def _stop(name: str) -> dict[str, Any]:
-    task_id, _, attempt = name.rpartition(":")
-    return {"id": name, "type": "cancel", "task_id": task_id, "attempt": int(attempt)}
-
-
-def _stale(since: int, now: int | None = None) -> bool:
-    return (now or clock.now()) - since > COMMAND_KEPT_MS
-
-
-def without_stale_commands(worker: Worker, now: int) -> Worker:
-    """The worker without the commands that were repeated long enough."""
-    kept = {name: since for name, since in worker.commands.items() if not _stale(since, now)}
-    return replace(worker, commands=kept) if kept != worker.commands else worker
 
 
 def set_maintenance(

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.tasks import Status
-from chalicelib.engine import statistics, workers
+from chalicelib.engine import commands, statistics, workers
 from chalicelib.engine.payloads import LARGEST_METADATA
 from chalicelib.engine.workers import Change, Rotation
 from chalicelib.errors import InvalidRequest, NotFound
@@ -26,7 +26,7 @@ def test_a_drained_worker_s_leases_go_to_others_unburned_and_it_is_told(house: W
     for task in (first, second):
         moved = house.task(task.id)
         assert (moved.worker_id, moved.attempts, moved.status) == (other.id, 0, Status.LEASED)
-    told = workers.commands(beat(worker))
+    told = commands.of(beat(worker))
     assert {one.get("task_id") for one in told if one["type"] == "cancel"} == {first.id, second.id}
     assert told[-1]["type"] == "drain"
     assert house.worker(worker.id).leases == {}

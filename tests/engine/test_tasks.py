@@ -7,7 +7,7 @@ from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Status, Task
-from chalicelib.engine import tasks, workers
+from chalicelib.engine import commands, tasks
 from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound
 from tests.engine.helpers import beat, complete, held, holder, pull, together
 from tests.support import aws
@@ -122,8 +122,8 @@ def test_the_holder_is_told_to_stop_with_every_heartbeat_until_it_confirms(house
     task = held(house)
     tasks.cancel(ORG, task.id)
     stop = {"id": f"{task.id}:1", "type": "cancel", "task_id": task.id, "attempt": 1}
-    assert workers.commands(beat(worker)) == workers.commands(beat(worker)) == [stop]
-    assert workers.commands(beat(worker, stop["id"], "unknown:1", "", "a.b", "a[0]", stop["id"])) == []
+    assert commands.of(beat(worker)) == commands.of(beat(worker)) == [stop]
+    assert commands.of(beat(worker, stop["id"], "unknown:1", "", "a.b", "a[0]", stop["id"])) == []
     with pytest.raises(LeaseLost):
         complete(task, "late")
 
@@ -132,9 +132,9 @@ def test_a_command_that_nobody_confirms_is_forgotten_after_fifteen_minutes(house
     worker = pull(house)
     tasks.cancel(ORG, held(house).id)
     house.clock.advance(900)
-    assert len(workers.commands(beat(worker))) == 1
+    assert len(commands.of(beat(worker))) == 1
     house.clock.advance(0.001)
-    assert workers.commands(beat(worker)) == []
+    assert commands.of(beat(worker)) == []
     assert house.worker(worker.id).commands == {}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.tasks import Beat, Health, Status
-from chalicelib.engine import access, tasks, workers
+from chalicelib.engine import access, commands, tasks, workers
 from chalicelib.errors import LeaseLost, NotFound, Unauthenticated
 from chalicelib.providers import outbound
 from chalicelib.storage.access import AccessTable
@@ -112,7 +112,7 @@ def test_a_worker_that_is_heard_of_again_is_back_in_rotation_and_its_late_result
     assert house.task(old.id).epoch == 2
     with pytest.raises(LeaseLost):
         complete(old, "late")
-    assert [command["id"] for command in workers.commands(house.worker(worker.id))] == [f"{old.id}:1"]
+    assert [command["id"] for command in commands.of(house.worker(worker.id))] == [f"{old.id}:1"]
 
 
 def test_a_tenth_of_the_heartbeats_lost_takes_no_worker_offline(house: World) -> None:
@@ -133,7 +133,7 @@ def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(house
     worker = pull(house, max_concurrent=2)
     first = held(house)
     shut = workers.set_maintenance(ORG, POOL, worker.id, True, "new disk")
-    assert {"id": "drain", "type": "drain"} in workers.commands(shut)
+    assert {"id": "drain", "type": "drain"} in commands.of(shut)
     second = held(house)
     assert (house.task(first.id).held, second.ready) == (True, True)
     complete(first)
@@ -141,7 +141,7 @@ def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(house
     assert house.task(second.id).ready
     back = workers.set_maintenance(ORG, POOL, worker.id, False, None)
     house.settle()
-    assert (back.maintenance_reason, workers.commands(back)) == (None, [])
+    assert (back.maintenance_reason, commands.of(back)) == (None, [])
     assert house.task(second.id).worker_id == worker.id
 
 

@@ -10,7 +10,7 @@ from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
 from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.edge import Caller, Created, NaiveInstant, Routes, Schema
-from chalicelib.engine import pools, reports, workers
+from chalicelib.engine import commands, pools, reports, workers
 from chalicelib.engine.workers import Change, Registration
 
 routes = Routes("/api/workers", tag="Workers")
@@ -84,6 +84,7 @@ class WorkerList(Schema):
 
     workers: list[WorkerOut]
     total: int
+    next_cursor: str | None = Field(default=None, description="Always null: a list of workers is one page.")
 
 
 class WorkerUpdate(Schema):
@@ -208,7 +209,7 @@ def worker_heartbeat(caller: Caller, worker_id: WorkerId, body: HeartbeatIn | No
     """Note that a worker is alive; the answer carries commands for it."""
     done = dict.fromkeys(name for name in (body.receipts if body else ()) if name != "drain")
     worker = workers.heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(done)))
-    return HeartbeatOut.of(worker, commands=[Command(**command) for command in workers.commands(worker)])
+    return HeartbeatOut.of(worker, commands=[Command(**command) for command in commands.of(worker)])
 
 
 @routes.post("/{worker_id}/task/complete", errors=[409])

@@ -11,7 +11,7 @@ from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
 from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.edge import Caller, CamelSchema, Created, Routes
-from chalicelib.engine import statistics, workers
+from chalicelib.engine import commands, statistics, workers
 from chalicelib.engine.workers import Registration
 from chalicelib.errors import Forbidden
 
@@ -199,7 +199,7 @@ def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> Heartbe
     if caller.role == "server" and caller.subject != id:
         raise Forbidden(f"Server {caller.subject} may not send the heartbeat of server {id}")
     worker = workers.heartbeat(caller.org, NAME, id, _beat(body), KIND)
-    told = [Command(**command) for command in workers.commands(worker)]
+    told = [Command(**command) for command in commands.of(worker)]
     return HeartbeatOut(server_id=id, status=server_status(worker), commands=told)
 
 
