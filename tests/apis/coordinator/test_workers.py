@@ -30,7 +30,7 @@ def test_a_worker_has_the_documented_fields_in_their_order(desk: Desk) -> None:
         ("tasks_failed", 0),
     ]
     assert desk.worker(worker["id"]) == worker
-    assert desk.told("GET", "/api/workers") == {"workers": [worker], "total": 1}
+    assert desk.told("GET", "/api/workers") == {"workers": [worker], "total": 1, "next_cursor": None}
 
 
 def test_registration_names_what_is_wrong_and_what_would_be_right(desk: Desk) -> None:
@@ -209,7 +209,7 @@ def test_every_role_may_do_everything_in_its_tenant_and_nothing_in_another(desk:
         assert desk.told("GET", "/api/workers", token=token(role))["total"] == 1
         assert desk.told("POST", f"/api/workers/{worker}/heartbeat", token=token(role))["id"] == worker
     other = token(org="other")
-    assert desk.told("GET", "/api/workers", token=other) == {"workers": [], "total": 0}
+    assert desk.told("GET", "/api/workers", token=other) == {"workers": [], "total": 0, "next_cursor": None}
     assert desk.told("GET", "/api/workers/stats/summary", token=other)["total_workers"] == 0
     desk.refused(404, "DELETE", f"/api/workers/{worker}", token=other)
     desk.refused(401, "GET", "/api/workers", token=None)
