@@ -122,39 +122,32 @@ def test_header_names_are_read_in_any_case(shared: Scene) -> None:
 
 @pytest.mark.parametrize("named", [[], ["another"]])
 @over.faces()
-def test_an_api_that_is_not_opened_admits_nobody_unknown(named: list[str], shared: Scene) -> None:
-    before = config.replace(open_apis=frozenset(named))
-    try:
-        shared.face.refused(shared.client.get(shared.probe().url({})), 401)
-    finally:
-        config.restore(before)
+def test_an_api_that_is_not_opened_admits_nobody_unknown(named: list[str], scene: Scene) -> None:
+    config.replace(open_apis=frozenset(named))
+    for endpoint in scene.face.guarded:
+        scene.face.refused(scene.client.request(endpoint.method, scene.url(endpoint), endpoint.request), 401)
 
 
 @over.faces(where=lambda face: not face.opens)
-def test_an_api_that_never_opens_admits_nobody_unknown_though_named(shared: Scene) -> None:
-    before = config.replace(open_apis=frozenset({shared.face.name}))
-    try:
-        shared.face.refused(shared.client.get(shared.probe().url({})), 401)
-    finally:
-        config.restore(before)
+def test_an_api_that_never_opens_admits_nobody_unknown_though_named(scene: Scene) -> None:
+    config.replace(open_apis=frozenset({scene.face.name}))
+    for endpoint in scene.face.guarded:
+        scene.face.refused(scene.client.request(endpoint.method, scene.url(endpoint), endpoint.request), 401)
 
 
 @over.faces(where=lambda face: face.opens)
 def test_an_opened_api_admits_the_unknown_to_the_local_org(scene: Scene) -> None:
     face, client = scene.face, scene.client
-    before = config.replace(open_apis=frozenset({face.name}))
-    try:
-        assert client.get(scene.probe().url({})).status == 200
-        face.refused(client.get(scene.probe().url({}), token="garbage"), 401)
-        if face.submitting:
-            post, get = face.endpoint(face.submitting.post), face.endpoint(face.submitting.get)
-            made = client.post(post.path, post.request).json[face.submitting.id]
-            url = get.url(dict.fromkeys(get.variables, made))
-            assert client.get(url).status == client.get(url, token=token(org="local")).status == 200
-            face.refused(client.get(url, token=scene.admin), 404, scene.kind(get, get.variables[0]))
-        for endpoint in face.guarded:
-            if face.on.get(endpoint.id):
-                reply = client.request(endpoint.method, scene.url(endpoint), endpoint.request)
-                face.refused(reply, 404, scene.kind(endpoint, next(iter(face.on[endpoint.id]))))
-    finally:
-        config.restore(before)
+    config.replace(open_apis=frozenset({face.name}))
+    assert client.get(scene.probe().url({})).status == 200
+    face.refused(client.get(scene.probe().url({}), token="garbage"), 401)
+    if face.submitting:
+        post, get = face.endpoint(face.submitting.post), face.endpoint(face.submitting.get)
+        made = client.post(post.path, post.request).json[face.submitting.id]
+        url = get.url(dict.fromkeys(get.variables, made))
+        assert client.get(url).status == client.get(url, token=token(org="local")).status == 200
+        face.refused(client.get(url, token=scene.admin), 404, scene.kind(get, get.variables[0]))
+    for endpoint in face.guarded:
+        if face.on.get(endpoint.id):
+            reply = client.request(endpoint.method, scene.url(endpoint), endpoint.request)
+            face.refused(reply, 404, scene.kind(endpoint, next(iter(face.on[endpoint.id]))))

@@ -7,18 +7,19 @@ from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
 
+from chalicelib import config
 from tests.support.world import World, forget
 
 
 @contextmanager
 def rewound(house: World) -> Iterator[None]:
-    """At the end, tables, streams, queues and clock are what they are now. Chance goes on, and so do ids."""
+    """At the end, tables, streams, queues, settings and clock are what they are now. Chance goes on, and so do ids."""
     tables = dynamodb_backends["123456789012"]["us-east-1"].tables
     items = {name: pickle.dumps(table.items) for name, table in tables.items()}
     lengths = {name: len(_records(table)) for name, table in tables.items()}
     queues = pickle.dumps([house.queues.queues, house.queues.dead, house.queues._seen])
     servers, calls, read, swept = dict(house.servers), len(house.calls), dict(house._read), house._swept
-    now = house.clock.now()
+    now, settings = house.clock.now(), config.settings()
     forget()
     try:
         yield
@@ -30,6 +31,7 @@ def rewound(house: World) -> Iterator[None]:
         house.servers, house._read, house._swept = servers, read, swept
         del house.calls[calls:]
         house.clock._now = now
+        config.restore(settings)
         forget()
 
 
