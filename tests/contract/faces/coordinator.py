@@ -118,7 +118,7 @@ coordinator = Face(
     verbatim=frozenset({"payload", "metadata", "result", "error"}),
     exact=True,
     answers={
-        "GET /api/workers": {"workers": [A_WORKER], "total": 2},
+        "GET /api/workers": {"workers": [A_WORKER], "total": 2, "next_cursor": None},
         "GET /api/workers/{worker_id}": A_WORKER,
         "PUT /api/workers/{worker_id}": A_WORKER | {"metadata": {"max_concurrent": 3, "current_task": "task-123"}},
         "POST /api/workers/{worker_id}/heartbeat": A_WORKER | {"commands": []},
