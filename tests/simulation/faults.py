@@ -1,20 +1,23 @@
 """What goes wrong between the code and AWS: calls fail before or after they took effect, connections end at the very
 moment at which something is sent over them, and functions die."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from chalicelib.errors import Unavailable
-from chalicelib.storage import sockets
+from chalicelib.storage import queues, sockets
+from chalicelib.storage.queues import Message
 from tests.support import aws
 from tests.support.aws import Call, Interference
+from tests.support.queues import FakeQueues
 from tests.support.sockets import FakeSockets
 from tests.support.world import World
 
 POST: Call = ("ApiGateway", "PostToConnection")
+SEND: Call = ("SQS", "SendMessageBatch")
 CLOSE: Call = ("ApiGateway", "DeleteConnection")
 
 
@@ -74,29 +77,41 @@ class _Sockets:
         self.interference(CLOSE, lambda: self.inner.close(connection_id))
 
 
+@dataclass
+class _Queues:
+    """The way to the queues, likewise."""
+
+    inner: FakeQueues
+    interference: Interference
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        if messages:
+            self.interference(SEND, lambda: self.inner.send(queue, messages))
+
+
 @contextmanager
 def everywhere(house: World, interference: Interference) -> Iterator[None]:
-    """Let `interference` stand between the code and all that it calls: AWS's services, and the connections."""
+    """Let `interference` stand between the code and all that it calls: tables, queues and connections."""
     sockets.use(_Sockets(house.sockets, interference))
+    queues.use(_Queues(house.queues, interference))
     try:
         with aws.interfering(interference):
             yield
     finally:
         sockets.use(house.sockets)
+        queues.use(house.queues)
 
 
 @contextmanager
-def dying_at(house: World, number: int, *, after: bool) -> Iterator[list[int]]:
-    """The process dies at the call of this number (from 0), before or after it took effect. Yields [calls seen]."""
+def dying_before(house: World, number: int) -> Iterator[None]:
+    """The process dies before the call of this number, from 0. After one call is before the next."""
     seen = [0]
 
     def die(_: Call, send: Callable[[], Any]) -> Any:
         seen[0] += 1
-        if seen[0] - 1 != number:
-            return send()
-        if after:
-            send()
-        raise Killed
+        if seen[0] - 1 == number:
+            raise Killed
+        return send()
 
     with everywhere(house, die):
-        yield seen
+        yield

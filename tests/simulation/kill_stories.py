@@ -1,0 +1,207 @@
+"""Stories for tests of deaths: workers on sockets, watchers, owners who assign, and the house's own performers.
+
+Each prepares a deployment and answers with the act during which the process is to die.
+"""
+
+from collections.abc import Callable
+
+from chalicelib.domain.tasks import Holder, Status, Task, Worker
+from chalicelib.engine import assignment, live, reports, sockets, tasks, workers
+from chalicelib.engine.tasks import Submission
+from chalicelib.engine.workers import Change, Registration, Rotation
+from chalicelib.storage.connections import Connection
+from tests.simulation import performer
+from tests.support.world import ORG, POOL, WATCH, World
+
+Act = Callable[[], object]
+
+
+def _link(connection_id: str) -> Connection:
+    return Connection(connection_id, ORG, "test.worker", POOL, "w1")
+
+
+def _socket(house: World) -> Worker:
+    said = Registration(POOL, "worker", "w1", max_concurrent=2, id="w1", socket=True)
+    return workers.register(ORG, said)
+
+
+def _connected(house: World) -> None:
+    _socket(house)
+    house.sockets.connect("c1")
+    sockets.connect(_link("c1"))
+    house.settle()
+
+
+def _given(house: World) -> Task:
+    """A task that a connected worker is busy with."""
+    _connected(house)
+    task = house.submit()
+    house.settle()
+    assert house.task(task.id).status is Status.RUNNING
+    return house.task(task.id)
+
+
+def _leased(house: World) -> None:
+    """A task that is about to be sent to a connected worker."""
+    _connected(house)
+    house.submit()
+    house.relay("tasks")
+    house.handle("dispatch")
+    house.relay("tasks")
+
+
+def _connect(house: World) -> Act:
+    _socket(house)
+    house.submit()
+    house.settle()
+    house.sockets.connect("c1")
+    return lambda: sockets.connect(_link("c1"))
+
+
+def _take_over(house: World) -> Act:
+    _given(house)
+    house.sockets.drop("c1")
+    house.sockets.connect("c2")
+    return lambda: sockets.connect(_link("c2"))
+
+
+def _disconnect(house: World) -> Act:
+    _given(house)
+    house.sockets.drop("c1")
+    return lambda: sockets.disconnected(_link("c1"))
+
+
+def _hand_over(house: World) -> Act:
+    _leased(house)
+    return lambda: house.handle("deliver")
+
+
+def _hand_over_to_nobody(house: World) -> Act:
+    _leased(house)
+    house.sockets.drop("c1")
+    return lambda: house.handle("deliver")
+
+
+def _greet(house: World) -> Act:
+    """Back under a new connection, to be told of the task that it holds and of another that is cancelled."""
+    task = _given(house)
+    house.submit()
+    house.settle()
+    sockets.disconnected(_link("c1"))
+    tasks.cancel(ORG, task.id)
+    house.settle()
+    house.sockets.connect("c2")
+    sockets.connect(_link("c2"))
+    house.relay("workers")
+    return lambda: house.handle("deliver")
+
+
+def _watch(house: World) -> Act:
+    house.submit()
+    house.sockets.connect("v1")
+    return lambda: live.watch(Connection("v1", ORG, WATCH), 0)
+
+
+def _watched(house: World, connection_id: str) -> None:
+    house.sockets.connect(connection_id)
+    live.watch(Connection(connection_id, ORG, WATCH), 0)
+
+
+def _tell(house: World) -> Act:
+    for name in ("v1", "v2"):
+        _watched(house, name)
+    house.settle()
+    house.submit()
+    house.relay("tasks")
+    return lambda: house.handle("live")
+
+
+def _catch_up(house: World) -> Act:
+    _watched(house, "v1")
+    house.settle()
+    house.submit()
+    house.settle()
+    _watched(house, "v2")
+    return lambda: house.handle("live")
+
+
+def _leave(house: World) -> Act:
+    _watched(house, "v1")
+    house.settle()
+    house.sockets.drop("v1")
+    return lambda: live.leave(Connection("v1", ORG, WATCH))
+
+
+def _perform(house: World) -> Act:
+    for ends in ("well", "badly"):
+        tasks.submit(ORG, "dev", Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",)))
+    house.relay("tasks")
+    house.handle("dispatch")
+    house.relay("tasks")
+    return lambda: house.handle("perform")
+
+
+def _puller(house: World) -> Worker:
+    return house.register("puller", endpoints={}, api_key=None)
+
+
+def _assign(house: World) -> Act:
+    """Of a task that nobody could take by itself, so that the spare server need not."""
+    worker, task = _puller(house), house.submit(manual=True)
+    house.settle()
+    return lambda: assignment.assign(ORG, POOL, task.id, worker.id)
+
+
+def _start(house: World) -> Act:
+    _puller(house)
+    task = house.submit()
+    house.settle()
+    return lambda: assignment.start(ORG, POOL, task.id)
+
+
+def _claim(house: World) -> Act:
+    worker = _puller(house)
+    return lambda: reports.report(ORG, POOL, worker.id, "completed")
+
+
+def _report(house: World) -> Act:
+    worker = _puller(house)
+    house.submit()
+    house.settle()
+    return lambda: reports.report(ORG, POOL, worker.id, "failed")
+
+
+def _drain(house: World) -> Act:
+    _leased(house)
+    workers.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED))
+    return house.sweep
+
+
+def _bury(house: World) -> Act:
+    """A worker that has done something; what it has done outlives it."""
+    task = _given(house)
+    tasks.complete(ORG, POOL, task.id, Holder("w1", 1), None)
+    house.settle()
+    workers.unregister(ORG, POOL, "w1")
+    return house.sweep
+
+
+STORIES: dict[str, Callable[[World], Act]] = {
+    "socket connects": _connect,
+    "socket takes over": _take_over,
+    "socket disconnects": _disconnect,
+    "frame to a socket": _hand_over,
+    "frame to a socket that is gone": _hand_over_to_nobody,
+    "greeting of a socket": _greet,
+    "watch": _watch,
+    "telling watchers": _tell,
+    "catching up": _catch_up,
+    "watcher leaves": _leave,
+    "perform": _perform,
+    "assign": _assign,
+    "start": _start,
+    "claim": _claim,
+    "report of the one task": _report,
+    "drain of a socket": _drain,
+    "burial with counters": _bury,
+}
