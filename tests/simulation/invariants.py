@@ -9,7 +9,9 @@ from chalicelib.config import settings
 from chalicelib.domain import counting, statistics
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Status, Task, Worker
-from chalicelib.storage import pools, task_table
+from chalicelib.engine import sockets, workers
+from chalicelib.storage import connections, pools, task_table
+from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.connections import ConnectionsTable
 from chalicelib.storage.task_table import TaskItem
 from tests.support import aws
@@ -207,6 +209,29 @@ def watchers_are_told_everything_in_order(world: World) -> None:
             assert told == list(range(told[0], told[-1] + 1)), f"{connection} was told {told}"
 
 
+def watchers_are_up_to_date(world: World) -> None:
+    """11: whoever watches was told all from where it began up to the latest change."""
+    for item in aws.items(ConnectionsTable):
+        if item.live and item.sort in world.sockets.open:
+            told = {frame["sequence"] for frame in world.sockets.sent[item.sort] if "sequence" in frame}
+            head = connections.head(item.key.partition("#")[2])
+            assert head is not None
+            assert told == set(range(int(item.since) + 1, head.sequence + 1)), f"{item.sort} was told {told}"
+
+
+def no_connection_that_answers_is_replaced(world: World) -> None:
+    """12: a worker's open connection gives way to another only when it was silent for too long."""
+    patience = sockets.PINGS_MISSED * workers.ping_ms()
+    for record in aws.stream(settings().workers_table):
+        images = [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")]
+        if not all(image and worker_storage.is_worker(image) for image in images):
+            continue
+        old, new = (worker_storage.from_raw(image) for image in images)
+        if new.connection not in (None, old.connection) and old.connection in world.sockets.closed:
+            silent = new.updated_at - old.last_heartbeat_at
+            assert silent > patience, f"{new.id}: {old.connection} was cut off after {silent} ms"
+
+
 def the_feed_ends_as_the_tasks_did(world: World) -> None:
     """11: of each task that the feed tells of, it tells the state that it is in now."""
     latest: dict[str, tuple[int, str]] = {}
@@ -240,5 +265,7 @@ AT_REST = (
     gauges_equal_the_tasks,
     workers_counters_equal_a_recount,
     each_task_stands_where_it_is_looked_for,
+    watchers_are_up_to_date,
     the_feed_ends_as_the_tasks_did,
+    no_connection_that_answers_is_replaced,
 )

@@ -8,14 +8,18 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.domain import states
+from chalicelib.config import settings
+from chalicelib.domain import changes, states
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Holder, Status, Task
-from chalicelib.engine import relay, tasks
-from chalicelib.storage import task_table
+from chalicelib.engine import live, relay, sockets, tasks, workers
+from chalicelib.engine.workers import Registration
+from chalicelib.storage import connections, task_table
 from chalicelib.storage import tasks as task_storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.connections import Connection
 from tests.simulation import invariants
-from tests.support.world import ORG, POOL, World, answer
+from tests.support.world import ORG, POOL, WATCH, World, answer
 
 Invariant = Callable[[World], None]
 
@@ -111,6 +115,54 @@ def _completed_twice(house: World) -> None:
     task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), again)])
 
 
+def _watched(house: World, name: str = "v1") -> None:
+    house.sockets.connect(name)
+    live.watch(Connection(name, ORG, WATCH), 0)
+
+
+def _watched_life(house: World) -> None:
+    _watched(house)
+    house.settle()
+    _life(house)
+
+
+def _watched_late(house: World) -> None:
+    """A second watcher comes while changes are under way, and has to catch up first."""
+    _watched(house)
+    house.settle()
+    house.submit()
+    house.settle()
+    _watched(house, "v2")
+    house.queues.queues[settings().live_queue][0].visible_at += 1  # its turn comes after the next change
+    house.queues.queues[settings().live_queue][0].group = "later"
+    house.submit()
+    house.settle()
+    house.clock.advance(1)
+    house.settle()
+
+
+def _connected_twice(house: World) -> None:
+    workers.register(ORG, Registration(POOL, "worker", "w1", max_concurrent=1, id="w1", socket=True))
+    for name in ("c1", "c2"):
+        house.sockets.connect(name)
+        sockets.connect(Connection(name, ORG, "test.worker", POOL, "w1"))
+
+
+def _uncounted(*said: Any, **named: Any) -> Any:
+    return _slot_freed(*said, **(named | {"counted": None}))
+
+
+def _left_behind(*said: Any) -> dict[str, Any]:
+    return {name: value for name, value in _completion(*said).items() if name != "shelf"}
+
+
+def _all_live(org: str) -> list[Any]:
+    return [watcher._replace(live=True) for watcher in _watchers(org)]
+
+
+_slot_freed, _completion, _watchers = worker_storage.slot_freed, task_storage.completion, connections.watchers
+
+
 BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager[Any]]] = {
     "a ready task gets no wake_at": (
         invariants.nothing_is_forgotten,
@@ -156,6 +208,36 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
         invariants.counters_equal_a_recount,
         _life,
         patch.object(relay.event_storage, "logged", lambda event: _nothing(event)),
+    ),
+    "a slot is freed and its attempt not counted": (
+        invariants.workers_counters_equal_a_recount,
+        _life,
+        patch.object(worker_storage, "slot_freed", _uncounted),
+    ),
+    "a completion leaves the task among those that are held": (
+        invariants.each_task_stands_where_it_is_looked_for,
+        _life,
+        patch.object(task_storage, "completion", _left_behind),
+    ),
+    "a second connection is let in unasked": (
+        invariants.no_connection_that_answers_is_replaced,
+        _connected_twice,
+        patch.object(sockets, "_require_abandoned", lambda _: None),
+    ),
+    "a watcher is told of changes before it has caught up": (
+        invariants.watchers_are_told_everything_in_order,
+        _watched_late,
+        patch.object(connections, "watchers", _all_live),
+    ),
+    "a watcher goes live without what it missed": (
+        invariants.watchers_are_up_to_date,
+        _watched_late,
+        patch.object(live, "_caught_up", lambda *_: True),
+    ),
+    "a change of state is no change to watchers": (
+        invariants.the_feed_ends_as_the_tasks_did,
+        _watched_life,
+        patch.object(changes, "_VISIBLE", ("epoch",)),
     ),
 }
 
