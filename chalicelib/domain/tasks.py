@@ -234,10 +234,14 @@ class Worker:
         """Alive and in rotation: what uptime counts."""
         return self.alive and not self.maintenance and not self.removed
 
+    def silent(self, now: int) -> bool:
+        """Whether its heartbeat is overdue and there is no endpoint to ask instead; the sweep will find it gone."""
+        return self.overdue_at <= now and "health" not in self.endpoints and not self.built_in
+
     def accepting(self, now: int) -> bool:
         """Whether new work may be given to it at all."""
         resting = self.rest_until is not None and self.rest_until > now
-        reachable = self.connection is not None or not self.socket
+        reachable = (self.connection is not None or not self.socket) and not self.silent(now)
         return self.online and self.health is not Health.UNHEALTHY and not resting and reachable
 
     def offers(self, needs: Needs) -> bool:

@@ -150,10 +150,10 @@ def cancel(org: str, task_id: str, pool: str | None = None) -> Task:
     return change(org, task_id, lambda task: states.cancelled(task, clock.now()), pool=pool)
 
 
-def replay(org: str, task_id: str) -> Task:
+def replay(org: str, task_id: str, pool: str | None = None) -> Task:
     """Queue a failed or timed out task again, with fresh attempts. Raises NotFound, Conflict."""
     total = settings().total_seconds * clock.SECOND
-    return change(org, task_id, lambda task: states.replayed(task, clock.now(), total))
+    return change(org, task_id, lambda task: states.replayed(task, clock.now(), total), pool=pool)
 
 
 def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> int:
@@ -198,14 +198,14 @@ def _completed_before(
     raise LeaseLost(f"Worker {by.worker_id} no longer holds task {task_id}", epoch=task.epoch)
 
 
-def progress(org: str, task_id: str, holder: Holder | None, percent: float | None) -> Task:
+def progress(org: str, task_id: str, holder: Holder | None, percent: float | None, pool: str | None = None) -> Task:
     """Note that the holder has begun, or how far it is (0-100); extends a lease that wants heartbeats."""
 
     def decide(task: Task) -> Task:
         states.require_holder(task, holder)
         return states.progressed(task, clock.now(), percent)
 
-    return change(org, task_id, decide)
+    return change(org, task_id, decide, pool=pool)
 
 
 def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: str | None = None) -> Task:

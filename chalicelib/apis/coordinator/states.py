@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from chalicelib import clock
 from chalicelib.domain.tasks import MAX_PRIORITY, Status, Worker
 from chalicelib.engine.workers import Rotation
 
@@ -44,6 +45,6 @@ ROTATION: dict[WorkerStatus, Rotation] = {
 
 def worker_status(worker: Worker) -> WorkerStatus:
     """offline when it is not heard of or was drained, busy when it is to get nothing more or has no room."""
-    if not worker.alive or worker.drained:
+    if not worker.alive or worker.drained or worker.silent(clock.now()):
         return "offline"
     return "busy" if worker.maintenance or not worker.room else "online"

@@ -183,7 +183,7 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 @routes.get("/{id}")
 def get_task(caller: Caller, id: TaskId) -> TaskOut:
     """Get a task's status, progress and result."""
-    return TaskOut.of(tasks.get(caller.org, id))
+    return TaskOut.of(tasks.get(caller.org, id, NAME))
 
 
 @routes.put("/{id}", role=("server", "admin"), errors=[409, 413])
@@ -204,8 +204,9 @@ def update_task(
         return Reported(task_id=id, status="COMPLETED")
     if body.status == "FAILED":
         failure = reported_failure(body.error, body.retryable, body.retry_after)
-        return Reported(task_id=id, status=TASK_STATUS[tasks.fail(caller.org, id, holder, failure).status])
-    return Reported(task_id=id, status=TASK_STATUS[tasks.progress(caller.org, id, holder, body.progress).status])
+        return Reported(task_id=id, status=TASK_STATUS[tasks.fail(caller.org, id, holder, failure, NAME).status])
+    begun = tasks.progress(caller.org, id, holder, body.progress, NAME)
+    return Reported(task_id=id, status=TASK_STATUS[begun.status])
 
 
 def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder | None:
@@ -220,12 +221,12 @@ def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder 
 @routes.post("/{id}/retry", errors=[409])
 def retry_task(caller: Caller, id: TaskId) -> TaskMessage:
     """Queue a failed or timed out task again, with fresh attempts."""
-    tasks.replay(caller.org, id)
+    tasks.replay(caller.org, id, NAME)
     return TaskMessage(message="Task queued for retry", task_id=id)
 
 
 @routes.post("/{id}/cancel", errors=[409])
 def cancel_task(caller: Caller, id: TaskId) -> TaskMessage:
     """Cancel a pending or processing task."""
-    tasks.cancel(caller.org, id)
+    tasks.cancel(caller.org, id, NAME)
     return TaskMessage(message="Task cancelled", task_id=id)

@@ -78,6 +78,17 @@ def test_max_concurrent_is_the_room_and_can_be_changed(desk: Desk) -> None:
     assert desk.worker(worker)["metadata"] == {"max_concurrent": 3}
 
 
+def test_it_is_offline_as_soon_as_its_heartbeat_is_overdue(desk: Desk) -> None:
+    worker, task_id = desk.register(), desk.create()
+    desk.house.clock.advance(89.999)
+    assert desk.worker(worker)["status"] == "online"
+    desk.house.clock.advance(0.001)
+    assert (desk.worker(worker)["status"], desk.summary()["offline"]) == ("offline", 1)
+    assert "is offline" in desk.refused(409, "PUT", f"/api/tasks/{task_id}/assign?worker_id={worker}")
+    assert desk.beat(worker)["status"] == "online"
+    assert desk.assign(task_id, worker)["status"] == "assigned"
+
+
 def test_busy_by_hand_gets_nothing_new_and_keeps_what_it_has(desk: Desk) -> None:
     worker = desk.register(2)
     held = desk.create()

@@ -189,3 +189,16 @@ def test_any_role_of_the_tenant_follows_the_task(desk: Desk) -> None:
     task_id = desk.submit()
     for role in ("user", "server", "admin"):
         assert desk.client.get(f"/api/task/{task_id}", token=token(role)).json == desk.task(task_id)
+
+
+def test_the_tasks_of_the_orgs_other_apis_are_not_here(desk: Desk) -> None:
+    task = desk.house.submit(pool="coordinator")
+    for method, path, body in (
+        ("GET", "", None),
+        ("POST", "/retry", None),
+        ("POST", "/cancel", None),
+        *(("PUT", "", {"status": status}) for status in ("PROCESSING", "COMPLETED", "FAILED")),
+    ):
+        reply = desk.client.request(method, f"/api/task/{task.id}{path}", body, token=desk.admin)
+        assert (reply.status, reply.json["details"]) == (404, f"Task not found: {task.id}")
+    assert desk.house.task(task.id) == task
