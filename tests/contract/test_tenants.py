@@ -51,6 +51,21 @@ def test_what_is_anothers_is_not_there_for_what_is_ones_own(endpoint: Documented
     assert scene.send(endpoint, token=stranger, values=theirs).status == scene.face.status(endpoint)
 
 
+@over.each(over.of_one)
+def test_what_is_another_apis_is_not_there(endpoint: Documented, scene: Scene) -> None:
+    house, face = scene.house, scene.face
+    task = house.submit(pool="elsewhere")
+    worker = house.register(pool="elsewhere")
+    house.settle()
+    before = stored()
+    for variable in face.on[endpoint.id]:
+        kind = scene.kind(endpoint, variable)
+        foreign = task.id if kind == "Task" else worker.id
+        told = face.refused(scene.send(endpoint, values={variable: foreign}), 404, kind)
+        assert told.message == f"{kind} not found: {foreign}"
+    assert stored() == before
+
+
 @over.faces()
 def test_lists_and_figures_show_nothing_of_another_tenant(shared: Scene) -> None:
     for endpoint in shown(shared.face):
