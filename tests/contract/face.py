@@ -35,7 +35,7 @@ class Told(NamedTuple):
 
 
 class Submitting(NamedTuple):
-    """How a task comes in, and how it is read: endpoint ids, and the field of the answer that holds its id."""
+    """How a task comes in, and how it is read: endpoint ids, and where in the answer its id is."""
 
     post: str
     get: str
@@ -43,11 +43,14 @@ class Submitting(NamedTuple):
 
 
 class Paging(NamedTuple):
-    """How an endpoint pages: the list's field, and the bounds of its limit."""
+    """How an endpoint pages: where in the answer the list is, the bounds of its limit, and where the rest is."""
 
     items: str
     default: int
     most: int
+    total: str = "total"
+    cursor: str = "next_cursor"
+    id: str = "id"
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,13 @@ class Documented:
         query = "&".join(f"{name}={values.get(name, example)}" for name, example in self.query.items())
         path = VARIABLE.sub(lambda match: values[match[1]], self.path)
         return f"{path}?{query}" if query else path
+
+
+def pick(value: Any, where: str) -> Any:
+    """What is there: `a.b` is the field b of the field a."""
+    for name in where.split("."):
+        value = value[name]
+    return value
 
 
 def without(body: Mapping[str, Any], field: str) -> dict[str, Any]:

@@ -23,6 +23,9 @@ def test_the_documented_example_gets_the_documented_answer(endpoint: Documented,
     face = scene.face
     reply = scene.send(endpoint)
     assert reply.status == face.status(endpoint), reply.text
+    if reply.status == 204:
+        assert reply.text == ""
+        return
     if endpoint.path == "/docs":
         assert reply.headers["content-type"].startswith("text/html")
         return
