@@ -45,6 +45,7 @@ class Simulation(Actor):
         self.acknowledged: set[str] = set()
         self.faults = faults or Faults(Random(seed + 1))
         self._names = 0
+        self._most_servers = self.random.choice([0, 1, 3])  # without any, the sockets and those who fetch do it all
 
     def run(self, operations: int) -> None:
         """Perform so many operations, drawn by weight, with the faults on."""
@@ -101,7 +102,7 @@ class Simulation(Actor):
     # servers
 
     def register(self) -> None:
-        if len(self.servers) >= 2:
+        if len(self.servers) >= self._most_servers:
             return
         self._names += 1
         name = f"s{self._names}"

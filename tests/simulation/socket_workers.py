@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder
+from chalicelib.domain.tasks import Beat, Health, Holder, Status
 from chalicelib.engine import sockets, tasks, workers
 from chalicelib.engine.workers import Registration
 from chalicelib.storage.connections import Connection
@@ -141,11 +141,20 @@ class SocketWorkers(Actor):
         dice = 0.0 if self.quiet else self.random.random()
         for _ in range(2 if self.chance(0.2) else 1):
             if dice < 0.6:
-                self.attempt(lambda: tasks.complete(ORG, POOL, task_id, holder, {"done": task_id}))
+                self._complete(task_id, holder)
             elif dice < 0.8:
                 self.attempt(lambda: tasks.fail(ORG, task_id, holder, failure))
             else:
                 self.attempt(lambda: tasks.progress(ORG, task_id, holder, percent))
+
+    def _complete(self, task_id: str, holder: Holder) -> None:
+        with aws.undisturbed():
+            task = self.world.task(task_id)
+        ended = self.attempt(lambda: tasks.complete(ORG, POOL, task_id, holder, {"done": task_id}))
+        if ended is not None:
+            mine = (task.worker_id, task.attempt) == (holder.worker_id, holder.attempt)
+            current = mine and holder.epoch in (None, task.epoch) and (task.held or task.status is Status.COMPLETED)
+            assert current, f"{holder} ended {task_id}, which was {task.status} in {task.attempt} by {task.worker_id}"
 
     def unregister(self) -> None:
         if self.crew:
