@@ -49,16 +49,16 @@ class Life:
             "DynamoDB write units": (sum(call.writes for call in calls), WRITE),
             "DynamoDB read units": (sum(call.reads for call in calls), READ),
             "SQS standard requests": (self._messages(calls, "deliver", fifo=False), STANDARD),
-            "SQS FIFO requests": (self._messages(calls, "dispatch", fifo=True), FIFO),
+            "SQS FIFO requests": (self._messages(calls, "dispatch", "live", fifo=True), FIFO),
             "logs, KB": (self.runs.total() * LOG_KB, LOG_GB),
             "traces": (self.runs.total() * SAMPLED, TRACE),
         }
         return {what: (count / TASKS, price) for what, (count, price) in every.items()}
 
-    def _messages(self, calls: list[Call], consumer: str, *, fifo: bool) -> int:
+    def _messages(self, calls: list[Call], *consumers: str, fifo: bool) -> int:
         """Batches sent, and for each invocation of the consumer a batch received and a batch deleted."""
         sent = sum(call.service == "sqs" and call.asked["QueueUrl"].endswith(".fifo") is fifo for call in calls)
-        return sent + 2 * self.runs[consumer]
+        return sent + 2 * sum(self.runs[consumer] for consumer in consumers)
 
     def _gb_seconds(self, function: str) -> float:
         memory = MEMORY[function]

@@ -1,0 +1,136 @@
+"""AWS calls of the coordinator's and the support API's requests, and of handing a task over by POST and by WebSocket,
+counted on moto in a process that has served one of each before. Frames to a socket count as calls."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bench import requests
+from bench.measure import Figure, Section, at_most, exactly
+from bench.requests import event
+from chalicelib.apis.coordinator import api as coordinator
+from chalicelib.edge import Api, mount
+from chalicelib.engine import access
+from chalicelib.engine.access import Principal
+from chalicelib.storage import sockets
+from tests.support import aws
+from tests.support.world import ORG, World, world
+
+WORKER = {"name": "one", "type": "general", "capabilities": [], "metadata": {"max_concurrent": 10}}
+TASK = {"name": "one", "type": "general", "payload": {"n": 1}}
+
+
+def measure() -> Section:
+    with world() as house:
+        figures = [*_coordinator(house), *_support()]
+    with world() as house:
+        figures += _hand_over(house)
+    return Section("AWS calls of the other faces", __doc__, figures)
+
+
+def _asking(api: Api) -> Callable[..., Any]:
+    app, headers = mount(api), {"Authorization": "Bearer " + access.issue(_caller(), 86_400)}
+
+    def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
+        return requests.answered(app(event(method, path, body, headers=headers, **more), None))
+
+    return ask
+
+
+def _caller() -> Principal:
+    return Principal(ORG, "bench", "admin", "enterprise")
+
+
+def _count(work: Callable[[], Any]) -> int:
+    with aws.counting() as calls:
+        work()
+    return calls.total()
+
+
+def _coordinator(house: World) -> list[Figure]:
+    ask = _asking(coordinator)
+    worker = ask("POST", "/api/workers", WORKER)["id"]
+    tasks = [ask("POST", "/api/tasks", TASK)["id"] for _ in range(30)]
+    for task_id in tasks[:2]:
+        ask("PUT", "/api/tasks/{task_id}/assign", query={"worker_id": worker}, task_id=task_id)
+    house.settle()
+    ask("GET", "/api/tasks")
+    budgeted: Mapping[str, Callable[[], Any]] = {
+        "submit": lambda: ask("POST", "/api/tasks", TASK),
+        "get": lambda: ask("GET", "/api/tasks/{task_id}", task_id=tasks[0]),
+        "heartbeat": lambda: ask("POST", "/api/workers/{worker_id}/heartbeat", worker_id=worker),
+        "list page of tasks": lambda: ask("GET", "/api/tasks"),
+        "list page of tasks, one status": lambda: ask("GET", "/api/tasks", query={"status": "pending"}),
+    }
+    figures = [exactly(f"coordinator: {name}", _count(work), 2, "calls") for name, work in budgeted.items()]
+    ended = _count(
+        lambda: ask("PUT", "/api/tasks/{task_id}/complete", {"result": {"n": 2}}, task_id=tasks[0]),
+    )
+    return [*figures, Figure("coordinator: complete, which reads who holds the task", f"{ended} calls")]
+
+
+def _support() -> list[Figure]:
+    from chalicelib.apis.support import api as support
+
+    ask = _asking(support)
+    task_id = ask("POST", "/task", {"type": "shout", "data": {"text": "a"}})["task_id"]
+    submitted = _count(lambda: ask("POST", "/task", {"type": "shout", "data": {"text": "b"}}))
+    return [
+        Figure("support: submit, which reads the place in the queue", f"{submitted} calls"),
+        exactly("support: get", _count(lambda: ask("GET", "/task/{task_id}", task_id=task_id)), 2, "calls"),
+    ]
+
+
+class _Posted:
+    """A gateway that takes every frame, and counts them."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    def post(self, _: str, __: str) -> None:
+        self.frames += 1
+
+    def close(self, _: str) -> None: ...
+
+
+def _hand_over(house: World) -> list[Figure]:
+    posted = _Posted()
+    sockets.use(posted)
+    try:
+        push, socket = _pushed(house), _socketed(house, posted)
+    finally:
+        sockets.use(None)
+    return [
+        Figure("hand-over by POST", f"{push} calls"),
+        at_most("hand-over by WebSocket, more than by POST", socket - push, 2, "calls"),
+    ]
+
+
+def _pushed(house: World) -> int:
+    house.register(max_concurrent=5)
+    house.settle()
+    return _delivered(house)
+
+
+def _socketed(house: World, posted: _Posted) -> int:
+    from chalicelib.engine import sockets as engine
+    from chalicelib.engine import workers
+    from chalicelib.engine.workers import Registration
+    from chalicelib.storage.connections import Connection
+    from tests.support.world import POOL
+
+    workers.unregister(ORG, POOL, house.workers()[0].id)
+    house.settle()
+    workers.register(ORG, Registration(pool=POOL, kind="worker", name="w", max_concurrent=5, id="w", socket=True))
+    engine.connect(Connection("c", ORG, "support.worker", POOL, "w"))
+    house.settle()
+    before = posted.frames
+    return _delivered(house) + posted.frames - before
+
+
+def _delivered(house: World) -> int:
+    """The calls of one delivery."""
+    house.submit()
+    house.relay("tasks")
+    house.handle("dispatch")
+    house.relay("tasks")
+    return _count(lambda: house.handle("deliver"))
