@@ -63,6 +63,9 @@ class Settings:
     wake_shards: int = 4
     auto_assign: frozenset[str] = frozenset()
     """Pools whose tasks are placed by the engine though their submission does not say so."""
+    listed_pools: frozenset[str] = frozenset({"coordinator"})
+    """Pools whose API lists tasks: only their tasks stand in the indexes that lists are read from, which cost half as
+    much again as all else that is written of a task."""
     queue_limits: dict[str, int] = field(default_factory=lambda: {"support": 10_000})
     """API name -> how many of its tasks may wait in one org before more are refused, where its document has that."""
     inline_limit_bytes: int = 100_000

@@ -246,6 +246,8 @@ class Worker:
 
     def offers(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""
+        if self.built_in and not needs.capabilities:
+            return False  # the house does what it has a performer for, and nothing else
         offered = {*self.capabilities, self.type}
         return needs.capabilities <= offered and (needs.group is None or needs.group in self.groups)
 

@@ -7,7 +7,7 @@ from chalicelib.domain import statistics as rules
 from chalicelib.domain.statistics import NOW, Counts
 from chalicelib.domain.tasks import HELD, PHASES, Phase, Status, Task
 from chalicelib.engine import cursors, payloads
-from chalicelib.storage import stats, task_lists
+from chalicelib.storage import stats, task_lists, task_table
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.task_lists import Row
 
@@ -63,8 +63,10 @@ def page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = N
 
     One call, one more for a total that is not known here, and one more where a payload or result is long. A worker's
     tasks take one call more: first those it holds, then those it ended, latest first. Raises InvalidRequest for a
-    cursor of another list.
+    cursor of another list, ValueError for a pool that is not among those that are listed.
     """
+    if not task_table.is_listed(pool):
+        raise ValueError(f"Tasks of the pool {pool} are in no list: name it in LISTED_POOLS")
     bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
     after = cursors.read(cursor, *bound) if cursor is not None else None
     found = _found(org, pool, wanted, after, limit + 1)

@@ -199,15 +199,21 @@ def wake_shard(identifier: str) -> str:
 def _derived(task: Task) -> dict[str, Any]:
     kept_until = (task.finished_at or 0) // 1000 + settings().retention_days * 86_400
     place, rank = _place(task)
+    listed = is_listed(task.pool)
     return {
         "place": place,
         "rank": rank,
-        "owner": f"{task.org}#{task.pool}",
-        "age": age_of(task),
-        "shelf": shelf_of(task.org, task.pool, task.status),
+        "owner": f"{task.org}#{task.pool}" if listed else None,
+        "age": age_of(task) if listed else None,
+        "shelf": shelf_of(task.org, task.pool, task.status) if listed else None,
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
         "expires_at": kept_until if task.terminal else None,
     }
+
+
+def is_listed(pool: str) -> bool:
+    """Whether tasks of the pool can be listed; others pay nothing for it."""
+    return pool in settings().listed_pools
 
 
 def shelf_of(org: str, pool: str, status: Status) -> str:
@@ -219,7 +225,7 @@ def shelf_of(org: str, pool: str, status: Status) -> str:
 def _place(task: Task) -> tuple[str | None, str | None]:
     if task.queued:
         return lane_of(task.org, task.pool, task.lane), queue_rank(task)
-    if task.worker_id is None or task.phase is Phase.PENDING:
+    if task.worker_id is None or task.phase is Phase.PENDING or not is_listed(task.pool):
         return None, None
     since = (task.leased_at if task.held else task.finished_at) or task.updated_at
     return desk_of(task.org, task.pool, task.worker_id), desk_rank(task.phase, since, task.id)

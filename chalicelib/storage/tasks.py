@@ -17,6 +17,7 @@ from chalicelib.storage.task_table import (
     desk_rank,
     expired,
     is_bulky,
+    is_listed,
     laid_out,
     lane_of,
     large_of,
@@ -85,13 +86,13 @@ def completion(task_id: str, org: str, pool: str, now: int, result: Any, result_
         "error": None,
         "finished_at": now,
         "updated_at": now,
-        "shelf": shelf_of(org, pool, Status.COMPLETED),
-        "rank": desk_rank(Phase.COMPLETED, now, task_id),
         "wake_at": None,
         "wake_shard": None,
         "deliver_by": None,
         "expires_at": now // 1000 + settings().retention_days * 86_400,
     }
+    if is_listed(pool):
+        changes |= {"shelf": shelf_of(org, pool, Status.COMPLETED), "rank": desk_rank(Phase.COMPLETED, now, task_id)}
     return changes | {"bulky": True} if is_bulky(large) else changes
 
 

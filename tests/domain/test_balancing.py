@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.balancing import Algorithm, Balancer
-from chalicelib.domain.tasks import Health, Needs, Pool, Worker
+from chalicelib.domain.tasks import BUILT_IN, Health, Needs, Pool, Worker
 from tests.domain.samples import NOW, worker
 
 ANY = Needs()
@@ -148,3 +148,12 @@ def test_no_algorithm_gives_more_than_the_free_slots_or_leaves_one_free(
     given_out = Counter(names(balancer(algorithm, *crew, chance=chance), asked).split()) if asked else Counter()
     assert sum(given_out.values()) - given_out["-"] == min(asked, sum(w.room for w in crew))
     assert all(given_out[w.id] <= w.room for w in crew)
+
+
+def test_the_house_does_what_it_has_a_performer_for_and_nothing_else() -> None:
+    chooser = balancer(
+        Algorithm.ROUND_ROBIN, worker(BUILT_IN, max_concurrent=2, capabilities=("sentiment",), heartbeat_timeout_ms=0)
+    )
+    assert chooser.slots(ANY) == 0
+    assert names(chooser, 2) == "- -"
+    assert names(chooser, 2, Needs(capabilities=frozenset({"sentiment"}))) == f"{BUILT_IN} {BUILT_IN}"

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Status, Task
+from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import lists, tasks
 from chalicelib.engine.lists import Filter, Page
 from chalicelib.errors import InvalidRequest
@@ -179,7 +180,7 @@ def test_a_worker_s_tasks_come_held_first_then_as_they_ended(house: World, kinds
 def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(house: World) -> None:
     first, second = pull(house, "first"), pull(house, "second")
     made = [held(house), held(house)]
-    house.submit(pool="elsewhere")
+    house.submit(pool="coordinator")
     house.submit(org="other")
     for task in made:
         assert ids(page(of(worker=task.worker_id))) == [task.id]
@@ -227,7 +228,7 @@ def test_a_cursor_fits_only_the_list_that_gave_it(house: World) -> None:
     for wanted in (of(Status.PENDING), of(worker="w")):
         with pytest.raises(InvalidRequest):
             page(wanted, 1, cursor)
-    for org, pool in (("other", POOL), (ORG, "elsewhere")):
+    for org, pool in (("other", POOL), (ORG, "coordinator")):
         with pytest.raises(InvalidRequest):
             lists.page(org, pool, ALL, 1, cursor)
     assert len(page(limit=2, cursor=cursor).tasks) == 2, "of another size it may be"
@@ -283,3 +284,17 @@ def test_a_total_that_is_not_known_costs_one_call_and_is_believed_for_two_second
         costs.append(calls.total())
         house.clock.advance(1.5)
     assert costs == [2, 1, 2]
+
+
+def test_a_pool_without_lists_pays_for_none(house: World) -> None:
+    pull(house, pool="quiet")
+    task = house.submit(pool="quiet")
+    house.settle()
+    tasks.complete(ORG, "quiet", task.id, Holder(house.task(task.id).worker_id or ""), {"ok": True})
+    assert house.task(task.id).status is Status.COMPLETED
+    entries = [record["dynamodb"]["NewImage"] for record in aws.stream(settings().tasks_table)]
+    assert len(entries) >= 3
+    assert not any({"owner", "age", "shelf"} & entry.keys() for entry in entries)
+    assert ["place" in entry for entry in entries] == [entry["status"]["S"] == "pending" for entry in entries]
+    with pytest.raises(ValueError, match="quiet are in no list"):
+        lists.page(ORG, "quiet", Filter(), 10)

@@ -228,7 +228,9 @@ def world(seed: int = 0) -> Iterator[World]:
     queues = FakeQueues(frozenset({settings().live_queue}), chance)
     made = World(clock.ManualClock(START), queues, FakeSockets(), chance)
     before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
-    before_settings = config.replace(api_urls={POOL: "https://api.example"})
+    before_settings = config.replace(
+        api_urls={POOL: "https://api.example"}, listed_pools=frozenset({POOL, "coordinator"})
+    )
     before_sender, before_network = outbound.use_sender(made.send), outbound.use(Unplugged())
     queue_storage.use(made.queues)
     sockets.use(made.sockets)
