@@ -171,7 +171,7 @@ def workers_counters_equal_a_recount(world: World) -> None:
 
 def each_task_stands_where_it_is_looked_for(world: World) -> None:
     """6: each task stands once among all of its pool and once in its state; a queued one in its lane, one that is or
-    was somebody's at that worker's, any other in no such place; and each index has them in its order."""
+    was somebody's at that worker's, any other in no such place; those of pools without lists in their lanes alone."""
     standing: dict[str, Counter[tuple[str, str]]] = {"place": Counter(), "age": Counter(), "phase": Counter()}
     for item in TaskItem.by_place.scan():
         standing["place"][item.id, item.place] += 1
@@ -180,10 +180,10 @@ def each_task_stands_where_it_is_looked_for(world: World) -> None:
     for item in TaskItem.by_phase.scan():
         standing["phase"][item.id, item.shelf] += 1
     tasks = world.tasks()
-    assert standing["age"] == Counter((task.id, f"{task.org}#{task.pool}") for task in tasks), (
-        "the index of ages is off"
-    )
-    shelves = Counter((task.id, f"{task.org}#{task.pool}#{_shelf(task)}") for task in tasks)
+    listed = [task for task in tasks if task.pool in settings().listed_pools]
+    ages = Counter((task.id, f"{task.org}#{task.pool}") for task in listed)
+    assert standing["age"] == ages, "the index of ages is off"
+    shelves = Counter((task.id, f"{task.org}#{task.pool}#{_shelf(task)}") for task in listed)
     assert standing["phase"] == shelves, "the index of states is off"
     places = Counter((task.id, place) for task in tasks if (place := _place(task)) is not None)
     assert standing["place"] == places, f"out of place: {standing['place'] - places} / {places - standing['place']}"
@@ -198,7 +198,8 @@ def _place(task: Task) -> str | None:
     if task.status is Status.PENDING:
         waits = task.run_at is None and not task.manual
         return f"{task.org}#{task.pool}#{task.lane}" if waits else None
-    return f"{task.org}#{task.pool}@{task.worker_id}" if task.worker_id is not None else None
+    kept = task.worker_id is not None and task.pool in settings().listed_pools
+    return f"{task.org}#{task.pool}@{task.worker_id}" if kept else None
 
 
 def watchers_are_told_everything_in_order(world: World) -> None:
