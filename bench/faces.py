@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench import requests
-from bench.measure import Figure, Section, at_most, exactly
+from bench.measure import Figure, Section, at_most, exactly, silence
 from bench.requests import event
 from chalicelib.apis.coordinator import api as coordinator
 from chalicelib.edge import Api, mount
@@ -20,9 +20,9 @@ TASK = {"name": "one", "type": "general", "payload": {"n": 1}}
 
 
 def measure() -> Section:
-    with world() as house:
+    with world() as house, silence():
         figures = [*_coordinator(house), *_support()]
-    with world() as house:
+    with world() as house, silence():
         figures += _hand_over(house)
     return Section("AWS calls of the other faces", __doc__, figures)
 

@@ -66,8 +66,8 @@ def _stack() -> Iterator[str]:
     ports = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
     # A stack takes nothing of the AWS that the measurements stub.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUNDLE"))}
-    command = [sys.executable, "-m", "infra.local"]
-    with subprocess.Popen(command, env=inherited | ports, stdout=subprocess.PIPE, text=True) as process:
+    env, command = inherited | ports | {"LOG_LEVEL": "ERROR"}, [sys.executable, "-m", "infra.local"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             words = [line.split() for line in iter(process.stdout.readline, "ready\n")]

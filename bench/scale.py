@@ -1,5 +1,6 @@
 """The same requests with ever more tasks in the table, nine in ten of them waiting in the lane that is dispatched: AWS
-calls, and the units they consume. The tasks are put straight into moto's memory; one server with a hundred slots."""
+calls, and the units they consume. The tasks are put straight into moto's memory; one server with a hundred slots. The
+pool is one that is listed, so that its tasks stand in every index; a list's page is what is behind the limit's call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +11,13 @@ from bench import meter, requests
 from bench.house import BATCH, house
 from bench.measure import Section, flat
 from bench.meter import Call
+from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Phase
+from chalicelib.engine import lists
+from chalicelib.engine.lists import Filter
 
+POOL = "processing"
 SIZES = (1_000, 10_000, 100_000)
 FIGURES: dict[str, Callable[[list[Call]], float]] = {
     "AWS calls": len,
@@ -33,6 +38,14 @@ def measure() -> Section:
 
 
 def _at(size: int) -> dict[str, list[Call]]:
+    before = config.replace(listed_pools=frozenset({POOL}))
+    try:
+        return _listed_at(size)
+    finally:
+        config.restore(before)
+
+
+def _listed_at(size: int) -> dict[str, list[Call]]:
     calls: list[tuple[str, Call]] = []
     with house(calls) as made:
         waiting = [made.submit() for _ in range(BATCH)]
@@ -42,6 +55,7 @@ def _at(size: int) -> dict[str, list[Call]]:
             "dispatch pass": lambda: made.handle("dispatch"),
             "GET /api/task/{id}": lambda: made.ask(requests.get(made.admin, waiting[0])),
             "GET /api/servers": lambda: made.ask(requests.list_servers(made.admin)),
+            "a page of tasks": lambda: made.look(lambda: lists.page(requests.ORG, POOL, Filter(), 10)),
             "heartbeat": lambda: made.ask(requests.heartbeat(made.admin, made.server_id)),
         }
         return {name: _calls(calls, step) for name, step in steps.items()}
