@@ -107,7 +107,9 @@ def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> 
         channel: [frames.text(voices[channel].update(*one)) for one in numbered]
         for channel in {watcher.channel for watcher in live}
     }
-    _side_by_side([partial(_send, org, watcher, words[watcher.channel]) for watcher in live])
+    # What was numbered before a watcher's start may be told again: it is not for that one.
+    known = {watcher.id: max(0, watcher.since + 1 - first) for watcher in live}
+    _side_by_side([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
 
 
 def _written(org: str, head: Head, occasion: str, updates: Sequence[Update]) -> int:

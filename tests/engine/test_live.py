@@ -196,6 +196,16 @@ def test_a_batch_that_is_given_again_has_the_same_numbers(house: World) -> None:
     assert [number for number, _ in connections.feed(ORG, 0)] == list(range(1, 21))
 
 
+def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(house: World) -> None:
+    first = watch(house)
+    tell(1, 2, 3)
+    later, resumed = watch(house, "v2"), watch(house, "v3", since=2)
+    tell(4)
+    tell(1, 2, 3)
+    assert sequences(first) == [1, 2, 3, 4, 1, 2, 3]
+    assert (sequences(later), sequences(resumed)) == ([4], [3, 4, 3])
+
+
 def test_a_watcher_that_is_gone_is_forgotten(house: World) -> None:
     watch(house)
     frames = watch(house, "v2")
