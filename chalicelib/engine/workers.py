@@ -25,7 +25,7 @@ class Registration(NamedTuple):
     """What a worker says of itself when it joins."""
 
     pool: str
-    kind: str  # how its id begins: server, worker, agent; or "uuid"
+    kind: str  # how its id begins: server, worker, agent
     name: str
     max_concurrent: int
     weight: int = 1
@@ -37,7 +37,7 @@ class Registration(NamedTuple):
     plan: str = "standard"
     type: str | None = None
     metadata: Mapping[str, Any] | None = None
-    id: str | None = None  # chosen by its owner; else a new one
+    id: str | None = None  # chosen by its owner or its API; else a new one
     socket: bool = False  # it is there once it connects, and as long as it answers
     attempt_seconds: int | None = None  # the longest it may take for a task
 
@@ -116,7 +116,7 @@ def _check(endpoints: Mapping[str, str]) -> None:
 
 def _new(org: str, said: Registration) -> Worker:
     now = clock.now()
-    identifier = said.id or (ids.uuid() if said.kind == "uuid" else ids.new(said.kind))
+    identifier = said.id or ids.new(said.kind)
     timeout = settings().heartbeat_timeout_seconds * clock.SECOND
     return Worker(
         id=identifier,
@@ -199,14 +199,11 @@ def set_maintenance(
     maintenance: bool,
     reason: str | None = None,
     kind: str = "Worker",
-    *,
-    drained: bool = False,
 ) -> Worker:
-    """Take a worker out of rotation, or put it back. Running work finishes, unless the worker is to be `drained`: then
-    its leases go back unburned. Raises NotFound."""
+    """Take a worker out of rotation, or put it back; running work finishes. Raises NotFound."""
 
     def decide(worker: Worker) -> Worker:
-        return _rotated(worker, maintenance, reason, drained)
+        return _rotated(worker, maintenance, reason)
 
     return _found(change(org, pool, worker_id, decide), kind, worker_id)
 

@@ -11,7 +11,7 @@ from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import BUILT_IN, Beat, Health, Holder, Status, Task, Worker
 from chalicelib.engine import delivery, sockets, tasks, workers
-from chalicelib.engine.workers import Registration
+from chalicelib.engine.workers import Change, Registration, Rotation
 from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable
 from chalicelib.storage import connections
 from chalicelib.storage import workers as worker_storage
@@ -288,7 +288,7 @@ def test_a_cancel_waits_for_a_worker_that_is_away(house: World, worker: Worker) 
 def test_a_worker_is_told_to_drain(house: World, worker: Worker, drained: bool) -> None:
     frames = connect(house, "c1")
     task = given(house)
-    workers.set_maintenance(ORG, POOL, "w1", True, drained=drained)
+    workers.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED if drained else Rotation.CLOSED))
     house.settle()
     assert len(of_type(frames, "drain")) >= 1
     assert bool(of_type(frames, "cancel")) is drained

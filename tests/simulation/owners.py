@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib import ids
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder, Status, Worker
 from chalicelib.engine import assignment, reports, tasks, workers
@@ -31,7 +32,7 @@ class Owners(Actor):
         room = self.random.randrange(1, 3)
         made = self.attempt(
             lambda: self.world.register(
-                f"puller{len(self.pullers)}", kind="uuid", endpoints={}, api_key=None, max_concurrent=room
+                f"puller{len(self.pullers)}", id=ids.uuid(), endpoints={}, api_key=None, max_concurrent=room
             )
         )
         if made is not None:

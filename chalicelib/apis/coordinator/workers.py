@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from chalicelib import clock
+from chalicelib import clock, ids
 from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
 from chalicelib.domain.tasks import Beat, Health, Worker
@@ -145,7 +145,8 @@ def register_worker(caller: Caller, body: WorkerIn) -> Created[WorkerOut]:
     """Register a worker."""
     said = Registration(
         pool=NAME,
-        kind="uuid",
+        kind="worker",
+        id=ids.uuid(),
         name=body.name,
         type=body.type,
         capabilities=tuple(body.capabilities),
