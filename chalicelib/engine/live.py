@@ -23,7 +23,6 @@ from chalicelib.storage.sockets import Gone
 
 KEPT_MS = clock.DAY
 """How long updates are kept for a watcher that comes back, and numbered though nobody watches."""
-CONNECTION_KEPT_SECONDS = 3 * 3600
 LONGEST_CATCH_UP = 5_000
 """A watcher that missed more is told to begin anew."""
 MARK = 500
@@ -59,10 +58,9 @@ def watch(found: Connection, since: int | None) -> None:
             f"since: must be at most {head.sequence}, the latest sequence, got {since}",
             fields={"since": f"must be at most {head.sequence}"},
         )
-    expires_at = clock.now() // clock.SECOND + CONNECTION_KEPT_SECONDS
     start = head.sequence if since is None else since
     with suppress(Refused):  # the same event came twice
-        base.commit(connections.opened(found, expires_at), connections.joined(found, start, expires_at))
+        base.commit(connections.opened(found), connections.joined(found, start))
     messages.catch_up(found.org, found.id)
 
 

@@ -25,8 +25,6 @@ from chalicelib.storage.sockets import Gone
 
 PINGS_MISSED = 2.25
 """A connection that was silent for so many pings may be replaced by a new one of the same worker."""
-CONNECTION_KEPT_SECONDS = 3 * 3600
-"""API Gateway ends every connection after two hours."""
 PING: Frame = {"type": "ping"}
 
 
@@ -51,8 +49,7 @@ def connect(found: Connection) -> Worker:
             raise _taken(worker)
         return _connected(worker, found.id)
 
-    opened = connections.opened(found, clock.now() // clock.SECOND + CONNECTION_KEPT_SECONDS)
-    worker = workers.change(found.org, found.pool, found.worker_id, decide, [opened])
+    worker = workers.change(found.org, found.pool, found.worker_id, decide, [connections.opened(found)])
     if worker is None:
         raise NotFound("Worker", found.worker_id)
     if before.connection is not None:

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
+from chalicelib import clock
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, Write
 from chalicelib.storage.task_table import CompactJson
 
 HEAD = "head"
 ALONE = "-"
+KEPT_SECONDS = 3 * 3600
+"""How long a connection is known whose end nobody told: API Gateway ends every one after two hours."""
 REMEMBERED = 20
 """How many occasions a feed remembers: more than one function is given at once, so that those it is given again
 are known."""
@@ -70,7 +73,7 @@ class Head(NamedTuple):
     """Latest occasions that were given sequences -> the first of them, in order."""
 
 
-def opened(connection: Connection, expires_at: int) -> Write:
+def opened(connection: Connection) -> Write:
     """The write that makes a connection findable by its id."""
     item = ConnectionsTable(
         _connection_key(connection.id),
@@ -79,7 +82,7 @@ def opened(connection: Connection, expires_at: int) -> Write:
         channel=connection.channel,
         pool=connection.pool,
         worker_id=connection.worker_id,
-        expires_at=expires_at,
+        expires_at=_expiry(),
     )
     return base.put(item, ConnectionsTable.key.does_not_exist())
 
@@ -97,7 +100,7 @@ def closed(connection_id: str) -> Write:
     return base.delete(ConnectionsTable(_connection_key(connection_id), ALONE), _whatever())
 
 
-def joined(connection: Connection, since: int, expires_at: int) -> Write:
+def joined(connection: Connection, since: int) -> Write:
     """The write that puts a connection among its org's watchers, not live yet."""
     item = ConnectionsTable(
         _audience_key(connection.org),
@@ -105,7 +108,7 @@ def joined(connection: Connection, since: int, expires_at: int) -> Write:
         channel=connection.channel,
         live=False,
         since=since,
-        expires_at=expires_at,
+        expires_at=_expiry(),
     )
     return base.put(item, ConnectionsTable.key.does_not_exist())
 
@@ -205,6 +208,10 @@ def _get(key: str, sort: str) -> ConnectionsTable | None:
 def _whatever() -> Condition:
     anything: Condition = ConnectionsTable.key.exists() | ConnectionsTable.key.does_not_exist()
     return anything
+
+
+def _expiry() -> int:
+    return clock.now() // clock.SECOND + KEPT_SECONDS
 
 
 def _place(sequence: int) -> str:
