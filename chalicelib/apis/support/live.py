@@ -73,7 +73,7 @@ def _signed(known: Connection, said: Sign) -> None:
 
 
 def _progressed(known: Connection, said: Progress) -> None:
-    tasks.progress(known.org, said.task_id, _holder(known, said), said.progress)
+    tasks.progress(known.org, said.task_id, _holder(known, said), said.progress, NAME)
 
 
 def _done(known: Connection, said: Result) -> Frame:
@@ -83,7 +83,7 @@ def _done(known: Connection, said: Result) -> Frame:
 
 def _failed(known: Connection, said: Error) -> Frame:
     failure = reported_failure(said.error, said.retryable, said.retry_after)
-    tasks.fail(known.org, said.task_id, _holder(known, said), failure)
+    tasks.fail(known.org, said.task_id, _holder(known, said), failure, NAME)
     return _accepted(said)
 
 
