@@ -1,6 +1,6 @@
 """The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
 
-from chalicelib.edge.api import Admission, Api, Caller, Limit, routes_of
+from chalicelib.edge.api import BEARER, Admission, Api, Caller, Limit, routes_of
 from chalicelib.edge.dialects import CodedErrors, Dialect, FlatErrors, TracedErrors
 from chalicelib.edge.docs import docs_page, documentation_routes, openapi
 from chalicelib.edge.frames import Hears, error_frame
@@ -13,6 +13,7 @@ from chalicelib.edge.schemas import CamelSchema, NaiveInstant, Schema
 from chalicelib.edge.sockets import Channel, Opening, Switchboard
 
 __all__ = [
+    "BEARER",
     "Admission",
     "Answer",
     "Api",

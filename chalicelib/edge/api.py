@@ -11,8 +11,9 @@ from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Routes
 
 VARIABLE = re.compile(r"\{(\w+)\+?\}")
+BEARER: Mapping[str, Mapping[str, str]] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 BEARER_OR_KEY: Mapping[str, Mapping[str, str]] = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    **BEARER,
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 

@@ -2,7 +2,7 @@
 
 from chalicelib import __version__
 from chalicelib.apis.coordinator import access, health, tasks, workers
-from chalicelib.edge import Api, TracedErrors, documentation_routes
+from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(
     name=access.NAME,
@@ -15,5 +15,5 @@ api: Api = Api(
     limits=access.LIMITS,
     authenticate=access.authenticate,
     admit=access.admit,
-    security=access.SECURITY,
+    security=BEARER,
 )

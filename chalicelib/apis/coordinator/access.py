@@ -7,7 +7,6 @@ NAME = "coordinator"
 """The API's name, which is also the pool that its tasks and workers live in."""
 
 LIMITS = {"default": Limit(1000, 60)}
-SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 
 
 def authenticate(request: Request) -> Caller:

@@ -2,7 +2,7 @@
 
 from chalicelib import __version__
 from chalicelib.apis.support import access, monitoring, tasks, workers
-from chalicelib.edge import Api, CodedErrors, documentation_routes
+from chalicelib.edge import BEARER, Api, CodedErrors, documentation_routes
 from chalicelib.engine import requests
 
 api: Api = Api(
@@ -16,6 +16,6 @@ api: Api = Api(
     limits=access.LIMITS,
     authenticate=access.authenticate,
     admit=access.admit,
-    security={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+    security=BEARER,
     measure=requests.measure(access.NAME),
 )
