@@ -63,6 +63,10 @@ if BUNDLE == "engine":
     def relay_workers(event: Any) -> Any:
         return streams.relayed(event.to_dict(), "workers")
 
+    @app.on_dynamodb_record(stream_arn="documents", batch_size=100)
+    def relay_documents(event: Any) -> Any:
+        return streams.relayed(event.to_dict(), "documents")
+
     @app.on_sqs_message(queue="dispatch.fifo", batch_size=10)
     def dispatch(event: Any) -> Any:
         return queues.dispatched(event.to_dict())
@@ -81,6 +85,16 @@ if BUNDLE == "engine":
         from chalicelib.apis.voices import voices
 
         return queues.told(event.to_dict(), voices)
+
+    @app.on_sqs_message(queue="announce.fifo", batch_size=10)
+    def announce(event: Any) -> Any:
+        from chalicelib.apis.heralds import heralds
+
+        return queues.announced(event.to_dict(), heralds)
+
+    @app.on_sqs_message(queue="webhooks", batch_size=10)
+    def webhooks(event: Any) -> Any:
+        return queues.posted(event.to_dict())
 
     @app.on_sqs_message(queue="wakeups", batch_size=10)
     def wakeups(event: Any) -> Any:

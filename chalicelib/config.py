@@ -38,12 +38,17 @@ class Settings:
     stats_table: str = "yardmaster-stats"
     access_table: str = "yardmaster-access"
     connections_table: str = "yardmaster-connections"
+    documents_table: str = "yardmaster-documents"
+    listings_table: str = "yardmaster-listings"
+    deliveries_table: str = "yardmaster-deliveries"
     payload_bucket: str = "yardmaster-payloads"
     dispatch_queue: str = "yardmaster-dispatch.fifo"
     deliver_queue: str = "yardmaster-deliver"
     perform_queue: str = "yardmaster-perform"
     live_queue: str = "yardmaster-live.fifo"
     wakeups_queue: str = "yardmaster-wakeups"
+    announce_queue: str = "yardmaster-announce.fifo"
+    webhooks_queue: str = "yardmaster-webhooks"
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues are infra's to name."""
 
@@ -66,6 +71,9 @@ class Settings:
     listed_pools: frozenset[str] = frozenset({"coordinator"})
     """Pools whose API lists tasks: only their tasks stand in the indexes that lists are read from, which cost half as
     much again as all else that is written of a task."""
+    managed_pools: frozenset[str] = frozenset({"projects"})
+    """Pools whose tasks people manage: kept until somebody deletes them, found by what they say, and announced to
+    webhooks, notifications and the live feed. Everything that follows from that is written for them alone."""
     queue_limits: dict[str, int] = field(default_factory=lambda: {"support": 10_000})
     """API name -> how many of its tasks may wait in one org before more are refused, where its document has that."""
     inline_limit_bytes: int = 100_000

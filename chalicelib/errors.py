@@ -1,7 +1,8 @@
 """What can go wrong, as one tree.
 
     YardmasterError
-    ├── InvalidRequest          400  the request cannot be understood or breaks a rule of its schema
+    ├── InvalidRequest          400  the request cannot be understood or breaks a rule of its schema; where the document
+    │                                tells the two apart, one that names fields is a 422
     ├── Unauthenticated         401  no credential, or one that is not valid
     ├── Forbidden               403  a valid credential without the right to do this
     ├── NotFound                404  no such thing, or it is another tenant's

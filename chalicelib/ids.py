@@ -10,6 +10,8 @@ import secrets
 from typing import Protocol
 from uuid import UUID
 
+from chalicelib import clock
+
 
 class Source(Protocol):
     """Where random bytes and random fractions come from."""
@@ -55,6 +57,11 @@ def use(source: Source) -> Source:
 def new(kind: str) -> str:
     """A fresh, unguessable id such as `task_3f6k...`: 120 random bits."""
     return f"{kind}_{_text(_source.token(15))}"
+
+
+def ordered(kind: str) -> str:
+    """A fresh id that sorts after those made in earlier milliseconds: 48 bits of time, 72 random bits."""
+    return f"{kind}_{base64.b32hexencode(clock.now().to_bytes(6) + _source.token(9)).decode().lower()}"
 
 
 def uuid() -> str:

@@ -95,6 +95,30 @@ SUPPORT = Bundle(
 )
 
 
+# As its modules come, so do its grants.
+PROJECTS = Bundle(
+    "projects",
+    (
+        api_handler(
+            table("tasks", "BatchGetItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            table("workers", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table(
+                "documents",
+                "BatchGetItem",
+                "ConditionCheckItem",
+                "GetItem",
+                "Query",
+                "PutItem",
+                "UpdateItem",
+                "DeleteItem",
+            ),
+            table("access", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            payloads("GetObject", "PutObject", "DeleteObject"),
+        ),
+    ),
+)
+
+
 def relay(source: str, *queues: str) -> Function:
     """The relay of a table's changes. What it cannot carry out it parks; Lambda does so when it fails altogether."""
     return Function(
@@ -109,8 +133,9 @@ def relay(source: str, *queues: str) -> Function:
 ENGINE = Bundle(
     "engine",
     (
-        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live"),
-        relay("workers", "dispatch", "deliver", "wakeups"),
+        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce"),
+        relay("workers", "dispatch", "deliver", "wakeups", "announce"),
+        relay("documents", "announce"),
         Function(
             name="dispatch",
             timeout=30,
@@ -143,6 +168,26 @@ ENGINE = Bundle(
                 connections("POST"),
             ),
         ),
+        Function(
+            name="announce",
+            timeout=60,
+            memory=512,
+            trigger=Queue("announce_queue", concurrency=50),
+            secrets=True,
+            grants=(
+                table("tasks", "BatchGetItem", "GetItem"),
+                table("workers", "BatchGetItem", "GetItem"),
+                table("documents", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"),
+            ),
+        ),
+        Function(
+            name="webhooks",
+            timeout=60,
+            memory=512,
+            trigger=Queue("webhooks_queue", concurrency=100),
+            secrets=True,
+            grants=(table("documents", "GetItem", "PutItem"),),
+        ),
         # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
         Function(
             name="deliver",
@@ -167,7 +212,13 @@ ENGINE = Bundle(
             trigger=Schedule(retried=False),
             secrets=True,
             # It relays parked changes, too.
-            grants=(*DUE, *SETTLE, *RECORD, *send("dispatch", "deliver", "perform", "wakeups", "live"), take("parked")),
+            grants=(
+                *DUE,
+                *SETTLE,
+                *RECORD,
+                *send("dispatch", "deliver", "perform", "wakeups", "live", "announce"),
+                take("parked"),
+            ),
         ),
         Function(
             name="rollup_hourly",
@@ -230,7 +281,7 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, LIVE, ENGINE)
+BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, PROJECTS, LIVE, ENGINE)
 
 
 def consumers() -> dict[str, Function]:

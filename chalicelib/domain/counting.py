@@ -47,8 +47,9 @@ def _pool_rows(event: Event) -> dict[Row, Mapping[str, int]]:
     return rows | {(lifetime(event.org, event.pool), NOW): now} if now else rows
 
 
-_COUNTED_AS = {Kind.SUBMITTED: "created", Kind.REPLAYED: "retried"}
-_UNCOUNTED = frozenset({Kind.STARTED, Kind.SWEPT, Kind.CLAIMED})
+_COUNTED_AS = {Kind.SUBMITTED: "created", Kind.REPLAYED: "retried", Kind.TAKEN: "leased"}
+_UNCOUNTED = frozenset({Kind.STARTED, Kind.SWEPT, Kind.CLAIMED, Kind.EDITED, Kind.OVERDUE})
+_INTO_HELD = frozenset({Kind.LEASED, Kind.TAKEN})
 _INTO_PENDING = frozenset({Kind.SUBMITTED, Kind.RETRIED, Kind.RELEASED, Kind.REPLAYED})
 _KEPT = {Phase.COMPLETED: "kept_completed", Phase.FAILED: "kept_failed", Phase.CANCELLED: "kept_cancelled"}
 _ENDS_AS = {
@@ -76,14 +77,14 @@ def _waiting(event: Event) -> dict[str, int]:
     was_pending = event.left is Phase.PENDING
     return {
         "pending": int(event.kind in _INTO_PENDING) - int(was_pending),
-        "active": int(event.kind is Kind.LEASED) - int(was_held),
+        "active": int(event.kind in _INTO_HELD) - int(was_held),
     }
 
 
 def _gauges(event: Event) -> dict[str, int]:
     if event.kind is Kind.CLAIMED:
         return {}
-    counts = _waiting(event) | {"running": int(event.kind is Kind.STARTED) - int(event.running)}
+    counts = _waiting(event) | {"running": int(event.kind in (Kind.STARTED, Kind.TAKEN)) - int(event.running)}
     return {name: value for name, value in (counts | _kept(event)).items() if value}
 
 

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     RETRIED = "retried"
     RELEASED = "released"
     REPLAYED = "replayed"
+    TAKEN = "taken"
+    EDITED = "edited"
+    OVERDUE = "overdue"
     SWEPT = "swept"
     CLAIMED = "claimed"
     ONLINE = "online"
@@ -108,6 +111,45 @@ class Update:
     error: str | None = None
 
 
+class Topic(StrEnum):
+    """What can be announced to whoever asked to be told."""
+
+    TASK_CREATED = "task.created"
+    TASK_UPDATED = "task.updated"
+    TASK_ASSIGNED = "task.assigned"
+    TASK_COMPLETED = "task.completed"
+    TASK_FAILED = "task.failed"
+    TASK_OVERDUE = "task.overdue"
+    TASK_DELETED = "task.deleted"
+    AGENT_CREATED = "agent.created"
+    AGENT_STATUS_CHANGED = "agent.status_changed"
+    AGENT_UPDATED = "agent.updated"
+    AGENT_DELETED = "agent.deleted"
+    PROJECT_CREATED = "project.created"
+    PROJECT_UPDATED = "project.updated"
+    PROJECT_COMPLETED = "project.completed"
+    PROJECT_DELETED = "project.deleted"
+    USER_REGISTERED = "user.registered"
+    COMMENT_ADDED = "comment.added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """Something that happened, for those who asked to be told: webhooks, notifications, the live feed. `subject` and
+    `version` name it: a redelivered change announces the same."""
+
+    org: str
+    pool: str
+    topic: Topic
+    subject: str  # id of the task, agent, project, user or comment
+    version: int
+    at: int
+    actor: str | None = None  # who did it, when it was a caller
+    was: str | None = None  # a word for its state before, and after, where the state has changed
+    now: str | None = None
+    within: str | None = None  # what the subject belongs to: a comment's task
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wakeup:
     """Something is due on this item at `at`; the sweep would find it too, only later."""
@@ -128,6 +170,7 @@ class Effects:
     deliveries: tuple[Delivery, ...] = ()
     calls: tuple[Call, ...] = ()
     updates: tuple[Update, ...] = ()
+    announcements: tuple[Announcement, ...] = ()
     wakeups: tuple[Wakeup, ...] = ()
 
 

@@ -52,14 +52,37 @@ class Failure(NamedTuple):
 
 
 def _next(task: Task, now: int, **changes: Any) -> Task:
-    return replace(task, version=task.version + 1, updated_at=now, **changes)
+    changed = replace(task, version=task.version + 1, updated_at=now, **changes)
+    return replace(changed, wake_at=_wake_at(changed, now))
+
+
+def _wake_at(task: Task, now: int) -> int | None:
+    """The next moment at which something must happen to the task; None once it has ended."""
+    if task.terminal:
+        return None
+    ends = [task.deadline]
+    if task.due_at is not None and not task.overdue:
+        ends.append(task.due_at)
+    if task.leased_out:
+        ends.append(lease_end(task))
+    elif not task.held:
+        ends.append(_look_at(task, now))
+    return min(ends)
+
+
+def _look_at(task: Task, now: int) -> int:
+    """When a pending task must be looked at."""
+    if task.run_at is not None:
+        return task.run_at
+    assert task.ready_at is not None
+    latest = start_by(task, task.ready_at)
+    # Nudged again, ever more rarely: a waiting task depends on no single message.
+    return latest if task.manual else min(now + max(NUDGE_GUARD_MS, now - task.ready_at), latest)
 
 
 def ready(task: Task, now: int) -> Task:
     """Pending and free to be dispatched from now on."""
-    latest = min(start_by(task, now), task.deadline)
-    guard = latest if task.manual else min(now + NUDGE_GUARD_MS, latest)
-    return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, deliver_by=None, wake_at=guard)
+    return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, deliver_by=None, person=None)
 
 
 def start_by(task: Task, ready_at: int) -> int:
@@ -73,12 +96,13 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
     if not task.ready:
         raise Conflict(f"Task {task.id} is {task.status}: only a ready task can be leased")
     shorter = attempt_ms is not None and attempt_ms < task.start_to_close_ms
-    held = _next(
+    return _next(
         task,
         now,
         status=Status.LEASED,
         epoch=task.epoch + 1,
         worker_id=worker_id,
+        person=None,
         leased_at=now,
         started_at=None,
         beat_at=now,
@@ -87,7 +111,6 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
         progress=None,
         ready_at=None,
     )
-    return replace(held, wake_at=lease_end(held))
 
 
 def assigned(task: Task, worker: Worker, now: int) -> Task:
@@ -140,8 +163,7 @@ def progressed(task: Task, now: int, progress: float | None = None) -> Task:
     begun = task.started_at if task.started_at is not None else now
     # A table takes no number as small as a double can be.
     kept = task.progress if progress is None else round(progress, 3)
-    running = _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept, deliver_by=None)
-    return replace(running, wake_at=lease_end(running))
+    return _next(task, now, status=Status.RUNNING, started_at=begun, beat_at=now, progress=kept, deliver_by=None)
 
 
 def started(task: Task, now: int) -> Task:
@@ -175,13 +197,48 @@ def _final(reason: Reason) -> Status:
 
 def sleeping(task: Task, run_at: int, now: int) -> Task:
     """Pending, not before `run_at`."""
-    wake_at = min(run_at, task.deadline)
-    return _next(task, now, status=Status.PENDING, run_at=run_at, ready_at=None, deliver_by=None, wake_at=wake_at)
+    return _next(task, now, status=Status.PENDING, run_at=run_at, ready_at=None, deliver_by=None, person=None)
 
 
 def released(task: Task, now: int) -> Task:
     """A lease given back unburned: drain, removal, or a worker that had no room after all."""
     return ready(task, now)
+
+
+def taken(task: Task, person: str, now: int) -> Task:
+    """Begun by a person, who needs no slot and whose time does not run out. Raises Conflict unless pending."""
+    if task.status is not Status.PENDING:
+        raise Conflict(f"Task {task.id} is {task.status}: only a pending task can be begun")
+    return _next(
+        task,
+        now,
+        status=Status.RUNNING,
+        epoch=task.epoch + 1,
+        worker_id=None,
+        person=person,
+        leased_at=now,
+        started_at=now,
+        beat_at=now,
+        attempt_ms=None,
+        run_at=None,
+        ready_at=None,
+    )
+
+
+def given_up(task: Task, failure: Failure, now: int, backoff: Backoff) -> Task:
+    """Ended as failed by its owner, for good. Raises Conflict when it has ended already."""
+    if task.terminal:
+        raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can fail")
+    if task.leased_out:
+        return attempt_failed(task, failure._replace(retryable=False), now, backoff, 0)
+    return _ended(replace(task, error=failure.error), Status.FAILED, now)
+
+
+def edited(task: Task, now: int, **changes: Any) -> Task:
+    """Changed by its owner in what it is about, whatever its state. A new `due_at` may be missed anew."""
+    if "due_at" in changes and changes["due_at"] != task.due_at:
+        changes["overdue"] = False
+    return _next(task, now, edits=task.edits + 1, **changes)
 
 
 def cancelled(task: Task, now: int) -> Task:
@@ -208,13 +265,13 @@ def replayed(task: Task, now: int, total_ms: int) -> Task:
 
 def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
     """Ended because its schedule-to-start or total time ran out; a lease that it held counts as an attempt."""
-    attempts = task.attempts + 1 if task.held else task.attempts
+    attempts = task.attempts + 1 if task.leased_out else task.attempts
     late = replace(task, error=Failure(reason, message).error, attempts=attempts)
     return _ended(late, Status.TIMED_OUT, now)
 
 
 def _ended(task: Task, status: Status, now: int) -> Task:
-    return _next(task, now, status=status, finished_at=now, wake_at=None, run_at=None, ready_at=None, deliver_by=None)
+    return _next(task, now, status=status, finished_at=now, run_at=None, ready_at=None, deliver_by=None)
 
 
 def due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
@@ -223,21 +280,20 @@ def due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
         return task
     if now >= task.deadline:
         return timed_out(task, Reason.TOTAL, "The task's total time ran out", now)
-    return _due_held(task, now, backoff, chance) if task.held else _due_pending(task, now)
+    if task.due_at is not None and task.due_at <= now and not task.overdue:
+        return _next(task, now, overdue=True)
+    if task.leased_out:
+        return _due_held(task, now, backoff, chance)
+    return task if task.held else _due_pending(task, now)
 
 
 def _due_pending(task: Task, now: int) -> Task:
     if task.run_at is not None:
         return ready(task, now)
     assert task.ready_at is not None
-    latest = start_by(task, task.ready_at)
-    if now >= latest:
+    if now >= start_by(task, task.ready_at):
         return timed_out(task, Reason.SCHEDULE_TO_START, "No worker took the task in time", now)
-    if task.manual:
-        return _next(task, now, wake_at=min(latest, task.deadline))
-    # Nudged again, ever more rarely: a waiting task depends on no single message.
-    again = now + max(NUDGE_GUARD_MS, now - task.ready_at)
-    return _next(task, now, wake_at=min(again, latest, task.deadline))
+    return _next(task, now)
 
 
 def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:

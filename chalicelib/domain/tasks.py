@@ -54,10 +54,12 @@ BUILT_IN = "builtin"
 
 
 class Needs(NamedTuple):
-    """What a worker must offer to take a task: all the capabilities, and membership of the group if one is named."""
+    """What a worker must offer to take a task: all the capabilities, membership of the group if one is named, and to be
+    the worker that is named, if one is."""
 
     capabilities: frozenset[str] = frozenset()
     group: str | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +74,12 @@ class Task:
     name: str | None = None  # what its owner calls it
     label: str | None = None  # a small word by which its API keeps figures apart, such as a channel
     manual: bool = False  # leased only when its owner names a worker; the dispatcher leaves it alone
+    wanted_worker: str | None = None  # the only worker that may take it
+    terms: tuple[str, ...] = ()  # "<facet>=<value>" of its owner's: what lists find it by, besides its state
     status: Status
     priority: int  # 0-9, larger is more urgent
     version: int = 1  # grows by one with every write; names the event of each change
+    edits: int = 0  # grows by one with every change of what the task is about
     epoch: int = 0  # grows by one with every lease: the fencing token
     attempts: int = 0  # attempts that ended badly so far
     max_attempts: int  # attempts that may be burned before the task ends
@@ -89,12 +94,16 @@ class Task:
     error: dict[str, Any] | None = None  # {"code", "message"} of the latest failure
     progress: float | None = None  # percent, 0-100, as the worker last said
     worker_id: str | None = None  # who holds it, or held it last
+    person: str | None = None  # who works on it, or did last, without being a worker: no slot, no lease that runs out
+    changed_by: str | None = None  # who made the latest change, when it was a caller
     avoid_worker: str | None = None  # who failed it last; another is preferred
     start_to_close_ms: int
     attempt_ms: int | None = None  # of the current lease, when its worker allows less than the task does
     schedule_to_start_ms: int
     heartbeat_ms: int | None = None  # longest silence of a held task; None: the worker's own heartbeat suffices
     deadline: int  # when the task ends as timed_out, whatever it is doing
+    due_at: int | None = None  # when its owner wants it done; passing it is told, and changes nothing
+    overdue: bool = False  # that was told
     run_at: int | None = None  # sleeping until then; None: ready as soon as it is pending
     created_at: int
     updated_at: int
@@ -111,6 +120,11 @@ class Task:
     @property
     def held(self) -> bool:
         return self.status in HELD
+
+    @property
+    def leased_out(self) -> bool:
+        """Whether a worker holds it, with a slot of its own for it."""
+        return self.held and self.person is None
 
     @property
     def terminal(self) -> bool:
@@ -132,8 +146,8 @@ class Task:
 
     @property
     def closes_at(self) -> int | None:
-        """When the attempt that is under way times out; None while nobody holds the task."""
-        if not self.held or self.leased_at is None:
+        """When the attempt that is under way times out; None while no worker holds the task."""
+        if not self.leased_out or self.leased_at is None:
             return None
         return min(self.leased_at + (self.attempt_ms or self.start_to_close_ms), self.deadline)
 
@@ -145,7 +159,7 @@ class Task:
 
     @property
     def needs(self) -> Needs:
-        return Needs(capabilities=frozenset(self.capabilities), group=self.group)
+        return Needs(frozenset(self.capabilities), self.group, self.wanted_worker)
 
 
 class Holder(NamedTuple):
@@ -174,6 +188,8 @@ class Worker:
     name: str
     type: str | None = None  # counts as one of its capabilities
     metadata: dict[str, Any] | None = None  # its owner's own notes
+    hours: Mapping[str, Any] | None = None  # when it works: timezone, start, end, days (domain.hours); None: always
+    changed_by: str | None = None  # who made the latest change, when it was a caller
     max_concurrent: int
     weight: int = 1  # 1-100; its share under weighted balancing
     capabilities: tuple[str, ...] = ()
@@ -234,6 +250,15 @@ class Worker:
         """Alive and in rotation: what uptime counts."""
         return self.alive and not self.maintenance and not self.removed
 
+    @property
+    def standing(self) -> str:
+        """One word for what may be expected of it: offline, error, busy or available."""
+        if not self.online:
+            return "offline"
+        if self.health is Health.UNHEALTHY:
+            return "error"
+        return "available" if self.room else "busy"
+
     def silent(self, now: int) -> bool:
         """Whether its heartbeat is overdue and there is no endpoint to ask instead; the sweep will find it gone."""
         return self.overdue_at <= now and "health" not in self.endpoints and not self.built_in
@@ -246,6 +271,8 @@ class Worker:
 
     def offers(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""
+        if needs.worker not in (None, self.id):
+            return False
         if self.built_in and not needs.capabilities:
             return False  # the house does what it has a performer for, and nothing else
         offered = {*self.capabilities, self.type}

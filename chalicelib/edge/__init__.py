@@ -1,22 +1,25 @@
 """The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
 
-from chalicelib.edge.api import BEARER, Admission, Api, Caller, Limit, routes_of
-from chalicelib.edge.dialects import CodedErrors, Dialect, FlatErrors, TracedErrors
+from chalicelib.edge.api import BEARER, BEARER_OR_KEY, Admission, Api, Caller, Limit, routes_of
+from chalicelib.edge.dialects import CodedErrors, Dialect, Enveloped, FlatErrors, TracedErrors
 from chalicelib.edge.docs import docs_page, documentation_routes, openapi
 from chalicelib.edge.frames import Hears, error_frame
 from chalicelib.edge.kernel import method_not_allowed, not_found
 from chalicelib.edge.mounting import mount
-from chalicelib.edge.replies import Answer, Created, Html, JsonText, Raw, Reply
+from chalicelib.edge.paging import Links, Paged, Pagination
+from chalicelib.edge.replies import Answer, Bare, Created, Html, JsonText, Raw, Reply
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
-from chalicelib.edge.schemas import CamelSchema, NaiveInstant, Schema
+from chalicelib.edge.schemas import CamelSchema, Instant, NaiveInstant, Schema
 from chalicelib.edge.sockets import Channel, Opening, Switchboard
 
 __all__ = [
     "BEARER",
+    "BEARER_OR_KEY",
     "Admission",
     "Answer",
     "Api",
+    "Bare",
     "Caller",
     "CamelSchema",
     "Channel",
@@ -24,14 +27,19 @@ __all__ = [
     "Created",
     "Dialect",
     "Endpoint",
+    "Enveloped",
     "FlatErrors",
     "Header",
     "Hears",
     "Html",
+    "Instant",
     "JsonText",
     "Limit",
+    "Links",
     "NaiveInstant",
     "Opening",
+    "Paged",
+    "Pagination",
     "Query",
     "Raw",
     "Reply",

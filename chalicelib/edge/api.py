@@ -63,7 +63,9 @@ class Api:
 
     `authenticate` raises Unauthenticated for a request without a valid credential; `admit` counts one request of
     the caller against the named limit. `security` holds OpenAPI security schemes, of which any one suffices.
-    `measure` is told of each request of a known caller once it is answered: org, status, milliseconds.
+    `measure` is told of each request of a known caller once it is answered: org, status, milliseconds. `authorize`
+    raises Forbidden for a known caller who may not call an endpoint, beyond what the endpoint's roles say.
+    `window_header` shows the limit's window, too.
     """
 
     name: str
@@ -78,6 +80,8 @@ class Api:
     admit: Callable[[Caller, str, Limit], Admission]
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: BEARER_OR_KEY)
     measure: Callable[[str, int, float], None] | None = None
+    authorize: Callable[[Caller, Endpoint], None] | None = None
+    window_header: bool = False
 
 
 def routes_of(api: Api) -> tuple[Endpoint, ...]:

@@ -81,6 +81,8 @@ class Signature(NamedTuple):
 
     caller: str | None
     """The name of the argument that gets the principal."""
+    request: str | None
+    """The name of the argument that gets the request."""
     parameters: tuple[Parameter, ...]
     body: Body | None
     result: Any
@@ -106,6 +108,8 @@ class Signature(NamedTuple):
             raise refusal(problems)
         if self.caller:
             arguments[self.caller] = caller
+        if self.request:
+            arguments[self.request] = request
         return arguments
 
 
@@ -114,19 +118,21 @@ def signature(endpoint: Endpoint) -> Signature:
     handler = endpoint.handler
     hints = get_type_hints(handler, include_extras=True)
     variables = set(VARIABLE.findall(endpoint.path))
-    caller, parameters, bodies = None, [], []
+    caller, request, parameters, bodies = None, None, [], []
     for name, parameter in inspect.signature(handler).parameters.items():
         if name not in hints:
             raise ValueError(f"{endpoint.name}: the parameter {name!r} has no annotation")
         hint = hints[name]
         if hint is Caller:
             caller = name
+        elif hint is Request:
+            request = name
         elif (model := _model_of(hint)) is not None:
             bodies.append(Body(name, model, parameter.default))
         else:
             parameters.append(_parameter(name, hint, parameter.default, variables))
     _check(endpoint, variables, caller, parameters, bodies)
-    return Signature(caller, tuple(parameters), bodies[0] if bodies else None, hints.get("return", NoneType))
+    return Signature(caller, request, tuple(parameters), bodies[0] if bodies else None, hints.get("return", NoneType))
 
 
 def _check(

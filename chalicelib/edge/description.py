@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from chalicelib.edge.api import VARIABLE, Api, routes_of
 from chalicelib.edge.binding import JSON, REQUIRED, Parameter, Signature, signature
-from chalicelib.edge.replies import Created, Raw, Reply
+from chalicelib.edge.paging import Paged
+from chalicelib.edge.replies import Bare, Created, Raw, Reply
 from chalicelib.edge.routing import Endpoint
 from chalicelib.errors import (
     Conflict,
@@ -34,8 +35,10 @@ LIMIT_HEADERS = {
 }
 REQUEST_ID = "X-Request-Id"
 RETRY_AFTER = "Retry-After"
+INVALID = InvalidRequest("Missing required field: name", fields={"name": "is required"})
 EXAMPLES: tuple[YardmasterError, ...] = (
-    InvalidRequest("Missing required field: name"),
+    InvalidRequest("The body is not valid JSON: expected value at line 1 column 1"),
+    INVALID,
     Unauthenticated("Invalid or expired token"),
     Forbidden("Admin role required"),
     NotFound("Task", "task_abc123"),
@@ -66,7 +69,7 @@ def document(api: Api) -> Json:
         "paths": paths,
         "components": {
             "schemas": {**definitions, "Error": api.dialect.error_schema()},
-            "responses": {_phrase(error.status): _error_response(api, error) for error in EXAMPLES},
+            "responses": {_phrase(api.dialect.status(error)): _error_response(api, error) for error in EXAMPLES},
             "headers": _headers(),
             "securitySchemes": {name: dict(scheme) for name, scheme in api.security.items()},
         },
@@ -153,23 +156,25 @@ def _responses(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str
     if _is(bound.result, Raw):
         success["content"] = {bound.result.media_type.partition(";")[0]: {"schema": {}}}
     elif (schema := schemas.get(_key(endpoint, "return"))) is not None:
-        success["content"] = {JSON: {"schema": api.dialect.success_schema(schema)}}
-    errors = {str(code): {"$ref": f"#/components/responses/{_phrase(code)}"} for code in _errors(endpoint, bound)}
+        bare, paged = _is(bound.result, Bare), _is(_payload(bound.result), Paged)
+        rendered = schema if bare else api.dialect.success_schema(schema, paged=paged)
+        success["content"] = {JSON: {"schema": rendered}}
+    errors = {str(code): {"$ref": f"#/components/responses/{_phrase(code)}"} for code in _errors(api, endpoint, bound)}
     return {str(status): success} | errors
 
 
-def _errors(endpoint: Endpoint, bound: Signature) -> list[int]:
+def _errors(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
     """The statuses that follow from the endpoint's options and signature, and those it declares."""
     found = {*endpoint.errors, 413, 500}
     if bound.parameters or bound.body:
-        found.add(400)
+        found |= {400, api.dialect.status(INVALID)}
     if bound.body:
         found.add(415)
     if any(parameter.source == "path" for parameter in bound.parameters):
         found.add(404)
     if not endpoint.public:
         found |= {401, 429, 503}
-    if endpoint.roles and not endpoint.public:
+    if (endpoint.roles or api.authorize is not None) and not endpoint.public:
         found.add(403)
     return sorted(found)
 
@@ -178,7 +183,7 @@ def _error_response(api: Api, error: YardmasterError) -> Json:
     example = json.loads(api.dialect.error(error, "7f9c1a52"))
     content = {"schema": {"$ref": "#/components/schemas/Error"}, "example": example}
     response: Json = {
-        "description": HTTPStatus(error.status).phrase,
+        "description": HTTPStatus(api.dialect.status(error)).phrase,
         "headers": _header_references(limited=error.status in AFTER_ADMISSION),
         "content": {api.dialect.error_media_type: content},
     }

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic_core import to_json
 
+from chalicelib import __version__, clock
+from chalicelib.edge.paging import Paged
 from chalicelib.errors import (
     Conflict,
     Forbidden,
@@ -30,6 +32,7 @@ TITLES = {
     409: "Conflict",
     413: "Payload too large",
     415: "Unsupported media type",
+    422: "Unprocessable content",
     429: "Too many requests",
     500: "Internal server error",
     503: "Service unavailable",
@@ -47,9 +50,13 @@ class Dialect(ABC):
         """The document of a value, by the aliases of its schema."""
         return self.json(value)
 
-    def success_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The JSON schema of what `success` renders for values of `schema`."""
+    def success_schema(self, schema: dict[str, Any], *, paged: bool = False) -> dict[str, Any]:  # noqa: ARG002
+        """The JSON schema of what `success` renders for values of `schema`, which may be a `Paged`."""
         return schema
+
+    def status(self, error: YardmasterError) -> int:
+        """The HTTP status of an error."""
+        return error.status
 
     @abstractmethod
     def error(self, error: YardmasterError, request_id: str) -> bytes:
@@ -151,6 +158,90 @@ class TracedErrors(Dialect):
             "request_id": text,
         }
         return {"type": "object", "required": list(fields), "properties": fields}
+
+
+class Enveloped(Dialect):
+    """`{"success": true, "data": ..., "meta": {...}}`, with `pagination` and `links` beside the data of a list; errors
+    as `{"success": false, "error": {"code": ..., "message": ..., "details": {<field>: [...]}}, "meta": {...}}`.
+
+    A request that cannot be read is a 400, one whose fields break a rule a 422.
+    """
+
+    exclude_none = False
+    UNPROCESSABLE: ClassVar[int] = 422
+    CODES: ClassVar[dict[type[YardmasterError], str]] = {
+        InvalidRequest: "BAD_REQUEST",
+        TooLarge: "PAYLOAD_TOO_LARGE",
+        UnsupportedMediaType: "UNSUPPORTED_MEDIA_TYPE",
+        Unauthenticated: "AUTHENTICATION_ERROR",
+        Forbidden: "AUTHORIZATION_ERROR",
+        NotFound: "NOT_FOUND",
+        MethodNotAllowed: "METHOD_NOT_ALLOWED",
+        Conflict: "CONFLICT_ERROR",
+        TooManyRequests: "RATE_LIMIT_ERROR",
+        Unavailable: "SERVICE_UNAVAILABLE",
+        YardmasterError: "INTERNAL_ERROR",
+    }
+    INVALID: ClassVar[str] = "VALIDATION_ERROR"
+
+    def success(self, value: Any, request_id: str) -> bytes:
+        meta = self._meta(request_id) | {"version": __version__}
+        if isinstance(value, Paged):
+            page = {"pagination": value.pagination, "links": value.links}
+            return self.json({"success": True, "data": value.data, **page, "meta": meta})
+        return self.json({"success": True, "data": value, "meta": meta})
+
+    def success_schema(self, schema: dict[str, Any], *, paged: bool = False) -> dict[str, Any]:
+        fields = {"success": {"const": True}, "meta": _META | {"required": [*_META["required"], "version"]}}
+        if paged:
+            return {"allOf": [schema, {"type": "object", "required": list(fields), "properties": fields}]}
+        fields = {"success": fields["success"], "data": schema, "meta": fields["meta"]}
+        return {"type": "object", "required": list(fields), "properties": fields}
+
+    def status(self, error: YardmasterError) -> int:
+        return self.UNPROCESSABLE if self._invalid(error) else error.status
+
+    def error(self, error: YardmasterError, request_id: str) -> bytes:
+        said: dict[str, Any] = {"code": self._code(error), "message": error.message}
+        if error.fields:
+            said["details"] = {field or "body": [what] for field, what in error.fields.items()}
+        if isinstance(error, TooManyRequests):
+            said["retryAfter"] = error.retry_after
+        return self.json({"success": False, "error": said, "meta": self._meta(request_id)})
+
+    def _code(self, error: YardmasterError) -> str:
+        if self._invalid(error):
+            return self.INVALID
+        return next(self.CODES[kind] for kind in type(error).__mro__ if kind in self.CODES)
+
+    def _invalid(self, error: YardmasterError) -> bool:
+        return isinstance(error, InvalidRequest) and bool(error.fields)
+
+    def _meta(self, request_id: str) -> dict[str, str]:
+        return {"requestId": request_id, "timestamp": clock.utc(clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    def error_schema(self) -> dict[str, Any]:
+        text = {"type": "string"}
+        said = {
+            "code": text | {"enum": sorted({*self.CODES.values(), self.INVALID})},
+            "message": text,
+            "details": {"type": "object", "additionalProperties": {"type": "array", "items": text}},
+            "retryAfter": {"type": "integer"},
+        }
+        error = {"type": "object", "required": ["code", "message"], "properties": said}
+        fields = {"success": {"const": False}, "error": error, "meta": _META}
+        return {"type": "object", "required": list(fields), "properties": fields}
+
+
+_META: dict[str, Any] = {
+    "type": "object",
+    "required": ["requestId", "timestamp"],
+    "properties": {
+        "requestId": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "version": {"type": "string"},
+    },
+}
 
 
 def _details(error: YardmasterError) -> dict[str, str]:

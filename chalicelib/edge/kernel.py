@@ -13,7 +13,7 @@ from chalicelib.config import settings
 from chalicelib.edge import access_log
 from chalicelib.edge.api import Admission, Api, Caller
 from chalicelib.edge.binding import Signature
-from chalicelib.edge.replies import Answer, Raw, Reply
+from chalicelib.edge.replies import Answer, Bare, Raw, Reply
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint
 from chalicelib.errors import (
@@ -86,14 +86,19 @@ def _admitted(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange
     logger().thread_safe_append_keys(org=caller.org)
     if endpoint.roles and caller.role not in endpoint.roles:
         raise Forbidden(_roles_required(endpoint.roles))
-    admission = api.admit(caller, endpoint.limit, api.limits[endpoint.limit])
+    limit = api.limits[endpoint.limit]
+    admission = api.admit(caller, endpoint.limit, limit)
     exchange.headers |= _limit_headers(admission)
+    if api.window_header:
+        exchange.headers["X-RateLimit-Window"] = str(limit.seconds)
     if not admission.allowed:
         raise TooManyRequests(
-            f"At most {admission.limit} requests per {api.limits[endpoint.limit].seconds} seconds; "
+            f"At most {admission.limit} requests per {limit.seconds} seconds; "
             f"try again in {admission.retry_after} seconds",
             retry_after=admission.retry_after,
         )
+    if api.authorize is not None:
+        api.authorize(caller, endpoint)
     return caller
 
 
@@ -112,6 +117,8 @@ def _rendered(api: Api, endpoint: Endpoint, result: Any, request_id: str, header
     if reply.value is None:
         return Answer(status, headers, "")
     headers["Content-Type"] = JSON
+    if isinstance(reply, Bare):
+        return Answer(status, headers, api.dialect.json(reply.value).decode())
     return Answer(status, headers, api.dialect.success(reply.value, request_id).decode())
 
 
@@ -126,7 +133,7 @@ def failure(api: Api, error: Exception, request_id: str, headers: Headers | None
         own["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
         own["WWW-Authenticate"] = "Bearer"
-    return Answer(error.status, common | own, api.dialect.error(error, request_id).decode())
+    return Answer(api.dialect.status(error), common | own, api.dialect.error(error, request_id).decode())
 
 
 def not_found(api: Api, method: str, path: str, request_id: str | None = None) -> Answer:

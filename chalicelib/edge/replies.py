@@ -34,6 +34,10 @@ class Created(Reply[T]):
         super().__init__(value, 201, {"Location": location})
 
 
+class Bare(Reply[T]):
+    """A value that is answered as it is, without the dialect's envelope."""
+
+
 @dataclass(frozen=True)
 class Raw:
     """Text that is sent as it stands; a subclass names its media type."""

@@ -27,6 +27,20 @@ NaiveInstant = Annotated[
 """An instant in epoch milliseconds, shown as ISO 8601 in UTC with microseconds and without a zone."""
 
 
+def _zoned(instant: int) -> str:
+    return clock.utc(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Instant = Annotated[
+    int,
+    PlainSerializer(_zoned, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2024-01-15T10:30:00Z"]}, mode="serialization"
+    ),
+]
+"""An instant in epoch milliseconds, shown as ISO 8601 in UTC, in whole seconds with Z."""
+
+
 class Schema(BaseModel):
     """A body whose fields are spelled as in Python. Unknown fields are ignored; NaN and infinities are refused.
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.effects import Call, Delivery, Nudge, Update, Wakeup
+from chalicelib.domain.effects import Announcement, Call, Delivery, Nudge, Topic, Update, Wakeup
 from chalicelib.domain.tasks import Needs, Status
 from chalicelib.storage import queues
 from chalicelib.storage.queues import LONGEST_DELAY_SECONDS, Message
 
 _GROUP = re.compile("[!-~]{1,128}")
 NUDGES_PER_MESSAGE = 100
+ANNOUNCEMENTS_PER_MESSAGE = 20
+"""Each is told to as many as asked for it, within one function's time."""
 UPDATES_PER_MESSAGE = 90
 """They are written down in one transaction, which holds a hundred items."""
 
@@ -59,6 +61,7 @@ def _named(one: Nudge) -> dict[str, Any]:
         "lane": one.lane,
         "capabilities": sorted(needs.capabilities),
         "group": needs.group,
+        "worker": needs.worker,
     }
 
 
@@ -71,7 +74,7 @@ def read_nudges(body: Mapping[str, Any]) -> list[Nudge]:
             pool=pool,
             task_id=task["id"],
             lane=task["lane"],
-            needs=Needs(capabilities=frozenset(task["capabilities"]), group=task["group"]),
+            needs=Needs(frozenset(task["capabilities"]), task["group"], task.get("worker")),
         )
         for task in body["tasks"]
     ]
@@ -130,6 +133,34 @@ def catch_up(org: str, connection_id: str) -> None:
 def read_updates(body: Mapping[str, Any]) -> list[Update]:
     """The updates of one message; none of one that is about a new watcher."""
     return [Update(**(one | {"status": Status(one["status"])})) for one in body.get("updates", ())]
+
+
+def announce(announcements: Iterable[Announcement], occasion: str) -> None:
+    """Send what is to be announced of managed pools, gathered into messages for each org, in order; `occasion` as for
+    `nudge`."""
+    orgs: dict[str, list[Announcement]] = {}
+    for one in announcements:
+        if one.pool in settings().managed_pools:
+            orgs.setdefault(one.org, []).append(one)
+    queues.send(
+        settings().announce_queue,
+        [
+            _announcing(org, found[start : start + ANNOUNCEMENTS_PER_MESSAGE], occasion)
+            for org, found in orgs.items()
+            for start in range(0, len(found), ANNOUNCEMENTS_PER_MESSAGE)
+        ],
+    )
+
+
+def _announcing(org: str, found: list[Announcement], occasion: str) -> Message:
+    token = _token(occasion, org, found[0].subject, str(found[0].version))
+    body = {"org": org, "occasion": token, "announcements": [asdict(one) for one in found]}
+    return Message(body, group=_group(org), deduplication=token)
+
+
+def read_announcements(body: Mapping[str, Any]) -> list[Announcement]:
+    """The announcements of one message."""
+    return [Announcement(**(one | {"topic": Topic(one["topic"])})) for one in body["announcements"]]
 
 
 def wake(wakeups: Iterable[Wakeup]) -> None:

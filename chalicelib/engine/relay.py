@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any, Literal
 
 from chalicelib.config import settings
-from chalicelib.domain import changes, counting
+from chalicelib.domain import changes, counting, documents
 from chalicelib.domain.effects import NOTHING, Effects, Event
 from chalicelib.engine import duties, messages
 from chalicelib.observability import count, logger
 from chalicelib.storage import base, queues, stats, task_table
+from chalicelib.storage import documents as document_storage
 from chalicelib.storage import events as event_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import RawItem, Refused, Write
@@ -25,7 +26,7 @@ from chalicelib.storage.queues import Message
 TRANSACTION_LIMIT = 100
 PARKED_BATCHES = 10
 
-Table = Literal["tasks", "workers"]
+Table = Literal["tasks", "workers", "documents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def relay(records: Sequence[Change]) -> None:
     messages.call(call for each in found for call in each.calls)
     messages.wake(wakeup for each in found for wakeup in each.wakeups)
     messages.update((update for each in found for update in each.updates), occasion)
+    messages.announce((said for each in found for said in each.announcements), occasion)
 
 
 def park(change: Change, error: Exception) -> None:
@@ -90,6 +92,8 @@ def _light(raw: RawItem | None) -> RawItem | None:
 def _effects(change: Change) -> Effects:
     if change.table == "tasks":
         return changes.of_task(_task(change.old), _task(change.new))
+    if change.table == "documents":
+        return documents.of_document(_document(change.old), _document(change.new))
     if not worker_storage.is_worker(change.new or change.old or {}):
         return NOTHING
     return changes.of_worker(_worker(change.old), _worker(change.new))
@@ -97,6 +101,10 @@ def _effects(change: Change) -> Effects:
 
 def _task(raw: RawItem | None) -> Any:
     return None if raw is None else task_table.from_image(raw)
+
+
+def _document(raw: RawItem | None) -> Any:
+    return None if raw is None else document_storage.from_raw(raw)
 
 
 def _worker(raw: RawItem | None) -> Any:

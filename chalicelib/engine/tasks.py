@@ -2,6 +2,7 @@
 everything else follows from the change, in the relay."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
@@ -43,6 +44,10 @@ class Submission(NamedTuple):
     name: str | None = None
     label: str | None = None
     manual: bool = False  # wait until `assign` names a worker
+    wanted_worker: str | None = None  # no other may take it
+    terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
+    due_at: int | None = None
+    total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
 
 
 def submit(org: str, subject: str, asked: Submission) -> Task:
@@ -66,16 +71,19 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
     payload, reference = payloads.place(f"{org}/{identifier}/payload", asked.payload)
     attempts = asked.max_attempts or settings().max_attempts
     run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
-    total = settings().total_seconds * clock.SECOND
+    total = (asked.total_seconds or settings().total_seconds) * clock.SECOND
+    wait = asked.total_seconds or settings().schedule_to_start_seconds
     draft = Task(
         id=identifier,
         org=org,
         pool=asked.pool,
-        lane=lane_of(asked.capabilities, asked.group),
+        lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker),
         type=asked.type,
         name=asked.name,
         label=asked.label,
         manual=asked.manual,
+        wanted_worker=asked.wanted_worker,
+        terms=asked.terms,
         status=Status.PENDING,
         priority=asked.priority,
         version=0,
@@ -87,9 +95,11 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
         payload_ref=reference,
         metadata=dict(asked.metadata) if asked.metadata is not None else None,
         start_to_close_ms=(asked.timeout_seconds or settings().start_to_close_seconds) * clock.SECOND,
-        schedule_to_start_ms=settings().schedule_to_start_seconds * clock.SECOND,
+        schedule_to_start_ms=wait * clock.SECOND,
         heartbeat_ms=asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
         deadline=(run_at or now) + total,
+        due_at=asked.due_at,
+        changed_by=subject,
         created_at=now,
         updated_at=now,
         body_hash=None if key is None else _body_hash(asked),
@@ -98,8 +108,10 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
     return states.ready(draft, now) if run_at is None else states.sleeping(draft, run_at, now)
 
 
-def lane_of(capabilities: tuple[str, ...], group: str | None) -> str:
+def lane_of(capabilities: tuple[str, ...], group: str | None, worker: str | None = None) -> str:
     """The short name of a set of needs; tasks with the same needs queue in the same lane."""
+    if worker is not None:
+        return ids.derived("lane", group or "", *sorted(set(capabilities)), f"\x1e{worker}")[:18]
     if not capabilities and group is None:
         return "any"
     return ids.derived("lane", group or "", *sorted(set(capabilities)))[:18]
@@ -145,9 +157,9 @@ def result(task: Task) -> Any:
     return payloads.fetch(task.result, task.result_ref)
 
 
-def cancel(org: str, task_id: str, pool: str | None = None) -> Task:
+def cancel(org: str, task_id: str, pool: str | None = None, by: str | None = None) -> Task:
     """End a task that has not ended; whoever holds it is told to stop. Raises NotFound, Conflict."""
-    return change(org, task_id, lambda task: states.cancelled(task, clock.now()), pool=pool)
+    return change(org, task_id, lambda task: states.cancelled(task, clock.now()), pool=pool, by=by)
 
 
 def replay(org: str, task_id: str, pool: str | None = None) -> Task:
@@ -271,17 +283,20 @@ def change(
     told: bool = True,
     rest_until: int | None = None,
     pool: str | None = None,
+    by: str | None = None,
 ) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
 
     When the change ends a lease, its slot is freed in the same transaction, and the worker is told to stop unless it
-    was the one who said so (`told=False`). Deciding for the same task writes nothing.
+    was the one who said so (`told=False`). Deciding for the same task writes nothing. `by` is the caller who asks for
+    the change, when it is one.
     """
     for _ in range(TRIES):
         old = get(org, task_id, pool)
         new = decide(old)
         if new is old:
             return old
+        new = replace(new, changed_by=by)
         try:
             storage.commit([storage.changed(old, new), *_slot(old, new, told, rest_until)])
         except Refused as refused:
@@ -292,7 +307,7 @@ def change(
 
 
 def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Write]:
-    if not old.held or new.held:
+    if not old.leased_out or new.leased_out:
         return []
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if told else None

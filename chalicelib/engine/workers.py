@@ -279,11 +279,16 @@ def _found(worker: Worker | None, kind: str, worker_id: str) -> Worker:
 
 
 def change(
-    org: str, pool: str, worker_id: str, decide: Callable[[Worker], Worker], also: Sequence[Write] = ()
+    org: str,
+    pool: str,
+    worker_id: str,
+    decide: Callable[[Worker], Worker],
+    also: Sequence[Write] = (),
+    by: str | None = None,
 ) -> Worker | None:
     """Read, decide, write on the condition that nobody wrote in between; None when there is no such worker.
 
-    `also` is written in the same transaction.
+    `also` is written in the same transaction; `by` is the caller who asks for the change, when it is one.
     """
     for _ in range(tasks.TRIES):
         old = storage.find(org, pool, worker_id)
@@ -292,7 +297,7 @@ def change(
         new = decide(old)
         if new is old:
             return old
-        new = replace(new, version=old.version + 1, updated_at=clock.now())
+        new = replace(new, version=old.version + 1, updated_at=clock.now(), changed_by=by)
         try:
             base.commit(storage.changed(old, new), *also)
         except Refused as refused:

@@ -2,10 +2,11 @@
 only they come back (partial batch responses)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine import delivery, dispatch, live, messages, performing, wake
+from chalicelib.engine import announcing, delivery, dispatch, live, messages, performing, wake, webhooks
+from chalicelib.engine.announcing import Heralds
 from chalicelib.engine.live import Voices
 from chalicelib.observability import logger, observed
 
@@ -48,15 +49,20 @@ def performed(event: Event) -> Answer:
 
 @observed
 def told(event: Event, voices: Voices) -> Answer:
-    """Updates for watchers, and new watchers, each org's in order. On failure this org's message and all after it come
-    back; another org's are not held up."""
+    """Updates for watchers, and new watchers, each org's in order."""
+    return _in_order(event, lambda body: _tell(body, voices))
+
+
+def _in_order(event: Event, handle: Callable[[Mapping[str, Any]], None]) -> Answer:
+    """Each org's messages in order. On failure this org's message and all after it come back; another org's are not
+    held up."""
     failed: list[str] = []
     stuck: set[str] = set()
     for record in event["Records"]:
         body = json.loads(record["body"])
         try:
             if body["org"] not in stuck:
-                _tell(body, voices)
+                handle(body)
         except Exception as error:  # noqa: BLE001 - answered for, to the queue
             _note(error, [record])
             stuck.add(body["org"])
@@ -70,6 +76,22 @@ def _tell(body: Mapping[str, Any], voices: Voices) -> None:
         live.catch_up(body["org"], body["connection"], voices)
     else:
         live.tell(body["org"], body["occasion"], messages.read_updates(body), voices)
+
+
+@observed
+def announced(event: Event, heralds: Heralds) -> Answer:
+    """Announcements: told to the webhooks, notifications and watchers that asked for them, each org's in order."""
+    return _in_order(event, lambda body: _announce(body, heralds))
+
+
+def _announce(body: Mapping[str, Any], heralds: Heralds) -> None:
+    announcing.announce(body["org"], body["occasion"], messages.read_announcements(body), heralds)
+
+
+@observed
+def posted(event: Event) -> Answer:
+    """Deliveries to webhooks, side by side."""
+    return _settled(event, webhooks.post([json.loads(record["body"]) for record in event["Records"]]))
 
 
 @observed

@@ -7,7 +7,17 @@ def models() -> tuple[type, ...]:
     `Meta.setting` names the setting with the table's name, `Meta.stream` says whether changes are streamed, and
     `Meta.ttl` names the attribute with the expiry in epoch seconds.
     """
-    from chalicelib.storage import access, connections, events, stats, task_table, workers
+    from chalicelib.storage import (
+        access,
+        connections,
+        deliveries,
+        documents,
+        events,
+        listings,
+        stats,
+        task_table,
+        workers,
+    )
 
     return (
         task_table.TaskItem,
@@ -16,4 +26,7 @@ def models() -> tuple[type, ...]:
         stats.StatsItem,
         access.AccessTable,
         connections.ConnectionsTable,
+        documents.DocumentItem,
+        listings.ListingItem,
+        deliveries.DeliveryItem,
     )

@@ -122,6 +122,12 @@ def delete(key: Item, condition: Condition) -> Write:
     return Write("Delete", arguments, _connection(key))
 
 
+def check(key: Item, condition: Condition) -> Write:
+    """Within a transaction: nothing is written unless the condition holds of the item with `key`'s key."""
+    arguments = key.get_delete_kwargs_from_instance(condition=condition, return_values_on_condition_failure="ALL_OLD")
+    return Write("ConditionCheck", arguments, _connection(key))
+
+
 def _connection(item: Item) -> Connection:
     return item._get_connection().connection
 

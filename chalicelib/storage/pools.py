@@ -27,7 +27,7 @@ def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
 def parse(item: PoolItem) -> Pool:
     """The pool's stored memory as a value."""
     lanes = {
-        name: Needs(capabilities=frozenset(lane.get("capabilities", ())), group=lane.get("group"))
+        name: Needs(frozenset(lane.get("capabilities", ())), lane.get("group"), lane.get("worker"))
         for name, lane in item.lanes.as_dict().items()
     }
     weights = {name: int(weight) for name, weight in item.weights.as_dict().items()}
@@ -45,8 +45,8 @@ def parse(item: PoolItem) -> Pool:
 
 
 def _lane(needs: Needs) -> dict[str, Any]:
-    lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities)}
-    return lane | {"group": needs.group} if needs.group is not None else lane
+    lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities), "group": needs.group, "worker": needs.worker}
+    return {name: value for name, value in lane.items() if value is not None}
 
 
 def created(pool: Pool) -> Write:

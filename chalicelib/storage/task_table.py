@@ -96,9 +96,12 @@ class TaskItem(Item):
     name = UnicodeAttribute(null=True)
     label = UnicodeAttribute(null=True)
     manual = BooleanAttribute(null=True)
+    wanted_worker = UnicodeAttribute(null=True)
+    terms = ListAttribute[str](null=True)
     status = UnicodeAttribute()
     priority = NumberAttribute()
     version = NumberAttribute()
+    edits = NumberAttribute(null=True)
     epoch = NumberAttribute()
     attempts = NumberAttribute()
     max_attempts = NumberAttribute()
@@ -113,12 +116,16 @@ class TaskItem(Item):
     error = CompactJson(null=True)
     progress = NumberAttribute(null=True)
     worker_id = UnicodeAttribute(null=True)
+    person = UnicodeAttribute(null=True)
+    changed_by = UnicodeAttribute(null=True)
     avoid_worker = UnicodeAttribute(null=True)
     start_to_close_ms = NumberAttribute()
     attempt_ms = NumberAttribute(null=True)
     schedule_to_start_ms = NumberAttribute()
     heartbeat_ms = NumberAttribute(null=True)
     deadline = NumberAttribute()
+    due_at = NumberAttribute(null=True)
+    overdue = BooleanAttribute(null=True)
     run_at = NumberAttribute(null=True)
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
@@ -152,6 +159,8 @@ class TaskItem(Item):
 
 
 FIELDS = tuple(field.name for field in fields(Task))
+_UNSAID = ("manual", "overdue", "edits")
+"""Fields that are stored only where they say something."""
 LARGE = ("payload", "result", "payload_long", "result_long")
 LONGEST_LISTED = 4_000
 """Characters of JSON; a longer payload or result is not copied into the indexes that lists are read from."""
@@ -197,7 +206,6 @@ def wake_shard(identifier: str) -> str:
 
 
 def _derived(task: Task) -> dict[str, Any]:
-    kept_until = (task.finished_at or 0) // 1000 + settings().retention_days * 86_400
     place, rank = _place(task)
     listed = is_listed(task.pool)
     return {
@@ -207,12 +215,22 @@ def _derived(task: Task) -> dict[str, Any]:
         "age": age_of(task) if listed else None,
         "shelf": shelf_of(task.org, task.pool, task.status) if listed else None,
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
-        "expires_at": kept_until if task.terminal else None,
+        "expires_at": kept_until(task.pool, task.finished_at or 0) if task.terminal else None,
     }
 
 
+def is_managed(pool: str) -> bool:
+    """Whether the pool's tasks are kept until somebody deletes them, found by what they say, and announced."""
+    return pool in settings().managed_pools
+
+
+def kept_until(pool: str, finished_at: int) -> int | None:
+    """When the retention of a task that ended then is over, in epoch seconds; None for those that are kept."""
+    return None if is_managed(pool) else finished_at // clock.SECOND + settings().retention_days * 86_400
+
+
 def is_listed(pool: str) -> bool:
-    """Whether tasks of the pool can be listed; others pay nothing for it."""
+    """Whether tasks of the pool stand in the indexes that lists are read from; others pay nothing for it."""
     return pool in settings().listed_pools
 
 
@@ -235,7 +253,8 @@ def values_of(task: Task) -> dict[str, Any]:
     """The task as attribute values, derived ones included, without payload and result."""
     values = {name: getattr(task, name) for name in FIELDS if name not in LARGE}
     values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
-    values["manual"] = task.manual or None
+    values |= {name: getattr(task, name) or None for name in _UNSAID}
+    values["terms"] = list(task.terms) or None
     return values | _derived(task)
 
 
@@ -258,7 +277,8 @@ def parse(item: TaskItem) -> Task:
     """The stored item as a value."""
     values = {name: getattr(item, name) for name in FIELDS}
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
-    values["manual"] = bool(item.manual)
+    values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
+    values["terms"] = tuple(item.terms or ())
     for name in ("payload", "result"):
         values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")
     return Task(**values)

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.config import settings
 from chalicelib.domain.tasks import Holder, Phase, Status, Task
 from chalicelib.storage import base
 from chalicelib.storage.base import Write
@@ -18,6 +17,7 @@ from chalicelib.storage.task_table import (
     expired,
     is_bulky,
     is_listed,
+    kept_until,
     laid_out,
     lane_of,
     large_of,
@@ -61,6 +61,12 @@ def changed(old: Task, new: Task) -> Write:
     return base.update(TaskItem(old.id), _difference(old, new), unchanged)
 
 
+def deleted(task: Task) -> Write:
+    """The write that removes a task, on the condition that nobody wrote since it was read."""
+    unchanged = (TaskItem.version == task.version) & (TaskItem.org == task.org)
+    return base.delete(TaskItem(task.id), unchanged)
+
+
 def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any]) -> Write:
     """The blind write that ends a held task, on the condition that this holder has it."""
     actions: list[Action] = [TaskItem.version.add(1)]
@@ -89,7 +95,8 @@ def completion(task_id: str, org: str, pool: str, now: int, result: Any, result_
         "wake_at": None,
         "wake_shard": None,
         "deliver_by": None,
-        "expires_at": now // 1000 + settings().retention_days * 86_400,
+        "expires_at": kept_until(pool, now),
+        "changed_by": None,
     }
     if is_listed(pool):
         changes |= {"shelf": shelf_of(org, pool, Status.COMPLETED), "rank": desk_rank(Phase.COMPLETED, now, task_id)}

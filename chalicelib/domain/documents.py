@@ -1,0 +1,73 @@
+"""A document as a plain value: a record of a tenant's own, such as a project, a comment or a webhook."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.domain.effects import NOTHING, Announcement, Effects, Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One record, as stored. What `body` holds is its kind's own matter."""
+
+    org: str
+    kind: str  # project, user, comment, file, notification, webhook, client, ...
+    id: str  # of `ids.ordered`, so that a shelf is in order of age
+    parent: str | None = None  # what it belongs to: a comment's task
+    body: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1  # grows by one with every write
+    created_at: int
+    updated_at: int
+    changed_by: str | None = None  # who made the latest change, when it was a caller
+    expires_at: int | None = None  # epoch milliseconds; gone from then on
+
+
+POOL = "projects"
+"""The pool whose API keeps the documents that are announced."""
+
+
+def of_document(old: Document | None, new: Document | None) -> Effects:
+    """What follows from a document's change: for some kinds, that it is announced."""
+    known = new or old
+    if known is None or known.kind not in _TOPICS:
+        return NOTHING
+    topic = _TOPICS[known.kind](old, new)
+    if topic is None:
+        return NOTHING
+    said = Announcement(
+        org=known.org,
+        pool=POOL,
+        topic=topic,
+        subject=known.id,
+        version=known.version if new is not None else known.version + 1,
+        at=known.updated_at,
+        actor=known.changed_by,
+        was=_word(old),
+        now=_word(new),
+        within=known.parent,
+    )
+    return Effects(announcements=(said,))
+
+
+def _word(found: Document | None) -> str | None:
+    return None if found is None else found.body.get("status")
+
+
+def _project(old: Document | None, new: Document | None) -> Topic | None:
+    if old is None or new is None:
+        return Topic.PROJECT_CREATED if new is not None else Topic.PROJECT_DELETED
+    if new.body.get("status") == "completed" != old.body.get("status"):
+        return Topic.PROJECT_COMPLETED
+    return Topic.PROJECT_UPDATED if new.body != old.body else None
+
+
+def _user(old: Document | None, new: Document | None) -> Topic | None:
+    return Topic.USER_REGISTERED if old is None and new is not None else None
+
+
+def _comment(old: Document | None, new: Document | None) -> Topic | None:
+    return Topic.COMMENT_ADDED if old is None and new is not None else None
+
+
+_TOPICS = {"project": _project, "user": _user, "comment": _comment}

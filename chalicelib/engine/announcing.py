@@ -1,0 +1,28 @@
+"""What happened, told to whoever asked to be told: notifications, webhooks, and the live feed.
+
+The relay says what happened; the API that it belongs to says how it looks (its herald); each of those who are told
+does it under the fact's own id, so that a redelivered announcement tells nobody twice.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from chalicelib.domain.effects import Announcement
+from chalicelib.engine import feeds, notices, webhooks
+from chalicelib.engine.facts import Fact
+
+Herald = Callable[[str, Sequence[Announcement]], list[Fact]]
+"""How an API words what happened in an org; what is gone meanwhile, or concerns nobody, may be left out."""
+Heralds = Mapping[str, Herald]
+"""Pool -> herald."""
+
+
+def announce(org: str, occasion: str, found: Sequence[Announcement], heralds: Heralds) -> None:
+    """Tell everyone who asked for it."""
+    facts = [fact for pool in {one.pool for one in found} for fact in _facts(org, pool, found, heralds)]
+    notices.publish(org, facts)
+    webhooks.publish(org, facts)
+    feeds.publish(org, occasion, facts)
+
+
+def _facts(org: str, pool: str, found: Sequence[Announcement], heralds: Heralds) -> list[Fact]:
+    return heralds[pool](org, [one for one in found if one.pool == pool])
