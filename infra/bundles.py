@@ -135,7 +135,7 @@ ENGINE = Bundle(
     (
         relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce"),
         relay("workers", "dispatch", "deliver", "wakeups", "announce"),
-        relay("documents", "announce"),
+        relay("documents", "wakeups", "announce"),
         Function(
             name="dispatch",
             timeout=30,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.domain.effects import NOTHING, Announcement, Effects, Topic
+from chalicelib.domain.effects import NOTHING, Announcement, Effects, Topic, Wakeup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,17 @@ class Document:
 
 POOL = "projects"
 """The pool whose API keeps the documents that are announced."""
+HOUSE = "#house"
+"""Whose the house's own documents are: no org's name holds a "#"."""
+CHORE = "chore"
+"""The kind of those that have something carried out in the background (engine.chores)."""
 
 
 def of_document(old: Document | None, new: Document | None) -> Effects:
-    """What follows from a document's change: for some kinds, that it is announced."""
+    """What follows from a document's change: for some kinds, that it is announced; a chore is carried out."""
     known = new or old
+    if new is not None and new.kind == CHORE:
+        return Effects(wakeups=(Wakeup(kind=CHORE, org=HOUSE, pool=POOL, id=new.id, at=new.body["due_at"]),))
     if known is None or known.kind not in _TOPICS:
         return NOTHING
     topic = _TOPICS[known.kind](old, new)

@@ -154,7 +154,7 @@ class Announcement:
 class Wakeup:
     """Something is due on this item at `at`; the sweep would find it too, only later."""
 
-    kind: str  # "task" or "worker"
+    kind: str  # "task", "worker" or "chore"
     org: str
     pool: str
     id: str

@@ -5,7 +5,8 @@ from functools import partial
 
 from chalicelib import clock
 from chalicelib.domain.effects import Nudge, Wakeup
-from chalicelib.engine import duties, liveness, messages, relay, tasks
+from chalicelib.engine import chores, duties, liveness, messages, relay, tasks
+from chalicelib.engine.chore_steps import STEPS
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
 from chalicelib.storage import tasks as task_storage
@@ -18,7 +19,7 @@ Job = Callable[[], object]
 
 
 def sweep() -> int:
-    """Settle every task, worker and pool that is due; returns how many. One that fails does not stop the others.
+    """Settle every task, worker, pool and chore that is due; returns how many. One that fails does not stop the others.
 
     Raises ExceptionGroup at the end when any failed, so that the failure is seen.
     """
@@ -42,6 +43,8 @@ def _due() -> Iterator[Job]:
             yield partial(tasks.settle, task_id)
         for key in worker_storage.due(shard, now):
             yield partial(_settle_worker, *key)
+    for chore_id in chores.due(now):
+        yield partial(chores.carry_out, chore_id, STEPS)
 
 
 def _settle_worker(org: str, pool: str, worker_id: str) -> None:
@@ -55,5 +58,7 @@ def one(wakeup: Wakeup) -> None:
     """Settle the one item that a wakeup names."""
     if wakeup.kind == "task":
         tasks.settle(wakeup.id)
+    elif wakeup.kind == "chore":
+        chores.carry_out(wakeup.id, STEPS)
     else:
         liveness.settle(wakeup.org, wakeup.pool, wakeup.id)

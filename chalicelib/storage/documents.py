@@ -99,10 +99,11 @@ def page(
         return [parse(item) for item in found if not _expired(item)]
 
 
-def every(org: str, kind: str, parent: str | None = None) -> Iterator[Document]:
-    """All documents of a shelf, newest first, as of now; one call for each megabyte, read as they are asked for."""
+def every(org: str, kind: str, parent: str | None = None, *, newest: bool = True) -> Iterator[Document]:
+    """All documents of a shelf, newest or oldest first, as of now; one call for each megabyte, read as they are asked
+    for."""
     with base.reading():
-        for item in DocumentItem.query(shelf(org, kind, parent), consistent_read=True, scan_index_forward=False):
+        for item in DocumentItem.query(shelf(org, kind, parent), consistent_read=True, scan_index_forward=not newest):
             if not _expired(item):
                 yield parse(item)
 
