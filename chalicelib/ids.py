@@ -59,6 +59,11 @@ def new(kind: str) -> str:
     return f"{kind}_{_text(_source.token(15))}"
 
 
+def secret(kind: str) -> str:
+    """A fresh text such as `cs_Zp3...`, that opens something: 256 random bits."""
+    return f"{kind}_{base64.urlsafe_b64encode(_source.token(32)).decode().rstrip('=')}"
+
+
 def ordered(kind: str) -> str:
     """A fresh id that sorts after those made in earlier milliseconds: 48 bits of time, 72 random bits."""
     return f"{kind}_{base64.b32hexencode(clock.now().to_bytes(6) + _source.token(9)).decode().lower()}"
