@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chalicelib.domain.hours import is_open
+
 MAX_PRIORITY = 9
 """Priorities run from 0 to 9; larger is more urgent."""
 
@@ -195,7 +197,7 @@ class Worker:
     capabilities: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     endpoints: Mapping[str, str] = field(default_factory=dict)  # predict, health, metrics
-    callback_path: str | None = None  # where it reports, below the public URL of its pool's API; has {task_id}
+    callback_path: str | None = None  # where it reports, below its API's URL: has {task_id}, {worker_id}, {lease}
     sealed_key: str | None = None
     plan: str = "standard"  # the rate plan of whoever registered it
     socket: bool = False  # its tasks go to it over a WebSocket, which it opens itself
@@ -211,6 +213,7 @@ class Worker:
     updated_at: int
     version: int = 1
     last_heartbeat_at: int
+    placed_at: int | None = None  # when a task was last placed on it, or left it
     heartbeat_timeout_ms: int
     online_since: int | None = None
     reported: dict[str, Any] | None = None  # what it last said of its own load
@@ -267,7 +270,8 @@ class Worker:
         """Whether new work may be given to it at all."""
         resting = self.rest_until is not None and self.rest_until > now
         reachable = (self.connection is not None or not self.socket) and not self.silent(now)
-        return self.online and self.health is not Health.UNHEALTHY and not resting and reachable
+        fit = self.online and self.health is not Health.UNHEALTHY and not resting and reachable
+        return fit and is_open(self.hours, now)
 
     def offers(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode
 
 from chalicelib import clock
 from chalicelib.config import settings
@@ -100,12 +99,11 @@ def message(task: Task, worker: Worker) -> dict[str, Any]:
 
 
 def _callback(task: Task, worker: Worker) -> str | None:
-    """Where to report. It names the server and its lease, so that a report of an older lease is told apart."""
+    """Where to report. It names the worker and its lease, so that a report of an older lease is told apart."""
     if worker.callback_path is None:
         return None
     root = settings().api_urls.get(worker.pool, "").rstrip("/")
-    lease = urlencode({"serverId": worker.id, "lease": task.epoch})
-    return f"{root}{worker.callback_path.format(task_id=task.id)}?{lease}"
+    return root + worker.callback_path.format(task_id=task.id, worker_id=worker.id, lease=task.epoch)
 
 
 def _apply(task: Task, said: Verdict) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
+from chalicelib.domain.rotation import Rotation, rotated, turned
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
 from chalicelib.engine import commands, payloads, sealing, tasks
 from chalicelib.errors import Conflict, NotFound, Unavailable
@@ -19,6 +19,8 @@ from chalicelib.storage.base import Refused, Write
 
 PING_MS = 20 * clock.SECOND
 PINGS_IN_TIMEOUT = 4
+_DESCRIBED = ("name", "type", "max_concurrent", "capabilities", "endpoints")
+"""What a change sets as it is said."""
 
 
 class Registration(NamedTuple):
@@ -40,35 +42,34 @@ class Registration(NamedTuple):
     id: str | None = None  # chosen by its owner or its API; else a new one
     socket: bool = False  # it is there once it connects, and as long as it answers
     attempt_seconds: int | None = None  # the longest it may take for a task
-
-
-class Rotation(StrEnum):
-    """What a worker may be given."""
-
-    OPEN = "open"  # all that it has room for
-    CLOSED = "closed"  # nothing new
-    DRAINED = "drained"  # nothing new, and its leases go back unburned
+    hours: Mapping[str, Any] | None = None  # when it works (domain.hours); None: always
 
 
 class Change(NamedTuple):
     """What its owner changes of a worker; None leaves a field as it is."""
 
     rotation: Rotation | None = None  # open is also a sign of life
+    reason: str | None = None  # why it leaves rotation
+    name: str | None = None
+    type: str | None = None
     metadata: Mapping[str, Any] | None = None  # merged key by key
     max_concurrent: int | None = None
     capabilities: tuple[str, ...] | None = None
     attempt_seconds: int | None = None  # 0: as long as the task allows
+    hours: Mapping[str, Any] | None = None  # empty: always
+    endpoints: Mapping[str, str] | None = None  # empty: it fetches its tasks
 
 
-def register(org: str, said: Registration) -> Worker:
-    """Let a worker join its pool. One call, or one transaction when it has a key.
+def register(org: str, said: Registration, by: str | None = None) -> Worker:
+    """Let a worker join its pool, in the name of `by` where that is known. One call, or one transaction when it has a
+    key.
 
     Raises InvalidRequest when an endpoint may not be called or the metadata are too large, Conflict when its owner
     chose an id that is taken.
     """
     _check(said.endpoints)
     payloads.require_small(said.metadata)
-    worker = _new(org, said)
+    worker = replace(_new(org, said), changed_by=by)
     entry = directory.DirectoryEntry(worker.id, org, said.pool, sealing.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
     try:
@@ -135,6 +136,7 @@ def _new(org: str, said: Registration) -> Worker:
         plan=said.plan,
         socket=said.socket,
         attempt_ms=said.attempt_seconds * clock.SECOND if said.attempt_seconds else None,
+        hours=said.hours,
         alive=not said.socket,
         registered_at=now,
         updated_at=now,
@@ -203,73 +205,53 @@ def set_maintenance(
     """Take a worker out of rotation, or put it back; running work finishes. Raises NotFound."""
 
     def decide(worker: Worker) -> Worker:
-        return _rotated(worker, maintenance, reason)
+        return rotated(worker, maintenance, clock.now(), reason)
 
     return _found(change(org, pool, worker_id, decide), kind, worker_id)
 
 
-def _rotated(worker: Worker, maintenance: bool, reason: str | None = None, drained: bool = False) -> Worker:
-    if (worker.maintenance, worker.maintenance_reason, worker.drained) == (maintenance, reason, drained):
-        return worker
-    since = worker.online_since
-    if worker.maintenance or maintenance or not worker.alive:
-        since = clock.now() if worker.alive and not maintenance else None
-    return replace(
-        worker,
-        maintenance=maintenance,
-        maintenance_reason=reason if maintenance else None,
-        drained=drained,
-        online_since=since,
-        wake_at=clock.now() if drained else worker.wake_at,
-    )
+def update(
+    org: str, pool: str, worker_id: str, asked: Change, kind: str = "Worker", *, by: str | None = None
+) -> Worker:
+    """Change what a worker's owner says of it; `by` is the owner, where that is known. Two calls.
 
-
-def _seen(worker: Worker) -> Worker:
-    """Heard of just now, whatever it was before."""
-    now = clock.now()
-    return replace(
-        worker,
-        alive=True,
-        last_heartbeat_at=now,
-        online_since=worker.online_since or now,
-        wake_at=worker.wake_at or now + worker.heartbeat_timeout_ms,
-    )
-
-
-def _turned(worker: Worker, rotation: Rotation | None) -> Worker:
-    if rotation is None:
-        return worker
-    if rotation is Rotation.OPEN:
-        return _seen(_rotated(worker, maintenance=False))
-    return _rotated(worker, maintenance=True, drained=rotation is Rotation.DRAINED)
-
-
-def update(org: str, pool: str, worker_id: str, asked: Change, kind: str = "Worker") -> Worker:
-    """Change what a worker's owner says of it. Two calls. Raises NotFound, InvalidRequest when the metadata grow too
-    large."""
+    Raises NotFound, InvalidRequest when the metadata grow too large or an endpoint may not be called.
+    """
+    _check(asked.endpoints or {})
 
     def decide(worker: Worker) -> Worker:
-        limit = worker.attempt_ms if asked.attempt_seconds is None else asked.attempt_seconds * clock.SECOND
-        changed = replace(
-            _turned(worker, asked.rotation),
-            metadata=worker.metadata if asked.metadata is None else {**(worker.metadata or {}), **asked.metadata},
-            max_concurrent=asked.max_concurrent or worker.max_concurrent,
-            capabilities=worker.capabilities if asked.capabilities is None else asked.capabilities,
-            attempt_ms=limit or None,
-        )
+        changed = _changed(worker, asked)
         payloads.require_small(changed.metadata)
         return worker if changed == worker else changed
 
-    return _found(change(org, pool, worker_id, decide), kind, worker_id)
+    return _found(change(org, pool, worker_id, decide, by=by), kind, worker_id)
 
 
-def unregister(org: str, pool: str, worker_id: str, kind: str = "Worker") -> None:
-    """Remove a worker: nothing new from now on, its leases go back unburned. Raises NotFound."""
+def _changed(worker: Worker, asked: Change) -> Worker:
+    turned_so = turned(worker, asked.rotation, clock.now(), asked.reason) if asked.rotation is not None else worker
+    limit = worker.attempt_ms if asked.attempt_seconds is None else asked.attempt_seconds * clock.SECOND
+    said = {name: value for name in _DESCRIBED if (value := getattr(asked, name)) is not None}
+    return replace(
+        turned_so,
+        **said,
+        metadata=worker.metadata if asked.metadata is None else {**(worker.metadata or {}), **asked.metadata},
+        hours=worker.hours if asked.hours is None else asked.hours or None,
+        attempt_ms=limit or None,
+    )
+
+
+def unregister(
+    org: str, pool: str, worker_id: str, kind: str = "Worker", *, by: str | None = None, also: Sequence[Write] = ()
+) -> None:
+    """Remove a worker: nothing new from now on, its leases go back unburned. Raises NotFound.
+
+    `also` is written in the same transaction; `by` is who removes it, where that is known.
+    """
 
     def decide(worker: Worker) -> Worker:
         return replace(worker, removed=True, online_since=None, wake_at=clock.now())
 
-    _found(change(org, pool, worker_id, decide), kind, worker_id)
+    _found(change(org, pool, worker_id, decide, also, by), kind, worker_id)
 
 
 def _found(worker: Worker | None, kind: str, worker_id: str) -> Worker:

@@ -82,6 +82,7 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     updated_at = NumberAttribute()
     version = NumberAttribute()
     last_heartbeat_at = NumberAttribute()
+    placed_at = NumberAttribute(null=True)
     heartbeat_timeout_ms = NumberAttribute()
     online_since = NumberAttribute(null=True)
     reported = CompactJson(null=True)
@@ -232,8 +233,12 @@ def slot_taken(worker: Worker, task_id: str, epoch: int, now: int) -> Write:
     fit &= (WorkerItem.max_concurrent == worker.max_concurrent) & (WorkerItem.alive == True)  # noqa: E712
     fit &= (WorkerItem.maintenance == False) & (WorkerItem.removed == False)  # noqa: E712
     fit &= WorkerItem.leases[task_id].does_not_exist()
-    actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), WorkerItem.leases[task_id].set(epoch)]
+    actions = [*_placed(now), WorkerItem.leases[task_id].set(epoch)]
     return base.update(_key(worker.org, worker.pool, worker.id), actions, fit)
+
+
+def _placed(now: int) -> list[Action]:
+    return [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), WorkerItem.placed_at.set(now)]
 
 
 def slot_freed(
@@ -251,11 +256,7 @@ def slot_freed(
 
     `stop` queues a command to stop that attempt ("<task id>:<attempt>"); `rest_until` sends the worker to rest.
     """
-    actions: list[Action] = [
-        WorkerItem.version.add(1),
-        WorkerItem.updated_at.set(now),
-        WorkerItem.leases[task_id].remove(),
-    ]
+    actions = [*_placed(now), WorkerItem.leases[task_id].remove()]
     if counted is not None:
         actions.append(getattr(WorkerItem, counted).add(1))
     if stop is not None:

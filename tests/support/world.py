@@ -83,7 +83,8 @@ class World:
         self.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
         endpoints = {"predict": f"https://{name}.example/predict", "health": f"https://{name}.example/health"}
         base = {"pool": POOL, "kind": "server", "name": name, "max_concurrent": 1, "endpoints": endpoints}
-        base |= {"api_key": f"key-{name}", "callback_path": "/api/task/{task_id}"}
+        callback = "/api/task/{task_id}?serverId={worker_id}&lease={lease}"
+        base |= {"api_key": f"key-{name}", "callback_path": callback}
         return workers.register(said.pop("org", ORG), Registration(**(base | said)))
 
     def task(self, task_id: str) -> Task:

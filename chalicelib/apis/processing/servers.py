@@ -181,7 +181,7 @@ def _registration(body: ServerIn, plan: str) -> Registration:
         groups=tuple(body.groups),
         endpoints=body.endpoints.model_dump(exclude_none=True),
         api_key=body.api_key,
-        callback_path="/api/task/{task_id}",
+        callback_path="/api/task/{task_id}?serverId={worker_id}&lease={lease}",
         plan=plan,
     )
 
