@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from chalicelib.edge.dialects import Dialect
 from chalicelib.edge.request import Request
@@ -29,6 +29,17 @@ class Caller(Protocol):
     def role(self) -> str: ...
     @property
     def plan(self) -> str: ...
+
+
+class Answered(NamedTuple):
+    """One request of a known caller, once it is answered."""
+
+    org: str
+    status: int
+    milliseconds: float
+    method: str
+    route: str
+    request_id: str
 
 
 @dataclass(frozen=True)
@@ -63,9 +74,9 @@ class Api:
 
     `authenticate` raises Unauthenticated for a request without a valid credential; `admit` counts one request of
     the caller against the named limit. `security` holds OpenAPI security schemes, of which any one suffices.
-    `measure` is told of each request of a known caller once it is answered: org, status, milliseconds. `authorize`
-    raises Forbidden for a known caller who may not call an endpoint, beyond what the endpoint's roles say.
-    `window_header` shows the limit's window, too.
+    `measure` is told of each request of a known caller once it is answered. `authorize` raises Forbidden for a known
+    caller who may not call an endpoint, beyond what the endpoint's roles say. `window_header` shows the limit's window,
+    too.
     """
 
     name: str
@@ -79,7 +90,7 @@ class Api:
     authenticate: Callable[[Request], Caller]
     admit: Callable[[Caller, str, Limit], Admission]
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: BEARER_OR_KEY)
-    measure: Callable[[str, int, float], None] | None = None
+    measure: Callable[[Answered], None] | None = None
     authorize: Callable[[Caller, Endpoint], None] | None = None
     window_header: bool = False
 

@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.edge import access_log
-from chalicelib.edge.api import Admission, Api, Caller
+from chalicelib.edge.api import Admission, Answered, Api, Caller
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.replies import Answer, Bare, Raw, Reply
 from chalicelib.edge.request import Request
@@ -52,16 +52,18 @@ def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) 
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
         answer = failure(api, error, request.id, exchange.headers)
     if api.measure and exchange.org:
-        _measured(api.measure, exchange.org, answer.status, precisely)
+        milliseconds = (clock.stopwatch() - precisely) * clock.SECOND
+        told = Answered(exchange.org, answer.status, milliseconds, request.method, endpoint.path, request.id)
+        _measured(api.measure, told)
     log.thread_safe_clear_keys()
     facts = {"method": request.method, "route": endpoint.path, "path": request.path}
     access_log.write(answer, **facts, org=exchange.org, started=started)
     return answer
 
 
-def _measured(measure: Callable[[str, int, float], None], org: str, status: int, started: float) -> None:
+def _measured(measure: Callable[[Answered], None], answered: Answered) -> None:
     try:
-        measure(org, status, (clock.stopwatch() - started) * clock.SECOND)
+        measure(answered)
     except Exception as error:  # noqa: BLE001 - figures are worth a line in the log, but not the answer
         logger().error("a request could not be counted", exc_info=error)
 
@@ -110,16 +112,20 @@ def _roles_required(roles: Sequence[str]) -> str:
 
 def _rendered(api: Api, endpoint: Endpoint, result: Any, request_id: str, headers: Headers) -> Answer:
     if isinstance(result, Raw):
-        return Answer(endpoint.status, {**headers, **result.headers, "Content-Type": result.media_type}, result.content)
+        headers |= {**result.headers, "Content-Type": result.media_type}
+        return Answer(result.status or endpoint.status, headers, result.content, result.cookies)
     reply = result if isinstance(result, Reply) else Reply(result)
     headers |= reply.headers
-    status = reply.status or endpoint.status
+    return Answer(reply.status or endpoint.status, headers, _body(api, reply, request_id, headers), reply.cookies)
+
+
+def _body(api: Api, reply: Reply[Any], request_id: str, headers: Headers) -> str:
     if reply.value is None:
-        return Answer(status, headers, "")
+        return ""
     headers["Content-Type"] = JSON
     if isinstance(reply, Bare):
-        return Answer(status, headers, api.dialect.json(reply.value).decode())
-    return Answer(status, headers, api.dialect.success(reply.value, request_id).decode())
+        return api.dialect.json(reply.value).decode()
+    return api.dialect.success(reply.value, request_id).decode()
 
 
 def failure(api: Api, error: Exception, request_id: str, headers: Headers | None = None) -> Answer:

@@ -26,6 +26,7 @@ def _used() -> float:
 
 
 _last = _Look()
+_born = clock.stopwatch()
 
 
 def cpu_share() -> float:
@@ -49,8 +50,21 @@ def _lambda_megabytes() -> int:
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
 
 
+def uptime() -> int:
+    """Whole seconds since this process began to serve."""
+    return round(clock.stopwatch() - _born)
+
+
+def memory_megabytes() -> int:
+    """How much memory the process has filled at most."""
+    return round(_peak() / MEGABYTE)
+
+
 def memory_share() -> float:
     """How much of its memory (0-1) the process has filled at most: of the function's in Lambda, else the machine's."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     owned = _lambda_megabytes() * MEGABYTE or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min(1.0, peak / owned)
+    return min(1.0, _peak() / owned)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

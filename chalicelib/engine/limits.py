@@ -1,8 +1,9 @@
 """Rate limits: the generic cell rate algorithm (GCRA), in one conditional update a request.
 
 A limiter keeps one instant for each key, the theoretical arrival time: when the bucket will be empty again. A request
-moves it on by one interval; it is refused when that would put it further ahead than the window. So exactly
-`count` requests pass at once, and one more every `window / count` after that, under any concurrency.
+moves it on by one interval; it is refused when that would put it further ahead than a full bucket. So exactly `burst`
+requests pass at once (`count`, where no burst is named), and one more every `window / count` after that, under any
+concurrency.
 """
 
 from typing import NamedTuple, Protocol
@@ -56,22 +57,24 @@ def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) 
     return admit(key, count * factor(caller.plan), seconds * clock.SECOND)
 
 
-def admit(key: str, count: int, window_ms: int) -> Admission:
-    """Let one request of `key` pass, or not: `count` in any `window_ms`, spent at once or evenly.
+def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Admission:
+    """Let one request of `key` pass, or not: `count` in `window_ms`, of which `burst`, or all, may be spent at once.
 
     Each rate has a bucket of its own: what was spent under a small plan is measured in its long intervals and would
     fill a larger plan's bucket whole. One call where this process saw the key lately, at most two otherwise.
     """
     now, window = clock.now() * _TICKS, window_ms * _TICKS
-    key, interval = f"{key}#{count}/{window}", max(1, window // count)
-    latest = now + window - interval
+    interval = max(1, window // count)
+    bucket = window if burst is None else burst * interval
+    key = f"{key}#{count}/{window}" if burst is None else f"{key}#{count}/{window}/{burst}"
+    latest = now + bucket - interval
     seen = _guesses.get(key, 0)
     for _ in range(4):
         moved, seen = _spend(key, seen > now, interval, now, latest)
         if moved or seen > latest:
-            return _noted(key, seen, _admission(moved, seen, now, count, window, interval))
+            return _noted(key, seen, _admission(moved, seen, now, count, bucket, interval))
     # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
-    return _admission(False, latest + interval, now, count, window, interval)
+    return _admission(False, latest + interval, now, count, bucket, interval)
 
 
 def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:
@@ -80,12 +83,12 @@ def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[
     return access.spend(f"limit#{key}", tat, busy=busy, now=now, latest=latest, expires_at=expires_at)
 
 
-def _admission(allowed: bool, tat: int, now: int, count: int, window: int, interval: int) -> Admission:
-    wait = tat - (now + window - interval)
+def _admission(allowed: bool, tat: int, now: int, count: int, bucket: int, interval: int) -> Admission:
+    wait = tat - (now + bucket - interval)
     return Admission(
         allowed=allowed,
         limit=count,
-        remaining=max(0, (now + window - tat) // interval),
+        remaining=max(0, (now + bucket - tat) // interval),
         reset_at=-(-tat // _SECOND),
         retry_after=0 if allowed else max(1, -(-wait // _SECOND)),
     )

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Protocol
 
 from chalicelib import clock
 from chalicelib.domain.histograms import bucket_of
@@ -17,7 +18,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.storage import base, stats
 
 WRITTEN_EVERY_MS = 10 * clock.SECOND
-INVALID = frozenset({400, 413, 415})
+INVALID = frozenset({400, 413, 415, 422})
 
 
 @dataclass
@@ -32,13 +33,31 @@ _gathered: dict[tuple[str, str], _Gathered] = {}
 _lock = Lock()
 
 
-def measure(api: str) -> Callable[[str, int, float], None]:
-    """What an Api is told its answered requests by: org, status, milliseconds. One call when a write is due."""
+class Answered(Protocol):
+    """One request of a known caller, once it is answered."""
 
-    def note(org: str, status: int, milliseconds: float) -> None:
-        found = _noted(org, api, clock.now(), _counts(clock.now(), status, milliseconds))
+    @property
+    def org(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def milliseconds(self) -> float: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+
+
+def measure(api: str) -> Callable[[Answered], None]:
+    """What an Api is told its answered requests by. One call when a write is due."""
+
+    def note(answered: Answered) -> None:
+        counts = _counts(clock.now(), answered.status, answered.milliseconds)
+        found = _noted(answered.org, api, clock.now(), counts)
         if found:
-            _write(org, api, found)
+            _write(answered.org, api, found)
 
     return note
 

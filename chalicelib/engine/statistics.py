@@ -68,3 +68,9 @@ def _uptime(counted_ms: int, worker: Worker | None, number: int) -> float:
 def worker_lifetime(org: str, pool: str, worker_id: str) -> Counts:
     """A worker's figures since it registered."""
     return stats.find((rules.lifetime(org, pool), rules.worker_row(worker_id))).counts
+
+
+def today(org: str, pool: str) -> Counts:
+    """A pool's figures of this UTC day so far. One call."""
+    partition = rules.day_partition(org, pool, rules.day_of(clock.now()))
+    return rules.total(row.counts for row in stats.partition(partition, "hour#").values())

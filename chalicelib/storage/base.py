@@ -71,6 +71,15 @@ def _client(connection: Connection) -> Any:
     return _shared.client
 
 
+def connections() -> int:
+    """How many connections to DynamoDB this process has opened."""
+    if _shared is None:
+        return 0
+    session: Any = _shared.client._endpoint.http_session
+    pools = session._manager.pools
+    return sum(int(pools[key].num_connections) for key in pools.keys())  # noqa: SIM118 - it cannot be iterated over
+
+
 def forget() -> None:
     """Bind every table anew on next use: the settings or the endpoint have changed."""
     global _shared

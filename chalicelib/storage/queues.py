@@ -60,6 +60,13 @@ class SqsQueues:
         """The message is dealt with."""
         self._client.delete_message(QueueUrl=self._url(queue), ReceiptHandle=receipt)
 
+    def depth(self, queue: str) -> int:
+        """About how many messages wait."""
+        answer = self._client.get_queue_attributes(
+            QueueUrl=self._url(queue), AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
     def _url(self, queue: str) -> str:
         if queue not in self._urls:
             self._urls[queue] = self._client.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -102,3 +109,11 @@ def send(queue: str, messages: Sequence[Message]) -> None:
     """Send messages, in batches of ten. Raises Unavailable when one was not taken."""
     if messages:
         (_queues or sqs()).send(queue, messages)
+
+
+def depth(queue: str) -> int:
+    """About how many messages wait in a queue. Raises Unavailable."""
+    try:
+        return sqs().depth(queue)
+    except (ClientError, BotoCoreError) as error:
+        raise Unavailable("The queue cannot be reached; try again") from error

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.edge import Api, FlatErrors, method_not_allowed, mount, not_found
+from chalicelib.edge.api import Answered
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.observability import logger
 from tests.edge.conftest import Logged
@@ -213,17 +214,18 @@ def test_a_dialect_is_a_subclass(api: Api) -> None:
 
 
 def test_an_answered_request_of_a_known_caller_is_measured_and_a_failure_to_do_so_is_no_failure(api: Api) -> None:
-    seen: list[tuple[str, int, float]] = []
+    seen: list[Answered] = []
 
-    def measure(org: str, status: int, milliseconds: float) -> None:
-        seen.append((org, status, milliseconds))
-        if status == 404:
+    def measure(answered: Answered) -> None:
+        seen.append(answered)
+        if answered.status == 404:
             raise RuntimeError
 
     measured = Client(mount(replace(api, measure=measure)), api)
     statuses = [measured("GET", path).status for path in ("/api/toys/t1", "/api/toys/missing", "/api/toys/x")]
     assert statuses == [200, 404, 400]
-    assert [(org, status) for org, status, _ in seen] == [("acme", status) for status in statuses]
-    assert all(0 <= spent < 10_000 for _, _, spent in seen)
+    assert [(one.org, one.status) for one in seen] == [("acme", status) for status in statuses]
+    assert {(one.method, one.route) for one in seen} == {("GET", "/api/toys/{toy_id}")}
+    assert all(0 <= one.milliseconds < 10_000 for one in seen)
     replace(measured, role=None)("GET", "/api/toys/t1")
     assert len(seen) == 3

@@ -92,3 +92,20 @@ def test_more_than_one_request_a_millisecond_is_counted_one_by_one(house: World)
     assert [limits.admit("k", 100_000, MINUTE).remaining for _ in range(3)] == [99_999, 99_998, 99_997]
     house.clock.advance(0.001)
     assert limits.admit("k", 100_000, MINUTE).remaining == 99_997, "one and two thirds came back"
+
+
+def hourly(tries: int) -> int:
+    return sum(limits.admit("k", 3600, clock.HOUR, burst=50).allowed for _ in range(tries))
+
+
+def test_a_burst_may_be_smaller_than_the_window_s_count(house: World) -> None:
+    assert sum(together([lambda: hourly(10)] * 8)) == 50
+    refused = limits.admit("k", 3600, clock.HOUR, burst=50)
+    assert (refused.allowed, refused.limit, refused.remaining, refused.retry_after) == (False, 3600, 0, 1)
+    admitted = 0
+    for _ in range(30):
+        house.clock.advance(1)
+        admitted += hourly(3)
+    assert admitted == 30
+    house.clock.advance(3600)
+    assert hourly(80) == 50

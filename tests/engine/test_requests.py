@@ -13,11 +13,16 @@ from chalicelib.errors import Unavailable
 from chalicelib.storage import base
 from tests.engine.helpers import together
 from tests.support import aws
+from tests.support.client import answered
 from tests.support.world import ORG, POOL, START, World
 
 DAY = START // clock.DAY
 ROW = (f"{ORG}#{POOL}#{DAY}", "api#12")
-note = requests.measure(POOL)
+_measure = requests.measure(POOL)
+
+
+def note(org: str, status: int, milliseconds: float) -> None:
+    _measure(answered(org, status, milliseconds))
 
 
 def due(house: World) -> None:
@@ -67,7 +72,7 @@ def test_each_request_counts_in_its_own_hour_though_they_are_written_together(ho
 def test_orgs_and_apis_are_kept_apart(house: World) -> None:
     note(ORG, 200, 1.0)
     note("umbra", 200, 1.0)
-    requests.measure("other")(ORG, 200, 1.0)
+    requests.measure("other")(answered(ORG, 200, 1.0))
     assert recent.read(ORG, POOL).asked["requests"] == 1
     assert recent.read("umbra", POOL).asked["requests"] == 1
     due(house)

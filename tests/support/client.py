@@ -2,14 +2,14 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib.edge import Api, mount, routes_of
-from chalicelib.edge.api import VARIABLE
+from chalicelib.edge.api import VARIABLE, Answered
 from chalicelib.engine import access
 from chalicelib.engine.access import Principal
 
@@ -24,6 +24,11 @@ def token(
     return access.issue(Principal(org, subject, role, plan), seconds)
 
 
+def answered(org: str, status: int, milliseconds: float, route: str = "/api/x") -> Answered:
+    """What an API tells of a request that it answered."""
+    return Answered(org, status, milliseconds, "GET", route, "req_1")
+
+
 @dataclass(frozen=True)
 class Reply:
     """What came back; header names are in lower case."""
@@ -31,6 +36,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     text: str
+    cookies: Sequence[str] = ()
+    """Its Set-Cookie headers."""
 
     @property
     def json(self) -> Any:
@@ -68,7 +75,8 @@ class Client:
         content = body if isinstance(body, str | bytes | None) else json.dumps(body)
         template, values = self._resolve(urlsplit(url).path)
         raw = self._app(_event(method, url, template, values, sent, content), None)
-        reply = Reply(raw["statusCode"], {name.lower(): text for name, text in raw["headers"].items()}, raw["body"])
+        received = {name.lower(): text for name, text in raw["headers"].items()}
+        reply = Reply(raw["statusCode"], received, raw["body"], raw["multiValueHeaders"].get("Set-Cookie", ()))
         if self._watch:
             self._watch(method, template, reply)
         return reply

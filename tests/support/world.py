@@ -18,7 +18,7 @@ from chalicelib.apis.heralds import heralds
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
-from chalicelib.engine import connections, forecast, limits, lists, requests, tasks, workers
+from chalicelib.engine import connections, forecast, journal, limits, lists, requests, tasks, workers
 from chalicelib.engine.live import Voices
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Registration
@@ -225,6 +225,7 @@ def forget() -> None:
         memory.clear()
     forecast._believed.clear()
     requests._gathered.clear()
+    journal._gathered.clear()
 
 
 @contextmanager

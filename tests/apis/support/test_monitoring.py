@@ -5,7 +5,7 @@ import pytest
 from chalicelib import config
 from chalicelib.engine import requests
 from tests.apis.support.conftest import Desk
-from tests.support.client import token
+from tests.support.client import answered, token
 
 
 def test_an_idle_house_is_healthy_and_has_done_nothing(desk: Desk) -> None:
@@ -113,10 +113,10 @@ def test_channels_are_those_of_the_document_and_those_seen(desk: Desk) -> None:
 def test_requests_of_all_processes_count_once_each(path: str, desk: Desk) -> None:
     measure = requests.measure("support")
     for _ in range(3):
-        measure("acme", 200, 100.0)
+        measure(answered("acme", 200, 100.0))
     desk.house.clock.advance(requests.WRITTEN_EVERY_MS / 1000)
-    measure("acme", 200, 100.0)  # written by this one
-    measure("acme", 500, 100.0)  # only gathered yet
+    measure(answered("acme", 200, 100.0))  # written by this one
+    measure(answered("acme", 500, 100.0))  # only gathered yet
     requests._gathered.clear()  # the process dies with it
     shown = desk.get(path)
     if path == "/health":
