@@ -1,21 +1,24 @@
 """The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
 
 from chalicelib.edge.api import BEARER, BEARER_OR_KEY, Admission, Api, Caller, Limit, routes_of
+from chalicelib.edge.cookies import Cookie
 from chalicelib.edge.dialects import CodedErrors, Dialect, Enveloped, FlatErrors, TracedErrors
 from chalicelib.edge.docs import docs_page, documentation_routes, openapi
 from chalicelib.edge.frames import Hears, error_frame
 from chalicelib.edge.kernel import method_not_allowed, not_found
-from chalicelib.edge.mounting import mount
+from chalicelib.edge.mounting import BINARY_TYPES, mount
+from chalicelib.edge.multipart import FilePart, Upload
 from chalicelib.edge.paging import Links, Paged, Pagination
-from chalicelib.edge.replies import Answer, Bare, Created, Html, JsonText, Raw, Reply
+from chalicelib.edge.replies import Answer, Bare, Created, Html, JsonText, Raw, Redirect, Reply
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
-from chalicelib.edge.schemas import CamelSchema, Instant, NaiveInstant, Schema
+from chalicelib.edge.schemas import CamelSchema, FormSchema, Instant, MultipartSchema, NaiveInstant, Schema
 from chalicelib.edge.sockets import Channel, Opening, Switchboard
 
 __all__ = [
     "BEARER",
     "BEARER_OR_KEY",
+    "BINARY_TYPES",
     "Admission",
     "Answer",
     "Api",
@@ -24,11 +27,14 @@ __all__ = [
     "CamelSchema",
     "Channel",
     "CodedErrors",
+    "Cookie",
     "Created",
     "Dialect",
     "Endpoint",
     "Enveloped",
+    "FilePart",
     "FlatErrors",
+    "FormSchema",
     "Header",
     "Hears",
     "Html",
@@ -36,18 +42,21 @@ __all__ = [
     "JsonText",
     "Limit",
     "Links",
+    "MultipartSchema",
     "NaiveInstant",
     "Opening",
     "Paged",
     "Pagination",
     "Query",
     "Raw",
+    "Redirect",
     "Reply",
     "Request",
     "Routes",
     "Schema",
     "Switchboard",
     "TracedErrors",
+    "Upload",
     "docs_page",
     "documentation_routes",
     "error_frame",

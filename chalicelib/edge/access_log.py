@@ -13,11 +13,14 @@ from chalicelib import clock
 from chalicelib.edge.replies import Answer
 from chalicelib.observability import SERVICE, logger
 
+CREATED = 201
+
 
 def write(answer: Answer, *, method: str, route: str, path: str | None, org: str, started: int) -> None:
     """Log a finished request; `started` is in epoch milliseconds, `org` is empty for an unknown caller.
 
-    The path, or the location of what was created, holds the ids of what the request was about.
+    The path, or the location of what was created, holds the ids of what the request was about. Where a redirect leads
+    is not logged: it may carry a code or a signature.
     """
     if logger().log_level > logging.INFO:
         return
@@ -31,7 +34,7 @@ def write(answer: Answer, *, method: str, route: str, path: str | None, org: str
         "org": org or None,
         "method": method,
         "route": route,
-        "path": answer.headers.get("Location", path),
+        "path": answer.headers.get("Location", path) if answer.status == CREATED else path,
         "status": answer.status,
         "duration_ms": ended - started,
     }

@@ -5,24 +5,32 @@ parameter is first used, because making them is cold-start time.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from chalicelib.edge.api import VARIABLE, Caller
+from chalicelib.edge.forms import form_fields
+from chalicelib.edge.multipart import multipart_fields
 from chalicelib.edge.parsing import json_value
 from chalicelib.edge.problems import JsonSchema, Problem, explain, refusal
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query
+from chalicelib.edge.schemas import FORM, JSON, MULTIPART, Schema
 from chalicelib.errors import UnsupportedMediaType
 
 Source = Literal["path", "query", "header"]
 REQUIRED: Any = inspect.Parameter.empty
-JSON = "application/json"
+READERS: Mapping[str, Callable[[bytes, str], Any]] = {
+    JSON: lambda body, _: json_value(body, "body"),
+    FORM: form_fields,
+    MULTIPART: multipart_fields,
+}
+"""Media type -> what reads a body of it, given the whole Content-Type too."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Body:
-    """The argument that is the JSON body; without a default, an absent body counts as `{}`."""
+    """The argument that is the body, sent as its model says; without a default, an absent body counts as `{}`."""
 
     name: str
-    model: type[BaseModel]
+    model: type[Schema]
     default: Any
 
     @cached_property
@@ -67,10 +75,11 @@ class Body:
         return self.model.model_json_schema()
 
     def read(self, request: Request) -> Any:
-        """The validated model; raises ValidationError, InvalidRequest or UnsupportedMediaType."""
+        """The validated model; raises ValidationError, InvalidRequest, TooLarge or UnsupportedMediaType."""
         if request.body:
-            _require_json(request.headers.get("content-type", JSON))
-            return self.model.__pydantic_validator__.validate_python(json_value(request.body, "body"))
+            media_type, content_type = self.model.media_type, request.headers.get("content-type", JSON)
+            _require(media_type, content_type)
+            return self.model.__pydantic_validator__.validate_python(READERS[media_type](request.body, content_type))
         if self.default is REQUIRED:
             return self.model.__pydantic_validator__.validate_python({})
         return self.default
@@ -146,11 +155,11 @@ def _check(
         raise ValueError(f"{endpoint.name}: a public endpoint has no caller")
 
 
-def _model_of(hint: Any) -> type[BaseModel] | None:
+def _model_of(hint: Any) -> type[Schema] | None:
     """The model of a body parameter, given as `Model` or `Model | None`."""
     inner = [argument for argument in get_args(hint) if argument is not NoneType] or [hint]
     candidate = inner[0] if len(inner) == 1 else None
-    return candidate if inspect.isclass(candidate) and issubclass(candidate, BaseModel) else None
+    return candidate if inspect.isclass(candidate) and issubclass(candidate, Schema) else None
 
 
 def _parameter(name: str, hint: Any, default: Any, variables: set[str]) -> Parameter:
@@ -170,7 +179,7 @@ def _absent(parameter: Parameter) -> Problem:
     return Problem(parameter.key, "is required", f"Missing required {what}: {parameter.key}")
 
 
-def _require_json(content_type: str) -> None:
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != JSON:
-        raise UnsupportedMediaType(f"The body must be {JSON}, not {media_type or 'of no type'}")
+def _require(media_type: str, content_type: str) -> None:
+    given = content_type.partition(";")[0].strip().lower()
+    if given != media_type:
+        raise UnsupportedMediaType(f"The body must be {media_type}, not {given or 'of no type'}")

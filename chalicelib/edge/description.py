@@ -3,16 +3,17 @@
 import json
 from collections.abc import Iterator
 from http import HTTPStatus
-from types import NoneType
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter
 
 from chalicelib.edge.api import VARIABLE, Api, routes_of
-from chalicelib.edge.binding import JSON, REQUIRED, Parameter, Signature, signature
+from chalicelib.edge.binding import REQUIRED, Parameter, Signature, signature
 from chalicelib.edge.paging import Paged
-from chalicelib.edge.replies import Bare, Created, Raw, Reply
+from chalicelib.edge.replies import Bare, Created, Raw, Redirect, Reply
 from chalicelib.edge.routing import Endpoint
+from chalicelib.edge.schemas import JSON
 from chalicelib.errors import (
     Conflict,
     Forbidden,
@@ -91,7 +92,7 @@ def _operation(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str
         schema = schemas[_key(endpoint, bound.body.name)]
         operation["requestBody"] = {
             "required": bound.body.default is REQUIRED and bool(bound.body.schema.get("required")),
-            "content": {JSON: {"schema": schema}},
+            "content": {bound.body.model.media_type: {"schema": schema}},
         }
     return operation
 
@@ -109,17 +110,24 @@ def _annotations(operations: list[Keyed]) -> Iterator[tuple[str, Any, Any]]:
             yield _key(endpoint, parameter.name), "validation", parameter.annotation
         if bound.body:
             yield _key(endpoint, bound.body.name), "validation", bound.body.model
-        if (result := _payload(bound.result)) is not None:
-            yield _key(endpoint, "return"), "serialization", result
+        for result in _kinds(bound.result):
+            if (payload := _payload(result)) is not None:
+                yield _key(endpoint, "return"), "serialization", payload
 
 
 def _key(endpoint: Endpoint, part: str) -> str:
     return f"{endpoint.name} {part}"
 
 
+def _kinds(result: Any) -> tuple[Any, ...]:
+    """What a handler may return: of several, such as a page or a redirect, each."""
+    several = get_origin(result) in (Union, UnionType) and any(_is(one, Raw) or _is(one, Reply) for one in get_args(result))
+    return get_args(result) if several else (result,)
+
+
 def _payload(result: Any) -> Any:
     """The type that is rendered as JSON; None where the answer has no JSON body."""
-    if _is(result, Raw) or result in (None, NoneType):
+    if _is(result, Raw) or _is(result, Redirect) or result in (None, NoneType):
         return None
     return get_args(result)[0] if _is(result, Reply) else result
 
@@ -146,21 +154,35 @@ def _parameter(parameter: Parameter, schema: Json) -> Json:
 
 
 def _responses(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str, Json]) -> Json:
-    status = 201 if _is(bound.result, Created) else endpoint.status
+    schema = schemas.get(_key(endpoint, "return"))
+    successes = dict(_success(api, endpoint, result, schema) for result in _kinds(bound.result))
+    errors = {str(code): {"$ref": f"#/components/responses/{_phrase(code)}"} for code in _errors(api, endpoint, bound)}
+    return successes | errors
+
+
+def _success(api: Api, endpoint: Endpoint, result: Any, schema: Json | None) -> tuple[str, Json]:
+    status = _status(endpoint, result)
     success: Json = {
         "description": HTTPStatus(status).phrase,
         "headers": _header_references(limited=not endpoint.public),
     }
-    if _is(bound.result, Created):
+    if _is(result, Created) or _is(result, Redirect):
         success["headers"]["Location"] = {"$ref": "#/components/headers/Location"}
-    if _is(bound.result, Raw):
-        success["content"] = {bound.result.media_type.partition(";")[0]: {"schema": {}}}
-    elif (schema := schemas.get(_key(endpoint, "return"))) is not None:
-        bare, paged = _is(bound.result, Bare), _is(_payload(bound.result), Paged)
+    if _is(result, Raw):
+        success["content"] = {result.media_type.partition(";")[0]: {"schema": {}}}
+    elif _payload(result) is not None and schema is not None:
+        bare, paged = _is(result, Bare), _is(_payload(result), Paged)
         rendered = schema if bare else api.dialect.success_schema(schema, paged=paged)
         success["content"] = {JSON: {"schema": rendered}}
-    errors = {str(code): {"$ref": f"#/components/responses/{_phrase(code)}"} for code in _errors(api, endpoint, bound)}
-    return {str(status): success} | errors
+    return str(status), success
+
+
+def _status(endpoint: Endpoint, result: Any) -> int:
+    if _is(result, Created):
+        return 201
+    if _is(result, Redirect) and endpoint.status < 300:
+        return Redirect.STATUS
+    return endpoint.status
 
 
 def _errors(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
@@ -202,7 +224,7 @@ def _headers() -> Json:
         **{name: {"description": text, "schema": whole} for name, text in LIMIT_HEADERS.items()},
         RETRY_AFTER: {"description": "Whole seconds until a request can be admitted.", "schema": whole},
         REQUEST_ID: {"description": "The request's id, as in the logs.", "schema": {"type": "string"}},
-        "Location": {"description": "Where the new thing is.", "schema": {"type": "string"}},
+        "Location": {"description": "Where the new thing is, or where to go on.", "schema": {"type": "string"}},
     }
 
 

@@ -13,16 +13,20 @@ from chalicelib.edge.binding import signature
 from chalicelib.edge.replies import Answer
 from chalicelib.edge.request import Request, id_of
 from chalicelib.edge.routing import Endpoint
+from chalicelib.edge.schemas import MULTIPART
 from chalicelib.errors import YardmasterError
 
 ANY_CONTENT_TYPE: list[str] = []
 """Chalice must not judge content types: its 415 is not in the dialect."""
+BINARY_TYPES = [MULTIPART]
+"""The bodies that API Gateway hands over byte by byte; others it takes for text. No answer is binary."""
 
 
 def mount(api: Api) -> Chalice:
     """A Chalice app with every endpoint of the API; raises ValueError for a route table that cannot be served."""
     check(api)
     app = Chalice(app_name=f"yardmaster-{api.name}", configure_logs=False)
+    app.api.binary_types = BINARY_TYPES
     for endpoint in routes_of(api):
         register = app.route(
             endpoint.path, methods=[endpoint.method], name=endpoint.name, content_types=ANY_CONTENT_TYPE
@@ -66,4 +70,7 @@ def _reworded(api: Api, request: ChaliceRequest | None, response: Response) -> A
 
 
 def _response(answer: Answer) -> Response:
-    return Response(body=answer.body, headers={**answer.headers}, status_code=answer.status)
+    headers: dict[str, str | list[str]] = {**answer.headers}
+    if answer.cookies:
+        headers["Set-Cookie"] = [str(cookie) for cookie in answer.cookies]
+    return Response(body=answer.body, headers=headers, status_code=answer.status)

@@ -14,6 +14,7 @@ SHOWN = 60
 """Longer input is described, not repeated."""
 NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false", "object": "an object"}
 FORMATS = {
+    "binary": "a file",
     "date": "a date (YYYY-MM-DD)",
     "date-time": "a date and time (ISO 8601)",
     "uri": "a URL",

@@ -27,6 +27,12 @@ class Request(NamedTuple):
     id: str
     """The gateway's request id, by which the answer and the log lines are found."""
 
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """By name; of several of one name the first, which is the one of the most specific path."""
+        pairs = (one.strip().partition("=") for one in self.headers.get("cookie", "").split(";"))
+        return {name: value for name, _, value in reversed(list(pairs)) if name}
+
     @classmethod
     def of(cls, raw: ChaliceRequest) -> "Request":
         event = raw.to_original_event()

@@ -1,6 +1,6 @@
 """Bases of the request and response models."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -41,11 +41,19 @@ Instant = Annotated[
 """An instant in epoch milliseconds, shown as ISO 8601 in UTC, in whole seconds with Z."""
 
 
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+
 class Schema(BaseModel):
     """A body whose fields are spelled as in Python. Unknown fields are ignored; NaN and infinities are refused.
 
     Values are kept out of the text of validation errors, because that text may end up in the log.
     """
+
+    media_type: ClassVar[str] = JSON
+    """How it is sent."""
 
     model_config = ConfigDict(defer_build=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -54,3 +62,15 @@ class CamelSchema(Schema):
     """A body whose fields are camelCase on the wire and snake_case in Python."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class FormSchema(Schema):
+    """A body that is an urlencoded form, as browsers send and OAuth has it; its fields are spelled as in Python."""
+
+    media_type = FORM
+
+
+class MultipartSchema(CamelSchema):
+    """A body of named parts, some of which may be files: fields of the type FilePart."""
+
+    media_type = MULTIPART

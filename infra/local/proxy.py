@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from chalicelib import clock, ids
+from chalicelib.edge import BINARY_TYPES
 from infra.local.routing import Match
 
 Scope = Mapping[str, Any]
@@ -49,7 +50,7 @@ class Incoming:
 def event(request: Incoming, match: Match, body: bytes) -> dict[str, Any]:
     """The event for Lambda. HEAD arrives as GET: the functions know no HEAD, and the server drops the body."""
     query = parse_qsl(request.query, keep_blank_values=True)
-    text, encoded = _text(body)
+    text, encoded = _text(body, request.header("content-type") or "")
     return {
         "resource": match.template,
         "path": request.path,
@@ -95,8 +96,10 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _text(body: bytes) -> tuple[str | None, bool]:
-    """The body as text, and whether it had to be put into base64 for that."""
+def _text(body: bytes, content_type: str) -> tuple[str | None, bool]:
+    """The body as text, and whether it was put into base64 for that: for its type, or because it is none."""
+    if content_type.partition(";")[0].strip().lower() in BINARY_TYPES:
+        return base64.b64encode(body).decode(), True
     try:
         return body.decode() or None, False
     except UnicodeDecodeError:
