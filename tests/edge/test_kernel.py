@@ -177,10 +177,10 @@ def test_an_event_that_is_no_request_does_not_leak(user: Client, event: dict) ->
 
 
 def test_the_gateways_refusals(api: Api) -> None:
-    status, headers, body = not_found(api, "GET", "/nowhere")
+    status, headers, body, _ = not_found(api, "GET", "/nowhere")
     assert (status, json.loads(body)["details"]) == (404, "Path not found: /nowhere")
     assert headers["X-Request-Id"].startswith("req_")
-    status, headers, body = method_not_allowed(api, "PUT", "/api/toys", ["GET", "POST"], request_id="r1")
+    status, headers, body, _ = method_not_allowed(api, "PUT", "/api/toys", ["GET", "POST"], request_id="r1")
     assert (status, headers["Allow"], headers["X-Request-Id"]) == (405, "GET, POST", "r1")
     assert json.loads(body)["error"] == "Method not allowed"
 
