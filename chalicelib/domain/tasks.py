@@ -129,6 +129,13 @@ class Task:
         return self.held and self.person is None
 
     @property
+    def assignee(self) -> str | None:
+        """The worker whose task it is: the only one that may take it, else who holds it, or held it up to its end."""
+        if self.wanted_worker is not None:
+            return self.wanted_worker
+        return self.worker_id if self.person is None and (self.held or self.terminal) else None
+
+    @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
 

@@ -24,7 +24,7 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One page of tasks, without payload. `cursor` leads to the next page, None after the last."""
+    """One page of tasks, with their payload. `cursor` leads to the next page, None after the last."""
 
     tasks: list[Task]
     total: int
