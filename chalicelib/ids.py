@@ -69,6 +69,11 @@ def ordered(kind: str) -> str:
     return f"{kind}_{base64.b32hexencode(clock.now().to_bytes(6) + _source.token(9)).decode().lower()}"
 
 
+def entropy(size: int) -> bytes:
+    """Fresh random bytes, for keys."""
+    return _source.token(size)
+
+
 def uuid() -> str:
     """A fresh random UUID, for those whose documents show one."""
     return str(UUID(bytes=_source.token(16), version=4))

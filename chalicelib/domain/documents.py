@@ -51,7 +51,7 @@ def of_document(old: Document | None, new: Document | None) -> Effects:
         actor=known.changed_by,
         was=_word(old),
         now=_word(new),
-        within=known.parent,
+        within=known.parent or _joined(old, new),
     )
     return Effects(announcements=(said,))
 
@@ -69,11 +69,26 @@ def _project(old: Document | None, new: Document | None) -> Topic | None:
 
 
 def _user(old: Document | None, new: Document | None) -> Topic | None:
+    if _joined(old, new) is not None:
+        return Topic.MEMBER_ADDED
     return Topic.USER_REGISTERED if old is None and new is not None else None
+
+
+def _joined(old: Document | None, new: Document | None) -> str | None:
+    """The project that a user has become a member of."""
+    if old is None or new is None:
+        return None
+    return next(iter(new.body.get("memberships", {}).keys() - old.body.get("memberships", {}).keys()), None)
 
 
 def _comment(old: Document | None, new: Document | None) -> Topic | None:
     return Topic.COMMENT_ADDED if old is None and new is not None else None
 
 
-_TOPICS = {"project": _project, "user": _user, "comment": _comment}
+def _webhook(old: Document | None, new: Document | None) -> Topic | None:
+    """What its owner does to a webhook is nobody's news; that the house disabled it is."""
+    disabled = old is not None and new is not None and old.body["active"] and not new.body["active"]
+    return Topic.WEBHOOK_DISABLED if disabled and new is not None and new.body.get("disabledReason") else None
+
+
+_TOPICS = {"project": _project, "user": _user, "comment": _comment, "webhook": _webhook}

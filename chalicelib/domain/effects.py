@@ -130,7 +130,9 @@ class Topic(StrEnum):
     PROJECT_COMPLETED = "project.completed"
     PROJECT_DELETED = "project.deleted"
     USER_REGISTERED = "user.registered"
+    MEMBER_ADDED = "project.member_added"
     COMMENT_ADDED = "comment.added"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ class Announcement:
     org: str
     pool: str
     topic: Topic
-    subject: str  # id of the task, agent, project, user or comment
+    subject: str  # id of the task, agent, project, user, comment or webhook
     version: int
     at: int
     actor: str | None = None  # who did it, when it was a caller

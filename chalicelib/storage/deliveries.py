@@ -1,9 +1,27 @@
-"""The `deliveries` table: what is posted to each webhook, attempt by attempt, until it arrived or was given up."""
+"""The `deliveries` table: what is posted to each webhook, attempt by attempt, until it arrived or was given up.
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+Three kinds of item: a delivery, at its webhook's; the bytes of an event, once for all that get it; and how a webhook
+has done lately. The ids of deliveries are ordered by when the event happened and end with the event's id, so that the
+same event gives a webhook the same delivery, however often it is announced.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, NamedTuple
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.storage.base import Item
+from chalicelib import clock
+from chalicelib.domain.webhooks import WELL, Attempt, Delivery, Health
+from chalicelib.storage import base
+from chalicelib.storage.base import Item, RawItem, Refused, Write
+from chalicelib.storage.task_table import CompactJson, wake_shard
+
+RETENTION = 30 * clock.DAY
+PAGE = 100
+PREFIX = "dlv"
 
 
 class WakeIndex(GlobalSecondaryIndex["DeliveryItem"]):
@@ -17,6 +35,17 @@ class WakeIndex(GlobalSecondaryIndex["DeliveryItem"]):
     wake_at = NumberAttribute(range_key=True)
 
 
+class FailedIndex(GlobalSecondaryIndex["DeliveryItem"]):
+    """The deliveries that were given up, of one webhook, by age. Sparse."""
+
+    class Meta:
+        index_name = "failed"
+        projection = KeysOnlyProjection()
+
+    failed = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
 class DeliveryItem(Item):
     class Meta:
         setting = "deliveries_table"
@@ -24,8 +53,223 @@ class DeliveryItem(Item):
 
     webhook = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
+    org = UnicodeAttribute(null=True)
+    event = UnicodeAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    attempts = CompactJson(null=True)
+    tries = NumberAttribute(null=True)
+    turn = BooleanAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    version = NumberAttribute(null=True)
+    created_at = NumberAttribute(null=True)
     wake_at = NumberAttribute(null=True)
     wake_shard = UnicodeAttribute(null=True)
-    expires_at = NumberAttribute(null=True)
+    failed = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)  # epoch seconds
+
+    # Of an event: its bytes, as text.
+    body = UnicodeAttribute(null=True)
+
+    # Of a webhook's health; `next_turn` is the first moment that nobody has been given yet.
+    failing_since = NumberAttribute(null=True)
+    slow = BooleanAttribute(null=True)
+    next_turn = NumberAttribute(null=True)
 
     by_wake = WakeIndex()
+    by_failure = FailedIndex()
+
+
+_FIELDS = tuple(field.name for field in fields(Delivery))
+
+
+class Key(NamedTuple):
+    """Where a delivery is."""
+
+    org: str
+    webhook: str
+    id: str
+
+
+class Load(NamedTuple):
+    """What it takes to make an attempt: deliveries by key, bodies by (org, event id), healths by (org, webhook)."""
+
+    deliveries: Mapping[Key, Delivery]
+    bodies: Mapping[tuple[str, str], str]
+    healths: Mapping[tuple[str, str], Health]
+
+
+def identifier(at: int, event_id: str) -> str:
+    """The id of an event's delivery; `at` is when it happened."""
+    return f"{_stamp(at)}_{event_id}"
+
+
+def event_id(delivery_id: str) -> str:
+    """The id of the event that a delivery carries."""
+    return delivery_id.split("_", 2)[2]
+
+
+def _stamp(at: int) -> str:
+    return f"{PREFIX}_{base64.b32hexencode(at.to_bytes(6)).decode().rstrip('=').lower()}"
+
+
+def created(org: str, event: str, body: str, found: Sequence[Delivery]) -> list[Write]:
+    """The writes of an event's bytes and of its deliveries, all or none; refused when the event is known."""
+    expires_at = (clock.now() + RETENTION) // clock.SECOND
+    text = DeliveryItem(_events(org), event, body=body, expires_at=expires_at)
+    return [base.put(item, DeliveryItem.id.does_not_exist()) for item in (text, *map(_item, found))]
+
+
+def changed(old: Delivery, new: Delivery) -> Write:
+    """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
+    return base.put(_item(new), DeliveryItem.version == old.version)
+
+
+def find(org: str, webhook: str, identifier: str) -> Delivery | None:
+    """The delivery as of now, or None."""
+    with base.reading():
+        try:
+            item = DeliveryItem.get(_desk(org, webhook), identifier, consistent_read=True)
+        except DeliveryItem.DoesNotExist:
+            return None
+    return parse(item)
+
+
+def load(keys: Iterable[Key]) -> Load:
+    """Everything about these deliveries, as of now. One call for each hundred items."""
+    wanted = list(keys)
+    places = {
+        *((_desk(key.org, key.webhook), key.id) for key in wanted),
+        *((_events(key.org), event_id(key.id)) for key in wanted),
+        *((_healths(key.org), key.webhook) for key in wanted),
+    }
+    with base.reading():
+        items = {(item.webhook, item.id): item for item in DeliveryItem.batch_get(list(places), consistent_read=True)}
+    desks = {key: items.get((_desk(key.org, key.webhook), key.id)) for key in wanted}
+    return Load(
+        {key: parse(item) for key, item in desks.items() if item is not None},
+        {(key.org, event_id(key.id)): _body(items.get((_events(key.org), event_id(key.id)))) for key in wanted},
+        {(key.org, key.webhook): _health(items.get((_healths(key.org), key.webhook))) for key in wanted},
+    )
+
+
+def latest(org: str, webhook: str, limit: int) -> list[Delivery]:
+    """The newest deliveries of a webhook. One call for each megabyte."""
+    with base.reading():
+        found = DeliveryItem.query(_desk(org, webhook), scan_index_forward=False, limit=limit, page_size=limit)
+        return [parse(item) for item in found]
+
+
+def given_up(org: str, webhook: str, since: int = 0, *, limit: int, newest: bool = False) -> list[str]:
+    """Ids of the deliveries that were given up of events since then, oldest first or newest first. One call; the index
+    may lag."""
+    begun = DeliveryItem.id >= _stamp(since)
+    with base.reading():
+        rows = DeliveryItem.by_failure.query(
+            _desk(org, webhook), begun, scan_index_forward=not newest, limit=limit, page_size=limit
+        )
+        return [row.id for row in rows]
+
+
+def find_many(org: str, webhook: str, identifiers: Sequence[str]) -> list[Delivery]:
+    """Those of the deliveries that exist, as of now, in the order of their ids given. One call for each hundred."""
+    with base.reading():
+        keys = [(_desk(org, webhook), one) for one in identifiers]
+        found = {item.id: parse(item) for item in DeliveryItem.batch_get(keys, consistent_read=True)} if keys else {}
+    return [found[one] for one in identifiers if one in found]
+
+
+def due(shard: str, before: int) -> Iterator[Key]:
+    """Deliveries of one wake shard that were due before then, longest overdue first; read page by page."""
+    with base.reading():
+        for row in DeliveryItem.by_wake.query(shard, DeliveryItem.wake_at < before, page_size=PAGE):
+            org, _, webhook = row.webhook.rpartition("#")
+            yield Key(org, webhook, row.id)
+
+
+def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
+    """Note that an attempt failed, or that it took long, and answer how the webhook has done since."""
+    trouble = DeliveryItem.failing_since.set(DeliveryItem.failing_since | now) if failing else DeliveryItem.slow.set(True)
+    kept = DeliveryItem.expires_at.set((now + RETENTION) // clock.SECOND)
+    whatever = DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()
+    raw = base.commit(base.update(_health_key(org, webhook), [trouble, kept], whatever), returning="ALL_NEW")
+    return _health(DeliveryItem.from_raw_data(raw))
+
+
+def recovered(org: str, webhook: str) -> None:
+    """Forget the trouble that a webhook was in."""
+    base.commit(base.delete(_health_key(org, webhook), DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()))
+
+
+def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> int | None:
+    """The moment, `now` or later, that is this caller's alone to make an attempt at a webhook in trouble, `spacing`
+    milliseconds from anybody else's; None when those of the next `horizon` are given away. One call, or two."""
+    key, following = _health_key(org, webhook), DeliveryItem.next_turn
+    try:
+        ahead = (following > now) & (following < now + horizon)
+        raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
+    except Refused as refused:
+        given = refused.items[0] and refused.items[0].get("next_turn")
+        if given and int(given["N"]) >= now + horizon:
+            return None
+        return _first_turn(key, now, spacing)
+    return int(raw["next_turn"]["N"]) - spacing
+
+
+def _first_turn(key: DeliveryItem, now: int, spacing: int) -> int | None:
+    free = DeliveryItem.next_turn.does_not_exist() | (DeliveryItem.next_turn <= now)
+    try:
+        base.commit(base.update(key, [DeliveryItem.next_turn.set(now + spacing)], free))
+    except Refused:
+        return None  # somebody else was first, just now
+    return now
+
+
+def parse(item: DeliveryItem) -> Delivery:
+    """The stored item as a value."""
+    values: dict[str, Any] = {name: getattr(item, name) for name in _FIELDS}
+    values |= {"webhook": item.webhook.rpartition("#")[2], "turn": bool(item.turn), "tries": int(item.tries or 0)}
+    values["attempts"] = tuple(Attempt(**one) for one in item.attempts or ())
+    values["expires_at"] = int(item.expires_at or 0) * clock.SECOND
+    return Delivery(**values)
+
+
+def from_raw(raw: RawItem) -> Delivery:
+    """The raw item of a refused write, as a value."""
+    return parse(DeliveryItem.from_raw_data(raw))
+
+
+def _item(found: Delivery) -> DeliveryItem:
+    desk = _desk(found.org, found.webhook)
+    values = {name: getattr(found, name) for name in _FIELDS if name not in ("webhook", "id")}
+    values |= {
+        "attempts": [asdict(one) for one in found.attempts] or None,
+        "turn": found.turn or None,
+        "wake_shard": wake_shard(found.id) if found.wake_at is not None else None,
+        "failed": desk if found.status == "failed" else None,
+        "expires_at": found.expires_at // clock.SECOND,
+    }
+    return DeliveryItem(desk, found.id, **{name: value for name, value in values.items() if value is not None})
+
+
+def _body(item: DeliveryItem | None) -> str:
+    return "" if item is None else str(item.body)
+
+
+def _health(item: DeliveryItem | None) -> Health:
+    return WELL if item is None else Health(failing_since=item.failing_since, slow=bool(item.slow))
+
+
+def _health_key(org: str, webhook: str) -> DeliveryItem:
+    return DeliveryItem(_healths(org), webhook)
+
+
+def _desk(org: str, webhook: str) -> str:
+    return f"{org}#{webhook}"
+
+
+def _events(org: str) -> str:
+    return f"{org}#events"
+
+
+def _healths(org: str) -> str:
+    return f"{org}#health"

@@ -1,0 +1,137 @@
+"""Deliveries of webhooks as plain values: when each is tried, and what an answer means for it.
+
+          attempt succeeds                             resend, recover
+  pending ----------------> delivered        failed ------------------> pending
+     |  attempt fails, more are left: pending, later      ^
+     +-----------------------------------------------------+  the last one failed, or nobody is there any more
+
+The schedule and the meaning of answers are those of Standard Webhooks 1.0.0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+Status = Literal["pending", "delivered", "failed"]
+
+DELAYS = (5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
+"""Milliseconds from each attempt that failed to the next: ten attempts in all, over some 75 hours and a half."""
+JITTER = 0.1
+"""By how much of itself a delay may grow, so that what failed together is not tried together."""
+LONGEST_RETRY_AFTER = 24 * HOUR
+
+TEST = "webhook.test"
+"""The event that is sent to try a webhook out; it is sent once."""
+
+ATTEMPTS_KEPT = 30
+
+GIVEN_UP_AFTER = 5 * DAY
+"""A webhook that has only failed for so long is disabled."""
+
+TIMEOUT_SECONDS = 15.0
+SLOW = 5 * SECOND
+"""An answer that takes longer counts as trouble, though it be a good one."""
+AT_ONCE = 5
+"""Attempts that may be under way at a webhook in trouble."""
+SPACING = round(TIMEOUT_SECONDS * SECOND) // AT_ONCE
+"""Milliseconds between the attempts at a webhook in trouble, so that no more than that can be under way at once."""
+LONGEST_TURN = HOUR
+"""How far ahead turns at a webhook in trouble are given out; who comes later asks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One POST: when, how long it took, and what came back: a status, or why there was none."""
+
+    at: int
+    took_ms: int
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event on its way to one webhook."""
+
+    org: str
+    webhook: str
+    id: str
+    event: str  # its topic
+    status: Status = "pending"
+    attempts: tuple[Attempt, ...] = ()  # the latest
+    tries: int = 0  # attempts in this round; a resend begins a new one
+    turn: bool = False  # it waits for its turn at a webhook in trouble, and need not ask for one again
+    reason: str | None = None  # why it was given up without an attempt
+    version: int = 1
+    created_at: int
+    wake_at: int | None = None
+    expires_at: int  # epoch milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a webhook has done lately."""
+
+    failing_since: int | None = None  # nothing has arrived since then
+    slow: bool = False
+
+    @property
+    def troubled(self) -> bool:
+        """Whether its deliveries have to take turns."""
+        return self.slow or self.failing_since is not None
+
+
+WELL = Health()
+
+
+def succeeded(attempt: Attempt) -> bool:
+    """2xx alone: a redirect is an answer of somebody who is not the receiver."""
+    return attempt.status is not None and 200 <= attempt.status < 300
+
+
+def retry_after(status: int, headers: Mapping[str, str]) -> int:
+    """For how many milliseconds an answer asks to be left alone; 0 when it does not say, or not in seconds."""
+    said = headers.get("retry-after", "").strip()
+    if status not in (429, 502, 503, 504) or not (said.isascii() and said.isdigit()):
+        return 0
+    return min(int(said[:9]) * SECOND, LONGEST_RETRY_AFTER)
+
+
+def delivered(found: Delivery, attempt: Attempt) -> Delivery:
+    """It arrived, whatever else was noted of it meanwhile."""
+    return replace(_tried(found, attempt), status="delivered", wake_at=None, reason=None)
+
+
+def failed(found: Delivery, attempt: Attempt, now: int, chance: float, rest_ms: int = 0) -> Delivery:
+    """An attempt failed: the next one is due after the schedule's delay and at most a tenth of it, or after `rest_ms`
+    if that is longer; the last one, or the only one of a test, ends the delivery. `chance` in [0, 1)."""
+    tried = _tried(found, attempt)
+    if tried.tries > len(DELAYS) or found.event == TEST:
+        return replace(tried, status="failed", wake_at=None)
+    delay = DELAYS[tried.tries - 1]
+    return replace(tried, wake_at=now + max(delay + int(delay * JITTER * chance), rest_ms))
+
+
+def _tried(found: Delivery, attempt: Attempt) -> Delivery:
+    attempts = (*found.attempts, attempt)[-ATTEMPTS_KEPT:]
+    return replace(found, attempts=attempts, tries=found.tries + 1, turn=False)
+
+
+def given_up(found: Delivery, reason: str) -> Delivery:
+    """Nobody is there to take it."""
+    return replace(found, status="failed", wake_at=None, turn=False, reason=reason)
+
+
+def put_off(found: Delivery, until: int, *, turn: bool) -> Delivery:
+    """It has to wait, which is no attempt; then it is its turn, or it asks again."""
+    return replace(found, wake_at=until, turn=turn)
+
+
+def again(found: Delivery, now: int) -> Delivery:
+    """A new round of attempts, from now on, with those before still to be seen."""
+    return replace(found, status="pending", tries=0, turn=False, reason=None, wake_at=now)
