@@ -12,6 +12,7 @@ from chalicelib.domain.statistics import (
     Row,
     day_of,
     day_partition,
+    hour_counter,
     hour_of,
     hour_row,
     label_row,
@@ -136,11 +137,20 @@ def _worked(event: Event) -> dict[str, int]:
         return {name: value for name, value in claimed.items() if value}
     if event.took_ms is None:
         return {}
-    if event.kind is Kind.COMPLETED:
-        return {"completed": 1} | _took(event)
-    if not event.burned:
+    outcome = _outcome(event)
+    if outcome is None:
         return {}
-    return {"timed_out" if event.kind is Kind.TIMED_OUT else "failed": 1}
+    done = {hour_counter(hour_of(event.at)): 1} if outcome == "completed" else {}
+    return {outcome: 1, "worked_ms": event.took_ms} | _took(event) | _whole(event) | done
+
+
+def _outcome(event: Event) -> str | None:
+    """How an attempt ended, as its worker's counters have it; None where it went back unburned."""
+    if event.kind in (Kind.COMPLETED, Kind.CANCELLED):
+        return str(event.kind)
+    if not event.burned:
+        return None
+    return "timed_out" if event.kind is Kind.TIMED_OUT else "failed"
 
 
 def _uptime(event: Event) -> dict[Row, Mapping[str, int]]:

@@ -5,7 +5,7 @@ lifetime has one row for what is true now and one for each worker. What counts w
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.domain.histograms import BUCKETS
@@ -50,6 +50,8 @@ COUNTERS = (
     "invalid",
     "errors",
     "time_ms",
+    "worked_ms",
+    *(f"at_{hour}" for hour in range(HOURS)),
     *(f"done_{part}" for part in range(SLICES)),
     *(f"begun_{part}" for part in range(SLICES)),
     *(f"h{bucket}" for bucket in range(BUCKETS)),
@@ -57,7 +59,8 @@ COUNTERS = (
 """What a row counts: events by kind; `pending`, `active` and `running` as net change; `kept_...`, the ended tasks that
 are still stored; sums of milliseconds with their number; of an API's row, its requests; `done_<n>` and `begun_<n>`,
 tasks completed (of an API's row: requests answered) and tasks leased in the n-th five minutes of the hour; `h<n>`, how
-many durations fell into each bucket of domain.histograms."""
+many durations fell into each bucket of domain.histograms; of a worker's row, `worked_ms`, the time it spent on attempts
+that came to an end, and `at_<hour>`, tasks completed in each hour of the UTC day."""
 
 
 @dataclass
@@ -147,6 +150,11 @@ def hour_row(hour: int) -> str:
     return f"hour#{hour:02d}"
 
 
+def hour_counter(hour: int) -> str:
+    """The counter, of a worker's row, of what was completed in this hour of the UTC day."""
+    return f"at_{hour}"
+
+
 def worker_row(worker_id: str) -> str:
     return f"worker#{worker_id}"
 
@@ -187,3 +195,15 @@ def last_api_hours(org: str, api: str, now: int) -> tuple[Row, Row]:
 
 def _hour(org: str, pool: str, instant: int, name: Callable[[int], str]) -> Row:
     return day_partition(org, pool, day_of(instant)), name(hour_of(instant))
+
+
+def peaks(by_hour: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans of hours, [from, to), in which at least half as much was done as in the best hour of the day."""
+    least = max(by_hour, default=0) / 2
+    spans: list[tuple[int, int]] = []
+    for hour in (hour for hour, done in enumerate(by_hour) if done and done >= least):
+        if spans and spans[-1][1] == hour:
+            spans[-1] = (spans[-1][0], hour + 1)
+        else:
+            spans.append((hour, hour + 1))
+    return spans

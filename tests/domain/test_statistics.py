@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chalicelib.domain import counting, statistics
 from chalicelib.domain.effects import Event, Kind
 from chalicelib.domain.histograms import bucket_of
-from chalicelib.domain.statistics import DAY_MS, HOUR_MS, Counts, Row
+from chalicelib.domain.statistics import DAY_MS, HOUR_MS, Counts, Row, peaks
 from chalicelib.domain.tasks import Phase
 
 DAY = 20_000
@@ -25,6 +25,7 @@ def figures(*events: Event) -> dict[Row, dict[str, int]]:
     return {row: {name: value for name, value in counts.values.items() if value} for row, counts in found.items()}
 
 
+WORKED = {"worked_ms": 70}
 HELD: dict[str, Any] = {"worker_id": "w", "took_ms": 70, "left": Phase.HELD}
 WAITED: dict[str, Any] = {"left": Phase.PENDING}
 DONE = HELD | {"running": True, "whole_ms": 100}
@@ -84,12 +85,13 @@ def test_what_is_no_transition_moves_at_most_a_gauge(
 @pytest.mark.parametrize(
     ("kind", "said", "counts", "kept"),
     [
-        (Kind.COMPLETED, HELD, {"completed": 1, "took_ms": 70, "taken": 1}, {"kept_completed": 1}),
-        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}, {"kept_failed": 1}),
-        (Kind.RETRIED, HELD | {"burned": True}, {"failed": 1}, {}),
-        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}, {"kept_failed": 1}),
+        (Kind.COMPLETED, HELD, WORKED | {"completed": 1, "took_ms": 70, "taken": 1, "at_0": 1}, {"kept_completed": 1}),
+        (Kind.FAILED, HELD | {"burned": True}, WORKED | {"failed": 1}, {"kept_failed": 1}),
+        (Kind.RETRIED, HELD | {"burned": True}, WORKED | {"failed": 1}, {}),
+        (Kind.TIMED_OUT, HELD | {"burned": True}, WORKED | {"timed_out": 1}, {"kept_failed": 1}),
         (Kind.CLAIMED, {"worker_id": "w", "completed": 1}, {"completed": 1}, {}),
-        (Kind.CANCELLED, HELD, {}, {"kept_cancelled": 1}),
+        (Kind.CANCELLED, HELD, WORKED | {"cancelled": 1}, {"kept_cancelled": 1}),
+        (Kind.CANCELLED, {"worker_id": "w", "left": Phase.PENDING}, {}, {"kept_cancelled": 1}),
         (Kind.REPLAYED, {"worker_id": "w", "left": Phase.FAILED}, {}, {"kept_failed": -1}),
         (Kind.SWEPT, {"worker_id": "w", "left": Phase.CANCELLED}, {}, {"kept_cancelled": -1}),
         (Kind.RELEASED, HELD, {}, {}),
@@ -220,3 +222,18 @@ def test_the_hour_before_midnight_is_the_day_before_s() -> None:
         (f"acme#p#{DAY}", "api#01"),
         (f"acme#p#{DAY}", "api#00"),
     )
+
+
+@pytest.mark.parametrize(
+    ("done", "spans"),
+    [
+        ({}, []),
+        ({9: 1}, [(9, 10)]),
+        ({10: 4, 11: 5, 12: 2, 14: 3, 15: 5}, [(10, 12), (14, 16)]),
+        (dict.fromkeys(range(24), 7), [(0, 24)]),
+    ],
+)
+def test_the_peaks_are_the_hours_with_at_least_half_of_the_best_one(
+    done: dict[int, int], spans: list[tuple[int, int]]
+) -> None:
+    assert peaks([done.get(hour, 0) for hour in range(24)]) == spans
