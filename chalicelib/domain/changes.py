@@ -336,6 +336,7 @@ def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:
             new.max_concurrent > old.max_concurrent,
             bool(set(new.capabilities) - set(old.capabilities) or set(new.groups) - set(old.groups)),
             new.health is not old.health,
+            new.hours != old.hours,
             old.rest_until is not None and new.rest_until is None,
             old.connection is None and new.connection is not None,
         )
