@@ -18,7 +18,7 @@ from chalicelib.apis.heralds import heralds
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
-from chalicelib.engine import connections, forecast, journal, limits, lists, requests, tasks, workers
+from chalicelib.engine import connections, forecast, journal, limits, lists, names, requests, tasks, workers
 from chalicelib.engine.live import Voices
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Registration
@@ -221,7 +221,7 @@ class Unplugged(outbound.SystemNetwork):
 
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
-    for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known):
+    for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known, names._known):
         memory.clear()
     forecast._believed.clear()
     requests._gathered.clear()
