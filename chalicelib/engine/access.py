@@ -1,48 +1,50 @@
 """Who is calling: access tokens, and the keys that workers registered with."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.engine import keys, sealing
-from chalicelib.engine.tokens import pyjwt
+from chalicelib.engine import sealing, tokens
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage import access as storage
 from chalicelib.storage import tasks
 
-ALGORITHM = "HS256"
 ROLES = ("user", "server", "admin")
-_TYPES = ("at+jwt", "jwt")
-_REQUIRED = ("exp", "iss", "aud", "sub", "org", "role")
+_TYPES = (tokens.ACCESS, "jwt")
+_REQUIRED = ("sub", "org", "role")
 
 DIRECTORY_KEPT = 60 * clock.SECOND
 _directory: dict[str, tuple[int, storage.DirectoryEntry]] = {}
 
 
 class Principal(NamedTuple):
-    """A caller: whose org, who, in which role, under which rate plan."""
+    """A caller: whose org, who, in which role, under which rate plan. The rest is known of people alone."""
 
     org: str
     subject: str
     role: str
     plan: str = "standard"
+    permissions: frozenset[str] = frozenset()
+    """What it may do everywhere in its org."""
+    grants: Mapping[str, frozenset[str]] = MappingProxyType({})
+    """Project id -> what it may do there besides, as a member."""
+    scope: frozenset[str] | None = None
+    """The permissions that the credential is limited to, where it is: an API key, or what somebody consented to."""
+    session: str | None = None
+    """Id of the session that an access token belongs to."""
+    key: str | None = None
+    """Id of the API key that it called with."""
+    rate: tuple[int, int] | None = None
+    """Requests an hour and at once, where an API key has less than the plan."""
 
 
 def issue(principal: Principal, ttl_seconds: int) -> str:
-    """A signed access token for `principal`, valid for `ttl_seconds`."""
-    key_id, secret = next(iter(keys.jwt_keys().items()))
-    now = clock.now() // clock.SECOND
-    claims = {
-        "iss": settings().jwt_issuer,
-        "aud": settings().jwt_audience,
-        "sub": principal.subject,
-        "org": principal.org,
-        "role": principal.role,
-        "plan": principal.plan,
-        "iat": now,
-        "exp": now + ttl_seconds,
-    }
-    return str(pyjwt.encode(claims, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": "at+jwt"}))
+    """A signed access token for `principal`, valid for `ttl_seconds`: of the house's own, without a session."""
+    org, subject, role, plan, *_ = principal
+    claims = {"sub": subject, "org": org, "role": role, "plan": plan}
+    return tokens.sign(tokens.ACCESS, claims, ttl_seconds)
 
 
 ANONYMOUS = Principal("local", "anonymous", "admin", "standard")
@@ -63,52 +65,23 @@ def bearer(authorization: str | None, api: str) -> Principal:
 
 
 def verify(token: str) -> Principal:
-    """The principal of an access token. Raises Unauthenticated, always in the same words, when it is not valid.
+    """The principal of one of the house's own access tokens. Raises Unauthenticated as `tokens.read` does.
 
-    Pinned: algorithm, issuer, audience and token type; required: a known `kid`, and exp, sub, org and role.
+    A token that belongs to a session is refused: it is judged where sessions are (`sessions.caller`).
     """
-    try:
-        return _verified(token)
-    except (pyjwt.PyJWTError, UnicodeError, _Unfit):
-        raise Unauthenticated("Invalid or expired token") from None
+    return of_claims(claims_of(token))
 
 
-class _Unfit(Exception):
-    """A well-formed token that is not one of ours."""
+def claims_of(token: str) -> Mapping[str, Any]:
+    """What a valid access token says, of a session or not. Raises Unauthenticated."""
+    return tokens.read(token, _TYPES, _REQUIRED)
 
 
-def _verified(token: str) -> Principal:
-    header = pyjwt.get_unverified_header(token)
-    secret = keys.jwt_keys().get(str(header.get("kid")))
-    if secret is None or str(header.get("typ", "jwt")).lower() not in _TYPES:
-        raise _Unfit
-    # The house's clock judges the times, in _principal: PyJWT would ask the machine's.
-    claims = pyjwt.decode(
-        token,
-        secret,
-        algorithms=[ALGORITHM],
-        issuer=settings().jwt_issuer,
-        audience=settings().jwt_audience,
-        options={"require": list(_REQUIRED), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-    )
-    return _principal(claims)
-
-
-def _principal(claims: dict[str, object]) -> Principal:
-    expiry, not_before = claims["exp"], claims.get("nbf", 0)
-    now = clock.now() // clock.SECOND
-    if not (isinstance(expiry, int) and isinstance(not_before, int) and not_before <= now < expiry):
-        raise _Unfit
-    org, subject, role = (_name(claims[claim]) for claim in ("org", "sub", "role"))
-    if role not in ROLES:
-        raise _Unfit
-    return Principal(org, subject, role, str(claims.get("plan", "standard")))
-
-
-def _name(claim: object) -> str:
-    if not isinstance(claim, str) or not claim or "#" in claim:  # "#" separates the parts of stored keys
-        raise _Unfit
-    return claim
+def of_claims(claims: Mapping[str, Any]) -> Principal:
+    """The principal of a house token's claims. Raises Unauthenticated for those of a session, or of an unknown role."""
+    if "sid" in claims or claims["role"] not in ROLES:
+        raise Unauthenticated("Invalid or expired token")
+    return Principal(claims["org"], claims["sub"], claims["role"], str(claims.get("plan", "standard")))
 
 
 def worker_by_key(worker_id: str, api_key: str) -> Principal:

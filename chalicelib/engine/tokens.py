@@ -1,11 +1,26 @@
-"""PyJWT, without the asymmetric algorithms.
+"""Signed tokens (JWT, RFC 8725): HS256 by the deployment's keys, of one kind each, read by the house's own clock.
 
-Every token here is HS256 and nothing else is accepted, but PyJWT imports all of `cryptography` for the algorithms that
-are refused: a sixth of a cold start. It takes the package's absence well, so it is told that it is absent.
+PyJWT is taken without the asymmetric algorithms. Every token here is HS256 and nothing else is accepted, but PyJWT
+imports all of `cryptography` for the algorithms that are refused: a sixth of a cold start. It takes the package's
+absence well, so it is told that it is absent.
 """
 
 import sys
+from collections.abc import Collection, Mapping
 from types import ModuleType
+from typing import Any
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.engine import keys
+from chalicelib.errors import Unauthenticated
+
+ALGORITHM = "HS256"
+ACCESS = "at+jwt"
+REFRESH = "refresh+jwt"
+INVITATION = "invitation+jwt"
+"""Kinds of tokens, by their `typ`: what opens one door is nothing at another."""
+_ALWAYS = ("exp", "iss", "aud")
 
 
 def _without_cryptography() -> ModuleType:
@@ -21,3 +36,63 @@ def _without_cryptography() -> ModuleType:
 
 
 pyjwt = _without_cryptography()
+
+
+class Unfit(Exception):
+    """A well-formed token that is not one of those asked for."""
+
+
+def sign(kind: str, claims: Mapping[str, Any], seconds: int, *, at: int | None = None) -> str:
+    """A token of `kind`, valid for `seconds` from `at` (epoch milliseconds; now, unless it is said).
+
+    The same claims of the same instant give the same text, as long as the same key comes first.
+    """
+    key_id, secret = next(iter(keys.jwt_keys().items()))
+    begun = (clock.now() if at is None else at) // clock.SECOND
+    own = {"iss": settings().jwt_issuer, "aud": settings().jwt_audience}
+    whole = {**own, **claims, "iat": begun, "exp": begun + seconds}
+    return str(pyjwt.encode(whole, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": kind}))
+
+
+def read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[str, Any]:
+    """The claims of a token of one of the `kinds`. Raises Unauthenticated, always in the same words, when it is not valid.
+
+    Pinned: algorithm, issuer, audience and kind; required: a known `kid`, an `exp`, and the claims named `required`.
+    Those are texts that stored keys can be made of.
+    """
+    try:
+        return _read(token, kinds, (*_ALWAYS, *required))
+    except (pyjwt.PyJWTError, UnicodeError, Unfit):
+        raise Unauthenticated("Invalid or expired token") from None
+
+
+def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[str, Any]:
+    header = pyjwt.get_unverified_header(token)
+    secret = keys.jwt_keys().get(str(header.get("kid")))
+    if secret is None or str(header.get("typ", "jwt")).lower() not in kinds:
+        raise Unfit
+    # The house's clock judges the times: PyJWT would ask the machine's.
+    claims: dict[str, Any] = pyjwt.decode(
+        token,
+        secret,
+        algorithms=[ALGORITHM],
+        issuer=settings().jwt_issuer,
+        audience=settings().jwt_audience,
+        options={"require": list(required), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+    )
+    _check_times(claims)
+    for claim in required:
+        if claim not in _ALWAYS and not _is_name(claims[claim]):
+            raise Unfit
+    return claims
+
+
+def _check_times(claims: Mapping[str, Any]) -> None:
+    expiry, not_before = claims["exp"], claims.get("nbf", 0)
+    now = clock.now() // clock.SECOND
+    if not (isinstance(expiry, int) and isinstance(not_before, int) and not_before <= now < expiry):
+        raise Unfit
+
+
+def _is_name(claim: object) -> bool:
+    return isinstance(claim, str) and bool(claim) and "#" not in claim  # "#" separates the parts of stored keys

@@ -1,6 +1,6 @@
 """Who may do what: each role's permissions, and the permission that each endpoint needs. The one table of it."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Role = Literal["admin", "project-manager", "developer", "viewer"]
 Permission = Literal[
@@ -37,8 +37,16 @@ OF_ROLE: dict[Role, frozenset[Permission]] = {
     "viewer": READS,
 }
 
+
+class Within(NamedTuple):
+    """A permission that its members may have in one project alone. Whoever has it in any project gets in; the handler
+    asks for it in the project that it is about (`access.require`)."""
+
+    permission: Permission
+
+
 OWN = None
 """What everybody known may do: what is the caller's own."""
 
-NEEDED: dict[str, Permission | None] = {}
+NEEDED: dict[str, Permission | Within | None] = {}
 """Endpoint name -> the permission that it needs."""
