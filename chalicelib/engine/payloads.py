@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.config import settings
 from chalicelib.errors import InvalidRequest
-from chalicelib.storage import blobs
+from chalicelib.storage import blobs, task_table
 
 LARGEST_METADATA = 16_000
 """Characters of JSON. Metadata travel with every copy of an item, and a pool's workers are read all at once."""
@@ -21,6 +21,12 @@ def digest(value: Any) -> str:
     """A digest of a JSON value that does not depend on the order of its keys."""
     canonical = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def prefix(org: str, pool: str, task_id: str, part: Literal["payload", "result"] | None = None) -> str:
+    """Where S3 keeps what is large of a task, or one part of it. What lies under `expiring/` S3 itself removes."""
+    shelf = "kept" if task_table.is_managed(pool) else blobs.EXPIRING
+    return "/".join([shelf, org, task_id, *([part] if part else [])])
 
 
 def place(prefix: str, value: Any) -> tuple[Any, str | None]:

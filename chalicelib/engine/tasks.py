@@ -1,7 +1,7 @@
 """What can be done with a task. Each use case is one conditional write (or one transaction with the worker's slot);
 everything else follows from the change, in the relay."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import payloads
-from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable
+from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable, YardmasterError
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
 from chalicelib.storage import tasks as storage
@@ -50,8 +50,15 @@ class Submission(NamedTuple):
     total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
 
 
-def submit(org: str, subject: str, asked: Submission) -> Task:
-    """Accept a task. One call; one more for a payload over 100 KB.
+class Given(NamedTuple):
+    """What else must hold for a change to be made: a check in its transaction, and the error when it does not."""
+
+    check: Write
+    otherwise: YardmasterError
+
+
+def submit(org: str, subject: str, asked: Submission, given: Sequence[Given] = ()) -> Task:
+    """Accept a task, if all that is `given` holds. One call; one more for a payload over 100 KB.
 
     With an idempotency key the same submission gives the same task however often it is made. Raises
     IdempotencyMismatch when the key came with another submission before, InvalidRequest for too large metadata.
@@ -59,16 +66,24 @@ def submit(org: str, subject: str, asked: Submission) -> Task:
     payloads.require_small(asked.metadata)
     task = _new(org, subject, asked)
     try:
-        storage.create(task)
+        storage.commit([storage.created(task), *(one.check for one in given)])
     except Refused as refused:
+        if not refused.failed[0]:
+            raise _unmet(given, refused) from None
         return _submitted_before(task, refused.items[0])
     return task
+
+
+def _unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
+    """The error of the first thing given that does not hold; the checks were written behind the task."""
+    failed = zip(given, refused.failed[1:], strict=False)
+    return next(one.otherwise for one, missing in failed if missing)
 
 
 def _new(org: str, subject: str, asked: Submission) -> Task:
     now, key = clock.now(), asked.idempotency_key
     identifier = ids.new("task") if key is None else ids.derived("task", org, asked.pool, key)
-    payload, reference = payloads.place(f"{org}/{identifier}/payload", asked.payload)
+    payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
     attempts = asked.max_attempts or settings().max_attempts
     run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
     total = (asked.total_seconds or settings().total_seconds) * clock.SECOND
@@ -175,7 +190,7 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     changes nothing. Raises NotFound, LeaseLost, Conflict.
     """
     by = holder or present_holder(get(org, task_id, pool))
-    value, reference = payloads.place(f"{org}/{task_id}/result", outcome)
+    value, reference = payloads.place(payloads.prefix(org, pool, task_id, "result"), outcome)
     now = clock.now()
     ending = storage.ended(task_id, org, by, storage.completion(task_id, org, pool, now, value, reference))
     slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed")
@@ -284,12 +299,13 @@ def change(
     rest_until: int | None = None,
     pool: str | None = None,
     by: str | None = None,
+    given: Callable[[Task, Task], Sequence[Given]] = lambda *_: (),
 ) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
 
     When the change ends a lease, its slot is freed in the same transaction, and the worker is told to stop unless it
     was the one who said so (`told=False`). Deciding for the same task writes nothing. `by` is the caller who asks for
-    the change, when it is one.
+    the change, when it is one. `given`, of the old task and the new one, is what else must hold.
     """
     for _ in range(TRIES):
         old = get(org, task_id, pool)
@@ -297,9 +313,13 @@ def change(
         if new is old:
             return old
         new = replace(new, changed_by=by)
+        demands = given(old, new)
+        checks = [one.check for one in demands]
         try:
-            storage.commit([storage.changed(old, new), *_slot(old, new, told, rest_until)])
+            storage.commit([storage.changed(old, new), *checks, *_slot(old, new, told, rest_until)])
         except Refused as refused:
+            if not refused.failed[0] and any(refused.failed[1 : 1 + len(checks)]):
+                raise _unmet(demands, refused) from None
             if not (written_already(refused, new) or _let_go_without_slot(refused, old, new)):
                 continue
         return new
@@ -312,6 +332,8 @@ def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Writ
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if told else None
     counted: worker_storage.Outcome | None = "failed" if new.attempts > old.attempts else None
+    if new.status is Status.COMPLETED and not told:
+        counted = "completed"
     freed = worker_storage.slot_freed(
         old.org, old.pool, old.worker_id, old.id, new.updated_at, counted=counted, stop=stop, rest_until=rest_until
     )

@@ -65,6 +65,11 @@ def unchanged(document: Document) -> Write:
     return base.check(key, condition)
 
 
+def there(org: str, kind: str, identifier: str, parent: str | None = None) -> Write:
+    """The check, within a transaction, that there is such a document."""
+    return base.check(DocumentItem(shelf(org, kind, parent), identifier), DocumentItem.id.exists())
+
+
 def find(org: str, kind: str, identifier: str, parent: str | None = None) -> Document | None:
     """The document as of now, or None."""
     with base.reading():

@@ -29,11 +29,11 @@ from chalicelib.storage.task_table import (
 PAGE = 100
 
 
-def create(task: Task) -> None:
-    """Store a new task. Raises Refused, with the item, when there is one of this id already."""
+def created(task: Task) -> Write:
+    """The write of a new task, refused when there is one of this id already."""
     values = values_of(task) | large_of(task)
     item = TaskItem(**{name: value for name, value in values.items() if value is not None})
-    base.commit(base.put(item, TaskItem.id.does_not_exist()))
+    return base.put(item, TaskItem.id.does_not_exist())
 
 
 def find(task_id: str) -> Task | None:

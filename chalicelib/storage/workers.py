@@ -158,6 +158,11 @@ def created(worker: Worker) -> Write:
     return base.put(item, WorkerItem.id.does_not_exist())
 
 
+def there(org: str, pool: str, worker_id: str) -> Write:
+    """The check, within a transaction, that there is such a worker."""
+    return base.check(_key(org, pool, worker_id), WorkerItem.removed == False)  # noqa: E712
+
+
 def find(org: str, pool: str, worker_id: str) -> Worker | None:
     """The worker as of now, or None."""
     if worker_id == POOL_KEY:
