@@ -1,6 +1,7 @@
 """What is kept: tables, queues and the payload bucket, as one plain CloudFormation template."""
 
 from chalicelib import storage
+from chalicelib.storage.blobs import EXPIRING
 from infra.bundles import consumers
 from infra.names import PREFIX_PARAMETER, STORED, Template, dead, default, parameter, prefixed, stream, template
 from infra.tables import RETAINED, tables
@@ -79,13 +80,15 @@ def _bucket() -> Template:
     days = default("retention_days") + BUCKET_GRACE_DAYS
     # Bucket names are one namespace for all of AWS.
     name = {"Fn::Sub": prefixed(default("payload_bucket"))["Fn::Sub"] + "-${AWS::AccountId}-${AWS::Region}"}
+    # What people keep, such as files and their tasks' payloads, is theirs to delete.
+    expiry = {"Id": "expire", "Status": "Enabled", "Prefix": f"{EXPIRING}/", "ExpirationInDays": days}
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     properties = {
         "BucketName": name,
         "BucketEncryption": {
             "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
-        "LifecycleConfiguration": {"Rules": [{"Id": "expire", "Status": "Enabled", "ExpirationInDays": days}]},
+        "LifecycleConfiguration": {"Rules": [expiry]},
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
     }

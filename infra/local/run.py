@@ -12,6 +12,7 @@ from chalicelib.observability import logger
 from infra.bundles import BUNDLES
 from infra.local import live
 from infra.local.gateway import Gateway
+from infra.local.objects import Objects
 from infra.local.server import HOST, PortTaken, listen, serve
 from infra.local.stack import SWEEP_SECONDS, stack
 
@@ -23,12 +24,13 @@ def run() -> None:
     """Serve until SIGINT or SIGTERM. Raises PortTaken."""
     _log_to_stderr()
     served = [(_listen(api), api) for api in _apis()]
-    urls = {api.name: _url(found) for found, api in served}
-    with stack(urls, float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))) as pump, live.hub() as hub:
+    urls, files = {api.name: _url(found) for found, api in served}, listen(0)
+    sweep_seconds = float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))
+    with stack(urls, sweep_seconds, _url(files)) as pump, live.hub() as hub:
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         pump.start()
-        apps = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
-        serve(apps, ready=lambda: _announce(urls), ending=hub.end)
+        apis = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
+        serve([*apis, (files, Objects(pool))], ready=lambda: _announce(urls), ending=hub.end)
         pump.stop()
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -12,13 +12,14 @@ SWEEP_SECONDS = 60.0
 
 
 @contextmanager
-def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS) -> Iterator[Pump]:
+def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS, objects_url: str = "") -> Iterator[Pump]:
     """A fresh deployment in this process; its pump stands still until it is started or drained.
 
-    `api_urls` says under which URL each API is served: API name -> base URL.
+    `api_urls` says under which URL each API is served: API name -> base URL. `objects_url` is where links to stored
+    files lead.
     """
     with cloud() as names:
-        changes = {**names, "api_urls": dict(api_urls), "allow_loopback": True}
+        changes = {**names, "api_urls": dict(api_urls), "objects_url": objects_url, "allow_loopback": True}
         before = config.replace(**changes)
         try:
             yield Pump(engine.sources(sweep_seconds))

@@ -110,8 +110,9 @@ def test_a_consumed_queue_waits_long_enough_and_buries_its_dead(function: Any) -
 def test_the_payload_bucket_is_private_and_outlives_the_tasks() -> None:
     bucket = properties("PayloadBucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    days = bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"]
-    assert days == default("retention_days") + 30
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == default("retention_days") + 30
+    assert rule["Prefix"] == "expiring/"
     assert RESOURCES["PayloadBucket"]["DeletionPolicy"] == "Retain"
 
 
