@@ -43,14 +43,14 @@ Steps = Mapping[str, Step]
 """Kind -> step (`chore_steps.STEPS`)."""
 
 
-def begun(org: str, kind: str, subject: str, **facts: Any) -> Write:
+def begun(org: str, kind: str, subject: str, *, wait_seconds: int = 0, **facts: Any) -> Write:
     """The write that has a chore carried out; commit it together with what gives rise to it.
 
-    It is carried out about a second later, within two minutes when a message is lost, and again after at most 15
-    minutes, for ever, as long as it fails.
+    It is carried out about a second later, or after so many seconds; within two minutes when a message is lost, and
+    again after at most 15 minutes, for ever, as long as it fails.
     """
-    identifier = ids.ordered(CHORE)
-    body = {"chore": Chore(org, kind, subject, facts)._asdict(), "due_at": clock.now(), "failures": 0}
+    identifier, due_at = ids.ordered(CHORE), clock.now() + wait_seconds * clock.SECOND
+    body = {"chore": Chore(org, kind, subject, facts)._asdict(), "due_at": due_at, "failures": 0}
     return storage.created(documents.new(HOUSE, CHORE, body, parent=_shelf(identifier), id=identifier))
 
 

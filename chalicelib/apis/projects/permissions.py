@@ -48,5 +48,16 @@ class Within(NamedTuple):
 OWN = None
 """What everybody known may do: what is the caller's own."""
 
-NEEDED: dict[str, Permission | Within | None] = {}
+NEEDED: dict[str, Permission | Within | None] = {
+    "list_agents": "agents:read",
+    "create_agent": "agents:write",
+    "get_agent": "agents:read",
+    "update_agent": "agents:write",
+    "delete_agent": "agents:write",
+    "enable_agent": "agents:write",
+    "disable_agent": "agents:write",
+    "list_agent_tasks": "tasks:read",
+    "get_agent_metrics": "agents:read",
+    "agent_heartbeat": "tasks:write",
+}
 """Endpoint name -> the permission that it needs."""

@@ -1,0 +1,143 @@
+"""Agents: create, find, change, take out of rotation, and see how they do (coordinaitor.md, "Agent Endpoints")."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from chalicelib import clock
+from chalicelib.apis.projects.access import NAME
+from chalicelib.apis.projects.agent_metrics import AgentMetrics
+from chalicelib.apis.projects.agent_schemas import (
+    AgentDeleted,
+    AgentIn,
+    AgentOut,
+    AgentStatus,
+    AgentType,
+    AgentUpdate,
+    Command,
+    DisableIn,
+    HeartbeatIn,
+    HeartbeatOut,
+    agent_status,
+)
+from chalicelib.apis.projects.paging import PageNumber, PageSize, paged
+from chalicelib.domain.rotation import Rotation
+from chalicelib.domain.statistics import Counts, day_of
+from chalicelib.domain.tasks import Worker
+from chalicelib.edge import Caller, Created, Paged, Query, Request, Routes
+from chalicelib.engine import agents, commands, workers
+from chalicelib.engine.agents import KIND
+from chalicelib.engine.workers import Change
+from chalicelib.errors import InvalidRequest
+
+routes = Routes("/api/v1/agents", tag="Agents")
+
+AgentId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Listed = Annotated[str, StringConstraints(max_length=1000), Field(description="Words, with commas between them.")]
+From = Annotated[date | None, Query("from"), Field(description="First UTC day.")]
+To = Annotated[date | None, Query("to"), Field(description="Last UTC day; today if it is left out.")]
+DAYS_SHOWN = 30
+MOST_DAYS = 366
+
+
+@routes.get()
+def list_agents(
+    request: Request,
+    caller: Caller,
+    type: AgentType | None = None,
+    status: AgentStatus | None = None,
+    capabilities: Listed = "",
+    available: Annotated[bool, Field(description="true: only those of status available.")] = False,
+    page: PageNumber = 1,
+    limit: PageSize = 20,
+) -> Paged[AgentOut]:
+    """List the agents, oldest first. Filters combine; an agent must have all the capabilities."""
+    wanted = {status, "available" if available else status} - {None}
+    needed = {word.strip() for word in capabilities.split(",")} - {""}
+    crew = [one for one in workers.crew(caller.org, NAME) if type in (None, one.type)]
+    fit = [one for one in crew if needed <= {*one.capabilities} and wanted <= {agent_status(one, clock.now())}]
+    rows = _rows(caller.org, fit[(page - 1) * limit : page * limit])
+    return paged(request, rows, page=page, limit=limit, total=len(fit))
+
+
+def _rows(org: str, found: Sequence[Worker]) -> list[AgentOut]:
+    figures = agents.figures(org, NAME, [worker.id for worker in found])
+    return [AgentOut.of(worker, figures[worker.id]) for worker in found]
+
+
+def _shown(worker: Worker) -> AgentOut:
+    [row] = _rows(worker.org, [worker])
+    return row
+
+
+@routes.post(status=201)
+def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
+    """Create an agent. It counts as heard of now; from then on it has to be heard of every 90 s."""
+    worker = workers.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject)
+    return Created(AgentOut.of(worker, Counts()), location=f"/api/v1/agents/{worker.id}")
+
+
+@routes.get("/{agent_id}")
+def get_agent(caller: Caller, agent_id: AgentId) -> AgentOut:
+    """Get an agent as it is now."""
+    return _shown(workers.get(caller.org, NAME, agent_id, KIND))
+
+
+@routes.put("/{agent_id}")
+def update_agent(caller: Caller, agent_id: AgentId, body: AgentUpdate) -> AgentOut:
+    """Change an agent: what is left out stays."""
+    return _shown(workers.update(caller.org, NAME, agent_id, body.change(), KIND, by=caller.subject))
+
+
+@routes.delete("/{agent_id}")
+def delete_agent(caller: Caller, agent_id: AgentId) -> AgentDeleted:
+    """Remove an agent for good. What it works on goes back to the queue; what only it was to do waits for somebody."""
+    agents.remove(caller.org, NAME, agent_id, caller.subject)
+    return AgentDeleted(id=agent_id)
+
+
+@routes.post("/{agent_id}/enable")
+def enable_agent(caller: Caller, agent_id: AgentId) -> AgentOut:
+    """Put an agent back into rotation; this counts as a sign of life."""
+    change = Change(rotation=Rotation.OPEN)
+    return _shown(workers.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))
+
+
+@routes.post("/{agent_id}/disable")
+def disable_agent(caller: Caller, agent_id: AgentId, body: DisableIn | None = None) -> AgentOut:
+    """Take an agent out of rotation: nothing new; it is told to drain, and finishes what it has unless that is
+    released."""
+    said = body or DisableIn()
+    change = Change(rotation=Rotation.DRAINED if said.release else Rotation.CLOSED, reason=said.reason)
+    return _shown(workers.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))
+
+
+@routes.post("/{agent_id}/heartbeat")
+def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None = None) -> HeartbeatOut:
+    """Note that an agent is there and how it is; the answer carries commands for it."""
+    worker = workers.heartbeat(caller.org, NAME, agent_id, (body or HeartbeatIn()).beat, KIND)
+    told = [Command(**command) for command in commands.of(worker)]
+    return HeartbeatOut(id=agent_id, status=agent_status(worker, clock.now()), commands=told)
+
+
+@routes.get("/{agent_id}/metrics")
+def get_agent_metrics(caller: Caller, agent_id: AgentId, since: From = None, until: To = None) -> AgentMetrics:
+    """Get an agent's figures of a period: the last 30 days, unless days are named."""
+    return AgentMetrics.of(agents.report(caller.org, NAME, agent_id, _days(since, until)))
+
+
+def _days(first: date | None, last: date | None) -> range:
+    """The days from the first to the last, counted from the epoch; up to today, and 30 of them, if nothing is said."""
+    today = day_of(clock.now())
+    stop = min(today, _number(last)) if last is not None else today
+    start = _number(first) if first is not None else stop - DAYS_SHOWN + 1
+    if not stop - MOST_DAYS < start <= stop:
+        what = f"must be a day of the {MOST_DAYS} up to `to`, and not in the future"
+        raise InvalidRequest(f"from: {what}", fields={"from": what})
+    return range(start, stop + 1)
+
+
+def _number(day: date) -> int:
+    return day.toordinal() - date(1970, 1, 1).toordinal()
