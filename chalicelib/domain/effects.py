@@ -133,6 +133,7 @@ class Topic(StrEnum):
     MEMBER_ADDED = "project.member_added"
     COMMENT_ADDED = "comment.added"
     WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

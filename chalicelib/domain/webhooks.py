@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from chalicelib.domain.effects import Topic
+
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -25,7 +27,7 @@ JITTER = 0.1
 """By how much of itself a delay may grow, so that what failed together is not tried together."""
 LONGEST_RETRY_AFTER = 24 * HOUR
 
-TEST = "webhook.test"
+TEST = Topic.WEBHOOK_TEST
 """The event that is sent to try a webhook out; it is sent once."""
 
 ATTEMPTS_KEPT = 30

@@ -5,7 +5,7 @@ from functools import partial
 
 from chalicelib import clock
 from chalicelib.domain.effects import Nudge, Wakeup
-from chalicelib.engine import chores, duties, liveness, messages, relay, tasks
+from chalicelib.engine import chores, duties, liveness, messages, redelivery, relay, tasks
 from chalicelib.engine.chore_steps import STEPS
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
@@ -43,6 +43,8 @@ def _due() -> Iterator[Job]:
             yield partial(tasks.settle, task_id)
         for key in worker_storage.due(shard, now):
             yield partial(_settle_worker, *key)
+        for keys in redelivery.late(shard):
+            yield partial(redelivery.remind, keys)
     for chore_id in chores.due(now):
         yield partial(chores.carry_out, chore_id, STEPS)
 
@@ -58,6 +60,8 @@ def one(wakeup: Wakeup) -> None:
     """Settle the one item that a wakeup names."""
     if wakeup.kind == "task":
         tasks.settle(wakeup.id)
+    elif wakeup.kind == "delivery":
+        redelivery.wake(wakeup.org, wakeup.pool, wakeup.id)
     elif wakeup.kind == "chore":
         chores.carry_out(wakeup.id, STEPS)
     else:

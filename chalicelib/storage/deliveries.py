@@ -11,10 +11,11 @@ from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib import clock
-from chalicelib.domain.webhooks import WELL, Attempt, Delivery, Health
+from chalicelib.domain.webhooks import TEST, WELL, Attempt, Delivery, Health
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Refused, Write
 from chalicelib.storage.task_table import CompactJson, wake_shard
@@ -36,7 +37,7 @@ class WakeIndex(GlobalSecondaryIndex["DeliveryItem"]):
 
 
 class FailedIndex(GlobalSecondaryIndex["DeliveryItem"]):
-    """The deliveries that were given up, of one webhook, by age. Sparse."""
+    """The deliveries that were given up, of one webhook, by age; no tests. Sparse."""
 
     class Meta:
         index_name = "failed"
@@ -119,9 +120,13 @@ def created(org: str, event: str, body: str, found: Sequence[Delivery]) -> list[
     return [base.put(item, DeliveryItem.id.does_not_exist()) for item in (text, *map(_item, found))]
 
 
-def changed(old: Delivery, new: Delivery) -> Write:
-    """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
-    return base.put(_item(new), DeliveryItem.version == old.version)
+def replaced(old: Delivery, new: Delivery) -> Delivery | None:
+    """Write `new` unless somebody wrote since `old` was read; answers what stands now, None when it is gone."""
+    try:
+        base.commit(base.put(_item(new), DeliveryItem.version == old.version))
+    except Refused as refused:
+        return from_raw(refused.items[0]) if refused.items[0] else None
+    return new
 
 
 def find(org: str, webhook: str, identifier: str) -> Delivery | None:
@@ -186,18 +191,31 @@ def due(shard: str, before: int) -> Iterator[Key]:
             yield Key(org, webhook, row.id)
 
 
+def reminded(key: Key, now: int, until: int) -> Delivery | None:
+    """Leave a delivery that is due to the message that is sent for it, until then; None when it is not due any more.
+
+    Its version stays, so that messages sent before are not stale: where many wait, each has its turn.
+    """
+    due = DeliveryItem.wake_at <= now
+    write = base.update(DeliveryItem(_desk(key.org, key.webhook), key.id), [DeliveryItem.wake_at.set(until)], due)
+    try:
+        return from_raw(base.commit(write, returning="ALL_NEW"))
+    except Refused:
+        return None
+
+
 def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
-    """Note that an attempt failed, or that it took long, and answer how the webhook has done since."""
-    trouble = DeliveryItem.failing_since.set(DeliveryItem.failing_since | now) if failing else DeliveryItem.slow.set(True)
+    """Note that an attempt failed, or else that it took long but arrived; answers how the webhook is doing."""
+    since: Any = DeliveryItem.failing_since
+    trouble = [since.set(since | now)] if failing else [since.remove(), DeliveryItem.slow.set(True)]
     kept = DeliveryItem.expires_at.set((now + RETENTION) // clock.SECOND)
-    whatever = DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()
-    raw = base.commit(base.update(_health_key(org, webhook), [trouble, kept], whatever), returning="ALL_NEW")
+    raw = base.commit(base.update(_health_key(org, webhook), [*trouble, kept], _whatever()), returning="ALL_NEW")
     return _health(DeliveryItem.from_raw_data(raw))
 
 
 def recovered(org: str, webhook: str) -> None:
     """Forget the trouble that a webhook was in."""
-    base.commit(base.delete(_health_key(org, webhook), DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()))
+    base.commit(base.delete(_health_key(org, webhook), _whatever()))
 
 
 def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> int | None:
@@ -208,10 +226,8 @@ def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> i
         ahead = (following > now) & (following < now + horizon)
         raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
     except Refused as refused:
-        given = refused.items[0] and refused.items[0].get("next_turn")
-        if given and int(given["N"]) >= now + horizon:
-            return None
-        return _first_turn(key, now, spacing)
+        given = (refused.items[0] or {}).get("next_turn", {"N": "0"})["N"]
+        return None if int(given) >= now + horizon else _first_turn(key, now, spacing)
     return int(raw["next_turn"]["N"]) - spacing
 
 
@@ -245,7 +261,7 @@ def _item(found: Delivery) -> DeliveryItem:
         "attempts": [asdict(one) for one in found.attempts] or None,
         "turn": found.turn or None,
         "wake_shard": wake_shard(found.id) if found.wake_at is not None else None,
-        "failed": desk if found.status == "failed" else None,
+        "failed": desk if found.status == "failed" and found.event != TEST else None,
         "expires_at": found.expires_at // clock.SECOND,
     }
     return DeliveryItem(desk, found.id, **{name: value for name, value in values.items() if value is not None})
@@ -256,7 +272,15 @@ def _body(item: DeliveryItem | None) -> str:
 
 
 def _health(item: DeliveryItem | None) -> Health:
-    return WELL if item is None else Health(failing_since=item.failing_since, slow=bool(item.slow))
+    if item is None:
+        return WELL
+    since = item.failing_since
+    return Health(failing_since=None if since is None else int(since), slow=bool(item.slow))
+
+
+def _whatever() -> Condition:
+    anything: Condition = DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()
+    return anything
 
 
 def _health_key(org: str, webhook: str) -> DeliveryItem:
