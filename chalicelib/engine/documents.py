@@ -107,12 +107,19 @@ def merge(
     return change(org, kind, identifier, decide, parent=parent, by=by)
 
 
-def delete(org: str, kind: str, identifier: str, parent: str | None = None, also: Sequence[Write] = ()) -> Document:
-    """Remove a document and answer it as it was. Raises NotFound."""
+def delete(
+    org: str,
+    kind: str,
+    identifier: str,
+    parent: str | None = None,
+    also: Callable[[Document], Sequence[Write]] = lambda _: (),
+) -> Document:
+    """Remove a document and answer it as it was; `also`, of what it was, is written in the same transaction. Raises
+    NotFound."""
     for _ in range(tasks.TRIES):
         found = get(org, kind, identifier, parent)
         try:
-            base.commit(storage.deleted(found), *also)
+            base.commit(storage.deleted(found), *also(found))
         except Refused as refused:
             if not refused.failed[0]:
                 raise

@@ -1,0 +1,214 @@
+"""Projects: what tasks are done for, and by whom. Each is a document; its tasks carry its id as a term."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+from chalicelib import clock
+from chalicelib.domain import states
+from chalicelib.domain.documents import POOL, Document
+from chalicelib.domain.sheets import project_of
+from chalicelib.domain.tasks import Phase, Task
+from chalicelib.engine import catalogue, chores, documents, members, tasks
+from chalicelib.engine.chores import Chore
+from chalicelib.engine.members import PROJECT, USER, Member, Team
+from chalicelib.errors import Conflict, InvalidRequest, NotFound
+from chalicelib.storage import base, names, quotas
+from chalicelib.storage import documents as storage
+from chalicelib.storage import tasks as task_storage
+from chalicelib.storage.base import Refused
+
+MOST = 5_000
+"""Projects of an org: a list that is filtered reads them all, a call for each megabyte."""
+REMOVED_AT_ONCE = 25
+SECOND_LOOK_SECONDS = 900
+"""A task that was being created in a project as that was deleted is found by the second look."""
+
+Said = Mapping[str, Any]
+"""Fields of a project's body: name, description, status, priority, start_at and end_at (epoch milliseconds), budget,
+agents (ids), tags."""
+
+
+class Wanted(NamedTuple):
+    """Which projects; None takes all."""
+
+    status: str | None = None
+    search: str | None = None  # words, each of which must be found in the name or the description
+    member: str | None = None  # a user's id
+
+
+class Tally(NamedTuple):
+    """A project's tasks by phase."""
+
+    counts: Mapping[Phase, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def progress(self) -> float:
+        """The share of its tasks that is completed, without those cancelled: 0 to 1, in hundredths."""
+        meant = self.total - self.counts[Phase.CANCELLED]
+        return round(self.counts[Phase.COMPLETED] / meant, 2) if meant else 0
+
+
+def create(org: str, said: Said, team: Team, *, by: str) -> Document:
+    """A new project, whose creator is `by`. Two calls.
+
+    Raises InvalidRequest when a member or an agent does not exist, or for dates in the wrong order; Conflict when the
+    org has MOST projects.
+    """
+    _require_order(said)
+    found = names.find(org, POOL, said["agents"], USER, list({*team, by}))
+    _require_agents(said["agents"], found.workers.keys())
+    body = {**said, "members": dict(team), "created_by": by}
+    project = documents.new(org, PROJECT, body, by=by)
+    told = members.told(project, members.moved_between({}, team), found.documents)
+    try:
+        return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
+    except Refused as refused:
+        raise _hindered(refused) from None
+
+
+def _hindered(refused: Refused) -> Exception:
+    if refused.failed[-1]:
+        return Conflict(f"An organization has at most {MOST} projects")
+    return Conflict("A member was changed at the same time; try again")
+
+
+def _require_order(said: Said) -> None:
+    start, end = said.get("start_at"), said.get("end_at")
+    if start is not None and end is not None and end < start:
+        what = "must not lie before startDate"
+        raise InvalidRequest(f"endDate: {what}", fields={"endDate": what})
+
+
+def _require_agents(asked: Collection[str], known: Collection[str]) -> None:
+    strangers = [agent for agent in asked if agent not in known]
+    if strangers:
+        what = f"must name agents of this organization, which {strangers[0]} is not"
+        raise InvalidRequest(f"agents: {what}", fields={"agents": what})
+
+
+def get(org: str, project_id: str) -> Document:
+    """The project as of now. Raises NotFound."""
+    return documents.get(org, PROJECT, project_id)
+
+
+def update(org: str, project_id: str, said: Said, team: Team | None, *, by: str) -> Document:
+    """Set the fields that are said, and the members if there are any given. Two calls, one more for members and for
+    agents. Raises as `create` does, and NotFound."""
+    agents = said.get("agents") or []
+    if agents:
+        _require_agents(agents, names.find(org, POOL, agents, USER, []).workers.keys())
+
+    def decide(project: Document) -> Document:
+        body = {**project.body, **said}
+        _require_order(body)
+        changed = project if body == project.body else replace(project, body=body)
+        return changed if team is None else members.with_team(changed, _joined(team, members.team_of(project)))
+
+    return documents.change(org, PROJECT, project_id, decide, by=by, also=members.follow)
+
+
+def _joined(team: Team, before: Team) -> Team:
+    """The team, with those who were in it before members since then."""
+    return {user: Member(**(one | {"since": before.get(user, one)["since"]})) for user, one in team.items()}
+
+
+def find(org: str, wanted: Wanted) -> list[Document]:
+    """The projects that fit, newest first; one call for each megabyte of all there are."""
+    return [project for project in storage.every(org, PROJECT) if _fits(project, wanted)]
+
+
+def _fits(project: Document, wanted: Wanted) -> bool:
+    body = project.body
+    if wanted.status is not None and body["status"] != wanted.status:
+        return False
+    if wanted.member is not None and wanted.member not in body["members"]:
+        return False
+    if wanted.search is None:
+        return True
+    text = f"{body['name']}\n{body['description']}".casefold()
+    return all(word in text for word in wanted.search.casefold().split())
+
+
+def tallies(org: str, projects: Collection[Document]) -> dict[str, Tally]:
+    """How many tasks each has, by its id; one call for up to a hundred."""
+    if not projects:
+        return {}
+    counted = catalogue.tallies(org, POOL, "project", [project.id for project in projects])
+    return {project_id: Tally(counts) for project_id, counts in counted.items()}
+
+
+def delete(org: str, project_id: str) -> None:
+    """Remove a project: it is gone at once, and in the background its tasks are, and what its members might do.
+
+    Two calls. Raises NotFound.
+    """
+
+    def also(found: Document) -> list[base.Write]:
+        team = sorted(members.team_of(found))
+        return [
+            quotas.given_back(org, PROJECT),
+            chores.begun(org, PROJECT, project_id, members=team),
+            chores.begun(org, PROJECT, project_id, wait_seconds=SECOND_LOOK_SECONDS, members=[]),
+        ]
+
+    documents.delete(org, PROJECT, project_id, also=also)
+
+
+def clear(chore: Chore) -> bool:
+    """Do away with a part of what a deleted project has left; whether nothing more is to be found (engine.chores).
+
+    Tasks that have not ended are cancelled first, so that whoever works on them is told to stop.
+    """
+    return _tasks_removed(chore.org, chore.subject) and members.dismissed(
+        chore.org, chore.subject, chore.facts["members"]
+    )
+
+
+def _tasks_removed(org: str, project_id: str) -> bool:
+    listed = catalogue.task_ids(org, POOL, "project", project_id)
+    # What is found by may lag: those that are gone, or moved elsewhere, are passed over.
+    while some := list(islice(listed, task_storage.PAGE)):
+        found = [task.id for task in task_storage.find_many(some).values() if _belongs(task, org, project_id)]
+        for task_id in found[:REMOVED_AT_ONCE]:
+            _remove_task(org, project_id, task_id)
+        if found:
+            return False
+    return True
+
+
+def _belongs(task: Task, org: str, project_id: str) -> bool:
+    return task.org == org and project_of(task) == project_id
+
+
+def _remove_task(org: str, project_id: str, task_id: str) -> None:
+    def decide(task: Task) -> Task:
+        done = task.terminal or not _belongs(task, org, project_id)
+        return task if done else states.cancelled(task, clock.now())
+
+    with suppress(NotFound, Refused):  # gone already, or changed meanwhile: the next step sees
+        task = tasks.change(org, task_id, decide)
+        if _belongs(task, org, project_id):
+            base.commit(task_storage.deleted(task), chores.begun(org, "task", task_id))
+
+
+def forget_agent(org: str, agent_id: str) -> None:
+    """Take an agent that is gone out of all projects. One call for each megabyte of them, two for each it is in."""
+    for project in _naming(org, agent_id):
+        with suppress(NotFound):
+            documents.change(org, PROJECT, project.id, lambda found: _without_agent(found, agent_id))
+
+
+def _naming(org: str, agent_id: str) -> Iterator[Document]:
+    return (project for project in storage.every(org, PROJECT) if agent_id in project.body["agents"])
+
+
+def _without_agent(project: Document, agent_id: str) -> Document:
+    left = [one for one in project.body["agents"] if one != agent_id]
+    return project if left == project.body["agents"] else replace(project, body={**project.body, "agents": left})

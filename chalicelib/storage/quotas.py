@@ -1,0 +1,26 @@
+"""How much of what an org may have a certain number of it has, counted in the transactions that add and remove it."""
+
+from pynamodb.attributes import NumberAttribute
+
+from chalicelib.storage import base
+from chalicelib.storage.access import AccessTable
+from chalicelib.storage.base import Write
+
+
+class QuotaItem(AccessTable):
+    used = NumberAttribute(null=True)
+
+
+def taken(org: str, kind: str, most: int) -> Write:
+    """The write that counts one more, refused when the org has `most` already."""
+    free = QuotaItem.used.does_not_exist() | (QuotaItem.used < most)
+    return base.update(_key(org, kind), [QuotaItem.used.add(1)], free)
+
+
+def given_back(org: str, kind: str) -> Write:
+    """The write that counts one less."""
+    return base.update(_key(org, kind), [QuotaItem.used.add(-1)], QuotaItem.used > 0)
+
+
+def _key(org: str, kind: str) -> QuotaItem:
+    return QuotaItem(f"quota#{org}#{kind}")
