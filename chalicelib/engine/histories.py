@@ -1,20 +1,47 @@
 """What became of a task of a managed pool, change by change."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
+from chalicelib.domain import histories as rules
+from chalicelib.domain.effects import Event
+from chalicelib.domain.histories import Entry
+from chalicelib.domain.tasks import Task
+from chalicelib.storage import base
+from chalicelib.storage import histories as storage
+from chalicelib.storage.base import Write
 
-class Entry(NamedTuple):
-    """One change of a task. `action` is created, status_changed, assigned, started, updated, retried, overdue or deleted;
-    `from_` and `to` are phases (domain.tasks.Phase) of a status, ids of agents of an assignment."""
+NEWEST = 100
 
-    id: str
-    action: str
-    from_: str | None
-    to: str | None
-    user: str | None  # who asked for it, or the worker that did it; None: the house
-    at: int
+Pair = tuple[Task | None, Task | None]
+"""A task before and after a change."""
+Name = tuple[str, int]
+Notes = Mapping[Name, Write]
+"""Name of an event -> the write of its entry, which belongs into the same transaction."""
 
 
 def of(org: str, task_id: str) -> list[Entry]:
     """The newest hundred changes of a task, newest first. One call."""
-    raise NotImplementedError
+    return storage.newest(org, task_id, NEWEST)
+
+
+def name_of(event: Event) -> Name:
+    """What tells an event from all others."""
+    return event.subject, event.version
+
+
+def notes(changes: Iterable[Pair]) -> Notes:
+    """The entries that these changes of tasks are worth. Of its removal a task keeps none: its history goes with it."""
+    found = ((new, rules.entry(old, new)) for old, new in changes)
+    return {
+        (task.id, task.version): storage.noted(task.org, task.id, entry)
+        for task, entry in found
+        if task is not None and entry is not None
+    }
+
+
+def forget(org: str, task_id: str) -> bool:
+    """Remove up to a hundred entries of a task that was deleted; whether nothing is left of them."""
+    found = storage.forgotten(org, task_id, NEWEST)
+    if found:
+        base.commit(*found)
+    return len(found) < NEWEST

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from chalicelib.config import settings
 from chalicelib.domain import changes, counting, documents
 from chalicelib.domain.effects import NOTHING, Effects, Event
-from chalicelib.engine import duties, messages
+from chalicelib.engine import duties, filing, histories, messages
+from chalicelib.engine.histories import Notes, Pair, name_of
 from chalicelib.observability import count, logger
 from chalicelib.storage import base, queues, stats, task_table
 from chalicelib.storage import documents as document_storage
@@ -42,7 +43,9 @@ class Change:
 def relay(records: Sequence[Change]) -> None:
     """Carry out everything that follows from these changes. Raises Unavailable when it must be run again."""
     found = [_effects(record) for record in records]
-    _record([event for each in found for event in each.events])
+    managed = [pair for pair in map(_tasks, records) if pair is not None]
+    _record([event for each in found for event in each.events], histories.notes(managed))
+    filing.carry_out(managed)
     occasion = hashlib.sha256("|".join(record.id for record in records).encode()).hexdigest()
     messages.nudge((nudge for each in found for nudge in each.nudges), occasion)
     messages.deliver(delivery for each in found for delivery in each.deliveries)
@@ -99,6 +102,14 @@ def _effects(change: Change) -> Effects:
     return changes.of_worker(_worker(change.old), _worker(change.new))
 
 
+def _tasks(change: Change) -> Pair | None:
+    """The two versions of a task that is found by what it says; None for all else, which pays nothing for it."""
+    known = change.new or change.old or {}
+    if change.table != "tasks" or not task_table.is_managed(known["pool"]["S"]):
+        return None
+    return _task(change.old), _task(change.new)
+
+
 def _task(raw: RawItem | None) -> Any:
     return None if raw is None else task_table.from_image(raw)
 
@@ -111,17 +122,18 @@ def _worker(raw: RawItem | None) -> Any:
     return None if raw is None else worker_storage.from_raw(raw)
 
 
-def _record(events: Sequence[Event]) -> None:
-    """Log the events and count them, each exactly once, in as few transactions as their limit allows."""
-    for part in _parts(list({(event.subject, event.version): event for event in events}.values())):
-        _record_part(part)
+def _record(events: Sequence[Event], notes: Notes) -> None:
+    """Log the events and count them, each exactly once, in as few transactions as their limit allows; beside each its
+    entry in the task's history, if it has one."""
+    for part in _parts(list({name_of(event): event for event in events}.values()), notes):
+        _record_part(part, notes)
 
 
-def _record_part(events: list[Event]) -> None:
+def _record_part(events: list[Event], notes: Notes) -> None:
     while events:
         writes = [event_storage.logged(event) for event in events]
         try:
-            base.commit(*writes, *_counting(events))
+            base.commit(*writes, *_counting(events), *_noting(events, notes))
         except Refused as refused:
             events = [event for event, known in zip(events, refused.failed, strict=False) if not known]
         else:
@@ -138,15 +150,19 @@ def _counting(events: Iterable[Event]) -> list[Write]:
     return [stats.added(row, counts) for row, counts in counting.deltas(events).items()]
 
 
-def _parts(events: list[Event]) -> list[list[Event]]:
+def _noting(events: Iterable[Event], notes: Notes) -> list[Write]:
+    return [notes[name_of(event)] for event in events if name_of(event) in notes]
+
+
+def _parts(events: list[Event], notes: Notes) -> list[list[Event]]:
     """The events in runs that fit into one transaction together with the rows they touch."""
     parts: list[list[Event]] = [[]]
     for event in events:
-        if _actions([*parts[-1], event]) > TRANSACTION_LIMIT:
+        if _actions([*parts[-1], event], notes) > TRANSACTION_LIMIT:
             parts.append([])
         parts[-1].append(event)
     return parts
 
 
-def _actions(events: list[Event]) -> int:
-    return len(events) + len(counting.deltas(events))
+def _actions(events: list[Event], notes: Notes) -> int:
+    return len(events) + len(counting.deltas(events)) + len(_noting(events, notes))

@@ -1,18 +1,150 @@
-"""The `listings` table: for managed pools, by what each task can be found.
+"""The `listings` table: for managed pools, by what each task can be found, and how many can.
 
-One partition for each facet of a pool of an org; a row says that a task has a value of it: `<value>#<order>#<task id>`.
-A row `~` counts those of its value.
+<org>#<pool>#<entry>   a list (domain.facets): rows in order of creation, `<created>#<task id>`, and at its end `~`, how
+                       many tasks of each phase are in it
+<org>#<pool>#<facet>   of facets whose values are in order: `<value>#<created>#<task id>`
+<org>#<pool>#<place>   `~`: what one task is filed under, as of which version
+<org>#<task id>        its history: `<instant>#<version>` (storage.histories)
 """
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from chalicelib.storage.base import Item
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+
+from chalicelib import clock
+from chalicelib.domain.filing import Filed, Move, Row
+from chalicelib.domain.tasks import Phase, Task
+from chalicelib.storage import base, batches, task_table
+from chalicelib.storage.base import Item, RawItem, Write
+from chalicelib.storage.task_table import FIELDS, LARGE, CompactJson, TaskItem
+
+REMEMBERED_DAYS = 30
+"""How long it is known that a task was removed: longer than a change of it may be parked."""
+ROWS_PER_CALL = 8_000
+"""About as many rows as fit into the megabyte that one Query reads."""
+
+_LIGHT = [name for name in FIELDS if name not in LARGE]
 
 
 class ListingItem(Item):
     class Meta:
         setting = "listings_table"
+        ttl = "expires_at"
 
     list = UnicodeAttribute(hash_key=True)
     rank = UnicodeAttribute(range_key=True)
-    total = NumberAttribute(null=True)
+    vars().update({str(phase): NumberAttribute(null=True) for phase in Phase})
+    version = NumberAttribute(null=True)
+    part = NumberAttribute(null=True)
+    marks = CompactJson(null=True)
+    entry = CompactJson(null=True)
+    expires_at = NumberAttribute(null=True)
+
+
+def moved(moves: Sequence[Move]) -> list[Write]:
+    """The writes that carry out the moves: first what each task is filed under, refused where it is not as the move
+    has it, then the rows and the counters."""
+    rows = [base.put(ListingItem(*row), whatever()) for move in moves for row in move.rows(move.added)]
+    rows += [base.delete(ListingItem(*row), whatever()) for move in moves for row in move.rows(move.removed)]
+    return [_filed(move) for move in moves] + rows + _counted(moves)
+
+
+def _filed(move: Move) -> Write:
+    before, after = move.before, move.after
+    item = ListingItem(*move.ledger, version=after.version, part=after.part, marks=sorted(after.marks))
+    if not after.marks:
+        item.expires_at = clock.now() // clock.SECOND + REMEMBERED_DAYS * 86_400
+    known = (ListingItem.version == before.version) & (ListingItem.part == before.part)
+    return base.put(item, known if before != Filed() else ListingItem.list.does_not_exist())
+
+
+def _counted(moves: Sequence[Move]) -> list[Write]:
+    deltas: dict[Row, Counter[str]] = {}
+    for move in moves:
+        for sign, marks in ((1, move.added), (-1, move.removed)):
+            for row, name in move.counts(marks):
+                deltas.setdefault(row, Counter())[name] += sign
+    return [_added(row, numbers) for row, numbers in deltas.items() if any(numbers.values())]
+
+
+def _added(row: Row, numbers: Counter[str]) -> Write:
+    actions = [getattr(ListingItem, name).add(number) for name, number in numbers.items() if number]
+    return base.update(ListingItem(*row), actions, whatever())
+
+
+def whatever() -> Condition:
+    """The condition of a write that nothing can refuse, because another in its transaction says whether it is new."""
+    anything: Condition = ListingItem.list.exists() | ListingItem.list.does_not_exist()
+    return anything
+
+
+def filed(raw: RawItem | None) -> Filed:
+    """What a refused move found in place of what it had expected."""
+    if raw is None:
+        return Filed()
+    item = ListingItem.from_raw_data(raw)
+    return Filed(int(item.version or 0), int(item.part or 0), frozenset(item.marks or ()))
+
+
+def ranks(name: str, low: str, high: str, *, descending: bool, limit: int | None = None) -> Iterator[list[str]]:
+    """The ranks of a list's rows between two, which count, as of now: what each call reads, as it is asked for.
+
+    Without a limit a call reads a megabyte, about ROWS_PER_CALL rows."""
+    asked = {
+        "TableName": ListingItem._get_connection().table_name,
+        "KeyConditionExpression": "#list = :list AND #rank BETWEEN :low AND :high",
+        "ProjectionExpression": "#rank",
+        "ExpressionAttributeNames": {"#list": "list", "#rank": "rank"},
+        "ExpressionAttributeValues": {":list": {"S": name}, ":low": {"S": low}, ":high": {"S": high}},
+        "ScanIndexForward": not descending,
+        "ConsistentRead": True,
+    }
+    while True:
+        answer = _query(asked if limit is None else asked | {"Limit": limit})
+        found = [item["rank"]["S"] for item in answer["Items"]]
+        yield found
+        limit = None if limit is None else limit - len(found)
+        if "LastEvaluatedKey" not in answer or limit == 0:
+            return
+        asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _query(asked: dict[str, Any]) -> dict[str, Any]:
+    return base.call(ListingItem._get_connection().connection, "Query", asked)
+
+
+def tallies(counters: Sequence[Row]) -> dict[Row, dict[Phase, int]]:
+    """How many tasks of each phase the counters count, as of now; one call for each hundred."""
+    return _tallies(counters, (raw for _, raw in batches.read([_key(row) for row in dict.fromkeys(counters)])))
+
+
+def tasks(ids: Sequence[str], counters: Sequence[Row]) -> tuple[dict[str, Task], dict[Row, dict[Phase, int]]]:
+    """Those of the tasks that exist, by id, and beside them what the counters count: one call for both."""
+    found = list(batches.read([*map(_task_key, dict.fromkeys(ids)), *map(_key, counters)]))
+    there = (task_table.from_raw(raw) for model, raw in found if model is TaskItem)
+    return {task.id: task for task in there}, _tallies(counters, (raw for model, raw in found if model is ListingItem))
+
+
+def light_tasks(ids: Sequence[str]) -> list[Task]:
+    """Those of the tasks that exist, without payload and result; one call for each hundred."""
+    return [task_table.from_raw(raw) for _, raw in batches.read([_task_key(one) for one in ids], _LIGHT)]
+
+
+def _task_key(task_id: str) -> batches.Key:
+    return TaskItem, {"id": {"S": task_id}}
+
+
+def _key(row: Row) -> batches.Key:
+    return ListingItem, {"list": {"S": row.list}, "rank": {"S": row.rank}}
+
+
+def _tallies(counters: Sequence[Row], found: Iterator[RawItem]) -> dict[Row, dict[Phase, int]]:
+    nothing = {row: dict.fromkeys(Phase, 0) for row in counters}
+    return nothing | {Row(raw["list"]["S"], raw["rank"]["S"]): _tally(raw) for raw in found}
+
+
+def _tally(raw: RawItem) -> dict[Phase, int]:
+    return {phase: int(raw[phase]["N"]) if phase in raw else 0 for phase in Phase}
