@@ -88,9 +88,9 @@ if BUNDLE == "engine":
 
     @app.on_sqs_message(queue="announce.fifo", batch_size=10)
     def announce(event: Any) -> Any:
-        from chalicelib.apis.heralds import heralds
+        from chalicelib.apis.heralds import admits, heralds
 
-        return queues.announced(event.to_dict(), heralds)
+        return queues.announced(event.to_dict(), heralds, admits)
 
     @app.on_sqs_message(queue="webhooks", batch_size=10)
     def webhooks(event: Any) -> Any:

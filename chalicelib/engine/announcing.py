@@ -7,7 +7,7 @@ does it under the fact's own id, so that a redelivered announcement tells nobody
 from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.effects import Announcement
-from chalicelib.engine import feeds, notices, webhooks
+from chalicelib.engine import feeds, notices, posting
 from chalicelib.engine.facts import Fact
 
 Herald = Callable[[str, Sequence[Announcement]], list[Fact]]
@@ -16,12 +16,12 @@ Heralds = Mapping[str, Herald]
 """Pool -> herald."""
 
 
-def announce(org: str, occasion: str, found: Sequence[Announcement], heralds: Heralds) -> None:
+def announce(org: str, occasion: str, found: Sequence[Announcement], heralds: Heralds, admits: feeds.Admits) -> None:
     """Tell everyone who asked for it."""
     facts = [fact for pool in {one.pool for one in found} for fact in _facts(org, pool, found, heralds)]
     notices.publish(org, facts)
-    webhooks.publish(org, facts)
-    feeds.publish(org, occasion, facts)
+    posting.publish(org, facts)
+    feeds.publish(org, occasion, facts, admits)
 
 
 def _facts(org: str, pool: str, found: Sequence[Announcement], heralds: Heralds) -> list[Fact]:

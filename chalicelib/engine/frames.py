@@ -16,6 +16,11 @@ OPENING_SECONDS = (0.1, 0.4, 1.0)
 OPENING_MS = 2 * clock.SECOND
 
 
+def instant(at: int) -> str:
+    """An instant in epoch milliseconds as ISO 8601 in UTC, in whole seconds with Z."""
+    return clock.utc(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def text(frame: Frame) -> str:
     """The frame as it is sent."""
     return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)

@@ -52,7 +52,7 @@ def watch(found: Connection, since: int | None) -> None:
 
     Raises InvalidRequest for a sequence that was not given out yet.
     """
-    head = _opened(found.org)
+    head = opened(found.org)
     if since is not None and since > head.sequence:
         raise InvalidRequest(
             f"since: must be at most {head.sequence}, the latest sequence, got {since}",
@@ -64,8 +64,8 @@ def watch(found: Connection, since: int | None) -> None:
     messages.catch_up(found.org, found.id)
 
 
-def _opened(org: str) -> Head:
-    """The org's feed, begun if it was not, and kept for another day."""
+def opened(org: str) -> Head:
+    """A feed's head, begun if it was not, and kept for another day."""
     until = clock.now() + KEPT_MS
     for _ in range(TRIES):
         head = connections.head(org)
@@ -94,35 +94,46 @@ def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> 
 
     The same occasion again gives the same numbers, and sends them again.
     """
-    head, occasion = connections.head(org), occasion[:LONGEST_OCCASION]
-    if head is None or head.until < clock.now():
+    entries = [asdict(update) for update in updates]
+    found = number(org, occasion, entries)
+    if found is None:
         return
-    first = head.recent.get(occasion) or _written(org, head, occasion, updates)
+    head, first = found
     live = [one for one in connections.watchers(org) if one.live]
-    _keep_open(org, head, live)
-    numbered = [(first + place, asdict(update)) for place, update in enumerate(updates)]
+    keep_open(org, head, watched=bool(live))
+    numbered = list(enumerate(entries, first))
     words = {
         channel: [frames.text(voices[channel].update(*one)) for one in numbered]
         for channel in {watcher.channel for watcher in live}
     }
     # What was numbered before a watcher's start may be told again: it is not for that one.
     known = {watcher.id: max(0, watcher.since + 1 - first) for watcher in live}
-    _side_by_side([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
+    side_by_side([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
 
 
-def _written(org: str, head: Head, occasion: str, updates: Sequence[Update]) -> int:
-    """Give the updates their numbers; returns the first. Raises Unavailable when another function did at once."""
+def number(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Head, int] | None:
+    """Write entries down in a feed: its head before, and the first one's number. None when nobody watched it for a day.
+
+    The same occasion again gives the same numbers. Raises Unavailable when another function numbers at once.
+    """
+    head, occasion = connections.head(feed), occasion[:LONGEST_OCCASION]
+    if head is None or head.until < clock.now():
+        return None
+    return head, head.recent.get(occasion) or _written(feed, head, occasion, entries)
+
+
+def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str, Any]]) -> int:
     expires_at = (clock.now() + KEPT_MS) // clock.SECOND
     try:
-        base.commit(*connections.fed(org, head, occasion, [asdict(update) for update in updates], expires_at))
+        base.commit(*connections.fed(feed, head, occasion, entries, expires_at))
     except Refused:
         raise Unavailable("Another function numbers this org's updates; this one comes again") from None
     return head.sequence + 1
 
 
-def _keep_open(org: str, head: Head, live: Sequence[Watcher]) -> None:
+def keep_open(org: str, head: Head, *, watched: bool) -> None:
     """While anybody watches, the feed is kept."""
-    if live and head.until < clock.now() + KEPT_MS // 2:
+    if watched and head.until < clock.now() + KEPT_MS // 2:
         with suppress(Refused):
             base.commit(connections.feed_kept(org, clock.now() + KEPT_MS))
 
@@ -171,7 +182,7 @@ def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = F
     return False
 
 
-def _side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
+def side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
     """Run the jobs in threads, so that a slow one keeps only itself waiting; raises what one of them raised."""
     if jobs:
         with ThreadPoolExecutor(min(THREADS, len(jobs))) as threads:

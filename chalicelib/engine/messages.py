@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib import clock
+from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.effects import Announcement, Call, Delivery, Nudge, Topic, Update, Wakeup
 from chalicelib.domain.tasks import Needs, Status
@@ -150,6 +150,13 @@ def announce(announcements: Iterable[Announcement], occasion: str) -> None:
             for start in range(0, len(found), ANNOUNCEMENTS_PER_MESSAGE)
         ],
     )
+
+
+def join(org: str, connection_id: str, name: str) -> None:
+    """Have a new subscription told what it missed, in its turn among the org's announcements."""
+    body = {"org": org, "connection": connection_id, "subscription": name}
+    # Subscribed to anew under the same name, it is told anew.
+    queues.send(settings().announce_queue, [Message(body, group=_group(org), deduplication=ids.new("join"))])
 
 
 def _announcing(org: str, found: list[Announcement], occasion: str) -> Message:

@@ -5,8 +5,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine import announcing, delivery, dispatch, live, messages, performing, wake, webhooks
+from chalicelib.engine import announcing, delivery, dispatch, feeds, live, messages, performing, posting, wake
 from chalicelib.engine.announcing import Heralds
+from chalicelib.engine.feeds import Admits
 from chalicelib.engine.live import Voices
 from chalicelib.observability import logger, observed
 
@@ -79,19 +80,23 @@ def _tell(body: Mapping[str, Any], voices: Voices) -> None:
 
 
 @observed
-def announced(event: Event, heralds: Heralds) -> Answer:
-    """Announcements: told to the webhooks, notifications and watchers that asked for them, each org's in order."""
-    return _in_order(event, lambda body: _announce(body, heralds))
+def announced(event: Event, heralds: Heralds, admits: Admits) -> Answer:
+    """Announcements: told to the webhooks, notifications and watchers that asked for them; and new watchers. Each org's
+    in order."""
+    return _in_order(event, lambda body: _announce(body, heralds, admits))
 
 
-def _announce(body: Mapping[str, Any], heralds: Heralds) -> None:
-    announcing.announce(body["org"], body["occasion"], messages.read_announcements(body), heralds)
+def _announce(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None:
+    if "connection" in body:
+        feeds.catch_up(body["org"], body["connection"], body["subscription"], admits)
+    else:
+        announcing.announce(body["org"], body["occasion"], messages.read_announcements(body), heralds, admits)
 
 
 @observed
 def posted(event: Event) -> Answer:
     """Deliveries to webhooks, side by side."""
-    return _settled(event, webhooks.post([json.loads(record["body"]) for record in event["Records"]]))
+    return _settled(event, posting.post([json.loads(record["body"]) for record in event["Records"]]))
 
 
 @observed

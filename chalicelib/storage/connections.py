@@ -36,6 +36,11 @@ class ConnectionsTable(Item):
     channel = UnicodeAttribute(null=True)
     pool = UnicodeAttribute(null=True)
     worker_id = UnicodeAttribute(null=True)
+    subject = UnicodeAttribute(null=True)
+    session = UnicodeAttribute(null=True)
+    api_key = UnicodeAttribute(null=True)
+    topic = UnicodeAttribute(null=True)
+    filters = CompactJson(null=True)
     live = BooleanAttribute(null=True)
     since = NumberAttribute(null=True)
     sequence = NumberAttribute(null=True)
@@ -53,6 +58,9 @@ class Connection(NamedTuple):
     channel: str
     pool: str | None = None
     worker_id: str | None = None
+    subject: str | None = None  # who opened it, and by which session or API key
+    session: str | None = None
+    key: str | None = None
 
 
 class Watcher(NamedTuple):
@@ -82,6 +90,9 @@ def opened(connection: Connection) -> Write:
         channel=connection.channel,
         pool=connection.pool,
         worker_id=connection.worker_id,
+        subject=connection.subject,
+        session=connection.session,
+        api_key=connection.key,
         expires_at=_expiry(),
     )
     return base.put(item, ConnectionsTable.key.does_not_exist())
@@ -92,18 +103,19 @@ def find(connection_id: str) -> Connection | None:
     item = _get(_connection_key(connection_id), ALONE)
     if item is None or item.org is None or item.channel is None:
         return None
-    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id)
+    who = (item.subject, item.session, item.api_key)
+    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id, *who)
 
 
 def closed(connection_id: str) -> Write:
     """The write that forgets a connection."""
-    return base.delete(ConnectionsTable(_connection_key(connection_id), ALONE), _whatever())
+    return base.delete(ConnectionsTable(_connection_key(connection_id), ALONE), whatever())
 
 
 def joined(connection: Connection, since: int) -> Write:
     """The write that puts a connection among its org's watchers, not live yet."""
     item = ConnectionsTable(
-        _audience_key(connection.org),
+        audience_key(connection.org),
         connection.id,
         channel=connection.channel,
         live=False,
@@ -115,31 +127,31 @@ def joined(connection: Connection, since: int) -> Write:
 
 def left(org: str, connection_id: str) -> Write:
     """The write that takes a connection out of its org's watchers."""
-    return base.delete(ConnectionsTable(_audience_key(org), connection_id), _whatever())
+    return base.delete(ConnectionsTable(audience_key(org), connection_id), whatever())
 
 
 def went_live(org: str, connection_id: str) -> Write:
     """The write that lets a watcher be told from now on, refused when it has left."""
-    key = ConnectionsTable(_audience_key(org), connection_id)
+    key = ConnectionsTable(audience_key(org), connection_id)
     return base.update(key, [ConnectionsTable.live.set(True)], ConnectionsTable.key.exists())
 
 
 def caught_up(org: str, connection_id: str, to: int) -> Write:
     """The write that notes how far a watcher has been told, refused when it has left."""
-    key = ConnectionsTable(_audience_key(org), connection_id)
+    key = ConnectionsTable(audience_key(org), connection_id)
     return base.update(key, [ConnectionsTable.since.set(to)], ConnectionsTable.key.exists())
 
 
 def watchers(org: str) -> list[Watcher]:
     """The connections that watch an org's tasks, as of now."""
     with base.reading():
-        found = ConnectionsTable.query(_audience_key(org), consistent_read=True)
+        found = ConnectionsTable.query(audience_key(org), consistent_read=True)
         return [Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0)) for item in found]
 
 
 def watcher(org: str, connection_id: str) -> Watcher | None:
     """One of an org's watchers, as of now, or None."""
-    item = _get(_audience_key(org), connection_id)
+    item = _get(audience_key(org), connection_id)
     return None if item is None else Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0))
 
 
@@ -205,7 +217,8 @@ def _get(key: str, sort: str) -> ConnectionsTable | None:
             return None
 
 
-def _whatever() -> Condition:
+def whatever() -> Condition:
+    """The condition of a write that may find anything, or nothing, in its place."""
     anything: Condition = ConnectionsTable.key.exists() | ConnectionsTable.key.does_not_exist()
     return anything
 
@@ -222,7 +235,8 @@ def _connection_key(connection_id: str) -> str:
     return f"connection#{connection_id}"
 
 
-def _audience_key(org: str) -> str:
+def audience_key(org: str) -> str:
+    """Partition of those who are told what stands in a feed."""
     return f"audience#{org}"
 
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from chalicelib import clock, config, ids
-from chalicelib.apis.heralds import heralds
+from chalicelib.apis.heralds import admits, heralds
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
@@ -158,7 +158,7 @@ class World:
             "perform": queue_functions.performed,
             "wakeups": queue_functions.woken,
             "live": partial(queue_functions.told, voices=self.voices),
-            "announce": partial(queue_functions.announced, heralds=heralds),
+            "announce": partial(queue_functions.announced, heralds=heralds, admits=admits),
             "webhooks": queue_functions.posted,
         }[kind]
         batch = self.queues.receive(queue)

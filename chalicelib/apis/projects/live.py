@@ -1,0 +1,121 @@
+"""The projects API's WebSocket (coordinaitor.md, "Use WebSocket for Real-time Data"; docs/projects-live.md)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from chalicelib.apis.projects.access import NAME, authenticate, permitted
+from chalicelib.edge import Caller, Channel, Enveloped, Hears, Opening, Request, Schema, error_frame
+from chalicelib.engine import access, connections, feeds
+from chalicelib.engine.access import Principal
+from chalicelib.engine.connections import Connection
+from chalicelib.engine.frames import Frame
+from chalicelib.errors import InvalidRequest, YardmasterError
+
+LIVE = "projects.live"
+"""The channel's name; the local stage may open it to those without a credential, as the document's example is."""
+
+Topic = Literal["tasks", "agents", "projects"]
+FILTERS: Mapping[Topic, tuple[str, ...]] = {
+    "tasks": ("id", "taskId", "projectId", "agentId", "status", "priority", "createdBy"),
+    "agents": ("id", "agentId", "type", "status"),
+    "projects": ("id", "projectId", "status"),
+}
+"""What each channel's facts can be filtered by."""
+Word = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Name = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,64}$")]
+
+
+class Subscribe(Schema):
+    """Tell me what happens on a channel. A filter is a value, or a list of which any will do."""
+
+    type: Literal["subscribe"]
+    channel: Topic
+    filters: dict[Word, Word | Annotated[list[Word], Field(min_length=1, max_length=50)]] = Field(
+        default_factory=dict, max_length=10
+    )
+    since: int | None = Field(default=None, ge=0, le=2**53, strict=True, description="A sequence that was seen.")
+    id: Name | None = Field(default=None, description="What to call it; the channel's name, if nothing is said.")
+
+
+class Unsubscribe(Schema):
+    """Tell me no more of it."""
+
+    type: Literal["unsubscribe"]
+    channel: Topic | None = None
+    id: Name | None = None
+
+
+class Ping(Schema):
+    """Keeps the connection from being idle."""
+
+
+def _admit(request: Request) -> Caller:
+    """As the API does; without a credential only where this stage opens the channel."""
+    if not any(name in request.headers for name in ("authorization", "x-api-key")):
+        return permitted(access.bearer(None, LIVE))
+    return authenticate(request)
+
+
+def _connects(caller: Caller, opening: Opening) -> None:
+    assert isinstance(caller, Principal)
+    feeds.open(
+        Connection(opening.connection_id, caller.org, LIVE, NAME, None, caller.subject, caller.session, caller.key)
+    )
+
+
+def _subscribed(known: Connection, said: Subscribe) -> Frame | None:
+    _check(said)
+    feeds.subscribe(known, said.id or said.channel, said.channel, _renamed(said), said.since)
+    return None  # "subscribed" comes in its turn among what happens
+
+
+def _check(said: Subscribe) -> None:
+    for name in said.filters:
+        if name not in FILTERS[said.channel]:
+            listed = ", ".join(FILTERS[said.channel])
+            what = f"is no filter of {said.channel}; there are: {listed}"
+            raise InvalidRequest(f"filters.{name}: {what}", fields={f"filters.{name}": what})
+
+
+def _renamed(said: Subscribe) -> dict[str, Any]:
+    """`taskId` of tasks is their `id`, and so on."""
+    own = f"{said.channel.removesuffix('s')}Id"
+    return {"id" if name == own else name: value for name, value in said.filters.items()}
+
+
+def _unsubscribed(known: Connection, said: Unsubscribe) -> Frame:
+    name = said.id or said.channel
+    if name is None:
+        raise InvalidRequest("Name the channel, or the id of the subscription", fields={"channel": "is required"})
+    feeds.unsubscribe(known, name)
+    return {"type": "unsubscribed", "subscription": name}
+
+
+def _refused(error: YardmasterError, said: BaseModel | None) -> Frame:
+    about = {"subscription": said.id or said.channel} if isinstance(said, Subscribe | Unsubscribe) else {}
+    frame = error_frame(error, Enveloped())
+    return {"type": "error", "error": frame["error"]} | about
+
+
+def _leaves(known: Connection) -> None:
+    connections.forget(known.id)
+    feeds.leave(known)
+
+
+channels = (
+    Channel(
+        name=LIVE,
+        path="/ws",
+        authenticate=_admit,
+        opened=_connects,
+        hears={
+            "subscribe": Hears(Subscribe, _subscribed),
+            "unsubscribe": Hears(Unsubscribe, _unsubscribed),
+            "ping": Hears(Ping, lambda *_: {"type": "pong"}),
+        },
+        refused=_refused,
+        closed=_leaves,
+    ),
+)
