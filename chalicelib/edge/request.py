@@ -26,6 +26,8 @@ class Request(NamedTuple):
     body: bytes
     id: str
     """The gateway's request id, by which the answer and the log lines are found."""
+    repeated: frozenset[str] = frozenset()
+    """Query parameters that were given more than once."""
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -36,15 +38,17 @@ class Request(NamedTuple):
     @classmethod
     def of(cls, raw: ChaliceRequest) -> "Request":
         event = raw.to_original_event()
+        query = event["multiValueQueryStringParameters"] or {}
         return cls(
             method=raw.method,
             path=event.get("path") or raw.path,
             route=raw.path,
             headers=raw.headers,
             path_values={name: unquote(value) for name, value in (raw.uri_params or {}).items()},
-            query={name: values[-1] for name, values in (event["multiValueQueryStringParameters"] or {}).items()},
+            query={name: values[-1] for name, values in query.items()},
             body=cast(bytes, raw.raw_body),
             id=id_of(raw),
+            repeated=frozenset(name for name, values in query.items() if len(values) > 1),
         )
 
 
