@@ -13,7 +13,7 @@ class Fact(NamedTuple):
     org: str
     topic: Topic
     at: int
-    subject: str  # id of the task, agent, project, user or comment
+    subject: str  # id of the task, agent, project, user, comment or webhook
     version: int
     data: Mapping[str, Any]  # the resource as the API answers it, ready to be written as JSON
     about: Mapping[str, str | None]  # what it can be filtered by: projectId, agentId, status, ...

@@ -15,8 +15,9 @@ from chalicelib.engine import documents, sealing
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.observability import count
 from chalicelib.providers import outbound
-from chalicelib.storage import deliveries
+from chalicelib.storage import deliveries, quotas
 from chalicelib.storage import documents as storage
+from chalicelib.storage.base import Refused
 
 KIND = "webhook"
 MOST = 50
@@ -41,12 +42,12 @@ def create(org: str, said: Mapping[str, Any], secret: str | None, by: str) -> Sh
     Raises InvalidRequest for a URL or a secret that cannot be used, and Conflict when the org has as many as it may.
     """
     _check_url(said["url"])
-    # Counted before it is written: of several made in the same moment one or two may be over the limit.
-    if len(every(org)) >= MOST:
-        raise Conflict(f"An organization has at most {MOST} webhooks: remove one that is no longer needed")
     made, chosen = documents.new(org, KIND, {}, by=by), _chosen(secret)
     body = {**said, "secret": sealing.seal(chosen, _context(made))}
-    return Shown(documents.create(replace(made, body=body)), chosen)
+    try:
+        return Shown(documents.create(replace(made, body=body), [quotas.taken(org, KIND, MOST)]), chosen)
+    except Refused:
+        raise Conflict(f"An organization has at most {MOST} webhooks: remove one that is no longer needed") from None
 
 
 def every(org: str) -> list[Document]:
@@ -73,7 +74,7 @@ def change(org: str, identifier: str, said: Mapping[str, Any], by: str) -> Docum
 
 def delete(org: str, identifier: str) -> None:
     """Remove a webhook; what is still on its way to it is given up. Raises NotFound."""
-    documents.delete(org, KIND, identifier)
+    documents.delete(org, KIND, identifier, also=lambda _: [quotas.given_back(org, KIND)])
 
 
 def rotate(org: str, identifier: str, secret: str | None, overlap_ms: int, by: str) -> Shown:
