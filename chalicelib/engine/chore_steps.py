@@ -1,9 +1,16 @@
 """Which step carries out each kind of chore. The one table of it."""
 
-from chalicelib.engine import agents, redelivery
-from chalicelib.engine.chores import Steps
+from chalicelib.engine import agents, projects, redelivery
+from chalicelib.engine.chores import Chore, Steps
+from chalicelib.engine.members import PROJECT
+
+
+def _agent_gone(chore: Chore) -> bool:
+    return projects.forget_agent(chore.org, chore.subject) and agents.let_go(chore)
+
 
 STEPS: Steps = {
-    agents.CHORE: agents.let_go,
+    agents.CHORE: _agent_gone,
+    PROJECT: projects.clear,
     redelivery.RECOVERY: redelivery.recovery,
 }

@@ -7,7 +7,7 @@ authenticates them finds it without another call (`memberships`: project id -> p
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from chalicelib import clock
 from chalicelib.domain.documents import Document
@@ -44,22 +44,30 @@ def team_of(project: Document) -> Team:
     return team
 
 
-def add(org: str, project_id: str, user_id: str, role: str, permissions: list[str], *, by: str) -> Member:
-    """Make a user a member, or change what the member is. Four calls.
+class Giver(NamedTuple):
+    """Who makes others members, and what they may therefore be given at most: what the giver may do there."""
 
-    Raises NotFound for the project, InvalidRequest when there is no such user, Conflict when a limit is reached.
+    subject: str
+    permissions: Collection[str]
+
+
+def add(org: str, project_id: str, user_id: str, role: str, permissions: list[str], by: Giver) -> Member:
+    """Make a user a member, or change what the member is. Three calls.
+
+    Raises NotFound for the project; InvalidRequest when there is no such user, or for permissions that are not the
+    giver's to give; Conflict when a limit is reached.
     """
 
     def decide(project: Document) -> Document:
         known = team_of(project).get(user_id)
         since = clock.now() if known is None else known["since"]
         member = Member(role=role, permissions=permissions, since=since)
-        return with_team(project, {**team_of(project), user_id: member})
+        return with_team(project, {**team_of(project), user_id: member}, by)
 
-    return team_of(_change(org, project_id, decide, by))[user_id]
+    return team_of(_change(org, project_id, decide, by.subject))[user_id]
 
 
-def remove(org: str, project_id: str, user_id: str, *, by: str) -> None:
+def remove(org: str, project_id: str, user_id: str, by: str) -> None:
     """Take a member out of a project. Three calls. Raises NotFound, also for who is no member."""
 
     def decide(project: Document) -> Document:
@@ -71,27 +79,37 @@ def remove(org: str, project_id: str, user_id: str, *, by: str) -> None:
 
 
 def forget(org: str, user_id: str, project_ids: Collection[str]) -> None:
-    """Take a user who is gone out of projects; those that are gone, too, need nothing. Two calls each."""
+    """Take a user who is gone out of projects; one that is gone, too, needs nothing. Two calls each."""
     for project_id in project_ids:
         with suppress(NotFound):
             _change(org, project_id, lambda project: _without(project, user_id), None)
 
 
 def _without(project: Document, user_id: str) -> Document:
-    return with_team(project, {user: member for user, member in team_of(project).items() if user != user_id})
+    team = team_of(project)
+    left = {user: team[user] for user in team if user != user_id}
+    return project if left == team else replace(project, body={**project.body, "members": left})
 
 
 def _change(org: str, project_id: str, decide: documents.Decision, by: str | None) -> Document:
     return documents.change(org, PROJECT, project_id, decide, by=by, also=follow)
 
 
-def with_team(project: Document, team: Team) -> Document:
-    """The project with other members; the project itself where they are the same. Raises Conflict for too many."""
-    if team == team_of(project):
+def with_team(project: Document, team: Team, by: Giver) -> Document:
+    """The project with these members; the project itself where it has them.
+
+    Raises Conflict for too many, and InvalidRequest when somebody would gain what is not the giver's to give.
+    """
+    before = team_of(project)
+    if team == before:
         return project
     if len(team) > MOST:
         raise Conflict(f"A project has at most {MOST} members")
-    return replace(project, body={**project.body, "members": team})
+    gained = {one for user in team for one in {*team[user]["permissions"]} - {*(_allowed(before, user) or ())}}
+    if not gained <= {*by.permissions}:
+        what = f"must be among your own here, which {min(gained - {*by.permissions})} is not"
+        raise InvalidRequest(f"permissions: {what}", fields={"permissions": what})
+    return replace(project, body={**project.body, "members": dict(team)})
 
 
 def follow(old: Document, new: Document) -> list[Write]:

@@ -1,6 +1,6 @@
 """Projects: what tasks are done for, and by whom. Each is a document; its tasks carry its id as a term."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -13,7 +13,7 @@ from chalicelib.domain.sheets import project_of
 from chalicelib.domain.tasks import Phase, Task
 from chalicelib.engine import catalogue, chores, documents, members, tasks
 from chalicelib.engine.chores import Chore
-from chalicelib.engine.members import PROJECT, USER, Member, Team
+from chalicelib.engine.members import PROJECT, USER, Giver, Member, Team
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.storage import base, names, quotas
 from chalicelib.storage import documents as storage
@@ -22,9 +22,9 @@ from chalicelib.storage.base import Refused
 
 MOST = 5_000
 """Projects of an org: a list that is filtered reads them all, a call for each megabyte."""
-REMOVED_AT_ONCE = 25
+CHANGED_AT_ONCE = 25
 SECOND_LOOK_SECONDS = 900
-"""A task that was being created in a project as that was deleted is found by the second look."""
+"""What tasks are found by may lag behind them: whatever came into a project as it was deleted is found by then."""
 
 Said = Mapping[str, Any]
 """Fields of a project's body: name, description, status, priority, start_at and end_at (epoch milliseconds), budget,
@@ -55,18 +55,20 @@ class Tally(NamedTuple):
         return round(self.counts[Phase.COMPLETED] / meant, 2) if meant else 0
 
 
-def create(org: str, said: Said, team: Team, *, by: str) -> Document:
-    """A new project, whose creator is `by`. Two calls.
+def create(org: str, said: Said, team: Team, founder: Member, by: Giver) -> Document:
+    """A new project. Whoever creates it becomes a member as its `founder`, unless the team says otherwise. Two calls.
 
-    Raises InvalidRequest when a member or an agent does not exist, or for dates in the wrong order; Conflict when the
-    org has MOST projects.
+    Raises InvalidRequest when a member or an agent does not exist, for permissions that are not the giver's to give,
+    or for dates in the wrong order; Conflict when the org has MOST projects.
     """
     _require_order(said)
-    found = names.find(org, POOL, said["agents"], USER, list({*team, by}))
-    _require_agents(said["agents"], found.workers.keys())
-    body = {**said, "members": dict(team), "created_by": by}
-    project = documents.new(org, PROJECT, body, by=by)
-    told = members.told(project, members.moved_between({}, team), found.documents)
+    found = names.find(org, POOL, said["agents"], USER, list({*team, by.subject}))
+    _require_agents(said["agents"], found.workers)
+    # The house's own tokens name nobody who could be a member.
+    whole = {by.subject: founder, **team} if by.subject in found.documents else team
+    empty = documents.new(org, PROJECT, {**said, "members": {}, "created_by": by.subject}, by=by.subject)
+    project = members.with_team(empty, whole, by)
+    told = members.told(project, members.moved_between({}, whole), found.documents)
     try:
         return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
     except Refused as refused:
@@ -98,20 +100,20 @@ def get(org: str, project_id: str) -> Document:
     return documents.get(org, PROJECT, project_id)
 
 
-def update(org: str, project_id: str, said: Said, team: Team | None, *, by: str) -> Document:
+def update(org: str, project_id: str, said: Said, team: Team | None, by: Giver) -> Document:
     """Set the fields that are said, and the members if there are any given. Two calls, one more for members and for
     agents. Raises as `create` does, and NotFound."""
     agents = said.get("agents") or []
     if agents:
-        _require_agents(agents, names.find(org, POOL, agents, USER, []).workers.keys())
+        _require_agents(agents, names.find(org, POOL, agents, USER, []).workers)
 
     def decide(project: Document) -> Document:
         body = {**project.body, **said}
         _require_order(body)
         changed = project if body == project.body else replace(project, body=body)
-        return changed if team is None else members.with_team(changed, _joined(team, members.team_of(project)))
+        return changed if team is None else members.with_team(changed, _joined(team, members.team_of(project)), by)
 
-    return documents.change(org, PROJECT, project_id, decide, by=by, also=members.follow)
+    return documents.change(org, PROJECT, project_id, decide, by=by.subject, also=members.follow)
 
 
 def _joined(team: Team, before: Team) -> Team:
@@ -176,7 +178,7 @@ def _tasks_removed(org: str, project_id: str) -> bool:
     # What is found by may lag: those that are gone, or moved elsewhere, are passed over.
     while some := list(islice(listed, task_storage.PAGE)):
         found = [task.id for task in task_storage.find_many(some).values() if _belongs(task, org, project_id)]
-        for task_id in found[:REMOVED_AT_ONCE]:
+        for task_id in found[:CHANGED_AT_ONCE]:
             _remove_task(org, project_id, task_id)
         if found:
             return False
@@ -198,15 +200,14 @@ def _remove_task(org: str, project_id: str, task_id: str) -> None:
             base.commit(task_storage.deleted(task), chores.begun(org, "task", task_id))
 
 
-def forget_agent(org: str, agent_id: str) -> None:
-    """Take an agent that is gone out of all projects. One call for each megabyte of them, two for each it is in."""
-    for project in _naming(org, agent_id):
+def forget_agent(org: str, agent_id: str) -> bool:
+    """Take an agent that is gone out of some of its projects; whether it is in none any more. One call for each
+    megabyte of projects, two for each that it is in."""
+    naming = [project.id for project in storage.every(org, PROJECT) if agent_id in project.body["agents"]]
+    for project_id in naming[:CHANGED_AT_ONCE]:
         with suppress(NotFound):
-            documents.change(org, PROJECT, project.id, lambda found: _without_agent(found, agent_id))
-
-
-def _naming(org: str, agent_id: str) -> Iterator[Document]:
-    return (project for project in storage.every(org, PROJECT) if agent_id in project.body["agents"])
+            documents.change(org, PROJECT, project_id, lambda found: _without_agent(found, agent_id))
+    return len(naming) <= CHANGED_AT_ONCE
 
 
 def _without_agent(project: Document, agent_id: str) -> Document:
