@@ -101,6 +101,7 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
         now,
         status=Status.LEASED,
         epoch=task.epoch + 1,
+        changed_by=None,
         worker_id=worker_id,
         person=None,
         leased_at=now,
