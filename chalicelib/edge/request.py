@@ -26,6 +26,8 @@ class Request(NamedTuple):
     body: bytes
     id: str
     """The gateway's request id, by which the answer and the log lines are found."""
+    source: str = ""
+    """The address that it came from, as the gateway saw it."""
     repeated: frozenset[str] = frozenset()
     """Query parameters that were given more than once."""
 
@@ -48,6 +50,7 @@ class Request(NamedTuple):
             query={name: values[-1] for name, values in query.items()},
             body=cast(bytes, raw.raw_body),
             id=id_of(raw),
+            source=str((raw.context.get("identity") or {}).get("sourceIp") or ""),
             repeated=frozenset(name for name, values in query.items() if len(values) > 1),
         )
 
