@@ -1,12 +1,12 @@
 """Where an application may have its users sent back to (RFC 9700, section 2.1; RFC 8252, section 7.3)."""
 
 import re
-from urllib.parse import urlsplit
 
 LONGEST = 2_000
 _WRITABLE = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
 """Printable ASCII without what no URL has: quotes, angle brackets, backslashes, braces, bars, carets and backticks."""
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(:[0-9]{1,5})?(?=[/?]|\Z)")
+_SECURE = re.compile(r"https://[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*(?::[0-9]{1,5})?(?=[/?]|\Z)")
 
 
 def fault(uri: str) -> str | None:
@@ -15,16 +15,9 @@ def fault(uri: str) -> str | None:
         return f"must be a URL of at most {LONGEST} ASCII characters"
     if "#" in uri or "*" in uri:
         return "must have no fragment and no wildcard"
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
-        return "is not a URL"
-    if "@" in parts.netloc:
-        return "must name no user"
-    if is_loopback(uri) or (parts.scheme == "https" and parts.hostname and uri.startswith("https://")):
-        return None
-    return "must begin with https://, or with http:// on a loopback address"
+    if not (_SECURE.match(uri) or is_loopback(uri)):
+        return "must begin with https:// and a host, or with http:// and a loopback address"
+    return None
 
 
 def is_loopback(uri: str) -> bool:
@@ -40,9 +33,9 @@ def matches(registered: str, asked: str) -> bool:
 
 
 def origin(uri: str) -> str:
-    """Scheme, host and port of a registered URL."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc}"
+    """Scheme, host and port of a URL that may be registered."""
+    found = _SECURE.match(uri) or _LOOPBACK.match(uri)
+    return "" if found is None else found[0]
 
 
 def _portless(uri: str) -> str:
