@@ -74,6 +74,16 @@ class Delivery:
     wake_at: int | None = None
     expires_at: int  # epoch milliseconds
 
+    @property
+    def event_id(self) -> str:
+        """The id of the event, the same at all webhooks."""
+        return event_of(self.id)
+
+
+def event_of(delivery_id: str) -> str:
+    """The id of the event that a delivery carries: its own ends with it."""
+    return delivery_id.split("_", 2)[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:

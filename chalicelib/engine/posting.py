@@ -140,7 +140,7 @@ def _webhooks(keys: Iterable[Key]) -> dict[tuple[str, str], Document]:
 
 def _post(delivery: Delivery, loaded: Load, subscribed: Mapping[tuple[str, str], Document]) -> Post:
     webhook = (delivery.org, delivery.webhook)
-    body = loaded.bodies[delivery.org, storage.event_id(delivery.id)]
+    body = loaded.bodies[delivery.org, delivery.event_id]
     return Post(delivery, subscribed.get(webhook), loaded.healths[webhook], body)
 
 
@@ -216,7 +216,7 @@ def _sent(post: Post, webhook: Document) -> tuple[Answer | None, str | None]:
 
 def _headers(post: Post, webhook: Document, body: bytes) -> dict[str, str]:
     """The owner's own headers, and over them those that are not his to say."""
-    event, now = storage.event_id(post.delivery.id), clock.now() // clock.SECOND
+    event, now = post.delivery.event_id, clock.now() // clock.SECOND
     own = {name.lower(): value for name, value in webhook.body["headers"].items()}
     signed = signing.headers(webhooks.secrets(webhook), event, now, body)
     return {"user-agent": USER_AGENT} | own | {"content-type": "application/json"} | signed

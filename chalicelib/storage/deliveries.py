@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib import clock
-from chalicelib.domain.webhooks import TEST, WELL, Attempt, Delivery, Health
+from chalicelib.domain.webhooks import TEST, WELL, Attempt, Delivery, Health, event_of
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Refused, Write
 from chalicelib.storage.task_table import CompactJson, wake_shard
@@ -104,11 +104,6 @@ def identifier(at: int, event_id: str) -> str:
     return f"{_stamp(at)}_{event_id}"
 
 
-def event_id(delivery_id: str) -> str:
-    """The id of the event that a delivery carries."""
-    return delivery_id.split("_", 2)[2]
-
-
 def _stamp(at: int) -> str:
     return f"{PREFIX}_{base64.b32hexencode(at.to_bytes(6)).decode().rstrip('=').lower()}"
 
@@ -144,7 +139,7 @@ def load(keys: Iterable[Key]) -> Load:
     wanted = list(keys)
     places = {
         *((_desk(key.org, key.webhook), key.id) for key in wanted),
-        *((_events(key.org), event_id(key.id)) for key in wanted),
+        *((_events(key.org), event_of(key.id)) for key in wanted),
         *((_healths(key.org), key.webhook) for key in wanted),
     }
     with base.reading():
@@ -152,7 +147,7 @@ def load(keys: Iterable[Key]) -> Load:
     desks = {key: items.get((_desk(key.org, key.webhook), key.id)) for key in wanted}
     return Load(
         {key: parse(item) for key, item in desks.items() if item is not None},
-        {(key.org, event_id(key.id)): _body(items.get((_events(key.org), event_id(key.id)))) for key in wanted},
+        {(key.org, event_of(key.id)): _body(items.get((_events(key.org), event_of(key.id)))) for key in wanted},
         {(key.org, key.webhook): _health(items.get((_healths(key.org), key.webhook))) for key in wanted},
     )
 

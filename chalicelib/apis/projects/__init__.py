@@ -1,7 +1,7 @@
 """The projects API (coordinaitor.md, "CoordinAItor"): people and agents, their projects and tasks."""
 
 from chalicelib import __version__
-from chalicelib.apis.projects import access, agents
+from chalicelib.apis.projects import access, agents, notifications, webhooks
 from chalicelib.edge import BEARER_OR_KEY, Api, Enveloped, documentation_routes
 
 api: Api = Api(
@@ -11,7 +11,7 @@ api: Api = Api(
     description="Projects, their tasks, and the people and agents who do them.",
     port=3000,
     dialect=Enveloped(),
-    groups=(agents.routes, documentation_routes(lambda: api, "/api/docs")),
+    groups=(agents.routes, notifications.routes, webhooks.routes, documentation_routes(lambda: api, "/api/docs")),
     limits=access.LIMITS,
     authenticate=access.authenticate,
     admit=access.admit,

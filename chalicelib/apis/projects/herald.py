@@ -34,7 +34,7 @@ class Wording(NamedTuple):
 
 
 def herald(org: str, found: Sequence[Announcement]) -> list[Fact]:
-    """What happened, as this API shows it now. What is gone meanwhile is told of as deleted, by its id, and what happened
+    """What happened, as this API shows it now. What is gone meanwhile is told of as deleted, by its id; what happened
     to it before is not told any more."""
     known = subjects.find(org, NAME, found)
     worded = [(said, _worded(said, known)) for said in found]

@@ -38,6 +38,12 @@ OF_ROLE: dict[Role, frozenset[Permission]] = {
 }
 
 
+IN_PROJECT: frozenset[Permission] = frozenset(
+    {"tasks:read", "tasks:write", "tasks:delete", "projects:read", "projects:write"}
+)
+"""What a member may be allowed in one project alone; a member's role stands for what of it that role has."""
+
+
 class Within(NamedTuple):
     """A permission that its members may have in one project alone. Whoever has it in any project gets in; the handler
     asks for it in the project that it is about (`access.require`)."""
@@ -49,6 +55,23 @@ OWN = None
 """What everybody known may do: what is the caller's own."""
 
 NEEDED: dict[str, Permission | Within | None] = {
+    "list_tasks": "tasks:read",
+    "list_tasks_unversioned": "tasks:read",
+    "create_task": Within("tasks:write"),
+    "get_task": "tasks:read",
+    "update_task": Within("tasks:write"),
+    "patch_task": Within("tasks:write"),
+    "delete_task": Within("tasks:delete"),
+    "assign_task": Within("tasks:write"),
+    "list_projects": "projects:read",
+    "create_project": "projects:write",
+    "get_project": Within("projects:read"),
+    "update_project": Within("projects:write"),
+    "delete_project": Within("projects:write"),
+    "list_project_tasks": Within("tasks:read"),
+    "list_members": Within("projects:read"),
+    "add_member": Within("projects:write"),
+    "remove_member": Within("projects:write"),
     "list_agents": "agents:read",
     "create_agent": "agents:write",
     "get_agent": "agents:read",
@@ -59,5 +82,19 @@ NEEDED: dict[str, Permission | Within | None] = {
     "list_agent_tasks": "tasks:read",
     "get_agent_metrics": "agents:read",
     "agent_heartbeat": "tasks:write",
+    "list_notifications": OWN,
+    "read_notification": OWN,
+    "read_all_notifications": OWN,
+    "create_webhook": "webhooks:write",
+    "list_webhooks": "webhooks:read",
+    "get_webhook": "webhooks:read",
+    "update_webhook": "webhooks:write",
+    "delete_webhook": "webhooks:write",
+    "test_webhook": "webhooks:write",
+    "rotate_webhook_secret": "webhooks:write",
+    "recover_webhook": "webhooks:write",
+    "list_webhook_deliveries": "webhooks:read",
+    "get_webhook_delivery": "webhooks:read",
+    "resend_webhook_delivery": "webhooks:write",
 }
 """Endpoint name -> the permission that it needs."""

@@ -1,0 +1,107 @@
+"""Webhooks: who is told what happens, and what became of it (coordinaitor.md, "Webhooks")."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.webhook_schemas import (
+    DeliveryOut,
+    RecoverIn,
+    RecoveryOut,
+    RotateIn,
+    WebhookDeleted,
+    WebhookIn,
+    WebhookOut,
+    WebhookSecret,
+    WebhookUpdate,
+)
+from chalicelib.domain.webhooks import Status
+from chalicelib.edge import Caller, Created, Paged, Request, Routes
+from chalicelib.engine import redelivery, webhooks
+
+routes = Routes("/api/v1/webhooks", tag="Webhooks")
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+@routes.post(status=201, errors=[409])
+def create_webhook(caller: Caller, body: WebhookIn) -> Created[WebhookSecret]:
+    """Create a webhook; its secret is shown this once. An organization has at most 50."""
+    made = webhooks.create(caller.org, body.said, body.secret, by=caller.subject)
+    return Created(WebhookSecret.shown(made), location=f"/api/v1/webhooks/{made.webhook.id}")
+
+
+@routes.get()
+def list_webhooks(caller: Caller, request: Request, page: PageNumber = 1, limit: PageSize = 20) -> Paged[WebhookOut]:
+    """List the webhooks, newest first."""
+    found = [WebhookOut.of(webhook) for webhook in webhooks.every(caller.org)]
+    return sliced(request, found, page=page, limit=limit)
+
+
+@routes.get("/{webhook_id}")
+def get_webhook(caller: Caller, webhook_id: Identifier) -> WebhookOut:
+    """Get a webhook as it is now."""
+    return WebhookOut.of(webhooks.get(caller.org, webhook_id))
+
+
+@routes.put("/{webhook_id}")
+def update_webhook(caller: Caller, webhook_id: Identifier, body: WebhookUpdate) -> WebhookOut:
+    """Change what is said of a webhook. To switch it on ends what it was disabled for."""
+    return WebhookOut.of(webhooks.change(caller.org, webhook_id, body.said, by=caller.subject))
+
+
+@routes.delete("/{webhook_id}")
+def delete_webhook(caller: Caller, webhook_id: Identifier) -> WebhookDeleted:
+    """Delete a webhook; what is on its way to it is not sent any more."""
+    webhooks.delete(caller.org, webhook_id)
+    return WebhookDeleted(id=webhook_id)
+
+
+@routes.post("/{webhook_id}/test")
+def test_webhook(caller: Caller, webhook_id: Identifier) -> DeliveryOut:
+    """Send a `webhook.test` event now, once, whether or not the webhook is active, and see what is answered.
+
+    It takes as long as the receiver does, at most 15 seconds.
+    """
+    return DeliveryOut.of(redelivery.test(caller.org, webhook_id))
+
+
+@routes.post("/{webhook_id}/rotate-secret")
+def rotate_webhook_secret(caller: Caller, webhook_id: Identifier, body: RotateIn) -> WebhookSecret:
+    """Change the secret; for a while the one before signs as well, so that no event is refused meanwhile."""
+    return WebhookSecret.shown(webhooks.rotate(caller.org, webhook_id, body.secret, body.overlap_ms, by=caller.subject))
+
+
+@routes.post("/{webhook_id}/recover", errors=[409])
+def recover_webhook(caller: Caller, webhook_id: Identifier, body: RecoverIn) -> RecoveryOut:
+    """Send again all that was given up of events since then, each in a new round of attempts."""
+    requeued, more = redelivery.recover(caller.org, webhook_id, body.since_ms)
+    return RecoveryOut(requeued=requeued, more=more)
+
+
+@routes.get("/{webhook_id}/deliveries")
+def list_webhook_deliveries(
+    caller: Caller,
+    request: Request,
+    webhook_id: Identifier,
+    status: Status | None = None,
+    page: PageNumber = 1,
+    limit: PageSize = 20,
+) -> Paged[DeliveryOut]:
+    """List the newest 1,000 deliveries, or of those the ones of a status; of status failed, the newest 1,000 of all.
+    They are kept for 30 days."""
+    found = [DeliveryOut.of(one) for one in redelivery.latest(caller.org, webhook_id, status)]
+    return sliced(request, found, page=page, limit=limit)
+
+
+@routes.get("/{webhook_id}/deliveries/{delivery_id}")
+def get_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
+    """Get a delivery with its attempts."""
+    return DeliveryOut.of(redelivery.get(caller.org, webhook_id, delivery_id))
+
+
+@routes.post("/{webhook_id}/deliveries/{delivery_id}/resend", errors=[409])
+def resend_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
+    """Send a delivery again, whatever became of it, in a new round of attempts."""
+    return DeliveryOut.of(redelivery.resend(caller.org, webhook_id, delivery_id))
