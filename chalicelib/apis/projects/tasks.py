@@ -1,0 +1,198 @@
+"""Tasks: create, find, change, assign, delete (coordinaitor.md, "Task Endpoints")."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from chalicelib.apis.projects import access
+from chalicelib.apis.projects.access import NAME
+from chalicelib.apis.projects.paging import Cursor, PageNumber, PageSize, paged
+from chalicelib.apis.projects.permissions import Permission
+from chalicelib.apis.projects.states import PHASE, URGENCIES, Priority, TaskStatus
+from chalicelib.apis.projects.task_details import HistoryOut, TaskDetail, TaskMetrics
+from chalicelib.apis.projects.task_inputs import AssignIn, Identifier, Moment, TaskChange, TaskIn, Words
+from chalicelib.apis.projects.task_schemas import TaskOut, TaskRow, rows, shown
+from chalicelib.domain.facets import Sort
+from chalicelib.domain.tasks import Holder, Phase, Task
+from chalicelib.edge import Caller, CamelSchema, Created, Header, Paged, Query, Request, Routes
+from chalicelib.engine import catalogue, editing, histories, tasks
+from chalicelib.engine.catalogue import Query as Wanted
+from chalicelib.engine.editing import Guard
+from chalicelib.errors import Forbidden
+
+routes = Routes("/api/v1/tasks", tag="Tasks")
+unversioned = Routes("/api/tasks", tag="Tasks")
+"""As the document's own examples call it."""
+
+IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
+Order = Literal["asc", "desc"]
+SortField = Literal["createdAt", "updatedAt", "priority", "dueDate"]
+SORTS: dict[SortField, Sort] = {
+    "createdAt": "created",
+    "updatedAt": "updated",
+    "priority": "priority",
+    "dueDate": "due",
+}
+AGENT = "server"
+"""The role of an agent that calls with its own key (engine.access.worker_by_key)."""
+PARTS = frozenset({"comments", "files", "history", "metrics"})
+
+
+def _known(parts: tuple[str, ...]) -> tuple[str, ...]:
+    if not PARTS.issuperset(parts):
+        raise ValueError(f"must be some of: {', '.join(sorted(PARTS))}, with commas between them")
+    return parts
+
+
+Include = Annotated[
+    Words, AfterValidator(_known), Field(description="Comma-separated: comments, files, history, metrics.")
+]
+Tags = Annotated[Words, Field(description="Comma-separated list of tags: tasks that have any of them, in any case.")]
+Search = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    Field(description="Each word begins one of the title's or description's."),
+]
+Lease = Annotated[int, Field(ge=0, le=2**53, description="With agentId: the lease under which it was handed the task.")]
+
+
+class TaskDeleted(CamelSchema):
+    """A task that is no more."""
+
+    id: str
+    deleted: Literal[True] = True
+
+
+@unversioned.get(name="list_tasks_unversioned")
+@routes.get()
+def list_tasks(
+    request: Request,
+    caller: Caller,
+    page: PageNumber = 1,
+    limit: PageSize = 20,
+    status: TaskStatus | None = None,
+    priority: Priority | None = None,
+    project_id: Annotated[Identifier | None, Query("projectId")] = None,
+    agent_id: Annotated[Identifier | None, Query("agentId")] = None,
+    search: Search | None = None,
+    tags: Tags = (),
+    created_after: Annotated[Moment | None, Query("createdAfter")] = None,
+    created_before: Annotated[Moment | None, Query("createdBefore")] = None,
+    sort_by: Annotated[SortField, Query("sortBy")] = "createdAt",
+    sort_order: Annotated[Order, Query("sortOrder")] = "desc",
+    cursor: Cursor | None = None,
+) -> Paged[TaskRow]:
+    """List tasks, newest first unless asked otherwise. Filters combine."""
+    wanted = Wanted(
+        phases=phases(status),
+        priorities=None if priority is None else URGENCIES[priority],
+        agent=agent_id,
+        project=project_id,
+        tags=tuple(tag.casefold() for tag in tags),
+        search=search,
+        created_after=created_after,
+        created_before=created_before,
+        sort=SORTS[sort_by],
+        ascending=sort_order == "asc",
+    )
+    return listed(caller, request, wanted, page, limit, cursor)
+
+
+def phases(status: TaskStatus | None) -> frozenset[Phase] | None:
+    """The engine's word for tasks of this status, or of any."""
+    return None if status is None else frozenset({PHASE[status]})
+
+
+def listed(
+    caller: Caller, request: Request, wanted: Wanted, page: int, limit: int, cursor: str | None
+) -> Paged[TaskRow]:
+    """The page of tasks that are wanted, for every list of tasks of this API."""
+    found = catalogue.page(caller.org, NAME, wanted, page=page, limit=limit, cursor=cursor)
+    shown = rows(caller.org, found.tasks)
+    return paged(request, shown, page=page, limit=limit, total=found.total, cursor=found.cursor)
+
+
+@routes.post(status=201, errors=[409])
+def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = None) -> Created[TaskOut]:
+    """Create a task.
+
+    With an agentId that agent gets it, as soon as it has room; without, it waits until somebody begins or assigns it.
+    The same Idempotency-Key with the same body gives the same task, with another body 409.
+    """
+    access.require(caller, "tasks:write", body.project_id)
+    task = editing.create(caller.org, NAME, caller.subject, body.draft(idempotency_key))
+    return Created(_out(task), location=f"/api/v1/tasks/{task.id}")
+
+
+def _out(task: Task) -> TaskOut:
+    [out] = shown(task.org, [task])
+    return out
+
+
+@routes.get("/{task_id}")
+def get_task(caller: Caller, task_id: Identifier, include: Include = ()) -> TaskDetail:
+    """Get a task, with what is asked for besides."""
+    task = tasks.get(caller.org, task_id, NAME)
+    entries = histories.of(caller.org, task_id) if {"history", "metrics"} & {*include} else []
+    return TaskDetail(
+        **_out(task).model_dump(),
+        history=[HistoryOut.of(entry) for entry in entries] if "history" in include else None,
+        metrics=TaskMetrics.of(task, entries) if "metrics" in include else None,
+    )
+
+
+@routes.put("/{task_id}", errors=[409])
+@routes.patch("/{task_id}", name="patch_task", errors=[409])
+def update_task(
+    caller: Caller,
+    task_id: Identifier,
+    body: TaskChange,
+    agent_id: Annotated[Identifier | None, Query("agentId")] = None,
+    lease: Lease | None = None,
+) -> TaskOut:
+    """Change what is sent of a task, all of it or nothing.
+
+    A person's status of active begins a pending task; completed, failed and cancelled end one that has not ended;
+    pending takes it back from whoever works on it, or tries a failed one again. Any other move is a 409.
+
+    An agent reports on a task that it holds with `agentId`, and the `lease` that it was handed: active or a progress,
+    completed with a result, failed with an error, or pending to give it back. A report of a lease that has ended is a
+    409 and changes nothing.
+    """
+    holder, guard = _holder(caller, agent_id, lease), _guard(caller, "tasks:write")
+    edit = body.edit()
+    if body.status == "completed":
+        edit = editing.placed(caller.org, NAME, task_id, edit, body.result)
+    if holder is not None:
+        return _out(editing.report(caller.org, NAME, task_id, edit, holder, guard))
+    return _out(editing.change(caller.org, NAME, task_id, edit, caller.subject, guard))
+
+
+def _guard(caller: Caller, permission: Permission) -> Guard:
+    return lambda project_id: access.require(caller, permission, project_id)
+
+
+def _holder(caller: Caller, agent_id: str | None, lease: int | None) -> Holder | None:
+    """The agent in whose name it is, if it is in one's: an agent's own key speaks for nobody else."""
+    if caller.role == AGENT and agent_id not in (None, caller.subject):
+        raise Forbidden(f"Agent {caller.subject} may not report for agent {agent_id}")
+    return None if agent_id is None else Holder(agent_id, lease)
+
+
+@routes.delete("/{task_id}")
+def delete_task(
+    caller: Caller, task_id: Identifier, reason: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+) -> TaskDeleted:
+    """Delete a task with all that belongs to it; one that has not ended is cancelled first."""
+    editing.delete(caller.org, NAME, task_id, caller.subject, _guard(caller, "tasks:delete"), reason)
+    return TaskDeleted(id=task_id)
+
+
+@routes.post("/{task_id}/assign", errors=[409])
+def assign_task(caller: Caller, task_id: Identifier, body: AssignIn) -> TaskOut:
+    """Assign a task to an agent, which gets it as soon as it has room; whoever works on it lets go.
+
+    With null it is taken from its agent, and waits until somebody begins or assigns it.
+    """
+    guard = _guard(caller, "tasks:write")
+    return _out(editing.assign(caller.org, NAME, task_id, body.edit(), caller.subject, guard))
