@@ -1,7 +1,7 @@
 """The projects API (coordinaitor.md, "CoordinAItor"): people and agents, their projects and tasks."""
 
 from chalicelib import __version__
-from chalicelib.apis.projects import access, agents, notifications, webhooks
+from chalicelib.apis.projects import access, agents, avatars, comments, files, notifications, tasks, webhooks
 from chalicelib.edge import BEARER_OR_KEY, Api, Enveloped, documentation_routes
 
 api: Api = Api(
@@ -14,7 +14,10 @@ api: Api = Api(
     groups=(
         tasks.routes,
         tasks.unversioned,
+        comments.routes,
+        files.routes,
         agents.routes,
+        avatars.routes,
         notifications.routes,
         webhooks.routes,
         documentation_routes(lambda: api, "/api/docs"),
