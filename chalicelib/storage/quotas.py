@@ -22,5 +22,10 @@ def given_back(org: str, kind: str) -> Write:
     return base.update(_key(org, kind), [QuotaItem.used.add(-1)], QuotaItem.used > 0)
 
 
+def forgotten(org: str, kind: str) -> Write:
+    """The write that removes the count once nothing counted is left; refused when there is none."""
+    return base.delete(_key(org, kind), QuotaItem.used.exists())
+
+
 def _key(org: str, kind: str) -> QuotaItem:
     return QuotaItem(f"quota#{org}#{kind}")

@@ -67,6 +67,11 @@ def deleted(task: Task) -> Write:
     return base.delete(TaskItem(task.id), unchanged)
 
 
+def present(task: Task) -> Write:
+    """The check, within a transaction, that a task is still there, however it changed since it was read."""
+    return base.check(TaskItem(task.id), TaskItem.org == task.org)
+
+
 def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any]) -> Write:
     """The blind write that ends a held task, on the condition that this holder has it."""
     actions: list[Action] = [TaskItem.version.add(1)]
