@@ -1,6 +1,6 @@
 """Which step carries out each kind of chore. The one table of it."""
 
-from chalicelib.engine import agents, projects, redelivery
+from chalicelib.engine import agents, attachments, histories, projects, redelivery
 from chalicelib.engine.chores import Chore, Steps
 from chalicelib.engine.members import PROJECT
 
@@ -9,8 +9,13 @@ def _agent_gone(chore: Chore) -> bool:
     return projects.forget_agent(chore.org, chore.subject) and agents.let_go(chore)
 
 
+def _task_gone(chore: Chore) -> bool:
+    return attachments.clear(chore) and histories.forget(chore.org, chore.subject)
+
+
 STEPS: Steps = {
     agents.CHORE: _agent_gone,
     PROJECT: projects.clear,
+    "task": _task_gone,
     redelivery.RECOVERY: redelivery.recovery,
 }
