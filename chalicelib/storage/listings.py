@@ -8,7 +8,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -121,16 +121,25 @@ def tallies(counters: Sequence[Row]) -> dict[Row, dict[Phase, int]]:
     return _tallies(counters, (raw for _, raw in batches.read([_key(row) for row in dict.fromkeys(counters)])))
 
 
-def tasks(ids: Sequence[str], counters: Sequence[Row]) -> tuple[dict[str, Task], dict[Row, dict[Phase, int]]]:
-    """Those of the tasks that exist, by id, and beside them what the counters count: one call for both."""
-    found = list(batches.read([*map(_task_key, dict.fromkeys(ids)), *map(_key, counters)]))
-    there = (task_table.from_raw(raw) for model, raw in found if model is TaskItem)
-    return {task.id: task for task in there}, _tallies(counters, (raw for model, raw in found if model is ListingItem))
+def tasks(ids: Iterable[str]) -> dict[str, Task]:
+    """Those of the tasks that exist, by id, whole; one call for each hundred."""
+    return _tasks(raw for _, raw in batches.read([_task_key(one) for one in ids]))
 
 
-def light_tasks(ids: Sequence[str]) -> list[Task]:
-    """Those of the tasks that exist, without payload and result; one call for each hundred."""
-    return [task_table.from_raw(raw) for _, raw in batches.read([_task_key(one) for one in ids], _LIGHT)]
+def light_tasks(ids: Iterable[str]) -> dict[str, Task]:
+    """Those of the tasks that exist, by id, without payload and result; one call for each hundred."""
+    return _tasks(raw for _, raw in batches.read([_task_key(one) for one in ids], _LIGHT))
+
+
+def tasks_and_tally(ids: Sequence[str], counter: Row) -> tuple[dict[str, Task], dict[Phase, int]]:
+    """Those of the tasks that exist, by id, and beside them how many of each phase a counter counts. One call."""
+    found = list(batches.read([*map(_task_key, ids), _key(counter)]))
+    tally = _tallies([counter], (raw for model, raw in found if model is ListingItem))[counter]
+    return _tasks(raw for model, raw in found if model is TaskItem), tally
+
+
+def _tasks(found: Iterable[RawItem]) -> dict[str, Task]:
+    return {task.id: task for task in map(task_table.from_raw, found)}
 
 
 def _task_key(task_id: str) -> batches.Key:
@@ -141,7 +150,7 @@ def _key(row: Row) -> batches.Key:
     return ListingItem, {"list": {"S": row.list}, "rank": {"S": row.rank}}
 
 
-def _tallies(counters: Sequence[Row], found: Iterator[RawItem]) -> dict[Row, dict[Phase, int]]:
+def _tallies(counters: Sequence[Row], found: Iterable[RawItem]) -> dict[Row, dict[Phase, int]]:
     nothing = {row: dict.fromkeys(Phase, 0) for row in counters}
     return nothing | {Row(raw["list"]["S"], raw["rank"]["S"]): _tally(raw) for raw in found}
 
