@@ -1,17 +1,21 @@
-"""What can be had with one task: its history and figures."""
+"""What can be had with one task: its comments, files, history and figures."""
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Collection, Sequence
+from typing import Any, Self
 
 from pydantic import Field
 
 from chalicelib import clock
+from chalicelib.apis.projects.comments import CommentOut
+from chalicelib.apis.projects.files import FileOut
 from chalicelib.apis.projects.states import TASK_STATUS
 from chalicelib.apis.projects.task_schemas import TaskOut, neat
 from chalicelib.domain.histories import Entry
 from chalicelib.domain.tasks import Phase, Task
 from chalicelib.edge import CamelSchema, Instant
+from chalicelib.engine import comments, files, histories
 
+PARTS = frozenset({"comments", "files", "history", "metrics"})
 _WORDS = {str(phase): word for phase, word in TASK_STATUS.items()}
 
 
@@ -64,7 +68,24 @@ def _active_ms(history: Sequence[Entry]) -> int:
 
 
 class TaskDetail(TaskOut):
-    """A task with what was asked for besides; the rest is null."""
+    """A task with what was asked for besides; the rest is null. Of each there are the newest hundred, newest first."""
 
-    history: list[HistoryOut] | None = Field(default=None, description="Newest first, at most a hundred.")
+    comments: list[CommentOut] | None = None
+    files: list[FileOut] | None = None
+    history: list[HistoryOut] | None = None
     metrics: TaskMetrics | None = None
+
+
+def parts(task: Task, wanted: Collection[str]) -> dict[str, Any]:
+    """What is asked for besides the task. One call each; history and metrics share theirs."""
+    found: dict[str, Any] = {}
+    entries = histories.of(task.org, task.id) if {"history", "metrics"} & {*wanted} else []
+    if "comments" in wanted:
+        found["comments"] = [CommentOut.of(comment) for comment in comments.of(task.org, task.id)]
+    if "files" in wanted:
+        found["files"] = [FileOut.of(file) for file in files.of(task.org, task.id)]
+    if "history" in wanted:
+        found["history"] = [HistoryOut.of(entry) for entry in entries]
+    if "metrics" in wanted:
+        found["metrics"] = TaskMetrics.of(task, entries)
+    return found

@@ -8,14 +8,15 @@ from chalicelib.apis.projects import access
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.paging import Cursor, PageNumber, PageSize, paged
 from chalicelib.apis.projects.permissions import Permission
+from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.apis.projects.states import PHASE, URGENCIES, Priority, TaskStatus
-from chalicelib.apis.projects.task_details import HistoryOut, TaskDetail, TaskMetrics
+from chalicelib.apis.projects.task_details import PARTS, TaskDetail, parts
 from chalicelib.apis.projects.task_inputs import AssignIn, Identifier, Moment, TaskChange, TaskIn, Words
 from chalicelib.apis.projects.task_schemas import TaskOut, TaskRow, rows, shown
 from chalicelib.domain.facets import Sort
 from chalicelib.domain.tasks import Holder, Phase, Task
-from chalicelib.edge import Caller, CamelSchema, Created, Header, Paged, Query, Request, Routes
-from chalicelib.engine import catalogue, editing, histories, tasks
+from chalicelib.edge import Caller, Created, Header, Paged, Query, Request, Routes
+from chalicelib.engine import catalogue, editing, tasks
 from chalicelib.engine.catalogue import Query as Wanted
 from chalicelib.engine.editing import Guard
 from chalicelib.errors import Forbidden
@@ -35,7 +36,6 @@ SORTS: dict[SortField, Sort] = {
 }
 AGENT = "server"
 """The role of an agent that calls with its own key (engine.access.worker_by_key)."""
-PARTS = frozenset({"comments", "files", "history", "metrics"})
 
 
 def _known(parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,13 +54,6 @@ Search = Annotated[
     Field(description="Each word begins one of the title's or description's."),
 ]
 Lease = Annotated[int, Field(ge=0, le=2**53, description="With agentId: the lease under which it was handed the task.")]
-
-
-class TaskDeleted(CamelSchema):
-    """A task that is no more."""
-
-    id: str
-    deleted: Literal[True] = True
 
 
 @unversioned.get(name="list_tasks_unversioned")
@@ -133,12 +126,7 @@ def _out(task: Task) -> TaskOut:
 def get_task(caller: Caller, task_id: Identifier, include: Include = ()) -> TaskDetail:
     """Get a task, with what is asked for besides."""
     task = tasks.get(caller.org, task_id, NAME)
-    entries = histories.of(caller.org, task_id) if {"history", "metrics"} & {*include} else []
-    return TaskDetail(
-        **_out(task).model_dump(),
-        history=[HistoryOut.of(entry) for entry in entries] if "history" in include else None,
-        metrics=TaskMetrics.of(task, entries) if "metrics" in include else None,
-    )
+    return TaskDetail(**_out(task).model_dump(), **parts(task, include))
 
 
 @routes.put("/{task_id}", errors=[409])
@@ -182,10 +170,10 @@ def _holder(caller: Caller, agent_id: str | None, lease: int | None) -> Holder |
 @routes.delete("/{task_id}")
 def delete_task(
     caller: Caller, task_id: Identifier, reason: Annotated[str, StringConstraints(max_length=1_000)] | None = None
-) -> TaskDeleted:
+) -> Deleted:
     """Delete a task with all that belongs to it; one that has not ended is cancelled first."""
     editing.delete(caller.org, NAME, task_id, caller.subject, _guard(caller, "tasks:delete"), reason)
-    return TaskDeleted(id=task_id)
+    return Deleted(id=task_id)
 
 
 @routes.post("/{task_id}/assign", errors=[409])
