@@ -6,12 +6,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-from chalicelib import clock
-from chalicelib.domain import states
 from chalicelib.domain.documents import POOL, Document
 from chalicelib.domain.sheets import project_of
 from chalicelib.domain.tasks import Phase, Task
-from chalicelib.engine import catalogue, chores, documents, members, tasks
+from chalicelib.engine import catalogue, chores, documents, editing, members
 from chalicelib.engine.chores import Chore
 from chalicelib.engine.members import PROJECT, USER, Giver, Member, Team
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
@@ -27,8 +25,8 @@ SECOND_LOOK_SECONDS = 900
 """What tasks are found by may lag behind them: whatever came into a project as it was deleted is found by then."""
 
 Said = Mapping[str, Any]
-"""Fields of a project's body: name, description, status, priority, start_at and end_at (epoch milliseconds), budget,
-agents (ids), tags."""
+"""Fields of a project's body: name, description, status, priority, start_date and end_date (epoch milliseconds),
+budget, agents (ids), tags."""
 
 
 class Wanted(NamedTuple):
@@ -53,6 +51,9 @@ class Tally(NamedTuple):
         """The share of its tasks that is completed, without those cancelled: 0 to 1, in hundredths."""
         meant = self.total - self.counts[Phase.CANCELLED]
         return round(self.counts[Phase.COMPLETED] / meant, 2) if meant else 0
+
+
+NO_TASKS = Tally(dict.fromkeys(Phase, 0))
 
 
 def create(org: str, said: Said, team: Team, founder: Member, by: Giver) -> Document:
@@ -82,7 +83,7 @@ def _hindered(refused: Refused) -> Exception:
 
 
 def _require_order(said: Said) -> None:
-    start, end = said.get("start_at"), said.get("end_at")
+    start, end = said.get("start_date"), said.get("end_date")
     if start is not None and end is not None and end < start:
         what = "must not lie before startDate"
         raise InvalidRequest(f"endDate: {what}", fields={"endDate": what})
@@ -146,7 +147,7 @@ def tallies(org: str, projects: Collection[Document]) -> dict[str, Tally]:
     return {project_id: Tally(counts) for project_id, counts in counted.items()}
 
 
-def delete(org: str, project_id: str) -> None:
+def delete(org: str, project_id: str, by: str) -> None:
     """Remove a project: it is gone at once, and in the background its tasks are, and what its members might do.
 
     Two calls. Raises NotFound.
@@ -156,8 +157,8 @@ def delete(org: str, project_id: str) -> None:
         team = sorted(members.team_of(found))
         return [
             quotas.given_back(org, PROJECT),
-            chores.begun(org, PROJECT, project_id, members=team),
-            chores.begun(org, PROJECT, project_id, wait_seconds=SECOND_LOOK_SECONDS, members=[]),
+            chores.begun(org, PROJECT, project_id, members=team, by=by),
+            chores.begun(org, PROJECT, project_id, wait_seconds=SECOND_LOOK_SECONDS, members=[], by=by),
         ]
 
     documents.delete(org, PROJECT, project_id, also=also)
@@ -168,18 +169,17 @@ def clear(chore: Chore) -> bool:
 
     Tasks that have not ended are cancelled first, so that whoever works on them is told to stop.
     """
-    return _tasks_removed(chore.org, chore.subject) and members.dismissed(
-        chore.org, chore.subject, chore.facts["members"]
-    )
+    org, project_id, facts = chore.org, chore.subject, chore.facts
+    return _tasks_removed(org, project_id, facts["by"]) and members.dismissed(org, project_id, facts["members"])
 
 
-def _tasks_removed(org: str, project_id: str) -> bool:
+def _tasks_removed(org: str, project_id: str, by: str) -> bool:
     listed = catalogue.task_ids(org, POOL, "project", project_id)
     # What is found by may lag: those that are gone, or moved elsewhere, are passed over.
     while some := list(islice(listed, task_storage.PAGE)):
         found = [task.id for task in task_storage.find_many(some).values() if _belongs(task, org, project_id)]
         for task_id in found[:CHANGED_AT_ONCE]:
-            _remove_task(org, project_id, task_id)
+            _remove_task(org, project_id, task_id, by)
         if found:
             return False
     return True
@@ -189,15 +189,13 @@ def _belongs(task: Task, org: str, project_id: str) -> bool:
     return task.org == org and project_of(task) == project_id
 
 
-def _remove_task(org: str, project_id: str, task_id: str) -> None:
-    def decide(task: Task) -> Task:
-        done = task.terminal or not _belongs(task, org, project_id)
-        return task if done else states.cancelled(task, clock.now())
+def _remove_task(org: str, project_id: str, task_id: str, by: str) -> None:
+    def guard(found: str | None) -> None:
+        if found != project_id:
+            raise NotFound("Task", task_id)  # moved elsewhere just now
 
-    with suppress(NotFound, Refused):  # gone already, or changed meanwhile: the next step sees
-        task = tasks.change(org, task_id, decide)
-        if _belongs(task, org, project_id):
-            base.commit(task_storage.deleted(task), chores.begun(org, "task", task_id))
+    with suppress(NotFound):
+        editing.delete(org, POOL, task_id, by, guard, reason="Its project was deleted")
 
 
 def forget_agent(org: str, agent_id: str) -> bool:

@@ -1,7 +1,21 @@
 """The projects API (coordinaitor.md, "CoordinAItor"): people and agents, their projects and tasks."""
 
 from chalicelib import __version__
-from chalicelib.apis.projects import access, agents, avatars, comments, files, notifications, tasks, webhooks
+from chalicelib.apis.projects import (
+    access,
+    agents,
+    avatars,
+    comments,
+    files,
+    members,
+    notifications,
+    oauth,
+    oauth_clients,
+    projects,
+    system,
+    tasks,
+    webhooks,
+)
 from chalicelib.edge import BEARER_OR_KEY, Api, Enveloped, documentation_routes
 
 api: Api = Api(
@@ -12,13 +26,18 @@ api: Api = Api(
     port=3000,
     dialect=Enveloped(),
     groups=(
+        oauth.routes,
+        oauth_clients.routes,
         tasks.routes,
         tasks.unversioned,
         comments.routes,
         files.routes,
         agents.routes,
+        projects.routes,
+        members.routes,
         avatars.routes,
         notifications.routes,
+        system.routes,
         webhooks.routes,
         documentation_routes(lambda: api, "/api/docs"),
     ),
@@ -28,4 +47,5 @@ api: Api = Api(
     authorize=access.authorize,
     security=BEARER_OR_KEY,
     window_header=True,
+    measure=system.measure,
 )
