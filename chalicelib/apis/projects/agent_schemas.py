@@ -10,6 +10,7 @@ from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.edge import CamelSchema, Instant
 from chalicelib.engine import agents
+from chalicelib.engine.api_keys import PREFIX
 from chalicelib.engine.workers import Change, Registration
 
 AgentType = Literal["coding", "analysis", "review", "qa", "documentation"]
@@ -44,6 +45,16 @@ class WorkingHours(CamelSchema):
         default=None, min_length=1, max_length=len(DAYS), description="Days on which the window begins; else all."
     )
 
+
+def _own(key: str) -> str:
+    if key.startswith(PREFIX):
+        raise ValueError(f"must not begin with {PREFIX}: that is how API keys of people begin")
+    return key
+
+
+OwnKey = Annotated[
+    str, StringConstraints(min_length=16, max_length=512, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_own)
+]
 
 NOTES = ("model", "provider", "specializations", "configuration")
 """What the engine keeps beside the worker, without reading it."""
@@ -91,7 +102,7 @@ class AgentIn(Described):
 
     name: Name = Field(examples=["Full Stack Developer Bot"])
     type: AgentType
-    api_key: Annotated[str, StringConstraints(min_length=16, max_length=512, pattern=r"^[\x21-\x7e]+$")] | None = Field(
+    api_key: OwnKey | None = Field(
         default=None,
         description="The agent's own key: sent to its endpoint with each task, and accepted as X-API-Key from it on "
         "its heartbeats, its list of tasks and its reports. Never shown again.",

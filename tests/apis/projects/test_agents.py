@@ -393,3 +393,33 @@ def test_who_may_do_what_with_agents(desk: Desk) -> None:
     assert desk.ask("POST", f"/{agent_id}/heartbeat", {}, token=developer).status == 200
     for method, path in (("POST", ""), ("PUT", f"/{agent_id}"), ("DELETE", f"/{agent_id}")):
         assert desk.refused(403, method, path, {}, token=developer)["code"] == "AUTHORIZATION_ERROR"
+
+
+KEY = "a-key-of-its-own-0"
+
+
+def test_an_agent_s_own_key_opens_its_work_and_nothing_else(desk: Desk) -> None:
+    agent_id, other = desk.create(apiKey=KEY), desk.create("other", apiKey="a-key-of-another")
+    bare = {"token": None, "key": KEY}
+    assert desk.ask("POST", f"/{agent_id}/heartbeat", {}, **bare).status == 200
+    for method, path in (
+        ("POST", f"/{other}/heartbeat"),
+        ("POST", "/agent_none/heartbeat"),
+        ("POST", f"/{'x' * 4000}/heartbeat"),
+        ("GET", ""),
+        ("GET", f"/{agent_id}"),
+        ("PUT", f"/{agent_id}"),
+        ("DELETE", f"/{agent_id}"),
+        ("POST", f"/{agent_id}/enable"),
+        ("GET", f"/{agent_id}/metrics"),
+    ):
+        body = None if method == "GET" else {}
+        assert desk.refused(401, method, path, body, **bare)["code"] == "AUTHENTICATION_ERROR"
+    assert desk.refused(422, "POST", "", DOCUMENTED | {"apiKey": "ak_" + KEY})["details"].keys() == {"apiKey"}
+    assert KEY not in desk.ask("GET", f"/{agent_id}").text
+
+
+def test_a_key_ends_with_its_agent(desk: Desk) -> None:
+    agent_id = desk.create(apiKey=KEY)
+    desk.told("DELETE", f"/{agent_id}")
+    assert desk.ask("POST", f"/{agent_id}/heartbeat", {}, token=None, key=KEY).status in (401, 404)

@@ -1,0 +1,37 @@
+"""An agent's own key, which its owner chose for it: it opens what an agent needs for its work, and nothing else."""
+
+from chalicelib.apis.projects.permissions import Permission
+from chalicelib.edge import Request
+from chalicelib.engine import access
+from chalicelib.engine.access import Principal
+from chalicelib.errors import Unauthenticated
+
+SOCKET = "/agents/{agent_id}"
+"""The WebSocket of an agent that is handed its tasks there."""
+
+OWN = frozenset(
+    {
+        ("POST", "/api/v1/agents/{agent_id}/heartbeat"),
+        ("GET", "/api/v1/agents/{agent_id}/tasks"),
+        ("GET", SOCKET),
+    }
+)
+"""Where its id stands in the path."""
+TASKS = frozenset({("GET", "/api/v1/tasks/{task_id}"), ("PATCH", "/api/v1/tasks/{task_id}")})
+"""Where it names itself as `agentId`."""
+PERMISSIONS: frozenset[Permission] = frozenset({"tasks:read", "tasks:write"})
+LONGEST_ID = 128
+
+
+def agent(request: Request, api_key: str) -> Principal:
+    """The agent whose key it is, as the request names it. Raises Unauthenticated."""
+    called = (request.method, request.route)
+    if called in OWN:
+        named = request.path_values.get("agent_id", "")
+    elif called in TASKS:
+        named = request.query.get("agentId", "")
+    else:
+        raise Unauthenticated("An agent's own key is accepted on its heartbeats, its tasks and its reports only")
+    if not 0 < len(named) <= LONGEST_ID:
+        raise Unauthenticated("Invalid API key")
+    return access.worker_by_key(named, api_key)._replace(permissions=frozenset(PERMISSIONS))
