@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from chalicelib import ids
-from chalicelib.engine import tokens
-from chalicelib.errors import Unauthenticated
+from chalicelib.domain.documents import Document
+from chalicelib.engine import logins, tokens
+from chalicelib.errors import Forbidden, TooManyRequests, Unauthenticated
+from chalicelib.storage import base, documents
 
 KEPT_SECONDS = 900
 KIND = "visit+jwt"
@@ -22,15 +24,18 @@ class Visit(NamedTuple):
     org: str | None = None
     user_id: str | None = None
     """Of the user that has signed in, if any has."""
+    era: int = 0
+    """Of the user's password (`sessions`): another one ends the visit."""
 
     def repeated(self, word: str) -> bool:
         """Whether a form repeated the word."""
         return hmac.compare_digest(self.word.encode(), word.encode())
 
 
-def begun(org: str | None = None, user_id: str | None = None) -> Visit:
+def begun(user: Document | None = None) -> Visit:
     """A new visit, of a user that has just signed in, or of nobody known yet."""
-    return Visit(ids.secret("w"), org, user_id)
+    word = ids.secret("w")
+    return Visit(word) if user is None else Visit(word, user.org, user.id, user.body.get("era", 0))
 
 
 def signed(visit: Visit) -> str:
@@ -42,5 +47,31 @@ def read(cookie: str) -> Visit | None:
     """The visit that a cookie tells of; None when it is not one of ours, or is over."""
     with suppress(Unauthenticated):
         claims = tokens.read(cookie, [KIND], ["word"])
-        return Visit(claims["word"], claims["org"], claims["user_id"])
+        return Visit(*(claims[name] for name in Visit._fields))
     return None
+
+
+def sign_in(org: str, email: str, password: str, address: str) -> Visit | Unauthenticated | TooManyRequests | Forbidden:
+    """The visit of the user of this org with the email and password, or why there is none: a page shows it.
+
+    `address` is where the request came from. Four calls.
+    """
+    try:
+        proof = logins.prove(email, password, address)
+    except (Unauthenticated, TooManyRequests) as error:
+        return error
+    base.commit(*proof.settled)
+    found = active(org, proof.login.user_id) if proof.login.org == org else None
+    return begun(found) if found else Forbidden("Your account belongs to another organisation than this application")
+
+
+def user(visit: Visit, org: str) -> Document | None:
+    """The user that has signed in, as of now, if it is one of this org. One call, where one has."""
+    found = active(org, visit.user_id) if visit.user_id and visit.org == org else None
+    return found if found and found.body.get("era", 0) == visit.era else None
+
+
+def active(org: str, user_id: str) -> Document | None:
+    """The org's user, unless it is gone or has not accepted its invitation. One call."""
+    found = documents.find(org, "user", user_id)
+    return found if found and found.body["status"] == "active" else None

@@ -1,18 +1,18 @@
 import pytest
 
-from chalicelib.engine import access, visits
+from chalicelib.engine import access, documents, visits
 from chalicelib.engine.access import Principal
 from chalicelib.errors import Unauthenticated
 from tests.support.world import World
 
 
 def test_a_visit_is_read_back_from_its_cookie(house: World) -> None:
-    for visit in (visits.begun(), visits.begun("acme", "user_1")):
+    for visit in (visits.begun(), visits.begun(documents.new("acme", "user", {"era": 3}))):
         assert visits.read(visits.signed(visit)) == visit
 
 
 def test_a_visit_ends_after_a_quarter_of_an_hour(house: World) -> None:
-    cookie = visits.signed(visits.begun("acme", "user_1"))
+    cookie = visits.signed(visits.begun())
     house.clock.advance(visits.KEPT_SECONDS - 1)
     assert visits.read(cookie)
     house.clock.advance(1)
@@ -34,4 +34,4 @@ def test_what_is_not_a_visit_is_none(house: World, cookie: str) -> None:
 def test_a_visit_is_no_access_token_and_an_access_token_is_no_visit(house: World) -> None:
     assert visits.read(access.issue(Principal("acme", "dev", "admin"), 60)) is None
     with pytest.raises(Unauthenticated):
-        access.verify(visits.signed(visits.begun("acme", "user_1")))
+        access.verify(visits.signed(visits.begun()))

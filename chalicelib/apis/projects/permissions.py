@@ -55,6 +55,9 @@ OWN = None
 """What everybody known may do: what is the caller's own."""
 
 NEEDED: dict[str, Permission | Within | None] = {
+    "register_client": "system:admin",
+    "list_clients": "system:admin",
+    "delete_client": "system:admin",
     "list_tasks": "tasks:read",
     "list_tasks_unversioned": "tasks:read",
     "create_task": Within("tasks:write"),
@@ -95,6 +98,10 @@ NEEDED: dict[str, Permission | Within | None] = {
     "list_notifications": OWN,
     "read_notification": OWN,
     "read_all_notifications": OWN,
+    "system_health": "system:read",
+    "system_metrics": "system:read",
+    "system_status": "system:read",
+    "system_logs": "system:admin",
     "create_webhook": "webhooks:write",
     "list_webhooks": "webhooks:read",
     "get_webhook": "webhooks:read",

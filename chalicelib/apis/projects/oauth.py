@@ -1,0 +1,219 @@
+"""OAuth 2 (coordinaitor.md, "OAuth 2.0"): applications ask for a user's leave, and get tokens for it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal, cast, get_args
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import Field
+
+from chalicelib.apis.projects import access, pages
+from chalicelib.apis.projects.permissions import Permission
+from chalicelib.config import settings
+from chalicelib.edge import Bare, Cookie, FormSchema, Header, Html, Redirect, Request, Routes, Schema
+from chalicelib.engine import oauth, visits
+from chalicelib.engine.access import Principal
+from chalicelib.engine.oauth import Question
+from chalicelib.engine.visits import Visit
+from chalicelib.errors import Forbidden, NotFound, Unauthenticated
+
+routes = Routes("", tag="OAuth", public=True)
+
+COOKIE = "visit"
+OUTDATED = Forbidden("That took too long, or your browser keeps no cookies. Please sign in again.")
+Text = str | None
+"""Anything: what is wrong with it is said in OAuth's own way, not in this API's."""
+
+
+class LoginIn(FormSchema):
+    """What the sign-in page sends: `request` is the application's, `word` the page's own."""
+
+    request: str = ""
+    word: str = ""
+    email: str = ""
+    password: str = ""
+
+
+class DecisionIn(FormSchema):
+    """What the consent page sends. Any decision that is not one of the two others is a no."""
+
+    request: str = ""
+    word: str = ""
+    decision: str = Field(default="deny", examples=["approve", "deny", "switch"])
+
+
+class TokenIn(FormSchema):
+    """What an application sends for tokens (RFC 6749, sections 4.1.3 and 6)."""
+
+    grant_type: Text = Field(default=None, examples=["authorization_code", "refresh_token"])
+    code: Text = None
+    redirect_uri: Text = Field(default=None, description="As in the request for leave, where it named one.")
+    code_verifier: Text = Field(default=None, description="What the code_challenge was made of.")
+    refresh_token: Text = None
+    scope: Text = Field(default=None, description="For a refresh token: less than was granted.")
+    client_id: Text = None
+    client_secret: Text = Field(default=None, description="Or both in the Authorization header, as Basic.")
+
+
+class TokenOut(Schema):
+    """Tokens (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+    scope: str
+
+
+class MetadataOut(Schema):
+    """What applications may know of this server beforehand (RFC 8414)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    response_modes_supported: list[str]
+    grant_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
+
+
+@routes.get("/oauth/authorize", errors=[400])
+def authorize(
+    request: Request,
+    client_id: Text = None,
+    response_type: Text = None,
+    redirect_uri: Text = None,
+    scope: Text = None,
+    state: Text = None,
+    code_challenge: Text = None,
+    code_challenge_method: Text = None,
+) -> Html | Redirect:
+    """Ask a user for leave.
+
+    Who is not signed in, by a visit or as Bearer, signs in first. Who said yes to the same before is not asked again.
+    `response_type` is `code`; `scope` is permissions, all that the application may ask for where it is left out; a
+    public application sends a `code_challenge`, whose method is S256.
+    """
+    asked = _said(
+        client_id=client_id,
+        response_type=response_type,
+        redirect_uri=redirect_uri,
+        scope=scope,
+        state=state,
+        code_challenge=code_challenge,
+        code_challenge_method=code_challenge_method,
+    )
+    question = _question(request, asked)
+    if not isinstance(question, Question):
+        return question
+    visit = _visit(request, question.client.org)
+    user = visits.user(visit, question.client.org)
+    if user is None:
+        return _login(question, asked, visit)
+    if oauth.consented(user, question):
+        return Redirect(question.answer(user.id))
+    return pages.consent(question, urlencode(asked), visit.word, _cookie(visit), user.body["name"])
+
+
+@routes.post("/oauth/login", errors=[403, 429])
+def sign_in(request: Request, body: LoginIn) -> Html | Redirect:
+    """Sign in, from the sign-in page, and go on to the consent page."""
+    asked = dict(parse_qsl(body.request))
+    question = _question(request, asked)
+    if not isinstance(question, Question):
+        return question
+    visit = visits.read(request.cookies.get(COOKIE, ""))
+    if visit is None or not visit.repeated(body.word):
+        return _login(question, asked, visits.begun(), wrong=OUTDATED)
+    found = visits.sign_in(question.client.org, body.email, body.password, request.source)
+    if not isinstance(found, Visit):
+        return _login(question, asked, visit, wrong=found, email=body.email)
+    return Redirect(f"authorize?{urlencode(asked)}", cookies=[_cookie(found)])
+
+
+@routes.post("/oauth/authorize", errors=[403])
+def decide(request: Request, body: DecisionIn) -> Html | Redirect:
+    """Say yes or no, from the consent page; the answer goes to the application."""
+    asked = dict(parse_qsl(body.request))
+    question = _question(request, asked)
+    if not isinstance(question, Question):
+        return question
+    visit = visits.read(request.cookies.get(COOKIE, ""))
+    user = visits.user(visit, question.client.org) if visit is not None else None
+    if visit is None or user is None or not visit.repeated(body.word):
+        return _login(question, asked, visits.begun(), wrong=OUTDATED)
+    if body.decision == "switch":
+        return Redirect(f"authorize?{urlencode(asked)}", cookies=[_cookie(visits.begun())])
+    return Redirect(oauth.approve(user, question) if body.decision == "approve" else question.answer(None))
+
+
+@routes.post("/oauth/token", errors=[400, 401])
+def give_tokens(body: TokenIn, authorization: Annotated[Text, Header("Authorization")] = None) -> Bare[TokenOut]:
+    """Exchange a code, or a refresh token, for tokens.
+
+    Errors are `{"error": ..., "error_description": ...}` here, as RFC 6749 has them.
+    """
+    answer = oauth.exchange(body.model_dump(exclude_none=True), authorization)
+    value = TokenOut(**answer.body) if answer.status == 200 else answer.body
+    return Bare(cast(TokenOut, value), answer.status, answer.headers)
+
+
+@routes.get("/.well-known/oauth-authorization-server")
+def get_oauth_metadata(request: Request) -> Bare[MetadataOut]:
+    """What applications may know of this server beforehand."""
+    return Bare(MetadataOut(**oauth.metadata(_issuer(request), get_args(Permission))))
+
+
+@routes.get("/oauth/done", errors=[404])
+def show_answer(request: Request) -> Html:
+    """Show what an application would get: the local stage's stand-in for one."""
+    if not settings().local:
+        raise NotFound("Path", request.path)
+    return pages.done(request.query)
+
+
+def _said(**parameters: Text) -> dict[str, str]:
+    return {name: text for name, text in parameters.items() if text is not None}
+
+
+def _question(request: Request, asked: Mapping[str, str]) -> Question | Html | Redirect:
+    """What is asked; or, where nobody is to be asked that, the answer to it."""
+    if request.repeated:
+        return pages.refusal(f"The link names {min(request.repeated)} more than once.")
+    found = oauth.question(asked, _issuer(request))
+    if isinstance(found, Question):
+        return found
+    return pages.refusal(found.message) if found.location is None else Redirect(found.location)
+
+
+def _issuer(request: Request) -> str:
+    return settings().api_urls.get(access.NAME) or f"https://{request.headers.get('host', '')}"
+
+
+def _visit(request: Request, org: str) -> Visit:
+    """The browser's visit; a caller with a session of its own begins one by that.
+
+    A credential of limited scope does not: what it may do must not grow by a consent that it gives itself.
+    """
+    with suppress(Unauthenticated):
+        caller = cast(Principal, access.authenticate(request))
+        if caller.scope is None and caller.org == org:
+            return visits.begun(visits.active(org, caller.subject))
+    return visits.read(request.cookies.get(COOKIE, "")) or visits.begun()
+
+
+def _login(question: Question, asked: Mapping[str, str], visit: Visit, **more: Any) -> Html:
+    return pages.login(question, urlencode(asked), visit.word, _cookie(visit), **more)
+
+
+def _cookie(visit: Visit) -> Cookie:
+    return Cookie(
+        name=COOKIE,
+        value=visits.signed(visit),
+        path="/oauth",
+        max_age=visits.KEPT_SECONDS,
+        secure=not settings().local,
+    )
