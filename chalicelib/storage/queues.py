@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import boto3
 from botocore.config import Config
@@ -32,6 +32,7 @@ class Queues(Protocol):
     """What the engine needs of a message service."""
 
     def send(self, queue: str, messages: Sequence[Message]) -> None: ...
+    def depth(self, queue: str) -> int: ...
 
 
 class SqsQueues:
@@ -61,10 +62,12 @@ class SqsQueues:
         self._client.delete_message(QueueUrl=self._url(queue), ReceiptHandle=receipt)
 
     def depth(self, queue: str) -> int:
-        """About how many messages wait."""
-        answer = self._client.get_queue_attributes(
-            QueueUrl=self._url(queue), AttributeNames=["ApproximateNumberOfMessages"]
-        )
+        """About how many messages wait. Raises Unavailable."""
+        wanted: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
+        try:
+            answer = self._client.get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=[wanted])
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable("The queue cannot be reached; try again") from error
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def _url(self, queue: str) -> str:
@@ -113,7 +116,4 @@ def send(queue: str, messages: Sequence[Message]) -> None:
 
 def depth(queue: str) -> int:
     """About how many messages wait in a queue. Raises Unavailable."""
-    try:
-        return sqs().depth(queue)
-    except (ClientError, BotoCoreError) as error:
-        raise Unavailable("The queue cannot be reached; try again") from error
+    return (_queues or sqs()).depth(queue)

@@ -55,6 +55,9 @@ class FakeQueues:
             for _ in range(copies):
                 self.queues.setdefault(queue, []).append(self._held(message))
 
+    def depth(self, queue: str) -> int:
+        return len(self.queues.get(queue, ()))
+
     def _dropped(self, queue: str) -> bool:
         return self.random.random() < self.faults.drop and queue not in self.lossless
 

@@ -28,13 +28,23 @@ from chalicelib.config import settings
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Worker
 from chalicelib.edge import Caller, Routes
-from chalicelib.engine import dependencies, instance, journal, recent, statistics, workers
+from chalicelib.engine import dependencies, instance, journal, recent, requests, statistics, workers
 from chalicelib.engine.dependencies import Answer
 from chalicelib.engine.journal import KEPT_MS, Level, Service
 from chalicelib.engine.recent import Recent
+from chalicelib.engine.requests import Answered
 from chalicelib.errors import InvalidRequest
 
 routes = Routes("/api/v1/system", tag="System")
+
+_count = requests.measure(NAME)
+
+
+def measure(answered: Answered) -> None:
+    """Count a request, and remember one that was refused."""
+    _count(answered)
+    journal.note(answered)
+
 
 LogCount = Annotated[int, Field(ge=1, le=1000, description="Number of log entries.")]
 
