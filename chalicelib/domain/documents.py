@@ -71,7 +71,7 @@ def _project(old: Document | None, new: Document | None) -> Topic | None:
 def _user(old: Document | None, new: Document | None) -> Topic | None:
     if _joined(old, new) is not None:
         return Topic.MEMBER_ADDED
-    return Topic.USER_REGISTERED if old is None and new is not None else None
+    return Topic.USER_REGISTERED if _word(new) == "active" != _word(old) else None
 
 
 def _joined(old: Document | None, new: Document | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
+from chalicelib.domain.documents import Document
 from chalicelib.engine import sealing, tokens
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage import access as storage
@@ -36,7 +37,7 @@ class Principal(NamedTuple):
     """Id of the session that an access token belongs to."""
     key: str | None = None
     """Id of the API key that it called with."""
-    rate: tuple[int, int] | None = None
+    rate: tuple[int | None, int | None] = (None, None)
     """Requests an hour and at once, where an API key has less than the plan."""
 
 
@@ -82,6 +83,12 @@ def of_claims(claims: Mapping[str, Any]) -> Principal:
     if "sid" in claims or claims["role"] not in ROLES:
         raise Unauthenticated("Invalid or expired token")
     return Principal(claims["org"], claims["sub"], claims["role"], str(claims.get("plan", "standard")))
+
+
+def of_user(user: Document) -> Principal:
+    """The principal that a user is."""
+    grants = {project: frozenset(granted) for project, granted in user.body.get("memberships", {}).items()}
+    return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
 
 
 def worker_by_key(worker_id: str, api_key: str) -> Principal:

@@ -55,7 +55,7 @@ def sign(kind: str, claims: Mapping[str, Any], seconds: int, *, at: int | None =
 
 
 def read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[str, Any]:
-    """The claims of a token of one of the `kinds`. Raises Unauthenticated, always in the same words, when it is not valid.
+    """The claims of a token of one of the `kinds`. Raises Unauthenticated, always in the same words, for any other.
 
     Pinned: algorithm, issuer, audience and kind; required: a known `kid`, an `exp`, and the claims named `required`.
     Those are texts that stored keys can be made of.

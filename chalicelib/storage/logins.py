@@ -90,12 +90,18 @@ def taken(email: str, login: Login) -> Write:
 
 def freed(email: str, user_id: str) -> Write:
     """The write that takes an email address from its user."""
-    return base.delete(LoginItem(_key(email)), LoginItem.user_id == user_id)
+    condition = (LoginItem.user_id == user_id) | LoginItem.id.does_not_exist()
+    return base.delete(LoginItem(_key(email)), condition)
 
 
-def secured(email: str, user_id: str, password_hash: str) -> Write:
-    """The write of a user's new password, refused where there is none yet."""
-    condition = (LoginItem.user_id == user_id) & LoginItem.password_hash.exists()
+def unchanged(email: str, password_hash: str) -> Write:
+    """The check, within a transaction, that the password is still this one."""
+    return base.check(LoginItem(_key(email)), LoginItem.password_hash == password_hash)
+
+
+def secured(email: str, before: str, password_hash: str) -> Write:
+    """The write of another password, or hash of it, refused when it is not the one from before any more."""
+    condition = LoginItem.password_hash == before
     return base.update(LoginItem(_key(email)), [LoginItem.password_hash.set(password_hash)], condition)
 
 

@@ -18,7 +18,19 @@ from chalicelib.apis.heralds import admits, heralds
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task, Worker
 from chalicelib.engine import access as access_engine
-from chalicelib.engine import connections, forecast, journal, limits, lists, names, requests, tasks, workers
+from chalicelib.engine import (
+    api_keys,
+    connections,
+    forecast,
+    journal,
+    limits,
+    lists,
+    names,
+    requests,
+    sessions,
+    tasks,
+    workers,
+)
 from chalicelib.engine.live import Voices
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Registration
@@ -221,6 +233,8 @@ class Unplugged(outbound.SystemNetwork):
 
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
+    for memory in (sessions._known, api_keys._known):
+        memory.clear()
     for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known, names._known):
         memory.clear()
     forecast._believed.clear()

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import cast
 
 from chalicelib import clock
+from chalicelib.apis.projects import agent_keys
 from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Role, Within
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
-from chalicelib.engine import access, limits
+from chalicelib.engine import api_keys, limits, sessions
 from chalicelib.engine.access import Principal
 from chalicelib.errors import Forbidden, Unauthenticated
 
@@ -25,15 +26,27 @@ _HOUSE_ROLES: Mapping[str, Role] = {"admin": "admin", "user": "developer", "serv
 def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token or API key>` or `X-API-Key`. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    api_key = request.headers.get("x-api-key", "")
     if scheme.lower() == "bearer":
-        return permitted(access.verify(token.strip()))
+        return permitted(_by_token(token.strip()))
+    if api_key and not scheme:
+        return _by_key(request, api_key)
     raise Unauthenticated("Send 'Authorization: Bearer <token or API key>', or an API key as 'X-API-Key'")
+
+
+def _by_key(request: Request, api_key: str) -> Principal:
+    if api_key.startswith(api_keys.PREFIX):
+        return permitted(api_keys.caller(api_key))
+    return agent_keys.agent(request, api_key)
+
+
+def _by_token(token: str) -> Principal:
+    return api_keys.caller(token) if token.startswith(api_keys.PREFIX) else sessions.caller(token)
 
 
 def permitted(found: Principal) -> Principal:
     """The caller with what its role may do, as far as its credential reaches."""
-    role = _HOUSE_ROLES.get(found.role, found.role) if found.session is None else found.role
-    permissions: frozenset[str] = OF_ROLE.get(cast(Role, role), frozenset())
+    permissions: frozenset[str] = OF_ROLE[_HOUSE_ROLES.get(found.role) or cast(Role, found.role)]
     if found.scope is None:
         return found._replace(permissions=permissions)
     grants = {project: granted & found.scope for project, granted in found.grants.items()}
@@ -41,7 +54,7 @@ def permitted(found: Principal) -> Principal:
 
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
-    """Count one request of the caller: its plan says how many an hour and at once, or its API key, where that is less."""
+    """Count one request: the plan says how many an hour and at once, or the API key, where that has less."""
     count, burst = _rate(_of(caller))
     key = f"{NAME}#{name}#{caller.org}#{_of(caller).key or caller.subject}"
     return limits.admit(key, count, limit.seconds * clock.SECOND, burst)
@@ -49,7 +62,9 @@ def admit(caller: Caller, name: str, limit: Limit) -> Admission:
 
 def _rate(caller: Principal) -> tuple[int, int]:
     count, burst = TIERS.get(caller.plan, TIERS["free"])
-    return (count, burst) if caller.rate is None else (min(count, caller.rate[0]), min(burst, caller.rate[1]))
+    own_count, own_burst = caller.rate
+    count = min(count, own_count or count)
+    return count, min(count, burst, own_burst or burst)
 
 
 def authorize(caller: Caller, endpoint: Endpoint) -> None:

@@ -1,0 +1,48 @@
+"""People of the projects API, for tests: their accounts, and the tokens that they call with.
+
+ada = people.user(house, "developer", name="Ada")
+client.get("/api/v1/users/me", token=people.token(ada))
+"""
+
+from chalicelib import ids
+from chalicelib.apis.projects.permissions import Role
+from chalicelib.domain.documents import Document
+from chalicelib.engine import documents, passwords, sessions, users
+from chalicelib.engine.passwords import Cost
+from chalicelib.engine.users import Profile
+from tests.support.world import ORG, World
+
+PASSWORD = "correct horse battery"
+
+
+def admin(house: World, org: str = ORG, name: str = "Administrator") -> Document:
+    """An active administrator of the org."""
+    return user(house, "admin", org=org, name=name)
+
+
+def user(
+    house: World,
+    role: Role = "developer",
+    *,
+    org: str = ORG,
+    name: str = "Ada",
+    plan: str = "enterprise",
+    password: str = PASSWORD,
+) -> Document:
+    """An active user, who signs in as `<name>@<org>.example` with PASSWORD; the house need not settle for it."""
+    identifier, cost = ids.ordered("user"), passwords.use(Cost(1, 8, 1))
+    try:
+        users.establish(org, identifier, Profile(email(name, org), name, role, plan), password)
+    finally:
+        passwords.use(cost)
+    return users.get(org, identifier)
+
+
+def email(name: str, org: str = ORG) -> str:
+    """The address that a user of this name signs in with."""
+    return f"{name.lower().replace(' ', '.')}@{org}.example"
+
+
+def token(found: Document) -> str:
+    """An access token of a new session of the user."""
+    return sessions.opened(documents.get(found.org, "user", found.id)).access_token
