@@ -1,5 +1,6 @@
 """How an API words its answers. One subclass per documented convention; handlers know none of this."""
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -204,7 +205,7 @@ class Enveloped(Dialect):
     def error(self, error: YardmasterError, request_id: str) -> bytes:
         said: dict[str, Any] = {"code": self._code(error), "message": error.message}
         if error.fields:
-            said["details"] = {field or "body": [what] for field, what in error.fields.items()}
+            said["details"] = {field or "body": [_sentence(field, what)] for field, what in error.fields.items()}
         if isinstance(error, TooManyRequests):
             said["retryAfter"] = error.retry_after
         return self.json({"success": False, "error": said, "meta": self._meta(request_id)})
@@ -242,6 +243,17 @@ _META: dict[str, Any] = {
         "version": {"type": "string"},
     },
 }
+
+
+def _sentence(field: str, what: str) -> str:
+    """A clause about a field, standing alone: "Due date is required"; what has its own subject stays as it is."""
+    if not what.startswith(_CLAUSES):
+        return what[:1].upper() + what[1:]
+    return f"{_HUMP.sub(' ', field or 'the body').capitalize()} {what}"
+
+
+_CLAUSES = ("is ", "must ", "may ", "has ", "cannot ")
+_HUMP = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 def _details(error: YardmasterError) -> dict[str, str]:

@@ -130,12 +130,11 @@ def _there(org: str, pool: str, project: str | None, agent: str | None) -> list[
 
 
 def _missing(field: str, kind: str, identifier: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{field}: there is no {kind} {identifier}", fields={field: f"There is no {kind} {identifier}"}
-    )
+    what = f"there is no {kind} {identifier}"
+    return InvalidRequest(f"{field}: {what}", fields={field: what})
 
 
 def _require_small(sheet: Any) -> None:
     if sheet is not None and len(payloads.text(sheet).encode()) > LARGEST_SHEET:
-        what = f"and the rest of the task must be at most {LARGEST_SHEET} bytes as JSON, all in all"
+        what = f"must be at most {LARGEST_SHEET} bytes as JSON, together with the rest of the task"
         raise InvalidRequest(f"description: {what}", fields={"description": what})

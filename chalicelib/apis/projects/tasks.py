@@ -126,7 +126,7 @@ def _out(task: Task) -> TaskOut:
 def get_task(caller: Caller, task_id: Identifier, include: Include = ()) -> TaskDetail:
     """Get a task, with what is asked for besides."""
     task = tasks.get(caller.org, task_id, NAME)
-    return TaskDetail(**_out(task).model_dump(), **parts(task, include))
+    return TaskDetail(**dict(_out(task)), **parts(task, include))
 
 
 @routes.put("/{task_id}", errors=[409])
