@@ -23,6 +23,7 @@ from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
@@ -54,6 +55,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (DepthFirstTraverser, "traverse", _traverse),
         (DynamoType, "__deepcopy__", _copied_value),
         (Item, "__init__", _begin_item),
+        (Table, "query", _query),
     ]
 
 
@@ -231,3 +233,26 @@ def _begin_item(item: Item, hash_key: DynamoType, range_key: DynamoType | None, 
         dict.__setitem__(item.attrs, name, DynamoType(given))
     if sum(dynamo_type.bytesize(name) + value.size() for name, value in item.attrs.items()) > _LARGEST_ITEM:
         raise ItemSizeTooLarge
+
+
+# Tables
+
+
+_query_by_moto = Table.query
+_INDEX = 6
+"""Which of the arguments behind the key names the index."""
+
+
+def _query(table: Table, hash_key: DynamoType, *more: Any, **named: Any) -> Any:
+    """A partition is found by its key; moto sorts the whole table to find it."""
+    index = named["index_name"] if "index_name" in named else more[_INDEX]
+    return _query_by_moto(table if index else _partition(table, hash_key), hash_key, *more, **named)
+
+
+def _partition(table: Table, hash_key: DynamoType) -> Table:
+    """The table as if there were nothing else in it."""
+    if not table.range_key_attr:
+        return table
+    alone, found = object.__new__(Table), table.items.get(hash_key)
+    vars(alone).update(vars(table), items={hash_key: found} if found else {})
+    return alone

@@ -54,6 +54,16 @@ def _query(**more: Any) -> Call:
     return "dynamodb", "query", base | more
 
 
+def _ranged(partition: str, rank: str) -> Call:
+    return "dynamodb", "put_item", {"TableName": "ranged", "Item": {"part": {"S": partition}, "rank": {"S": rank}}}
+
+
+def _query_ranged(condition: str = "part = :p", **more: Any) -> Call:
+    base = {"TableName": "ranged", "KeyConditionExpression": condition}
+    given = {":p": {"S": "p"}} | more.pop("values", {})
+    return "dynamodb", "query", base | {"ExpressionAttributeValues": given} | more
+
+
 CALLS: list[Call] = [
     ("dynamodb", "get_item", {"TableName": "t", "Key": KEY}),
     ("dynamodb", "put_item", {"TableName": "t", "Item": KEY | EVERY_TYPE, "ReturnValues": "ALL_OLD"}),
@@ -104,6 +114,14 @@ CALLS: list[Call] = [
     ("dynamodb", "scan", {"TableName": "t", "ProjectionExpression": "id, amount, #m", **_names(m="tree")}),
     ("dynamodb", "delete_item", {"TableName": "t", "Key": KEY, "ReturnValues": "ALL_OLD"}),
     ("dynamodb", "get_item", {"TableName": "nowhere", "Key": KEY}),
+    *(_ranged(partition, rank) for partition, rank in ("p2", "p1", "q1", "p3")),
+    _query_ranged(),
+    _query_ranged(ScanIndexForward=False, Limit=2, ConsistentRead=True),
+    _query_ranged(Limit=2, ExclusiveStartKey={"part": {"S": "p"}, "rank": {"S": "1"}}),
+    _query_ranged("part = :p AND rank BETWEEN :a AND :b", values={":a": {"S": "2"}, ":b": {"S": "9"}}),
+    _query_ranged("part = :p AND begins_with(rank, :a)", values={":a": {"S": "1"}}, ProjectionExpression="rank"),
+    _query_ranged(values={":p": {"S": "nobody"}}),
+    _query_ranged("part = :p AND nothing = :p"),
     ("dynamodb", "list_tables", {}),
     ("sqs", "create_queue", {"QueueName": "q", "Attributes": {"DelaySeconds": "3"}}),
     ("sqs", "get_queue_attributes", QUEUE | {"AttributeNames": ["DelaySeconds"]}),
@@ -126,10 +144,21 @@ def _table() -> dict[str, Any]:
     }
 
 
+def _ranged_table() -> dict[str, Any]:
+    keys = {"part": "HASH", "rank": "RANGE"}
+    return {
+        "TableName": "ranged",
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
 def _answers(way: AbstractContextManager[None]) -> list[Any]:
     with way, mock_aws():
         clients = {name: boto3.client(name, region_name="us-east-1") for name in ("dynamodb", "sqs")}
-        clients["dynamodb"].create_table(**_table())
+        for table in (_table(), _ranged_table()):
+            clients["dynamodb"].create_table(**table)
         return [_answer(clients[service], operation, given) for service, operation, given in CALLS]
 
 
