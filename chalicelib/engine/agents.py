@@ -40,13 +40,9 @@ class Report(NamedTuple):
         return rules.peaks([self.figures[rules.hour_counter(hour)] for hour in range(rules.HOURS)])
 
 
-def report(org: str, pool: str, agent_id: str, days: range) -> Report:
-    """An agent's figures of these days, counted from the epoch. One call, and one for each hundred days.
-
-    Raises NotFound.
-    """
-    worker = workers.get(org, pool, agent_id, KIND)
-    rows = [(rules.day_partition(org, pool, day), rules.worker_row(agent_id)) for day in days]
+def report(worker: Worker, days: range) -> Report:
+    """An agent's figures of these days, counted from the epoch. One call for each hundred days."""
+    rows = [(rules.day_partition(worker.org, worker.pool, day), rules.worker_row(worker.id)) for day in days]
     figures = rules.total(stats.find_many(rows).values())
     start, end = days.start * clock.DAY, min(clock.now(), days.stop * clock.DAY)
     since = worker.online_since if worker.online else None

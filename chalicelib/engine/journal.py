@@ -100,19 +100,26 @@ def _write(org: str, found: _Gathered) -> None:
 
 
 def read(
-    org: str, pool: str, *, since: int, level: Level | None = None, service: Service | None = None, limit: int = 100
+    org: str,
+    pool: str,
+    *,
+    since: int,
+    level: Level | None = None,
+    service: Service | None = None,
+    agent: str | None = None,
+    limit: int = 100,
 ) -> list[Line]:
-    """The latest `limit` lines after `since`, latest first, of one level or service if it is named.
+    """The latest `limit` lines after `since`, latest first, of one level, service or agent if it is named.
 
     A call for each hour, six side by side, and for each megabyte of refused requests, as far back as the lines that are
     wanted reach.
     """
-    sources = [_requests(org, since)] if service in (None, "api") else []
+    sources = [_requests(org, since)] if service in (None, "api") and agent is None else []
     if service != "api":
         sources.append(_events(org, pool, since))
     lines = merge(*sources, key=lambda line: line.at, reverse=True)
     wanted = (line for line in lines if level in (None, line.level) and service in (None, line.service))
-    return list(islice(wanted, limit))
+    return list(islice((line for line in wanted if agent in (None, line.facts.get("agentId"))), limit))
 
 
 def _requests(org: str, since: int) -> Iterator[Line]:

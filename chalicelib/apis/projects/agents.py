@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib import clock
 from chalicelib.apis.projects.access import NAME
-from chalicelib.apis.projects.agent_metrics import AgentMetrics
+from chalicelib.apis.projects.agent_details import AgentDetail, AgentMetrics
 from chalicelib.apis.projects.agent_schemas import (
     AgentDeleted,
     AgentIn,
@@ -22,24 +22,42 @@ from chalicelib.apis.projects.agent_schemas import (
     HeartbeatOut,
     agent_status,
 )
-from chalicelib.apis.projects.paging import PageNumber, PageSize, paged
+from chalicelib.apis.projects.paging import Cursor, PageNumber, PageSize, paged
+from chalicelib.apis.projects.states import TaskStatus
+from chalicelib.apis.projects.system_schemas import LogLine
+from chalicelib.apis.projects.task_inputs import Words
+from chalicelib.apis.projects.task_schemas import TaskRow, rows
+from chalicelib.apis.projects.tasks import listed, phases
 from chalicelib.domain.rotation import Rotation
 from chalicelib.domain.statistics import Counts, day_of
 from chalicelib.domain.tasks import Worker
 from chalicelib.edge import Caller, Created, Paged, Query, Request, Routes
-from chalicelib.engine import agents, commands, workers
+from chalicelib.engine import agents, catalogue, commands, journal, workers
 from chalicelib.engine.agents import KIND
+from chalicelib.engine.catalogue import Query as Wanted
 from chalicelib.engine.workers import Change
 from chalicelib.errors import InvalidRequest
 
 routes = Routes("/api/v1/agents", tag="Agents")
 
 AgentId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Listed = Annotated[str, StringConstraints(max_length=1000), Field(description="Words, with commas between them.")]
+PARTS = frozenset({"tasks", "metrics", "logs"})
+
+
+def _known(parts: tuple[str, ...]) -> tuple[str, ...]:
+    if not PARTS.issuperset(parts):
+        raise ValueError(f"must be words of: {', '.join(sorted(PARTS))}, with commas between them")
+    return parts
+
+
+Include = Annotated[Words, AfterValidator(_known), Field(description="Comma-separated: tasks, metrics, logs.")]
+Needed = Annotated[Words, Field(description="Comma-separated; an agent must have all of them.")]
 From = Annotated[date | None, Query("from"), Field(description="First UTC day.")]
 To = Annotated[date | None, Query("to"), Field(description="Last UTC day; today if it is left out.")]
 DAYS_SHOWN = 30
 MOST_DAYS = 366
+TASKS_SHOWN = 20
+LOG_HOURS, LINES_SHOWN = 6, 50
 
 
 @routes.get()
@@ -48,18 +66,21 @@ def list_agents(
     caller: Caller,
     type: AgentType | None = None,
     status: AgentStatus | None = None,
-    capabilities: Listed = "",
+    capabilities: Needed = (),
     available: Annotated[bool, Field(description="true: only those of status available.")] = False,
     page: PageNumber = 1,
     limit: PageSize = 20,
 ) -> Paged[AgentOut]:
-    """List the agents, oldest first. Filters combine; an agent must have all the capabilities."""
+    """List the agents, oldest first. Filters combine."""
+    able = [one for one in _crew(caller, type) if {*one.capabilities}.issuperset(capabilities)]
     wanted = {status, "available" if available else status} - {None}
-    needed = {word.strip() for word in capabilities.split(",")} - {""}
-    crew = [one for one in workers.crew(caller.org, NAME) if type in (None, one.type)]
-    fit = [one for one in crew if needed <= {*one.capabilities} and wanted <= {agent_status(one, clock.now())}]
-    rows = _rows(caller.org, fit[(page - 1) * limit : page * limit])
-    return paged(request, rows, page=page, limit=limit, total=len(fit))
+    fit = [one for one in able if wanted <= {agent_status(one, clock.now())}]
+    shown = _rows(caller.org, fit[(page - 1) * limit : page * limit])
+    return paged(request, shown, page=page, limit=limit, total=len(fit))
+
+
+def _crew(caller: Caller, type: AgentType | None) -> list[Worker]:
+    return [one for one in workers.crew(caller.org, NAME) if type in (None, one.type)]
 
 
 def _rows(org: str, found: Sequence[Worker]) -> list[AgentOut]:
@@ -80,9 +101,29 @@ def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
 
 
 @routes.get("/{agent_id}")
-def get_agent(caller: Caller, agent_id: AgentId) -> AgentOut:
-    """Get an agent as it is now."""
-    return _shown(workers.get(caller.org, NAME, agent_id, KIND))
+def get_agent(caller: Caller, agent_id: AgentId, include: Include = ()) -> AgentDetail:
+    """Get an agent as it is now, with what is asked for besides."""
+    worker = _get(caller, agent_id)
+    return AgentDetail.of(
+        worker,
+        agents.figures(caller.org, NAME, [agent_id])[agent_id],
+        tasks=_latest_tasks(caller.org, agent_id) if "tasks" in include else None,
+        metrics=AgentMetrics.of(agents.report(worker, _days(None, None))) if "metrics" in include else None,
+        logs=_log(caller.org, agent_id) if "logs" in include else None,
+    )
+
+
+def _get(caller: Caller, agent_id: str) -> Worker:
+    return workers.get(caller.org, NAME, agent_id, KIND)
+
+
+def _latest_tasks(org: str, agent_id: str) -> list[TaskRow]:
+    return rows(org, catalogue.page(org, NAME, Wanted(agent=agent_id), limit=TASKS_SHOWN).tasks)
+
+
+def _log(org: str, agent_id: str) -> list[LogLine]:
+    since = clock.now() - LOG_HOURS * clock.HOUR
+    return [LogLine.of(line) for line in journal.read(org, NAME, since=since, agent=agent_id, limit=LINES_SHOWN)]
 
 
 @routes.put("/{agent_id}")
@@ -122,10 +163,25 @@ def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None 
     return HeartbeatOut(id=agent_id, status=agent_status(worker, clock.now()), commands=told)
 
 
+@routes.get("/{agent_id}/tasks")
+def list_agent_tasks(
+    request: Request,
+    caller: Caller,
+    agent_id: AgentId,
+    page: PageNumber = 1,
+    limit: PageSize = 20,
+    status: TaskStatus | None = None,
+    cursor: Cursor | None = None,
+) -> Paged[TaskRow]:
+    """List the tasks that are assigned to an agent or were, newest first."""
+    _get(caller, agent_id)
+    return listed(caller, request, Wanted(agent=agent_id, phases=phases(status)), page, limit, cursor)
+
+
 @routes.get("/{agent_id}/metrics")
 def get_agent_metrics(caller: Caller, agent_id: AgentId, since: From = None, until: To = None) -> AgentMetrics:
     """Get an agent's figures of a period: the last 30 days, unless days are named."""
-    return AgentMetrics.of(agents.report(caller.org, NAME, agent_id, _days(since, until)))
+    return AgentMetrics.of(agents.report(_get(caller, agent_id), _days(since, until)))
 
 
 def _days(first: date | None, last: date | None) -> range:

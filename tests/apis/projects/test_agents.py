@@ -8,6 +8,7 @@ from chalicelib.domain.tasks import Holder, Task
 from chalicelib.engine import tasks
 from chalicelib.engine.tasks import Submission
 from tests.engine.helpers import together
+from tests.support.aws import counting
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World, answer
@@ -423,3 +424,78 @@ def test_a_key_ends_with_its_agent(desk: Desk) -> None:
     agent_id = desk.create(apiKey=KEY)
     desk.told("DELETE", f"/{agent_id}")
     assert desk.ask("POST", f"/{agent_id}/heartbeat", {}, token=None, key=KEY).status in (401, 404)
+
+
+def test_what_is_asked_for_comes_with_an_agent(desk: Desk) -> None:
+    agent_id = desk.create(maxConcurrentTasks=2)
+    desk.create("other", maxConcurrentTasks=2)
+    done, held = desk.submit(agent_id, name="done"), desk.submit(agent_id, name="held")
+    desk.submit(name="somebody's")
+    desk.complete(done.id)
+    found = desk.told("GET", f"/{agent_id}?include=tasks,metrics,logs")
+    assert {one["id"] for one in found["tasks"]} == {done.id, held.id}
+    assert found["metrics"]["taskMetrics"]["completedTasks"] == 1
+    said = [line["details"]["event"] for line in found["logs"] if line["details"].get("taskId") == done.id]
+    assert said == ["completed", "leased"]
+    assert {line["details"]["agentId"] for line in found["logs"]} == {agent_id}
+    assert desk.refused(422, "GET", f"/{agent_id}?include=tasks,friends")["details"].keys() == {"include"}
+
+
+def test_an_agent_s_tasks_are_listed(desk: Desk) -> None:
+    agent_id = desk.create()
+    first, second = desk.submit(agent_id), desk.submit(agent_id)
+    desk.submit()
+    reply = desk.ask("GET", f"/{agent_id}/tasks").json
+    assert ({one["id"] for one in reply["data"]}, reply["pagination"]["total"]) == ({first.id, second.id}, 2)
+    assert desk.ids(f"/{agent_id}/tasks?status=active") == [first.id]
+    assert desk.refused(404, "GET", "/agent_none/tasks")["code"] == "NOT_FOUND"
+
+
+def test_a_deleted_agent_is_gone_and_nothing_waits_for_it(desk: Desk) -> None:
+    agent_id = desk.create()
+    done, held, waiting = (desk.submit(agent_id) for _ in range(3))
+    desk.complete(done.id)
+    assert desk.told("DELETE", f"/{agent_id}") == {"id": agent_id, "deleted": True}
+    assert desk.refused(404, "GET", f"/{agent_id}")["code"] == "NOT_FOUND"
+    assert desk.refused(404, "DELETE", f"/{agent_id}")["code"] == "NOT_FOUND"
+    assert desk.ids() == []
+    desk.house.settle()
+    for task_id in (held.id, waiting.id):
+        task = desk.house.task(task_id)
+        assert (task.status, task.wanted_worker, task.manual, task.lane, task.attempts) == (
+            "pending",
+            None,
+            True,
+            "any",
+            0,
+        )
+    assert desk.house.task(done.id).worker_id == agent_id
+    assert desk.house.workers() == []
+
+
+def test_what_was_meant_for_an_agent_just_before_it_went_does_not_wait_for_ever(desk: Desk) -> None:
+    agent_id = desk.create()
+    desk.told("DELETE", f"/{agent_id}")
+    desk.house.settle()
+    late = desk.submit(agent_id)  # its submitter had found the agent
+    assert desk.house.task(late.id).wanted_worker == agent_id
+    desk.house.advance(180)
+    assert desk.house.task(late.id).wanted_worker is None
+
+
+def test_how_many_calls_each_endpoint_makes(desk: Desk) -> None:
+    agent_id = desk.create()
+    desk.submit(agent_id)
+    budgets = {
+        ("GET", ""): 3,  # the limit, the crew, their figures
+        ("GET", f"/{agent_id}"): 3,
+        ("POST", f"/{agent_id}/heartbeat"): 2,
+        ("GET", f"/{agent_id}/metrics"): 3,
+        ("POST", f"/{agent_id}/disable"): 4,  # the limit, read, write, its figures
+        ("PUT", f"/{agent_id}"): 4,
+    }
+    for (method, path), most in budgets.items():
+        body = None if method == "GET" else {"reason": "x"}
+        with counting() as made:
+            assert desk.ask(method, path, body).status == 200
+        assert made.total() <= most, (method, path, made)

@@ -1,11 +1,14 @@
-"""An agent's figures as the projects API shows them (coordinaitor.md, "GET /api/v1/agents/{agentId}/metrics")."""
+"""What the projects API shows of an agent besides itself: its figures, tasks and log (coordinaitor.md, "GET
+/api/v1/agents/{agentId}" and "/metrics")."""
 
 from typing import Self
 
 from pydantic import Field
 
 from chalicelib import clock
-from chalicelib.apis.projects.agent_schemas import response_time, success_rate
+from chalicelib.apis.projects.agent_schemas import AgentOut, response_time, success_rate
+from chalicelib.apis.projects.system_schemas import LogLine
+from chalicelib.apis.projects.task_schemas import TaskRow
 from chalicelib.edge import CamelSchema, Instant
 from chalicelib.engine.agents import Report
 
@@ -91,3 +94,21 @@ def _utilization(found: Report) -> UtilizationMetrics:
 
 def _hours(milliseconds: float) -> float:
     return round(milliseconds / clock.HOUR, 2)
+
+
+def _unasked(value: object) -> bool:
+    return value is None
+
+
+class AgentDetail(AgentOut):
+    """An agent as it is now, with what was asked for besides."""
+
+    tasks: list[TaskRow] | None = Field(
+        default=None, exclude_if=_unasked, description="The latest 20 that are assigned to it or were."
+    )
+    metrics: AgentMetrics | None = Field(default=None, exclude_if=_unasked, description="Of the last 30 days.")
+    logs: list[LogLine] | None = Field(
+        default=None,
+        exclude_if=_unasked,
+        description="What it and its tasks did in the last six hours, latest first, 50 lines at most.",
+    )
