@@ -220,18 +220,16 @@ def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> i
     try:
         ahead = (following > now) & (following < now + horizon)
         raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
+        return int(raw["next_turn"]["N"]) - spacing
     except Refused as refused:
         given = (refused.items[0] or {}).get("next_turn", {"N": "0"})["N"]
-        return None if int(given) >= now + horizon else _first_turn(key, now, spacing)
-    return int(raw["next_turn"]["N"]) - spacing
-
-
-def _first_turn(key: DeliveryItem, now: int, spacing: int) -> int | None:
-    free = DeliveryItem.next_turn.does_not_exist() | (DeliveryItem.next_turn <= now)
+    if int(given) >= now + horizon:
+        return None
     try:
-        base.commit(base.update(key, [DeliveryItem.next_turn.set(now + spacing)], free))
-    except Refused:
-        return None  # somebody else was first, just now
+        free = following.does_not_exist() | (following <= now)
+        base.commit(base.update(key, [following.set(now + spacing)], free))
+    except Refused:  # somebody else was first, just now: after him
+        return take_turn(org, webhook, now, spacing, horizon)
     return now
 
 

@@ -1,0 +1,72 @@
+"""Receivers of webhooks, for tests: an org's webhooks, events for them, and what arrived."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib import clock
+from chalicelib.domain.documents import Document
+from chalicelib.domain.effects import Topic
+from chalicelib.domain.webhooks import Delivery
+from chalicelib.engine import posting, redelivery, webhooks
+from chalicelib.engine.facts import Fact
+from chalicelib.providers import outbound
+from tests.support.world import ORG, Reply, World, answer
+
+SECRET = "a-secret-of-the-tests"
+
+
+def fact(number: int = 1, topic: Topic = Topic.TASK_CREATED, **said: Any) -> Fact:
+    """Something that happens now."""
+    base: dict[str, Any] = {"subject": f"task_{number}", "version": 1, "data": {"id": f"task_{number}"}}
+    base |= {"about": {}, "recipients": {}, "org": ORG, "at": clock.now()}
+    return Fact(**(base | {"id": f"evt_task_{number}_1", "topic": topic} | said))
+
+
+def happen(*facts: Fact) -> None:
+    posting.publish(ORG, facts)
+
+
+@dataclass
+class Receiver:
+    """A webhook at https://<name>.example and what it was sent."""
+
+    webhook: Document
+    house: World
+    posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    reply: Reply | outbound.Answer | outbound.Unreachable = field(default_factory=lambda: answer(200))
+
+    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> outbound.Answer:
+        self.posts.append((headers, body))
+        said = self.reply(url, headers, body) if callable(self.reply) else self.reply
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    @property
+    def events(self) -> list[str]:
+        """The webhook-id of each POST."""
+        return [headers["webhook-id"] for headers, _ in self.posts]
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        return redelivery.latest(ORG, self.webhook.id, None)
+
+    @property
+    def delivery(self) -> Delivery:
+        [found] = self.deliveries
+        return found
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.posts[-1][1])
+
+
+def receiver(house: World, name: str = "one", *events: Topic, **said: Any) -> Receiver:
+    """A webhook that asks for new tasks unless `events` are named; it answers 200 until it is told otherwise."""
+    base: dict[str, Any] = {"url": f"https://{name}.example/hook", "active": True, "headers": {}}
+    base |= {"events": [str(one) for one in events or (Topic.TASK_CREATED,)]}
+    made = Receiver(webhooks.create(ORG, base | said, SECRET, by="dev").webhook, house)
+    house.servers[f"{name}.example"] = made
+    return made
