@@ -75,6 +75,8 @@ def _states(task: Task) -> Iterator[str]:
     yield f"level={_level(task.priority)}"
     if task.assignee is not None:
         yield f"agent={task.assignee}"
+    if task.held and task.person is not None:
+        yield f"person={task.person}"  # so that it is found when that person goes
 
 
 def _level(priority: int) -> int:

@@ -1,6 +1,6 @@
 """Which step carries out each kind of chore. The one table of it."""
 
-from chalicelib.engine import agents, attachments, histories, projects, redelivery
+from chalicelib.engine import agents, attachments, departures, histories, projects, redelivery, users
 from chalicelib.engine.chores import Chore, Steps
 from chalicelib.engine.members import PROJECT
 
@@ -17,5 +17,6 @@ STEPS: Steps = {
     agents.CHORE: _agent_gone,
     PROJECT: projects.clear,
     "task": _task_gone,
+    users.CHORE: departures.clear,
     redelivery.RECOVERY: redelivery.recovery,
 }

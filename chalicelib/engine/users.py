@@ -25,6 +25,8 @@ CHORE = "user"
 INVITED, ACTIVE = "invited", "active"
 ADMIN = "admin"
 INVITATION_SECONDS = 72 * 3_600
+LATE_SECONDS = 120
+"""By then a session that a process still remembers has done its last, and lists show it."""
 
 
 class Profile(NamedTuple):
@@ -184,14 +186,19 @@ def delete(org: str, user_id: str, by: str) -> None:
                 document_storage.deleted(user),
                 storage.freed(_email(user), user.id),
                 *_admins_moved(user, None),
-                chores.begun(org, CHORE, user.id, **_left_behind(user)),
+                *_chores(user),
             )
             return
     raise Unavailable("Too many writers at once; try again")
 
 
-def _left_behind(user: Document) -> dict[str, Any]:
-    return {name: list(user.body.get(name, ())) for name in ("keys", "memberships")}
+def _chores(user: Document) -> list[Write]:
+    """What is left to do when a user goes: at once, and again for what it did in its last moments."""
+    keys, memberships = list(user.body.get("keys", ())), list(user.body.get("memberships", ()))
+    return [
+        chores.begun(user.org, CHORE, user.id, wait_seconds=seconds, keys=keys, memberships=memberships)
+        for seconds in (0, LATE_SECONDS)
+    ]
 
 
 def _admins_moved(old: Document | None, new: Document | None) -> list[Write]:
