@@ -25,7 +25,7 @@ SECOND_LOOK_SECONDS = 900
 """What tasks are found by may lag behind them: whatever came into a project as it was deleted is found by then."""
 
 Said = Mapping[str, Any]
-"""Fields of a project's body: name, description, status, priority, start_date and end_date (epoch milliseconds),
+"""Fields of a project's body: name, description, status, priority, start_date and end_date (ISO 8601 in UTC),
 budget, agents (ids), tags."""
 
 

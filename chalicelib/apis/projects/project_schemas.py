@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from chalicelib import clock
 from chalicelib.apis.projects.permissions import IN_PROJECT, OF_ROLE
 from chalicelib.apis.projects.states import Priority
-from chalicelib.apis.projects.task_inputs import Identifier, Moment, Tags
+from chalicelib.apis.projects.task_inputs import Due, Identifier, Tags
 from chalicelib.apis.projects.task_schemas import neat
 from chalicelib.domain.documents import Document
 from chalicelib.domain.tasks import Phase
@@ -22,6 +22,7 @@ MemberPermission = Literal["tasks:read", "tasks:write", "tasks:delete", "project
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
+When = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-02-01T00:00:00Z"]})]
 Amount = Annotated[float, Field(ge=0, le=1e12, strict=True), AfterValidator(neat)]
 
 
@@ -76,10 +77,8 @@ class ProjectIn(CamelSchema):
     description: Description = ""
     status: ProjectStatus = "active"
     priority: Priority = "medium"
-    start_date: Moment | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
-    end_date: Moment | None = Field(
-        default=None, examples=["2026-06-30T23:59:59Z"], description="Not before startDate."
-    )
+    start_date: Due | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+    end_date: Due | None = Field(default=None, examples=["2026-06-30T23:59:59Z"], description="Not before startDate.")
     budget: Budget | None = None
     team_members: Annotated[list[MemberIn], Field(max_length=MOST_AT_ONCE), AfterValidator(_each_once)] = Field(
         default=[], description="More members can be added one by one, up to 200."
@@ -143,8 +142,8 @@ class ProjectRow(CamelSchema):
     description: str
     status: ProjectStatus
     priority: Priority
-    start_date: Instant | None
-    end_date: Instant | None
+    start_date: When | None
+    end_date: When | None
     progress: float = Field(description="The share of its tasks that is completed, without those cancelled: 0 to 1.")
     task_count: TaskCount
     team_size: int

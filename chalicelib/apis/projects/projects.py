@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib import clock
 from chalicelib.apis.projects import access
-from chalicelib.apis.projects.paging import PageNumber, PageSize, paged
+from chalicelib.apis.projects.paging import Cursor, PageNumber, PageSize, paged
 from chalicelib.apis.projects.project_schemas import (
     ProjectIn,
     ProjectOut,
@@ -17,10 +17,13 @@ from chalicelib.apis.projects.project_schemas import (
     permissions_of,
 )
 from chalicelib.apis.projects.schemas import Deleted
+from chalicelib.apis.projects.states import TaskStatus
 from chalicelib.apis.projects.task_inputs import Identifier
+from chalicelib.apis.projects.task_schemas import TaskRow
+from chalicelib.apis.projects.tasks import listed, phases
 from chalicelib.domain.documents import Document
 from chalicelib.edge import Caller, Created, Paged, Query, Request, Routes
-from chalicelib.engine import projects
+from chalicelib.engine import catalogue, projects
 from chalicelib.engine.members import Giver, Member
 from chalicelib.engine.projects import NO_TASKS, Wanted
 
@@ -102,3 +105,19 @@ def delete_project(caller: Caller, project_id: Identifier) -> Deleted:
     access.require(caller, "projects:write", project_id)
     projects.delete(caller.org, project_id, caller.subject)
     return Deleted(id=project_id)
+
+
+@routes.get("/{project_id}/tasks")
+def list_project_tasks(
+    request: Request,
+    caller: Caller,
+    project_id: Identifier,
+    page: PageNumber = 1,
+    limit: PageSize = 20,
+    status: TaskStatus | None = None,
+    cursor: Cursor | None = None,
+) -> Paged[TaskRow]:
+    """List the tasks of a project, newest first."""
+    access.require(caller, "tasks:read", project_id)
+    wanted = catalogue.Query(project=projects.get(caller.org, project_id).id, phases=phases(status))
+    return listed(caller, request, wanted, page, limit, cursor)
