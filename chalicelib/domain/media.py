@@ -88,7 +88,7 @@ _OF_SUFFIX = {
         ".svg": "image/svg+xml",
     },
 }
-_UNPRINTED = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
+_UNPRINTED = bytes(range(32)).translate(None, b"\t\n\r\f\x1b")
 
 
 def media_type(content: bytes, name: str, claimed: str = "") -> str:
@@ -114,7 +114,7 @@ def signature(content: bytes) -> str | None:
 
 
 def _is_text(content: bytes) -> bool:
-    if not _UNPRINTED.isdisjoint(content):
+    if len(content.translate(None, _UNPRINTED)) < len(content):
         return False
     try:
         content.decode()

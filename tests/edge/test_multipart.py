@@ -11,9 +11,7 @@ from pydantic import Field
 from chalicelib.edge import Created, FilePart, MultipartSchema, Routes, mount, openapi
 from chalicelib.edge.multipart import LONGEST_FILENAME, multipart_fields, safe_filename
 from tests.edge.toys import ToyOut, api_of, gateway_event
-
-BOUNDARY = "----WebKitFormBoundary7MA4YWxk"
-MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+from tests.support.parts import BOUNDARY, MULTIPART, body, part
 
 
 class Sent(MultipartSchema):
@@ -33,16 +31,6 @@ def send_letter(body: Sent) -> Created[ToyOut]:
 
 API = api_of(letters)
 APP = mount(API)
-
-
-def part(content: bytes | str, disposition: str = 'form-data; name="file"; filename="a.txt"', *headers: str) -> bytes:
-    head = "\r\n".join([f"Content-Disposition: {disposition}", *headers])
-    return head.encode() + b"\r\n\r\n" + (content.encode() if isinstance(content, str) else content)
-
-
-def body(*parts: bytes) -> bytes:
-    opened = b"".join(f"--{BOUNDARY}\r\n".encode() + one + b"\r\n" for one in parts)
-    return opened + f"--{BOUNDARY}--\r\n".encode()
 
 
 def send(content: bytes, content_type: str = MULTIPART) -> dict[str, Any]:

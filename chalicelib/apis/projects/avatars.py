@@ -33,7 +33,7 @@ def avatar_of(user: Document) -> str | None:
     return f"{routes.prefix}/{user.id}/avatar" if user.body.get("avatar") else None
 
 
-@routes.post("/me/avatar")
+@routes.post("/me/avatar", errors=[404])
 def upload_avatar(caller: Caller, body: AvatarIn) -> AvatarOut:
     """Upload your picture, in the place of the one before."""
     sent = body.avatar or body.file

@@ -1,0 +1,342 @@
+"""Comments on tasks, and files."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from chalicelib.apis.projects import api
+from chalicelib.config import settings
+from chalicelib.domain.tasks import Task
+from chalicelib.engine import attachments, chores, comments, documents, files, tasks
+from chalicelib.engine.chore_steps import STEPS
+from chalicelib.engine.chores import Chore
+from chalicelib.engine.tasks import Submission
+from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.storage import base
+from chalicelib.storage import documents as document_storage
+from chalicelib.storage import tasks as task_storage
+from tests.engine.helpers import together
+from tests.support import aws, parts, people
+from tests.support.client import Client, Reply, token
+from tests.support.conformance import conformance
+from tests.support.world import ORG, World
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\xff"
+
+
+@dataclass
+class Desk:
+    """The API as a developer sees it, and one task."""
+
+    house: World
+    client: Client
+    task: str
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, role: str = "user", by: str = "ann", **more: Any
+    ) -> Reply:
+        url, org = f"/api/v1/tasks/{more.pop('task', self.task)}{path}", more.pop("org", ORG)
+        credential = more.pop("credential", None) or token(role, subject=by, org=org)
+        return self.client.request(method, url, body, token=credential, **more)
+
+    def told(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        reply = self.ask(method, path, body, **more)
+        assert reply.status in (200, 201), reply.text
+        return reply.json["data"]
+
+    def refused(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        reply = self.ask(method, path, body, **more)
+        assert reply.status == status, reply.text
+        return reply.json["error"]
+
+    def upload(self, *sent: bytes, **more: Any) -> Reply:
+        return self.ask("POST", "/files", parts.body(*sent), headers={"Content-Type": parts.MULTIPART}, **more)
+
+    def uploaded(self, *sent: bytes) -> Any:
+        reply = self.upload(*sent)
+        assert reply.status == 201, reply.text
+        return reply.json["data"]
+
+
+def made(project: str = "proj_1") -> Task:
+    asked = Submission(pool="projects", type="task", priority=4, manual=True, terms=(f"project={project}",))
+    return tasks.submit(ORG, "ann", asked)
+
+
+@pytest.fixture
+def desk(house: World) -> Desk:
+    return Desk(house, Client(api, conformance(api)), made().id)
+
+
+def person(identifier: str, org: str = ORG) -> None:
+    documents.create(documents.new(org, "user", {"status": "active"}, id=identifier))
+
+
+def objects() -> list[str]:
+    found = boto3.client("s3").list_objects_v2(Bucket=settings().payload_bucket)
+    return [one["Key"] for one in found.get("Contents", ())]
+
+
+def delete_task(desk: Desk) -> None:
+    found = tasks.get(ORG, desk.task)
+    base.commit(task_storage.deleted(found), chores.begun(ORG, "task", desk.task))
+
+
+# Comments
+
+
+def test_a_comment_as_documented(desk: Desk) -> None:
+    person("user-123")
+    person("user-456")
+    body = {"content": "Great progress on the authentication system!", "mentions": ["user-123", "user-456", "user-123"]}
+    reply = desk.ask("POST", "/comments", body)
+    assert reply.status == 201
+    comment = reply.json["data"]
+    assert comment == {
+        "id": comment["id"],
+        "content": body["content"],
+        "author": "ann",
+        "mentions": ["user-123", "user-456"],
+        "createdAt": "2026-01-01T12:00:00Z",
+    }
+    assert reply.headers["location"] == f"/api/v1/tasks/{desk.task}/comments/{comment['id']}"
+    assert desk.told("GET", f"/comments/{comment['id']}") == comment
+
+
+def test_comments_are_listed_newest_first(desk: Desk) -> None:
+    for number in range(3):
+        desk.told("POST", "/comments", {"content": str(number)})
+        desk.house.clock.advance(1)
+    page = desk.ask("GET", "/comments?limit=2").json
+    assert [comment["content"] for comment in page["data"]] == ["2", "1"]
+    assert page["pagination"]["total"] == 3
+    assert [comment["content"] for comment in desk.told("GET", "/comments?limit=2&page=2")] == ["0"]
+    assert [one.body["content"] for one in comments.of(ORG, desk.task)] == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "content"),
+        ({"content": ""}, "content"),
+        ({"content": "x" * 10_001}, "content"),
+        ({"content": "x", "mentions": ["nobody"]}, "mentions"),
+        ({"content": "x", "mentions": ["stranger"]}, "mentions"),
+        ({"content": "x", "mentions": ["u"] * 51}, "mentions"),
+    ],
+)
+def test_a_wrong_comment_is_refused(desk: Desk, body: Any, field: str) -> None:
+    person("stranger", org="other")
+    error = desk.refused(422, "POST", "/comments", body)
+    assert (error["code"], list(error["details"])) == ("VALIDATION_ERROR", [field])
+
+
+def test_a_comment_is_its_authors_to_delete_and_of_whoever_may_delete_the_task(desk: Desk) -> None:
+    first, second = (desk.told("POST", "/comments", {"content": "x"})["id"] for _ in range(2))
+    desk.refused(403, "DELETE", f"/comments/{first}", by="bob")
+    assert desk.told("DELETE", f"/comments/{first}") == {"id": first, "deleted": True}
+    assert desk.told("DELETE", f"/comments/{second}", by="bob", role="admin")["deleted"]
+    desk.refused(404, "DELETE", f"/comments/{first}")
+    assert desk.told("GET", "/comments") == []
+
+
+def test_a_viewer_reads_only_but_where_they_are_a_member_and_may_write(desk: Desk) -> None:
+    viewer = people.user(desk.house, "viewer", name="Vera")
+    reader = {"credential": people.token(viewer)}
+    desk.told("GET", "/comments", **reader), desk.told("GET", "/files", **reader)
+    desk.refused(403, "POST", "/comments", {"content": "x"}, **reader)
+    assert desk.upload(parts.file("x"), **reader).status == 403
+    documents.merge(ORG, "user", viewer.id, {"memberships": {"proj_1": ["tasks:read", "tasks:write"]}})
+    member = {"credential": people.token(viewer)}
+    comment = desk.told("POST", "/comments", {"content": "x"}, **member)
+    assert comment["author"] == viewer.id
+    assert desk.told("DELETE", f"/comments/{comment['id']}", **member)["deleted"]
+    desk.refused(403, "POST", "/comments", {"content": "x"}, task=made("proj_2").id, **member)
+
+
+def test_another_tenants_task_is_not_there(desk: Desk) -> None:
+    comment = desk.told("POST", "/comments", {"content": "x"})["id"]
+    file = desk.uploaded(parts.file("x"))["id"]
+    for method, path in [("GET", ""), ("POST", ""), ("GET", f"/{comment}"), ("DELETE", f"/{comment}")]:
+        desk.refused(404, method, f"/comments{path}", {"content": "x"} if method == "POST" else None, org="other")
+    for method, path in [("GET", ""), ("GET", f"/{file}"), ("DELETE", f"/{file}")]:
+        desk.refused(404, method, f"/files{path}", org="other", role="admin")
+    assert desk.upload(parts.file("x"), org="other").status == 404
+
+
+def test_one_tasks_things_are_not_anothers(desk: Desk) -> None:
+    other = made().id
+    comment = desk.told("POST", "/comments", {"content": "x"})["id"]
+    file = desk.uploaded(parts.file("x"))["id"]
+    for path in (f"/comments/{comment}", f"/files/{file}"):
+        desk.refused(404, "GET", path, task=other)
+        desk.refused(404, "DELETE", path, task=other)
+
+
+# Files
+
+
+def test_a_file_as_documented(desk: Desk) -> None:
+    described = parts.part("UI mockup for authentication screen", 'form-data; name="description"')
+    reply = desk.upload(parts.file(PNG, "design-mockup.png", "image/png"), described)
+    assert reply.status == 201
+    file = reply.json["data"]
+    assert file == {
+        "id": file["id"],
+        "name": "design-mockup.png",
+        "size": len(PNG),
+        "mimeType": "image/png",
+        "uploadedAt": "2026-01-01T12:00:00Z",
+        "description": "UI mockup for authentication screen",
+        "uploadedBy": "ann",
+        "url": file["url"],
+    }
+    assert desk.told("GET", reply.headers["location"].partition(desk.task)[2])["name"] == file["name"]
+    stored = boto3.client("s3").get_object(Bucket=settings().payload_bucket, Key=objects()[0])
+    assert (stored["Body"].read(), stored["ContentType"]) == (PNG, "image/png")
+
+
+def test_a_link_downloads_the_file_under_its_name(desk: Desk) -> None:
+    link = urlsplit(desk.uploaded(parts.file("export {}", 'grü"ße.tsx'.replace('"', "'")))["url"])
+    query = {name: values[0] for name, values in parse_qs(link.query).items()}
+    assert link.scheme == "https" and link.hostname.startswith(settings().payload_bucket)
+    assert link.path == f"/{objects()[0]}"
+    assert query["X-Amz-Expires"] == "300"
+    assert query["response-content-type"] == "text/typescript"
+    assert query["response-content-disposition"] == (
+        "attachment; filename=\"gr_'_e.tsx\"; filename*=UTF-8''gr%C3%BC%27%C3%9Fe.tsx"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ([], "is required"),
+        ([parts.file("")], "is empty"),
+        ([parts.file(b"\x7fELF")], "is an executable program; those are not accepted"),
+        ([parts.file("<b>", "a.png", "image/png")], "is sent as image/png, but by its content it is text/plain"),
+        ([parts.file("x"), parts.file("y")], "is given more than once"),
+    ],
+)
+def test_a_wrong_file_is_refused_and_not_kept(desk: Desk, sent: list[bytes], said: str) -> None:
+    reply = desk.upload(*sent, parts.part("", 'form-data; name="other"'))
+    assert (reply.status, reply.json["error"]["details"]) == (422, {"file": [f"File {said}"]})
+    assert objects() == []
+
+
+def test_too_large_a_file_is_told_the_limit(desk: Desk) -> None:
+    reply = desk.upload(parts.file(b"x" * (4 * 1024 * 1024)))
+    assert (reply.status, reply.json["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    assert "4194304" in reply.json["error"]["message"]
+
+
+def test_files_are_listed_and_deleted(desk: Desk) -> None:
+    first, second = (desk.uploaded(parts.file("x", name))["id"] for name in ("a.txt", "b.md"))
+    page = desk.ask("GET", "/files").json
+    assert {(file["id"], file["mimeType"]) for file in page["data"]} == {
+        (first, "text/plain"),
+        (second, "text/markdown"),
+    }
+    assert page["pagination"]["total"] == 2
+    desk.refused(403, "DELETE", f"/files/{first}", by="bob")
+    assert desk.told("DELETE", f"/files/{first}") == {"id": first, "deleted": True}
+    desk.refused(404, "GET", f"/files/{first}")
+    assert [key.rpartition("/")[2] for key in objects()] == [second]
+
+
+# What both have in common
+
+
+def test_what_it_costs(desk: Desk) -> None:
+    person("bob")
+    desk.told("GET", "/comments")
+    with aws.counting() as calls:
+        desk.told("POST", "/comments", {"content": "x"})
+        assert calls.total() == 3  # limit, task, transaction
+        desk.told("POST", "/comments", {"content": "x", "mentions": ["bob"]})
+        assert calls.total() == 3 + 4
+        file = desk.uploaded(parts.file("x"))["id"]
+        assert calls.total() == 7 + 4
+        desk.told("GET", "/comments"), desk.told("GET", "/files"), desk.told("GET", f"/files/{file}")
+        assert calls.total() == 11 + 3 * 3
+        comments.of(ORG, desk.task), files.of(ORG, desk.task)
+        assert calls.total() == 20 + 2
+
+
+def test_a_task_has_so_many_and_no_more_however_many_come_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(attachments.MOST, "file", 2)
+    task = tasks.get(ORG, desk.task)
+
+    outcomes = together([lambda: files.add(task, "a.txt", b"x", "", None, by="ann")] * 6)
+    assert [type(one) for one in outcomes].count(Conflict) == 4
+    assert len(objects()) == len(files.of(ORG, desk.task)) == 2
+    assert desk.upload(parts.file("x")).json["error"]["code"] == "CONFLICT_ERROR"
+    desk.told("DELETE", f"/files/{files.of(ORG, desk.task)[0].id}")
+    desk.uploaded(parts.file("x"))
+
+
+def test_nothing_hangs_on_a_task_that_went_meanwhile(desk: Desk) -> None:
+    task = tasks.get(ORG, desk.task)
+    delete_task(desk)
+    with pytest.raises(NotFound):
+        comments.add(task, "x", (), by="ann")
+    with pytest.raises(NotFound):
+        files.add(task, "a", b"x", "", None, by="ann")
+    assert objects() == []
+    desk.refused(404, "POST", "/comments", {"content": "x"})
+
+
+def test_what_hung_on_a_deleted_task_goes_with_it(desk: Desk) -> None:
+    for number in range(30):
+        comments.add(tasks.get(ORG, desk.task), str(number), (), by="ann")
+    desk.uploaded(parts.file("x"))
+    other = made()
+    kept = files.add(other, "a", b"x", "", None, by="ann")
+    delete_task(desk)
+    desk.house.settle()
+    left = aws.items(document_storage.DocumentItem)
+    assert [(item.kind, item.id) for item in left] == [("file", kept.id)]
+    assert objects() == [f"files/{ORG}/{other.id}/{kept.id}"]
+
+
+def test_large_payloads_go_with_their_task(desk: Desk) -> None:
+    asked = Submission(pool="projects", type="task", priority=4, manual=True, payload={"text": "x" * 150_000})
+    desk.task = tasks.submit(ORG, "ann", asked).id
+    tasks.submit(ORG, "ann", asked._replace(pool="processing"))
+    assert [key.partition("/")[0] for key in objects()] == ["expiring", "kept"]
+    delete_task(desk)
+    desk.house.settle()
+    assert [key.partition("/")[0] for key in objects()] == ["expiring"]
+
+
+def died_after(calls: int, chore: Chore) -> bool:
+    """Carry the chore out, and die in this call; whether it was done before that."""
+    left = count(calls, -1)
+
+    def dies(_: aws.Call, send: Any) -> Any:
+        if next(left) == 1:
+            raise Unavailable("dead")
+        return send()
+
+    with aws.interfering(dies), suppress(Unavailable):
+        while not STEPS["task"](chore):
+            pass
+        return True
+    return False
+
+
+def test_clearing_up_may_die_anywhere(desk: Desk) -> None:
+    comments.add(tasks.get(ORG, desk.task), "x", (), by="ann")
+    desk.uploaded(parts.file("x"))
+    delete_task(desk)
+    chore, deaths = Chore(ORG, "task", desk.task), 0
+    while not died_after(deaths + 1, chore):
+        deaths += 1
+    assert deaths > 3
+    assert objects() == []
+    assert not comments.of(ORG, desk.task) and not files.of(ORG, desk.task)
