@@ -1,0 +1,70 @@
+"""Tasks of a managed pool, stored and filed without the house's doing."""
+
+import random
+from typing import Any
+
+from chalicelib.domain import facets
+from chalicelib.domain.tasks import Status, Task
+from chalicelib.engine.catalogue import Page
+from chalicelib.storage.task_table import TaskItem, large_of, values_of
+from tests.domain import samples
+from tests.support.world import ORG
+
+POOL = "projects"
+START = 1_700_000_000_000
+WORDS = ("login", "log", "logistics", "Straße", "crash", "page", "認証")
+AGENTS = ("agent_a", "agent_b")
+PROJECTS = ("proj_a", "proj_b", "proj_c")
+TAGS = ("react", "api", "node js", "a#b", "x=y")
+STATUSES = list(Status)
+
+
+def store(*tasks: Task) -> None:
+    with TaskItem.batch_write() as batch:
+        for task in tasks:
+            values = values_of(task) | large_of(task)
+            batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
+
+
+def terms(chance: random.Random) -> tuple[str, ...]:
+    said = " ".join(chance.sample(WORDS, chance.randint(0, 3)))
+    found = [f"word={word}" for word in facets.words(said)] + [
+        f"tag={tag}" for tag in chance.sample(TAGS, chance.randint(0, 2))
+    ]
+    return (
+        *found,
+        f"creator=user_{chance.randint(0, 1)}",
+        *([f"project={chance.choice(PROJECTS)}"] if chance.random() < 0.7 else []),
+    )
+
+
+def changing(chance: random.Random) -> dict[str, Any]:
+    """What any edit or move of a task may change."""
+    return {
+        "status": chance.choice(STATUSES),
+        "priority": chance.randint(0, 9),
+        "wanted_worker": chance.choice((*AGENTS, None)),
+        "due_at": chance.choice((None, START + chance.randint(-5, 5) * 86_400_000)),
+        "terms": terms(chance),
+        "person": chance.choice((None, "user_0")),
+        "worker_id": chance.choice((*AGENTS, None)),
+    }
+
+
+def some(chance: random.Random, number: int) -> Task:
+    created = START + chance.randint(0, 8) * 1_000
+    return samples.draft(
+        id=f"task_{number:03d}",
+        org=ORG,
+        pool=POOL,
+        created_at=created,
+        updated_at=created + chance.randint(0, 9),
+        version=1,
+        manual=True,
+        payload={"title": "x"},
+        **changing(chance),
+    )
+
+
+def names(page: Page) -> list[str]:
+    return [task.id for task in page.tasks]

@@ -1,0 +1,76 @@
+"""What a page of a managed pool costs, and what it does about lists that lag."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain import facets
+from chalicelib.domain import filing as rules
+from chalicelib.domain.facets import LEVELS, Query
+from chalicelib.domain.tasks import Phase, Status, Task
+from chalicelib.engine import catalogue, filing
+from chalicelib.storage.listings import ListingItem
+from tests.engine.catalogued import POOL, START, names, some, store
+from tests.support import aws
+from tests.support.world import ORG, World
+
+
+def test_a_row_whose_task_is_gone_or_changed_is_left_out_and_made_up_for(house: World) -> None:
+    tasks = [some(random.Random(number), number) for number in range(12)]
+    tasks = [replace(task, created_at=START + number, status=Status.PENDING) for number, task in enumerate(tasks)]
+    filing.carry_out((None, task) for task in tasks)
+    store(*tasks[:9], replace(tasks[9], status=Status.COMPLETED), tasks[11])  # the lists lag: 9 is done, 10 gone
+    page = catalogue.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING})), limit=4)
+    assert names(page) == ["task_011", "task_008", "task_007", "task_006"]
+    after = catalogue.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING})), limit=4, cursor=page.cursor)
+    assert names(after) == ["task_005", "task_004", "task_003", "task_002"]
+
+
+# What it costs
+
+SINGLE = {
+    "all=": Query(),
+    "phase=pending": Query(phases=frozenset({Phase.PENDING})),
+    "level=1": Query(priorities=LEVELS[1]),
+    "agent=agent_a": Query(agent="agent_a"),
+    "project=proj_a": Query(project="proj_a"),
+    "tag=react": Query(tags=("react",)),
+    "word=login": Query(search="log"),
+    f"updated={START:013d}": Query(sort="updated"),
+    "priority=5": Query(sort="priority", ascending=True),
+    "due=~": Query(sort="due", ascending=True),
+}
+
+
+def alike(number: int) -> Task:
+    """One of many that are found by each of the above."""
+    said = ("project=proj_a", "tag=react", "word=login")
+    task = replace(some(random.Random(1), number), created_at=START + number, updated_at=START, status=Status.PENDING)
+    return replace(task, id=f"task_{number:04d}", priority=5, wanted_worker="agent_a", due_at=None, terms=said)
+
+
+def file_rows(entry: str, tasks: list[Task]) -> None:
+    """One list, as if it had been filed."""
+    with ListingItem.batch_write() as batch:
+        for task in tasks:
+            batch.save(ListingItem(*rules.row(ORG, POOL, entry, facets.place(task))))
+        for counted in {"all=", *([] if entry.partition("=")[0] in facets.UNCOUNTED else [entry])}:
+            batch.save(ListingItem(*rules.counter(ORG, POOL, counted), pending=len(tasks)))
+
+
+@pytest.mark.parametrize(("entry", "query"), SINGLE.items(), ids=SINGLE)
+def test_two_calls_find_a_page_of_what_one_list_has(house: World, entry: str, query: Query) -> None:
+    size = 3_000 if entry in ("project=proj_a", "word=login") else 200
+    tasks = [alike(number) for number in range(size)]
+    for shown in (tasks[:0], tasks[:20], tasks):
+        file_rows(entry, shown)
+        ordered = shown if query.ascending else shown[::-1]
+        last = max(1, len(shown) // 20)
+        store(*{task.id: task for task in (*ordered[:30], *ordered[-20:])}.values())
+        for number in {1, last}:
+            with aws.counting() as calls:
+                page = catalogue.page(ORG, POOL, query, page=number, limit=20)
+            assert calls.total() <= 2
+            assert names(page) == [task.id for task in ordered[(number - 1) * 20 : number * 20]]
+            assert page.total == len(shown)
