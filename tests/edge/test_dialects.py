@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib import errors
-from chalicelib.edge import CodedErrors, NaiveInstant, Schema, TracedErrors
+from chalicelib.edge import CodedErrors, Enveloped, NaiveInstant, Schema, TracedErrors
 from chalicelib.errors import NotFound, TooManyRequests, YardmasterError
 
 
@@ -100,3 +100,17 @@ def test_naive_instants_have_microseconds_and_no_zone_and_nulls_are_shown() -> N
     shown = json.loads(TracedErrors().success(Stamped(at=1_769_493_246_050), "r"))
     assert shown == {"at": "2026-01-27T05:54:06.050000", "ended": None}
     Draft202012Validator(Stamped.model_json_schema(mode="serialization")).validate(shown)
+
+
+@pytest.mark.parametrize(
+    ("field", "what", "sentence"),
+    [
+        ("title", "is required", "Title is required"),
+        ("dueDate", "must be a date", "Due date must be a date"),
+        ("agentId", "there is no agent x", "There is no agent x"),
+        ("", "must be an object", "The body must be an object"),
+    ],
+)
+def test_enveloped_details_are_sentences(field: str, what: str, sentence: str) -> None:
+    said = json.loads(Enveloped().error(errors.InvalidRequest("x", fields={field: what}), "r"))["error"]
+    assert (said["code"], said["details"]) == ("VALIDATION_ERROR", {field or "body": [sentence]})

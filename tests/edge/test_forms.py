@@ -81,7 +81,7 @@ def test_a_form_of_another_type_is_415(content_type: str) -> None:
         ("", 422, '"user_name":["User name is required"]'),
         ("user_name=", 422, '"user_name":["User name must be a string of 1 to 20 characters'),
         ("user_name=x&age=old", 422, '"age":["Age must be an integer'),
-        ("user_name=x&user_name=y", 422, '"user_name":["is given more than once"]'),
+        ("user_name=x&user_name=y", 422, '"user_name":["User name is given more than once"]'),
         ("user_name=%ff", 400, "not UTF-8"),
         (b"user_name=\xff", 400, "not UTF-8"),
         ("&".join(f"f{number}=" for number in range(101)), 400, "more than 100 fields"),

@@ -1,0 +1,81 @@
+"""The projects API's tasks as their users see them, for the tests of several modules."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.documents import Document
+from chalicelib.engine import documents
+from tests.support.client import Client, Reply, token
+from tests.support.world import ORG, World
+
+TASKS = "/api/v1/tasks"
+DOCUMENTED = {
+    "title": "Build user dashboard",
+    "description": "Create a comprehensive user dashboard with analytics and controls",
+    "priority": "medium",
+    "tags": ["frontend", "dashboard", "analytics"],
+    "estimatedHours": 12,
+    "dueDate": "2026-02-20T00:00:00Z",
+    "requirements": ["Responsive design", "Real-time data updates", "Export functionality"],
+    "acceptanceCriteria": ["Dashboard loads within 2 seconds", "All data is real-time"],
+}
+
+
+@dataclass
+class Desk:
+    """The tasks of the API; everything goes through HTTP, but for what others' endpoints make."""
+
+    house: World
+    client: Client
+    token: str
+
+    def ask(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
+        base = "" if path.startswith("/api") else TASKS
+        return self.client.request(method, base + path, body, **({"token": self.token} | more))
+
+    def told(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The data of the answer to a request that must succeed."""
+        reply = self.ask(method, path, body, **more)
+        assert reply.status in (200, 201), reply.text
+        return reply.json["data"]
+
+    def refused(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The error of the refusal of this status that a request must get."""
+        reply = self.ask(method, path, body, **more)
+        assert reply.status == status, reply.text
+        return reply.json["error"]
+
+    def project(self, name: str = "E-commerce Platform", org: str = ORG) -> Document:
+        return documents.create(documents.new(org, "project", {"name": name, "status": "active"}))
+
+    def agent(self, name: str = "one", room: int = 1) -> str:
+        """An agent that fetches its tasks."""
+        made = self.house.register(
+            name, pool="projects", kind="agent", max_concurrent=room, type="coding", endpoints={}
+        )
+        self.house.settle()
+        return made.id
+
+    def create(self, **said: Any) -> str:
+        task_id = self.told("POST", "", {"title": "one"} | said)["id"]
+        self.house.settle()
+        return str(task_id)
+
+    def task(self, task_id: str, include: str = "") -> dict[str, Any]:
+        return dict(self.told("GET", f"/{task_id}" + (f"?include={include}" if include else "")))
+
+    def patch(self, task_id: str, query: str = "", **said: Any) -> dict[str, Any]:
+        changed = self.told("PATCH", f"/{task_id}{query}", said)
+        self.house.settle()
+        return dict(changed)
+
+    def reach(self, status: str) -> str:
+        """A task in this status, worked by people."""
+        task_id = self.create()
+        if status != "pending":
+            self.patch(task_id, status=status)
+        return task_id
+
+
+def desk_of(house: World, client: Client, subject: str = "user_ada") -> Desk:
+    return Desk(house, client, token(subject=subject))
