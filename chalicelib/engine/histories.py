@@ -33,7 +33,7 @@ def notes(changes: Iterable[Pair]) -> Notes:
     """The entries that these changes of tasks are worth. Of its removal a task keeps none: its history goes with it."""
     found = ((new, rules.entry(old, new)) for old, new in changes)
     return {
-        (task.id, task.version): storage.noted(task.org, task.id, entry)
+        (task.id, task.version): storage.noted(task, entry)
         for task, entry in found
         if task is not None and entry is not None
     }

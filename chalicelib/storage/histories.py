@@ -1,14 +1,17 @@
 """The histories of the tasks of managed pools: rows of the `listings` table, one for each logged change."""
 
 from chalicelib.domain.histories import Entry
+from chalicelib.domain.tasks import Task
 from chalicelib.storage import base
 from chalicelib.storage.base import Write
 from chalicelib.storage.listings import ListingItem, whatever
 
 
-def noted(org: str, task_id: str, entry: Entry) -> Write:
-    """The write of an entry. Whoever commits it knows from the log whether it is new."""
-    return base.put(ListingItem(_key(org, task_id), _rank(entry), entry=list(entry)), whatever())
+def noted(task: Task, entry: Entry) -> Write:
+    """The write of the entry of this version. Whoever commits it knows from the log whether it is new."""
+    # Clocks differ: what came first is told by the version, and of tasks that were given one id by their creation.
+    rank = f"{task.created_at:013d}#{task.version:08d}"
+    return base.put(ListingItem(_key(task.org, task.id), rank, entry=list(entry)), whatever())
 
 
 def newest(org: str, task_id: str, limit: int) -> list[Entry]:
@@ -25,10 +28,6 @@ def forgotten(org: str, task_id: str, limit: int) -> list[Write]:
     with base.reading():
         found = ListingItem.query(_key(org, task_id), consistent_read=True, limit=limit, page_size=limit)
         return [base.delete(ListingItem(item.list, item.rank), whatever()) for item in found]
-
-
-def _rank(entry: Entry) -> str:
-    return f"{entry.at:013d}#{int(entry.id.rpartition('_')[2]):08d}"
 
 
 def _key(org: str, task_id: str) -> str:

@@ -4,7 +4,7 @@
                        many tasks of each phase are in it
 <org>#<pool>#<facet>   of facets whose values are in order: `<value>#<created>#<task id>`
 <org>#<pool>#<place>   `~`: what one task is filed under, as of which version
-<org>#<task id>        its history: `<instant>#<version>` (storage.histories)
+<org>#<task id>        its history: `<created>#<version>` (storage.histories)
 """
 
 from collections import Counter
