@@ -1,0 +1,125 @@
+"""The WebSocket of workers (docs/live.md), which every API that has one serves in the same words."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from chalicelib.domain.reports import reported_failure
+from chalicelib.domain.tasks import Beat, Health, Holder
+from chalicelib.edge import Caller, Channel, CodedErrors, Hears, Opening, Request, Schema, error_frame
+from chalicelib.engine import connections, sockets, tasks
+from chalicelib.engine.connections import Connection
+from chalicelib.engine.frames import Frame
+from chalicelib.errors import Conflict, NotFound, YardmasterError
+
+LONGEST_ID = 64
+
+
+class Sign(Schema):
+    """The worker is there: the answer to a ping, or unasked."""
+
+    type: Literal["pong", "ready"]
+    status: Health = Health.HEALTHY
+
+
+class Report(Schema):
+    """What a worker says of a task that it was handed: by its attempt, and if it likes by its lease."""
+
+    task_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    attempt: int = Field(ge=1, le=2**53, strict=True)
+    lease: int | None = Field(default=None, ge=1, le=2**53, strict=True)
+
+
+class Progress(Report):
+    """It has begun, or is further on."""
+
+    progress: float | None = Field(default=None, ge=0, le=100, strict=True, description="Percent.")
+
+
+class Result(Report):
+    """It is done."""
+
+    result: Any
+
+
+class Error(Report):
+    """The attempt has failed."""
+
+    error: str | dict[str, Any]
+    retryable: bool = Field(default=True, strict=True, description="false ends the task at once.")
+    retry_after: float | None = Field(
+        default=None, ge=0, le=86_400, strict=True, description="Seconds until the next attempt."
+    )
+
+
+def worker_channel(name: str, path: str, pool: str, authenticate: Callable[[Request], Caller]) -> Channel:
+    """Where workers of a pool connect; the path's only variable is the worker's id."""
+
+    def opened(caller: Caller, opening: Opening) -> None:
+        [worker_id] = opening.path_values.values()
+        if len(worker_id) > LONGEST_ID:
+            raise NotFound("Worker", worker_id[:LONGEST_ID])
+        sockets.connect(Connection(opening.connection_id, caller.org, name, pool, worker_id))
+
+    return Channel(
+        name=name,
+        path=path,
+        authenticate=authenticate,
+        opened=opened,
+        hears={
+            "progress": Hears(Progress, _progressed),
+            "result": Hears(Result, _done),
+            "error": Hears(Error, _failed),
+            "pong": Hears(Sign, _signed),
+            "ready": Hears(Sign, _signed),
+        },
+        refused=_refused,
+        closed=_leaves,
+    )
+
+
+def _signed(known: Connection, said: Sign) -> None:
+    sockets.heard(known, Beat(said.status))
+
+
+def _progressed(known: Connection, said: Progress) -> None:
+    tasks.progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
+
+
+def _done(known: Connection, said: Result) -> Frame:
+    tasks.complete(known.org, _pool(known), said.task_id, _holder(known, said), said.result)
+    return _accepted(said)
+
+
+def _failed(known: Connection, said: Error) -> Frame:
+    failure = reported_failure(said.error, said.retryable, said.retry_after)
+    tasks.fail(known.org, said.task_id, _holder(known, said), failure, _pool(known))
+    return _accepted(said)
+
+
+def _holder(known: Connection, said: Report) -> Holder:
+    assert known.worker_id is not None
+    return Holder(known.worker_id, said.lease, said.attempt)
+
+
+def _accepted(said: Report) -> Frame:
+    return {"type": "accepted", "task_id": said.task_id, "attempt": said.attempt}
+
+
+def _refused(error: YardmasterError, said: BaseModel | None) -> Frame:
+    """A report that comes too late is rejected for good; any other error says what was wrong."""
+    about = {"task_id": said.task_id, "attempt": said.attempt} if isinstance(said, Report) else {}
+    if about and isinstance(error, Conflict | NotFound):
+        return {"type": "rejected", "reason": error.code, **about, "message": error.message}
+    return error_frame(error, CodedErrors()) | about
+
+
+def _pool(known: Connection) -> str:
+    assert known.pool is not None
+    return known.pool
+
+
+def _leaves(known: Connection) -> None:
+    connections.forget(known.id)
+    sockets.disconnected(known)
