@@ -70,7 +70,10 @@ def document(api: Api) -> Json:
         "paths": paths,
         "components": {
             "schemas": {**definitions, "Error": api.dialect.error_schema()},
-            "responses": {_phrase(api.dialect.status(error)): _error_response(api, error) for error in EXAMPLES},
+            "responses": {
+                _phrase(api.dialect.status(error)): _error_response(api, error, limited=error.status in AFTER_ADMISSION)
+                for error in EXAMPLES
+            },
             "headers": _headers(),
             "securitySchemes": {name: dict(scheme) for name, scheme in api.security.items()},
         },
@@ -110,6 +113,9 @@ def _annotations(operations: list[Keyed]) -> Iterator[tuple[str, Any, Any]]:
             yield _key(endpoint, parameter.name), "validation", parameter.annotation
         if bound.body:
             yield _key(endpoint, bound.body.name), "validation", bound.body.model
+        for status, kind in endpoint.answers.items():
+            if _payload(kind) is not None:
+                yield _key(endpoint, str(status)), "serialization", kind
         for result in _kinds(bound.result):
             if (payload := _payload(result)) is not None:
                 yield _key(endpoint, "return"), "serialization", payload
@@ -121,7 +127,9 @@ def _key(endpoint: Endpoint, part: str) -> str:
 
 def _kinds(result: Any) -> tuple[Any, ...]:
     """What a handler may return: of several, such as a page or a redirect, each."""
-    several = get_origin(result) in (Union, UnionType) and any(_is(one, Raw) or _is(one, Reply) for one in get_args(result))
+    several = get_origin(result) in (Union, UnionType) and any(
+        _is(one, Raw) or _is(one, Reply) for one in get_args(result)
+    )
     return get_args(result) if several else (result,)
 
 
@@ -156,8 +164,9 @@ def _parameter(parameter: Parameter, schema: Json) -> Json:
 def _responses(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str, Json]) -> Json:
     schema = schemas.get(_key(endpoint, "return"))
     successes = dict(_success(api, endpoint, result, schema) for result in _kinds(bound.result))
-    errors = {str(code): {"$ref": f"#/components/responses/{_phrase(code)}"} for code in _errors(api, endpoint, bound)}
-    return successes | errors
+    errors = {str(code): _error(api, endpoint, code) for code in _errors(api, endpoint, bound)}
+    own = {str(code): _own(endpoint, code, schemas, errors.get(str(code))) for code in endpoint.answers}
+    return successes | errors | own
 
 
 def _success(api: Api, endpoint: Endpoint, result: Any, schema: Json | None) -> tuple[str, Json]:
@@ -201,12 +210,33 @@ def _errors(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
     return sorted(found)
 
 
-def _error_response(api: Api, error: YardmasterError) -> Json:
+def _error(api: Api, endpoint: Endpoint, status: int) -> Json:
+    """What all errors of a status have in common; to who calls a public endpoint, no limit is told."""
+    if not endpoint.public:
+        return {"$ref": f"#/components/responses/{_phrase(status)}"}
+    error = next(error for error in reversed(EXAMPLES) if api.dialect.status(error) == status)
+    return _error_response(api, error, limited=False)
+
+
+def _own(endpoint: Endpoint, status: int, schemas: dict[str, Json], common: Json | None) -> Json:
+    """What the endpoint answers in a way of its own; and the common error, where it may be either."""
+    kind = endpoint.answers[status]
+    media_type = kind.media_type.partition(";")[0] if _is(kind, Raw) else JSON
+    schema = schemas.get(_key(endpoint, str(status)), {})
+    content = dict(common["content"]) if common else {}
+    if media_type in content:
+        schema = {"anyOf": [schema, content[media_type]["schema"]]}
+    content[media_type] = {"schema": schema}
+    headers = _header_references(limited=False)
+    return {"description": HTTPStatus(status).phrase, "headers": headers, "content": content}
+
+
+def _error_response(api: Api, error: YardmasterError, *, limited: bool) -> Json:
     example = json.loads(api.dialect.error(error, "7f9c1a52"))
     content = {"schema": {"$ref": "#/components/schemas/Error"}, "example": example}
     response: Json = {
         "description": HTTPStatus(api.dialect.status(error)).phrase,
-        "headers": _header_references(limited=error.status in AFTER_ADMISSION),
+        "headers": _header_references(limited=limited),
         "content": {api.dialect.error_media_type: content},
     }
     if isinstance(error, TooManyRequests):

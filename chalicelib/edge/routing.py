@@ -1,9 +1,9 @@
 """Routes as data: what the decorators collect is what is mounted, documented and tested."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import EllipsisType
+from types import EllipsisType, MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -42,6 +42,8 @@ class Endpoint(NamedTuple):
     status: int
     errors: tuple[int, ...]
     """Statuses it may answer beyond those that follow from its signature."""
+    answers: Mapping[int, Any]
+    """Status -> what a public endpoint answers then in a way of its own: a kind of Raw, or a model, sent bare."""
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Routes:
         public: bool | None = None,
         limit: str = "default",
         errors: Sequence[int] = (),
+        answers: Mapping[int, Any] = MappingProxyType({}),
         name: str | None = None,
         summary: str | None = None,
     ) -> Callable[[Handler], Handler]:
@@ -103,6 +106,7 @@ class Routes:
                     limit=limit,
                     status=status,
                     errors=tuple(errors),
+                    answers=answers,
                 )
             )
             return handler

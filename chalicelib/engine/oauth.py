@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from chalicelib.domain import redirects
 from chalicelib.domain.documents import Document
-from chalicelib.engine import documents
+from chalicelib.engine import documents, users
 from chalicelib.engine.oauth_clients import MOST, Client
 
 LONGEST = 4_000
@@ -98,7 +98,7 @@ def approve(user: Document, question: Question) -> str:
         latest = {**{key: given[key] for key in given if key != question.client.id}, question.client.id: scopes}
         return replace(found, body={**found.body, "consents": dict(list(latest.items())[-MOST:])})
 
-    documents.change(user.org, "user", user.id, decide, by=user.id)
+    documents.change(user.org, users.USER, user.id, decide, by=user.id)
     return question.answer(user.id)
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from chalicelib import ids
 from chalicelib.domain.documents import Document
-from chalicelib.engine import logins, tokens
+from chalicelib.engine import tokens, users
 from chalicelib.errors import Forbidden, TooManyRequests, Unauthenticated
-from chalicelib.storage import base, documents
+from chalicelib.storage import documents
 
 KEPT_SECONDS = 900
 KIND = "visit+jwt"
@@ -57,12 +57,12 @@ def sign_in(org: str, email: str, password: str, address: str) -> Visit | Unauth
     `address` is where the request came from. Four calls.
     """
     try:
-        proof = logins.prove(email, password, address)
+        found = users.sign_in(email, password, address)
     except (Unauthenticated, TooManyRequests) as error:
         return error
-    base.commit(*proof.settled)
-    found = active(org, proof.login.user_id) if proof.login.org == org else None
-    return begun(found) if found else Forbidden("Your account belongs to another organisation than this application")
+    if found.org != org:
+        return Forbidden("Your account belongs to another organization than this application")
+    return begun(found)
 
 
 def user(visit: Visit, org: str) -> Document | None:
@@ -73,5 +73,5 @@ def user(visit: Visit, org: str) -> Document | None:
 
 def active(org: str, user_id: str) -> Document | None:
     """The org's user, unless it is gone or has not accepted its invitation. One call."""
-    found = documents.find(org, "user", user_id)
-    return found if found and found.body["status"] == "active" else None
+    found = documents.find(org, users.USER, user_id)
+    return found if found and found.body["status"] == users.ACTIVE else None

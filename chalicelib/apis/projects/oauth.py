@@ -65,6 +65,13 @@ class TokenOut(Schema):
     scope: str
 
 
+class TokenError(Schema):
+    """Why there are none (RFC 6749, section 5.2)."""
+
+    error: str = Field(examples=["invalid_grant"])
+    error_description: str | None = None
+
+
 class MetadataOut(Schema):
     """What applications may know of this server beforehand (RFC 8414)."""
 
@@ -80,7 +87,7 @@ class MetadataOut(Schema):
     authorization_response_iss_parameter_supported: bool
 
 
-@routes.get("/oauth/authorize", errors=[400])
+@routes.get("/oauth/authorize", answers={400: Html})
 def authorize(
     request: Request,
     client_id: Text = None,
@@ -118,7 +125,7 @@ def authorize(
     return pages.consent(question, urlencode(asked), visit.word, _cookie(visit), user.body["name"])
 
 
-@routes.post("/oauth/login", errors=[403, 429])
+@routes.post("/oauth/login", answers={400: Html, 403: Html, 429: Html})
 def sign_in(request: Request, body: LoginIn) -> Html | Redirect:
     """Sign in, from the sign-in page, and go on to the consent page."""
     asked = dict(parse_qsl(body.request))
@@ -134,7 +141,7 @@ def sign_in(request: Request, body: LoginIn) -> Html | Redirect:
     return Redirect(f"authorize?{urlencode(asked)}", cookies=[_cookie(found)])
 
 
-@routes.post("/oauth/authorize", errors=[403])
+@routes.post("/oauth/authorize", answers={400: Html, 403: Html})
 def decide(request: Request, body: DecisionIn) -> Html | Redirect:
     """Say yes or no, from the consent page; the answer goes to the application."""
     asked = dict(parse_qsl(body.request))
@@ -150,15 +157,12 @@ def decide(request: Request, body: DecisionIn) -> Html | Redirect:
     return Redirect(oauth.approve(user, question) if body.decision == "approve" else question.answer(None))
 
 
-@routes.post("/oauth/token", errors=[400, 401])
+@routes.post("/oauth/token", answers={400: TokenError, 401: TokenError})
 def give_tokens(body: TokenIn, authorization: Annotated[Text, Header("Authorization")] = None) -> Bare[TokenOut]:
-    """Exchange a code, or a refresh token, for tokens.
-
-    Errors are `{"error": ..., "error_description": ...}` here, as RFC 6749 has them.
-    """
+    """Exchange a code, or a refresh token, for tokens."""
     answer = oauth.exchange(body.model_dump(exclude_none=True), authorization)
-    value = TokenOut(**answer.body) if answer.status == 200 else answer.body
-    return Bare(cast(TokenOut, value), answer.status, answer.headers)
+    value: Any = (TokenOut if answer.status == 200 else TokenError)(**answer.body)
+    return Bare(value, answer.status, answer.headers)
 
 
 @routes.get("/.well-known/oauth-authorization-server")
