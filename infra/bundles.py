@@ -17,6 +17,7 @@ from infra.functions import (
     Stream,
     connections,
     indexes,
+    listing,
     payloads,
     send,
     table,
@@ -44,6 +45,13 @@ SETTLE = (
     table("access", "DeleteItem"),
     table("connections", "DeleteItem"),
     connections("POST", "DELETE"),
+)
+
+# What hung on a deleted task goes with it: documents, files and large payloads; their counts as above.
+CLEAR = (
+    table("documents", "GetItem", "Query", "PutItem", "DeleteItem"),
+    payloads("DeleteObject"),
+    listing(),
 )
 
 DUE = (indexes("tasks", "wake"), indexes("workers", "wake"))
@@ -100,7 +108,7 @@ PROJECTS = Bundle(
     "projects",
     (
         api_handler(
-            table("tasks", "BatchGetItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            table("tasks", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             table("workers", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"),
             table(
                 "documents",
@@ -203,7 +211,14 @@ ENGINE = Bundle(
                 connections("POST"),
             ),
         ),
-        Function(name="wakeups", timeout=60, memory=256, trigger=Queue("wakeups_queue"), secrets=True, grants=SETTLE),
+        Function(
+            name="wakeups",
+            timeout=60,
+            memory=256,
+            trigger=Queue("wakeups_queue"),
+            secrets=True,
+            grants=(*SETTLE, *CLEAR),
+        ),
         Function(
             name="wake",
             timeout=60,
@@ -215,6 +230,7 @@ ENGINE = Bundle(
             grants=(
                 *DUE,
                 *SETTLE,
+                *CLEAR,
                 *RECORD,
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce"),
                 take("parked"),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+LISTING = "s3:ListBucket"
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -87,6 +89,11 @@ def indexes(name: str, *index: str) -> Grant:
 
 def payloads(*actions: str) -> Grant:
     return Grant("payload_bucket", tuple(f"s3:{action}" for action in actions))
+
+
+def listing() -> Grant:
+    """To list what the payload bucket holds, which AWS grants on the bucket itself."""
+    return Grant("payload_bucket", (LISTING,))
 
 
 def send(*names: str) -> tuple[Grant, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.bundles import BUNDLES
-from infra.functions import CONSUME, Bundle, Function, Grant, Queue, Stream
+from infra.functions import CONSUME, LISTING, Bundle, Function, Grant, Queue, Stream
 from infra.names import API_STAGE, parameter, sockets_api, stream
 
 Statement = dict[str, Any]
@@ -55,7 +55,8 @@ def _arns(bundle: Bundle, grant: Grant) -> list[dict[str, str]]:
         return [_arn("dynamodb", f"table/{name}")]
     if grant.on.endswith("_queue"):
         return [_arn("sqs", name)]
-    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}/*"}]
+    objects = "" if LISTING in grant.actions else "/*"
+    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}{objects}"}]
 
 
 def _logs(bundle: Bundle, function: Function) -> Statement:

@@ -143,9 +143,13 @@ def _setting(name: str) -> str:
 def _permissions(service: str, operation: str, arguments: dict[str, Any]) -> list[Permission]:
     if service == "DynamoDB":
         return _of_table_call(operation, arguments)
-    action = f"{service.lower()}:{operation.removesuffix('Batch')}"
+    action = f"{service.lower()}:{_ACTIONS.get(operation, operation.removesuffix('Batch'))}"
     name = arguments.get("QueueUrl") or arguments.get("QueueName") or arguments["Bucket"]
     return [(action, _setting(name), None)]
+
+
+_ACTIONS = {"ListObjectsV2": "ListBucket", "DeleteObjects": "DeleteObject"}
+"""S3's calls that are granted under another name."""
 
 
 def _of_table_call(operation: str, arguments: dict[str, Any]) -> list[Permission]:

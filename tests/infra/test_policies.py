@@ -56,7 +56,7 @@ def test_only_what_aws_cannot_name_is_a_wildcard(bundle: Bundle, function: Funct
                 case ["kms:Decrypt"]:
                     pinned = statement["Condition"]["StringEquals"]
                     assert pinned.keys() == {"kms:ViaService", "kms:EncryptionContext:PARAMETER_ARN"}
-                case ["s3:GetObject", "s3:PutObject"] | ["s3:GetObject"] | ["s3:PutObject"]:
+                case [*actions] if {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}.issuperset(actions):
                     assert resource.endswith(":s3:::${PayloadBucket}/*")
                 case ["execute-api:ManageConnections"]:
                     api = "WebsocketAPI" if bundle is LIVE else "SocketsApi"
