@@ -36,6 +36,8 @@ def api_handler(*grants: Grant) -> Function:
 
 # The relay writes by transactions, which need leave for each kind of write in them.
 RECORD = (table("events", "PutItem"), table("stats", "UpdateItem"))
+# The lists of what people manage, and the histories of its tasks.
+FILE = (table("listings", "PutItem", "UpdateItem", "DeleteItem"),)
 
 # What settling one due task or worker takes; a worker may be probed, with its sealed key or over its connection,
 # and the counters of one that has left stay with its pool.
@@ -121,27 +123,28 @@ PROJECTS = Bundle(
                 "DeleteItem",
             ),
             table("access", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            table("listings", "BatchGetItem", "Query"),
             payloads("GetObject", "PutObject", "DeleteObject"),
         ),
     ),
 )
 
 
-def relay(source: str, *queues: str) -> Function:
+def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
     """The relay of a table's changes. What it cannot carry out it parks; Lambda does so when it fails altogether."""
     return Function(
         name=f"relay_{source}",
         timeout=60,
         memory=512,
         trigger=Stream(f"{source}_table"),
-        grants=(*RECORD, *send(*queues, "parked")),
+        grants=(*RECORD, *also, *send(*queues, "parked")),
     )
 
 
 ENGINE = Bundle(
     "engine",
     (
-        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce"),
+        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce", also=FILE),
         relay("workers", "dispatch", "deliver", "wakeups", "announce"),
         relay("documents", "wakeups", "announce"),
         Function(
@@ -232,6 +235,7 @@ ENGINE = Bundle(
                 *SETTLE,
                 *CLEAR,
                 *RECORD,
+                *FILE,
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce"),
                 take("parked"),
             ),
