@@ -1,0 +1,19 @@
+import pytest
+
+from chalicelib.apis.projects import api
+from tests.apis.projects.plan import Plan
+from tests.support.client import Client, token
+from tests.support.conformance import conformance
+from tests.support.world import World
+
+
+@pytest.fixture(scope="session")
+def conforming() -> Client:
+    """A client that holds every answer against the API's own description."""
+    return Client(api, conformance(api))
+
+
+@pytest.fixture
+def plan(house: World, conforming: Client) -> Plan:
+    """The projects of an organization, as its administrator sees them."""
+    return Plan(house, conforming, token("admin"))

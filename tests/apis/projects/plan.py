@@ -1,0 +1,86 @@
+"""The projects of the projects API as an administrator sees them, for the tests of several modules."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.documents import Document
+from chalicelib.engine import documents, editing
+from chalicelib.engine.editing import Draft
+from chalicelib.engine.workers import Registration, register
+from tests.support.client import Client, Reply
+from tests.support.world import ORG, World
+
+PROJECTS = "/api/v1/projects"
+POOL = "projects"
+DOCUMENTED = {
+    "name": "Mobile Application",
+    "description": "Cross-platform mobile app for iOS and Android",
+    "startDate": "2024-02-01T00:00:00Z",
+    "endDate": "2024-06-30T23:59:59Z",
+    "priority": "medium",
+    "budget": {"hours": 500, "cost": 75000},
+    "tags": ["mobile", "react-native", "ios", "android"],
+}
+MANAGER = ["projects:read", "projects:write", "tasks:delete", "tasks:read", "tasks:write"]
+DEVELOPER = ["projects:read", "tasks:read", "tasks:write"]
+
+
+@dataclass
+class Plan:
+    """Projects through HTTP, by default as an administrator; users, agents and tasks come from the engine."""
+
+    house: World
+    client: Client
+    token: str
+
+    def ask(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
+        return self.client.request(method, PROJECTS + path, body, **({"token": self.token} | more))
+
+    def told(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The data of the answer to a request that must succeed."""
+        reply = self.ask(method, path, body, **more)
+        assert reply.status in (200, 201), reply.text
+        return reply.json["data"]
+
+    def refused(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The error of the refusal of this status that a request must get."""
+        reply = self.ask(method, path, body, **more)
+        assert reply.status == status, reply.text
+        return reply.json["error"]
+
+    def create(self, name: str = "one", **said: Any) -> str:
+        return str(self.told("POST", body={"name": name} | said)["id"])
+
+    def names(self, query: str = "") -> list[str]:
+        return [row["name"] for row in self.told("GET", query)]
+
+
+def user(name: str, **body: Any) -> Document:
+    """A user called `user_<name>`."""
+    said = {"name": name, "email": f"{name}@acme.example", "status": "active", "role": "developer"} | body
+    return documents.create(documents.new(ORG, "user", said, id=f"user_{name}"))
+
+
+def memberships(name: str) -> Any:
+    return documents.get(ORG, "user", f"user_{name}").body.get("memberships", {})
+
+
+def agent(name: str, room: int = 1) -> str:
+    said = Registration(pool=POOL, kind="agent", name=name, max_concurrent=room)
+    return register(ORG, said).id
+
+
+def task(project: str | None, agent: str | None = None, title: str = "do") -> str:
+    """A task of a project."""
+    sheet = {"title": title} | ({"projectId": project} if project else {})
+    return editing.create(ORG, POOL, "dev", Draft(sheet, "task", 4, agent)).id
+
+
+def documented(plan: Plan) -> dict[str, Any]:
+    """The document's own project."""
+    team = [
+        {"userId": user("ada").id, "role": "project-manager"},
+        {"userId": user("bob").id, "role": "developer"},
+    ]
+    body = DOCUMENTED | {"teamMembers": team, "agents": [agent("a"), agent("b")]}
+    return dict(plan.told("POST", body=body))

@@ -1,0 +1,128 @@
+"""A deleted project is gone at once, and everything of it soon, whatever dies in between."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.tasks import Status
+from chalicelib.engine import agents, projects, tasks
+from chalicelib.storage.documents import DocumentItem
+from tests.apis.projects.plan import Plan, agent, documented, memberships, task, user
+from tests.support import aws
+from tests.support.world import ORG
+
+
+def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "CHANGED_AT_ONCE", 2)  # several steps
+    made = documented(plan)
+    project, other = made["id"], plan.create("other")
+    [first, second] = made["agents"]
+    running = [task(project, first), task(project, second)]
+    plan.house.settle()
+    assert {tasks.get(ORG, one).status for one in running} == {Status.LEASED}
+    tasks.cancel(ORG, task(project))
+    kept = [task(other), task(None)]
+    waiting = [task(project) for _ in range(4)]
+    assert plan.told("DELETE", f"/{project}") == {"id": project, "deleted": True}
+    for method, path, body in (
+        ("GET", "", None),
+        ("DELETE", "", None),
+        ("PUT", "", {"name": "x"}),
+        ("POST", "/members", {"userId": "user_ada", "role": "viewer"}),
+    ):
+        plan.refused(404, method, f"/{project}{path}", body)
+    assert plan.names() == ["other"]
+    plan.house.settle()
+    assert {one.id for one in plan.house.tasks()} == set(kept)
+    assert (memberships("ada"), memberships("bob")) == ({}, {})
+    told = [found.commands for found in plan.house.workers()]
+    assert sorted(name.partition(":")[0] for commands in told for name in commands) == sorted(running)
+    assert not any(found.leases for found in plan.house.workers())
+    plan.house.advance(projects.SECOND_LOOK_SECONDS + 60)
+    assert _chores() == []
+    assert waiting
+
+
+def _chores() -> list[Any]:
+    return [item.body for item in aws.items(DocumentItem) if item.kind == "chore"]
+
+
+def test_what_lists_show_late_of_a_deleted_project_goes_too(plan: Plan) -> None:
+    project = plan.create()
+    late = task(project)  # its change was not relayed yet
+    plan.told("DELETE", f"/{project}")
+    for _ in range(3):
+        plan.house.relay("documents")
+        plan.house.handle("wakeups")
+    assert [one.id for one in plan.house.tasks()] == [late]
+    plan.house.settle()
+    plan.house.advance(projects.SECOND_LOOK_SECONDS + 60)
+    assert plan.house.tasks() == []
+    assert _chores() == []
+
+
+def test_a_task_that_was_moved_elsewhere_is_spared(plan: Plan) -> None:
+    project, other = plan.create(), plan.create("other")
+    moved = task(project)
+    plan.house.settle()
+    tasks.change(ORG, moved, lambda found: _in(found, other))
+    plan.told("DELETE", f"/{project}")
+    plan.house.settle()
+    assert [one.id for one in plan.house.tasks()] == [moved]
+
+
+def _in(found: Any, project: str) -> Any:
+    terms = tuple(term for term in found.terms if not term.startswith("project="))
+    return replace(found, terms=(*terms, f"project={project}"), version=found.version + 1, edits=found.edits + 1)
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+def dying_at(number: int) -> aws.Interference:
+    """Ends the process behind the call of this number, counted from 0: the call itself was carried out."""
+    calls = iter(range(10**6))
+
+    def interfere(call: aws.Call, send: Any) -> Any:
+        answer = send()
+        if next(calls) == number:
+            raise Died
+        return answer
+
+    return interfere
+
+
+def test_clearing_up_survives_a_death_behind_every_call(plan: Plan) -> None:
+    """Whichever call is the last of its process, the next turn finishes."""
+    user("ada")
+    deaths = 0
+    while True:
+        project = plan.create(teamMembers=[{"userId": "user_ada", "role": "viewer"}])
+        found = task(project)
+        plan.house.settle()
+        projects.delete(ORG, project, "dev")
+        plan.house.relay("documents")
+        try:
+            with aws.interfering(dying_at(deaths)):
+                plan.house.handle("wakeups")
+        except Died:
+            plan.house.died("wakeups")
+            deaths += 1
+        else:
+            break
+        plan.house.advance(60)
+        assert found not in {one.id for one in plan.house.tasks()}
+        assert memberships("ada") == {}
+    assert deaths > 10
+
+
+def test_an_agent_that_is_gone_leaves_its_projects(plan: Plan) -> None:
+    gone, stays = agent("gone"), agent("stays")
+    project = plan.create(agents=[gone, stays])
+    agents.remove(ORG, "projects", gone, "dev")
+    plan.house.settle()
+    assert plan.told("GET", f"/{project}")["agents"] == [stays]
