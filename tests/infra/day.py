@@ -26,6 +26,7 @@ def whole(made: Watch, house: World) -> None:
     look(client, register(client, house, "watched", answer(202)))
     lose(client, house)
     serve_customers(made, house)
+    manage(house)
     park(house)
     next_hour(house)
     coordinate(Client(made, coordinator.api), house)
@@ -235,6 +236,14 @@ def coordinate(client: Client, house: World) -> None:
 
 def create(client: Client, **said: Any) -> str:
     return str(client("POST", "/api/tasks", {"name": "n", "type": "captcha"} | said)["id"])
+
+
+def manage(house: World) -> None:
+    """A task that is found by what it says, until it says something else."""
+    task = house.submit(pool="projects", manual=True, terms=("word=login",))
+    house.settle()
+    tasks_engine.cancel(ORG, task.id)
+    house.settle()
 
 
 def park(house: World) -> None:
