@@ -19,7 +19,7 @@ from chalicelib.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.storage import api_keys as storage
 from chalicelib.storage import base
 from chalicelib.storage import documents as document_storage
-from chalicelib.storage.api_keys import Key
+from chalicelib.storage.api_keys import Key as Key
 from chalicelib.storage.base import Refused
 
 PREFIX = "ak_"

@@ -149,7 +149,7 @@ def change_password(user: Document, current: str, new: str, address: str, sessio
     try:
         proof = logins.prove(user.body["email"], current, address)
     except Unauthenticated:
-        what = "is not your password"
+        what = "is wrong"
         raise InvalidRequest(f"currentPassword: {what}", fields={"currentPassword": what}) from None
 
     def decide(found: Document) -> Document:
@@ -157,6 +157,21 @@ def change_password(user: Document, current: str, new: str, address: str, sessio
 
     writes = logins.replaced(proof, new)
     documents.change(user.org, USER, user.id, decide, by=user.id, also=lambda *_: writes)
+
+
+def update(org: str, user_id: str, said: Mapping[str, Any]) -> Document:
+    """Say other fields of one's own body; of the preferences, those that are not said stay. Raises NotFound."""
+
+    def decide(user: Document) -> Document:
+        body = {**user.body, **said, "preferences": _merged(user.body["preferences"], said.get("preferences", {}))}
+        return user if body == user.body else replace(user, body=body)
+
+    return documents.change(org, USER, user_id, decide, by=user_id)
+
+
+def _merged(old: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    deeper = {name: _merged(old.get(name, {}), value) for name, value in said.items() if isinstance(value, Mapping)}
+    return {**old, **said, **deeper}
 
 
 def change(org: str, user_id: str, said: Mapping[str, Any], by: str) -> Document:

@@ -13,6 +13,7 @@ from infra.bundles import BUNDLES
 from infra.local import live
 from infra.local.gateway import Gateway
 from infra.local.objects import Objects
+from infra.local.seed import seed
 from infra.local.server import HOST, PortTaken, listen, serve
 from infra.local.stack import SWEEP_SECONDS, stack
 
@@ -28,6 +29,7 @@ def run() -> None:
     sweep_seconds = float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))
     with stack(urls, sweep_seconds, _url(files)) as pump, live.hub() as hub:
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        seed()
         pump.start()
         apis = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
         serve([*apis, (files, Objects(pool))], ready=lambda: _announce(urls), ending=hub.end)

@@ -4,9 +4,11 @@ from chalicelib import __version__
 from chalicelib.apis.projects import (
     access,
     agents,
+    auth,
     avatars,
     comments,
     files,
+    keys,
     members,
     notifications,
     oauth,
@@ -14,6 +16,7 @@ from chalicelib.apis.projects import (
     projects,
     system,
     tasks,
+    users,
     webhooks,
 )
 from chalicelib.edge import BEARER_OR_KEY, Api, Enveloped, documentation_routes
@@ -26,6 +29,10 @@ api: Api = Api(
     port=3000,
     dialect=Enveloped(),
     groups=(
+        auth.routes,
+        auth.unversioned,
+        keys.routes,
+        keys.unversioned,
         oauth.routes,
         oauth_clients.routes,
         tasks.routes,
@@ -35,6 +42,7 @@ api: Api = Api(
         agents.routes,
         projects.routes,
         members.routes,
+        users.routes,
         avatars.routes,
         notifications.routes,
         system.routes,

@@ -40,6 +40,12 @@ def _by_key(request: Request, api_key: str) -> Principal:
     return agent_keys.agent(request, api_key)
 
 
+def known(request: Request) -> Principal | None:
+    """The caller of a public endpoint, where one sends a credential. Raises Unauthenticated for one that is no good."""
+    said = "authorization" in request.headers or "x-api-key" in request.headers
+    return _of(authenticate(request)) if said else None
+
+
 def _by_token(token: str) -> Principal:
     return api_keys.caller(token) if token.startswith(api_keys.PREFIX) else sessions.caller(token)
 
@@ -55,14 +61,15 @@ def permitted(found: Principal) -> Principal:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request: the plan says how many an hour and at once, or the API key, where that has less."""
-    count, burst = _rate(_of(caller))
+    count, burst = rate_of(caller)
     key = f"{NAME}#{name}#{caller.org}#{_of(caller).key or caller.subject}"
     return limits.admit(key, count, limit.seconds * clock.SECOND, burst)
 
 
-def _rate(caller: Principal) -> tuple[int, int]:
+def rate_of(caller: Caller) -> tuple[int, int]:
+    """How many requests the caller may make an hour, and how many at once."""
     count, burst = TIERS.get(caller.plan, TIERS["free"])
-    own_count, own_burst = caller.rate
+    own_count, own_burst = _of(caller).rate
     count = min(count, own_count or count)
     return count, min(count, burst, own_burst or burst)
 
@@ -85,6 +92,16 @@ def effective(caller: Caller, project_id: str | None = None) -> frozenset[str]:
     """All that the caller may do, in this project where one is named."""
     found = _of(caller)
     return found.permissions if project_id is None else found.permissions | found.grants.get(project_id, frozenset())
+
+
+def is_limited(caller: Caller) -> bool:
+    """Whether the caller's credential may less than its owner: an API key, or what an application was given."""
+    return _of(caller).scope is not None
+
+
+def session_of(caller: Caller) -> str | None:
+    """The session that the caller is signed in with, if it is."""
+    return _of(caller).session
 
 
 def _of(caller: Caller) -> Principal:

@@ -55,6 +55,21 @@ OWN = None
 """What everybody known may do: what is the caller's own."""
 
 NEEDED: dict[str, Permission | Within | None] = {
+    "create_api_key": OWN,
+    "create_api_key_unversioned": OWN,
+    "list_api_keys": OWN,
+    "list_api_keys_unversioned": OWN,
+    "revoke_api_key": OWN,
+    "revoke_api_key_unversioned": OWN,
+    "list_users": "users:read",
+    "create_user": "users:write",
+    "get_me": OWN,
+    "update_me": OWN,
+    "change_my_password": OWN,
+    "get_user": "users:read",
+    "update_user": "users:write",
+    "delete_user": "users:write",
+    "invite_again": "users:write",
     "register_client": "system:admin",
     "list_clients": "system:admin",
     "delete_client": "system:admin",
