@@ -1,6 +1,7 @@
 """Agents: the workers of a managed pool. What they have done, and what becomes of their tasks when they go."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 from chalicelib import clock
@@ -12,6 +13,7 @@ from chalicelib.domain.tasks import Phase, Task, Worker
 from chalicelib.engine import catalogue, chores, tasks, workers
 from chalicelib.engine.catalogue import Query
 from chalicelib.engine.chores import Chore
+from chalicelib.errors import NotFound
 from chalicelib.storage import stats
 
 KIND = "Agent"
@@ -74,7 +76,8 @@ def let_go(chore: Chore) -> bool:
     while True:
         found = catalogue.page(chore.org, chore.facts["pool"], query, limit=BATCH, cursor=cursor)
         for task in found.tasks:
-            tasks.change(chore.org, task.id, lambda task: _unwanted(task, chore.subject))
+            with suppress(NotFound):
+                tasks.change(chore.org, task.id, lambda task: _unwanted(task, chore.subject))
         cursor = found.cursor
         if cursor is None or clock.now() >= until:
             return cursor is None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chalicelib import clock
 from chalicelib.domain.hours import DAYS, is_zone
@@ -102,11 +102,22 @@ class AgentIn(Described):
 
     name: Name = Field(examples=["Full Stack Developer Bot"])
     type: AgentType
+    socket: bool = Field(
+        default=False,
+        strict=True,
+        description="true: it opens the WebSocket /agents/{id} and gets its tasks there; it has no endpoint then.",
+    )
     api_key: OwnKey | None = Field(
         default=None,
         description="The agent's own key: sent to its endpoint with each task, and accepted as X-API-Key from it on "
         "its heartbeats, its list of tasks and its reports. Never shown again.",
     )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.socket and self.endpoint:
+            raise ValueError("may have socket or endpoint, not both")
+        return self
 
     def registration(self, pool: str, plan: str) -> Registration:
         """As the engine lets workers join."""
@@ -123,6 +134,7 @@ class AgentIn(Described):
             callback_path=agents.CALLBACK,
             plan=plan,
             metadata=self.notes,
+            socket=self.socket,
         )
 
 
@@ -206,6 +218,7 @@ class AgentOut(CamelSchema):
     working_hours: dict[str, Any] | None
     configuration: dict[str, Any]
     endpoint: str | None
+    socket: bool
     enabled: bool
     disabled_reason: str | None
 
@@ -233,6 +246,7 @@ class AgentOut(CamelSchema):
             working_hours=dict(worker.hours) if worker.hours else None,
             configuration=notes.get("configuration", {}),
             endpoint=worker.endpoints.get("predict"),
+            socket=worker.socket,
             enabled=not worker.maintenance,
             disabled_reason=worker.maintenance_reason,
             **more,

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from chalicelib.apis.projects.access import NAME, authenticate, permitted
+from chalicelib.apis.projects import agent_keys
+from chalicelib.apis.projects.access import NAME, authenticate, permitted, require
+from chalicelib.apis.worker_channel import worker_channel
 from chalicelib.edge import Caller, Channel, Enveloped, Hears, Opening, Request, Schema, error_frame
 from chalicelib.engine import access, connections, feeds
 from chalicelib.engine.access import Principal
@@ -15,6 +17,9 @@ from chalicelib.errors import InvalidRequest, YardmasterError
 
 LIVE = "projects.live"
 """The channel's name; the local stage may open it to those without a credential, as the document's example is."""
+
+AGENT = "projects.agent"
+"""The channel of agents that are handed their tasks over a WebSocket (docs/agents.md)."""
 
 Topic = Literal["tasks", "agents", "projects"]
 FILTERS: Mapping[Topic, tuple[str, ...]] = {
@@ -104,7 +109,15 @@ def _leaves(known: Connection) -> None:
     feeds.leave(known)
 
 
+def _agent(request: Request) -> Caller:
+    """Whoever may work on tasks, or the agent itself by its own key."""
+    caller = authenticate(request)
+    require(caller, "tasks:write")
+    return caller
+
+
 channels = (
+    worker_channel(AGENT, agent_keys.SOCKET, NAME, _agent),
     Channel(
         name=LIVE,
         path="/ws",
