@@ -3,12 +3,18 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Set
+import time
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+from websockets.sync.client import ClientConnection, connect
+
+SECONDS = 30
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--headless",
@@ -55,3 +61,67 @@ def visit(browser: str, url: str, directory: Path) -> Page:
 def _hosts(log: dict[str, Any], initiator: str) -> Set[str]:
     asked = [event["params"] for event in log["events"] if "params" in event]
     return {urlsplit(each["url"]).netloc for each in asked if each.get("initiator") == initiator}
+
+
+class Tab:
+    """A page that is used by keyboard alone, as DevTools lets it; its own scripts are switched off."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket, self._number = socket, 0
+        self.tell("Emulation.setScriptExecutionDisabled", value=True)
+
+    def tell(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a command; returns its result."""
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=SECONDS))
+            if message.get("id") == self._number:
+                return dict(message.get("result", {}))
+
+    def go(self, url: str) -> None:
+        self.tell("Page.navigate", url=url)
+
+    def write(self, text: str) -> None:
+        """Into the field that has the focus."""
+        self.tell("Input.insertText", text=text)
+
+    def press(self, key: str) -> None:
+        codes = {"Tab": (9, ""), "Enter": (13, "\r")}
+        code, text = codes[key]
+        about = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.tell("Input.dispatchKeyEvent", type="keyDown", text=text, **about)
+        self.tell("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    def see(self, expression: str) -> Any:
+        """What an expression gives on the page; None while there is no page."""
+        found = self.tell("Runtime.evaluate", expression=expression)
+        return found.get("result", {}).get("value")
+
+    def focus(self) -> str:
+        """What has the focus: the id of a field or the text of a button."""
+        return str(self.see("document.activeElement.id || document.activeElement.textContent"))
+
+
+@contextmanager
+def tab(browser: str, directory: Path) -> Iterator[Tab]:
+    """A tab of a browser of its own, which is ended with it."""
+    profile = directory / "profile"
+    command = [browser, *QUIET, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            with connect(_page_socket(profile / "DevToolsActivePort"), max_size=None) as socket:
+                yield Tab(socket)
+        finally:
+            process.terminate()
+
+
+def _page_socket(told: Path) -> str:
+    """Where the browser's only page listens, once the browser has told its port."""
+    end = time.monotonic() + SECONDS
+    while not (told.exists() and told.read_text().count("\n")):
+        assert time.monotonic() < end, "the browser does not start"
+        time.sleep(0.02)
+    port = told.read_text().partition("\n")[0]
+    pages = requests.get(f"http://127.0.0.1:{port}/json/list", timeout=SECONDS).json()
+    return next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
