@@ -115,7 +115,7 @@ class _Sheet(CamelSchema):
     def named(self, fields: frozenset[str]) -> dict[str, Any]:
         """Those of the fields that were sent, by their names on the wire."""
         sent = self.model_dump(include=set(fields & self.model_fields_set), by_alias=True)
-        return {name: None if value == [] else value for name, value in sent.items()}
+        return {name: None if value in ([], "") else value for name, value in sent.items()}
 
 
 class TaskIn(_Sheet):
@@ -152,7 +152,7 @@ class TaskChange(_Sheet):
         """As the engine takes it, without the result."""
         return Edit(
             sheet=self.named(SHEET),
-            notes=self.named(NOTES),
+            notes=self._notes(),
             priority=URGENCY[self.priority] if "priority" in self.model_fields_set else None,
             progress=None if self.progress is None else self.progress * 100,
             assigns="agent_id" in self.model_fields_set,
@@ -160,6 +160,11 @@ class TaskChange(_Sheet):
             move=None if self.status is None else PHASE[self.status],
             outcome=Outcome(failure=self._failure()),
         )
+
+    def _notes(self) -> dict[str, Any]:
+        notes = self.named(NOTES)
+        # None of them is what is shown where none were noted.
+        return notes | {"actualHours": None} if notes.get("actualHours") == 0 else notes
 
     def _failure(self) -> Failure:
         return reported_failure(self.error or "Reported as failed", self.retryable)

@@ -1,11 +1,14 @@
 """The projects API's tasks as their users see them, for the tests of several modules."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from chalicelib.apis.projects import api
 from chalicelib.domain.documents import Document
 from chalicelib.engine import documents
 from tests.support.client import Client, Reply, token
+from tests.support.conformance import conformance
 from tests.support.world import ORG, World
 
 TASKS = "/api/v1/tasks"
@@ -77,5 +80,11 @@ class Desk:
         return task_id
 
 
-def desk_of(house: World, client: Client, subject: str = "user_ada") -> Desk:
-    return Desk(house, client, token(subject=subject))
+@cache
+def client() -> Client:
+    """One for all tests: to mount the API and to read its own description takes longer than a test."""
+    return Client(api, conformance(api))
+
+
+def desk_of(house: World, subject: str = "user_ada") -> Desk:
+    return Desk(house, client(), token(subject=subject))
