@@ -19,10 +19,9 @@ Wrong = Unauthenticated | TooManyRequests | Forbidden
 """Why somebody is not signed in. No 401 is answered: that would ask for another way of signing in."""
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --back: #eef1f4; --line: #8a94a0; --act: #0b57d0 }
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --back: #eef1f4; --line: #8a94a0; --act: #0b57d0; --on: #fff }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8eaed; --paper: #202327; --back: #14161a; --line: #8a94a0; --act: #8ab4f8 }
-  button { color: #14161a }
+  :root { --ink: #e8eaed; --paper: #202327; --back: #14161a; --act: #8ab4f8; --on: #14161a }
 }
 * { box-sizing: border-box }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem;
@@ -32,7 +31,7 @@ h1 { margin: 0 0 1rem; font-size: 1.35rem; line-height: 1.3 }
 label { display: block; margin-top: 1rem; font-weight: 600 }
 input { width: 100%; padding: .65rem; font: inherit; color: inherit; background: transparent;
   border: 1px solid var(--line); border-radius: .4rem }
-button { width: 100%; margin-top: 1rem; padding: .7rem; font: inherit; font-weight: 600; color: #fff;
+button { width: 100%; margin-top: 1rem; padding: .7rem; font: inherit; font-weight: 600; color: var(--on);
   background: var(--act); border: 1px solid var(--act); border-radius: .4rem; cursor: pointer }
 button.plain { color: var(--act); background: transparent }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
