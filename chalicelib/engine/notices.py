@@ -46,8 +46,8 @@ def _made(org: str, fact: Fact, user: str) -> Document:
 def _pointers(fact: Fact) -> dict[str, str]:
     """What it is about, by id."""
     kind = fact.topic.partition(".")[0]
-    found = {f"{kind}Id": fact.subject, "projectId": fact.about.get("projectId"), "taskId": fact.about.get("taskId")}
-    return {name: identifier for name, identifier in found.items() if identifier is not None}
+    found = {name: identifier for name in ("projectId", "taskId") if (identifier := fact.about.get(name)) is not None}
+    return {f"{kind}Id": fact.subject} | found
 
 
 def latest(org: str, user: str) -> list[Document]:

@@ -229,7 +229,7 @@ def test_a_webhook_that_only_fails_for_five_days_is_disabled_and_one_success_sta
 
 # Nobody is held up
 
-MANY = 300
+MANY = 150
 """It is no different with thousands; it only takes longer."""
 
 
