@@ -233,12 +233,17 @@ def beat(
 
 
 def slot_taken(worker: Worker, task_id: str, epoch: int, now: int) -> Write:
-    """The worker's half of a lease, on the condition that it is in rotation and has room."""
+    """The worker's half of a lease, on the condition that it is in rotation and has room.
+
+    What it was told to stop of this task before, it is told no longer: a lease that was given back unburned may come
+    again under the same number of attempt.
+    """
     fit = WorkerItem.id.exists() & (size(WorkerItem.leases) < worker.max_concurrent)
     fit &= (WorkerItem.max_concurrent == worker.max_concurrent) & (WorkerItem.alive == True)  # noqa: E712
     fit &= (WorkerItem.maintenance == False) & (WorkerItem.removed == False)  # noqa: E712
     fit &= WorkerItem.leases[task_id].does_not_exist()
     actions = [*_placed(now), WorkerItem.leases[task_id].set(epoch)]
+    actions += [WorkerItem.commands[name].remove() for name in worker.commands if name.startswith(f"{task_id}:")]
     return base.update(_key(worker.org, worker.pool, worker.id), actions, fit)
 
 

@@ -187,3 +187,12 @@ def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(ho
         with pytest.raises(LeaseLost):
             wrong()
     assert house.task(broken.id) == failed
+
+
+def test_a_task_that_comes_back_to_its_worker_is_no_longer_to_be_stopped(house: World) -> None:
+    worker = house.register(endpoints={})
+    task = held(house)
+    tasks.take_back(ORG, task.id, holder(task), None)
+    assert list(house.worker(worker.id).commands) == [f"{task.id}:1"]
+    house.settle()
+    assert (list(house.worker(worker.id).leases), house.worker(worker.id).commands) == ([task.id], {})
