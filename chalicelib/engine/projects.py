@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from chalicelib.domain.documents import POOL, Document
 from chalicelib.domain.sheets import project_of
 from chalicelib.domain.tasks import Phase, Task
-from chalicelib.engine import catalogue, chores, documents, editing, members
+from chalicelib.engine import catalogue, chores, documents, editing, members, tasks
 from chalicelib.engine.chores import Chore
 from chalicelib.engine.members import PROJECT, USER, Giver, Member, Team
-from chalicelib.errors import Conflict, InvalidRequest, NotFound
-from chalicelib.storage import base, names, quotas
+from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.storage import documents as storage
+from chalicelib.storage import names, quotas
 from chalicelib.storage import tasks as task_storage
-from chalicelib.storage.base import Refused
+from chalicelib.storage.base import Refused, Write
 
 MOST = 5_000
 """Projects of an org: a list that is filtered reads them all, a call for each megabyte."""
@@ -63,23 +63,25 @@ def create(org: str, said: Said, team: Team, founder: Member, by: Giver) -> Docu
     or for dates in the wrong order; Conflict when the org has MOST projects.
     """
     _require_order(said)
+    for _ in range(tasks.TRIES):
+        project, told = _begun(org, said, team, founder, by)
+        try:
+            return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
+        except Refused as refused:
+            if refused.failed[-1]:
+                raise Conflict(f"An organization has at most {MOST} projects") from None
+    raise Unavailable("Too many writers at once; try again")
+
+
+def _begun(org: str, said: Said, team: Team, founder: Member, by: Giver) -> tuple[Document, list[Write]]:
+    """The project to be stored, and the writes to its members' users as they are now."""
     found = names.find(org, POOL, said["agents"], USER, list({*team, by.subject}))
     _require_agents(said["agents"], found.workers)
     # The house's own tokens name nobody who could be a member.
     whole = {by.subject: founder, **team} if by.subject in found.documents else team
     empty = documents.new(org, PROJECT, {**said, "members": {}, "created_by": by.subject}, by=by.subject)
     project = members.with_team(empty, whole, by)
-    told = members.told(project, members.moved_between({}, whole), found.documents)
-    try:
-        return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
-    except Refused as refused:
-        raise _hindered(refused) from None
-
-
-def _hindered(refused: Refused) -> Exception:
-    if refused.failed[-1]:
-        return Conflict(f"An organization has at most {MOST} projects")
-    return Conflict("A member was changed at the same time; try again")
+    return project, members.told(project, members.moved_between({}, whole), found.documents)
 
 
 def _require_order(said: Said) -> None:
@@ -153,7 +155,7 @@ def delete(org: str, project_id: str, by: str) -> None:
     Two calls. Raises NotFound.
     """
 
-    def also(found: Document) -> list[base.Write]:
+    def also(found: Document) -> list[Write]:
         team = sorted(members.team_of(found))
         return [
             quotas.given_back(org, PROJECT),

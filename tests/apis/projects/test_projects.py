@@ -5,7 +5,18 @@ import pytest
 
 from chalicelib.domain.tasks import Status
 from chalicelib.engine import chores, projects, tasks
-from tests.apis.projects.plan import DEVELOPER, DOCUMENTED, MANAGER, PROJECTS, Plan, agent, documented, task, user
+from tests.apis.projects.plan import (
+    DEVELOPER,
+    DOCUMENTED,
+    MANAGER,
+    PROJECTS,
+    Plan,
+    agent,
+    documented,
+    memberships,
+    task,
+    user,
+)
 from tests.engine.helpers import together
 from tests.support import aws
 from tests.support.client import token
@@ -180,6 +191,15 @@ def test_its_tasks_are_counted_as_a_recount_would(plan: Plan) -> None:
 
 def _with(found: Any, status: Status) -> Any:
     return replace(found, status=status, finished_at=found.updated_at, ready_at=None, version=found.version + 1)
+
+
+def test_whoever_creates_several_at_once_gets_them_all(plan: Plan) -> None:
+    user("ada")
+    own = token("admin", subject="user_ada")
+    tried = together([lambda: plan.ask("POST", body={"name": "x"}, token=own).status for _ in range(4)])
+    assert tried == [201] * 4
+    assert set(memberships("ada")) == {row["id"] for row in plan.told("GET", "?memberId=user_ada")}
+    assert len(memberships("ada")) == 4
 
 
 def test_the_limit_of_projects_holds_for_those_who_create_at_once(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
