@@ -11,8 +11,24 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib.edge import Admission, Api, Caller, CamelSchema, FlatErrors, Limit, Request, Routes
+from chalicelib.edge import (
+    Admission,
+    Api,
+    Caller,
+    CamelSchema,
+    Cookie,
+    FilePart,
+    FlatErrors,
+    Limit,
+    MultipartSchema,
+    Reply,
+    Request,
+    Routes,
+)
 from infra.local.gateway import BODY_LIMIT, Gateway
+from infra.local.proxy import Incoming, event
+from infra.local.routing import Match
+from tests.support import parts
 
 routes = Routes("", tag="Toys", public=True)
 meeting = threading.Barrier(8)
@@ -40,6 +56,16 @@ def file(path: str) -> Echo:
 @routes.post("/echo")
 def post_echo(body: EchoIn) -> Echo:
     return Echo(value=body.value)
+
+
+class Letter(MultipartSchema):
+    file: FilePart
+
+
+@routes.post("/letters")
+def post_letter(body: Letter) -> Reply[Echo]:
+    cookies = [Cookie(name=name, value="1") for name in ("a", "b")]
+    return Reply(Echo(value=body.file.content.hex()), cookies=cookies)
 
 
 @routes.get("/meet/{value}")
@@ -204,3 +230,24 @@ def test_a_request_cut_short_by_the_end_is_told_so(gateway: Gateway) -> None:
     answer = asyncio.run(cut())
     meeting.reset()
     assert (answer.status, answer.json["error"]) == (503, "Service unavailable")
+
+
+@pytest.mark.parametrize("content", [b"text", b"\xff\x00\r\n"])
+def test_a_body_of_several_parts_arrives_byte_by_byte_and_several_cookies_go_back(
+    gateway: Gateway, content: bytes
+) -> None:
+    sent = parts.body(parts.file(content))
+    answer = exchange(gateway, "POST", "/letters", sent, headers={"content-type": parts.MULTIPART})
+    assert answer.json == {"value": content.hex()}
+    cookies = [value for name, value in answer.sent[0]["headers"] if name == b"set-cookie"]
+    assert [cookie[:3] for cookie in cookies] == [b"a=1", b"b=1"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoded"),
+    [("multipart/form-data; boundary=x", True), ("Multipart/Form-Data", True), ("application/json", False)],
+)
+def test_the_event_is_encoded_by_its_type_as_in_aws(content_type: str, encoded: bool) -> None:
+    request = Incoming("POST", "/letters", "", (("content-type", content_type),), "127.0.0.1", "1")
+    made = event(request, Match("/letters", {}, {}), b"text")
+    assert (made["isBase64Encoded"], made["body"]) == (encoded, "dGV4dA==" if encoded else "text")

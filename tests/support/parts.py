@@ -21,3 +21,54 @@ def body(*parts: bytes) -> bytes:
     """The parts as one body of the type MULTIPART."""
     opened = b"".join(f"--{BOUNDARY}\r\n".encode() + one + b"\r\n" for one in parts)
     return opened + f"--{BOUNDARY}--\r\n".encode()
+
+
+NAMED = 'form-data; name="description"'
+MANY = [part("x", f'form-data; name="p{number}"') for number in range(10_000)]
+WRONG: dict[str, tuple[bytes, str, int]] = {
+    "truncated": (body(part("x"))[:-6], MULTIPART, 400),
+    "truncated in its headers": (body(part("x"))[:60], MULTIPART, 400),
+    "no last boundary": (body(part("x")).removesuffix(f"--{BOUNDARY}--\r\n".encode()), MULTIPART, 400),
+    "another boundary": (body(part("x")), "multipart/form-data; boundary=other", 400),
+    "no boundary": (body(part("x")), "multipart/form-data", 400),
+    "empty boundary": (body(part("x")), 'multipart/form-data; boundary=""', 400),
+    "endless boundary": (body(part("x")), f"multipart/form-data; boundary={'x' * 5000}", 400),
+    "boundary beyond latin-1": (body(part("x")), "multipart/form-data; boundary=✓", 400),
+    "no parts": (f"--{BOUNDARY}--\r\n".encode(), MULTIPART, 400),
+    "no multipart at all": (b"hello", MULTIPART, 400),
+    "10,000 parts": (body(*MANY), MULTIPART, 413),
+    "huge header": (body(part("x", 'form-data; name="file"', f"X-Long: {'x' * 100_000}")), MULTIPART, 400),
+    "many headers": (body(part("x", 'form-data; name="file"', *["X: y"] * 50)), MULTIPART, 400),
+    "bad header": (body(part("x", 'form-data; name="file"', "No colon")), MULTIPART, 400),
+    "no disposition": (body(b"X: y\r\n\r\nx"), MULTIPART, 400),
+    "no name": (body(part("x", "form-data")), MULTIPART, 400),
+    "name not UTF-8": (body(b'Content-Disposition: form-data; name="\xff"\r\n\r\nx'), MULTIPART, 400),
+    "text not UTF-8": (body(part("x"), part(b"\xff", NAMED)), MULTIPART, 400),
+    "encoded": (body(part("eA==", NAMED, "Content-Transfer-Encoding: base64")), MULTIPART, 400),
+    "long field": (body(part("x"), part("x" * 100_001, NAMED)), MULTIPART, 413),
+    "field too long for its model": (body(part("x"), part("x" * 11, NAMED)), MULTIPART, 400),
+    "file twice": (body(part("x"), part("y")), MULTIPART, 400),
+    "no file": (body(part("x", NAMED)), MULTIPART, 400),
+    "empty file input": (body(part("", 'form-data; name="file"; filename=""')), MULTIPART, 400),
+    "text for a file": (body(part("x", 'form-data; name="file"')), MULTIPART, 400),
+    "file for a text": (body(part("x"), part("y", NAMED + '; filename="y"')), MULTIPART, 400),
+    "nested": (body(part("x", 'form-data; name="file[0][x]"; filename="a"')), MULTIPART, 400),
+    "mixed": (body(part("x")), f"multipart/mixed; boundary={BOUNDARY}", 415),
+    "json": (b"{}", "application/json", 415),
+    "no type": (body(part("x")), "", 415),
+}
+"""What is wrong -> body, Content-Type, status of the answer where `file` is a file and `description` at most ten
+characters; statuses 400 may be 422."""
+
+GOOD: dict[str, tuple[bytes, str]] = {
+    "empty file": (body(part("")), MULTIPART),
+    "quoted boundary": (body(part("x")), f'Multipart/Form-Data; charset=utf-8; boundary="{BOUNDARY}"'),
+    "something before and after": (b"\r\n" + body(part("x")) + b"ignored", MULTIPART),
+    "content like a boundary": (body(part(f"--{BOUNDARY}x\r\n--\r\n")), MULTIPART),
+    "NULs": (body(part(b"\0" * 100, 'form-data; name="file"; filename="a\0b"')), MULTIPART),
+    "unknown parts": (
+        body(part("x"), part("y", 'form-data; name="other"'), part("z", 'form-data; name=""')),
+        MULTIPART,
+    ),
+}
+"""What is unusual, but right -> body, Content-Type."""

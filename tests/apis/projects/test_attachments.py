@@ -229,6 +229,17 @@ def test_a_wrong_file_is_refused_and_not_kept(desk: Desk, sent: list[bytes], sai
     assert objects() == []
 
 
+def test_no_broken_upload_is_a_server_error(desk: Desk) -> None:
+    wrong = {name: (content, kind) for name, (content, kind, _) in parts.WRONG.items()}
+    statuses = {
+        name: desk.ask("POST", "/files", content, headers={"Content-Type": kind}).status
+        for name, (content, kind) in (wrong | parts.GOOD).items()
+    }
+    assert set(statuses.values()) == {201, 400, 413, 415, 422}
+    accepted = {name for name, status in statuses.items() if status == 201}
+    assert accepted == {*parts.GOOD, "field too long for its model"} - {"empty file"}
+
+
 def test_too_large_a_file_is_told_the_limit(desk: Desk) -> None:
     reply = desk.upload(parts.file(b"x" * (4 * 1024 * 1024)))
     assert (reply.status, reply.json["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
