@@ -62,6 +62,11 @@ class Browser:
         """What comes back to the application when the user signs in and says yes."""
         return back(self.submit(self.sign_in(user, **asked), "/oauth/authorize", decision="approve"))
 
+    def granted_again(self, **asked: str) -> dict[str, str]:
+        """What comes back when the user is signed in, and says yes if asked."""
+        page = self.get("/oauth/authorize", **asked)
+        return back(page if page.status == 303 else self.submit(page, "/oauth/authorize", decision="approve"))
+
     def _sent(self, method: str, url: str, body: str | None = None) -> Reply:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         reply = self.client.request(method, url, body, headers={**FORM, "Cookie": cookie} if cookie else FORM)
@@ -69,6 +74,11 @@ class Browser:
             name, _, value = line.partition(";")[0].partition("=")
             self.cookies[name] = value
         return reply
+
+
+def asked(app: Application, **more: str) -> dict[str, str]:
+    """An application's request."""
+    return {"client_id": app.id, "response_type": "code", "state": "xyz"} | more
 
 
 def hidden(page: Reply) -> dict[str, str]:

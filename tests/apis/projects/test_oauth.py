@@ -13,11 +13,11 @@ from chalicelib.engine.passwords import Cost
 from chalicelib.errors import Unauthenticated
 from tests.apis.projects.browser import (
     BACK,
-    FORM,
     PKCE,
     VERIFIER,
     Browser,
     application,
+    asked,
     back,
     basic,
     code_exchange,
@@ -62,10 +62,6 @@ def ada(house: World) -> Document:
 @pytest.fixture
 def known(house: World) -> tuple[Application, str]:
     return application()
-
-
-def asked(app: Application, **more: str) -> dict[str, str]:
-    return {"client_id": app.id, "response_type": "code", "state": "xyz"} | more
 
 
 def test_the_documents_flow(browser: Browser, ada: Document, known: tuple[Application, str]) -> None:
@@ -242,71 +238,6 @@ def test_answers_are_shown_on_the_local_stage_only(browser: Browser, house: Worl
         config.restore(before)
 
 
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"client_id": "client_none"}, "not registered"),
-        ({"client_id": ""}, "not registered"),
-        ({"client_id": "x" * 3000}, "not registered"),
-        ({"client_id": "ü"}, "does not allow"),
-        ({"redirect_uri": "https://evil.example/callback"}, "an address that it has not registered"),
-        ({"redirect_uri": BACK + "/"}, "an address that it has not registered"),
-        ({"redirect_uri": BACK + "?x=1"}, "an address that it has not registered"),
-        ({"redirect_uri": BACK + "#x"}, "an address that it has not registered"),
-        ({"redirect_uri": BACK.upper()}, "an address that it has not registered"),
-        ({"redirect_uri": BACK.replace("https", "http")}, "an address that it has not registered"),
-        ({"redirect_uri": "//app.example/callback"}, "an address that it has not registered"),
-        ({"redirect_uri": BACK.replace("app.example", "app.example@evil.example")}, "an address that it has"),
-        ({"redirect_uri": BACK.replace("app.example", "app.example.evil.example")}, "an address that it has"),
-        ({"redirect_uri": BACK.replace("app.example", "app.example:444")}, "an address that it has not registered"),
-        ({"redirect_uri": BACK + "/../x"}, "an address that it has not registered"),
-        ({"redirect_uri": "javascript:alert(1)"}, "an address that it has not registered"),
-        ({"redirect_uri": 'https://app.example/"'}, "does not allow"),
-        ({"redirect_uri": "https://evil.example", "response_type": 'to"ken'}, "does not allow"),
-        ({"redirect_uri": "https://evil.example", "response_type": "token"}, "an address that it has not registered"),
-    ],
-)
-def test_nobody_is_sent_where_the_application_is_not(browser: Browser, known, more: dict[str, str], words: str) -> None:
-    page = browser.get("/oauth/authorize", **(asked(known[0]) | more))
-    assert page.status == 400 and words in page.text
-    assert "location" not in page.headers
-
-
-def test_an_application_with_several_addresses_must_name_one(browser: Browser) -> None:
-    app, _ = application(to=(BACK, "https://app.example/other"))
-    assert browser.get("/oauth/authorize", **asked(app)).status == 400
-    assert browser.get("/oauth/authorize", **asked(app, redirect_uri="https://app.example/other")).status == 200
-
-
-def test_a_parameter_given_twice_is_refused(client: Client, known) -> None:
-    page = client.get(f"/oauth/authorize?client_id={known[0].id}&response_type=code&scope=tasks:read&scope=tasks:write")
-    assert page.status == 400 and "more than once" in page.text
-
-
-@pytest.mark.parametrize(
-    ("public", "more", "error"),
-    [
-        (False, {"response_type": "token"}, "unsupported_response_type"),
-        (False, {"response_type": "code token"}, "unsupported_response_type"),
-        (False, {"response_type": ""}, "unsupported_response_type"),
-        (False, {"scope": "webhooks:write"}, "invalid_scope"),
-        (False, {"scope": "tasks:read everything"}, "invalid_scope"),
-        (False, PKCE | {"code_challenge_method": "plain"}, "invalid_request"),
-        (False, {"code_challenge": PKCE["code_challenge"]}, "invalid_request"),
-        (False, PKCE | {"code_challenge": "short"}, "invalid_request"),
-        (False, {"code_challenge_method": "S256"}, "invalid_request"),
-        (True, {}, "invalid_request"),
-        (True, PKCE | {"code_challenge_method": "plain"}, "invalid_request"),
-    ],
-)
-def test_other_faults_are_told_to_the_application(
-    browser: Browser, house: World, public: bool, more: dict[str, str], error: str
-) -> None:
-    app, _ = application(public=public)
-    said = back(browser.get("/oauth/authorize", **(asked(app) | more)))
-    assert (said["error"], said["state"]) == (error, "xyz") and said["iss"]
-
-
 def test_a_code_is_good_once_and_coming_again_it_ends_what_it_opened(browser: Browser, ada: Document, known) -> None:
     app, secret = known
     said = browser.granted(ada, **asked(app))
@@ -323,91 +254,6 @@ def test_a_code_is_good_for_a_minute(browser: Browser, ada: Document, known, hou
     said = browser.granted(ada, **asked(app))
     house.clock.advance(60)
     assert code_exchange(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"
-
-
-@pytest.mark.parametrize(
-    ("challenged", "fields", "error"),
-    [
-        (False, {"code": "code_guessed"}, "invalid_grant"),
-        (False, {"code": ""}, "invalid_grant"),
-        (False, {"code": "é"}, "invalid_request"),
-        (False, {"client_secret": "cs_wrong"}, "invalid_client"),
-        (False, {"client_secret": ""}, "invalid_client"),
-        (False, {"client_id": "client_none"}, "invalid_client"),
-        (False, {"code_verifier": VERIFIER}, "invalid_request"),
-        (True, {}, "invalid_request"),
-        (True, {"code_verifier": VERIFIER[:-1] + "x"}, "invalid_grant"),
-        (True, {"code_verifier": PKCE["code_challenge"]}, "invalid_grant"),
-        (True, {"code_verifier": "short"}, "invalid_request"),
-        (False, {"grant_type": "password", "username": "a", "password": "b"}, "unsupported_grant_type"),
-        (False, {"grant_type": "client_credentials"}, "unsupported_grant_type"),
-        (False, {"grant_type": "implicit"}, "unsupported_grant_type"),
-        (False, {"grant_type": 'co"de'}, "invalid_request"),
-        (False, {"grant_type": "refresh_token"}, "invalid_request"),
-    ],
-)
-def test_a_code_is_not_given_for_less(
-    browser: Browser, ada: Document, known, challenged: bool, fields: dict[str, str], error: str
-) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app, **(PKCE if challenged else {})))
-    reply = code_exchange(browser.client, app, secret, said["code"], **fields)
-    assert (reply.status, reply.json["error"]) == (401 if error == "invalid_client" else 400, error), reply.text
-    assert ("www-authenticate" in reply.headers) == (reply.status == 401)
-    assert set(reply.json) <= {"error", "error_description"}
-    right = {"code_verifier": VERIFIER} if challenged else {}
-    assert code_exchange(browser.client, app, secret, said["code"], **right).status == 200
-
-
-@pytest.mark.parametrize("redirect", ["https://app.example/other", BACK + "/", ""])
-def test_a_code_is_bound_to_where_it_was_sent(browser: Browser, ada: Document, redirect: str) -> None:
-    app, secret = application(to=(BACK, "https://app.example/other"))
-    said = browser.granted(ada, **asked(app, redirect_uri=BACK))
-    reply = code_exchange(browser.client, app, secret, said["code"], redirect_uri=redirect)
-    assert reply.json["error"] == "invalid_grant"
-    assert code_exchange(browser.client, app, secret, said["code"], redirect_uri=BACK).status == 200
-
-
-def test_a_code_is_bound_to_its_application(browser: Browser, ada: Document, known) -> None:
-    app, secret = known
-    other, others = application()
-    said = browser.granted(ada, **asked(app))
-    assert code_exchange(browser.client, other, others, said["code"]).json["error"] == "invalid_grant"
-    assert code_exchange(browser.client, app, secret, said["code"]).status == 200
-    assert code_exchange(browser.client, other, others, said["code"]).json["error"] == "invalid_grant"
-
-
-def test_a_public_application_gets_nothing_without_a_verifier(browser: Browser, ada: Document) -> None:
-    app, _ = application(public=True)
-    said = browser.granted(ada, **asked(app, **PKCE))
-    fields = {"grant_type": "authorization_code", "code": said["code"], "client_id": app.id}
-    assert exchange(browser.client, **fields).json["error"] == "invalid_request"
-    assert exchange(browser.client, **fields, client_secret="x").json["error"] == "invalid_client"
-
-
-@pytest.mark.parametrize(
-    ("header", "status", "error"),
-    [
-        ("Basic", 400, "invalid_request"),
-        ("Basic ", 400, "invalid_request"),
-        ("Basic !!!", 400, "invalid_request"),
-        ("Basic /w==", 400, "invalid_request"),
-        ("Basic YQ==", 400, "invalid_request"),
-        ("Bearer abc", 400, "invalid_request"),
-        (basic("client_none", "x")["Authorization"], 401, "invalid_client"),
-        (basic("", "")["Authorization"], 401, "invalid_client"),
-        (basic("%ff", "%ff")["Authorization"], 401, "invalid_client"),
-    ],
-)
-def test_an_odd_credential_is_refused(client: Client, header: str, status: int, error: str) -> None:
-    reply = exchange(client, {"Authorization": header}, grant_type="authorization_code", code="x")
-    assert (reply.status, reply.json["error"]) == (status, error), reply.text
-
-
-def test_an_application_proves_itself_in_one_way(client: Client, known) -> None:
-    app, secret = known
-    fields = {"grant_type": "authorization_code", "code": "x", "client_secret": secret}
-    assert exchange(client, basic(app.id, secret), **fields).json["error"] == "invalid_request"
 
 
 def test_a_refresh_gives_new_tokens_for_as_much_or_less(browser: Browser, ada: Document, known, house: World) -> None:
@@ -461,8 +307,3 @@ def test_a_token_of_a_user_that_is_gone_ends(browser: Browser, house: World, kno
     said = browser.granted(ada, **asked(app))
     users.delete(ada.org, ada.id, "user_admin")
     assert code_exchange(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"
-
-
-def test_the_token_endpoint_reads_forms_only(client: Client) -> None:
-    assert client.post("/oauth/token", {"grant_type": "authorization_code"}).status == 415
-    assert client.post("/oauth/token", "a=1&a=2", headers=FORM).status in (400, 422)
