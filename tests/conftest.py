@@ -6,6 +6,7 @@ import pytest
 from _pytest import runner
 
 from infra.local.frames import roomy
+from tests.support.passwords import cheap as cheap
 from tests.support.world import World, world
 
 _run = roomy(runner.pytest_runtest_protocol)

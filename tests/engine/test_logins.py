@@ -1,0 +1,149 @@
+from collections import Counter
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from chalicelib import clock
+from chalicelib.domain.documents import Document
+from chalicelib.engine import logins, passwords, users
+from chalicelib.engine.passwords import Cost
+from chalicelib.errors import TooManyRequests, Unauthenticated, YardmasterError
+from chalicelib.storage import base
+from chalicelib.storage import logins as storage
+from chalicelib.storage.base import Refused
+from tests.engine.helpers import together
+from tests.support import aws, people
+from tests.support.passwords import CHEAP
+from tests.support.people import PASSWORD
+from tests.support.world import World
+
+pytestmark = pytest.mark.usefixtures("cheap")
+ADA, HOME, AWAY = people.email("Ada"), "192.0.2.1", "198.51.100.7"
+
+
+@pytest.fixture
+def ada(house: World) -> Document:
+    return people.user(house)
+
+
+def attempt(password: str, address: str = HOME, email: str = ADA) -> str:
+    """How it ended, in a word."""
+    try:
+        users.sign_in(email, password, address)
+    except TooManyRequests as error:
+        return f"locked {error.retry_after}"
+    except Unauthenticated as error:
+        return error.message
+    return "in"
+
+
+WRONG = "Wrong email or password"
+
+
+@pytest.mark.parametrize("email", [ADA, ADA.upper(), f"  {ADA} "])
+def test_an_email_address_is_one_in_any_case(ada: Document, email: str) -> None:
+    assert attempt(PASSWORD, email=email) == "in"
+
+
+def test_each_try_in_a_row_from_the_fifth_on_locks_for_twice_as_long(house: World, ada: Document) -> None:
+    assert [attempt("wrong") for _ in range(5)] == [WRONG] * 5
+    for seconds in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900):
+        assert attempt("wrong") == f"locked {seconds}"
+        assert attempt(PASSWORD) == f"locked {seconds}", "the right password does not open a lock"
+        house.clock.advance(seconds - 0.001)
+        assert attempt(PASSWORD) == "locked 1"
+        house.clock.advance(0.001)
+        assert attempt("wrong") == WRONG
+    house.clock.advance(900)
+    assert attempt(PASSWORD) == "in"
+    assert [attempt("wrong") for _ in range(5)] == [WRONG] * 5
+
+
+def test_tries_at_once_are_counted_one_by_one(house: World, ada: Document) -> None:
+    outcomes = together([lambda: users.sign_in(ADA, "wrong", AWAY)] * 30)
+    kinds = Counter(type(outcome) for outcome in outcomes)
+    assert kinds == {Unauthenticated: 5, TooManyRequests: 25}
+
+
+def test_an_unknown_email_is_counted_and_locked_as_any_other(house: World, ada: Document) -> None:
+    strangers = [attempt("wrong", email="nobody@acme.example") for _ in range(7)]
+    assert strangers == [attempt("wrong") for _ in range(7)]
+
+
+def test_an_unknown_email_costs_the_same_calls_and_the_same_work(
+    house: World, ada: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
+    matches = passwords.matches
+    monkeypatch.setattr(passwords, "matches", lambda *given: checked.append(given[1] is None) or matches(*given))
+    costs = []
+    for email in (ADA, "nobody@acme.example"):
+        with aws.counting() as counted:
+            attempt("wrong", email=email)
+        costs.append(counted)
+    assert costs[0] == costs[1]
+    assert checked == [False, True]
+
+
+def test_strangers_cannot_lock_out_who_signs_in_from_a_known_address(house: World, ada: Document) -> None:
+    assert attempt(PASSWORD, HOME) == "in"
+    for _ in range(20):
+        attempt("wrong", AWAY)
+    assert attempt("wrong", AWAY).startswith("locked")
+    assert attempt(PASSWORD, HOME) == "in"
+    assert attempt(PASSWORD, AWAY).startswith("locked")
+    assert attempt(PASSWORD, "").startswith("locked")
+
+
+def test_a_known_address_is_locked_by_its_own_tries_and_known_for_ninety_days(house: World, ada: Document) -> None:
+    attempt(PASSWORD, HOME)
+    assert [attempt("wrong", HOME) for _ in range(6)] == [WRONG] * 5 + ["locked 1"]
+    assert attempt("wrong", AWAY) == WRONG
+    house.clock.advance(89 * 86_400)
+    assert attempt(PASSWORD, HOME) == "in"
+    house.clock.advance(91 * 86_400)
+    for _ in range(6):
+        attempt("wrong", AWAY)
+    assert attempt(PASSWORD, HOME) == "locked 1"
+
+
+def test_tries_are_forgiven_after_a_day(house: World, ada: Document) -> None:
+    assert [attempt("wrong") for _ in range(4)] == [WRONG] * 4
+    house.clock.advance(86_400)
+    assert [attempt("wrong") for _ in range(6)] == [WRONG] * 5 + ["locked 1"]
+
+
+def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(house: World, ada: Document) -> None:
+    passwords.use(Cost(2, 8, 1))
+    assert attempt(PASSWORD) == "in"
+    login = storage.find(ADA)
+    assert login is not None and login.password_hash is not None and ",t=2," in login.password_hash
+    assert attempt(PASSWORD) == "in"
+    passwords.use(CHEAP)
+
+
+def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(house: World, ada: Document) -> None:
+    proof = logins.prove(ADA, PASSWORD, HOME)
+    users.change_password(ada, PASSWORD, "another one", HOME, None)
+    with pytest.raises(Refused):
+        base.commit(*logins.acted_upon(proof))
+
+
+def test_an_invited_user_cannot_sign_in_nor_one_without_a_password(house: World, ada: Document) -> None:
+    users.invite("acme", users.Profile("eve@acme.example", "Eve", "developer", "free"), ada.id)
+    for password in ("", "None", PASSWORD):
+        assert attempt(password, email="eve@acme.example") == WRONG
+
+
+def test_without_the_table_nobody_signs_in(house: World, ada: Document) -> None:
+    def down(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="x")
+
+    with aws.interfering(down), pytest.raises(YardmasterError) as caught:
+        users.sign_in(ADA, PASSWORD, HOME)
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 0), (4, 0), (5, 1), (6, 2), (14, 512), (15, 900), (10**6, 900)])
+def test_locks_double_up_to_a_quarter_of_an_hour(failures: int, seconds: int) -> None:
+    assert logins.lock(failures) == seconds * clock.SECOND

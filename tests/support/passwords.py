@@ -1,0 +1,18 @@
+"""Passwords whose hashes cost nothing, for tests that are about something else."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.engine import passwords
+from chalicelib.engine.passwords import Cost
+
+CHEAP = Cost(1, 8, 1)
+
+
+@pytest.fixture
+def cheap() -> Iterator[None]:
+    """Hash at the least cost there is."""
+    before = passwords.use(CHEAP)
+    yield
+    passwords.use(before)
