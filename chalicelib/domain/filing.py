@@ -7,7 +7,8 @@ out of order moves nothing that has moved, and lists that were left behind catch
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from chalicelib.domain.facets import IN_ORDER, UNCOUNTED, entries, place
+from chalicelib.domain import ages
+from chalicelib.domain.facets import ALL, IN_ORDER, UNCOUNTED, entries, place
 from chalicelib.domain.tasks import Phase, Task
 
 LAST = "~"
@@ -60,8 +61,16 @@ class Move(NamedTuple):
 
     def counts(self, marks: Iterable[str]) -> Iterator[tuple[Row, str]]:
         """The counters of those marks that are counts, and what each counts."""
-        found = ((mark, _count(mark)) for mark in marks)
-        return ((counter(self.org, self.pool, counted[1]), counted[0]) for _, counted in found if counted is not None)
+        for mark in marks:
+            counted = _count(mark)
+            if counted is not None:
+                yield counter(self.org, self.pool, counted[1]), counted[0]
+            if mark == ALL:
+                yield from self._ages()
+
+    def _ages(self) -> Iterator[tuple[Row, str]]:
+        created = int(self.place.partition("#")[0])
+        return ((age(self.org, self.pool, node.name), ages.DIGITS[node.digit]) for node in ages.path(created))
 
 
 def filed(task: Task) -> Filed:
@@ -92,6 +101,11 @@ def row(org: str, pool: str, entry: str, place: str) -> Row:
 def counter(org: str, pool: str, entry: str) -> Row:
     """Where it is counted how many tasks of each phase are filed under an entry."""
     return Row(list_of(org, pool, entry), LAST)
+
+
+def age(org: str, pool: str, node: str) -> Row:
+    """Where it is counted how many tasks were made in each part of a node's time."""
+    return counter(org, pool, f"age={node}")
 
 
 def moves(changes: Iterable[tuple[Task | None, Task | None]]) -> list[Move]:
@@ -135,6 +149,6 @@ def _touched(move: Move) -> set[Row]:
 def _cut(move: Move) -> tuple[Move, Move]:
     """Part of the way, which keeps the version that it comes from, and the rest of it."""
     before = move.before
-    part = frozenset(sorted(move.added | move.removed)[: MOST_WRITES - 1])
+    part = frozenset(sorted(move.added | move.removed)[: MOST_WRITES - 1 - ages.DEPTH])
     middle = Filed(before.version, before.part + 1, before.marks ^ part)
     return move._replace(after=middle), move._replace(before=middle)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chalicelib.domain import facets, filing
+from chalicelib.domain import ages, facets, filing
 from chalicelib.domain.facets import ALL, Query
 from chalicelib.domain.filing import Row
 from chalicelib.domain.tasks import Phase, Task
@@ -70,7 +70,8 @@ def page(org: str, pool: str, query: Query, *, page: int = 1, limit: int = 20, c
 def _span(asked: _Asked) -> Span | None:
     """The one list, in the order asked for, whose rows are just the tasks asked for; None when there is none."""
     query, conditions = asked.query, facets.conditions(asked.query)
-    if query.windowed or len(conditions) > 1 or (conditions and query.sort != "created"):
+    wanted = len(conditions) + query.windowed
+    if wanted > 1 or (wanted and query.sort != "created"):
         return None
     entries = conditions[0] if conditions else (sifting.order_of(query),)
     if len(entries) != 1 or entries[0].startswith("word="):
@@ -103,9 +104,35 @@ def _shown(asked: _Asked, found: Found, bound: tuple[object, ...]) -> Page:
 def _looked_up(asked: _Asked, found: Found, ids: list[str]) -> tuple[Mapping[str, Task], int]:
     """The tasks as of now and the total, in one call if any."""
     if found.total is None:
-        tasks, counted = listings.tasks_and_tally(ids, _counter(asked))
-        return tasks, sum(counted[phase] for phase in asked.query.phases or Phase)
+        tasks, counted = listings.tasks_and_numbers(ids, _counters(asked))
+        return tasks, _total(asked, counted)
     return found.tasks if found.tasks is not None else listings.tasks(ids), found.total
+
+
+def _counters(asked: _Asked) -> list[Row]:
+    """Where the rows of the one list are counted: those of a window along the paths to its ends."""
+    return [_counter(asked), *_nodes(asked).values()]
+
+
+def _nodes(asked: _Asked) -> dict[str, Row]:
+    after, before = asked.query.created_after, asked.query.created_before
+    ends = [*([] if after is None else [after]), *([] if before is None else [before + 1])]
+    names = (node.name for end in ends for node in ages.path(end))
+    return {name: filing.age(asked.org, asked.pool, name) for name in names}
+
+
+def _counter(asked: _Asked) -> Row:
+    conditions = facets.conditions(asked.query)
+    entry = conditions[0][0] if conditions and asked.query.phases is None else ALL
+    return filing.counter(asked.org, asked.pool, entry)
+
+
+def _total(asked: _Asked, counted: Mapping[Row, Mapping[str, int]]) -> int:
+    after, before = asked.query.created_after, asked.query.created_before
+    total = sum(counted[_counter(asked)][phase] for phase in asked.query.phases or Phase)
+    nodes = {name: counted[row] for name, row in _nodes(asked).items()}
+    until = total if before is None else ages.older(before + 1, nodes)
+    return max(0, until - (0 if after is None else ages.older(after, nodes)))
 
 
 def _fits(task: Task | None, rank: str, asked: _Asked) -> bool:
@@ -113,20 +140,13 @@ def _fits(task: Task | None, rank: str, asked: _Asked) -> bool:
     return same and task is not None and task.org == asked.org and facets.fits(task, asked.query)
 
 
-def _counter(asked: _Asked) -> Row:
-    """Where the rows of the one list are counted."""
-    conditions = facets.conditions(asked.query)
-    entry = conditions[0][0] if conditions and asked.query.phases is None else ALL
-    return filing.counter(asked.org, asked.pool, entry)
-
-
 def tallies(org: str, pool: str, facet: str, values: Sequence[str]) -> dict[str, dict[Phase, int]]:
     """How many tasks of each phase have each value of a facet ("project", "agent", "creator", "tag").
 
     One call for each hundred values; a value that no task has is all zeros."""
     counters = {value: filing.counter(org, pool, f"{facet}={value}") for value in values}
-    found = listings.tallies(list(counters.values()))
-    return {value: found[counter] for value, counter in counters.items()}
+    found = listings.numbers(counters.values())
+    return {value: {phase: found[counter][phase] for phase in Phase} for value, counter in counters.items()}
 
 
 def task_ids(org: str, pool: str, facet: str, value: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chalicelib.domain import facets, filing
 from chalicelib.domain.facets import ALL, Query, Sort
-from chalicelib.domain.tasks import Task
+from chalicelib.domain.tasks import Phase, Task
 from chalicelib.errors import InvalidRequest
 from chalicelib.storage import listings
 from chalicelib.storage.batches import MOST_KEYS
@@ -119,9 +119,9 @@ class _Sieve:
         entries = {ALL, *chain.from_iterable(self._conditions)}
         counted = [entry for entry in entries if entry.partition("=")[0] not in facets.UNCOUNTED]
         counters = {entry: filing.counter(self._org, self._pool, entry) for entry in counted}
-        found = listings.tallies(list(counters.values()))
-        sizes = {entry: sum(found[counter].values()) for entry, counter in counters.items()}
-        return sizes | {f"phase={phase}": number for phase, number in found[counters[ALL]].items()}
+        found = listings.numbers(counters.values())
+        sizes = {entry: found[counter].total() for entry, counter in counters.items()}
+        return sizes | {f"phase={phase}": found[counters[ALL]][phase] for phase in Phase}
 
     def _better_fetched(self, places: set[str], waiting: list[Condition]) -> bool:
         """Whether looking at these tasks takes no more calls than reading the lists that are left, and their order.

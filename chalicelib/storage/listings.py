@@ -3,6 +3,7 @@
 <org>#<pool>#<entry>   a list (domain.facets): rows in order of creation, `<created>#<task id>`, and at its end `~`, how
                        many tasks of each phase are in it
 <org>#<pool>#<facet>   of facets whose values are in order: `<value>#<created>#<task id>`
+<org>#<pool>#age=<..>  `~`: how many tasks were made when (domain.ages)
 <org>#<pool>#<place>   `~`: what one task is filed under, as of which version
 <org>#<task id>        its history: `<created>#<version>` (storage.histories)
 """
@@ -15,6 +16,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib import clock
+from chalicelib.domain.ages import DIGITS
 from chalicelib.domain.filing import Filed, Move, Row
 from chalicelib.domain.tasks import Phase, Task
 from chalicelib.storage import base, batches, task_table
@@ -44,6 +46,21 @@ class ListingItem(Item):
     expires_at = NumberAttribute(null=True)
 
 
+class AgeItem(Item):
+    """A row of the same table, apart because of its many numbers."""
+
+    class Meta:
+        setting = "listings_table"
+
+    list = UnicodeAttribute(hash_key=True)
+    rank = UnicodeAttribute(range_key=True)
+    vars().update({name: NumberAttribute(null=True) for name in DIGITS})
+
+
+Numbers = Counter[str]
+"""What a row counts; of what it does not name there is none."""
+
+
 def moved(moves: Sequence[Move]) -> list[Write]:
     """The writes that carry out the moves: first what each task is filed under, refused where it is not as the move
     has it, then the rows and the counters."""
@@ -62,7 +79,7 @@ def _filed(move: Move) -> Write:
 
 
 def _counted(moves: Sequence[Move]) -> list[Write]:
-    deltas: dict[Row, Counter[str]] = {}
+    deltas: dict[Row, Numbers] = {}
     for move in moves:
         for sign, marks in ((1, move.added), (-1, move.removed)):
             for row, name in move.counts(marks):
@@ -70,9 +87,10 @@ def _counted(moves: Sequence[Move]) -> list[Write]:
     return [_added(row, numbers) for row, numbers in deltas.items() if any(numbers.values())]
 
 
-def _added(row: Row, numbers: Counter[str]) -> Write:
-    actions = [getattr(ListingItem, name).add(number) for name, number in numbers.items() if number]
-    return base.update(ListingItem(*row), actions, whatever())
+def _added(row: Row, numbers: Numbers) -> Write:
+    model = AgeItem if numbers.keys() & set(DIGITS) else ListingItem
+    actions = [getattr(model, name).add(number) for name, number in numbers.items() if number]
+    return base.update(model(*row), actions, whatever())
 
 
 def whatever() -> Condition:
@@ -116,9 +134,9 @@ def _query(asked: dict[str, Any]) -> dict[str, Any]:
     return base.call(ListingItem._get_connection().connection, "Query", asked)
 
 
-def tallies(counters: Sequence[Row]) -> dict[Row, dict[Phase, int]]:
-    """How many tasks of each phase the counters count, as of now; one call for each hundred."""
-    return _tallies(counters, (raw for _, raw in batches.read([_key(row) for row in dict.fromkeys(counters)])))
+def numbers(rows: Iterable[Row]) -> dict[Row, Numbers]:
+    """What these rows count, as of now; one call for each hundred."""
+    return _numbers(rows, (raw for _, raw in batches.read([_key(row) for row in dict.fromkeys(rows)])))
 
 
 def tasks(ids: Iterable[str]) -> dict[str, Task]:
@@ -131,11 +149,11 @@ def light_tasks(ids: Iterable[str]) -> dict[str, Task]:
     return _tasks(raw for _, raw in batches.read([_task_key(one) for one in ids], _LIGHT))
 
 
-def tasks_and_tally(ids: Sequence[str], counter: Row) -> tuple[dict[str, Task], dict[Phase, int]]:
-    """Those of the tasks that exist, by id, and beside them how many of each phase a counter counts. One call."""
-    found = list(batches.read([*map(_task_key, ids), _key(counter)]))
-    tally = _tallies([counter], (raw for model, raw in found if model is ListingItem))[counter]
-    return _tasks(raw for model, raw in found if model is TaskItem), tally
+def tasks_and_numbers(ids: Iterable[str], rows: Sequence[Row]) -> tuple[dict[str, Task], dict[Row, Numbers]]:
+    """Those of the tasks that exist, by id, and beside them what these rows count; one call for each hundred."""
+    found = list(batches.read([*map(_task_key, ids), *map(_key, dict.fromkeys(rows))]))
+    counted = _numbers(rows, (raw for model, raw in found if model is ListingItem))
+    return _tasks(raw for model, raw in found if model is TaskItem), counted
 
 
 def _tasks(found: Iterable[RawItem]) -> dict[str, Task]:
@@ -150,10 +168,10 @@ def _key(row: Row) -> batches.Key:
     return ListingItem, {"list": {"S": row.list}, "rank": {"S": row.rank}}
 
 
-def _tallies(counters: Sequence[Row], found: Iterable[RawItem]) -> dict[Row, dict[Phase, int]]:
-    nothing = {row: dict.fromkeys(Phase, 0) for row in counters}
-    return nothing | {Row(raw["list"]["S"], raw["rank"]["S"]): _tally(raw) for raw in found}
+def _numbers(rows: Iterable[Row], found: Iterable[RawItem]) -> dict[Row, Numbers]:
+    nothing = {row: Counter[str]() for row in rows}
+    return nothing | {Row(raw["list"]["S"], raw["rank"]["S"]): _counts(raw) for raw in found}
 
 
-def _tally(raw: RawItem) -> dict[Phase, int]:
-    return {phase: int(raw[phase]["N"]) if phase in raw else 0 for phase in Phase}
+def _counts(raw: RawItem) -> Numbers:
+    return Counter({name: int(value["N"]) for name, value in raw.items() if "N" in value})

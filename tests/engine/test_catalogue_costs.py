@@ -74,3 +74,16 @@ def test_two_calls_find_a_page_of_what_one_list_has(house: World, entry: str, qu
             assert calls.total() <= 2
             assert names(page) == [task.id for task in ordered[(number - 1) * 20 : number * 20]]
             assert page.total == len(shown)
+
+
+@pytest.mark.parametrize("size", [0, 15, 60])
+def test_two_calls_find_a_page_of_a_window_of_time_and_its_total(house: World, size: int) -> None:
+    tasks = [replace(alike(number), created_at=START + 61_003 * number, terms=()) for number in range(size)]
+    filing.carry_out((None, task) for task in tasks)
+    store(*tasks)
+    for after, before in ((None, START + 999_999), (START + 61_003, None), (START + 61_003, START + 61_003 * 40)):
+        wanted = [one for one in tasks if (after or 0) <= one.created_at <= (before or one.created_at)][::-1]
+        with aws.counting() as calls:
+            page = catalogue.page(ORG, POOL, Query(created_after=after, created_before=before), limit=20)
+        assert calls.total() <= 2
+        assert (names(page), page.total) == ([one.id for one in wanted[:20]], len(wanted))
