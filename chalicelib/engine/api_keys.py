@@ -116,6 +116,14 @@ def caller(text: str) -> Principal:
     return access.of_user(found.user)._replace(key=key.id, scope=key.permissions, rate=rate)
 
 
+def standing(identifier: str) -> Principal | None:
+    """Whose a key is, as of now or lately, within its permissions; None when it is no good any more."""
+    found = _owned(identifier)
+    if found is None or _is_over(found.key):
+        return None
+    return access.of_user(found.user)._replace(key=identifier, scope=found.key.permissions)
+
+
 def is_key(text: str) -> bool:
     """Whether the text has the shape of an API key, checksum and all."""
     body = text.removeprefix(PREFIX)

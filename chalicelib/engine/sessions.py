@@ -141,10 +141,24 @@ def caller(token: str) -> Principal:
     if "sid" not in claims:
         return access.of_claims(claims)
     found = _known.get(str(claims["sid"])) or _known.put(str(claims["sid"]), _found(claims))
-    scope = claims.get("scope")
+    session, scope = found.session, claims.get("scope")
+    if (session.org, session.user_id, session.client_id) != (claims["org"], claims["sub"], claims.get("client_id")):
+        raise Unauthenticated("Invalid or expired token")
     return access.of_user(found.user)._replace(
-        session=found.session.id, scope=None if scope is None else frozenset(str(scope).split())
+        session=session.id, scope=None if scope is None else frozenset(str(scope).split())
     )
+
+
+def standing(org: str, user_id: str, identifier: str) -> Principal | None:
+    """Whose a session is, as of now or lately; None when it has ended. No call where this process knows it."""
+    found = _known.get(identifier)
+    if found is None:
+        found = storage.find(identifier, org, user_id, None)
+        if found is not None and found.session.client_id is not None:
+            found = storage.find(identifier, org, user_id, found.session.client_id)
+    if found is None or not _is_good(found.session, found.user):
+        return None
+    return access.of_user(_known.put(identifier, found).user)._replace(session=identifier)
 
 
 def _found(claims: Mapping[str, Any]) -> Found:

@@ -37,8 +37,10 @@ class ConnectionsTable(Item):
     pool = UnicodeAttribute(null=True)
     worker_id = UnicodeAttribute(null=True)
     subject = UnicodeAttribute(null=True)
+    role = UnicodeAttribute(null=True)
     session = UnicodeAttribute(null=True)
     api_key = UnicodeAttribute(null=True)
+    scope = UnicodeAttribute(null=True)
     topic = UnicodeAttribute(null=True)
     filters = CompactJson(null=True)
     live = BooleanAttribute(null=True)
@@ -58,9 +60,11 @@ class Connection(NamedTuple):
     channel: str
     pool: str | None = None
     worker_id: str | None = None
-    subject: str | None = None  # who opened it, and by which session or API key
-    session: str | None = None
+    subject: str | None = None  # who opened it, in which role,
+    role: str | None = None
+    session: str | None = None  # by which session or API key,
     key: str | None = None
+    scope: str | None = None  # limited to which permissions, with spaces between them
 
 
 class Watcher(NamedTuple):
@@ -91,8 +95,10 @@ def opened(connection: Connection) -> Write:
         pool=connection.pool,
         worker_id=connection.worker_id,
         subject=connection.subject,
+        role=connection.role,
         session=connection.session,
         api_key=connection.key,
+        scope=connection.scope,
         expires_at=_expiry(),
     )
     return base.put(item, ConnectionsTable.key.does_not_exist())
@@ -103,8 +109,12 @@ def find(connection_id: str) -> Connection | None:
     item = _get(_connection_key(connection_id), ALONE)
     if item is None or item.org is None or item.channel is None:
         return None
-    who = (item.subject, item.session, item.api_key)
-    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id, *who)
+    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id, *who(item))
+
+
+def who(item: ConnectionsTable) -> tuple[str | None, ...]:
+    """Who opened a connection, as its last fields have it."""
+    return item.subject, item.role, item.session, item.api_key, item.scope
 
 
 def closed(connection_id: str) -> Write:

@@ -38,7 +38,8 @@ def subscribed(subscription: Subscription) -> Write:
     """The write of a subscription, in the place of one of the same name on its connection."""
     found = subscription.connection
     item = _key(found.org, found.id, subscription.name)
-    item.channel, item.subject, item.session, item.api_key = found.channel, found.subject, found.session, found.key
+    item.channel, item.subject, item.role = found.channel, found.subject, found.role
+    item.session, item.api_key, item.scope = found.session, found.key, found.scope
     item.topic, item.filters = subscription.topic, dict(subscription.filters)
     item.since, item.live, item.expires_at = subscription.since, False, clock.now() // 1000 + connections.KEPT_SECONDS
     return base.put(item, connections.whatever())
@@ -85,8 +86,6 @@ def _queried(org: str, beginning: str | None) -> list[Subscription]:
 
 def _parse(org: str, item: ConnectionsTable) -> Subscription:
     connection_id, _, name = item.sort.partition("#")
-    connection = Connection(
-        connection_id, org, item.channel or "", subject=item.subject, session=item.session, key=item.api_key
-    )
+    connection = Connection(connection_id, org, item.channel or "", None, None, *connections.who(item))
     since = int(item.since or 0)
     return Subscription(connection, name, item.topic or "", item.filters or {}, since, bool(item.live))

@@ -25,7 +25,7 @@ def fact(topic: str = "task.updated", subject: str = "task_1", **about: str) -> 
 
 
 def connect(house: World, name: str = "c1") -> Frames:
-    feeds.open(Connection(name, ORG, CHANNEL, subject="user_1"))
+    feeds.open(Connection(name, ORG, CHANNEL, subject="dev", role="admin"))
     return house.sockets.connect(name)
 
 

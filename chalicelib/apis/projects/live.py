@@ -7,13 +7,14 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from chalicelib.apis.projects import agent_keys
 from chalicelib.apis.projects.access import NAME, authenticate, permitted, require
+from chalicelib.apis.projects.audience import admits
 from chalicelib.apis.worker_channel import worker_channel
 from chalicelib.edge import Caller, Channel, Enveloped, Hears, Opening, Request, Schema, error_frame
 from chalicelib.engine import access, connections, feeds
 from chalicelib.engine.access import Principal
 from chalicelib.engine.connections import Connection
 from chalicelib.engine.frames import Frame
-from chalicelib.errors import InvalidRequest, YardmasterError
+from chalicelib.errors import Forbidden, InvalidRequest, YardmasterError
 
 LIVE = "projects.live"
 """The channel's name; the local stage may open it to those without a credential, as the document's example is."""
@@ -65,13 +66,15 @@ def _admit(request: Request) -> Caller:
 
 def _connects(caller: Caller, opening: Opening) -> None:
     assert isinstance(caller, Principal)
-    feeds.open(
-        Connection(opening.connection_id, caller.org, LIVE, NAME, None, caller.subject, caller.session, caller.key)
-    )
+    scope = None if caller.scope is None else " ".join(sorted(caller.scope))
+    who = (caller.subject, caller.role, caller.session, caller.key, scope)
+    feeds.open(Connection(opening.connection_id, caller.org, LIVE, NAME, None, *who))
 
 
 def _subscribed(known: Connection, said: Subscribe) -> Frame | None:
     _check(said)
+    if not admits(known, said.channel):
+        raise Forbidden(f"You need the permission {said.channel}:read for this")
     feeds.subscribe(known, said.id or said.channel, said.channel, _renamed(said), said.since)
     return None  # "subscribed" comes in its turn among what happens
 
