@@ -7,8 +7,9 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.effects import Announcement, Topic
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Task, Worker
-from chalicelib.engine import agents, names
+from chalicelib.engine import agents, names, projects
 from chalicelib.engine.names import Names
+from chalicelib.engine.projects import Tally
 from chalicelib.storage import documents as document_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
@@ -27,23 +28,26 @@ class Subjects(NamedTuple):
     workers: Mapping[str, Worker]
     figures: Mapping[str, Counts]
     documents: Mapping[str, Document]
+    tallies: Mapping[str, Tally]
     admins: Sequence[str]
     """User ids, only where something concerns them."""
 
 
 def find(org: str, pool: str, found: Sequence[Announcement]) -> Subjects:
     """All that the announcements speak of. One call for the org, and one for each kind of thing that is spoken of; two
-    for agents, and one for each task that was commented on."""
+    for agents and for projects, and one for each task that was commented on."""
     ids = _by_kind(found)
     tasks = _tasks(org, [*ids["task"], *(said.within for said in found if said.within and _kind(said) == COMMENT)])
     workers = _workers(org, pool, ids["agent"])
+    documents = _documents(org, found, ids)
     return Subjects(
         organization=_name(org),
         tasks=tasks,
         names=names.of(org, pool, list(tasks.values())),
         workers=workers,
         figures=agents.figures(org, pool, workers) if workers else {},
-        documents=_documents(org, found, ids),
+        documents=documents,
+        tallies=projects.tallies(org, [one for one in documents.values() if one.kind == PROJECT]),
         admins=_admins(org) if ids[WEBHOOK] else (),
     )
 

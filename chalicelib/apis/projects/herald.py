@@ -4,11 +4,13 @@ The engine imports it: it stays light.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.agent_schemas import AgentOut
+from chalicelib.apis.projects.project_schemas import ProjectRow
 from chalicelib.apis.projects.states import TASK_STATUS
 from chalicelib.apis.projects.task_schemas import TaskRow
 from chalicelib.domain.documents import Document
@@ -19,6 +21,7 @@ from chalicelib.edge import CamelSchema
 from chalicelib.engine import facts, frames, subjects
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.subjects import Subjects
+from chalicelib.observability import count, logger
 
 Json = dict[str, Any]
 About = Mapping[str, str | None]
@@ -37,7 +40,7 @@ def herald(org: str, found: Sequence[Announcement]) -> list[Fact]:
     """What happened, as this API shows it now. What is gone meanwhile is told of as deleted, by its id; what happened
     to it before is not told any more."""
     known = subjects.find(org, NAME, found)
-    worded = [(said, _worded(said, known)) for said in found]
+    worded = [(said, _worded_or_left_out(said, known)) for said in found]
     return [_fact(said, wording, known) for said, wording in worded if wording is not None]
 
 
@@ -57,6 +60,16 @@ def _fact(said: Announcement, wording: Wording, known: Subjects) -> Fact:
         was=said.was,
         now=said.now,
     )
+
+
+def _worded_or_left_out(said: Announcement, known: Subjects) -> Wording | None:
+    """One that cannot be worded is a defect of ours: it must not hold up all that its org is told afterwards."""
+    try:
+        return _worded(said, known)
+    except Exception as error:  # noqa: BLE001 - logged, and seen in the figures
+        logger().error("What happened could not be told", extra={"announcement": asdict(said)}, exc_info=error)
+        count("Untold")
+        return None
 
 
 _GONE = frozenset({Topic.TASK_DELETED, Topic.AGENT_DELETED, Topic.PROJECT_DELETED})
@@ -137,10 +150,8 @@ def _agent(said: Announcement, worker: Worker, known: Subjects) -> Wording:
 
 
 def _project(said: Announcement, project: Document, known: Subjects) -> Wording:  # noqa: ARG001 - all kinds are alike
-    body = project.body
-    names = ("name", "description", "status", "priority", "tags", "agents")
-    data = {"id": project.id, **{name: body.get(name) for name in names}}
-    return Wording(data, {"projectId": project.id, "status": body.get("status")})
+    data = shown(ProjectRow.of(project, known.tallies[project.id]))
+    return Wording(data, {"projectId": project.id, "status": data["status"]})
 
 
 def _user(said: Announcement, user: Document, known: Subjects) -> Wording:  # noqa: ARG001

@@ -1,7 +1,7 @@
 """What the webhook endpoints take and answer (coordinaitor.md, "Webhooks")."""
 
 import re
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -106,11 +106,6 @@ class RecoverIn(CamelSchema):
     """What is to be sent again."""
 
     since: Moment = Field(description="Events that happened then or later.", examples=["2024-01-15T10:30:00Z"])
-
-    @property
-    def since_ms(self) -> int:
-        """In epoch milliseconds."""
-        return cast(int, self.since)
 
 
 class WebhookOut(CamelSchema):

@@ -76,7 +76,7 @@ def rotate_webhook_secret(caller: Caller, webhook_id: Identifier, body: RotateIn
 @routes.post("/{webhook_id}/recover", errors=[409])
 def recover_webhook(caller: Caller, webhook_id: Identifier, body: RecoverIn) -> RecoveryOut:
     """Send again all that was given up of events since then, each in a new round of attempts."""
-    requeued, more = redelivery.recover(caller.org, webhook_id, body.since_ms)
+    requeued, more = redelivery.recover(caller.org, webhook_id, body.since)
     return RecoveryOut(requeued=requeued, more=more)
 
 
