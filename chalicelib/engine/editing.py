@@ -65,8 +65,19 @@ def assign(org: str, pool: str, task_id: str, edit: Edit, by: str, guard: Guard)
 
 
 def report(org: str, pool: str, task_id: str, edit: Edit, holder: Holder, guard: Guard) -> Task:
-    """Take the report of the agent that holds a task. Two calls. Raises NotFound, LeaseLost, Conflict."""
+    """Take the report of the agent that holds a task. Two calls.
+
+    Raises NotFound, LeaseLost, Conflict, and InvalidRequest for what is not an agent's to say.
+    """
+    _require_report(edit)
     return _change(org, pool, task_id, lambda task: people.reported(task, edit, holder, clock.now()), guard, told=False)
+
+
+def _require_report(edit: Edit) -> None:
+    names = [*edit.sheet, *["priority"] * (edit.priority is not None), *["agentId"] * edit.assigns]
+    if names:
+        what = "is not the agent's to say: send it without agentId in the query"
+        raise InvalidRequest(f"{names[0]}: {what}", fields=dict.fromkeys(names, what))
 
 
 def _change(

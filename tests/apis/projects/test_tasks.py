@@ -6,12 +6,13 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain.tasks import Worker
-from chalicelib.engine import comments
+from chalicelib.engine import comments, documents
 from tests.apis.projects.desk import DOCUMENTED, TASKS, Desk, desk_of
 from tests.engine.helpers import together
+from tests.support import people
 from tests.support.aws import counting
 from tests.support.client import Reply, token
-from tests.support.world import World
+from tests.support.world import ORG, World
 
 NOON = "2026-01-01T12:00:00Z"
 STATUSES = ("pending", "active", "completed", "failed", "cancelled")
@@ -360,7 +361,7 @@ def test_a_report_of_a_lease_that_has_ended_is_a_conflict(desk: Desk) -> None:
     desk.house.settle()
     now = desk.task(task_id)
     for status in ("active", "completed", "failed", "pending"):
-        error = desk.refused(409, "PATCH", f"/{task_id}{old}", {"status": status, "title": "x"})
+        error = desk.refused(409, "PATCH", f"/{task_id}{old}", {"status": status, "progress": 0.5})
         assert error["code"] == "CONFLICT_ERROR"
     desk.refused(409, "PATCH", f"/{task_id}?agentId=another", {"status": "completed"})
     assert desk.task(task_id) == now
@@ -477,8 +478,39 @@ def test_names_are_read_once_and_followed_within_ten_seconds(desk: Desk) -> None
     assert costs == [1, 0]
 
 
-def test_who_only_reads_changes_nothing(desk: Desk) -> None:
-    task_id = desk.create()
-    developer = token("user", subject="user_dev")
-    assert desk.ask("PATCH", f"/{task_id}", {"title": "x"}, token=developer).status == 200
-    assert desk.refused(403, "DELETE", f"/{task_id}", token=developer)["code"] == "AUTHORIZATION_ERROR"
+def test_each_role_may_do_with_tasks_what_it_may(desk: Desk) -> None:
+    project = desk.project()
+    within, without = desk.create(projectId=project.id), desk.create()
+    viewer, developer = people.user(desk.house, "viewer", name="Vic"), people.user(desk.house, "developer", name="Dev")
+    dev = people.token(developer)
+    assert desk.told("PATCH", f"/{without}", {"title": "x"}, token=dev)["title"] == "x"
+    assert desk.told("POST", "", {"title": "y"}, token=dev)["createdBy"] == developer.id
+    assert desk.refused(403, "DELETE", f"/{without}", token=dev)["code"] == "AUTHORIZATION_ERROR"
+    for method, path in (("PATCH", f"/{within}"), ("POST", "")):
+        desk.refused(403, method, path, {"title": "x"}, token=people.token(viewer))
+    documents.merge(ORG, "user", viewer.id, {"memberships": {project.id: ["tasks:read", "tasks:write"]}})
+    member = people.token(viewer)
+    assert desk.told("PATCH", f"/{within}", {"title": "z"}, token=member)["title"] == "z"
+    assert desk.told("POST", "", {"title": "z", "projectId": project.id}, token=member)["title"] == "z"
+    for refused in ({"projectId": None}, {"projectId": desk.project("other").id}):
+        desk.refused(403, "PATCH", f"/{within}", refused, token=member)
+    desk.refused(403, "PATCH", f"/{without}", {"title": "x"}, token=member)
+    desk.refused(403, "DELETE", f"/{within}", token=member)
+    desk.refused(403, "POST", "", {"title": "x"}, token=member)
+
+
+def test_an_agent_s_own_key_opens_its_own_tasks_only(desk: Desk) -> None:
+    agents = [
+        desk.house.register(name, pool="projects", kind="agent", endpoints={}, api_key=f"secret-{name}").id
+        for name in ("one", "two")
+    ]
+    task_id = desk.create(agentId=agents[0])
+
+    def report(agent: str, key: str, body: dict[str, Any]) -> Reply:
+        return desk.client.request("PATCH", f"{TASKS}/{task_id}?agentId={agent}", body, key=key)
+
+    assert report(agents[0], "secret-two", {"progress": 0.5}).status == 401
+    assert report(agents[1], "secret-two", {"progress": 0.5}).status == 409
+    assert report(agents[0], "secret-one", {"title": "mine", "priority": "high"}).status == 422
+    assert report(agents[0], "secret-one", {"progress": 0.5}).json["data"]["progress"] == 0.5
+    assert desk.client.request("PATCH", f"{TASKS}/{task_id}", {"title": "x"}, key="secret-one").status == 401
