@@ -19,7 +19,8 @@ Wrong = Unauthenticated | TooManyRequests | Forbidden
 """Why somebody is not signed in. No 401 is answered: that would ask for another way of signing in."""
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --back: #eef1f4; --line: #8a94a0; --act: #0b57d0; --on: #fff }
+:root { color-scheme: light dark;
+  --ink: #1b1f24; --paper: #fff; --back: #eef1f4; --line: #8a94a0; --act: #0b57d0; --on: #fff }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8eaed; --paper: #202327; --back: #14161a; --act: #8ab4f8; --on: #14161a }
 }
