@@ -7,6 +7,7 @@ as of now, and those that a list has wrongly are left out.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from chalicelib.domain import ages, facets, filing
@@ -23,7 +24,7 @@ __all__ = ["Page", "Query", "page", "tallies", "task_ids"]
 SPARE = 5
 """Rows read beyond a page, in the same calls, in place of those whose task is gone or fits no longer."""
 DEEPEST = sifting.MOST_CALLS * listings.ROWS_PER_CALL
-"""Rows that may be skipped to get to a page by its number; a cursor gets anywhere."""
+"""Rows that may be skipped, from the nearer end, to get to a page by its number; a cursor gets anywhere."""
 
 
 class Page(NamedTuple):
@@ -80,16 +81,30 @@ def _span(asked: _Asked) -> Span | None:
 
 
 def _walked(asked: _Asked, span: Span) -> Found:
-    if asked.skip > DEEPEST:
-        raise InvalidRequest(f"page: beyond {DEEPEST} rows only a cursor leads on; follow links.next")
+    if asked.skip > listings.ROWS_PER_CALL:
+        return _far_away(asked, span)
     rows = [rank for ranks in span.read(asked.needed) for rank in ranks if rank != asked.after]
     whole = asked.after is None and len(rows) < asked.needed
     return Found(rows, len(rows) if whole else None)
 
 
+def _far_away(asked: _Asked, span: Span) -> Found:
+    """The rows of a page that is calls away, read from the nearer end of the list."""
+    total = _total(asked, listings.numbers(_counters(asked)))
+    behind = total - asked.skip
+    if behind <= 0:
+        return Found([], total)
+    if min(asked.skip, behind) > DEEPEST:
+        raise InvalidRequest(f"page: more than {DEEPEST} rows from either end; only links.next leads there")
+    if asked.skip < behind:
+        return Found(list(chain.from_iterable(span.read(asked.needed))), total)
+    return Found(list(chain.from_iterable(span.reversed.read(behind)))[::-1], total, first=asked.skip)
+
+
 def _shown(asked: _Asked, found: Found, bound: tuple[object, ...]) -> Page:
     """The tasks of the rows as of now, and the total."""
-    rows = found.rows[asked.skip : asked.skip + asked.limit + SPARE]
+    skip = asked.skip - found.first
+    rows = found.rows[skip : skip + asked.limit + SPARE]
     tasks, total = _looked_up(asked, found, [facets.id_of(rank) for rank in rows])
     fit = [rank for rank in rows if _fits(tasks.get(facets.id_of(rank)), rank, asked)][: asked.limit]
     last = fit[-1] if len(fit) == asked.limit else rows[-1] if rows else None

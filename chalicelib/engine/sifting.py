@@ -30,12 +30,13 @@ _DIGITS_END = ":"
 
 
 class Found(NamedTuple):
-    """Ranks of the tasks that were found, in order, as many as were needed; of how many, unless counters tell; and the
-    tasks themselves where they had to be looked at."""
+    """Ranks of the tasks that were found, in order, as many as were needed; of how many, unless counters tell; the
+    tasks themselves where they had to be looked at; and how many stand before the first rank."""
 
     rows: list[str]
     total: int | None
     tasks: Mapping[str, Task] | None = None
+    first: int = 0
 
 
 class Span(NamedTuple):
@@ -45,6 +46,11 @@ class Span(NamedTuple):
     low: str
     high: str
     descending: bool
+
+    @property
+    def reversed(self) -> "Span":
+        """The same rows from the other end."""
+        return self._replace(descending=not self.descending)
 
     def read(self, limit: int | None = None) -> Iterator[list[str]]:
         """The ranks, what each call reads, as they are asked for."""

@@ -15,6 +15,7 @@ from chalicelib.domain.tasks import Phase, Task
 from chalicelib.engine import catalogue, filing, sifting
 from chalicelib.engine.catalogue import Page
 from chalicelib.errors import InvalidRequest
+from chalicelib.storage import listings
 from tests.engine.catalogued import AGENTS, POOL, PROJECTS, START, TAGS, changing, names, some, store
 from tests.support import aws
 from tests.support.world import ORG, world
@@ -167,5 +168,20 @@ def test_several_filters_cost_their_lists(populated: list[Task]) -> None:
 def test_what_would_take_too_many_calls_is_refused(populated: list[Task]) -> None:
     with patch.object(sifting, "MOST_CALLS", 1), pytest.raises(InvalidRequest, match="look"):
         catalogue.page(ORG, POOL, Query(tags=("api", "react"), search="lo"))
-    with pytest.raises(InvalidRequest, match="cursor"):
-        catalogue.page(ORG, POOL, Query(), page=10**9)
+    with (
+        patch.object(listings, "ROWS_PER_CALL", 3),
+        patch.object(catalogue, "DEEPEST", 6),
+        pytest.raises(InvalidRequest),
+    ):
+        catalogue.page(ORG, POOL, Query(), page=10, limit=2)
+
+
+def test_far_pages_are_read_from_the_nearer_end_and_beyond_the_last_there_is_nothing(populated: list[Task]) -> None:
+    expected = naive(populated, Query())
+    with patch.object(listings, "ROWS_PER_CALL", 3):
+        for number in range(1, len(expected) // 5 + 3):
+            page = catalogue.page(ORG, POOL, Query(), page=number, limit=5)
+            assert names(page) == expected[(number - 1) * 5 : number * 5]
+            assert page.total == len(expected)
+            assert (page.cursor is None) == (number * 5 >= len(expected))
+        assert catalogue.page(ORG, POOL, Query(), page=10**9) == Page([], len(expected), None)
