@@ -1,0 +1,141 @@
+"""Webhooks over HTTP: what may be said, what is shown, and what is never shown again."""
+
+from typing import Any
+
+import pytest
+
+from tests.apis.projects.desk import Desk, desk_of
+from tests.engine.receivers import Receiver
+from tests.support.client import token
+from tests.support.world import World, answer
+
+WEBHOOKS = "/api/v1/webhooks"
+DOCUMENTED = {
+    "url": "https://your-app.com/webhook/orchestrator",
+    "events": ["task.created", "task.completed", "task.failed", "agent.status_changed"],
+    "secret": "your-webhook-secret",
+    "active": True,
+    "headers": {"User-Agent": "Orchestrator-Webhook/1.0"},
+}
+
+
+@pytest.fixture
+def desk(house: World) -> Desk:
+    """Webhooks as an administrator sees them."""
+    return Desk(house, desk_of(house).client, token("admin"))
+
+
+def create(desk: Desk, **said: Any) -> dict[str, Any]:
+    return dict(desk.told("POST", WEBHOOKS, DOCUMENTED | said))
+
+
+def path(webhook: dict[str, Any], *parts: str) -> str:
+    return "/".join([WEBHOOKS, webhook["id"], *parts])
+
+
+def test_the_documents_webhook_is_created_and_its_secret_shown_once(desk: Desk) -> None:
+    reply = desk.ask("POST", WEBHOOKS, DOCUMENTED)
+    made = reply.json["data"]
+    assert (reply.status, reply.headers["location"]) == (201, path(made))
+    assert made | DOCUMENTED == made
+    shown = desk.told("GET", path(made))
+    assert shown == {name: value for name, value in made.items() if name != "secret"}
+    assert desk.told("GET", WEBHOOKS) == [shown]
+    assert create(desk, secret=None)["secret"].startswith("whsec_")
+
+
+def test_it_is_changed_in_part_rotated_and_deleted(desk: Desk) -> None:
+    made = create(desk)
+    changed = desk.told("PUT", path(made), {"active": False, "events": ["task.failed", "task.failed"]})
+    assert (changed["active"], changed["events"], changed["url"]) == (False, ["task.failed"], made["url"])
+    rotated = desk.told("POST", path(made, "rotate-secret"), {"overlapHours": 1})
+    assert rotated["secret"] not in ("", DOCUMENTED["secret"])
+    assert rotated["previousSecretUntil"] == "2026-01-01T13:00:00Z"
+    assert "secret" not in desk.told("GET", path(made))
+    assert desk.told("DELETE", path(made)) == {"id": made["id"], "deleted": True}
+    for method, parts in (("GET", ()), ("DELETE", ()), ("POST", ("test",)), ("GET", ("deliveries",))):
+        desk.refused(404, method, path(made, *parts))
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("url", ["", "ftp://x.example", "http://x.example", "https://10.0.0.1/", "https://x.example:22/", None, 1]),
+        ("events", [[], ["task.sung"], ["webhook.test"], "task.created", None]),
+        ("secret", ["short", "with space in it!", "whsec_not*base64*at*all", "ü" * 20, 1]),
+        ("active", ["yes", 1, None]),
+    ],
+)
+def test_what_is_wrong_is_named(desk: Desk, field: str, values: list[Any]) -> None:
+    for value in values:
+        error = desk.refused(422, "POST", WEBHOOKS, DOCUMENTED | {field: value})
+        assert error["code"] == "VALIDATION_ERROR"
+        assert [name.partition(".")[0].partition("[")[0] for name in error["details"]] == [field], value
+    assert desk.told("GET", WEBHOOKS) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "x"},
+        {"connection": "close"},
+        {"Content-Length": "1"},
+        {"content-type": "x"},
+        {"Transfer-Encoding": "chunked"},
+        {"X-Orchestrator-Signature": "sha256=00"},
+        {"webhook-id": "evt"},
+        {"Proxy-Authorization": "x"},
+        {"X A": "x"},
+        {"X-A": "line\r\nX-B: y"},
+        {"X-A": "ü"},
+        {"X-A": "1", "x-a": "2"},
+        {"": "x"},
+        {f"X-{number}": "x" for number in range(21)},
+    ],
+)
+def test_headers_that_are_ours_or_none_are_refused(desk: Desk, headers: dict[str, str]) -> None:
+    desk.refused(422, "POST", WEBHOOKS, DOCUMENTED | {"headers": headers})
+
+
+def test_a_test_shows_what_the_receiver_answers(desk: Desk) -> None:
+    made = create(desk)
+    desk.house.servers["your-app.com"] = lambda *_: answer(204)
+    found = desk.told("POST", path(made, "test"))
+    assert (found["event"], found["status"], found["attempts"][0]["status"]) == ("webhook.test", "delivered", 204)
+    del desk.house.servers["your-app.com"]
+    found = desk.told("POST", path(made, "test"))
+    assert (found["status"], found["attempts"][0]["error"]) == ("failed", "the host refused the connection")
+
+
+def test_deliveries_are_listed_shown_resent_and_recovered(desk: Desk) -> None:
+    made = create(desk, events=["task.created"])
+    for _ in range(3):
+        desk.create()
+    rows = desk.ask("GET", path(made, "deliveries") + "?limit=2&status=pending").json
+    assert [row["status"] for row in rows["data"]] == ["pending"] * 2
+    assert (rows["pagination"]["total"], rows["pagination"]["hasNext"]) == (3, True)
+    desk.told("PUT", path(made), {"active": False})
+    desk.house.advance(400)
+    one = desk.told("GET", path(made, "deliveries", rows["data"][0]["id"]))
+    assert (one["status"], one["reason"], one["nextAttemptAt"]) == ("failed", "the webhook is not active", None)
+    desk.refused(409, "POST", path(made, "deliveries", one["id"], "resend"))
+    desk.refused(409, "POST", path(made, "recover"), {"since": "2026-01-01"})
+    desk.told("PUT", path(made), {"active": True})
+    receiver = Receiver(made, desk.house)  # type: ignore[arg-type]
+    desk.house.servers["your-app.com"] = receiver
+    assert desk.told("POST", path(made, "deliveries", one["id"], "resend"))["status"] == "pending"
+    desk.house.settle()
+    assert desk.told("POST", path(made, "recover"), {"since": "2026-01-01"}) == {"requeued": 2, "more": False}
+    desk.house.settle()
+    assert len(set(receiver.events)) == 3
+    assert desk.told("GET", path(made, "deliveries") + "?status=failed") == []
+    desk.refused(404, "GET", path(made, "deliveries", "dlv_0_unknown"))
+    desk.refused(422, "POST", path(made, "recover"), {"since": "yesterday"})
+
+
+def test_a_viewer_and_a_developer_may_not_see_them_and_a_tenant_sees_its_own(desk: Desk) -> None:
+    made = create(desk)
+    for method, parts in (("GET", ()), ("PUT", ()), ("DELETE", ()), ("POST", ("test",)), ("GET", ("deliveries",))):
+        desk.refused(403, method, path(made, *parts), {}, token=token("user"))
+        desk.refused(404, method, path(made, *parts), {}, token=token("admin", org="rival"))
+    assert desk.told("GET", WEBHOOKS, token=token("admin", org="rival")) == []
