@@ -1,5 +1,6 @@
 """Clients of the watched house: they speak to its functions as API Gateway does, as an administrator."""
 
+import base64
 import json
 from itertools import count
 from typing import Any
@@ -9,6 +10,7 @@ from chalicelib.edge import Api, mount
 from chalicelib.engine import access, connections
 from chalicelib.engine.access import Principal
 from tests.infra.calls import Watch
+from tests.support.parts import MULTIPART
 from tests.support.world import ORG, World
 
 
@@ -17,7 +19,7 @@ def token() -> str:
 
 
 class Client:
-    """Speaks HTTP to one API, and takes no refusal."""
+    """Speaks HTTP to one API, and takes no refusal. A body of bytes is one of several parts."""
 
     def __init__(self, made: Watch, api: Api) -> None:
         self._app, self._watch, self._name = mount(api), made, api.name
@@ -27,16 +29,18 @@ class Client:
         self, method: str, route: str, body: Any = None, *, key: str | None = None, query: Any = None, **values: str
     ) -> Any:
         credential = {"x-api-key": key} if key else {"authorization": f"Bearer {self._token}"}
+        several = isinstance(body, bytes)
+        text = base64.b64encode(body).decode() if isinstance(body, bytes) else json.dumps(body)
         event = {
             "resource": route,
             "path": route,
             "httpMethod": method,
-            "headers": credential | {"content-type": "application/json"},
+            "headers": credential | {"content-type": MULTIPART if several else "application/json"},
             "multiValueQueryStringParameters": query and {name: [str(value)] for name, value in query.items()},
             "pathParameters": values or None,
             "stageVariables": None,
-            "body": json.dumps(body) if body is not None else None,
-            "isBase64Encoded": False,
+            "body": text if body is not None else None,
+            "isBase64Encoded": several,
             "requestContext": {"httpMethod": method, "resourcePath": route, "requestId": "r"},
         }
         with self._watch.running(f"{self._name}.api_handler"):
@@ -74,3 +78,12 @@ class Line:
         with self._watch.running(f"live.{function}"):
             answer = handlers[function](event | {"requestContext": {"connectionId": self.id}})
         assert answer["statusCode"] == 200, answer
+
+
+def wait(house: World, seconds: int, awake: bool) -> None:
+    """Time passes; then wakeups come late, or meanwhile the sweep alone does."""
+    if awake:
+        house.clock.advance(seconds)
+        house.settle()
+    else:
+        house.advance(seconds, settle=False)

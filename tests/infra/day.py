@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.apis import coordinator, processing, support
+from chalicelib.apis import coordinator, processing, projects, support
 from chalicelib.apis.voices import voices
 from chalicelib.config import settings
 from chalicelib.engine import relay
@@ -10,8 +10,9 @@ from chalicelib.engine import tasks as tasks_engine
 from chalicelib.functions import schedules, streams
 from chalicelib.storage import queues
 from chalicelib.storage.queues import Message
+from tests.infra import attachments_day, projects_day
 from tests.infra.calls import Watch
-from tests.infra.clients import Client, Line
+from tests.infra.clients import Client, Line, wait
 from tests.support import aws
 from tests.support.world import ORG, World, answer
 
@@ -27,10 +28,12 @@ def whole(made: Watch, house: World) -> None:
     lose(client, house)
     serve_customers(made, house)
     manage(house)
+    attachments_day.attach(Client(made, projects.api), house)
     park(house)
     next_hour(house)
     coordinate(Client(made, coordinator.api), house)
     next_hour(house)
+    projects_day.whole(made, house)
     schedules.hour_closed()
     house.clock.advance(86_400)
     schedules.day_closed()
@@ -189,15 +192,6 @@ def fall_silent(made: Watch, house: World, awake: bool) -> None:
         wait(house, seconds, awake)
 
 
-def wait(house: World, seconds: int, awake: bool) -> None:
-    """Time passes; then wakeups come late, or meanwhile the sweep alone does."""
-    if awake:
-        house.clock.advance(seconds)
-        house.settle()
-    else:
-        house.advance(seconds, settle=False)
-
-
 def coordinate(client: Client, house: World) -> None:
     """The coordinator API: workers that fetch, tasks assigned by the client and by the engine."""
     worker = client("POST", "/api/workers", {"name": "one", "type": "captcha", "metadata": {"max_concurrent": 9}})["id"]
@@ -248,7 +242,7 @@ def manage(house: World) -> None:
 
 def park(house: World) -> None:
     """Changes that the relay cannot carry out, and all that it ever relayed tried again by the sweep."""
-    for table in ("tasks", "workers"):
+    for table in ("tasks", "workers", "documents"):
         streams.relayed(
             {"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": {"id": {"S": "broken"}}}}]}, table
         )
