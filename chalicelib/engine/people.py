@@ -51,6 +51,7 @@ class Edit(NamedTuple):
     assigns: bool = False
     agent: str | None = None  # where it assigns: to this agent, or to none
     move: Phase | None = None
+    claims: bool = False  # a move to held is the person's own: refused where somebody else has begun
     outcome: Outcome = NOTHING
 
 
@@ -59,6 +60,8 @@ def changed(task: Task, edit: Edit, person: str, now: int) -> Task:
     new = task
     if edit.assigns and edit.agent != task.assignee:
         new = assigned(new, edit.agent, now)
+    if edit.claims and edit.move is Phase.HELD and task.held and task.person not in (None, person):
+        raise Conflict(f"Task {task.id} is {task.person}'s, who works on it")
     if edit.move is not None:
         new = moved(new, edit.move, person, now, edit.outcome)
     return _as_one(task, described(new, edit, now))

@@ -132,6 +132,7 @@ def get_task(caller: Caller, task_id: Identifier, include: Include = ()) -> Task
 @routes.put("/{task_id}", errors=[409])
 @routes.patch("/{task_id}", name="patch_task", errors=[409])
 def update_task(
+    request: Request,
     caller: Caller,
     task_id: Identifier,
     body: TaskChange,
@@ -141,14 +142,15 @@ def update_task(
     """Change what is sent of a task, all of it or nothing.
 
     A person's status of active begins a pending task; completed, failed and cancelled end one that has not ended;
-    pending takes it back from whoever works on it, or tries a failed one again. Any other move is a 409.
+    pending takes it back from whoever works on it, or tries a failed one again. Any other move is a 409. The same
+    status again changes nothing; but to begin by PATCH what another person has begun is a 409.
 
     An agent reports on a task that it holds with `agentId`, and the `lease` that it was handed: active or a progress,
     completed with a result, failed with an error, or pending to give it back. A report of a lease that has ended is a
     409 and changes nothing.
     """
     holder, guard = _holder(caller, agent_id, lease), _guard(caller, "tasks:write")
-    edit = body.edit()
+    edit = body.edit()._replace(claims=request.method == "PATCH")
     if body.status == "completed":
         edit = editing.placed(caller.org, NAME, task_id, edit, body.result)
     if holder is not None:

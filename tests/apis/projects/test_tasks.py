@@ -1,6 +1,7 @@
 """Tasks: creating, finding, changing, assigning, reporting, deleting."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -254,8 +255,13 @@ def test_of_two_who_begin_at_once_one_does(desk: Desk) -> None:
     replies: list[Reply] = together(
         [lambda one=one: one.ask("PATCH", f"/{task_id}", {"status": "active", "title": "mine"}) for one in others]
     )
-    assert [reply.status for reply in replies] == [200, 200]
-    assert len({reply.json["data"]["workedBy"] for reply in replies}) == 1
+    [begun, refused] = sorted(replies, key=lambda reply: reply.status)
+    assert (begun.status, refused.status) == (200, 409)
+    worker = begun.json["data"]["workedBy"]
+    assert worker in refused.json["error"]["message"]
+    for one in others:
+        # A form that is sent back whole begins nothing.
+        assert one.told("PUT", f"/{task_id}", {"title": "ours", "status": "active"})["workedBy"] == worker
 
 
 def test_an_edit_and_the_agent_s_result_both_land(desk: Desk) -> None:
@@ -514,3 +520,11 @@ def test_an_agent_s_own_key_opens_its_own_tasks_only(desk: Desk) -> None:
     assert report(agents[0], "secret-one", {"title": "mine", "priority": "high"}).status == 422
     assert report(agents[0], "secret-one", {"progress": 0.5}).json["data"]["progress"] == 0.5
     assert desk.client.request("PATCH", f"{TASKS}/{task_id}", {"title": "x"}, key="secret-one").status == 401
+
+
+def test_tags_may_be_any_words(desk: Desk) -> None:
+    tags = ["#", "~", "a#b", "!", "ß", "tag=x", "c++ & more", "\U0001f600"]
+    task_id = desk.create(tags=tags)
+    for tag in tags:
+        assert [row["id"] for row in desk.told("GET", f"?{urlencode({'tags': tag})}")] == [task_id], tag
+    assert desk.told("GET", "?tags=b") == []
