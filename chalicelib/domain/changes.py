@@ -20,6 +20,7 @@ from chalicelib.domain.effects import (
     Update,
     Wakeup,
 )
+from chalicelib.domain.reports import is_number
 from chalicelib.domain.tasks import HELD, Status, Task, Worker
 
 LONGEST_ERROR = 200
@@ -76,8 +77,14 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
         waited_ms=_since(old.ready_at, new.updated_at) if old is not None and kind is Kind.LEASED else None,
         took_ms=_since(old.leased_at, new.updated_at) if old is not None and was_held and not new.held else None,
         whole_ms=_since(new.created_at, new.updated_at) if new.terminal else None,
+        quality=_quality(new) if kind is Kind.COMPLETED else None,
     )
     return (event,)
+
+
+def _quality(task: Task) -> int | None:
+    noted: Any = (task.metadata or {}).get("qualityScore")
+    return round(noted * 1000) if is_number(noted) and 0 <= noted <= 1 else None
 
 
 def _since(start: int | None, end: int) -> int | None:

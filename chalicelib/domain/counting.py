@@ -108,6 +108,10 @@ def _whole(event: Event) -> dict[str, int]:
     return {"whole_ms": event.whole_ms, "wholes": 1}
 
 
+def _graded(event: Event) -> dict[str, int]:
+    return {} if event.quality is None else {"quality": event.quality, "graded": 1}
+
+
 def _label_rows(event: Event) -> dict[Row, Mapping[str, int]]:
     """The figures of a label: a day's, and how many of its tasks wait or are held now."""
     if event.label is None or event.kind in _UNCOUNTED:
@@ -141,7 +145,7 @@ def _worked(event: Event) -> dict[str, int]:
     if outcome is None:
         return {}
     done = {hour_counter(hour_of(event.at)): 1} if outcome == "completed" else {}
-    return {outcome: 1, "worked_ms": event.took_ms} | _took(event) | _whole(event) | done
+    return {outcome: 1, "worked_ms": event.took_ms} | _took(event) | _whole(event) | _graded(event) | done
 
 
 def _outcome(event: Event) -> str | None:

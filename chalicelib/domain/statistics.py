@@ -51,6 +51,8 @@ COUNTERS = (
     "errors",
     "time_ms",
     "worked_ms",
+    "quality",
+    "graded",
     *(f"at_{hour}" for hour in range(HOURS)),
     *(f"done_{part}" for part in range(SLICES)),
     *(f"begun_{part}" for part in range(SLICES)),
@@ -59,8 +61,9 @@ COUNTERS = (
 """What a row counts: events by kind; `pending`, `active` and `running` as net change; `kept_...`, the ended tasks that
 are still stored; sums of milliseconds with their number; of an API's row, its requests; `done_<n>` and `begun_<n>`,
 tasks completed (of an API's row: requests answered) and tasks leased in the n-th five minutes of the hour; `h<n>`, how
-many durations fell into each bucket of domain.histograms; of a worker's row, `worked_ms`, the time it spent on attempts
-that came to an end, and `at_<hour>`, tasks completed in each hour of the UTC day."""
+many durations fell into each bucket of domain.histograms. Of a worker's row: `worked_ms`, the time it spent on attempts
+that came to an end; `quality`, in thousandths, of the completed tasks of which it was noted, with their number;
+`at_<hour>`, tasks completed in each hour of the UTC day."""
 
 
 @dataclass

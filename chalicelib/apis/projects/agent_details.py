@@ -35,7 +35,7 @@ class PerformanceMetrics(CamelSchema):
     """How well it works. null: nobody has reported it."""
 
     average_response_time: float | None = Field(description="Seconds from being given a task to its result.")
-    quality_score: float | None = None
+    quality_score: float | None = Field(description="Mean of the qualityScores noted when tasks were completed.")
     customer_satisfaction: float | None = None
     code_quality_score: float | None = None
 
@@ -76,7 +76,10 @@ class AgentMetrics(CamelSchema):
                 success_rate=success_rate(figures),
                 average_completion_time=_hours(figures.whole_average_ms) if figures["wholes"] else None,
             ),
-            performance_metrics=PerformanceMetrics(average_response_time=response_time(figures)),
+            performance_metrics=PerformanceMetrics(
+                average_response_time=response_time(figures),
+                quality_score=round(figures["quality"] / figures["graded"] / 1000, 3) if figures["graded"] else None,
+            ),
             utilization_metrics=_utilization(found),
         )
 

@@ -255,3 +255,15 @@ def test_how_many_calls_each_endpoint_makes(desk: Desk) -> None:
         with counting() as made:
             assert desk.ask(method, path, body).status == 200
         assert made.total() <= most, (method, path, made)
+
+
+def test_quality_is_the_mean_of_what_was_noted(desk: Desk) -> None:
+    agent_id = desk.create()
+    for score in (0.9, 0.7, None):
+        task = desk.submit(agent_id)
+        body = {"status": "completed"} | ({"qualityScore": score} if score is not None else {})
+        reply = desk.client.request("PATCH", f"/api/v1/tasks/{task.id}?agentId={agent_id}", body, token=desk.token)
+        assert reply.status == 200, reply.text
+        desk.house.settle()
+    found = desk.told("GET", f"/{agent_id}/metrics")
+    assert (found["taskMetrics"]["completedTasks"], found["performanceMetrics"]["qualityScore"]) == (3, 0.8)

@@ -252,7 +252,8 @@ def test_an_agent_fetches_its_task_and_reports_with_nothing_but_its_own_key(desk
     done = ask("PATCH", path, {"status": "completed", "result": {"pull": 17}})
     assert (done["status"], done["agentId"]) == ("completed", agent_id)
     desk.house.settle()
-    assert (task.id, desk.agent(agent_id)["currentTasks"]) == (row["id"], 0)
+    agent = desk.agent(agent_id)
+    assert (task.id, agent["currentTasks"], agent["totalTasksCompleted"], agent["successRate"]) == (row["id"], 0, 1, 1)
 
 
 def test_one_agent_does_not_report_for_another_nor_after_its_lease(desk: Desk) -> None:
