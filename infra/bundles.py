@@ -49,9 +49,12 @@ SETTLE = (
     connections("POST", "DELETE"),
 )
 
-# What hung on a deleted task goes with it: documents, files and large payloads; their counts as above.
+# Chores clear up behind what was deleted: a project's tasks, and what hung on a task: documents, files and large
+# payloads; their counts as above.
 CLEAR = (
-    table("documents", "GetItem", "Query", "PutItem", "DeleteItem"),
+    table("tasks", "BatchGetItem", "DeleteItem"),
+    table("documents", "BatchGetItem", "GetItem", "Query", "PutItem", "DeleteItem"),
+    table("listings", "BatchGetItem", "Query", "DeleteItem"),
     payloads("DeleteObject"),
     listing(),
 )
@@ -111,7 +114,7 @@ PROJECTS = Bundle(
     (
         api_handler(
             table("tasks", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-            table("workers", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table("workers", "BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "PutItem", "UpdateItem"),
             table(
                 "documents",
                 "BatchGetItem",
@@ -137,15 +140,15 @@ def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
         timeout=60,
         memory=512,
         trigger=Stream(f"{source}_table"),
-        grants=(*RECORD, *also, *send(*queues, "parked")),
+        grants=(*also, *send(*queues, "parked")),
     )
 
 
 ENGINE = Bundle(
     "engine",
     (
-        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce", also=FILE),
-        relay("workers", "dispatch", "deliver", "wakeups", "announce"),
+        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce", also=(*RECORD, *FILE)),
+        relay("workers", "dispatch", "deliver", "wakeups", "announce", also=RECORD),
         relay("documents", "wakeups", "announce"),
         Function(
             name="dispatch",

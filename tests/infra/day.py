@@ -242,10 +242,9 @@ def manage(house: World) -> None:
 
 def park(house: World) -> None:
     """Changes that the relay cannot carry out, and all that it ever relayed tried again by the sweep."""
+    broken = {"id": {"S": "broken"}, "kind": {"S": "chore"}}
     for table in ("tasks", "workers", "documents"):
-        streams.relayed(
-            {"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": {"id": {"S": "broken"}}}}]}, table
-        )
+        streams.relayed({"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": broken}}]}, table)
     for record in aws.stream(settings().tasks_table):
         images = [relay._light(record["dynamodb"].get(name)) for name in ("OldImage", "NewImage")]
         body = {"id": "parked", "table": "tasks", "old": images[0], "new": images[1]}

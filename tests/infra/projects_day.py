@@ -1,0 +1,65 @@
+"""What people do with projects, agents and users in a day, and what the house then does in the background."""
+
+from typing import Any
+
+from chalicelib.apis import projects
+from chalicelib.config import settings
+from chalicelib.engine import users
+from chalicelib.engine.users import Profile
+from tests.infra.calls import Watch
+from tests.infra.clients import Client
+from tests.support.world import ORG, World
+
+PROJECTS, TASKS, AGENTS = "/api/v1/projects", "/api/v1/tasks", "/api/v1/agents"
+PROJECT, MEMBERS = f"{PROJECTS}/{{project_id}}", f"{PROJECTS}/{{project_id}}/members"
+
+
+def whole(made: Watch, house: World) -> None:
+    """Everything is begun, changed and deleted twice: once the wakeups get lost, so that the sweep clears up."""
+    client = Client(made, projects.api)
+    for lost in (False, True):
+        clear_up(client, house, lost)
+
+
+def clear_up(client: Client, house: World, lost: bool) -> None:
+    member, agent, project = begin(client, house, f"m{lost}")
+    house.settle()
+    look(client, project)
+    client("DELETE", PROJECT, project_id=project)
+    client("DELETE", f"{AGENTS}/{{agent_id}}", agent_id=agent)
+    client("DELETE", "/api/v1/users/{user_id}", user_id=member)
+    for _ in range(4 if lost else 0):
+        house.relay("documents", limit=1000)
+        house.queues.queues[settings().wakeups_queue].clear()
+        house.advance(60, settle=False)
+    house.settle()
+    house.advance(1200)
+
+
+def begin(client: Client, house: World, name: str) -> tuple[str, str, str]:
+    """A member, an agent and a project with tasks: the agent's, one begun by nobody, and one with much to clear up."""
+    member = f"user_{name}".lower()
+    users.establish(ORG, member, Profile(f"{member}@acme.example", name, "developer", "free"), "correct horse battery")
+    agent = created(client, AGENTS, name=name, type="coding")
+    team = [{"userId": member, "role": "viewer"}]
+    project = created(client, PROJECTS, name=name, teamMembers=team, agents=[agent])
+    kept = created(client, PROJECTS, name="kept", agents=[agent])
+    client("PUT", PROJECT, {"agents": [agent], "status": "on-hold"}, project_id=project)
+    client("DELETE", f"{MEMBERS}/{{user_id}}", project_id=project, user_id=member)
+    client("POST", MEMBERS, {"userId": member, "role": "developer"}, project_id=project)
+    for said in ({"agentId": agent}, {}, {"projectId": kept, "agentId": agent}):
+        created(client, TASKS, **({"title": "t", "projectId": project} | said))
+    full = created(client, TASKS, title="t", projectId=project)
+    client("POST", f"{TASKS}/{{task_id}}/comments", {"content": "see"}, task_id=full)
+    return member, agent, project
+
+
+def created(client: Client, route: str, **said: Any) -> str:
+    return str(client("POST", route, said)["data"]["id"])
+
+
+def look(client: Client, project: str) -> None:
+    client("GET", PROJECTS, query={"search": "m"})
+    client("GET", PROJECT, project_id=project)
+    client("GET", f"{PROJECT}/tasks", project_id=project)
+    client("GET", MEMBERS, project_id=project)
