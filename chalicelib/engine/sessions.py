@@ -54,7 +54,7 @@ def begun(
         begun_at=now,
         renewed_at=now,
         expires_at=now + REFRESH_SECONDS * clock.SECOND,
-        era=_era(user),
+        era=era_of(user),
         client_id=client_id,
         scope=scope,
     )
@@ -172,16 +172,17 @@ def _is_good(session: Session, user: Document) -> bool:
     """Whether a session is of the user's present password, or outlived the change of it."""
     if session.user_id != user.id or user.body["status"] != "active":
         return False
-    return session.era == _era(user) or session.id == user.body.get("kept_session")
+    return session.era == era_of(user) or session.id == user.body.get("kept_session")
 
 
-def _era(user: Document) -> int:
-    return int(user.body.get("era", 0))
+def era_of(user: Document) -> str:
+    """Of a user's passwords, the present one: each begins an era of sessions."""
+    return str(user.body.get("era", ""))
 
 
-def ending_all(user: Document, but: str | None) -> Mapping[str, Any]:
-    """What to set in a user's body to end all sessions but the one named."""
-    return {"era": _era(user) + 1, "kept_session": but}
+def new_era(but: str | None = None) -> Mapping[str, Any]:
+    """What to set in a user's body with another password: all sessions end but the one named."""
+    return {"era": ids.new("era"), "kept_session": but}
 
 
 def _tokens(session: Session, user: Document, scope: str | None) -> Tokens:

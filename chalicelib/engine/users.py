@@ -105,7 +105,7 @@ def accept(token: str, password: str, name: str | None = None) -> Document:
     def decide(user: Document) -> Document:
         _require_open(user, claims["invitation"])
         said = {"status": ACTIVE, "name": name or user.body["name"]}
-        return replace(user, body={**user.body, **said})
+        return replace(user, body={**user.body, **said, **sessions.new_era()})
 
     def also(old: Document, new: Document) -> Sequence[Write]:
         return storage.accepted(_email(new), claims["invitation"], password_hash), *_admins_moved(old, new)
@@ -153,7 +153,7 @@ def change_password(user: Document, current: str, new: str, address: str, sessio
         raise InvalidRequest(f"currentPassword: {what}", fields={"currentPassword": what}) from None
 
     def decide(found: Document) -> Document:
-        return replace(found, body={**found.body, **sessions.ending_all(found, session)})
+        return replace(found, body={**found.body, **sessions.new_era(session)})
 
     writes = logins.replaced(proof, new)
     documents.change(user.org, USER, user.id, decide, by=user.id, also=lambda *_: writes)

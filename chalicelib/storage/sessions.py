@@ -23,7 +23,7 @@ class SessionItem(AccessTable):
     generation = NumberAttribute()
     begun_at = NumberAttribute()
     renewed_at = NumberAttribute()
-    era = NumberAttribute()
+    era = UnicodeAttribute()
     client_id = UnicodeAttribute(null=True)
     scope = UnicodeAttribute(null=True)
 
@@ -39,8 +39,8 @@ class Session(NamedTuple):
     begun_at: int
     renewed_at: int
     expires_at: int
-    era: int
-    """Of its user's passwords, as a number."""
+    era: str
+    """Of its user's password."""
     client_id: str | None = None
     """The application that it was given to, where it is not the user's own."""
     scope: str | None = None
@@ -103,7 +103,7 @@ def _parse(raw: RawItem) -> Session:
         begun_at=int(item.begun_at),
         renewed_at=int(item.renewed_at),
         expires_at=int(item.expires_at) * clock.SECOND,
-        era=int(item.era),
+        era=item.era,
         client_id=item.client_id,
         scope=item.scope,
     )
