@@ -26,10 +26,9 @@ class Row(NamedTuple):
 
 
 class Filed(NamedTuple):
-    """What a task is filed under: as of which version of it, and after which part of the way to the next."""
+    """What a task is filed under, as of which version of it; on the way to the next, after a part of the way."""
 
     version: int = 0
-    part: int = 0
     marks: frozenset[str] = frozenset()
 
 
@@ -77,7 +76,7 @@ def filed(task: Task) -> Filed:
     """What a task is to be filed under: its entries, and that it is counted under them in its phase."""
     found = entries(task)
     counted = {f"{task.phase}\t{entry}" for entry in found if entry.partition("=")[0] not in UNCOUNTED}
-    return Filed(task.version, 0, found | counted)
+    return Filed(task.version, found | counted)
 
 
 def _count(mark: str) -> tuple[str, str] | None:
@@ -118,8 +117,8 @@ def moves(changes: Iterable[tuple[Task | None, Task | None]]) -> list[Move]:
             after = filed(new) if new is not None else Filed(known.version + 1)
             before = filed(old) if old is not None else Filed()
             move = Move(known.org, known.pool, place(known), before, after)
-            earlier = found.get(move.place)
-            found[move.place] = move if earlier is None else move._replace(before=earlier.before)
+            earlier = found.setdefault(move.place, move)
+            found[move.place] = earlier._replace(after=max(earlier.after, after, key=lambda one: one.version))
     return list(found.values())
 
 
@@ -150,5 +149,5 @@ def _cut(move: Move) -> tuple[Move, Move]:
     """Part of the way, which keeps the version that it comes from, and the rest of it."""
     before = move.before
     part = frozenset(sorted(move.added | move.removed)[: MOST_WRITES - 1 - ages.DEPTH])
-    middle = Filed(before.version, before.part + 1, before.marks ^ part)
+    middle = Filed(before.version, before.marks ^ part)
     return move._replace(after=middle), move._replace(before=middle)

@@ -40,7 +40,6 @@ class ListingItem(Item):
     rank = UnicodeAttribute(range_key=True)
     vars().update({str(phase): NumberAttribute(null=True) for phase in Phase})
     version = NumberAttribute(null=True)
-    part = NumberAttribute(null=True)
     marks = CompactJson(null=True)
     entry = CompactJson(null=True)
     expires_at = NumberAttribute(null=True)
@@ -71,10 +70,11 @@ def moved(moves: Sequence[Move]) -> list[Write]:
 
 def _filed(move: Move) -> Write:
     before, after = move.before, move.after
-    item = ListingItem(*move.ledger, version=after.version, part=after.part, marks=sorted(after.marks))
+    item = ListingItem(*move.ledger, version=after.version, marks=sorted(after.marks))
     if not after.marks:
         item.expires_at = clock.now() // clock.SECOND + REMEMBERED_DAYS * 86_400
-    known = (ListingItem.version == before.version) & (ListingItem.part == before.part)
+    # The marks too: on the way to another version, or filed by another release, they are not what the version says.
+    known = (ListingItem.version == before.version) & (ListingItem.marks == sorted(before.marks))
     return base.put(item, known if before != Filed() else ListingItem.list.does_not_exist())
 
 
@@ -104,7 +104,7 @@ def filed(raw: RawItem | None) -> Filed:
     if raw is None:
         return Filed()
     item = ListingItem.from_raw_data(raw)
-    return Filed(int(item.version or 0), int(item.part or 0), frozenset(item.marks or ()))
+    return Filed(int(item.version or 0), frozenset(item.marks or ()))
 
 
 def ranks(name: str, low: str, high: str, *, descending: bool, limit: int | None = None) -> Iterator[list[str]]:

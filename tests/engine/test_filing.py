@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -117,6 +118,15 @@ def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(ho
         filing.carry_out([change])
     assert rows() == recounted([new])
     assert catalogue.page(ORG, POOL, Query()).total == 1
+
+
+def test_what_an_older_release_filed_otherwise_is_put_right_by_the_next_change(house: World) -> None:
+    old = some(random.Random(4), 1)
+    new = replace(old, version=2, status=Status.FAILED)
+    with patch.object(rules, "entries", lambda task: facets.entries(task) - {"all="} | {"forgotten=x"}):
+        filing.carry_out([(None, old)])
+    filing.carry_out([(old, new)])
+    assert rows() == recounted([new])
 
 
 class Dying:
