@@ -1,15 +1,20 @@
 """What agents are given, and what becomes of it."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from chalicelib.apis.live import switchboard
 from chalicelib.domain.tasks import Holder
-from chalicelib.engine import tasks
+from chalicelib.engine import agents, tasks
+from chalicelib.engine.chore_steps import STEPS
+from chalicelib.engine.chores import Chore
+from chalicelib.errors import Unavailable
 from tests.apis.projects.agency import POOL, Desk, meant, open_desk
 from tests.engine.helpers import together
+from tests.support import aws
 from tests.support.client import token
 from tests.support.world import ORG, World, answer
 
@@ -68,13 +73,19 @@ def test_hours_that_are_widened_count_at_once(desk: Desk) -> None:
 
 def test_no_agent_ever_holds_more_than_it_may(desk: Desk) -> None:
     agent_id = desk.create(maxConcurrentTasks=3)
-    made = together([lambda: tasks.submit(ORG, "u", meant(agent_id)) for _ in range(12)])
+    made = [tasks.submit(ORG, "u", meant(None, manual=True)) for _ in range(8)]
+    together([lambda task=task: _assign(desk, task.id, agent_id) for task in made])
     desk.house.settle()
     assert desk.agent(agent_id)["currentTasks"] == 3
     held = [task.id for task in made if desk.house.task(task.id).held]
     together([lambda task_id=task_id: _finish(desk, task_id) for task_id in held])
     desk.house.settle()
     assert (desk.agent(agent_id)["currentTasks"], desk.agent(agent_id)["totalTasksCompleted"]) == (3, 3)
+
+
+def _assign(desk: Desk, task_id: str, agent_id: str) -> None:
+    path = f"/api/v1/tasks/{task_id}/assign"
+    assert desk.client.post(path, {"agentId": agent_id}, token=desk.token).status == 200
 
 
 def _finish(desk: Desk, task_id: str) -> None:
@@ -268,3 +279,30 @@ def test_one_agent_does_not_report_for_another_nor_after_its_lease(desk: Desk) -
     late = desk.client.request("PATCH", f"{path}{agent_id}&lease=1", {"status": "completed"}, key=KEY)
     assert late.status == 409
     assert desk.house.task(task.id).status == "pending"
+
+
+def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> None:
+    agent_id = desk.create()
+    made = [desk.submit(agent_id) for _ in range(2)]
+    desk.told("DELETE", f"/{agent_id}")
+    chore, deaths = Chore(ORG, agents.CHORE, agent_id, {"pool": POOL}), 0
+    while not _done_before(deaths, chore):
+        deaths += 1
+    assert deaths > 4
+    desk.house.settle()
+    found = [desk.house.task(task.id) for task in made]
+    assert {(task.status, task.wanted_worker, task.manual) for task in found} == {("pending", None, True)}
+
+
+def _done_before(calls: int, chore: Chore) -> bool:
+    """Do the chore's step, and die in the call after so many; whether it was done before that."""
+    left = iter(range(calls))
+
+    def dies(_: aws.Call, send: Any) -> Any:
+        if next(left, None) is None:
+            raise Unavailable("dead")
+        return send()
+
+    with aws.interfering(dies), suppress(Unavailable):
+        return STEPS[agents.CHORE](chore)
+    return False
