@@ -52,6 +52,11 @@ def test_chalice_made_every_resource_that_is_merged_into(packaged: Templates, na
     assert all("Type" in event for event in nested)
 
 
+@pytest.mark.parametrize("name", APIS)
+def test_bodies_of_several_parts_reach_the_functions_byte_by_byte(packaged: Templates, name: str) -> None:
+    assert body(packaged[name])["x-amazon-apigateway-binary-media-types"] == ["multipart/form-data"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_is_read_by_settings(packaged: Templates, name: str) -> None:
     known = {variable(setting) for setting in vars(Settings())}

@@ -275,8 +275,13 @@ def test_what_it_costs(desk: Desk) -> None:
         assert calls.total() == 7 + 4
         desk.told("GET", "/comments"), desk.told("GET", "/files"), desk.told("GET", f"/files/{file}")
         assert calls.total() == 11 + 3 * 3
+        desk.told("DELETE", f"/files/{file}")
+        assert calls.total() == 20 + 6
+        desk.told("DELETE", f"/comments/{comments.of(ORG, desk.task)[0].id}")
+        assert calls.total() == 26 + 1 + 5
+        calls.clear()
         comments.of(ORG, desk.task), files.of(ORG, desk.task)
-        assert calls.total() == 20 + 2
+        assert calls.total() == 2
 
 
 def test_a_task_has_so_many_and_no_more_however_many_come_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
