@@ -1,6 +1,13 @@
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chalicelib.engine import users
+from chalicelib.errors import Conflict
 from tests.apis.projects.plan import DEVELOPER, MANAGER, PROJECTS, Plan, documented, memberships, user
 from tests.engine.helpers import together
 from tests.support import people
@@ -65,6 +72,32 @@ def test_members_who_come_at_the_same_time_all_come(plan: Plan) -> None:
     assert tried == [201] * 4
     assert {one["userId"] for one in plan.told("GET", f"/{project}/members")} == set(everybody)
     assert all(memberships(str(number)) for number in range(4))
+
+
+SOMEONE = st.sampled_from(["user_ada", "user_bob", "user_eve"])
+MEMBER = st.fixed_dictionaries({"userId": SOMEONE, "role": st.sampled_from(["viewer", "developer"])})
+TEAM = st.fixed_dictionaries({"teamMembers": st.lists(MEMBER, max_size=3, unique_by=lambda one: one["userId"])})
+REQUEST = st.one_of(
+    st.tuples(st.just("POST"), st.just("/members"), MEMBER),
+    st.tuples(st.just("DELETE"), SOMEONE.map(lambda user: f"/members/{user}"), st.none()),
+    st.tuples(st.just("PUT"), st.just(""), TEAM),
+)
+
+
+@given(rounds=st.lists(st.lists(REQUEST, min_size=1, max_size=3), max_size=3))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_project_and_its_users_always_say_the_same(plan: Plan, rounds: list[list[tuple[str, str, Any]]]) -> None:
+    """Whatever is asked at the same time, and whatever of it is refused."""
+    for name in ("ada", "bob", "eve"):
+        with suppress(Conflict):
+            user(name)
+    project = f"/{plan.create()}"
+    for asked in rounds:
+        tried = together([partial(plan.ask, method, project + path, body) for method, path, body in asked])
+        assert {reply.status for reply in tried} <= {200, 201, 404}, [reply.text for reply in tried]
+    shown = {one["userId"]: one["permissions"] for one in plan.told("GET", f"{project}/members")}
+    held = {f"user_{name}": memberships(name).get(project[1:]) for name in ("ada", "bob", "eve")}
+    assert {user_id: permissions for user_id, permissions in held.items() if permissions is not None} == shown
 
 
 def test_a_project_has_room_for_so_many_members(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
