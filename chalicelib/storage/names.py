@@ -1,19 +1,14 @@
-"""Workers and documents of one org together: BatchGetItem reads from several tables at once."""
+"""Workers and documents of one org together."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from chalicelib.config import settings
 from chalicelib.domain.documents import Document
 from chalicelib.domain.tasks import Worker
-from chalicelib.storage import base, documents, workers
-from chalicelib.storage.base import RawItem
+from chalicelib.storage import batches, documents, workers
+from chalicelib.storage.base import Item
+from chalicelib.storage.documents import DocumentItem
 from chalicelib.storage.workers import WorkerItem
-
-MOST_KEYS = 100
-"""As many as one call takes."""
-Key = tuple[str, RawItem]
-"""A table's name, and the key of one of its items."""
 
 
 class Found(NamedTuple):
@@ -26,29 +21,16 @@ class Found(NamedTuple):
 def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids: Sequence[str]) -> Found:
     """The workers of a pool and the documents of a kind, as of now; one call for each hundred of them."""
     crew, shelf = workers.org_pool(org, pool), documents.shelf(org, kind)
-    keys = [_key(settings().workers_table, "org_pool", crew, one) for one in worker_ids]
-    keys += [_key(settings().documents_table, "shelf", shelf, one) for one in document_ids]
+    keys = [_key(WorkerItem, "org_pool", crew, one) for one in worker_ids]
+    keys += [_key(DocumentItem, "shelf", shelf, one) for one in document_ids]
     found = Found({}, {})
-    for table, raw in _read(keys):
-        if table == settings().documents_table:
+    for model, raw in batches.read(keys):
+        if model is DocumentItem:
             found.documents[raw["id"]["S"]] = documents.from_raw(raw)
         elif workers.is_worker(raw):
             found.workers[raw["id"]["S"]] = workers.from_raw(raw)
     return found
 
 
-def _key(table: str, hash_name: str, partition: str, identifier: str) -> Key:
-    return table, {hash_name: {"S": partition}, "id": {"S": identifier}}
-
-
-def _read(keys: Sequence[Key]) -> Iterator[tuple[str, RawItem]]:
-    connection = WorkerItem._get_connection().connection
-    waiting = list(keys)
-    while waiting:
-        asked: dict[str, Any] = {}
-        for table, key in waiting[:MOST_KEYS]:
-            asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
-        answer = base.call(connection, "BatchGetItem", {"RequestItems": asked})
-        yield from ((table, raw) for table, items in answer["Responses"].items() for raw in items)
-        left = answer.get("UnprocessedKeys", {})
-        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MOST_KEYS:]
+def _key(model: type[Item], hash_name: str, partition: str, identifier: str) -> batches.Key:
+    return model, {hash_name: {"S": partition}, "id": {"S": identifier}}
