@@ -27,9 +27,10 @@ def _client(endpoint: str = "") -> Any:
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "virtual"},
+        # All tries together are shorter than the gateway's patience.
         connect_timeout=2,
-        read_timeout=10,
-        retries={"max_attempts": 3},
+        read_timeout=5,
+        retries={"total_max_attempts": 3},
     )
     return boto3.client("s3", region_name=settings().region, endpoint_url=endpoint or None, config=config)
 
