@@ -17,6 +17,7 @@ from chalicelib.storage import base
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage.listings import ListingItem
 from tests.engine.catalogued import POOL, names, some
+from tests.engine.helpers import together
 from tests.support import aws
 from tests.support.world import ORG, World
 
@@ -118,6 +119,13 @@ def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(ho
         filing.carry_out([change])
     assert rows() == recounted([new])
     assert catalogue.page(ORG, POOL, Query()).total == 1
+
+
+def test_relays_side_by_side_count_every_task_once(house: World) -> None:
+    tasks = [replace(some(random.Random(number), number), terms=TERMS) for number in range(8)]
+    together([lambda one=task: filing.carry_out([(None, one)]) for task in [*tasks, *tasks]])
+    assert rows() == recounted(tasks)
+    assert sum(catalogue.tallies(ORG, POOL, "project", ["proj_a"])["proj_a"].values()) == len(tasks)
 
 
 def test_what_an_older_release_filed_otherwise_is_put_right_by_the_next_change(house: World) -> None:
