@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chalicelib import ids
 from chalicelib.domain.documents import Document
-from chalicelib.engine import tokens, users
+from chalicelib.engine import sessions, tokens, users
 from chalicelib.errors import Forbidden, TooManyRequests, Unauthenticated
 from chalicelib.storage import documents
 
@@ -24,7 +24,7 @@ class Visit(NamedTuple):
     org: str | None = None
     user_id: str | None = None
     """Of the user that has signed in, if any has."""
-    era: int = 0
+    era: str = ""
     """Of the user's password (`sessions`): another one ends the visit."""
 
     def repeated(self, word: str) -> bool:
@@ -35,7 +35,7 @@ class Visit(NamedTuple):
 def begun(user: Document | None = None) -> Visit:
     """A new visit, of a user that has just signed in, or of nobody known yet."""
     word = ids.secret("w")
-    return Visit(word) if user is None else Visit(word, user.org, user.id, user.body.get("era", 0))
+    return Visit(word) if user is None else Visit(word, user.org, user.id, sessions.era_of(user))
 
 
 def signed(visit: Visit) -> str:
@@ -68,7 +68,7 @@ def sign_in(org: str, email: str, password: str, address: str) -> Visit | Unauth
 def user(visit: Visit, org: str) -> Document | None:
     """The user that has signed in, as of now, if it is one of this org. One call, where one has."""
     found = active(org, visit.user_id) if visit.user_id and visit.org == org else None
-    return found if found and found.body.get("era", 0) == visit.era else None
+    return found if found and sessions.era_of(found) == visit.era else None
 
 
 def active(org: str, user_id: str) -> Document | None:

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import Field
 
 from chalicelib.apis.projects import access, pages
 from chalicelib.apis.projects.permissions import Permission
+from chalicelib.apis.projects.user_schemas import LONGEST_EMAIL
 from chalicelib.config import settings
 from chalicelib.edge import Bare, Cookie, FormSchema, Header, Html, Redirect, Request, Routes, Schema
 from chalicelib.engine import oauth, visits
-from chalicelib.engine.access import Principal
 from chalicelib.engine.oauth import Question
+from chalicelib.engine.passwords import LONGEST
 from chalicelib.engine.visits import Visit
 from chalicelib.errors import Forbidden, NotFound, Unauthenticated
 
@@ -30,8 +31,8 @@ class LoginIn(FormSchema):
 
     request: str = ""
     word: str = ""
-    email: str = ""
-    password: str = ""
+    email: str = Field(default="", max_length=LONGEST_EMAIL)
+    password: str = Field(default="", max_length=LONGEST)
 
 
 class DecisionIn(FormSchema):
@@ -203,8 +204,8 @@ def _visit(request: Request, org: str) -> Visit:
     A credential of limited scope does not: what it may do must not grow by a consent that it gives itself.
     """
     with suppress(Unauthenticated):
-        caller = cast(Principal, access.authenticate(request))
-        if caller.scope is None and caller.org == org:
+        caller = access.authenticate(request)
+        if caller.org == org and not access.is_limited(caller):
             return visits.begun(visits.active(org, caller.subject))
     return visits.read(request.cookies.get(COOKIE, "")) or visits.begun()
 

@@ -49,10 +49,10 @@ _PAGE = Template(
 _LOGIN = Template(
     '$wrong<p><strong>$name</strong> asks for access. Sign in to go on.</p>\n<form method="post" action="login">\n'
     '<input type="hidden" name="request" value="$request"><input type="hidden" name="word" value="$word">\n'
-    '<label for="email">Email</label>\n'
-    '<input id="email" name="email" type="email" autocomplete="username" required value="$email"$first>\n'
-    '<label for="password">Password</label>\n'
-    '<input id="password" name="password" type="password" autocomplete="current-password" required$second>\n'
+    '<label for="email">Email</label>\n<input id="email" name="email" type="email" autocomplete="username" '
+    'maxlength="254" required value="$email"$first>\n'
+    '<label for="password">Password</label>\n<input id="password" name="password" type="password" '
+    'autocomplete="current-password" maxlength="128" required$second>\n'
     '<button type="submit">Sign in</button>\n</form>'
 )
 _CONSENT = Template(

@@ -152,6 +152,12 @@ def test_a_wrong_password_keeps_the_email_and_says_so(browser: Browser, ada: Doc
     assert "Wrong email or password" in stranger.text
 
 
+def test_what_no_account_can_have_is_not_looked_for(browser: Browser, known: tuple[Application, str]) -> None:
+    page = browser.get("/oauth/authorize", **asked(known[0]))
+    assert browser.submit(page, "/oauth/login", email="x" * 3000, password="x").status == 422
+    assert browser.submit(page, "/oauth/login", email="x", password="x" * 129).status == 422
+
+
 def test_an_account_that_is_tried_too_often_is_locked(browser: Browser, ada: Document, known) -> None:
     page = browser.sign_in(ada, "wrong", **asked(known[0]))
     for _ in range(5):
