@@ -61,6 +61,13 @@ CLEAR = (
 
 DUE = (indexes("tasks", "wake"), indexes("workers", "wake"))
 
+# What was given up of a webhook's deliveries is tried again, if need be in the background.
+RECOVER = (
+    table("deliveries", "BatchGetItem", "PutItem"),
+    indexes("deliveries", "failed"),
+    *send("webhooks"),
+)
+
 RECOUNT = (table("events", "Query"), indexes("stats", "hour"))
 
 PROCESSING = Bundle(
@@ -127,6 +134,9 @@ PROJECTS = Bundle(
             ),
             table("access", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             table("listings", "BatchGetItem", "Query"),
+            # A test is posted at once, and judged as any delivery is.
+            table("deliveries", "GetItem", "Query", "UpdateItem", "DeleteItem"),
+            *RECOVER,
             payloads("GetObject", "PutObject", "DeleteObject"),
         ),
     ),
@@ -189,9 +199,13 @@ ENGINE = Bundle(
             trigger=Queue("announce_queue", concurrency=50),
             secrets=True,
             grants=(
-                table("tasks", "BatchGetItem", "GetItem"),
-                table("workers", "BatchGetItem", "GetItem"),
-                table("documents", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"),
+                table("tasks", "BatchGetItem"),
+                table("workers", "BatchGetItem"),
+                table("stats", "BatchGetItem"),
+                table("listings", "BatchGetItem"),
+                table("documents", "BatchGetItem", "GetItem", "Query", "PutItem"),
+                table("deliveries", "BatchGetItem", "PutItem"),
+                *send("webhooks"),
             ),
         ),
         Function(
@@ -200,7 +214,11 @@ ENGINE = Bundle(
             memory=512,
             trigger=Queue("webhooks_queue", concurrency=100),
             secrets=True,
-            grants=(table("documents", "GetItem", "PutItem"),),
+            grants=(
+                table("documents", "BatchGetItem", "GetItem", "PutItem"),
+                table("deliveries", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                *send("wakeups"),
+            ),
         ),
         # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
         Function(
@@ -223,7 +241,7 @@ ENGINE = Bundle(
             memory=256,
             trigger=Queue("wakeups_queue"),
             secrets=True,
-            grants=(*SETTLE, *CLEAR),
+            grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem")),
         ),
         Function(
             name="wake",
@@ -239,6 +257,9 @@ ENGINE = Bundle(
                 *CLEAR,
                 *RECORD,
                 *FILE,
+                *RECOVER,
+                table("deliveries", "UpdateItem"),
+                indexes("deliveries", "wake"),
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce"),
                 take("parked"),
             ),

@@ -133,6 +133,8 @@ def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         (queue_functions, "delivered", "deliver"),
         (queue_functions, "performed", "perform"),
         (queue_functions, "told", "live"),
+        (queue_functions, "announced", "announce"),
+        (queue_functions, "posted", "webhooks"),
         (queue_functions, "woken", "wakeups"),
         (schedules, "swept", "wake"),
         (schedules, "hour_closed", "rollup_hourly"),

@@ -1,0 +1,87 @@
+"""What is done with webhooks and notifications in a day: receivers that answer, fail, rest, go and come back."""
+
+from chalicelib.apis import projects
+from chalicelib.config import settings
+from chalicelib.engine import documents, redelivery
+from tests.infra.calls import Watch
+from tests.infra.clients import Client, wait
+from tests.support.world import ORG, World, answer
+
+WEBHOOKS, TASKS, ME = "/api/v1/webhooks", "/api/v1/tasks", "/api/v1/users/me/notifications"
+WEBHOOK, DELIVERIES = f"{WEBHOOKS}/{{webhook_id}}", f"{WEBHOOKS}/{{webhook_id}}/deliveries"
+TOPICS = ["task.created", "task.completed", "project.created", "project.completed", "agent.created"]
+
+
+def whole(made: Watch, house: World) -> None:
+    """The webhooks' part of the day."""
+    client = Client(made, projects.api)
+    documents.create(documents.new(ORG, "org", {"name": "Acme Corp"}, id="org"))
+    documents.create(documents.new(ORG, "user", {"name": "o", "role": "admin", "status": "active"}, id="ops"))
+    said = {"url": "https://hooks.example/", "events": TOPICS}
+    webhook = client("POST", WEBHOOKS, said)["data"]["id"]
+    for reply in (answer(200), answer(500), answer(200), answer(500)):
+        house.servers["hooks.example"] = lambda *_, reply=reply: reply
+        announce_twice(client, house)
+        client("POST", f"{WEBHOOK}/test", webhook_id=webhook)
+    for awake in (True, False):
+        wait(house, 400, awake)
+    house.settle()
+    ask_again(client, house, webhook)
+    go(client, house, webhook)
+
+
+def announce_twice(client: Client, house: World) -> None:
+    """Something happens to a task, an agent and a project, and it is told of once more."""
+    client("POST", TASKS, {"title": "t"})
+    client("POST", "/api/v1/agents", {"name": "a", "type": "coding"})
+    client("POST", "/api/v1/projects", {"name": "p"})
+    house.settle()
+    house.clock.advance(600)
+    for table in ("documents", "tasks", "workers"):
+        house.rewind(table, 5)
+    house.settle()
+
+
+def ask_again(client: Client, house: World, webhook: str) -> None:
+    """What was given up while the webhook was switched off, in requests and in the background: that by a wakeup or,
+    when that is lost, by the sweep."""
+    before, redelivery.AT_A_TIME = redelivery.AT_A_TIME, 1
+    for lost in (False, True):
+        switch_off(client, house, webhook)
+        client("POST", f"{WEBHOOK}/recover", {"since": "2026-01-01"}, webhook_id=webhook)
+        if lost:
+            house.relay("documents", limit=1000)
+            house.queues.queues[settings().wakeups_queue].clear()
+            house.advance(120, settle=False)
+        house.settle()
+    redelivery.AT_A_TIME = before
+    switch_off(client, house, webhook)
+    found = client("GET", DELIVERIES, query={"status": "failed"}, webhook_id=webhook)["data"]
+    one = {"webhook_id": webhook, "delivery_id": found[0]["id"]}
+    client("GET", f"{DELIVERIES}/{{delivery_id}}", **one)
+    client("POST", f"{DELIVERIES}/{{delivery_id}}/resend", **one)
+    client("GET", DELIVERIES, webhook_id=webhook)
+
+
+def switch_off(client: Client, house: World, webhook: str) -> None:
+    """For so long that whatever is on its way is given up; then it is on again."""
+    client("PUT", WEBHOOK, {"active": False}, webhook_id=webhook)
+    house.clock.advance(86_400)
+    house.settle()
+    house.advance(240)
+    client("PUT", WEBHOOK, {"active": True}, webhook_id=webhook)
+
+
+def go(client: Client, house: World, webhook: str) -> None:
+    """The receiver says that it is gone; the administrators read of it."""
+    client("POST", f"{WEBHOOK}/rotate-secret", {}, webhook_id=webhook)
+    house.servers["hooks.example"] = lambda *_: answer(410)
+    client("POST", f"{WEBHOOK}/test", webhook_id=webhook)
+    house.settle()
+    client("PUT", WEBHOOK, {"active": True}, webhook_id=webhook)
+    announce_twice(client, house)
+    [found, *_] = client("GET", ME)["data"]
+    client("PUT", f"{ME}/{{notification_id}}/read", notification_id=found["id"])
+    client("PUT", f"{ME}/read-all")
+    client("GET", WEBHOOKS)
+    client("DELETE", WEBHOOK, webhook_id=webhook)
