@@ -35,6 +35,8 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     ):
         plan.refused(404, method, f"/{project}{path}", body)
     assert plan.names() == ["other"]
+    late = plan.client.post("/api/v1/tasks", {"title": "x", "projectId": project}, token=plan.token)
+    assert (late.status, list(late.json["error"]["details"])) == (422, ["projectId"])
     plan.house.settle()
     assert {one.id for one in plan.house.tasks()} == set(kept)
     assert (memberships("ada"), memberships("bob")) == ({}, {})
