@@ -19,16 +19,6 @@ LONGEST = 4_000
 _TEXT = re.compile(r"[ !#-\[\]-~]*")
 """What OAuth lets parameters hold, and its error descriptions quote (RFC 6749, appendix A)."""
 _STATE = re.compile(r"[ -~]*")
-PARAMETERS = (
-    "client_id",
-    "response_type",
-    "redirect_uri",
-    "scope",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-)
-"""Of a request for a user's leave."""
 
 
 class Declined(NamedTuple):

@@ -105,25 +105,16 @@ def authorize(
     `response_type` is `code`; `scope` is permissions, all that the application may ask for where it is left out; a
     public application sends a `code_challenge`, whose method is S256.
     """
-    asked = _said(
-        client_id=client_id,
-        response_type=response_type,
-        redirect_uri=redirect_uri,
-        scope=scope,
-        state=state,
-        code_challenge=code_challenge,
-        code_challenge_method=code_challenge_method,
-    )
-    question = _question(request, asked)
-    if not isinstance(question, Question):
-        return question
-    visit = _visit(request, question.client.org)
-    user = visits.user(visit, question.client.org)
-    if user is None:
-        return _login(question, asked, visit)
-    if oauth.consented(user, question):
-        return Redirect(question.answer(user.id))
-    return pages.consent(question, urlencode(asked), visit.word, _cookie(visit), user.body["name"])
+    asked = {
+        "client_id": client_id,
+        "response_type": response_type,
+        "redirect_uri": redirect_uri,
+        "scope": scope,
+        "state": state,
+        "code_challenge": code_challenge,
+        "code_challenge_method": code_challenge_method,
+    }
+    return _next(request, {name: text for name, text in asked.items() if text is not None})
 
 
 @routes.post("/oauth/login", answers={400: Html, 403: Html, 429: Html})
@@ -180,8 +171,18 @@ def show_answer(request: Request) -> Html:
     return pages.done(request.query)
 
 
-def _said(**parameters: Text) -> dict[str, str]:
-    return {name: text for name, text in parameters.items() if text is not None}
+def _next(request: Request, asked: Mapping[str, str]) -> Html | Redirect:
+    """What comes next for the user: to sign in, to decide, or nothing more."""
+    question = _question(request, asked)
+    if not isinstance(question, Question):
+        return question
+    visit = _visit(request, question.client.org)
+    user = visits.user(visit, question.client.org)
+    if user is None:
+        return _login(question, asked, visit)
+    if oauth.consented(user, question):
+        return Redirect(question.answer(user.id))
+    return pages.consent(question, urlencode(asked), visit.word, _cookie(visit), user.body["name"])
 
 
 def _question(request: Request, asked: Mapping[str, str]) -> Question | Html | Redirect:

@@ -1,7 +1,10 @@
 """OAuth as applications and their users see it: the flow, its pages, and what must be refused."""
 
+import json
 import re
+from collections.abc import Callable
 
+import boto3
 import pytest
 
 from chalicelib import config
@@ -24,8 +27,8 @@ from tests.apis.projects.browser import (
     exchange,
     hidden,
 )
-from tests.support import people
-from tests.support.client import Client, token
+from tests.support import aws, people
+from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import World
 
@@ -203,6 +206,35 @@ def test_the_cookie_is_for_these_pages_alone(browser: Browser, known) -> None:
     cookie = browser.get("/oauth/authorize", **asked(known[0])).cookies[0]
     assert {"Path=/oauth", "HttpOnly", "SameSite=Lax", "Max-Age=900"} <= set(cookie.split("; "))
     assert "Secure" not in cookie.split("; ")
+
+
+def test_outside_the_local_stage_the_cookie_is_for_https_alone(browser: Browser, known, house: World) -> None:
+    kept = json.dumps({"jwt": {"k": "s" * 32}, "seal": {"k": "c" * 43 + "="}})
+    boto3.client("ssm", "us-east-1").put_parameter(Name="/here", Value=kept, Type="SecureString")
+    before = config.replace(stage="prod", secrets_parameter="/here")
+    try:
+        assert "Secure" in browser.get("/oauth/authorize", **asked(known[0])).cookies[0].split("; ")
+    finally:
+        config.restore(before)
+
+
+def test_each_page_keeps_to_its_budget(browser: Browser, ada: Document, known: tuple[Application, str]) -> None:
+    counts, seen = [], asked(known[0])
+
+    def count(work: Callable[[], Reply]) -> Reply:
+        with aws.counting() as counted:
+            reply = work()
+        counts.append(counted.total())
+        return reply
+
+    page = count(lambda: browser.get("/oauth/authorize", **seen))
+    signed_in = {"email": ada.body["email"], "password": people.PASSWORD}
+    count(lambda: browser.submit(page, "/oauth/login", **signed_in))
+    consent = count(lambda: browser.get("/oauth/authorize", **seen))
+    count(lambda: browser.submit(consent, "/oauth/authorize", decision="approve"))
+    count(lambda: browser.get("/oauth/authorize", **seen))
+    count(lambda: browser.get("/oauth/authorize", **(seen | {"client_id": "ü"})))
+    assert counts == [2, 6, 3, 6, 4, 0]
 
 
 def test_pages_are_held_to_themselves(browser: Browser, ada: Document, known) -> None:
