@@ -1,0 +1,144 @@
+"""Who may call what: made from the route table and the one table of permissions, and asked over HTTP."""
+
+from contextlib import suppress
+from typing import Any, get_args
+
+import pytest
+
+from chalicelib.apis.projects import access, api
+from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Role, Within
+from chalicelib.edge import Endpoint, routes_of
+from chalicelib.edge.api import VARIABLE
+from chalicelib.engine import api_keys, documents, editing, sessions
+from chalicelib.engine.access import Principal
+from chalicelib.engine.api_keys import Wanted
+from chalicelib.engine.editing import Draft
+from chalicelib.errors import Forbidden
+from tests.support import people
+from tests.support.client import Client, token
+from tests.support.parts import MULTIPART, body, file
+from tests.support.world import ORG, World
+
+GUARDED = [endpoint for endpoint in routes_of(api) if not endpoint.public]
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    return Client(api)
+
+
+def needed(endpoint: Endpoint) -> Permission | None:
+    found = NEEDED[endpoint.name]
+    return found.permission if isinstance(found, Within) else found
+
+
+def asked(endpoint: Endpoint, **ids: str) -> tuple[str, str]:
+    """Method and URL, with the ids that are given and `none` for the others."""
+    return endpoint.method, VARIABLE.sub(lambda match: ids.get(match[1], "none"), endpoint.path)
+
+
+def test_the_table_has_a_line_for_every_endpoint_that_is_not_public_and_no_other() -> None:
+    assert {endpoint.name for endpoint in GUARDED} == set(NEEDED)
+
+
+def test_every_permission_is_somebody_s_and_an_admin_has_all() -> None:
+    assert OF_ROLE["admin"] == set(PERMISSIONS)
+    assert OF_ROLE["viewer"] < OF_ROLE["developer"] < OF_ROLE["project-manager"] < OF_ROLE["admin"]
+    assert {needed(endpoint) for endpoint in GUARDED} - {None} <= set(PERMISSIONS)
+
+
+@pytest.mark.parametrize("role", ["viewer", "project-manager"])
+def test_what_a_role_may_not_is_refused_over_http_and_nothing_else(house: World, client: Client, role: Role) -> None:
+    mine = people.token(people.user(house, role))
+    replies = {endpoint.name: client.request(*asked(endpoint), {}, token=mine).status for endpoint in GUARDED}
+    assert {name for name, status in replies.items() if status != 403} == of(OF_ROLE[role])
+    assert not {401, 429} & set(replies.values())
+
+
+def callable_by(caller: Principal) -> set[str]:
+    """The endpoints that a caller gets into, by what decides it."""
+    found = set()
+    for endpoint in GUARDED:
+        with suppress(Forbidden):
+            access.authorize(access.permitted(caller), endpoint)
+            found.add(endpoint.name)
+    return found
+
+
+def of(permissions: frozenset[Permission]) -> set[str]:
+    """The endpoints for which these permissions suffice."""
+    return {endpoint.name for endpoint in GUARDED if needed(endpoint) in (None, *permissions)}
+
+
+@pytest.mark.parametrize("role", get_args(Role))
+def test_each_role_may_call_what_its_permissions_say(house: World, role: Role) -> None:
+    assert callable_by(sessions.caller(people.token(people.user(house, role)))) == of(OF_ROLE[role])
+
+
+@pytest.mark.parametrize("permission", PERMISSIONS)
+def test_an_admin_s_key_with_one_permission_may_that_alone(house: World, permission: Permission) -> None:
+    _, key = api_keys.create(ORG, people.admin(house).id, Wanted("x", [permission]))
+    assert callable_by(api_keys.caller(key)) == of(frozenset({permission}))
+
+
+@pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("server", "developer"), ("admin", "admin")])
+def test_the_house_s_own_tokens_have_a_role_here(house: World, role: str, means: Role) -> None:
+    assert callable_by(sessions.caller(token(role))) == of(OF_ROLE[means])
+
+
+def test_without_a_credential_nothing_that_is_guarded_is_served(house: World, client: Client) -> None:
+    for endpoint in GUARDED:
+        for who in ({}, {"token": "garbage"}, {"key": "ak_garbage"}, {"key": token("admin")}):
+            reply = client.request(*asked(endpoint), {}, **who)
+            assert (reply.status, reply.json["error"]["code"]) == (401, "AUTHENTICATION_ERROR"), endpoint.name
+
+
+WORKS: dict[str, Any] = {
+    "create_task": {"title": "x"},
+    "add_comment": {"content": "x"},
+    "add_member": {"userId": "user_x", "role": "viewer"},
+    "assign_task": {"agentId": None},
+}
+"""Bodies that are read before anything else is asked."""
+MEMBERS = [endpoint for endpoint in GUARDED if isinstance(NEEDED[endpoint.name], Within)]
+
+
+def place(name: str) -> dict[str, str]:
+    """A project with a task, a comment and a file."""
+    project = documents.create(documents.new(ORG, "project", PROJECT | {"name": name})).id
+    task = editing.create(ORG, "projects", "user_x", Draft({"title": "x", "projectId": project}, "task", 4, None, None))
+    comment = documents.create(documents.new(ORG, "comment", {"content": "x", "author": "user_x"}, parent=task.id))
+    kept = {"name": "x", "size": 1, "mime_type": "text/plain", "uploaded_by": "user_x", "object": "x"}
+    upload = documents.create(documents.new(ORG, "file", kept, parent=task.id))
+    return {"project_id": project, "task_id": task.id, "comment_id": comment.id, "file_id": upload.id}
+
+
+PROJECT: dict[str, Any] = {"status": "active", "members": {}, "agents": [], "tags": [], "priority": "low"}
+
+
+@pytest.mark.parametrize("endpoint", MEMBERS, ids=lambda endpoint: endpoint.name)
+def test_a_member_may_in_that_project_alone_what_the_membership_says(
+    house: World, client: Client, endpoint: Endpoint
+) -> None:
+    permission = needed(endpoint)
+    mine, others = place("mine"), place("others")
+    viewer = people.user(house, "viewer")
+    documents.merge(ORG, "user", viewer.id, {"memberships": {mine["project_id"]: [permission]}})
+    session = people.token(viewer)
+
+    def status(where: dict[str, str]) -> int:
+        said: Any = WORKS.get(endpoint.name, {})
+        if endpoint.name == "create_task":
+            said = said | {"projectId": where["project_id"]}
+        if endpoint.name == "upload_file":
+            headers = {"Content-Type": MULTIPART}
+            return client.request(*asked(endpoint, **where), body(file("x")), token=session, headers=headers).status
+        return client.request(*asked(endpoint, **where), said, token=session).status
+
+    assert (status(others) == 403) == (permission not in OF_ROLE["viewer"])
+    if endpoint.name != "delete_comment":  # which is its author's
+        assert status(mine) != 403
+    documents.merge(ORG, "user", viewer.id, {"memberships": {}})
+    house.clock.advance(30)
+    assert (status(mine) == 403) == (permission not in OF_ROLE["viewer"])
