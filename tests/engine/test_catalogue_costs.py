@@ -61,7 +61,7 @@ def file_rows(entry: str, tasks: list[Task]) -> None:
 
 @pytest.mark.parametrize(("entry", "query"), SINGLE.items(), ids=SINGLE)
 def test_two_calls_find_a_page_of_what_one_list_has(house: World, entry: str, query: Query) -> None:
-    size = 3_000 if entry in ("project=proj_a", "word=login") else 200
+    size = {"project=proj_a": 3_000, "word=login": 1_000}.get(entry, 100)
     tasks = [alike(number) for number in range(size)]
     for shown in (tasks[:0], tasks[:20], tasks):
         file_rows(entry, shown)
