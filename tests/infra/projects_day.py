@@ -6,6 +6,7 @@ from chalicelib.apis import projects
 from chalicelib.config import settings
 from chalicelib.engine import users
 from chalicelib.engine.users import Profile
+from tests.infra import tasks_day
 from tests.infra.calls import Watch
 from tests.infra.clients import Client
 from tests.support.world import ORG, World
@@ -17,6 +18,7 @@ PROJECT, MEMBERS = f"{PROJECTS}/{{project_id}}", f"{PROJECTS}/{{project_id}}/mem
 def whole(made: Watch, house: World) -> None:
     """Everything is begun, changed and deleted twice: once the wakeups get lost, so that the sweep clears up."""
     client = Client(made, projects.api)
+    tasks_day.manage(client, house)
     for lost in (False, True):
         clear_up(client, house, lost)
 

@@ -1,0 +1,29 @@
+"""What people and agents do with tasks in a day."""
+
+from tests.infra.clients import Client
+from tests.support.world import World
+
+TASKS, AGENTS = "/api/v1/tasks", "/api/v1/agents"
+TASK = f"{TASKS}/{{task_id}}"
+LARGE = "x" * 150_000
+
+
+def manage(client: Client, house: World) -> None:
+    """Tasks are made, looked at, worked by people and by an agent, and deleted."""
+    agent = client("POST", AGENTS, {"name": "one", "type": "coding"})["data"]["id"]
+    mine, given = (client("POST", TASKS, {"title": "t", "agentId": one})["data"]["id"] for one in (None, agent))
+    house.settle()
+    client("PATCH", TASK, {"status": "active", "title": "new"}, task_id=mine)
+    client("PATCH", TASK, {"status": "completed", "result": LARGE}, task_id=mine)
+    client("GET", TASK, task_id=mine, query={"include": "comments,files,history,metrics"})
+    client("GET", TASKS, query={"search": "new", "status": "completed"})
+    client("POST", f"{TASK}/assign", {"agentId": None}, task_id=given)
+    client("POST", f"{TASK}/assign", {"agentId": agent}, task_id=given)
+    house.settle()
+    reporting = {"agentId": agent}
+    client("PATCH", TASK, {"progress": 0.5}, task_id=given, query=reporting)
+    client("PATCH", TASK, {"status": "completed", "result": 1}, task_id=given, query=reporting)
+    for task_id in (mine, given):
+        client("DELETE", TASK, task_id=task_id)
+    client("DELETE", f"{AGENTS}/{{agent_id}}", agent_id=agent)
+    house.settle()
