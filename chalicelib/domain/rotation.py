@@ -1,5 +1,5 @@
 """Taking a worker out of rotation and putting it back, as pure rules: each answers the worker as it must be next, or
-the worker itself when nothing changes."""
+the worker itself when nothing changes. And what may be expected of it now."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -48,3 +48,12 @@ def _seen(worker: Worker, now: int) -> Worker:
         online_since=worker.online_since or now,
         wake_at=worker.wake_at or now + worker.heartbeat_timeout_ms,
     )
+
+
+def standing_at(worker: Worker, now: int) -> str:
+    """Its standing as of now: available only where it would be given a task; offline also while it is silent or
+    outside its hours; busy also while it rests, or finishes what it has outside its hours."""
+    standing = "offline" if worker.silent(now) else worker.standing
+    if standing == "available" and not worker.accepting(now):
+        return "busy" if worker.leases or worker.rest_until else "offline"
+    return standing

@@ -215,7 +215,8 @@ def update(
 ) -> Worker:
     """Change what a worker's owner says of it; `by` is the owner, where that is known. Two calls.
 
-    Raises NotFound, InvalidRequest when the metadata grow too large or an endpoint may not be called.
+    Raises NotFound, InvalidRequest when the metadata grow too large or an endpoint may not be called, Conflict for an
+    endpoint of a worker that has a WebSocket.
     """
     _check(asked.endpoints or {})
 
@@ -228,6 +229,8 @@ def update(
 
 
 def _changed(worker: Worker, asked: Change) -> Worker:
+    if worker.socket and asked.endpoints:
+        raise Conflict(f"Worker {worker.id} gets its tasks over its WebSocket: it can have no endpoint")
     turned_so = turned(worker, asked.rotation, clock.now(), asked.reason) if asked.rotation is not None else worker
     limit = worker.attempt_ms if asked.attempt_seconds is None else asked.attempt_seconds * clock.SECOND
     said = {name: value for name in _DESCRIBED if (value := getattr(asked, name)) is not None}

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chalicelib import clock
 from chalicelib.domain.hours import DAYS, is_zone
+from chalicelib.domain.rotation import standing_at
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.edge import CamelSchema, Instant
@@ -209,6 +210,7 @@ class AgentOut(CamelSchema):
     specializations: list[str]
     max_concurrent_tasks: int
     current_tasks: int
+    current_load: float | None = Field(description="As its last heartbeat said, if it did.")
     average_response_time: float | None = Field(description="Seconds from being given a task to its result.")
     success_rate: float | None = Field(description="Share (0-1) completed of all that ended in its hands.")
     total_tasks_completed: int
@@ -230,13 +232,14 @@ class AgentOut(CamelSchema):
             id=worker.id,
             name=worker.name,
             type=worker.type or "",
-            status=agent_status(worker, clock.now()),
+            status=agent_status(worker),
             model=notes.get("model"),
             provider=notes.get("provider"),
             capabilities=list(worker.capabilities),
             specializations=notes.get("specializations", []),
             max_concurrent_tasks=worker.max_concurrent,
             current_tasks=len(worker.leases),
+            current_load=(worker.reported or {}).get("current_load"),
             average_response_time=response_time(figures),
             success_rate=success_rate(figures),
             total_tasks_completed=worker.completed,
@@ -253,12 +256,9 @@ class AgentOut(CamelSchema):
         )
 
 
-def agent_status(worker: Worker, now: int) -> AgentStatus:
+def agent_status(worker: Worker) -> AgentStatus:
     """The document's word for what may be expected of an agent now."""
-    standing = "offline" if worker.silent(now) else worker.standing
-    if standing == "available" and not worker.accepting(now):
-        standing = "busy" if worker.leases or worker.rest_until else "offline"
-    return cast(AgentStatus, standing)
+    return cast(AgentStatus, standing_at(worker, clock.now()))
 
 
 def response_time(figures: Counts) -> float | None:

@@ -74,7 +74,7 @@ def list_agents(
     """List the agents, oldest first. Filters combine."""
     able = [one for one in _crew(caller, type) if {*one.capabilities}.issuperset(capabilities)]
     wanted = {status, "available" if available else status} - {None}
-    fit = [one for one in able if wanted <= {agent_status(one, clock.now())}]
+    fit = [one for one in able if wanted <= {agent_status(one)}]
     shown = _rows(caller.org, fit[(page - 1) * limit : page * limit])
     return paged(request, shown, page=page, limit=limit, total=len(fit))
 
@@ -126,7 +126,7 @@ def _log(org: str, agent_id: str) -> list[LogLine]:
     return [LogLine.of(line) for line in journal.read(org, NAME, since=since, agent=agent_id, limit=LINES_SHOWN)]
 
 
-@routes.put("/{agent_id}")
+@routes.put("/{agent_id}", errors=[409])
 def update_agent(caller: Caller, agent_id: AgentId, body: AgentUpdate) -> AgentOut:
     """Change an agent: what is left out stays."""
     return _shown(workers.update(caller.org, NAME, agent_id, body.change(), KIND, by=caller.subject))
@@ -160,7 +160,7 @@ def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None 
     """Note that an agent is there and how it is; the answer carries commands for it."""
     worker = workers.heartbeat(caller.org, NAME, agent_id, (body or HeartbeatIn()).beat, KIND)
     told = [Command(**command) for command in commands.of(worker)]
-    return HeartbeatOut(id=agent_id, status=agent_status(worker, clock.now()), commands=told)
+    return HeartbeatOut(id=agent_id, status=agent_status(worker), commands=told)
 
 
 @routes.get("/{agent_id}/tasks")

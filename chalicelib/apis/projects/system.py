@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from chalicelib import __version__, clock
 from chalicelib.apis.projects.access import NAME
+from chalicelib.apis.projects.agent_schemas import agent_status
 from chalicelib.apis.projects.system_schemas import (
     Agents,
     Component,
@@ -97,7 +98,7 @@ def _today(caller: Caller) -> Counts:
 def system_metrics(caller: Caller) -> Metrics:
     """Get system metrics."""
     figures, today = recent.read(caller.org, NAME), _today(caller)
-    crew = Counter(worker.standing for worker in workers.crew(caller.org, NAME))
+    crew = Counter(agent_status(worker) for worker in workers.crew(caller.org, NAME))
     return Metrics(
         timestamp=clock.now(),
         tasks=_task_figures(figures, today),

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from chalicelib.apis.projects.agent_schemas import agent_status
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Worker
 from chalicelib.edge import CamelSchema, Instant
@@ -40,7 +41,7 @@ class Agents(CamelSchema):
 
     @classmethod
     def of(cls, crew: list[Worker], figures: Recent) -> Self:
-        count = Counter(worker.standing for worker in crew)
+        count = Counter(agent_status(worker) for worker in crew)
         there = count["available"] + count["busy"]
         deserted = bool(crew) and not there and bool(figures.gauges["active"])
         return cls(

@@ -1,6 +1,7 @@
 """The projects API's agents as those see them who keep them, for the tests of several modules."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from chalicelib.apis.projects import api
@@ -82,5 +83,11 @@ class Desk:
         self.house.settle()
 
 
+@cache
+def client() -> Client:
+    """Mounted once: it keeps nothing between requests."""
+    return Client(api, conformance(api))
+
+
 def open_desk(house: World) -> Desk:
-    return Desk(house, Client(api, conformance(api)), token("admin", plan="enterprise"))
+    return Desk(house, client(), token("admin", plan="enterprise"))

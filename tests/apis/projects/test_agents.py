@@ -136,7 +136,8 @@ def test_a_silent_agent_is_offline_until_it_is_heard_of(desk: Desk) -> None:
     desk.house.advance(2)
     assert desk.status(agent_id) == "offline"
     assert desk.beat(agent_id)["status"] == "available"
-    assert desk.beat(agent_id, status="unhealthy")["status"] == "error"
+    assert desk.beat(agent_id, status="unhealthy", currentLoad=0.5)["status"] == "error"
+    assert desk.agent(agent_id)["currentLoad"] == 0.5
     assert desk.agent(agent_id)["lastActiveAt"] == "2026-01-01T12:01:31Z"
 
 

@@ -244,6 +244,7 @@ def test_who_may_open_an_agent_s_websocket(desk: Desk) -> None:
     assert Socket(desk.house, agent_id, "stranger", {"token": token("admin", org="other")}).status == 404
     assert Socket(desk.house, fetches, "fetches", {"token": desk.token}).status == 404
     assert Socket(desk.house, agent_id, "manager", {"token": desk.token}).status == 200
+    assert desk.refused(409, "PUT", f"/{agent_id}", {"endpoint": "https://a.example"})["code"] == "CONFLICT_ERROR"
     assert desk.refused(422, "POST", "", {"name": "x", "type": "qa", "socket": True, "endpoint": "https://a.example"})
 
 
