@@ -144,7 +144,7 @@ class ProjectRow(CamelSchema):
     priority: Priority
     start_date: When | None
     end_date: When | None
-    progress: float = Field(description="The share of its tasks that is completed, without those cancelled: 0 to 1.")
+    progress: int | float = Field(description="The share of its tasks that is completed, without those cancelled: 0 to 1.")
     task_count: TaskCount
     team_size: int
     assigned_agents: int
@@ -204,7 +204,7 @@ def _shown(project: Document, tally: Tally) -> dict[str, Any]:
     )
     return shown | {
         "id": project.id,
-        "progress": tally.progress,
+        "progress": neat(tally.progress),
         "task_count": task_count,
         "team_size": len(body["members"]),
         "assigned_agents": len(body["agents"]),
