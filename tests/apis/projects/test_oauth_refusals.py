@@ -1,12 +1,16 @@
 """What OAuth must refuse. All of it on one house, where one user has said yes to one application."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chalicelib.apis.projects import api
 from chalicelib.domain.documents import Document
-from chalicelib.engine import passwords
+from chalicelib.engine import oauth, passwords
+from chalicelib.engine.oauth import Question
 from chalicelib.engine.oauth_clients import Client as Application
 from chalicelib.engine.passwords import Cost
 from tests.apis.projects.browser import (
@@ -212,3 +216,36 @@ def test_an_application_proves_itself_in_one_way(client: Client, known) -> None:
 def test_the_token_endpoint_reads_forms_only(client: Client) -> None:
     assert client.post("/oauth/token", {"grant_type": "authorization_code"}).status == 415
     assert client.post("/oauth/token", "a=1&a=2", headers=FORM).status in (400, 422)
+
+
+ODD = st.text(max_size=30) | st.sampled_from(
+    ["code", "S256", BACK, "tasks:read", "authorization_code", "refresh_token"]
+)
+NAMES = ["response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"]
+FIELDS = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_secret"]
+BASIC = st.binary(max_size=20).map(lambda raw: f"Basic {b64encode(raw).decode()}")
+SOME = settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@SOME
+@given(parameters=st.dictionaries(st.sampled_from(NAMES), ODD), named=st.booleans())
+def test_no_request_breaks_the_judging(known: tuple[Application, str], parameters: dict[str, str], named: bool) -> None:
+    said = parameters | {"client_id": known[0].id if named else parameters.get("state", "")}
+    found = oauth.question(said, "https://api.example")
+    location = found.answer(None) if isinstance(found, Question) else found.location
+    assert location is None or location.startswith(BACK + "?error=")
+
+
+@SOME
+@given(
+    fields=st.dictionaries(st.sampled_from(FIELDS), ODD),
+    header=st.none()
+    | st.text(max_size=30)
+    | st.binary(max_size=20).map(lambda raw: f"Basic {b64encode(raw).decode()}"),
+)
+def test_no_form_breaks_the_token_endpoint(
+    known: tuple[Application, str], fields: dict[str, str], header: str | None
+) -> None:
+    for proof in ({}, {"client_id": known[0].id, "client_secret": known[1]}):
+        answer = oauth.exchange(fields | proof, header)
+        assert answer.status in (400, 401) and answer.body["error"]
