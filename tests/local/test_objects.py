@@ -18,7 +18,7 @@ KEY = "files/acme/task_1/file_1"
 CONTENT = b"\x89PNG\r\n\x00"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def objects() -> Iterator[Objects]:
     with stack({}, objects_url=f"http://{HOST}"), ThreadPoolExecutor(1) as pool:
         blobs.put(KEY, CONTENT, "image/png")

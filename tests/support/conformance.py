@@ -14,8 +14,18 @@ INTERNALS = re.compile(
 )
 
 
+_watches: dict[int, tuple[Api, Watch]] = {}
+"""By the API's identity: to describe one takes longer than most tests do."""
+
+
 def conformance(api: Api) -> Watch:
     """A watcher that raises AssertionError for a reply that is not as documented."""
+    if id(api) not in _watches:
+        _watches[id(api)] = api, _watch(api)
+    return _watches[id(api)][1]
+
+
+def _watch(api: Api) -> Watch:
     document = openapi(api)
 
     @cache
