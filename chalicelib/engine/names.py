@@ -59,5 +59,5 @@ def _learn(org: str, pool: str, agents: list[str], projects: list[str]) -> None:
 
 
 def _believed(org: str, pool: str, identifiers: list[str]) -> dict[str, Name]:
-    found = {one: _known[org, pool, one][1] for one in identifiers}
+    found = {one: _known.get((org, pool, one), (0, None))[1] for one in identifiers}
     return {one: name for one, name in found.items() if name is not None}
