@@ -22,7 +22,7 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
         task, worker = tasks.get(org, task_id, pool), _worker(org, pool, worker_id)
         held = states.assigned(task, worker, clock.now())
         _require_room(worker)
-        slot = worker_storage.slot_taken(worker, task.id, held.epoch, held.updated_at)
+        slot = worker_storage.slot_taken(worker, held)
         try:
             storage.commit([storage.changed(task, held), slot])
         except Refused as refused:

@@ -117,7 +117,7 @@ class _Pass:
     def _lease(self, task: Task, worker: Worker) -> None:
         now = clock.now()
         held = states.leased(task, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
-        slot = worker_storage.slot_taken(worker, task.id, held.epoch, now)
+        slot = worker_storage.slot_taken(worker, held)
         task_storage.commit([task_storage.changed(task, held), slot])
 
     def _memory(self) -> Pool:

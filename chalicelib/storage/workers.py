@@ -18,7 +18,7 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
-from chalicelib.domain.tasks import Beat, Health, Worker
+from chalicelib.domain.tasks import Beat, Health, Task, Worker
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Write
 from chalicelib.storage.task_table import CompactJson, wake_shard
@@ -232,18 +232,19 @@ def beat(
     return from_raw(base.commit(write, returning="ALL_NEW"))
 
 
-def slot_taken(worker: Worker, task_id: str, epoch: int, now: int) -> Write:
-    """The worker's half of a lease, on the condition that it is in rotation and has room.
+def slot_taken(worker: Worker, held: Task) -> Write:
+    """The worker's half of a lease that a task takes with it, on the condition that it is in rotation and has room.
 
-    What it was told to stop of this task before, it is told no longer: a lease that was given back unburned may come
-    again under the same number of attempt.
+    If it was told to stop this very attempt before, it is told so no longer: what was given back unburned comes again
+    under the same number.
     """
     fit = WorkerItem.id.exists() & (size(WorkerItem.leases) < worker.max_concurrent)
     fit &= (WorkerItem.max_concurrent == worker.max_concurrent) & (WorkerItem.alive == True)  # noqa: E712
     fit &= (WorkerItem.maintenance == False) & (WorkerItem.removed == False)  # noqa: E712
-    fit &= WorkerItem.leases[task_id].does_not_exist()
-    actions = [*_placed(now), WorkerItem.leases[task_id].set(epoch)]
-    actions += [WorkerItem.commands[name].remove() for name in worker.commands if name.startswith(f"{task_id}:")]
+    fit &= WorkerItem.leases[held.id].does_not_exist()
+    actions = [*_placed(held.updated_at), WorkerItem.leases[held.id].set(held.epoch)]
+    if (stop := f"{held.id}:{held.attempt}") in worker.commands:
+        actions.append(WorkerItem.commands[stop].remove())
     return base.update(_key(worker.org, worker.pool, worker.id), actions, fit)
 
 
