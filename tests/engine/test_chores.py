@@ -108,11 +108,11 @@ def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(house: 
     begin()
     house.settle()
     assert (len(tries), len(done)) == (1, 1)
-    house.advance(1200)
-    assert 4 <= len(tries) <= 30
+    house.advance(600)
+    assert 3 <= len(tries) <= 20
     assert sorted(left()) == ["broken", "unknown"]
     steps |= {"broken": lambda _: True, "nobody knows this": lambda _: True}
-    house.advance(16 * 60)
+    house.advance(800)
     assert left() == []
 
 
