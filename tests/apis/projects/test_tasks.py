@@ -8,6 +8,7 @@ import pytest
 from chalicelib import config
 from chalicelib.domain.tasks import Worker
 from chalicelib.engine import comments, documents
+from chalicelib.storage import documents as document_storage
 from tests.apis.projects.desk import DOCUMENTED, TASKS, Desk, desk_of
 from tests.engine.helpers import together
 from tests.support import people
@@ -435,6 +436,8 @@ def test_an_overdue_task_is_told_once_and_again_after_a_new_date(desk: Desk) -> 
     desk.house.advance(90)
     assert late() == 2
     assert desk.patch(task_id, status="completed")["overdue"] is False
+    told = [found.body["type"] for found in document_storage.every(ORG, "notification", "user_ada")]
+    assert told.count("task.overdue") == 2
 
 
 # What it costs, and who may
