@@ -25,6 +25,10 @@ class Client:
         self._app, self._watch, self._name = mount(api), made, api.name
         self._token = token()
 
+    def call_with(self, token: str) -> None:
+        """Be somebody else from now on."""
+        self._token = token
+
     def __call__(
         self, method: str, route: str, body: Any = None, *, key: str | None = None, query: Any = None, **values: str
     ) -> Any:

@@ -1,0 +1,53 @@
+"""Somebody is invited, signs in, makes a key, works, and is gone: what accounts do in a day."""
+
+from typing import Any
+
+from chalicelib.apis import projects
+from chalicelib.engine import users
+from chalicelib.engine.users import Profile
+from tests.infra.calls import Watch
+from tests.infra.clients import Client
+from tests.support.world import ORG, World
+
+AUTH, KEYS, USERS, TASKS = "/api/v1/auth", "/api/v1/auth/api-keys", "/api/v1/users", "/api/v1/tasks"
+EMAIL, PASSWORD = "eve@acme.example", "correct horse battery"
+
+
+def whole(made: Watch, house: World) -> None:
+    """From the invitation to what is cleared up behind the user."""
+    admin, eve = Client(made, projects.api), Client(made, projects.api)
+    user = join(admin, eve)
+    work(eve)
+    house.settle()
+    users.establish(ORG, "user_boss", Profile("boss@acme.example", "Boss", "admin", "free"), PASSWORD)
+    for role in ("admin", "developer"):
+        admin("PUT", f"{USERS}/{{user_id}}", {"role": role}, user_id=user)
+    admin("DELETE", f"{USERS}/{{user_id}}", user_id=user)
+    house.settle()
+    house.advance(180)
+
+
+def join(admin: Client, eve: Client) -> str:
+    user = str(admin("POST", USERS, {"email": EMAIL, "name": "Eve"})["data"]["id"])
+    invited = admin("POST", f"{USERS}/{{user_id}}/invitation", user_id=user)["data"]
+    eve("POST", f"{AUTH}/accept-invitation", {"token": invited["invitationToken"], "password": PASSWORD})
+    eve.call_with(login(eve)["accessToken"])
+    eve("POST", f"{AUTH}/logout", {"refreshToken": login(eve)["refreshToken"]})
+    renewed = eve("POST", f"{AUTH}/refresh", {"refreshToken": login(eve)["refreshToken"]})["data"]
+    eve.call_with(renewed["accessToken"])
+    return user
+
+
+def login(eve: Client) -> Any:
+    return eve("POST", f"{AUTH}/login", {"email": EMAIL, "password": PASSWORD})["data"]
+
+
+def work(eve: Client) -> None:
+    kept, made = (eve("POST", KEYS, {"name": "x", "permissions": ["tasks:read"]})["data"] for _ in range(2))
+    eve("GET", TASKS, key=made["key"])
+    eve("GET", KEYS)
+    eve("DELETE", f"{KEYS}/{{key_id}}", key_id=kept["id"])
+    eve("GET", f"{USERS}/me")
+    eve("PUT", f"{USERS}/me/password", {"currentPassword": PASSWORD, "newPassword": PASSWORD[::-1]})
+    task = eve("POST", TASKS, {"title": "x"})["data"]["id"]
+    eve("PATCH", f"{TASKS}/{{task_id}}", {"status": "active"}, task_id=task)
