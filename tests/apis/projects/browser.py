@@ -17,6 +17,8 @@ from tests.support.world import ORG
 
 BACK = "https://app.example/callback"
 SCOPES = ("tasks:read", "agents:read", "tasks:write")
+TITLE = "<title>Sign in</title>"
+"""Of the sign-in page; others speak of signing in, too."""
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -49,7 +51,7 @@ class Browser:
     def sign_in(self, user: Document, password: str = PASSWORD, **asked: str) -> Reply:
         """From the application to what follows the sign-in page."""
         page = self.get("/oauth/authorize", **asked)
-        assert "Sign in" in page.text, page.text
+        assert TITLE in page.text, page.text
         reply = self.submit(page, "/oauth/login", email=user.body["email"], password=password)
         return self.followed(reply) if reply.status == 303 else reply
 

@@ -17,6 +17,7 @@ from chalicelib.errors import Unauthenticated
 from tests.apis.projects.browser import (
     BACK,
     PKCE,
+    TITLE,
     VERIFIER,
     Browser,
     application,
@@ -131,7 +132,7 @@ def test_a_credential_of_limited_scope_signs_nobody_in(client: Client, browser: 
     said = browser.granted(ada, **asked(app, scope="tasks:read"))
     limited = code_exchange(client, app, secret, said["code"]).json["access_token"]
     page = client.get(f"/oauth/authorize?client_id={app.id}&response_type=code", token=limited)
-    assert "Sign in" in page.text
+    assert TITLE in page.text
 
 
 def test_a_no_goes_to_the_application(browser: Browser, ada: Document, known) -> None:
@@ -144,7 +145,7 @@ def test_a_no_goes_to_the_application(browser: Browser, ada: Document, known) ->
 def test_somebody_else_may_sign_in(browser: Browser, ada: Document, known) -> None:
     app, _ = known
     switched = browser.submit(browser.sign_in(ada, **asked(app)), "/oauth/authorize", decision="switch")
-    assert "Sign in" in browser.followed(switched).text
+    assert TITLE in browser.followed(switched).text
 
 
 def test_a_wrong_password_keeps_the_email_and_says_so(browser: Browser, ada: Document, known) -> None:
@@ -199,7 +200,7 @@ def test_a_visit_ends_with_the_password(browser: Browser, ada: Document, known) 
     app, _ = known
     assert "Allow" in browser.sign_in(ada, **asked(app)).text
     users.change_password(users.get(ada.org, ada.id), people.PASSWORD, "another password", "192.0.2.9", None)
-    assert "Sign in" in browser.get("/oauth/authorize", **asked(app)).text
+    assert TITLE in browser.get("/oauth/authorize", **asked(app)).text
 
 
 def test_the_cookie_is_for_these_pages_alone(browser: Browser, known) -> None:
