@@ -1,5 +1,6 @@
 """Webhooks over HTTP: what may be said, what is shown, and what is never shown again."""
 
+import re
 from typing import Any
 
 import pytest
@@ -57,26 +58,12 @@ def test_it_is_changed_in_part_rotated_and_deleted(desk: Desk) -> None:
         desk.refused(404, method, path(made, *parts))
 
 
-@pytest.mark.parametrize(
-    ("field", "values"),
-    [
-        ("url", ["", "ftp://x.example", "http://x.example", "https://10.0.0.1/", "https://x.example:22/", None, 1]),
-        ("events", [[], ["task.sung"], ["webhook.test"], "task.created", None]),
-        ("secret", ["short", "with space in it!", "whsec_not*base64*at*all", "ü" * 20, 1]),
-        ("active", ["yes", 1, None]),
-    ],
-)
-def test_what_is_wrong_is_named(desk: Desk, field: str, values: list[Any]) -> None:
-    for value in values:
-        error = desk.refused(422, "POST", WEBHOOKS, DOCUMENTED | {field: value})
-        assert error["code"] == "VALIDATION_ERROR"
-        assert [name.partition(".")[0].partition("[")[0] for name in error["details"]] == [field], value
-    assert desk.told("GET", WEBHOOKS) == []
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
+WRONG: dict[str, list[Any]] = {
+    "url": ["", "ftp://x.example", "http://x.example", "https://10.0.0.1/", "https://x.example:22/", None, 1],
+    "events": [[], ["task.sung"], ["webhook.test"], "task.created", None],
+    "secret": ["short", "with space in it!", "whsec_not*base64*at*all", "ü" * 20, 1],
+    "active": ["yes", 1, None],
+    "headers": [
         {"Host": "x"},
         {"connection": "close"},
         {"Content-Length": "1"},
@@ -92,9 +79,15 @@ def test_what_is_wrong_is_named(desk: Desk, field: str, values: list[Any]) -> No
         {"": "x"},
         {f"X-{number}": "x" for number in range(21)},
     ],
-)
-def test_headers_that_are_ours_or_none_are_refused(desk: Desk, headers: dict[str, str]) -> None:
-    desk.refused(422, "POST", WEBHOOKS, DOCUMENTED | {"headers": headers})
+}
+
+
+def test_what_is_wrong_is_named(desk: Desk) -> None:
+    for field, value in ((field, value) for field, values in WRONG.items() for value in values):
+        error = desk.refused(422, "POST", WEBHOOKS, DOCUMENTED | {field: value})
+        assert error["code"] == "VALIDATION_ERROR"
+        assert {re.split(r"[.\[]", name)[0] for name in error["details"]} == {field}, value
+    assert desk.told("GET", WEBHOOKS) == []
 
 
 def test_a_test_shows_what_the_receiver_answers(desk: Desk) -> None:
