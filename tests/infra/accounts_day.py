@@ -21,15 +21,15 @@ def whole(made: Watch, house: World) -> None:
     house.settle()
     users.establish(ORG, "user_boss", Profile("boss@acme.example", "Boss", "admin", "free"), PASSWORD)
     for role in ("admin", "developer"):
-        admin("PUT", f"{USERS}/{{user_id}}", {"role": role}, user_id=user)
-    admin("DELETE", f"{USERS}/{{user_id}}", user_id=user)
+        admin("PUT", f"{USERS}/{{userId}}", {"role": role}, userId=user)
+    admin("DELETE", f"{USERS}/{{userId}}", userId=user)
     house.settle()
     house.advance(180)
 
 
 def join(admin: Client, eve: Client) -> str:
     user = str(admin("POST", USERS, {"email": EMAIL, "name": "Eve"})["data"]["id"])
-    invited = admin("POST", f"{USERS}/{{user_id}}/invitation", user_id=user)["data"]
+    invited = admin("POST", f"{USERS}/{{userId}}/invitation", userId=user)["data"]
     eve("POST", f"{AUTH}/accept-invitation", {"token": invited["invitationToken"], "password": PASSWORD})
     eve.call_with(login(eve)["accessToken"])
     eve("POST", f"{AUTH}/logout", {"refreshToken": login(eve)["refreshToken"]})
@@ -46,8 +46,8 @@ def work(eve: Client) -> None:
     kept, made = (eve("POST", KEYS, {"name": "x", "permissions": ["tasks:read"]})["data"] for _ in range(2))
     eve("GET", TASKS, key=made["key"])
     eve("GET", KEYS)
-    eve("DELETE", f"{KEYS}/{{key_id}}", key_id=kept["id"])
+    eve("DELETE", f"{KEYS}/{{keyId}}", keyId=kept["id"])
     eve("GET", f"{USERS}/me")
     eve("PUT", f"{USERS}/me/password", {"currentPassword": PASSWORD, "newPassword": PASSWORD[::-1]})
     task = eve("POST", TASKS, {"title": "x"})["data"]["id"]
-    eve("PATCH", f"{TASKS}/{{task_id}}", {"status": "active"}, task_id=task)
+    eve("PATCH", f"{TASKS}/{{taskId}}", {"status": "active"}, taskId=task)

@@ -75,12 +75,18 @@ def rate_of(caller: Caller) -> tuple[int, int]:
 
 
 def authorize(caller: Caller, endpoint: Endpoint) -> None:
-    """Raise Forbidden unless the caller has the permission that the endpoint needs, in some project at least."""
+    """Raise Forbidden unless the caller has the permission that the endpoint needs, in some project at least.
+
+    What is the caller's own may be read with any credential and changed with one that is not limited: neither an API
+    key nor an application was given leave for that.
+    """
     needed = NEEDED[endpoint.name]
     if isinstance(needed, Within):
         _refuse_unless(needed.permission in effective(caller).union(*_of(caller).grants.values()), needed.permission)
     elif needed is not None:
         require(caller, needed)
+    elif endpoint.method != "GET" and is_limited(caller):
+        raise Forbidden("Sign in yourself for this: it takes more than an API key or an application's token")
 
 
 def require(caller: Caller, permission: Permission, project_id: str | None = None) -> None:

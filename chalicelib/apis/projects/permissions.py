@@ -52,7 +52,7 @@ class Within(NamedTuple):
 
 
 OWN = None
-"""What everybody known may do: what is the caller's own."""
+"""What everybody known may do: what is the caller's own (`access.authorize`)."""
 
 NEEDED: dict[str, Permission | Within | None] = {
     "create_api_key": OWN,

@@ -109,10 +109,12 @@ def test_a_key_expires(accounts: Accounts, session: str) -> None:
     accounts.refused(401, "GET", "/api/tasks", key=made["key"])
 
 
-def test_keys_hand_on_nothing(accounts: Accounts, session: str) -> None:
+def test_a_key_changes_nothing_of_its_owner_s_own_and_hands_on_nothing(accounts: Accounts, session: str) -> None:
     made = accounts.told("POST", KEYS, WANTED, token=session)
     accounts.refused(403, "POST", KEYS, WANTED | {"permissions": ["tasks:read"]}, key=made["key"])
     accounts.refused(403, "DELETE", f"{KEYS}/{made['id']}", key=made["key"])
+    accounts.refused(403, "PUT", f"{USERS}/me", {"name": "x"}, key=made["key"])
+    assert accounts.told("GET", f"{USERS}/me", key=made["key"])["name"] == "Ada"
 
 
 def test_the_house_s_own_tokens_are_nobody_s_and_have_no_keys(accounts: Accounts) -> None:

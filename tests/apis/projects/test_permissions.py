@@ -79,7 +79,8 @@ def test_each_role_may_call_what_its_permissions_say(house: World, role: Role) -
 @pytest.mark.parametrize("permission", PERMISSIONS)
 def test_an_admin_s_key_with_one_permission_may_that_alone(house: World, permission: Permission) -> None:
     _, key = api_keys.create(ORG, people.admin(house).id, Wanted("x", [permission]))
-    assert callable_by(api_keys.caller(key)) == of(frozenset({permission}))
+    own = {endpoint.name for endpoint in GUARDED if needed(endpoint) is None and endpoint.method != "GET"}
+    assert callable_by(api_keys.caller(key)) == of(frozenset({permission})) - own
 
 
 @pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("server", "developer"), ("admin", "admin")])
@@ -111,10 +112,19 @@ def place(name: str) -> dict[str, str]:
     comment = documents.create(documents.new(ORG, "comment", {"content": "x", "author": "user_x"}, parent=task.id))
     kept = {"name": "x", "size": 1, "mime_type": "text/plain", "uploaded_by": "user_x", "object": "x"}
     upload = documents.create(documents.new(ORG, "file", kept, parent=task.id))
-    return {"project_id": project, "task_id": task.id, "comment_id": comment.id, "file_id": upload.id}
+    return {"projectId": project, "taskId": task.id, "commentId": comment.id, "fileId": upload.id}
 
 
-PROJECT: dict[str, Any] = {"status": "active", "members": {}, "agents": [], "tags": [], "priority": "low"}
+PROJECT: dict[str, Any] = {
+    "description": "",
+    "status": "active",
+    "priority": "low",
+    "members": {},
+    "agents": [],
+    "tags": [],
+    "created_by": "user_x",
+    **dict.fromkeys(("start_date", "end_date", "budget")),
+}
 
 
 @pytest.mark.parametrize("endpoint", MEMBERS, ids=lambda endpoint: endpoint.name)
@@ -124,13 +134,13 @@ def test_a_member_may_in_that_project_alone_what_the_membership_says(
     permission = needed(endpoint)
     mine, others = place("mine"), place("others")
     viewer = people.user(house, "viewer")
-    documents.merge(ORG, "user", viewer.id, {"memberships": {mine["project_id"]: [permission]}})
+    documents.merge(ORG, "user", viewer.id, {"memberships": {mine["projectId"]: [permission]}})
     session = people.token(viewer)
 
     def status(where: dict[str, str]) -> int:
         said: Any = WORKS.get(endpoint.name, {})
         if endpoint.name == "create_task":
-            said = said | {"projectId": where["project_id"]}
+            said = said | {"projectId": where["projectId"]}
         if endpoint.name == "upload_file":
             headers = {"Content-Type": MULTIPART}
             return client.request(*asked(endpoint, **where), body(file("x")), token=session, headers=headers).status
