@@ -12,6 +12,7 @@ from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
 
 from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.forms import form_fields
@@ -163,8 +164,9 @@ def _model_of(hint: Any) -> type[Schema] | None:
 
 
 def _parameter(name: str, hint: Any, default: Any, variables: set[str]) -> Parameter:
-    if name in variables:
-        return Parameter(name, name, "path", hint, REQUIRED)
+    for variable in (name, to_camel(name)):
+        if variable in variables:
+            return Parameter(name, variable, "path", hint, REQUIRED)
     marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     for mark in marks:
         if isinstance(mark, Header):

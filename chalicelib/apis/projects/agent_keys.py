@@ -6,18 +6,18 @@ from chalicelib.engine import access
 from chalicelib.engine.access import Principal
 from chalicelib.errors import Unauthenticated
 
-SOCKET = "/agents/{agent_id}"
+SOCKET = "/agents/{agentId}"
 """The WebSocket of an agent that is handed its tasks there."""
 
 OWN = frozenset(
     {
-        ("POST", "/api/v1/agents/{agent_id}/heartbeat"),
-        ("GET", "/api/v1/agents/{agent_id}/tasks"),
+        ("POST", "/api/v1/agents/{agentId}/heartbeat"),
+        ("GET", "/api/v1/agents/{agentId}/tasks"),
         ("GET", SOCKET),
     }
 )
 """Where its id stands in the path."""
-TASKS = frozenset({("GET", "/api/v1/tasks/{task_id}"), ("PATCH", "/api/v1/tasks/{task_id}")})
+TASKS = frozenset({("GET", "/api/v1/tasks/{taskId}"), ("PATCH", "/api/v1/tasks/{taskId}")})
 """Where it names itself as `agentId`."""
 PERMISSIONS: frozenset[Permission] = frozenset({"tasks:read", "tasks:write"})
 LONGEST_ID = 128
@@ -27,7 +27,7 @@ def agent(request: Request, api_key: str) -> Principal:
     """The agent whose key it is, as the request names it. Raises Unauthenticated."""
     called = (request.method, request.route)
     if called in OWN:
-        named = request.path_values.get("agent_id", "")
+        named = request.path_values.get("agentId", "")
     elif called in TASKS:
         named = request.query.get("agentId", "")
     else:

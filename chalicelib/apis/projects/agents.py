@@ -100,7 +100,7 @@ def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
     return Created(AgentOut.of(worker, Counts()), location=f"/api/v1/agents/{worker.id}")
 
 
-@routes.get("/{agent_id}")
+@routes.get("/{agentId}")
 def get_agent(caller: Caller, agent_id: AgentId, include: Include = ()) -> AgentDetail:
     """Get an agent as it is now, with what is asked for besides."""
     worker = _get(caller, agent_id)
@@ -126,27 +126,27 @@ def _log(org: str, agent_id: str) -> list[LogLine]:
     return [LogLine.of(line) for line in journal.read(org, NAME, since=since, agent=agent_id, limit=LINES_SHOWN)]
 
 
-@routes.put("/{agent_id}", errors=[409])
+@routes.put("/{agentId}", errors=[409])
 def update_agent(caller: Caller, agent_id: AgentId, body: AgentUpdate) -> AgentOut:
     """Change an agent: what is left out stays."""
     return _shown(workers.update(caller.org, NAME, agent_id, body.change(), KIND, by=caller.subject))
 
 
-@routes.delete("/{agent_id}")
+@routes.delete("/{agentId}")
 def delete_agent(caller: Caller, agent_id: AgentId) -> AgentDeleted:
     """Remove an agent for good. What it works on goes back to the queue; what only it was to do waits for somebody."""
     agents.remove(caller.org, NAME, agent_id, caller.subject)
     return AgentDeleted(id=agent_id)
 
 
-@routes.post("/{agent_id}/enable")
+@routes.post("/{agentId}/enable")
 def enable_agent(caller: Caller, agent_id: AgentId) -> AgentOut:
     """Put an agent back into rotation; this counts as a sign of life."""
     change = Change(rotation=Rotation.OPEN)
     return _shown(workers.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))
 
 
-@routes.post("/{agent_id}/disable")
+@routes.post("/{agentId}/disable")
 def disable_agent(caller: Caller, agent_id: AgentId, body: DisableIn | None = None) -> AgentOut:
     """Take an agent out of rotation: nothing new; it is told to drain, and finishes what it has unless that is
     released."""
@@ -155,7 +155,7 @@ def disable_agent(caller: Caller, agent_id: AgentId, body: DisableIn | None = No
     return _shown(workers.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))
 
 
-@routes.post("/{agent_id}/heartbeat")
+@routes.post("/{agentId}/heartbeat")
 def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None = None) -> HeartbeatOut:
     """Note that an agent is there and how it is; the answer carries commands for it."""
     worker = workers.heartbeat(caller.org, NAME, agent_id, (body or HeartbeatIn()).beat, KIND)
@@ -163,7 +163,7 @@ def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None 
     return HeartbeatOut(id=agent_id, status=agent_status(worker), commands=told)
 
 
-@routes.get("/{agent_id}/tasks")
+@routes.get("/{agentId}/tasks")
 def list_agent_tasks(
     request: Request,
     caller: Caller,
@@ -178,7 +178,7 @@ def list_agent_tasks(
     return listed(caller, request, Wanted(agent=agent_id, phases=phases(status)), page, limit, cursor)
 
 
-@routes.get("/{agent_id}/metrics")
+@routes.get("/{agentId}/metrics")
 def get_agent_metrics(caller: Caller, agent_id: AgentId, since: From = None, until: To = None) -> AgentMetrics:
     """Get an agent's figures of a period: the last 30 days, unless days are named."""
     return AgentMetrics.of(agents.report(_get(caller, agent_id), _days(since, until)))

@@ -43,7 +43,7 @@ def upload_avatar(caller: Caller, body: AvatarIn) -> AvatarOut:
     return AvatarOut(avatar=f"{routes.prefix}/{caller.subject}/avatar")
 
 
-@routes.get("/{user_id}/avatar", status=FOUND)
+@routes.get("/{userId}/avatar", status=FOUND)
 def get_avatar(caller: Caller, user_id: UserId) -> Redirect:
     """A user's picture: leads to where it can be fetched, without a token, for five minutes."""
     return Redirect(avatars.link(caller.org, user_id), FOUND)

@@ -15,7 +15,7 @@ from chalicelib.domain.tasks import Task
 from chalicelib.edge import Caller, CamelSchema, Created, Instant, Paged, Request, Routes
 from chalicelib.engine import comments, tasks
 
-routes = Routes("/api/v1/tasks/{task_id}/comments", tag="Comments")
+routes = Routes("/api/v1/tasks/{taskId}/comments", tag="Comments")
 
 TaskId = Annotated[str, Field(min_length=1, max_length=256, description="The task's id.")]
 CommentId = Annotated[str, Field(min_length=1, max_length=256, description="The comment's id.")]
@@ -78,14 +78,14 @@ def list_comments(
     return sliced(request, found, page=page, limit=limit)
 
 
-@routes.get("/{comment_id}")
+@routes.get("/{commentId}")
 def get_comment(caller: Caller, task_id: TaskId, comment_id: CommentId) -> CommentOut:
     """One comment."""
     task = task_within(caller, task_id, "tasks:read")
     return CommentOut.of(comments.get(caller.org, task.id, comment_id))
 
 
-@routes.delete("/{comment_id}")
+@routes.delete("/{commentId}")
 def delete_comment(caller: Caller, task_id: TaskId, comment_id: CommentId) -> Deleted:
     """Delete a comment: its author may, and whoever may delete the task."""
     task = task_within(caller, task_id, "tasks:write")

@@ -11,7 +11,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.edge import Caller, CamelSchema, Created, FilePart, Instant, MultipartSchema, Paged, Request, Routes
 from chalicelib.engine import files
 
-routes = Routes("/api/v1/tasks/{task_id}/files", tag="Files")
+routes = Routes("/api/v1/tasks/{taskId}/files", tag="Files")
 
 FileId = Annotated[str, Field(min_length=1, max_length=256, description="The file's id.")]
 
@@ -72,14 +72,14 @@ def list_files(
     return Paged(data=[FileOut.of(file) for file in found.data], pagination=found.pagination, links=found.links)
 
 
-@routes.get("/{file_id}")
+@routes.get("/{fileId}")
 def get_file(caller: Caller, task_id: TaskId, file_id: FileId) -> FileOut:
     """One file, with a fresh link to its content."""
     task = task_within(caller, task_id, "tasks:read")
     return FileOut.of(files.get(caller.org, task.id, file_id))
 
 
-@routes.delete("/{file_id}")
+@routes.delete("/{fileId}")
 def delete_file(caller: Caller, task_id: TaskId, file_id: FileId) -> Deleted:
     """Delete a file: whoever uploaded it may, and whoever may delete the task."""
     task = task_within(caller, task_id, "tasks:write")

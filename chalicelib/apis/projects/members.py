@@ -9,7 +9,7 @@ from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.edge import Caller, Created, Paged, Request, Routes
 from chalicelib.engine import members, projects
 
-routes = Routes("/api/v1/projects/{project_id}/members", tag="Projects")
+routes = Routes("/api/v1/projects/{projectId}/members", tag="Projects")
 
 
 @routes.get()
@@ -32,7 +32,7 @@ def add_member(caller: Caller, project_id: Identifier, body: MemberIn) -> Create
     return Created(MemberOut.of(body.user_id, member), location=f"/api/v1/projects/{project_id}/members/{body.user_id}")
 
 
-@routes.delete("/{user_id}")
+@routes.delete("/{userId}")
 def remove_member(caller: Caller, project_id: Identifier, user_id: Identifier) -> Deleted:
     """Take a member out of a project."""
     access.require(caller, "projects:write", project_id)

@@ -66,7 +66,7 @@ def read_all_notifications(caller: Caller) -> AllRead:
     return AllRead(read=notices.read_all(caller.org, caller.subject))
 
 
-@routes.put("/{notification_id}/read")
+@routes.put("/{notificationId}/read")
 def read_notification(caller: Caller, notification_id: NotificationId) -> NotificationOut:
     """Note that the caller has read one; again, it stays as it was."""
     return NotificationOut.of(notices.read(caller.org, caller.subject, notification_id))

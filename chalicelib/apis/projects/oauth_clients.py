@@ -84,7 +84,7 @@ def list_clients(caller: Caller, request: Request, page: PageNumber = 1, limit: 
     return sliced(request, rows, page=page, limit=limit)
 
 
-@routes.delete("/{client_id}")
+@routes.delete("/{clientId}")
 def delete_client(caller: Caller, client_id: ClientId) -> Deleted:
     """Delete an application; the tokens that it was given end within half a minute."""
     oauth_clients.remove(caller.org, client_id)

@@ -77,7 +77,7 @@ def giver(caller: Caller, project_id: str | None = None) -> Giver:
     return Giver(caller.subject, access.effective(caller, project_id))
 
 
-@routes.get("/{project_id}")
+@routes.get("/{projectId}")
 def get_project(caller: Caller, project_id: Identifier) -> ProjectOut:
     """Get a project with its members, and its tasks counted."""
     access.require(caller, "projects:read", project_id)
@@ -88,14 +88,14 @@ def _shown(project: Document) -> ProjectOut:
     return ProjectOut.of(project, projects.tallies(project.org, [project])[project.id])
 
 
-@routes.put("/{project_id}", errors=[409])
+@routes.put("/{projectId}", errors=[409])
 def update_project(caller: Caller, project_id: Identifier, body: ProjectUpdate) -> ProjectOut:
     """Change a project: what is left out stays."""
     access.require(caller, "projects:write", project_id)
     return _shown(projects.update(caller.org, project_id, body.said, body.team, giver(caller, project_id)))
 
 
-@routes.delete("/{project_id}")
+@routes.delete("/{projectId}")
 def delete_project(caller: Caller, project_id: Identifier) -> Deleted:
     """Delete a project with all its tasks.
 
@@ -107,7 +107,7 @@ def delete_project(caller: Caller, project_id: Identifier) -> Deleted:
     return Deleted(id=project_id)
 
 
-@routes.get("/{project_id}/tasks")
+@routes.get("/{projectId}/tasks")
 def list_project_tasks(
     request: Request,
     caller: Caller,

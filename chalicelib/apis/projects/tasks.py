@@ -122,15 +122,15 @@ def _out(task: Task) -> TaskOut:
     return out
 
 
-@routes.get("/{task_id}")
+@routes.get("/{taskId}")
 def get_task(caller: Caller, task_id: Identifier, include: Include = ()) -> TaskDetail:
     """Get a task, with what is asked for besides."""
     task = tasks.get(caller.org, task_id, NAME)
     return TaskDetail(**dict(_out(task)), **parts(task, include))
 
 
-@routes.put("/{task_id}", errors=[409])
-@routes.patch("/{task_id}", name="patch_task", errors=[409])
+@routes.put("/{taskId}", errors=[409])
+@routes.patch("/{taskId}", name="patch_task", errors=[409])
 def update_task(
     request: Request,
     caller: Caller,
@@ -169,7 +169,7 @@ def _holder(caller: Caller, agent_id: str | None, lease: int | None) -> Holder |
     return None if agent_id is None else Holder(agent_id, lease)
 
 
-@routes.delete("/{task_id}")
+@routes.delete("/{taskId}")
 def delete_task(
     caller: Caller, task_id: Identifier, reason: Annotated[str, StringConstraints(max_length=1_000)] | None = None
 ) -> Deleted:
@@ -178,7 +178,7 @@ def delete_task(
     return Deleted(id=task_id)
 
 
-@routes.post("/{task_id}/assign", errors=[409])
+@routes.post("/{taskId}/assign", errors=[409])
 def assign_task(caller: Caller, task_id: Identifier, body: AssignIn) -> TaskOut:
     """Assign a task to an agent, which gets it as soon as it has room; whoever works on it lets go.
 

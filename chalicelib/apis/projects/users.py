@@ -83,27 +83,27 @@ def change_my_password(request: Request, caller: Caller, body: PasswordIn) -> Pa
     return PasswordChanged()
 
 
-@routes.get("/{user_id}")
+@routes.get("/{userId}")
 def get_user(caller: Caller, user_id: Identifier) -> UserOut:
     """One user."""
     return UserOut.of(users.get(caller.org, user_id))
 
 
-@routes.put("/{user_id}", errors=[409])
+@routes.put("/{userId}", errors=[409])
 def update_user(caller: Caller, user_id: Identifier, body: UserChange) -> UserOut:
     """Change a user's name, role or plan, within half a minute for open sessions, too. The last admin stays one."""
     said: dict[str, Any] = body.model_dump(exclude_unset=True)
     return UserOut.of(users.change(caller.org, user_id, said, caller.subject))
 
 
-@routes.delete("/{user_id}", errors=[409])
+@routes.delete("/{userId}", errors=[409])
 def delete_user(caller: Caller, user_id: Identifier) -> Deleted:
     """Delete a user. Sessions and API keys end, tasks that they had begun are pending again, and memberships go."""
     users.delete(caller.org, user_id, caller.subject)
     return Deleted(id=user_id)
 
 
-@routes.post("/{user_id}/invitation", status=201, errors=[409])
+@routes.post("/{userId}/invitation", status=201, errors=[409])
 def invite_again(caller: Caller, user_id: Identifier) -> Created[InvitedOut]:
     """Invite somebody anew who has not accepted; the invitation before is good for nothing any more."""
     return _invited(users.invite_again(caller.org, user_id))

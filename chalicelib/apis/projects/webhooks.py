@@ -39,26 +39,26 @@ def list_webhooks(caller: Caller, request: Request, page: PageNumber = 1, limit:
     return sliced(request, found, page=page, limit=limit)
 
 
-@routes.get("/{webhook_id}")
+@routes.get("/{webhookId}")
 def get_webhook(caller: Caller, webhook_id: Identifier) -> WebhookOut:
     """Get a webhook as it is now."""
     return WebhookOut.of(webhooks.get(caller.org, webhook_id))
 
 
-@routes.put("/{webhook_id}")
+@routes.put("/{webhookId}")
 def update_webhook(caller: Caller, webhook_id: Identifier, body: WebhookUpdate) -> WebhookOut:
     """Change what is said of a webhook. To switch it on ends what it was disabled for."""
     return WebhookOut.of(webhooks.change(caller.org, webhook_id, body.said, by=caller.subject))
 
 
-@routes.delete("/{webhook_id}")
+@routes.delete("/{webhookId}")
 def delete_webhook(caller: Caller, webhook_id: Identifier) -> WebhookDeleted:
     """Delete a webhook; what is on its way to it is not sent any more."""
     webhooks.delete(caller.org, webhook_id)
     return WebhookDeleted(id=webhook_id)
 
 
-@routes.post("/{webhook_id}/test")
+@routes.post("/{webhookId}/test")
 def test_webhook(caller: Caller, webhook_id: Identifier) -> DeliveryOut:
     """Send a `webhook.test` event now, once, whether or not the webhook is active, and see what is answered.
 
@@ -67,20 +67,20 @@ def test_webhook(caller: Caller, webhook_id: Identifier) -> DeliveryOut:
     return DeliveryOut.of(redelivery.test(caller.org, webhook_id))
 
 
-@routes.post("/{webhook_id}/rotate-secret")
+@routes.post("/{webhookId}/rotate-secret")
 def rotate_webhook_secret(caller: Caller, webhook_id: Identifier, body: RotateIn) -> WebhookSecret:
     """Change the secret; for a while the one before signs as well, so that no event is refused meanwhile."""
     return WebhookSecret.shown(webhooks.rotate(caller.org, webhook_id, body.secret, body.overlap_ms, by=caller.subject))
 
 
-@routes.post("/{webhook_id}/recover", errors=[409])
+@routes.post("/{webhookId}/recover", errors=[409])
 def recover_webhook(caller: Caller, webhook_id: Identifier, body: RecoverIn) -> RecoveryOut:
     """Send again all that was given up of events since then, each in a new round of attempts."""
     requeued, more = redelivery.recover(caller.org, webhook_id, body.since)
     return RecoveryOut(requeued=requeued, more=more)
 
 
-@routes.get("/{webhook_id}/deliveries")
+@routes.get("/{webhookId}/deliveries")
 def list_webhook_deliveries(
     caller: Caller,
     request: Request,
@@ -95,13 +95,13 @@ def list_webhook_deliveries(
     return sliced(request, found, page=page, limit=limit)
 
 
-@routes.get("/{webhook_id}/deliveries/{delivery_id}")
+@routes.get("/{webhookId}/deliveries/{deliveryId}")
 def get_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
     """Get a delivery with its attempts."""
     return DeliveryOut.of(redelivery.get(caller.org, webhook_id, delivery_id))
 
 
-@routes.post("/{webhook_id}/deliveries/{delivery_id}/resend", errors=[409])
+@routes.post("/{webhookId}/deliveries/{deliveryId}/resend", errors=[409])
 def resend_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
     """Send a delivery again, whatever became of it, in a new round of attempts."""
     return DeliveryOut.of(redelivery.resend(caller.org, webhook_id, delivery_id))
