@@ -1,6 +1,6 @@
 """When deliveries are tried again, and how they end."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain import webhooks as rules
@@ -22,6 +22,7 @@ def attempt(status: int | None = 500) -> Attempt:
     return Attempt(at=NOW, took_ms=10, status=status)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(statuses, st.floats(0, 1, exclude_max=True)), min_size=10, max_size=10))
 def test_the_schedule_is_the_specified_one_within_a_tenth(turns: list[tuple[int | None, float]]) -> None:
     found, now, waits = delivery(), NOW, []
@@ -35,6 +36,7 @@ def test_the_schedule_is_the_specified_one_within_a_tenth(turns: list[tuple[int 
     assert all(asked <= had <= asked * 1.1 for asked, had in zip(SPECIFIED, waits, strict=True))
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10**9), st.floats(0, 1, exclude_max=True))
 def test_a_receiver_that_asks_for_a_rest_gets_it_up_to_a_day(seconds: int, chance: float) -> None:
     rest = rules.retry_after(429, {"retry-after": str(seconds)})
