@@ -12,7 +12,7 @@ from tests.infra.clients import Client
 from tests.support.world import ORG, World
 
 PROJECTS, TASKS, AGENTS = "/api/v1/projects", "/api/v1/tasks", "/api/v1/agents"
-PROJECT, MEMBERS = f"{PROJECTS}/{{project_id}}", f"{PROJECTS}/{{project_id}}/members"
+PROJECT, MEMBERS = f"{PROJECTS}/{{projectId}}", f"{PROJECTS}/{{projectId}}/members"
 
 
 def whole(made: Watch, house: World) -> None:
@@ -27,9 +27,9 @@ def clear_up(client: Client, house: World, lost: bool) -> None:
     member, agent, project = begin(client, house, f"m{lost}")
     house.settle()
     look(client, project)
-    client("DELETE", PROJECT, project_id=project)
-    client("DELETE", f"{AGENTS}/{{agent_id}}", agent_id=agent)
-    client("DELETE", "/api/v1/users/{user_id}", user_id=member)
+    client("DELETE", PROJECT, projectId=project)
+    client("DELETE", f"{AGENTS}/{{agentId}}", agentId=agent)
+    client("DELETE", "/api/v1/users/{userId}", userId=member)
     for _ in range(4 if lost else 0):
         house.relay("documents", limit=1000)
         house.queues.queues[settings().wakeups_queue].clear()
@@ -46,13 +46,13 @@ def begin(client: Client, house: World, name: str) -> tuple[str, str, str]:
     team = [{"userId": member, "role": "viewer"}]
     project = created(client, PROJECTS, name=name, teamMembers=team, agents=[agent])
     kept = created(client, PROJECTS, name="kept", agents=[agent])
-    client("PUT", PROJECT, {"agents": [agent], "status": "on-hold"}, project_id=project)
-    client("DELETE", f"{MEMBERS}/{{user_id}}", project_id=project, user_id=member)
-    client("POST", MEMBERS, {"userId": member, "role": "developer"}, project_id=project)
+    client("PUT", PROJECT, {"agents": [agent], "status": "on-hold"}, projectId=project)
+    client("DELETE", f"{MEMBERS}/{{userId}}", projectId=project, userId=member)
+    client("POST", MEMBERS, {"userId": member, "role": "developer"}, projectId=project)
     for said in ({"agentId": agent}, {}, {"projectId": kept, "agentId": agent}):
         created(client, TASKS, **({"title": "t", "projectId": project} | said))
     full = created(client, TASKS, title="t", projectId=project)
-    client("POST", f"{TASKS}/{{task_id}}/comments", {"content": "see"}, task_id=full)
+    client("POST", f"{TASKS}/{{taskId}}/comments", {"content": "see"}, taskId=full)
     return member, agent, project
 
 
@@ -62,6 +62,6 @@ def created(client: Client, route: str, **said: Any) -> str:
 
 def look(client: Client, project: str) -> None:
     client("GET", PROJECTS, query={"search": "m"})
-    client("GET", PROJECT, project_id=project)
-    client("GET", f"{PROJECT}/tasks", project_id=project)
-    client("GET", MEMBERS, project_id=project)
+    client("GET", PROJECT, projectId=project)
+    client("GET", f"{PROJECT}/tasks", projectId=project)
+    client("GET", MEMBERS, projectId=project)

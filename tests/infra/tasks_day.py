@@ -4,7 +4,7 @@ from tests.infra.clients import Client
 from tests.support.world import World
 
 TASKS, AGENTS = "/api/v1/tasks", "/api/v1/agents"
-TASK = f"{TASKS}/{{task_id}}"
+TASK = f"{TASKS}/{{taskId}}"
 LARGE = "x" * 150_000
 
 
@@ -13,17 +13,17 @@ def manage(client: Client, house: World) -> None:
     agent = client("POST", AGENTS, {"name": "one", "type": "coding"})["data"]["id"]
     mine, given = (client("POST", TASKS, {"title": "t", "agentId": one})["data"]["id"] for one in (None, agent))
     house.settle()
-    client("PATCH", TASK, {"status": "active", "title": "new"}, task_id=mine)
-    client("PATCH", TASK, {"status": "completed", "result": LARGE}, task_id=mine)
-    client("GET", TASK, task_id=mine, query={"include": "comments,files,history,metrics"})
+    client("PATCH", TASK, {"status": "active", "title": "new"}, taskId=mine)
+    client("PATCH", TASK, {"status": "completed", "result": LARGE}, taskId=mine)
+    client("GET", TASK, taskId=mine, query={"include": "comments,files,history,metrics"})
     client("GET", TASKS, query={"search": "new", "status": "completed"})
-    client("POST", f"{TASK}/assign", {"agentId": None}, task_id=given)
-    client("POST", f"{TASK}/assign", {"agentId": agent}, task_id=given)
+    client("POST", f"{TASK}/assign", {"agentId": None}, taskId=given)
+    client("POST", f"{TASK}/assign", {"agentId": agent}, taskId=given)
     house.settle()
     reporting = {"agentId": agent}
-    client("PATCH", TASK, {"progress": 0.5}, task_id=given, query=reporting)
-    client("PATCH", TASK, {"status": "completed", "result": 1}, task_id=given, query=reporting)
+    client("PATCH", TASK, {"progress": 0.5}, taskId=given, query=reporting)
+    client("PATCH", TASK, {"status": "completed", "result": 1}, taskId=given, query=reporting)
     for task_id in (mine, given):
-        client("DELETE", TASK, task_id=task_id)
-    client("DELETE", f"{AGENTS}/{{agent_id}}", agent_id=agent)
+        client("DELETE", TASK, taskId=task_id)
+    client("DELETE", f"{AGENTS}/{{agentId}}", agentId=agent)
     house.settle()

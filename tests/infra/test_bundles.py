@@ -104,7 +104,7 @@ def test_a_poison_record_cannot_block_a_stream(packaged: Templates) -> None:
 def test_a_relay_that_falls_behind_rings(packaged: Templates) -> None:
     alarms = resources(packaged["engine"], "AWS::CloudWatch::Alarm").values()
     watched = [one["Dimensions"][0]["Value"]["Ref"] for one in alarms if one["MetricName"] == "IteratorAge"]
-    assert sorted(watched) == ["RelayTasks", "RelayWorkers"]
+    assert sorted(watched) == ["RelayDocuments", "RelayTasks", "RelayWorkers"]
 
 
 def test_a_queue_mapping_names_one_source(packaged: Templates) -> None:

@@ -94,7 +94,7 @@ def test_streamed_tables_are_those_whose_changes_start_a_function() -> None:
     triggers = [function.trigger for bundle in BUNDLES for function in bundle.functions]
     started = {parameter(trigger.table) for trigger in triggers if isinstance(trigger, Stream)}
     streamed = {name for name, resource in RESOURCES.items() if "StreamSpecification" in resource["Properties"]}
-    assert streamed == started == {"TasksTable", "WorkersTable"}
+    assert streamed == started == {"TasksTable", "WorkersTable", "DocumentsTable"}
 
 
 @pytest.mark.parametrize("function", [f for b in BUNDLES for f in b.functions if isinstance(f.trigger, Queue)])

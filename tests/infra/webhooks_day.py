@@ -8,7 +8,7 @@ from tests.infra.clients import Client, wait
 from tests.support.world import ORG, World, answer
 
 WEBHOOKS, TASKS, ME = "/api/v1/webhooks", "/api/v1/tasks", "/api/v1/users/me/notifications"
-WEBHOOK, DELIVERIES = f"{WEBHOOKS}/{{webhook_id}}", f"{WEBHOOKS}/{{webhook_id}}/deliveries"
+WEBHOOK, DELIVERIES = f"{WEBHOOKS}/{{webhookId}}", f"{WEBHOOKS}/{{webhookId}}/deliveries"
 TOPICS = ["task.created", "task.completed", "project.created", "project.completed", "agent.created"]
 
 
@@ -22,7 +22,7 @@ def whole(made: Watch, house: World) -> None:
     for reply in (answer(200), answer(500), answer(200), answer(500)):
         house.servers["hooks.example"] = lambda *_, reply=reply: reply
         announce_twice(client, house)
-        client("POST", f"{WEBHOOK}/test", webhook_id=webhook)
+        client("POST", f"{WEBHOOK}/test", webhookId=webhook)
     for awake in (True, False):
         wait(house, 400, awake)
     house.settle()
@@ -48,7 +48,7 @@ def ask_again(client: Client, house: World, webhook: str) -> None:
     before, redelivery.AT_A_TIME = redelivery.AT_A_TIME, 1
     for lost in (False, True):
         switch_off(client, house, webhook)
-        client("POST", f"{WEBHOOK}/recover", {"since": "2026-01-01"}, webhook_id=webhook)
+        client("POST", f"{WEBHOOK}/recover", {"since": "2026-01-01"}, webhookId=webhook)
         if lost:
             house.relay("documents", limit=1000)
             house.queues.queues[settings().wakeups_queue].clear()
@@ -56,32 +56,32 @@ def ask_again(client: Client, house: World, webhook: str) -> None:
         house.settle()
     redelivery.AT_A_TIME = before
     switch_off(client, house, webhook)
-    found = client("GET", DELIVERIES, query={"status": "failed"}, webhook_id=webhook)["data"]
-    one = {"webhook_id": webhook, "delivery_id": found[0]["id"]}
-    client("GET", f"{DELIVERIES}/{{delivery_id}}", **one)
-    client("POST", f"{DELIVERIES}/{{delivery_id}}/resend", **one)
-    client("GET", DELIVERIES, webhook_id=webhook)
+    found = client("GET", DELIVERIES, query={"status": "failed"}, webhookId=webhook)["data"]
+    one = {"webhookId": webhook, "deliveryId": found[0]["id"]}
+    client("GET", f"{DELIVERIES}/{{deliveryId}}", **one)
+    client("POST", f"{DELIVERIES}/{{deliveryId}}/resend", **one)
+    client("GET", DELIVERIES, webhookId=webhook)
 
 
 def switch_off(client: Client, house: World, webhook: str) -> None:
     """For so long that whatever is on its way is given up; then it is on again."""
-    client("PUT", WEBHOOK, {"active": False}, webhook_id=webhook)
+    client("PUT", WEBHOOK, {"active": False}, webhookId=webhook)
     house.clock.advance(86_400)
     house.settle()
     house.advance(240)
-    client("PUT", WEBHOOK, {"active": True}, webhook_id=webhook)
+    client("PUT", WEBHOOK, {"active": True}, webhookId=webhook)
 
 
 def go(client: Client, house: World, webhook: str) -> None:
     """The receiver says that it is gone; the administrators read of it."""
-    client("POST", f"{WEBHOOK}/rotate-secret", {}, webhook_id=webhook)
+    client("POST", f"{WEBHOOK}/rotate-secret", {}, webhookId=webhook)
     house.servers["hooks.example"] = lambda *_: answer(410)
-    client("POST", f"{WEBHOOK}/test", webhook_id=webhook)
+    client("POST", f"{WEBHOOK}/test", webhookId=webhook)
     house.settle()
-    client("PUT", WEBHOOK, {"active": True}, webhook_id=webhook)
+    client("PUT", WEBHOOK, {"active": True}, webhookId=webhook)
     announce_twice(client, house)
     [found, *_] = client("GET", ME)["data"]
-    client("PUT", f"{ME}/{{notification_id}}/read", notification_id=found["id"])
+    client("PUT", f"{ME}/{{notificationId}}/read", notificationId=found["id"])
     client("PUT", f"{ME}/read-all")
     client("GET", WEBHOOKS)
-    client("DELETE", WEBHOOK, webhook_id=webhook)
+    client("DELETE", WEBHOOK, webhookId=webhook)

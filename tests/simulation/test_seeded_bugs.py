@@ -44,12 +44,12 @@ def _unfenced(holder: Holder, org: str) -> Any:
     return task_storage.TaskItem.org == org
 
 
-def _counting_twice(events: list[Any]) -> None:
-    _record_part(events)
-    _record_part([replace(event, version=event.version + 1000) for event in events])
+def _counting_twice(events: list[Any], notes: Any) -> None:
+    _record_part(events, notes)
+    _record_part([replace(event, version=event.version + 1000) for event in events], notes)
 
 
-def _never_counted(events: list[Any]) -> None:
+def _never_counted(_: list[Any], _notes: Any) -> None:
     """Logs nothing, counts nothing."""
 
 
