@@ -24,8 +24,6 @@ MAY_IMPORT = {
 }
 TO_ALL = dict.fromkeys(MAY_IMPORT, ASKED_BY_ALL) | {"domain": {"errors"}}
 GATHERING = {"heralds.py", "live.py", "voices.py"}
-COMMON = {"worker_channel"}
-"""What several APIs serve in the same words."""
 AWS = {"pynamodb", "botocore", "boto3"}
 CHANCE = {"random", "uuid", "secrets"}
 TIME = re.compile(r"\b(time\.(time|time_ns|monotonic|perf_counter|sleep)|datetime\.(now|utcnow|today)|date\.today)\(")
@@ -73,7 +71,7 @@ def wrong(found: Import) -> str | None:
 def wrong_sibling(found: Import) -> str | None:
     """An API knows no other API; the modules beside them gather what all of them serve."""
     own, other = found.by.relative_to(PACKAGE / "apis").parts[0], found.what.split(".")[2]
-    return None if other in (own, "") or own in GATHERING or other in COMMON else f"{own} imports its sibling {other}"
+    return None if other in (own, "") or own in GATHERING else f"{own} imports its sibling {other}"
 
 
 def sources() -> list[Path]:

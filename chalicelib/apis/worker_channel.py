@@ -1,13 +1,12 @@
 """The WebSocket of workers (docs/live.md), which every API that has one serves in the same words."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder
-from chalicelib.edge import Caller, Channel, CodedErrors, Hears, Opening, Request, Schema, error_frame
+from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
 from chalicelib.engine import connections, sockets, tasks
 from chalicelib.engine.connections import Connection
 from chalicelib.engine.frames import Frame
@@ -53,19 +52,19 @@ class Error(Report):
     )
 
 
-def worker_channel(name: str, path: str, pool: str, authenticate: Callable[[Request], Caller]) -> Channel:
-    """Where workers of a pool connect; the path's only variable is the worker's id."""
+def worker_channel(door: Door) -> Channel:
+    """What is served where workers connect."""
 
     def opened(caller: Caller, opening: Opening) -> None:
         [worker_id] = opening.path_values.values()
         if len(worker_id) > LONGEST_ID:
             raise NotFound("Worker", worker_id[:LONGEST_ID])
-        sockets.connect(Connection(opening.connection_id, caller.org, name, pool, worker_id))
+        sockets.connect(Connection(opening.connection_id, caller.org, door.name, door.pool, worker_id))
 
     return Channel(
-        name=name,
-        path=path,
-        authenticate=authenticate,
+        name=door.name,
+        path=door.path,
+        authenticate=door.authenticate,
         opened=opened,
         hears={
             "progress": Hears(Progress, _progressed),

@@ -13,7 +13,7 @@ from chalicelib.edge.replies import Answer, Bare, Created, Html, JsonText, Raw, 
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
 from chalicelib.edge.schemas import CamelSchema, FormSchema, Instant, MultipartSchema, NaiveInstant, Schema
-from chalicelib.edge.sockets import Channel, Opening, Switchboard
+from chalicelib.edge.sockets import Channel, Door, Opening, Switchboard
 
 __all__ = [
     "BEARER",
@@ -30,6 +30,7 @@ __all__ = [
     "Cookie",
     "Created",
     "Dialect",
+    "Door",
     "Endpoint",
     "Enveloped",
     "FilePart",

@@ -38,6 +38,16 @@ class Opening(NamedTuple):
     query: Mapping[str, str]
 
 
+class Door(NamedTuple):
+    """Where the workers of an API's pool connect: a path whose only variable is the worker's id."""
+
+    name: str
+    """Unique among the channels of all APIs."""
+    path: str
+    pool: str
+    authenticate: Callable[[Request], Caller]
+
+
 class Known(Protocol):
     """A connection that was let in."""
 

@@ -8,8 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from chalicelib.apis.projects import agent_keys
 from chalicelib.apis.projects.access import NAME, authenticate, permitted, require
 from chalicelib.apis.projects.audience import admits
-from chalicelib.apis.worker_channel import worker_channel
-from chalicelib.edge import Caller, Channel, Enveloped, Hears, Opening, Request, Schema, error_frame
+from chalicelib.edge import Caller, Channel, Door, Enveloped, Hears, Opening, Request, Schema, error_frame
 from chalicelib.engine import access, connections, feeds
 from chalicelib.engine.access import Principal
 from chalicelib.engine.connections import Connection
@@ -119,8 +118,8 @@ def _agent(request: Request) -> Caller:
     return caller
 
 
+workers = Door(AGENT, agent_keys.SOCKET, NAME, _agent)
 channels = (
-    worker_channel(AGENT, agent_keys.SOCKET, NAME, _agent),
     Channel(
         name=LIVE,
         path="/ws",

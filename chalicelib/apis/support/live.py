@@ -2,8 +2,7 @@
 
 from chalicelib.apis.support.access import NAME, authenticate
 from chalicelib.apis.support.voice import UPDATES
-from chalicelib.apis.worker_channel import worker_channel
-from chalicelib.edge import Caller, Channel, CodedErrors, Hears, Opening, Schema, error_frame
+from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
 from chalicelib.engine import connections, live
 from chalicelib.engine.connections import Connection
 from chalicelib.errors import InvalidRequest
@@ -34,8 +33,8 @@ def _watcher_leaves(known: Connection) -> None:
     live.leave(known)
 
 
+workers = Door(WORKER, "/worker/{worker_id}", NAME, authenticate)
 channels = (
-    worker_channel(WORKER, "/worker/{worker_id}", NAME, authenticate),
     Channel(
         name=UPDATES,
         path="/tasks/updates",
