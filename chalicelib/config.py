@@ -62,6 +62,9 @@ class Settings:
     """Where messages to connected clients are sent: the management URL of the WebSocket API."""
     open_apis: frozenset[str] = frozenset()
     """APIs that admit anonymous callers of org `local`; refused outside the local stage."""
+    example_keys: dict[str, str] = field(default_factory=dict)
+    """What documents' examples send in the place of an API key -> the key that is meant; refused outside the local
+    stage."""
     secrets_parameter: str = ""
     """Name of the SSM SecureString that holds {"jwt": {kid: secret}, "seal": {kid: base64}}."""
     jwt_issuer: str = "yardmaster"
@@ -178,7 +181,7 @@ _KINDS: dict[Any, str] = {
     float: "number",
     bool: "flag: write true or false",
     frozenset[str]: "list of names with commas between them",
-    dict[str, str]: "JSON object of name to URL",
+    dict[str, str]: "JSON object of name to text",
     dict[str, int]: "JSON object of name to whole number",
 }
 
@@ -191,6 +194,8 @@ def _refuse_development_in_aws(found: Settings) -> None:
         return
     if found.open_apis:
         raise Misconfigured("OPEN_APIS may be set on the local stage only: unset it.")
+    if found.example_keys:
+        raise Misconfigured("EXAMPLE_KEYS may be set on the local stage only: unset it.")
     if found.allow_loopback:
         raise Misconfigured("ALLOW_LOOPBACK may be set on the local stage only: unset it.")
     if not found.secrets_parameter:
