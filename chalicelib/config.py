@@ -43,7 +43,7 @@ class Settings:
     deliveries_table: str = "yardmaster-deliveries"
     payload_bucket: str = "yardmaster-payloads"
     objects_url: str = ""
-    """Where links to stored files lead when that is not S3 itself: on the local stage, whose S3 nobody else can reach."""
+    """Where links to stored files lead when that is not S3 itself: on the local stage, whose S3 nobody can reach."""
     dispatch_queue: str = "yardmaster-dispatch.fifo"
     deliver_queue: str = "yardmaster-deliver"
     perform_queue: str = "yardmaster-perform"

@@ -33,9 +33,7 @@ def run() -> None:
         seed()
         pump.start()
         apis = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
-        serve(
-            [*apis, (files, Objects(pool))], ready=lambda: _announce((api for _, api in served), urls), ending=hub.end
-        )
+        serve([*apis, (files, Objects(pool))], ready=lambda: _announce(urls, served), ending=hub.end)
         pump.stop()
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -56,8 +54,8 @@ def _url(found: socket.socket) -> str:
     return f"http://{HOST}:{found.getsockname()[1]}"
 
 
-def _announce(apis: Iterable[Api], urls: Mapping[str, str]) -> None:
-    for api in apis:
+def _announce(urls: Mapping[str, str], served: Iterable[tuple[socket.socket, Api]]) -> None:
+    for _, api in served:
         print(f"{api.name:<12} {urls[api.name]}   docs {urls[api.name]}{_docs(api)}")
     print(f"{'sign in':<12} {ADMIN.email} with {PASSWORD}, API key {next(iter(EXAMPLE_KEYS))}: projects")
     print(f"{'token':<12} make token ROLE=admin ORG=local")
