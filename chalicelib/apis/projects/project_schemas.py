@@ -144,7 +144,7 @@ class ProjectRow(CamelSchema):
     priority: Priority
     start_date: When | None
     end_date: When | None
-    progress: int | float = Field(description="The share of its tasks that is completed, without the cancelled: 0 to 1.")
+    progress: int | float = Field(description="The share of its tasks that is completed, cancelled ones apart: 0 to 1.")
     task_count: TaskCount
     team_size: int
     assigned_agents: int
