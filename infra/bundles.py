@@ -18,6 +18,7 @@ from infra.functions import (
     connections,
     indexes,
     listing,
+    measure,
     payloads,
     send,
     table,
@@ -68,6 +69,12 @@ RECOVER = (
     *send("webhooks"),
 )
 
+# Those who watch are told over their connections, in order; one that is gone is forgotten.
+WATCHED = (
+    table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+    connections("POST"),
+)
+
 RECOUNT = (table("events", "Query"), indexes("stats", "hour"))
 
 PROCESSING = Bundle(
@@ -115,7 +122,6 @@ SUPPORT = Bundle(
 )
 
 
-# As its modules come, so do its grants.
 PROJECTS = Bundle(
     "projects",
     (
@@ -129,11 +135,14 @@ PROJECTS = Bundle(
                 "GetItem",
                 "Query",
                 "PutItem",
-                "UpdateItem",
                 "DeleteItem",
             ),
             table("access", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             table("listings", "BatchGetItem", "Query"),
+            # Figures and the log are read, and the API's own requests counted; its health is asked of what it needs.
+            table("stats", "BatchGetItem", "Query", "UpdateItem"),
+            table("events", "Query"),
+            *measure("dispatch"),
             # A test is posted at once, and judged as any delivery is.
             table("deliveries", "GetItem", "Query", "UpdateItem", "DeleteItem"),
             *RECOVER,
@@ -187,17 +196,13 @@ ENGINE = Bundle(
             timeout=60,
             memory=512,
             trigger=Queue("live_queue", concurrency=50),
-            grants=(
-                table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
-                connections("POST"),
-            ),
+            grants=WATCHED,
         ),
         Function(
             name="announce",
             timeout=60,
             memory=512,
             trigger=Queue("announce_queue", concurrency=50),
-            secrets=True,
             grants=(
                 table("tasks", "BatchGetItem"),
                 table("workers", "BatchGetItem"),
@@ -205,6 +210,10 @@ ENGINE = Bundle(
                 table("listings", "BatchGetItem"),
                 table("documents", "BatchGetItem", "GetItem", "Query", "PutItem"),
                 table("deliveries", "BatchGetItem", "PutItem"),
+                # Subscribers are told, if they still may be; else they are cut off.
+                table("access", "BatchGetItem"),
+                *WATCHED,
+                connections("DELETE"),
                 *send("webhooks"),
             ),
         ),
@@ -296,6 +305,9 @@ LIVE = Bundle(
             grants=(
                 table("connections", "GetItem", "PutItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
+                # People of the projects API come with a session or a key of their own.
+                table("access", "BatchGetItem", "UpdateItem"),
+                table("documents", "BatchGetItem", "GetItem"),
                 connections("POST", "DELETE"),
                 *send("live"),
             ),
@@ -306,7 +318,11 @@ LIVE = Bundle(
             memory=512,
             trigger=Socket(),
             grants=(
-                table("connections", "GetItem"),
+                # To subscribe takes leave, which is asked for again each time.
+                table("connections", "GetItem", "Query", "PutItem", "DeleteItem"),
+                table("access", "BatchGetItem"),
+                table("documents", "BatchGetItem", "GetItem"),
+                *send("announce"),
                 table("tasks", "GetItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
                 payloads("PutObject"),
@@ -318,7 +334,7 @@ LIVE = Bundle(
             timeout=29,
             memory=512,
             trigger=Socket(),
-            grants=(table("connections", "GetItem", "DeleteItem"), table("workers", "GetItem", "UpdateItem")),
+            grants=(table("connections", "GetItem", "Query", "DeleteItem"), table("workers", "GetItem", "UpdateItem")),
         ),
     ),
     http=False,

@@ -100,6 +100,11 @@ def send(*names: str) -> tuple[Grant, ...]:
     return tuple(Grant(f"{name}_queue", ("sqs:SendMessage", "sqs:GetQueueUrl")) for name in names)
 
 
+def measure(*names: str) -> tuple[Grant, ...]:
+    """To ask queues how much waits in them."""
+    return tuple(Grant(f"{name}_queue", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")) for name in names)
+
+
 def connections(*methods: str) -> Grant:
     """To post to open WebSockets by POST, to end them by DELETE."""
     return Grant("sockets_endpoint", ("execute-api:ManageConnections",), methods)
