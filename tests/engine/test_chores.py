@@ -159,4 +159,4 @@ def test_what_a_chore_costs_besides_its_steps(house: World, steps: Steps) -> Non
     assert calls.total() == 3  # written, read, removed
     with aws.counting() as calls:
         assert list(chores.due(house.clock.now())) == []
-    assert calls.total() == settings().wake_shards
+    assert calls.total() == 1
