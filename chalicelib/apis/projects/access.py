@@ -1,6 +1,6 @@
 """Who may call, how often, and what (coordinaitor.md, "Authentication" and "Rate Limiting")."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from chalicelib import clock
@@ -104,6 +104,12 @@ def effective(caller: Caller, project_id: str | None = None) -> frozenset[str]:
     """All that the caller may do, in this project where one is named."""
     found = _of(caller)
     return found.permissions if project_id is None else found.permissions | found.grants.get(project_id, frozenset())
+
+
+def require_all(caller: Caller, permissions: Collection[Permission]) -> None:
+    """Raise Forbidden unless the caller has each of these permissions everywhere."""
+    for permission in sorted(permissions):
+        require(caller, permission)
 
 
 def is_limited(caller: Caller) -> bool:

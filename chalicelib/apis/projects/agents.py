@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib import clock
+from chalicelib.apis.projects import access
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.agent_details import AgentDetail, AgentMetrics
 from chalicelib.apis.projects.agent_schemas import (
@@ -103,6 +104,8 @@ def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
 @routes.get("/{agentId}")
 def get_agent(caller: Caller, agent_id: AgentId, include: Include = ()) -> AgentDetail:
     """Get an agent as it is now, with what is asked for besides."""
+    if "tasks" in include:
+        access.require(caller, "tasks:read")
     worker = _get(caller, agent_id)
     return AgentDetail.of(
         worker,
