@@ -109,7 +109,10 @@ def revoke(org: str, user_id: str, identifier: str) -> None:
         kept = {one: until for one, until in _listed(user).items() if one != identifier}
         return replace(user, body={**user.body, "keys": kept})
 
-    documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.revoked(identifier)])
+    try:
+        documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.revoked(identifier)])
+    except NotFound:
+        raise NotFound("Key", identifier) from None
     _known.forget(identifier)
 
 

@@ -128,9 +128,10 @@ def _require_active(org: str, webhook: str) -> None:
 
 
 def get(org: str, webhook: str, identifier: str) -> Delivery:
-    """A delivery as of now. Raises NotFound."""
+    """A delivery as of now. Raises NotFound: for the webhook, where that is not there."""
     found = storage.find(org, webhook, identifier)
     if found is None:
+        webhooks.get(org, webhook)
         raise NotFound("Delivery", identifier)
     return found
 

@@ -1,13 +1,11 @@
 """Webhooks: who is told what happens, and what became of it (coordinaitor.md, "Webhooks")."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
-
-from pydantic import StringConstraints
 
 from chalicelib.apis.projects import access
 from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
 from chalicelib.apis.projects.permissions import Permission
+from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.apis.projects.webhook_schemas import (
     DeliveryOut,
     RecoverIn,
@@ -24,8 +22,6 @@ from chalicelib.edge import Caller, Created, Paged, Request, Routes
 from chalicelib.engine import redelivery, webhooks
 
 routes = Routes("/api/v1/webhooks", tag="Webhooks")
-
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 READS: Mapping[str, Permission] = {
     "task": "tasks:read",
