@@ -7,6 +7,7 @@ import pytest
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.engine import redelivery, webhooks
+from chalicelib.engine.chores import Chore
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.providers.outbound import Answer
 from chalicelib.storage import deliveries as storage
@@ -154,3 +155,33 @@ def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(house: Worl
     house.settle()
     assert one.delivery.status == outcome
     assert (one.delivery == changed) == (status == 500)
+
+
+def test_a_recovery_ends_when_the_webhook_is_out_of_service(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "AT_A_TIME", 1)
+    one = receiver(house)
+    failed(house, one, 1, 2)
+    webhooks.change(ORG, one.webhook.id, {"active": False}, by="dev")
+    assert redelivery.recovery(Chore(ORG, redelivery.RECOVERY, one.webhook.id, {"since": 0}))
+    assert one.posts == []
+
+
+def test_a_recovery_leaves_what_is_on_its_way_already(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = receiver(house)
+    failed(house, one, 1)
+    stale = storage.given_up(ORG, one.webhook.id, limit=9)
+    redelivery.recover(ORG, one.webhook.id, 0)
+    waiting = one.delivery
+    monkeypatch.setattr(storage, "given_up", lambda *_, **__: stale)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (0, False)
+    assert one.delivery == waiting
+
+
+def test_a_wakeup_that_comes_before_its_time_sends_nothing(house: World) -> None:
+    one = receiver(house)
+    one.reply = answer(500)
+    happen(fact())
+    house.settle()
+    redelivery.wake(ORG, one.webhook.id, one.delivery.id)
+    house.settle()
+    assert len(one.posts) == 1
