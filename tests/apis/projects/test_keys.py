@@ -167,3 +167,19 @@ def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -
     own = accounts.told("POST", "/api/v1/webhooks", hook | {"events": ["task.created"]}, key=tasks)["id"]
     assert accounts.told("PUT", f"/api/v1/webhooks/{own}", {"active": False}, key=tasks)["active"] is False
     accounts.refused(403, "PUT", f"/api/v1/webhooks/{own}", {"events": ["agent.created"]}, key=tasks)
+
+
+def test_a_key_reaches_no_further_in_a_project_that_its_owner_manages(accounts: Accounts) -> None:
+    boss = people.token(people.admin(accounts.house))
+    vera = people.user(accounts.house, "viewer", name="Vera")
+    project = accounts.told("POST", "/api/v1/projects", {"name": "x"}, token=boss)["id"]
+    member = {"userId": vera.id, "role": "project-manager"}
+    accounts.told("POST", f"/api/v1/projects/{project}/members", member, token=boss)
+    task, key = {"title": "x", "projectId": project}, WANTED | {"permissions": ["tasks:read", "projects:read"]}
+    mine = people.token(vera)
+    made = accounts.told("POST", "/api/v1/tasks", task, token=mine)["id"]
+    text = accounts.told("POST", KEYS, key, token=mine)["key"]
+    assert accounts.ask("GET", f"/api/v1/tasks/{made}", key=text).status == 200
+    accounts.refused(403, "POST", "/api/v1/tasks", task, key=text)
+    accounts.refused(403, "DELETE", f"/api/v1/tasks/{made}", key=text)
+    accounts.refused(403, "DELETE", f"/api/v1/projects/{project}", key=text)
