@@ -6,8 +6,10 @@ what is to be called of it.
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -90,6 +92,39 @@ def test_the_shell_script(person: Caller, tmp_path: Path) -> None:
         move(person, task, status="completed")
         lines.says(f"Task {task}: completed (1% complete)")
         assert process.wait(PATIENCE) == 0
+
+
+JWT, OLD_KEY = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9...", "ak_1234567890abcdef..."
+PICTURE = b"\x89PNG\r\n\x1a\n and so on"
+
+
+def test_the_commands_one_after_the_other(person: Caller, tmp_path: Path) -> None:
+    """What stands for a token or a key is replaced by what the commands before have answered; all else is as it is."""
+    if not all(map(shutil.which, ("bash", "curl"))):
+        pytest.skip("curl.sh needs bash and curl, which are not on this machine")
+    (tmp_path / "design-mockup.png").write_bytes(PICTURE)
+    meant = {"http://localhost:3000": person.url}
+    for command in (SNIPPETS / "curl.sh").read_text().split("\n\n"):
+        for placeholder, value in meant.items():
+            command = command.replace(placeholder, value)
+        answer = json.loads(printed(command, tmp_path))
+        assert "error" not in answer, (command, answer)
+        meant |= told(answer)
+
+
+def told(answer: Any) -> dict[str, str]:
+    """What a person would copy from an answer: placeholder -> text."""
+    if "accessToken" in answer:
+        token = answer["accessToken"]
+        bearer = {f"Bearer {JWT}": f"Bearer {token}", "YOUR_JWT_TOKEN": token, "YOUR_TOKEN": token}
+        return bearer | {JWT: answer["refreshToken"]}
+    return {OLD_KEY: answer["data"]["key"]} if "key" in answer["data"] else {}
+
+
+def printed(command: str, folder: Path) -> str:
+    run = ("bash", "-c", command)
+    done = subprocess.run(run, capture_output=True, text=True, cwd=folder, timeout=PATIENCE, check=True)
+    return done.stdout
 
 
 APP = """
