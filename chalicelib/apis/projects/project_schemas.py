@@ -116,7 +116,7 @@ class ProjectUpdate(ProjectIn):
     """What changes of a project. What is left out stays; null clears a date and the budget. `teamMembers` takes the
     place of all members, the same who are named stay members since when they were."""
 
-    name: Name = Field(default="", examples=["Mobile Application"])
+    name: Name = Field(default_factory=str, examples=["Mobile Application"])
 
     @property
     def said(self) -> dict[str, Any]:
