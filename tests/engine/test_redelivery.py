@@ -101,7 +101,7 @@ def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(house: Wor
     for ask in (redelivery.latest, redelivery.recover):
         with pytest.raises(NotFound):
             ask("rival", one.webhook.id, 0)  # type: ignore[arg-type]
-    with pytest.raises(NotFound, match="Delivery"):
+    with pytest.raises(NotFound, match="Webhook"):
         redelivery.get("rival", one.webhook.id, found.id)
 
 
@@ -185,3 +185,33 @@ def test_a_wakeup_that_comes_before_its_time_sends_nothing(house: World) -> None
     redelivery.wake(ORG, one.webhook.id, one.delivery.id)
     house.settle()
     assert len(one.posts) == 1
+
+
+def test_a_recovery_passes_over_what_is_no_longer_kept(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "AT_A_TIME", 1)
+    one = receiver(house)
+    failed(house, one, 1, 2)
+    house.clock.advance(30 * 86_400)
+    failed(house, one, 3)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (1, True)
+    house.settle()
+    assert one.events == ["evt_task_3_1"]
+
+
+@pytest.mark.parametrize("status", [410, 500])
+def test_a_webhook_is_not_disabled_for_what_its_url_before_did(house: World, status: int) -> None:
+    one = receiver(house)
+
+    def moved(*_: object) -> Answer:
+        webhooks.change(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
+        return answer(status)
+
+    one.reply = answer(500)
+    happen(fact())
+    house.settle()
+    house.clock.advance(6 * 86_400)
+    one.reply = moved
+    happen(fact(2))
+    house.settle()
+    assert len(one.posts) > 1
+    assert webhooks.get(ORG, one.webhook.id).body["active"]
