@@ -39,7 +39,7 @@ def test_what_is_anothers_is_not_there(endpoint: Documented, shared: Scene) -> N
 
 @over.each(lambda face: [one for one in over.of_one(face) if len(face.on[one.id]) > 1])
 def test_what_is_anothers_is_not_there_for_what_is_ones_own(endpoint: Documented, scene: Scene) -> None:
-    stranger = token(plan="enterprise", **STRANGER)
+    stranger = scene.face.caller(scene.house, **STRANGER)
     own = scene.face.build(scene.house, scene.client, stranger)
     theirs = {variable: own[name].id for variable, name in scene.face.on[endpoint.id].items()}
     before = stored()
