@@ -156,6 +156,7 @@ WRONG_QUERIES: Sequence[tuple[str, str, Sequence[str]]] = (
     ("GET /api/v1/agents", "type", ("robot", "")),
     ("GET /api/v1/agents", "available", ("maybe", "")),
     ("GET /api/v1/agents/{agentId}/metrics", "from", ("yesterday", "2026-02-30", "1969-12-31", "2099-01-01")),
+    ("GET /api/v1/agents/{agentId}/metrics", "to", ("yesterday", "0001-01-01", "0088-03-19", "1969-12-31")),
     ("GET /api/v1/projects", "status", ("done", "")),
     ("GET /api/v1/users", "role", ("owner", "")),
     ("GET /api/v1/users/me/notifications", "unread", ("maybe", "")),
