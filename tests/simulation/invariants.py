@@ -64,7 +64,8 @@ def the_past_is_lawful(world: World) -> None:
             continue
         assert new.version == old.version + 1, f"{new.id}: version {old.version} -> {new.version}"
         assert old.epoch <= new.epoch <= old.epoch + 1 and new.attempts >= old.attempts, f"{new.id} went back"
-        assert new.epoch == old.epoch or old.status is Status.PENDING, f"{new.id}: leased from {old.status}"
+        free = old.status is Status.PENDING or (old.held and new.person is not None)  # who takes it from its agent
+        assert new.epoch == old.epoch or free, f"{new.id}: leased from {old.status}"
         if old.terminal:
             replayed = old.status in (Status.FAILED, Status.TIMED_OUT) and new.status is Status.PENDING
             assert replayed or _said_anew(old, new), f"{new.id}: {old.status} -> {new.status}"
@@ -121,10 +122,12 @@ def _transition(old: Task | None, new: Task) -> str | None:
     """Told apart by states alone, not by the rules that are under test."""
     if old is None:
         return "submitted"
+    if new.person is not None and new.epoch > old.epoch:
+        return "taken"
     if new.status is old.status:
         return "edited" if new.edits > old.edits else "overdue" if new.overdue and not old.overdue else None
     if new.status is Status.RUNNING:
-        return "taken" if old.status is Status.PENDING else "started"
+        return "started"
     if new.status is not Status.PENDING:
         return str(new.status)
     if old.terminal:
