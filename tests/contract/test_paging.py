@@ -1,11 +1,12 @@
 """Lists that come in pages: bounds, cursors, and every thing once."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.contract import over
 from tests.contract.conftest import STRANGER, Scene
-from tests.contract.face import Paging, pick
+from tests.contract.face import Documented, Paging, pick
 from tests.support.client import Reply, token
 
 pages = over.each(lambda face: face.paged.items(), "paged", lambda one: one[0])
@@ -42,6 +43,20 @@ def test_a_limit_out_of_bounds_is_refused_naming_them(paged: tuple[str, Paging],
         assert told.message.startswith(f"limit: must be an integer between 1 and {paging.most}")
     for limit in (1, paging.most):
         assert page(shared, where, limit=limit).status == 200
+
+
+@over.each(lambda face: [one for one in face.endpoints if "page" in one.filters])
+def test_a_page_by_number_has_bounds_and_what_is_beyond_the_last_is_empty(endpoint: Documented, shared: Scene) -> None:
+    for name, most in (("page", 10**9), ("limit", 100)):
+        for value in (0, -1, most + 1, "one", "1.5", ""):
+            told = shared.face.unfit(paged_by(shared, endpoint, **{name: value}))
+            assert told.message.startswith(f"{name}: must be an integer between 1 and {most}"), told
+    beyond = paged_by(shared, endpoint, page=50, limit=100)
+    assert (beyond.status, beyond.json["data"]) == (200, [])
+
+
+def paged_by(scene: Scene, endpoint: Documented, **query: Any) -> Reply:
+    return scene.send(replace(endpoint, query={name: str(value) for name, value in query.items()}))
 
 
 @pages
