@@ -18,7 +18,7 @@ from chalicelib.storage import connections, task_table
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.connections import Connection
-from tests.simulation import invariants
+from tests.simulation import invariants, managed_bugs
 from tests.support.world import ORG, POOL, WATCH, World, answer
 
 Invariant = Callable[[World], None]
@@ -240,6 +240,8 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
         patch.object(announcements, "VISIBLE", ("epoch",)),
     ),
 }
+
+BUGS |= managed_bugs.BUGS
 
 
 def _nothing(event: Any) -> Any:
