@@ -102,7 +102,7 @@ def _wrong(channel: Topic, name: str, value: str | list[str]) -> str | None:
         return f"is no filter of {channel}; there are: {', '.join(FILTERS[channel])}"
     words = WORDS.get((channel, name))
     unknown = {value} if isinstance(value, str) else {*value}
-    return f"must be of: {', '.join(words)}" if words is not None and not unknown <= {*words} else None
+    return f"must be among: {', '.join(words)}" if words is not None and not unknown <= {*words} else None
 
 
 def _renamed(said: Subscribe) -> dict[str, Any]:
