@@ -22,7 +22,7 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt
 run: $(READY) ## start everything on this machine, until Ctrl-C
 	@exec $(BIN)/python -m infra.local
 
-demo: $(READY) ## the main job, visibly: 200 tasks, three servers, one killed, nothing lost
+demo: $(READY) ## the main job, visibly: 280 tasks, five workers, one server killed, nothing lost
 	@exec $(BIN)/python -m infra.local.demo
 
 token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= TTL=
