@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.documents import Document
 from chalicelib.engine import sealing, tokens
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage import access as storage
 from chalicelib.storage import tasks
+
+if TYPE_CHECKING:  # what announcements are made of is not every API's to load
+    from chalicelib.domain.documents import Document
 
 ROLES = ("user", "server", "admin")
 _TYPES = (tokens.ACCESS, "jwt")
@@ -85,7 +87,7 @@ def of_claims(claims: Mapping[str, Any]) -> Principal:
     return Principal(claims["org"], claims["sub"], claims["role"], str(claims.get("plan", "standard")))
 
 
-def of_user(user: Document) -> Principal:
+def of_user(user: "Document") -> Principal:
     """The principal that a user is."""
     grants = {project: frozenset(granted) for project, granted in user.body.get("memberships", {}).items()}
     return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
