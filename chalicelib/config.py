@@ -51,6 +51,7 @@ class Settings:
     wakeups_queue: str = "yardmaster-wakeups"
     announce_queue: str = "yardmaster-announce.fifo"
     webhooks_queue: str = "yardmaster-webhooks"
+    notifications_queue: str = "yardmaster-notifications"
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues are infra's to name."""
 
@@ -64,6 +65,9 @@ class Settings:
     """APIs that admit anonymous callers of org `local`; refused outside the local stage."""
     secrets_parameter: str = ""
     """Name of the SSM SecureString that holds {"jwt": {kid: secret}, "seal": {kid: base64}}."""
+    messengers: str = ""
+    """JSON: org -> its accounts with messengers (docs/messenger.md); an org that is not in it has its own in SSM,
+    beneath the secrets parameter."""
     jwt_issuer: str = "yardmaster"
     jwt_audience: str = "yardmaster"
 
