@@ -5,16 +5,18 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from chalicelib import clock, ids
+from chalicelib.config import settings
+from chalicelib.domain import hooks
 from chalicelib.domain.notifications import STATUS, Kind, Notification, Status
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.engine import cursors, messenger_accounts, posting
 from chalicelib.engine.messenger_accounts import Accounts
 from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured, Unavailable
 from chalicelib.providers.messengers import NAMES, Name
-from chalicelib.storage import deliveries
+from chalicelib.storage import deliveries, queues
 from chalicelib.storage import notifications as storage
 from chalicelib.storage.deliveries import Key
 
@@ -49,6 +51,10 @@ class Shown(NamedTuple):
     def status(self, provider: Name) -> Status:
         """Of one that is among the deliveries."""
         return STATUS[self.deliveries[provider].status]
+
+    def find(self, provider: str) -> Delivery | None:
+        """Its delivery; None of a provider that was not configured."""
+        return next((one for name, one in self.deliveries.items() if name == provider), None)
 
 
 class Page(NamedTuple):
@@ -85,6 +91,22 @@ def send(
     if known.fingerprint != fingerprint:
         raise IdempotencyMismatch("The Idempotency-Key was used before with another body")
     return storage.find(org, known.notification) or made
+
+
+def send_hook(org: str, hook: hooks.Name, body: Mapping[str, Any], key: str | None = None) -> Notification:
+    """Have what n8n told sent through all that are configured, in the words of the hook's template or of the org's own.
+    Raises as `send` does."""
+    known = hooks.HOOKS[hook]
+    template = messenger_accounts.of(org).templates.get(hook, known.template)
+    return send(org, hooks.worded(template, body), kind=known.kind, source=hook, key=key)
+
+
+def waiting() -> int | None:
+    """About how many messages wait to be sent now; None while the queue does not say."""
+    try:
+        return queues.depth(settings().notifications_queue)
+    except Unavailable:
+        return None
 
 
 def check(providers: Sequence[str]) -> None:
