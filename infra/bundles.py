@@ -16,6 +16,7 @@ from infra.functions import (
     Socket,
     Stream,
     connections,
+    depth,
     indexes,
     listing,
     payloads,
@@ -25,13 +26,13 @@ from infra.functions import (
 )
 
 
-def api_handler(*grants: Grant) -> Function:
+def api_handler(*grants: Grant, accounts: bool = False) -> Function:
     """The function behind an API: 29 s is all that API Gateway waits.
 
     512 MB, because a request is a little Python between two network calls: more would buy idle CPU, and less would
     stretch the import of pydantic and botocore on the first request and come near the 150 MB that they fill.
     """
-    return Function(name="api_handler", timeout=29, memory=512, secrets=True, grants=grants)
+    return Function(name="api_handler", timeout=29, memory=512, secrets=True, accounts=accounts, grants=grants)
 
 
 # The relay writes by transactions, which need leave for each kind of write in them.
@@ -114,6 +115,20 @@ SUPPORT = Bundle(
     reads=("sockets_url",),
 )
 
+
+MESSENGER = Bundle(
+    "messenger",
+    (
+        api_handler(
+            # A tally is counted where messages are sent.
+            table("deliveries", "BatchGetItem", "GetItem", "Query", "PutItem"),
+            table("access", "UpdateItem"),
+            *send("notifications"),
+            depth("notifications"),
+            accounts=True,
+        ),
+    ),
+)
 
 # As its modules come, so do its grants.
 PROJECTS = Bundle(
@@ -220,6 +235,17 @@ ENGINE = Bundle(
                 *send("wakeups"),
             ),
         ),
+        Function(
+            name="notifications",
+            timeout=60,
+            memory=512,
+            trigger=Queue("notifications_queue", concurrency=50),
+            accounts=True,
+            grants=(
+                table("deliveries", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                *send("wakeups"),
+            ),
+        ),
         # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
         Function(
             name="deliver",
@@ -241,7 +267,7 @@ ENGINE = Bundle(
             memory=256,
             trigger=Queue("wakeups_queue"),
             secrets=True,
-            grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem")),
+            grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem"), *send("notifications")),
         ),
         Function(
             name="wake",
@@ -260,7 +286,7 @@ ENGINE = Bundle(
                 *RECOVER,
                 table("deliveries", "UpdateItem"),
                 indexes("deliveries", "wake"),
-                *send("dispatch", "deliver", "perform", "wakeups", "live", "announce"),
+                *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
                 take("parked"),
             ),
         ),
@@ -325,7 +351,7 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, PROJECTS, LIVE, ENGINE)
+BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, MESSENGER, PROJECTS, LIVE, ENGINE)
 
 
 def consumers() -> dict[str, Function]:

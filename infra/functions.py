@@ -56,6 +56,8 @@ class Function:
     grants: tuple[Grant, ...] = ()
     secrets: bool = False
     """Whether it reads the SSM parameter with the deployment's keys."""
+    accounts: bool = False
+    """Whether it reads the SSM parameters with the orgs' accounts with messengers."""
 
     @property
     def chalice_name(self) -> str:
@@ -98,6 +100,11 @@ def listing() -> Grant:
 
 def send(*names: str) -> tuple[Grant, ...]:
     return tuple(Grant(f"{name}_queue", ("sqs:SendMessage", "sqs:GetQueueUrl")) for name in names)
+
+
+def depth(name: str) -> Grant:
+    """To ask how many messages wait."""
+    return Grant(f"{name}_queue", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl"))
 
 
 def connections(*methods: str) -> Grant:
