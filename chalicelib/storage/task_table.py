@@ -17,7 +17,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.tasks import HELD, MAX_PRIORITY, PHASES, Phase, Status, Task
+from chalicelib.domain.tasks import HELD, MAX_PRIORITY, PHASES, Permit, Phase, Status, Task
 from chalicelib.storage.base import Item, RawItem
 
 
@@ -97,6 +97,7 @@ class TaskItem(Item):
     label = UnicodeAttribute(null=True)
     manual = BooleanAttribute(null=True)
     wanted_worker = UnicodeAttribute(null=True)
+    permit = CompactJson(null=True)
     terms = ListAttribute[str](null=True)
     status = UnicodeAttribute()
     priority = NumberAttribute()
@@ -279,6 +280,7 @@ def parse(item: TaskItem) -> Task:
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
     values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
     values["terms"] = tuple(item.terms or ())
+    values["permit"] = Permit(*item.permit) if item.permit else None
     for name in ("payload", "result"):
         values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")
     return Task(**values)

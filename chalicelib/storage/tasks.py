@@ -72,11 +72,13 @@ def present(task: Task) -> Write:
     return base.check(TaskItem(task.id), TaskItem.org == task.org)
 
 
-def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any]) -> Write:
-    """The blind write that ends a held task, on the condition that this holder has it."""
+def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any], *, permitted: bool = False) -> Write:
+    """The blind write that ends a held task, on the condition that this holder has it; one that has a permit only if
+    it is said to be `permitted`, since it must be given back."""
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
-    return base.update(TaskItem(task_id), actions, _held_by(holder, org))
+    held = _held_by(holder, org)
+    return base.update(TaskItem(task_id), actions, held if permitted else held & TaskItem.permit.does_not_exist())
 
 
 def _held_by(holder: Holder, org: str) -> Condition:
