@@ -17,8 +17,9 @@ KEPT = clock.MINUTE
 _PARAMETER = re.compile(r"[\w.-]{1,128}", re.ASCII)
 """What SSM lets a parameter be called."""
 _REDACTED = "***"
-_SHORTEST_SECRET = 6
-"""What is shorter says nothing to anybody who reads it in an error, and may be a word of it."""
+_SHORTEST, _SHORTEST_PIECE = 6, 12
+"""Characters of a setting, and of a piece of one, that could tell anybody anything; shorter ones may be plain words."""
+_PIECES = re.compile(r"[/:?=&@]")
 
 _known: Memory[str, "Accounts"] = Memory(KEPT)
 
@@ -47,10 +48,12 @@ def of(org: str) -> Accounts:
 
 
 def redacted(text: str, account: Account) -> str:
-    """The text without anything that the account consists of: a provider may repeat what it was sent."""
-    for value in sorted(account.values(), key=len, reverse=True):
-        if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, _REDACTED)
+    """The text without anything that the account consists of, nor the long pieces of a URL or a token: a provider may
+    repeat what it was sent."""
+    pieces = {piece for value in account.values() for piece in _PIECES.split(value) if len(piece) >= _SHORTEST_PIECE}
+    found = pieces | {value for value in account.values() if len(value) >= _SHORTEST}
+    for one in sorted(found, key=len, reverse=True):
+        text = text.replace(one, _REDACTED)
     return text
 
 
