@@ -98,6 +98,7 @@ class Task:
     allowance: int  # attempts granted by the submission, and again by each replay
     capabilities: tuple[str, ...] = ()
     group: str | None = None
+    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended, unless it was cancelled
     payload: Any = None
     payload_ref: str | None = None  # where the payload is when it is too large for the item
     metadata: dict[str, Any] | None = None
@@ -175,6 +176,12 @@ class Task:
         """The number of the attempt now held, next to come, or that ended the task: 1 for the first."""
         burned_the_last = self.status in (Status.FAILED, Status.TIMED_OUT)
         return max(1, self.attempts) if burned_the_last else self.attempts + 1
+
+    @property
+    def prompt_at(self) -> int | None:
+        """When it must be woken to the second, if ever: its sleep is over, or it has ended and people are to be told.
+        All else has time until the sweep."""
+        return self.wake_at if self.terminal else self.run_at
 
     @property
     def needs(self) -> Needs:

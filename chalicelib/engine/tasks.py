@@ -3,7 +3,6 @@ everything else follows from the change, in the relay."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple, cast
 
 from chalicelib import clock, ids
@@ -48,6 +47,7 @@ class Submission(NamedTuple):
     wanted_worker: str | None = None  # no other may take it
     permit: Permit | None = None  # leased only while fewer than its limit of its key's tasks are
     terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
+    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
     due_at: int | None = None
     total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
 
@@ -102,6 +102,7 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
         wanted_worker=asked.wanted_worker,
         permit=asked.permit,
         terms=asked.terms,
+        notify=asked.notify,
         status=Status.PENDING,
         priority=asked.priority,
         version=0,
@@ -191,14 +192,20 @@ def replay(org: str, task_id: str, pool: str | None = None) -> Task:
 def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> int:
     """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf.
 
-    One transaction; one more where a holder completes a task that has a permit. Returns when it was completed, in
-    epoch milliseconds: the same completion again is accepted and changes nothing. Raises NotFound, LeaseLost, Conflict.
+    One transaction; one more where a holder completes a task that has a permit or tells people. Returns when it was
+    completed, in epoch milliseconds: the same completion again is accepted and changes nothing. Raises NotFound,
+    LeaseLost, Conflict.
     """
     task = get(org, task_id, pool) if holder is None else None
     by = present_holder(task) if task is not None else cast(Holder, holder)
     value, reference = payloads.place(payloads.prefix(org, pool, task_id, "result"), outcome)
     now = clock.now()
-    ending = partial(storage.ended, task_id, org, by, storage.completion(task_id, org, pool, now, value, reference))
+
+    def ending(known: Task | None) -> Write:
+        tells = known is not None and bool(known.notify)
+        done = storage.completion(task_id, org, pool, now, value, reference, tells=tells)
+        return storage.ended(task_id, org, by, done, known)
+
     slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed")
     try:
         _end(task, ending, slot)
@@ -207,14 +214,14 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     return now
 
 
-def _end(task: Task | None, ending: Callable[..., Write], slot: Write) -> None:
-    """Write the end of a lease. Of a task that was not read, its refusal says whether it has a permit to give back."""
+def _end(task: Task | None, ending: Callable[[Task | None], Write], slot: Write) -> None:
+    """Write the end of a lease. Of a task that was not read, the refusal says what else there is to its end."""
     freed = permits.freed(task) if task is not None else []
     try:
-        storage.commit([ending(permitted=bool(freed)), slot, *freed])
+        storage.commit([ending(task), slot, *freed])
     except Refused as refused:
         stored = task_table.from_raw(refused.items[0]) if task is None and refused.items[0] else None
-        if stored is None or stored.permit is None:
+        if stored is None or not (stored.permit or stored.notify):
             raise
         _end(stored, ending, slot)
 
@@ -295,11 +302,12 @@ def take_back(org: str, task_id: str, holder: Holder, failure: Failure | None) -
     return change(org, task_id, decide)
 
 
-def settle(task_id: str) -> None:
-    """Do what is due on a task, if anything is; a task that is gone needs nothing."""
+def settle(task_id: str) -> Task | None:
+    """Do what is due on a task, if anything is, and answer it; a task that is gone needs nothing."""
     task = storage.find(task_id)
-    if task is not None:
-        change(task.org, task_id, lambda now: states.due(now, clock.now(), backoff(), ids.fraction()))
+    if task is None:
+        return None
+    return change(task.org, task_id, lambda now: states.due(now, clock.now(), backoff(), ids.fraction()))
 
 
 def backoff() -> Backoff:

@@ -59,9 +59,9 @@ VOICES: Any = {
 }
 """Of a channel of the tests' own: updates as they are."""
 HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live", "announce", "webhooks", "notifications")
+"""The queues, by what their functions do."""
 STREAMED = ("tasks", "workers", "documents")
 """The tables whose changes are relayed."""
-"""The queues, by what their functions do."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
 
 
