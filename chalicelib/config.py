@@ -82,6 +82,15 @@ class Settings:
     webhooks, notifications and the live feed. Everything that follows from that is written for them alone."""
     queue_limits: dict[str, int] = field(default_factory=lambda: {"support": 10_000})
     """API name -> how many of its tasks may wait in one org before more are refused, where its document has that."""
+    survey_platforms: dict[str, str] = field(
+        default_factory=lambda: {
+            "swagbucks": "Swagbucks",
+            "prolific": "Prolific",
+            "mturk": "Amazon MTurk",
+            "clickworker": "Clickworker",
+        }
+    )
+    """Platforms that sessions can be started on: id -> name."""
     inline_limit_bytes: int = 100_000
     """JSON larger than this lives in S3."""
     body_limit_bytes: int = 4 * 1024 * 1024
@@ -182,7 +191,7 @@ _KINDS: dict[Any, str] = {
     float: "number",
     bool: "flag: write true or false",
     frozenset[str]: "list of names with commas between them",
-    dict[str, str]: "JSON object of name to URL",
+    dict[str, str]: "JSON object of name to text",
     dict[str, int]: "JSON object of name to whole number",
 }
 
