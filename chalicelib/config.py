@@ -43,7 +43,7 @@ class Settings:
     deliveries_table: str = "yardmaster-deliveries"
     payload_bucket: str = "yardmaster-payloads"
     objects_url: str = ""
-    """Where links to stored files lead when that is not S3 itself: on the local stage, whose S3 nobody else can reach."""
+    """Where links to stored files lead when that is not S3 itself: on the local stage, whose S3 nobody can reach."""
     dispatch_queue: str = "yardmaster-dispatch.fifo"
     deliver_queue: str = "yardmaster-deliver"
     perform_queue: str = "yardmaster-perform"
@@ -63,6 +63,9 @@ class Settings:
     """Where messages to connected clients are sent: the management URL of the WebSocket API."""
     open_apis: frozenset[str] = frozenset()
     """APIs that admit anonymous callers of org `local`; refused outside the local stage."""
+    example_keys: dict[str, str] = field(default_factory=dict)
+    """What documents' examples send in the place of an API key -> the key that is meant; refused outside the local
+    stage."""
     secrets_parameter: str = ""
     """Name of the SSM SecureString that holds {"jwt": {kid: secret}, "seal": {kid: base64}}."""
     messengers: str = ""
@@ -204,6 +207,8 @@ def _refuse_development_in_aws(found: Settings) -> None:
         return
     if found.open_apis:
         raise Misconfigured("OPEN_APIS may be set on the local stage only: unset it.")
+    if found.example_keys:
+        raise Misconfigured("EXAMPLE_KEYS may be set on the local stage only: unset it.")
     if found.allow_loopback:
         raise Misconfigured("ALLOW_LOOPBACK may be set on the local stage only: unset it.")
     if not found.secrets_parameter:

@@ -16,9 +16,9 @@ from infra.functions import (
     Socket,
     Stream,
     connections,
-    depth,
     indexes,
     listing,
+    measure,
     payloads,
     send,
     table,
@@ -67,6 +67,12 @@ RECOVER = (
     table("deliveries", "BatchGetItem", "PutItem"),
     indexes("deliveries", "failed"),
     *send("webhooks"),
+)
+
+# Those who watch are told over their connections, in order; one that is gone is forgotten.
+WATCHED = (
+    table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+    connections("POST"),
 )
 
 RECOUNT = (table("events", "Query"), indexes("stats", "hour"))
@@ -124,13 +130,13 @@ MESSENGER = Bundle(
             table("deliveries", "BatchGetItem", "GetItem", "Query", "PutItem"),
             table("access", "UpdateItem"),
             *send("notifications"),
-            depth("notifications"),
+            *measure("notifications"),
             accounts=True,
         ),
     ),
 )
 
-# As its modules come, so do its grants.
+
 PROJECTS = Bundle(
     "projects",
     (
@@ -144,11 +150,14 @@ PROJECTS = Bundle(
                 "GetItem",
                 "Query",
                 "PutItem",
-                "UpdateItem",
                 "DeleteItem",
             ),
             table("access", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             table("listings", "BatchGetItem", "Query"),
+            # Figures and the log are read, and the API's own requests counted; its health is asked of what it needs.
+            table("stats", "BatchGetItem", "Query", "UpdateItem"),
+            table("events", "Query"),
+            *measure("dispatch"),
             # A test is posted at once, and judged as any delivery is.
             table("deliveries", "GetItem", "Query", "UpdateItem", "DeleteItem"),
             *RECOVER,
@@ -202,17 +211,13 @@ ENGINE = Bundle(
             timeout=60,
             memory=512,
             trigger=Queue("live_queue", concurrency=50),
-            grants=(
-                table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
-                connections("POST"),
-            ),
+            grants=WATCHED,
         ),
         Function(
             name="announce",
             timeout=60,
             memory=512,
             trigger=Queue("announce_queue", concurrency=50),
-            secrets=True,
             grants=(
                 table("tasks", "BatchGetItem"),
                 table("workers", "BatchGetItem"),
@@ -220,6 +225,10 @@ ENGINE = Bundle(
                 table("listings", "BatchGetItem"),
                 table("documents", "BatchGetItem", "GetItem", "Query", "PutItem"),
                 table("deliveries", "BatchGetItem", "PutItem"),
+                # Subscribers are told, if they still may be; else they are cut off.
+                table("access", "BatchGetItem"),
+                *WATCHED,
+                connections("DELETE"),
                 *send("webhooks"),
             ),
         ),
@@ -322,6 +331,9 @@ LIVE = Bundle(
             grants=(
                 table("connections", "GetItem", "PutItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
+                # People of the projects API come with a session or a key of their own.
+                table("access", "BatchGetItem", "UpdateItem"),
+                table("documents", "BatchGetItem", "GetItem"),
                 connections("POST", "DELETE"),
                 *send("live"),
             ),
@@ -332,7 +344,11 @@ LIVE = Bundle(
             memory=512,
             trigger=Socket(),
             grants=(
-                table("connections", "GetItem"),
+                # To subscribe takes leave, which is asked for again each time.
+                table("connections", "GetItem", "Query", "PutItem", "DeleteItem"),
+                table("access", "BatchGetItem"),
+                table("documents", "BatchGetItem", "GetItem"),
+                *send("announce"),
                 table("tasks", "GetItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
                 payloads("PutObject"),
@@ -344,7 +360,7 @@ LIVE = Bundle(
             timeout=29,
             memory=512,
             trigger=Socket(),
-            grants=(table("connections", "GetItem", "DeleteItem"), table("workers", "GetItem", "UpdateItem")),
+            grants=(table("connections", "GetItem", "Query", "DeleteItem"), table("workers", "GetItem", "UpdateItem")),
         ),
     ),
     http=False,

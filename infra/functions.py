@@ -102,9 +102,9 @@ def send(*names: str) -> tuple[Grant, ...]:
     return tuple(Grant(f"{name}_queue", ("sqs:SendMessage", "sqs:GetQueueUrl")) for name in names)
 
 
-def depth(name: str) -> Grant:
-    """To ask how many messages wait."""
-    return Grant(f"{name}_queue", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl"))
+def measure(*names: str) -> tuple[Grant, ...]:
+    """To ask queues how much waits in them."""
+    return tuple(Grant(f"{name}_queue", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")) for name in names)
 
 
 def connections(*methods: str) -> Grant:

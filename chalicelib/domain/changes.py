@@ -7,16 +7,15 @@ to tell, and what to hand over. They decide nothing about storage: the same answ
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain import announcements
 from chalicelib.domain.effects import (
     NOTHING,
-    Announcement,
     Call,
     Delivery,
     Effects,
     Event,
     Kind,
     Nudge,
-    Topic,
     Update,
     Wakeup,
 )
@@ -30,13 +29,13 @@ LONGEST_ERROR = 200
 def of_task(old: Task | None, new: Task | None) -> Effects:
     """What follows from a task's change; from its removal by retention, that it is no longer counted."""
     if new is None:
-        return Effects(events=_swept(old), announcements=_gone(old)) if old is not None else NOTHING
+        return Effects(events=_swept(old), announcements=announcements.gone(old)) if old is not None else NOTHING
     return Effects(
         events=_task_events(old, new),
         nudges=_task_nudges(old, new),
         deliveries=_deliveries(old, new),
         updates=_updates(old, new),
-        announcements=_task_announcements(old, new),
+        announcements=announcements.of_task(old, new),
         wakeups=_task_wakeups(old, new),
     )
 
@@ -144,11 +143,8 @@ def _deliveries(old: Task | None, new: Task) -> tuple[Delivery, ...]:
     return (Delivery(task_id=new.id, epoch=new.epoch, org=new.org, pool=new.pool, worker_id=new.worker_id),)
 
 
-_VISIBLE = ("status", "progress", "attempts", "epoch", "run_at")
-
-
 def _updates(old: Task | None, new: Task) -> tuple[Update, ...]:
-    if old is not None and all(getattr(old, name) == getattr(new, name) for name in _VISIBLE):
+    if old is not None and all(getattr(old, name) == getattr(new, name) for name in announcements.VISIBLE):
         return ()
     update = Update(
         org=new.org,
@@ -168,62 +164,6 @@ def _updates(old: Task | None, new: Task) -> tuple[Update, ...]:
     return (update,)
 
 
-def _task_announcements(old: Task | None, new: Task) -> tuple[Announcement, ...]:
-    if old is not None and not _told(old, new):
-        return ()
-    moved = old is not None and old.status is not new.status
-    said = Announcement(
-        org=new.org,
-        pool=new.pool,
-        topic=_task_topic(old, new),
-        subject=new.id,
-        version=new.version,
-        at=new.updated_at,
-        actor=new.changed_by,
-        was=str(old.status) if old is not None and moved else None,
-        now=str(new.status) if moved else None,
-    )
-    return (said,)
-
-
-def _told(old: Task, new: Task) -> bool:
-    """Whether a change is one that its owner would see."""
-    seen = (*_VISIBLE, "edits", "overdue", "wanted_worker")
-    return any(getattr(old, name) != getattr(new, name) for name in seen)
-
-
-def _task_topic(old: Task | None, new: Task) -> Topic:
-    if old is None:
-        return Topic.TASK_CREATED
-    if new.terminal and not old.terminal:
-        return _ENDINGS.get(new.status, Topic.TASK_UPDATED)
-    if new.status is Status.LEASED and new.epoch > old.epoch and new.wanted_worker is None:
-        return Topic.TASK_ASSIGNED
-    if new.wanted_worker is not None and new.wanted_worker != old.wanted_worker:
-        return Topic.TASK_ASSIGNED
-    return Topic.TASK_OVERDUE if new.overdue and not old.overdue else Topic.TASK_UPDATED
-
-
-_ENDINGS = {
-    Status.COMPLETED: Topic.TASK_COMPLETED,
-    Status.FAILED: Topic.TASK_FAILED,
-    Status.TIMED_OUT: Topic.TASK_FAILED,
-}
-
-
-def _gone(old: Task) -> tuple[Announcement, ...]:
-    said = Announcement(
-        org=old.org,
-        pool=old.pool,
-        topic=Topic.TASK_DELETED,
-        subject=old.id,
-        version=old.version + 1,
-        at=old.updated_at,
-        actor=old.changed_by,
-    )
-    return (said,)
-
-
 def _shortened(error: Mapping[str, Any] | None) -> str | None:
     return None if error is None else str(error.get("message"))[:LONGEST_ERROR]
 
@@ -240,10 +180,10 @@ def of_worker(old: Worker | None, new: Worker | None) -> Effects:
     business when due."""
     events = _worker_events(old, new)
     if new is None:
-        return Effects(events=events, announcements=_worker_announcements(old, None))
+        return Effects(events=events, announcements=announcements.of_worker(old, None))
     return Effects(
         events=events + _claims(old, new),
-        announcements=_worker_announcements(old, new),
+        announcements=announcements.of_worker(old, new),
         nudges=_worker_nudges(old, new),
         calls=_calls(old, new),
         wakeups=_worker_wakeups(old, new),
@@ -294,47 +234,6 @@ def _worker_events(old: Worker | None, new: Worker | None) -> tuple[Event, ...]:
         since=old.online_since if old is not None and was else None,
     )
     return (event,)
-
-
-def _worker_announcements(old: Worker | None, new: Worker | None) -> tuple[Announcement, ...]:
-    """A worker came, went, has another standing (as `standing` tells), or its owner said something else of it."""
-    known = new or old
-    topic = _worker_topic(old, new)
-    if known is None or topic is None:
-        return ()
-    said = Announcement(
-        org=known.org,
-        pool=known.pool,
-        topic=topic,
-        subject=known.id,
-        version=known.version if new is not None else known.version + 1,
-        at=known.updated_at,
-        actor=known.changed_by if topic is not Topic.AGENT_STATUS_CHANGED or _turned(old, new) else None,
-        was=old.standing if old is not None and new is not None else None,
-        now=new.standing if old is not None and new is not None else None,
-    )
-    return (said,)
-
-
-_DESCRIBED = ("name", "type", "metadata", "capabilities", "max_concurrent", "hours")
-
-
-def _turned(old: Worker | None, new: Worker | None) -> bool:
-    """Whether it was its owner who took it out of rotation, or put it back."""
-    return old is None or new is None or old.maintenance != new.maintenance
-
-
-def _worker_topic(old: Worker | None, new: Worker | None) -> Topic | None:
-    if old is None:
-        return Topic.AGENT_CREATED
-    if old.removed:
-        return None
-    if new is None or new.removed:
-        return Topic.AGENT_DELETED
-    if old.standing != new.standing:
-        return Topic.AGENT_STATUS_CHANGED
-    described = any(getattr(old, name) != getattr(new, name) for name in _DESCRIBED)
-    return Topic.AGENT_UPDATED if described else None
 
 
 def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:

@@ -37,7 +37,7 @@ def entry(old: Task | None, new: Task | None) -> Entry | None:
         return None
     [event] = events
     action, was, now = _said(event.kind, old, new)
-    name = f"history_{new.id.partition('_')[2]}_{new.version}"
+    name = f"history_{new.id.removeprefix('task_')}_{new.version}"
     return Entry(name, action, was, now, _user(old, new), new.updated_at)
 
 

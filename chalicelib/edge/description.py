@@ -150,7 +150,7 @@ def _parameter(parameter: Parameter, schema: Json) -> Json:
     members = [member for member in schema.get("anyOf", ()) if member.get("type") != "null"]
     if len(members) == 1:
         schema = {key: value for key, value in schema.items() if key != "anyOf"} | members[0]
-    if parameter.default not in (REQUIRED, None):
+    if parameter.default not in (REQUIRED, None, ()):
         schema = schema | {"default": TypeAdapter(parameter.annotation).dump_python(parameter.default, mode="json")}
     described = {"description": schema["description"]} if "description" in schema else {}
     return {

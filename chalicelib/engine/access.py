@@ -91,10 +91,11 @@ def of_user(user: Document) -> Principal:
     return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
 
 
-def worker_by_key(worker_id: str, api_key: str) -> Principal:
-    """The worker that names itself and proves it by its own key. Raises Unauthenticated otherwise."""
+def worker_by_key(worker_id: str, api_key: str, pool: str | None = None) -> Principal:
+    """The worker, of this pool if one is named, that names itself and proves it by its own key. Raises Unauthenticated
+    otherwise."""
     entry = _entry(worker_id)
-    if entry is None or not sealing.matches(api_key, entry.fingerprint):
+    if entry is None or pool not in (None, entry.pool) or not sealing.matches(api_key, entry.fingerprint):
         raise Unauthenticated("Invalid API key")
     return Principal(entry.org, entry.worker_id, "server", entry.plan)
 

@@ -58,6 +58,15 @@ def create(org: str, user_id: str, wanted: Wanted) -> tuple[Key, str]:
     Raises NotFound for one who is no user, Conflict where it has as many as it may.
     """
     text = _drawn()
+    return _given(org, user_id, text, wanted), text
+
+
+def establish(org: str, user_id: str, text: str, wanted: Wanted) -> None:
+    """A key whose text is known beforehand, unless the user has it: what the local stage begins with. Two calls."""
+    _given(org, user_id, text, wanted)
+
+
+def _given(org: str, user_id: str, text: str, wanted: Wanted) -> Key:
     key = Key(
         id=_id_in(text),
         org=org,
@@ -69,13 +78,15 @@ def create(org: str, user_id: str, wanted: Wanted) -> tuple[Key, str]:
     )
 
     def decide(user: Document) -> Document:
+        if key.id in _listed(user):
+            return user
         kept = {one: until for one, until in _listed(user).items() if until is None or until > clock.now()}
         if len(kept) >= MOST:
             raise Conflict(f"A user has at most {MOST} API keys: revoke one that is not used")
         return replace(user, body={**user.body, "keys": {**kept, key.id: key.expires_at}})
 
     documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.created(key)])
-    return key, text
+    return key
 
 
 def _listed(user: Document) -> Mapping[str, int | None]:
@@ -98,7 +109,10 @@ def revoke(org: str, user_id: str, identifier: str) -> None:
         kept = {one: until for one, until in _listed(user).items() if one != identifier}
         return replace(user, body={**user.body, "keys": kept})
 
-    documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.revoked(identifier)])
+    try:
+        documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.revoked(identifier)])
+    except NotFound:
+        raise NotFound("Key", identifier) from None
     _known.forget(identifier)
 
 

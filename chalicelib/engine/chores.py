@@ -15,7 +15,7 @@ from chalicelib.domain.documents import CHORE, HOUSE, Document
 from chalicelib.domain.retry import Backoff
 from chalicelib.engine import documents
 from chalicelib.observability import count, logger
-from chalicelib.storage import base, task_table
+from chalicelib.storage import base
 from chalicelib.storage import documents as storage
 from chalicelib.storage.base import Refused, Write
 
@@ -51,22 +51,24 @@ def begun(org: str, kind: str, subject: str, *, wait_seconds: int = 0, **facts: 
     """
     identifier, due_at = ids.ordered(CHORE), clock.now() + wait_seconds * clock.SECOND
     body = {"chore": Chore(org, kind, subject, facts)._asdict(), "due_at": due_at, "failures": 0}
-    return storage.created(documents.new(HOUSE, CHORE, body, parent=_shelf(identifier), id=identifier))
+    return storage.created(documents.new(HOUSE, CHORE, body, id=identifier))
 
 
 def due(now: int) -> Iterator[str]:
-    """Ids of the chores that no wakeup has dealt with in time, oldest first on each shelf; read as they are asked
-    for."""
+    """Ids of the chores that no wakeup has dealt with in time, oldest first; read as they are asked for.
+
+    One shelf for all, so that a minute without chores costs one call. It takes a thousand writes a second, and a chore
+    is three of them.
+    """
     late = now - HEAD_START_SECONDS * clock.SECOND
-    for shelf in task_table.wake_shards():
-        for found in storage.every(HOUSE, CHORE, shelf, newest=False):
-            if found.body["due_at"] <= late:
-                yield found.id
+    for found in storage.every(HOUSE, CHORE, newest=False):
+        if found.body["due_at"] <= late:
+            yield found.id
 
 
 def carry_out(identifier: str, steps: Steps) -> None:
     """Give a chore its turn. One that is gone is done, or not due after all; one that fails stays for later."""
-    found = storage.find(HOUSE, CHORE, identifier, _shelf(identifier))
+    found = storage.find(HOUSE, CHORE, identifier)
     if found is None or found.body["due_at"] > clock.now():
         return
     try:
@@ -98,7 +100,3 @@ def _due_in(found: Document, milliseconds: int, failures: int = 0) -> Document:
     now = clock.now()
     body = {**found.body, "due_at": now + milliseconds, "failures": failures}
     return replace(found, body=body, version=found.version + 1, updated_at=now)
-
-
-def _shelf(identifier: str) -> str:
-    return task_table.wake_shard(identifier)

@@ -35,6 +35,7 @@ class Draft(NamedTuple):
     priority: int
     agent: str | None = None
     idempotency_key: str | None = None
+    id: str | None = None  # known beforehand; else a new one
 
 
 def create(org: str, pool: str, by: str, draft: Draft) -> Task:
@@ -49,6 +50,7 @@ def create(org: str, pool: str, by: str, draft: Draft) -> Task:
         timeout_seconds=ATTEMPT_SECONDS,
         total_seconds=TOTAL_SECONDS,
         idempotency_key=draft.idempotency_key,
+        id=draft.id,
         **fields_of(draft.sheet, by),
     )
     return tasks.submit(org, by, asked, _there(org, pool, draft.sheet.get("projectId"), draft.agent))

@@ -238,11 +238,11 @@ def _conclude(post: Post, webhook: Document, attempt: Attempt, rest_ms: int) -> 
 def _judge(webhook: Document, health: Health, attempt: Attempt) -> None:
     failing, slow = not rules.succeeded(attempt), attempt.took_ms >= rules.SLOW
     if attempt.status == 410:
-        webhooks.disable(webhook.org, webhook.id, webhooks.GONE)
+        webhooks.disable(webhook.org, webhook.id, webhook.body["url"], webhooks.GONE)
     elif failing or slow:
         known = storage.troubled(webhook.org, webhook.id, clock.now(), failing=failing)
         if failing and known.failing_since is not None and clock.now() - known.failing_since >= rules.GIVEN_UP_AFTER:
-            webhooks.disable(webhook.org, webhook.id, webhooks.FAILING)
+            webhooks.disable(webhook.org, webhook.id, webhook.body["url"], webhooks.FAILING)
     elif health.troubled:
         storage.recovered(webhook.org, webhook.id)
 

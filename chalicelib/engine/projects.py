@@ -56,15 +56,16 @@ class Tally(NamedTuple):
 NO_TASKS = Tally(dict.fromkeys(Phase, 0))
 
 
-def create(org: str, said: Said, team: Team, founder: Member, by: Giver) -> Document:
-    """A new project. Whoever creates it becomes a member as its `founder`, unless the team says otherwise. Two calls.
+def create(org: str, said: Said, team: Team, founder: Member, by: Giver, id: str | None = None) -> Document:
+    """A new project, under a fresh id unless one is named. Whoever creates it becomes a member as its `founder`, unless
+    the team says otherwise. Two calls.
 
     Raises InvalidRequest when a member or an agent does not exist, for permissions that are not the giver's to give,
     or for dates in the wrong order; Conflict when the org has MOST projects.
     """
     _require_order(said)
     for _ in range(tasks.TRIES):
-        project, told = _begun(org, said, team, founder, by)
+        project, told = _begun(org, said, team, founder, by, id)
         try:
             return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
         except Refused as refused:
@@ -73,13 +74,15 @@ def create(org: str, said: Said, team: Team, founder: Member, by: Giver) -> Docu
     raise Unavailable("Too many writers at once; try again")
 
 
-def _begun(org: str, said: Said, team: Team, founder: Member, by: Giver) -> tuple[Document, list[Write]]:
+def _begun(
+    org: str, said: Said, team: Team, founder: Member, by: Giver, id: str | None
+) -> tuple[Document, list[Write]]:
     """The project to be stored, and the writes to its members' users as they are now."""
     found = names.find(org, POOL, said["agents"], USER, list({*team, by.subject}))
     _require_agents(said["agents"], found.workers)
     # The house's own tokens name nobody who could be a member.
     whole = {by.subject: founder, **team} if by.subject in found.documents else team
-    empty = documents.new(org, PROJECT, {**said, "members": {}, "created_by": by.subject}, by=by.subject)
+    empty = documents.new(org, PROJECT, {**said, "members": {}, "created_by": by.subject}, id=id, by=by.subject)
     project = members.with_team(empty, whole, by)
     return project, members.told(project, members.moved_between({}, whole), found.documents)
 

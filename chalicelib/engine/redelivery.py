@@ -89,7 +89,7 @@ def recover(org: str, webhook: str, since: int) -> tuple[int, bool]:
     """Begin a new round for all that was given up of events since then: how many by now, and whether more follow in the
     background. Raises as `resend` does."""
     _require_active(org, webhook)
-    found = storage.given_up(org, webhook, since, limit=AT_A_TIME)
+    found = _given_up(org, webhook, since)
     more = len(found) == AT_A_TIME
     if more:
         base.commit(chores.begun(org, RECOVERY, webhook, since=since))
@@ -102,9 +102,14 @@ def recovery(chore: Chore) -> bool:
         _require_active(chore.org, chore.subject)
     except (Conflict, NotFound):
         return True
-    found = storage.given_up(chore.org, chore.subject, chore.facts["since"], limit=AT_A_TIME)
+    found = _given_up(chore.org, chore.subject, chore.facts["since"])
     _requeued(chore.org, chore.subject, found)
     return len(found) < AT_A_TIME
+
+
+def _given_up(org: str, webhook: str, since: int) -> list[str]:
+    """The oldest of those whose event is still kept: the others would be given up at once, again and again."""
+    return storage.given_up(org, webhook, max(since, clock.now() - storage.RETENTION + clock.HOUR), limit=AT_A_TIME)
 
 
 def _requeued(org: str, webhook: str, identifiers: Sequence[str]) -> int:
@@ -128,9 +133,10 @@ def _require_active(org: str, webhook: str) -> None:
 
 
 def get(org: str, webhook: str, identifier: str) -> Delivery:
-    """A delivery as of now. Raises NotFound."""
+    """A delivery as of now. Raises NotFound: for the webhook, where that is not there."""
     found = storage.find(org, webhook, identifier)
     if found is None:
+        webhooks.get(org, webhook)
         raise NotFound("Delivery", identifier)
     return found
 

@@ -50,6 +50,7 @@ class Submission(NamedTuple):
     notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
     due_at: int | None = None
     total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
+    id: str | None = None  # known beforehand; else a new one
 
 
 class Given(NamedTuple):
@@ -84,7 +85,7 @@ def _unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
 
 def _new(org: str, subject: str, asked: Submission) -> Task:
     now, key = clock.now(), asked.idempotency_key
-    identifier = ids.new("task") if key is None else ids.derived("task", org, asked.pool, key)
+    identifier = asked.id or (ids.new("task") if key is None else ids.derived("task", org, asked.pool, key))
     payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
     attempts = asked.max_attempts or settings().max_attempts
     run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None

@@ -192,10 +192,10 @@ def delete(org: str, user_id: str, by: str) -> None:
 
     Raises NotFound; Conflict for oneself and for the last admin.
     """
-    if user_id == by:
-        raise Conflict("Nobody can delete the account that they are signed in with")
     for _ in range(tasks.TRIES):
         user = get(org, user_id)
+        if user.id == by:
+            raise Conflict("Nobody can delete the account that they are signed in with")
         with suppress(Refused):
             base.commit(
                 document_storage.deleted(user),

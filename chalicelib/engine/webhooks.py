@@ -89,11 +89,12 @@ def rotate(org: str, identifier: str, secret: str | None, overlap_ms: int, by: s
     return Shown(documents.change(org, KIND, identifier, decide, by=by), chosen)
 
 
-def disable(org: str, identifier: str, reason: str) -> None:
-    """The house takes a webhook out of service, and says so (domain/documents.py). Again, it changes nothing."""
+def disable(org: str, identifier: str, url: str, reason: str) -> None:
+    """The house takes a webhook out of service for what its `url` did, and says so (domain/documents.py). Again, or
+    once it has another URL, it changes nothing."""
 
     def decide(found: Document) -> Document:
-        if not found.body["active"]:
+        if not found.body["active"] or found.body["url"] != url:
             return found
         off = {"active": False, "disabledReason": reason, "disabledAt": clock.now()}
         return replace(found, body={**found.body, **off})

@@ -127,13 +127,13 @@ def replaced(old: Delivery, new: Delivery) -> Delivery | None:
 
 
 def find(org: str, webhook: str, identifier: str) -> Delivery | None:
-    """The delivery as of now, or None."""
+    """The delivery as of now, or None; no other kind of item, whatever the webhook is called."""
     with base.reading():
         try:
             item = DeliveryItem.get(desk(org, webhook), identifier, consistent_read=True)
         except DeliveryItem.DoesNotExist:
             return None
-    return parse(item)
+    return parse(item) if item.status is not None else None
 
 
 def load(keys: Iterable[Key]) -> Load:

@@ -5,15 +5,16 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.edge import Api
+from chalicelib.edge import Api, routes_of
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
 from infra.local import live
 from infra.local.gateway import Gateway
 from infra.local.objects import Objects
-from infra.local.seed import seed
+from infra.local.seed import ADMIN, EXAMPLE_KEYS, PASSWORD, seed
 from infra.local.server import HOST, PortTaken, listen, serve
 from infra.local.stack import SWEEP_SECONDS, stack
 
@@ -32,7 +33,7 @@ def run() -> None:
         seed()
         pump.start()
         apis = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
-        serve([*apis, (files, Objects(pool))], ready=lambda: _announce(urls), ending=hub.end)
+        serve([*apis, (files, Objects(pool))], ready=lambda: _announce(urls, served), ending=hub.end)
         pump.stop()
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -53,11 +54,16 @@ def _url(found: socket.socket) -> str:
     return f"http://{HOST}:{found.getsockname()[1]}"
 
 
-def _announce(urls: dict[str, str]) -> None:
-    for name, url in urls.items():
-        print(f"{name:<12} {url}   docs {url}/docs")
+def _announce(urls: Mapping[str, str], served: Iterable[tuple[socket.socket, Api]]) -> None:
+    for _, api in served:
+        print(f"{api.name:<12} {urls[api.name]}   docs {urls[api.name]}{_docs(api)}")
+    print(f"{'sign in':<12} {ADMIN.email} with {PASSWORD}, API key {next(iter(EXAMPLE_KEYS))}: projects")
     print(f"{'token':<12} make token ROLE=admin ORG=local")
     print("ready", flush=True)
+
+
+def _docs(api: Api) -> str:
+    return next(endpoint.path for endpoint in routes_of(api) if endpoint.name == "get_docs")
 
 
 def _log_to_stderr() -> None:

@@ -1,16 +1,37 @@
-"""What the projects API's document expects to find: its administrator and, for OAuth, its application.
+"""What the projects API's document expects to find: its people, agents, project and task, its API key and application.
 
 Each is written unless it is there, so that two who seed at once, or again, do no harm. The local stage alone does.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from chalicelib.apis.projects.access import NAME
+from chalicelib.apis.projects.agent_schemas import AgentIn
+from chalicelib.apis.projects.permissions import ALL
+from chalicelib.apis.projects.project_schemas import MemberIn, ProjectIn
+from chalicelib.apis.projects.states import URGENCY
 from chalicelib.config import settings
-from chalicelib.engine import oauth_clients, users
+from chalicelib.engine import api_keys, editing, oauth_clients, projects, users, workers
+from chalicelib.engine.api_keys import Wanted
+from chalicelib.engine.editing import Draft
+from chalicelib.engine.members import Giver
 from chalicelib.engine.oauth_clients import Registration
 from chalicelib.engine.users import Profile
+from chalicelib.errors import Conflict
 
 ORG = "local"
-ADMIN = Profile("admin@orchestrator.com", "Administrator", "admin", "enterprise")
-ADMIN_ID, PASSWORD = "user_admin", "admin123"
+PLAN = "enterprise"
+ADMIN = Profile("admin@orchestrator.com", "Administrator", "admin", PLAN)
+ADMIN_ID, PASSWORD = "user-123", "admin123"
+DEVELOPERS = {
+    "user-456": (Profile("user@example.com", "John Doe", "developer", PLAN), "password123"),
+    "user-789": (Profile("jane.doe@example.com", "Jane Doe", "developer", PLAN), "password123"),
+}
+"""User id -> who it is, and the password."""
+API_KEY = "ak_LocalExampleKey0OnThisMachineAloneAndNowhereElse3s6UsT"
+EXAMPLE_KEYS = {"your-api-key": API_KEY}
+"""What the document's examples send for a key, and the key."""
 CLIENT_ID, CLIENT_SECRET = "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET"
 CLIENT = Registration(
     name="Example application",
@@ -18,10 +39,71 @@ CLIENT = Registration(
     scopes=("tasks:read", "tasks:write", "agents:read", "projects:read"),
     public=False,
 )
+AGENTS = {
+    "agent-123": AgentIn(
+        name="Senior React Developer",
+        type="coding",
+        capabilities=["react", "typescript", "nodejs", "testing"],
+        max_concurrent_tasks=3,
+    ),
+    "agent-456": AgentIn(
+        name="Full Stack Developer Bot", type="coding", capabilities=["react", "nodejs", "python", "postgresql", "aws"]
+    ),
+    "agent-789": AgentIn(name="Senior Developer Bot", type="coding"),
+}
+PROJECT_ID, TASK_ID = "proj-123", "task-123"
+PROJECT = ProjectIn(
+    name="E-commerce Platform",
+    description="Full-featured e-commerce platform with admin panel",
+    priority="high",
+    team_members=[MemberIn(user_id="user-456", role="developer")],
+    agents=["agent-456", "agent-789"],
+)
+TASK = {
+    "title": "Implement user authentication",
+    "description": "Add JWT-based authentication to the application",
+    "projectId": PROJECT_ID,
+    "tags": ["authentication", "security"],
+    "estimatedHours": 8,
+}
 
 
 def seed() -> None:
     """Seed this deployment."""
+    _in_turn([_people, _key, _application, _agents, _project, _task])
+
+
+def _in_turn(steps: Sequence[Callable[[], None]]) -> None:
+    for step in steps:
+        with suppress(Conflict):  # it is there
+            step()
+
+
+def _people() -> None:
     users.establish(ORG, ADMIN_ID, ADMIN, PASSWORD)
+    for identifier, (profile, password) in DEVELOPERS.items():
+        users.establish(ORG, identifier, profile, password)
+
+
+def _key() -> None:
+    api_keys.establish(ORG, ADMIN_ID, API_KEY, Wanted("The document's examples", ALL))
+
+
+def _application() -> None:
     back = f"{settings().api_urls['projects']}/oauth/done"
     oauth_clients.seed(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(back,)))
+
+
+def _agents() -> None:
+    for identifier, said in AGENTS.items():
+        with suppress(Conflict):
+            workers.register(ORG, said.registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
+
+
+def _project() -> None:
+    founder = MemberIn(user_id=ADMIN_ID, role="project-manager").member
+    projects.create(ORG, PROJECT.said, PROJECT.team or {}, founder, Giver(ADMIN_ID, ALL), PROJECT_ID)
+
+
+def _task() -> None:
+    editing.create(ORG, NAME, ADMIN_ID, Draft(TASK, "task", URGENCY["high"], id=TASK_ID))

@@ -7,6 +7,7 @@ from chalicelib import config
 from infra.local import engine
 from infra.local.cloud import cloud
 from infra.local.pump import Pump
+from infra.local.seed import EXAMPLE_KEYS
 
 SWEEP_SECONDS = 60.0
 
@@ -19,7 +20,8 @@ def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS, obj
     files lead.
     """
     with cloud() as names:
-        changes = {**names, "api_urls": dict(api_urls), "objects_url": objects_url, "allow_loopback": True}
+        urls = {"api_urls": dict(api_urls), "objects_url": objects_url}
+        changes = {**names, **urls, "allow_loopback": True, "example_keys": EXAMPLE_KEYS}
         before = config.replace(**changes)
         try:
             yield Pump(engine.sources(sweep_seconds))

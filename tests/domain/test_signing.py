@@ -102,7 +102,20 @@ def test_the_example_of_standard_webhooks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "usable"), [(MADE, True), (TYPED, True), ("whsec_", False), ("whsec_a b", False), ("whsec_abc", False)]
+    ("secret", "usable"),
+    [
+        (MADE, True),
+        (TYPED, True),
+        ("whsec_", False),
+        ("whsec_a b", False),
+        ("whsec_abc", False),
+        ("whsec_YWJj!", False),
+    ],
 )
 def test_a_secret_that_means_nothing_to_some_receivers_is_not_usable(secret: str, usable: bool) -> None:
     assert signing.usable(secret) is usable
+
+
+def test_a_secret_that_somebody_made_up_counts_to_the_letter() -> None:
+    signed = {signing.headers([secret], "evt_1", 1, b"{}")["webhook-signature"] for secret in ("secret", "secret=")}
+    assert len(signed) == 2

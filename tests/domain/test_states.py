@@ -282,3 +282,30 @@ def test_a_lease_wakes_at_the_first_of_its_ends_and_something_is_then_done(
     ends = [close, total, *([beat] if beat else []), *([DELIVERY_GUARD_MS] if handed else [])]
     after = never_early(held, NOW + min(ends))
     assert not after.held
+
+
+GIVEN_BACK = states.released(samples.leased(), NOW)
+
+
+@pytest.mark.parametrize("before", [samples.ready(), samples.sleeping(), GIVEN_BACK], ids=["ready", "sleeping", "back"])
+def test_what_a_person_begins_is_no_worker_s_and_waits_for_nothing(before: Task) -> None:
+    after = states.taken(before, "user_1", LATER)
+    assert (after.status, after.person, after.worker_id) == (Status.RUNNING, "user_1", None)
+    assert (after.epoch, after.run_at, after.ready_at) == (before.epoch + 1, None, None)
+    assert (after.leased_out, after.wake_at) == (False, after.deadline)
+    assert states.ready(after, LATER).person is None
+
+
+def test_a_due_date_is_noticed_once_whoever_holds_the_task_and_again_when_it_is_another() -> None:
+    for task in (samples.ready(due_at=LATER), states.taken(samples.ready(due_at=LATER), "user_1", NOW)):
+        assert task.wake_at == LATER
+        late = at(task, LATER)
+        assert (late.overdue, late.status, late.person) == (True, task.status, task.person)
+        assert late.wake_at is not None and late.wake_at > LATER
+        assert states.edited(late, LATER, due_at=LATER).overdue
+        again = states.edited(late, LATER, due_at=LATER + 7)
+        assert (again.overdue, again.wake_at) == (False, LATER + 7)
+
+
+def test_a_task_that_waits_for_somebody_to_choose_it_is_not_looked_at_until_its_time_is_up() -> None:
+    assert samples.ready(manual=True).wake_at == NOW + 24 * HOUR

@@ -1,5 +1,6 @@
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.documents import Document
-from chalicelib.engine import api_keys, users
+from chalicelib.engine import api_keys, documents, users
 from chalicelib.engine.api_keys import MOST, Wanted, is_key
 from chalicelib.errors import Conflict, NotFound, Unauthenticated
 from chalicelib.storage.api_keys import KeyItem
@@ -195,3 +196,13 @@ def test_who_is_no_user_has_no_keys(house: World) -> None:
         api_keys.create(ORG, "dev", Wanted("x", READ))
     with pytest.raises(NotFound):
         api_keys.every(ORG, "dev")
+
+
+@pytest.mark.parametrize("said", [{"status": users.INVITED}, {"keys": {}}])
+def test_a_key_is_only_as_good_as_what_its_owner_s_account_says(house: World, ada: Document, said: Any) -> None:
+    key, text = create(ada)
+    standing = api_keys.standing(key.id)
+    assert standing is not None and (standing.scope, standing.key) == (READ, key.id)
+    documents.merge(ORG, "user", ada.id, said)
+    house.clock.advance(11)
+    assert refused(text) and api_keys.standing(key.id) is None

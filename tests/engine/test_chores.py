@@ -159,4 +159,18 @@ def test_what_a_chore_costs_besides_its_steps(house: World, steps: Steps) -> Non
     assert calls.total() == 3  # written, read, removed
     with aws.counting() as calls:
         assert list(chores.due(house.clock.now())) == []
-    assert calls.total() == settings().wake_shards
+    assert calls.total() == 1
+
+
+def test_what_goes_on_failing_is_tried_ever_more_rarely(house: World, steps: Steps) -> None:
+    steps["count"] = fail
+    begin()
+    waits = []
+    for _ in range(6):
+        [item] = aws.items(DocumentItem)
+        house.clock.advance(max(0, item.body["due_at"] - house.clock.now()) / 1000)
+        chores.carry_out(item.id, steps)
+        [item] = aws.items(DocumentItem)
+        waits.append(item.body["due_at"] - house.clock.now())
+    assert item.body["failures"] == 6
+    assert max(waits[:1]) <= 10_000 < max(waits[3:])

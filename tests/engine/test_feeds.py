@@ -171,3 +171,13 @@ def test_a_subscription_is_kept_while_it_is_listened_to(house: World) -> None:
         house.clock.advance(clock.DAY * 0.9 / 1000)
         publish(fact(), occasion=f"o{day}")
     assert [number for _, number in told(frames[1:])] == [1, 2, 3]
+
+
+def test_what_is_announced_again_is_not_told_to_who_came_in_between(house: World) -> None:
+    first = connect(house)
+    subscribe(house)
+    publish(fact())
+    late = connect(house, "c2")
+    subscribe(house, "c2")
+    publish(fact())
+    assert (told(first[1:]), told(late)) == ([("task.updated", 1)] * 2, [("subscribed", 1)])

@@ -220,3 +220,13 @@ def test_tasks_of_other_pools_have_no_history(house: World) -> None:
     task = house.submit()
     house.settle()
     assert histories.of(ORG, task.id) == []
+
+
+def test_one_task_that_is_filed_otherwise_holds_up_none_beside_it(house: World) -> None:
+    one, other = submit(house), submit(house)
+    late = states.taken(one, "user_1", house.clock.now())
+    filing.carry_out([(None, other)])
+    with aws.counting() as calls:
+        filing.carry_out([(one, late), (None, one), (other, states.taken(other, "user_1", house.clock.now()))])
+    assert calls["DynamoDB", "TransactWriteItems"] == 2
+    assert catalogue.page(ORG, POOL, Query(phases=frozenset({Phase.HELD}))).total == 2

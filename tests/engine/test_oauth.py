@@ -152,3 +152,11 @@ def test_seeding_again_changes_nothing(house: World) -> None:
         oauth_clients.seed("local", "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET", APP._replace(name=name))
     found = oauth_clients.find("YOUR_CLIENT_ID")
     assert found is not None and (found.name, found.org) == ("one", "local")
+
+
+def test_a_yes_to_a_part_is_no_yes_to_the_whole(ada: Document, known: tuple[Client, str]) -> None:
+    client, _ = known
+    oauth.approve(ada, put(client, scope="tasks:read"))
+    now = users.get(ORG, ada.id)
+    assert oauth.consented(now, put(client, scope="tasks:read"))
+    assert not oauth.consented(now, put(client, scope="tasks:read agents:read"))

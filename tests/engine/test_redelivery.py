@@ -7,6 +7,7 @@ import pytest
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.engine import redelivery, webhooks
+from chalicelib.engine.chores import Chore
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.providers.outbound import Answer
 from chalicelib.storage import deliveries as storage
@@ -100,7 +101,7 @@ def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(house: Wor
     for ask in (redelivery.latest, redelivery.recover):
         with pytest.raises(NotFound):
             ask("rival", one.webhook.id, 0)  # type: ignore[arg-type]
-    with pytest.raises(NotFound, match="Delivery"):
+    with pytest.raises(NotFound, match="Webhook"):
         redelivery.get("rival", one.webhook.id, found.id)
 
 
@@ -154,3 +155,63 @@ def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(house: Worl
     house.settle()
     assert one.delivery.status == outcome
     assert (one.delivery == changed) == (status == 500)
+
+
+def test_a_recovery_ends_when_the_webhook_is_out_of_service(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "AT_A_TIME", 1)
+    one = receiver(house)
+    failed(house, one, 1, 2)
+    webhooks.change(ORG, one.webhook.id, {"active": False}, by="dev")
+    assert redelivery.recovery(Chore(ORG, redelivery.RECOVERY, one.webhook.id, {"since": 0}))
+    assert one.posts == []
+
+
+def test_a_recovery_leaves_what_is_on_its_way_already(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = receiver(house)
+    failed(house, one, 1)
+    stale = storage.given_up(ORG, one.webhook.id, limit=9)
+    redelivery.recover(ORG, one.webhook.id, 0)
+    waiting = one.delivery
+    monkeypatch.setattr(storage, "given_up", lambda *_, **__: stale)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (0, False)
+    assert one.delivery == waiting
+
+
+def test_a_wakeup_that_comes_before_its_time_sends_nothing(house: World) -> None:
+    one = receiver(house)
+    one.reply = answer(500)
+    happen(fact())
+    house.settle()
+    redelivery.wake(ORG, one.webhook.id, one.delivery.id)
+    house.settle()
+    assert len(one.posts) == 1
+
+
+def test_a_recovery_passes_over_what_is_no_longer_kept(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "AT_A_TIME", 1)
+    one = receiver(house)
+    failed(house, one, 1, 2)
+    house.clock.advance(30 * 86_400)
+    failed(house, one, 3)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (1, True)
+    house.settle()
+    assert one.events == ["evt_task_3_1"]
+
+
+@pytest.mark.parametrize("status", [410, 500])
+def test_a_webhook_is_not_disabled_for_what_its_url_before_did(house: World, status: int) -> None:
+    one = receiver(house)
+
+    def moved(*_: object) -> Answer:
+        webhooks.change(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
+        return answer(status)
+
+    one.reply = answer(500)
+    happen(fact())
+    house.settle()
+    house.clock.advance(6 * 86_400)
+    one.reply = moved
+    happen(fact(2))
+    house.settle()
+    assert len(one.posts) > 1
+    assert webhooks.get(ORG, one.webhook.id).body["active"]

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Status
-from chalicelib.engine import relay
+from chalicelib.engine import documents, relay
 from chalicelib.errors import Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
@@ -121,6 +121,17 @@ def test_what_is_parked_is_carried_out_by_the_sweep_and_then_gone(house: World) 
     assert figure(house, "created") == 1
     house.clock.advance(60)
     assert relay.replay_parked() == 0
+
+
+def test_a_parked_document_is_replayed_with_all_that_it_says(house: World) -> None:
+    project = documents.create(documents.new(ORG, "project", {"name": "p", "status": "active"}))
+    documents.merge(ORG, "project", project.id, {"status": "completed"})
+    before, after = (record["dynamodb"]["NewImage"] for record in records("documents"))
+    relay.park(relay.Change("1", "documents", before, after), ValueError("was broken then"))
+    park_in_sqs(house)
+    house.sweep()
+    [told] = house.queues.queues[settings().announce_queue]
+    assert '"topic":"project.completed"' in told.body.replace(" ", "")
 
 
 def test_a_parked_record_that_still_fails_stops_neither_the_others_nor_what_is_due(house: World) -> None:

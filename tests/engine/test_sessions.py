@@ -370,3 +370,12 @@ TestRotation = Rotation.TestCase
 TestRotation.settings = settings(
     max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_nobody_who_is_not_active_has_a_session(ada: Document) -> None:
+    given = sessions.opened(ada)
+    documents.merge(ORG, "user", ada.id, {"status": users.INVITED})
+    with pytest.raises(Unauthenticated):
+        sessions.caller(given.access_token)
+    with pytest.raises(Unauthenticated):
+        sessions.refresh(given.refresh_token)

@@ -144,11 +144,11 @@ def test_another_tenants_is_not_there(house: World) -> None:
 
 def test_to_disable_again_changes_nothing_and_one_that_is_gone_is_no_error(house: World) -> None:
     made = webhooks.create(ORG, SAID, SECRET, by="dev").webhook
-    webhooks.disable(ORG, made.id, "gone")
+    webhooks.disable(ORG, made.id, made.body["url"], "gone")
     first = webhooks.get(ORG, made.id)
-    webhooks.disable(ORG, made.id, "failing")
+    webhooks.disable(ORG, made.id, made.body["url"], "failing")
     assert webhooks.get(ORG, made.id) == first
-    webhooks.disable(ORG, "webhook_unknown", "gone")
+    webhooks.disable(ORG, "webhook_unknown", made.body["url"], "gone")
 
 
 def test_a_secret_that_cannot_be_opened_is_an_attempt_that_failed(house: World) -> None:

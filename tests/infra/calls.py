@@ -63,10 +63,9 @@ class Watch:
 
         return wrapped
 
-    def send(self, queue: str, _messages: Sequence[Message]) -> None:
-        self.note(
-            *_permissions("SQS", "SendMessageBatch", {"QueueUrl": queue}), ("sqs:GetQueueUrl", _setting(queue), None)
-        )
+    def queue(self, operation: str, queue: str) -> None:
+        """A call that is about a queue, whose URL has to be asked for first."""
+        self.note(*_permissions("SQS", operation, {"QueueUrl": queue}), ("sqs:GetQueueUrl", _setting(queue), None))
 
 
 class WatchedQueues:
@@ -76,8 +75,12 @@ class WatchedQueues:
         self._watch, self._queues = watch, queues
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        self._watch.send(queue, messages)
+        self._watch.queue("SendMessageBatch", queue)
         self._queues.send(queue, messages)
+
+    def depth(self, queue: str) -> int:
+        self._watch.queue("GetQueueAttributes", queue)
+        return int(self._queues.depth(queue))
 
 
 class WatchedSockets:

@@ -7,11 +7,11 @@ from typing import Any
 
 from chalicelib.apis.live import switchboard
 from chalicelib.edge import Api, mount
-from chalicelib.engine import access, connections
+from chalicelib.engine import access
 from chalicelib.engine.access import Principal
 from tests.infra.calls import Watch
 from tests.support.parts import MULTIPART
-from tests.support.world import ORG, World
+from tests.support.world import ORG, World, forget
 
 
 def token() -> str:
@@ -78,7 +78,7 @@ class Line:
             "message": switchboard.heard,
             "disconnect": switchboard.closed,
         }
-        connections._known.clear()  # each event may come to a new process
+        forget()  # each event may come to a new process
         with self._watch.running(f"live.{function}"):
             answer = handlers[function](event | {"requestContext": {"connectionId": self.id}})
         assert answer["statusCode"] == 200, answer

@@ -2,9 +2,11 @@
 
 from chalicelib.apis import projects
 from chalicelib.config import settings
-from chalicelib.engine import documents, redelivery
+from chalicelib.engine import documents, redelivery, users
+from chalicelib.engine.users import Profile
 from tests.infra.calls import Watch
 from tests.infra.clients import Client, wait
+from tests.support.people import PASSWORD
 from tests.support.world import ORG, World, answer
 
 WEBHOOKS, TASKS, ME = "/api/v1/webhooks", "/api/v1/tasks", "/api/v1/users/me/notifications"
@@ -16,7 +18,7 @@ def whole(made: Watch, house: World) -> None:
     """The webhooks' part of the day."""
     client = Client(made, projects.api)
     documents.create(documents.new(ORG, "org", {"name": "Acme Corp"}, id="org"))
-    documents.create(documents.new(ORG, "user", {"name": "o", "role": "admin", "status": "active"}, id="ops"))
+    users.establish(ORG, "ops", Profile("ops@acme.example", "Ops", "admin", "free"), PASSWORD)
     said = {"url": "https://hooks.example/", "events": TOPICS}
     webhook = client("POST", WEBHOOKS, said)["data"]["id"]
     for reply in (answer(200), answer(500), answer(200), answer(500)):

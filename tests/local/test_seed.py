@@ -1,20 +1,40 @@
 from chalicelib import config
-from chalicelib.engine import oauth_clients, users
+from chalicelib.apis.projects import api
+from chalicelib.engine import api_keys, oauth_clients, projects, tasks, users, workers
 from chalicelib.storage import logins
-from infra.local.seed import ADMIN, ADMIN_ID, CLIENT_ID, CLIENT_SECRET, ORG, PASSWORD, seed
+from infra.local.seed import ADMIN, ADMIN_ID, AGENTS, CLIENT_ID, CLIENT_SECRET, EXAMPLE_KEYS, ORG, PASSWORD, seed
 from tests.engine.helpers import together
+from tests.support.client import Client
 from tests.support.world import World
 
 
-def test_the_document_s_administrator_and_application_are_there_however_often_they_are_seeded(house: World) -> None:
+def test_what_the_document_names_is_there_however_often_it_is_seeded(house: World) -> None:
     before = config.replace(api_urls={"projects": "http://127.0.0.1:3000"})
     together([seed] * 3)
     seed()
     config.restore(before)
     user = users.sign_in("admin@orchestrator.com", "admin123", "")
     assert (user.id, user.org, user.body["name"], user.body["role"]) == (ADMIN_ID, "local", "Administrator", "admin")
-    assert (len(users.every(ORG)), logins.admins(ORG)) == (1, 1)
+    assert (len(users.every(ORG)), logins.admins(ORG)) == (3, 1)
     [client] = oauth_clients.every(ORG)
     assert (client.id, client.public) == (CLIENT_ID, False)
     assert client.redirect_uris == ("http://127.0.0.1:3000/oauth/done",)
     assert (ADMIN.email, PASSWORD, CLIENT_SECRET) == ("admin@orchestrator.com", "admin123", "YOUR_CLIENT_SECRET")
+    [project] = projects.find(ORG, projects.Wanted())
+    assert (project.id, {*project.body["members"]}) == ("proj-123", {"user-123", "user-456"})
+    assert {one.id for one in workers.crew(ORG, "projects")} == {*AGENTS} == {"agent-123", "agent-456", "agent-789"}
+    assert tasks.get(ORG, "task-123", "projects").name == "Implement user authentication"
+
+
+def test_the_document_s_api_key_is_good_where_it_is_said_to_be(house: World) -> None:
+    client, said = Client(api), {"X-API-Key": "your-api-key"}
+    before = config.replace(api_urls={"projects": "http://127.0.0.1:3000"})
+    seed()
+    assert client.get("/api/v1/users/me", headers=said).status == 401
+    config.replace(example_keys=EXAMPLE_KEYS)
+    assert client.get("/api/v1/users/me", headers=said).json["data"]["id"] == ADMIN_ID
+    bearer = {"Authorization": "Bearer your-api-key"}
+    assert client.get("/api/v1/tasks/task-123", headers=bearer).json["data"]["createdBy"] == ADMIN_ID
+    [key] = api_keys.every(ORG, ADMIN_ID)
+    assert key.name == "The document's examples"
+    config.restore(before)

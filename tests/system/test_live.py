@@ -4,18 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.support.client import token
 from tests.system import node
-from tests.system.stack import ORG, PATIENCE, Caller, Process, Stack, environment, until
+from tests.system.lines import Lines, running
+from tests.system.stack import ORG, PATIENCE, Caller, Stack, until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SNIPPETS = Path(__file__).parent / "snippets" / "support"
@@ -30,17 +27,6 @@ def support(yard: Stack) -> Caller:
 @pytest.fixture
 def sockets(support: Caller) -> str:
     return support.url.replace("http", "ws")
-
-
-@contextmanager
-def running(*command: str) -> Iterator[Process]:
-    """The command as a process; what it complains of is among its lines."""
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, env=environment(), text=True, **pipes) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def python(folder: Path) -> list[str]:
@@ -119,29 +105,6 @@ def test_an_unknown_worker_gives_up(sockets: str, tmp_path: Path, language: str)
         [*command, f"{sockets}/worker/nobody"], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stderr.strip()) == (1, "refused: 404")
-
-
-class Lines:
-    """What a process prints, line by line."""
-
-    def __init__(self, process: Process) -> None:
-        self._found: SimpleQueue[str] = SimpleQueue()
-        Thread(target=self._read, args=[process], daemon=True).start()
-
-    def _read(self, process: Process) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._found.put(line)
-
-    def until(self, good: Callable[[str], bool]) -> list[str]:
-        """The lines up to the first good one, or all of them when it does not come."""
-        seen: list[str] = []
-        while not seen or not good(seen[-1]):
-            try:
-                seen.append(self._found.get(timeout=PATIENCE))
-            except Empty:
-                raise AssertionError(seen) from None
-        return seen
 
 
 def feelings(support: Caller, count: int) -> list[str]:

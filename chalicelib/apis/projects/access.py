@@ -1,11 +1,12 @@
 """Who may call, how often, and what (coordinaitor.md, "Authentication" and "Rate Limiting")."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from chalicelib import clock
 from chalicelib.apis.projects import agent_keys
 from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Role, Within
+from chalicelib.config import settings
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
 from chalicelib.engine import api_keys, limits, sessions
 from chalicelib.engine.access import Principal
@@ -28,10 +29,15 @@ def authenticate(request: Request) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     api_key = request.headers.get("x-api-key", "")
     if scheme.lower() == "bearer":
-        return permitted(_by_token(token.strip()))
+        return permitted(_by_token(_meant(token.strip())))
     if api_key and not scheme:
-        return _by_key(request, api_key)
+        return _by_key(request, _meant(api_key))
     raise Unauthenticated("Send 'Authorization: Bearer <token or API key>', or an API key as 'X-API-Key'")
+
+
+def _meant(credential: str) -> str:
+    """The credential, or the key that is meant where it is an example's own; the local stage alone knows any."""
+    return settings().example_keys.get(credential, credential)
 
 
 def _by_key(request: Request, api_key: str) -> Principal:
@@ -98,6 +104,12 @@ def effective(caller: Caller, project_id: str | None = None) -> frozenset[str]:
     """All that the caller may do, in this project where one is named."""
     found = _of(caller)
     return found.permissions if project_id is None else found.permissions | found.grants.get(project_id, frozenset())
+
+
+def require_all(caller: Caller, permissions: Collection[Permission]) -> None:
+    """Raise Forbidden unless the caller has each of these permissions everywhere."""
+    for permission in sorted(permissions):
+        require(caller, permission)
 
 
 def is_limited(caller: Caller) -> bool:

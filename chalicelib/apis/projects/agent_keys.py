@@ -1,6 +1,7 @@
 """An agent's own key, which its owner chose for it: it opens what an agent needs for its work, and nothing else."""
 
 from chalicelib.apis.projects.permissions import Permission
+from chalicelib.domain.documents import POOL
 from chalicelib.edge import Request
 from chalicelib.engine import access
 from chalicelib.engine.access import Principal
@@ -34,4 +35,4 @@ def agent(request: Request, api_key: str) -> Principal:
         raise Unauthenticated("An agent's own key is accepted on its heartbeats, its tasks and its reports only")
     if not 0 < len(named) <= LONGEST_ID:
         raise Unauthenticated("Invalid API key")
-    return access.worker_by_key(named, api_key)._replace(permissions=frozenset(PERMISSIONS))
+    return access.worker_by_key(named, api_key, POOL)._replace(permissions=frozenset(PERMISSIONS))

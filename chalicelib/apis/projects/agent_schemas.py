@@ -23,7 +23,7 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[list[Word], Field(max_length=64)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Slots = Annotated[int, Field(ge=1, le=500, strict=True, description="Tasks that it works on at once.")]
-CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|task_[a-z0-9]+:[0-9]+)$")]
+CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|task[_-][a-z0-9]+:[0-9]+)$")]
 
 
 def _zone(name: str) -> str:

@@ -1,12 +1,14 @@
 """Agents: create, find, change, take out of rotation, and see how they do (coordinaitor.md, "Agent Endpoints")."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib import clock
+from chalicelib.apis.projects import access
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.agent_details import AgentDetail, AgentMetrics
 from chalicelib.apis.projects.agent_schemas import (
@@ -96,13 +98,27 @@ def _shown(worker: Worker) -> AgentOut:
 @routes.post(status=201)
 def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
     """Create an agent. It counts as heard of now; from then on it has to be heard of every 90 s."""
-    worker = workers.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject)
+    with _blaming_endpoint():
+        worker = workers.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject)
     return Created(AgentOut.of(worker, Counts()), location=f"/api/v1/agents/{worker.id}")
+
+
+@contextmanager
+def _blaming_endpoint() -> Iterator[None]:
+    """What the engine finds wrong with a URL is said of the field that has it."""
+    try:
+        yield
+    except InvalidRequest as error:
+        if error.fields:
+            raise
+        raise InvalidRequest(f"endpoint: {error.message}", fields={"endpoint": error.message}) from None
 
 
 @routes.get("/{agentId}")
 def get_agent(caller: Caller, agent_id: AgentId, include: Include = ()) -> AgentDetail:
     """Get an agent as it is now, with what is asked for besides."""
+    if "tasks" in include:
+        access.require(caller, "tasks:read")
     worker = _get(caller, agent_id)
     return AgentDetail.of(
         worker,
@@ -129,7 +145,8 @@ def _log(org: str, agent_id: str) -> list[LogLine]:
 @routes.put("/{agentId}", errors=[409])
 def update_agent(caller: Caller, agent_id: AgentId, body: AgentUpdate) -> AgentOut:
     """Change an agent: what is left out stays."""
-    return _shown(workers.update(caller.org, NAME, agent_id, body.change(), KIND, by=caller.subject))
+    with _blaming_endpoint():
+        return _shown(workers.update(caller.org, NAME, agent_id, body.change(), KIND, by=caller.subject))
 
 
 @routes.delete("/{agentId}")

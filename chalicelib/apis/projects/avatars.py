@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.domain.documents import Document
 from chalicelib.edge import Caller, CamelSchema, FilePart, MultipartSchema, Redirect, Routes
 from chalicelib.engine import avatars
@@ -11,7 +12,7 @@ from chalicelib.errors import InvalidRequest
 
 routes = Routes("/api/v1/users", tag="Users")
 
-UserId = Annotated[str, Field(min_length=1, max_length=256, description="The user's id.")]
+UserId = Annotated[Identifier, Field(description="The user's id.")]
 FOUND = 302
 
 

@@ -9,6 +9,7 @@ from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
+from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.domain.documents import Document
 from chalicelib.domain.sheets import project_of
 from chalicelib.domain.tasks import Task
@@ -17,15 +18,15 @@ from chalicelib.engine import comments, tasks
 
 routes = Routes("/api/v1/tasks/{taskId}/comments", tag="Comments")
 
-TaskId = Annotated[str, Field(min_length=1, max_length=256, description="The task's id.")]
-CommentId = Annotated[str, Field(min_length=1, max_length=256, description="The comment's id.")]
+TaskId = Annotated[Identifier, Field(description="The task's id.")]
+CommentId = Annotated[Identifier, Field(description="The comment's id.")]
 
 
 class CommentIn(CamelSchema):
     """What is to be said."""
 
     content: str = Field(min_length=1, max_length=10_000, examples=["Great progress on the authentication system!"])
-    mentions: list[Annotated[str, Field(max_length=256)]] = Field(
+    mentions: list[Identifier] = Field(
         default=[], max_length=50, description="Ids of users of the organization, who are told."
     )
 

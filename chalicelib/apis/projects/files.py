@@ -7,13 +7,14 @@ from pydantic import Field
 from chalicelib.apis.projects.comments import TaskId, require_own, task_within
 from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
 from chalicelib.apis.projects.schemas import Deleted
+from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.domain.documents import Document
 from chalicelib.edge import Caller, CamelSchema, Created, FilePart, Instant, MultipartSchema, Paged, Request, Routes
 from chalicelib.engine import files
 
 routes = Routes("/api/v1/tasks/{taskId}/files", tag="Files")
 
-FileId = Annotated[str, Field(min_length=1, max_length=256, description="The file's id.")]
+FileId = Annotated[Identifier, Field(description="The file's id.")]
 
 
 class FileIn(MultipartSchema):

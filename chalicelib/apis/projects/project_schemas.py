@@ -116,7 +116,7 @@ class ProjectUpdate(ProjectIn):
     """What changes of a project. What is left out stays; null clears a date and the budget. `teamMembers` takes the
     place of all members, the same who are named stay members since when they were."""
 
-    name: Name = Field(default="", examples=["Mobile Application"])
+    name: Name = Field(default_factory=str, examples=["Mobile Application"])
 
     @property
     def said(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class ProjectRow(CamelSchema):
     priority: Priority
     start_date: When | None
     end_date: When | None
-    progress: int | float = Field(description="The share of its tasks that is completed, without those cancelled: 0 to 1.")
+    progress: int | float = Field(description="The share of its tasks that is completed, cancelled ones apart: 0 to 1.")
     task_count: TaskCount
     team_size: int
     assigned_agents: int

@@ -54,7 +54,7 @@ LogCount = Annotated[int, Field(ge=1, le=1000, description="Number of log entrie
 def system_health(caller: Caller) -> Health:
     """Get the system's health."""
     seen, crew, figures = dependencies.look(), workers.crew(caller.org, NAME), recent.read(caller.org, NAME)
-    services = _services(seen, crew, figures)
+    services = _services(seen, crew)
     return Health(
         status=_worst(services.database.status, services.redis.status, services.agents.status),
         timestamp=clock.now(),
@@ -66,14 +66,14 @@ def system_health(caller: Caller) -> Health:
     )
 
 
-def _services(seen: dict[str, Answer], crew: list[Worker], figures: Recent) -> Services:
+def _services(seen: dict[str, Answer], crew: list[Worker]) -> Services:
     database, queue = seen["database"], seen["queue"]
     return Services(
         database=Database(
             status=_standing(database), latency=database.milliseconds, connections=dependencies.connections()
         ),
         redis=Queue(status=_standing(queue), latency=queue.milliseconds, memory=f"{instance.memory_megabytes()}MB"),
-        agents=Agents.of(crew, figures),
+        agents=Agents.of(crew),
     )
 
 
@@ -141,7 +141,7 @@ def _request_figures(figures: Recent) -> RequestFigures:
 def system_status(caller: Caller) -> Status:
     """Get the status of the system part by part."""
     seen, crew, figures = dependencies.look(), workers.crew(caller.org, NAME), recent.read(caller.org, NAME)
-    agents = Agents.of(crew, figures)
+    agents = Agents.of(crew)
     components = [
         *(Component(name=name, status=_standing(one), latency=one.milliseconds) for name, one in seen.items()),
         Component(name="agents", status=agents.status, details=agents.model_dump(exclude={"status"})),

@@ -32,7 +32,7 @@ class Queue(CamelSchema):
 
 
 class Agents(CamelSchema):
-    """The org's agents. degraded: tasks of agents wait or run, and none is there."""
+    """The org's agents. degraded: they hold tasks, and none of them is there."""
 
     status: Standing
     total: int
@@ -40,10 +40,10 @@ class Agents(CamelSchema):
     busy: int
 
     @classmethod
-    def of(cls, crew: list[Worker], figures: Recent) -> Self:
+    def of(cls, crew: list[Worker]) -> Self:
         count = Counter(agent_status(worker) for worker in crew)
         there = count["available"] + count["busy"]
-        deserted = bool(crew) and not there and bool(figures.gauges["active"])
+        deserted = not there and any(worker.leases for worker in crew)
         return cls(
             status="degraded" if deserted else "healthy",
             total=len(crew),

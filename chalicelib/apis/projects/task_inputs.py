@@ -32,12 +32,12 @@ MOST_WORDS, LONGEST_WORD = 20, 50
 """Of tags."""
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: Any) -> datetime:
     """An ISO 8601 date, or date and time; in UTC where it names no offset."""
     try:
         found = datetime.fromisoformat(text)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("must be a date, or a date and time (ISO 8601)") from None
     if found.year < 1970:
         raise ValueError("must be 1970 or later")
@@ -48,7 +48,7 @@ def _zoned(text: str) -> str:
     return _instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _milliseconds(text: str) -> int:
+def _milliseconds(text: Any) -> int:
     return round(_instant(text).timestamp() * 1000)
 
 
@@ -133,7 +133,7 @@ class TaskIn(_Sheet):
 class TaskChange(_Sheet):
     """What is new of a task. What is not sent stays as it is; null clears a field."""
 
-    title: Title = Field(default="", examples=["Updated task title"])
+    title: Title = Field(default_factory=str, examples=["Updated task title"])
     status: TaskStatus | None = Field(
         default=None, description="active begins it, pending puts it back; null or the same again changes nothing."
     )

@@ -119,7 +119,7 @@ class InvitedOut(UserOut):
 class MeChange(CamelSchema):
     """What is new of the caller's own account; what is not sent stays as it is."""
 
-    name: Name = ""
+    name: Name = Field(default_factory=str)
     preferences: Preferences = Field(default_factory=Preferences, description="Those that are not sent stay.")
 
 
@@ -146,6 +146,6 @@ class UserIn(CamelSchema):
 class UserChange(CamelSchema):
     """What is new of a user; what is not sent stays as it is."""
 
-    name: Name = ""
-    role: Role = "developer"
-    plan: Plan = "free"
+    name: Name = Field(default_factory=str)
+    role: Role = Field(default_factory=lambda: "developer")
+    plan: Plan = Field(default_factory=lambda: "free")

@@ -6,7 +6,7 @@ from pydantic import StringConstraints
 
 from chalicelib.apis.projects import access
 from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
-from chalicelib.apis.projects.permissions import Role
+from chalicelib.apis.projects.permissions import OF_ROLE, Role
 from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.apis.projects.user_schemas import (
@@ -48,7 +48,11 @@ def _is_wanted(user: Document, role: Role | None, search: str | None) -> bool:
 
 @routes.post(status=201, errors=[409])
 def create_user(caller: Caller, body: UserIn) -> Created[InvitedOut]:
-    """Invite somebody. Whoever is given the `invitationToken` sets a password with it, and is a user from then on."""
+    """Invite somebody. Whoever is given the `invitationToken` sets a password with it, and is a user from then on.
+
+    An API key or an application gives no role that may more than it may itself.
+    """
+    access.require_all(caller, OF_ROLE[body.role])
     return _invited(users.invite(caller.org, body.profile, caller.subject))
 
 
@@ -93,6 +97,8 @@ def get_user(caller: Caller, user_id: Identifier) -> UserOut:
 def update_user(caller: Caller, user_id: Identifier, body: UserChange) -> UserOut:
     """Change a user's name, role or plan, within half a minute for open sessions, too. The last admin stays one."""
     said: dict[str, Any] = body.model_dump(exclude_unset=True)
+    if "role" in said:
+        access.require_all(caller, OF_ROLE[body.role])
     return UserOut.of(users.change(caller.org, user_id, said, caller.subject))
 
 
@@ -106,6 +112,8 @@ def delete_user(caller: Caller, user_id: Identifier) -> Deleted:
 @routes.post("/{userId}/invitation", status=201, errors=[409])
 def invite_again(caller: Caller, user_id: Identifier) -> Created[InvitedOut]:
     """Invite somebody anew who has not accepted; the invitation before is good for nothing any more."""
+    role: Role = users.get(caller.org, user_id).body["role"]
+    access.require_all(caller, OF_ROLE[role])
     return _invited(users.invite_again(caller.org, user_id))
 
 

@@ -77,8 +77,8 @@ class WebhookIn(CamelSchema):
 class WebhookUpdate(CamelSchema):
     """What changes; what is left out stays. Secrets are changed by rotate-secret."""
 
-    url: Url = ""
-    events: Events = Field(default=[], description="All that it asks for from now on.")
+    url: Url = Field(default_factory=str)
+    events: Events = Field(default_factory=list, description="All that it asks for from now on.")
     active: bool = Field(default=True, strict=True, description="true also ends what the house disabled it for.")
     headers: Headers = Field(default_factory=dict, description="All that are sent from now on.")
 

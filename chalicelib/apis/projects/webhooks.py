@@ -1,10 +1,11 @@
 """Webhooks: who is told what happens, and what became of it (coordinaitor.md, "Webhooks")."""
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
 
-from pydantic import StringConstraints
-
+from chalicelib.apis.projects import access
 from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.permissions import Permission
+from chalicelib.apis.projects.task_inputs import Identifier
 from chalicelib.apis.projects.webhook_schemas import (
     DeliveryOut,
     RecoverIn,
@@ -22,14 +23,31 @@ from chalicelib.engine import redelivery, webhooks
 
 routes = Routes("/api/v1/webhooks", tag="Webhooks")
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+READS: Mapping[str, Permission] = {
+    "task": "tasks:read",
+    "comment": "tasks:read",
+    "agent": "agents:read",
+    "project": "projects:read",
+    "user": "users:read",
+    "webhook": "webhooks:read",
+}
+"""First word of an event -> what whoever has it sent somewhere must be allowed to read."""
 
 
 @routes.post(status=201, errors=[409])
 def create_webhook(caller: Caller, body: WebhookIn) -> Created[WebhookSecret]:
-    """Create a webhook; its secret is shown this once. An organization has at most 50."""
+    """Create a webhook; its secret is shown this once. An organization has at most 50.
+
+    Events are only of what the caller may read: `user.registered` takes `users:read`.
+    """
+    _require_readable(caller, body.events)
     made = webhooks.create(caller.org, body.said, body.secret, by=caller.subject)
     return Created(WebhookSecret.shown(made), location=f"/api/v1/webhooks/{made.webhook.id}")
+
+
+def _require_readable(caller: Caller, events: Iterable[str]) -> None:
+    """Raise Forbidden for events of what the caller may not read itself."""
+    access.require_all(caller, {READS[event.partition(".")[0]] for event in events})
 
 
 @routes.get()
@@ -48,6 +66,7 @@ def get_webhook(caller: Caller, webhook_id: Identifier) -> WebhookOut:
 @routes.put("/{webhookId}")
 def update_webhook(caller: Caller, webhook_id: Identifier, body: WebhookUpdate) -> WebhookOut:
     """Change what is said of a webhook. To switch it on ends what it was disabled for."""
+    _require_readable(caller, body.events or webhooks.get(caller.org, webhook_id).body["events"])
     return WebhookOut.of(webhooks.change(caller.org, webhook_id, body.said, by=caller.subject))
 
 

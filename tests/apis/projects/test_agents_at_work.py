@@ -268,6 +268,12 @@ def test_an_agent_fetches_its_task_and_reports_with_nothing_but_its_own_key(desk
     assert (task.id, agent["currentTasks"], agent["totalTasksCompleted"], agent["successRate"]) == (row["id"], 0, 1, 1)
 
 
+def test_the_key_of_another_api_s_worker_opens_nothing_here(desk: Desk) -> None:
+    task, worker = desk.submit(desk.create()), desk.house.register(api_key=KEY)
+    for path in (f"/api/v1/tasks/{task.id}?agentId={worker.id}", f"/api/v1/agents/{worker.id}/tasks"):
+        assert desk.client.request("GET", path, key=KEY).status == 401
+
+
 def test_one_agent_does_not_report_for_another_nor_after_its_lease(desk: Desk) -> None:
     agent_id, other = desk.create(apiKey=KEY), desk.create("other", apiKey="a-key-of-another")
     task = desk.submit(agent_id)

@@ -1,7 +1,8 @@
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from chalicelib.apis.projects.permissions import Permission
 from chalicelib.domain.documents import Document
 from tests.apis.projects.accounts import KEYS, USERS, Accounts
 from tests.support import people
@@ -120,3 +121,65 @@ def test_a_key_changes_nothing_of_its_owner_s_own_and_hands_on_nothing(accounts:
 def test_the_house_s_own_tokens_are_nobody_s_and_have_no_keys(accounts: Accounts) -> None:
     accounts.refused(404, "POST", KEYS, WANTED, token=token("admin"))
     accounts.refused(404, "GET", KEYS, token=token("admin"))
+
+
+def test_a_key_makes_nobody_more_than_it_is_itself(accounts: Accounts) -> None:
+    boss = people.token(people.admin(accounts.house))
+    clerk = accounts.told("POST", KEYS, WANTED | {"permissions": ["users:read", "users:write"]}, token=boss)["key"]
+    invited = accounts.told("POST", USERS, {"email": "eve@acme.example", "name": "Eve", "role": "admin"}, token=boss)
+    eve = f"{USERS}/{invited['id']}"
+    for method, path, body in (
+        ("POST", USERS, {"email": "mallory@acme.example", "name": "Mallory", "role": "admin"}),
+        ("POST", USERS, {"email": "mallory@acme.example", "name": "Mallory"}),
+        ("PUT", eve, {"role": "admin"}),
+        ("POST", f"{eve}/invitation", None),
+    ):
+        assert accounts.refused(403, method, path, body, key=clerk)["code"] == "AUTHORIZATION_ERROR"
+    assert accounts.told("PUT", eve, {"name": "Eve L."}, key=clerk)["role"] == "admin"
+    everything = sorted(get_args(Permission))
+    whole = accounts.told("POST", KEYS, WANTED | {"permissions": everything}, token=boss)["key"]
+    assert accounts.told("PUT", eve, {"role": "viewer"}, key=whole)["role"] == "viewer"
+    assert accounts.told("POST", f"{eve}/invitation", key=whole)["invitationToken"]
+
+
+def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -> None:
+    boss = people.token(people.admin(accounts.house))
+
+    def allowed(*permissions: str) -> str:
+        return str(accounts.told("POST", KEYS, WANTED | {"permissions": permissions}, token=boss)["key"])
+
+    agents, webhooks, hook = (
+        allowed("agents:read"),
+        allowed("webhooks:write"),
+        {"url": "https://a.example/", "events": []},
+    )
+    made = accounts.house.register("bot", pool="projects", kind="agent", type="qa", endpoints={})
+    assert accounts.ask("GET", f"/api/v1/agents/{made.id}?include=metrics", key=agents).status == 200
+    assert (
+        "tasks:read" in accounts.refused(403, "GET", f"/api/v1/agents/{made.id}?include=tasks", key=agents)["message"]
+    )
+    for event in ("task.created", "comment.added", "agent.created", "project.member_added", "user.registered"):
+        accounts.refused(403, "POST", "/api/v1/webhooks", hook | {"events": [event]}, key=webhooks)
+    kept = accounts.told("POST", "/api/v1/webhooks", hook | {"events": ["user.registered"]}, token=boss)["id"]
+    for key in (webhooks, people.token(people.user(accounts.house, "project-manager", name="Pam"))):
+        accounts.refused(403, "PUT", f"/api/v1/webhooks/{kept}", {"url": "https://b.example/"}, token=key)
+    tasks = allowed("webhooks:write", "tasks:read")
+    own = accounts.told("POST", "/api/v1/webhooks", hook | {"events": ["task.created"]}, key=tasks)["id"]
+    assert accounts.told("PUT", f"/api/v1/webhooks/{own}", {"active": False}, key=tasks)["active"] is False
+    accounts.refused(403, "PUT", f"/api/v1/webhooks/{own}", {"events": ["agent.created"]}, key=tasks)
+
+
+def test_a_key_reaches_no_further_in_a_project_that_its_owner_manages(accounts: Accounts) -> None:
+    boss = people.token(people.admin(accounts.house))
+    vera = people.user(accounts.house, "viewer", name="Vera")
+    project = accounts.told("POST", "/api/v1/projects", {"name": "x"}, token=boss)["id"]
+    member = {"userId": vera.id, "role": "project-manager"}
+    accounts.told("POST", f"/api/v1/projects/{project}/members", member, token=boss)
+    task, key = {"title": "x", "projectId": project}, WANTED | {"permissions": ["tasks:read", "projects:read"]}
+    mine = people.token(vera)
+    made = accounts.told("POST", "/api/v1/tasks", task, token=mine)["id"]
+    text = accounts.told("POST", KEYS, key, token=mine)["key"]
+    assert accounts.ask("GET", f"/api/v1/tasks/{made}", key=text).status == 200
+    accounts.refused(403, "POST", "/api/v1/tasks", task, key=text)
+    accounts.refused(403, "DELETE", f"/api/v1/tasks/{made}", key=text)
+    accounts.refused(403, "DELETE", f"/api/v1/projects/{project}", key=text)

@@ -9,8 +9,10 @@ import pytest
 from chalicelib import config
 from chalicelib.apis.live import switchboard
 from chalicelib.apis.projects import api
-from chalicelib.engine import api_keys, documents, sessions, users
+from chalicelib.engine import api_keys, documents, oauth_clients, sessions, users
 from chalicelib.engine.api_keys import Wanted
+from chalicelib.engine.oauth_clients import Registration
+from chalicelib.storage import base
 from tests.support import people
 from tests.support.client import Client, token
 from tests.support.world import ORG, World
@@ -155,6 +157,18 @@ def test_a_key_sees_what_it_may_read(house: World, make: Callable[..., Frame]) -
     [refused] = line.subscribe("agents")
     assert refused["error"]["code"] == "AUTHORIZATION_ERROR"
     assert line.subscribe("tasks")[0]["type"] == "subscribed"
+
+
+def test_an_application_sees_what_it_was_given_leave_for(house: World) -> None:
+    ada = people.user(house)
+    app, _ = oauth_clients.register(
+        ORG, "dev", Registration("App", ["https://a.example/"], ["tasks:read"], public=True)
+    )
+    given, opening = sessions.begun(ada, client_id=app.id, scope="tasks:read")
+    base.commit(opening)
+    line = Line(house, query={"token": given.access_token})
+    assert line.subscribe("tasks")[0]["type"] == "subscribed"
+    assert line.subscribe("agents")[0]["error"]["code"] == "AUTHORIZATION_ERROR"
 
 
 @pytest.mark.parametrize("ending", ["session", "key", "user"])

@@ -6,10 +6,13 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.apis.projects import api
+from chalicelib.domain import states
 from chalicelib.domain.reports import reported_failure
+from chalicelib.domain.rotation import Rotation
 from chalicelib.domain.tasks import Holder
-from chalicelib.engine import tasks
+from chalicelib.engine import tasks, workers
 from chalicelib.engine.requests import WRITTEN_EVERY_MS
+from chalicelib.engine.workers import Change
 from chalicelib.errors import Unavailable
 from chalicelib.storage import queues
 from tests.support.client import Client, Reply, token
@@ -89,10 +92,15 @@ def test_a_queue_that_does_not_answer_is_told(client: Client, monkeypatch: pytes
     assert parts == {"database": "healthy", "queue": "unhealthy", "agents": "healthy", "tasks": "healthy"}
 
 
-def test_without_any_agent_there_held_tasks_are_a_bad_sign(house: World, client: Client) -> None:
-    busy(house)
+def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(house: World, client: Client) -> None:
+    agent = busy(house)
+    workers.update("acme", "projects", agent, Change(rotation=Rotation.CLOSED))
+    assert told(client, "health")["status"] == "degraded"
     house.advance(400)
-    assert told(client, "health")["services"]["agents"]["status"] == "healthy"  # nothing is held any more
+    task = house.submit(pool="projects", manual=True)
+    tasks.change("acme", task.id, lambda found: states.taken(found, "user_ada", clock.now()))
+    house.settle()
+    assert told(client, "health")["status"] == "healthy"  # nothing is held any more, but by a person
     assert told(client, "metrics")["agents"] == {"available": 0, "busy": 0, "offline": 1, "error": 0}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.apis.projects.desk import Desk, desk_of
-from tests.engine.receivers import Receiver
+from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.client import token
 from tests.support.world import World, answer
 
@@ -132,3 +132,12 @@ def test_a_viewer_and_a_developer_may_not_see_them_and_a_tenant_sees_its_own(des
         desk.refused(403, method, path(made, *parts), {}, token=token("user"))
         desk.refused(404, method, path(made, *parts), {}, token=token("admin", org="rival"))
     assert desk.told("GET", WEBHOOKS, token=token("admin", org="rival")) == []
+
+
+def test_what_is_kept_beside_deliveries_is_none(desk: Desk) -> None:
+    one = receiver(desk.house)
+    one.reply = answer(500)
+    happen(fact())
+    desk.house.settle()
+    for path_of_no_delivery in ("events/deliveries/evt_task_1_1", f"health/deliveries/{one.webhook.id}"):
+        desk.refused(404, "GET", f"{WEBHOOKS}/{path_of_no_delivery}")
