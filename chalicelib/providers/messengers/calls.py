@@ -54,12 +54,22 @@ class Spoken(NamedTuple):
         return 200 <= self.status < 300
 
 
-def ask(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Spoken:
-    """Make a request. Raises Undelivered where there is no HTTP answer."""
+def ask(
+    method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, *, private: bool = False
+) -> Spoken:
+    """Make a request, `private` as in `outbound.send`. Raises Undelivered where there is no HTTP answer."""
     text = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
     sent = {"accept": "application/json", **({"content-type": "application/json"} if text else {}), **(headers or {})}
     try:
-        answer = outbound.send(method, url, headers=sent, body=text, timeout=TIMEOUT_SECONDS, cap_bytes=ANSWER_BYTES)
+        answer = outbound.send(
+            method,
+            url,
+            headers=sent,
+            body=text,
+            timeout=TIMEOUT_SECONDS,
+            cap_bytes=ANSWER_BYTES,
+            private=private,
+        )
     except Unreachable as unreachable:
         raise Undelivered(f"no answer: {unreachable.reason}") from None
     return Spoken(answer.status, answer.headers, _object(answer.body), answer.body)

@@ -1,4 +1,8 @@
-"""WhatsApp by WAHA (waha.devlike.pro), a bridge that one runs oneself: `sendText`, its session, QR code and logout."""
+"""WhatsApp by WAHA (waha.devlike.pro), a bridge that one runs oneself: `sendText`, its session, QR code and logout.
+
+It may be in a private network, and speak http, where its account says `private`: accounts are written by whoever runs
+the deployment, and nothing else may lead to such an address.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -22,7 +26,7 @@ class Pairing(NamedTuple):
 
 class Waha:
     """Settings: `url` of the bridge, `chat_id` (`<number>@c.us`, or a group's); `api_key` and `session` where the
-    bridge has them."""
+    bridge has them; `private` where it is in a network of one's own."""
 
     needs = ("url", "chat_id")
 
@@ -78,7 +82,8 @@ def _picture(account: Mapping[str, str]) -> bytes:
 
 def _call(account: Mapping[str, str], method: str, path: str, body: Any = None) -> Spoken:
     key = {"x-api-key": account["api_key"]} if account.get("api_key") else {}
-    spoken = calls.ask(method, calls.base(account["url"]) + path, body, key)
+    private = account.get("private", "").lower() == "true"
+    spoken = calls.ask(method, calls.base(account["url"]) + path, body, key, private=private)
     if not spoken.good:
         raise calls.refusal(spoken, calls.words(spoken.said.get("message")))
     return spoken
