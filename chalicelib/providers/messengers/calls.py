@@ -77,8 +77,12 @@ def ask(
 
 def base(url: str) -> str:
     """An account's base URL, without a slash at its end. Raises Undelivered where it is none."""
-    if not urlsplit(url).netloc:
-        raise Undelivered("the account's URL is not one", final=True)
+    try:
+        named = urlsplit(url).netloc
+    except ValueError:
+        named = ""
+    if not named:
+        raise Undelivered("the account's URL is not one")
     return url.rstrip("/")
 
 
