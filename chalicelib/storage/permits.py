@@ -6,7 +6,7 @@ The set of holders is the count: a task that is added or removed twice counts on
 from pynamodb.expressions.condition import Condition, size
 
 from chalicelib.storage import base
-from chalicelib.storage.base import Write
+from chalicelib.storage.base import RawItem, Write
 from chalicelib.storage.workers import PERMIT_PREFIX, PermitItem, org_pool
 
 
@@ -25,6 +25,11 @@ def freed(org: str, pool: str, key: str, task_id: str) -> Write:
     """The permit's half of a lease's end, on the condition that the task holds one."""
     held: Condition = PermitItem.holders.contains(task_id)
     return base.update(_key(org, pool, key), [PermitItem.holders.delete({task_id})], held)
+
+
+def holders(raw: RawItem | None) -> frozenset[str]:
+    """Who holds the permits of a key, by its item as a refusal has it."""
+    return frozenset() if raw is None else frozenset(PermitItem.from_raw_data(raw).holders or ())
 
 
 def forgotten(org: str, pool: str, key: str) -> Write:

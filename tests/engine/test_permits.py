@@ -165,11 +165,15 @@ def test_assigning_by_hand_needs_a_permit_too(house: World) -> None:
     worker = pull(house, max_concurrent=3)
     first, second = (house.submit(permit=ONE, manual=True) for _ in range(2))
     assignment.assign(ORG, POOL, first.id, worker.id)
-    with pytest.raises(Conflict, match="1 of 1 tasks of k"):
+    with pytest.raises(Conflict, match=f"{second.id} waits for its turn on k: 1 of 1 in use by {first.id}"):
         assignment.assign(ORG, POOL, second.id, worker.id)
     assert len(house.worker(worker.id).leases) == 1
     tasks.cancel(ORG, first.id)
     assert assignment.assign(ORG, POOL, second.id, worker.id).held
+
+
+def test_who_waits_is_told_of_a_few_that_go_before() -> None:
+    assert permits.waits(Permit("k", 5), "edcba") == "waits for its turn on k: 5 of 5 in use by a, b, c, ..."
 
 
 def test_a_late_result_gives_nobody_else_s_permit_back(house: World) -> None:
