@@ -109,12 +109,12 @@ def waiting() -> int | None:
         return None
 
 
-def check(providers: Sequence[str]) -> None:
-    """Raise InvalidRequest for an unknown provider."""
+def check(providers: Sequence[str], field: str = "providers") -> None:
+    """Raise InvalidRequest, about the field in which they came, for an unknown provider."""
     unknown = [name for name in providers if name not in (*NAMES, ALL)]
     if unknown:
         what = f"unknown provider {unknown[0]!r}; known are {', '.join((*NAMES, ALL))}"
-        raise InvalidRequest(f"providers: {what}", fields={"providers": what})
+        raise InvalidRequest(f"{field}: {what}", fields={field: what})
 
 
 def _asked(providers: Sequence[str] | None, accounts: Accounts) -> list[Name]:

@@ -21,6 +21,8 @@ TYPE = "survey"
 PRIORITY = 4
 SESSION_SECONDS = 4 * 3600
 """How long one attempt at a session may take."""
+TOTAL_SECONDS = 7 * 86_400
+"""How long it may take in all; those before it on its platform may take days."""
 AT_ONCE = 1
 """Sessions of a platform."""
 
@@ -46,6 +48,11 @@ class Platform(NamedTuple):
     today: Counts
 
     @property
+    def permit(self) -> Permit:
+        """What a session here needs."""
+        return _permit(self.id)
+
+    @property
     def worker(self) -> Worker | None:
         """Who holds the session."""
         held_by = self.session.worker_id if self.session is not None else None
@@ -58,26 +65,31 @@ def start(org: str, pool: str, subject: str, asked: Session) -> Task:
     Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
     """
     _require_known(asked.platform)
-    messenger.check(asked.notify)
+    messenger.check(asked.notify, "notify")
     return tasks.submit(org, subject, _submission(pool, asked))
 
 
 def _submission(pool: str, asked: Session) -> Submission:
-    offered = offer(asked.platform)
+    permit = _permit(asked.platform)
     said = {"platform": asked.platform, "account_id": asked.account_id, "survey_type": asked.survey_type}
     return Submission(
         pool=pool,
         type=TYPE,
-        name=f"Survey session on {settings().survey_platforms[asked.platform]} ({asked.survey_type})",
-        label=offered,
+        name=f"Survey session on {settings().survey_platforms[asked.platform]}, {asked.survey_type}",
+        label=permit.key,
         priority=PRIORITY,
         payload=said,
-        capabilities=(offered,),
-        permit=Permit(offered, AT_ONCE),
+        capabilities=(permit.key,),
+        permit=permit,
         timeout_seconds=SESSION_SECONDS,
+        total_seconds=TOTAL_SECONDS,
         notify=asked.notify,
         idempotency_key=asked.idempotency_key,
     )
+
+
+def _permit(platform: str) -> Permit:
+    return Permit(offer(platform), AT_ONCE)
 
 
 def _require_known(platform: str) -> None:

@@ -8,7 +8,8 @@ NAME = "surveys"
 POOL = "coordinator"
 """Where its sessions queue: among the coordinator's tasks, because its workers do them."""
 
-LIMITS = {"default": Limit(60, 60)}
+LIMITS = {"default": Limit(100, 60)}
+"""The document has none for this API: as many as for its other API over workers of one trade."""
 
 
 def authenticate(request: Request) -> Caller:

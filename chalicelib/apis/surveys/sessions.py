@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib import clock
 from chalicelib.apis.surveys.access import POOL
-from chalicelib.apis.surveys.states import SESSION_STATUS, PlatformStatus, SessionStatus, platform_status
+from chalicelib.apis.surveys.states import SESSION_STATUS, PlatformStatus, SessionStatus, platform_status, waiting_for
 from chalicelib.domain.tasks import Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
 from chalicelib.engine import surveys
@@ -84,6 +84,10 @@ class PlatformOut(Schema):
     name: str
     status: PlatformStatus
     sessions: Counted
+    waiting_for: str | None = Field(
+        description="What those that are queued wait for; null while none is.",
+        examples=["its turn on survey:swagbucks: 1 of 1 in use by task_abc123"],
+    )
     session: CurrentSession | None
     worker: WorkerRow | None
 
@@ -95,6 +99,7 @@ class PlatformOut(Schema):
             name=found.name,
             status=platform_status(found.crew),
             sessions=_counted(found),
+            waiting_for=waiting_for(found),
             session=CurrentSession.of(found.session) if found.session is not None else None,
             worker=WorkerRow(id=worker.id, name=worker.name) if worker is not None else None,
         )
