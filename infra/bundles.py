@@ -136,6 +136,18 @@ MESSENGER = Bundle(
     ),
 )
 
+SURVEYS = Bundle(
+    "surveys",
+    (
+        api_handler(
+            # A session is a task of the coordinator's, held by one of its workers.
+            table("tasks", "BatchGetItem", "PutItem"),
+            table("workers", "Query"),
+            table("stats", "BatchGetItem"),
+            table("access", "UpdateItem"),
+        ),
+    ),
+)
 
 PROJECTS = Bundle(
     "projects",
@@ -192,7 +204,8 @@ ENGINE = Bundle(
             grants=(
                 table("tasks", "BatchGetItem", "UpdateItem"),
                 indexes("tasks", "place"),
-                table("workers", "Query", "PutItem", "UpdateItem"),
+                # Keys of permits that nobody uses are forgotten.
+                table("workers", "Query", "PutItem", "UpdateItem", "DeleteItem"),
             ),
         ),
         # Sentiment is all that is performed as yet: a little computing, no waiting.
@@ -276,6 +289,8 @@ ENGINE = Bundle(
             memory=256,
             trigger=Queue("wakeups_queue"),
             secrets=True,
+            # People are told how a task ended.
+            accounts=True,
             grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem"), *send("notifications")),
         ),
         Function(
@@ -285,6 +300,7 @@ ENGINE = Bundle(
             # The next minute's run does what a failed one left.
             trigger=Schedule(retried=False),
             secrets=True,
+            accounts=True,
             # It relays parked changes, too.
             grants=(
                 *DUE,
@@ -293,7 +309,7 @@ ENGINE = Bundle(
                 *RECORD,
                 *FILE,
                 *RECOVER,
-                table("deliveries", "UpdateItem"),
+                table("deliveries", "GetItem", "UpdateItem"),
                 indexes("deliveries", "wake"),
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
                 take("parked"),
@@ -367,7 +383,7 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, MESSENGER, PROJECTS, LIVE, ENGINE)
+BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, MESSENGER, SURVEYS, PROJECTS, LIVE, ENGINE)
 
 
 def consumers() -> dict[str, Function]:
