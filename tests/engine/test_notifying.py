@@ -13,10 +13,8 @@ from chalicelib.engine.messenger import Filter
 from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured, Unavailable
 from chalicelib.storage import deliveries, notifications, queues
 from tests.support.aws import counting
-from tests.support.messengers import ACCOUNTS, DEAD, SECRETS, Messengers, configure, messengers
+from tests.support.messengers import ACCOUNTS, DEAD, SECRETS, TOO_MANY, Messengers, configure, messengers
 from tests.support.world import ORG, World, answer
-
-TOO_MANY = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 30}}
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ ACCOUNTS: dict[str, Any] = {
 }
 Said = Answer | Unreachable | Callable[[], Answer]
 DEAD = Unreachable("timed out")
+TOO_MANY = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 30}}
+"""Telegram's words."""
 
 
 @dataclass
