@@ -16,12 +16,14 @@ from chalicelib.observability import logger
 from chalicelib.storage import documents as document_storage
 from chalicelib.storage import tasks as storage
 from chalicelib.storage import workers as worker_storage
-from chalicelib.storage.base import Refused
+from chalicelib.storage.base import Refused, Write
 
 ATTEMPT_SECONDS = 86_400
 """How long an agent may take for one attempt."""
 LARGEST_SHEET = 100_000
 """Bytes of all that a task says, as JSON: so that it stands in the task's own item, and a page is read at once."""
+RELAYED_WITHIN_SECONDS = 120
+"""What follows from a change is written within a few seconds; after so long, even where the relay had to try again."""
 
 Guard = Callable[[str | None], None]
 """Raises Forbidden unless the caller may change tasks of this project, or of none."""
@@ -118,12 +120,17 @@ def delete(org: str, pool: str, task_id: str, by: str, guard: Guard, reason: str
     for _ in range(tasks.TRIES):
         ended = tasks.change(org, task_id, decide, pool=pool, by=by)
         try:
-            storage.commit([storage.deleted(ended), chores.begun(org, "task", task_id, pool=pool)])
+            storage.commit([storage.deleted(ended), _clearing(ended)])
         except Refused:
             continue
         logger().info("Task deleted", extra={"org": org, "task_id": task_id, "by": by, "reason": reason})
         return
     raise Unavailable("Too many writers at once; try again")
+
+
+def _clearing(task: Task) -> Write:
+    # Later, since the relay may still have to write what became of the task.
+    return chores.begun(task.org, "task", task.id, wait_seconds=RELAYED_WITHIN_SECONDS, pool=task.pool)
 
 
 def _newly_named(old: Task, new: Task) -> list[Given]:

@@ -360,7 +360,7 @@ def _let_go(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Wr
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if told else None
     counted: worker_storage.Outcome | None = "failed" if new.attempts > old.attempts else None
-    if new.status is Status.COMPLETED and not told:
+    if new.status is Status.COMPLETED and new.worker_id == old.worker_id:  # whoever said so, as the log has it
         counted = "completed"
     freed = worker_storage.slot_freed(
         old.org, old.pool, old.worker_id, old.id, new.updated_at, counted=counted, stop=stop, rest_until=rest_until

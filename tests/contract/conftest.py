@@ -6,11 +6,13 @@ import pytest
 
 from chalicelib import config
 from chalicelib.edge import Api
+from chalicelib.engine import passwords
 from chalicelib.engine.limits import Admission
 from tests.contract.face import Documented, Face, Thing
 from tests.contract.faces import FACES
-from tests.support.client import Client, Reply, token
+from tests.support.client import ORG, Client, Reply, token
 from tests.support.conformance import conformance
+from tests.support.passwords import CHEAP
 from tests.support.rewind import rewound
 from tests.support.world import World, world
 
@@ -39,8 +41,12 @@ class Scene:
     def kind(self, endpoint: Documented, variable: str) -> str:
         return self.things[self.face.on[endpoint.id][variable]].kind
 
+    def filled(self, endpoint: Documented) -> Documented:
+        """The endpoint, whose examples name things that are there."""
+        return endpoint.filled({text: self.things[name].id for text, name in self.face.stands_for.items()})
+
     def url(self, endpoint: Documented, **instead: str) -> str:
-        return endpoint.url(self.values(endpoint) | instead)
+        return self.filled(endpoint).url(self.values(endpoint) | instead)
 
     def nowhere(self, endpoint: Documented) -> str:
         """An address of the endpoint with ids that nothing has."""
@@ -48,9 +54,16 @@ class Scene:
 
     def send(self, endpoint: Documented, body: Any = ..., *, token: str | None = None, **more: Any) -> Reply:
         """The documented request, or another body, by the admin, or by another; `values` are other ids."""
-        url, client = self.url(endpoint, **more.pop("values", {})), more.pop("by", self.client)
-        content = endpoint.request if body is ... else body
-        return client.request(endpoint.method, url, content, token=self.admin if token is None else token, **more)
+        url = self.url(endpoint, **more.pop("values", {}))
+        known = None if self.face.is_public(endpoint) else self.admin
+        return self.call(endpoint, url, body, token=known if token is None else token, **more)
+
+    def call(self, endpoint: Documented, url: str | None = None, body: Any = ..., **more: Any) -> Reply:
+        """The documented request, or another address or body, by whoever is named."""
+        known, client = self.filled(endpoint), more.pop("by", self.client)
+        content, headers = known.sent(known.request if body is ... else body)
+        headers = {**headers, **known.headers, **more.pop("headers", {})}
+        return client.request(endpoint.method, url or self.url(endpoint), content, headers=headers, **more)
 
     def probe(self) -> Documented:
         """A guarded endpoint that only shows something."""
@@ -58,7 +71,7 @@ class Scene:
 
 
 def scene_of(face: Face, house: World) -> Scene:
-    watch, admin = conformance(face.api), token(plan="enterprise")
+    watch, admin = conformance(face.api), face.caller(house, ORG)
     client, limited = Client(unlimited(face.api), watch), Client(face.api, watch)
     empty = {one.id: client.get(one.url({}), token=token(**STRANGER)).json for one in shown(face)}
     return Scene(face, house, client, limited, admin, face.build(house, client, admin), empty)
@@ -77,10 +90,12 @@ def shown(face: Face) -> list[Documented]:
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """One scene of an API for a module, whose tests leave it as it is."""
+    before = passwords.use(CHEAP)
     with world() as house:
         # What the world changed it puts back at its end, and this with it.
         config.replace(**request.param.settings)
         yield scene_of(request.param, house)
+    passwords.use(before)
 
 
 @pytest.fixture

@@ -3,17 +3,23 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from chalicelib.edge import Api, routes_of
 from chalicelib.edge.api import VARIABLE
-from tests.support.client import Client, Reply
+from chalicelib.edge.schemas import FORM, JSON, MULTIPART
+from tests.domain.test_pictures import png
+from tests.support import parts
+from tests.support.client import Client, Reply, token
 from tests.support.world import World
 
 EVERYONE = ("user", "server", "admin")
+MULTIPLES = {"pro": 10, "enterprise": 100}
+"""What a plan multiplies the documented limits by; any other has them as they are."""
 
 
 class Thing(NamedTuple):
@@ -40,6 +46,8 @@ class Submitting(NamedTuple):
     post: str
     get: str
     id: str = "id"
+    alone: Any = None
+    """A body that names nothing else, where the documented one does."""
 
 
 class Paging(NamedTuple):
@@ -51,6 +59,8 @@ class Paging(NamedTuple):
     total: str = "total"
     cursor: str = "next_cursor"
     id: str = "id"
+    link: bool = False
+    """Whether `cursor` is the address of the next page, which has the cursor in it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,9 @@ class Documented:
     """Further query parameters that it takes."""
     also: Sequence[Any] = ()
     """Further bodies that the document's clients send."""
+    sent_as: str = JSON
+    """The media type of the request. In one of several parts, a text that begins with @ is a file of that name."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -87,6 +100,39 @@ class Documented:
         path = VARIABLE.sub(lambda match: values[match[1]], self.path)
         return f"{path}?{query}" if query else path
 
+    def filled(self, known: Mapping[str, str]) -> "Documented":
+        """The same, where what the example has of `known` is what it stands for."""
+        request, also, query, headers = (
+            _filled(one, known) for one in (self.request, self.also, self.query, self.headers)
+        )
+        return replace(self, request=request, also=also, query=query, headers=headers)
+
+    def sent(self, body: Any) -> tuple[Any, dict[str, str]]:
+        """A body of fields as the endpoint reads it, and the headers that say so; any other as it is."""
+        if self.sent_as == MULTIPART and isinstance(body, dict):
+            return parts.body(*(_part(name, str(text)) for name, text in body.items())), {
+                "Content-Type": parts.MULTIPART
+            }
+        content = urlencode(body) if self.sent_as == FORM and isinstance(body, dict) else body
+        return content, {"Content-Type": self.sent_as}
+
+
+def _filled(value: Any, known: Mapping[str, str]) -> Any:
+    match value:
+        case str():
+            return known.get(value, value)
+        case dict():
+            return {name: _filled(inner, known) for name, inner in value.items()}
+        case list():
+            return [_filled(one, known) for one in value]
+    return value
+
+
+def _part(name: str, text: str) -> bytes:
+    if text.startswith("@"):
+        return parts.file(png(20, 30), text.rpartition("/")[2], "image/png", at=name)
+    return parts.part(text, f'form-data; name="{name}"')
+
 
 def pick(value: Any, where: str) -> Any:
     """What is there: `a.b` is the field b of the field a."""
@@ -100,7 +146,26 @@ def without(body: Mapping[str, Any], field: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != field}
 
 
-DOCUMENTATION = (Documented("GET /docs"), Documented("GET /openapi.json"))
+def _caller(house: World, org: str) -> str:
+    return token(org=org, plan="enterprise")
+
+
+def _role_refused(endpoint: Documented, allowed: Sequence[str]) -> str:
+    few = f"{allowed[0].capitalize()} role required"
+    return few if len(allowed) == 1 else f"One of these roles required: {', '.join(allowed)}"
+
+
+def _put(example: Mapping[str, Any], where: str, value: Any) -> dict[str, Any]:
+    """The example with another value there: `a.b` is the field b of the field a."""
+    name, _, inner = where.partition(".")
+    return {**example, name: _put(example[name], inner, value) if inner else value}
+
+
+class Allowance(NamedTuple):
+    """How many requests a caller has in a window, and how many at once."""
+
+    limit: int
+    at_once: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,12 +189,34 @@ class Face:
     """How an instant, in epoch milliseconds, is written."""
     formats: Mapping[str, str]
     """Patterns: a text like the first in an example stands for any text like the second."""
+    docs: str = "/docs"
+    """Where the documentation's page is."""
+    caller: Callable[[World, str], str] = _caller
+    """Makes an org's admin, of the largest plan: their token."""
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+    """What the document's examples have in bodies, queries and headers -> name of the thing that it stands for."""
+    invalid: int = 400
+    """Status of a request that breaks a rule of its schema."""
+    refusal: Callable[[Documented, Sequence[str]], str] = _role_refused
+    """What who may not call an endpoint is told, given the roles that may."""
+    refusals_count: bool = False
+    """Whether a request of who may not call the endpoint is counted against the limit."""
+    strangers: Mapping[str, int] = field(default_factory=dict)
+    """Endpoint id -> status for an admitted caller to whom nothing belongs, where that follows from nothing else."""
+    robust: Sequence[str] = ()
+    """Endpoints that answer, though what is underneath does not: they say so."""
+    tiers: Mapping[str, Allowance] = field(default_factory=dict)
+    """Plan -> what it allows, where plans do not multiply the documented limits; a plan that is not named is free."""
+    pages: Sequence[str] = ()
+    """Endpoints whose answer is a page for people, beside the documentation."""
     verbatim: frozenset[str] = frozenset()
     """Fields whose content is the caller's own, in the caller's own letter case."""
     exact: bool = False
     """Whether answers have the documented fields and no others, in the documented order."""
     answers: Mapping[str, Any] = field(default_factory=dict)
     """Endpoint id -> an example of what was decided where the document shows no answer."""
+    decided: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Endpoint id -> where in the documented answer -> an example of what is there instead."""
     statuses: Mapping[str, int] = field(default_factory=dict)
     """Endpoint id -> status of success, where it is not 200."""
     located: Sequence[str] = ()
@@ -175,7 +262,11 @@ class Face:
         """The documented ones, and those that show the documentation, which every API has."""
         told = tuple(Documented(**endpoint) for endpoint in self.data["endpoints"])
         known = {endpoint.id for endpoint in told}
-        return told + tuple(endpoint for endpoint in DOCUMENTATION if endpoint.id not in known)
+        return told + tuple(Documented(one) for one in self.documentation if one not in known)
+
+    @property
+    def documentation(self) -> tuple[str, str]:
+        return f"GET {self.docs}", "GET /openapi.json"
 
     @cached_property
     def guarded(self) -> tuple[Documented, ...]:
@@ -186,7 +277,10 @@ class Face:
         return found
 
     def is_public(self, endpoint: Documented) -> bool:
-        return endpoint in DOCUMENTATION or endpoint.id in self.public
+        return endpoint.id in self.documentation or endpoint.id in self.public
+
+    def is_page(self, endpoint: Documented) -> bool:
+        return endpoint.path == self.docs or endpoint.id in self.pages
 
     def status(self, endpoint: Documented) -> int:
         return self.statuses.get(endpoint.id, 200)
@@ -194,9 +288,28 @@ class Face:
     def allowed(self, endpoint: Documented) -> Sequence[str]:
         return self.roles.get(endpoint.id, EVERYONE)
 
-    def limit(self, endpoint: Documented) -> int:
-        """How many such requests a minute the document allows."""
-        return int(self.data["rate_limits"][self.limits.get(endpoint.id, "default")])
+    def answer(self, endpoint: Documented) -> Any:
+        """An example of its answer; None where neither the document nor anybody since has said one."""
+        example = self.answers.get(endpoint.id, endpoint.response)
+        for where, value in self.decided.get(endpoint.id, {}).items():
+            example = _put(example, where, value)
+        return example
+
+    def allowance(self, endpoint: Documented, plan: str = "standard") -> Allowance:
+        """How many such requests the document allows in a window."""
+        if self.tiers:
+            return self.tiers.get(plan, self.tiers["free"])
+        count = int(self.data["rate_limits"][self.limits.get(endpoint.id, "default")]) * MULTIPLES.get(plan, 1)
+        return Allowance(count, count)
+
+    @property
+    def window(self) -> int:
+        """Of its limits, in seconds."""
+        return int(self.data["rate_limits"].get("window_seconds", 60))
+
+    def unfit(self, reply: Reply) -> Told:
+        """What a reply says that must refuse a request which breaks a rule of its schema."""
+        return self.refused(reply, self.invalid)
 
     def code(self, status: int, kind: str | None = None) -> str:
         return self.codes[status, kind] if (status, kind) in self.codes else self.codes[status]

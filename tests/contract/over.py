@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.edge.schemas import JSON
 from tests.contract.face import Documented, Face
 from tests.contract.faces import FACES
 
@@ -35,3 +36,7 @@ def of_one(face: Face) -> Iterable[Documented]:
 
 def with_body(face: Face) -> Iterable[Documented]:
     return [one for one in face.guarded if one.request is not None]
+
+
+def with_json(face: Face) -> Iterable[Documented]:
+    return [one for one in face.endpoints if one.request is not None and one.sent_as == JSON]

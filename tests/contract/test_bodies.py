@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.config import settings
+from chalicelib.edge.schemas import FORM, JSON, MULTIPART
 from tests.contract import over
 from tests.contract.conftest import Scene
 from tests.contract.face import Documented, Told, without
@@ -11,10 +12,6 @@ from tests.contract.face import Documented, Told, without
 MALFORMED: dict[str, str | bytes] = {
     "cut short": '{"type": "t"',
     "not JSON": "type=t&priority=1",
-    "a list": "[]",
-    "text": '"text"',
-    "a number": "7",
-    "null": "null",
     "NaN": '{"priority": NaN}',
     "infinity": '{"payload": {"x": 1e400}}',
     "half a character": '{"type": "\\ud800"}',
@@ -25,28 +22,35 @@ MALFORMED: dict[str, str | bytes] = {
 }
 
 
+NO_OBJECT = {"a list": "[]", "text": '"text"', "a number": "7", "null": "null"}
+
+
 def names(told: Told, field: str) -> bool:
     """Whether an error is about the field, also in its machine-readable part where the dialect has one."""
     return field in told.message and (told.fields is None or any(name.startswith(field) for name in told.fields))
 
 
-@over.each(over.with_body)
+@over.each(over.with_json)
 def test_a_malformed_body_is_an_invalid_request(endpoint: Documented, shared: Scene) -> None:
     for name, body in MALFORMED.items():
         told = shared.face.refused(shared.send(endpoint, body), 400)
         assert told.message.startswith("The body "), name
+    for name, body in NO_OBJECT.items():
+        told = shared.face.unfit(shared.send(endpoint, body))
+        assert told.message.startswith("The body must be an object"), name
 
 
-@over.each(over.with_body)
-def test_a_body_that_is_not_json_is_refused_by_its_type(endpoint: Documented, shared: Scene) -> None:
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "/"):
-        told = shared.face.refused(shared.send(endpoint, "{}", headers={"Content-Type": kind}), 415)
-        assert "application/json" in told.message, kind
+@over.each(lambda face: [one for one in face.endpoints if one.request is not None])
+def test_a_body_of_another_type_is_refused_by_its_type(endpoint: Documented, shared: Scene) -> None:
+    for kind in ("text/plain", JSON, FORM, f"{MULTIPART}; boundary=x", "", "/"):
+        if not kind.startswith(endpoint.sent_as):
+            told = shared.face.refused(shared.send(endpoint, "{}", headers={"Content-Type": kind}), 415)
+            assert endpoint.sent_as in told.message, kind
 
 
 @over.faces()
 def test_json_is_json_in_any_spelling_of_its_type(scene: Scene) -> None:
-    endpoint = next(iter(over.with_body(scene.face)))
+    endpoint = next(iter(over.with_json(scene.face)))
     for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"):
         reply = scene.send(endpoint, headers={"content-type": kind})
         assert reply.status == scene.face.status(endpoint), kind
@@ -55,24 +59,24 @@ def test_json_is_json_in_any_spelling_of_its_type(scene: Scene) -> None:
 @over.each(lambda face: face.missing, "case", lambda one: f"{one[0]} {one[1]}")
 def test_a_missing_field_is_named(case: tuple[str, str, Any], shared: Scene) -> None:
     where, field, body = case
-    told = shared.face.refused(shared.send(shared.face.endpoint(where), body), 400)
+    told = shared.face.unfit(shared.send(shared.face.endpoint(where), body))
     assert told.message == f"Missing required field: {field}"
     assert told.fields is None or told.fields[field]
 
 
 @over.each(lambda face: sorted({where for where, _, _ in face.missing}), "where", str)
 def test_no_body_at_all_lacks_the_first_field(where: str, shared: Scene) -> None:
-    told = shared.face.refused(shared.send(shared.face.endpoint(where), None), 400)
+    told = shared.face.unfit(shared.send(shared.face.endpoint(where), None))
     assert told.message.startswith("Missing required field: ")
 
 
 @over.each(over.with_body)
 def test_every_documented_field_that_must_be_there_is_in_the_table(endpoint: Documented, scene: Scene) -> None:
     tried = {field.partition(".")[0] for where, field, _ in scene.face.missing if where == endpoint.id}
-    for field in endpoint.request:
-        body, url = without(endpoint.request, field), scene.nowhere(endpoint)
-        reply = scene.client.request(endpoint.method, url, body, token=scene.admin)
-        assert reply.status != 400 or field in tried, reply.text
+    request = scene.filled(endpoint).request
+    for field in request:
+        reply = scene.call(endpoint, scene.nowhere(endpoint), without(request, field), token=scene.admin)
+        assert reply.status != scene.face.invalid or field in tried, reply.text
 
 
 @over.each(lambda face: sorted({where for where, _, _ in face.wrong}), "where", str)
@@ -80,7 +84,7 @@ def test_a_wrong_value_is_named_with_what_would_be_right(where: str, shared: Sce
     endpoint, base = shared.face.endpoint(where), shared.face.bases.get(where, {})
     for _, field, values in (case for case in shared.face.wrong if case[0] == where):
         for value in values:
-            told = shared.face.refused(shared.send(endpoint, with_value(base, field, value)), 400)
+            told = shared.face.unfit(shared.send(endpoint, with_value(base, field, value)))
             assert told.message.startswith(field), (field, value, told)
             assert names(told, field), told
             assert len(told.message) < 400
@@ -96,7 +100,7 @@ def with_value(base: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
 def test_a_missing_query_parameter_is_named(endpoint: Documented, shared: Scene) -> None:
     for name in set(shared.face.on[endpoint.id]) - set(endpoint.variables):
         url = shared.url(replace(endpoint, query={}))
-        told = shared.face.refused(shared.client.request(endpoint.method, url, token=shared.admin), 400)
+        told = shared.face.unfit(shared.client.request(endpoint.method, url, token=shared.admin))
         assert told.message == f"Missing required query parameter: {name}"
 
 
@@ -108,9 +112,7 @@ def test_a_wrong_query_parameter_is_named_with_what_would_be_right(
     endpoint = shared.face.endpoint(where)
     for value in values:
         url = shared.url(replace(endpoint, query={**endpoint.query, name: value}), **{name: value})
-        told = shared.face.refused(
-            shared.client.request(endpoint.method, url, endpoint.request, token=shared.admin), 400
-        )
+        told = shared.face.unfit(shared.call(endpoint, url, token=shared.admin))
         assert names(told, name), told
 
 

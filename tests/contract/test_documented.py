@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from chalicelib import storage
 from tests.contract import over
 from tests.contract.conftest import Scene
 from tests.contract.face import Documented
-from tests.support import aws
+from tests.support.rewind import stored
 
 
 @over.faces()
@@ -23,25 +22,25 @@ def test_the_documented_example_gets_the_documented_answer(endpoint: Documented,
     face = scene.face
     reply = scene.send(endpoint)
     assert reply.status == face.status(endpoint), reply.text
-    if reply.status == 204:
+    if reply.status == 204 or ("location" in reply.headers and reply.status != 201):
         assert reply.text == ""
         return
-    if endpoint.path == "/docs":
+    if face.is_page(endpoint):
         assert reply.headers["content-type"].startswith("text/html")
         return
-    example = face.answers.get(endpoint.id, endpoint.response)
+    example = face.answer(endpoint)
     if example is not None:
         face.alike(reply.json, example)
     if endpoint in face.guarded:
         face.spelled(reply.json, frozenset(thing.id for thing in scene.things.values()))
-    for body in endpoint.also:
+    for body in scene.filled(endpoint).also:
         assert scene.send(endpoint, body).status == face.status(endpoint), body
 
 
 @over.faces(where=lambda face: face.instants)
 def test_instants_are_those_of_now_in_the_documented_form(shared: Scene) -> None:
-    looked = (shared.send(endpoint).json for endpoint in shared.face.guarded if endpoint.method == "GET")
-    found = [pair for value in looked for pair in instants(value, shared.face.instants)]
+    looked = (shared.send(endpoint) for endpoint in shared.face.guarded if endpoint.method == "GET")
+    found = [pair for reply in looked if reply.text for pair in instants(reply.json, shared.face.instants)]
     assert {name for name, _ in found} == shared.face.instants
     assert {value for _, value in found} - {None} == {shared.face.instant(shared.house.clock.now())}
 
@@ -64,6 +63,6 @@ def test_a_created_thing_says_where_it_is(where: str, scene: Scene) -> None:
 
 @over.each(over.with_body)
 def test_unknown_fields_change_nothing_and_are_not_stored(endpoint: Documented, scene: Scene) -> None:
-    assert scene.send(endpoint, endpoint.request | {"surprise": "smuggled"}).status == scene.face.status(endpoint)
-    everything = str([item.serialize() for model in storage.models() for item in aws.items(model)])
-    assert "smuggled" not in everything
+    sent = scene.filled(endpoint).request | {"surprise": "smuggled"}
+    assert scene.send(endpoint, sent).status == scene.face.status(endpoint)
+    assert "smuggled" not in str(stored())

@@ -5,14 +5,14 @@ from dataclasses import replace
 from chalicelib.edge import Limit
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import Documented
+from tests.contract.face import Allowance, Documented, Face
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 
 SPENT = 100
 """Of larger limits only this much is really spent: the number is read off the headers, the rest is arithmetic."""
 CREATED = 50
-PLANS = [("standard", 1), ("pro", 10), ("enterprise", 100), ("unheard-of", 1)]
+PLANS = ("standard", "free", "pro", "enterprise", "unheard-of")
 
 
 def figures(reply: Reply) -> tuple[int, int, int]:
@@ -22,44 +22,45 @@ def figures(reply: Reply) -> tuple[int, int, int]:
 
 @over.each(over.guarded)
 def test_every_endpoint_states_its_documented_limit(endpoint: Documented, scene: Scene) -> None:
-    caller, limit = token("admin", subject=endpoint.id, org="penumbra"), scene.face.limit(endpoint)
-    reply = scene.limited.request(endpoint.method, scene.nowhere(endpoint), endpoint.request, token=caller)
-    assert figures(reply)[:2] == (limit, limit - 1)
+    caller, allowed = token("admin", subject=endpoint.id, org="penumbra"), scene.face.allowance(endpoint)
+    reply = scene.call(endpoint, scene.nowhere(endpoint), by=scene.limited, token=caller)
+    assert figures(reply)[:2] == (allowed.limit, allowed.at_once - 1)
 
 
 @over.faces()
 def test_what_is_public_is_not_limited(shared: Scene) -> None:
     for endpoint in shared.face.endpoints:
         if shared.face.is_public(endpoint):
-            assert "x-ratelimit-limit" not in shared.limited.get(endpoint.url({})).headers
+            assert "x-ratelimit-limit" not in shared.limited.get(shared.url(endpoint)).headers
 
 
 @over.each(lambda face: face.spenders.items(), "spender", lambda one: one[0])
-def test_a_plan_multiplies_the_limit(spender: tuple[str, str], scene: Scene) -> None:
+def test_a_plan_has_its_own_limit(spender: tuple[str, str], scene: Scene) -> None:
     endpoint = scene.face.endpoint(spender[1])
-    limit = scene.face.limit(endpoint)
-    for name, factor in PLANS:
-        reply = scene.send(endpoint, by=scene.limited, token=token(subject=f"planned-{name}", plan=name))
-        assert figures(reply)[:2] == (limit * factor, limit * factor - 1)
+    for plan in PLANS:
+        allowed = scene.face.allowance(endpoint, plan)
+        reply = scene.send(endpoint, by=scene.limited, token=token(subject=f"planned-{plan}", plan=plan))
+        assert figures(reply)[:2] == (allowed.limit, allowed.at_once - 1)
 
 
 @over.each(lambda face: face.spenders.items(), "spender", lambda one: one[0])
 def test_the_limit_is_spent_refused_and_restored(spender: tuple[str, str], scene: Scene) -> None:
     name, endpoint, house = spender[0], scene.face.endpoint(spender[1]), scene.house
-    count, client, caller = min(scene.face.limit(endpoint), SPENT), limited(scene), token(subject="spender")
+    limit, count = allowed(scene.face, endpoint)
+    client, caller, window = limited(scene), token(subject="spender"), scene.face.window
 
     def spend(by: str = caller, what: Documented = endpoint) -> Reply:
-        return client.request(what.method, scene.url(what), what.request, token=by)
+        return scene.call(what, token=by, by=client)
 
-    now = house.clock.now() // 1000
+    now, whole = house.clock.now() // 1000, count * (window * 1000 // limit) // 1000
     assert [figures(spend())[1] for _ in range(count)] == list(range(count - 1, -1, -1))
 
     refused = spend()
     told = scene.face.refused(refused, 429)
-    assert figures(refused) == (count, 0, now + 60)
+    assert figures(refused) == (limit, 0, now + whole)
     wait = int(refused.headers["retry-after"])
-    assert wait == -(-60 // count), "when the next one is free"
-    assert told.message == f"At most {count} requests per 60 seconds; try again in {wait} seconds"
+    assert wait == -(-window // limit), "when the next one is free"
+    assert told.message == f"At most {limit} requests per {window} seconds; try again in {wait} seconds"
 
     assert spend(token(subject="spender", org="umbra")).status < 300, "another tenant is another caller"
     assert spend(token(subject="neighbour")).status < 300
@@ -68,8 +69,13 @@ def test_the_limit_is_spent_refused_and_restored(spender: tuple[str, str], scene
 
     house.clock.advance(wait)
     assert spend().status < 300
-    house.clock.advance(60)
+    house.clock.advance(whole)
     assert figures(spend())[1] == count - 1
+
+
+def allowed(face: Face, endpoint: Documented, most: int = SPENT) -> Allowance:
+    """What `limited` allows of it."""
+    return face.allowance(endpoint) if face.tiers else Allowance(*(min(one, most) for one in face.allowance(endpoint)))
 
 
 def limited(scene: Scene, most: int = SPENT) -> Client:
@@ -82,26 +88,26 @@ def limited(scene: Scene, most: int = SPENT) -> Client:
 @over.faces(where=lambda face: face.submitting)
 def test_a_refused_creation_creates_nothing(scene: Scene) -> None:
     post = scene.face.endpoint(scene.face.submitting.post)
-    count, caller = min(scene.face.limit(post), CREATED), token(subject="greedy")
+    count, caller = allowed(scene.face, post, CREATED).at_once, token(subject="greedy")
     client = limited(scene, CREATED)
-    statuses = [client.post(post.path, post.request, token=caller).status for _ in range(count + 5)]
+    statuses = [scene.call(post, token=caller, by=client).status for _ in range(count + 5)]
     assert statuses == [scene.face.status(post)] * count + [429] * 5
     assert sum(task.submitted_by == "greedy" for task in scene.house.tasks()) == count
 
 
-@over.faces()
+@over.faces(where=lambda face: not face.refusals_count)
 def test_who_is_refused_at_the_door_spends_nothing(shared: Scene) -> None:
     face, user = shared.face, token("user", subject="curious")
     for endpoint in face.guarded:
         if "user" not in face.allowed(endpoint):
             face.refused(shared.send(endpoint, by=shared.limited, token=user), 403)
     endpoint = shared.probe() if "user" in face.allowed(shared.probe()) else face.endpoint(face.spenders["default"])
-    assert figures(shared.send(endpoint, by=shared.limited, token=user))[1] == face.limit(endpoint) - 1
+    assert figures(shared.send(endpoint, by=shared.limited, token=user))[1] == face.allowance(endpoint).at_once - 1
     assert "x-ratelimit-limit" not in shared.send(endpoint, by=shared.limited, token="garbage").headers
 
 
 @over.each(over.with_body)
 def test_an_invalid_request_is_counted(endpoint: Documented, shared: Scene) -> None:
-    caller, limit = token(subject=f"clumsy {endpoint.id}"), shared.face.limit(endpoint)
+    caller, most = token(subject=f"clumsy {endpoint.id}"), shared.face.allowance(endpoint).at_once
     remaining = [figures(shared.send(endpoint, body, by=shared.limited, token=caller))[1] for body in ("[]", "{")]
-    assert remaining == [limit - 1, limit - 2]
+    assert remaining == [most - 1, most - 2]

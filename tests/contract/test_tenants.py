@@ -1,17 +1,35 @@
 """A tenant can neither read, list, count nor change what is another's, and is not told that it exists."""
 
-from chalicelib import storage
+from typing import NamedTuple
+
+import pytest
+
 from tests.contract import over
 from tests.contract.conftest import STRANGER, Scene, shown
-from tests.contract.face import EVERYONE, Documented
-from tests.support import aws
+from tests.contract.face import EVERYONE, Documented, Thing
 from tests.support.client import token
+from tests.support.rewind import stored
 
 
-def stored() -> list[str]:
-    """Everything in all tables but the limiters."""
-    found = (item.serialize() for model in storage.models() for item in aws.items(model))
-    return sorted(str(item) for item in found if not item.get("id", {}).get("S", "").startswith("limit#"))
+@pytest.fixture(scope="module")
+def elsewhere(shared: Scene) -> dict[str, str]:
+    """Kind of thing -> the id of one that is in no API's pool."""
+    task, worker = shared.house.submit(pool="elsewhere"), shared.house.register(pool="elsewhere")
+    shared.house.settle()
+    return {"Task": task.id, "Worker": worker.id}
+
+
+class Neighbour(NamedTuple):
+    """An admin of another tenant, and what is theirs."""
+
+    token: str
+    own: dict[str, Thing]
+
+
+@pytest.fixture(scope="module")
+def neighbour(shared: Scene) -> Neighbour:
+    theirs = shared.face.caller(shared.house, "penumbra")
+    return Neighbour(theirs, shared.face.build(shared.house, shared.client, theirs))
 
 
 @over.faces()
@@ -38,30 +56,26 @@ def test_what_is_anothers_is_not_there(endpoint: Documented, shared: Scene) -> N
 
 
 @over.each(lambda face: [one for one in over.of_one(face) if len(face.on[one.id]) > 1])
-def test_what_is_anothers_is_not_there_for_what_is_ones_own(endpoint: Documented, scene: Scene) -> None:
-    stranger = token(plan="enterprise", **STRANGER)
-    own = scene.face.build(scene.house, scene.client, stranger)
-    theirs = {variable: own[name].id for variable, name in scene.face.on[endpoint.id].items()}
+def test_what_is_anothers_is_not_there_for_what_is_ones_own(
+    endpoint: Documented, neighbour: Neighbour, scene: Scene
+) -> None:
+    theirs = {variable: neighbour.own[name].id for variable, name in scene.face.on[endpoint.id].items()}
     before = stored()
     for variable, mine in scene.values(endpoint).items():
-        reply = scene.send(endpoint, token=stranger, values=theirs | {variable: mine})
+        reply = scene.send(endpoint, token=neighbour.token, values=theirs | {variable: mine})
         kind = scene.kind(endpoint, variable)
         assert scene.face.refused(reply, 404, kind).message == f"{kind} not found: {mine}"
     assert stored() == before
-    assert scene.send(endpoint, token=stranger, values=theirs).status == scene.face.status(endpoint)
+    assert scene.send(endpoint, token=neighbour.token, values=theirs).status == scene.face.status(endpoint)
 
 
 @over.each(over.of_one)
-def test_what_is_another_apis_is_not_there(endpoint: Documented, scene: Scene) -> None:
-    house, face = scene.house, scene.face
-    task = house.submit(pool="elsewhere")
-    worker = house.register(pool="elsewhere")
-    house.settle()
+def test_what_is_another_apis_is_not_there(endpoint: Documented, shared: Scene, elsewhere: dict[str, str]) -> None:
     before = stored()
-    for variable in face.on[endpoint.id]:
-        kind = scene.kind(endpoint, variable)
-        foreign = task.id if kind == "Task" else worker.id
-        told = face.refused(scene.send(endpoint, values={variable: foreign}), 404, kind)
+    for variable in shared.face.on[endpoint.id]:
+        kind = shared.kind(endpoint, variable)
+        foreign = elsewhere["Task" if kind == "Task" else "Worker"]
+        told = shared.face.refused(shared.send(endpoint, values={variable: foreign}), 404, kind)
         assert told.message == f"{kind} not found: {foreign}"
     assert stored() == before
 

@@ -13,6 +13,7 @@ from chalicelib.errors import InvalidRequest, NotFound
 from chalicelib.storage import task_table
 from tests.engine.helpers import holder, together
 from tests.simulation.faults import Killed, dying_before
+from tests.simulation.invariants import workers_counters_equal_a_recount
 from tests.support import aws
 from tests.support.world import ORG, World
 
@@ -57,6 +58,30 @@ def test_a_deletion_that_dies_anywhere_is_finished_by_the_next(call: int, house:
     assert gone(task)
     [worker] = house.workers()
     assert (worker.leases, list(worker.commands)) == ({}, [f"{task.id}:1"])
+
+
+@pytest.mark.parametrize(("edit", "counted"), [(Edit(), 1), (Edit(assigns=True), 0)])
+def test_what_a_person_says_is_done_counts_for_the_agent_that_has_it_still(
+    edit: Edit, counted: int, house: World
+) -> None:
+    task = create(agent=agent(house))
+    house.settle()
+    change(task, edit._replace(move=Phase.COMPLETED))
+    house.settle()
+    [worker] = house.workers()
+    assert (worker.leases, worker.completed) == ({}, counted)
+    workers_counters_equal_a_recount(house)
+
+
+def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relayed(house: World) -> None:
+    task = create()
+    change(task, Edit(move=Phase.COMPLETED))
+    editing.delete(ORG, POOL, task.id, "user_ada", free)
+    while house.relay("documents") or house.handle("wakeups"):
+        pass  # what is to be done in the background is ahead of the changes
+    house.advance(editing.RELAYED_WITHIN_SECONDS + 60)
+    left = [raw["list"]["S"] for raw in aws.raw(settings().listings_table)]
+    assert f"{ORG}#{task.id}" not in left
 
 
 def test_who_deletes_is_told_though_another_ended_the_task(house: World) -> None:

@@ -1,5 +1,6 @@
 """A day of the whole house, scene by scene: whatever its functions may have to do, they do."""
 
+import json
 from typing import Any
 
 from chalicelib.apis import coordinator, processing, projects, support
@@ -254,12 +255,19 @@ def manage(house: World) -> None:
 
 
 def park(house: World) -> None:
-    """Changes that the relay cannot carry out, and all that it ever relayed tried again by the sweep."""
+    """Changes that the relay cannot carry out, and one of each kind that it ever relayed tried again by the sweep."""
     broken = {"id": {"S": "broken"}, "kind": {"S": "chore"}}
     for table in ("tasks", "workers", "documents"):
         streams.relayed({"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": broken}}]}, table)
-    for record in aws.stream(settings().tasks_table):
-        images = [relay._light(record["dynamodb"].get(name)) for name in ("OldImage", "NewImage")]
-        body = {"id": "parked", "table": "tasks", "old": images[0], "new": images[1]}
-        queues.sqs().send(settings().parked_queue, [Message(body)])
+    changes = [record["dynamodb"] for record in aws.stream(settings().tasks_table)]
+    images = [[relay._light(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes]
+    for old, new in {json.dumps([_kind(image) for image in pair]): pair for pair in images}.values():
+        queues.sqs().send(
+            settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})]
+        )
     house.advance(600)
+
+
+def _kind(image: Any) -> Any:
+    """What the relay goes by: where a task is, and in which state."""
+    return image and [image.get(name) for name in ("pool", "status", "manual", "worker_id")]

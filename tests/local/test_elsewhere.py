@@ -50,7 +50,7 @@ def test_what_calls_make_is_what_cloudformation_makes() -> None:
         made = (tables(), queues())
     with cloud():
         assert made == (tables(), queues())
-    assert len(made[0]) == 6
+    assert len(made[0]) == 9
 
 
 def test_what_is_there_stays() -> None:

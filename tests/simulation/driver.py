@@ -9,17 +9,20 @@ from typing import Any
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder, Permit
 from chalicelib.engine import tasks, workers
+from chalicelib.engine.projects import SECOND_LOOK_SECONDS
 from chalicelib.errors import Conflict, Unavailable
 from chalicelib.providers import outbound
 from chalicelib.storage import connections
+from tests.simulation import managed
 from tests.simulation.acting import Actor
 from tests.simulation.faults import Faults, Killed, everywhere
 from tests.simulation.invariants import ALWAYS, AT_REST
 from tests.simulation.owners import Owners
+from tests.simulation.people import People
 from tests.simulation.socket_workers import SocketWorkers
 from tests.simulation.watchers import Watchers
 from tests.support.queues import Faults as QueueFaults
-from tests.support.world import ORG, POOL, World, answer
+from tests.support.world import ORG, POOL, STREAMED, World, answer
 
 CAPABILITIES = ("video", "image")
 PERMITS = (Permit("one", 1), Permit("two", 2))
@@ -41,6 +44,7 @@ class Simulation(Actor):
         super().__init__(world, Random(seed))
         self.sockets = SocketWorkers(world, self.random)
         self.owners = Owners(world, self.random)
+        self.people = People(world, self.random)
         self.watchers = Watchers(world, self.random)
         self.servers: dict[str, Server] = {}
         self.acknowledged: set[str] = set()
@@ -62,6 +66,7 @@ class Simulation(Actor):
         self.register()
         self.sockets.register()
         self.owners.register()
+        self.people.begin()
         for one in self.watchers.clients:
             self.watchers.connect(one)
 
@@ -193,7 +198,7 @@ class Simulation(Actor):
         """One function of the house that has something to do runs, and may die; time passes while none has."""
         if kinds := self.world.busy():
             kind = self.random.choice(kinds)
-            (self._relay if kind in ("tasks", "workers") else self._handle)(kind)
+            (self._relay if kind in STREAMED else self._handle)(kind)
         else:
             self.wait(self.random.choice([5, 11, 31]))
 
@@ -211,7 +216,7 @@ class Simulation(Actor):
 
     def redeliver(self) -> None:
         """The stream gives some records again."""
-        self.world.rewind(self.random.choice(["tasks", "workers"]), self.random.randrange(1, 4))
+        self.world.rewind(self.random.choice(STREAMED), self.random.randrange(1, 4))
 
     def wait(self, seconds: int | None = None) -> None:
         self.world.clock.advance(seconds or self.random.choice([1, 5, 20, 61]))
@@ -229,7 +234,7 @@ class Simulation(Actor):
 
     def drain(self) -> None:
         """Faults end, everybody comes back, time passes; then every promise must hold and every task have ended."""
-        for actor in (self, self.sockets, self.owners, self.watchers):
+        for actor in (self, self.sockets, self.owners, self.people, self.watchers):
             actor.quiet = True
         self.faults = Faults(Random(0))
         self.world.queues.faults = QueueFaults()
@@ -241,17 +246,24 @@ class Simulation(Actor):
             self._calm_minute(last.id)
             if all(task.terminal for task in self.world.tasks()):
                 break
-        self.world.advance(61)
+        self._late_chores()
         self.watchers.finish()
         self._everything_ended()
         self._everything_was_told()
-        for invariant in AT_REST:
+        for invariant in (*AT_REST, *managed.AT_REST):
             invariant(self.world)
+
+    def _late_chores(self) -> None:
+        """What is looked at once more later, is; the minutes until then are not worth simulating."""
+        for _ in range(2):
+            self.world.clock.advance(SECOND_LOOK_SECONDS)
+            self.world.advance(61)
 
     def _calm_minute(self, last: str) -> None:
         self.heartbeat()
         self.sockets.finish()
         self.owners.finish(last)
+        self.people.finish()
         self.world.advance(61)
         for server in self.servers.values():
             for task_id, epoch, _ in server.given[-20:]:
@@ -303,6 +315,15 @@ WEIGHTS = {
     "owners.turn": 1,
     "owners.perform": 3,
     "owners.unregister": 1,
+    "people.found": 1,
+    "people.close": 1,
+    "people.create": 6,
+    "people.edit": 8,
+    "people.delete": 2,
+    "people.hire": 1,
+    "people.dismiss": 1,
+    "people.heartbeat": 3,
+    "people.work": 4,
     "watchers.connect": 2,
     "watchers.disconnect": 1,
     "watchers.event": 1,

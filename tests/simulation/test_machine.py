@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.simulation.driver import WEIGHTS, Simulation
 from tests.simulation.faults import Faults, everywhere
 from tests.simulation.invariants import ALWAYS
+from tests.simulation.people import one_at_a_time
 from tests.simulation.performer import performing
 from tests.support.world import world
 
@@ -22,6 +23,7 @@ class Engine(RuleBasedStateMachine):
         self._context = ExitStack()
         self.world = self._context.enter_context(world(seed))
         self._context.enter_context(performing())
+        self._context.enter_context(one_at_a_time())
         self.simulation = Simulation(self.world, seed, Faults(Random(seed)))
         self.simulation.begin()
         self._luck = everywhere(self.world, self.simulation.faults)

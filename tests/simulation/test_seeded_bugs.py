@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.config import settings
-from chalicelib.domain import changes, states
+from chalicelib.domain import announcements, states
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Holder, Permit, Status, Task
 from chalicelib.engine import assignment, live, permits, relay, sockets, tasks, workers
@@ -261,7 +261,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a change of state is no change to watchers": (
         invariants.the_feed_ends_as_the_tasks_did,
         _watched_life,
-        patch.object(changes, "_VISIBLE", ("epoch",)),
+        patch.object(announcements, "VISIBLE", ("epoch",)),
     ),
 }
 

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.runs import calm_run, faulty_run
 
 FAULTY_SEEDS, CALM_SEEDS = 6, 3
-OPERATIONS = 120
+OPERATIONS = 105
 
 
 @pytest.mark.parametrize("seed", range(FAULTY_SEEDS))

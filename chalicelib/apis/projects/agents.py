@@ -52,10 +52,17 @@ def _known(parts: tuple[str, ...]) -> tuple[str, ...]:
     return parts
 
 
+def _countable(day: date) -> date:
+    if day.year < 1970:
+        raise ValueError("must be 1970 or later")
+    return day
+
+
+Day = Annotated[date, AfterValidator(_countable)]
 Include = Annotated[Words, AfterValidator(_known), Field(description="Comma-separated: tasks, metrics, logs.")]
 Needed = Annotated[Words, Field(description="Comma-separated; an agent must have all of them.")]
-From = Annotated[date | None, Query("from"), Field(description="First UTC day.")]
-To = Annotated[date | None, Query("to"), Field(description="Last UTC day; today if it is left out.")]
+From = Annotated[Day | None, Query("from"), Field(description="First UTC day.")]
+To = Annotated[Day | None, Query("to"), Field(description="Last UTC day; today if it is left out.")]
 DAYS_SHOWN = 30
 MOST_DAYS = 366
 TASKS_SHOWN = 20

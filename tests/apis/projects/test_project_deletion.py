@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.tasks import Status
-from chalicelib.engine import agents, projects, tasks
+from chalicelib.engine import agents, editing, projects, tasks
 from chalicelib.storage.documents import DocumentItem
 from tests.apis.projects.plan import Plan, agent, documented, memberships, task, user
 from tests.support import aws
@@ -63,6 +63,7 @@ def test_what_lists_show_late_of_a_deleted_project_goes_too(plan: Plan) -> None:
     plan.house.settle()
     plan.house.advance(projects.SECOND_LOOK_SECONDS + 60)
     assert plan.house.tasks() == []
+    plan.house.advance(editing.RELAYED_WITHIN_SECONDS)
     assert _chores() == []
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain.tasks import Worker
-from chalicelib.engine import comments, documents
+from chalicelib.engine import comments, documents, editing
 from chalicelib.storage import documents as document_storage
 from tests.apis.projects.desk import DOCUMENTED, TASKS, Desk, desk_of
 from tests.engine.helpers import together
@@ -406,6 +406,7 @@ def test_a_deleted_task_is_gone_with_all_that_belonged_to_it(desk: Desk) -> None
     desk.refused(404, "GET", f"/{task_id}")
     desk.refused(404, "DELETE", f"/{task_id}")
     assert desk.told("GET", "?search=gone") == []
+    desk.house.advance(editing.RELAYED_WITHIN_SECONDS)
     assert comments.of("acme", task_id) == []
     assert (crew(desk)[agent].leases, list(crew(desk)[agent].commands)) == ({}, [f"{task_id}:1"])
 

@@ -3,6 +3,7 @@
 from tests.contract.face import Face
 from tests.contract.faces.coordinator import coordinator
 from tests.contract.faces.processing import processing
+from tests.contract.faces.projects import projects
 from tests.contract.faces.support import support
 
-FACES: tuple[Face, ...] = (processing, coordinator, support)
+FACES: tuple[Face, ...] = (processing, coordinator, support, projects)

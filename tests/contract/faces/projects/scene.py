@@ -1,0 +1,108 @@
+"""What there is to work on in the projects API: an org with its people, and everything that one of them can make."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from chalicelib import ids
+from chalicelib.engine import oauth_clients, oauth_codes, sessions, users, visits
+from chalicelib.engine.oauth_clients import Client as Application
+from chalicelib.engine.users import Profile
+from tests.contract.face import Documented, Thing
+from tests.contract.faces.projects.values import AGENT, APPLICATION, EMAIL, HOOK, PASSWORD, PROJECT, TASK
+from tests.support import people
+from tests.support.client import Client
+from tests.support.world import ORG, World, answer
+
+TAKES = {"status": "completed", "actualHours": 2, "qualityScore": 0.85}
+
+
+def caller(house: World, org: str) -> str:
+    """Whoever the document signs in, with a session."""
+    email = EMAIL if org == ORG else people.email("John", org)
+    for address, name, password in (
+        (email, "John Doe", PASSWORD),
+        ("admin@orchestrator.com", "Administrator", "admin123"),
+    ):
+        users.establish(org, ids.ordered("user"), Profile(address, name, "admin", "enterprise"), password)
+    return sessions.opened(users.sign_in(email, PASSWORD, "192.0.2.1")).access_token
+
+
+def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+    """A project with people, an agent, and tasks that wait, are worked on and are done; and what else there is."""
+
+    def told(method: str, path: str, body: Any = None, by: str = caller, **more: Any) -> Any:
+        reply = client.request(method, path, body, token=by, **more)
+        assert reply.status in (200, 201), reply.text
+        return reply.json["data"]
+
+    def made(path: str, body: Any) -> str:
+        return str(told("POST", path, body)["id"])
+
+    house.servers["your-app.com"] = lambda *_: answer(200)
+    me = users.get((account := told("GET", "/api/v1/users/me"))["organizationId"], account["id"])
+    member, newcomer = (people.user(house, "developer", org=me.org, name=name) for name in ("Jane", "Joe"))
+    invited = users.invite(me.org, Profile(people.email("Jim", me.org), "Jim", "developer", "free"), me.id)
+    _picture(client, caller)
+    webhook, agent = made("/api/v1/webhooks", HOOK), made("/api/v1/agents", AGENT)
+    team = [{"userId": member.id, "role": "developer"}]
+    project = made("/api/v1/projects", PROJECT | {"teamMembers": team, "agents": [agent]})
+    pending, active, done = (
+        made("/api/v1/tasks", TASK | {"projectId": project, "agentId": who}) for who in (None, agent, agent)
+    )
+    house.settle()
+    told("PATCH", f"/api/v1/tasks/{done}?agentId={agent}", TAKES)
+    told("PATCH", f"/api/v1/tasks/{active}", {"progress": 0.4, "actualHours": 3.5, "qualityScore": 0.85})
+    said = {"content": "Look at this", "mentions": [me.id]}
+    comment = told("POST", f"/api/v1/tasks/{active}/comments", said, by=people.token(member))["id"]
+    content, headers = Documented("", sent_as="multipart/form-data").sent({"file": "@auth-component.png"})
+    file = told("POST", f"/api/v1/tasks/{active}/files", content, headers=headers)["id"]
+    house.settle()
+    [delivery, *_] = told("GET", f"/api/v1/webhooks/{webhook}/deliveries")
+    [notification, *_] = told("GET", "/api/v1/users/me/notifications")
+    key = made("/api/v1/auth/api-keys", {"name": "My Integration", "permissions": ["tasks:read"]})
+    tokens = _tokens(me, told("POST", "/api/v1/oauth/clients", APPLICATION))
+    things = {
+        "me": ("User", me.id),
+        "pictured": ("User", me.id),
+        "user": ("User", member.id),
+        "member": ("Member", member.id),
+        "newcomer": ("User", newcomer.id),
+        "invited": ("User", invited.user.id),
+        "invitation": ("Invitation", invited.token),
+        "webhook": ("Webhook", webhook),
+        "delivery": ("Delivery", delivery["id"]),
+        "agent": ("Agent", agent),
+        "project": ("Project", project),
+        "pending": ("Task", pending),
+        "active": ("Task", active),
+        "comment": ("Comment", comment),
+        "file": ("File", file),
+        "notification": ("Notification", notification["id"]),
+        "key": ("Key", key),
+    }
+    return {name: Thing(*thing) for name, thing in things.items()} | tokens
+
+
+def _picture(client: Client, caller: str) -> None:
+    content, headers = Documented("", sent_as="multipart/form-data").sent({"avatar": "@me.png"})
+    client.post("/api/v1/users/me/avatar", content, token=caller, headers=headers)
+
+
+def _tokens(me: Any, registered: Any) -> dict[str, Thing]:
+    """What is asked for by no id: a session's refresh token, and all that OAuth's pages and exchange need."""
+    application = oauth_clients.find(registered["clientId"])
+    assert isinstance(application, Application)
+    code, visit, signed_in = ids.secret("code"), visits.begun(), visits.begun(me)
+    oauth_codes.issue(application, me.id, "tasks:read", None, None, code)
+    texts = {
+        "refresh": sessions.opened(me).refresh_token,
+        "client": application.id,
+        "secret": registered["clientSecret"],
+        "code": code,
+        "asked": urlencode({"client_id": application.id, "response_type": "code", "scope": "tasks:read"}),
+        "visit": f"visit={visits.signed(visit)}",
+        "word": visit.word,
+        "signed in": f"visit={visits.signed(signed_in)}",
+        "signed word": signed_in.word,
+    }
+    return {name: Thing("Client", text) for name, text in texts.items()}

@@ -1,0 +1,113 @@
+"""The promises about what people manage, as functions of what is stored and what happened (see invariants).
+
+All of them hold once everything was relayed and the chores are done.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from chalicelib.config import settings
+from chalicelib.domain import changes, documents
+from chalicelib.domain.documents import CHORE
+from chalicelib.domain.effects import Announcement, Topic
+from chalicelib.domain.facets import place
+from chalicelib.domain.filing import LAST, Filed, Move, Row, filed
+from chalicelib.domain.sheets import project_of
+from chalicelib.engine.facts import fact_id
+from chalicelib.storage import deliveries, task_table
+from chalicelib.storage import documents as document_storage
+from chalicelib.storage import workers as worker_storage
+from chalicelib.storage.deliveries import DeliveryItem
+from chalicelib.storage.documents import DocumentItem
+from tests.simulation.people import POOL, managed
+from tests.support import aws
+from tests.support.world import ORG, World
+
+
+def lists_equal_a_recount(world: World) -> None:
+    """13: each task stands in just the lists that it belongs to, and every list counts what is in it."""
+    rows: set[Row] = set()
+    numbers: Counter[tuple[Row, str]] = Counter()
+    for task in managed(world):
+        move = Move(task.org, task.pool, place(task), Filed(), filed(task))
+        rows |= set(move.rows(move.added))
+        numbers.update(move.counts(move.added))
+    every = aws.raw(settings().listings_table)
+    stored = [raw for raw in every if raw["list"]["S"].startswith(f"{ORG}#{POOL}#") and "marks" not in raw]
+    found = {Row(raw["list"]["S"], raw["rank"]["S"]) for raw in stored}
+    listed = {row for row in found if row.rank != LAST}
+    assert listed == rows, f"lists differ from a recount: {listed - rows} / {rows - listed}"
+    assert _counted(stored) == numbers, f"counters differ: {_counted(stored) - numbers} / {numbers - _counted(stored)}"
+
+
+def _counted(stored: list[dict[str, dict[str, str]]]) -> Counter[tuple[Row, str]]:
+    numbers = {
+        (Row(raw["list"]["S"], raw["rank"]["S"]), name): int(value["N"])
+        for raw in stored
+        for name, value in raw.items()
+        if "N" in value and int(value["N"])
+    }
+    return Counter(numbers)
+
+
+def chores_end(_: World) -> None:
+    """14: nothing is left to be done in the background, and of what was deleted nothing is left."""
+    left = [item.body["chore"] for item in aws.items(DocumentItem) if item.kind == CHORE]
+    assert not left, f"chores that never end: {left}"
+
+
+def nothing_dangles(world: World) -> None:
+    """14: no task names a project or waits for an agent that is not there."""
+    there = {item.id for item in aws.items(DocumentItem) if item.kind == "project"}
+    crew = {worker.id for worker in world.workers() if not worker.removed}
+    for task in managed(world):
+        assert project_of(task) in {None, *there}, f"{task.id} belongs to a project that is gone"
+        waits = task.wanted_worker is not None and not task.terminal
+        assert not waits or task.wanted_worker in crew, f"{task.id} waits for an agent that is gone"
+
+
+def every_change_is_announced_once(world: World) -> None:
+    """9: each change that is announced has become one delivery for each webhook that asked for it; only what happened
+    to something that is gone meanwhile may be told by its deletion alone. And nothing else was delivered."""
+    said = {fact_id(one): one for one in _announced()}
+    there = {task.id for task in world.tasks()} | {worker.id for worker in world.workers()}
+    there |= {item.id for item in aws.items(DocumentItem)}
+    must = {name: one for name, one in said.items() if one.subject in there or one.topic in _GONE}
+    for webhook in (item for item in aws.items(DocumentItem) if item.kind == "webhook"):
+        told = {one.event_id for one in _deliveries() if one.webhook == webhook.id}
+        due, known = (_asked(webhook, found) for found in (must, said))
+        assert due <= told <= known, f"{webhook.id}: untold {due - told}, made up {told - known}"
+    for one in _deliveries():
+        assert one.status != "pending" or one.wake_at is not None, f"{one.id} is never tried again"
+
+
+def _asked(webhook: DocumentItem, found: dict[str, Announcement]) -> set[str]:
+    return {name for name, one in found.items() if one.topic in webhook.body["events"]}
+
+
+_GONE = (Topic.TASK_DELETED, Topic.AGENT_DELETED, Topic.PROJECT_DELETED)
+
+
+def _deliveries() -> list[deliveries.Delivery]:
+    return [deliveries.parse(item) for item in aws.items(DeliveryItem) if item.event is not None]
+
+
+def _announced() -> Iterator[Announcement]:
+    """What is announced of all that the tables' own streams say happened."""
+    rules = (
+        (settings().tasks_table, changes.of_task, task_table.from_raw),
+        (settings().documents_table, documents.of_document, document_storage.from_raw),
+        (settings().workers_table, changes.of_worker, _worker),
+    )
+    for table, effects, parse in rules:
+        for record in aws.stream(table):
+            old, new = (record["dynamodb"].get(name) for name in ("OldImage", "NewImage"))
+            said = effects(old and parse(old), new and parse(new)).announcements
+            yield from (one for one in said if one.pool == POOL)
+
+
+def _worker(raw: worker_storage.RawItem) -> worker_storage.Worker | None:
+    return worker_storage.from_raw(raw) if worker_storage.is_worker(raw) else None
+
+
+AT_REST = (lists_equal_a_recount, chores_end, nothing_dangles, every_change_is_announced_once)
