@@ -55,7 +55,7 @@ class Settings:
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues are infra's to name."""
 
-    api_urls: dict[str, str] = field(default_factory=dict)
+    api_texts: dict[str, str] = field(default_factory=dict)
     """API name -> public base URL, used to tell workers where to report."""
     sockets_url: str = ""
     """Where WebSockets are opened when that is not at the API's own URL: API Gateway's, which has no paths."""
@@ -171,8 +171,8 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def _urls(text: str) -> dict[str, str]:
-    return {str(name): str(url) for name, url in dict(json.loads(text)).items()}
+def _texts(text: str) -> dict[str, str]:
+    return {str(name): str(said) for name, said in dict(json.loads(text)).items()}
 
 
 def _numbers(text: str) -> dict[str, int]:
@@ -185,7 +185,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     float: float,
     bool: _flag,
     frozenset[str]: _names,
-    dict[str, str]: _urls,
+    dict[str, str]: _texts,
     dict[str, int]: _numbers,
 }
 _KINDS: dict[Any, str] = {
