@@ -55,7 +55,7 @@ class Settings:
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues are infra's to name."""
 
-    api_texts: dict[str, str] = field(default_factory=dict)
+    api_urls: dict[str, str] = field(default_factory=dict)
     """API name -> public base URL, used to tell workers where to report."""
     sockets_url: str = ""
     """Where WebSockets are opened when that is not at the API's own URL: API Gateway's, which has no paths."""
