@@ -165,8 +165,8 @@ def _uncounted(*said: Any, **named: Any) -> Any:
     return _slot_freed(*said, **(named | {"counted": None}))
 
 
-def _left_behind(*said: Any) -> dict[str, Any]:
-    return {name: value for name, value in _completion(*said).items() if name != "shelf"}
+def _left_behind(*said: Any, **more: Any) -> dict[str, Any]:
+    return {name: value for name, value in _completion(*said, **more).items() if name != "shelf"}
 
 
 def _all_live(org: str) -> list[Any]:
