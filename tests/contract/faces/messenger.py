@@ -103,5 +103,7 @@ messenger = Face(
         ("GET /api/notifications", "limit", ("0", "101", "ten", "")),
         ("GET /api/notifications", "cursor", ("", "garbage")),
     ),
-    settings={"messengers": json.dumps({"acme": ACCOUNTS, "umbra": {"telegram": ACCOUNTS["telegram"]}})},
+    settings={
+        "messengers": json.dumps({"acme": ACCOUNTS, "penumbra": ACCOUNTS, "umbra": {"telegram": ACCOUNTS["telegram"]}})
+    },
 )
