@@ -1,9 +1,7 @@
 """The survey API (delqhi-platform.md, "Zimmer-18 Survey Worker")."""
 
-from typing import Any
-
 from chalicelib.apis.surveys import api
-from tests.contract.face import Face, Thing, Told, without
+from tests.contract.face import Face, Thing, without
 from tests.contract.faces.coordinator import coordinator
 from tests.support.client import Client
 from tests.support.world import World
@@ -23,28 +21,13 @@ def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
     return sessions | {"worker": Thing("Worker", worker.id)}
 
 
-def read_error(found: Any) -> Told:
-    """As all of its document's APIs say it."""
-    assert list(found) == list(surveys.data["error"])
-    return Told(found["error"], found["message"], status=found["status_code"], request_id=found["request_id"])
-
-
 STARTED = {"session_id": "task-uuid", **SESSION, "status": "queued", "created_at": INSTANT}
-COUNTED = {"queued": 1, "active": 1, "completed": 0, "failed": 0, "cancelled": 0}
-PLATFORM = {
-    "id": "swagbucks",
-    "name": "Swagbucks",
-    "status": "active",
-    "sessions": COUNTED,
-    "session": STARTED | {"status": "assigned", "started_at": None},
-    "worker": {"id": "server-uuid", "name": "surveyor"},
-}
 
 surveys = Face(
     api=api,
     build=build,
     on={},
-    read_error=read_error,
+    read_error=coordinator.read_error,
     codes=coordinator.codes,
     case=coordinator.case,
     instants=frozenset({"created_at", "started_at", "timestamp"}),
