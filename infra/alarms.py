@@ -59,6 +59,12 @@ def failed_events(namespace: str, metric: object) -> Template:
     return _alarm(namespace, metric, {}, "Sum", FAILED_REQUESTS, "The WebSocket API answers with 5xx.")
 
 
+def failed_chores() -> Template:
+    """Rings when what must get done in the background fails: it is tried again, for ever, and needs somebody if it does
+    not succeed."""
+    return _alarm("Yardmaster", "ChoreFailed", {"service": "yardmaster"}, "Sum", 0, "A chore failed.")
+
+
 def _alarm(
     namespace: str, metric: object, dimensions: dict[str, Any], statistic: str, threshold: int, description: str
 ) -> Template:

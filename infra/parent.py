@@ -75,11 +75,11 @@ def _sockets_api() -> Template:
 
 
 def _watch() -> Template:
-    """An alarm for each queue that may hold dead letters, and for each in which messages may grow old."""
+    """An alarm for each queue that may hold dead letters, for each in which messages may grow old, and for chores."""
     graves = [parameter("parked_queue"), *map(dead, consumers())]
-    return {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in graves} | {
-        f"{name}Late": alarms.late(_output(name)) for name in map(parameter, consumers())
-    }
+    full = {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in graves}
+    late = {f"{name}Late": alarms.late(_output(name)) for name in map(parameter, consumers())}
+    return full | late | {"ChoresFailed": alarms.failed_chores()}
 
 
 def _output(name: str) -> Template:

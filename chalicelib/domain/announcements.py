@@ -21,7 +21,7 @@ def of_task(old: Task | None, new: Task) -> tuple[Announcement, ...]:
         at=new.updated_at,
         actor=new.changed_by,
         was=str(old.status) if old is not None and moved else None,
-        now=str(new.status) if moved else None,
+        now=str(new.status),
     )
     return (said,)
 

@@ -249,7 +249,8 @@ def _sentence(field: str, what: str) -> str:
     """A clause about a field, standing alone: "Due date is required"; what has its own subject stays as it is."""
     if not what.startswith(_CLAUSES):
         return what[:1].upper() + what[1:]
-    return f"{_HUMP.sub(' ', field or 'the body').capitalize()} {what}"
+    name = next((step for step in reversed(field.split(".")) if step and not step.isdecimal()), "the body")
+    return f"{_HUMP.sub(' ', name).capitalize()} {what}"
 
 
 _CLAUSES = ("is ", "must ", "may ", "has ", "cannot ")

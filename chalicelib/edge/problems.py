@@ -58,7 +58,13 @@ def _what(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema) -> str:
     wanted = _describe(target, schema)
     if not wanted:
         return detail["msg"].replace("Input should be", "must be", 1)
-    return f"must be {wanted}, got {_shown(detail['input'])}"
+    return f"must be {wanted}, got {_got(detail)}"
+
+
+def _got(detail: ErrorDetails) -> str:
+    """What is there; of a list that is too short or too long, how many."""
+    length = detail.get("ctx", {}).get("actual_length")
+    return str(length) if isinstance(detail["input"], list) and length is not None else _shown(detail["input"])
 
 
 def _locate(loc: Sequence[int | str], schema: JsonSchema) -> tuple[list[str], JsonSchema]:

@@ -7,6 +7,7 @@ authenticates them finds it without another call (`memberships`: project id -> p
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypedDict
 
 from chalicelib import clock
@@ -92,7 +93,7 @@ def _without(project: Document, user_id: str) -> Document:
 
 
 def _change(org: str, project_id: str, decide: documents.Decision, by: str | None) -> Document:
-    return documents.change(org, PROJECT, project_id, decide, by=by, also=follow)
+    return documents.change(org, PROJECT, project_id, decide, by=by, also=partial(follow, field="userId"))
 
 
 def with_team(project: Document, team: Team, by: Giver) -> Document:
@@ -112,14 +113,14 @@ def with_team(project: Document, team: Team, by: Giver) -> Document:
     return replace(project, body={**project.body, "members": dict(team)})
 
 
-def follow(old: Document, new: Document) -> list[Write]:
+def follow(old: Document, new: Document, field: str = "teamMembers") -> list[Write]:
     """The writes by which users learn what they may do in a project, for the transaction that changes its members.
 
     One call, none where nothing changes for anybody. Raises InvalidRequest for new members that are no users.
     """
     moved = moved_between(team_of(old), team_of(new))
     users = storage.find_many(new.org, USER, moved) if moved else {}
-    return told(new, moved, users)
+    return told(new, moved, users, field)
 
 
 def moved_between(before: Team, after: Team) -> set[str]:
@@ -135,13 +136,16 @@ def _allowed(team: Team, user_id: str) -> list[str] | None:
     return team[user_id]["permissions"] if user_id in team else None
 
 
-def told(project: Document, moved: Collection[str], users: Mapping[str, Document]) -> list[Write]:
-    """The writes to those of the users who are concerned. Raises InvalidRequest for new members who are not there."""
+def told(
+    project: Document, moved: Collection[str], users: Mapping[str, Document], field: str = "teamMembers"
+) -> list[Write]:
+    """The writes to those of the users who are concerned. Raises InvalidRequest, of the `field` that names them, for
+    new members who are not there."""
     team = team_of(project)
     strangers = sorted(user for user in moved if user in team and user not in users)
     if strangers:
         what = f"must name users of this organization, which {strangers[0]} is not"
-        raise InvalidRequest(f"userId: {what}", fields={"userId": what})
+        raise InvalidRequest(f"{field}: {what}", fields={field: what})
     concerned = [users[user] for user in moved if user in users]
     return [storage.changed(user, _with_membership(user, project, _allowed(team, user.id))) for user in concerned]
 

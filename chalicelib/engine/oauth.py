@@ -102,11 +102,15 @@ def exchange(form: Mapping[str, str], authorization: str | None) -> Answer:
         return _invalid("Prove who you are in one way: by the form or by the Authorization header.")
     if authorization is not None and not _readable(authorization):
         return _invalid("The Authorization header must be Basic, with base64 of the id and the secret.")
+    if not form.get("grant_type"):
+        return _invalid("Missing 'grant_type'.")
+    if form["grant_type"] not in oauth_server.GRANTS:
+        return _invalid(f"There are {' and '.join(oauth_server.GRANTS)}.", "unsupported_grant_type")
     return oauth_server.exchange(form, authorization)
 
 
-def _invalid(description: str) -> Answer:
-    return Answer(400, {"error": "invalid_request", "error_description": description}, {})
+def _invalid(description: str, error: str = "invalid_request") -> Answer:
+    return Answer(400, {"error": error, "error_description": description}, {})
 
 
 def _unfit(parameters: Mapping[str, str]) -> str | None:

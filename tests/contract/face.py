@@ -245,6 +245,10 @@ class Face:
     read_only: Mapping[str, Any] = field(default_factory=dict)
     """What a submitted task cannot say of itself."""
     paged: Mapping[str, Paging] = field(default_factory=dict)
+    examples: int = 10
+    """Random cases for each operation in the ordinary suite, beside those at the edges of its schema."""
+    twins: Sequence[str] = ()
+    """Paths whose endpoints are those of another path: the same code with the same schemas."""
     volatile: frozenset[str] = frozenset()
     """Fields that no two answers need have in common."""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -106,6 +106,15 @@ def test_who_is_refused_at_the_door_spends_nothing(shared: Scene) -> None:
     assert "x-ratelimit-limit" not in shared.send(endpoint, by=shared.limited, token="garbage").headers
 
 
+@over.faces(where=lambda face: face.refusals_count)
+def test_who_may_not_spends_as_who_may(shared: Scene) -> None:
+    face, user = shared.face, token("user", subject="curious")
+    refusing = [one for one in face.guarded if "user" not in face.allowed(one)]
+    remaining = [figures(shared.send(one, by=shared.limited, token=user))[1] for one in refusing[:3]]
+    most = face.allowance(refusing[0]).at_once
+    assert remaining == [most - 1, most - 2, most - 3]
+
+
 @over.each(over.with_body)
 def test_an_invalid_request_is_counted(endpoint: Documented, shared: Scene) -> None:
     caller, most = token(subject=f"clumsy {endpoint.id}"), shared.face.allowance(endpoint).at_once

@@ -100,6 +100,7 @@ def test_a_path_value_is_validated(user: Client) -> None:
         (TOY | {"parts": [{"name": ""}]}, 'parts.0.name: must be a string of 1 to 20 characters, got ""'),
         (TOY | {"parts": [{"name": "a", "weight": "x"}]}, 'parts.0.weight: must be a number, got "x"'),
         (TOY | {"parts": {}}, "parts: must be a list of at most 3 items, got an object"),
+        (TOY | {"parts": [{"name": "a"}] * 4}, "parts: must be a list of at most 3 items, got 4"),
         (TOY | {"kind": 10**70}, "kind: must be a string, got a value of 71 characters"),
         ([TOY], "The body must be an object, got a list"),
         ('"car"', 'The body must be an object, got "car"'),

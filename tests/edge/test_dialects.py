@@ -108,6 +108,8 @@ def test_naive_instants_have_microseconds_and_no_zone_and_nulls_are_shown() -> N
         ("title", "is required", "Title is required"),
         ("dueDate", "must be a date", "Due date must be a date"),
         ("agentId", "there is no agent x", "There is no agent x"),
+        ("workingHours.timezone", "must be a zone", "Timezone must be a zone"),
+        ("permissions.0", "must be one", "Permissions must be one"),
         ("", "must be an object", "The body must be an object"),
     ],
 )

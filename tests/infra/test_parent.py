@@ -3,8 +3,10 @@
 import json
 import re
 
+import pytest
 from cfnlint.api import lint
 
+from chalicelib import observability
 from infra.bundles import BUNDLES, consumers
 from infra.merge import parameters
 from infra.parent import parent_template
@@ -60,6 +62,21 @@ def test_every_queue_is_watched() -> None:
     metrics = [alarm["MetricName"] for alarm in alarms]
     assert metrics.count("ApproximateNumberOfMessagesVisible") == len(consumers()) + 1
     assert metrics.count("ApproximateAgeOfOldestMessage") == len(consumers())
+
+
+def test_what_fails_in_the_background_rings_by_the_name_that_it_is_counted_by(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    observability.count("ChoreFailed")
+    observability.metrics().flush_metrics()
+    said = json.loads(capsys.readouterr().out)
+    alarm = RESOURCES["ChoresFailed"]["Properties"]
+    [metric] = said["_aws"]["CloudWatchMetrics"]
+    assert (metric["Namespace"], metric["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
+        name: said[name] for [name] in metric["Dimensions"]
+    }
 
 
 def test_payloads_travel_encrypted_only() -> None:

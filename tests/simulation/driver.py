@@ -21,6 +21,7 @@ from tests.simulation.owners import Owners
 from tests.simulation.people import People
 from tests.simulation.socket_workers import SocketWorkers
 from tests.simulation.watchers import Watchers
+from tests.simulation.weights import WEIGHTS
 from tests.support.queues import Faults as QueueFaults
 from tests.support.world import ORG, POOL, STREAMED, World, answer
 
@@ -250,6 +251,7 @@ class Simulation(Actor):
         self.watchers.finish()
         self._everything_ended()
         self._everything_was_told()
+        self.people.everything_arrived()
         for invariant in (*AT_REST, *managed.AT_REST):
             invariant(self.world)
 
@@ -284,48 +286,3 @@ class Simulation(Actor):
         assert head is not None
         for number, watcher in enumerate(self.watchers.clients):
             assert watcher.seen == list(range(1, head.sequence + 1)), f"watcher {number} missed something"
-
-
-WEIGHTS = {
-    "submit": 12,
-    "step": 40,
-    "report": 8,
-    "heartbeat": 5,
-    "wait": 6,
-    "cancel": 2,
-    "replay": 1,
-    "partition": 1,
-    "maintain": 1,
-    "register": 1,
-    "unregister": 1,
-    "redeliver": 2,
-    "sockets.register": 1,
-    "sockets.connect": 3,
-    "sockets.disconnect": 1,
-    "sockets.event": 1,
-    "sockets.deafen": 1,
-    "sockets.listen": 8,
-    "sockets.answer": 8,
-    "sockets.unregister": 1,
-    "owners.register": 1,
-    "owners.submit": 2,
-    "owners.assign": 3,
-    "owners.look": 5,
-    "owners.heartbeat": 4,
-    "owners.turn": 1,
-    "owners.perform": 3,
-    "owners.unregister": 1,
-    "people.found": 1,
-    "people.close": 1,
-    "people.create": 6,
-    "people.edit": 8,
-    "people.delete": 2,
-    "people.hire": 1,
-    "people.dismiss": 1,
-    "people.heartbeat": 3,
-    "people.work": 4,
-    "watchers.connect": 2,
-    "watchers.disconnect": 1,
-    "watchers.event": 1,
-}
-"""How often each happens, as a share of them all."""

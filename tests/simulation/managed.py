@@ -74,9 +74,10 @@ def every_change_is_announced_once(world: World) -> None:
     there |= {item.id for item in aws.items(DocumentItem)}
     must = {name: one for name, one in said.items() if one.subject in there or one.topic in _GONE}
     for webhook in (item for item in aws.items(DocumentItem) if item.kind == "webhook"):
-        told = {one.event_id for one in _deliveries() if one.webhook == webhook.id}
-        due, known = (_asked(webhook, found) for found in (must, said))
+        every = [one.event_id for one in _deliveries() if one.webhook == webhook.id]
+        told, due, known = set(every), _asked(webhook, must), _asked(webhook, said)
         assert due <= told <= known, f"{webhook.id}: untold {due - told}, made up {told - known}"
+        assert len(told) == len(every), f"{webhook.id}: something is delivered twice"
     for one in _deliveries():
         assert one.status != "pending" or one.wake_at is not None, f"{one.id} is never tried again"
 

@@ -18,7 +18,10 @@ from chalicelib.engine.members import Giver, Member
 from chalicelib.engine.people import Edit, Outcome
 from chalicelib.errors import InvalidRequest
 from chalicelib.providers import outbound
+from chalicelib.storage import deliveries
+from chalicelib.storage.deliveries import DeliveryItem
 from tests.simulation.acting import Actor
+from tests.support import aws
 from tests.support.world import ORG, World, answer
 
 POOL = "projects"
@@ -83,9 +86,7 @@ class People(Actor):
     def found(self) -> None:
         """A project."""
         if len(self.projects) < MOST_PROJECTS:
-            said = {"name": "p", "description": "", "status": "active", "priority": "low", "agents": [], "tags": []}
-            said |= dict.fromkeys(("start_date", "end_date", "budget"))
-            made = self.attempt(lambda: projects.create(ORG, said, {}, FOUNDER, Giver("ada", [])))
+            made = self.attempt(lambda: projects.create(ORG, new_project(), {}, FOUNDER, Giver("ada", [])))
             self.projects += [made.id] if made is not None else []
 
     def close(self) -> None:
@@ -113,7 +114,7 @@ class People(Actor):
 
     def _edited(self, edit: Edit) -> None:
         who = self.random.choice(NAMES)
-        self._on_a_task(lambda task_id: editing.change(ORG, POOL, task_id, edit, who, _anybody))
+        self._on_a_task(lambda task_id: editing.change(ORG, POOL, task_id, edit, who, anybody))
 
     def _sheet(self) -> dict[str, Any]:
         tags = self.random.sample(["a", "b", "c"], self.random.randrange(3))
@@ -124,7 +125,7 @@ class People(Actor):
 
     def delete(self) -> None:
         if self.tasks:
-            self._one(self.tasks, lambda name: editing.delete(ORG, POOL, name, "ada", _anybody))
+            self._one(self.tasks, lambda name: editing.delete(ORG, POOL, name, "ada", anybody))
 
     def _one(self, known: list[str], work: Callable[[str], object]) -> None:
         """Do away with one; it is forgotten when that was acknowledged."""
@@ -175,12 +176,18 @@ class People(Actor):
                 )
 
     def _report(self, worker: Worker, task_id: str, epoch: int, edit: Edit) -> None:
-        self.attempt(lambda: editing.report(ORG, POOL, task_id, edit, Holder(worker.id, epoch), _anybody))
+        self.attempt(lambda: editing.report(ORG, POOL, task_id, edit, Holder(worker.id, epoch), anybody))
 
     def _crew(self) -> list[Worker]:
         return [worker for worker in self.world.workers() if worker.pool == POOL and not worker.removed]
 
     # the end
+
+    def everything_arrived(self) -> None:
+        """What was delivered to the receiver that never fails, it has got."""
+        for one in map(deliveries.parse, aws.items(DeliveryItem)):
+            if one.event is not None and one.webhook == self.webhooks[0]:
+                assert self.received["all", one.event_id], f"{one.event_id} did not arrive"
 
     def finish(self) -> None:
         """Agents are there, and all that has not ended is completed by hand."""
@@ -188,7 +195,13 @@ class People(Actor):
         done = Edit(move=Phase.COMPLETED, outcome=Outcome("done"))
         for task in managed(self.world):
             if not task.terminal:
-                self.attempt(lambda name=task.id: editing.change(ORG, POOL, name, done, "ada", _anybody))
+                self.attempt(lambda name=task.id: editing.change(ORG, POOL, name, done, "ada", anybody))
+
+
+def new_project() -> dict[str, Any]:
+    """What a project without particulars says."""
+    said = {"name": "p", "description": "", "status": "active", "priority": "low", "agents": [], "tags": []}
+    return said | dict.fromkeys(("start_date", "end_date", "budget"))
 
 
 def managed(world: World) -> list[Task]:
@@ -196,5 +209,5 @@ def managed(world: World) -> list[Task]:
     return [task for task in world.tasks() if task.pool == POOL]
 
 
-def _anybody(_: str | None) -> None:
+def anybody(_: str | None) -> None:
     """Whoever it is may."""

@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.simulation.driver import WEIGHTS, Simulation
+from tests.simulation.driver import Simulation
 from tests.simulation.faults import Faults, everywhere
 from tests.simulation.invariants import ALWAYS
 from tests.simulation.people import one_at_a_time
 from tests.simulation.performer import performing
+from tests.simulation.weights import WEIGHTS
 from tests.support.world import world
 
 

@@ -19,7 +19,7 @@ from chalicelib.storage import permits as permit_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.connections import Connection
-from tests.simulation import invariants
+from tests.simulation import invariants, managed_bugs
 from tests.support.world import ORG, POOL, WATCH, World, answer
 
 Invariant = Callable[[World], None]
@@ -264,6 +264,8 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
         patch.object(announcements, "VISIBLE", ("epoch",)),
     ),
 }
+
+BUGS |= managed_bugs.BUGS
 
 
 def _nothing(event: Any) -> Any:

@@ -32,7 +32,7 @@ def agent(request: Request, api_key: str) -> Principal:
     elif called in TASKS:
         named = request.query.get("agentId", "")
     else:
-        raise Unauthenticated("An agent's own key is accepted on its heartbeats, its tasks and its reports only")
+        raise Unauthenticated("Invalid API key; an agent's own is for its heartbeats, its tasks and its reports only")
     if not 0 < len(named) <= LONGEST_ID:
         raise Unauthenticated("Invalid API key")
     return access.worker_by_key(named, api_key, POOL)._replace(permissions=frozenset(PERMISSIONS))

@@ -172,8 +172,10 @@ def enable_agent(caller: Caller, agent_id: AgentId) -> AgentOut:
 
 @routes.post("/{agentId}/disable")
 def disable_agent(caller: Caller, agent_id: AgentId, body: DisableIn | None = None) -> AgentOut:
-    """Take an agent out of rotation: nothing new; it is told to drain, and finishes what it has unless that is
-    released."""
+    """Take an agent out of rotation.
+
+    It is given nothing new, is told to drain, and finishes what it has unless that is released.
+    """
     said = body or DisableIn()
     change = Change(rotation=Rotation.DRAINED if said.release else Rotation.CLOSED, reason=said.reason)
     return _shown(workers.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))

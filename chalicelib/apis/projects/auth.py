@@ -129,8 +129,10 @@ class LoggedOut(CamelSchema):
 
 @routes.post("/logout", errors=[401, 403, 503])
 def logout(request: Request, body: RefreshIn) -> LoggedOut:
-    """End a session, by its latest refresh token or an older one. A Bearer token is not needed; one that is sent must
-    be the same user's."""
+    """End a session, by its latest refresh token or an older one.
+
+    A Bearer token is not needed; one that is sent must be the same user's.
+    """
     sessions.end_by(body.refresh_token, access.known(request))
     return LoggedOut()
 

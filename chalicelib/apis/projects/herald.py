@@ -111,6 +111,8 @@ def _then(said: Announcement) -> Json:
     if said.now is None:
         return {}
     status = TASK_STATUS[PHASES[Status(said.now)]]
+    if status == "completed" and said.was is None:
+        return {"status": status}  # what changed was something else: it was completed before
     return {"status": status, "completedAt": frames.instant(said.at) if status == "completed" else None}
 
 
@@ -121,6 +123,7 @@ def _task_about(task: Task, data: Json) -> About:
         "agentId": task.assignee,
         "status": data["status"],
         "priority": data["priority"],
+        "createdBy": task.submitted_by,
         "type": task.type,
     }
 

@@ -1,13 +1,16 @@
 """The projects API's WebSocket (coordinaitor.md, "Use WebSocket for Real-time Data"; docs/projects-live.md)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from chalicelib.apis.projects import agent_keys
 from chalicelib.apis.projects.access import NAME, authenticate, permitted, require
+from chalicelib.apis.projects.agent_schemas import AgentStatus, AgentType
 from chalicelib.apis.projects.audience import admits
+from chalicelib.apis.projects.project_schemas import ProjectStatus
+from chalicelib.apis.projects.states import Priority, TaskStatus
 from chalicelib.edge import Caller, Channel, Door, Enveloped, Hears, Opening, Request, Schema, error_frame
 from chalicelib.engine import access, connections, feeds
 from chalicelib.engine.access import Principal
@@ -28,6 +31,14 @@ FILTERS: Mapping[Topic, tuple[str, ...]] = {
     "projects": ("id", "projectId", "status"),
 }
 """What each channel's facts can be filtered by."""
+WORDS: Mapping[tuple[Topic, str], tuple[str, ...]] = {
+    ("tasks", "status"): get_args(TaskStatus),
+    ("tasks", "priority"): get_args(Priority),
+    ("agents", "status"): get_args(AgentStatus),
+    ("agents", "type"): get_args(AgentType),
+    ("projects", "status"): get_args(ProjectStatus),
+}
+"""The values there are, where they are few."""
 Word = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Name = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,64}$")]
 
@@ -79,11 +90,19 @@ def _subscribed(known: Connection, said: Subscribe) -> Frame | None:
 
 
 def _check(said: Subscribe) -> None:
-    for name in said.filters:
-        if name not in FILTERS[said.channel]:
-            listed = ", ".join(FILTERS[said.channel])
-            what = f"is no filter of {said.channel}; there are: {listed}"
+    for name, value in said.filters.items():
+        what = _wrong(said.channel, name, value)
+        if what is not None:
             raise InvalidRequest(f"filters.{name}: {what}", fields={f"filters.{name}": what})
+
+
+def _wrong(channel: Topic, name: str, value: str | list[str]) -> str | None:
+    """What is wrong with a filter: nothing would ever fit it."""
+    if name not in FILTERS[channel]:
+        return f"is no filter of {channel}; there are: {', '.join(FILTERS[channel])}"
+    words = WORDS.get((channel, name))
+    unknown = {value} if isinstance(value, str) else {*value}
+    return f"must be among: {', '.join(words)}" if words is not None and not unknown <= {*words} else None
 
 
 def _renamed(said: Subscribe) -> dict[str, Any]:

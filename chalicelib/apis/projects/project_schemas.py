@@ -23,7 +23,7 @@ MemberPermission = Literal["tasks:read", "tasks:write", "tasks:delete", "project
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
 When = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-02-01T00:00:00Z"]})]
-Amount = Annotated[float, Field(ge=0, le=1e12, strict=True), AfterValidator(neat)]
+Amount = Annotated[float, Field(ge=0, le=10**12, strict=True), AfterValidator(neat)]
 
 
 def permissions_of(role: MemberRole) -> list[str]:

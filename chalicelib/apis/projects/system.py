@@ -4,7 +4,7 @@ own; which is which is in docs/projects.md."""
 from collections import Counter
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chalicelib import __version__, clock
 from chalicelib.apis.projects.access import NAME
@@ -25,6 +25,7 @@ from chalicelib.apis.projects.system_schemas import (
     Status,
     TaskFigures,
 )
+from chalicelib.apis.projects.task_inputs import Moment
 from chalicelib.config import settings
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Worker
@@ -166,21 +167,20 @@ def system_logs(
     caller: Caller,
     level: Level | None = None,
     service: Service | None = None,
-    since: AwareDatetime | None = None,
+    since: Moment | None = None,
     limit: LogCount = 100,
 ) -> list[LogLine]:
     """Get the org's logs, latest first: its refused requests, and what its tasks and agents did.
 
     They are kept for seven days.
     """
-    start = clock.now() - clock.DAY if since is None else _instant(since)
+    start = clock.now() - clock.DAY if since is None else _kept(since)
     lines = journal.read(caller.org, NAME, since=start, level=level, service=service, limit=limit)
     return [LogLine.of(line) for line in lines]
 
 
-def _instant(since: AwareDatetime) -> int:
-    start = round(since.timestamp() * clock.SECOND)
-    if start < clock.now() - KEPT_MS:
+def _kept(since: int) -> int:
+    if since < clock.now() - KEPT_MS:
         what = f"must lie in the last {KEPT_MS // clock.DAY} days: older lines are not kept"
         raise InvalidRequest(f"since: {what}", fields={"since": what})
-    return start
+    return since

@@ -1,5 +1,6 @@
 """How users are shown, and what may be said of them (coordinaitor.md, "User Endpoints")."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -29,11 +30,16 @@ def _zone(name: str) -> str:
 
 
 _PART = r"[^@\s\x00-\x1f\x7f]+"
-Email = Annotated[
-    str,
-    BeforeValidator(_trimmed),
-    StringConstraints(max_length=LONGEST_EMAIL, pattern=rf"^{_PART}@{_PART}\.{_PART}$"),
-]
+_ADDRESS = re.compile(rf"{_PART}@{_PART}\.{_PART}")
+
+
+def _address(email: str) -> str:
+    if not _ADDRESS.fullmatch(email):
+        raise ValueError("must be an email address, such as jane.doe@example.com")
+    return email
+
+
+Email = Annotated[str, BeforeValidator(_trimmed), StringConstraints(max_length=LONGEST_EMAIL), AfterValidator(_address)]
 Name = Annotated[str, BeforeValidator(_trimmed), StringConstraints(min_length=1, max_length=100)]
 Password = Annotated[
     str,

@@ -109,6 +109,7 @@ def list_webhook_deliveries(
     limit: PageSize = 20,
 ) -> Paged[DeliveryOut]:
     """List the newest 1,000 deliveries, or of those the ones of a status; of status failed, the newest 1,000 of all.
+
     They are kept for 30 days."""
     found = [DeliveryOut.of(one) for one in redelivery.latest(caller.org, webhook_id, status)]
     return sliced(request, found, page=page, limit=limit)

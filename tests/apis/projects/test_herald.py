@@ -67,8 +67,18 @@ def test_the_life_of_a_task_is_told_in_order_with_the_status_of_each_moment(hous
     posts = sorted(one.posts, key=lambda post: int(post[0]["webhook-id"].rpartition("_")[2]))
     said: list[Any] = [Receiver(one.webhook, house, [post]).body for post in posts]
     assert [each["event"] for each in said] == ["task.created", "task.updated", "task.completed", "task.deleted"]
-    assert [each["data"].get("status") for each in said[1:]] == ["active", "completed", None]
+    assert [each["data"].get("status") for each in said] == ["pending", "active", "completed", None]
     assert said[-1]["data"] == {"id": task}
+
+
+def test_what_changes_after_the_end_leaves_the_end_where_it_was(house: World, desk: Desk) -> None:
+    one = listening(house, Topic.TASK_UPDATED)
+    task = desk.create(title="one")
+    ended = desk.told("PATCH", f"/{task}", {"status": "completed"})["completedAt"]
+    house.advance(60)
+    desk.told("PATCH", f"/{task}", {"actualHours": 2})
+    house.settle()
+    assert (one.body["data"]["status"], one.body["data"]["completedAt"]) == ("completed", ended)
 
 
 def test_agents_projects_and_comments_are_told_of(house: World, desk: Desk) -> None:

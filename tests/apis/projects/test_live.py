@@ -92,6 +92,19 @@ def test_the_document_s_frames(house: World, client: Client, make: Callable[...,
     assert [frame["sequence"] for frame in seen] == sorted({frame["sequence"] for frame in seen})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "matches"),
+    [("createdBy", "dev", True), ("createdBy", "somebody", False), ("status", ["pending", "active"], True)],
+)
+def test_each_filter_lets_through_what_fits(
+    house: World, make: Callable[..., Frame], name: str, value: Any, matches: bool
+) -> None:
+    line = Line(house, query={"token": token()})
+    line.subscribe(filters={name: value})
+    task = make("tasks", title="t")
+    assert told(line.frames) == [("task.created", task["id"])] * matches
+
+
 def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
     house: World, client: Client, make: Callable[..., Frame]
 ) -> None:
@@ -115,6 +128,8 @@ def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
         ({"type": "subscribe"}, "channel"),
         ({"type": "subscribe", "channel": "tasks", "filters": {"colour": "red"}}, "filters.colour"),
         ({"type": "subscribe", "channel": "tasks", "filters": {"id": 7}}, "filters.id"),
+        ({"type": "subscribe", "channel": "tasks", "filters": {"status": "done"}}, "filters.status"),
+        ({"type": "subscribe", "channel": "agents", "filters": {"type": ["coding", "cooking"]}}, "filters.type"),
         ({"type": "subscribe", "channel": "tasks", "since": -1}, "since"),
         ({"type": "subscribe", "channel": "tasks", "since": 99}, "since"),
         ({"type": "subscribe", "channel": "tasks", "id": "two words"}, "id"),

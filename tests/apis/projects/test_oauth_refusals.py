@@ -147,6 +147,7 @@ def test_other_faults_are_told_to_the_application(
         (False, {"grant_type": "implicit"}, "unsupported_grant_type"),
         (False, {"grant_type": 'co"de'}, "invalid_request"),
         (False, {"grant_type": "refresh_token"}, "invalid_request"),
+        (False, {"grant_type": ""}, "invalid_request"),
     ],
 )
 def test_a_code_is_not_given_for_less(
@@ -157,7 +158,8 @@ def test_a_code_is_not_given_for_less(
     reply = code_exchange(browser.client, app, secret, said["code"], **fields)
     assert (reply.status, reply.json["error"]) == (401 if error == "invalid_client" else 400, error), reply.text
     assert ("www-authenticate" in reply.headers) == (reply.status == 401)
-    assert set(reply.json) <= {"error", "error_description"}
+    assert set(reply.json) == {"error", "error_description"}
+    assert reply.json["error_description"]
     right = {"code_verifier": VERIFIER} if challenged else {}
     assert code_exchange(browser.client, app, secret, said["code"], **right).status == 200
 

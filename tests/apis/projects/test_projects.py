@@ -72,7 +72,7 @@ def test_what_is_created_can_be_found_where_its_location_says(plan: Plan) -> Non
         ({"startDate": 17}, "startDate", "string"),
         ({"budget": {"hours": -1}}, "budget.hours", "between 0"),
         ({"agents": ["agent_nobody"]}, "agents", "agent_nobody"),
-        ({"teamMembers": [{"userId": "user_nobody", "role": "viewer"}]}, "userId", "user_nobody"),
+        ({"teamMembers": [{"userId": "user_nobody", "role": "viewer"}]}, "teamMembers", "user_nobody"),
         ({"teamMembers": [{"userId": "user_ada", "role": "boss"}]}, "teamMembers.0.role", "one of"),
         ({"teamMembers": 2 * [{"userId": "user_ada", "role": "viewer"}]}, "teamMembers", "once"),
         ({"tags": ["x"] * 21}, "tags", "at most 20"),

@@ -127,6 +127,7 @@ def test_logs_are_filtered_by_level_service_and_time(house: World, client: Clien
     house.clock.advance(60)
     since = clock.utc(clock.now() - 30_000).isoformat().replace("+00:00", "Z")
     assert told(client, "logs", since=since) == []
+    assert told(client, "logs", since="2026-01-01") == lines
     assert len(told(client, "logs", limit=2)) == 2
 
 

@@ -195,7 +195,13 @@ def test_an_email_address_is_invited_once_and_again_on_demand(accounts: Accounts
     ],
 )
 def test_who_cannot_be_invited_is_not(accounts: Accounts, boss: str, said: dict[str, object]) -> None:
-    accounts.refused(422, "POST", USERS, {"email": "eve@acme.example", "name": "Eve"} | said, token=boss)
+    error = accounts.refused(422, "POST", USERS, {"email": "eve@acme.example", "name": "Eve"} | said, token=boss)
+    assert [*error["details"]] == [*said]
+
+
+def test_a_wrong_email_address_is_told_what_one_is(accounts: Accounts, boss: str) -> None:
+    error = accounts.refused(422, "POST", USERS, {"email": "eve", "name": "Eve"}, token=boss)
+    assert error["details"] == {"email": ["Email must be an email address, such as jane.doe@example.com"]}
 
 
 def test_one_changes_one_s_own_password(accounts: Accounts, ada: Document) -> None:

@@ -224,8 +224,7 @@ projects = Face(
         "version": 9,
     },
     volatile=frozenset({"uptime", "latency", "connections", "memory", "cpu"}),
-    paged={
-        f"GET {path}": Paging("data", 20, 100, "pagination.total", "links.next", link=True)
-        for path in ("/api/v1/tasks", "/api/tasks")
-    },
+    paged={"GET /api/v1/tasks": Paging("data", 20, 100, "pagination.total", "links.next", link=True)},
+    examples=5,
+    twins=("/api/auth/login", "/api/auth/refresh", "/api/auth/api-keys", "/api/auth/api-keys/{keyId}", "/api/tasks"),
 )
