@@ -96,6 +96,10 @@ if BUNDLE == "engine":
     def webhooks(event: Any) -> Any:
         return queues.posted(event.to_dict())
 
+    @app.on_sqs_message(queue="notifications", batch_size=10)
+    def notifications(event: Any) -> Any:
+        return queues.notified(event.to_dict())
+
     @app.on_sqs_message(queue="wakeups", batch_size=10)
     def wakeups(event: Any) -> Any:
         return queues.woken(event.to_dict())

@@ -51,6 +51,7 @@ class Settings:
     wakeups_queue: str = "yardmaster-wakeups"
     announce_queue: str = "yardmaster-announce.fifo"
     webhooks_queue: str = "yardmaster-webhooks"
+    notifications_queue: str = "yardmaster-notifications"
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues are infra's to name."""
 
@@ -67,6 +68,9 @@ class Settings:
     stage."""
     secrets_parameter: str = ""
     """Name of the SSM SecureString that holds {"jwt": {kid: secret}, "seal": {kid: base64}}."""
+    messengers: str = ""
+    """JSON: org -> its accounts with messengers (docs/messenger.md); an org that is not in it has its own in SSM,
+    beneath the secrets parameter."""
     jwt_issuer: str = "yardmaster"
     jwt_audience: str = "yardmaster"
 
@@ -81,6 +85,15 @@ class Settings:
     webhooks, notifications and the live feed. Everything that follows from that is written for them alone."""
     queue_limits: dict[str, int] = field(default_factory=lambda: {"support": 10_000})
     """API name -> how many of its tasks may wait in one org before more are refused, where its document has that."""
+    survey_platforms: dict[str, str] = field(
+        default_factory=lambda: {
+            "swagbucks": "Swagbucks",
+            "prolific": "Prolific",
+            "mturk": "Amazon MTurk",
+            "clickworker": "Clickworker",
+        }
+    )
+    """Platforms that sessions can be started on: id -> name."""
     inline_limit_bytes: int = 100_000
     """JSON larger than this lives in S3."""
     body_limit_bytes: int = 4 * 1024 * 1024
@@ -158,8 +171,8 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def _urls(text: str) -> dict[str, str]:
-    return {str(name): str(url) for name, url in dict(json.loads(text)).items()}
+def _texts(text: str) -> dict[str, str]:
+    return {str(name): str(said) for name, said in dict(json.loads(text)).items()}
 
 
 def _numbers(text: str) -> dict[str, int]:
@@ -172,7 +185,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     float: float,
     bool: _flag,
     frozenset[str]: _names,
-    dict[str, str]: _urls,
+    dict[str, str]: _texts,
     dict[str, int]: _numbers,
 }
 _KINDS: dict[Any, str] = {

@@ -15,7 +15,8 @@
     ├── UnsupportedMediaType    415  the body is not of a type that is read here
     ├── TooManyRequests         429  the rate limit is used up; `retry_after` says for how long
     └── Unavailable             503  a service underneath does not answer or throttles; trying again is right
-        └── QueueFull           503  as many tasks wait as may
+        ├── QueueFull           503  as many tasks wait as may
+        └── NotConfigured       503  what it takes has not been set up; the message names what to set
 
 Each class carries the HTTP `status`, a stable machine-readable `code`, and instances carry a `message` for
 people, which says what was wrong, where, and what would be right. The edge turns them into the documented shape
@@ -116,3 +117,7 @@ class Unavailable(YardmasterError):
 
 class QueueFull(Unavailable):
     code = "queue_full"
+
+
+class NotConfigured(Unavailable):
+    code = "not_configured"

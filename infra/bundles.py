@@ -24,13 +24,13 @@ from infra.functions import (
 )
 
 
-def api_handler(*grants: Grant) -> Function:
+def api_handler(*grants: Grant, accounts: bool = False) -> Function:
     """The function behind an API: 29 s is all that API Gateway waits.
 
     512 MB, because a request is a little Python between two network calls: more would buy idle CPU, and less would
     stretch the import of pydantic and botocore on the first request and come near the 150 MB that they fill.
     """
-    return Function(name="api_handler", timeout=29, memory=512, secrets=True, grants=grants)
+    return Function(name="api_handler", timeout=29, memory=512, secrets=True, accounts=accounts, grants=grants)
 
 
 PROCESSING = Bundle(
@@ -77,6 +77,33 @@ SUPPORT = Bundle(
     reads=("sockets_url",),
 )
 
+
+MESSENGER = Bundle(
+    "messenger",
+    (
+        api_handler(
+            # A tally is counted where messages are sent.
+            table("deliveries", "BatchGetItem", "GetItem", "Query", "PutItem"),
+            table("access", "UpdateItem"),
+            *send("notifications"),
+            *measure("notifications"),
+            accounts=True,
+        ),
+    ),
+)
+
+SURVEYS = Bundle(
+    "surveys",
+    (
+        api_handler(
+            # A session is a task of the coordinator's, held by one of its workers.
+            table("tasks", "BatchGetItem", "PutItem"),
+            table("workers", "Query"),
+            table("stats", "BatchGetItem"),
+            table("access", "UpdateItem"),
+        ),
+    ),
+)
 
 PROJECTS = Bundle(
     "projects",
@@ -156,7 +183,7 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, PROJECTS, LIVE, ENGINE)
+BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, MESSENGER, SURVEYS, PROJECTS, LIVE, ENGINE)
 
 
 def consumers() -> dict[str, Function]:

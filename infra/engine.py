@@ -84,7 +84,8 @@ ENGINE = Bundle(
             grants=(
                 table("tasks", "BatchGetItem", "UpdateItem"),
                 indexes("tasks", "place"),
-                table("workers", "Query", "PutItem", "UpdateItem"),
+                # Keys of permits that nobody uses are forgotten.
+                table("workers", "Query", "PutItem", "UpdateItem", "DeleteItem"),
             ),
         ),
         # Sentiment is all that is performed as yet: a little computing, no waiting.
@@ -136,6 +137,17 @@ ENGINE = Bundle(
                 *send("wakeups"),
             ),
         ),
+        Function(
+            name="notifications",
+            timeout=60,
+            memory=512,
+            trigger=Queue("notifications_queue", concurrency=50),
+            accounts=True,
+            grants=(
+                table("deliveries", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                *send("wakeups"),
+            ),
+        ),
         # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
         Function(
             name="deliver",
@@ -157,7 +169,9 @@ ENGINE = Bundle(
             memory=256,
             trigger=Queue("wakeups_queue"),
             secrets=True,
-            grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem")),
+            # People are told how a task ended.
+            accounts=True,
+            grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem"), *send("notifications")),
         ),
         Function(
             name="wake",
@@ -166,6 +180,7 @@ ENGINE = Bundle(
             # The next minute's run does what a failed one left.
             trigger=Schedule(retried=False),
             secrets=True,
+            accounts=True,
             # It relays parked changes, too.
             grants=(
                 *DUE,
@@ -174,9 +189,9 @@ ENGINE = Bundle(
                 *RECORD,
                 *FILE,
                 *RECOVER,
-                table("deliveries", "UpdateItem"),
+                table("deliveries", "GetItem", "UpdateItem"),
                 indexes("deliveries", "wake"),
-                *send("dispatch", "deliver", "perform", "wakeups", "live", "announce"),
+                *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
                 take("parked"),
             ),
         ),

@@ -56,6 +56,8 @@ class Function:
     grants: tuple[Grant, ...] = ()
     secrets: bool = False
     """Whether it reads the SSM parameter with the deployment's keys."""
+    accounts: bool = False
+    """Whether it reads the SSM parameters with the orgs' accounts with messengers."""
 
     @property
     def chalice_name(self) -> str:

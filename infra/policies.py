@@ -32,6 +32,8 @@ def document(bundle: Bundle, function: Function) -> dict[str, Any]:
     statements += [_allow(grant.actions, *_arns(bundle, grant)) for grant in function.grants]
     if function.secrets:
         statements += _secrets()
+    if function.accounts:
+        statements += _accounts()
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -87,7 +89,15 @@ def stream_statements(table: str) -> list[Statement]:
 
 
 def _secrets() -> list[Statement]:
-    secret = _arn("ssm", "parameter${SecretsParameter}")
+    return _opened(_arn("ssm", "parameter${SecretsParameter}"), "StringEquals")
+
+
+def _accounts() -> list[Statement]:
+    """Orgs come and go: theirs are whatever stands there."""
+    return _opened(_arn("ssm", "parameter${SecretsParameter}/messengers/*"), "StringLike")
+
+
+def _opened(secret: dict[str, str], comparison: str) -> list[Statement]:
     # Whichever key encrypts the parameter, it opens this parameter and nothing else.
     only_here = {
         "kms:ViaService": {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"},
@@ -95,7 +105,7 @@ def _secrets() -> list[Statement]:
     }
     return [
         _allow(("ssm:GetParameter",), secret),
-        _allow(("kms:Decrypt",), _arn("kms", "key/*"), StringEquals=only_here),
+        _allow(("kms:Decrypt",), _arn("kms", "key/*"), **{comparison: only_here}),
     ]
 
 

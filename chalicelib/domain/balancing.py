@@ -1,14 +1,15 @@
-"""Who takes which task: capability match, free slots, and the balancing algorithms.
+"""Who takes which task: capability match, free slots, permits, and the balancing algorithms.
 
 One `Balancer` serves one dispatch pass: it is told the pool's memory and the workers, gives out slots one by one, and
 hands the memory back for the next pass.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from chalicelib.domain.tasks import Health, Needs, Pool, Worker
+from chalicelib.domain.tasks import Health, Needs, Permit, Pool, Worker
 
 
 class Algorithm(StrEnum):
@@ -21,35 +22,51 @@ class Algorithm(StrEnum):
 
 
 class Balancer:
-    """Gives out the free slots of a pool's workers."""
+    """Gives out the free slots of a pool's workers, and the pool's permits."""
 
     def __init__(self, pool: Pool, workers: Iterable[Worker], now: int, chance: Callable[[], float]) -> None:
         self._free = {w.id: w for w in sorted(workers, key=lambda w: w.id) if w.accepting(now)}
         self._taken = {w.id: len(w.leases) for w in self._free.values()}
+        self._permits = Counter({key: len(holders) for key, holders in pool.permits.items()})
         self._cursor = pool.cursor
         self._weights = dict(pool.weights)
         self._pool = pool
         self._chance = chance
 
     def slots(self, needs: Needs) -> int:
-        """Free slots on workers that can do work with these needs."""
-        return sum(self._room(w) for w in self._free.values() if w.offers(needs))
+        """How many tasks with these needs could be leased: free slots on workers that can do them, and permits."""
+        room = sum(self._room(w) for w in self._free.values() if w.offers(needs))
+        return room if needs.permit is None else min(room, self._left(needs.permit))
 
     def choose(self, needs: Needs, avoid: str | None = None) -> Worker | None:
-        """The worker for the next task with these needs, its slot taken; None when none has room.
+        """The worker for the next task with these needs, its slot and a permit taken; None when there is none.
 
         A healthy worker comes before a degraded one, and any other before the one to avoid.
         """
+        if needs.permit is not None and not self._left(needs.permit):
+            return None
         fit = [w for w in self._free.values() if w.offers(needs) and self._room(w)]
         if not fit:
             return None
         chosen = _ALGORITHMS[Algorithm(self._pool.algorithm)](self, _preferred(fit, avoid))
         self._taken[chosen.id] += 1
+        if needs.permit is not None:
+            self._permits[needs.permit.key] += 1
         return chosen
+
+    def give_back(self, worker_id: str, needs: Needs) -> None:
+        """Take back what `choose` gave: the lease came to nothing."""
+        self._taken[worker_id] -= 1
+        if needs.permit is not None:
+            self._permits[needs.permit.key] -= 1
 
     def drop(self, worker_id: str) -> None:
         """Give this worker nothing more in this pass: it turned out to be full, gone or out of rotation."""
         self._free.pop(worker_id, None)
+
+    def withdraw(self, permit: Permit) -> None:
+        """Give no more of this permit in this pass: others turned out to hold as many as there are."""
+        self._permits[permit.key] = max(permit.limit, self._permits[permit.key])
 
     def memory(self) -> Pool:
         """The pool with what the next pass must remember."""
@@ -57,6 +74,9 @@ class Balancer:
 
     def _room(self, worker: Worker) -> int:
         return max(0, worker.max_concurrent - self._taken[worker.id])
+
+    def _left(self, permit: Permit) -> int:
+        return max(0, permit.limit - self._permits[permit.key])
 
     def _round_robin(self, fit: list[Worker]) -> Worker:
         after = [w for w in fit if self._cursor is None or w.id > self._cursor]

@@ -169,9 +169,10 @@ def _shortened(error: Mapping[str, Any] | None) -> str | None:
 
 
 def _task_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
-    if new.run_at is None or (old is not None and old.run_at == new.run_at):
+    at = new.prompt_at
+    if at is None or (old is not None and old.prompt_at == at):
         return ()
-    return (Wakeup(kind="task", org=new.org, pool=new.pool, id=new.id, at=new.run_at),)
+    return (Wakeup(kind="task", org=new.org, pool=new.pool, id=new.id, at=at),)
 
 
 def of_worker(old: Worker | None, new: Worker | None) -> Effects:

@@ -57,9 +57,9 @@ def _next(task: Task, now: int, **changes: Any) -> Task:
 
 
 def _wake_at(task: Task, now: int) -> int | None:
-    """The next moment at which something must happen to the task; None once it has ended."""
+    """The next moment at which something must happen to the task; of one that has ended, as it is."""
     if task.terminal:
-        return None
+        return task.wake_at
     ends = [task.deadline]
     if task.due_at is not None and not task.overdue:
         ends.append(task.due_at)
@@ -272,7 +272,16 @@ def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
 
 
 def _ended(task: Task, status: Status, now: int) -> Task:
-    return _next(task, now, status=status, finished_at=now, run_at=None, ready_at=None, deliver_by=None)
+    """Over, and due at once where people are to be told of it."""
+    ended = _next(task, now, status=status, finished_at=now, run_at=None, ready_at=None, deliver_by=None)
+    return replace(ended, wake_at=now if task.notify and status is not Status.CANCELLED else None)
+
+
+def told(task: Task, now: int) -> Task:
+    """Ended, and people were told of this end; the task itself when that is settled, or it has gone on."""
+    if not task.terminal or task.wake_at is None:
+        return task
+    return _next(replace(task, wake_at=None), now)
 
 
 def due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:

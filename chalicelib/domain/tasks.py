@@ -55,13 +55,22 @@ BUILT_IN = "builtin"
 """Id of the worker, one for each pool that has any, that stands for the house's own performers."""
 
 
+class Permit(NamedTuple):
+    """A limit on how many tasks of one key the workers of a pool may hold at once. Each task says the limit that it
+    goes by; tasks of one key are meant to say the same."""
+
+    key: str
+    limit: int
+
+
 class Needs(NamedTuple):
-    """What a worker must offer to take a task: all the capabilities, membership of the group if one is named, and to be
-    the worker that is named, if one is."""
+    """What it takes to lease a task: a worker that offers all the capabilities, belongs to the group if one is named,
+    and is the worker that is named, if one is; and a permit, if the task needs one."""
 
     capabilities: frozenset[str] = frozenset()
     group: str | None = None
     worker: str | None = None
+    permit: Permit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,7 @@ class Task:
     label: str | None = None  # a small word by which its API keeps figures apart, such as a channel
     manual: bool = False  # leased only when its owner names a worker; the dispatcher leaves it alone
     wanted_worker: str | None = None  # the only worker that may take it
+    permit: Permit | None = None  # held while a worker holds the task; without a free one it waits
     terms: tuple[str, ...] = ()  # "<facet>=<value>" of its owner's: what lists find it by, besides its state
     status: Status
     priority: int  # 0-9, larger is more urgent
@@ -88,6 +98,7 @@ class Task:
     allowance: int  # attempts granted by the submission, and again by each replay
     capabilities: tuple[str, ...] = ()
     group: str | None = None
+    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended, unless it was cancelled
     payload: Any = None
     payload_ref: str | None = None  # where the payload is when it is too large for the item
     metadata: dict[str, Any] | None = None
@@ -167,8 +178,14 @@ class Task:
         return max(1, self.attempts) if burned_the_last else self.attempts + 1
 
     @property
+    def prompt_at(self) -> int | None:
+        """When it must be woken to the second, if ever: its sleep is over, or it has ended and people are to be told.
+        All else has time until the sweep."""
+        return self.wake_at if self.terminal else self.run_at
+
+    @property
     def needs(self) -> Needs:
-        return Needs(frozenset(self.capabilities), self.group, self.wanted_worker)
+        return Needs(frozenset(self.capabilities), self.group, self.wanted_worker, self.permit)
 
 
 class Holder(NamedTuple):
@@ -300,7 +317,7 @@ class Beat(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """The dispatcher's own memory of one pool of one org."""
+    """The dispatcher's own memory of one pool of one org, and who holds the pool's permits."""
 
     org: str
     pool: str
@@ -308,6 +325,7 @@ class Pool:
     cursor: str | None = None  # worker that round-robin chose last
     weights: Mapping[str, int] = field(default_factory=dict)  # current weights of smooth weighted round-robin
     lanes: Mapping[str, Needs] = field(default_factory=dict)
+    permits: Mapping[str, frozenset[str]] = field(default_factory=dict)  # key -> ids of the tasks that hold one
     wake_at: int | None = None  # set while ready tasks are waiting: look again then
     departed_completed: int = 0  # what the workers that were removed had completed
     departed_failed: int = 0

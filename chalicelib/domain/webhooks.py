@@ -69,6 +69,7 @@ class Delivery:
     tries: int = 0  # attempts in this round; a resend begins a new one
     turn: bool = False  # it waits for its turn at a webhook in trouble, and need not ask for one again
     reason: str | None = None  # why it was given up without an attempt
+    receipts: tuple[str, ...] = ()  # of a messenger: its ids of the parts that it has acknowledged
     version: int = 1
     created_at: int
     wake_at: int | None = None
@@ -91,11 +92,12 @@ class Health:
 
     failing_since: int | None = None  # nothing has arrived since then
     slow: bool = False
+    resting_until: int | None = None  # a messenger asked to be left alone
 
     @property
     def troubled(self) -> bool:
         """Whether its deliveries have to take turns."""
-        return self.slow or self.failing_since is not None
+        return self.slow or self.failing_since is not None or self.resting_until is not None
 
 
 WELL = Health()
@@ -116,20 +118,21 @@ def retry_after(status: int, headers: Mapping[str, str]) -> int:
 
 def delivered(found: Delivery, attempt: Attempt) -> Delivery:
     """It arrived, whatever else was noted of it meanwhile."""
-    return replace(_tried(found, attempt), status="delivered", wake_at=None, reason=None)
+    return replace(tried(found, attempt), status="delivered", wake_at=None, reason=None)
 
 
 def failed(found: Delivery, attempt: Attempt, now: int, chance: float, rest_ms: int = 0) -> Delivery:
     """An attempt failed: the next one is due after the schedule's delay and at most a tenth of it, or after `rest_ms`
     if that is longer; the last one, or the only one of a test, ends the delivery. `chance` in [0, 1)."""
-    tried = _tried(found, attempt)
-    if tried.tries > len(DELAYS) or found.event == TEST:
-        return replace(tried, status="failed", wake_at=None)
-    delay = DELAYS[tried.tries - 1]
-    return replace(tried, wake_at=now + max(delay + int(delay * JITTER * chance), rest_ms))
+    latest = tried(found, attempt)
+    if latest.tries > len(DELAYS) or found.event == TEST:
+        return replace(latest, status="failed", wake_at=None)
+    delay = DELAYS[latest.tries - 1]
+    return replace(latest, wake_at=now + max(delay + int(delay * JITTER * chance), rest_ms))
 
 
-def _tried(found: Delivery, attempt: Attempt) -> Delivery:
+def tried(found: Delivery, attempt: Attempt) -> Delivery:
+    """An attempt was made."""
     attempts = (*found.attempts, attempt)[-ATTEMPTS_KEPT:]
     return replace(found, attempts=attempts, tries=found.tries + 1, turn=False)
 

@@ -76,7 +76,7 @@ class Api:
     the caller against the named limit. `security` holds OpenAPI security schemes, of which any one suffices.
     `measure` is told of each request of a known caller once it is answered. `authorize` raises Forbidden for a known
     caller who may not call an endpoint, beyond what the endpoint's roles say. `window_header` shows the limit's window,
-    too.
+    too. `exempt` says which requests are let through though their limit is used up; they are counted all the same.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Api:
     measure: Callable[[Answered], None] | None = None
     authorize: Callable[[Caller, Endpoint], None] | None = None
     window_header: bool = False
+    exempt: Callable[[Endpoint, Request], bool] | None = None
 
 
 def routes_of(api: Api) -> tuple[Endpoint, ...]:

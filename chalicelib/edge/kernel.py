@@ -93,7 +93,7 @@ def _admitted(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange
     exchange.headers |= _limit_headers(admission)
     if api.window_header:
         exchange.headers["X-RateLimit-Window"] = str(limit.seconds)
-    if not admission.allowed:
+    if not admission.allowed and not (api.exempt and api.exempt(endpoint, request)):
         raise TooManyRequests(
             f"At most {admission.limit} requests per {limit.seconds} seconds; "
             f"try again in {admission.retry_after} seconds",

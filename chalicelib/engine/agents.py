@@ -91,5 +91,5 @@ def _unwanted(task: Task, agent_id: str) -> Task:
         clock.now(),
         wanted_worker=None,
         manual=task.pool not in settings().auto_assign,
-        lane=tasks.lane_of(task.capabilities, task.group),
+        lane=tasks.lane_of(task.capabilities, task.group, permit=task.permit),
     )

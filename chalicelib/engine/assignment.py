@@ -5,7 +5,7 @@ from typing import Any
 from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.tasks import Holder, Task, Worker
-from chalicelib.engine import tasks
+from chalicelib.engine import permits, tasks
 from chalicelib.errors import Conflict, NotFound, Unavailable, WorkerOffline
 from chalicelib.storage import tasks as storage
 from chalicelib.storage import workers as worker_storage
@@ -15,8 +15,8 @@ from chalicelib.storage.base import Refused
 def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
     """Lease a pending task to this worker, whatever the worker is able to do. Three calls.
 
-    Raises NotFound for either, Conflict when the task is not pending or the worker is full, WorkerOffline when the
-    worker is not there or out of rotation.
+    Raises NotFound for either, Conflict when the task is not pending, the worker is full or no permit is left,
+    WorkerOffline when the worker is not there or out of rotation.
     """
     for _ in range(tasks.TRIES):
         task, worker = tasks.get(org, task_id, pool), _worker(org, pool, worker_id)
@@ -24,8 +24,9 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
         _require_room(worker)
         slot = worker_storage.slot_taken(worker, held)
         try:
-            storage.commit([storage.changed(task, held), slot])
+            storage.commit([storage.changed(task, held), slot, *permits.taken(held)])
         except Refused as refused:
+            permits.require(held, refused)
             if not tasks.written_already(refused, held):
                 continue
         return held

@@ -13,7 +13,7 @@ from chalicelib.domain import states
 from chalicelib.domain.balancing import Balancer
 from chalicelib.domain.effects import Nudge
 from chalicelib.domain.tasks import Needs, Pool, Task, Worker
-from chalicelib.engine import pools, staffing
+from chalicelib.engine import permits, pools, staffing
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
@@ -64,6 +64,7 @@ class _Pass:
         while again and self._leased < LEASES_PER_PASS:
             again = self._round()
         pools.keep(self._before, self._memory())
+        permits.forget_idle(self._before)
         return self._leased
 
     def _round(self) -> bool:
@@ -101,24 +102,31 @@ class _Pass:
         return sorted(mine, key=queue_rank)
 
     def _place(self, task: Task) -> bool:
-        """Lease the task to somebody; False when nobody has room for it."""
+        """Lease the task to somebody; False when nobody has room for it, or it has no permit."""
         while (worker := self._balancer.choose(task.needs, task.avoid_worker)) is not None:
             try:
                 self._lease(task, worker)
             except Refused as refused:
+                self._balancer.give_back(worker.id, task.needs)
                 if refused.failed[0]:
                     return True
-                self._balancer.drop(worker.id)
+                self._learn(task, worker, refused)
             else:
                 self._leased += 1
                 return True
         return False
 
+    def _learn(self, task: Task, worker: Worker, refused: Refused) -> None:
+        if refused.failed[1] or task.permit is None:
+            self._balancer.drop(worker.id)
+        else:
+            self._balancer.withdraw(task.permit)
+
     def _lease(self, task: Task, worker: Worker) -> None:
         now = clock.now()
         held = states.leased(task, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
         slot = worker_storage.slot_taken(worker, held)
-        task_storage.commit([task_storage.changed(task, held), slot])
+        task_storage.commit([task_storage.changed(task, held), slot, *permits.taken(held)])
 
     def _memory(self) -> Pool:
         after = self._balancer.memory()

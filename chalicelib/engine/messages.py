@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.effects import Announcement, Call, Delivery, Nudge, Topic, Update, Wakeup
-from chalicelib.domain.tasks import Needs, Status
+from chalicelib.domain.tasks import Needs, Permit, Status
 from chalicelib.storage import queues
 from chalicelib.storage.queues import LONGEST_DELAY_SECONDS, Message
 
@@ -62,6 +62,7 @@ def _named(one: Nudge) -> dict[str, Any]:
         "capabilities": sorted(needs.capabilities),
         "group": needs.group,
         "worker": needs.worker,
+        "permit": needs.permit,
     }
 
 
@@ -74,7 +75,12 @@ def read_nudges(body: Mapping[str, Any]) -> list[Nudge]:
             pool=pool,
             task_id=task["id"],
             lane=task["lane"],
-            needs=Needs(frozenset(task["capabilities"]), task["group"], task.get("worker")),
+            needs=Needs(
+                frozenset(task["capabilities"]),
+                task["group"],
+                task.get("worker"),
+                Permit(*task["permit"]) if task.get("permit") else None,
+            ),
         )
         for task in body["tasks"]
     ]

@@ -126,7 +126,7 @@ def assigned(task: Task, agent: str | None, now: int) -> Task:
         now,
         wanted_worker=agent,
         manual=waits(task.pool, agent),
-        lane=tasks.lane_of(task.capabilities, task.group, agent),
+        lane=tasks.lane_of(task.capabilities, task.group, agent, task.permit),
     )
 
 

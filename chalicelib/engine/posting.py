@@ -22,6 +22,7 @@ from chalicelib.engine import messages, sealing, webhooks
 from chalicelib.engine.facts import Fact
 from chalicelib.observability import count, logger
 from chalicelib.providers import outbound
+from chalicelib.providers.messengers import NAMES
 from chalicelib.providers.outbound import Answer, Unreachable
 from chalicelib.storage import base, queues
 from chalicelib.storage import deliveries as storage
@@ -181,7 +182,7 @@ def _must_wait(post: Post) -> bool:
     if turn == now:
         return False
     until = turn or now + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2)
-    _wake(settle(delivery, lambda found: rules.put_off(found, until, turn=turn is not None)))
+    wake(settle(delivery, lambda found: rules.put_off(found, until, turn=turn is not None)))
     return True
 
 
@@ -230,7 +231,7 @@ def _conclude(post: Post, webhook: Document, attempt: Attempt, rest_ms: int) -> 
         settle(found, lambda latest: rules.delivered(latest, attempt), whatever=True)
     else:
         now, chance = clock.now(), ids.fraction()
-        _wake(settle(found, lambda latest: rules.failed(latest, attempt, now, chance, rest_ms)))
+        wake(settle(found, lambda latest: rules.failed(latest, attempt, now, chance, rest_ms)))
     _judge(webhook, post.health, attempt)
 
 
@@ -256,7 +257,8 @@ def settle(found: Delivery, decide: Callable[[Delivery], Delivery], *, whatever:
     return settle(stands, decide, whatever=True)
 
 
-def _wake(found: Delivery) -> None:
+def wake(found: Delivery) -> None:
+    """Have a delivery tried when it is due."""
     if found.wake_at is not None:
         waits = Wakeup(kind=WAKEUP, org=found.org, pool=found.webhook, id=found.id, at=found.wake_at)
         messages.wake([waits])
@@ -268,8 +270,13 @@ def key_of(found: Delivery) -> Key:
 
 
 def send(found: Iterable[Delivery]) -> None:
-    """Have the deliveries tried, as they are now."""
-    queues.send(settings().webhooks_queue, [Message(message_of(one)) for one in found])
+    """Have the deliveries tried, as they are now: those of webhooks, and those of messengers."""
+    parts: dict[str, list[Message]] = {settings().webhooks_queue: [], settings().notifications_queue: []}
+    for one in found:
+        queue = settings().notifications_queue if one.webhook in NAMES else settings().webhooks_queue
+        parts[queue].append(Message(message_of(one)))
+    for queue, asked in parts.items():
+        queues.send(queue, asked)
 
 
 def message_of(found: Delivery) -> dict[str, Any]:

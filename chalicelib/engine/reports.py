@@ -22,7 +22,7 @@ def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
         return storage.from_raw(base.commit(write, returning="ALL_NEW"))
     except Refused as refused:
         raw = refused.items[0]
-    worker = None if raw is None else storage.from_raw(raw)
+    worker = storage.from_raw(raw) if raw is not None and storage.is_worker(raw) else None
     if worker is None or worker.removed:
         raise NotFound("Worker", worker_id)
     _end(worker, outcome)

@@ -3,15 +3,15 @@ everything else follows from the change, in the relay."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Holder, Status, Task
-from chalicelib.engine import payloads
+from chalicelib.domain.tasks import Holder, Permit, Status, Task
+from chalicelib.engine import payloads, permits
 from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable, YardmasterError
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
@@ -45,7 +45,9 @@ class Submission(NamedTuple):
     label: str | None = None
     manual: bool = False  # wait until `assign` names a worker
     wanted_worker: str | None = None  # no other may take it
+    permit: Permit | None = None  # leased only while fewer than its limit of its key's tasks are
     terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
+    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
     due_at: int | None = None
     total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
     id: str | None = None  # known beforehand; else a new one
@@ -93,13 +95,15 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
         id=identifier,
         org=org,
         pool=asked.pool,
-        lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker),
+        lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
         type=asked.type,
         name=asked.name,
         label=asked.label,
         manual=asked.manual,
         wanted_worker=asked.wanted_worker,
+        permit=asked.permit,
         terms=asked.terms,
+        notify=asked.notify,
         status=Status.PENDING,
         priority=asked.priority,
         version=0,
@@ -124,13 +128,15 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
     return states.ready(draft, now) if run_at is None else states.sleeping(draft, run_at, now)
 
 
-def lane_of(capabilities: tuple[str, ...], group: str | None, worker: str | None = None) -> str:
+def lane_of(
+    capabilities: tuple[str, ...], group: str | None, worker: str | None = None, permit: Permit | None = None
+) -> str:
     """The short name of a set of needs; tasks with the same needs queue in the same lane."""
-    if worker is not None:
-        return ids.derived("lane", group or "", *sorted(set(capabilities)), f"\x1e{worker}")[:18]
-    if not capabilities and group is None:
+    special = [] if worker is None else [f"\x1e{worker}"]
+    special += [] if permit is None else [f"\x1d{permit.limit}\x1d{permit.key}"]
+    if not capabilities and group is None and not special:
         return "any"
-    return ids.derived("lane", group or "", *sorted(set(capabilities)))[:18]
+    return ids.derived("lane", group or "", *sorted(set(capabilities)), *special)[:18]
 
 
 def _body_hash(asked: Submission) -> str:
@@ -187,19 +193,38 @@ def replay(org: str, task_id: str, pool: str | None = None) -> Task:
 def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> int:
     """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf.
 
-    One transaction. Returns when it was completed, in epoch milliseconds: the same completion again is accepted and
-    changes nothing. Raises NotFound, LeaseLost, Conflict.
+    One transaction; one more where a holder completes a task that has a permit or tells people. Returns when it was
+    completed, in epoch milliseconds: the same completion again is accepted and changes nothing. Raises NotFound,
+    LeaseLost, Conflict.
     """
-    by = holder or present_holder(get(org, task_id, pool))
+    task = get(org, task_id, pool) if holder is None else None
+    by = present_holder(task) if task is not None else cast(Holder, holder)
     value, reference = payloads.place(payloads.prefix(org, pool, task_id, "result"), outcome)
     now = clock.now()
-    ending = storage.ended(task_id, org, by, storage.completion(task_id, org, pool, now, value, reference))
+
+    def ending(known: Task | None) -> Write:
+        tells = known is not None and bool(known.notify)
+        done = storage.completion(task_id, org, pool, now, value, reference, tells=tells)
+        return storage.ended(task_id, org, by, done, known)
+
     slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed")
     try:
-        storage.commit([ending, slot])
+        _end(task, ending, slot)
     except Refused as refused:
         return _completed_before(refused, org, pool, task_id, by, value, reference)
     return now
+
+
+def _end(task: Task | None, ending: Callable[[Task | None], Write], slot: Write) -> None:
+    """Write the end of a lease. Of a task that was not read, the refusal says what else there is to its end."""
+    freed = permits.freed(task) if task is not None else []
+    try:
+        storage.commit([ending(task), slot, *freed])
+    except Refused as refused:
+        stored = task_table.from_raw(refused.items[0]) if task is None and refused.items[0] else None
+        if stored is None or not (stored.permit or stored.notify):
+            raise
+        _end(stored, ending, slot)
 
 
 def present_holder(task: Task) -> Holder:
@@ -278,11 +303,12 @@ def take_back(org: str, task_id: str, holder: Holder, failure: Failure | None) -
     return change(org, task_id, decide)
 
 
-def settle(task_id: str) -> None:
-    """Do what is due on a task, if anything is; a task that is gone needs nothing."""
+def settle(task_id: str) -> Task | None:
+    """Do what is due on a task, if anything is, and answer it; a task that is gone needs nothing."""
     task = storage.find(task_id)
-    if task is not None:
-        change(task.org, task_id, lambda now: states.due(now, clock.now(), backoff(), ids.fraction()))
+    if task is None:
+        return None
+    return change(task.org, task_id, lambda now: states.due(now, clock.now(), backoff(), ids.fraction()))
 
 
 def backoff() -> Backoff:
@@ -304,9 +330,9 @@ def change(
 ) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
 
-    When the change ends a lease, its slot is freed in the same transaction, and the worker is told to stop unless it
-    was the one who said so (`told=False`). Deciding for the same task writes nothing. `by` is the caller who asks for
-    the change, when it is one. `given`, of the old task and the new one, is what else must hold.
+    When the change ends a lease, its slot and permit are freed in the same transaction, and the worker is told to stop
+    unless it was the one who said so (`told=False`). Deciding for the same task writes nothing. `by` is the caller who
+    asks for the change, when it is one. `given`, of the old task and the new one, is what else must hold.
     """
     for _ in range(TRIES):
         old = get(org, task_id, pool)
@@ -317,17 +343,18 @@ def change(
         demands = given(old, new)
         checks = [one.check for one in demands]
         try:
-            storage.commit([storage.changed(old, new), *checks, *_slot(old, new, told, rest_until)])
+            storage.commit([storage.changed(old, new), *checks, *_let_go(old, new, told, rest_until)])
         except Refused as refused:
             if not refused.failed[0] and any(refused.failed[1 : 1 + len(checks)]):
                 raise _unmet(demands, refused) from None
-            if not (written_already(refused, new) or _let_go_without_slot(refused, old, new)):
+            if not (written_already(refused, new) or _let_go_anyway(refused, old, new, told, rest_until)):
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
 
 
-def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Write]:
+def _let_go(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Write]:
+    """What the end of a lease gives back: the worker's slot, and the permit."""
     if not old.leased_out or new.leased_out:
         return []
     assert old.worker_id is not None
@@ -338,7 +365,7 @@ def _slot(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Writ
     freed = worker_storage.slot_freed(
         old.org, old.pool, old.worker_id, old.id, new.updated_at, counted=counted, stop=stop, rest_until=rest_until
     )
-    return [freed]
+    return [freed, *permits.freed(old)]
 
 
 def written_already(refused: Refused, new: Task) -> bool:
@@ -347,13 +374,14 @@ def written_already(refused: Refused, new: Task) -> bool:
     return stored is not None and task_table.from_raw(stored) == new
 
 
-def _let_go_without_slot(refused: Refused, old: Task, new: Task) -> bool:
-    """A slot that is missing though its task is held would block the task for ever: write the task alone."""
+def _let_go_anyway(refused: Refused, old: Task, new: Task, told: bool, rest_until: int | None) -> bool:
+    """A slot or a permit that is missing though its task is held would block the task for ever: write it without."""
     if refused.failed[0]:
         return False
-    logger().error("A held task had no slot on its worker", extra={"task_id": old.id, "worker_id": old.worker_id})
+    logger().error("A held task had no slot or permit", extra={"task_id": old.id, "worker_id": old.worker_id})
+    given_back = zip(_let_go(old, new, told, rest_until), refused.failed[-2 if old.permit else -1 :], strict=True)
     try:
-        storage.commit([storage.changed(old, new)])
+        storage.commit([storage.changed(old, new), *(write for write, missing in given_back if not missing)])
     except Refused:
         return False
     return True

@@ -5,7 +5,7 @@ from functools import partial
 
 from chalicelib import clock
 from chalicelib.domain.effects import Nudge, Wakeup
-from chalicelib.engine import chores, duties, liveness, messages, redelivery, relay, tasks
+from chalicelib.engine import chores, duties, endings, liveness, messages, redelivery, relay, tasks
 from chalicelib.engine.chore_steps import STEPS
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
@@ -40,13 +40,19 @@ def _due() -> Iterator[Job]:
     yield relay.replay_parked
     for shard in task_table.wake_shards():
         for task_id in task_storage.due(shard, now):
-            yield partial(tasks.settle, task_id)
+            yield partial(_settle_task, task_id)
         for key in worker_storage.due(shard, now):
             yield partial(_settle_worker, *key)
         for keys in redelivery.late(shard):
             yield partial(redelivery.remind, keys)
     for chore_id in chores.due(now):
         yield partial(chores.carry_out, chore_id, STEPS)
+
+
+def _settle_task(task_id: str) -> None:
+    task = tasks.settle(task_id)
+    if task is not None and task.terminal and task.wake_at is not None:
+        endings.tell(task)
 
 
 def _settle_worker(org: str, pool: str, worker_id: str) -> None:
@@ -59,7 +65,7 @@ def _settle_worker(org: str, pool: str, worker_id: str) -> None:
 def one(wakeup: Wakeup) -> None:
     """Settle the one item that a wakeup names."""
     if wakeup.kind == "task":
-        tasks.settle(wakeup.id)
+        _settle_task(wakeup.id)
     elif wakeup.kind == "delivery":
         redelivery.wake(wakeup.org, wakeup.pool, wakeup.id)
     elif wakeup.kind == "chore":

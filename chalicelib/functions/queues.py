@@ -5,7 +5,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine import announcing, delivery, dispatch, feeds, live, messages, performing, posting, wake
+from chalicelib.engine import (
+    announcing,
+    delivery,
+    dispatch,
+    feeds,
+    live,
+    messages,
+    notifying,
+    performing,
+    posting,
+    wake,
+)
 from chalicelib.engine.announcing import Heralds
 from chalicelib.engine.feeds import Admits
 from chalicelib.engine.live import Voices
@@ -97,6 +108,12 @@ def _announce(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None
 def posted(event: Event) -> Answer:
     """Deliveries to webhooks, side by side."""
     return _settled(event, posting.post([json.loads(record["body"]) for record in event["Records"]]))
+
+
+@observed
+def notified(event: Event) -> Answer:
+    """Notifications to messengers, the providers side by side."""
+    return _settled(event, notifying.send([json.loads(record["body"]) for record in event["Records"]]))
 
 
 @observed

@@ -103,7 +103,15 @@ class Sender(Protocol):
     """Makes one request, as `send` does."""
 
     def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, timeout: float, cap_bytes: int
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,
+        cap_bytes: int,
+        private: bool,
     ) -> Answer: ...
 
 
@@ -122,17 +130,29 @@ def send(
     body: bytes,
     timeout: float,
     cap_bytes: int = ANSWER_BYTES,
+    private: bool = False,
 ) -> Answer:
     """Make one request; `timeout` seconds bound all of it, from the first look-up to the last byte of the answer.
 
-    Raises Unreachable for everything that gave no complete HTTP answer of at most `cap_bytes` of body.
+    `private` says that the operator, and not a tenant, has named this very address: then it may be in a private
+    network, and http. Raises Unreachable for everything that gave no complete HTTP answer of at most `cap_bytes` of
+    body.
     """
-    return _sender(method, url, headers=headers, body=body, timeout=timeout, cap_bytes=cap_bytes)
+    return _sender(method, url, headers=headers, body=body, timeout=timeout, cap_bytes=cap_bytes, private=private)
 
 
-def _send(method: str, url: str, *, headers: Mapping[str, str], body: bytes, timeout: float, cap_bytes: int) -> Answer:
+def _send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    timeout: float,
+    cap_bytes: int,
+    private: bool = False,
+) -> Answer:
     try:
-        call = _Call(parse(url), timeout, cap_bytes)
+        call = _Call(parse(url, private=private), timeout, cap_bytes, private)
     except InvalidRequest as error:
         raise Unreachable("invalid", error.message) from None
     try:
@@ -145,9 +165,9 @@ def _send(method: str, url: str, *, headers: Mapping[str, str], body: bytes, tim
 _sender: Sender = _send
 
 
-def _all_permitted(addresses: list[str]) -> bool:
+def _all_permitted(addresses: list[str], private: bool = False) -> bool:
     loopback = settings().allow_loopback
-    return all(permitted(address, loopback=loopback) for address in addresses)
+    return all(permitted(address, loopback=loopback, private=private) for address in addresses)
 
 
 def _within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -166,10 +186,11 @@ def _within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwa
 class _Call:
     """One request and its answer, run in a thread that its starter may abandon at any moment."""
 
-    def __init__(self, target: Target, timeout: float, cap_bytes: int) -> None:
+    def __init__(self, target: Target, timeout: float, cap_bytes: int, private: bool) -> None:
         self._target = target
         self._timeout = timeout
         self._cap = cap_bytes
+        self._private = private
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._abandoned = False
@@ -202,7 +223,7 @@ class _Call:
             addresses = []
         if not addresses:
             raise Unreachable("dns", "the host's name does not resolve")
-        if not _all_permitted(addresses):
+        if not _all_permitted(addresses, self._private):
             raise Unreachable("forbidden address")
         return addresses
 

@@ -61,6 +61,7 @@ class DeliveryItem(Item):
     tries = NumberAttribute(null=True)
     turn = BooleanAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    receipts = CompactJson(null=True)
     version = NumberAttribute(null=True)
     created_at = NumberAttribute(null=True)
     wake_at = NumberAttribute(null=True)
@@ -75,6 +76,7 @@ class DeliveryItem(Item):
     failing_since = NumberAttribute(null=True)
     slow = BooleanAttribute(null=True)
     next_turn = NumberAttribute(null=True)
+    resting_until = NumberAttribute(null=True)
 
     by_wake = WakeIndex()
     by_failure = FailedIndex()
@@ -111,7 +113,7 @@ def _stamp(at: int) -> str:
 def created(org: str, event: str, body: str, found: Sequence[Delivery]) -> list[Write]:
     """The writes of an event's bytes and of its deliveries, all or none; refused when the event is known."""
     expires_at = (clock.now() + RETENTION) // clock.SECOND
-    text = DeliveryItem(_events(org), event, body=body, expires_at=expires_at)
+    text = DeliveryItem(events(org), event, body=body, expires_at=expires_at)
     return [base.put(item, DeliveryItem.id.does_not_exist()) for item in (text, *map(_item, found))]
 
 
@@ -128,7 +130,7 @@ def find(org: str, webhook: str, identifier: str) -> Delivery | None:
     """The delivery as of now, or None; no other kind of item, whatever the webhook is called."""
     with base.reading():
         try:
-            item = DeliveryItem.get(_desk(org, webhook), identifier, consistent_read=True)
+            item = DeliveryItem.get(desk(org, webhook), identifier, consistent_read=True)
         except DeliveryItem.DoesNotExist:
             return None
     return parse(item) if item.status is not None else None
@@ -138,24 +140,24 @@ def load(keys: Iterable[Key]) -> Load:
     """Everything about these deliveries, as of now. One call for each hundred items."""
     wanted = list(keys)
     places = {
-        *((_desk(key.org, key.webhook), key.id) for key in wanted),
-        *((_events(key.org), event_of(key.id)) for key in wanted),
+        *((desk(key.org, key.webhook), key.id) for key in wanted),
+        *((events(key.org), event_of(key.id)) for key in wanted),
         *((_healths(key.org), key.webhook) for key in wanted),
     }
     with base.reading():
         items = {(item.webhook, item.id): item for item in DeliveryItem.batch_get(list(places), consistent_read=True)}
-    desks = {key: items.get((_desk(key.org, key.webhook), key.id)) for key in wanted}
+    desks = {key: items.get((desk(key.org, key.webhook), key.id)) for key in wanted}
     return Load(
         {key: parse(item) for key, item in desks.items() if item is not None},
-        {(key.org, event_of(key.id)): _body(items.get((_events(key.org), event_of(key.id)))) for key in wanted},
-        {(key.org, key.webhook): _health(items.get((_healths(key.org), key.webhook))) for key in wanted},
+        {(key.org, event_of(key.id)): _body(items.get((events(key.org), event_of(key.id)))) for key in wanted},
+        {(key.org, key.webhook): health(items.get((_healths(key.org), key.webhook))) for key in wanted},
     )
 
 
 def latest(org: str, webhook: str, limit: int) -> list[Delivery]:
     """The newest deliveries of a webhook. One call for each megabyte."""
     with base.reading():
-        found = DeliveryItem.query(_desk(org, webhook), scan_index_forward=False, limit=limit, page_size=limit)
+        found = DeliveryItem.query(desk(org, webhook), scan_index_forward=False, limit=limit, page_size=limit)
         return [parse(item) for item in found]
 
 
@@ -165,7 +167,7 @@ def given_up(org: str, webhook: str, since: int = 0, *, limit: int, newest: bool
     begun = DeliveryItem.id >= _stamp(since)
     with base.reading():
         rows = DeliveryItem.by_failure.query(
-            _desk(org, webhook), begun, scan_index_forward=not newest, limit=limit, page_size=limit
+            desk(org, webhook), begun, scan_index_forward=not newest, limit=limit, page_size=limit
         )
         return [row.id for row in rows]
 
@@ -173,7 +175,7 @@ def given_up(org: str, webhook: str, since: int = 0, *, limit: int, newest: bool
 def find_many(org: str, webhook: str, identifiers: Sequence[str]) -> list[Delivery]:
     """Those of the deliveries that exist, as of now, in the order of their ids given. One call for each hundred."""
     with base.reading():
-        keys = [(_desk(org, webhook), one) for one in identifiers]
+        keys = [(desk(org, webhook), one) for one in identifiers]
         found = {item.id: parse(item) for item in DeliveryItem.batch_get(keys, consistent_read=True)} if keys else {}
     return [found[one] for one in identifiers if one in found]
 
@@ -192,7 +194,7 @@ def reminded(key: Key, now: int, until: int) -> Delivery | None:
     Its version stays, so that messages sent before are not stale: where many wait, each has its turn.
     """
     due = DeliveryItem.wake_at <= now
-    write = base.update(DeliveryItem(_desk(key.org, key.webhook), key.id), [DeliveryItem.wake_at.set(until)], due)
+    write = base.update(DeliveryItem(desk(key.org, key.webhook), key.id), [DeliveryItem.wake_at.set(until)], due)
     try:
         return from_raw(base.commit(write, returning="ALL_NEW"))
     except Refused:
@@ -204,19 +206,19 @@ def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
     since: Any = DeliveryItem.failing_since
     trouble = [since.set(since | now)] if failing else [since.remove(), DeliveryItem.slow.set(True)]
     kept = DeliveryItem.expires_at.set((now + RETENTION) // clock.SECOND)
-    raw = base.commit(base.update(_health_key(org, webhook), [*trouble, kept], _whatever()), returning="ALL_NEW")
-    return _health(DeliveryItem.from_raw_data(raw))
+    raw = base.commit(base.update(health_key(org, webhook), [*trouble, kept], whatever()), returning="ALL_NEW")
+    return health(DeliveryItem.from_raw_data(raw))
 
 
 def recovered(org: str, webhook: str) -> None:
     """Forget the trouble that a webhook was in."""
-    base.commit(base.delete(_health_key(org, webhook), _whatever()))
+    base.commit(base.delete(health_key(org, webhook), whatever()))
 
 
 def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> int | None:
     """The moment, `now` or later, that is this caller's alone to make an attempt at a webhook in trouble, `spacing`
     milliseconds from anybody else's; None when those of the next `horizon` are given away. One call, or two."""
-    key, following = _health_key(org, webhook), DeliveryItem.next_turn
+    key, following = health_key(org, webhook), DeliveryItem.next_turn
     try:
         ahead = (following > now) & (following < now + horizon)
         raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
@@ -238,6 +240,7 @@ def parse(item: DeliveryItem) -> Delivery:
     values: dict[str, Any] = {name: getattr(item, name) for name in _FIELDS}
     values |= {"webhook": item.webhook.rpartition("#")[2], "turn": bool(item.turn), "tries": int(item.tries or 0)}
     values["attempts"] = tuple(Attempt(**one) for one in item.attempts or ())
+    values["receipts"] = tuple(item.receipts or ())
     values["expires_at"] = int(item.expires_at or 0) * clock.SECOND
     return Delivery(**values)
 
@@ -248,43 +251,49 @@ def from_raw(raw: RawItem) -> Delivery:
 
 
 def _item(found: Delivery) -> DeliveryItem:
-    desk = _desk(found.org, found.webhook)
+    place = desk(found.org, found.webhook)
     values = {name: getattr(found, name) for name in _FIELDS if name not in ("webhook", "id")}
     values |= {
         "attempts": [asdict(one) for one in found.attempts] or None,
+        "receipts": list(found.receipts) or None,
         "turn": found.turn or None,
         "wake_shard": wake_shard(found.id) if found.wake_at is not None else None,
-        "failed": desk if found.status == "failed" and found.event != TEST else None,
+        "failed": place if found.status == "failed" and found.event != TEST else None,
         "expires_at": found.expires_at // clock.SECOND,
     }
-    return DeliveryItem(desk, found.id, **{name: value for name, value in values.items() if value is not None})
+    return DeliveryItem(place, found.id, **{name: value for name, value in values.items() if value is not None})
 
 
 def _body(item: DeliveryItem | None) -> str:
     return "" if item is None else str(item.body)
 
 
-def _health(item: DeliveryItem | None) -> Health:
+def health(item: DeliveryItem | None) -> Health:
+    """How a webhook or messenger is doing, by its item."""
     if item is None:
         return WELL
-    since = item.failing_since
-    return Health(failing_since=None if since is None else int(since), slow=bool(item.slow))
+    since, rest = (None if at is None else int(at) for at in (item.failing_since, item.resting_until))
+    return Health(failing_since=since, slow=bool(item.slow), resting_until=rest)
 
 
-def _whatever() -> Condition:
+def whatever() -> Condition:
+    """Holds of any item, and of none."""
     anything: Condition = DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()
     return anything
 
 
-def _health_key(org: str, webhook: str) -> DeliveryItem:
+def health_key(org: str, webhook: str) -> DeliveryItem:
+    """Where the health of a webhook or messenger is."""
     return DeliveryItem(_healths(org), webhook)
 
 
-def _desk(org: str, webhook: str) -> str:
+def desk(org: str, webhook: str) -> str:
+    """Partition of the deliveries to one webhook, or through one messenger."""
     return f"{org}#{webhook}"
 
 
-def _events(org: str) -> str:
+def events(org: str) -> str:
+    """Partition of what an org's deliveries carry."""
     return f"{org}#events"
 
 

@@ -1,33 +1,46 @@
 """The dispatcher's memory of each pool, in the `workers` table beside the pool's workers."""
 
+from dataclasses import replace
 from typing import Any
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.tasks import Needs, Pool, Worker
+from chalicelib.domain.tasks import Needs, Permit, Pool, Worker
 from chalicelib.storage import base
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.base import Write
 from chalicelib.storage.task_table import wake_shard
-from chalicelib.storage.workers import POOL_KEY, PoolItem, WorkerItem, WorkersTable, org_pool
+from chalicelib.storage.workers import (
+    PERMIT_PREFIX,
+    POOL_KEY,
+    PermitItem,
+    PoolItem,
+    WorkerItem,
+    WorkersTable,
+    org_pool,
+)
 
 
 def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
     """The pool's memory and all its workers, as of now. One call for each megabyte."""
-    memory, workers = Pool(org=org, pool=pool), []
+    memory, workers, permits = Pool(org=org, pool=pool), [], {}
     with base.reading():
         for item in WorkersTable.query(org_pool(org, pool), consistent_read=True):
             if isinstance(item, PoolItem):
                 memory = parse(item)
             elif isinstance(item, WorkerItem):
                 workers.append(worker_storage.parse(item))
-    return memory, workers
+            elif isinstance(item, PermitItem):
+                permits[item.id.removeprefix(PERMIT_PREFIX)] = frozenset(item.holders or ())
+    return replace(memory, permits=permits), workers
 
 
 def parse(item: PoolItem) -> Pool:
     """The pool's stored memory as a value."""
     lanes = {
-        name: Needs(frozenset(lane.get("capabilities", ())), lane.get("group"), lane.get("worker"))
+        name: Needs(
+            frozenset(lane.get("capabilities", ())), lane.get("group"), lane.get("worker"), _permit(lane.get("permit"))
+        )
         for name, lane in item.lanes.as_dict().items()
     }
     weights = {name: int(weight) for name, weight in item.weights.as_dict().items()}
@@ -44,8 +57,13 @@ def parse(item: PoolItem) -> Pool:
     )
 
 
+def _permit(stored: list[Any] | None) -> Permit | None:
+    return None if stored is None else Permit(str(stored[0]), int(stored[1]))
+
+
 def _lane(needs: Needs) -> dict[str, Any]:
     lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities), "group": needs.group, "worker": needs.worker}
+    lane["permit"] = None if needs.permit is None else list(needs.permit)
     return {name: value for name, value in lane.items() if value is not None}
 
 

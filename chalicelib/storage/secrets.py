@@ -9,6 +9,14 @@ def read_parameter(name: str) -> str:
 
     Raises Unavailable where SSM does not give it: throttled, not there, not allowed or out of reach.
     """
+    found = find_parameter(name)
+    if found is None:
+        raise Unavailable("The deployment's secrets cannot be read now: try again shortly.")
+    return found
+
+
+def find_parameter(name: str) -> str | None:
+    """As `read_parameter`, but None where there is no such parameter."""
     # Imported here: boto3 is dear at start, and the local stage never reads a parameter.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -17,4 +25,6 @@ def read_parameter(name: str) -> str:
         client = boto3.client("ssm", region_name=settings().region)
         return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
     except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ParameterNotFound":
+            return None
         raise Unavailable("The deployment's secrets cannot be read now: try again shortly.") from error

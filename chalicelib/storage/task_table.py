@@ -17,7 +17,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.tasks import HELD, MAX_PRIORITY, PHASES, Phase, Status, Task
+from chalicelib.domain.tasks import HELD, MAX_PRIORITY, PHASES, Permit, Phase, Status, Task
 from chalicelib.storage.base import Item, RawItem
 
 
@@ -97,7 +97,9 @@ class TaskItem(Item):
     label = UnicodeAttribute(null=True)
     manual = BooleanAttribute(null=True)
     wanted_worker = UnicodeAttribute(null=True)
+    permit = CompactJson(null=True)
     terms = ListAttribute[str](null=True)
+    notify = ListAttribute[str](null=True)
     status = UnicodeAttribute()
     priority = NumberAttribute()
     version = NumberAttribute()
@@ -254,7 +256,7 @@ def values_of(task: Task) -> dict[str, Any]:
     values = {name: getattr(task, name) for name in FIELDS if name not in LARGE}
     values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
     values |= {name: getattr(task, name) or None for name in _UNSAID}
-    values["terms"] = list(task.terms) or None
+    values |= {name: list(getattr(task, name)) or None for name in ("terms", "notify")}
     return values | _derived(task)
 
 
@@ -278,7 +280,8 @@ def parse(item: TaskItem) -> Task:
     values = {name: getattr(item, name) for name in FIELDS}
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
     values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
-    values["terms"] = tuple(item.terms or ())
+    values |= {name: tuple(getattr(item, name) or ()) for name in ("terms", "notify")}
+    values["permit"] = Permit(*item.permit) if item.permit else None
     for name in ("payload", "result"):
         values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")
     return Task(**values)

@@ -24,6 +24,7 @@ from chalicelib.storage.task_table import (
     parse,
     shelf_of,
     values_of,
+    wake_shard,
 )
 
 PAGE = 100
@@ -72,11 +73,14 @@ def present(task: Task) -> Write:
     return base.check(TaskItem(task.id), TaskItem.org == task.org)
 
 
-def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any]) -> Write:
-    """The blind write that ends a held task, on the condition that this holder has it."""
+def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any], known: Task | None = None) -> Write:
+    """The blind write that ends a held task, on the condition that this holder has it. Unless the task is `known`, one
+    is refused that has a permit to give back, or of whose end people are to be told."""
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
-    return base.update(TaskItem(task_id), actions, _held_by(holder, org))
+    held = _held_by(holder, org)
+    plain = TaskItem.permit.does_not_exist() & TaskItem.notify.does_not_exist()
+    return base.update(TaskItem(task_id), actions, held & plain if known is None else held)
 
 
 def _held_by(holder: Holder, org: str) -> Condition:
@@ -87,8 +91,11 @@ def _held_by(holder: Holder, org: str) -> Condition:
     return mine if holder.epoch is None else mine & (TaskItem.epoch == holder.epoch)
 
 
-def completion(task_id: str, org: str, pool: str, now: int, result: Any, result_ref: str | None) -> dict[str, Any]:
-    """The attribute changes of domain.states.completed, which need no knowledge of the task."""
+def completion(
+    task_id: str, org: str, pool: str, now: int, result: Any, result_ref: str | None, *, tells: bool = False
+) -> dict[str, Any]:
+    """The attribute changes of domain.states.completed, which need no knowledge of the task but whether it `tells`
+    people that it has ended."""
     large = laid_out("result", result)
     changes = large | {
         "status": str(Status.COMPLETED),
@@ -97,8 +104,8 @@ def completion(task_id: str, org: str, pool: str, now: int, result: Any, result_
         "error": None,
         "finished_at": now,
         "updated_at": now,
-        "wake_at": None,
-        "wake_shard": None,
+        "wake_at": now if tells else None,
+        "wake_shard": wake_shard(task_id) if tells else None,
         "deliver_by": None,
         "expires_at": kept_until(pool, now),
         "changed_by": None,

@@ -1,5 +1,5 @@
-"""The `workers` table: a pool's workers and the dispatcher's memory of the pool, side by side, so that one strongly
-consistent query reads all that a dispatch pass needs."""
+"""The `workers` table: a pool's workers, its permits and the dispatcher's memory of it, side by side, so that one
+strongly consistent query reads all that a dispatch pass needs."""
 
 import re
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from pynamodb.attributes import (
     MapAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
@@ -24,8 +25,12 @@ from chalicelib.storage.base import Item, RawItem, Write
 from chalicelib.storage.task_table import CompactJson, wake_shard
 from chalicelib.storage.tasks import PAGE
 
+RESERVED = "#"
+"""What the sort keys of all but workers start with; no worker id does."""
 POOL_KEY = "#pool"
-"""Sort key of the pool's own item; no worker id starts so."""
+"""Sort key of the pool's own item."""
+PERMIT_PREFIX = "#permit#"
+"""Before a permit's key, in the sort key of its item."""
 
 
 class WakeIndex(GlobalSecondaryIndex["WorkersTable"]):
@@ -93,6 +98,12 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     rest_until = NumberAttribute(null=True)
 
 
+class PermitItem(WorkersTable, discriminator="permit"):
+    """Who holds the permits of one key. A set, so that the first to take one needs nobody to have made the item."""
+
+    holders = UnicodeSetAttribute(null=True)
+
+
 class PoolItem(WorkersTable, discriminator="pool"):
     algorithm = UnicodeAttribute()
     cursor = UnicodeAttribute(null=True)
@@ -147,8 +158,8 @@ def from_raw(raw: RawItem) -> Worker:
 
 
 def is_worker(raw: RawItem) -> bool:
-    """Whether a raw item of this table is a worker, and not a pool's memory."""
-    return bool(raw["id"]["S"] != POOL_KEY)
+    """Whether a raw item of this table is a worker, and not a pool's memory or a permit."""
+    return not raw["id"]["S"].startswith(RESERVED)
 
 
 def created(worker: Worker) -> Write:
@@ -165,7 +176,7 @@ def there(org: str, pool: str, worker_id: str) -> Write:
 
 def find(org: str, pool: str, worker_id: str) -> Worker | None:
     """The worker as of now, or None."""
-    if worker_id == POOL_KEY:
+    if worker_id.startswith(RESERVED):
         return None
     with base.reading():
         try:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 DEFAULTS = {
     "LOG_LEVEL": "WARNING",
-    "OPEN_APIS": "coordinator,support,projects.live",
+    "OPEN_APIS": "coordinator,messenger,support,surveys,projects.live",
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from chalicelib import config
+from chalicelib.config import settings
 from chalicelib.edge import Api, routes_of
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
-from infra.local import live
+from infra.local import live, phone
 from infra.local.gateway import Gateway
 from infra.local.objects import Objects
+from infra.local.phone import Phone
 from infra.local.seed import ADMIN, EXAMPLE_KEYS, PASSWORD, seed
 from infra.local.server import HOST, PortTaken, listen, serve
 from infra.local.stack import SWEEP_SECONDS, stack
@@ -26,14 +29,17 @@ def run() -> None:
     """Serve until SIGINT or SIGTERM. Raises PortTaken."""
     _log_to_stderr()
     served = [(_listen(api), api) for api in _apis()]
-    urls, files = {api.name: _url(found) for found, api in served}, listen(0)
+    urls, files, printed = {api.name: _url(found) for found, api in served}, listen(0), listen(0)
     sweep_seconds = float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))
     with stack(urls, sweep_seconds, _url(files)) as pump, live.hub() as hub:
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         seed()
+        if not settings().messengers:
+            config.replace(messengers=phone.accounts(_url(printed)))
         pump.start()
         apis = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
-        serve([*apis, (files, Objects(pool))], ready=lambda: _announce(urls, served), ending=hub.end)
+        beside = [(files, Objects(pool)), (printed, Phone())]
+        serve([*apis, *beside], ready=lambda: _announce(urls, served), ending=hub.end)
         pump.stop()
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -205,6 +205,8 @@ class Face:
     """Endpoint id -> status for an admitted caller to whom nothing belongs, where that follows from nothing else."""
     robust: Sequence[str] = ()
     """Endpoints that answer, though what is underneath does not: they say so."""
+    elsewhere: Sequence[str] = ()
+    """Endpoints that ask no database: of what they do, the limiter alone does."""
     tiers: Mapping[str, Allowance] = field(default_factory=dict)
     """Plan -> what it allows, where plans do not multiply the documented limits; a plan that is not named is free."""
     pages: Sequence[str] = ()

@@ -7,6 +7,7 @@ from tests.contract import over
 from tests.contract.conftest import Scene
 from tests.contract.face import Documented
 from tests.support.aws import interfering
+from tests.support.client import Client
 
 STRANGE = {
     "nowhere": "nowhere",
@@ -61,6 +62,11 @@ def test_a_path_that_is_not_there_is_not_found(shared: Scene) -> None:
             shared.face.refused(shared.client.request(method, path, token=shared.admin), 404)
 
 
+def asking(scene: Scene, endpoint: Documented) -> list[Client]:
+    """The clients whose requests come to the database."""
+    return [scene.limited] if endpoint.id in scene.face.elsewhere else [scene.client, scene.limited]
+
+
 @over.each(lambda face: [one for one in face.guarded if one.id not in face.robust])
 def test_a_defect_of_ours_is_told_to_nobody(endpoint: Documented, shared: Scene) -> None:
     def broken(call, send):
@@ -70,7 +76,7 @@ def test_a_defect_of_ours_is_told_to_nobody(endpoint: Documented, shared: Scene)
         raise ClientError({"Error": {"Code": "ValidationException", "Message": "secret"}}, call[1])
 
     for interference in (broken, refused):
-        for client in (shared.client, shared.limited):
+        for client in asking(shared, endpoint):
             with interfering(interference):
                 told = shared.face.refused(shared.send(endpoint, by=client), 500)
             assert told.message == "An unexpected error occurred"
@@ -81,7 +87,7 @@ def test_a_database_that_does_not_answer_is_worth_another_try(endpoint: Document
     def gone(call, send):
         raise NoCredentialsError
 
-    for client in (shared.client, shared.limited):
+    for client in asking(shared, endpoint):
         with interfering(gone):
             told = shared.face.refused(shared.send(endpoint, by=client), 503)
         assert "try again" in told.message

@@ -130,6 +130,15 @@ def test_a_task_that_goes_to_sleep_is_woken_at_its_moment_once() -> None:
     assert changes.of_task(None, samples.sleeping()).wakeups[0].at == NOW + 60_000
 
 
+def test_an_end_of_which_people_are_to_be_told_wakes_its_task_once() -> None:
+    old = samples.running(notify=("telegram",))
+    new = states.completed(old, LATER)
+    assert changes.of_task(old, new).wakeups == (Wakeup(**POOL, kind="task", id="task_1", at=LATER),)
+    told = states.told(new, LATER + 1)
+    assert (changes.of_task(new, told).wakeups, changes.of_task(new, told).events) == ((), ())
+    assert changes.of_task(old, states.cancelled(old, LATER)).wakeups == ()
+
+
 # Workers
 
 

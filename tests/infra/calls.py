@@ -10,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.config import settings
-from chalicelib.engine import keys
+from chalicelib.engine import keys, messenger_accounts
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.storage import blobs
@@ -25,6 +25,7 @@ Permission = tuple[str, str, str | None]
 """(action, setting of the resource, part of it)."""
 
 SECRETS: Permission = ("ssm:GetParameter", "secrets_parameter", None)
+ACCOUNTS: Permission = ("ssm:GetParameter", "secrets_parameter", "messengers")
 MANAGE = "execute-api:ManageConnections"
 
 
@@ -33,7 +34,7 @@ def granted(function: Function) -> set[Permission]:
     found = {
         (action, one.on, part) for one in function.grants for action in one.actions for part in one.parts or (None,)
     }
-    return found | {SECRETS} if function.secrets else found
+    return found | ({SECRETS} if function.secrets else set()) | ({ACCOUNTS} if function.accounts else set())
 
 
 @dataclass
@@ -116,7 +117,12 @@ def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
         made.note(("s3:GetObject", "payload_bucket", None))
         return sign(*arguments, **named)
 
-    present, sign = keys._keys, blobs.link
+    def accounts_of(org: str) -> Any:
+        made.note(ACCOUNTS)
+        return known(org)
+
+    present, sign, known = keys._keys, blobs.link, messenger_accounts.of
+    monkeypatch.setattr(messenger_accounts, "of", accounts_of)
     monkeypatch.setattr(blobs, "link", link)
     monkeypatch.setattr(keys, "_keys", read_keys)
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
@@ -138,6 +144,7 @@ def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         (queue_functions, "told", "live"),
         (queue_functions, "announced", "announce"),
         (queue_functions, "posted", "webhooks"),
+        (queue_functions, "notified", "notifications"),
         (queue_functions, "woken", "wakeups"),
         (schedules, "swept", "wake"),
         (schedules, "hour_closed", "rollup_hourly"),

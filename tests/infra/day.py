@@ -11,7 +11,15 @@ from chalicelib.engine import tasks as tasks_engine
 from chalicelib.functions import schedules, streams
 from chalicelib.storage import queues
 from chalicelib.storage.queues import Message
-from tests.infra import accounts_day, attachments_day, onlookers_day, projects_day, webhooks_day
+from tests.infra import (
+    accounts_day,
+    attachments_day,
+    messenger_day,
+    onlookers_day,
+    projects_day,
+    surveys_day,
+    webhooks_day,
+)
 from tests.infra.calls import Watch
 from tests.infra.clients import Client, Line, wait
 from tests.support import aws
@@ -37,7 +45,9 @@ def whole(made: Watch, house: World) -> None:
     accounts_day.whole(made, house)
     projects_day.whole(made, house)
     webhooks_day.whole(made, house)
+    messenger_day.whole(made, house)
     onlookers_day.whole(made, house)
+    surveys_day.whole(made, house)
     schedules.hour_closed()
     house.clock.advance(86_400)
     schedules.day_closed()

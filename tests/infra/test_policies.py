@@ -54,8 +54,11 @@ def test_only_what_aws_cannot_name_is_a_wildcard(bundle: Bundle, function: Funct
                 case ["dynamodb:ListStreams"]:
                     assert re.fullmatch(r".*:table/\$\{\w+Table\}/stream/\*", resource)
                 case ["kms:Decrypt"]:
-                    pinned = statement["Condition"]["StringEquals"]
+                    [(comparison, pinned)] = statement["Condition"].items()
+                    assert (comparison == "StringLike") == ("/messengers/*" in json.dumps(pinned))
                     assert pinned.keys() == {"kms:ViaService", "kms:EncryptionContext:PARAMETER_ARN"}
+                case ["ssm:GetParameter"]:
+                    assert resource.endswith(":parameter${SecretsParameter}/messengers/*")
                 case [*actions] if {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}.issuperset(actions):
                     assert resource.endswith(":s3:::${PayloadBucket}/*")
                 case ["execute-api:ManageConnections"]:

@@ -106,6 +106,37 @@ def test_the_local_stage_opens_loopback_and_nothing_else(host: str, connections:
     assert connections == []
 
 
+@pytest.mark.usefixtures("in_aws")
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "169.254.169.254", "[::1]", "[fd00:ec2::254]", "0.0.0.0", "inner.example"]
+)
+def test_a_private_network_is_not_this_machine_nor_what_runs_it(
+    host: str, network: FakeNetwork, connections: list[object]
+) -> None:
+    network.names["inner.example"] = [["10.0.0.1", "169.254.169.254"]]
+    with pytest.raises(Unreachable, match="forbidden address"):
+        send("GET", f"http://{host}:3000/", headers={}, body=b"", timeout=1.0, private=True)
+    assert connections == []
+
+
+@pytest.mark.usefixtures("in_aws")
+def test_a_private_network_is_open_to_those_calls_alone_that_name_it(
+    connections: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(address: object, *_: object, **__: object) -> None:
+        connections.append(address)
+        raise OSError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    for url in ("http://192.168.77.1:3000/", "https://192.168.77.1/"):
+        with pytest.raises(Unreachable):
+            send("GET", url, headers={}, body=b"", timeout=1.0)
+    assert connections == []
+    with pytest.raises(Unreachable, match="refused"):
+        send("GET", "http://192.168.77.1:3000/", headers={}, body=b"", timeout=1.0, private=True)
+    assert connections == [("192.168.77.1", 3000)]
+
+
 @pytest.mark.usefixtures("on_this_machine")
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "[::1]"])
 def test_the_local_stage_registers_loopback(host: str) -> None:

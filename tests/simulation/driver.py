@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder
+from chalicelib.domain.tasks import Beat, Health, Holder, Permit
 from chalicelib.engine import tasks, workers
 from chalicelib.engine.projects import SECOND_LOOK_SECONDS
 from chalicelib.errors import Conflict, Unavailable
@@ -26,6 +26,7 @@ from tests.support.queues import Faults as QueueFaults
 from tests.support.world import ORG, POOL, STREAMED, World, answer
 
 CAPABILITIES = ("video", "image")
+PERMITS = (Permit("one", 1), Permit("two", 2))
 
 
 @dataclass
@@ -85,6 +86,8 @@ class Simulation(Actor):
         asked: dict[str, Any] = {"priority": self.random.randrange(10) if priority is None else priority}
         if self.random.random() < 0.4:
             asked["capabilities"] = (self.random.choice(CAPABILITIES),)
+        if self.random.random() < 0.3:
+            asked["permit"] = self.random.choice(PERMITS)
         if delay or self.random.random() < 0.1:
             asked["run_at"] = self.world.clock.now() + (delay or self.random.randrange(1, 1200)) * 1000
         if key or self.random.random() < 0.2:

@@ -50,6 +50,18 @@ def slots_equal_leases(world: World) -> None:
     assert not held, f"leases of workers that are gone: {dict(held)}"
 
 
+def permits_equal_leases(world: World) -> None:
+    """3: who holds a key's permits are exactly its tasks that workers hold, and never more than their limit."""
+    held: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for task in world.tasks():
+        if task.leased_out and task.permit is not None:
+            held[f"{task.org}#{task.pool}", task.permit.key].add(task.id)
+            assert len(held[f"{task.org}#{task.pool}", task.permit.key]) <= task.permit.limit, (
+                f"{task.permit} is passed"
+            )
+    assert world.permits() == held, "permits differ from the leases"
+
+
 def attempts_stay_within_bounds(world: World) -> None:
     """4: never more attempts than allowed."""
     for task in world.tasks():
@@ -81,22 +93,28 @@ def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = f
     its owner `assigned` it so: (task id, epoch)."""
     ready: dict[str, Task] = {}
     known: set[str] = set()
+    permits: dict[str, set[str]] = defaultdict(set)
     workers = {worker.id: worker for worker in world.workers()}
     for old, new in history(world):
         if old is not None and new.epoch > old.epoch and new.worker_id in workers:
             known.add(new.lane)
             if (new.id, new.epoch) not in assigned:
-                _no_more_urgent(new, workers[new.worker_id], ready, known)
+                _no_more_urgent(new, workers[new.worker_id], ready, known, permits)
+        if new.permit is not None:
+            (permits[new.permit.key].add if new.leased_out else permits[new.permit.key].discard)(new.id)
         if new.queued:
             ready[new.id] = new
         else:
             ready.pop(new.id, None)
 
 
-def _no_more_urgent(taken: Task, worker: Worker, ready: dict[str, Task], known: set[str]) -> None:
+def _no_more_urgent(
+    taken: Task, worker: Worker, ready: dict[str, Task], known: set[str], permits: dict[str, set[str]]
+) -> None:
     for other in ready.values():
+        permitted = other.permit is None or len(permits[other.permit.key]) < other.permit.limit
         free = other.wanted_worker in (None, worker.id) and other.lane in known and worker.offers(other.needs)
-        if other.id != taken.id and other.pool == taken.pool and free:
+        if other.id != taken.id and other.pool == taken.pool and permitted and free:
             assert other.priority <= taken.priority, f"{taken.id} was leased before the more urgent {other.id}"
 
 
@@ -275,6 +293,7 @@ def results_were_accepted_once(world: World) -> None:
 ALWAYS = (
     nothing_is_forgotten,
     slots_equal_leases,
+    permits_equal_leases,
     attempts_stay_within_bounds,
     watchers_are_told_everything_in_order,
 )

@@ -5,13 +5,13 @@ Each prepares a deployment and answers with the act during which the process is 
 
 from collections.abc import Callable
 
-from chalicelib.domain.tasks import Holder, Status, Task, Worker
+from chalicelib.domain.tasks import Holder, Permit, Status, Task, Worker
 from chalicelib.engine import assignment, live, reports, sockets, tasks, workers
 from chalicelib.engine.tasks import Submission
 from chalicelib.engine.workers import Change, Registration, Rotation
 from chalicelib.storage.connections import Connection
 from tests.simulation import performer
-from tests.support.world import ORG, POOL, WATCH, World
+from tests.support.world import ORG, POOL, WATCH, World, answer
 
 Act = Callable[[], object]
 
@@ -171,6 +171,24 @@ def _report(house: World) -> Act:
     return lambda: reports.report(ORG, POOL, worker.id, "failed")
 
 
+def _permitted(house: World) -> Act:
+    """Two tasks in turns: the one is about to be leased, the other has to wait for it."""
+    house.register(reply=answer(200, {"ok": True}), max_concurrent=3)
+    house.settle()
+    for _ in range(2):
+        house.submit(permit=ONE)
+    house.relay("tasks")
+    return lambda: house.handle("dispatch")
+
+
+def _pass_on(house: World) -> Act:
+    """The holder of a permit is done, for which another task waits."""
+    worker = _puller(house)
+    task, _ = [house.submit(permit=ONE, priority=priority) for priority in (9, 1)]
+    house.settle()
+    return lambda: tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
+
+
 def _drain(house: World) -> Act:
     _leased(house)
     workers.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED))
@@ -186,6 +204,7 @@ def _bury(house: World) -> Act:
     return house.sweep
 
 
+ONE = Permit("k", 1)
 STORIES: dict[str, Callable[[World], Act]] = {
     "socket connects": _connect,
     "socket takes over": _take_over,
@@ -198,6 +217,8 @@ STORIES: dict[str, Callable[[World], Act]] = {
     "catching up": _catch_up,
     "watcher leaves": _leave,
     "perform": _perform,
+    "dispatch of permits": _permitted,
+    "a permit is passed on": _pass_on,
     "assign": _assign,
     "start": _start,
     "claim": _claim,

@@ -11,10 +11,11 @@ import pytest
 from chalicelib.config import settings
 from chalicelib.domain import announcements, states
 from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Holder, Status, Task
-from chalicelib.engine import live, relay, sockets, tasks, workers
+from chalicelib.domain.tasks import Holder, Permit, Status, Task
+from chalicelib.engine import assignment, live, permits, relay, sockets, tasks, workers
 from chalicelib.engine.workers import Registration
 from chalicelib.storage import connections, task_table
+from chalicelib.storage import permits as permit_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 from chalicelib.storage.connections import Connection
@@ -70,6 +71,18 @@ def _waiting(house: World) -> None:
     """A task that no server takes."""
     house.submit()
     house.settle()
+
+
+def _permitted(house: World) -> None:
+    """Two tasks of a key that one may be held of, the second assigned by hand."""
+    worker = house.register(max_concurrent=2)
+    made = [house.submit(permit=Permit("k", 1), manual=True) for _ in range(2)]
+    for task in made:
+        assignment.assign(ORG, POOL, task.id, worker.id)
+
+
+def _without_limit(org: str, pool: str, key: str, limit: int, task_id: str) -> Any:
+    return _permit_taken(org, pool, key, limit + 1, task_id)
 
 
 def _cancelled_while_held(house: World) -> None:
@@ -152,14 +165,15 @@ def _uncounted(*said: Any, **named: Any) -> Any:
     return _slot_freed(*said, **(named | {"counted": None}))
 
 
-def _left_behind(*said: Any) -> dict[str, Any]:
-    return {name: value for name, value in _completion(*said).items() if name != "shelf"}
+def _left_behind(*said: Any, **more: Any) -> dict[str, Any]:
+    return {name: value for name, value in _completion(*said, **more).items() if name != "shelf"}
 
 
 def _all_live(org: str) -> list[Any]:
     return [watcher._replace(live=True) for watcher in _watchers(org)]
 
 
+_permit_taken = permit_storage.taken
 _slot_freed, _completion, _watchers = worker_storage.slot_freed, task_storage.completion, connections.watchers
 
 
@@ -172,7 +186,17 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a slot is never freed": (
         invariants.slots_equal_leases,
         _cancelled_while_held,
-        patch.object(tasks, "_slot", lambda *_: []),
+        patch.object(tasks, "_let_go", lambda *_: []),
+    ),
+    "a lease takes no permit": (
+        invariants.permits_equal_leases,
+        _permitted,
+        patch.object(permits, "taken", lambda _: []),
+    ),
+    "a permit is given without a limit": (
+        invariants.permits_equal_leases,
+        _permitted,
+        patch.object(permit_storage, "taken", _without_limit),
     ),
     "the last attempt is not the last": (
         invariants.attempts_stay_within_bounds,

@@ -25,6 +25,8 @@ from chalicelib.engine import (
     journal,
     limits,
     lists,
+    messenger_accounts,
+    messenger_status,
     names,
     requests,
     sessions,
@@ -56,10 +58,10 @@ VOICES: Any = {
     )
 }
 """Of a channel of the tests' own: updates as they are."""
-HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live", "announce", "webhooks")
+HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live", "announce", "webhooks", "notifications")
+"""The queues, by what their functions do."""
 STREAMED = ("tasks", "workers", "documents")
 """The tables whose changes are relayed."""
-"""The queues, by what their functions do."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
 
 
@@ -172,6 +174,7 @@ class World:
             "live": partial(queue_functions.told, voices=self.voices),
             "announce": partial(queue_functions.announced, heralds=heralds, admits=admits),
             "webhooks": queue_functions.posted,
+            "notifications": queue_functions.notified,
         }[kind]
         batch = self.queues.receive(queue)
         if batch:
@@ -205,6 +208,12 @@ class World:
         found = aws.items(worker_storage.WorkersTable)
         return [worker_storage.parse(item) for item in found if isinstance(item, worker_storage.WorkerItem)]
 
+    def permits(self) -> dict[tuple[str, str], set[str]]:
+        """(org#pool, key) -> ids of the tasks that hold a permit."""
+        found = aws.items(worker_storage.WorkersTable)
+        kept = [item for item in found if isinstance(item, worker_storage.PermitItem) and item.holders]
+        return {(item.org_pool, item.id.removeprefix(worker_storage.PERMIT_PREFIX)): set(item.holders) for item in kept}
+
     def rows(self) -> dict[tuple[str, str], Any]:
         found = aws.items(stats.StatsItem)
         return {(item.partition, item.row): stats._parse(item).counts for item in found}
@@ -234,6 +243,8 @@ class Unplugged(outbound.SystemNetwork):
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
     for memory in (sessions._known, api_keys._known):
+        memory.clear()
+    for memory in (messenger_accounts._known, messenger_status._checked):
         memory.clear()
     for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known, names._known):
         memory.clear()

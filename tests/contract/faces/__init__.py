@@ -2,8 +2,10 @@
 
 from tests.contract.face import Face
 from tests.contract.faces.coordinator import coordinator
+from tests.contract.faces.messenger import messenger
 from tests.contract.faces.processing import processing
 from tests.contract.faces.projects import projects
 from tests.contract.faces.support import support
+from tests.contract.faces.surveys import surveys
 
-FACES: tuple[Face, ...] = (processing, coordinator, support, projects)
+FACES: tuple[Face, ...] = (processing, coordinator, support, messenger, surveys, projects)

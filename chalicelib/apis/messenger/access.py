@@ -1,0 +1,57 @@
+"""Who may call: everyone with a token, in the tenant that it names; n8n's hooks take a shared secret instead."""
+
+import hmac
+import json
+
+from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
+from chalicelib.engine import access, limits, messenger_accounts
+from chalicelib.engine.access import ANONYMOUS, Principal
+from chalicelib.errors import Unauthenticated
+
+NAME = "messenger"
+"""The API's name."""
+
+LIMITS = {"default": Limit(60, 60)}
+
+HOOKS = "/webhooks/n8n"
+SECRET = "X-Webhook-Secret"  # noqa: S105 - a header's name
+ORG = "org"
+"""The query parameter that says whose secret it is."""
+
+
+def authenticate(request: Request) -> Caller:
+    """The caller by `Authorization: Bearer <token>`, or on a hook by the secret of the org that the query names.
+
+    The local stage may open the API; what has a secret stays shut. Raises Unauthenticated.
+    """
+    hook = request.route.startswith(HOOKS)
+    secret = request.headers.get(SECRET)
+    if hook and secret is not None:
+        return _by_secret(request.query.get(ORG, ANONYMOUS.org), secret)
+    caller = access.bearer(request.headers.get("authorization"), NAME)
+    if hook and caller is ANONYMOUS and messenger_accounts.of(caller.org).n8n_secret is not None:
+        raise Unauthenticated(f"Send the hook's secret as '{SECRET}: <secret>'")
+    return caller
+
+
+def _by_secret(org: str, secret: str) -> Caller:
+    expected = messenger_accounts.of(org).n8n_secret
+    if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
+        raise Unauthenticated("Invalid hook secret")
+    return Principal(org, "n8n", "server")
+
+
+def admit(caller: Caller, name: str, limit: Limit) -> Admission:
+    """Count one request of the caller; its plan multiplies the documented limit."""
+    return limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
+
+
+def exempt(endpoint: Endpoint, request: Request) -> bool:
+    """A critical alert is let through however many there were."""
+    if endpoint.name != "send_alert":
+        return False
+    try:
+        found = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("severity") == "critical"

@@ -1,0 +1,49 @@
+"""What n8n tells (delqhi-platform.md, "n8n Webhooks"): any JSON object, as a notification to every messenger.
+
+Instead of a token n8n may send `X-Webhook-Secret`, the secret that the org `?org=` has for it (docs/messenger.md).
+"""
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from chalicelib.apis.messenger.access import HOOKS
+from chalicelib.apis.messenger.words import IdempotencyKey, Queued
+from chalicelib.domain.hooks import Name
+from chalicelib.edge import Caller, Routes, Schema
+from chalicelib.engine import messenger
+
+routes = Routes(HOOKS, tag="n8n")
+
+
+class HookIn(Schema):
+    """Whatever n8n's HTTP Request node sends as JSON."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """As it was sent."""
+        return self.model_dump()
+
+
+@routes.post("/survey-complete", status=202, errors=[409, 503])
+def survey_complete(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None) -> Queued:
+    """Tell of a survey that was completed."""
+    return _told(caller, "survey-complete", body, idempotency_key)
+
+
+@routes.post("/earnings-update", status=202, errors=[409, 503])
+def earnings_update(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None) -> Queued:
+    """Tell of earnings."""
+    return _told(caller, "earnings-update", body, idempotency_key)
+
+
+@routes.post("/error-alert", status=202, errors=[409, 503])
+def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None) -> Queued:
+    """Tell of an error."""
+    return _told(caller, "error-alert", body, idempotency_key)
+
+
+def _told(caller: Caller, hook: Name, body: HookIn, key: str | None) -> Queued:
+    return Queued.of(messenger.send_hook(caller.org, hook, body.said, key))

@@ -1,0 +1,49 @@
+"""How the messengers are doing (delqhi-platform.md, "Get Messenger Status")."""
+
+from typing import Self
+
+from pydantic import Field
+
+from chalicelib.apis.messenger.words import ProviderName
+from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
+from chalicelib.engine import messenger_status
+from chalicelib.engine.messenger_status import State
+
+routes = Routes("/api/messengers", tag="Messengers")
+
+
+class MessengerOut(Schema):
+    """One provider. The counts are of notifications that ended there."""
+
+    name: ProviderName
+    configured: bool
+    connected: bool = Field(description="Whether it could be used when it was last asked, within a minute.")
+    problem: str | None = Field(description="Why it is not connected.")
+    last_success: NaiveInstant | None
+    last_error: str | None
+    last_error_at: NaiveInstant | None
+    sent: int
+    failed: int
+
+    @classmethod
+    def of(cls, state: State) -> Self:
+        check, tally = state.check, state.tally
+        return cls(
+            name=state.name,
+            configured=check is not None,
+            connected=check is not None and check.error is None,
+            problem=check.error if check is not None else None,
+            **tally._asdict(),
+        )
+
+
+class MessengerList(Schema):
+    """Every provider that there is."""
+
+    messengers: list[MessengerOut]
+
+
+@routes.get()
+def list_messengers(caller: Caller) -> MessengerList:
+    """See which messengers are configured and connected, and what they have done."""
+    return MessengerList(messengers=[MessengerOut.of(one) for one in messenger_status.states(caller.org)])

@@ -1,0 +1,145 @@
+"""Notifications and alerts, and what became of them (delqhi-platform.md, "Send Notification" and on)."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from chalicelib.apis.messenger.words import IdempotencyKey, Message, ProviderName, Queued
+from chalicelib.domain.notifications import STATUS, Kind, Status
+from chalicelib.domain.webhooks import Delivery
+from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
+from chalicelib.engine import messenger
+from chalicelib.engine.messenger import Filter, Shown
+
+routes = Routes("/api", tag="Notifications")
+history_routes = Routes("/api/notifications", tag="Notifications")
+
+Provider = Literal["telegram", "whatsapp", "discord", "all"]
+Providers = Annotated[list[Provider], Field(min_length=1, max_length=16)]
+Size = Annotated[int, Field(ge=1, le=100, description="The most notifications to answer.")]
+Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
+
+
+class NotificationIn(Schema):
+    """Something to be told."""
+
+    message: Message = Field(examples=["Task completed successfully!"])
+    type: Literal["info", "success", "warning", "error"] = "info"
+    providers: Providers | None = Field(default=None, description="By default all that are configured.")
+
+
+class AlertIn(Schema):
+    """Something that somebody has to look at."""
+
+    message: Message = Field(examples=["Critical error in Zimmer-19!"])
+    severity: Literal["info", "warning", "critical"] = "warning"
+    providers: Providers | None = Field(
+        default=None, description="By default all that are configured; what is critical goes to all of those anyway."
+    )
+
+
+class ProviderOut(Schema):
+    """What became of a notification at one provider."""
+
+    status: Status | Literal["not_configured"]
+    message_id: str | None = Field(description="The provider's own, of the first part.")
+    message_ids: list[str] = Field(description="Of every part that the provider acknowledged.")
+    attempts: int
+    error: str | None = Field(description="Why it was not sent, or not yet.")
+    sent_at: NaiveInstant | None
+
+    @classmethod
+    def of(cls, found: Delivery | None) -> Self:
+        """Of the delivery; without one, the provider was not configured."""
+        if found is None:
+            none = dict.fromkeys(("message_id", "error", "sent_at"))
+            return cls(status="not_configured", message_ids=[], attempts=0, **none)
+        sent = found.status == "delivered"
+        return cls(
+            status=STATUS[found.status],
+            message_id=next(iter(found.receipts), None),
+            message_ids=list(found.receipts),
+            attempts=found.tries,
+            error=None if sent else found.reason,
+            sent_at=found.attempts[-1].at if sent else None,
+        )
+
+
+class NotificationOut(Schema):
+    """A notification: `source` says what it came from, such as `notify`, `alert` or the name of a hook."""
+
+    id: str
+    type: Kind
+    message: str
+    source: str
+    created_at: NaiveInstant
+    providers: dict[str, ProviderOut]
+
+    @classmethod
+    def of(cls, one: Shown) -> Self:
+        made = one.notification
+        states = {name: ProviderOut.of(one.find(name)) for name in made.providers}
+        return cls(
+            id=made.id,
+            type=made.kind,
+            message=made.message,
+            source=made.source,
+            created_at=made.created_at,
+            providers=states,
+        )
+
+
+class NotificationList(Schema):
+    """One page, newest first. A filtered page may be short of its limit: the last one is without a cursor."""
+
+    notifications: list[NotificationOut]
+    limit: int
+    next_cursor: str | None = Field(description="Leads to the next page; null on the last.")
+
+
+@routes.post("/notify", status=202, errors=[409, 503])
+def send_notification(caller: Caller, body: NotificationIn, idempotency_key: IdempotencyKey = None) -> Queued:
+    """Notify people by their messengers.
+
+    It is on its way once this answers; GET /api/notifications shows whether it arrived. The same Idempotency-Key with
+    the same body gives the same answer for a day, with another body 409. 503 names what to set when no messenger is
+    configured.
+    """
+    providers, key = body.providers, _key(caller, idempotency_key)
+    return Queued.of(messenger.send(caller.org, body.message, kind=body.type, providers=providers, key=key))
+
+
+@routes.post("/alert", status=202, errors=[409, 503])
+def send_alert(caller: Caller, body: AlertIn, idempotency_key: IdempotencyKey = None) -> Queued:
+    """Alert people.
+
+    What is critical goes to every configured messenger, is let through however many requests there were, and waits for
+    no other message.
+    """
+    critical, key = body.severity == "critical", _key(caller, idempotency_key)
+    providers = None if critical else body.providers
+    made = messenger.send(caller.org, body.message, kind=body.severity, providers=providers, source="alert", key=key)
+    return Queued.of(made)
+
+
+def _key(caller: Caller, key: str | None) -> str | None:
+    """An idempotency key is its sender's own."""
+    return None if key is None else f"{caller.subject}#{key}"
+
+
+@history_routes.get()
+def list_notifications(
+    caller: Caller,
+    type: Kind | None = None,
+    provider: ProviderName | None = None,
+    status: Status | None = None,
+    limit: Size = 20,
+    cursor: Cursor | None = None,
+) -> NotificationList:
+    """List notifications of the last 30 days, newest first; filters combine.
+
+    With `provider` and `status`, those that have this status there; with `status` alone, those that have it anywhere.
+    """
+    page = messenger.history(caller.org, Filter(type, provider, status), limit, cursor)
+    rows = [NotificationOut.of(one) for one in page.shown]
+    return NotificationList(notifications=rows, limit=limit, next_cursor=page.cursor)

@@ -1,0 +1,43 @@
+"""Pairing WhatsApp's bridge with a phone (delqhi-platform.md, "Get WhatsApp QR Code" and "Logout WhatsApp")."""
+
+import base64
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from chalicelib.edge import Caller, Routes, Schema
+from chalicelib.engine import messenger_status
+from chalicelib.engine.messenger_status import PairingStatus
+
+routes = Routes("/api/whatsapp", tag="WhatsApp")
+
+
+class QrOut(Schema):
+    """How far WhatsApp is paired; `qr` is a PNG for the phone to scan, while it is due."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    status: PairingStatus
+    has_qr: bool = Field(alias="hasQR")
+    qr: str | None = Field(examples=["data:image/png;base64,..."])
+
+
+class LogoutOut(Schema):
+    """The session has ended, here and on the phone."""
+
+    status: Literal["logged_out"] = "logged_out"
+
+
+@routes.get("/qr")
+def get_qr(caller: Caller) -> QrOut:
+    """Get the code by which a phone is paired with the bridge. A new one is due about every 20 seconds."""
+    found = messenger_status.pairing(caller.org)
+    qr = None if found.png is None else f"data:image/png;base64,{base64.b64encode(found.png).decode()}"
+    return QrOut(status=found.status, has_qr=qr is not None, qr=qr)
+
+
+@routes.post("/logout", errors=[503])
+def log_out(caller: Caller) -> LogoutOut:
+    """End the bridge's session; to go on, its code has to be scanned again."""
+    messenger_status.log_out(caller.org)
+    return LogoutOut()

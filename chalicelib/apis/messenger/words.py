@@ -1,0 +1,33 @@
+"""What several of the messenger API's resources say in the same words."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from chalicelib.domain.notifications import Notification
+from chalicelib.edge import Header, Schema
+from chalicelib.engine import messenger
+
+ProviderName = Literal["telegram", "whatsapp", "discord"]
+IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Message = Annotated[str, StringConstraints(min_length=1, max_length=messenger.LONGEST), AfterValidator(_said)]
+
+
+class Queued(Schema):
+    """A notification that is on its way."""
+
+    id: str
+    status: Literal["queued"] = "queued"
+    providers: dict[str, Literal["queued", "not_configured"]] = Field(examples=[{"telegram": "queued"}])
+
+    @classmethod
+    def of(cls, made: Notification) -> Self:
+        return cls(id=made.id, providers=dict(made.providers))

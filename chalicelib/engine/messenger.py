@@ -1,0 +1,196 @@
+"""Notifications: written down with a delivery for each provider, and sent from there by engine/notifying.py. And what
+became of them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple
+
+from chalicelib import clock, ids
+from chalicelib.config import settings
+from chalicelib.domain import hooks
+from chalicelib.domain.notifications import STATUS, Kind, Notification, Status
+from chalicelib.domain.webhooks import Delivery
+from chalicelib.engine import cursors, messenger_accounts, posting
+from chalicelib.engine.messenger_accounts import Accounts
+from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured, Unavailable
+from chalicelib.providers.messengers import NAMES, Name
+from chalicelib.storage import deliveries, queues
+from chalicelib.storage import notifications as storage
+from chalicelib.storage.deliveries import Key
+
+ALL = "all"
+LONGEST = 20_000
+"""Characters of a message: eleven messages of Discord's, or twenty-one if all of it has to be escaped."""
+LOOKED_AT = 500
+"""A page of a filtered history ends after so many notifications, though it be short of its limit."""
+_AT_A_TIME = 100
+_HINTS: Mapping[Name, str] = {
+    "telegram": "telegram.bot_token and telegram.chat_id",
+    "whatsapp": "whatsapp.url and whatsapp.chat_id of a WAHA bridge, or whatsapp.access_token, "
+    "whatsapp.phone_number_id and whatsapp.to of the Cloud API",
+    "discord": "discord.webhook_url",
+}
+
+
+class Filter(NamedTuple):
+    """Which notifications of a history; None takes all. Provider and status together mean that provider's status."""
+
+    kind: Kind | None = None
+    provider: Name | None = None
+    status: Status | None = None
+
+
+class Shown(NamedTuple):
+    """A notification and what became of it, by provider."""
+
+    notification: Notification
+    deliveries: Mapping[Name, Delivery]
+
+    def status(self, provider: Name) -> Status:
+        """Of one that is among the deliveries."""
+        return STATUS[self.deliveries[provider].status]
+
+    def find(self, provider: str) -> Delivery | None:
+        """Its delivery; None of a provider that was not configured."""
+        return next((one for name, one in self.deliveries.items() if name == provider), None)
+
+
+class Page(NamedTuple):
+    """One page of a history; `cursor` leads to the next, None after the last."""
+
+    shown: list[Shown]
+    cursor: str | None
+
+
+def send(
+    org: str,
+    message: str,
+    *,
+    kind: Kind = "info",
+    providers: Sequence[str] | None = None,
+    source: str = "notify",
+    key: str | None = None,
+) -> Notification:
+    """Have a message sent through these providers, or through all that are configured; "all" names every provider.
+
+    It is on its way once this returns; under an idempotency key, which holds for a day, once only. Two calls. Raises
+    InvalidRequest for an unknown provider, NotConfigured when none of those asked for can be used, IdempotencyMismatch
+    when the key came with something else before.
+    """
+    accounts = messenger_accounts.of(org)
+    made = _made(message, kind, source, _asked(providers, accounts), accounts)
+    found = [_delivery(org, made, name) for name in NAMES if made.providers.get(name) == "queued"]
+    fingerprint = _fingerprint(message, kind, source, providers)
+    known = storage.created(org, made, found, key and ids.derived("key", source, key), fingerprint)
+    if known is None:
+        with suppress(Unavailable):  # the sweep finds what no message was sent for
+            posting.send(found)
+        return made
+    if known.fingerprint != fingerprint:
+        raise IdempotencyMismatch("The Idempotency-Key was used before with another body")
+    return storage.find(org, known.notification) or made
+
+
+def send_hook(org: str, hook: hooks.Name, body: Mapping[str, Any], key: str | None = None) -> Notification:
+    """Have what n8n told sent through all that are configured, in the words of the hook's template or of the org's own.
+    Raises as `send` does."""
+    known = hooks.HOOKS[hook]
+    template = messenger_accounts.of(org).templates.get(hook, known.template)
+    return send(org, hooks.worded(template, body), kind=known.kind, source=hook, key=key)
+
+
+def waiting() -> int | None:
+    """About how many messages wait to be sent now; None while the queue does not say."""
+    try:
+        return queues.depth(settings().notifications_queue)
+    except Unavailable:
+        return None
+
+
+def check(providers: Sequence[str], field: str = "providers") -> None:
+    """Raise InvalidRequest, about the field in which they came, for an unknown provider."""
+    unknown = [name for name in providers if name not in (*NAMES, ALL)]
+    if unknown:
+        what = f"unknown provider {unknown[0]!r}; known are {', '.join((*NAMES, ALL))}"
+        raise InvalidRequest(f"{field}: {what}", fields={field: what})
+
+
+def _asked(providers: Sequence[str] | None, accounts: Accounts) -> list[Name]:
+    check(providers or ())
+    wanted = accounts.configured if not providers else [name for name in NAMES if name in providers or ALL in providers]
+    if not set(wanted) & set(accounts.configured):
+        hints = "; or ".join(_HINTS[name] for name in wanted or NAMES)
+        raise NotConfigured(f"No messenger that was asked for is configured. Set, in MESSENGERS or SSM: {hints}")
+    return wanted
+
+
+def _made(message: str, kind: Kind, source: str, asked: Sequence[Name], accounts: Accounts) -> Notification:
+    usable = accounts.configured
+    states: dict[str, Literal["queued", "not_configured"]] = {
+        name: "queued" if name in usable else "not_configured" for name in asked
+    }
+    return Notification(ids.ordered(storage.PREFIX), kind, message, source, clock.now(), states)
+
+
+def _delivery(org: str, made: Notification, name: Name) -> Delivery:
+    return Delivery(
+        org=org,
+        webhook=name,
+        id=deliveries.identifier(made.created_at, made.id),
+        event=made.kind,
+        created_at=made.created_at,
+        wake_at=made.created_at,
+        expires_at=made.created_at + deliveries.RETENTION,
+    )
+
+
+def _fingerprint(*said: object) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+# What became of them
+
+
+def history(org: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
+    """The newest notifications that the filter takes, or those behind a cursor. Two calls for each hundred looked at.
+
+    Raises InvalidRequest for a cursor of another list.
+    """
+    bound = ("notifications", org, *wanted)
+    before = cursors.read(cursor, *bound) if cursor is not None else None
+    found: list[Shown] = []
+    for looked, one in enumerate(_every(org, wanted, before, limit), 1):
+        if len(found) == limit or looked > LOOKED_AT:
+            return Page(found, cursors.seal(str(before), *bound))
+        before = one.notification.id
+        found += [one] if _takes(wanted, one) else []
+    return Page(found, None)
+
+
+def _every(org: str, wanted: Filter, before: str | None, limit: int) -> Iterator[Shown]:
+    """All notifications, newest first, read as they are asked for."""
+    size = min(limit + 1, _AT_A_TIME) if wanted == Filter() else _AT_A_TIME
+    while rows := storage.page(org, before, size):
+        yield from _with_deliveries(org, rows)
+        before = rows[-1].id
+
+
+def _with_deliveries(org: str, rows: Sequence[Notification]) -> list[Shown]:
+    keys = {(row.id, name): _key(org, row, name) for row in rows for name in NAMES if name in row.providers}
+    found = storage.states(keys.values())
+    return [
+        Shown(row, {name: found[key] for name in NAMES if (key := keys.get((row.id, name))) in found}) for row in rows
+    ]
+
+
+def _key(org: str, row: Notification, name: Name) -> Key:
+    return Key(org, name, deliveries.identifier(row.created_at, row.id))
+
+
+def _takes(wanted: Filter, one: Shown) -> bool:
+    asked = [wanted.provider] if wanted.provider is not None else list(one.deliveries)
+    if wanted.kind not in (None, one.notification.kind) or not set(asked) <= set(one.deliveries):
+        return False
+    return wanted.status is None or any(one.status(name) == wanted.status for name in asked)

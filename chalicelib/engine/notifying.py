@@ -1,0 +1,202 @@
+"""Sending: what the messages of the queue `notifications` ask for, each one delivery: a notification by a provider.
+
+A provider's deliveries of one batch go one after the other, those of several providers side by side. At a provider in
+trouble they take turns, so that one that does not answer holds up few of those who send, and never another provider's
+messages.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from chalicelib import clock, ids
+from chalicelib.domain import notifications as rules
+from chalicelib.domain.webhooks import WELL, Attempt, Delivery, Health
+from chalicelib.engine import messenger_accounts, posting
+from chalicelib.engine.messenger_accounts import Accounts
+from chalicelib.observability import count
+from chalicelib.providers.messengers import Messenger, Name, Sent, Undelivered, messenger
+from chalicelib.storage import deliveries, notifications
+from chalicelib.storage.deliveries import Key, Load
+
+TURN_SECONDS = 25
+"""What a provider's share of a batch has not done by then goes on later: all of it must fit into the function's time,
+with an answer that takes ten seconds at its end."""
+WOKEN = 8
+"""Versions of a delivery up to which wakeups are sent for it. Later ones come by the sweep, since Lambda takes queues
+that feed each other for a runaway loop after some 16 hops."""
+
+Outcomes = dict[Key, Exception | None]
+
+
+class _Line(NamedTuple):
+    """What is due of one org by one provider, oldest first."""
+
+    org: str
+    name: Name
+    due: Sequence[Delivery]
+    said: Mapping[str, str]
+    """Notification's id -> what was written down of it."""
+    health: Health
+
+
+class _Result(NamedTuple):
+    """What came of trying to send: the delivery as it stands, the provider's last word, and how long that took."""
+
+    delivery: Delivery
+    word: Sent | Undelivered
+    took_ms: int
+
+
+def send(found: Sequence[Mapping[str, Any]]) -> list[Exception | None]:
+    """Send what messages ask for; answers for each whether it is dealt with, or the error that it met.
+
+    Calls: one for the batch, and three for each delivery that is sent; at a provider in trouble up to three more.
+    """
+    asked = [(Key(one["org"], one["webhook"], one["id"]), one["version"]) for one in found]
+    loaded = deliveries.load({key for key, _ in asked})
+    due = [one for key, one in loaded.deliveries.items() if one.status == "pending" and (key, one.version) in asked]
+    lines = list(_lines(due, loaded))
+    with ThreadPoolExecutor(max_workers=max(1, len(lines))) as threads:
+        outcomes = {key: error for part in threads.map(_work_off, lines) for key, error in part.items()}
+    return [outcomes.get(key) for key, _ in asked]
+
+
+def _lines(due: Sequence[Delivery], loaded: Load) -> Iterator[_Line]:
+    parts: dict[tuple[str, Any], list[Delivery]] = {}
+    for one in sorted(due, key=lambda delivery: delivery.id):
+        parts.setdefault((one.org, one.webhook), []).append(one)
+    for (org, name), those in parts.items():
+        said = {one.event_id: loaded.bodies[org, one.event_id] for one in those}
+        yield _Line(org, name, those, said, loaded.healths[org, name])
+
+
+def _work_off(line: _Line) -> Outcomes:
+    """One after the other; after each it is known better how the provider is doing."""
+    health, until, outcomes = line.health, clock.now() + TURN_SECONDS * clock.SECOND, Outcomes()
+    for one in line.due:
+        try:
+            health = _attempt(line, one, health, until)
+        except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
+            outcomes[posting.key_of(one)] = error
+    return outcomes
+
+
+def _attempt(line: _Line, found: Delivery, health: Health, until: int) -> Health:
+    """Make the attempt if it is time for it; answers how the provider is doing then."""
+    wait = _wait(line, found, health, until)
+    if wait is not None:
+        _put_off(found, *wait)
+        return health
+    accounts = messenger_accounts.of(line.org)
+    claimed = replace(rules.claimed(found, clock.now()), version=found.version + 1)
+    if deliveries.replaced(found, claimed) is not claimed:
+        return health  # somebody else has it
+    return _conclude(line, _sent(line, claimed, accounts, until), health)
+
+
+def _wait(line: _Line, found: Delivery, health: Health, until: int) -> tuple[int, bool] | None:
+    """Until when it has to wait, and whether it is its turn then; None if it need not.
+
+    What is critical waits for no turn, but for a provider that wants to be left alone.
+    """
+    now, rest = clock.now(), health.resting_until or 0
+    if now >= until:
+        return now, found.turn
+    if found.event == "critical":
+        return (rest, True) if rest > now else None
+    if rest <= now and (found.turn or not health.troubled):
+        return None
+    turn = deliveries.take_turn(line.org, line.name, now, rules.SPACING, rules.LONGEST_TURN)
+    if turn is None:
+        return now + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2), False
+    return None if turn == now else (turn, True)
+
+
+def _put_off(found: Delivery, until: int, turn: bool) -> None:
+    _settled(found, posting.settle(found, lambda latest: rules.put_off(latest, until, turn=turn)))
+
+
+def _sent(line: _Line, found: Delivery, accounts: Accounts, until: int) -> _Result:
+    """Send what is left of it, each part acknowledged and noted before the next, as long as there is time."""
+    latest, begun = found, clock.stopwatch()
+    try:
+        by, account = _usable(line.name, accounts), accounts.providers[line.name]
+        parts = by.parts(notifications.parse(line.said[found.event_id]).text)
+        while True:
+            begun = clock.stopwatch()
+            word = by.send(account, parts[len(latest.receipts)])
+            latest = _acknowledged(latest, word.id, len(parts), _since(begun))
+            if latest.status != "pending" or word.rest_ms or clock.now() >= until:
+                return _Result(latest, word, _since(begun))
+    except Undelivered as refused:
+        return _Result(latest, refused, _since(begun))
+
+
+def _usable(name: Name, accounts: Accounts) -> Messenger:
+    missing = accounts.missing(name)
+    if missing:
+        raise Undelivered(f"not configured any more: {', '.join(missing)}")
+    return messenger(name, accounts.providers[name])
+
+
+def _since(begun: float) -> int:
+    return round((clock.stopwatch() - begun) * clock.SECOND)
+
+
+def _acknowledged(found: Delivery, receipt: str, parts: int, took_ms: int) -> Delivery:
+    """Whatever anybody else wrote meanwhile: what has arrived is not sent again."""
+    attempt = Attempt(at=clock.now(), took_ms=took_ms)
+    return posting.settle(found, lambda latest: rules.received(latest, receipt, parts, attempt), whatever=True)
+
+
+def _conclude(line: _Line, result: _Result, health: Health) -> Health:
+    """What follows: for the delivery first, then for how the provider is thought of."""
+    count("NotificationRefused" if isinstance(result.word, Undelivered) else "NotificationSent")
+    if isinstance(result.word, Undelivered):
+        _refused(line, result, result.word)
+    elif result.delivery.status == "pending":
+        _put_off(result.delivery, clock.now() + (result.word.rest_ms or 0), turn=True)
+    else:
+        notifications.tallied(line.org, line.name, clock.now())
+    return _judged(line, result, health)
+
+
+def _refused(line: _Line, result: _Result, refused: Undelivered) -> None:
+    reason = messenger_accounts.redacted(str(refused), messenger_accounts.of(line.org).providers.get(line.name, {}))
+    now, chance = clock.now(), ids.fraction()
+    attempt = Attempt(at=now, took_ms=result.took_ms, status=refused.status, error=reason)
+
+    def decide(found: Delivery) -> Delivery:
+        if refused.rest_ms:
+            return rules.rested(found, attempt, now + refused.rest_ms)
+        return rules.failed(found, attempt, now, chance, final=refused.final)
+
+    stands = posting.settle(result.delivery, decide)
+    if stands.status == "pending":
+        notifications.tallied(line.org, line.name, now, error=reason, ended=False)
+    _settled(result.delivery, stands)
+
+
+def _settled(found: Delivery, stands: Delivery) -> None:
+    """What follows where a delivery was not sent: it is due later, or was given up."""
+    if stands.status == "failed" and stands.version == found.version + 1:
+        count("NotificationGivenUp")
+        notifications.tallied(stands.org, stands.webhook, clock.now(), error=stands.reason)
+    if stands.version <= WOKEN:
+        posting.wake(stands)
+
+
+def _judged(line: _Line, result: _Result, health: Health) -> Health:
+    word, now = result.word, clock.now()
+    if word.rest_ms:
+        return notifications.rest(line.org, line.name, now + word.rest_ms)
+    if isinstance(word, Undelivered) and not word.final:
+        return deliveries.troubled(line.org, line.name, now, failing=True)
+    if result.took_ms >= rules.SLOW:
+        return deliveries.troubled(line.org, line.name, now, failing=False)
+    if not health.troubled:
+        return health
+    deliveries.recovered(line.org, line.name)
+    return WELL

@@ -1,0 +1,144 @@
+"""Survey sessions: tasks with a permit for their platform, so that each platform has one session at a time; done by
+workers of the same pool that offer the platform (docs/surveys.md).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain import statistics as rules
+from chalicelib.domain.statistics import Counts
+from chalicelib.domain.tasks import Needs, Permit, Pool, Task, Worker
+from chalicelib.engine import messenger, tasks
+from chalicelib.engine.tasks import Submission
+from chalicelib.errors import InvalidRequest
+from chalicelib.storage import pools as pool_storage
+from chalicelib.storage import stats
+from chalicelib.storage import tasks as storage
+
+TYPE = "survey"
+PRIORITY = 4
+SESSION_SECONDS = 4 * 3600
+"""How long one attempt at a session may take."""
+TOTAL_SECONDS = 7 * 86_400
+"""How long it may take in all; those before it on its platform may take days."""
+AT_ONCE = 1
+"""Sessions of a platform."""
+
+
+class Session(NamedTuple):
+    """A session to be held."""
+
+    platform: str
+    account_id: str
+    survey_type: str
+    notify: tuple[str, ...] = ()
+    idempotency_key: str | None = None
+
+
+class Platform(NamedTuple):
+    """A platform as it is now, and its figures of this UTC day."""
+
+    id: str
+    name: str
+    crew: list[Worker]  # who offers it, in rotation or not
+    session: Task | None  # that a worker holds
+    queued: int
+    today: Counts
+
+    @property
+    def permit(self) -> Permit:
+        """What a session here needs."""
+        return _permit(self.id)
+
+    @property
+    def worker(self) -> Worker | None:
+        """Who holds the session."""
+        held_by = self.session.worker_id if self.session is not None else None
+        return next((worker for worker in self.crew if worker.id == held_by), None)
+
+
+def start(org: str, pool: str, subject: str, asked: Session) -> Task:
+    """Accept a session, which waits until its platform is free and a worker there. One call.
+
+    Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
+    """
+    _require_known(asked.platform)
+    messenger.check(asked.notify, "notify")
+    return tasks.submit(org, subject, _submission(pool, asked))
+
+
+def _submission(pool: str, asked: Session) -> Submission:
+    permit = _permit(asked.platform)
+    said = {"platform": asked.platform, "account_id": asked.account_id, "survey_type": asked.survey_type}
+    return Submission(
+        pool=pool,
+        type=TYPE,
+        name=f"Survey session on {settings().survey_platforms[asked.platform]}, {asked.survey_type}",
+        label=permit.key,
+        priority=PRIORITY,
+        payload=said,
+        capabilities=(permit.key,),
+        permit=permit,
+        timeout_seconds=SESSION_SECONDS,
+        total_seconds=TOTAL_SECONDS,
+        notify=asked.notify,
+        idempotency_key=asked.idempotency_key,
+    )
+
+
+def _permit(platform: str) -> Permit:
+    return Permit(offer(platform), AT_ONCE)
+
+
+def _require_known(platform: str) -> None:
+    known = settings().survey_platforms
+    if platform not in known:
+        what = f"unknown platform {platform!r}; known are {', '.join(known)}"
+        raise InvalidRequest(f"platform: {what}", fields={"platform": what})
+
+
+def offer(platform: str) -> str:
+    """The capability of a worker that holds sessions there; also the key of the platform's permit."""
+    return f"{TYPE}:{platform}"
+
+
+def platforms(org: str, pool: str) -> dict[str, list[Worker]]:
+    """Every platform's id, and the workers that offer it. One call."""
+    _, crew = pool_storage.crew(org, pool)
+    return _offered(crew)
+
+
+def overview(org: str, pool: str) -> list[Platform]:
+    """Every platform as it is now. Two calls, three while any session is under way."""
+    memory, crew = pool_storage.crew(org, pool)
+    offered, held, counts = _offered(crew), _held(memory), _figures(org, pool)
+    return [
+        Platform(name, settings().survey_platforms[name], workers, held.get(name), *counts[name])
+        for name, workers in offered.items()
+    ]
+
+
+def _offered(crew: list[Worker]) -> dict[str, list[Worker]]:
+    present = [worker for worker in crew if not worker.removed]
+    return {
+        name: [worker for worker in present if worker.offers(Needs(frozenset({offer(name)})))]
+        for name in settings().survey_platforms
+    }
+
+
+def _held(memory: Pool) -> dict[str, Task]:
+    """The session that holds each platform's permit."""
+    holders = {name: memory.permits.get(offer(name), frozenset()) for name in settings().survey_platforms}
+    wanted = [task_id for ids in holders.values() for task_id in ids]
+    found = storage.find_many(wanted, whole=True) if wanted else {}
+    return {name: found[task_id] for name, ids in holders.items() for task_id in ids if task_id in found}
+
+
+def _figures(org: str, pool: str) -> Mapping[str, tuple[int, Counts]]:
+    """By platform: how many sessions wait now, and the figures of this UTC day."""
+    always, today = rules.lifetime(org, pool), rules.day_partition(org, pool, rules.day_of(clock.now()))
+    rows = {name: rules.label_row(offer(name)) for name in settings().survey_platforms}
+    found = stats.find_many((where, row) for row in rows.values() for where in (always, today))
+    return {name: (found[always, row]["pending"], found[today, row]) for name, row in rows.items()}

@@ -1,0 +1,127 @@
+"""What calls to all providers have in common: JSON there and back, and what an answer means."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from chalicelib.providers import outbound
+from chalicelib.providers.outbound import Unreachable
+
+TIMEOUT_SECONDS = 10.0
+ANSWER_BYTES = 1_000_000
+LONGEST_REASON = 200
+LONGEST_REST = 24 * 3_600
+_PASSING = frozenset({401, 403, 404, 408, 425, 429})
+"""The refusals that are not about the message: a wrong credential can be put right, and a busy provider rests."""
+
+
+class Undelivered(Exception):
+    """The provider did not take a message; the text says why, in its own words where it has any.
+
+    `final` says that trying again is of no use; `rest_ms`, where it is not None, that it asks to be left alone for so
+    long.
+    """
+
+    def __init__(
+        self, reason: str, *, status: int | None = None, final: bool = False, rest_ms: int | None = None
+    ) -> None:
+        super().__init__(reason[:LONGEST_REASON])
+        self.status = status
+        self.final = final
+        self.rest_ms = rest_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider acknowledged a message, under an id of its own; `rest_ms` is how long it wants no more of them."""
+
+    id: str
+    rest_ms: int | None = None
+
+
+class Spoken(NamedTuple):
+    """What a provider answered; `said` is its JSON, an empty object where it sent no such thing."""
+
+    status: int
+    headers: Mapping[str, str]
+    said: Mapping[str, Any]
+    body: bytes
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+
+def ask(
+    method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, *, private: bool = False
+) -> Spoken:
+    """Make a request, `private` as in `outbound.send`. Raises Undelivered where there is no HTTP answer."""
+    text = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    sent = {"accept": "application/json", **({"content-type": "application/json"} if text else {}), **(headers or {})}
+    try:
+        answer = outbound.send(
+            method,
+            url,
+            headers=sent,
+            body=text,
+            timeout=TIMEOUT_SECONDS,
+            cap_bytes=ANSWER_BYTES,
+            private=private,
+        )
+    except Unreachable as unreachable:
+        raise Undelivered(f"no answer: {unreachable.reason}") from None
+    return Spoken(answer.status, answer.headers, _object(answer.body), answer.body)
+
+
+def base(url: str) -> str:
+    """An account's base URL, without a slash at its end. Raises Undelivered where it is none."""
+    try:
+        named = urlsplit(url).netloc
+    except ValueError:
+        named = ""
+    if not named:
+        raise Undelivered("the account's URL is not one")
+    return url.rstrip("/")
+
+
+def refusal(spoken: Spoken, words: str, rest_ms: int | None = None) -> Undelivered:
+    """What an answer that is no success means; `words` are the provider's own, if it has any."""
+    final = 400 <= spoken.status < 500 and spoken.status not in _PASSING
+    reason = words or f"HTTP {spoken.status}"
+    return Undelivered(reason, status=spoken.status, final=final, rest_ms=rest_ms or retry_after(spoken))
+
+
+def garbled(spoken: Spoken) -> Undelivered:
+    """A success that names no message is none: somebody else may have answered in the provider's place."""
+    return Undelivered("the answer is not the provider's", status=spoken.status)
+
+
+def retry_after(spoken: Spoken) -> int | None:
+    """The milliseconds of a `Retry-After` in seconds, of an answer that may have one."""
+    if spoken.status not in (429, 502, 503, 504):
+        return None
+    return milliseconds(spoken.headers.get("retry-after"))
+
+
+def milliseconds(seconds: Any) -> int | None:
+    """A number of seconds as a provider writes it, in milliseconds, at most a day's; None for anything else."""
+    try:
+        value = float(seconds)
+    except (TypeError, ValueError):
+        return None
+    return round(min(value, LONGEST_REST) * 1000) if 0 <= value < float("inf") else None
+
+
+def words(found: Any) -> str:
+    """A provider's explanation, if that is what it is."""
+    return found if isinstance(found, str) else ""
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

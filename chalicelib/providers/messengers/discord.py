@@ -1,0 +1,78 @@
+"""Discord, by a channel's webhook (discord.com/developers/docs/resources/webhook): execute, with `wait=true` so that
+the message's id comes back, and get.
+
+Nobody is mentioned, whatever the text says.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+from chalicelib.providers.messengers import calls, texts
+from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
+from chalicelib.providers.messengers.texts import Atom
+
+LIMIT = 2000
+_LINK = re.compile(r"https?://[^\s<>]+")
+_MARKUP = frozenset("\\*_~`|<>#[]()-")
+
+
+class Discord:
+    """Settings: `webhook_url`, as the channel's settings show it."""
+
+    needs = ("webhook_url",)
+
+    def parts(self, text: str) -> list[str]:
+        return texts.split(_atoms(text), LIMIT)
+
+    def send(self, account: Mapping[str, str], part: str) -> Sent:
+        body = {"content": part, "allowed_mentions": {"parse": []}}
+        spoken = calls.ask("POST", _waiting(account["webhook_url"]), body)
+        if not spoken.good:
+            raise _refusal(spoken)
+        identifier = spoken.said.get("id")
+        if not isinstance(identifier, str):
+            raise calls.garbled(spoken)
+        return Sent(identifier, _rest(spoken))
+
+    def check(self, account: Mapping[str, str]) -> None:
+        spoken = calls.ask("GET", calls.base(account["webhook_url"]))
+        if not spoken.good:
+            raise _refusal(spoken)
+        if "id" not in spoken.said:
+            raise calls.garbled(spoken)
+
+
+def _waiting(url: str) -> str:
+    """The address with `wait=true`, beside what it has already, such as a thread."""
+    parts = urlsplit(calls.base(url))
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, "wait=true")))))
+
+
+def _refusal(spoken: Spoken) -> Undelivered:
+    """`{"message": ..., "retry_after": seconds}`; the header rounds up."""
+    rest = calls.milliseconds(spoken.said.get("retry_after")) if spoken.status == 429 else None
+    return calls.refusal(spoken, calls.words(spoken.said.get("message")), rest)
+
+
+def _rest(spoken: Spoken) -> int | None:
+    """How long the bucket is empty, where this message was the last one in it."""
+    if spoken.headers.get("x-ratelimit-remaining") != "0":
+        return None
+    return calls.milliseconds(spoken.headers.get("x-ratelimit-reset-after"))
+
+
+def _atoms(text: str) -> list[Atom]:
+    """Every character that could be markup, with a backslash; links as they are, since they would break."""
+    found: list[Atom] = []
+    end = 0
+    for link in _LINK.finditer(text):
+        found += [_escaped(one) for one in text[end : link.start()]]
+        found += texts.plain(link[0])
+        end = link.end()
+    return found + [_escaped(one) for one in text[end:]]
+
+
+def _escaped(one: str) -> Atom:
+    written = f"\\{one}" if one in _MARKUP else one
+    return Atom(one, written, texts.units(written))

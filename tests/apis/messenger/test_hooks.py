@@ -1,0 +1,115 @@
+"""n8n's hooks: whatever it sends is told, by whoever knows the secret."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from chalicelib import config
+from tests.apis.messenger.conftest import Desk
+from tests.support.client import token
+from tests.support.messengers import ACCOUNTS, configure
+
+COMPLETE = "/webhooks/n8n/survey-complete"
+SECRET = {"X-Webhook-Secret": "n8n-secret"}
+GUARDED = ACCOUNTS | {"n8n": {"secret": "n8n-secret"}}
+
+
+def texts(desk: Desk) -> list[str]:
+    return [one["text"] for one in desk.by.telegram.sent]
+
+
+def test_each_hook_has_its_words(desk: Desk) -> None:
+    made = desk.told("POST", COMPLETE, {"survey": "Pets", "reward": {"amount": 1.5, "currency": "EUR"}})
+    assert (made["status"], sorted(made["providers"])) == ("queued", ["discord", "telegram", "whatsapp"])
+    desk.told("POST", "/webhooks/n8n/earnings-update", {"total": 12, "new": None})
+    desk.told("POST", "/webhooks/n8n/error-alert", {"error": {"message": "it <broke>"}, "tries": [1, 2]})
+    assert texts(desk) == [
+        "✅ Survey completed\nsurvey: Pets\nreward.amount: 1.5\nreward.currency: EUR",
+        "ℹ️ Earnings update\ntotal: 12\nnew: -",
+        "❌ Error alert\nerror.message: it &lt;broke&gt;\ntries: [1, 2]",
+    ]
+    assert {one["source"] for one in desk.history()} == {"error-alert", "earnings-update", "survey-complete"}
+
+
+def test_an_org_may_have_words_of_its_own(desk: Desk) -> None:
+    configure(ACCOUNTS | {"templates": {"survey-complete": "{survey}: {reward.amount} {reward.nothing} {survey.x}"}})
+    desk.told("POST", COMPLETE, {"survey": "Pets", "reward": {"amount": 2}})
+    assert texts(desk) == ["✅ Pets: 2 - -"]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.text() | st.sampled_from(("said", "model_dump", "{*}")), ANYTHING, max_size=4))
+def test_any_object_is_taken(desk: Desk, body: dict[str, Any]) -> None:
+    desk.by.house.clock.advance(2)  # 60 a minute
+    assert desk.ask("POST", COMPLETE, body).status == 202
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, "null", "{broken"])
+def test_what_is_no_object_is_refused(desk: Desk, body: Any) -> None:
+    desk.refused(400, "POST", COMPLETE, body)
+
+
+def test_nothing_at_all_will_do(desk: Desk) -> None:
+    desk.told("POST", COMPLETE)
+    assert texts(desk) == ["✅ Survey completed"]
+
+
+def test_a_long_body_is_cut(desk: Desk) -> None:
+    desk.told("POST", COMPLETE, {str(number): "x" * 100 for number in range(100)})
+    [text] = texts(desk)
+    assert len(text) < 4100 and text.endswith("…")
+
+
+def test_the_same_key_tells_once(desk: Desk) -> None:
+    for _ in range(2):
+        desk.told("POST", COMPLETE, {"a": 1}, headers={"Idempotency-Key": "run-7"})
+    assert len(texts(desk)) == 1
+
+
+def test_the_secret_suffices_and_names_its_org(desk: Desk) -> None:
+    configure(GUARDED)
+    desk.told("POST", f"{COMPLETE}?org=acme", {}, token=None, headers=SECRET)
+    assert len(desk.history()) == 1
+    for query, headers in (
+        ("?org=acme", {"X-Webhook-Secret": "wrong"}),
+        ("?org=acme", {"X-Webhook-Secret": ""}),
+        ("?org=acme", {"X-Webhook-Secret": "gehéim"}),
+        ("?org=umbra", SECRET),
+        ("?org=../acme", SECRET),
+        ("", SECRET),
+        ("?org=acme", {}),
+    ):
+        desk.refused(401, "POST", COMPLETE + query, {}, token=None, headers=headers)
+    assert desk.told("POST", COMPLETE, {}), "a token will do, too"
+
+
+def test_the_secret_opens_nothing_else(desk: Desk) -> None:
+    configure(GUARDED)
+    desk.refused(401, "POST", "/api/notify?org=acme", {"message": "x"}, token=None, headers=SECRET)
+    desk.refused(401, "GET", "/api/notifications?org=acme", token=None, headers=SECRET)
+
+
+def test_a_wrong_secret_is_not_helped_by_a_token(desk: Desk) -> None:
+    configure(GUARDED)
+    wrong = {"X-Webhook-Secret": "wrong"}
+    desk.refused(401, "POST", f"{COMPLETE}?org=acme", {}, token=token("user"), headers=wrong)
+
+
+def test_where_the_api_is_open_a_secret_shuts_the_hooks(desk: Desk) -> None:
+    config.replace(open_apis=frozenset({"messenger"}))
+    configure(ACCOUNTS, "local")
+    assert desk.told("POST", COMPLETE, {}, token=None)
+    configure(GUARDED, "local")
+    desk.refused(401, "POST", COMPLETE, {}, token=None)
+    assert desk.told("POST", COMPLETE, {}, token=None, headers=SECRET)
+    assert desk.told("POST", "/api/notify", {"message": "x"}, token=None)

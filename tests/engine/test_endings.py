@@ -1,0 +1,181 @@
+"""People told that a task has ended: once for each end, whatever fails."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain import states
+from chalicelib.domain.reports import reported_failure
+from chalicelib.domain.tasks import Holder, Permit, Task
+from chalicelib.engine import endings, messenger, tasks
+from chalicelib.engine.messenger import Filter
+from tests.engine.helpers import complete, holder, pull
+from tests.simulation.faults import Killed, dying_before
+from tests.support.aws import counting
+from tests.support.messengers import Messengers, configure, messengers
+from tests.support.world import ORG, World, world
+
+MOST_CALLS = 20
+
+
+@pytest.fixture
+def by(house: World) -> Messengers:
+    return messengers(house)
+
+
+def held(house: World, notify: tuple[str, ...] = ("telegram",), name: str | None = "Nightly", **said: object) -> Task:
+    pull(house)
+    task = house.submit(notify=notify, name=name, **said)
+    house.settle()
+    return house.task(task.id)
+
+
+def texts(by: Messengers) -> list[str]:
+    return [one["text"] for one in by.telegram.sent]
+
+
+def fail(task: Task, **said: bool) -> None:
+    tasks.fail(ORG, task.id, holder(task), reported_failure("no room", **said))
+
+
+ENDS: dict[str, tuple[Callable[[Task], object], list[str]]] = {
+    "completed": (complete, ["✅ Nightly: completed"]),
+    "completed for its holder": (
+        lambda task: tasks.complete(ORG, task.pool, task.id, None, 1),
+        ["✅ Nightly: completed"],
+    ),
+    "failed": (lambda task: fail(task, retryable=False), ["❌ Nightly: failed. no room"]),
+    "failed, to be retried": (fail, []),
+    "cancelled": (lambda task: tasks.cancel(ORG, task.id), []),
+    "released": (lambda task: tasks.release(ORG, task.id, holder(task), rest_until=task.deadline), []),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_people_are_told_how_it_ended_unless_it_goes_on_or_was_cancelled(by: Messengers, end: str) -> None:
+    work, said = ENDS[end]
+    task = held(by.house)
+    work(task)
+    by.house.settle()
+    assert texts(by) == said
+    assert by.discord.sent == []
+
+
+def test_a_task_that_timed_out_has_failed(by: Messengers) -> None:
+    held(by.house, name=None, timeout_seconds=60, max_attempts=1)
+    by.house.advance(180)
+    [said] = texts(by)
+    assert "failed. The attempt took longer than 60 s" in said
+
+
+def test_all_that_are_configured_are_told_where_all_are_asked_for(by: Messengers) -> None:
+    complete(held(by.house, ("all",)))
+    by.house.settle()
+    assert [len(one.sent) for one in (by.telegram, by.discord, by.whatsapp)] == [1, 1, 1]
+
+
+def test_each_end_of_a_task_is_told(by: Messengers) -> None:
+    task = held(by.house)
+    fail(task, retryable=False)
+    by.house.settle()
+    tasks.replay(ORG, task.id)
+    by.house.settle()
+    complete(by.house.task(task.id))
+    by.house.settle()
+    assert texts(by) == ["❌ Nightly: failed. no room", "✅ Nightly: completed"]
+
+
+def test_an_end_that_was_undone_before_anybody_heard_of_it_is_not_told(by: Messengers) -> None:
+    task = held(by.house)
+    fail(task, retryable=False)
+    ended = by.house.task(task.id)
+    tasks.replay(ORG, task.id)
+    endings.tell(ended)
+    assert by.house.task(task.id).ready, "what goes on is not touched"
+    assert len(texts(by)) <= 1
+
+
+def test_a_task_that_nobody_is_told_of_is_done_with_when_it_ends(by: Messengers) -> None:
+    task = held(by.house, ())
+    complete(task)
+    assert by.house.task(task.id).wake_at is None
+    by.house.settle()
+    assert messenger.history(ORG, Filter(), 10).shown == []
+
+
+def test_a_lost_wakeup_costs_a_minute_and_no_notification(by: Messengers) -> None:
+    complete(task := held(by.house))
+    by.house.queues.faults.drop = 1.0
+    by.house.settle()
+    by.house.queues.faults.drop = 0.0
+    assert texts(by) == []
+    by.house.advance(60)
+    assert texts(by) == ["✅ Nightly: completed"]
+    assert by.house.task(task.id).wake_at is None
+
+
+def test_a_change_that_is_relayed_twice_and_a_sweep_besides_tell_once(by: Messengers) -> None:
+    complete(task := held(by.house))
+    ended = by.house.task(task.id)
+    by.house.settle()
+    by.house.rewind("tasks", 5)
+    endings.tell(ended)
+    by.house.settle()
+    by.house.advance(120)
+    assert texts(by) == ["✅ Nightly: completed"]
+
+
+def test_messengers_that_are_not_configured_are_not_asked_for_ever(by: Messengers) -> None:
+    configure({})
+    complete(task := held(by.house))
+    by.house.settle()
+    assert by.house.task(task.id).wake_at is None
+    assert (texts(by), messenger.history(ORG, Filter(), 10).shown) == ([], [])
+
+
+@pytest.mark.parametrize("permit", [None, Permit("k", 1)])
+def test_what_is_stored_of_an_end_that_is_told_is_what_the_rule_says(by: Messengers, permit: Permit | None) -> None:
+    task = held(by.house, permit=permit)
+    by.house.clock.advance(2)
+    complete(task, {"a": 1})
+    now = by.house.clock.now()
+    assert by.house.task(task.id) == states.completed(task, now, {"a": 1})
+    assert by.house.task(task.id).wake_at == now
+    complete(task, {"a": 1}, Holder(str(task.worker_id), task.epoch))
+    by.house.settle()
+    assert by.house.task(task.id) == states.told(states.completed(task, now, {"a": 1}), now)
+
+
+def test_whoever_tells_may_die_at_any_call_and_people_are_told_once() -> None:
+    for number in range(MOST_CALLS):
+        with world(number) as house:
+            by = messengers(house)
+            complete(task := held(house))
+            house.relay("tasks")
+            died = _dies(house, number)
+            house.died("wakeups")
+            house.settle()
+            house.advance(120)
+            assert texts(by) == ["✅ Nightly: completed"]
+            assert house.task(task.id).wake_at is None
+        if not died:
+            assert number > 2, "hardly a call was made"
+            return
+    raise AssertionError("more calls are made than were tried")
+
+
+def _dies(house: World, number: int) -> bool:
+    with dying_before(house, number):
+        try:
+            house.handle("wakeups")
+        except Killed:
+            return True
+    return False
+
+
+def test_telling_costs_what_it_says(by: Messengers) -> None:
+    complete(task := held(by.house))
+    ended = by.house.task(task.id)
+    with counting() as calls:
+        endings.tell(ended)
+    assert sum(calls.values()) <= 4, dict(calls)

@@ -1,0 +1,53 @@
+"""Survey sessions in a day: one at a time on each platform, and people told how they ended."""
+
+from dataclasses import replace
+
+from chalicelib.apis import coordinator, surveys
+from chalicelib.config import settings
+from chalicelib.engine import permits, tasks
+from chalicelib.storage import base
+from chalicelib.storage import permits as permit_storage
+from tests.infra.calls import Watch
+from tests.infra.clients import Client
+from tests.support.messengers import messengers
+from tests.support.world import ORG, World
+
+SESSION = {"platform": "mturk", "account_id": "a-1", "notify": ["telegram"]}
+
+
+def whole(made: Watch, house: World) -> None:
+    """Two sessions of one platform, and people told of the end of each; then once more, as after a death."""
+    messengers(house)
+    client, workers = Client(made, surveys.api), Client(made, coordinator.api)
+    crowd()
+    said = {"name": "one", "type": "survey", "capabilities": ["survey:mturk"]}
+    worker = workers("POST", "/api/workers", said)["id"]
+    sessions = [client("POST", "/api/start", SESSION)["session_id"] for _ in range(2)]
+    house.settle()
+    for path in ("/health", "/api/platforms", "/api/status"):
+        client("GET", path)
+    for lost in (False, True):
+        [held] = {one for one in sessions if house.task(one).held}
+        workers("PUT", "/api/tasks/{task_id}/complete", {"result": None}, task_id=held)
+        end(house, lost)
+        tasks.change(ORG, held, lambda task: replace(task, version=task.version + 1, wake_at=house.clock.now()))
+        end(house, lost)
+    workers("DELETE", "/api/workers/{worker_id}", worker_id=worker)
+    house.settle()
+
+
+def end(house: World, lost: bool) -> None:
+    """The end of a session is told by its wakeup, or by the sweep where that is lost."""
+    for _ in range(4 if lost else 0):
+        house.relay("tasks", limit=1000)
+        house.queues.queues[settings().wakeups_queue].clear()
+        house.advance(60, settle=False)
+    house.settle()
+
+
+def crowd() -> None:
+    """More keys of permits than a pool remembers without use."""
+    for number in range(permits.IDLE_KEPT + 1):
+        said = (ORG, "coordinator", f"k{number}")
+        base.commit(permit_storage.taken(*said, 1, "task_gone"))
+        base.commit(permit_storage.freed(*said, "task_gone"))

@@ -1,0 +1,224 @@
+"""What each provider is sent, and what its answers mean."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib.providers import outbound
+from chalicelib.providers.messengers import Account, Name, Undelivered, messenger, missing
+from chalicelib.providers.outbound import Answer, Unreachable
+
+TELEGRAM = {"bot_token": "1:secret", "chat_id": "-100"}
+DISCORD = {"webhook_url": "https://discord.com/api/webhooks/1/secret?thread_id=7"}
+WAHA = {"url": "https://waha.example/", "chat_id": "49@c.us", "session": "a/b", "api_key": "secret"}
+CLOUD = {"access_token": "secret", "phone_number_id": "77", "to": "49"}
+ACCOUNTS: Mapping[str, tuple[Name, Account]] = {
+    "telegram": ("telegram", TELEGRAM),
+    "discord": ("discord", DISCORD),
+    "waha": ("whatsapp", WAHA),
+    "cloud": ("whatsapp", CLOUD),
+}
+
+
+class Outside:
+    """Whoever is asked: remembers the request, and says `answer`."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | Unreachable = Answer(200, {}, b"{}")
+        self.asked: list[tuple[str, str, Any, Mapping[str, str]]] = []
+
+    def __call__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, **_: Any) -> Answer:
+        self.asked.append((method, url, json.loads(body) if body else None, headers))
+        if isinstance(self.answer, Unreachable):
+            raise self.answer
+        return self.answer
+
+    def says(self, status: int, body: Any, **headers: str) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.answer = Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    made = Outside()
+    before = outbound.use_sender(made)
+    yield made
+    outbound.use_sender(before)
+
+
+def sent(which: str, part: str = "hi") -> tuple[str, int | None]:
+    name, account = ACCOUNTS[which]
+    found = messenger(name, account).send(account, part)
+    return found.id, found.rest_ms
+
+
+def refused(which: str) -> Undelivered:
+    with pytest.raises(Undelivered) as caught:
+        sent(which)
+    assert "secret" not in str(caught.value)
+    return caught.value
+
+
+# What is sent, and acknowledged
+
+
+def test_telegram(outside: Outside) -> None:
+    outside.says(200, {"ok": True, "result": {"message_id": 42, "chat": {"id": -100}}})
+    assert sent("telegram") == ("42", None)
+    [(method, url, body, _)] = outside.asked
+    assert (method, url) == ("POST", "https://api.telegram.org/bot1:secret/sendMessage")
+    assert body == {"chat_id": "-100", "text": "hi", "parse_mode": "HTML"}
+
+
+def test_discord(outside: Outside) -> None:
+    outside.says(200, {"id": "9", "content": "hi"}, x_ratelimit_remaining="4", x_ratelimit_reset_after="1.5")
+    assert sent("discord") == ("9", None)
+    [(method, url, body, _)] = outside.asked
+    assert (method, url) == ("POST", "https://discord.com/api/webhooks/1/secret?thread_id=7&wait=true")
+    assert body == {"content": "hi", "allowed_mentions": {"parse": []}}
+    outside.says(200, {"id": "9"}, x_ratelimit_remaining="0", x_ratelimit_reset_after="1.5")
+    assert sent("discord") == ("9", 1500)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"id": "true_49@c.us_A"},
+        {"id": {"_serialized": "true_49@c.us_A", "fromMe": True}},
+        {"key": {"id": "true_49@c.us_A", "remoteJid": "49@c.us"}},
+    ],
+)
+def test_waha(said: Any, outside: Outside) -> None:
+    outside.says(201, said)
+    assert sent("waha") == ("true_49@c.us_A", None)
+    [(method, url, body, headers)] = outside.asked
+    assert (method, url, headers["x-api-key"]) == ("POST", "https://waha.example/api/sendText", "secret")
+    assert body == {"session": "a/b", "chatId": "49@c.us", "text": "hi"}
+
+
+def test_the_cloud_api(outside: Outside) -> None:
+    outside.says(200, {"messaging_product": "whatsapp", "messages": [{"id": "wamid.X"}]})
+    assert sent("cloud") == ("wamid.X", None)
+    [(method, url, body, headers)] = outside.asked
+    assert (method, url) == ("POST", "https://graph.facebook.com/v23.0/77/messages")
+    assert headers["authorization"] == "Bearer secret"
+    text = {"preview_url": False, "body": "hi"}
+    who = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": "49"}
+    assert body == who | {"type": "text", "text": text}
+
+
+CHECKS = {
+    "telegram": ("POST", "https://api.telegram.org/bot1:secret/getMe", {"ok": True, "result": {"id": 1}}),
+    "discord": ("GET", "https://discord.com/api/webhooks/1/secret?thread_id=7", {"id": "1"}),
+    "waha": ("GET", "https://waha.example/api/sessions/a%2Fb", {"name": "a/b", "status": "WORKING"}),
+    "cloud": ("GET", "https://graph.facebook.com/v23.0/77?fields=id", {"id": "77"}),
+}
+
+
+@pytest.mark.parametrize("which", CHECKS)
+def test_a_check_sends_nothing(which: str, outside: Outside) -> None:
+    (name, account), (method, url, said) = ACCOUNTS[which], CHECKS[which]
+    outside.says(200, said)
+    messenger(name, account).check(account)
+    assert [asked[:3] for asked in outside.asked] == [(method, url, None)]
+    outside.says(200, {"something": "else"})
+    with pytest.raises(Undelivered, match="not the provider's"):
+        messenger(name, account).check(account)
+
+
+# What is no acknowledgement
+
+each_account = pytest.mark.parametrize("which", ACCOUNTS)
+
+
+@each_account
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'"ok"', b"{}", b'{"ok": true}', b'{"id": null}'])
+def test_a_success_without_a_message_is_none(which: str, body: bytes, outside: Outside) -> None:
+    outside.says(200, body)
+    found = refused(which)
+    assert (found.final, found.rest_ms) == (False, None)
+
+
+@each_account
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 429, 500, 502, 503])
+def test_what_may_pass_is_tried_again(which: str, status: int, outside: Outside) -> None:
+    outside.says(status, {})
+    found = refused(which)
+    assert (found.status, found.final, str(found)) == (status, False, f"HTTP {status}")
+
+
+@each_account
+@pytest.mark.parametrize("status", [400, 405, 413, 422])
+def test_what_is_wrong_with_the_message_is_not(which: str, status: int, outside: Outside) -> None:
+    outside.says(status, {})
+    assert refused(which).final
+
+
+@each_account
+def test_no_answer_is_none(which: str, outside: Outside) -> None:
+    outside.answer = Unreachable("timed out")
+    found = refused(which)
+    assert (str(found), found.final, found.rest_ms) == ("no answer: timed out", False, None)
+
+
+@each_account
+@pytest.mark.parametrize(("said", "milliseconds"), [("7", 7000), ("0.5", 500), ("999999", 86_400_000), ("soon", None)])
+def test_retry_after_is_obeyed(which: str, said: str, milliseconds: int | None, outside: Outside) -> None:
+    for status in (429, 503):
+        outside.says(status, {}, retry_after=said)
+        assert refused(which).rest_ms == milliseconds
+    outside.says(500, {}, retry_after=said)
+    assert refused(which).rest_ms is None
+
+
+@pytest.mark.parametrize("wrong", ["x", None, -1, "nan", "inf", [], {"a": 1}, True])
+def test_a_rest_that_is_no_number_is_none(wrong: Any, outside: Outside) -> None:
+    outside.says(429, {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": wrong}})
+    assert refused("telegram").rest_ms in (None, 1000)
+    outside.says(429, {"ok": False, "parameters": wrong, "retry_after": wrong})
+    assert refused("telegram").rest_ms is None
+    assert refused("discord").rest_ms in (None, 1000)
+
+
+def test_each_says_in_its_own_place_for_how_long(outside: Outside) -> None:
+    outside.says(
+        429, {"ok": False, "description": "Too Many Requests: retry after 3", "parameters": {"retry_after": 3}}
+    )
+    assert (refused("telegram").rest_ms, str(refused("telegram"))) == (3000, "Too Many Requests: retry after 3")
+    said = {"message": "You are being rate limited.", "retry_after": 0.3, "global": False}
+    outside.says(429, said, retry_after="1")
+    assert (refused("discord").rest_ms, str(refused("discord"))) == (300, "You are being rate limited.")
+    for status, code in ((400, 130429), (429, 80007), (400, 131056)):
+        outside.says(status, {"error": {"message": "(#130429) Rate limit hit", "code": code}})
+        assert (refused("cloud").rest_ms, refused("cloud").final) == (60_000, False)
+
+
+def test_an_expired_token_of_metas_can_be_put_right(outside: Outside) -> None:
+    outside.says(400, {"error": {"message": "Error validating access token", "code": 190}})
+    assert not refused("cloud").final
+    outside.says(400, {"error": {"message": "(#131030) Recipient not in allowed list", "code": 131030}})
+    assert (refused("cloud").final, str(refused("cloud"))) == (True, "(#131030) Recipient not in allowed list")
+    outside.says(400, {"error": "?"})
+    assert refused("cloud").final
+
+
+def test_a_long_reason_is_cut(outside: Outside) -> None:
+    outside.says(400, {"message": "x" * 5000})
+    assert len(str(refused("discord"))) == 200
+
+
+def test_what_an_account_lacks() -> None:
+    assert missing("telegram", {"chat_id": "1"}) == ["bot_token"]
+    assert missing("discord", {"webhook_url": ""}) == ["webhook_url"]
+    assert missing("whatsapp", {"url": "https://waha.example"}) == ["chat_id"]
+    assert missing("whatsapp", {"to": "49"}) == ["access_token", "phone_number_id"]
+    assert [missing(name, account) for name, account in ACCOUNTS.values()] == [[], [], [], []]
+
+
+def test_an_address_that_is_none_is_said_to_be() -> None:
+    for account in (DISCORD | {"webhook_url": "discord.com"}, DISCORD | {"webhook_url": "http://[x"}):
+        with pytest.raises(Undelivered) as caught:
+            messenger("discord", account).send(account, "hi")
+        assert "discord.com" not in str(caught.value)

@@ -1,0 +1,156 @@
+"""Providers of messages as they document themselves: each takes what its real one takes, and answers as that would."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib import config
+from chalicelib.domain.webhooks import Delivery
+from chalicelib.engine import messenger
+from chalicelib.engine.messenger import Filter, Shown
+from chalicelib.providers.outbound import Answer, Unreachable
+from tests.support.world import ORG, World, answer
+
+TOKEN, CHANNEL, KEY = "123456:telegram-secret", "discord-secret", "waha-secret"
+SECRETS = (TOKEN, CHANNEL, KEY, "n8n-secret")
+ACCOUNTS: dict[str, Any] = {
+    "telegram": {"bot_token": TOKEN, "chat_id": -100123, "api_url": "https://telegram.example"},
+    "discord": {"webhook_url": f"https://discord.example/api/webhooks/1/{CHANNEL}"},
+    "whatsapp": {"url": "https://waha.example/", "chat_id": "491234567890@c.us", "api_key": KEY},
+}
+Said = Answer | Unreachable | Callable[[], Answer]
+DEAD = Unreachable("timed out")
+TOO_MANY = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 30}}
+"""Telegram's words."""
+
+
+@dataclass
+class Provider:
+    """One provider: `sent` is what it took, `reply` what it says instead of taking anything."""
+
+    reply: Said | None = None
+    sent: list[Any] = field(default_factory=list)
+    asked: int = 0
+
+    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+        self.asked += 1
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        if self.reply is not None:
+            return self.reply() if callable(self.reply) else self.reply
+        return self.answer(url, headers, json.loads(body) if body else None)
+
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+        raise NotImplementedError
+
+    def taken(self, said: Any) -> int:
+        self.sent.append(said)
+        return len(self.sent)
+
+
+class Telegram(Provider):
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+        _, _, path = url.partition("/bot")
+        if not path.startswith(f"{TOKEN}/"):
+            return answer(401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
+        if path.endswith("/getMe"):
+            return answer(200, {"ok": True, "result": {"id": 123456, "is_bot": True, "first_name": "Bote"}})
+        assert path.endswith("/sendMessage") and said["parse_mode"] == "HTML"
+        if len(said["text"]) > 5 * 4096:
+            return answer(400, {"ok": False, "error_code": 400, "description": "Bad Request: message is too long"})
+        result = {"message_id": self.taken(said), "date": 1, "chat": {"id": said["chat_id"]}, "text": said["text"]}
+        return answer(200, {"ok": True, "result": result})
+
+
+class Discord(Provider):
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+        path, _, query = url.partition("?")
+        if not path.endswith(f"/api/webhooks/1/{CHANNEL}"):
+            return answer(401, {"message": "Invalid Webhook Token", "code": 50027})
+        if said is None:
+            return answer(200, {"id": "1", "type": 1, "name": "Bote", "channel_id": "2"})
+        if len(said["content"]) > 2000:
+            return answer(400, {"message": "Invalid Form Body", "code": 50035})
+        number = self.taken(said)
+        return answer(200, {"id": f"11{number}", "content": said["content"]}) if query == "wait=true" else answer(204)
+
+
+@dataclass
+class Waha(Provider):
+    status: str = "WORKING"
+    png: bytes = b""
+
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+        if headers.get("x-api-key") != KEY:
+            return answer(401, {"message": "Unauthorized", "statusCode": 401})
+        if url.endswith("/api/sendText"):
+            return answer(201, {"id": {"fromMe": True, "_serialized": f"true_{said['chatId']}_{self.taken(said)}"}})
+        if url.endswith("/auth/qr?format=image"):
+            # As its OpenAPI has it: {mimetype, data} where JSON is accepted.
+            import base64
+
+            return answer(200, {"mimetype": "image/png", "data": base64.b64encode(self.png).decode()})
+        if url.endswith("/api/sessions/default/logout"):
+            self.status = "STOPPED"
+            return answer(201, {"name": "default", "status": self.status})
+        assert url.endswith("/api/sessions/default")
+        return answer(200, {"name": "default", "status": self.status, "me": None})
+
+
+@dataclass
+class Messengers:
+    """The org's messengers, all of them configured."""
+
+    house: World
+    telegram: Telegram = field(default_factory=Telegram)
+    discord: Discord = field(default_factory=Discord)
+    whatsapp: Waha = field(default_factory=Waha)
+    last: str = ""
+    """Id of the notification that was sent last."""
+
+    def send(self, message: str = "Hello!", **said: Any) -> str:
+        """A notification's id; it is on its way, but nothing has been sent."""
+        self.last = messenger.send(ORG, message, **said).id
+        return self.last
+
+    def told(self, message: str = "Hello!", **said: Any) -> Shown:
+        """What has become of a notification once everything has happened that can happen now."""
+        self.send(message, **said)
+        self.house.settle()
+        return self.latest()
+
+    def latest(self) -> Shown:
+        found = messenger.history(ORG, Filter(), 100).shown
+        return next(one for one in found if one.notification.id == self.last)
+
+    def delivery(self, name: str = "telegram") -> Delivery:
+        found = self.latest().find(name)
+        assert found is not None
+        return found
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, with its wakeups, and a sweep or two at its end."""
+        self.house.clock.advance(seconds)
+        for _ in range(2):
+            self.house.settle()
+            self.house.sweep()
+            self.house.settle()
+            self.house.clock.advance(61)
+
+
+def configure(accounts: Any, org: str = ORG) -> None:
+    """What the org has with messengers is this from now on."""
+    from chalicelib.engine import messenger_accounts, messenger_status
+
+    config.replace(messengers=json.dumps({org: accounts}))
+    messenger_accounts._known.clear()
+    messenger_status._checked.clear()
+
+
+def messengers(house: World) -> Messengers:
+    """Every provider, configured and in good health."""
+    made = Messengers(house)
+    configure(ACCOUNTS)
+    house.servers |= {"telegram.example": made.telegram, "discord.example": made.discord, "waha.example": made.whatsapp}
+    return made
