@@ -10,7 +10,7 @@ from chalicelib.domain import states
 from chalicelib.domain import statistics as rules
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Phase, Task, Worker
-from chalicelib.engine import catalogue, chores, tasks, workers
+from chalicelib.engine import catalogue, chores, submissions, tasks, workers
 from chalicelib.engine.catalogue import Query
 from chalicelib.engine.chores import Chore
 from chalicelib.errors import NotFound
@@ -91,5 +91,5 @@ def _unwanted(task: Task, agent_id: str) -> Task:
         clock.now(),
         wanted_worker=None,
         manual=task.pool not in settings().auto_assign,
-        lane=tasks.lane_of(task.capabilities, task.group, permit=task.permit),
+        lane=submissions.lane_of(task.capabilities, task.group, permit=task.permit),
     )

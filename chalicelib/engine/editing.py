@@ -8,9 +8,10 @@ from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.sheets import fields_of, project_of
 from chalicelib.domain.tasks import Holder, Task
-from chalicelib.engine import chores, payloads, people, tasks
+from chalicelib.engine import chores, payloads, people, submissions, tasks
 from chalicelib.engine.people import TOTAL_SECONDS, Edit
-from chalicelib.engine.tasks import Decision, Given, Submission
+from chalicelib.engine.submissions import Submission
+from chalicelib.engine.tasks import Decision, Given
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.observability import logger
 from chalicelib.storage import documents as document_storage
@@ -55,7 +56,7 @@ def create(org: str, pool: str, by: str, draft: Draft) -> Task:
         id=draft.id,
         **fields_of(draft.sheet, by),
     )
-    return tasks.submit(org, by, asked, _there(org, pool, draft.sheet.get("projectId"), draft.agent))
+    return submissions.submit(org, by, asked, _there(org, pool, draft.sheet.get("projectId"), draft.agent))
 
 
 def change(org: str, pool: str, task_id: str, edit: Edit, by: str, guard: Guard) -> Task:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task
-from chalicelib.engine import recent, tasks
+from chalicelib.engine import recent, submissions
 from chalicelib.engine.recent import Recent
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine.submissions import Submission
 from chalicelib.errors import QueueFull
 from chalicelib.storage import task_lists
 
@@ -44,13 +44,13 @@ _believed: dict[tuple[str, str], _Believed] = {}
 
 
 def submit(org: str, subject: str, asked: Submission) -> tuple[Task, Forecast]:
-    """Accept a task as `tasks.submit` does, and say when it may be expected. Two calls, one more each two seconds.
+    """Accept a task as `submissions.submit` does, and say when it may be expected. Two calls, and sometimes one more.
 
     Raises QueueFull when as many tasks of the pool wait as the deployment allows.
     """
     believed = _figures(org, asked.pool)
     _require_room(asked.pool, believed)
-    task = tasks.submit(org, subject, asked)
+    task = submissions.submit(org, subject, asked)
     believed.accepted += 1
     return task, of(task, believed.figures)
 

@@ -23,7 +23,7 @@ from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.sheets import fields_of, sheet_of
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Phase, Status, Task
-from chalicelib.engine import payloads, tasks
+from chalicelib.engine import payloads, submissions, tasks
 from chalicelib.errors import Conflict
 
 TOTAL_SECONDS = 5 * 365 * 86_400
@@ -126,7 +126,7 @@ def assigned(task: Task, agent: str | None, now: int) -> Task:
         now,
         wanted_worker=agent,
         manual=waits(task.pool, agent),
-        lane=tasks.lane_of(task.capabilities, task.group, agent, task.permit),
+        lane=submissions.lane_of(task.capabilities, task.group, agent, task.permit),
     )
 
 

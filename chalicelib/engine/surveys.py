@@ -10,8 +10,8 @@ from chalicelib.config import settings
 from chalicelib.domain import statistics as rules
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Needs, Permit, Pool, Task, Worker
-from chalicelib.engine import messenger, tasks
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine import messenger, submissions
+from chalicelib.engine.submissions import Submission
 from chalicelib.errors import InvalidRequest
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import stats
@@ -66,7 +66,7 @@ def start(org: str, pool: str, subject: str, asked: Session) -> Task:
     """
     _require_known(asked.platform)
     messenger.check(asked.notify, "notify")
-    return tasks.submit(org, subject, _submission(pool, asked))
+    return submissions.submit(org, subject, _submission(pool, asked))
 
 
 def _submission(pool: str, asked: Session) -> Submission:

@@ -1,7 +1,7 @@
 """What can be done with a task. Each use case is one conditional write (or one transaction with the worker's slot);
 everything else follows from the change, in the relay."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -10,47 +10,20 @@ from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Holder, Permit, Status, Task
+from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import payloads, permits
-from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound, Unavailable, YardmasterError
+from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable, YardmasterError
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
 from chalicelib.storage import tasks as storage
 from chalicelib.storage import workers as worker_storage
-from chalicelib.storage.base import RawItem, Refused, Write
+from chalicelib.storage.base import Refused, Write
 
 TRIES = 8
 """How often a change is thought over again because somebody else wrote first."""
 LONGEST_WAIT_SECONDS = 20.0
 
 Decision = Callable[[Task], Task]
-
-
-class Submission(NamedTuple):
-    """What a client asks to be done. Durations are in seconds, instants in epoch milliseconds."""
-
-    pool: str
-    type: str
-    priority: int
-    payload: Any = None
-    capabilities: tuple[str, ...] = ()
-    group: str | None = None
-    metadata: Mapping[str, Any] | None = None
-    max_attempts: int | None = None
-    timeout_seconds: int | None = None
-    heartbeat_seconds: int | None = None
-    run_at: int | None = None
-    idempotency_key: str | None = None
-    name: str | None = None
-    label: str | None = None
-    manual: bool = False  # wait until `assign` names a worker
-    wanted_worker: str | None = None  # no other may take it
-    permit: Permit | None = None  # leased only while fewer than its limit of its key's tasks are
-    terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
-    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
-    due_at: int | None = None
-    total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
-    id: str | None = None  # known beforehand; else a new one
 
 
 class Given(NamedTuple):
@@ -60,96 +33,10 @@ class Given(NamedTuple):
     otherwise: YardmasterError
 
 
-def submit(org: str, subject: str, asked: Submission, given: Sequence[Given] = ()) -> Task:
-    """Accept a task, if all that is `given` holds. One call; one more for a payload over 100 KB.
-
-    With an idempotency key the same submission gives the same task however often it is made. Raises
-    IdempotencyMismatch when the key came with another submission before, InvalidRequest for too large metadata.
-    """
-    payloads.require_small(asked.metadata)
-    task = _new(org, subject, asked)
-    try:
-        storage.commit([storage.created(task), *(one.check for one in given)])
-    except Refused as refused:
-        if not refused.failed[0]:
-            raise _unmet(given, refused) from None
-        return _submitted_before(task, refused.items[0])
-    return task
-
-
-def _unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
+def unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
     """The error of the first thing given that does not hold; the checks were written behind the task."""
     failed = zip(given, refused.failed[1:], strict=False)
     return next(one.otherwise for one, missing in failed if missing)
-
-
-def _new(org: str, subject: str, asked: Submission) -> Task:
-    now, key = clock.now(), asked.idempotency_key
-    identifier = asked.id or (ids.new("task") if key is None else ids.derived("task", org, asked.pool, key))
-    payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
-    attempts = asked.max_attempts or settings().max_attempts
-    run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
-    total = (asked.total_seconds or settings().total_seconds) * clock.SECOND
-    wait = asked.total_seconds or settings().schedule_to_start_seconds
-    draft = Task(
-        id=identifier,
-        org=org,
-        pool=asked.pool,
-        lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
-        type=asked.type,
-        name=asked.name,
-        label=asked.label,
-        manual=asked.manual,
-        wanted_worker=asked.wanted_worker,
-        permit=asked.permit,
-        terms=asked.terms,
-        notify=asked.notify,
-        status=Status.PENDING,
-        priority=asked.priority,
-        version=0,
-        max_attempts=attempts,
-        allowance=attempts,
-        capabilities=tuple(sorted(set(asked.capabilities))),
-        group=asked.group,
-        payload=payload,
-        payload_ref=reference,
-        metadata=dict(asked.metadata) if asked.metadata is not None else None,
-        start_to_close_ms=(asked.timeout_seconds or settings().start_to_close_seconds) * clock.SECOND,
-        schedule_to_start_ms=wait * clock.SECOND,
-        heartbeat_ms=asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
-        deadline=(run_at or now) + total,
-        due_at=asked.due_at,
-        changed_by=subject,
-        created_at=now,
-        updated_at=now,
-        body_hash=None if key is None else _body_hash(asked),
-        submitted_by=subject,
-    )
-    return states.ready(draft, now) if run_at is None else states.sleeping(draft, run_at, now)
-
-
-def lane_of(
-    capabilities: tuple[str, ...], group: str | None, worker: str | None = None, permit: Permit | None = None
-) -> str:
-    """The short name of a set of needs; tasks with the same needs queue in the same lane."""
-    special = [] if worker is None else [f"\x1e{worker}"]
-    special += [] if permit is None else [f"\x1d{permit.limit}\x1d{permit.key}"]
-    if not capabilities and group is None and not special:
-        return "any"
-    return ids.derived("lane", group or "", *sorted(set(capabilities)), *special)[:18]
-
-
-def _body_hash(asked: Submission) -> str:
-    return payloads.digest({name: getattr(asked, name) for name in Submission._fields})
-
-
-def _submitted_before(task: Task, raw: RawItem | None) -> Task:
-    if raw is None:
-        raise Unavailable("The task could not be stored; try again")
-    before = task_table.from_raw(raw)
-    if before.org != task.org or before.body_hash != task.body_hash:
-        raise IdempotencyMismatch("This Idempotency-Key was used before with another request; use a new key")
-    return before
 
 
 def get(org: str, task_id: str, pool: str | None = None) -> Task:
@@ -346,7 +233,7 @@ def change(
             storage.commit([storage.changed(old, new), *checks, *_let_go(old, new, told, rest_until)])
         except Refused as refused:
             if not refused.failed[0] and any(refused.failed[1 : 1 + len(checks)]):
-                raise _unmet(demands, refused) from None
+                raise unmet(demands, refused) from None
             if not (written_already(refused, new) or _let_go_anyway(refused, old, new, told, rest_until)):
                 continue
         return new

@@ -9,7 +9,7 @@ from chalicelib.domain.statistics import Counts
 from chalicelib.engine import forecast, tasks
 from chalicelib.engine.forecast import BELIEVED_MS, Forecast
 from chalicelib.engine.recent import Recent
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine.submissions import Submission
 from chalicelib.errors import QueueFull
 from tests.engine.helpers import complete, pull
 from tests.support import aws

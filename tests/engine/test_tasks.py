@@ -8,7 +8,7 @@ from chalicelib.domain import states
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.engine import commands, tasks
-from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound
+from chalicelib.errors import Conflict, LeaseLost, NotFound
 from tests.engine.helpers import beat, complete, held, holder, pull, together
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
@@ -17,37 +17,7 @@ LARGE = {"text": "é" * 60_000}
 BROKEN = Failure(Reason.WORKER_FAILED, "it broke")
 
 
-# Submission
-
-
-def test_a_submission_made_again_gives_the_same_task_to_the_last_field(house: World) -> None:
-    first = house.submit(payload={"a": [1, 2.5, None]}, metadata={"m": "é"}, idempotency_key="k")
-    house.clock.advance(60)
-    assert house.submit(payload={"a": [1, 2.5, None]}, metadata={"m": "é"}, idempotency_key="k") == first
-    assert len(house.tasks()) == 1
-
-
-def test_another_submission_under_the_same_key_is_refused_and_changes_nothing(house: World) -> None:
-    first = house.submit(payload=1, idempotency_key="k")
-    with pytest.raises(IdempotencyMismatch):
-        house.submit(payload=2, idempotency_key="k")
-    assert house.tasks() == [first]
-
-
-def test_the_same_key_of_another_tenant_or_pool_is_another_task(house: World) -> None:
-    made = [house.submit(idempotency_key="k"), house.submit(idempotency_key="k", org="other")]
-    made.append(house.submit(idempotency_key="k", pool="elsewhere"))
-    assert len({task.id for task in made}) == len(house.tasks()) == 3
-
-
-def test_fifty_submissions_at_once_with_one_key_give_one_task(house: World) -> None:
-    found = together([lambda: house.submit(payload={"a": 1}, idempotency_key="k")] * 50)
-    assert len(house.tasks()) == 1
-    assert all(task == found[0] for task in found)
-
-
-def test_submissions_without_a_key_are_tasks_of_their_own(house: World) -> None:
-    assert len({house.submit().id for _ in range(3)}) == 3
+# What a task carries
 
 
 def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(house: World) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib import clock, config
 from chalicelib.domain.tasks import Status
-from chalicelib.engine import statistics, tasks
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine import statistics, submissions, tasks
+from chalicelib.engine.submissions import Submission
 from chalicelib.providers import outbound
 from infra.local.pump import Pump
 from infra.local.stack import stack
@@ -25,14 +25,14 @@ def submission() -> Submission:
 
 
 def test_what_follows_from_a_task_happens(pump: Pump) -> None:
-    task = tasks.submit("acme", "ann", submission())
+    task = submissions.submit("acme", "ann", submission())
     pump.drain()
     assert tasks.get("acme", task.id).status is Status.PENDING
     assert statistics.day("acme", "processing", NOON // clock.DAY).total["created"] == 1
 
 
 def test_the_sweep_comes_by_the_clock(pump: Pump, moment: clock.ManualClock) -> None:
-    task = tasks.submit("acme", "ann", submission())
+    task = submissions.submit("acme", "ann", submission())
     pump.drain()
     moment.advance(config.settings().schedule_to_start_seconds + 1)
     pump.drain()

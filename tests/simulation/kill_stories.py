@@ -6,8 +6,8 @@ Each prepares a deployment and answers with the act during which the process is 
 from collections.abc import Callable
 
 from chalicelib.domain.tasks import Holder, Permit, Status, Task, Worker
-from chalicelib.engine import assignment, live, reports, sockets, tasks, workers
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine import assignment, live, reports, sockets, submissions, tasks, workers
+from chalicelib.engine.submissions import Submission
 from chalicelib.engine.workers import Change, Registration, Rotation
 from chalicelib.storage.connections import Connection
 from tests.simulation import performer
@@ -134,7 +134,8 @@ def _leave(house: World) -> Act:
 
 def _perform(house: World) -> Act:
     for ends in ("well", "badly"):
-        tasks.submit(ORG, "dev", Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",)))
+        asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
+        submissions.submit(ORG, "dev", asked)
     house.relay("tasks")
     house.handle("dispatch")
     house.relay("tasks")

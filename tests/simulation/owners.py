@@ -7,8 +7,8 @@ from typing import Any
 from chalicelib import ids
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder, Status, Worker
-from chalicelib.engine import assignment, reports, tasks, workers
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine import assignment, reports, submissions, tasks, workers
+from chalicelib.engine.submissions import Submission
 from chalicelib.engine.workers import Change, Rotation
 from tests.simulation import performer
 from tests.simulation.acting import Actor
@@ -107,7 +107,7 @@ class Owners(Actor):
         """A task for the house itself."""
         ends = self.random.choice(["well", "well", "badly"])
         asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
-        task = self.attempt(lambda: tasks.submit(ORG, "dev", asked))
+        task = self.attempt(lambda: submissions.submit(ORG, "dev", asked))
         if task is not None:
             self.performed.append(task.id)
 

@@ -30,11 +30,12 @@ from chalicelib.engine import (
     names,
     requests,
     sessions,
+    submissions,
     tasks,
     workers,
 )
 from chalicelib.engine.live import Voices
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine.submissions import Submission
 from chalicelib.engine.workers import Registration
 from chalicelib.errors import Unavailable
 from chalicelib.functions import queues as queue_functions
@@ -87,7 +88,7 @@ class World:
     _swept: int = START // clock.MINUTE
 
     def submit(self, **asked: Any) -> Task:
-        return tasks.submit(
+        return submissions.submit(
             asked.pop("org", ORG), "dev", Submission(**({"pool": POOL, "type": "t", "priority": 5} | asked))
         )
 

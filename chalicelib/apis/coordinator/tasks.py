@@ -22,9 +22,9 @@ from chalicelib.config import settings
 from chalicelib.domain.reports import LARGEST_DETAILS, LONGEST_MESSAGE, reported_failure
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
-from chalicelib.engine import assignment, lists, tasks
+from chalicelib.engine import assignment, lists, submissions, tasks
 from chalicelib.engine.lists import Filter
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine.submissions import Submission
 
 routes = Routes("/api/tasks", tag="Tasks")
 
@@ -151,7 +151,7 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
     It waits until a worker is assigned, or with `auto_assign` is assigned by itself. The same Idempotency-Key with the
     same body gives the same answer, with another body 409.
     """
-    task = tasks.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    task = submissions.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     # The first answer again, however far the task has come since.
     fresh = TaskOut.row(replace(task, status=Status.PENDING, payload=body.payload))
     return Created(fresh, location=f"/api/tasks/{task.id}")

@@ -9,8 +9,8 @@ from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
 from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
-from chalicelib.engine import tasks
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine import submissions, tasks
+from chalicelib.engine.submissions import Submission
 from chalicelib.errors import Forbidden
 
 routes = Routes("/api/task", tag="Tasks")
@@ -156,7 +156,7 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
     The same Idempotency-Key with the same body gives the same task, with another body 409.
     """
-    task = tasks.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    task = submissions.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     location = f"/api/task/{task.id}"
     if not body.is_async:
         return Created(TaskOut.of(tasks.wait(caller.org, task.id)), location=location)

@@ -10,7 +10,7 @@ from chalicelib.apis.support.states import PRIORITY, TASK_STATUS, Priority, Task
 from chalicelib.domain.tasks import Status, Task
 from chalicelib.edge import Caller, Header, Routes, Schema
 from chalicelib.engine import forecast, inputs, tasks
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine.submissions import Submission
 
 routes = Routes("/task", tag="Tasks")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib.apis.projects import api
 from chalicelib.domain.tasks import Holder, Task
-from chalicelib.engine import tasks
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine import submissions, tasks
+from chalicelib.engine.submissions import Submission
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World
@@ -63,7 +63,7 @@ class Desk:
 
     def submit(self, agent_id: str | None = None, org: str = ORG, **said: Any) -> Task:
         """A task, for this agent only if one is named."""
-        task = tasks.submit(org, "user_1", meant(agent_id, **said))
+        task = submissions.submit(org, "user_1", meant(agent_id, **said))
         self.house.settle()
         return task
 

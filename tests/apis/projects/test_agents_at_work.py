@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.apis.live import switchboard
 from chalicelib.domain.tasks import Holder
-from chalicelib.engine import agents, tasks
+from chalicelib.engine import agents, submissions, tasks
 from chalicelib.engine.chore_steps import STEPS
 from chalicelib.engine.chores import Chore
 from chalicelib.errors import Unavailable
@@ -73,7 +73,7 @@ def test_hours_that_are_widened_count_at_once(desk: Desk) -> None:
 
 def test_no_agent_ever_holds_more_than_it_may(desk: Desk) -> None:
     agent_id = desk.create(maxConcurrentTasks=3)
-    made = [tasks.submit(ORG, "u", meant(None, manual=True)) for _ in range(8)]
+    made = [submissions.submit(ORG, "u", meant(None, manual=True)) for _ in range(8)]
     together([lambda task=task: _assign(desk, task.id, agent_id) for task in made])
     desk.house.settle()
     assert desk.agent(agent_id)["currentTasks"] == 3

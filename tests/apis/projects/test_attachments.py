@@ -12,10 +12,10 @@ import pytest
 from chalicelib.apis.projects import api
 from chalicelib.config import settings
 from chalicelib.domain.tasks import Task
-from chalicelib.engine import attachments, chores, comments, documents, files, tasks
+from chalicelib.engine import attachments, chores, comments, documents, files, submissions, tasks
 from chalicelib.engine.chore_steps import STEPS
 from chalicelib.engine.chores import Chore
-from chalicelib.engine.tasks import Submission
+from chalicelib.engine.submissions import Submission
 from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage import base
 from chalicelib.storage import documents as document_storage
@@ -65,7 +65,7 @@ class Desk:
 
 def made(project: str = "proj_1") -> Task:
     asked = Submission(pool="projects", type="task", priority=4, manual=True, terms=(f"project={project}",))
-    return tasks.submit(ORG, "ann", asked)
+    return submissions.submit(ORG, "ann", asked)
 
 
 @pytest.fixture
@@ -323,8 +323,8 @@ def test_what_hung_on_a_deleted_task_goes_with_it(desk: Desk) -> None:
 
 def test_large_payloads_go_with_their_task(desk: Desk) -> None:
     asked = Submission(pool="projects", type="task", priority=4, manual=True, payload={"text": "x" * 150_000})
-    desk.task = tasks.submit(ORG, "ann", asked).id
-    tasks.submit(ORG, "ann", asked._replace(pool="processing"))
+    desk.task = submissions.submit(ORG, "ann", asked).id
+    submissions.submit(ORG, "ann", asked._replace(pool="processing"))
     assert [key.partition("/")[0] for key in objects()] == ["expiring", "kept"]
     delete_task(desk)
     desk.house.settle()
