@@ -256,6 +256,16 @@ def test_what_is_no_longer_configured_waits_to_be_set_again(by: Messengers) -> N
     assert len(by.telegram.sent) == 1
 
 
+def test_what_waits_for_a_phone_arrives_once_it_is_paired(by: Messengers) -> None:
+    by.whatsapp.status = "SCAN_QR_CODE"
+    found = by.told(providers=["whatsapp"]).find("whatsapp")
+    assert found is not None
+    assert (found.status, found.reason) == ("pending", "the WhatsApp session is SCAN_QR_CODE")
+    by.whatsapp.status = "WORKING"
+    by.wait(60)
+    assert by.delivery("whatsapp").status == "delivered"
+
+
 def test_calls(by: Messengers) -> None:
     with counting() as calls:
         by.send(providers=["telegram"])

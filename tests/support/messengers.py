@@ -85,6 +85,8 @@ class Waha(Provider):
         if headers.get("x-api-key") != KEY:
             return answer(401, {"message": "Unauthorized", "statusCode": 401})
         if url.endswith("/api/sendText"):
+            if self.status != "WORKING":
+                return answer(422, self.unexpected())
             return answer(201, {"id": {"fromMe": True, "_serialized": f"true_{said['chatId']}_{self.taken(said)}"}})
         if url.endswith("/auth/qr?format=image"):
             # As its OpenAPI has it: {mimetype, data} where JSON is accepted.
@@ -96,6 +98,11 @@ class Waha(Provider):
             return answer(201, {"name": "default", "status": self.status})
         assert url.endswith("/api/sessions/default")
         return answer(200, {"name": "default", "status": self.status, "me": None})
+
+    def unexpected(self) -> dict[str, Any]:
+        """What it says of a session that is not paired."""
+        said = "Session status is not as expected. Try again later or restart the session"
+        return {"error": said, "session": "default", "status": self.status, "expected": ["WORKING"]}
 
 
 @dataclass

@@ -15,6 +15,7 @@ from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
 LIMIT = 4096
 WORKING, SCANNING = "WORKING", "SCAN_QR_CODE"
 PNG = b"\x89PNG\r\n\x1a\n"
+_UNPAIRED = "the WhatsApp session is {}"
 
 
 class Pairing(NamedTuple):
@@ -44,7 +45,7 @@ class Waha:
     def check(self, account: Mapping[str, str]) -> None:
         status = _status(account)
         if status != WORKING:
-            raise Undelivered(f"the WhatsApp session is {status}")
+            raise Undelivered(_UNPAIRED.format(status))
 
     def pairing(self, account: Mapping[str, str]) -> Pairing:
         """How far the session is. Raises Undelivered."""
@@ -85,8 +86,16 @@ def _call(account: Mapping[str, str], method: str, path: str, body: Any = None) 
     private = account.get("private", "").lower() == "true"
     spoken = calls.ask(method, calls.base(account["url"]) + path, body, key, private=private)
     if not spoken.good:
-        raise calls.refusal(spoken, calls.words(spoken.said.get("message")))
+        raise _refusal(spoken)
     return spoken
+
+
+def _refusal(spoken: Spoken) -> Undelivered:
+    """`{"message": ...}`; or 422 with the status of a session that is not paired, which can be put right."""
+    status = spoken.said.get("status")
+    if spoken.status == 422 and isinstance(status, str):
+        return Undelivered(_UNPAIRED.format(status), status=422)
+    return calls.refusal(spoken, calls.words(spoken.said.get("message")))
 
 
 def _message_id(said: Mapping[str, Any]) -> str | None:

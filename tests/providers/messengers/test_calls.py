@@ -204,6 +204,13 @@ def test_an_expired_token_of_metas_can_be_put_right(outside: Outside) -> None:
     assert refused("cloud").final
 
 
+@pytest.mark.parametrize("status", ["SCAN_QR_CODE", "STARTING", "STOPPED", "FAILED"])
+def test_a_bridge_without_its_phone_can_be_put_right(status: str, outside: Outside) -> None:
+    error = "Session status is not as expected. Try again later or restart the session"
+    outside.says(422, {"error": error, "session": "default", "status": status, "expected": ["WORKING"]})
+    assert (refused("waha").final, str(refused("waha"))) == (False, f"the WhatsApp session is {status}")
+
+
 def test_a_long_reason_is_cut(outside: Outside) -> None:
     outside.says(400, {"message": "x" * 5000})
     assert len(str(refused("discord"))) == 200
