@@ -13,7 +13,6 @@ from tests.support.world import World
 NOTIFICATION = {"message": "Hello!"}
 ALERT = {"message": "Fire!", "severity": "warning"}
 PNG = b"\x89PNG\r\n\x1a\n"
-FEW = {"telegram": ACCOUNTS["telegram"]}
 NOW = "2026-01-27T05:54:06.050535"
 
 
@@ -104,5 +103,5 @@ messenger = Face(
         ("GET /api/notifications", "limit", ("0", "101", "ten", "")),
         ("GET /api/notifications", "cursor", ("", "garbage")),
     ),
-    settings={"messengers": json.dumps({"acme": ACCOUNTS, "penumbra": ACCOUNTS, "umbra": FEW, "nebula": FEW})},
+    settings={"messengers": json.dumps({"acme": ACCOUNTS, "penumbra": ACCOUNTS})},
 )
