@@ -54,7 +54,9 @@ class Waha:
 
     def log_out(self, account: Mapping[str, str]) -> None:
         """End the session on the phone, too; to go on, the code has to be scanned again. Raises Undelivered."""
-        _call(account, "POST", f"/api/sessions/{quote(_session(account), safe='')}/logout")
+        spoken = _call(account, "POST", f"/api/sessions/{quote(_session(account), safe='')}/logout")
+        if spoken.body and not spoken.said:
+            raise calls.garbled(spoken)
 
 
 def _session(account: Mapping[str, str]) -> str:
