@@ -35,6 +35,8 @@ SLOW = 5 * SECOND
 SPACING = SECOND
 """Milliseconds between the attempts at a provider in trouble; each may take ten seconds."""
 LONGEST_TURN = HOUR
+LONGEST_RECEIPT = 256
+"""Characters of a provider's id of a message that are kept: theirs are shorter, but it is they who say so."""
 
 
 class Notification(NamedTuple):
@@ -67,7 +69,7 @@ def claimed(found: Delivery, now: int) -> Delivery:
 
 def received(found: Delivery, receipt: str, parts: int, attempt: Attempt) -> Delivery:
     """The provider acknowledged the next of so many parts; with the last one it is sent."""
-    latest = replace(found, receipts=(*found.receipts, receipt))
+    latest = replace(found, receipts=(*found.receipts, receipt[:LONGEST_RECEIPT]))
     if len(latest.receipts) < parts:
         return claimed(latest, attempt.at)
     return replace(tried(latest, attempt), status="delivered", wake_at=None, reason=None)
@@ -85,6 +87,11 @@ def failed(found: Delivery, attempt: Attempt, now: int, chance: float, *, final:
 def rested(found: Delivery, attempt: Attempt, until: int) -> Delivery:
     """The provider wants to be left alone until then, which is no failure of the message."""
     return _later(replace(tried(found, attempt), tries=found.tries), until, attempt.error)
+
+
+def overdue(found: Delivery, now: int) -> bool:
+    """Whether a day has passed since it was first taken up, and nothing has come of it."""
+    return found.version > 1 and now >= found.created_at + GIVEN_UP_AFTER
 
 
 def put_off(found: Delivery, until: int, *, turn: bool) -> Delivery:

@@ -4,12 +4,14 @@ A task that has ended so is due until they were told: the relay's wakeup is the 
 end has an idempotency key of its own, so that one notification comes of it, however often it is told.
 """
 
+from contextlib import suppress
+
 from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.notifications import Kind
 from chalicelib.domain.tasks import Status, Task
 from chalicelib.engine import messenger, tasks
-from chalicelib.errors import InvalidRequest, NotConfigured
+from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured
 from chalicelib.observability import count, logger
 
 LONGEST_ERROR = 1_000
@@ -31,7 +33,8 @@ def tell(task: Task) -> None:
 
 def _send(task: Task) -> None:
     kind: Kind = "success" if task.status is Status.COMPLETED else "error"
-    messenger.send(task.org, _worded(task), kind=kind, providers=task.notify, source=task.type, key=_name(task))
+    with suppress(IdempotencyMismatch):  # told before, in other words: by another name, or by an older version of us
+        messenger.send(task.org, _worded(task), kind=kind, providers=task.notify, source=task.type, key=_name(task))
 
 
 def _name(task: Task) -> str:

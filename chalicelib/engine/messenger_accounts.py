@@ -16,6 +16,7 @@ from chalicelib.storage import secrets
 KEPT = clock.MINUTE
 _PARAMETER = re.compile(r"[\w.-]{1,128}", re.ASCII)
 """What SSM lets a parameter be called."""
+LONGEST_REASON = 200
 _REDACTED = "***"
 _SHORTEST, _SHORTEST_PIECE = 6, 12
 """Characters of a setting, and of a piece of one, that could tell anybody anything; shorter ones may be plain words."""
@@ -48,13 +49,13 @@ def of(org: str) -> Accounts:
 
 
 def redacted(text: str, account: Account) -> str:
-    """The text without anything that the account consists of, nor the long pieces of a URL or a token: a provider may
-    repeat what it was sent."""
+    """What a provider said, cut to `LONGEST_REASON` characters, without anything that the account consists of, nor the
+    long pieces of a URL or a token: it may repeat what it was sent."""
     pieces = {piece for value in account.values() for piece in _PIECES.split(value) if len(piece) >= _SHORTEST_PIECE}
     found = pieces | {value for value in account.values() if len(value) >= _SHORTEST}
     for one in sorted(found, key=len, reverse=True):
         text = text.replace(one, _REDACTED)
-    return text
+    return text[:LONGEST_REASON]  # only now: part of a secret would not be known for one
 
 
 def _read(org: str) -> Any:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.domain import notifications as rules
-from chalicelib.domain.webhooks import WELL, Attempt, Delivery, Health
+from chalicelib.domain.webhooks import Attempt, Delivery, Health
 from chalicelib.engine import messenger_accounts, posting
 from chalicelib.engine.messenger_accounts import Accounts
+from chalicelib.errors import Unavailable
 from chalicelib.observability import count
-from chalicelib.providers.messengers import Messenger, Name, Sent, Undelivered, messenger
-from chalicelib.storage import deliveries, notifications
+from chalicelib.providers.messengers import Account, Messenger, Name, Sent, Undelivered, messenger
+from chalicelib.storage import deliveries, healths, notifications
 from chalicelib.storage.deliveries import Key, Load
 
 TURN_SECONDS = 25
@@ -38,7 +39,12 @@ class _Line(NamedTuple):
     due: Sequence[Delivery]
     said: Mapping[str, str]
     """Notification's id -> what was written down of it."""
+    accounts: Accounts
     health: Health
+
+    @property
+    def account(self) -> Account:
+        return self.accounts.providers.get(self.name, {})
 
 
 class _Result(NamedTuple):
@@ -57,19 +63,33 @@ def send(found: Sequence[Mapping[str, Any]]) -> list[Exception | None]:
     asked = [(Key(one["org"], one["webhook"], one["id"]), one["version"]) for one in found]
     loaded = deliveries.load({key for key, _ in asked})
     due = [one for key, one in loaded.deliveries.items() if one.status == "pending" and (key, one.version) in asked]
-    lines = list(_lines(due, loaded))
+    accounts, outcomes = _accounts(due)
+    lines = list(_lines([one for one in due if one.org in accounts], loaded, accounts))
     with ThreadPoolExecutor(max_workers=max(1, len(lines))) as threads:
-        outcomes = {key: error for part in threads.map(_work_off, lines) for key, error in part.items()}
+        for part in threads.map(_work_off, lines):
+            outcomes |= part
     return [outcomes.get(key) for key, _ in asked]
 
 
-def _lines(due: Sequence[Delivery], loaded: Load) -> Iterator[_Line]:
+def _accounts(due: Sequence[Delivery]) -> tuple[dict[str, Accounts], Outcomes]:
+    """By org, and the errors of those that cannot be read. Before any thread begins: one look does for all providers,
+    and boto's first client is not to be made by several at once."""
+    found, outcomes = dict[str, Accounts](), Outcomes()
+    for org in sorted({one.org for one in due}):
+        try:
+            found[org] = messenger_accounts.of(org)
+        except Unavailable as error:
+            outcomes |= {posting.key_of(one): error for one in due if one.org == org}
+    return found, outcomes
+
+
+def _lines(due: Sequence[Delivery], loaded: Load, accounts: Mapping[str, Accounts]) -> Iterator[_Line]:
     parts: dict[tuple[str, Any], list[Delivery]] = {}
     for one in sorted(due, key=lambda delivery: delivery.id):
         parts.setdefault((one.org, one.webhook), []).append(one)
     for (org, name), those in parts.items():
         said = {one.event_id: loaded.bodies[org, one.event_id] for one in those}
-        yield _Line(org, name, those, said, loaded.healths[org, name])
+        yield _Line(org, name, those, said, accounts[org], loaded.healths[org, name])
 
 
 def _work_off(line: _Line) -> Outcomes:
@@ -89,11 +109,10 @@ def _attempt(line: _Line, found: Delivery, health: Health, until: int) -> Health
     if wait is not None:
         _put_off(found, *wait)
         return health
-    accounts = messenger_accounts.of(line.org)
     claimed = replace(rules.claimed(found, clock.now()), version=found.version + 1)
     if deliveries.replaced(found, claimed) is not claimed:
         return health  # somebody else has it
-    return _conclude(line, _sent(line, claimed, accounts, until), health)
+    return _conclude(line, _sent(line, claimed, until), health)
 
 
 def _wait(line: _Line, found: Delivery, health: Health, until: int) -> tuple[int, bool] | None:
@@ -102,13 +121,13 @@ def _wait(line: _Line, found: Delivery, health: Health, until: int) -> tuple[int
     What is critical waits for no turn, but for a provider that wants to be left alone.
     """
     now, rest = clock.now(), health.resting_until or 0
-    if now >= until:
+    if now >= until or rules.overdue(found, now):
         return now, found.turn
     if found.event == "critical":
         return (rest, True) if rest > now else None
     if rest <= now and (found.turn or not health.troubled):
         return None
-    turn = deliveries.take_turn(line.org, line.name, now, rules.SPACING, rules.LONGEST_TURN)
+    turn = healths.take_turn(line.org, line.name, now, rules.SPACING, rules.LONGEST_TURN)
     if turn is None:
         return now + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2), False
     return None if turn == now else (turn, True)
@@ -118,15 +137,15 @@ def _put_off(found: Delivery, until: int, turn: bool) -> None:
     _settled(found, posting.settle(found, lambda latest: rules.put_off(latest, until, turn=turn)))
 
 
-def _sent(line: _Line, found: Delivery, accounts: Accounts, until: int) -> _Result:
+def _sent(line: _Line, found: Delivery, until: int) -> _Result:
     """Send what is left of it, each part acknowledged and noted before the next, as long as there is time."""
     latest, begun = found, clock.stopwatch()
     try:
-        by, account = _usable(line.name, accounts), accounts.providers[line.name]
+        by = _usable(line)
         parts = by.parts(notifications.parse(line.said[found.event_id]).text)
         while True:
             begun = clock.stopwatch()
-            word = by.send(account, parts[len(latest.receipts)])
+            word = by.send(line.account, parts[len(latest.receipts)])
             latest = _acknowledged(latest, word.id, len(parts), _since(begun))
             if latest.status != "pending" or word.rest_ms or clock.now() >= until:
                 return _Result(latest, word, _since(begun))
@@ -134,11 +153,11 @@ def _sent(line: _Line, found: Delivery, accounts: Accounts, until: int) -> _Resu
         return _Result(latest, refused, _since(begun))
 
 
-def _usable(name: Name, accounts: Accounts) -> Messenger:
-    missing = accounts.missing(name)
+def _usable(line: _Line) -> Messenger:
+    missing = line.accounts.missing(line.name)
     if missing:
         raise Undelivered(f"not configured any more: {', '.join(missing)}")
-    return messenger(name, accounts.providers[name])
+    return messenger(line.name, line.account)
 
 
 def _since(begun: float) -> int:
@@ -164,7 +183,7 @@ def _conclude(line: _Line, result: _Result, health: Health) -> Health:
 
 
 def _refused(line: _Line, result: _Result, refused: Undelivered) -> None:
-    reason = messenger_accounts.redacted(str(refused), messenger_accounts.of(line.org).providers.get(line.name, {}))
+    reason = messenger_accounts.redacted(str(refused), line.account)
     now, chance = clock.now(), ids.fraction()
     attempt = Attempt(at=now, took_ms=result.took_ms, status=refused.status, error=reason)
 
@@ -191,12 +210,11 @@ def _settled(found: Delivery, stands: Delivery) -> None:
 def _judged(line: _Line, result: _Result, health: Health) -> Health:
     word, now = result.word, clock.now()
     if word.rest_ms:
-        return notifications.rest(line.org, line.name, now + word.rest_ms)
+        return healths.rest(line.org, line.name, now + word.rest_ms)
     if isinstance(word, Undelivered) and not word.final:
-        return deliveries.troubled(line.org, line.name, now, failing=True)
+        return healths.troubled(line.org, line.name, now, failing=True)
     if result.took_ms >= rules.SLOW:
-        return deliveries.troubled(line.org, line.name, now, failing=False)
+        return healths.troubled(line.org, line.name, now, failing=False)
     if not health.troubled:
         return health
-    deliveries.recovered(line.org, line.name)
-    return WELL
+    return healths.recovered(line.org, line.name, now)

@@ -24,7 +24,7 @@ from chalicelib.observability import count, logger
 from chalicelib.providers import outbound
 from chalicelib.providers.messengers import NAMES
 from chalicelib.providers.outbound import Answer, Unreachable
-from chalicelib.storage import base, queues
+from chalicelib.storage import base, healths, queues
 from chalicelib.storage import deliveries as storage
 from chalicelib.storage import documents as document_storage
 from chalicelib.storage.base import Refused
@@ -178,7 +178,7 @@ def _must_wait(post: Post) -> bool:
     delivery, now = post.delivery, clock.now()
     if not post.health.troubled or delivery.turn or delivery.event == rules.TEST:
         return False
-    turn = storage.take_turn(delivery.org, delivery.webhook, now, rules.SPACING, rules.LONGEST_TURN)
+    turn = healths.take_turn(delivery.org, delivery.webhook, now, rules.SPACING, rules.LONGEST_TURN)
     if turn == now:
         return False
     until = turn or now + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2)
@@ -240,11 +240,11 @@ def _judge(webhook: Document, health: Health, attempt: Attempt) -> None:
     if attempt.status == 410:
         webhooks.disable(webhook.org, webhook.id, webhook.body["url"], webhooks.GONE)
     elif failing or slow:
-        known = storage.troubled(webhook.org, webhook.id, clock.now(), failing=failing)
+        known = healths.troubled(webhook.org, webhook.id, clock.now(), failing=failing)
         if failing and known.failing_since is not None and clock.now() - known.failing_since >= rules.GIVEN_UP_AFTER:
             webhooks.disable(webhook.org, webhook.id, webhook.body["url"], webhooks.FAILING)
     elif health.troubled:
-        storage.recovered(webhook.org, webhook.id)
+        healths.recovered(webhook.org, webhook.id, clock.now())
 
 
 def settle(found: Delivery, decide: Callable[[Delivery], Delivery], *, whatever: bool = False) -> Delivery:

@@ -15,8 +15,8 @@ from chalicelib.engine import documents, sealing
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.observability import count
 from chalicelib.providers import outbound
-from chalicelib.storage import deliveries, quotas
 from chalicelib.storage import documents as storage
+from chalicelib.storage import healths, quotas
 from chalicelib.storage.base import Refused
 
 KIND = "webhook"
@@ -68,7 +68,7 @@ def change(org: str, identifier: str, said: Mapping[str, Any], by: str) -> Docum
     fresh = {"disabledReason": None, "disabledAt": None} if said.get("active") else {}
     changed = documents.merge(org, KIND, identifier, {**said, **fresh}, by=by)
     if fresh or "url" in said:
-        deliveries.recovered(org, identifier)
+        healths.recovered(org, identifier, clock.now())
     return changed
 
 

@@ -11,7 +11,6 @@ from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib import clock
@@ -142,7 +141,7 @@ def load(keys: Iterable[Key]) -> Load:
     places = {
         *((desk(key.org, key.webhook), key.id) for key in wanted),
         *((events(key.org), event_of(key.id)) for key in wanted),
-        *((_healths(key.org), key.webhook) for key in wanted),
+        *((healths(key.org), key.webhook) for key in wanted),
     }
     with base.reading():
         items = {(item.webhook, item.id): item for item in DeliveryItem.batch_get(list(places), consistent_read=True)}
@@ -150,7 +149,7 @@ def load(keys: Iterable[Key]) -> Load:
     return Load(
         {key: parse(item) for key, item in desks.items() if item is not None},
         {(key.org, event_of(key.id)): _body(items.get((events(key.org), event_of(key.id)))) for key in wanted},
-        {(key.org, key.webhook): health(items.get((_healths(key.org), key.webhook))) for key in wanted},
+        {(key.org, key.webhook): health(items.get((healths(key.org), key.webhook))) for key in wanted},
     )
 
 
@@ -201,40 +200,6 @@ def reminded(key: Key, now: int, until: int) -> Delivery | None:
         return None
 
 
-def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
-    """Note that an attempt failed, or else that it took long but arrived; answers how the webhook is doing."""
-    since: Any = DeliveryItem.failing_since
-    trouble = [since.set(since | now)] if failing else [since.remove(), DeliveryItem.slow.set(True)]
-    kept = DeliveryItem.expires_at.set((now + RETENTION) // clock.SECOND)
-    raw = base.commit(base.update(health_key(org, webhook), [*trouble, kept], whatever()), returning="ALL_NEW")
-    return health(DeliveryItem.from_raw_data(raw))
-
-
-def recovered(org: str, webhook: str) -> None:
-    """Forget the trouble that a webhook was in."""
-    base.commit(base.delete(health_key(org, webhook), whatever()))
-
-
-def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> int | None:
-    """The moment, `now` or later, that is this caller's alone to make an attempt at a webhook in trouble, `spacing`
-    milliseconds from anybody else's; None when those of the next `horizon` are given away. One call, or two."""
-    key, following = health_key(org, webhook), DeliveryItem.next_turn
-    try:
-        ahead = (following > now) & (following < now + horizon)
-        raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
-        return int(raw["next_turn"]["N"]) - spacing
-    except Refused as refused:
-        given = (refused.items[0] or {}).get("next_turn", {"N": "0"})["N"]
-    if int(given) >= now + horizon:
-        return None
-    try:
-        free = following.does_not_exist() | (following <= now)
-        base.commit(base.update(key, [following.set(now + spacing)], free))
-    except Refused:  # somebody else was first, just now: after him
-        return take_turn(org, webhook, now, spacing, horizon)
-    return now
-
-
 def parse(item: DeliveryItem) -> Delivery:
     """The stored item as a value."""
     values: dict[str, Any] = {name: getattr(item, name) for name in _FIELDS}
@@ -276,17 +241,6 @@ def health(item: DeliveryItem | None) -> Health:
     return Health(failing_since=since, slow=bool(item.slow), resting_until=rest)
 
 
-def whatever() -> Condition:
-    """Holds of any item, and of none."""
-    anything: Condition = DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()
-    return anything
-
-
-def health_key(org: str, webhook: str) -> DeliveryItem:
-    """Where the health of a webhook or messenger is."""
-    return DeliveryItem(_healths(org), webhook)
-
-
 def desk(org: str, webhook: str) -> str:
     """Partition of the deliveries to one webhook, or through one messenger."""
     return f"{org}#{webhook}"
@@ -297,5 +251,6 @@ def events(org: str) -> str:
     return f"{org}#events"
 
 
-def _healths(org: str) -> str:
+def healths(org: str) -> str:
+    """Partition of how an org's webhooks and messengers are doing."""
     return f"{org}#health"

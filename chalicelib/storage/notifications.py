@@ -7,16 +7,16 @@ has done.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib import clock
 from chalicelib.domain.notifications import Notification
-from chalicelib.domain.webhooks import Delivery, Health
+from chalicelib.domain.webhooks import Delivery
 from chalicelib.storage import base, deliveries
 from chalicelib.storage.base import Item, Refused, Write
-from chalicelib.storage.deliveries import RETENTION, DeliveryItem, Key
+from chalicelib.storage.deliveries import DeliveryItem, Key
 
 PREFIX = "ntf"
 KEYS_KEPT = clock.DAY
@@ -56,14 +56,14 @@ class Known(NamedTuple):
 
 def created(org: str, made: Notification, found: Sequence[Delivery], key: str | None, fingerprint: str) -> Known | None:
     """Write down a notification and its deliveries, all or none. One call. Where the key was used before nothing is
-    written, and what it was used for is answered."""
+    written, and what it was used for is answered. A refusal of anything but the key is this very write, whose answer
+    was lost: all the ids are new."""
     writes = deliveries.created(org, made.id, _text(made), found)
     try:
         base.commit(*([_noted(org, key, made.id, fingerprint)] if key is not None else []), *writes)
     except Refused as refused:
-        if key is None or refused.items[0] is None:
-            raise
-        return Known(*json.loads(refused.items[0]["body"]["S"]))
+        if key is not None and refused.items[0] is not None:
+            return Known(*json.loads(refused.items[0]["body"]["S"]))
     return None
 
 
@@ -114,22 +114,6 @@ def parse(text: str) -> Notification:
 
 def _text(made: Notification) -> str:
     return json.dumps(made._asdict(), ensure_ascii=False, separators=(",", ":"))
-
-
-def rest(org: str, provider: str, until: int) -> Health:
-    """Leave a provider alone until then: no turn comes earlier. Answers how it is doing. One call, or two."""
-    key, following = deliveries.health_key(org, provider), DeliveryItem.next_turn
-    actions: list[Any] = [DeliveryItem.resting_until.set(until), DeliveryItem.expires_at.set(_kept(until))]
-    earlier = following.does_not_exist() | (following < until)
-    try:
-        raw = base.commit(base.update(key, [*actions, following.set(until)], earlier), returning="ALL_NEW")
-    except Refused:  # turns after that are given out already, and stay so
-        raw = base.commit(base.update(key, actions, deliveries.whatever()), returning="ALL_NEW")
-    return deliveries.health(DeliveryItem.from_raw_data(raw))
-
-
-def _kept(at: int) -> int:
-    return (at + RETENTION) // clock.SECOND
 
 
 def tallied(org: str, provider: str, now: int, *, error: str | None = None, ended: bool = True) -> None:

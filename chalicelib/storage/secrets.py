@@ -19,10 +19,13 @@ def find_parameter(name: str) -> str | None:
     """As `read_parameter`, but None where there is no such parameter."""
     # Imported here: boto3 is dear at start, and the local stage never reads a parameter.
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # Boto's own waits, a minute each, are longer than the patience of the gateway or of a function.
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
     try:
-        client = boto3.client("ssm", region_name=settings().region)
+        client = boto3.client("ssm", region_name=settings().region, config=config)
         return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ParameterNotFound":

@@ -1,6 +1,8 @@
 """People told that a task has ended: once for each end, whatever fails."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -131,6 +133,19 @@ def test_messengers_that_are_not_configured_are_not_asked_for_ever(by: Messenger
     by.house.settle()
     assert by.house.task(task.id).wake_at is None
     assert (texts(by), messenger.history(ORG, Filter(), 10).shown) == ([], [])
+
+
+def test_an_end_that_was_told_by_another_name_is_told(by: Messengers) -> None:
+    """It was told, and before that could be noted the task was called something else."""
+    complete(task := held(by.house))
+    by.house.clock.advance(1)
+    with dying_before(by.house, 2), suppress(Killed):
+        endings.tell(by.house.task(task.id))
+    tasks.change(ORG, task.id, lambda found: replace(found, name="Daily", version=found.version + 1))
+    endings.tell(by.house.task(task.id))
+    assert by.house.task(task.id).wake_at is None
+    by.house.advance(120)
+    assert texts(by) == ["✅ Nightly: completed"]
 
 
 @pytest.mark.parametrize("permit", [None, Permit("k", 1)])

@@ -14,6 +14,7 @@ from chalicelib.domain.effects import Topic
 from chalicelib.engine import posting, webhooks
 from chalicelib.providers.outbound import Unreachable
 from chalicelib.storage import deliveries as storage
+from chalicelib.storage import healths
 from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.aws import Call, counting
 from tests.support.world import ORG, World, answer
@@ -293,7 +294,7 @@ def test_a_receiver_that_is_slow_takes_turns_though_it_answers(house: World) -> 
 
 
 def test_beyond_an_hour_of_turns_nobody_is_given_one(house: World) -> None:
-    turns = [storage.take_turn(ORG, "webhook_1", house.clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)]
+    turns = [healths.take_turn(ORG, "webhook_1", house.clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)]
     given = [turn for turn in turns if turn is not None]
     assert given == [house.clock.now() + number * clock.MINUTE for number in range(len(given))]
     assert 60 <= len(given) <= 61

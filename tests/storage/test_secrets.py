@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -6,7 +7,7 @@ from moto import mock_aws
 
 from chalicelib import config
 from chalicelib.errors import Unavailable
-from chalicelib.storage.secrets import read_parameter
+from chalicelib.storage.secrets import find_parameter, read_parameter
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +26,18 @@ def test_a_parameter_that_is_not_there_is_unavailable_and_not_named() -> None:
     with pytest.raises(Unavailable) as caught:
         read_parameter("/yard/none")
     assert "/yard/none" not in caught.value.message
+
+
+def test_who_asks_is_not_kept_waiting_by_a_store_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    client = boto3.client
+
+    def noted(*named: Any, **said: Any) -> Any:
+        made.append(said["config"])
+        return client(*named, **said)
+
+    monkeypatch.setattr(boto3, "client", noted)
+    assert find_parameter("/yard/none") is None
+    [config] = made
+    longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+    assert longest <= 10, "seconds; the gateway waits for 29"

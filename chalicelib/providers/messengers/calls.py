@@ -11,14 +11,13 @@ from chalicelib.providers.outbound import Unreachable
 
 TIMEOUT_SECONDS = 10.0
 ANSWER_BYTES = 1_000_000
-LONGEST_REASON = 200
 LONGEST_REST = 24 * 3_600
 _PASSING = frozenset({401, 403, 404, 408, 425, 429})
 """The refusals that are not about the message: a wrong credential can be put right, and a busy provider rests."""
 
 
 class Undelivered(Exception):
-    """The provider did not take a message; the text says why, in its own words where it has any.
+    """The provider did not take a message; the text says why, in its own words where it has any, however long.
 
     `final` says that trying again is of no use; `rest_ms`, where it is not None, that it asks to be left alone for so
     long.
@@ -27,7 +26,7 @@ class Undelivered(Exception):
     def __init__(
         self, reason: str, *, status: int | None = None, final: bool = False, rest_ms: int | None = None
     ) -> None:
-        super().__init__(reason[:LONGEST_REASON])
+        super().__init__(reason)
         self.status = status
         self.final = final
         self.rest_ms = rest_ms
@@ -109,7 +108,7 @@ def milliseconds(seconds: Any) -> int | None:
     """A number of seconds as a provider writes it, in milliseconds, at most a day's; None for anything else."""
     try:
         value = float(seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return round(min(value, LONGEST_REST) * 1000) if 0 <= value < float("inf") else None
 
@@ -122,6 +121,6 @@ def words(found: Any) -> str:
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

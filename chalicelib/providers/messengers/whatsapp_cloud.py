@@ -60,9 +60,10 @@ def _refusal(spoken: Spoken) -> Undelivered:
     error = spoken.said.get("error")
     said: Mapping[str, Any] = error if isinstance(error, dict) else {}
     found = calls.refusal(spoken, calls.words(said.get("message")))
-    if said.get("code") in _THROTTLED:
+    code = said.get("code")
+    if isinstance(code, int) and code in _THROTTLED:
         rest = found.rest_ms or REST_MS
         return Undelivered(str(found), status=spoken.status, rest_ms=rest)
-    if said.get("code") == _EXPIRED:
+    if code == _EXPIRED:
         return Undelivered(str(found), status=spoken.status)
     return found

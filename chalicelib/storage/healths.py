@@ -1,0 +1,90 @@
+"""How webhooks and messengers are doing, in the `deliveries` table: one item for each that is in trouble, by which all
+who send know when it may be asked again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pynamodb.expressions.condition import Condition
+
+from chalicelib import clock
+from chalicelib.domain.webhooks import WELL, Health
+from chalicelib.storage import base, deliveries
+from chalicelib.storage.base import RawItem, Refused
+from chalicelib.storage.deliveries import RETENTION, DeliveryItem
+
+
+def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
+    """Note that an attempt failed, or else that it took long but arrived; answers how the webhook is doing."""
+    since: Any = DeliveryItem.failing_since
+    trouble = [since.set(since | now)] if failing else [since.remove(), DeliveryItem.slow.set(True)]
+    kept = DeliveryItem.expires_at.set(_kept(now))
+    raw = base.commit(base.update(_key(org, webhook), [*trouble, kept], _whatever()), returning="ALL_NEW")
+    return _of(raw)
+
+
+def recovered(org: str, webhook: str, now: int) -> Health:
+    """Forget the trouble that a webhook was in, unless it wants to be left alone; answers how it is doing."""
+    free = DeliveryItem.resting_until.does_not_exist() | (DeliveryItem.resting_until <= now)
+    try:
+        base.commit(base.delete(_key(org, webhook), free))
+    except Refused as refused:
+        return _of(refused.items[0])
+    return WELL
+
+
+def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> int | None:
+    """The moment, `now` or later, that is this caller's alone to make an attempt at a webhook in trouble, `spacing`
+    milliseconds from anybody else's; None when those of the next `horizon` are given away. One call, or two."""
+    key, following = _key(org, webhook), DeliveryItem.next_turn
+    try:
+        ahead = (following > now) & (following < now + horizon)
+        raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
+        return int(raw["next_turn"]["N"]) - spacing
+    except Refused as refused:
+        given = (refused.items[0] or {}).get("next_turn", {"N": "0"})["N"]
+    if int(given) >= now + horizon:
+        return None
+    try:
+        free = following.does_not_exist() | (following <= now)
+        base.commit(base.update(key, [following.set(now + spacing)], free))
+    except Refused:  # somebody else was first, just now: after him
+        return take_turn(org, webhook, now, spacing, horizon)
+    return now
+
+
+def rest(org: str, provider: str, until: int) -> Health:
+    """Leave a provider alone until then, if that was not asked for longer: no turn comes earlier. Answers how it is
+    doing. One call, or two."""
+    key, following, resting = _key(org, provider), DeliveryItem.next_turn, DeliveryItem.resting_until
+    actions: list[Any] = [resting.set(until), DeliveryItem.expires_at.set(_kept(until))]
+    try:
+        earlier = following.does_not_exist() | (following < until)
+        raw = base.commit(base.update(key, [*actions, following.set(until)], earlier), returning="ALL_NEW")
+    except Refused:  # turns after that are given out already, and stay so
+        return _rest_besides(key, actions, resting.does_not_exist() | (resting < until))
+    return _of(raw)
+
+
+def _rest_besides(key: DeliveryItem, actions: Sequence[Any], longer: Condition) -> Health:
+    try:
+        return _of(base.commit(base.update(key, actions, longer), returning="ALL_NEW"))
+    except Refused as refused:
+        return _of(refused.items[0])
+
+
+def _key(org: str, webhook: str) -> DeliveryItem:
+    return DeliveryItem(deliveries.healths(org), webhook)
+
+
+def _of(raw: RawItem | None) -> Health:
+    return deliveries.health(None if raw is None else DeliveryItem.from_raw_data(raw))
+
+
+def _kept(at: int) -> int:
+    return (at + RETENTION) // clock.SECOND
+
+
+def _whatever() -> Condition:
+    """Holds of any item, and of none."""
+    anything: Condition = DeliveryItem.id.exists() | DeliveryItem.id.does_not_exist()
+    return anything

@@ -1,0 +1,174 @@
+"""Notifications under ill winds: answers that nobody documents, credentials that providers repeat, functions that speak
+to the same provider at once, and what can never be sent."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.domain import notifications as rules
+from chalicelib.domain.webhooks import WELL
+from chalicelib.engine import messenger_accounts, notifying, posting
+from chalicelib.errors import Unavailable
+from chalicelib.providers.messengers.telegram import Telegram
+from chalicelib.storage import healths, notifications
+from tests.support import aws
+from tests.support.messengers import ACCOUNTS, TOKEN, Messengers, configure, messengers
+from tests.support.world import ORG, World, answer
+
+LONG_TOKEN = "1234567:" + "A1b2C3d4E5" * 4
+
+
+@pytest.fixture
+def by(house: World) -> Messengers:
+    return messengers(house)
+
+
+def attempt(by: Messengers, *names: str) -> list[Exception | None]:
+    """One function's work on the latest notification, with all of it in one batch."""
+    return notifying.send([posting.message_of(by.delivery(name)) for name in names or ("telegram",)])
+
+
+def with_token(token: str) -> None:
+    configure(ACCOUNTS | {"telegram": ACCOUNTS["telegram"] | {"bot_token": token}})
+
+
+# Credentials
+
+
+@pytest.mark.parametrize("before", [153, 170, 199])
+def test_a_secret_is_known_though_the_reason_is_cut_in_the_midst_of_it(before: int, by: Messengers) -> None:
+    with_token(LONG_TOKEN)
+    by.telegram.reply = answer(400, {"ok": False, "description": "x" * before + LONG_TOKEN})
+    by.told()
+    reason = str(by.delivery().reason)
+    assert reason.startswith("x" * before) and not set(reason) - set("x*")
+    assert len(reason) <= messenger_accounts.LONGEST_REASON
+
+
+def test_a_secret_that_was_replaced_while_it_was_used_is_still_one(by: Messengers) -> None:
+    def replaced() -> Any:
+        with_token("999:another-token")
+        return answer(400, {"ok": False, "description": f"no {TOKEN}"})
+
+    by.telegram.reply = replaced
+    by.told()
+    assert by.delivery().reason == "no ***"
+
+
+def test_accounts_are_read_once_for_all_providers_and_not_by_several_threads(
+    by: Messengers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+    read = messenger_accounts._read
+    monkeypatch.setattr(
+        messenger_accounts, "_read", lambda org: readers.append(threading.current_thread()) or read(org)
+    )
+    by.send()
+    messenger_accounts._known.clear()
+    readers.clear()
+    assert attempt(by, "telegram", "discord", "whatsapp") == [None] * 3
+    assert readers == [threading.current_thread()]
+
+
+def test_an_org_whose_accounts_cannot_be_read_keeps_no_other_waiting(
+    by: Messengers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by.send(providers=["telegram"])
+    mine, theirs = by.delivery(), replace(by.delivery(), org="umbra")
+    notifications.created("umbra", by.latest().notification, [theirs], None, "")
+    of = messenger_accounts.of
+
+    def out_of_reach(org: str) -> Any:
+        if org == "umbra":
+            raise Unavailable("The deployment's secrets cannot be read now: try again shortly.")
+        return of(org)
+
+    monkeypatch.setattr(messenger_accounts, "of", out_of_reach)
+    [sent, other] = notifying.send([posting.message_of(mine), posting.message_of(theirs)])
+    assert (sent, type(other), len(by.telegram.sent)) == (None, Unavailable, 1)
+
+
+# Answers
+
+
+@pytest.mark.parametrize("name", ["discord", "whatsapp"])
+def test_an_id_without_end_is_an_acknowledgement_all_the_same(name: str, by: Messengers) -> None:
+    by.discord.reply = by.whatsapp.reply = answer(200, {"id": "9" * 500_000})
+    by.send(providers=[name])
+    assert attempt(by, name) == [None]
+    assert by.delivery(name).receipts == ("9" * rules.LONGEST_RECEIPT,)
+
+
+# Providers that want to be left alone
+
+
+def test_a_shorter_rest_does_not_end_a_longer_one(by: Messengers) -> None:
+    now = clock.now()
+    for seconds, until in ((60, 60), (1, 60), (90, 90)):
+        assert healths.rest(ORG, "telegram", now + seconds * clock.SECOND).resting_until == now + until * clock.SECOND
+    healths.take_turn(ORG, "telegram", now, clock.MINUTE, clock.HOUR)
+    for seconds, until in ((100, 100), (99, 100)):
+        assert healths.rest(ORG, "telegram", now + seconds * clock.SECOND).resting_until == now + until * clock.SECOND
+
+
+def test_a_message_that_still_got_through_does_not_end_a_rest(by: Messengers) -> None:
+    """Two functions speak to a provider in trouble: while one's message is taken, the other's is told to wait."""
+    healths.troubled(ORG, "telegram", clock.now(), failing=True)
+
+    def taken() -> Any:
+        healths.rest(ORG, "telegram", clock.now() + 60 * clock.SECOND)
+        return answer(200, {"ok": True, "result": {"message_id": 1}})
+
+    by.telegram.reply = taken
+    by.send(providers=["telegram"])
+    attempt(by)
+    by.telegram.reply = None
+    by.send("next", providers=["telegram"], kind="critical")
+    attempt(by)
+    assert (by.telegram.asked, by.delivery().wake_at) == (1, clock.now() + 60 * clock.SECOND)
+    by.house.clock.advance(60)
+    attempt(by)
+    assert len(by.telegram.sent) == 1
+    assert healths.recovered(ORG, "telegram", clock.now()) == WELL
+
+
+# What can never be sent
+
+
+def test_what_breaks_whoever_sends_it_is_given_up_after_a_day_too(
+    by: Messengers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("a defect of ours")
+
+    monkeypatch.setattr(Telegram, "send", broken)
+    by.send(providers=["telegram"])
+    assert [type(error) for error in attempt(by)] == [KeyError]
+    by.house.clock.advance(clock.DAY // clock.SECOND)
+    assert attempt(by) == [None]
+    assert by.latest().status("telegram") == "failed"
+    assert str(by.delivery().reason).startswith("given up after 24 hours")
+
+
+def test_what_nobody_looked_at_for_a_day_is_still_tried_once(by: Messengers) -> None:
+    by.send(providers=["telegram"])
+    by.house.clock.advance(clock.DAY // clock.SECOND)
+    assert attempt(by) == [None]
+    assert by.latest().status("telegram") == "sent"
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_an_answer_that_was_lost_is_no_error(key: str | None, by: Messengers) -> None:
+    def twice(call: aws.Call, send: Callable[[], Any]) -> Any:
+        if call == ("DynamoDB", "TransactWriteItems"):
+            send()
+        return send()
+
+    with aws.interfering(twice):
+        by.send(key=key)
+    by.wait(120)
+    assert len(by.telegram.sent) == 1
