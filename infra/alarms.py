@@ -62,7 +62,17 @@ def failed_events(namespace: str, metric: object) -> Template:
 def failed_chores() -> Template:
     """Rings when what must get done in the background fails: it is tried again, for ever, and needs somebody if it does
     not succeed."""
-    return _alarm("Yardmaster", "ChoreFailed", {"service": "yardmaster"}, "Sum", 0, "A chore failed.")
+    return _counted("ChoreFailed", "A chore failed.")
+
+
+def untold_endings() -> Template:
+    """Rings when people asked to be told how a task ended, and nobody could be."""
+    return _counted("EndingUntold", "Nobody was told how a task ended.")
+
+
+def _counted(metric: str, description: str) -> Template:
+    """Rings when the house counts any of `metric` (chalicelib/observability.py)."""
+    return _alarm("Yardmaster", metric, {"service": "yardmaster"}, "Sum", 0, description)
 
 
 def _alarm(

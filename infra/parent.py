@@ -75,11 +75,12 @@ def _sockets_api() -> Template:
 
 
 def _watch() -> Template:
-    """An alarm for each queue that may hold dead letters, for each in which messages may grow old, and for chores."""
+    """An alarm for each queue that may hold dead letters, for each in which messages may grow old, for chores, and for
+    ends that nobody is told of."""
     graves = [parameter("parked_queue"), *map(dead, consumers())]
     full = {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in graves}
     late = {f"{name}Late": alarms.late(_output(name)) for name in map(parameter, consumers())}
-    return full | late | {"ChoresFailed": alarms.failed_chores()}
+    return full | late | {"ChoresFailed": alarms.failed_chores(), "EndingsUntold": alarms.untold_endings()}
 
 
 def _output(name: str) -> Template:

@@ -1,5 +1,6 @@
 """The parent template gives every nested one what it asks for."""
 
+import inspect
 import json
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from cfnlint.api import lint
 
 from chalicelib import observability
+from chalicelib.engine import chores, endings
 from infra.bundles import BUNDLES, consumers
 from infra.merge import parameters
 from infra.parent import parent_template
@@ -64,14 +66,20 @@ def test_every_queue_is_watched() -> None:
     assert metrics.count("ApproximateAgeOfOldestMessage") == len(consumers())
 
 
+COUNTED = {"ChoresFailed": (chores, "ChoreFailed"), "EndingsUntold": (endings, "EndingUntold")}
+
+
+@pytest.mark.parametrize("name", COUNTED)
 def test_what_fails_in_the_background_rings_by_the_name_that_it_is_counted_by(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
-    observability.count("ChoreFailed")
+    module, counted = COUNTED[name]
+    assert f'count("{counted}")' in inspect.getsource(module)
+    observability.count(counted)
     observability.metrics().flush_metrics()
     said = json.loads(capsys.readouterr().out)
-    alarm = RESOURCES["ChoresFailed"]["Properties"]
+    alarm = RESOURCES[name]["Properties"]
     [metric] = said["_aws"]["CloudWatchMetrics"]
     assert (metric["Namespace"], metric["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
     assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
