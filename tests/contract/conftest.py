@@ -8,7 +8,8 @@ from chalicelib import config
 from chalicelib.edge import Api
 from chalicelib.engine import passwords
 from chalicelib.engine.limits import Admission
-from tests.contract.face import Documented, Face, Thing
+from tests.contract.documented import Documented, Thing
+from tests.contract.face import Face
 from tests.contract.faces import FACES
 from tests.support.client import ORG, Client, Reply, token
 from tests.support.conformance import conformance

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.edge.schemas import JSON
-from tests.contract.face import Documented, Face
+from tests.contract.documented import Documented
+from tests.contract.face import Face
 from tests.contract.faces import FACES
 
 

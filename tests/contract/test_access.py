@@ -9,7 +9,8 @@ from chalicelib import clock, config
 from chalicelib.config import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import EVERYONE, Documented, pick
+from tests.contract.documented import Documented, pick
+from tests.contract.face import EVERYONE
 from tests.support.client import token
 from tests.support.rewind import rewound
 

@@ -7,7 +7,7 @@ from chalicelib.config import settings
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import Documented, Told, without
+from tests.contract.documented import Documented, Told, without
 
 MALFORMED: dict[str, str | bytes] = {
     "cut short": '{"type": "t"',

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import Documented
+from tests.contract.documented import Documented
 from tests.support.rewind import stored
 
 

@@ -24,7 +24,8 @@ from schemathesis.specs.openapi.checks import (
 from chalicelib.edge import openapi
 from chalicelib.edge.schemas import JSON
 from tests.contract.conftest import Scene, unlimited
-from tests.contract.face import Documented, Face
+from tests.contract.documented import Documented
+from tests.contract.face import Face
 from tests.contract.faces import FACES
 from tests.support.client import Client
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from chalicelib.edge import Limit
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import Allowance, Documented, Face
+from tests.contract.documented import Allowance, Documented
+from tests.contract.face import Face
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 

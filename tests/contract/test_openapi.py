@@ -9,7 +9,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import EVERYONE, Documented
+from tests.contract.documented import Documented
+from tests.contract.face import EVERYONE
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.contract import over
 from tests.contract.conftest import STRANGER, Scene
-from tests.contract.face import Documented, Paging, pick
+from tests.contract.documented import Documented, Paging, pick
 from tests.support.client import Reply, token
 
 pages = over.each(lambda face: face.paged.items(), "paged", lambda one: one[0])

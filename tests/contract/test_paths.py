@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from chalicelib.edge.api import VARIABLE
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import Documented
+from tests.contract.documented import Documented
 from tests.support.aws import interfering
 from tests.support.client import Client
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.config import settings
 from tests.contract import over
 from tests.contract.conftest import STRANGER, Scene
-from tests.contract.face import Documented
+from tests.contract.documented import Documented
 from tests.contract.faces.processing import REGISTRATION, SERVER, TASK, processing
 from tests.support import aws
 from tests.support.client import token

@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.contract import over
 from tests.contract.conftest import Scene
-from tests.contract.face import Face, pick
+from tests.contract.documented import pick
+from tests.contract.face import Face
 from tests.support.client import Reply, token
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.contract import over
 from tests.contract.conftest import STRANGER, Scene, shown
-from tests.contract.face import EVERYONE, Documented, Thing
+from tests.contract.documented import Documented, Thing
+from tests.contract.face import EVERYONE
 from tests.support.client import token
 from tests.support.rewind import stored
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.apis.coordinator import api
-from tests.contract.face import Face, Paging, Submitting, Thing, Told, without
+from tests.contract.documented import Paging, Submitting, Thing, Told, without
+from tests.contract.face import Face
 from tests.support.client import Client
 from tests.support.world import World
 

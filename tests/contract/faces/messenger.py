@@ -4,7 +4,8 @@ import json
 import re
 
 from chalicelib.apis.messenger import api
-from tests.contract.face import Face, Thing, without
+from tests.contract.documented import Thing, without
+from tests.contract.face import Face
 from tests.contract.faces.coordinator import INSTANT, coordinator, written
 from tests.support.client import Client
 from tests.support.messengers import ACCOUNTS, Discord, Telegram, Waha

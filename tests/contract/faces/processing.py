@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from chalicelib.apis.processing import api
-from tests.contract.face import Face, Submitting, Thing, Told, without
+from tests.contract.documented import Submitting, Thing, Told, without
+from tests.contract.face import Face
 from tests.support.client import Client
 from tests.support.world import World, answer
 

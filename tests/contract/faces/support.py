@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from chalicelib.apis.support import api
-from tests.contract.face import Face, Submitting, Thing, Told
+from tests.contract.documented import Submitting, Thing, Told
+from tests.contract.face import Face
 from tests.support.client import Client
 from tests.support.world import World
 

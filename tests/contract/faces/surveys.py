@@ -1,7 +1,8 @@
 """The survey API (delqhi-platform.md, "Zimmer-18 Survey Worker")."""
 
 from chalicelib.apis.surveys import api
-from tests.contract.face import Face, Thing, without
+from tests.contract.documented import Thing, without
+from tests.contract.face import Face
 from tests.contract.faces.coordinator import coordinator
 from tests.support.client import Client
 from tests.support.world import World

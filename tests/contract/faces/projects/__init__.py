@@ -8,7 +8,8 @@ from chalicelib.apis.projects import api
 from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Within
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
-from tests.contract.face import Allowance, Documented, Face, Paging, Submitting, Told, without
+from tests.contract.documented import Allowance, Documented, Paging, Submitting, Told, without
+from tests.contract.face import Face
 from tests.contract.faces.projects.scene import build, caller
 from tests.contract.faces.projects.values import BASES, REQUIRED, WRONG, WRONG_QUERIES
 

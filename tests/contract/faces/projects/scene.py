@@ -7,7 +7,7 @@ from chalicelib import ids
 from chalicelib.engine import oauth_clients, oauth_codes, sessions, users, visits
 from chalicelib.engine.oauth_clients import Client as Application
 from chalicelib.engine.users import Profile
-from tests.contract.face import Documented, Thing
+from tests.contract.documented import Documented, Thing
 from tests.contract.faces.projects.values import AGENT, APPLICATION, EMAIL, HOOK, PASSWORD, PROJECT, TASK
 from tests.support import people
 from tests.support.client import Client
