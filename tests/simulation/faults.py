@@ -19,6 +19,7 @@ from tests.support.world import World
 POST: Call = ("ApiGateway", "PostToConnection")
 SEND: Call = ("SQS", "SendMessageBatch")
 CLOSE: Call = ("ApiGateway", "DeleteConnection")
+READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetQueueUrl", "GetQueueAttributes", "GET", "HEAD"})
 
 
 class Killed(BaseException):
@@ -100,6 +101,25 @@ def everywhere(house: World, interference: Interference) -> Iterator[None]:
     finally:
         sockets.use(house.sockets)
         queues.use(house.queues)
+
+
+@contextmanager
+def dying_anywhere(house: World, number: int) -> Iterator[None]:
+    """The process dies at the point of this number, from 0: before any call but a reading that follows another, since
+    a death between two leaves what a death before the first leaves."""
+    before, seen = "", 0
+
+    def die(call: Call, send: Callable[[], Any]) -> Any:
+        nonlocal before, seen
+        if not {before, call[1]} <= READS:
+            seen += 1
+            if seen - 1 == number:
+                raise Killed
+        before = call[1]
+        return send()
+
+    with everywhere(house, die):
+        yield
 
 
 @contextmanager

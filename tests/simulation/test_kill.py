@@ -11,7 +11,7 @@ from chalicelib.engine import rollup, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage import connections
 from tests.simulation import kill_stories
-from tests.simulation.faults import Killed, dying_before
+from tests.simulation.faults import Killed, dying_anywhere
 from tests.simulation.invariants import AT_REST
 from tests.simulation.performer import performing
 from tests.support.world import ORG, POOL, World, answer, world
@@ -172,7 +172,7 @@ def test_a_death_at_any_call_is_recovered_from(story: str) -> None:
 
 
 def _dies(house: World, act: Callable[[], object], number: int) -> bool:
-    with dying_before(house, number):
+    with dying_anywhere(house, number):
         try:
             act()
         except Killed:
