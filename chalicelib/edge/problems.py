@@ -152,4 +152,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else f"a value of {len(text)} characters"
+    if len(text) <= SHOWN:
+        return text
+    return f"a value of {len(value if isinstance(value, str) else text)} characters"

@@ -102,6 +102,7 @@ def test_a_path_value_is_validated(user: Client) -> None:
         (TOY | {"parts": {}}, "parts: must be a list of at most 3 items, got an object"),
         (TOY | {"parts": [{"name": "a"}] * 4}, "parts: must be a list of at most 3 items, got 4"),
         (TOY | {"kind": 10**70}, "kind: must be a string, got a value of 71 characters"),
+        (TOY | {"priority": "x" * 101}, "priority: must be an integer between 0 and 9, got a value of 101 characters"),
         ([TOY], "The body must be an object, got a list"),
         ('"car"', 'The body must be an object, got "car"'),
         ("null", "The body must be an object, got null"),
