@@ -4,8 +4,8 @@ import pytest
 
 from tests.simulation.runs import calm_run, faulty_run
 
-FAULTY_SEEDS, CALM_SEEDS = 6, 3
-OPERATIONS = 105
+FAULTY_SEEDS, CALM_SEEDS = 5, 2
+OPERATIONS = 95
 
 
 @pytest.mark.parametrize("seed", range(FAULTY_SEEDS))
