@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from chalicelib import clock
+from infra.bundles import BUNDLES
 from infra.local.demo_lines import Line, Pulled, Pushed, Socketed, Worker
 from infra.local.demo_report import Bar, percentile, table
 
@@ -21,9 +22,7 @@ TASKS = int(os.environ.get("TASKS", "200"))
 SMALL = max(1, TASKS // 5)
 PATIENCE_SECONDS = 120
 STACK = {
-    "PORT_PROCESSING": "0",
-    "PORT_COORDINATOR": "0",
-    "PORT_SUPPORT": "0",
+    **{f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http},
     "SWEEP_SECONDS": "2",
     "HEARTBEAT_TIMEOUT_SECONDS": "4",
     "BACKOFF_BASE_SECONDS": "0.5",
