@@ -56,8 +56,8 @@ BUILT_IN = "builtin"
 
 
 class Permit(NamedTuple):
-    """A limit on how many tasks of one key the workers of a pool may hold at once. Each task says the limit that it
-    goes by; tasks of one key are meant to say the same."""
+    """A limit, 1 or more, on how many tasks of one key the workers of a pool may hold at once. Each task says the limit
+    that it goes by; tasks of one key are meant to say the same."""
 
     key: str
     limit: int

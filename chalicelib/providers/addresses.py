@@ -43,11 +43,11 @@ PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12",
 
 def permitted(address: str, *, loopback: bool, private: bool = False) -> bool:
     """Whether `address`, in a resolver's notation, may be connected to; `loopback` lets this machine in, `private` the
-    networks that are everybody's own.
+    networks that are everybody's own, and of all others none.
 
     Raises ValueError where `address` is not an IP address.
     """
     ip = ip_address(address)
     if any(ip in network for network in (*(LOOPBACK if loopback else ()), *(PRIVATE if private else ()))):
         return True
-    return not any(ip in network for network in FORBIDDEN)
+    return not private and not any(ip in network for network in FORBIDDEN)

@@ -10,11 +10,13 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain import notifications as rules
-from chalicelib.domain.webhooks import WELL
+from chalicelib.domain.webhooks import WELL, Health
 from chalicelib.engine import messenger_accounts, notifying, posting
 from chalicelib.errors import Unavailable
 from chalicelib.providers.messengers.telegram import Telegram
-from chalicelib.storage import healths, notifications
+from chalicelib.storage import deliveries, healths, notifications
+from chalicelib.storage.deliveries import Key
+from infra.engine import ENGINE
 from tests.support import aws
 from tests.support.messengers import ACCOUNTS, TOKEN, Messengers, configure, messengers
 from tests.support.world import ORG, World, answer
@@ -172,3 +174,92 @@ def test_an_answer_that_was_lost_is_no_error(key: str | None, by: Messengers) ->
         by.send(key=key)
     by.wait(120)
     assert len(by.telegram.sent) == 1
+
+
+# Time
+
+
+def test_the_rest_of_a_long_message_waits_for_a_bucket_that_is_empty(by: Messengers) -> None:
+    def last() -> Any:
+        by.discord.taken({})
+        return answer(200, {"id": "9"}, x_ratelimit_remaining="0", x_ratelimit_reset_after="2.5")
+
+    by.discord.reply = last
+    by.told("word " * 1_000, providers=["discord"])
+    for sent in (1, 2, 3):
+        assert len(by.discord.sent) == sent
+        by.house.advance(2)
+        assert len(by.discord.sent) == sent
+        by.house.advance(1)
+    assert by.latest().status("discord") == "sent"
+
+
+def slow(by: Messengers, seconds: float) -> None:
+    def taken() -> Any:
+        by.house.clock.advance(seconds)
+        return answer(200, {"id": str(by.discord.taken({}))})
+
+    by.discord.reply = taken
+
+
+def test_a_function_takes_up_nothing_that_might_not_end_in_its_time(by: Messengers) -> None:
+    slow(by, 9)
+    made = []
+    for number in range(5):
+        by.send(str(number), providers=["discord"], kind="critical")
+        made.append(posting.message_of(by.delivery("discord")))
+    assert notifying.send(made) == [None] * 5
+    assert len(by.discord.sent) == 3, "at 0, 9 and 18 seconds"
+    by.house.settle()
+    assert len(by.discord.sent) == 5
+
+
+def test_a_long_message_goes_on_in_the_next_function_where_it_was(by: Messengers) -> None:
+    slow(by, 9)
+    by.send("word " * 1_900, providers=["discord"])
+    attempt(by, "discord")
+    assert by.delivery("discord").receipts == ("1", "2", "3")
+    by.house.settle()
+    assert by.delivery("discord").receipts == ("1", "2", "3", "4", "5")
+
+
+def test_a_claim_outlives_whoever_made_it(by: Messengers) -> None:
+    held: list[int] = []
+
+    def taken() -> Any:
+        by.house.clock.advance(5)
+        held.append((by.delivery("discord").wake_at or 0) - clock.now())
+        return answer(200, {"id": str(by.discord.taken({}))})
+
+    by.discord.reply = taken
+    by.send("word " * 1_000, providers=["discord"])
+    attempt(by, "discord")
+    assert held == [rules.CLAIM - 5 * clock.SECOND] * 3
+    [function] = [one for one in ENGINE.functions if one.name == "notifications"]
+    assert rules.CLAIM > function.timeout * clock.SECOND > notifying.TURN_SECONDS * clock.SECOND
+
+
+# How a provider is thought of
+
+
+def health(name: str) -> Health:
+    key = Key(ORG, name, "dlv_0_0")
+    return deliveries.load([key]).healths[ORG, name]
+
+
+def test_a_provider_that_is_slow_is_in_trouble_until_it_is_not(by: Messengers) -> None:
+    slow(by, rules.SLOW / clock.SECOND)
+    by.told(providers=["discord"])
+    assert health("discord") == Health(slow=True)
+    by.discord.reply = None
+    by.told(providers=["discord"])
+    assert health("discord") == WELL
+
+
+def test_a_message_that_is_refused_for_its_own_sake_says_nothing_of_the_provider(by: Messengers) -> None:
+    by.telegram.reply = answer(400, {"ok": False, "description": "Bad Request: message is too long"})
+    by.told()
+    assert health("telegram") == WELL
+    by.telegram.reply = answer(500)
+    by.told()
+    assert health("telegram").troubled

@@ -96,10 +96,15 @@ ENDINGS = {
 }
 
 
+@pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_however_a_lease_ends_the_permit_is_free_and_the_next_task_is_placed(house: World, ending: str) -> None:
+def test_however_a_lease_ends_the_permit_is_free_and_the_next_task_is_placed(
+    house: World, ending: str, begun: bool
+) -> None:
     pull(house, "one")
     first, second = submitted(house, ONE, 2)
+    if begun:
+        tasks.progress(ORG, first.id, holder(first), 50)
     pull(house, "two")
     house.settle()
     ENDINGS[ending](first)
@@ -170,6 +175,21 @@ def test_assigning_by_hand_needs_a_permit_too(house: World) -> None:
     assert len(house.worker(worker.id).leases) == 1
     tasks.cancel(ORG, first.id)
     assert assignment.assign(ORG, POOL, second.id, worker.id).held
+
+
+def test_who_assigns_a_task_that_was_taken_meanwhile_does_not_hear_of_permits(house: World) -> None:
+    worker, other = pull(house), pull(house, "other", max_concurrent=2)
+    first = house.submit(permit=ONE, manual=True)
+    late = [first.id]
+
+    def taken_in_between(call: aws.Call, send: Any) -> Any:
+        if call == ("DynamoDB", "TransactWriteItems") and late:
+            assignment.assign(ORG, POOL, late.pop(), other.id)
+        return send()
+
+    with aws.interfering(taken_in_between), pytest.raises(Conflict, match="only a pending task can be assigned"):
+        assignment.assign(ORG, POOL, first.id, worker.id)
+    assert holders(house) == {first.id}
 
 
 def test_who_waits_is_told_of_a_few_that_go_before() -> None:

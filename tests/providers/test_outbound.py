@@ -108,12 +108,22 @@ def test_the_local_stage_opens_loopback_and_nothing_else(host: str, connections:
 
 @pytest.mark.usefixtures("in_aws")
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "169.254.169.254", "[::1]", "[fd00:ec2::254]", "0.0.0.0", "inner.example"]
+    "host",
+    [
+        "127.0.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[fd00:ec2::254]",
+        "0.0.0.0",
+        "inner.example",
+        "1.1.1.1",
+        "outer.example",
+    ],
 )
-def test_a_private_network_is_not_this_machine_nor_what_runs_it(
+def test_a_private_network_is_not_this_machine_nor_what_runs_it_nor_the_open_internet(
     host: str, network: FakeNetwork, connections: list[object]
 ) -> None:
-    network.names["inner.example"] = [["10.0.0.1", "169.254.169.254"]]
+    network.names |= {"inner.example": [["10.0.0.1", "169.254.169.254"]], "outer.example": [["10.0.0.1", "1.1.1.1"]]}
     with pytest.raises(Unreachable, match="forbidden address"):
         send("GET", f"http://{host}:3000/", headers={}, body=b"", timeout=1.0, private=True)
     assert connections == []
