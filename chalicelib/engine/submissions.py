@@ -63,45 +63,46 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
     now, key = clock.now(), asked.idempotency_key
     identifier = asked.id or (ids.new("task") if key is None else ids.derived("task", org, asked.pool, key))
     payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
-    attempts = asked.max_attempts or settings().max_attempts
     run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
-    total = (asked.total_seconds or settings().total_seconds) * clock.SECOND
-    wait = asked.total_seconds or settings().schedule_to_start_seconds
     draft = Task(
         id=identifier,
         org=org,
-        pool=asked.pool,
         lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
-        type=asked.type,
-        name=asked.name,
-        label=asked.label,
-        manual=asked.manual,
-        wanted_worker=asked.wanted_worker,
-        permit=asked.permit,
-        terms=asked.terms,
-        notify=asked.notify,
         status=Status.PENDING,
-        priority=asked.priority,
         version=0,
-        max_attempts=attempts,
-        allowance=attempts,
         capabilities=tuple(sorted(set(asked.capabilities))),
-        group=asked.group,
         payload=payload,
         payload_ref=reference,
         metadata=dict(asked.metadata) if asked.metadata is not None else None,
-        start_to_close_ms=(asked.timeout_seconds or settings().start_to_close_seconds) * clock.SECOND,
-        schedule_to_start_ms=wait * clock.SECOND,
-        heartbeat_ms=asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
-        deadline=(run_at or now) + total,
-        due_at=asked.due_at,
         changed_by=subject,
         created_at=now,
         updated_at=now,
         body_hash=None if key is None else _body_hash(asked),
         submitted_by=subject,
+        **{name: getattr(asked, name) for name in _AS_ASKED},
+        **_bounds(asked, run_at or now),
     )
     return states.ready(draft, now) if run_at is None else states.sleeping(draft, run_at, now)
+
+
+_AS_ASKED = (
+    *("pool", "type", "name", "label", "priority", "group", "manual", "wanted_worker", "permit"),
+    *("terms", "notify", "due_at"),
+)
+
+
+def _bounds(asked: Submission, begins: int) -> dict[str, Any]:
+    """How often and for how long it is tried: as was asked, or as the house has it."""
+    house, attempts = settings(), asked.max_attempts or settings().max_attempts
+    wait = asked.total_seconds or house.schedule_to_start_seconds
+    return {
+        "max_attempts": attempts,
+        "allowance": attempts,
+        "start_to_close_ms": (asked.timeout_seconds or house.start_to_close_seconds) * clock.SECOND,
+        "schedule_to_start_ms": wait * clock.SECOND,
+        "heartbeat_ms": asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
+        "deadline": begins + (asked.total_seconds or house.total_seconds) * clock.SECOND,
+    }
 
 
 def lane_of(
