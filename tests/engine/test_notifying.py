@@ -109,6 +109,8 @@ def test_the_same_key_is_the_same_notification(by: Messengers) -> None:
     assert by.send(key="k") == by.send(key="k")
     with pytest.raises(IdempotencyMismatch):
         by.send("other", key="k")
+    with pytest.raises(IdempotencyMismatch):
+        by.send(key="k", providers=["telegram"])
     by.house.settle()
     assert len(by.telegram.sent) == 1
     by.house.clock.advance(86_401)

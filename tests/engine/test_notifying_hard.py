@@ -18,7 +18,7 @@ from chalicelib.storage import deliveries, healths, notifications
 from chalicelib.storage.deliveries import Key
 from infra.engine import ENGINE
 from tests.support import aws
-from tests.support.messengers import ACCOUNTS, TOKEN, Messengers, configure, messengers
+from tests.support.messengers import ACCOUNTS, TOKEN, TOO_MANY, Messengers, configure, messengers
 from tests.support.world import ORG, World, answer
 
 LONG_TOKEN = "1234567:" + "A1b2C3d4E5" * 4
@@ -106,6 +106,13 @@ def test_an_id_without_end_is_an_acknowledgement_all_the_same(name: str, by: Mes
 
 
 # Providers that want to be left alone
+
+
+def test_a_rest_is_seen_and_counts_as_no_attempt(by: Messengers) -> None:
+    by.telegram.reply = answer(429, TOO_MANY)
+    by.told()
+    found = by.delivery()
+    assert (found.tries, [one.status for one in found.attempts], found.reason) == (0, [429], "Too Many Requests")
 
 
 def test_a_shorter_rest_does_not_end_a_longer_one(by: Messengers) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from chalicelib.apis.messenger.access import HOOKS
-from chalicelib.apis.messenger.words import IdempotencyKey, Queued
+from chalicelib.apis.messenger.words import IdempotencyKey, Queued, own
 from chalicelib.domain.hooks import Name
 from chalicelib.edge import Caller, Routes, Schema
 from chalicelib.engine import messenger
@@ -46,4 +46,4 @@ def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = 
 
 
 def _told(caller: Caller, hook: Name, body: HookIn, key: str | None) -> Queued:
-    return Queued.of(messenger.send_hook(caller.org, hook, body.said, key))
+    return Queued.of(messenger.send_hook(caller.org, hook, body.said, own(caller, key)))

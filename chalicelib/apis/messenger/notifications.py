@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from chalicelib.apis.messenger.words import IdempotencyKey, Message, ProviderName, Queued
+from chalicelib.apis.messenger.words import IdempotencyKey, Message, ProviderName, Queued, own
 from chalicelib.domain.notifications import STATUS, Kind, Status
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
@@ -105,7 +105,7 @@ def send_notification(caller: Caller, body: NotificationIn, idempotency_key: Ide
     the same body gives the same answer for a day, with another body 409. 503 names what to set when no messenger is
     configured.
     """
-    providers, key = body.providers, _key(caller, idempotency_key)
+    providers, key = body.providers, own(caller, idempotency_key)
     return Queued.of(messenger.send(caller.org, body.message, kind=body.type, providers=providers, key=key))
 
 
@@ -116,15 +116,10 @@ def send_alert(caller: Caller, body: AlertIn, idempotency_key: IdempotencyKey = 
     What is critical goes to every configured messenger, is let through however many requests there were, and waits for
     no other message.
     """
-    critical, key = body.severity == "critical", _key(caller, idempotency_key)
+    critical, key = body.severity == "critical", own(caller, idempotency_key)
     providers = None if critical else body.providers
     made = messenger.send(caller.org, body.message, kind=body.severity, providers=providers, source="alert", key=key)
     return Queued.of(made)
-
-
-def _key(caller: Caller, key: str | None) -> str | None:
-    """An idempotency key is its sender's own."""
-    return None if key is None else f"{caller.subject}#{key}"
 
 
 @history_routes.get()

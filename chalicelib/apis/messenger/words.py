@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.domain.notifications import Notification
-from chalicelib.edge import Header, Schema
+from chalicelib.edge import Caller, Header, Schema
 from chalicelib.engine import messenger
 
 ProviderName = Literal["telegram", "whatsapp", "discord"]
@@ -19,6 +19,11 @@ def _said(text: str) -> str:
 
 
 Message = Annotated[str, StringConstraints(min_length=1, max_length=messenger.LONGEST), AfterValidator(_said)]
+
+
+def own(caller: Caller, key: str | None) -> str | None:
+    """An idempotency key, as its sender's own."""
+    return None if key is None else f"{caller.subject}#{key}"
 
 
 class Queued(Schema):

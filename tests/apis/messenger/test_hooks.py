@@ -8,6 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib import config
+from chalicelib.domain import hooks
 from tests.apis.messenger.conftest import Desk
 from tests.support.client import token
 from tests.support.messengers import ACCOUNTS, configure
@@ -70,10 +71,27 @@ def test_a_long_body_is_cut(desk: Desk) -> None:
     assert len(text) < 4100 and text.endswith("…")
 
 
+def test_what_is_nested_deep_is_told_as_it_came() -> None:
+    body: Any = 1
+    for name in "gfedcba":
+        body = {name: body}
+    assert hooks.worded("{*}", body) == 'a.b.c.d.e.f: {"g": 1}'
+
+
 def test_the_same_key_tells_once(desk: Desk) -> None:
     for _ in range(2):
         desk.told("POST", COMPLETE, {"a": 1}, headers={"Idempotency-Key": "run-7"})
     assert len(texts(desk)) == 1
+
+
+def test_a_key_is_its_senders_own(desk: Desk) -> None:
+    configure(GUARDED)
+    under = {"Idempotency-Key": "run-7"}
+    desk.told("POST", COMPLETE, {"a": 1}, headers=under)
+    desk.refused(409, "POST", COMPLETE, {"a": 2}, headers=under)
+    desk.told("POST", COMPLETE, {"a": 3}, token=token("user", subject="ada"), headers=under)
+    desk.told("POST", f"{COMPLETE}?org=acme", {"a": 4}, token=None, headers=SECRET | under)
+    assert len(texts(desk)) == 3
 
 
 def test_the_secret_suffices_and_names_its_org(desk: Desk) -> None:

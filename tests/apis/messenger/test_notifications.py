@@ -133,6 +133,7 @@ def test_a_history_is_read_page_by_page(desk: Desk) -> None:
         cursor = f"&cursor={page['next_cursor']}"
     assert found == made[::-1]
     assert desk.refused(400, "GET", f"/api/notifications?type=error{cursor}")
+    assert desk.refused(400, "GET", f"/api/notifications?limit=2{cursor}", token=token("user", "umbra"))
 
 
 def test_a_filtered_page_looks_no_further_than_it_may(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
