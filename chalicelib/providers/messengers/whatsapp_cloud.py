@@ -1,6 +1,7 @@
 """WhatsApp by Meta's Cloud API (developers.facebook.com/docs/whatsapp/cloud-api): `POST /<phone number id>/messages`.
 
-Text reaches only who has written to the number within 24 hours; everybody else's is refused, with Meta's own words.
+Text reaches only who has written to the number within 24 hours; everybody else's is refused, with Meta's own words, or
+accepted and then dropped, which Meta tells only to its own webhooks.
 WhatsApp knows no escape for its *bold* and _italic_: the text goes as it is.
 """
 
