@@ -97,6 +97,20 @@ def test_an_end_that_was_undone_before_anybody_heard_of_it_is_not_told(by: Messe
     assert len(texts(by)) <= 1
 
 
+def test_who_tells_an_old_end_late_leaves_the_new_one_to_be_told(by: Messengers) -> None:
+    task = held(by.house)
+    fail(task, retryable=False)
+    old = by.house.task(task.id)
+    by.house.settle()
+    tasks.replay(ORG, task.id)
+    by.house.settle()
+    complete(by.house.task(task.id))
+    endings.tell(old)
+    assert by.house.task(task.id).wake_at is not None
+    by.house.settle()
+    assert texts(by) == ["❌ Nightly: failed. no room", "✅ Nightly: completed"]
+
+
 def test_a_task_that_nobody_is_told_of_is_done_with_when_it_ends(by: Messengers) -> None:
     task = held(by.house, ())
     complete(task)
