@@ -63,6 +63,13 @@ def test_people_are_told_how_it_ended_unless_it_goes_on_or_was_cancelled(by: Mes
     assert by.discord.sent == []
 
 
+def test_people_are_not_told_all_that_a_worker_has_to_say(by: Messengers) -> None:
+    task = held(by.house)
+    tasks.fail(ORG, task.id, holder(task), reported_failure("no " * 5_000, retryable=False))
+    by.house.settle()
+    assert [len(text) for text in texts(by)] == [len("❌ Nightly: failed. ") + endings.LONGEST_ERROR]
+
+
 def test_a_task_that_timed_out_has_failed(by: Messengers) -> None:
     held(by.house, name=None, timeout_seconds=60, max_attempts=1)
     by.house.advance(180)

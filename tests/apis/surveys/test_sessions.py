@@ -2,11 +2,14 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib import config
+from chalicelib import clock, config
+from chalicelib.apis.surveys.access import POOL
 from chalicelib.domain.tasks import Status
+from chalicelib.engine import workers
 from tests.apis.surveys.conftest import Desk
 from tests.support.aws import counting
 from tests.support.messengers import messengers
+from tests.support.world import ORG
 
 
 def test_a_session_waits_is_held_and_ends_with_its_worker(desk: Desk) -> None:
@@ -17,6 +20,7 @@ def test_a_session_waits_is_held_and_ends_with_its_worker(desk: Desk) -> None:
     handed = desk.work("GET", f"/api/tasks/{session}")
     assert handed["payload"] == {"platform": "swagbucks", "account_id": "a-1", "survey_type": "profile"}
     assert (handed["type"], handed["name"]) == ("survey", "Survey session on Swagbucks, profile")
+    assert desk.house.task(session).start_to_close_ms == 4 * clock.HOUR
     desk.work("PUT", f"/api/tasks/{session}/start")
     found = desk.platform()
     assert (found["status"], found["session"]["session_id"], found["session"]["status"]) == (
@@ -33,13 +37,13 @@ def test_a_session_waits_is_held_and_ends_with_its_worker(desk: Desk) -> None:
 
 
 def test_a_platform_has_one_session_at_a_time_whoever_is_free_and_the_next_follows_at_once(desk: Desk) -> None:
-    workers = [desk.register("swagbucks", "prolific", room=5) for _ in range(2)]
+    crew = [desk.register("swagbucks", "prolific", room=5) for _ in range(2)]
     made = []
     for _ in range(3):
         made.append(desk.start())
         desk.house.clock.advance(0.01)
     other = desk.start("prolific")
-    assert {task for worker in workers for task in desk.mine(worker)} == {made[0], other}
+    assert {task for worker in crew for task in desk.mine(worker)} == {made[0], other}
     for number, session in enumerate(made):
         found = desk.platform()
         assert (found["session"]["session_id"], found["sessions"]["queued"]) == (session, 2 - number)
@@ -136,6 +140,8 @@ def test_platforms_are_active_while_a_live_worker_serves_them_and_paused_out_of_
     assert set(desk.statuses().values()) == {"configured"}
     desk.work("POST", f"/api/workers/{worker}/heartbeat")
     assert desk.statuses()["swagbucks"] == "active"
+    workers.unregister(ORG, POOL, worker)
+    assert desk.statuses()["swagbucks"] == "configured", "who was removed serves nothing"
 
 
 def test_platforms_are_those_that_are_configured(desk: Desk) -> None:

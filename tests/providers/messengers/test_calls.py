@@ -31,8 +31,12 @@ class Outside:
     def __init__(self) -> None:
         self.answer: Answer | Unreachable = Answer(200, {}, b"{}")
         self.asked: list[tuple[str, str, Any, Mapping[str, str]]] = []
+        self.private: set[bool] = set()
 
-    def __call__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, **_: Any) -> Answer:
+    def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, private: bool, **_: Any
+    ) -> Answer:
+        self.private.add(private)
         self.asked.append((method, url, json.loads(body) if body else None, headers))
         if isinstance(self.answer, Unreachable):
             raise self.answer
@@ -112,6 +116,18 @@ def test_the_cloud_api(outside: Outside) -> None:
     assert body == who | {"type": "text", "text": text}
 
 
+@pytest.mark.parametrize("said", ["", "false", "no"])
+def test_only_a_bridge_whose_account_says_so_may_be_in_a_private_network(said: str, outside: Outside) -> None:
+    outside.says(200, {"id": "9", "ok": True, "result": {"message_id": 1}, "messages": [{"id": "9"}]})
+    for name, account in ACCOUNTS.values():
+        messenger(name, {**account, "private": said}).send({**account, "private": said}, "hi")
+    for name, account in (ACCOUNTS["telegram"], ACCOUNTS["discord"], ACCOUNTS["cloud"]):
+        messenger(name, account).send({**account, "private": "true"}, "hi")
+    assert outside.private == {False}
+    messenger("whatsapp", WAHA).send({**WAHA, "private": "True"}, "hi")
+    assert outside.private == {False, True}
+
+
 CHECKS = {
     "telegram": ("POST", "https://api.telegram.org/bot1:secret/getMe", {"ok": True, "result": {"id": 1}}),
     "discord": ("GET", "https://discord.com/api/webhooks/1/secret?thread_id=7", {"id": "1"}),
@@ -145,7 +161,7 @@ def test_a_success_without_a_message_is_none(which: str, body: bytes, outside: O
 
 
 @each_account
-@pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 425, 429, 500, 502, 503])
 def test_what_may_pass_is_tried_again(which: str, status: int, outside: Outside) -> None:
     outside.says(status, {})
     found = refused(which)

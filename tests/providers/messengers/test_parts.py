@@ -76,6 +76,7 @@ def test_what_is_escaped_stays_whole() -> None:
     assert Telegram().parts("<b>&</b>") == ["&lt;b&gt;&amp;&lt;/b&gt;"]
     assert Telegram().parts("<" * 4097) == ["&lt;" * 4096, "&lt;"]
     assert Discord().parts("*" * 1001) == ["\\*" * 1000, "\\*"]
+    assert Discord().parts("- > #_`|~") == ["\\- \\> \\#\\_\\`\\|\\~"]
     assert Discord().parts("**a** _b_ [c](d)") == [r"\*\*a\*\* \_b\_ \[c\]\(d\)"]
     assert Discord().parts("see https://a.example/x_y_(z)*?") == ["see https://a.example/x_y_(z)*?"]
 
