@@ -104,10 +104,13 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
 
 def _end(task: Task | None, ending: Callable[[Task | None], Write], slot: Write) -> None:
     """Write the end of a lease. Of a task that was not read, the refusal says what else there is to its end."""
-    freed = permits.freed(task) if task is not None else []
+    given_back = [slot, *(permits.freed(task) if task is not None else [])]
     try:
-        storage.commit([ending(task), slot, *freed])
+        storage.commit([ending(task), *given_back])
     except Refused as refused:
+        if task is not None and not refused.failed[0]:
+            storage.commit([ending(task), *_there(task, given_back, refused)])
+            return
         stored = task_table.from_raw(refused.items[0]) if task is None and refused.items[0] else None
         if stored is None or not (stored.permit or stored.notify):
             raise
@@ -262,13 +265,18 @@ def written_already(refused: Refused, new: Task) -> bool:
 
 
 def _let_go_anyway(refused: Refused, old: Task, new: Task, told: bool, rest_until: int | None) -> bool:
-    """A slot or a permit that is missing though its task is held would block the task for ever: write it without."""
     if refused.failed[0]:
         return False
-    logger().error("A held task had no slot or permit", extra={"task_id": old.id, "worker_id": old.worker_id})
-    given_back = zip(_let_go(old, new, told, rest_until), refused.failed[-2 if old.permit else -1 :], strict=True)
     try:
-        storage.commit([storage.changed(old, new), *(write for write, missing in given_back if not missing)])
+        storage.commit([storage.changed(old, new), *_there(old, _let_go(old, new, told, rest_until), refused)])
     except Refused:
         return False
     return True
+
+
+def _there(task: Task, given_back: Sequence[Write], refused: Refused) -> list[Write]:
+    """What of it is there to be given back: a slot or a permit that is missing though its task is held would block the
+    task for ever."""
+    logger().error("A held task had no slot or permit", extra={"task_id": task.id, "worker_id": task.worker_id})
+    missing = refused.failed[-len(given_back) :]
+    return [write for write, gone in zip(given_back, missing, strict=True) if not gone]
