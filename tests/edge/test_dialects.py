@@ -46,6 +46,7 @@ CODES = {
     "TooManyRequests": "RATE_LIMITED",
     "Unavailable": "UNAVAILABLE",
     "QueueFull": "QUEUE_FULL",
+    "NotConfigured": "UNAVAILABLE",
 }
 
 
