@@ -1,7 +1,8 @@
 """A backend server in a process of its own, as the document's reader would write one.
 
-`python -m tests.system.server sync|async <seconds a task takes> <api key>` prints its URL; then it reads from stdin the
-URL to which its heartbeats go. The API key is checked on the way in and sent on the way back.
+`python -m tests.system.server sync|async|pairs <seconds a task takes> <api key>` prints its URL; then it reads from
+stdin the URL to which its heartbeats go. `pairs` is `async`, but no task is done before another one has come to keep it
+company. The API key is checked on the way in and sent on the way back.
 """
 
 import json
@@ -15,6 +16,7 @@ import requests
 
 MODE, SECONDS, API_KEY = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 HEADERS = {"X-API-Key": API_KEY}
+COMPANY = threading.Barrier(2 if MODE == "pairs" else 1)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def _work(self, task: dict[str, Any]) -> dict[str, Any]:
+        COMPANY.wait()
         time.sleep(SECONDS)
         return {"status": "COMPLETED", "result": {"echo": task["payload"], "attempt": task["attempt"]}}
 

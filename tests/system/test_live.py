@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_and_started_again_is_handed_its_task_again(
     command, endpoint, number = worker
     with running(*command, endpoint) as process:
         until(lambda: connected(support, number), bool)
-        identifier = task(support, seconds=1)
+        identifier = task(support, seconds=3)
         processing(support, identifier)
         process.kill()
         process.wait(PATIENCE)
