@@ -28,8 +28,9 @@ demo: $(READY) ## the main job, visibly: 280 tasks, five workers, one server kil
 token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= TTL=
 	@ROLE='$(ROLE)' ORG='$(ORG)' SUB='$(SUB)' PLAN='$(PLAN)' TTL='$(TTL)' $(BIN)/python -m infra.local.token
 
+# Bytecode is kept: the tests start many processes, which would compile the same again and again.
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 soak: $(READY) ## long random runs of the simulation: SEEDS=1000 OPERATIONS=200
 	@$(BIN)/python -m tests.simulation.soak

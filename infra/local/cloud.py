@@ -1,9 +1,8 @@
-"""AWS on this machine: moto inside this process, with the storage template of a real deployment deployed to it.
+"""AWS on this machine: moto inside this process, with what the storage template of a real deployment describes.
 
 `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_SQS` put another server in the place of moto's.
 """
 
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -11,21 +10,18 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 import moto.sqs.models
 from botocore.endpoint import Endpoint
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
 from chalicelib import clock
-from chalicelib.config import settings
 from chalicelib.storage import base, blobs, queues
-from infra.local import elsewhere, shortcuts, signals, transactions
+from infra.local import resources, shortcuts, signals, transactions
 from infra.local.frames import roomy
 from infra.names import STORED, parameter
 from infra.resources import storage_template
 
-STACK = "yardmaster"
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -43,20 +39,11 @@ def cloud() -> Iterator[dict[str, str]]:
     """
     with patch.dict(os.environ, _ENVIRONMENT), _moto(), _heard():
         _forget()
-        names = _deploy(storage_template())
-        elsewhere.create(storage_template())
+        names = resources.create(storage_template())
         try:
-            yield names
+            yield {setting: names[parameter(setting)] for setting in STORED}
         finally:
             _forget()
-
-
-def _deploy(template: dict[str, Any]) -> dict[str, str]:
-    client = boto3.client("cloudformation", region_name=settings().region)
-    client.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-    [made] = client.describe_stacks(StackName=STACK)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
-    return {setting: outputs[parameter(setting)] for setting in STORED}
 
 
 def _forget() -> None:

@@ -28,6 +28,8 @@ from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
+from infra.local import calls
+
 _MOST_EXPRESSIONS = 4_096
 _LARGEST_ITEM = 405_000
 """Of an item, in bytes, as moto has it."""
@@ -56,6 +58,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (DynamoType, "__deepcopy__", _copied_value),
         (Item, "__init__", _begin_item),
         (Table, "query", _query),
+        *calls.ways(),
     ]
 
 

@@ -1,4 +1,7 @@
-"""The same tables and queues at another server than moto's, made by calls, since it has no CloudFormation."""
+"""What the storage template describes, made by calls, at moto or at the servers that the environment names.
+
+Those have no CloudFormation, and moto takes two seconds to learn it.
+"""
 
 import os
 from typing import Any
@@ -12,26 +15,33 @@ from infra.names import PREFIX, Template
 DYNAMODB, SQS = "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"
 _STREAMS = "AWS_ENDPOINT_URL_DYNAMODB_STREAMS"
 _QUEUE_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod", "FifoQueue", "ContentBasedDeduplication")
+_ACCOUNT = "123456789012"
+_NAMES = {"AWS::DynamoDB::Table": "TableName", "AWS::SQS::Queue": "QueueName", "AWS::S3::Bucket": "BucketName"}
 
 
-def create(template: Template) -> None:
-    """Make what belongs to the services that the environment sends elsewhere; what is there already stays."""
-    resources = template["Resources"]
+def create(template: Template) -> dict[str, str]:
+    """Make its tables, queues and buckets; what is there already stays. Returns logical id -> physical name."""
     if os.environ.get(DYNAMODB):
         # The servers we know serve streams beside the tables.
         os.environ.setdefault(_STREAMS, os.environ[DYNAMODB])
-        _create_tables([found["Properties"] for found in resources.values() if found["Type"] == "AWS::DynamoDB::Table"])
-    if os.environ.get(SQS):
-        _create_queues({name: found["Properties"] for name, found in resources.items() if _is_queue(found)})
+    resources = template["Resources"]
+    _create_tables(_of_type(resources, "AWS::DynamoDB::Table"))
+    _create_queues(_of_type(resources, "AWS::SQS::Queue"))
+    _create_buckets(_of_type(resources, "AWS::S3::Bucket"))
+    return {name: _name(found["Properties"][_NAMES[found["Type"]]]) for name, found in resources.items()}
 
 
-def _is_queue(resource: Template) -> bool:
-    return bool(resource["Type"] == "AWS::SQS::Queue")
+def _of_type(resources: Template, kind: str) -> dict[str, Template]:
+    return {name: found["Properties"] for name, found in resources.items() if found["Type"] == kind}
 
 
-def _create_tables(tables: list[Template]) -> None:
-    client = boto3.client("dynamodb", region_name=settings().region)
-    for table in tables:
+def _client(service: str) -> Any:
+    return boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
+
+
+def _create_tables(tables: dict[str, Template]) -> None:
+    client = _client("dynamodb")
+    for table in tables.values():
         try:
             client.create_table(**_table(table))
         except client.exceptions.ResourceInUseException:
@@ -48,7 +58,7 @@ def _table(properties: Template) -> dict[str, Any]:
 
 
 def _create_queues(queues: dict[str, Template]) -> None:
-    client = boto3.client("sqs", region_name=settings().region)
+    client = _client("sqs")
     arns: dict[str, str] = {}
     for name, properties in sorted(queues.items(), key=lambda item: "RedrivePolicy" in item[1]):
         url = _queue_url(client, _name(properties["QueueName"]), _attributes(properties, arns))
@@ -71,5 +81,14 @@ def _attributes(properties: Template, arns: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def _create_buckets(buckets: dict[str, Template]) -> None:
+    for properties in buckets.values():
+        _client("s3").create_bucket(Bucket=_name(properties["BucketName"]))
+
+
 def _name(text: Template) -> str:
-    return str(text["Fn::Sub"]).replace("${Prefix}", PREFIX)
+    known = {"${Prefix}": PREFIX, "${AWS::AccountId}": _ACCOUNT, "${AWS::Region}": settings().region}
+    found = str(text["Fn::Sub"])
+    for variable, value in known.items():
+        found = found.replace(variable, value)
+    return found

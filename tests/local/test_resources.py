@@ -1,23 +1,26 @@
-"""Tables and queues made by calls are those that CloudFormation makes. Elsewhere, here, is moto by its full address."""
+"""What is made by calls is what CloudFormation makes of the template. The other server is moto by its full address."""
 
+import json
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from infra.local import elsewhere
-from infra.local.cloud import cloud
+from infra.local import resources
+from infra.names import STORED, parameter
 from infra.resources import storage_template
 
 TABLE = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
 QUEUE = ("QueueArn", "VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy", "FifoQueue")
 
 
-@pytest.fixture(autouse=True)
-def endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(elsewhere.DYNAMODB, "https://dynamodb.us-east-1.amazonaws.com")
-    monkeypatch.setenv(elsewhere.SQS, "https://sqs.us-east-1.amazonaws.com")
+@pytest.fixture(params=["moto", "another server"])
+def endpoints(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "moto":
+        return
+    monkeypatch.setenv(resources.DYNAMODB, "https://dynamodb.us-east-1.amazonaws.com")
+    monkeypatch.setenv(resources.SQS, "https://sqs.us-east-1.amazonaws.com")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "https://streams.dynamodb.us-east-1.amazonaws.com")
 
 
@@ -44,18 +47,34 @@ def _untyped(value: str | None) -> str | None:
     return value and value.replace('"', "").replace(" ", "")
 
 
+def buckets() -> list[str]:
+    return [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+
+
+def by_cloudformation() -> dict[str, str]:
+    client = boto3.client("cloudformation")
+    client.create_stack(StackName="yardmaster", TemplateBody=json.dumps(storage_template()))
+    [made] = client.describe_stacks(StackName="yardmaster")["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+
+
+@pytest.mark.usefixtures("endpoints")
 def test_what_calls_make_is_what_cloudformation_makes() -> None:
     with mock_aws():
-        elsewhere.create(storage_template())
-        made = (tables(), queues())
-    with cloud():
-        assert made == (tables(), queues())
-    assert len(made[0]) == 9
+        names = resources.create(storage_template())
+        made = (tables(), queues(), buckets())
+    with mock_aws():
+        outputs = by_cloudformation()
+        assert made == (tables(), queues(), buckets())
+    assert [len(some) for some in made] == [9, 17, 1]
+    logical = [parameter(setting) for setting in STORED]
+    assert [names[name] for name in logical] == [outputs[name] for name in logical]
 
 
+@pytest.mark.usefixtures("endpoints")
 def test_what_is_there_stays() -> None:
     with mock_aws():
-        elsewhere.create(storage_template())
+        resources.create(storage_template())
         boto3.client("dynamodb").put_item(TableName="yardmaster-tasks", Item={"id": {"S": "kept"}})
-        elsewhere.create(storage_template())
+        resources.create(storage_template())
         assert boto3.client("dynamodb").scan(TableName="yardmaster-tasks")["Count"] == 1

@@ -1,0 +1,98 @@
+"""The way to moto, shorter: DynamoDB's calls go without HTTP in between, and nobody signs what nobody checks."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import moto.core.responses
+from botocore.awsrequest import AWSPreparedRequest, HeadersDict
+from botocore.signers import RequestSigner
+from botocore.useragent import UserAgentString
+from moto.core import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.core.request import normalize_request
+from moto.dynamodb.responses import DynamoHandler
+from moto.utilities.utils import get_partition
+
+_OURS = "https://dynamodb."
+_AWS = ".amazonaws.com"
+
+
+def ways() -> list[tuple[Any, str, Any]]:
+    """What stands in for moto's and botocore's: (where, its name, ours)."""
+    return [
+        (RequestSigner, "sign", _sign),
+        (UserAgentString, "to_string", _user_agent),
+        (botocore_stubber, "normalize_request", _taken),
+        (DynamoHandler, "setup_class", _set_up),
+        (moto.core.responses, "gen_amzn_requestid_long", _name_request),
+    ]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A request as botocore made it, where moto would make one of werkzeug's out of it; the names are werkzeug's."""
+
+    raw_url: str
+    headers: Any
+    data: bytes
+    method = "POST"
+    path = "/"
+    values = None
+
+    @property
+    def content_type(self) -> str:
+        return str(self.headers["Content-Type"])
+
+
+def _taken(request: Any) -> Any:
+    if not isinstance(request, AWSPreparedRequest) or not _region(request.url):
+        return normalize_request(request)
+    headers = HeadersDict({name: _text(value) for name, value in request.headers.items()})
+    return _Taken(request.url, headers, request.body)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+@lru_cache(16)
+def _region(url: str) -> str | None:
+    """The region of DynamoDB's own address; None of any other."""
+    host = url.removeprefix(_OURS).rstrip("/")
+    return host.removesuffix(_AWS) if url.startswith(_OURS) and host.endswith(_AWS) else None
+
+
+_set_up_by_moto = DynamoHandler.setup_class
+
+
+def _set_up(handler: Any, request: Any, *more: Any, **named: Any) -> None:
+    if not isinstance(request, _Taken):
+        _set_up_by_moto(handler, request, *more, **named)
+        return
+    handler.headers, handler.response_headers = request.headers, {}
+    handler.region, handler.current_account = _region(request.raw_url), DEFAULT_ACCOUNT_ID
+    handler.partition = get_partition(handler.region)
+    handler.querystring, handler.uri_match = {}, {}
+    handler.parse_parameters(request)
+
+
+_sign_by_botocore = RequestSigner.sign
+
+
+def _sign(signer: RequestSigner, operation: str, request: Any, *more: Any, **named: Any) -> None:
+    if not _region(request.url):
+        _sign_by_botocore(signer, operation, request, *more, **named)
+
+
+def _user_agent(_: UserAgentString) -> str:
+    return "yardmaster"
+
+
+_requests = count(1)
+
+
+def _name_request(headers: dict[str, Any]) -> str:
+    """Put the request's name among the headers of its answer. moto draws 52 characters for each."""
+    headers["x-amzn-requestid"] = name = f"{next(_requests):052}"
+    return name
