@@ -16,6 +16,7 @@ from unittest.mock import patch
 import moto.core.models
 import moto.core.responses
 from botocore.model import Shape, StructureShape
+from botocore.utils import merge_dicts
 from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePickerContext, JSONSerializer, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
@@ -24,9 +25,11 @@ from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.models.utilities import find_nested_key
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
 from infra.local import calls
 
@@ -55,8 +58,11 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (UpdateExpressionParser, "make", classmethod(_make)),
         (validators, "deepcopy", _copied),
         (DepthFirstTraverser, "traverse", _traverse),
+        (ActionCountValidator, "traverse", _checked),
+        (OverlappingPathsValidator, "traverse", _checked),
         (DynamoType, "__deepcopy__", _copied_value),
         (Item, "__init__", _begin_item),
+        (Item, "project", _project),
         (Table, "query", _query),
         *calls.ways(),
     ]
@@ -141,13 +147,16 @@ def _lexed(expression: str) -> tuple[Any, ...]:
     return tuple(_lex_by_moto(ConditionExpressionParser(expression, None, None)))
 
 
-def _make(kind: type[UpdateExpressionParser], expression: str) -> Any:
-    return _copied(_made(kind, expression))
+def _make(_: type[UpdateExpressionParser], expression: str) -> Any:
+    """One tree for all, since whoever changes one makes a copy first."""
+    return _made(expression)
 
 
 @lru_cache(_MOST_EXPRESSIONS)
-def _made(kind: type[UpdateExpressionParser], expression: str) -> Any:
-    return _make_by_moto.__func__(kind, expression)
+def _made(expression: str) -> Any:
+    made = _make_by_moto.__func__(UpdateExpressionParser, expression)
+    made.text = expression
+    return made
 
 
 def _copied(given: Any) -> Any:
@@ -207,6 +216,21 @@ def _traversed(node: Any, place: int, process: Callable[[Any], Any], kinds: Any,
 _is = cache(issubclass)
 
 
+def _checked(validator: Any, root: Any) -> Any:
+    """What the text and the names alone decide is decided once; these two validators change nothing."""
+    names = vars(validator).get("expression_attribute_names", {})
+    if names is None or not hasattr(root, "text"):
+        return _traverse(validator, root)
+    _check(type(validator), root.text, tuple(sorted(names.items())))
+    return root
+
+
+@lru_cache(_MOST_EXPRESSIONS)
+def _check(kind: type[DepthFirstTraverser], expression: str, names: tuple[tuple[str, str], ...]) -> None:
+    validator = kind(dict(names)) if kind is OverlappingPathsValidator else kind()
+    _traverse(validator, _made(expression))
+
+
 # Items
 
 
@@ -236,6 +260,20 @@ def _begin_item(item: Item, hash_key: DynamoType, range_key: DynamoType | None, 
         dict.__setitem__(item.attrs, name, DynamoType(given))
     if sum(dynamo_type.bytesize(name) + value.size() for name, value in item.attrs.items()) > _LARGEST_ITEM:
         raise ItemSizeTooLarge
+
+
+def _project(item: Item, wanted: list[list[str]]) -> Item:
+    """Of the item only what is asked for is unwrapped, not the whole of it once for each attribute."""
+    found: dict[str, Any] = {}
+    for path in wanted:
+        merge_dicts(found, find_nested_key(path, _unwrapped(item, path[0].partition("[")[0])))
+    attributes = dynamo_type.serializer.serialize(found)["M"]
+    return Item(hash_key=item.hash_key, range_key=item.range_key, attrs=attributes)
+
+
+def _unwrapped(item: Item, name: str) -> dict[str, Any]:
+    there = item.attrs.get(name)
+    return {} if there is None else {name: dynamo_type.deserializer.deserialize(there.to_regular_json())}
 
 
 # Tables

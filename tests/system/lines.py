@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -30,8 +30,9 @@ class Lines:
 
     def _read(self, process: Process) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self._found.put(line)
+        with suppress(ValueError):  # closed: the process was killed, and nobody reads any more
+            for line in process.stdout:
+                self._found.put(line)
 
     def until(self, good: Callable[[str], bool]) -> list[str]:
         """The lines up to the first good one, or all of them when it does not come."""
