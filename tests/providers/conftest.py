@@ -111,8 +111,8 @@ def _read_request(connection: socket) -> bytes:
             return request
     head, _, body = request.partition(b"\r\n\r\n")
     length = next((int(h[15:]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
+    while len(body) < length and (piece := connection.recv(65536)):
+        body += piece
     return head + b"\r\n\r\n" + body
 
 
