@@ -22,7 +22,7 @@ def paged(
 ) -> Paged[T]:
     """The page of rows with its surroundings; `cursor` is the next page's, where the list has any."""
     pages = -(-total // limit)
-    more = page < pages
+    last, more = max(1, pages), page < pages
 
     def link(number: int, behind: str | None = None) -> str:
         query = {name: value for name, value in request.query.items() if name != "cursor"}
@@ -34,9 +34,9 @@ def paged(
         pagination=Pagination(page=page, limit=limit, total=total, pages=pages, has_next=more, has_prev=page > 1),
         links=Links(
             first=link(1),
-            last=link(max(1, pages)),
+            last=link(last),
             next=link(page + 1, cursor) if more else None,
-            prev=link(page - 1) if page > 1 else None,
+            prev=link(min(page - 1, last)) if page > 1 else None,  # behind the end, back to it
         ),
     )
 

@@ -135,6 +135,9 @@ def test_a_list_comes_in_pages_with_links(plan: Plan) -> None:
         "hasPrev": True,
     }
     assert reply["links"]["next"] == f"{PROJECTS}?page=3&limit=2&status=active"
+    for page, before in (("3", "2"), ("4", "3"), ("900", "3")):
+        links = plan.ask("GET", f"?page={page}&limit=2&status=active").json["links"]
+        assert (links["prev"], links["next"]) == (f"{PROJECTS}?page={before}&limit=2&status=active", None)
 
 
 def test_another_organizations_projects_are_not_there(plan: Plan) -> None:
