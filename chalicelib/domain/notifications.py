@@ -9,13 +9,19 @@ A delivery is claimed before anything is sent: whoever else has a message about 
 ends by itself, should its holder die; what was acknowledged by then is in the delivery's receipts, and not sent again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from chalicelib.domain.webhooks import DAY, HOUR, MINUTE, SECOND, Attempt, Delivery, tried
 from chalicelib.domain.webhooks import Status as DeliveryStatus
+from chalicelib.errors import InvalidRequest
 
+Provider = Literal["telegram", "whatsapp", "discord"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+ALL = "all"
+Asked = Literal[Provider, "all"]
+"""What somebody may ask to be told by; `all` names every provider."""
 Kind = Literal["info", "success", "warning", "error", "critical"]
 """What a notification is: its type, or its severity as an alert."""
 Status = Literal["queued", "sent", "failed"]
@@ -56,10 +62,13 @@ class Notification(NamedTuple):
         """What is sent."""
         return f"{MARKS[self.kind]} {self.message}"
 
-    @classmethod
-    def read(cls, said: Mapping[str, Any]) -> "Notification":
-        """From what was kept."""
-        return cls(**said)
+
+def require_known(providers: Sequence[str], field: str) -> None:
+    """Raise InvalidRequest, about the field in which they came, for an unknown provider."""
+    unknown = [name for name in providers if name not in get_args(Asked)]
+    if unknown:
+        what = f"unknown provider {unknown[0]!r}; known are {', '.join(get_args(Asked))}"
+        raise InvalidRequest(f"{field}: {what}", fields={field: what})
 
 
 def claimed(found: Delivery, now: int) -> Delivery:
@@ -101,7 +110,7 @@ def put_off(found: Delivery, until: int, *, turn: bool) -> Delivery:
 
 def _later(found: Delivery, until: int, reason: str | None) -> Delivery:
     if until >= found.created_at + GIVEN_UP_AFTER:
-        return _given_up(found, f"given up after 24 hours: {reason}")
+        return _given_up(found, f"given up, it cannot be sent within 24 hours: {reason}")
     return replace(found, wake_at=until, reason=reason)
 
 

@@ -10,23 +10,23 @@ from typing import Any, Literal, NamedTuple
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain import hooks
-from chalicelib.domain.notifications import STATUS, Kind, Notification, Status
+from chalicelib.domain.notifications import ALL, PROVIDERS, STATUS, Kind, Notification, Provider, Status, require_known
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.engine import cursors, messenger_accounts, posting
 from chalicelib.engine.messenger_accounts import Accounts
-from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured, Unavailable
-from chalicelib.providers.messengers import NAMES, Name
+from chalicelib.errors import IdempotencyMismatch, NotConfigured, Unavailable
 from chalicelib.storage import deliveries, queues
 from chalicelib.storage import notifications as storage
 from chalicelib.storage.deliveries import Key
 
-ALL = "all"
 LONGEST = 20_000
 """Characters of a message: eleven messages of Discord's, or twenty-one if all of it has to be escaped."""
+LARGEST_PAGE = 2_000_000
+"""Characters of a page's messages, as JSON: an answer may have 6 MB, as JSON within JSON."""
 LOOKED_AT = 500
 """A page of a filtered history ends after so many notifications, though it be short of its limit."""
 _AT_A_TIME = 100
-_HINTS: Mapping[Name, str] = {
+_HINTS: Mapping[Provider, str] = {
     "telegram": "telegram.bot_token and telegram.chat_id",
     "whatsapp": "whatsapp.url and whatsapp.chat_id of a WAHA bridge, or whatsapp.access_token, "
     "whatsapp.phone_number_id and whatsapp.to of the Cloud API",
@@ -38,7 +38,7 @@ class Filter(NamedTuple):
     """Which notifications of a history; None takes all. Provider and status together mean that provider's status."""
 
     kind: Kind | None = None
-    provider: Name | None = None
+    provider: Provider | None = None
     status: Status | None = None
 
 
@@ -46,15 +46,12 @@ class Shown(NamedTuple):
     """A notification and what became of it, by provider."""
 
     notification: Notification
-    deliveries: Mapping[Name, Delivery]
+    deliveries: Mapping[str, Delivery]
+    """None of a provider that was not configured."""
 
-    def status(self, provider: Name) -> Status:
+    def status(self, provider: str) -> Status:
         """Of one that is among the deliveries."""
         return STATUS[self.deliveries[provider].status]
-
-    def find(self, provider: str) -> Delivery | None:
-        """Its delivery; None of a provider that was not configured."""
-        return next((one for name, one in self.deliveries.items() if name == provider), None)
 
 
 class Page(NamedTuple):
@@ -81,7 +78,7 @@ def send(
     """
     accounts = messenger_accounts.of(org)
     made = _made(message, kind, source, _asked(providers, accounts), accounts)
-    found = [_delivery(org, made, name) for name in NAMES if made.providers.get(name) == "queued"]
+    found = [_delivery(org, made, name) for name in PROVIDERS if made.providers.get(name) == "queued"]
     fingerprint = _fingerprint(message, kind, source, providers)
     known = storage.created(org, made, found, key and ids.derived("key", source, key), fingerprint)
     if known is None:
@@ -109,24 +106,18 @@ def waiting() -> int | None:
         return None
 
 
-def check(providers: Sequence[str], field: str = "providers") -> None:
-    """Raise InvalidRequest, about the field in which they came, for an unknown provider."""
-    unknown = [name for name in providers if name not in (*NAMES, ALL)]
-    if unknown:
-        what = f"unknown provider {unknown[0]!r}; known are {', '.join((*NAMES, ALL))}"
-        raise InvalidRequest(f"{field}: {what}", fields={field: what})
-
-
-def _asked(providers: Sequence[str] | None, accounts: Accounts) -> list[Name]:
-    check(providers or ())
-    wanted = accounts.configured if not providers else [name for name in NAMES if name in providers or ALL in providers]
+def _asked(providers: Sequence[str] | None, accounts: Accounts) -> list[Provider]:
+    require_known(providers or (), "providers")
+    wanted = (
+        accounts.configured if not providers else [name for name in PROVIDERS if name in providers or ALL in providers]
+    )
     if not set(wanted) & set(accounts.configured):
-        hints = "; or ".join(_HINTS[name] for name in wanted or NAMES)
+        hints = "; or ".join(_HINTS[name] for name in wanted or PROVIDERS)
         raise NotConfigured(f"No messenger that was asked for is configured. Set, in MESSENGERS or SSM: {hints}")
     return wanted
 
 
-def _made(message: str, kind: Kind, source: str, asked: Sequence[Name], accounts: Accounts) -> Notification:
+def _made(message: str, kind: Kind, source: str, asked: Sequence[Provider], accounts: Accounts) -> Notification:
     usable = accounts.configured
     states: dict[str, Literal["queued", "not_configured"]] = {
         name: "queued" if name in usable else "not_configured" for name in asked
@@ -134,7 +125,7 @@ def _made(message: str, kind: Kind, source: str, asked: Sequence[Name], accounts
     return Notification(ids.ordered(storage.PREFIX), kind, message, source, clock.now(), states)
 
 
-def _delivery(org: str, made: Notification, name: Name) -> Delivery:
+def _delivery(org: str, made: Notification, name: Provider) -> Delivery:
     return Delivery(
         org=org,
         webhook=name,
@@ -154,18 +145,22 @@ def _fingerprint(*said: object) -> str:
 
 
 def history(org: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
-    """The newest notifications that the filter takes, or those behind a cursor. Two calls for each hundred looked at.
+    """The newest notifications that the filter takes, or those behind a cursor; no more than an answer can carry. For
+    each hundred that are looked at one call, and one for each provider.
 
     Raises InvalidRequest for a cursor of another list.
     """
     bound = ("notifications", org, *wanted)
     before = cursors.read(cursor, *bound) if cursor is not None else None
     found: list[Shown] = []
+    room = LARGEST_PAGE
     for looked, one in enumerate(_every(org, wanted, before, limit), 1):
-        if len(found) == limit or looked > LOOKED_AT:
+        taken = _takes(wanted, one)
+        room -= len(json.dumps(one.notification.message)) if taken else 0
+        if len(found) == limit or looked > LOOKED_AT or (room < 0 and found):
             return Page(found, cursors.seal(str(before), *bound))
         before = one.notification.id
-        found += [one] if _takes(wanted, one) else []
+        found += [one] if taken else []
     return Page(found, None)
 
 
@@ -174,18 +169,21 @@ def _every(org: str, wanted: Filter, before: str | None, limit: int) -> Iterator
     size = min(limit + 1, _AT_A_TIME) if wanted == Filter() else _AT_A_TIME
     while rows := storage.page(org, before, size):
         yield from _with_deliveries(org, rows)
+        if len(rows) < size:
+            return
         before = rows[-1].id
 
 
 def _with_deliveries(org: str, rows: Sequence[Notification]) -> list[Shown]:
-    keys = {(row.id, name): _key(org, row, name) for row in rows for name in NAMES if name in row.providers}
-    found = storage.states(keys.values())
+    keys = {(row.id, name): _key(org, row, name) for row in rows for name in PROVIDERS if name in row.providers}
+    found = deliveries.by_key(keys.values())
     return [
-        Shown(row, {name: found[key] for name in NAMES if (key := keys.get((row.id, name))) in found}) for row in rows
+        Shown(row, {name: found[key] for name in PROVIDERS if (key := keys.get((row.id, name))) in found})
+        for row in rows
     ]
 
 
-def _key(org: str, row: Notification, name: Name) -> Key:
+def _key(org: str, row: Notification, name: Provider) -> Key:
     return Key(org, name, deliveries.identifier(row.created_at, row.id))
 
 

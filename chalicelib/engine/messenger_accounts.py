@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
+from chalicelib.domain.notifications import PROVIDERS, Provider
 from chalicelib.engine.memory import Memory
 from chalicelib.observability import logger
-from chalicelib.providers.messengers import NAMES, Account, Name, missing
+from chalicelib.providers.messengers import Account, missing
 from chalicelib.storage import secrets
 
 KEPT = clock.MINUTE
@@ -28,19 +29,19 @@ _known: Memory[str, "Accounts"] = Memory(KEPT)
 class Accounts(NamedTuple):
     """Of one org. A provider that lacks a setting is not configured."""
 
-    providers: Mapping[Name, Account]
+    providers: Mapping[Provider, Account]
     n8n_secret: str | None = None
     templates: Mapping[str, str] = {}
     """Name of an n8n hook -> how its notification reads."""
 
-    def missing(self, name: Name) -> list[str]:
+    def missing(self, name: Provider) -> list[str]:
         """What has to be set before the provider can be used."""
         return missing(name, self.providers.get(name, {}))
 
     @property
-    def configured(self) -> list[Name]:
+    def configured(self) -> list[Provider]:
         """The providers that can be used."""
-        return [name for name in NAMES if not self.missing(name)]
+        return [name for name in PROVIDERS if not self.missing(name)]
 
 
 def of(org: str) -> Accounts:
@@ -74,7 +75,7 @@ def _parsed(org: str, said: Any) -> Accounts:
     if not isinstance(said, dict):
         logger().error("An org's messengers are not a JSON object", extra={"org": org})
         return Accounts({})
-    providers: dict[Name, Account] = {name: _texts(said.get(name)) for name in NAMES if name in said}
+    providers: dict[Provider, Account] = {name: _texts(said.get(name)) for name in PROVIDERS if name in said}
     return Accounts(providers, _texts(said.get("n8n")).get("secret"), _texts(said.get("templates")))
 
 

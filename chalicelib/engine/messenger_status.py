@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 from chalicelib import clock
+from chalicelib.domain.notifications import PROVIDERS, Provider
 from chalicelib.engine import messenger_accounts
 from chalicelib.engine.memory import Memory
 from chalicelib.engine.messenger_accounts import Accounts
 from chalicelib.errors import NotConfigured, Unavailable
-from chalicelib.providers.messengers import NAMES, Account, Name, Undelivered, messenger
+from chalicelib.providers.messengers import Account, Undelivered, messenger
 from chalicelib.providers.messengers.waha import Waha
 from chalicelib.storage import notifications
 from chalicelib.storage.notifications import Tally
@@ -26,7 +27,7 @@ _PAIRING: dict[str, PairingStatus] = {
     "STOPPED": "disconnected",
 }
 
-_checked: Memory[tuple[str, Name], "Check"] = Memory(CHECKED)
+_checked: Memory[tuple[str, Provider], "Check"] = Memory(CHECKED)
 
 
 class Check(NamedTuple):
@@ -39,7 +40,7 @@ class Check(NamedTuple):
 class State(NamedTuple):
     """One provider of an org. `check` is None while it is not configured."""
 
-    name: Name
+    name: Provider
     check: Check | None
     tally: Tally
 
@@ -54,19 +55,19 @@ class Paired(NamedTuple):
 def states(org: str) -> list[State]:
     """Every provider. One call, and one to each provider that was not asked within a minute."""
     accounts, tallies = messenger_accounts.of(org), notifications.tallies(org)
-    with ThreadPoolExecutor(max_workers=len(NAMES)) as threads:
-        checks = list(threads.map(lambda name: _check(org, name, accounts), NAMES))
-    return [State(name, check, tallies.get(name, Tally())) for name, check in zip(NAMES, checks, strict=True)]
+    with ThreadPoolExecutor(max_workers=len(PROVIDERS)) as threads:
+        checks = list(threads.map(lambda name: _check(org, name, accounts), PROVIDERS))
+    return [State(name, check, tallies.get(name, Tally())) for name, check in zip(PROVIDERS, checks, strict=True)]
 
 
-def _check(org: str, name: Name, accounts: Accounts) -> Check | None:
+def _check(org: str, name: Provider, accounts: Accounts) -> Check | None:
     if accounts.missing(name):
         return None
     known = _checked.get((org, name))
     return known if known is not None else _checked.put((org, name), _asked(name, accounts.providers[name]))
 
 
-def _asked(name: Name, account: Account) -> Check:
+def _asked(name: Provider, account: Account) -> Check:
     now = clock.now()
     try:
         messenger(name, account).check(account)

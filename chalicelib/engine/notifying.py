@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.domain import notifications as rules
+from chalicelib.domain.notifications import Provider
 from chalicelib.domain.webhooks import Attempt, Delivery, Health
 from chalicelib.engine import messenger_accounts, posting
 from chalicelib.engine.messenger_accounts import Accounts
 from chalicelib.errors import Unavailable
 from chalicelib.observability import count
-from chalicelib.providers.messengers import Account, Messenger, Name, Sent, Undelivered, messenger
+from chalicelib.providers.messengers import Account, Messenger, Sent, Undelivered, messenger
 from chalicelib.storage import deliveries, healths, notifications
 from chalicelib.storage.deliveries import Key, Load
 
@@ -32,10 +33,10 @@ Outcomes = dict[Key, Exception | None]
 
 
 class _Line(NamedTuple):
-    """What is due of one org by one provider, oldest first."""
+    """What is due of one org by one provider, what is critical first, then the oldest."""
 
     org: str
-    name: Name
+    name: Provider
     due: Sequence[Delivery]
     said: Mapping[str, str]
     """Notification's id -> what was written down of it."""
@@ -85,7 +86,7 @@ def _accounts(due: Sequence[Delivery]) -> tuple[dict[str, Accounts], Outcomes]:
 
 def _lines(due: Sequence[Delivery], loaded: Load, accounts: Mapping[str, Accounts]) -> Iterator[_Line]:
     parts: dict[tuple[str, Any], list[Delivery]] = {}
-    for one in sorted(due, key=lambda delivery: delivery.id):
+    for one in sorted(due, key=lambda delivery: (delivery.event != "critical", delivery.id)):
         parts.setdefault((one.org, one.webhook), []).append(one)
     for (org, name), those in parts.items():
         said = {one.event_id: loaded.bodies[org, one.event_id] for one in those}
@@ -146,9 +147,10 @@ def _sent(line: _Line, found: Delivery, until: int) -> _Result:
         while True:
             begun = clock.stopwatch()
             word = by.send(line.account, parts[len(latest.receipts)])
-            latest = _acknowledged(latest, word.id, len(parts), _since(begun))
+            took = _since(begun)
+            latest = _acknowledged(latest, word.id, len(parts), took)
             if latest.status != "pending" or word.rest_ms or clock.now() >= until:
-                return _Result(latest, word, _since(begun))
+                return _Result(latest, word, took)
     except Undelivered as refused:
         return _Result(latest, refused, _since(begun))
 

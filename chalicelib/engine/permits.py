@@ -37,14 +37,14 @@ def require(held: Task, refused: Refused) -> None:
     """Raise Conflict where a lease was refused for want of a permit alone."""
     if held.permit is not None and refused.failed == (False, False, True):
         holders = storage.holders(refused.items[2])
-        raise Conflict(f"Task {held.id} {waits(held.permit, holders)}")
+        raise Conflict(f"Task {held.id} waits for {turn(held.permit, holders)}")
 
 
-def waits(permit: Permit, holders: Iterable[str]) -> str:
-    """What a task does that finds no permit left, and whom it waits for."""
+def turn(permit: Permit, holders: Iterable[str]) -> str:
+    """What a task waits for that finds no permit left, and who is before it."""
     known = sorted(holders)
     named = ", ".join(known[:NAMED]) + (", ..." if len(known) > NAMED else "")
-    return f"waits for its turn on {permit.key}: {len(known)} of {permit.limit} in use by {named}"
+    return f"its turn on {permit.key}: {len(known)} of {permit.limit} in use by {named}"
 
 
 def forget_idle(pool: Pool) -> None:

@@ -17,12 +17,12 @@ from chalicelib.domain import javascript, signing
 from chalicelib.domain import webhooks as rules
 from chalicelib.domain.documents import Document
 from chalicelib.domain.effects import Wakeup
+from chalicelib.domain.notifications import PROVIDERS
 from chalicelib.domain.webhooks import Attempt, Delivery, Health
 from chalicelib.engine import messages, sealing, webhooks
 from chalicelib.engine.facts import Fact
 from chalicelib.observability import count, logger
 from chalicelib.providers import outbound
-from chalicelib.providers.messengers import NAMES
 from chalicelib.providers.outbound import Answer, Unreachable
 from chalicelib.storage import base, healths, queues
 from chalicelib.storage import deliveries as storage
@@ -73,8 +73,7 @@ def _published(fact: Fact, wanting: Sequence[Document]) -> list[Delivery]:
 
 def _known(made: Sequence[Delivery]) -> list[Delivery]:
     """Those of an event that was written down before that have not been tried yet: their message may be lost."""
-    found = storage.load(key_of(one) for one in made).deliveries.values()
-    return [one for one in found if one.version == 1]
+    return [one for one in storage.by_key(map(key_of, made)).values() if one.version == 1]
 
 
 def delivery_of(fact: Fact, webhook: Document) -> Delivery:
@@ -273,7 +272,7 @@ def send(found: Iterable[Delivery]) -> None:
     """Have the deliveries tried, as they are now: those of webhooks, and those of messengers."""
     parts: dict[str, list[Message]] = {settings().webhooks_queue: [], settings().notifications_queue: []}
     for one in found:
-        queue = settings().notifications_queue if one.webhook in NAMES else settings().webhooks_queue
+        queue = settings().notifications_queue if one.webhook in PROVIDERS else settings().webhooks_queue
         parts[queue].append(Message(message_of(one)))
     for queue, asked in parts.items():
         queues.send(queue, asked)

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
+from chalicelib.domain import notifications
 from chalicelib.domain import statistics as rules
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Needs, Permit, Pool, Task, Worker
-from chalicelib.engine import messenger, submissions
+from chalicelib.engine import submissions
 from chalicelib.engine.submissions import Submission
 from chalicelib.errors import InvalidRequest
 from chalicelib.storage import pools as pool_storage
@@ -43,7 +44,8 @@ class Platform(NamedTuple):
     id: str
     name: str
     crew: list[Worker]  # who offers it, in rotation or not
-    session: Task | None  # that a worker holds
+    session: Task | None
+    worker: Worker | None  # who holds it, whether it offers the platform or not
     queued: int
     today: Counts
 
@@ -52,12 +54,6 @@ class Platform(NamedTuple):
         """What a session here needs."""
         return _permit(self.id)
 
-    @property
-    def worker(self) -> Worker | None:
-        """Who holds the session."""
-        held_by = self.session.worker_id if self.session is not None else None
-        return next((worker for worker in self.crew if worker.id == held_by), None)
-
 
 def start(org: str, pool: str, subject: str, asked: Session) -> Task:
     """Accept a session, which waits until its platform is free and a worker there. One call.
@@ -65,7 +61,7 @@ def start(org: str, pool: str, subject: str, asked: Session) -> Task:
     Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
     """
     _require_known(asked.platform)
-    messenger.check(asked.notify, "notify")
+    notifications.require_known(asked.notify, "notify")
     return submissions.submit(org, subject, _submission(pool, asked))
 
 
@@ -114,10 +110,16 @@ def overview(org: str, pool: str) -> list[Platform]:
     """Every platform as it is now. Two calls, three while any session is under way."""
     memory, crew = pool_storage.crew(org, pool)
     offered, held, counts = _offered(crew), _held(memory), _figures(org, pool)
+    known = {worker.id: worker for worker in crew}
     return [
-        Platform(name, settings().survey_platforms[name], workers, held.get(name), *counts[name])
+        Platform(name, settings().survey_platforms[name], workers, session, _holder(session, known), *counts[name])
         for name, workers in offered.items()
+        for session in [held.get(name)]
     ]
+
+
+def _holder(session: Task | None, known: Mapping[str, Worker]) -> Worker | None:
+    return known.get(session.worker_id or "") if session is not None else None
 
 
 def _offered(crew: list[Worker]) -> dict[str, list[Worker]]:

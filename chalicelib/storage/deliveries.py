@@ -1,8 +1,10 @@
-"""The `deliveries` table: what is posted to each webhook, attempt by attempt, until it arrived or was given up.
+"""The `deliveries` table: what is sent to each webhook and through each messenger, attempt by attempt, until it arrived
+or was given up.
 
-Three kinds of item: a delivery, at its webhook's; the bytes of an event, once for all that get it; and how a webhook
-has done lately. The ids of deliveries are ordered by when the event happened and end with the event's id, so that the
-same event gives a webhook the same delivery, however often it is announced.
+A delivery stands at its webhook's or messenger's; beside it the bytes of an event, once for all that get it. Others
+of the table's items are in storage/healths.py (who is in trouble) and storage/notifications.py (keys, tallies). The
+ids of deliveries are ordered by when the event happened and end with the event's id, so that the same event gives a
+webhook the same delivery, however often it is announced.
 """
 
 import base64
@@ -173,10 +175,17 @@ def given_up(org: str, webhook: str, since: int = 0, *, limit: int, newest: bool
 
 def find_many(org: str, webhook: str, identifiers: Sequence[str]) -> list[Delivery]:
     """Those of the deliveries that exist, as of now, in the order of their ids given. One call for each hundred."""
+    keys = [Key(org, webhook, one) for one in identifiers]
+    found = by_key(keys)
+    return [found[key] for key in keys if key in found]
+
+
+def by_key(keys: Iterable[Key]) -> dict[Key, Delivery]:
+    """Those of the deliveries that exist, as of now. One call for each hundred."""
+    places = {(desk(key.org, key.webhook), key.id): key for key in keys}
     with base.reading():
-        keys = [(desk(org, webhook), one) for one in identifiers]
-        found = {item.id: parse(item) for item in DeliveryItem.batch_get(keys, consistent_read=True)} if keys else {}
-    return [found[one] for one in identifiers if one in found]
+        found = DeliveryItem.batch_get(list(places), consistent_read=True) if places else ()
+        return {places[item.webhook, item.id]: parse(item) for item in found}
 
 
 def due(shard: str, before: int) -> Iterator[Key]:

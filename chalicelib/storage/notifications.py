@@ -6,7 +6,7 @@ has done.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -16,7 +16,7 @@ from chalicelib.domain.notifications import Notification
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.storage import base, deliveries
 from chalicelib.storage.base import Item, Refused, Write
-from chalicelib.storage.deliveries import DeliveryItem, Key
+from chalicelib.storage.deliveries import DeliveryItem
 
 PREFIX = "ntf"
 KEYS_KEPT = clock.DAY
@@ -99,17 +99,9 @@ def page(org: str, before: str | None, limit: int) -> list[Notification]:
         return [parse(str(item.body)) for item in found if item.id != before][:limit]
 
 
-def states(keys: Iterable[Key]) -> dict[Key, Delivery]:
-    """Those of the deliveries that exist, as of now. One call for each hundred."""
-    places = {(deliveries.desk(key.org, key.webhook), key.id): key for key in keys}
-    with base.reading():
-        found = DeliveryItem.batch_get(list(places), consistent_read=True) if places else ()
-        return {places[item.webhook, item.id]: deliveries.parse(item) for item in found}
-
-
 def parse(text: str) -> Notification:
     """A notification, as it is kept."""
-    return Notification.read(json.loads(text))
+    return Notification(**json.loads(text))
 
 
 def _text(made: Notification) -> str:

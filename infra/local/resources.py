@@ -82,8 +82,11 @@ def _attributes(properties: Template, arns: dict[str, str]) -> dict[str, str]:
 
 
 def _create_buckets(buckets: dict[str, Template]) -> None:
+    region = settings().region
+    # S3 takes the name of every region but that of its first.
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     for properties in buckets.values():
-        _client("s3").create_bucket(Bucket=_name(properties["BucketName"]))
+        _client("s3").create_bucket(Bucket=_name(properties["BucketName"]), **place)
 
 
 def _name(text: Template) -> str:

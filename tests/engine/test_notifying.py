@@ -189,7 +189,8 @@ def test_after_a_day_it_is_given_up(by: Messengers) -> None:
         assert found.wake_at is not None and found.wake_at < found.created_at + clock.DAY
         by.house.clock.advance((found.wake_at - clock.now()) / clock.SECOND)
         assert notifying.send([posting.message_of(found)]) == [None]
-    assert (found.status, found.reason) == ("failed", "given up after 24 hours: no answer: timed out")
+    reason = "given up, it cannot be sent within 24 hours: no answer: timed out"
+    assert (found.status, found.reason) == ("failed", reason)
     assert 20 < found.tries < 40
     assert notifications.tallies(ORG)["telegram"].failed == 1
 
@@ -262,7 +263,7 @@ def test_what_is_no_longer_configured_waits_to_be_set_again(by: Messengers) -> N
 
 def test_what_waits_for_a_phone_arrives_once_it_is_paired(by: Messengers) -> None:
     by.whatsapp.status = "SCAN_QR_CODE"
-    found = by.told(providers=["whatsapp"]).find("whatsapp")
+    found = by.told(providers=["whatsapp"]).deliveries.get("whatsapp")
     assert found is not None
     assert (found.status, found.reason) == ("pending", "the WhatsApp session is SCAN_QR_CODE")
     by.whatsapp.status = "WORKING"

@@ -132,7 +132,7 @@ class Messengers:
         return next(one for one in found if one.notification.id == self.last)
 
     def delivery(self, name: str = "telegram") -> Delivery:
-        found = self.latest().find(name)
+        found = self.latest().deliveries.get(name)
         assert found is not None
         return found
 

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field
 
-from chalicelib.apis.messenger.words import ProviderName
+from chalicelib.domain.notifications import Provider
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
 from chalicelib.engine import messenger_status
 from chalicelib.engine.messenger_status import State
@@ -15,7 +15,7 @@ routes = Routes("/api/messengers", tag="Messengers")
 class MessengerOut(Schema):
     """One provider. The counts are of notifications that ended there."""
 
-    name: ProviderName
+    name: Provider
     configured: bool
     connected: bool = Field(description="Whether it could be used when it was last asked, within a minute.")
     problem: str | None = Field(description="Why it is not connected.")

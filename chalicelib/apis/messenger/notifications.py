@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from chalicelib.apis.messenger.words import IdempotencyKey, Message, ProviderName, Queued, own
-from chalicelib.domain.notifications import STATUS, Kind, Status
+from chalicelib.apis.messenger.words import IdempotencyKey, Message, Queued, own
+from chalicelib.domain.notifications import STATUS, Asked, Kind, Provider, Status
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
 from chalicelib.engine import messenger
@@ -14,8 +14,7 @@ from chalicelib.engine.messenger import Filter, Shown
 routes = Routes("/api", tag="Notifications")
 history_routes = Routes("/api/notifications", tag="Notifications")
 
-Provider = Literal["telegram", "whatsapp", "discord", "all"]
-Providers = Annotated[list[Provider], Field(min_length=1, max_length=16)]
+Providers = Annotated[list[Asked], Field(min_length=1, max_length=16)]
 Size = Annotated[int, Field(ge=1, le=100, description="The most notifications to answer.")]
 Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
 
@@ -78,7 +77,7 @@ class NotificationOut(Schema):
     @classmethod
     def of(cls, one: Shown) -> Self:
         made = one.notification
-        states = {name: ProviderOut.of(one.find(name)) for name in made.providers}
+        states = {name: ProviderOut.of(one.deliveries.get(name)) for name in made.providers}
         return cls(
             id=made.id,
             type=made.kind,
@@ -126,7 +125,7 @@ def send_alert(caller: Caller, body: AlertIn, idempotency_key: IdempotencyKey = 
 def list_notifications(
     caller: Caller,
     type: Kind | None = None,
-    provider: ProviderName | None = None,
+    provider: Provider | None = None,
     status: Status | None = None,
     limit: Size = 20,
     cursor: Cursor | None = None,

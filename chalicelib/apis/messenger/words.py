@@ -8,7 +8,6 @@ from chalicelib.domain.notifications import Notification
 from chalicelib.edge import Caller, Header, Schema
 from chalicelib.engine import messenger
 
-ProviderName = Literal["telegram", "whatsapp", "discord"]
 IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
 
 

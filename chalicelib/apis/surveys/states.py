@@ -37,7 +37,7 @@ def waiting_for(found: Platform) -> str | None:
     if not found.queued:
         return None
     if found.session is not None:
-        return permits.waits(found.permit, [found.session.id]).removeprefix("waits for ")
+        return permits.turn(found.permit, [found.session.id])
     return _MISSING[platform_status(found.crew)].format(found.permit.key)
 
 

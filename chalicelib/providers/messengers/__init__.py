@@ -5,13 +5,12 @@ an error.
 """
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
+from chalicelib.domain.notifications import Provider
 from chalicelib.providers.messengers.calls import Sent as Sent
 from chalicelib.providers.messengers.calls import Undelivered as Undelivered
 
-Name = Literal["telegram", "whatsapp", "discord"]
-NAMES: tuple[Name, ...] = ("telegram", "whatsapp", "discord")
 Account = Mapping[str, str]
 
 
@@ -32,7 +31,7 @@ class Messenger(Protocol):
         """Find out whether messages could be sent now, without sending one. Raises Undelivered."""
 
 
-def messenger(name: Name, account: Account) -> Messenger:
+def messenger(name: Provider, account: Account) -> Messenger:
     """The provider of that name; WhatsApp is reached through a bridge where the account names its `url`."""
     from chalicelib.providers.messengers.discord import Discord
     from chalicelib.providers.messengers.telegram import Telegram
@@ -46,6 +45,6 @@ def messenger(name: Name, account: Account) -> Messenger:
     return Waha() if "url" in account else WhatsAppCloud()
 
 
-def missing(name: Name, account: Account) -> list[str]:
+def missing(name: Provider, account: Account) -> list[str]:
     """Which settings the account lacks."""
     return [one for one in messenger(name, account).needs if not account.get(one)]

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from chalicelib import clock
 from chalicelib.providers import outbound
 from chalicelib.providers.outbound import Unreachable
 
@@ -98,10 +100,20 @@ def garbled(spoken: Spoken) -> Undelivered:
 
 
 def retry_after(spoken: Spoken) -> int | None:
-    """The milliseconds of a `Retry-After` in seconds, of an answer that may have one."""
+    """The milliseconds of a `Retry-After`, in seconds or as a date, of an answer that may have one."""
     if spoken.status not in (429, 502, 503, 504):
         return None
-    return milliseconds(spoken.headers.get("retry-after"))
+    said = spoken.headers.get("retry-after")
+    rest = milliseconds(said)
+    return milliseconds(_until(said)) if rest is None else rest
+
+
+def _until(date: str | None) -> float | None:
+    try:
+        at = parsedate_to_datetime(date or "")
+    except ValueError:
+        return None
+    return max(0.0, at.timestamp() - clock.now() / clock.SECOND)
 
 
 def milliseconds(seconds: Any) -> int | None:
@@ -120,7 +132,16 @@ def words(found: Any) -> str:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(body)
+        found = _storable(json.loads(body))
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _storable(found: Any) -> Any:
+    """The same without halves of characters, which bridges send that cut a text in the middle of an emoji."""
+    if isinstance(found, str):
+        return found.encode(errors="replace").decode()
+    if isinstance(found, list):
+        return [_storable(one) for one in found]
+    return {name: _storable(one) for name, one in found.items()} if isinstance(found, dict) else found

@@ -9,15 +9,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from chalicelib.domain.notifications import Provider
 from chalicelib.providers import outbound
-from chalicelib.providers.messengers import Account, Name, Undelivered, messenger, missing
+from chalicelib.providers.messengers import Account, Undelivered, messenger, missing
 from chalicelib.providers.outbound import Answer, Unreachable
 
 TELEGRAM = {"bot_token": "1:secret", "chat_id": "-100"}
 DISCORD = {"webhook_url": "https://discord.com/api/webhooks/1/secret?thread_id=7"}
 WAHA = {"url": "https://waha.example/", "chat_id": "49@c.us", "session": "a/b", "api_key": "secret"}
 CLOUD = {"access_token": "secret", "phone_number_id": "77", "to": "49"}
-ACCOUNTS: Mapping[str, tuple[Name, Account]] = {
+ACCOUNTS: Mapping[str, tuple[Provider, Account]] = {
     "telegram": ("telegram", TELEGRAM),
     "discord": ("discord", DISCORD),
     "waha": ("whatsapp", WAHA),
