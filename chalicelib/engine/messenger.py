@@ -72,7 +72,8 @@ def send(
 ) -> Notification:
     """Have a message sent through these providers, or through all that are configured; "all" names every provider.
 
-    It is on its way once this returns; under an idempotency key, which holds for a day, once only. Two calls. Raises
+    It is on its way once this returns; under an idempotency key, which is its sender's own (`idempotency.scoped`) and
+    holds for a day, once only for each source. Two calls. Raises
     InvalidRequest for an unknown provider, NotConfigured when none of those asked for can be used, IdempotencyMismatch
     when the key came with something else before.
     """

@@ -7,7 +7,7 @@ from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.tasks import Permit, Status, Task
-from chalicelib.engine import payloads
+from chalicelib.engine import idempotency, payloads
 from chalicelib.engine.tasks import Given, unmet
 from chalicelib.errors import IdempotencyMismatch, Unavailable
 from chalicelib.storage import task_table
@@ -29,7 +29,8 @@ class Submission(NamedTuple):
     timeout_seconds: int | None = None
     heartbeat_seconds: int | None = None
     run_at: int | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = None  # its caller's own, in the API that it came by
+    api: str | None = None  # by which it came; None: the one that the pool is named after
     name: str | None = None
     label: str | None = None
     manual: bool = False  # wait until `assign` names a worker
@@ -45,8 +46,9 @@ class Submission(NamedTuple):
 def submit(org: str, subject: str, asked: Submission, given: Sequence[Given] = ()) -> Task:
     """Accept a task, if all that is `given` holds. One call; one more for a payload over 100 KB.
 
-    With an idempotency key the same submission gives the same task however often it is made. Raises
-    IdempotencyMismatch when the key came with another submission before, InvalidRequest for too large metadata.
+    With an idempotency key the same submission by the same subject through the same API gives the same task however
+    often it is made. Raises IdempotencyMismatch when the key came with another submission before, InvalidRequest for
+    too large metadata.
     """
     payloads.require_small(asked.metadata)
     task = _new(org, subject, asked)
@@ -61,7 +63,7 @@ def submit(org: str, subject: str, asked: Submission, given: Sequence[Given] = (
 
 def _new(org: str, subject: str, asked: Submission) -> Task:
     now, key = clock.now(), asked.idempotency_key
-    identifier = asked.id or (ids.new("task") if key is None else ids.derived("task", org, asked.pool, key))
+    identifier = asked.id or _identifier(org, subject, asked)
     payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
     run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
     draft = Task(
@@ -83,6 +85,13 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
         **_bounds(asked, run_at or now),
     )
     return states.ready(draft, now) if run_at is None else states.sleeping(draft, run_at, now)
+
+
+def _identifier(org: str, subject: str, asked: Submission) -> str:
+    if asked.idempotency_key is None:
+        return ids.new("task")
+    key = idempotency.scoped(asked.api or asked.pool, subject, asked.idempotency_key)
+    return ids.derived("task", org, asked.pool, key)
 
 
 _AS_ASKED = (

@@ -55,17 +55,17 @@ class Platform(NamedTuple):
         return _permit(self.id)
 
 
-def start(org: str, pool: str, subject: str, asked: Session) -> Task:
-    """Accept a session, which waits until its platform is free and a worker there. One call.
+def start(org: str, pool: str, api: str, subject: str, asked: Session) -> Task:
+    """Accept a session through an API; it waits until its platform is free and a worker there. One call.
 
     Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
     """
     _require_known(asked.platform)
     notifications.require_known(asked.notify, "notify")
-    return submissions.submit(org, subject, _submission(pool, asked))
+    return submissions.submit(org, subject, _submission(pool, api, asked))
 
 
-def _submission(pool: str, asked: Session) -> Submission:
+def _submission(pool: str, api: str, asked: Session) -> Submission:
     permit = _permit(asked.platform)
     said = {"platform": asked.platform, "account_id": asked.account_id, "survey_type": asked.survey_type}
     return Submission(
@@ -81,6 +81,7 @@ def _submission(pool: str, asked: Session) -> Submission:
         total_seconds=TOTAL_SECONDS,
         notify=asked.notify,
         idempotency_key=asked.idempotency_key,
+        api=api,
     )
 
 

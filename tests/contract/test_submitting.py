@@ -14,10 +14,10 @@ def submits(face: Face) -> bool:
     return face.submitting is not None
 
 
-def submit(scene: Scene, body: Any = None, org: str = "acme", **headers: str) -> Reply:
+def submit(scene: Scene, body: Any = None, org: str = "acme", by: str = "dev", **headers: str) -> Reply:
     post = scene.face.endpoint(scene.face.submitting.post)
     sent = {name.replace("_", "-"): text for name, text in headers.items()}
-    return scene.call(post, post.path, body or ..., token=token(org=org), headers=sent)
+    return scene.call(post, post.path, body or ..., token=token(org=org, subject=by), headers=sent)
 
 
 def request_of(scene: Scene) -> dict[str, Any]:
@@ -57,6 +57,15 @@ def test_the_same_key_is_another_task_for_another_tenant(scene: Scene) -> None:
     ours, theirs = (submit(scene, body, org=org, Idempotency_Key="same") for org in ("left", "right"))
     assert ours.status == theirs.status < 300
     assert made_by(scene, ours) != made_by(scene, theirs)
+
+
+@over.faces(where=submits)
+def test_the_same_key_is_another_task_for_another_caller_of_the_tenant(scene: Scene) -> None:
+    body = scene.face.submitting.alone
+    made = [submit(scene, body, by=subject, Idempotency_Key="same") for subject in ("dev", "ann", "ann")]
+    assert {reply.status for reply in made} == {made[0].status} and made[0].status < 300
+    ours, theirs, again = (made_by(scene, reply) for reply in made)
+    assert ours != theirs == again
 
 
 @over.faces(where=submits)

@@ -1,8 +1,10 @@
 import pytest
 
+from chalicelib.engine import submissions
+from chalicelib.engine.submissions import Submission
 from chalicelib.errors import IdempotencyMismatch
 from tests.engine.helpers import together
-from tests.support.world import World
+from tests.support.world import ORG, World
 
 
 def test_a_submission_made_again_gives_the_same_task_to_the_last_field(house: World) -> None:
@@ -23,6 +25,19 @@ def test_the_same_key_of_another_tenant_or_pool_is_another_task(house: World) ->
     made = [house.submit(idempotency_key="k"), house.submit(idempotency_key="k", org="other")]
     made.append(house.submit(idempotency_key="k", pool="elsewhere"))
     assert len({task.id for task in made}) == len(house.tasks()) == 3
+
+
+def test_a_key_is_its_callers_own_in_each_api(house: World) -> None:
+    asked = Submission("shared", "t", 5, idempotency_key="k")
+    made = [submissions.submit(ORG, by, asked._replace(api=api)) for by in ("ann", "bob") for api in (None, "a", "b")]
+    assert len({task.id for task in made}) == len(house.tasks()) == 6
+    assert submissions.submit(ORG, "bob", asked._replace(api="b")) == made[-1]
+
+
+def test_nobody_can_name_a_key_so_that_it_is_another_callers(house: World) -> None:
+    pairs = [("a", "b#c"), ("a#b", "c"), ("a\x1fb", "c"), ("a", "b\x1fc"), ('a", "b', "c"), ("a", 'b", "c')]
+    made = [submissions.submit(ORG, by, Submission("p", "t", 5, idempotency_key=key)) for by, key in pairs]
+    assert len({task.id for task in made}) == len(pairs)
 
 
 def test_fifty_submissions_at_once_with_one_key_give_one_task(house: World) -> None:

@@ -1,11 +1,11 @@
 """The messenger API (delqhi-platform.md, "Zimmer-09 ClawdBot-Bote"): notifications to people, by their messengers."""
 
 from chalicelib import __version__
-from chalicelib.apis.messenger import access, health, hooks, messengers, notifications, whatsapp
+from chalicelib.apis.messenger import access, health, hooks, messengers, notifications, whatsapp, words
 from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(
-    name=access.NAME,
+    name=words.NAME,
     title="ClawdBot-Bote",
     version=__version__,
     description="Notify people on Telegram, WhatsApp and Discord, and see what became of it.",

@@ -3,13 +3,11 @@
 import hmac
 
 from chalicelib.apis.messenger.notifications import AlertIn
+from chalicelib.apis.messenger.words import NAME
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
 from chalicelib.engine import access, limits, messenger_accounts
 from chalicelib.engine.access import ANONYMOUS, Principal
 from chalicelib.errors import Unauthenticated
-
-NAME = "messenger"
-"""The API's name."""
 
 LIMITS = {"default": Limit(60, 60)}
 

@@ -6,7 +6,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.domain.notifications import Notification
 from chalicelib.edge import Caller, Header, Schema
-from chalicelib.engine import messenger
+from chalicelib.engine import idempotency, messenger
+
+NAME = "messenger"
+"""The API's name."""
 
 IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
 
@@ -22,7 +25,7 @@ Message = Annotated[str, StringConstraints(min_length=1, max_length=messenger.LO
 
 def own(caller: Caller, key: str | None) -> str | None:
     """An idempotency key, as its sender's own."""
-    return None if key is None else f"{caller.subject}#{key}"
+    return None if key is None else idempotency.scoped(NAME, caller.subject, key)
 
 
 class Queued(Schema):

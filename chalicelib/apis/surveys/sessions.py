@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints
 
 from chalicelib import clock
-from chalicelib.apis.surveys.access import POOL
+from chalicelib.apis.surveys.access import NAME, POOL
 from chalicelib.apis.surveys.states import SESSION_STATUS, PlatformStatus, SessionStatus, platform_status, waiting_for
 from chalicelib.domain.tasks import Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
@@ -133,7 +133,7 @@ def start_session(caller: Caller, body: SessionIn, idempotency_key: IdempotencyK
     Idempotency-Key with the same body gives the same answer, with another body 409.
     """
     asked = Session(body.platform, body.account_id, body.survey_type, tuple(body.notify), idempotency_key)
-    task = surveys.start(caller.org, POOL, caller.subject, asked)
+    task = surveys.start(caller.org, POOL, NAME, caller.subject, asked)
     said = body.model_dump(exclude={"notify"})
     return Created(
         SessionOut(session_id=task.id, **said, status="queued", created_at=task.created_at), location="/api/status"

@@ -110,6 +110,14 @@ def test_one_idempotency_key_is_one_task(desk: Desk) -> None:
     assert "Idempotency-Key" in desk.refused(409, "POST", "", {"title": "another"}, headers=key)["message"]
 
 
+def test_another_user_s_same_key_is_another_task(desk: Desk) -> None:
+    key = {"Idempotency-Key": "k"}
+    ours = desk.told("POST", "", DOCUMENTED, headers=key)
+    theirs = desk.told("POST", "", DOCUMENTED, headers=key, token=token("user", subject="user_bob"))
+    assert theirs["id"] != ours["id"]
+    assert theirs["createdBy"] == "user_bob"
+
+
 def test_another_tenant_s_project_and_agent_are_not_there(desk: Desk) -> None:
     theirs = desk.project(org="other")
     agent = desk.house.register(pool="projects", org="other", endpoints={}).id

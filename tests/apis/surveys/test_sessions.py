@@ -8,6 +8,7 @@ from chalicelib.domain.tasks import Status
 from chalicelib.engine import workers
 from tests.apis.surveys.conftest import Desk
 from tests.support.aws import counting
+from tests.support.client import token
 from tests.support.messengers import messengers
 from tests.support.world import ORG
 
@@ -124,6 +125,15 @@ def test_one_idempotency_key_is_one_session(desk: Desk) -> None:
     first, again = (desk.ask("POST", "/api/start", body, headers=key) for _ in range(2))
     assert first.json == again.json
     assert desk.ask("POST", "/api/start", body | {"account_id": "b"}, headers=key).status == 409
+
+
+def test_a_key_of_the_coordinator_api_is_another_one_here_and_each_caller_has_his_own(desk: Desk) -> None:
+    body, key = {"platform": "mturk", "account_id": "a"}, {"Idempotency-Key": "k"}
+    task = desk.workers.request("POST", "/api/tasks", {"name": "t", "type": "general"}, token=desk.token, headers=key)
+    ours = desk.ask("POST", "/api/start", body, headers=key)
+    theirs = desk.ask("POST", "/api/start", body | {"account_id": "b"}, headers=key, token=token("user", subject="ann"))
+    assert (task.status, ours.status, theirs.status) == (201, 201, 201)
+    assert len({task.json["id"], ours.json["session_id"], theirs.json["session_id"]}) == 3
 
 
 def test_platforms_are_active_while_a_live_worker_serves_them_and_paused_out_of_rotation(desk: Desk) -> None:
