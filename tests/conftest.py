@@ -3,12 +3,19 @@
 import gc
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from _pytest import runner
 
 from infra.local.frames import roomy
 from tests.support.passwords import cheap as cheap
 from tests.support.world import World, world
+
+# A slow machine is no reason to fail: how long an example took says nothing about the code.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 _run = roomy(runner.pytest_runtest_protocol)
 

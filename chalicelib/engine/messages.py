@@ -1,8 +1,9 @@
 """The words on the queues: how effects travel between functions, there and back."""
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +20,8 @@ ANNOUNCEMENTS_PER_MESSAGE = 20
 """Each is told to as many as asked for it, within one function's time."""
 UPDATES_PER_MESSAGE = 90
 """They are written down in one transaction, which holds a hundred items."""
+BYTES_PER_MESSAGE = 256 * 1024
+"""What is gathered into one message: a quarter of what SQS takes."""
 
 
 def nudge(nudges: Iterable[Nudge], occasion: str) -> None:
@@ -33,15 +36,30 @@ def nudge(nudges: Iterable[Nudge], occasion: str) -> None:
     )
 
 
-def _parts(found: list[Nudge]) -> list[list[Nudge]]:
-    named = [one for one in found if one.task_id is not None] or found[:1]
-    return [named[start : start + NUDGES_PER_MESSAGE] for start in range(0, len(named), NUDGES_PER_MESSAGE)]
+def _parts(found: list[Nudge]) -> Iterator[list[dict[str, Any]]]:
+    """The nudges of one pool as they travel; one part without any when none names a task."""
+    named = [_named(one) for one in found if one.task_id is not None]
+    return _gathered(named, NUDGES_PER_MESSAGE) if named else iter([[]])
 
 
-def _nudging(org: str, pool: str, nudges: list[Nudge], occasion: str) -> Message:
-    tasks = [_named(one) for one in nudges if one.task_id is not None]
+def _gathered(bodies: Iterable[dict[str, Any]], most: int) -> Iterator[list[dict[str, Any]]]:
+    """The bodies in order, as many together as one message carries: at most `most`, and BYTES_PER_MESSAGE of JSON."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for body in bodies:
+        length = len(json.dumps(body))
+        if part and (len(part) == most or size + length > BYTES_PER_MESSAGE):
+            yield part
+            part, size = [], 0
+        part.append(body)
+        size += length
+    if part:
+        yield part
+
+
+def _nudging(org: str, pool: str, tasks: list[dict[str, Any]], occasion: str) -> Message:
     body = {"org": org, "pool": pool, "tasks": tasks}
-    first = nudges[0].task_id or ""
+    first = tasks[0]["id"] if tasks else ""
     return Message(body, group=_group(f"{org}#{pool}"), deduplication=_token(occasion, org, pool, first))
 
 
@@ -117,16 +135,16 @@ def update(updates: Iterable[Update], occasion: str) -> None:
     queues.send(
         settings().live_queue,
         [
-            _updating(org, found[start : start + UPDATES_PER_MESSAGE], occasion)
+            _updating(org, part, occasion)
             for org, found in orgs.items()
-            for start in range(0, len(found), UPDATES_PER_MESSAGE)
+            for part in _gathered(map(asdict, found), UPDATES_PER_MESSAGE)
         ],
     )
 
 
-def _updating(org: str, updates: list[Update], occasion: str) -> Message:
-    token = _token(occasion, org, updates[0].task_id, str(updates[0].version))
-    body = {"org": org, "occasion": token, "updates": [asdict(one) for one in updates]}
+def _updating(org: str, updates: list[dict[str, Any]], occasion: str) -> Message:
+    token = _token(occasion, org, updates[0]["task_id"], str(updates[0]["version"]))
+    body = {"org": org, "occasion": token, "updates": updates}
     return Message(body, group=_group(org), deduplication=token)
 
 
@@ -151,9 +169,9 @@ def announce(announcements: Iterable[Announcement], occasion: str) -> None:
     queues.send(
         settings().announce_queue,
         [
-            _announcing(org, found[start : start + ANNOUNCEMENTS_PER_MESSAGE], occasion)
+            _announcing(org, part, occasion)
             for org, found in orgs.items()
-            for start in range(0, len(found), ANNOUNCEMENTS_PER_MESSAGE)
+            for part in _gathered(map(asdict, found), ANNOUNCEMENTS_PER_MESSAGE)
         ],
     )
 
@@ -165,9 +183,9 @@ def join(org: str, connection_id: str, name: str) -> None:
     queues.send(settings().announce_queue, [Message(body, group=_group(org), deduplication=ids.new("join"))])
 
 
-def _announcing(org: str, found: list[Announcement], occasion: str) -> Message:
-    token = _token(occasion, org, found[0].subject, str(found[0].version))
-    body = {"org": org, "occasion": token, "announcements": [asdict(one) for one in found]}
+def _announcing(org: str, found: list[dict[str, Any]], occasion: str) -> Message:
+    token = _token(occasion, org, found[0]["subject"], str(found[0]["version"]))
+    body = {"org": org, "occasion": token, "announcements": found}
     return Message(body, group=_group(org), deduplication=token)
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from typing import Any, Literal, Protocol
 
 import boto3
@@ -15,6 +14,8 @@ from chalicelib.config import settings
 from chalicelib.errors import Unavailable
 
 BATCH = 10
+LARGEST_BATCH = 1024 * 1024
+"""In bytes: SQS takes no more in one call, be it one message or ten."""
 LONGEST_DELAY_SECONDS = 900
 
 
@@ -44,9 +45,9 @@ class SqsQueues:
         self._urls: dict[str, str] = {}
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        for batch in _batches(messages):
+        for batch in batches(messages):
             try:
-                answer = self._client.send_message_batch(QueueUrl=self._url(queue), Entries=_entries(batch))
+                answer = self._client.send_message_batch(QueueUrl=self._url(queue), Entries=batch)
             except (ClientError, BotoCoreError) as error:
                 raise Unavailable("The queue cannot be reached; try again") from error
             if answer.get("Failed"):
@@ -76,21 +77,30 @@ class SqsQueues:
         return self._urls[queue]
 
 
-def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    remaining = iter(messages)
-    while batch := list(islice(remaining, BATCH)):
+def batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
+    """The messages as entries of SendMessageBatch, in order, in batches that SQS takes: at most ten entries and
+    LARGEST_BATCH bytes each. A message that is too large by itself makes a batch of its own, which SQS refuses."""
+    batch: list[Any] = []
+    size = 0
+    for message in messages:
+        entry = _entry(str(len(batch)), message)
+        length = len(entry["MessageBody"])
+        if batch and (len(batch) == BATCH or size + length > LARGEST_BATCH):
+            yield batch
+            batch, size = [], 0
+            entry = entry | {"Id": "0"}
+        batch.append(entry)
+        size += length
+    if batch:
         yield batch
 
 
-def _entries(batch: list[Message]) -> Any:
-    return [_entry(str(number), message) for number, message in enumerate(batch)]
-
-
 def _entry(name: str, message: Message) -> dict[str, Any]:
+    # The JSON is ASCII, so its characters are its bytes.
     entry: dict[str, Any] = {"Id": name, "MessageBody": json.dumps(message.body, separators=(",", ":"))}
     if message.group is not None:
-        return entry | {"MessageGroupId": message.group, "MessageDeduplicationId": message.deduplication}
-    return entry | {"DelaySeconds": message.delay}
+        entry |= {"MessageGroupId": message.group, "MessageDeduplicationId": message.deduplication}
+    return entry | ({"DelaySeconds": message.delay} if message.group is None or message.delay else {})
 
 
 _queues: Queues | None = None

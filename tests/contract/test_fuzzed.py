@@ -80,7 +80,6 @@ def fuzzed(face: Face) -> Any:
     @settings(
         max_examples=examples,
         derandomize=True,
-        deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

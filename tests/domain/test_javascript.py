@@ -37,7 +37,7 @@ def judged(texts: list[str]) -> list[bool]:
     return list(json.loads(done.stdout))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(st.lists(values, min_size=100, max_size=100))
 def test_javascript_writes_back_what_it_reads(found: list[Any]) -> None:
     texts = [javascript.text(value) for value in found]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import config
@@ -173,14 +173,12 @@ JSON = st.recursive(
 APP = mount(fresh())
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["kind", "priority", "maxSpeed", "parts", "payload"]), JSON) | JSON)
 def test_no_json_body_is_a_server_error(body: Any) -> None:
     client = Client(mount(fresh()), API)
     assert client("POST", "/api/toys", body).status in {201, 400, 409}
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary())
 def test_no_bytes_are_a_server_error(body: str | bytes) -> None:
     client = Client(APP, API)
@@ -188,7 +186,6 @@ def test_no_bytes_are_a_server_error(body: str | bytes) -> None:
     assert answer.status in {200, 400, 429}
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["colour", "size", "pageSize", "madeOn", "loud"]), st.text(st.characters(codec="utf-8")))
 def test_no_query_is_a_server_error(name: str, value: str) -> None:
     client = Client(mount(fresh()), API)

@@ -92,7 +92,7 @@ def test_a_wrong_form_is_explained(body: Any, status: int, said: str) -> None:
     assert (found, said in text) == (status, True), text
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.binary() | st.text())
 def test_no_form_is_a_server_error(body: Any) -> None:
     assert enter(body)[0] in {200, 400, 422}

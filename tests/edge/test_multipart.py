@@ -112,7 +112,7 @@ def test_what_is_sent_is_read(files: dict[str, bytes]) -> None:
         assert {name: file.content for name, file in found.items() if not isinstance(file, str)} == files
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.binary(max_size=50), st.integers(0, 200), st.integers(0, 200))
 def test_no_broken_body_is_a_server_error(noise: bytes, start: int, end: int) -> None:
     whole = body(part("x"), part("y", NAMED))

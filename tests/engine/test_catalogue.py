@@ -93,7 +93,7 @@ def populated() -> Iterator[list[Task]]:
         yield population(random.Random(5), 45)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(QUERIES, st.sampled_from([7, 30]), st.sampled_from([1, 10, 100]))
 def test_pages_are_what_a_plain_list_gives(populated: list[Task], query: Query, limit: int, batch: int) -> None:
     """Whether lists are read, or tasks looked at: how many fit one call decides it."""

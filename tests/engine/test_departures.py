@@ -1,13 +1,16 @@
+import boto3
 import pytest
 
 from chalicelib import clock
+from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.documents import Document
 from chalicelib.domain.tasks import Status, Task
-from chalicelib.engine import api_keys, departures, documents, members, notices, tasks, users
+from chalicelib.engine import api_keys, avatars, departures, documents, members, notices, tasks, users
 from chalicelib.engine.api_keys import Wanted
 from chalicelib.storage import api_keys as key_storage
 from chalicelib.storage import documents as document_storage
+from tests.domain.test_pictures import png
 from tests.support import aws, people
 from tests.support.world import ORG, World
 
@@ -51,6 +54,23 @@ def test_nothing_of_a_user_who_is_gone_is_left_dangling(house: World, admin: Doc
     assert house.task(others.id).person == eve.id
     assert list(members.team_of(documents.get(ORG, "project", joined.id))) == [eve.id]
     assert (left(ada), key_storage.find(key.id)) == ([], None)
+
+
+def pictures() -> list[str]:
+    found = boto3.client("s3").list_objects_v2(Bucket=settings().payload_bucket)
+    return [one["Key"] for one in found.get("Contents", ())]
+
+
+def test_the_picture_of_a_user_who_is_gone_goes_and_no_other(house: World, admin: Document) -> None:
+    ada, eve = people.user(house), people.user(house, name="Eve")
+    for user in (ada, eve):
+        avatars.change(ORG, user.id, png(2, 2))
+    assert len(pictures()) == 2
+    users.delete(ORG, ada.id, admin.id)
+    house.settle()
+    house.advance(2)
+    [kept] = pictures()
+    assert kept.endswith(f"/{eve.id}")
 
 
 def test_what_a_user_did_in_the_last_moment_is_found_later(house: World, admin: Document) -> None:

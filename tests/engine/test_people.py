@@ -165,7 +165,7 @@ ACTIONS: dict[str, Callable[[Task, Phase], Task]] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(sorted(ACTIONS)), st.sampled_from(Phase)), max_size=25))
 def test_no_sequence_of_moves_leaves_the_table(steps: list[tuple[str, Phase]]) -> None:
     task = samples.ready(pool=POOL, manual=True)

@@ -367,9 +367,7 @@ class Rotation(RuleBasedStateMachine):
 
 
 TestRotation = Rotation.TestCase
-TestRotation.settings = settings(
-    max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestRotation.settings = settings(max_examples=8, stateful_step_count=12, suppress_health_check=list(HealthCheck))
 
 
 def test_nobody_who_is_not_active_has_a_session(ada: Document) -> None:

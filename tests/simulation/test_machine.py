@@ -109,7 +109,6 @@ class Engine(RuleBasedStateMachine):
 Engine.TestCase.settings = settings(
     max_examples=6,
     stateful_step_count=25,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -1,16 +1,55 @@
 """Queues in memory, by the house's clock: delays, order, deduplication, redelivery, dead letters. And faults."""
 
 import itertools
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.storage.queues import Message
+from chalicelib.storage.queues import Message, batches
 
 MAX_RECEIVES = 5
+MOST_ENTRIES, LARGEST_BATCH, LONGEST_DELAY = 10, 1_048_576, 900
+"""What SQS takes in one call: messages, bytes of all of them together, seconds of delay. Written down here again, so
+that a limit that somebody moves in the code is noticed."""
+_NAME = re.compile(r"[\w-]{1,80}", re.ASCII)
+_TOKEN = re.compile("[!-~]{1,128}")
+"""What a message group and a deduplication id may be: letters, digits and punctuation."""
+
+
+class RefusedBySqs(AssertionError):
+    """SQS would not have taken this call: no test that makes it is right about anything else."""
+
+
+def require_taken(queue: str, entries: Sequence[dict[str, Any]]) -> None:
+    """Raise RefusedBySqs for a SendMessageBatch that SQS would refuse, in whole or in part."""
+    names = [entry["Id"] for entry in entries]
+    problems = [
+        (not 1 <= len(entries) <= MOST_ENTRIES, f"a batch has 1 to {MOST_ENTRIES} entries, not {len(entries)}"),
+        (len(set(names)) != len(names), f"the ids of a batch are distinct, not {names}"),
+        (sum(len(entry["MessageBody"].encode()) for entry in entries) > LARGEST_BATCH, "the batch is too large"),
+        *(problem for entry in entries for problem in _entry_problems(queue, entry)),
+    ]
+    for wrong, what in problems:
+        if wrong:
+            raise RefusedBySqs(f"{queue}: {what}")
+
+
+def _entry_problems(queue: str, entry: dict[str, Any]) -> list[tuple[bool, str]]:
+    group, token, delay = entry.get("MessageGroupId"), entry.get("MessageDeduplicationId"), entry.get("DelaySeconds")
+    fifo = queue.endswith(".fifo")
+    return [
+        (not _NAME.fullmatch(entry["Id"]), f"{entry['Id']!r} is no id of an entry"),
+        (not entry["MessageBody"], "a message has a body"),
+        (not 0 <= (delay or 0) <= LONGEST_DELAY, f"a delay is 0 to {LONGEST_DELAY} seconds, not {delay}"),
+        (not isinstance(delay or 0, int), f"a delay is in whole seconds, not {delay}"),
+        (fifo and bool(delay), "a FIFO queue delays no single message"),
+        (fifo and not _TOKEN.fullmatch(group or ""), f"a FIFO queue takes no message of group {group!r}"),
+        (fifo and not _TOKEN.fullmatch(token or ""), f"a FIFO queue takes no message of deduplication id {token!r}"),
+        (not fifo and token is not None, "only a FIFO queue takes a deduplication id"),
+    ]
 
 
 @dataclass
@@ -36,7 +75,8 @@ class Faults:
 
 @dataclass
 class FakeQueues:
-    """What SQS promises, and no more when there are faults."""
+    """What SQS promises, and no more when there are faults. What SQS would refuse raises RefusedBySqs, and is kept in
+    `refused` for those whose code swallows that."""
 
     lossless: frozenset[str] = frozenset()
     """Queues that drop nothing, whatever the faults: SQS loses no message, and nobody makes up for what these hold."""
@@ -44,16 +84,26 @@ class FakeQueues:
     faults: Faults = field(default_factory=Faults)
     queues: dict[str, list[Held]] = field(default_factory=dict)
     dead: dict[str, list[Held]] = field(default_factory=dict)
+    refused: list[RefusedBySqs] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _seen: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        for message in messages:
+        entries = [entry for batch in batches(messages) for entry in self._taken(queue, batch)]
+        for message, entry in zip(messages, entries, strict=True):
             if self._repeated(queue, message) or self._dropped(queue):
                 continue
             copies = 2 if message.group is None and self.random.random() < self.faults.duplicate else 1
             for _ in range(copies):
-                self.queues.setdefault(queue, []).append(self._held(message))
+                self.queues.setdefault(queue, []).append(self._held(message, entry))
+
+    def _taken(self, queue: str, batch: list[Any]) -> list[Any]:
+        try:
+            require_taken(queue, batch)
+        except RefusedBySqs as refusal:
+            self.refused.append(refusal)
+            raise
+        return batch
 
     def depth(self, queue: str) -> int:
         return len(self.queues.get(queue, ()))
@@ -70,11 +120,10 @@ class FakeQueues:
         self._seen[key] = now
         return False
 
-    def _held(self, message: Message) -> Held:
+    def _held(self, message: Message, entry: dict[str, Any]) -> Held:
         late = round(self.random.uniform(0, 30) * clock.SECOND) if self.random.random() < self.faults.delay else 0
-        # As SQS carries it: what is not JSON must fail here, too.
-        body = json.dumps(message.body)
-        return Held(f"m{next(self._numbers)}", body, clock.now() + message.delay * clock.SECOND + late, message.group)
+        visible_at = clock.now() + message.delay * clock.SECOND + late
+        return Held(f"m{next(self._numbers)}", entry["MessageBody"], visible_at, message.group)
 
     def receive(self, queue: str, limit: int = 10) -> list[Held]:
         """Up to `limit` visible messages; of a FIFO queue, in order, from one group."""

@@ -271,6 +271,7 @@ def world(seed: int = 0) -> Iterator[World]:
     try:
         with aws.cloud():
             yield made
+        assert not made.queues.refused
     finally:
         clock.use(before_clock)
         ids.use(before_ids)

@@ -85,7 +85,7 @@ REQUEST = st.one_of(
 
 
 @given(rounds=st.lists(st.lists(REQUEST, min_size=1, max_size=3), max_size=3))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_project_and_its_users_always_say_the_same(plan: Plan, rounds: list[list[tuple[str, str, Any]]]) -> None:
     """Whatever is asked at the same time, and whatever of it is refused."""
     for name in ("ada", "bob", "eve"):

@@ -226,7 +226,7 @@ ODD = st.text(max_size=30) | st.sampled_from(
 NAMES = ["response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"]
 FIELDS = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_secret"]
 BASIC = st.binary(max_size=20).map(lambda raw: f"Basic {b64encode(raw).decode()}")
-SOME = settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @SOME

@@ -259,7 +259,7 @@ SAID = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(ACCOUNTS)), st.sampled_from([200, 400, 422, 429, 500]), SAID)
 def test_whatever_is_answered_means_something(outside: Outside, which: str, status: int, said: Any) -> None:
     outside.says(status, said)
