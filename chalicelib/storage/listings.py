@@ -110,7 +110,10 @@ def filed(raw: RawItem | None) -> Filed:
 def ranks(name: str, low: str, high: str, *, descending: bool, limit: int | None = None) -> Iterator[list[str]]:
     """The ranks of a list's rows between two, which count, as of now: what each call reads, as it is asked for.
 
-    Without a limit a call reads a megabyte, about ROWS_PER_CALL rows."""
+    Without a limit a call reads a megabyte, about ROWS_PER_CALL rows. Nothing is read where `low` is above `high`,
+    which DynamoDB would refuse."""
+    if low > high:
+        return
     asked = {
         "TableName": ListingItem._get_connection().table_name,
         "KeyConditionExpression": "#list = :list AND #rank BETWEEN :low AND :high",

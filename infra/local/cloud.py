@@ -17,7 +17,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from chalicelib import clock
 from chalicelib.storage import base, blobs, queues
-from infra.local import resources, shortcuts, signals, transactions
+from infra.local import refusals, resources, shortcuts, signals, transactions
 from infra.local.frames import roomy
 from infra.names import STORED, parameter
 from infra.resources import storage_template
@@ -55,7 +55,7 @@ def _forget() -> None:
 
 @contextmanager
 def _moto() -> Iterator[None]:
-    with shortcuts.taken(), mock_aws(), _atomic(), _on_our_clock(), transactions.light():
+    with shortcuts.taken(), refusals.added(), mock_aws(), _atomic(), _on_our_clock(), transactions.light():
         yield
 
 
