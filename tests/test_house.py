@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "engine": {"domain", "storage", "providers"},
     "storage": {"domain"},
     "edge": set(),
-    "providers": set(),
+    "providers": {"domain"},
     "domain": set(),
 }
 TO_ALL = dict.fromkeys(MAY_IMPORT, ASKED_BY_ALL) | {"domain": {"errors"}}

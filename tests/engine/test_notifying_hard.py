@@ -160,7 +160,7 @@ def test_what_breaks_whoever_sends_it_is_given_up_after_a_day_too(
     by.house.clock.advance(clock.DAY // clock.SECOND)
     assert attempt(by) == [None]
     assert by.latest().status("telegram") == "failed"
-    assert str(by.delivery().reason).startswith("given up after 24 hours")
+    assert str(by.delivery().reason).startswith("given up, it cannot be sent within 24 hours")
 
 
 def test_what_nobody_looked_at_for_a_day_is_still_tried_once(by: Messengers) -> None:
