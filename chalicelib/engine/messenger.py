@@ -1,7 +1,6 @@
 """Notifications: written down with a delivery for each provider, and sent from there by engine/notifying.py. And what
 became of them."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from chalicelib.config import settings
 from chalicelib.domain import hooks
 from chalicelib.domain.notifications import ALL, PROVIDERS, STATUS, Kind, Notification, Provider, Status, require_known
 from chalicelib.domain.webhooks import Delivery
-from chalicelib.engine import cursors, messenger_accounts, posting
+from chalicelib.engine import cursors, messenger_accounts, payloads, posting
 from chalicelib.engine.messenger_accounts import Accounts
 from chalicelib.errors import IdempotencyMismatch, NotConfigured, Unavailable
 from chalicelib.storage import deliveries, queues
@@ -69,18 +68,20 @@ def send(
     providers: Sequence[str] | None = None,
     source: str = "notify",
     key: str | None = None,
+    body: Mapping[str, Any] | None = None,
 ) -> Notification:
     """Have a message sent through these providers, or through all that are configured; "all" names every provider.
 
     It is on its way once this returns; under an idempotency key, which is its sender's own (`idempotency.scoped`) and
-    holds for a day, once only for each source. Two calls. Raises
+    holds for a day, once only for each source: the key stands for the `body` that the message was made from, where
+    there is one, else for the message. Two calls. Raises
     InvalidRequest for an unknown provider, NotConfigured when none of those asked for can be used, IdempotencyMismatch
     when the key came with something else before.
     """
     accounts = messenger_accounts.of(org)
     made = _made(message, kind, source, _asked(providers, accounts), accounts)
     found = [_delivery(org, made, name) for name in PROVIDERS if made.providers.get(name) == "queued"]
-    fingerprint = _fingerprint(message, kind, source, providers)
+    fingerprint = payloads.digest([message if body is None else body, kind, source, providers])
     known = storage.created(org, made, found, key and ids.derived("key", source, key), fingerprint)
     if known is None:
         with suppress(Unavailable):  # the sweep finds what no message was sent for
@@ -96,7 +97,7 @@ def send_hook(org: str, hook: hooks.Name, body: Mapping[str, Any], key: str | No
     Raises as `send` does."""
     known = hooks.HOOKS[hook]
     template = messenger_accounts.of(org).templates.get(hook, known.template)
-    return send(org, hooks.worded(template, body), kind=known.kind, source=hook, key=key)
+    return send(org, hooks.worded(template, body), kind=known.kind, source=hook, key=key, body=body)
 
 
 def waiting() -> int | None:
@@ -136,10 +137,6 @@ def _delivery(org: str, made: Notification, name: Provider) -> Delivery:
         wake_at=made.created_at,
         expires_at=made.created_at + deliveries.RETENTION,
     )
-
-
-def _fingerprint(*said: object) -> str:
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 # What became of them

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 from chalicelib.config import settings
@@ -18,9 +20,22 @@ def text(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-    """A digest of a JSON value that does not depend on the order of its keys."""
-    canonical = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    """A digest of a JSON value: the same for any order of its keys and any spelling of its numbers (2, 2.0, 0.2e1)."""
+    canonical = json.dumps(_canonical(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """The value with every whole number as an integer. Integers stay exact, however large they are."""
+    match value:
+        case float() if value.is_integer():
+            return int(Decimal(repr(value)))  # the number as it was written: int(1e23) is another one
+        case Mapping():
+            return {name: _canonical(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_canonical(inner) for inner in value]
+        case _:
+            return value
 
 
 def prefix(org: str, pool: str, task_id: str, part: Literal["payload", "result"] | None = None) -> str:
@@ -36,7 +51,7 @@ def place(prefix: str, value: Any) -> tuple[Any, str | None]:
     found = text(value)
     if len(found.encode()) <= settings().inline_limit_bytes:
         return value, None
-    return None, blobs.store(prefix, found)
+    return None, blobs.store(prefix, found, digest(value))
 
 
 def fetch(value: Any, reference: str | None) -> Any:

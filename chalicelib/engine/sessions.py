@@ -1,8 +1,9 @@
 """Sessions of people: an access token for an hour, and a refresh token that is good once (RFC 9700, section 4.14).
 
 Each refresh uses its token up and gives the next. One that comes again was copied, or its answer was lost: within a few
-seconds it gets the very same successor, afterwards the whole session ends. That needs nothing but the number of the
-token that is good: a successor is the same text whenever it is signed. A session ends, too, with its user, with the
+seconds it gets the very same successor, or is refused where the successor is used up, too; afterwards the whole session
+ends. That needs nothing but the number of the token that is good, and when the last two were used: a successor is the
+same text whenever it is signed. A session ends, too, with its user, with the
 application that it was given to, and with the password, and each is judged anew at most 30 seconds after it was.
 """
 
@@ -25,7 +26,8 @@ ACCESS_SECONDS = 3_600
 REFRESH_SECONDS = 30 * 86_400
 """A session that is not refreshed for so long is over."""
 GRACE = 10 * clock.SECOND
-"""For so long a refresh token that was just used gets the same answer again."""
+"""For so long a refresh token that was just used gets the same answer again, and never ends its session."""
+MOST_GENERATIONS = 2**53
 _known: Memory[str, Found] = Memory(30 * clock.SECOND)
 """By session; for so long the end of a session, or another role, may pass a process by."""
 
@@ -53,6 +55,7 @@ def begun(
         generation=1,
         begun_at=now,
         renewed_at=now,
+        previous_at=0,
         expires_at=now + REFRESH_SECONDS * clock.SECOND,
         era=era_of(user),
         client_id=client_id,
@@ -84,7 +87,8 @@ def refresh(token: str, client_id: str | None = None, scope: str | None = None) 
 
 def _claims(token: str) -> Mapping[str, Any]:
     claims = tokens.read(token, [tokens.REFRESH], ("sub", "org", "sid"))
-    if not isinstance(claims.get("gen"), int):
+    generation = claims.get("gen")
+    if isinstance(generation, bool) or not isinstance(generation, int) or not 0 < generation <= MOST_GENERATIONS:
         raise _refused()
     return claims
 
@@ -103,10 +107,21 @@ def _renewed(identifier: str, generation: int) -> Session:
     renewed, session = storage.renew(identifier, generation, now, now + REFRESH_SECONDS * clock.SECOND)
     if session is None:
         raise _refused()
-    if not renewed and not (session.generation == generation + 1 and now - session.renewed_at <= GRACE):
+    if renewed or (session.generation == generation + 1 and _is_recent(session.renewed_at, now)):
+        return session
+    if not _is_recent(_used_at(session, generation), now):
         end(identifier, session.client_id)
-        raise _refused()
-    return session
+    raise _refused()
+
+
+def _used_at(session: Session, generation: int) -> int:
+    """When the refresh token of a past generation was used; the latest that it can have been, where that is lost."""
+    return session.renewed_at if session.generation == generation + 1 else session.previous_at
+
+
+def _is_recent(instant: int, now: int) -> bool:
+    """Whether an instant lies within GRACE; one further ahead than that, a clock has noted that was wrong."""
+    return abs(now - instant) <= GRACE
 
 
 def _user_of(session: Session) -> Document:

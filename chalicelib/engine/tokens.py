@@ -5,6 +5,8 @@ imports all of `cryptography` for the algorithms that are refused: a sixth of a 
 absence well, so it is told that it is absent.
 """
 
+import math
+import re
 import sys
 from collections.abc import Collection, Mapping
 from types import ModuleType
@@ -21,6 +23,12 @@ REFRESH = "refresh+jwt"
 INVITATION = "invitation+jwt"
 """Kinds of tokens, by their `typ`: what opens one door is nothing at another."""
 _ALWAYS = ("exp", "iss", "aud")
+_TIMES = ("exp", "nbf", "iat")
+LONGEST_NAME = 255
+"""In bytes: as long as a `sub` may be (OpenID Connect Core, section 2), and few enough for keys of several parts."""
+LONGEST_TEXT = 1_000
+"""In bytes, of any claim: what DynamoDB takes for a sort key."""
+_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def _without_cryptography() -> ModuleType:
@@ -58,7 +66,7 @@ def read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[
     """The claims of a token of one of the `kinds`. Raises Unauthenticated, always in the same words, for any other.
 
     Pinned: algorithm, issuer, audience and kind; required: a known `kid`, an `exp`, and the claims named `required`.
-    Those are texts that stored keys can be made of.
+    Those are texts that stored keys can be made of (`_is_name`), and no other claim is a text that cannot be one.
     """
     try:
         return _read(token, kinds, (*_ALWAYS, *required))
@@ -81,18 +89,37 @@ def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict
         options={"require": list(required), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
     )
     _check_times(claims)
-    for claim in required:
-        if claim not in _ALWAYS and not _is_name(claims[claim]):
-            raise Unfit
+    names = [claims[claim] for claim in required if claim not in _ALWAYS]
+    if not (all(map(_is_name, names)) and all(map(_is_storable, claims.values()))):
+        raise Unfit
     return claims
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:
-    expiry, not_before = claims["exp"], claims.get("nbf", 0)
-    now = clock.now() // clock.SECOND
-    if not (isinstance(expiry, int) and isinstance(not_before, int) and not_before <= now < expiry):
+    """Raise Unfit unless it is time: RFC 7519 has seconds, with or without a fraction."""
+    now = clock.now() / clock.SECOND
+    times = {name: claims[name] for name in _TIMES if name in claims}
+    if not all(map(_is_instant, times.values())) or not times.get("nbf", 0) <= now < times["exp"]:
         raise Unfit
 
 
+def _is_instant(claim: object) -> bool:
+    match claim:
+        case bool():
+            return False
+        case float():
+            return math.isfinite(claim)
+        case _:
+            return isinstance(claim, int)
+
+
 def _is_name(claim: object) -> bool:
-    return isinstance(claim, str) and bool(claim) and "#" not in claim  # "#" separates the parts of stored keys
+    """Whether a claim can be part of a stored key of several parts, which "#" separates."""
+    return isinstance(claim, str) and bool(claim) and "#" not in claim and _is_storable(claim, LONGEST_NAME)
+
+
+def _is_storable(claim: object, longest: int = LONGEST_TEXT) -> bool:
+    """Whether a claim is no text, or one that is not too long, without halves of characters and control characters."""
+    if not isinstance(claim, str):
+        return True
+    return len(claim) <= longest and not _UNSTORABLE.search(claim) and len(claim.encode()) <= longest

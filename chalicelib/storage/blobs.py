@@ -1,6 +1,5 @@
 """What is too large for an item, in S3: JSON documents and people's files."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,11 +47,10 @@ def _reaching() -> Iterator[None]:
         raise Unavailable("The payload store cannot be reached; try again") from error
 
 
-def store(prefix: str, text: str) -> str:
-    """Keep a JSON text; returns its reference, which holds a digest, so that storing twice stores once."""
-    data = text.encode()
-    key = f"{prefix}/{hashlib.sha256(data).hexdigest()[:32]}.json"
-    put(key, data, "application/json")
+def store(prefix: str, text: str, digest: str) -> str:
+    """Keep a JSON text; returns its reference, which holds its value's digest: what is equal is stored once."""
+    key = f"{prefix}/{digest[:32]}.json"
+    put(key, text.encode(), "application/json")
     return key
 
 

@@ -23,6 +23,7 @@ class SessionItem(AccessTable):
     generation = NumberAttribute()
     begun_at = NumberAttribute()
     renewed_at = NumberAttribute()
+    previous_at = NumberAttribute(default=0)
     era = UnicodeAttribute()
     client_id = UnicodeAttribute(null=True)
     scope = UnicodeAttribute(null=True)
@@ -38,6 +39,8 @@ class Session(NamedTuple):
     """Of the refresh token that is good; grows by one with each renewal."""
     begun_at: int
     renewed_at: int
+    previous_at: int
+    """When it was renewed the time before; 0 when there was none."""
     expires_at: int
     era: str
     """Of its user's password."""
@@ -65,6 +68,7 @@ def renew(identifier: str, generation: int, now: int, expires_at: int) -> tuple[
     """Use up the refresh token of this generation, once. Returns whether that was so, and the session as it now is."""
     actions = [
         SessionItem.generation.set(generation + 1),
+        SessionItem.previous_at.set(SessionItem.renewed_at),
         SessionItem.renewed_at.set(now),
         SessionItem.expires_at.set(expires_at // clock.SECOND),
     ]
@@ -102,6 +106,7 @@ def _parse(raw: RawItem) -> Session:
         generation=int(item.generation),
         begun_at=int(item.begun_at),
         renewed_at=int(item.renewed_at),
+        previous_at=int(item.previous_at),
         expires_at=int(item.expires_at) * clock.SECOND,
         era=item.era,
         client_id=item.client_id,

@@ -50,7 +50,13 @@ BAD_TOKENS = {
     "subject with a separator": lambda: forged(sub="a#b"),
     "org that is a number": lambda: forged(org=7),
     "empty org": lambda: forged(org=""),
+    "subject of half a character": lambda: forged(sub="\ud800"),
+    "subject that is too long": lambda: forged(sub="x" * 3_000),
+    "subject with a zero byte": lambda: forged(sub="a\0"),
+    "org of half a character": lambda: forged(org="\ud800"),
+    "org that is too long": lambda: forged(org="x" * 3_000),
     "expiry that is text": lambda: forged(exp="2099-01-01"),
+    "expiry without end": lambda: forged(exp=float("inf")),
     **{f"no {name}": (lambda name=name: forged(without=name)) for name in ("exp", "iss", "aud", "sub", "org", "role")},
 }
 

@@ -39,6 +39,12 @@ def token(headers: dict[str, Any] | None = None, secret: str = DEVELOPMENT_SECRE
     return jwt.encode(claims, secret, algorithm="HS256", headers=HEADERS | (headers or {}))
 
 
+def raw(claims: bytes) -> str:
+    """A well-signed token of claims that our own encoder would not write; of two with one name the last counts."""
+    text = json.dumps(CLAIMS).encode().removesuffix(b"}") + b", " + claims + b"}"
+    return jwt.api_jws.encode(text, DEVELOPMENT_SECRET, algorithm="HS256", headers=HEADERS)
+
+
 def part(value: Any) -> str:
     text = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
@@ -96,6 +102,24 @@ ABUSES = {
     "no role": token(role=...),
     "an unknown role": token(role="root"),
     "a list of roles": token(role=["admin"]),
+    "a subject of half a character": token(sub="\ud800"),
+    "a subject that is too long": token(sub="x" * 3_000),
+    "a subject of too many bytes": token(sub="\u00e9" * 200),
+    "a subject with a zero byte": token(sub="a\0b"),
+    "a subject with a separator of derived ids": token(sub="a\x1fb"),
+    "an org of half a character": token(org="\udfff"),
+    "an org that is too long": token(org="x" * 256),
+    "a plan of half a character": token(plan="\ud800"),
+    "an expiry beyond numbers": raw(b'"exp": 1e400'),
+    "an expiry that is no number at all": raw(b'"exp": NaN'),
+    "an expiry that is true": token(exp=True),
+    "an expiry a fraction of a second ago": token(exp=NOW - 0.001),
+    "an expiry below zero": token(exp=-1e300),
+    "a start beyond numbers": raw(b'"exp": 2e9, "nbf": -1e400'),
+    "a start that is null": token(nbf=None),
+    "a start within this second": token(nbf=NOW + 0.5),
+    "an issue instant that is no number": token(iat="now"),
+    "claims too deep to read": raw(b'"x": ' + b"[" * 5_000 + b"]" * 5_000),
 }
 
 
@@ -114,6 +138,33 @@ def test_a_token_says_who_calls_until_it_expires(moment: clock.ManualClock) -> N
     moment.advance(0.001)
     with pytest.raises(Unauthenticated):
         access.verify(issued)
+
+
+def test_times_may_have_fractions_of_a_second(moment: clock.ManualClock) -> None:
+    issued = token(exp=NOW + 60.5, nbf=NOW + 0.5, iat=NOW + 0.25)
+    for advance, taken in ((0.499, False), (0.001, True), (59.999, True), (0.001, False)):
+        moment.advance(advance)
+        assert _is_taken(issued) is taken
+
+
+def test_whole_numbers_may_be_written_as_fractions_and_an_issue_instant_says_nothing() -> None:
+    assert access.verify(raw(b'"exp": 1800000060.0, "nbf": 1.8e9, "iat": 4e9')).subject == "dev"
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 255, "ada@example.com", "\u540d\u524d", "auth0|5f7c8ec7c33c6c004bbafe82", "a b/c"]
+)
+def test_a_subject_and_an_org_may_be_any_text_that_keys_can_hold(name: str) -> None:
+    found = access.verify(token(sub=name, org=name))
+    assert (found.subject, found.org) == (name, name)
+
+
+def _is_taken(issued: str) -> bool:
+    try:
+        access.verify(issued)
+    except Unauthenticated:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "AT+JWT"])

@@ -59,7 +59,7 @@ def load_balancer(caller: Caller) -> LoadBalancer:
     )
 
 
-@routes.post("/algorithm", role=("user", "admin"))
+@routes.post("/algorithm", role="admin")
 def set_algorithm(caller: Caller, body: AlgorithmIn) -> AlgorithmSet:
     """Change the load balancing algorithm; the very next dispatch uses it."""
     pools.set_algorithm(caller.org, NAME, body.algorithm)

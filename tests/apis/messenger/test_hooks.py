@@ -131,3 +131,11 @@ def test_where_the_api_is_open_a_secret_shuts_the_hooks(desk: Desk) -> None:
     desk.refused(401, "POST", COMPLETE, {}, token=None)
     assert desk.told("POST", COMPLETE, {}, token=None, headers=SECRET)
     assert desk.told("POST", "/api/notify", {"message": "x"}, token=None)
+
+
+def test_the_same_body_under_a_key_may_be_written_in_another_way(desk: Desk) -> None:
+    under = {"headers": {"Idempotency-Key": "run-8"}}
+    first = desk.told("POST", COMPLETE, '{"a": 2, "b": 100}', **under)
+    assert desk.told("POST", COMPLETE, '{"b": 1e2, "a": 2.0}', **under) == first
+    desk.refused(409, "POST", COMPLETE, '{"a": 2.5, "b": 100}', **under)
+    assert len(texts(desk)) == 1

@@ -41,9 +41,9 @@ def test_without_servers_there_is_no_load(desk: Desk) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_algorithm_can_be_changed_before_and_after_the_first_dispatch(algorithm: str, desk: Desk) -> None:
     for _ in range(2):
-        reply = desk.client.post(f"{PATH}/algorithm", {"algorithm": algorithm}, token=desk.user)
+        reply = desk.client.post(f"{PATH}/algorithm", {"algorithm": algorithm}, token=desk.admin)
         assert reply.json == {"message": "Load balancer algorithm updated", "algorithm": algorithm}
-        assert desk.client.get(PATH, token=desk.user).json["algorithm"] == algorithm
+        assert desk.client.get(PATH, token=desk.admin).json["algorithm"] == algorithm
         desk.register(reply=answer(200, {}))
         desk.submit()
 
@@ -55,7 +55,7 @@ def test_the_algorithm_can_be_changed_before_and_after_the_first_dispatch(algori
 def test_the_very_next_dispatch_uses_it(algorithm: str, shares: set[int], desk: Desk) -> None:
     desk.register("heavy", maxConcurrent=20, priority=3)
     desk.register("light", maxConcurrent=20, priority=1)
-    desk.client.post(f"{PATH}/algorithm", {"algorithm": algorithm}, token=desk.user)
+    desk.client.post(f"{PATH}/algorithm", {"algorithm": algorithm}, token=desk.admin)
     got = Counter(desk.task(desk.submit())["serverId"] for _ in range(8))
     assert sum(got.values()) == 8
     assert set(got.values()) <= shares
@@ -63,7 +63,7 @@ def test_the_very_next_dispatch_uses_it(algorithm: str, shares: set[int], desk: 
 
 
 def test_an_unknown_algorithm_is_refused_with_those_there_are(desk: Desk) -> None:
-    reply = desk.client.post(f"{PATH}/algorithm", {"algorithm": "fastest"}, token=desk.user)
+    reply = desk.client.post(f"{PATH}/algorithm", {"algorithm": "fastest"}, token=desk.admin)
     assert reply.status == 400
     assert all(name in reply.json["details"] for name in ALGORITHMS)
-    assert desk.client.get(PATH, token=desk.user).json["algorithm"] == "weighted-round-robin"
+    assert desk.client.get(PATH, token=desk.admin).json["algorithm"] == "weighted-round-robin"

@@ -86,7 +86,7 @@ processing = Face(
         "DELETE /api/servers/{id}": ("admin",),
         "POST /api/servers/{id}/maintenance": ("admin",),
         "GET /api/servers/{id}/metrics": ("admin",),
-        "POST /api/stats/load-balancer/algorithm": ("user", "admin"),
+        "POST /api/stats/load-balancer/algorithm": ("admin",),
     },
     limits={"POST /api/task": "task_creation", "POST /api/servers": "server_registration"},
     spenders={
