@@ -10,7 +10,7 @@ from chalicelib.config import settings
 from chalicelib.domain.rotation import Rotation, rotated, turned
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
 from chalicelib.engine import commands, payloads, sealing, tasks
-from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import pools as pool_storage
@@ -111,8 +111,12 @@ def _check(endpoints: Mapping[str, str]) -> None:
     # Only who registers pays for the outbound client's import; the other requests of an API never call out.
     from chalicelib.providers import outbound
 
-    for url in endpoints.values():
-        outbound.check_url(url)
+    for name, url in endpoints.items():
+        try:
+            outbound.check_url(url)
+        except InvalidRequest as error:
+            field = f"endpoints.{name}"
+            raise InvalidRequest(f"{field}: {error.message}", fields={field: error.message}) from None
 
 
 def _new(org: str, said: Registration) -> Worker:

@@ -20,6 +20,13 @@ _AUTHORITY = re.compile(
     rf"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?)(?::(?P<port>\d{{1,5}})?)?",
     re.ASCII | re.IGNORECASE,
 )
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+_BROKEN_START = re.compile(
+    rf"(?:(?P<scheme>https?)(?::/?|/+)|//)?"
+    rf"(?P<host>(?:\[[0-9a-f:.]+\]|{_LABEL}(?:\.{_LABEL})*)(?::\d{{1,5}})?)(?=[/?#]|$)",
+    re.ASCII | re.IGNORECASE,
+)
+"""What people write in place of `https://host`: `host`, `//host`, `https:/host`, `https:host`, `https//host`."""
 _READABLE = re.compile(r"[^\x00-\x20\x7f\\\ud800-\udfff]+")
 _PATH_SAFE = "/?%:@!$&'()*+,;=~-._"
 
@@ -49,6 +56,8 @@ def parse(url: str, *, private: bool = False) -> Target:
     scheme, authority = _split(url, free)
     if "@" in authority:
         raise InvalidRequest("A URL may not carry a user name or password: remove everything up to the '@'.")
+    if not authority:
+        raise InvalidRequest(f"The URL names no host: write {scheme}://host/path.")
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
         raise InvalidRequest("The URL's host is not a valid ASCII name or address: write other scripts as 'xn--...'.")
@@ -60,9 +69,25 @@ def _split(url: str, free: bool) -> tuple[str, str]:
         scheme, authority, *_ = urlsplit(url)
     except ValueError:
         raise InvalidRequest("The URL cannot be read: write https://host/path.") from None
-    if scheme != "https" and not (scheme == "http" and free):
-        raise InvalidRequest("A URL must begin with https://.")
+    if scheme not in _schemes(free) or not url[len(scheme) :].startswith("://"):
+        raise InvalidRequest(_wrong_start(url, free))
     return scheme, authority
+
+
+def _schemes(free: bool) -> tuple[str, ...]:
+    return ("http", "https") if free else ("https",)
+
+
+def _wrong_start(url: str, free: bool) -> str:
+    """What is wrong with how the URL begins and, where its host can be told and shown, what to write instead."""
+    wanted = " or ".join(f"{scheme}://" for scheme in _schemes(free))
+    if _SCHEME.match(url):
+        return f"A URL must begin with {wanted}."
+    found = _BROKEN_START.match(url)
+    if found is None:
+        return f"A URL must begin with {wanted} and its host."
+    scheme = (found["scheme"] or _schemes(free)[0]).lower()
+    return f"A URL must begin with {wanted} and its host: write {scheme if free else 'https'}://{found['host']}"
 
 
 def _port(scheme: str, text: str | None, free: bool) -> int:

@@ -103,6 +103,45 @@ def test_the_local_stage_keeps_the_other_rules(url: str) -> None:
         parse(url)
 
 
+@pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("localhost:9000", "http://localhost:9000"),
+        ("localhost:9000/predict?key=hush", "http://localhost:9000"),
+        ("localhost", "http://localhost"),
+        ("127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("[::1]:9000", "http://[::1]:9000"),
+        ("//host.example/x", "http://host.example"),
+        ("http:/host.example", "http://host.example"),
+        ("http:host.example:80/x", "http://host.example:80"),
+        ("http//host.example", "http://host.example"),
+        ("HTTPS:/host.example", "https://host.example"),
+    ],
+)
+def test_a_url_that_begins_wrong_is_answered_with_how_it_would_begin(url: str, right: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse(url)
+    assert refused.value.message == f"A URL must begin with http:// or https:// and its host: write {right}"
+
+
+@pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize(
+    "url", ["me:hush@host.example", "javascript:alert(1)", "/predict", "http:", "mailto:me@host.example", "ftp://hush"]
+)
+def test_where_no_host_can_be_told_nothing_of_the_url_is_repeated(url: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^A URL must begin with http:// or https://( and its host)?\.$"):
+        parse(url)
+
+
+@pytest.mark.usefixtures("in_aws")
+def test_in_aws_what_is_right_begins_with_https() -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"must begin with https:// and its host: write https://host.example:8443$"
+    ):
+        parse("host.example:8443/x")
+
+
 @pytest.mark.parametrize(
     ("target", "authority"),
     [

@@ -10,6 +10,7 @@ from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
 from chalicelib.domain.tasks import Beat, Health, Worker
+from chalicelib.domain.urls import masked
 from chalicelib.edge import Caller, CamelSchema, Created, Routes
 from chalicelib.engine import commands, statistics, workers
 from chalicelib.engine.workers import Registration
@@ -30,6 +31,11 @@ class Endpoints(CamelSchema):
     predict: Url = Field(description="Tasks are POSTed here.", examples=["https://server1.example.com/predict"])
     health: Url | None = Field(default=None, examples=["https://server1.example.com/health"])
     metrics: Url | None = Field(default=None, examples=["https://server1.example.com/metrics"])
+
+    @classmethod
+    def of(cls, worker: Worker) -> "Endpoints":
+        """As they are shown: with the values of their queries masked, which may be secrets."""
+        return cls(**{name: masked(url) for name, url in worker.endpoints.items()})
 
 
 class ServerIn(CamelSchema):
@@ -69,6 +75,7 @@ class ServerOut(CamelSchema):
     capabilities: list[str]
     max_concurrent: int
     active_tasks: int
+    endpoints: Endpoints = Field(description="Where it listens. The values of queries are shown as ***.")
 
     @classmethod
     def of(cls, worker: Worker) -> "ServerOut":
@@ -86,6 +93,7 @@ class ServerOut(CamelSchema):
             capabilities=list(worker.capabilities),
             max_concurrent=worker.max_concurrent,
             active_tasks=len(worker.leases),
+            endpoints=Endpoints.of(worker),
         )
 
 

@@ -105,7 +105,7 @@ class TaskOut(TaskCreated):
             updated_at=task.updated_at,
             type=task.type,
             priority=task.priority,
-            progress=task.progress,
+            progress=task.progress if not task.held else task.progress or 0,
             server_id=task.worker_id,
             attempt=task.attempt,
             max_attempts=task.max_attempts,

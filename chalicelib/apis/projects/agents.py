@@ -112,13 +112,14 @@ def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
 
 @contextmanager
 def _blaming_endpoint() -> Iterator[None]:
-    """What the engine finds wrong with a URL is said of the field that has it."""
+    """What the engine finds wrong with a URL is said of the field that has it: here the one URL of an agent."""
     try:
         yield
     except InvalidRequest as error:
-        if error.fields:
+        wrong = next((said for field, said in error.fields.items() if field.startswith("endpoints.")), None)
+        if wrong is None:
             raise
-        raise InvalidRequest(f"endpoint: {error.message}", fields={"endpoint": error.message}) from None
+        raise InvalidRequest(f"endpoint: {wrong}", fields={"endpoint": wrong}) from None
 
 
 @routes.get("/{agentId}")

@@ -203,3 +203,10 @@ def test_progress_is_kept_as_it_is_said_to_three_digits(desk: Desk) -> None:
     for sent, kept in said.items():
         desk.client.put(f"/api/task/{task_id}", {"progress": sent}, token=desk.admin)
         assert desk.task(task_id)["progress"] == kept
+
+
+def test_a_task_that_is_processed_has_a_progress_before_its_server_has_said_any(desk: Desk) -> None:
+    desk.register(capabilities=["x"])
+    waiting, given = desk.submit(capabilities=["none"]), desk.submit(capabilities=["x"])
+    assert "progress" not in desk.task(waiting)
+    assert (desk.task(given)["status"], desk.task(given)["progress"]) == ("PROCESSING", 0)

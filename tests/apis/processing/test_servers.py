@@ -208,3 +208,22 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(desk: Desk) -> None:
     assert len(desk.house.calls) == 1
     desk.house.advance(1)
     assert (desk.task(task_id)["status"], desk.task(task_id)["attempt"]) == ("PROCESSING", 1)
+
+
+def test_the_list_shows_where_each_server_listens_without_secrets(desk: Desk) -> None:
+    urls = {"predict": "https://one.example/p?token=hush", "health": "https://one.example/health"}
+    desk.register(endpoints=urls)
+    [shown] = desk.servers()
+    assert shown["endpoints"] == {"predict": "https://one.example/p?token=***", "health": "https://one.example/health"}
+    assert "hush" not in str(desk.servers())
+
+
+@pytest.mark.parametrize("field", ["predict", "health", "metrics"])
+def test_a_url_without_its_scheme_is_refused_with_the_field_and_what_would_be_right(field: str, desk: Desk) -> None:
+    urls = {"predict": "https://one.example/p", field: "one.example:8443/p?token=hush"}
+    body = {"name": "one", "endpoints": urls, "apiKey": "key-one"}
+    reply = desk.client.post("/api/servers", body, token=desk.admin)
+    assert reply.status == 400
+    assert reply.json["details"].startswith(f"endpoints.{field}: A URL must begin with https://")
+    assert reply.json["details"].endswith("write https://one.example:8443")
+    assert desk.servers() == []
