@@ -15,27 +15,42 @@ HOOKS = "/webhooks/n8n"
 SECRET = "X-Webhook-Secret"  # noqa: S105 - a header's name
 ORG = "org"
 """The query parameter that says whose secret it is."""
+_ASK = f"send its secret as '{SECRET}: <secret>'"
 
 
 def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>`, or on a hook by the secret of the org that the query names.
 
-    The local stage may open the API; what has a secret stays shut. Raises Unauthenticated.
+    The local stage may open the API. Raises Unauthenticated.
     """
-    hook = request.route.startswith(HOOKS)
-    secret = request.headers.get(SECRET)
-    if hook and secret is not None:
-        return _by_secret(request.query.get(ORG, ANONYMOUS.org), secret)
-    caller = access.bearer(request.headers.get("authorization"), NAME)
-    if hook and caller is ANONYMOUS and messenger_accounts.of(caller.org).n8n_secret is not None:
-        raise Unauthenticated(f"Send the hook's secret as '{SECRET}: <secret>'")
+    if request.route.startswith(HOOKS):
+        return _by_hook(request)
+    return access.bearer(request.headers.get("authorization"), NAME)
+
+
+def _by_hook(request: Request) -> Caller:
+    """Every credential that is sent must be valid, and of the org that the query names; a hook is told to no other.
+
+    Without a query the org is the token's, or `local`. An org that has a secret lets nobody in without a credential.
+    """
+    sent, secret = request.headers.get("authorization"), request.headers.get(SECRET)
+    caller = access.bearer(sent, NAME) if sent or secret is None else None
+    own = ANONYMOUS.org if caller is None else caller.org
+    named = request.query.get(ORG, own)
+    if caller is not None and named != own:
+        raise Unauthenticated(f"The query names another org than yours: {_ASK}, or a token of that org")
+    if secret is not None:
+        return _by_secret(named, secret)
+    assert caller is not None
+    if caller is ANONYMOUS and messenger_accounts.of(own).n8n_secret is not None:
+        raise Unauthenticated(f"This org's hooks have a secret: {_ASK}")
     return caller
 
 
 def _by_secret(org: str, secret: str) -> Caller:
     expected = messenger_accounts.of(org).n8n_secret
     if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
-        raise Unauthenticated("Invalid hook secret")
+        raise Unauthenticated("Invalid hook secret for the org that ?org= names")
     return Principal(org, "n8n", "server")
 
 

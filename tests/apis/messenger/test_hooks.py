@@ -1,5 +1,6 @@
 """n8n's hooks: whatever it sends is told, by whoever knows the secret."""
 
+import json
 from typing import Any
 
 import pytest
@@ -109,6 +110,34 @@ def test_the_secret_suffices_and_names_its_org(desk: Desk) -> None:
     ):
         desk.refused(401, "POST", COMPLETE + query, {}, token=None, headers=headers)
     assert desk.told("POST", COMPLETE, {}), "a token will do, too"
+
+
+def test_a_hook_is_told_to_the_org_that_it_names_and_to_no_other(desk: Desk) -> None:
+    config.replace(open_apis=frozenset({"messenger"}), messengers=json.dumps({"acme": GUARDED, "local": ACCOUNTS}))
+    ours, theirs = token("user"), token("user", org="umbra")
+    refused = [
+        ("?org=acme", None, {}),  # it has a secret
+        ("?org=umbra", None, {}),  # it has none: who sends nothing is of the org local, and of no other
+        ("?org=", None, {}),
+        ("?org=local", ours, {}),
+        ("?org=acme", theirs, {}),
+        ("?org=acme", theirs, SECRET),
+        ("?org=umbra", theirs, SECRET),
+        ("", theirs, SECRET),
+        ("?org=", None, SECRET),
+        ("?org=local", None, SECRET),
+        ("?org=acme", "no-token", SECRET),
+    ]
+    for query, by, headers in refused:
+        assert "org" in desk.refused(401, "POST", COMPLETE + query, {}, token=by, headers=headers) or by == "no-token"
+    assert (texts(desk), desk.history()) == ([], [])
+    allowed = [("", ours, {}), ("?org=acme", ours, {}), ("", ours, SECRET), ("?org=acme", ours, SECRET)]
+    for query, by, headers in allowed:
+        desk.told("POST", COMPLETE + query, {}, token=by, headers=headers)
+    assert len(desk.history()) == len(allowed)
+    for query in ("", "?org=local"):
+        desk.told("POST", COMPLETE + query, {}, token=None)
+    assert len(desk.history()) == len(allowed)
 
 
 def test_the_secret_opens_nothing_else(desk: Desk) -> None:
