@@ -62,6 +62,11 @@ def verdict(status: int, headers: Mapping[str, str], body: bytes) -> Verdict:
     return Failure(Reason.WORKER_FAILED, f"The worker answered {status}")
 
 
+def needs_body(status: int) -> bool:
+    """Whether an answer with that status cannot be judged without its whole body."""
+    return status == 200
+
+
 def no_answer(reason: str) -> Failure:
     """The worker could not be reached, or did not answer in time."""
     return Failure(Reason.UNREACHABLE, f"The worker could not be reached: {reason}")

@@ -70,7 +70,12 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
     timeout = min(settings().deliver_timeout_seconds, task.start_to_close_ms / clock.SECOND)
     try:
         answer = outbound.send(
-            "POST", worker.endpoints["predict"], headers=_headers(task, worker), body=body, timeout=timeout
+            "POST",
+            worker.endpoints["predict"],
+            headers=_headers(task, worker),
+            body=body,
+            timeout=timeout,
+            needs_body=answers.needs_body,
         )
     except outbound.Unreachable as unreachable:
         return answers.no_answer(str(unreachable))

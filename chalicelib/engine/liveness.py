@@ -80,7 +80,10 @@ def _answers(worker: Worker) -> bool:
     try:
         key = workers.api_key(worker)
         headers = {"X-API-Key": key} if key else {}
-        return outbound.send("GET", url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS).status == 200
+        answer = outbound.send(
+            "GET", url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS, needs_body=outbound.never
+        )
+        return answer.status == 200
     except (outbound.Unreachable, sealing.Unsealable):
         return False
 

@@ -34,7 +34,7 @@ from chalicelib.storage.queues import Message
 WAKEUP = "delivery"
 """The kind of a delivery's wakeups."""
 ANSWER_BYTES = 65_536
-"""What a receiver says is not kept; more than this is an attempt that failed."""
+"""How much is read of what a receiver says: its status decides, and the rest is not kept."""
 LARGEST_BODY = 20_000
 """Bytes, as Standard Webhooks advises; of what is larger the longest members are left out."""
 USER_AGENT = "Yardmaster-Webhooks/1.0"
@@ -206,6 +206,7 @@ def _sent(post: Post, webhook: Document) -> tuple[Answer | None, str | None]:
             body=body,
             timeout=rules.TIMEOUT_SECONDS,
             cap_bytes=ANSWER_BYTES,
+            needs_body=outbound.never,
         ), None
     except Unreachable as unreachable:
         return None, str(unreachable)

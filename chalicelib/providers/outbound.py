@@ -7,14 +7,14 @@ and no proxy is read from the environment. Deadlines here are the network's, in 
 urllib3 and ssl are imported on the first call, since a bundle that only checks URLs should not pay for them at start.
 """
 
-import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
 
+from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.errors import InvalidRequest
 from chalicelib.providers.addresses import permitted
@@ -25,15 +25,33 @@ if TYPE_CHECKING:
 
     from urllib3.connection import HTTPConnection
 
+    from chalicelib.providers.responses import Head
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECT_SECONDS = 3.0
 ANSWER_BYTES = 1_000_000
+SPARE_BODY_SECONDS = 3.0
+"""How long a body is waited for that nobody needs."""
 _OWN_HEADERS = frozenset({"host", "accept-encoding", "connection", "content-length", "transfer-encoding"})
 """Framing and routing are decided here; a caller's word on them is dropped."""
 
 Reason = Literal["invalid", "forbidden address", "dns", "refused", "tls", "timed out", "closed", "too large"]
+
+
+NeedsBody = Callable[[int], bool]
+"""Whether an answer with that status means something only with its whole body."""
+
+
+def always(_status: int) -> bool:
+    """Every answer needs its body."""
+    return True
+
+
+def never(_status: int) -> bool:
+    """The status alone says it all."""
+    return False
 
 
 class Unreachable(Exception):
@@ -52,6 +70,7 @@ class Answer:
     headers: dict[str, str]
     """Names in lower case; repeated headers joined with a comma."""
     body: bytes
+    """Where the caller needs none with that status, what has come of it, at most the caller's cap."""
 
 
 class Network(Protocol):
@@ -112,6 +131,7 @@ class Sender(Protocol):
         timeout: float,
         cap_bytes: int,
         private: bool,
+        needs_body: NeedsBody,
     ) -> Answer: ...
 
 
@@ -131,14 +151,26 @@ def send(
     timeout: float,
     cap_bytes: int = ANSWER_BYTES,
     private: bool = False,
+    needs_body: NeedsBody = always,
 ) -> Answer:
     """Make one request; `timeout` seconds bound all of it, from the first look-up to the last byte of the answer.
 
     `private` says that the operator, and not a tenant, has named this very address: then it may be in a private
-    network, and http. Raises Unreachable for everything that gave no complete HTTP answer of at most `cap_bytes` of
-    body.
+    network, and http. `needs_body` is asked with the answer's status: where it says no, the status decides. Then the
+    body is read for a few seconds and up to `cap_bytes`, and whatever is wrong with it or with the header lines is
+    nobody's concern. Raises Unreachable for everything else that gave no complete HTTP answer of at most `cap_bytes`
+    of body.
     """
-    return _sender(method, url, headers=headers, body=body, timeout=timeout, cap_bytes=cap_bytes, private=private)
+    return _sender(
+        method,
+        url,
+        headers=headers,
+        body=body,
+        timeout=timeout,
+        cap_bytes=cap_bytes,
+        private=private,
+        needs_body=needs_body,
+    )
 
 
 def _send(
@@ -150,15 +182,18 @@ def _send(
     timeout: float,
     cap_bytes: int,
     private: bool = False,
+    needs_body: NeedsBody = always,
 ) -> Answer:
     try:
-        call = _Call(parse(url, private=private), timeout, cap_bytes, private)
+        call = _Call(parse(url, private=private), timeout, cap_bytes, private, needs_body)
     except InvalidRequest as error:
         raise Unreachable("invalid", error.message) from None
     try:
         return _within(timeout, call.run, method, headers, body)
     except TimeoutError:
         call.abandon()
+        if call.decided is not None:
+            return call.decided
         raise Unreachable("timed out") from None
 
 
@@ -186,11 +221,15 @@ def _within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwa
 class _Call:
     """One request and its answer, run in a thread that its starter may abandon at any moment."""
 
-    def __init__(self, target: Target, timeout: float, cap_bytes: int, private: bool) -> None:
+    decided: Answer | None = None
+    """What the status alone has decided, while the body may still be coming."""
+
+    def __init__(self, target: Target, timeout: float, cap_bytes: int, private: bool, needs_body: NeedsBody) -> None:
         self._target = target
         self._timeout = timeout
         self._cap = cap_bytes
         self._private = private
+        self._needs_body = needs_body
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._abandoned = False
@@ -199,14 +238,11 @@ class _Call:
         with _translated(), closing(self):
             connection = self._connect(self._resolve())
             self._ask(connection, method, headers, body)
-            return self._answer(connection)
+            return self._answer(connection.sock, method)
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        # A malformed head leaves the socket held by an answer that nobody got: close what is still open.
-        if self._socket is not None and (descriptor := self._socket.detach()) >= 0:
-            socket.close(descriptor)
 
     def abandon(self) -> None:
         """Cut the connection, so that the thread ends now and nothing more is sent."""
@@ -241,7 +277,7 @@ class _Call:
         self._stop_if_abandoned()
         self._connection = connection = self._connection_to(address)
         connection.connect()
-        self._socket = connection.sock  # The connection forgets it once the answer's headers are read.
+        self._socket = connection.sock
         self._stop_if_abandoned()
         connection.timeout = self._timeout
         return connection
@@ -249,8 +285,6 @@ class _Call:
     def _connection_to(self, address: str) -> "HTTPConnection":
         from urllib3.connection import HTTPConnection, HTTPSConnection
 
-        # It warns of malformed answers by quoting them and the URL: neither belongs in a log of ours.
-        logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
         host, port, timeout = self._target.host, self._target.port, min(CONNECT_SECONDS, self._timeout)
         if self._target.scheme == "http":
             return HTTPConnection(address, port, timeout=timeout)
@@ -273,14 +307,48 @@ class _Call:
         except ValueError:
             raise Unreachable("invalid", "the request's method or headers cannot be written as HTTP") from None
 
-    def _answer(self, connection: "HTTPConnection") -> Answer:
-        with closing(connection.getresponse()) as response:
-            body = response.read(self._cap + 1, decode_content=False)
+    def _answer(self, connected: socket.socket, method: str) -> Answer:
+        from chalicelib.providers.responses import read_body, read_head
+
+        connected.settimeout(self._timeout)
+        with closing(connected.makefile("rb")) as stream:
+            head = read_head(stream)
+            pieces = read_body(stream, head, method)
+            if self._needs_body(head.status):
+                return Answer(head.status, head.headers, self._needed(head, pieces))
+            self.decided = Answer(head.status, head.headers, b"")
+            connected.settimeout(min(SPARE_BODY_SECONDS, self._timeout))
+            return replace(self.decided, body=self._spare(head, pieces))
+
+    def _needed(self, head: "Head", pieces: Iterator[bytes]) -> bytes:
+        """All of the body."""
+        body = bytearray()
+        for piece in pieces:
+            body += piece
             if len(body) > self._cap:
-                raise Unreachable("too large", f"answer larger than {self._cap} bytes")
-            if response.length_remaining:
-                raise ConnectionError("the body ended before its length")
-            return Answer(response.status, {name.lower(): response.headers[name] for name in response.headers}, body)
+                break
+        found = self._plain(head, body)
+        if len(found) > self._cap:
+            raise Unreachable("too large", f"answer larger than {self._cap} bytes")
+        return found
+
+    def _spare(self, head: "Head", pieces: Iterator[bytes]) -> bytes:
+        """What comes of the body. Some of it is read although nobody needs it: a peer that is cut off while it still
+        writes may take that for a failure."""
+        from chalicelib.providers.responses import Broken
+
+        body, until = bytearray(), clock.stopwatch() + SPARE_BODY_SECONDS
+        with suppress(OSError, Broken):
+            for piece in pieces:
+                body += piece
+                if len(body) >= self._cap or clock.stopwatch() >= until:
+                    break
+        return self._plain(head, body)[: self._cap]
+
+    def _plain(self, head: "Head", body: bytearray) -> bytes:
+        from chalicelib.providers.responses import decoded
+
+        return decoded(bytes(body), head.headers.get("content-encoding", ""), self._cap)
 
 
 @contextmanager
@@ -291,6 +359,8 @@ def _translated() -> Iterator[None]:
 
     from urllib3 import exceptions
 
+    from chalicelib.providers.responses import Broken
+
     try:
         yield
     except exceptions.NewConnectionError:
@@ -299,5 +369,5 @@ def _translated() -> Iterator[None]:
         raise Unreachable("timed out") from None
     except (SSLError, CertificateError, exceptions.SSLError):
         raise Unreachable("tls", "the host's certificate or TLS handshake is not acceptable") from None
-    except (OSError, HTTPException, exceptions.HTTPError):
+    except (OSError, HTTPException, exceptions.HTTPError, Broken):
         raise Unreachable("closed", "the host closed the connection without a complete answer") from None

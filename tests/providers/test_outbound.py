@@ -1,5 +1,6 @@
 """The guarded client against real sockets: what it refuses to call, and that no peer outlasts its limits."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -412,6 +413,138 @@ def test_a_look_up_that_hangs_is_inside_the_timeout_and_nothing_is_sent_afterwar
         thread.join(1)
     assert len(threads) == 1
     assert connections == []
+
+
+# Answers whose status decides
+
+
+def asked(url: str, needs_body: outbound.NeedsBody, timeout: float = 5.0) -> Answer:
+    return send("POST", url, headers={}, body=b"{}", timeout=timeout, cap_bytes=1000, needs_body=needs_body)
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize("interim", [HINTS, b"HTTP/1.1 102 Processing\r\n\r\n" * 3, b"HTTP/1.1 100 Continue\r\n\r\n"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_an_interim_answer_is_not_taken_for_the_final_one(interim: bytes, apart: bool, play: Play) -> None:
+    def run(connection: socket, _: bytes) -> None:
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        for piece in (interim, GOOD) if apart else (interim + GOOD,):
+            connection.sendall(piece)
+
+    assert post(play(run).url) == Answer(200, {"content-length": "2", "x-a": "1, 2"}, b"ok")
+
+
+@pytest.mark.usefixtures("on_this_machine")
+def test_a_peer_that_sends_interim_answers_for_ever_is_left(play: Play) -> None:
+    assert refusal(play(says(HINTS * 10_000)).url).reason == "closed"
+    assert refusal(play(says(HINTS)).url).reason == "closed"
+
+
+UNNEEDED = {
+    "cut off": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\nx"),
+    "cut off before its body": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n"),
+    "cut off within its header": says(b"HTTP/1.1 202 Accepted\r\nContent-Le"),
+    "cut off within a chunk": says(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx"),
+    "with a bad chunk": says(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx"),
+    "with a bad length": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 1, 2\r\n\r\nx"),
+    "with 150 header lines": says(b"HTTP/1.1 202 Accepted\r\n" + b"a: b\r\n" * 150 + b"\r\n"),
+    "with header lines without end": says(b"HTTP/1.1 202 Accepted\r\n" + b"a: b\r\n" * 200_000 + b"\r\n"),
+    "with an endless line": says(b"HTTP/1.1 202 Accepted\r\na: " + b"b" * 2_000_000 + b"\r\n\r\n"),
+    "too large": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000),
+    "too large in chunks": says(
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + b"x" * 1_048_575
+    ),
+}
+
+
+@pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize("kind", UNNEEDED)
+@pytest.mark.parametrize("secure", [False, True])
+def test_where_the_status_decides_it_does_whatever_the_rest_is(
+    kind: str, secure: bool, play: Play, network: FakeNetwork, authority: Authority
+) -> None:
+    network.trust = authority.trust
+    peer = play(UNNEEDED[kind], tls=authority.server("127.0.0.1") if secure else None)
+    url = peer.url.replace("http:", "https:") if secure else peer.url
+    found = asked(url, outbound.never)
+    assert found.status == 202 and len(found.body) <= 1000
+    assert refusal(url).reason in ("closed", "too large"), "the same answer, of a caller who needs all of it"
+
+
+@pytest.mark.usefixtures("on_this_machine")
+def test_a_body_that_nobody_needs_is_read_as_far_as_the_limit_goes(play: Play) -> None:
+    large = play(says(b"HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 1100000\r\n\r\n" + b"x" * 1_100_000))
+    found = asked(large.url, outbound.never)
+    assert (found.status, found.headers["retry-after"], found.body) == (429, "7", b"x" * 1000)
+    assert asked(play(UNNEEDED["cut off"]).url, outbound.never).body == b"x"
+    assert asked(play(says(GOOD)).url, outbound.never) == post(play(says(GOOD)).url)
+
+
+@pytest.mark.usefixtures("on_this_machine")
+def test_whether_the_body_is_needed_may_depend_on_the_status(play: Play) -> None:
+    def of_200(status: int) -> bool:
+        return status == 200
+
+    assert asked(play(UNNEEDED["cut off"]).url, of_200).status == 202
+    with pytest.raises(Unreachable, match="without a complete answer"):
+        asked(play(FAILURES["half a body"]).url, of_200)
+    with pytest.raises(Unreachable, match="larger than 1000 bytes"):
+        asked(play(says(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001)).url, of_200)
+
+
+@pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize("kind", ["body", "open body", "chunks"])
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_status_stands_when_the_body_never_ends(
+    kind: str,
+    secure: bool,
+    play: Play,
+    released: threading.Event,
+    network: FakeNetwork,
+    authority: Authority,
+    workers_before: set[threading.Thread],
+) -> None:
+    network.trust = authority.trust
+    peer = play(SLOW[kind](released), tls=authority.server("127.0.0.1") if secure else None)
+    url = peer.url.replace("http:", "https:") if secure else peer.url
+    assert asked(url, outbound.never, timeout=0.5).status == 200
+    for thread in client_threads(workers_before):
+        thread.join(1)
+        assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("on_this_machine")
+def test_a_body_that_does_not_come_is_not_waited_for_as_long_as_an_answer(
+    play: Play, released: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "SPARE_BODY_SECONDS", 0.05)
+
+    def run(connection: socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\n")
+        released.wait(30)
+
+    assert asked(play(run).url, outbound.never, timeout=60).status == 202
+
+
+@pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize("kind", ["status line", "continue", "silent"])
+def test_without_a_status_there_is_no_answer_for_anybody(kind: str, play: Play, released: threading.Event) -> None:
+    with pytest.raises(Unreachable, match="timed out"):
+        asked(play(SLOW[kind](released)).url, outbound.never, timeout=0.2)
+
+
+@pytest.mark.usefixtures("on_this_machine")
+def test_an_answer_that_came_compressed_unasked_is_unpacked_and_no_bomb_goes_off(play: Play) -> None:
+    def packed(body: bytes) -> str:
+        content = gzip.compress(body)
+        return play(says(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + content)).url
+
+    assert post(packed(b'{"a": 1}')).body == b'{"a": 1}'
+    assert refusal(packed(b"\0" * 500_000)).reason == "too large"
+    assert asked(packed(b"\0" * 500_000), outbound.never).body == b"\0" * 1000
 
 
 # Failures
