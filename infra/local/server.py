@@ -5,15 +5,21 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from chalicelib.storage.sockets import LARGEST_MESSAGE
 from infra.local import CannotRun
+from infra.local.capacity import Connections, most_connections
+from infra.local.wire import LIMITS, Bounded, BoundedSocket, Limits
 
 HOST = "127.0.0.1"
-GRACE_SECONDS = 1
+GRACE_SECONDS = 5
+"""How long the end waits for requests that are being answered."""
+FAREWELL_SECONDS = 1
+"""How long it waits for WebSockets."""
 
 Ending = Callable[[], Awaitable[None]]
 
@@ -38,9 +44,9 @@ def listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections, ending: Ending) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._connections, self._ending = connections, ending
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Signals are the process's business, not that of one of its servers."""
@@ -48,6 +54,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._ending()
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._connections.cut_off)
         await super().shutdown(sockets)
 
 
@@ -58,19 +65,30 @@ async def _nothing() -> None:
 class Servers:
     """Several apps, each served on its socket.
 
-    `ending` is awaited once they are to stop, while connections are still open; what takes long then is cut off.
+    `ending` is awaited once they are to stop, while connections are still open. Requests that are being answered have
+    GRACE_SECONDS then; what takes longer is cut off. There are at most `most` connections, to all of them together.
     """
 
-    def __init__(self, apps: Sequence[tuple[socket.socket, Any]], ending: Ending = _nothing) -> None:
-        self._servers = [(_Server(_config(app), ending), found) for found, app in apps]
+    def __init__(
+        self,
+        apps: Sequence[tuple[socket.socket, Any]],
+        ending: Ending = _nothing,
+        limits: Limits = LIMITS,
+        most: int | None = None,
+    ) -> None:
+        connections = Connections(most or most_connections())
+        self._servers = [
+            (_Server(_config(app, connections, limits), connections, ending), found) for found, app in apps
+        ]
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until `stop`; calls `ready` once all apps are served."""
         asyncio.run(self._run(ready))
 
     def stop(self) -> None:
-        """End `run` soon. May be called from any thread, and by a signal's handler."""
+        """End `run` soon, and at once when called again. May be called from any thread, and by a signal's handler."""
         for server, _ in self._servers:
+            server.force_exit = server.should_exit
             server.should_exit = True
 
     async def _run(self, ready: Callable[[], None]) -> None:
@@ -101,11 +119,11 @@ def _until_signal(servers: Servers) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(app: Any, connections: Connections, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
-        ws="websockets-sansio",
+        http=partial(Bounded, connections, limits),  # type: ignore[arg-type]
+        ws=partial(BoundedSocket, connections, limits),  # type: ignore[arg-type]
         ws_max_size=LARGEST_MESSAGE,
         ws_ping_interval=None,
         # API Gateway compresses nothing.
