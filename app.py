@@ -108,6 +108,10 @@ if BUNDLE == "engine":
     def wake(event: Any) -> Any:
         return schedules.swept()
 
+    @app.schedule(Rate(5, unit=Rate.MINUTES))
+    def gauges(event: Any) -> Any:
+        return schedules.gauged()
+
     @app.schedule(Cron(2, "*", "*", "*", "?", "*"))
     def rollup_hourly(event: Any) -> Any:
         return schedules.hour_closed()

@@ -9,10 +9,21 @@ ALARM_TOPIC: Template = {
     "Default": "",
     "Description": "ARN of the SNS topic that alarms go to; empty: they only show in CloudWatch.",
 }
+WAIT_ALARM: Template = {
+    "Type": "Number",
+    "Default": 900,
+    "MinValue": 60,
+    "Description": "Seconds that a ready task may wait for a worker before the alarm TasksWaitLong rings.",
+}
 CONDITIONS: Template = {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}}
 
+NAMESPACE = "Yardmaster"
+DEPLOYMENT: Template = {"service": {"Ref": "Prefix"}}
+"""Namespace and dimension of our own metrics (chalicelib/observability.py)."""
 LATE_SECONDS = 300
 """How old the oldest message of a queue, or record of a stream, may grow before somebody should look."""
+UNSERVED_PERIODS = 2
+"""For how many times five minutes nobody may serve a lane: a worker may be about to register."""
 FAILED_REQUESTS = 5
 """How many answers of an API may be 5xx within five minutes."""
 
@@ -70,13 +81,30 @@ def untold_endings() -> Template:
     return _counted("EndingUntold", "Nobody was told how a task ended.")
 
 
+def unserved_lanes() -> Template:
+    """Rings when ready tasks ask for what no registered worker has, for longer than UNSERVED_PERIODS."""
+    found = _measured("LanesNobodyServes", 0, "No registered worker can take some of the ready tasks.")
+    found["Properties"] |= {"EvaluationPeriods": UNSERVED_PERIODS}
+    return found
+
+
+def long_waits() -> Template:
+    """Rings when a ready task waits for a worker for longer than the parameter WaitAlarmSeconds."""
+    return _measured("OldestReadyTaskAge", {"Ref": "WaitAlarmSeconds"}, "Ready tasks wait too long for a worker.")
+
+
 def _counted(metric: str, description: str) -> Template:
-    """Rings when the house counts any of `metric` (chalicelib/observability.py)."""
-    return _alarm("Yardmaster", metric, {"service": "yardmaster"}, "Sum", 0, description)
+    """Rings when any of `metric` is counted (chalicelib/observability.py)."""
+    return _alarm(NAMESPACE, metric, DEPLOYMENT, "Sum", 0, description)
+
+
+def _measured(metric: str, threshold: object, description: str) -> Template:
+    """Rings when any value of `metric` is above the threshold."""
+    return _alarm(NAMESPACE, metric, DEPLOYMENT, "Maximum", threshold, description)
 
 
 def _alarm(
-    namespace: str, metric: object, dimensions: dict[str, Any], statistic: str, threshold: int, description: str
+    namespace: str, metric: object, dimensions: dict[str, Any], statistic: str, threshold: object, description: str
 ) -> Template:
     properties = {
         "AlarmDescription": description,

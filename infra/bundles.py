@@ -4,8 +4,9 @@ The one declared table. `.chalice/config.json`, the IAM policies, the event-sour
 the alarms are all made from it. To add a bundle, declare it here, name it in BUNDLES and run `make stages`. The
 engine's many functions have a file of their own.
 
-No function reserves concurrency: a young account has too little of it to give away and would refuse the deployment.
-What must be bounded is bounded at its source, by MaximumConcurrency of a queue's mapping and by the API's throttle.
+What must be bounded is bounded at its source, by MaximumConcurrency of a queue's mapping and by the API's throttle. The
+engine's functions reserve concurrency only where the deployment asks for it: a young account has too little of it to
+give away and would refuse the deployment.
 """
 
 from infra.engine import ENGINE, RECOVER

@@ -59,6 +59,10 @@ WATCHED = (
 RECOUNT = (table("events", "Query"), indexes("stats", "hour"))
 
 
+RELAYS = 20
+"""Of one table at once: one for each shard of its stream, and a shard bears a thousand writes a second."""
+
+
 def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
     """The relay of a table's changes. What it cannot carry out it parks; Lambda does so when it fails altogether."""
     return Function(
@@ -66,6 +70,7 @@ def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
         timeout=60,
         memory=512,
         trigger=Stream(f"{source}_table"),
+        reserve=RELAYS,
         grants=(*also, *send(*queues, "parked")),
     )
 
@@ -179,6 +184,7 @@ ENGINE = Bundle(
             memory=256,
             # The next minute's run does what a failed one left.
             trigger=Schedule(retried=False),
+            reserve=2,
             secrets=True,
             accounts=True,
             # It relays parked changes, too.
@@ -194,6 +200,14 @@ ENGINE = Bundle(
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
                 take("parked"),
             ),
+        ),
+        Function(
+            name="gauges",
+            timeout=60,
+            memory=256,
+            # The next five minutes' run measures anew.
+            trigger=Schedule(retried=False),
+            grants=(indexes("stats", "hour"), table("stats", "BatchGetItem")),
         ),
         Function(
             name="rollup_hourly",

@@ -58,6 +58,14 @@ class Function:
     """Whether it reads the SSM parameter with the deployment's keys."""
     accounts: bool = False
     """Whether it reads the SSM parameters with the orgs' accounts with messengers."""
+    reserve: int = 0
+    """Concurrency to be reserved for a function that no queue's mapping limits; 0 for none."""
+
+    @property
+    def reserved(self) -> int:
+        """The concurrency that a deployment may reserve for it: all that its queue's mapping can use, so that the
+        reservation never holds up what the mapping lets through."""
+        return self.trigger.concurrency if isinstance(self.trigger, Queue) else self.reserve
 
     @property
     def chalice_name(self) -> str:

@@ -37,6 +37,14 @@ SECRETS_PARAMETER: Template = {
     "Description": "Name of the SSM SecureString that holds the token and sealing keys.",
 }
 
+RESERVE_CONCURRENCY: Template = {
+    "Type": "String",
+    "Default": "false",
+    "AllowedValues": ["true", "false"],
+    "Description": "Whether the engine's functions reserve concurrency; an account needs at least 520 for it.",
+}
+RESERVES_CONCURRENCY: Template = {"ReservesConcurrency": {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}}
+
 STREAM_BATCH = 100
 STREAM_RETRIES = 1000
 STREAM_AGE_SECONDS = 12 * 3600
@@ -62,7 +70,7 @@ def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
     return template(
         f"Yardmaster: {bundle.name}",
         Parameters=parameters(bundle),
-        Conditions=alarms.CONDITIONS,
+        Conditions=alarms.CONDITIONS | (RESERVES_CONCURRENCY if reserves(bundle) else {}),
         Globals={"Function": {"Environment": {"Variables": _environment(bundle)}}},
         Resources=resources,
         Outputs=outputs,
@@ -77,12 +85,19 @@ def parameters(bundle: Bundle) -> Template:
         found["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
     if not bundle.sockets and not sockets.SCHEMES.keys().isdisjoint(bundle.reads):
         found[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
+    if reserves(bundle):
+        found["ReserveConcurrency"] = RESERVE_CONCURRENCY
     return found | {
         "Prefix": PREFIX_PARAMETER,
         "Stage": STAGE,
         "SecretsParameter": SECRETS_PARAMETER,
         "AlarmTopic": alarms.ALARM_TOPIC,
     }
+
+
+def reserves(bundle: Bundle) -> bool:
+    """Whether any of its functions may reserve concurrency."""
+    return any(function.reserved for function in bundle.functions)
 
 
 def _streams(bundle: Bundle) -> list[str]:
@@ -92,7 +107,9 @@ def _streams(bundle: Bundle) -> list[str]:
 
 def _environment(bundle: Bundle) -> Template:
     settings = [*STORED, "stage", "secrets_parameter", *bundle.reads]
-    return {variable(setting): _value(bundle, setting) for setting in settings}
+    found = {variable(setting): _value(bundle, setting) for setting in settings}
+    # By this dimension the metrics of two deployments in one account are told apart.
+    return found | {"POWERTOOLS_SERVICE_NAME": {"Ref": "Prefix"}}
 
 
 def _value(bundle: Bundle, setting: str) -> Template:
@@ -106,7 +123,7 @@ def _function(bundle: Bundle, function: Function) -> Template:
     log_group = {"LogGroupName": {"Fn::Sub": f"/aws/lambda/{full_name}"}, "RetentionInDays": LOG_DAYS}
     lag = {f"{name}Lag": alarms.lagging({"Ref": name})} if isinstance(function.trigger, Stream) else {}
     return lag | {
-        name: {"Properties": {"FunctionName": {"Fn::Sub": full_name}, **_trigger(function)}},
+        name: {"Properties": {"FunctionName": {"Fn::Sub": full_name}, **_trigger(function), **_reserve(function)}},
         f"{logical(function.chalice_name)}LogGroup": {"Properties": log_group},
         f"{name}Errors": alarms.errors({"Ref": name}),
         f"{name}Throttles": alarms.throttles({"Ref": name}),
@@ -123,6 +140,14 @@ def _trigger(function: Function) -> Template:
             return {"EventInvokeConfig": {"MaximumEventAgeInSeconds": LATEST_ONLY_SECONDS, "MaximumRetryAttempts": 0}}
         case _:
             return {}
+
+
+def _reserve(function: Function) -> Template:
+    """The concurrency that nobody else can take from the function, if the deployment reserves any."""
+    if not function.reserved:
+        return {}
+    reserved = {"Fn::If": ["ReservesConcurrency", function.reserved, {"Ref": "AWS::NoValue"}]}
+    return {"ReservedConcurrentExecutions": reserved}
 
 
 def _event(name: str, properties: dict[str, Any]) -> Template:

@@ -6,10 +6,10 @@ Everything in it refers to the nested stacks' outputs alone.
 import json
 from typing import Any
 
-from infra import alarms
+from infra import alarms, dashboard
 from infra.bundles import BUNDLES, consumers
 from infra.functions import Bundle
-from infra.merge import SECRETS_PARAMETER, STAGE, parameters
+from infra.merge import RESERVE_CONCURRENCY, SECRETS_PARAMETER, STAGE, parameters
 from infra.names import PREFIX_PARAMETER, Template, dead, parameter, sockets_api, template
 from infra.tables import RETAINED
 
@@ -26,9 +26,12 @@ def parent_template() -> Template:
             "Stage": STAGE,
             "SecretsParameter": SECRETS_PARAMETER,
             "AlarmTopic": alarms.ALARM_TOPIC,
+            "WaitAlarmSeconds": alarms.WAIT_ALARM,
+            "ReserveConcurrency": RESERVE_CONCURRENCY,
+            "Dashboard": dashboard.PARAMETER,
         },
-        Conditions=alarms.CONDITIONS,
-        Resources=_stacks() | _watch() | _tls_only() | _access_logs(),
+        Conditions=alarms.CONDITIONS | dashboard.CONDITIONS,
+        Resources=_stacks() | _watch() | dashboard.resources() | _tls_only() | _access_logs(),
         Outputs=_outputs(),
     )
 
@@ -48,7 +51,7 @@ def _nested(url: str, values: Template, **attributes: Any) -> Template:
 
 
 def _bundle(bundle: Bundle) -> Template:
-    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic"}
+    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic", "ReserveConcurrency"}
     values: Template = {
         name: {"Ref": name} if name in own else {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
         for name in parameters(bundle)
@@ -75,12 +78,19 @@ def _sockets_api() -> Template:
 
 
 def _watch() -> Template:
-    """An alarm for each queue that may hold dead letters, for each in which messages may grow old, for chores, and for
-    ends that nobody is told of."""
+    """An alarm for each queue that may hold dead letters, for each in which messages may grow old, for chores, for ends
+    that nobody is told of, and for tasks that nobody takes."""
     graves = [parameter("parked_queue"), *map(dead, consumers())]
     full = {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in graves}
     late = {f"{name}Late": alarms.late(_output(name)) for name in map(parameter, consumers())}
-    return full | late | {"ChoresFailed": alarms.failed_chores(), "EndingsUntold": alarms.untold_endings()}
+    return {
+        **full,
+        **late,
+        "ChoresFailed": alarms.failed_chores(),
+        "EndingsUntold": alarms.untold_endings(),
+        "TasksNobodyCanTake": alarms.unserved_lanes(),
+        "TasksWaitLong": alarms.long_waits(),
+    }
 
 
 def _output(name: str) -> Template:

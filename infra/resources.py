@@ -39,7 +39,7 @@ def _queues() -> Template:
     found: Template = {parameter("parked_queue"): _queue(default("parked_queue"), MessageRetentionPeriod=DEAD_SECONDS)}
     for setting, function in consumers().items():
         name = default(setting)
-        found[dead(setting)] = _queue(_dead_name(name), MessageRetentionPeriod=DEAD_SECONDS)
+        found[dead(setting)] = _queue(dead_name(name), MessageRetentionPeriod=DEAD_SECONDS)
         found[parameter(setting)] = _queue(
             name,
             VisibilityTimeout=_visibility(name) * function.timeout,
@@ -55,7 +55,8 @@ def _visibility(name: str) -> int:
     return FIFO_VISIBILITY_FACTOR if name.endswith(".fifo") else VISIBILITY_FACTOR
 
 
-def _dead_name(queue: str) -> str:
+def dead_name(queue: str) -> str:
+    """The name of a queue's dead-letter queue."""
     stem, dot, suffix = queue.partition(".")
     return f"{stem}-dead{dot}{suffix}"
 

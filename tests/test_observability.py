@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib import observability
-from chalicelib.observability import count, observed
+from chalicelib.observability import count, measure, observed
 from tests.support.world import World, answer
 
 
@@ -50,3 +50,26 @@ def test_a_tasks_life_is_counted_by_event(house: World, capsys: pytest.CaptureFi
     seen = capsys.readouterr().out
     for event in ("submitted", "leased", "completed"):
         assert f'"Event.{event}":[1.0]' in seen
+
+
+@pytest.mark.usefixtures("emf")
+def test_failures_are_counted_by_their_reason(house: World, capsys: pytest.CaptureFixture[str]) -> None:
+    house.register(reply=answer(500))
+    house.submit(max_attempts=2)
+    house.settle()
+    house.advance(60)
+    seen = capsys.readouterr().out
+    assert seen.count('"Failure.worker_failed":[1.0]') == 2
+
+
+@pytest.mark.usefixtures("emf")
+def test_a_deployment_s_metrics_carry_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "second")
+    measure("Age", 1_500)
+    observability.metrics().flush_metrics()
+    sent = json.loads(capsys.readouterr().out)
+    assert (sent["service"], sent["Age"]) == ("second", [1.5])
+    assert sent["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "Age", "Unit": "Seconds"}]
+    observability.metrics.cache_clear()

@@ -76,6 +76,7 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
         waited_ms=_since(old.ready_at, new.updated_at) if old is not None and kind is Kind.LEASED else None,
         took_ms=_since(old.leased_at, new.updated_at) if old is not None and was_held and not new.held else None,
         whole_ms=_since(new.created_at, new.updated_at) if new.terminal else None,
+        reason=str((new.error or {}).get("code")) if kind in _FAILURES else None,
         quality=_quality(new) if kind is Kind.COMPLETED else None,
     )
     return (event,)
@@ -98,6 +99,7 @@ _TERMINAL_KINDS = {
 }
 
 
+_FAILURES = frozenset({Kind.FAILED, Kind.TIMED_OUT, Kind.RETRIED})
 _UNMOVED = frozenset({Kind.EDITED, Kind.OVERDUE})
 """Entries of changes that leave a task in its state."""
 

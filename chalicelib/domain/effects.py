@@ -50,6 +50,7 @@ class Event:
     waited_ms: int | None = None  # of a lease: since the task became ready
     took_ms: int | None = None  # of an ended attempt: since the lease
     whole_ms: int | None = None  # of an ended task: since its submission
+    reason: str | None = None  # of an attempt that ended badly, or of a task that failed: the code of its error
     quality: int | None = None  # of a completed task: what was noted of its quality, in thousandths
     since: int | None = None  # of OFFLINE: online since then
     completed: int = 0  # of CLAIMED: what the worker says it has done besides its tasks

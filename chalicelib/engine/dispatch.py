@@ -13,7 +13,7 @@ from chalicelib.domain import states
 from chalicelib.domain.balancing import Balancer
 from chalicelib.domain.effects import Nudge
 from chalicelib.domain.tasks import Needs, Pool, Task, Worker
-from chalicelib.engine import permits, pools, staffing
+from chalicelib.engine import backlog, permits, pools, staffing
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
@@ -57,6 +57,7 @@ class _Pass:
         self._seen: set[str] = set()
         self._leased = 0
         self._waiting = False
+        self._unplaced: list[Task] = []
         self._empty: set[str] = set()
 
     def run(self) -> int:
@@ -65,6 +66,8 @@ class _Pass:
             again = self._round()
         pools.keep(self._before, self._memory())
         permits.forget_idle(self._before)
+        if self._asked_for_backlog:
+            backlog.measure_backlog(self._unplaced, self._workers, self._now)
         return self._leased
 
     def _round(self) -> bool:
@@ -76,10 +79,12 @@ class _Pass:
         beyond = {task.id for task in candidates if horizon is not None and queue_rank(task) > horizon}
         self._named = beyond
         self._seen |= fresh - beyond
-        placed = [self._place(task) for task in candidates if task.id not in beyond]
-        self._waiting = not all(placed) or any(not lane.drained for lane in found.values())
+        tried = [task for task in candidates if task.id not in beyond]
+        left = [task for task in tried if not self._place(task)]
+        self._unplaced += left
+        self._waiting = bool(left) or any(not lane.drained for lane in found.values())
         self._empty = {name for name, lane in found.items() if lane.limit and not lane.rows}
-        return any(placed) and self._waiting
+        return len(left) < len(tried) and self._waiting
 
     def _look(self, name: str, needs: Needs) -> _Lane:
         """The head of a lane, as much as could be placed; of one that nobody can serve, whether anything waits."""

@@ -142,8 +142,11 @@ def _record_part(events: list[Event], notes: Notes) -> None:
 
 
 def _measure(events: Iterable[Event]) -> None:
-    for kind, number in Counter(event.kind for event in events).items():
+    found = list(events)
+    for kind, number in Counter(event.kind for event in found).items():
         count(f"Event.{kind}", number)
+    for reason, number in Counter(event.reason for event in found if event.reason is not None).items():
+        count(f"Failure.{reason}", number)
 
 
 def _counting(events: Iterable[Event]) -> list[Write]:

@@ -1,6 +1,6 @@
 """What a schedule's tick becomes."""
 
-from chalicelib.engine import rollup, tidy, wake
+from chalicelib.engine import gauges, rollup, tidy, wake
 from chalicelib.observability import count, observed
 
 
@@ -10,6 +10,12 @@ def swept() -> dict[str, int]:
     settled = wake.sweep()
     count("Settled", settled)
     return {"settled": settled}
+
+
+@observed
+def gauged() -> dict[str, int]:
+    """Every five minutes: how many tasks wait, are held and run."""
+    return {"pools": gauges.report()}
 
 
 @observed

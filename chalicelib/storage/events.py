@@ -35,6 +35,7 @@ class EventItem(Item):
     waited_ms = NumberAttribute(null=True)
     took_ms = NumberAttribute(null=True)
     whole_ms = NumberAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
     quality = NumberAttribute(null=True)
     since = NumberAttribute(null=True)
     completed = NumberAttribute(null=True)

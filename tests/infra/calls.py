@@ -147,6 +147,7 @@ def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         (queue_functions, "notified", "notifications"),
         (queue_functions, "woken", "wakeups"),
         (schedules, "swept", "wake"),
+        (schedules, "gauged", "gauges"),
         (schedules, "hour_closed", "rollup_hourly"),
         (schedules, "day_closed", "rollup_daily"),
         (schedules, "tidied", "tidy"),

@@ -48,6 +48,7 @@ def whole(made: Watch, house: World) -> None:
     messenger_day.whole(made, house)
     onlookers_day.whole(made, house)
     surveys_day.whole(made, house)
+    schedules.gauged()
     schedules.hour_closed()
     house.clock.advance(86_400)
     schedules.day_closed()

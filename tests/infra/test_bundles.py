@@ -53,7 +53,7 @@ def test_bodies_of_several_parts_reach_the_functions_byte_by_byte(packaged: Temp
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_is_read_by_settings(packaged: Templates, name: str) -> None:
-    known = {variable(setting) for setting in vars(Settings())}
+    known = {variable(setting) for setting in vars(Settings())} | {"POWERTOOLS_SERVICE_NAME"}
     given = packaged[name]["Globals"]["Function"]["Environment"]["Variables"]
     assert given.keys() <= known
     assert {"STAGE", "SECRETS_PARAMETER", "TASKS_TABLE", "PAYLOAD_BUCKET", "DISPATCH_QUEUE"} <= given.keys()
@@ -78,6 +78,34 @@ def test_every_function_is_traced_and_watched(packaged: Templates, name: str) ->
         dimensions = json.dumps([{"Name": "FunctionName", "Value": {"Ref": function}}])
         assert ("Errors", dimensions) in watched
         assert ("Throttles", dimensions) in watched
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_concurrency_is_reserved_for_the_engine_alone_and_only_if_it_is_asked_for(
+    packaged: Templates, name: str
+) -> None:
+    template = packaged[name]
+    reserved = {
+        one["FunctionName"]["Fn::Sub"]: one.get("ReservedConcurrentExecutions") for one in functions(template).values()
+    }
+    if name != "engine":
+        assert set(reserved.values()) == {None}
+        assert "ReserveConcurrency" not in template["Parameters"]
+        return
+    assert template["Parameters"]["ReserveConcurrency"]["Default"] == "false"
+    assert template["Conditions"]["ReservesConcurrency"] == {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}
+    without = {full for full, said in reserved.items() if said is None}
+    assert without == {f"${{Prefix}}-engine-{one}" for one in ("gauges", "rollup_hourly", "rollup_daily", "tidy")}
+    for said in reserved.values():
+        assert said is None or said["Fn::If"][::2] == ["ReservesConcurrency", {"Ref": "AWS::NoValue"}]
+
+
+def test_a_reservation_holds_up_nothing_that_a_mapping_lets_through(packaged: Templates) -> None:
+    for one in functions(packaged["engine"]).values():
+        for event in one["Events"].values():
+            if event["Type"] == "SQS":
+                most = event["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+                assert one["ReservedConcurrentExecutions"]["Fn::If"][1] >= most
 
 
 def test_every_mapping_reports_what_failed(packaged: Templates) -> None:
@@ -111,6 +139,7 @@ def test_the_schedules(packaged: Templates) -> None:
     found = {name: event["Schedule"] for name, event in events(packaged["engine"], "Schedule").items()}
     assert found == {
         "WakeEvent": "rate(1 minute)",
+        "GaugesEvent": "rate(5 minutes)",
         "RollupHourlyEvent": "cron(2 * * * ? *)",
         "RollupDailyEvent": "cron(10 0 * * ? *)",
         "TidyEvent": "cron(30 3 * * ? *)",

@@ -1,6 +1,5 @@
 """The parent template gives every nested one what it asks for."""
 
-import inspect
 import json
 import re
 
@@ -8,11 +7,11 @@ import pytest
 from cfnlint.api import lint
 
 from chalicelib import observability
-from chalicelib.engine import chores, endings
 from infra.bundles import BUNDLES, consumers
 from infra.merge import parameters
 from infra.parent import parent_template
 from infra.resources import storage_template
+from tests.infra.emitted import emitted
 
 TEMPLATE = parent_template()
 RESOURCES = TEMPLATE["Resources"]
@@ -66,25 +65,38 @@ def test_every_queue_is_watched() -> None:
     assert metrics.count("ApproximateAgeOfOldestMessage") == len(consumers())
 
 
-COUNTED = {"ChoresFailed": (chores, "ChoreFailed"), "EndingsUntold": (endings, "EndingUntold")}
+OURS = ("ChoresFailed", "EndingsUntold", "TasksNobodyCanTake", "TasksWaitLong")
 
 
-@pytest.mark.parametrize("name", COUNTED)
-def test_what_fails_in_the_background_rings_by_the_name_that_it_is_counted_by(
+@pytest.mark.parametrize("name", OURS)
+def test_an_alarm_of_our_own_rings_by_a_metric_as_it_is_sent(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
-    module, counted = COUNTED[name]
-    assert f'count("{counted}")' in inspect.getsource(module)
-    observability.count(counted)
-    observability.metrics().flush_metrics()
-    said = json.loads(capsys.readouterr().out)
     alarm = RESOURCES[name]["Properties"]
+    assert alarm["MetricName"] in emitted()
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    # What the template gives every function, under another prefix.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "second")
+    observability.metrics.cache_clear()
+    observability.count(alarm["MetricName"])
+    observability.metrics().flush_metrics()
+    observability.metrics.cache_clear()
+    said = json.loads(capsys.readouterr().out)
     [metric] = said["_aws"]["CloudWatchMetrics"]
-    assert (metric["Namespace"], metric["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
-    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
-        name: said[name] for [name] in metric["Dimensions"]
-    }
+    assert metric["Namespace"] == alarm["Namespace"]
+    assert (metric["Dimensions"], said["service"]) == ([["service"]], "second")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "Prefix"}}]
+
+
+def test_every_alarm_of_our_own_is_tested_so() -> None:
+    alarms = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    assert {name for name, one in alarms.items() if one["Namespace"] == "Yardmaster"} == set(OURS)
+
+
+def test_how_long_a_task_may_wait_is_the_deployment_s_to_say() -> None:
+    alarm = RESOURCES["TasksWaitLong"]["Properties"]
+    assert alarm["Threshold"] == {"Ref": "WaitAlarmSeconds"}
+    assert TEMPLATE["Parameters"]["WaitAlarmSeconds"]["Default"] == 900
 
 
 def test_payloads_travel_encrypted_only() -> None:

@@ -1,0 +1,50 @@
+"""The metrics that the code sends, read off its calls of `count` and `measure`."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from chalicelib.domain.effects import Kind
+from chalicelib.domain.states import Reason
+from chalicelib.engine import gauges
+
+ROOT = Path(__file__).parents[2]
+ENDINGS = {"Event.": [str(kind) for kind in Kind], "Failure.": [str(reason) for reason in Reason]}
+"""Beginning of a name that is put together -> how it may go on."""
+SENDING = {"count", "measure"}
+
+
+def emitted() -> set[str]:
+    """Every name under which anything is measured. Fails where one can't be told."""
+    paths = [path for path in (ROOT / "chalicelib").rglob("*.py") if path.name != "observability.py"]
+    return {name for path in paths for name in _in(path)}
+
+
+def _in(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    ours = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "chalicelib.observability"
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ours & SENDING:
+            yield from _names(node.args[0], path)
+
+
+def _names(argument: ast.expr, path: Path) -> list[str]:
+    if isinstance(argument, ast.Constant):
+        return [str(argument.value)]
+    if isinstance(argument, ast.IfExp):
+        return [*_names(argument.body, path), *_names(argument.orelse, path)]
+    if isinstance(argument, ast.JoinedStr):
+        beginning = argument.values[0]
+        assert isinstance(beginning, ast.Constant)
+        return [f"{beginning.value}{ending}" for ending in ENDINGS[str(beginning.value)]]
+    assert isinstance(argument, ast.Name), f"{path}: what is measured cannot be told from the source"
+    if argument.id == "metric" and path.name == "gauges.py":
+        return list(gauges.METRICS.values())
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    return [str(getattr(module, argument.id))]
