@@ -5,9 +5,10 @@ from itertools import islice
 
 from chalicelib import clock, ids
 from chalicelib.domain import webhooks as rules
+from chalicelib.domain.documents import Document
 from chalicelib.domain.effects import Topic
-from chalicelib.domain.webhooks import Delivery, Status
-from chalicelib.engine import chores, posting, webhooks
+from chalicelib.domain.webhooks import TIMEOUT_SECONDS, Delivery, Status
+from chalicelib.engine import chores, posting, slots, webhooks
 from chalicelib.engine.chores import Chore
 from chalicelib.engine.facts import Fact
 from chalicelib.errors import Conflict, NotFound
@@ -25,6 +26,8 @@ REMINDERS = 10
 LISTED = 1_000
 """A list shows so many deliveries, the newest: one call."""
 AT_A_TIME = 100
+TESTS_AT_ONCE = 5
+"""Of an org: each waits for its receiver."""
 RECOVERY = "recovery"
 """The chore that goes on where a recovery has more to do than fits into a request."""
 
@@ -57,8 +60,16 @@ def wake(org: str, webhook: str, identifier: str) -> None:
 
 
 def test(org: str, identifier: str) -> Delivery:
-    """Send a `webhook.test` event, once and now, and answer what became of it. Raises NotFound."""
+    """Send a `webhook.test` event, once and now, and answer what became of it.
+
+    Raises NotFound; TooManyRequests while TESTS_AT_ONCE of the org wait for their receivers.
+    """
     webhook = webhooks.get(org, identifier)
+    with slots.required(org, "webhook tests", TESTS_AT_ONCE, TIMEOUT_SECONDS):
+        return _tested(org, webhook)
+
+
+def _tested(org: str, webhook: Document) -> Delivery:
     fact = Fact(
         id=ids.ordered("evt"),
         org=org,

@@ -21,7 +21,6 @@ from chalicelib.storage.base import Refused, Write
 
 TRIES = 8
 """How often a change is thought over again because somebody else wrote first."""
-LONGEST_WAIT_SECONDS = 20.0
 
 Decision = Callable[[Task], Task]
 
@@ -44,15 +43,6 @@ def get(org: str, task_id: str, pool: str | None = None) -> Task:
     task = storage.find(task_id)
     if task is None or task.org != org or pool not in (None, task.pool):
         raise NotFound("Task", task_id)
-    return task
-
-
-def wait(org: str, task_id: str, seconds: float = LONGEST_WAIT_SECONDS) -> Task:
-    """The task once it has ended, or as it is when `seconds` have passed."""
-    until, pause = clock.now() + seconds * clock.SECOND, 0.1
-    while not (task := get(org, task_id)).terminal and clock.now() < until:
-        clock.sleep(pause)
-        pause = min(1.0, pause * 1.5)
     return task
 
 

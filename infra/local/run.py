@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.edge import Api, routes_of
+from chalicelib.engine import waits
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
 from infra.local import live, phone
@@ -19,10 +20,11 @@ from infra.local.objects import Objects
 from infra.local.phone import Phone
 from infra.local.seed import ADMIN, EXAMPLE_KEYS, PASSWORD, seed
 from infra.local.server import HOST, PortTaken, listen, serve
+from infra.local.sockets import Hub
 from infra.local.stack import SWEEP_SECONDS, stack
 
 THREADS = 64
-"""For requests: some wait up to 20 seconds for a task's end."""
+"""For the requests of each API, which are a function of their own in AWS; beside those that wait for a task's end."""
 
 
 def run() -> None:
@@ -32,16 +34,31 @@ def run() -> None:
     urls, files, printed = {api.name: _url(found) for found, api in served}, listen(0), listen(0)
     sweep_seconds = float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))
     with stack(urls, sweep_seconds, _url(files)) as pump, live.hub() as hub:
-        pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         seed()
+        waits.begin()
         if not settings().messengers:
             config.replace(messengers=phone.accounts(_url(printed)))
         pump.start()
-        apis = [(found, Gateway(api, pool, hub, live.paths(api.name))) for found, api in served]
-        beside = [(files, Objects(pool)), (printed, Phone())]
-        serve([*apis, *beside], ready=lambda: _announce(urls, served), ending=hub.end)
+        pools = [_pool(api.name) for _, api in served]
+        apis = [
+            (found, Gateway(api, pool, hub, live.paths(api.name)))
+            for (found, api), pool in zip(served, pools, strict=True)
+        ]
+        beside = [(files, Objects(pools[0])), (printed, Phone())]
+        serve([*apis, *beside], ready=lambda: _announce(urls, served), ending=lambda: _end(hub))
         pump.stop()
-        pool.shutdown(wait=False, cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS + waits.HERE, thread_name_prefix=f"{name} request")
+
+
+async def _end(hub: Hub) -> None:
+    """Have everybody answered who waits, while connections are still open."""
+    waits.end()
+    await hub.end()
 
 
 def _apis() -> list[Api]:

@@ -59,15 +59,6 @@ def test_an_ended_task_is_gone_after_its_retention_even_if_it_was_not_swept_away
         house.task(task.id)
 
 
-def test_waiting_ends_when_the_task_does_or_the_time_is_up(house: World) -> None:
-    task = house.submit()
-    assert tasks.wait(ORG, task.id, 3).status is Status.PENDING
-    assert 3_000 <= house.clock.now() - START < 4_100
-    before = tasks.cancel(ORG, task.id).updated_at
-    assert tasks.wait(ORG, task.id, 3).terminal
-    assert house.clock.now() == before
-
-
 # Cancelling
 
 

@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import requests
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from infra.bundles import BUNDLES
 
@@ -40,11 +42,14 @@ def process(**more: str) -> Iterator["subprocess.Popen[str]"]:
             found.kill()
 
 
-def url(running: "subprocess.Popen[str]") -> str:
+def all_urls(running: "subprocess.Popen[str]") -> dict[str, str]:
     assert running.stdout is not None
-    lines = list(iter(running.stdout.readline, "ready\n"))
-    [found] = [line.split()[1] for line in lines if line.startswith("processing ")]
-    return found
+    lines = [line.split() for line in iter(running.stdout.readline, "ready\n")]
+    return {line[0]: line[1] for line in lines}
+
+
+def url(running: "subprocess.Popen[str]") -> str:
+    return all_urls(running)["processing"]
 
 
 def token(**asked: str) -> "subprocess.CompletedProcess[str]":
@@ -54,30 +59,62 @@ def token(**asked: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_it_serves_until_it_is_told_to_stop_even_during_a_request() -> None:
+WAITERS = 30
+"""More than may wait, and more than is free."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_told_to_stop_and_answers_what_it_has_accepted(number: signal.Signals) -> None:
     authorization = {"Authorization": f"Bearer {token(ROLE='user').stdout.strip()}"}
-    with process() as running:
-        base = url(running)
+    with process() as running, ThreadPoolExecutor(WAITERS) as threads:
+        urls = all_urls(running)
+        base = urls["processing"]
         assert requests.get(f"{base}/docs", timeout=ENOUGH).status_code == 200
         assert requests.head(f"{base}/openapi.json", timeout=ENOUGH).text == ""
-        statuses: list[int] = []
 
-        def wait_for_the_end() -> None:
+        def wait_for_the_end(_: int) -> tuple[int, str]:
             body = {"type": "toy", "priority": 1, "async": False}
             answer = requests.post(f"{base}/api/task", json=body, headers=authorization, timeout=ENOUGH)
-            statuses.append(answer.status_code)
+            return answer.status_code, answer.json()["status"]
 
-        waiting = threading.Thread(target=wait_for_the_end)
-        waiting.start()
-        while requests.get(f"{base}/api/stats/tasks", headers=authorization, timeout=ENOUGH).json()["totalTasks"] == 0:
+        waiting = [threads.submit(wait_for_the_end, each) for each in range(WAITERS)]
+        stats = f"{base}/api/stats/tasks"
+        while requests.get(stats, headers=authorization, timeout=ENOUGH).json()["totalTasks"] < WAITERS:
             pass
-        started = time.monotonic()
-        running.send_signal(signal.SIGTERM)
+        with connect(f"{urls['support'].replace('http', 'ws')}/tasks/updates", proxy=None) as watcher:
+            started = time.monotonic()
+            running.send_signal(number)
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    watcher.recv(ENOUGH)
         out, err = running.communicate(timeout=ENOUGH)
-        waiting.join(ENOUGH)
         assert (running.returncode, out, err) == (0, "", "")
-        assert time.monotonic() - started < 5
-        assert statuses == [503]
+        assert time.monotonic() - started < 8
+        assert [each.result(ENOUGH) for each in waiting] == [(201, "PENDING")] * WAITERS
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+
+
+def test_waits_of_one_org_hold_up_nobody_else() -> None:
+    def post(each: int) -> float:
+        body = {"type": "toy", "priority": 1, "async": False}
+        began = time.monotonic()
+        answer = requests.post(f"{base}/api/task", json=body, headers=noisy, timeout=ENOUGH)
+        assert answer.status_code == 201, each
+        return time.monotonic() - began
+
+    noisy, quiet = (
+        {"Authorization": f"Bearer {token(ROLE='user', ORG=org, PLAN='enterprise').stdout.strip()}"}
+        for org in ("noisy", "quiet")
+    )
+    with process() as running, ThreadPoolExecutor(100) as threads:
+        base = url(running)
+        waiting = [threads.submit(post, each) for each in range(100)]
+        while sum(each.done() for each in waiting) < 90:
+            began = time.monotonic()
+            assert requests.get(f"{base}/api/stats/tasks", headers=quiet, timeout=ENOUGH).status_code == 200
+            assert time.monotonic() - began < 5
+        assert sum(each.done() for each in waiting) == 90
+        assert sum(each.result(ENOUGH) >= 20 for each in waiting) == 10
 
 
 def ready_for_signals(running: "subprocess.Popen[str]") -> bool:

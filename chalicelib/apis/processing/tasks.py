@@ -9,7 +9,7 @@ from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
 from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
-from chalicelib.engine import submissions, tasks
+from chalicelib.engine import submissions, tasks, waits
 from chalicelib.engine.submissions import Submission
 from chalicelib.errors import Forbidden
 
@@ -40,7 +40,8 @@ class TaskIn(CamelSchema):
         default=True,
         strict=True,
         alias="async",
-        description="false: wait up to 20 seconds for the end, then answer what is so far.",
+        description="false: wait up to 20 seconds for the end, then answer what is so far. Ten requests of an "
+        "organization wait at once; others are answered at once.",
     )
     group: Word | None = Field(default=None, description="The group that the server must be in.")
     max_attempts: int | None = Field(
@@ -159,7 +160,7 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
     task = submissions.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     location = f"/api/task/{task.id}"
     if not body.is_async:
-        return Created(TaskOut.of(tasks.wait(caller.org, task.id)), location=location)
+        return Created(TaskOut.of(waits.until_ended(task)), location=location)
     created = TaskCreated(id=task.id, status="PENDING", created_at=task.created_at, updated_at=task.created_at)
     return Created(created, location=location)
 

@@ -81,7 +81,7 @@ def delete_webhook(caller: Caller, webhook_id: Identifier) -> WebhookDeleted:
 def test_webhook(caller: Caller, webhook_id: Identifier) -> DeliveryOut:
     """Send a `webhook.test` event now, once, whether or not the webhook is active, and see what is answered.
 
-    It takes as long as the receiver does, at most 15 seconds.
+    It takes as long as the receiver does, at most 15 seconds; an organization has five at once.
     """
     return DeliveryOut.of(redelivery.test(caller.org, webhook_id))
 
