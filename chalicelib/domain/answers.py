@@ -3,7 +3,7 @@
 202, or 200 with {"accepted": true}         accepted: it will report later
 200 with {"status", "result" | "error"}     as if it had reported that
 200 with any other JSON                     that is the result
-429, 503                                    busy: the lease goes back unburned, the worker rests for Retry-After
+429, 503, 413 with a Retry-After            busy: the lease goes back unburned, the worker rests for Retry-After
 another 4xx                                 refused for good
 anything else, or no answer                 the attempt failed
 """
@@ -14,15 +14,15 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from chalicelib.domain import retry_after
 from chalicelib.domain.reports import is_number, reported_failure
 from chalicelib.domain.states import Failure, Reason
 
 REST_MS = 5_000
-"""How long a busy worker that names no Retry-After in seconds is left alone."""
+"""How long a busy worker that names no Retry-After is left alone."""
 SHORTEST_REST_MS = 1_000
 """A worker that is busy and says 0 would otherwise be asked again at once, without end."""
 LONGEST_REST_MS = 3_600_000
-_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,16 @@ class Busy:
 Verdict = Accepted | Done | Busy | Failure
 
 
-def verdict(status: int, headers: Mapping[str, str], body: bytes) -> Verdict:
-    """Judge an HTTP answer; header names in any case."""
+def verdict(status: int, headers: Mapping[str, str], body: bytes, now: int | None = None) -> Verdict:
+    """Judge an HTTP answer; header names in any case. Without `now`, in epoch milliseconds, a Retry-After that is a
+    date cannot be read."""
     if status == 202:
         return Accepted()
     if status == 200:
         return _of_body(body)
-    if status in (429, 503):
-        return Busy(_rest(headers))
+    asked = retry_after.milliseconds(retry_after.named(headers), now)
+    if status in (429, 503) or (status == 413 and asked is not None):
+        return Busy(_rest(asked))
     if 400 <= status < 500:
         return Failure(Reason.REJECTED, f"The worker refused the task with {status}", retryable=False)
     return Failure(Reason.WORKER_FAILED, f"The worker answered {status}")
@@ -100,9 +102,5 @@ def _percent(value: Any) -> float | None:
     return round(value, 3) if is_number(value) and 0 <= value <= 100 else None
 
 
-def _rest(headers: Mapping[str, str]) -> int:
-    named = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    if not named.strip().isdecimal():
-        return REST_MS
-    # Cut to what int() takes from a stranger.
-    return min(max(int(named.strip()[:_DIGITS]) * 1000, SHORTEST_REST_MS), LONGEST_REST_MS)
+def _rest(asked: int | None) -> int:
+    return REST_MS if asked is None else min(max(asked, SHORTEST_REST_MS), LONGEST_REST_MS)

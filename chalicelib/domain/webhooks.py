@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from chalicelib.domain import retry_after as waits
 from chalicelib.domain.effects import Topic
 
 SECOND = 1_000
@@ -26,6 +27,8 @@ DELAYS = (5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14
 JITTER = 0.1
 """By how much of itself a delay may grow, so that what failed together is not tried together."""
 LONGEST_RETRY_AFTER = 24 * HOUR
+MAY_ASK_FOR_TIME = frozenset({413, 429, 502, 503, 504})
+"""The statuses whose Retry-After is obeyed."""
 
 TEST = Topic.WEBHOOK_TEST
 """The event that is sent to try a webhook out; it is sent once."""
@@ -108,12 +111,12 @@ def succeeded(attempt: Attempt) -> bool:
     return attempt.status is not None and 200 <= attempt.status < 300
 
 
-def retry_after(status: int, headers: Mapping[str, str]) -> int:
-    """For how many milliseconds an answer asks to be left alone; 0 when it does not say, or not in seconds."""
-    said = headers.get("retry-after", "").strip()
-    if status not in (429, 502, 503, 504) or not (said.isascii() and said.isdigit()):
+def retry_after(status: int, headers: Mapping[str, str], now: int | None = None) -> int:
+    """For how many milliseconds an answer asks to be left alone; 0 when it does not say. Without `now`, in epoch
+    milliseconds, a date cannot be read."""
+    if status not in MAY_ASK_FOR_TIME:
         return 0
-    return min(int(said[:9]) * SECOND, LONGEST_RETRY_AFTER)
+    return min(waits.milliseconds(waits.named(headers), now) or 0, LONGEST_RETRY_AFTER)
 
 
 def delivered(found: Delivery, attempt: Attempt) -> Delivery:

@@ -82,7 +82,7 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
     except sealing.Unsealable:
         logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
         return answers.no_answer("its apiKey can no longer be opened; register it again")
-    return answers.verdict(answer.status, answer.headers, answer.body)
+    return answers.verdict(answer.status, answer.headers, answer.body, clock.now())
 
 
 def _headers(task: Task, worker: Worker) -> dict[str, str]:

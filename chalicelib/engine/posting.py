@@ -192,7 +192,8 @@ def _call(post: Post, webhook: Document) -> tuple[Attempt, int]:
     took = round((clock.stopwatch() - begun) * clock.SECOND)
     if answer is None:
         return Attempt(at=at, took_ms=took, error=error), 0
-    return Attempt(at=at, took_ms=took, status=answer.status), rules.retry_after(answer.status, answer.headers)
+    rest = rules.retry_after(answer.status, answer.headers, clock.now())
+    return Attempt(at=at, took_ms=took, status=answer.status), rest
 
 
 def _sent(post: Post, webhook: Document) -> tuple[Answer | None, str | None]:

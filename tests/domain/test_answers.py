@@ -9,6 +9,8 @@ from chalicelib.domain import answers, reports
 from chalicelib.domain.answers import LONGEST_REST_MS, REST_MS, SHORTEST_REST_MS, Accepted, Busy, Done, Verdict
 from chalicelib.domain.states import Failure, Reason
 
+NOW = 1_792_567_680_000  # 2026-10-21T07:28:00Z
+
 
 def said(body: Any, status: int = 200) -> Verdict:
     return answers.verdict(status, {}, json.dumps(body).encode())
@@ -97,11 +99,23 @@ def test_202_is_accepted_whatever_the_body(body: bytes) -> None:
         ("1.5", REST_MS),
         ("²", REST_MS),
         ("", REST_MS),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", REST_MS),
+        ("Wed, 21 Oct 2026 07:28:10 GMT", 10_000),
+        ("Wednesday, 21-Oct-26 07:28:10 GMT", 10_000),
+        ("Wed Oct 21 07:28:10 2026", 10_000),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", SHORTEST_REST_MS),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_REST_MS),
     ],
 )
 def test_a_busy_worker_rests_for_its_retry_after_within_reason(status: int, value: str, rest_ms: int) -> None:
-    assert answers.verdict(status, {"retry-AFTER": value}, b"") == Busy(rest_ms)
+    assert answers.verdict(status, {"retry-AFTER": value}, b"", NOW) == Busy(rest_ms)
+
+
+def test_what_is_too_large_for_now_is_not_refused_for_good() -> None:
+    assert answers.verdict(413, {"Retry-After": "7"}, b"", NOW) == Busy(7_000)
+    assert answers.verdict(413, {"Retry-After": "Wed, 21 Oct 2026 07:27:00 GMT"}, b"", NOW) == Busy(SHORTEST_REST_MS)
+    for status, headers in ((413, {}), (413, {"Retry-After": "never"}), (400, {"Retry-After": "7"})):
+        found = answers.verdict(status, headers, b"", NOW)
+        assert isinstance(found, Failure) and not found.retryable
 
 
 def test_a_busy_worker_that_names_no_time_rests_for_the_default() -> None:

@@ -53,6 +53,16 @@ def test_only_an_answer_that_says_so_asks_for_a_rest() -> None:
         assert rules.retry_after(429, {"retry-after": unreadable}) == 0
 
 
+def test_a_rest_may_be_a_date_and_is_at_most_a_day() -> None:
+    at = {"retry-after": "Thu, 01 Jan 2026 12:02:00 GMT"}
+    noon = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+    for status in (413, 429, 502, 503, 504):
+        assert rules.retry_after(status, at, noon) == 120 * SECOND
+        assert rules.retry_after(status, at, noon - 9 * DAY) == DAY
+        assert rules.retry_after(status, at, noon + DAY) == 0
+    assert rules.retry_after(500, at, noon) == 0
+
+
 def test_2xx_alone_is_a_success() -> None:
     assert [status for status in range(100, 600) if rules.succeeded(attempt(status))] == list(range(200, 300))
     assert not rules.succeeded(attempt(None))

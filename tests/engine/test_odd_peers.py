@@ -15,7 +15,7 @@ from tests.engine.receivers import fact, happen, receiver
 from tests.providers.conftest import Peer, Script
 from tests.providers.conftest import play as play
 from tests.providers.conftest import released as released
-from tests.support.world import ORG, POOL, World
+from tests.support.world import ORG, POOL, START, World
 
 Play = Callable[..., Peer]
 
@@ -83,7 +83,13 @@ def test_a_result_is_read_behind_hints_and_folded_header_lines(house: World, pla
 
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 429 Busy\r\nRetry-After: 7\r\n" + LARGE, b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n" + MANY],
+    [
+        b"HTTP/1.1 429 Busy\r\nRetry-After: 7\r\n" + LARGE,
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n" + MANY,
+        b"HTTP/1.1 429 Busy\r\nRetry-After: Thu, 01 Jan 2026 12:00:07 GMT\r\n\r\n",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: Thursday, 01-Jan-26 12:00:07 GMT\r\n\r\n",
+        b"HTTP/1.1 413 Too Large\r\nRetry-After: Thu Jan  1 12:00:07 2026\r\n\r\n",
+    ],
 )
 def test_a_busy_server_burns_no_attempt_however_much_it_says(house: World, play: Play, answer: bytes) -> None:
     task, _ = handed(house, play, answer)
@@ -140,6 +146,12 @@ def test_an_event_that_was_acknowledged_is_not_posted_again(house: World, play: 
 def test_an_event_that_was_not_is(house: World, play: Play, answer: bytes) -> None:
     found = posted(house, play, answer)
     assert (found.status, found.tries) == ("pending", 1)
+
+
+@pytest.mark.parametrize("status", [413, 429, 503])
+def test_a_receiver_that_names_a_date_is_left_alone_until_then(house: World, play: Play, status: int) -> None:
+    found = posted(house, play, b"HTTP/1.1 %d X\r\nRetry-After: Thu, 01 Jan 2026 13:00:00 GMT\r\n\r\n" % status)
+    assert found.wake_at == START + 3_600_000
 
 
 def test_a_receiver_that_is_gone_is_gone_however_it_says_so(house: World, play: Play) -> None:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from chalicelib import clock
+from chalicelib.domain import retry_after as waits
+from chalicelib.domain.webhooks import MAY_ASK_FOR_TIME
 from chalicelib.providers import outbound
 from chalicelib.providers.outbound import Unreachable
 
@@ -89,9 +90,10 @@ def base(url: str) -> str:
 
 def refusal(spoken: Spoken, words: str, rest_ms: int | None = None) -> Undelivered:
     """What an answer that is no success means; `words` are the provider's own, if it has any."""
-    final = 400 <= spoken.status < 500 and spoken.status not in _PASSING
+    rest = rest_ms or retry_after(spoken)
+    final = 400 <= spoken.status < 500 and spoken.status not in _PASSING and rest is None
     reason = words or f"HTTP {spoken.status}"
-    return Undelivered(reason, status=spoken.status, final=final, rest_ms=rest_ms or retry_after(spoken))
+    return Undelivered(reason, status=spoken.status, final=final, rest_ms=rest)
 
 
 def garbled(spoken: Spoken) -> Undelivered:
@@ -100,20 +102,15 @@ def garbled(spoken: Spoken) -> Undelivered:
 
 
 def retry_after(spoken: Spoken) -> int | None:
-    """The milliseconds of a `Retry-After`, in seconds or as a date, of an answer that may have one."""
-    if spoken.status not in (429, 502, 503, 504):
+    """The milliseconds of a `Retry-After` of an answer that may have one. Providers write fractions, too."""
+    if spoken.status not in MAY_ASK_FOR_TIME:
         return None
-    said = spoken.headers.get("retry-after")
+    said = waits.named(spoken.headers)
     rest = milliseconds(said)
-    return milliseconds(_until(said)) if rest is None else rest
-
-
-def _until(date: str | None) -> float | None:
-    try:
-        at = parsedate_to_datetime(date or "")
-    except ValueError:
-        return None
-    return max(0.0, at.timestamp() - clock.now() / clock.SECOND)
+    if rest is not None:
+        return rest
+    until = waits.milliseconds(said, clock.now())
+    return None if until is None else min(until, LONGEST_REST * clock.SECOND)
 
 
 def milliseconds(seconds: Any) -> int | None:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from chalicelib import clock
 from chalicelib.domain.notifications import Provider
 from chalicelib.providers import outbound
 from chalicelib.providers.messengers import Account, Undelivered, messenger, missing
@@ -191,6 +192,22 @@ def test_retry_after_is_obeyed(which: str, said: str, milliseconds: int | None, 
         assert refused(which).rest_ms == milliseconds
     outside.says(500, {}, retry_after=said)
     assert refused(which).rest_ms is None
+
+
+DATES = ("Thu, 01 Jan 2026 12:00:30 GMT", "Thursday, 01-Jan-26 12:00:30 GMT", "Thu Jan  1 12:00:30 2026")
+
+
+@each_account
+@pytest.mark.parametrize("date", DATES)
+def test_retry_after_may_be_a_date(which: str, date: str, outside: Outside) -> None:
+    noon = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+    for status in (413, 429, 503):
+        outside.says(status, {}, retry_after=date)
+        for now, rest in ((noon, 30_000), (noon + 60_000, 0), (noon - 9 * clock.DAY, clock.DAY)):
+            before = clock.use(clock.ManualClock(now))
+            found = refused(which)
+            clock.use(before)
+            assert (found.final, found.rest_ms) == (False, rest)
 
 
 @pytest.mark.parametrize("wrong", ["x", None, -1, "nan", "inf", [], {"a": 1}, True])
