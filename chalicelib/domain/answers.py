@@ -8,6 +8,8 @@ another 4xx                                 refused for good
 anything else, or no answer                 the attempt failed
 """
 
+import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,8 +78,7 @@ def no_answer(reason: str) -> Failure:
 
 def _of_body(body: bytes) -> Verdict:
     try:
-        # The standard library's parser lets through what cannot be stored: NaN, lone surrogates.
-        said = from_json(body, allow_inf_nan=False)
+        said = _read(body)
     except ValueError:
         return Failure(Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON")
     if not isinstance(said, dict):
@@ -85,6 +86,16 @@ def _of_body(body: bytes) -> Verdict:
     if said.get("accepted") is True and "status" not in said:
         return Accepted()
     return _of_report(said)
+
+
+def _read(body: bytes) -> Any:
+    """The value of a JSON text that can be kept. Raises ValueError.
+
+    The standard library's parser would let through NaN and lone surrogates; the one used takes 1e400 for an infinity.
+    """
+    said = from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
+    json.dumps(said, allow_nan=False)
+    return said
 
 
 def _of_report(said: dict[str, Any]) -> Verdict:

@@ -73,12 +73,35 @@ def test_a_failure_may_say_when_to_try_again(value: Any, after: int | None) -> N
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b"<html>", b"NaN", b'{"a": Infinity}', b'"\\ud800"', b"[" * 9_999]
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"<html>",
+        b"NaN",
+        b'{"a": Infinity}',
+        b'"\\ud800"',
+        b"[" * 9_999,
+        b"1e400",
+        b'{"a": [-1e999]}',
+        b"1" * 5_000,
+    ],
 )
 def test_a_body_that_is_not_json_is_a_failed_attempt(body: bytes) -> None:
     assert answers.verdict(200, {}, body) == Failure(
         Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON"
     )
+
+
+@pytest.mark.parametrize(("body", "result"), [(b'{"a": 1}', {"a": 1}), (b"[]", []), (b'"\xef\xbb\xbf"', "\ufeff")])
+def test_a_body_is_read_without_its_byte_order_mark(body: bytes, result: Any) -> None:
+    assert answers.verdict(200, {}, b"\xef\xbb\xbf" + body) == answers.verdict(200, {}, body) == Done(result)
+
+
+def test_numbers_that_can_be_kept_are() -> None:
+    assert answers.verdict(200, {}, b"1" + b"0" * 400) == Done(10**400)
+    assert answers.verdict(200, {}, b"[1e-400, 1.7e308]") == Done([0.0, 1.7e308])
 
 
 @pytest.mark.parametrize("body", [b"", b"whatever", b'{"status": "FAILED"}'])
