@@ -41,6 +41,8 @@ SLOW = 5 * SECOND
 SPACING = SECOND
 """Milliseconds between the attempts at a provider in trouble; each may take ten seconds."""
 LONGEST_TURN = HOUR
+UNKNOWN = "unknown"
+"""The receipt of a message that the provider took without naming an id."""
 LONGEST_RECEIPT = 256
 """Characters of a provider's id of a message that are kept: theirs are shorter, but it is they who say so."""
 

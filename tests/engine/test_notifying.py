@@ -163,7 +163,7 @@ def test_nothing_is_lost_with_a_message_or_with_whoever_sends(by: Messengers, mo
 # Trouble
 
 
-@pytest.mark.parametrize("said", [answer(500), answer(200, "garbage"), answer(401, {"ok": False}), DEAD])
+@pytest.mark.parametrize("said", [answer(500), answer(302), answer(401, {"ok": False}), DEAD])
 def test_what_was_not_taken_is_sent_later(said: Any, by: Messengers) -> None:
     by.telegram.reply = said
     assert (by.told().status("telegram"), by.delivery().tries) == ("queued", 1)
@@ -174,12 +174,42 @@ def test_what_was_not_taken_is_sent_later(said: Any, by: Messengers) -> None:
 
 
 def test_what_the_provider_refuses_for_good_has_failed(by: Messengers) -> None:
-    by.telegram.reply = answer(400, {"ok": False, "error_code": 400, "description": "Bad Request: chat not found"})
+    words = "Bad Request: message is too long"
+    by.telegram.reply = answer(400, {"ok": False, "error_code": 400, "description": words})
     shown = by.told()
-    assert (shown.status("telegram"), by.delivery().reason) == ("failed", "Bad Request: chat not found")
+    assert (shown.status("telegram"), by.delivery().reason) == ("failed", words)
     tally = notifications.tallies(ORG)["telegram"]
-    assert (tally.sent, tally.failed, tally.last_error) == (0, 1, "Bad Request: chat not found")
+    assert (tally.sent, tally.failed, tally.last_error) == (0, 1, words)
     assert by.telegram.asked == 1
+
+
+@pytest.mark.parametrize("name", ["telegram", "discord", "whatsapp"])
+@pytest.mark.parametrize("said", [answer(201), answer(200, {}), answer(200, "garbage"), answer(204)])
+def test_what_was_taken_without_a_word_is_sent_and_never_again(name: str, said: Any, by: Messengers) -> None:
+    provider = getattr(by, name)
+    provider.reply = said
+    assert by.told(providers=[name]).status(name) == "sent"
+    by.wait(86_400)
+    assert (provider.asked, by.delivery(name).receipts) == (1, ("unknown",))
+
+
+def test_each_part_that_was_taken_without_a_word_counts(by: Messengers) -> None:
+    by.whatsapp.reply = answer(201)
+    assert by.told("word " * 2000, providers=["whatsapp"]).status("whatsapp") == "sent"
+    assert (by.whatsapp.asked, len(by.delivery("whatsapp").receipts)) == (3, 3)
+
+
+def test_a_chat_that_moved_is_told_and_the_message_waits_for_it(by: Messengers) -> None:
+    words = "Bad Request: group chat was upgraded to a supergroup chat"
+    said = {"ok": False, "error_code": 400, "description": words, "parameters": {"migrate_to_chat_id": -1009876543210}}
+    by.telegram.reply = answer(400, said)
+    assert by.told(providers=["telegram"]).status("telegram") == "queued"
+    assert by.delivery().reason == f"{words}: the chat's id is now -1009876543210"
+    assert notifications.tallies(ORG)["telegram"].last_error == by.delivery().reason
+    by.telegram.reply = None
+    configure(ACCOUNTS | {"telegram": ACCOUNTS["telegram"] | {"chat_id": -1009876543210}})
+    by.house.advance(6)
+    assert (by.latest().status("telegram"), by.telegram.sent[0]["chat_id"]) == ("sent", "-1009876543210")
 
 
 def test_after_a_day_it_is_given_up(by: Messengers) -> None:

@@ -15,6 +15,7 @@ from tests.engine.receivers import fact, happen, receiver
 from tests.providers.conftest import Peer, Script
 from tests.providers.conftest import play as play
 from tests.providers.conftest import released as released
+from tests.support.messengers import configure, messengers
 from tests.support.world import ORG, POOL, START, World
 
 Play = Callable[..., Peer]
@@ -159,6 +160,42 @@ def test_a_receiver_that_is_gone_is_gone_however_it_says_so(house: World, play: 
     happen(fact())
     house.settle()
     assert not webhooks.get(ORG, one.webhook.id).body["active"]
+
+
+# Messengers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
+        HINTS + b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + LARGE,
+        reset_after(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 150 + b"\r\n"),
+    ],
+)
+@pytest.mark.parametrize("name", ["telegram", "discord", "whatsapp"])
+def test_a_message_that_was_taken_is_sent_once(house: World, play: Play, name: str, answer: Any) -> None:
+    peer = play(answer if callable(answer) else says(answer))
+    by = messengers(house)
+    configure(
+        {
+            "telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url},
+            "discord": {"webhook_url": f"{peer.url}api/webhooks/1/x"},
+            "whatsapp": {"url": peer.url, "chat_id": "49@c.us"},
+        }
+    )
+    assert by.told(providers=[name]).status(name) == "sent"
+    by.wait(86_400)
+    assert len(peer.requests) == 1
+
+
+def test_a_refusal_that_did_not_come_whole_is_not_for_good(house: World, play: Play) -> None:
+    peer = play(says(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{"ok": false, "descr'))
+    by = messengers(house)
+    configure({"telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url}})
+    assert by.told().status("telegram") == "queued"
 
 
 # Probes

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from chalicelib.apis.messenger.words import IdempotencyKey, Message, Queued, own
-from chalicelib.domain.notifications import STATUS, Asked, Kind, Provider, Status
+from chalicelib.domain.notifications import STATUS, UNKNOWN, Asked, Kind, Provider, Status
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
 from chalicelib.engine import messenger
@@ -41,8 +41,8 @@ class ProviderOut(Schema):
     """What became of a notification at one provider."""
 
     status: Status | Literal["not_configured"]
-    message_id: str | None = Field(description="The provider's own, of the first part.")
-    message_ids: list[str] = Field(description="Of every part that the provider acknowledged.")
+    message_id: str | None = Field(description="The provider's own, of the first part; null if it named none.")
+    message_ids: list[str] = Field(description="Of every part that the provider took and named.")
     attempts: int
     error: str | None = Field(description="Why it was not sent, or not yet.")
     sent_at: NaiveInstant | None
@@ -53,11 +53,11 @@ class ProviderOut(Schema):
         if found is None:
             none = dict.fromkeys(("message_id", "error", "sent_at"))
             return cls(status="not_configured", message_ids=[], attempts=0, **none)
-        sent = found.status == "delivered"
+        sent, first = found.status == "delivered", next(iter(found.receipts), None)
         return cls(
             status=STATUS[found.status],
-            message_id=next(iter(found.receipts), None),
-            message_ids=list(found.receipts),
+            message_id=None if first == UNKNOWN else first,
+            message_ids=[one for one in found.receipts if one != UNKNOWN],
             attempts=found.tries,
             error=None if sent else found.reason,
             sent_at=found.attempts[-1].at if sent else None,

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from chalicelib import clock
 from chalicelib.domain import retry_after as waits
+from chalicelib.domain.notifications import UNKNOWN
 from chalicelib.domain.webhooks import MAY_ASK_FOR_TIME
 from chalicelib.providers import outbound
-from chalicelib.providers.outbound import Unreachable
+from chalicelib.providers.outbound import NeedsBody, Unreachable
 
 TIMEOUT_SECONDS = 10.0
 ANSWER_BYTES = 1_000_000
@@ -37,7 +38,8 @@ class Undelivered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider acknowledged a message, under an id of its own; `rest_ms` is how long it wants no more of them."""
+    """The provider acknowledged a message, under an id of its own or `UNKNOWN`; `rest_ms` is how long it wants no more
+    of them."""
 
     id: str
     rest_ms: int | None = None
@@ -56,10 +58,23 @@ class Spoken(NamedTuple):
         return 200 <= self.status < 300
 
 
+def is_refusal_of_message(status: int) -> bool:
+    """Whether the answer to a message that was sent may be a refusal for good: then its body says why, and is needed.
+    Of every other answer the status says enough."""
+    return 400 <= status < 500 and status not in _PASSING
+
+
 def ask(
-    method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, *, private: bool = False
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    private: bool = False,
+    needs_body: NeedsBody = outbound.always,
 ) -> Spoken:
-    """Make a request, `private` as in `outbound.send`. Raises Undelivered where there is no HTTP answer."""
+    """Make a request, `private` and `needs_body` as in `outbound.send`. Raises Undelivered where there is no HTTP
+    answer."""
     text = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
     sent = {"accept": "application/json", **({"content-type": "application/json"} if text else {}), **(headers or {})}
     try:
@@ -71,6 +86,7 @@ def ask(
             timeout=TIMEOUT_SECONDS,
             cap_bytes=ANSWER_BYTES,
             private=private,
+            needs_body=needs_body,
         )
     except Unreachable as unreachable:
         raise Undelivered(f"no answer: {unreachable.reason}") from None
@@ -91,13 +107,25 @@ def base(url: str) -> str:
 def refusal(spoken: Spoken, words: str, rest_ms: int | None = None) -> Undelivered:
     """What an answer that is no success means; `words` are the provider's own, if it has any."""
     rest = rest_ms or retry_after(spoken)
-    final = 400 <= spoken.status < 500 and spoken.status not in _PASSING and rest is None
+    final = is_refusal_of_message(spoken.status) and rest is None
     reason = words or f"HTTP {spoken.status}"
     return Undelivered(reason, status=spoken.status, final=final, rest_ms=rest)
 
 
+def passing(refusal: Undelivered, reason: str = "") -> Undelivered:
+    """The same refusal, of a kind that can be put right: it is about the account, and not about the message."""
+    return Undelivered(reason or str(refusal), status=refusal.status, rest_ms=refusal.rest_ms)
+
+
+def taken(identifier: Any, rest_ms: int | None = None) -> Sent:
+    """A success of a call that sends means that the message was taken, whatever else is said or missing: sent again,
+    it would arrive twice. `identifier` is what stands where the provider's id of it should."""
+    named = isinstance(identifier, str | int) and not isinstance(identifier, bool) and identifier != ""
+    return Sent(str(identifier) if named else UNKNOWN, rest_ms)
+
+
 def garbled(spoken: Spoken) -> Undelivered:
-    """A success that names no message is none: somebody else may have answered in the provider's place."""
+    """A success that does not answer the question: somebody else may have answered in the provider's place."""
     return Undelivered("the answer is not the provider's", status=spoken.status)
 
 

@@ -13,6 +13,9 @@ from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
 from chalicelib.providers.messengers.texts import Atom
 
 LIMIT = 2000
+_OF_THE_CHANNEL = frozenset({10003, 10015, 50001, 50013, 50024, 50083, 160005, 220001, 220002, 220003, 220004})
+"""Discord's codes for a webhook or a channel that takes no messages as it is, such as a forum, which needs a thread, or
+an archived thread. Some come as 400, and all can be put right."""
 _LINK = re.compile(r"https?://[^\s<>]+")
 _MARKUP = frozenset("\\*_~`|<>#[]()-")
 
@@ -27,13 +30,11 @@ class Discord:
 
     def send(self, account: Mapping[str, str], part: str) -> Sent:
         body = {"content": part, "allowed_mentions": {"parse": []}}
-        spoken = calls.ask("POST", _waiting(account["webhook_url"]), body)
+        url = _waiting(account["webhook_url"])
+        spoken = calls.ask("POST", url, body, needs_body=calls.is_refusal_of_message)
         if not spoken.good:
             raise _refusal(spoken)
-        identifier = spoken.said.get("id")
-        if not isinstance(identifier, str):
-            raise calls.garbled(spoken)
-        return Sent(identifier, _rest(spoken))
+        return calls.taken(spoken.said.get("id"), _rest(spoken))
 
     def check(self, account: Mapping[str, str]) -> None:
         spoken = calls.ask("GET", calls.base(account["webhook_url"]))
@@ -52,7 +53,9 @@ def _waiting(url: str) -> str:
 def _refusal(spoken: Spoken) -> Undelivered:
     """`{"message": ..., "retry_after": seconds}`; the header rounds up."""
     rest = calls.milliseconds(spoken.said.get("retry_after")) if spoken.status == 429 else None
-    return calls.refusal(spoken, calls.words(spoken.said.get("message")), rest)
+    found = calls.refusal(spoken, calls.words(spoken.said.get("message")), rest)
+    code = spoken.said.get("code")
+    return calls.passing(found) if isinstance(code, int) and code in _OF_THE_CHANNEL else found
 
 
 def _rest(spoken: Spoken) -> int | None:

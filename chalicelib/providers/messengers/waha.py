@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from chalicelib.providers import outbound
 from chalicelib.providers.messengers import calls, texts
 from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
+from chalicelib.providers.outbound import NeedsBody
 
 LIMIT = 4096
 WORKING, SCANNING = "WORKING", "SCAN_QR_CODE"
@@ -36,11 +38,8 @@ class Waha:
 
     def send(self, account: Mapping[str, str], part: str) -> Sent:
         said = {"session": _session(account), "chatId": account["chat_id"], "text": part}
-        spoken = _call(account, "POST", "/api/sendText", said)
-        identifier = _message_id(spoken.said)
-        if identifier is None:
-            raise calls.garbled(spoken)
-        return Sent(identifier)
+        spoken = _call(account, "POST", "/api/sendText", said, calls.is_refusal_of_message)
+        return calls.taken(_message_id(spoken.said))
 
     def check(self, account: Mapping[str, str]) -> None:
         status = _status(account)
@@ -83,10 +82,12 @@ def _picture(account: Mapping[str, str]) -> bytes:
     return found
 
 
-def _call(account: Mapping[str, str], method: str, path: str, body: Any = None) -> Spoken:
+def _call(
+    account: Mapping[str, str], method: str, path: str, body: Any = None, needs_body: NeedsBody = outbound.always
+) -> Spoken:
     key = {"x-api-key": account["api_key"]} if account.get("api_key") else {}
     private = account.get("private", "").lower() == "true"
-    spoken = calls.ask(method, calls.base(account["url"]) + path, body, key, private=private)
+    spoken = calls.ask(method, calls.base(account["url"]) + path, body, key, private=private, needs_body=needs_body)
     if not spoken.good:
         raise _refusal(spoken)
     return spoken
@@ -100,9 +101,9 @@ def _refusal(spoken: Spoken) -> Undelivered:
     return calls.refusal(spoken, calls.words(spoken.said.get("message")))
 
 
-def _message_id(said: Mapping[str, Any]) -> str | None:
+def _message_id(said: Mapping[str, Any]) -> Any:
     """Each of WAHA's engines has a shape of its own: a text, `{"_serialized": ...}`, or beneath `key`."""
     found = said.get("id", said.get("key"))
     if isinstance(found, dict):
         found = found.get("_serialized", found.get("id"))
-    return found if isinstance(found, str) else None
+    return found

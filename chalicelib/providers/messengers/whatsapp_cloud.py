@@ -8,16 +8,21 @@ WhatsApp knows no escape for its *bold* and _italic_: the text goes as it is.
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.providers import outbound
 from chalicelib.providers.messengers import calls, texts
 from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
+from chalicelib.providers.outbound import NeedsBody
 
 LIMIT = 4096
 API = "https://graph.facebook.com/v23.0"
 _THROTTLED = frozenset({4, 80007, 130429, 131048, 131056})
 """Meta's codes for too many messages, which come under several statuses and name no time."""
 REST_MS = 60_000
-_EXPIRED = 190
-"""The access token's code, which comes as 400 as well as 401: it can be put right."""
+_OF_THE_ACCOUNT = frozenset({10, 190, 131005, 131031, 131042, 133010})
+"""Codes that come as 400 as well as 401 and 403, and can be put right: permissions, the access token, an account that
+is locked or has no means of payment, a number that is not registered."""
+_NO_SUCH_NUMBER = (100, 33)
+"""Code and subcode for a phone number id that does not exist, or that the token does not reach."""
 
 
 class WhatsAppCloud:
@@ -36,11 +41,12 @@ class WhatsAppCloud:
             "type": "text",
             "text": {"preview_url": False, "body": part},
         }
-        spoken = _call(account, "POST", "/messages", body)
+        spoken = _call(account, "POST", "/messages", body, calls.is_refusal_of_message)
         try:
-            return Sent(str(spoken.said["messages"][0]["id"]))
+            identifier = spoken.said["messages"][0]["id"]
         except (KeyError, IndexError, TypeError):
-            raise calls.garbled(spoken) from None
+            identifier = None
+        return calls.taken(identifier)
 
     def check(self, account: Mapping[str, str]) -> None:
         spoken = _call(account, "GET", "?fields=id")
@@ -48,10 +54,13 @@ class WhatsAppCloud:
             raise calls.garbled(spoken)
 
 
-def _call(account: Mapping[str, str], method: str, path: str, body: Any = None) -> Spoken:
+def _call(
+    account: Mapping[str, str], method: str, path: str, body: Any = None, needs_body: NeedsBody = outbound.always
+) -> Spoken:
     url = f"{calls.base(account.get('api_url', API))}/{account['phone_number_id']}{path}"
-    spoken = calls.ask(method, url, body, {"authorization": f"Bearer {account['access_token']}"})
-    if not spoken.good:
+    token = {"authorization": f"Bearer {account['access_token']}"}
+    spoken = calls.ask(method, url, body, token, needs_body=needs_body)
+    if not spoken.good or isinstance(spoken.said.get("error"), dict):
         raise _refusal(spoken)
     return spoken
 
@@ -65,6 +74,6 @@ def _refusal(spoken: Spoken) -> Undelivered:
     if isinstance(code, int) and code in _THROTTLED:
         rest = found.rest_ms or REST_MS
         return Undelivered(str(found), status=spoken.status, rest_ms=rest)
-    if code == _EXPIRED:
-        return Undelivered(str(found), status=spoken.status)
+    if isinstance(code, int) and (code in _OF_THE_ACCOUNT or (code, said.get("error_subcode")) == _NO_SUCH_NUMBER):
+        return calls.passing(found)
     return found

@@ -100,11 +100,26 @@ def test_what_is_critical_is_never_throttled(desk: Desk) -> None:
     assert desk.ask("POST", "/api/alert", {"message": "now", "severity": "critical"}).status == 202
 
 
+def test_what_was_taken_without_an_id_is_sent_and_has_none(desk: Desk) -> None:
+    desk.by.whatsapp.reply = answer(201)
+    desk.notify("word " * 2000, providers=["whatsapp"])
+    [shown] = desk.history()
+    found = shown["providers"]["whatsapp"]
+    assert (found["status"], found["message_id"], found["message_ids"], found["error"]) == ("sent", None, [], None)
+
+
+def test_why_a_chat_takes_nothing_is_shown_while_it_is_tried_again(desk: Desk) -> None:
+    desk.by.telegram.reply = answer(400, {"ok": False, "description": "Bad Request: chat not found"})
+    desk.notify("x", providers=["telegram"])
+    found = desk.history()[0]["providers"]["telegram"]
+    assert (found["status"], found["attempts"], found["error"]) == ("queued", 1, "Bad Request: chat not found")
+
+
 def test_the_history_is_newest_first_and_filtered(desk: Desk) -> None:
     desk.notify("one", providers=["telegram"])
     desk.by.discord.reply = answer(404, {"message": "Unknown Webhook", "code": 10015})
     desk.notify("two", type="error", providers=["discord", "telegram"])
-    desk.by.telegram.reply = answer(400, {"ok": False, "description": "Bad Request: chat not found"})
+    desk.by.telegram.reply = answer(400, {"ok": False, "description": "Bad Request: message is too long"})
     desk.notify("three", type="error", providers=["telegram"])
 
     def found(query: str) -> list[str]:
