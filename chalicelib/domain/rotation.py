@@ -18,7 +18,7 @@ class Rotation(StrEnum):
 def turned(worker: Worker, rotation: Rotation, now: int, reason: str | None = None) -> Worker:
     """In this rotation from now on; opening it is also a sign of life. The reason is kept while it is out."""
     if rotation is Rotation.OPEN:
-        return _seen(rotated(worker, False, now), now)
+        return seen(rotated(worker, False, now), now)
     return rotated(worker, True, now, reason, drained=rotation is Rotation.DRAINED)
 
 
@@ -39,13 +39,13 @@ def rotated(worker: Worker, maintenance: bool, now: int, reason: str | None = No
     )
 
 
-def _seen(worker: Worker, now: int) -> Worker:
+def seen(worker: Worker, now: int) -> Worker:
     """Heard of just now, whatever it was before."""
     return replace(
         worker,
         alive=True,
         last_heartbeat_at=now,
-        online_since=worker.online_since or now,
+        online_since=None if worker.maintenance else worker.online_since or now,
         wake_at=worker.wake_at or now + worker.heartbeat_timeout_ms,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from chalicelib import clock
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
-from chalicelib.engine import commands, pools, sealing, tasks, workers
+from chalicelib.engine import commands, pools, sealing, tasks, worker_urls, workers
 from chalicelib.engine import sockets as worker_sockets
 from chalicelib.errors import NotFound
 from chalicelib.observability import logger
@@ -111,6 +111,7 @@ def _bury(worker: Worker) -> None:
         sockets.close(worker.connection)
     left = storage.find(worker.org, worker.pool, worker.id)
     if left is not None and not left.leases:
+        worker_urls.free(left)
         with suppress(Refused):  # written meanwhile, so it is still due, or gone already
             base.commit(storage.deleted(left), directory.unlisted(worker.id), *pools.keep_counts(left))
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
-from chalicelib.domain.rotation import Rotation, rotated, turned
+from chalicelib.domain.rotation import Rotation, rotated, seen, turned
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
-from chalicelib.engine import commands, payloads, sealing, tasks
-from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from chalicelib.engine import commands, payloads, sealing, tasks, worker_urls
+from chalicelib.engine.worker_urls import Place
+from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage import access as directory
 from chalicelib.storage import base
 from chalicelib.storage import pools as pool_storage
@@ -60,20 +61,23 @@ class Change(NamedTuple):
     endpoints: Mapping[str, str] | None = None  # empty: it fetches its tasks
 
 
-def register(org: str, said: Registration, by: str | None = None) -> Worker:
+def register(org: str, said: Registration, by: str | None = None, kind: str = "Worker") -> Worker:
     """Let a worker join its pool, in the name of `by` where that is known. One call, or one transaction when it has a
-    key.
+    key or a URL; two more where somebody had that URL before.
 
     Raises InvalidRequest when an endpoint may not be called or the metadata are too large, Conflict when its owner
-    chose an id that is taken.
+    chose an id that is taken, or another worker of the pool has the URL that its tasks are to go to.
     """
-    _check(said.endpoints)
+    worker_urls.check(said.endpoints)
     payloads.require_small(said.metadata)
     worker = replace(_new(org, said), changed_by=by)
     entry = directory.DirectoryEntry(worker.id, org, said.pool, sealing.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
+    place = Place(org, said.pool, worker.id)
     try:
-        base.commit(storage.created(worker), *listing)
+        worker_urls.claiming(
+            place, said.endpoints, kind, lambda claim: base.commit(storage.created(worker), *claim, *listing)
+        )
     except Refused as refused:
         # Under a fresh id what stands there is this very write, sent again by the client.
         if said.id is not None and refused.items[0] is not None and storage.from_raw(refused.items[0]) != worker:
@@ -100,23 +104,36 @@ def enlist(org: str, said: Registration) -> Worker:
         return update(org, said.pool, said.id, change)
 
 
+def join(org: str, said: Registration, kind: str = "Worker") -> tuple[Worker, bool]:
+    """Let a worker join as `register` does, or come back: one that registers its URL again under the same key is the
+    worker that it was, changed to what is said now. Answers whether it was there before.
+
+    One call, five for one that comes back. Raises what `register` raises; Conflict where the key is another one.
+    """
+    try:
+        return register(org, said, kind=kind), False
+    except Conflict as taken:
+        before = directory.look_up(taken.facts.get("worker_id", ""))
+        if before is None or said.api_key is None or not sealing.matches(said.api_key, before.fingerprint):
+            raise
+    back = change(org, said.pool, before.worker_id, lambda worker: _come_back(worker, said))
+    return (back, True) if back is not None else (register(org, said, kind=kind), False)
+
+
+def _come_back(worker: Worker, said: Registration) -> Worker:
+    described = {name: getattr(said, name) for name in ("name", "max_concurrent", "weight", "callback_path", "plan")}
+    return replace(
+        seen(worker, clock.now()),
+        **described,
+        capabilities=tuple(dict.fromkeys(said.capabilities)),
+        groups=tuple(dict.fromkeys(said.groups)),
+        endpoints=dict(said.endpoints),
+    )
+
+
 def _require_own(worker_id: str | None) -> None:
     if worker_id == BUILT_IN:
         raise Conflict(f"{BUILT_IN} is the house's own worker: choose another id")
-
-
-def _check(endpoints: Mapping[str, str]) -> None:
-    if not endpoints:
-        return
-    # Only who registers pays for the outbound client's import; the other requests of an API never call out.
-    from chalicelib.providers import outbound
-
-    for name, url in endpoints.items():
-        try:
-            outbound.check_url(url)
-        except InvalidRequest as error:
-            field = f"endpoints.{name}"
-            raise InvalidRequest(f"{field}: {error.message}", fields={field: error.message}) from None
 
 
 def _new(org: str, said: Registration) -> Worker:
@@ -219,17 +236,23 @@ def update(
 ) -> Worker:
     """Change what a worker's owner says of it; `by` is the owner, where that is known. Two calls.
 
-    Raises NotFound, InvalidRequest when the metadata grow too large or an endpoint may not be called, Conflict for an
-    endpoint of a worker that has a WebSocket.
+    One call more where it takes a URL that somebody had before. Raises NotFound, InvalidRequest when the metadata grow
+    too large or an endpoint may not be called, Conflict for an endpoint of a worker that has a WebSocket, or one that
+    another worker of the pool has.
     """
-    _check(asked.endpoints or {})
+    endpoints = asked.endpoints or {}
+    worker_urls.check(endpoints)
 
     def decide(worker: Worker) -> Worker:
         changed = _changed(worker, asked)
         payloads.require_small(changed.metadata)
         return worker if changed == worker else changed
 
-    return _found(change(org, pool, worker_id, decide, by=by), kind, worker_id)
+    def write(claim: list[Write]) -> Worker | None:
+        return change(org, pool, worker_id, decide, claim, by, strict=True)
+
+    changed = worker_urls.claiming(Place(org, pool, worker_id), endpoints, kind, write)
+    return _found(changed, kind, worker_id)
 
 
 def _changed(worker: Worker, asked: Change) -> Worker:
@@ -274,10 +297,13 @@ def change(
     decide: Callable[[Worker], Worker],
     also: Sequence[Write] = (),
     by: str | None = None,
+    *,
+    strict: bool = False,
 ) -> Worker | None:
     """Read, decide, write on the condition that nobody wrote in between; None when there is no such worker.
 
-    `also` is written in the same transaction; `by` is the caller who asks for the change, when it is one.
+    `also` is written in the same transaction; `by` is the caller who asks for the change, when it is one. With `strict`
+    Refused is raised where it was `also` alone that was refused.
     """
     for _ in range(tasks.TRIES):
         old = storage.find(org, pool, worker_id)
@@ -290,6 +316,8 @@ def change(
         try:
             base.commit(storage.changed(old, new), *also)
         except Refused as refused:
+            if strict and not refused.failed[0]:
+                raise
             if refused.items[0] is None or storage.from_raw(refused.items[0]) != new:
                 continue
         return new

@@ -74,6 +74,26 @@ def _split(url: str, free: bool) -> tuple[str, str]:
     return scheme, authority
 
 
+def canonical(url: str) -> str:
+    """One spelling for all that lead to the same place as far as their text can tell: case of scheme and host, the
+    scheme's own port, a dot behind the host, a slash at the end of the path. A URL that cannot be read is its own."""
+    try:
+        target = parse(url, private=True)
+    except InvalidRequest:
+        return url
+    path, question, query = target.path.partition("?")
+    return f"{target.scheme}://{_compressed(target.host)}:{target.port}{path.rstrip('/')}{question}{query}"
+
+
+def _compressed(host: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).compressed
+    except ValueError:
+        return host
+
+
 def _schemes(free: bool) -> tuple[str, ...]:
     return ("http", "https") if free else ("https",)
 

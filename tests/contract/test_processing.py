@@ -139,7 +139,8 @@ def test_a_foreign_servers_key_opens_nothing(scene: Scene) -> None:
 def test_a_server_cannot_say_what_is_not_its_to_say(scene: Scene) -> None:
     sly = {"id": "server_mine", "status": "offline", "leases": {"x": 1}, "sealedKey": "k", "surprise": "smuggled"}
     server = scene.things["server"].id
-    scene.client.post("/api/servers", REGISTRATION | sly, token=scene.admin)
+    elsewhere = {"endpoints": {"predict": "https://server2.example.com/predict"}}
+    scene.client.post("/api/servers", REGISTRATION | sly | elsewhere, token=scene.admin)
     beat = {"maxConcurrent": 400} | sly | {"status": "healthy"}
     scene.client.post(f"/api/servers/{server}/heartbeat", beat, token=scene.admin)
     found = scene.client.get("/api/servers", token=scene.admin).json["servers"]

@@ -57,7 +57,7 @@ class ServerRegistered(CamelSchema):
     """A server that was let in."""
 
     server_id: str = Field(examples=["server_xyz789"])
-    message: str = "Server registered successfully"
+    message: str = Field(examples=["Server registered successfully"])
 
 
 class ServerOut(CamelSchema):
@@ -171,11 +171,17 @@ class ServerMetrics(CamelSchema):
     metrics: Metrics
 
 
-@routes.post("", status=201, limit="server_registration")
+@routes.post("", status=201, limit="server_registration", errors=[409])
 def register_server(caller: Caller, body: ServerIn) -> Created[ServerRegistered]:
-    """Register a server."""
-    worker = workers.register(caller.org, _registration(body, caller.plan))
-    return Created(ServerRegistered(server_id=worker.id), location=f"/api/servers/{worker.id}/metrics")
+    """Register a server.
+
+    One URL is one server. The same `endpoints.predict` with the same `apiKey` again is that server, changed to what is
+    said now, and alive; with another `apiKey` it is refused, and the error names the server that has the URL.
+    """
+    worker, known = workers.join(caller.org, _registration(body, caller.plan), KIND)
+    message = "Server was registered already and is updated" if known else "Server registered successfully"
+    registered = ServerRegistered(server_id=worker.id, message=message)
+    return Created(registered, location=f"/api/servers/{worker.id}/metrics")
 
 
 def _registration(body: ServerIn, plan: str) -> Registration:

@@ -102,11 +102,14 @@ def _shown(worker: Worker) -> AgentOut:
     return row
 
 
-@routes.post(status=201)
+@routes.post(status=201, errors=[409])
 def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
-    """Create an agent. It counts as heard of now; from then on it has to be heard of every 90 s."""
+    """Create an agent. It counts as heard of now; from then on it has to be heard of every 90 s.
+
+    An `endpoint` is one agent's: another agent with the same one is refused, and the error names the first.
+    """
     with _blaming_endpoint():
-        worker = workers.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject)
+        worker = workers.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject, kind=KIND)
     return Created(AgentOut.of(worker, Counts()), location=f"/api/v1/agents/{worker.id}")
 
 

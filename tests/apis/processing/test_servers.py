@@ -227,3 +227,91 @@ def test_a_url_without_its_scheme_is_refused_with_the_field_and_what_would_be_ri
     assert reply.json["details"].startswith(f"endpoints.{field}: A URL must begin with https://")
     assert reply.json["details"].endswith("write https://one.example:8443")
     assert desk.servers() == []
+
+
+ONE = {"name": "one", "endpoints": {"predict": "https://one.example/predict"}, "apiKey": "key-one"}
+
+
+def at(url: str, **said: object) -> dict[str, object]:
+    return ONE | {"endpoints": {"predict": url}} | said
+
+
+def test_a_server_that_registers_again_is_the_same_server_as_it_says_it_is_now(desk: Desk) -> None:
+    first = desk.client.post("/api/servers", ONE, token=desk.admin).json
+    desk.house.advance(180)
+    assert desk.server(first["serverId"])["status"] == "offline"
+    said = {"name": "uno", "maxConcurrent": 7, "priority": 3, "capabilities": ["x", "x"], "groups": ["g"]}
+    reply = desk.client.post("/api/servers", ONE | said, token=desk.admin)
+    assert (reply.status, reply.json["serverId"]) == (201, first["serverId"])
+    assert "already" in reply.json["message"]
+    [server] = desk.servers()
+    assert (server["status"], server["name"], server["maxConcurrent"], server["priority"]) == ("online", "uno", 7, 3)
+    assert (server["capabilities"], server["groups"]) == (["x"], ["g"])
+    desk.house.settle()
+    assert desk.task(desk.submit(capabilities=["x"]))["serverId"] == first["serverId"]
+
+
+def test_a_server_that_registers_again_stays_in_maintenance(desk: Desk) -> None:
+    server = desk.register()
+    desk.client.post(f"/api/servers/{server}/maintenance", {"maintenance": True}, token=desk.admin)
+    desk.register()
+    assert [one["status"] for one in desk.servers()] == ["maintenance"]
+
+
+def test_another_key_at_the_same_url_is_refused_with_the_server_that_has_it_and_changes_nothing(desk: Desk) -> None:
+    server = desk.register()
+    before = desk.servers()
+    reply = desk.client.post("/api/servers", ONE | {"name": "two", "apiKey": "key-two"}, token=desk.admin)
+    assert reply.status == 409
+    assert server in reply.json["details"]
+    assert "key" not in reply.json["details"]
+    assert desk.servers() == before
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://one.example/predict/",
+        "HTTPS://One.Example/predict",
+        "https://one.example:443/predict",
+        "https://one.example./predict",
+        "https://one.example/predict#x",
+    ],
+)
+def test_a_url_is_the_same_however_it_is_spelled(url: str, desk: Desk) -> None:
+    server = desk.register()
+    assert desk.client.post("/api/servers", at(url), token=desk.admin).json["serverId"] == server
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://one.example/Predict",
+        "https://one.example/predict?a=1",
+        "https://one.example:8443/predict",
+        "https://two.example/predict",
+        "https://one.example/",
+    ],
+)
+def test_another_url_is_another_server(url: str, desk: Desk) -> None:
+    server = desk.register()
+    assert desk.client.post("/api/servers", at(url), token=desk.admin).json["serverId"] != server
+    assert len(desk.servers()) == 2
+
+
+def test_another_tenant_may_have_the_same_url(desk: Desk) -> None:
+    server = desk.register()
+    other = desk.client.post("/api/servers", ONE, token=token("admin", "other"))
+    assert (other.status, other.json["serverId"] == server) == (201, False)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_the_url_of_a_server_that_was_removed_is_free_at_once(settled: bool, desk: Desk) -> None:
+    server = desk.register()
+    task_id = desk.submit()
+    desk.client.delete(f"/api/servers/{server}", token=desk.admin)
+    if settled:
+        desk.house.settle()
+    again = desk.register()
+    assert (again != server, [one["id"] for one in desk.servers()]) == (True, [again])
+    assert desk.task(task_id)["serverId"] == again

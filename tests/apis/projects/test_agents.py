@@ -88,6 +88,17 @@ def test_an_endpoint_that_may_not_be_called_is_refused(desk: Desk) -> None:
         assert desk.ask("PUT", f"/{agent_id}", {"endpoint": url}).status in (400, 422)
 
 
+def test_an_endpoint_is_one_agents_and_whoever_asks_for_it_is_told_whose(desk: Desk) -> None:
+    body = DOCUMENTED | {"endpoint": "https://bots.example/one"}
+    first = desk.ask("POST", body=body).json["data"]["id"]
+    again = desk.ask("POST", body=body | {"endpoint": "HTTPS://bots.example:443/one/"})
+    assert (again.status, first in again.text) == (409, True)
+    second = desk.ask("POST", body=body | {"endpoint": "https://bots.example/two"}).json["data"]["id"]
+    assert desk.ask("PUT", f"/{second}", {"endpoint": "https://bots.example/one"}).status == 409
+    assert desk.ask("PUT", f"/{first}", {"endpoint": None}).status == 200
+    assert desk.ask("PUT", f"/{second}", {"endpoint": "https://bots.example/one"}).status == 200
+
+
 def test_a_change_leaves_what_it_does_not_say_and_null_clears(desk: Desk) -> None:
     before = desk.told("POST", body=DOCUMENTED)
     path = f"/{before['id']}"
