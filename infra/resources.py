@@ -18,6 +18,13 @@ BUCKET_GRACE_DAYS = 30
 """Payloads outlive their task's retention by this much, so that no task ever points at nothing."""
 
 
+OLD_VERSION_DAYS = 35
+"""How long a deleted or replaced object can be brought back: as far as a table's point-in-time recovery reaches, whose
+items name objects."""
+ABANDONED_DAYS = 7
+"""After these an upload that was never finished is removed."""
+
+
 def storage_template() -> Template:
     """The template that a deployment's data lives in.
 
@@ -83,13 +90,22 @@ def _bucket() -> Template:
     name = {"Fn::Sub": prefixed(default("payload_bucket"))["Fn::Sub"] + "-${AWS::AccountId}-${AWS::Region}"}
     # What people keep, such as files and their tasks' payloads, is theirs to delete.
     expiry = {"Id": "expire", "Status": "Enabled", "Prefix": f"{EXPIRING}/", "ExpirationInDays": days}
+    # What is deleted stays behind as an old version, and where the last of these is gone, as a marker of nothing.
+    old = {
+        "Id": "forget",
+        "Status": "Enabled",
+        "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSION_DAYS},
+        "ExpiredObjectDeleteMarker": True,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABANDONED_DAYS},
+    }
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     properties = {
         "BucketName": name,
         "BucketEncryption": {
             "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
-        "LifecycleConfiguration": {"Rules": [expiry]},
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "LifecycleConfiguration": {"Rules": [expiry, old]},
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
     }

@@ -28,6 +28,8 @@ def _table(model: type[Model]) -> Template:
         "AttributeDefinitions": schema["attribute_definitions"],
         "KeySchema": _keys(schema["key_schema"]),
         "BillingMode": "PAY_PER_REQUEST",
+        # Also against what goes by CloudFormation, such as a change that replaces the table.
+        "DeletionProtectionEnabled": True,
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS"},
         **_options(model),

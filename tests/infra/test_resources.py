@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from cfnlint.api import lint
 from moto import mock_aws
 
@@ -80,6 +81,7 @@ def test_a_table_is_kept_encrypted_and_recoverable(model: Any) -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["DeletionProtectionEnabled"] is True
 
 
 @pytest.mark.parametrize("model", storage.models(), ids=setting)
@@ -110,10 +112,29 @@ def test_a_consumed_queue_waits_long_enough_and_buries_its_dead(function: Any) -
 def test_the_payload_bucket_is_private_and_outlives_the_tasks() -> None:
     bucket = properties("PayloadBucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    [rule] = bucket["LifecycleConfiguration"]["Rules"]
-    assert rule["ExpirationInDays"] == default("retention_days") + 30
-    assert rule["Prefix"] == "expiring/"
+    [expiry, _] = bucket["LifecycleConfiguration"]["Rules"]
+    assert expiry["ExpirationInDays"] == default("retention_days") + 30
+    assert expiry["Prefix"] == "expiring/"
     assert RESOURCES["PayloadBucket"]["DeletionPolicy"] == "Retain"
+
+
+def test_what_a_restored_table_names_can_be_brought_back_as_long_as_the_table_can() -> None:
+    bucket = properties("PayloadBucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    [_, old] = bucket["LifecycleConfiguration"]["Rules"]
+    assert "Prefix" not in old
+    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 35}
+    assert old["ExpiredObjectDeleteMarker"] is True
+    # For ever nothing is kept that somebody deleted.
+    assert all(rule["Status"] == "Enabled" for rule in bucket["LifecycleConfiguration"]["Rules"])
+
+
+def test_a_table_that_is_deployed_cannot_be_deleted(deployed: dict[str, str]) -> None:
+    client = boto3.client("dynamodb")
+    found = client.describe_table(TableName=deployed["TasksTable"])["Table"]
+    assert found["DeletionProtectionEnabled"] is True
+    with pytest.raises(ClientError, match="DeletionProtectionEnabled"):
+        client.delete_table(TableName=deployed["TasksTable"])
 
 
 def test_it_comes_up_under_any_prefix(deployed: dict[str, str]) -> None:

@@ -2,10 +2,13 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 
+from chalicelib.engine import access
 from chalicelib.engine import keys as engine_keys
+from chalicelib.errors import Unauthenticated
 from infra import secrets
 
 
@@ -19,6 +22,10 @@ class Shell:
         self._monkeypatch.setattr("sys.stdin", io.StringIO(value))
         secrets.main(list(arguments))
         return self._capsys.readouterr().out
+
+    def captured(self) -> Any:
+        """What was printed since it was last asked."""
+        return self._capsys.readouterr()
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def test_a_rotation_in_its_three_steps(shell: Shell) -> None:
     [old] = json.loads(before)["jwt"]
     added = shell.run("add", value=before)
     promoted = shell.run("promote", value=added)
-    retired = shell.run("retire", value=promoted)
+    retired = shell.run("retire", "jwt", value=promoted)
     orders = [list(engine_keys._parse(value).jwt) for value in (added, promoted, retired)]
     [_, fresh] = orders[0]
     assert orders == [[old, fresh], [fresh, old], [fresh]]
@@ -52,6 +59,79 @@ def test_one_section_can_be_rotated_alone(shell: Shell) -> None:
     assert after["jwt"] == json.loads(before)["jwt"]
 
 
-def test_promoting_a_single_key_changes_nothing(shell: Shell) -> None:
+def refused(shell: Shell, *arguments: str, value: str) -> tuple[int, str]:
+    """Exit status and what is said on standard error; no value is printed, and no key said."""
+    with pytest.raises(SystemExit) as ended:
+        shell.run(*arguments, value=value)
+    printed = shell.captured()
+    assert printed.out == ""
+    assert not [key for section in json.loads(value or "{}").values() for key in section.values() if key in printed.err]
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, printed.err
+
+
+@pytest.mark.parametrize("section", ["jwt", "seal"])
+@pytest.mark.parametrize("step", ["promote", "retire"])
+def test_a_step_that_would_change_nothing_fails_and_says_what_to_do(shell: Shell, step: str, section: str) -> None:
+    status, said = refused(shell, step, section, value=shell.run("new"))
+    assert status == 1
+    assert f"The section {section} has a single key" in said
+    assert "`add`" in said
+
+
+def test_to_promote_both_sections_where_one_has_nothing_to_promote_changes_neither(shell: Shell) -> None:
+    value = shell.run("add", "jwt", value=shell.run("new"))
+    status, said = refused(shell, "promote", value=value)
+    assert (status, "The section seal" in said, "Name the section" in said) == (1, True, True)
+    assert json.loads(shell.run("promote", "jwt", value=value))["seal"] == json.loads(value)["seal"]
+
+
+def test_retire_needs_its_section_and_new_takes_none(shell: Shell) -> None:
+    value = shell.run("promote", value=shell.run("add", value=shell.run("new")))
+    status, said = refused(shell, "retire", value=value)
+    assert (status, "jwt or seal" in said) == (2, True)
+    assert refused(shell, "new", "jwt", value="")[0] == 2
+
+
+@pytest.mark.parametrize("value", ["", "{}", '{"jwt": {"k": "key"}}', '{"jwt": {}, "seal": {}}', '{"jwt": {"k": "key"'])
+@pytest.mark.parametrize("step", [("add",), ("promote",), ("retire", "jwt")])
+def test_what_is_no_value_is_refused_without_being_said(shell: Shell, step: tuple[str, ...], value: str) -> None:
+    """As when the parameter could not be read, or a step before this one failed."""
+    with pytest.raises(SystemExit) as ended:
+        shell.run(*step, value=value)
+    printed = shell.captured()
+    assert (ended.value.code, printed.out) == (1, "")
+    assert "Standard input is no value" in printed.err
+    assert '"key"' not in printed.err
+
+
+def test_after_a_leak_nothing_of_the_leaked_key_is_left(shell: Shell) -> None:
+    """The emergency as docs/deploy.md has it: add, promote, retire, one into the next."""
     before = shell.run("new")
-    assert json.loads(shell.run("promote", value=before)) == json.loads(before)
+    [leaked] = json.loads(before)["jwt"].values()
+    value = before
+    for step in ("add", "promote", "retire"):
+        value = shell.run(step, "jwt", value=value)
+    assert leaked not in value
+    parsed = engine_keys._parse(value)
+    assert (len(parsed.jwt), parsed.seal) == (1, engine_keys._parse(before).seal)
+
+
+def test_a_token_of_the_leaked_key_is_refused_and_one_of_the_new_key_taken(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = shell.run("new")
+    made = access.Principal("acme", "ops", "admin")
+
+    def deployed(text: str) -> None:
+        monkeypatch.setattr(engine_keys, "_keys", lambda: engine_keys._parse(text))
+
+    deployed(value)
+    forged = access.issue(made, 3_600)
+    assert access.verify(forged).subject == "ops"
+    for step in ("add", "promote", "retire"):
+        value = shell.run(step, "jwt", value=value)
+    deployed(value)
+    with pytest.raises(Unauthenticated):
+        access.verify(forged)
+    assert access.verify(access.issue(made, 3_600)).subject == "ops"

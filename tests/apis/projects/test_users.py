@@ -224,3 +224,17 @@ def test_the_house_s_own_tokens_have_no_account(accounts: Accounts) -> None:
         ("PUT", "/me/password", {"currentPassword": "x", "newPassword": "x" * 8}),
     ):
         accounts.refused(404, method, USERS + path, body, token=token("admin"))
+
+
+def test_the_first_person_of_a_deployment_is_invited_with_an_operators_token(accounts: Accounts) -> None:
+    """As docs/deploy.md has it: in an organization in which there is nobody, and nothing was seeded."""
+    operator = token("admin", org="young")
+    said = {"email": "first@young.example", "name": "First", "role": "admin"}
+    invited = accounts.told("POST", USERS, said, token=operator)
+    accepted = {"token": invited["invitationToken"], "password": PASSWORD}
+    accounts.told("POST", f"{AUTH}/accept-invitation", accepted)
+    mine = accounts.login("first@young.example")["accessToken"]
+    me = accounts.told("GET", f"{USERS}/me", token=mine)
+    assert (me["organizationId"], me["role"]) == ("young", "admin")
+    next_one = {"email": "second@young.example", "name": "Second", "role": "developer"}
+    assert accounts.told("POST", USERS, next_one, token=mine)["status"] == "invited"

@@ -1,0 +1,179 @@
+"""Dead letters are listed, shown and replayed by name; what FIFO queues say of a message is kept."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra import dead_letters
+from infra.dead_letters import DeadLetters, Letter, NothingFound
+from infra.local import resources
+from infra.resources import storage_template
+
+FIFO = ("dispatch", "live", "announce")
+
+
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The deployment's queues, on moto."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with mock_aws():
+        kinds = {"AWS::SQS::Queue"}
+        found = {name: one for name, one in storage_template()["Resources"].items() if one["Type"] in kinds}
+        resources.create({"Resources": found})
+        yield boto3.client("sqs", region_name="us-east-1")
+
+
+@pytest.fixture
+def letters(sqs: Any) -> DeadLetters:
+    return DeadLetters(sqs, wait_seconds=0)
+
+
+def url(sqs: Any, name: str) -> str:
+    return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def bury(sqs: Any, letters: DeadLetters, queue: str, count: int, groups: int = 1) -> list[str]:
+    """Put messages into a dead-letter queue; their ids, in order."""
+    fifo = queue in FIFO
+    made = []
+    for number in range(count):
+        more = {"MessageGroupId": f"g{number % groups}", "MessageDeduplicationId": f"d{number}"} if fifo else {}
+        sent = sqs.send_message(
+            QueueUrl=url(sqs, letters.grave(queue)),
+            MessageBody=json.dumps({"n": number}),
+            MessageAttributes={"trace": {"DataType": "String", "StringValue": "t"}},
+            **more,
+        )
+        made.append(sent["MessageId"])
+    return made
+
+
+def live(sqs: Any, queue: str) -> list[Letter]:
+    """What is in the queue that the function reads."""
+    name = f"yardmaster-{queue}.fifo" if queue in FIFO else f"yardmaster-{queue}"
+    found: list[Letter] = []
+    while messages := sqs.receive_message(
+        QueueUrl=url(sqs, name), MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
+    ).get("Messages"):
+        found += map(Letter.from_message, messages)
+        for message in messages:
+            sqs.delete_message(QueueUrl=url(sqs, name), ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def numbers(found: list[Letter]) -> list[int]:
+    return [json.loads(letter.body)["n"] for letter in found]
+
+
+@pytest.mark.parametrize("queue", dead_letters.names())
+def test_all_of_a_queue_go_back_in_their_order_with_all_that_was_said_of_them(
+    sqs: Any, letters: DeadLetters, queue: str
+) -> None:
+    bury(sqs, letters, queue, 23, groups=2)
+    assert letters.waiting()[queue] == 23
+    assert len(letters.replay(queue)) == 23
+    found = live(sqs, queue)
+    assert sorted(numbers(found)) == list(range(23))
+    if queue in FIFO:
+        assert {letter.group for letter in found} == {"g0", "g1"}
+        for group in (0, 1):
+            assert [n for n in numbers(found) if n % 2 == group] == list(range(group, 23, 2))
+    assert {letter.attributes["trace"]["StringValue"] for letter in found} == {"t"}
+    assert set(letters.waiting().values()) == {0}
+
+
+@pytest.mark.parametrize("queue", ["webhooks", "dispatch"])
+def test_to_look_changes_nothing_and_one_can_look_again(sqs: Any, letters: DeadLetters, queue: str) -> None:
+    made = bury(sqs, letters, queue, 12, groups=3)
+    for limit in (3, 10):
+        shown = [letter.id for letter in letters.read(queue, limit)]
+        assert len(shown) == limit
+        assert set(shown) <= set(made)
+    assert letters.waiting()[queue] == 12
+
+
+@pytest.mark.parametrize("queue", ["webhooks", "announce"])
+def test_only_those_that_are_named_go_back_or_are_deleted(sqs: Any, letters: DeadLetters, queue: str) -> None:
+    made = bury(sqs, letters, queue, 5)
+    assert [letter.id for letter in letters.replay(queue, {made[1]})] == [made[1]]
+    assert [letter.id for letter in letters.drop(queue, {made[3]})] == [made[3]]
+    assert numbers(live(sqs, queue)) == [1]
+    assert sorted(numbers(letters.read(queue))) == [0, 2, 4]
+
+
+def test_one_that_is_not_there_is_said_and_the_others_are_replayed(sqs: Any, letters: DeadLetters) -> None:
+    [made] = bury(sqs, letters, "webhooks", 1)
+    with pytest.raises(NothingFound, match=r"webhooks-dead: nobody\. 1 others were found"):
+        letters.replay("webhooks", {"nobody", made})
+    assert numbers(live(sqs, "webhooks")) == [0]
+
+
+def test_a_replay_that_dies_between_sending_and_deleting_loses_nothing(sqs: Any, letters: DeadLetters) -> None:
+    bury(sqs, letters, "dispatch", 2)
+
+    class Dying:
+        """Dies before the first message is deleted."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "delete_message":
+                raise ConnectionError
+            return getattr(sqs, name)
+
+    with pytest.raises(ConnectionError):
+        DeadLetters(Dying(), wait_seconds=0).replay("dispatch")
+    assert numbers(live(sqs, "dispatch")) == [0]
+
+
+def test_a_message_that_fails_within_minutes_of_being_sent_is_no_repetition_of_itself(
+    sqs: Any, letters: DeadLetters
+) -> None:
+    """SQS drops what comes again under the same deduplication id within five minutes."""
+    first = {"MessageGroupId": "g0", "MessageDeduplicationId": "d0"}
+    sqs.send_message(QueueUrl=url(sqs, "yardmaster-dispatch.fifo"), MessageBody='{"n": 7}', **first)
+    assert numbers(live(sqs, "dispatch")) == [7]
+    bury(sqs, letters, "dispatch", 1)
+    letters.replay("dispatch")
+    assert numbers(live(sqs, "dispatch")) == [0]
+
+
+# The command
+
+
+def run(letters: DeadLetters, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit status and all that was printed."""
+    status = dead_letters.main(arguments, letters)
+    printed = capsys.readouterr()
+    return status, printed.out + printed.err
+
+
+def test_the_commands_of_the_page(sqs: Any, letters: DeadLetters, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = bury(sqs, letters, "webhooks", 2)
+    assert "webhooks              2  yardmaster-webhooks-dead\n" in run(letters, capsys, "list")[1]
+    status, shown = run(letters, capsys, "show", "webhooks")
+    assert (status, first in shown, second in shown, '{"n": 1}' in shown) == (0, True, True, True)
+    assert run(letters, capsys, "replay", "webhooks", "--id", first) == (0, "1 replayed\n")
+    assert run(letters, capsys, "drop", "webhooks", "--id", second) == (0, "1 deleted\n")
+    assert run(letters, capsys, "replay", "webhooks") == (1, "No message can be seen in yardmaster-webhooks-dead.\n")
+
+
+def test_parked_changes_can_be_seen_and_deleted_but_the_sweep_alone_replays_them(
+    sqs: Any, letters: DeadLetters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [made] = bury(sqs, letters, "parked", 1)
+    assert made in run(letters, capsys, "show", "parked")[1]
+    with pytest.raises(SystemExit) as refused:
+        run(letters, capsys, "replay", "parked")
+    assert refused.value.code == 2
+    assert run(letters, capsys, "drop", "parked", "--id", made)[0] == 0
+
+
+def test_another_deployment_s_queues_are_meant_by_its_prefix(sqs: Any) -> None:
+    letters = DeadLetters(sqs, "second")
+    assert letters.grave("live") == "second-live-dead.fifo"
+    assert letters.grave("parked") == "second-relay-dead"
