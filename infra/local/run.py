@@ -81,7 +81,7 @@ def _announce(urls: Mapping[str, str], served: Iterable[tuple[socket.socket, Api
     for _, api in served:
         print(f"{api.name:<12} {urls[api.name]}   docs {urls[api.name]}{_docs(api)}")
     print(f"{'sign in':<12} {ADMIN.email} with {PASSWORD}, API key {next(iter(EXAMPLE_KEYS))}: projects")
-    print(f"{'token':<12} make token ROLE=admin ORG=local")
+    print(f"{'token':<12} make token ROLE=admin (of the org local, as callers without a token are)")
     print("ready", flush=True)
 
 

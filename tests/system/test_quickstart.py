@@ -1,0 +1,106 @@
+"""README's first commands, as they stand there but for addresses: a task is completed by a real server, and nothing is
+left behind."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.system.stack import PATIENCE, Caller, Process, Stack, environment, line, until
+
+ROOT = Path(__file__).parents[2]
+SERVER = ROOT / "docs/examples/server.py"
+
+
+def quickstart() -> str:
+    """The first block of commands, without their prompts and what they print."""
+    block = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)
+    assert commands[0].startswith("make run"), "which the stack of these tests does"
+    return "\n".join(commands[1:])
+
+
+def test_readmes_first_commands_show_a_task_completed(yard: Stack, admin: Caller) -> None:
+    script = quickstart()
+    for there, here in {
+        "make -s token ROLE=admin": f"ROLE=admin {sys.executable} -m infra.local.token",
+        "python3 ": f"{sys.executable} ",
+        "localhost:8787": yard.url.removeprefix("http://"),
+    }.items():
+        assert there in script
+        script = script.replace(there, here)
+    script += "\necho; kill %1; wait"
+    env = environment(API=yard.url, PORT="0")
+    run = subprocess.run(
+        ["bash", "-ec", f"set -m\n{script}"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE * 2,
+        check=False,
+    )  # fmt: skip
+    [task] = [json.loads(text) for text in run.stdout.splitlines() if '"result"' in text and "{" in text]
+    assert (task["status"], task["result"]) == ("COMPLETED", {"greeting": "Hello, world!"}), run.stderr
+    assert "is unregistered" in run.stdout
+    assert task["serverId"] not in ids(admin)
+
+
+def ids(admin: Caller) -> list[str]:
+    return [server["id"] for server in admin.json("GET", "/api/servers")["servers"]]
+
+
+@contextmanager
+def server(admin: Caller, port: int = 0) -> Iterator[Process]:
+    """The example's process, whether it can register or not."""
+    said = environment(API=admin.url, PORT=str(port), TOKEN=str(admin.token))
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, str(SERVER)], env=said, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def registered(process: Process) -> tuple[str, int]:
+    """Its id, and where it listens."""
+    name, *_, url = line(process).split()
+    return name, int(url.rstrip("/").rpartition(":")[2])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_server_leaves_nothing_behind_when_it_is_told_to_end(number: signal.Signals, admin: Caller) -> None:
+    with server(admin) as process:
+        name, _ = registered(process)
+        assert name in ids(admin)
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+    assert name not in ids(admin)
+
+
+def test_one_that_was_killed_is_the_same_server_when_it_is_started_again(admin: Caller) -> None:
+    with server(admin) as first:
+        name, port = registered(first)
+        first.kill()
+        first.wait(PATIENCE)
+    with server(admin, port) as second:
+        assert registered(second) == (name, port)
+        task_id = admin.submit(type="greeting", payload={})
+        done = until(lambda: admin.task(task_id), lambda task: task["status"] != "PENDING" and "result" in task)
+        assert (done["serverId"], done["result"]) == (name, {"greeting": "Hello, stranger!"})
+        second.terminate()
+        second.wait(PATIENCE)
+    assert name not in ids(admin)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"TOKEN": ""}, "answered 401"), ({"API": "http://127.0.0.1:1"}, "cannot reach http://127.0.0.1:1")],
+)
+def test_a_server_that_cannot_register_says_why(wrong: dict[str, str], said: str, admin: Caller) -> None:
+    env = environment(**{"API": admin.url, "PORT": "0", "TOKEN": str(admin.token)} | wrong)
+    command = [sys.executable, str(SERVER)]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (1, "", 1)
+    assert said in run.stderr
