@@ -18,24 +18,23 @@ import moto.core.responses
 from botocore.model import Shape, StructureShape
 from botocore.utils import merge_dicts
 from moto.core.base_backend import BaseBackend
+from moto.core.common_models import BaseModel
 from moto.core.serialize import AttributePickerContext, JSONSerializer, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
-from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import find_nested_key
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
-from infra.local import calls
+from infra.local import calls, queries
+from infra.local.indexes import LARGEST_ITEM
 
 _MOST_EXPRESSIONS = 4_096
-_LARGEST_ITEM = 405_000
-"""Of an item, in bytes, as moto has it."""
 
 
 @contextmanager
@@ -53,6 +52,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (moto.core.models, "RESPONSES_METHODS", []),
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (BaseBackend, "urls", property(_urls)),
+        (BaseModel, "__new__", _make_model),
         (JSONSerializer, "_serialize_type_structure", _serialize_structure),
         (ConditionExpressionParser, "_lex_condition_expression", _lex_condition),
         (UpdateExpressionParser, "make", classmethod(_make)),
@@ -63,7 +63,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (DynamoType, "__deepcopy__", _copied_value),
         (Item, "__init__", _begin_item),
         (Item, "project", _project),
-        (Table, "query", _query),
+        *queries.ways(),
         *calls.ways(),
     ]
 
@@ -129,6 +129,11 @@ def _urls(backend: BaseBackend) -> Any:
 @cache
 def _urls_of(kind: type[BaseBackend]) -> Any:
     return _urls_by_moto.fget(kind.__new__(kind))
+
+
+def _make_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
+    """moto keeps each item, record and message that it ever made, copies too, for a page that nobody opens here."""
+    return object.__new__(kind)
 
 
 # Expressions
@@ -258,7 +263,7 @@ def _begin_item(item: Item, hash_key: DynamoType, range_key: DynamoType | None, 
     item.hash_key, item.range_key, item.attrs = hash_key, range_key, LimitedSizeDict()
     for name, given in attrs.items():
         dict.__setitem__(item.attrs, name, DynamoType(given))
-    if sum(dynamo_type.bytesize(name) + value.size() for name, value in item.attrs.items()) > _LARGEST_ITEM:
+    if sum(dynamo_type.bytesize(name) + value.size() for name, value in item.attrs.items()) > LARGEST_ITEM:
         raise ItemSizeTooLarge
 
 
@@ -274,26 +279,3 @@ def _project(item: Item, wanted: list[list[str]]) -> Item:
 def _unwrapped(item: Item, name: str) -> dict[str, Any]:
     there = item.attrs.get(name)
     return {} if there is None else {name: dynamo_type.deserializer.deserialize(there.to_regular_json())}
-
-
-# Tables
-
-
-_query_by_moto = Table.query
-_INDEX = 6
-"""Which of the arguments behind the key names the index."""
-
-
-def _query(table: Table, hash_key: DynamoType, *more: Any, **named: Any) -> Any:
-    """A partition is found by its key; moto sorts the whole table to find it."""
-    index = named["index_name"] if "index_name" in named else more[_INDEX]
-    return _query_by_moto(table if index else _partition(table, hash_key), hash_key, *more, **named)
-
-
-def _partition(table: Table, hash_key: DynamoType) -> Table:
-    """The table as if there were nothing else in it."""
-    if not table.range_key_attr:
-        return table
-    alone, found = object.__new__(Table), table.items.get(hash_key)
-    vars(alone).update(vars(table), items={hash_key: found} if found else {})
-    return alone

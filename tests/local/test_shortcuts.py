@@ -1,5 +1,6 @@
 """moto by the short ways answers as moto does: the same bytes, told by the checksum that DynamoDB's answers carry."""
 
+import gc
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.serialize import JSONSerializer, XFormedAttributePicker
 from moto.core.utils import get_service_model
+from moto.dynamodb.models.dynamo_type import Item
 
 from infra.local import shortcuts
 
@@ -205,3 +207,16 @@ def test_what_moto_finds_under_another_name_is_found(given: dict[str, Any]) -> N
     by_moto = serialized()
     with shortcuts.taken():
         assert serialized() == by_moto
+
+
+def test_what_was_made_and_dropped_is_not_kept() -> None:
+    with shortcuts.taken(), mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(**_table())
+        for _ in range(10):
+            client.put_item(**_put("kept once"))
+            client.query(**_query(**_values(k={"S": "k"}))[2])
+        del client
+        gc.collect()
+        items = [one for one in gc.get_objects() if isinstance(one, Item)]
+        assert len([item for item in items if item.hash_key.value == "kept once"]) == 1
