@@ -104,6 +104,10 @@ if BUNDLE == "engine":
     def wakeups(event: Any) -> Any:
         return queues.woken(event.to_dict())
 
+    @app.on_sqs_message(queue="sweeps", batch_size=1)
+    def sweep(event: Any) -> Any:
+        return queues.swept(event.to_dict())
+
     @app.schedule(Rate(1, unit=Rate.MINUTES))
     def wake(event: Any) -> Any:
         return schedules.swept()

@@ -49,6 +49,7 @@ class Settings:
     perform_queue: str = "yardmaster-perform"
     live_queue: str = "yardmaster-live.fifo"
     wakeups_queue: str = "yardmaster-wakeups"
+    sweeps_queue: str = "yardmaster-sweeps"
     announce_queue: str = "yardmaster-announce.fifo"
     webhooks_queue: str = "yardmaster-webhooks"
     notifications_queue: str = "yardmaster-notifications"

@@ -10,6 +10,7 @@ from infra.functions import (
     connections,
     indexes,
     listing,
+    measure,
     payloads,
     send,
     table,
@@ -42,6 +43,7 @@ CLEAR = (
 )
 
 DUE = (indexes("tasks", "wake"), indexes("workers", "wake"))
+SWEPT = (*DUE, indexes("deliveries", "wake"))
 
 # What was given up of a webhook's deliveries is tried again, if need be in the background.
 RECOVER = (
@@ -178,25 +180,34 @@ ENGINE = Bundle(
             accounts=True,
             grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem"), *send("notifications")),
         ),
+        # It looks where anything is due; the sweep does it.
         Function(
             name="wake",
-            timeout=60,
+            timeout=30,
             memory=256,
             # The next minute's run does what a failed one left.
             trigger=Schedule(retried=False),
             reserve=2,
+            grants=(*SWEPT, table("documents", "Query"), *measure("parked"), *send("sweeps")),
+        ),
+        # Each part of a sweep in a run of its own, so that none holds up another.
+        Function(
+            name="sweep",
+            timeout=60,
+            memory=512,
+            trigger=Queue("sweeps_queue", batch=1, concurrency=20),
             secrets=True,
             accounts=True,
             # It relays parked changes, too.
             grants=(
-                *DUE,
+                *SWEPT,
                 *SETTLE,
                 *CLEAR,
                 *RECORD,
                 *FILE,
                 *RECOVER,
+                table("tasks", "BatchGetItem"),
                 table("deliveries", "GetItem", "UpdateItem"),
-                indexes("deliveries", "wake"),
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
                 take("parked"),
             ),

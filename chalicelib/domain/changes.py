@@ -131,11 +131,19 @@ def _unmoved(old: Task, new: Task) -> Kind | None:
 
 
 def _task_nudges(old: Task | None, new: Task) -> tuple[Nudge, ...]:
+    if old is not None and _waits_as_before(old, new):
+        return ()
     if new.queued:
         return (Nudge(org=new.org, pool=new.pool, task_id=new.id, lane=new.lane, needs=new.needs),)
     if old is not None and old.held and not new.held:
         return (Nudge(org=new.org, pool=new.pool),)
     return ()
+
+
+def _waits_as_before(old: Task, new: Task) -> bool:
+    """Whether the dispatcher sees no difference: a waiting task was only looked at."""
+    seen = ("lane", "priority", "ready_at", "edits")
+    return old.queued and new.queued and all(getattr(old, name) == getattr(new, name) for name in seen)
 
 
 def _deliveries(old: Task | None, new: Task) -> tuple[Delivery, ...]:

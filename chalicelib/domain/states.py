@@ -17,7 +17,10 @@ from chalicelib.domain.tasks import HELD, Holder, Status, Task, Worker
 from chalicelib.errors import Conflict, LeaseLost
 
 NUDGE_GUARD_MS = 60_000
-"""A ready task that is still waiting after this long has its pool looked at again, in case a nudge was lost."""
+"""A ready task that is still waiting after this long is put under its pool's own look, in case a nudge was lost."""
+
+LONGEST_LOOK_MS = 15 * 60_000
+"""A waiting task that its pool has no room to watch is looked at after twice the time, but at least this often."""
 
 DELIVERY_GUARD_MS = 120_000
 """A pushed lease that has not reached its worker after this long is given back, in case the message was lost."""
@@ -60,14 +63,17 @@ def _wake_at(task: Task, now: int) -> int | None:
     """The next moment at which something must happen to the task; of one that has ended, as it is."""
     if task.terminal:
         return task.wake_at
-    ends = [task.deadline]
-    if task.due_at is not None and not task.overdue:
-        ends.append(task.due_at)
+    ends = _own_ends(task)
     if task.leased_out:
         ends.append(lease_end(task))
     elif not task.held:
         ends.append(_look_at(task, now))
     return min(ends)
+
+
+def _own_ends(task: Task) -> list[int]:
+    """What is due at a task whatever becomes of it: the end of its total time, and its due date until it is missed."""
+    return [task.deadline] if task.due_at is None or task.overdue else [task.deadline, task.due_at]
 
 
 def _look_at(task: Task, now: int) -> int:
@@ -76,13 +82,28 @@ def _look_at(task: Task, now: int) -> int:
         return task.run_at
     assert task.ready_at is not None
     latest = start_by(task, task.ready_at)
-    # Nudged again, ever more rarely: a waiting task depends on no single message.
-    return latest if task.manual else min(now + max(NUDGE_GUARD_MS, now - task.ready_at), latest)
+    # A waiting task depends on no single message: soon its pool watches it, or it is nudged again, ever more rarely.
+    pause = min(max(NUDGE_GUARD_MS, now - task.ready_at), LONGEST_LOOK_MS)
+    return latest if task.manual else min(now + pause, latest)
 
 
 def ready(task: Task, now: int) -> Task:
     """Pending and free to be dispatched from now on."""
     return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, deliver_by=None, person=None)
+
+
+def seeks_worker(task: Task, now: int) -> bool:
+    """Whether the task is due for no other reason than that it has waited for a worker for a while."""
+    if not task.queued or task.wake_at is None or task.ready_at is None:
+        return False
+    return task.wake_at <= now < min(*_own_ends(task), start_by(task, task.ready_at))
+
+
+def watched(task: Task, now: int) -> Task:
+    """Waiting under the look of its pool, which knows its lane and is looked at each minute while anything waits: the
+    task itself is due again only when its own time ends."""
+    assert task.ready_at is not None
+    return replace(_next(task, now), wake_at=min(*_own_ends(task), start_by(task, task.ready_at)))
 
 
 def start_by(task: Task, ready_at: int) -> int:

@@ -327,5 +327,6 @@ class Pool:
     lanes: Mapping[str, Needs] = field(default_factory=dict)
     permits: Mapping[str, frozenset[str]] = field(default_factory=dict)  # key -> ids of the tasks that hold one
     wake_at: int | None = None  # set while ready tasks are waiting: look again then
+    watches: int = 0  # how often waiting tasks were put under the pool's look
     departed_completed: int = 0  # what the workers that were removed had completed
     departed_failed: int = 0

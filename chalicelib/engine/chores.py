@@ -54,8 +54,8 @@ def begun(org: str, kind: str, subject: str, *, wait_seconds: int = 0, **facts: 
     return storage.created(documents.new(HOUSE, CHORE, body, id=identifier))
 
 
-def due(now: int) -> Iterator[str]:
-    """Ids of the chores that no wakeup has dealt with in time, oldest first; read as they are asked for.
+def due(now: int) -> Iterator[tuple[str, str]]:
+    """(id, org) of the chores that no wakeup has dealt with in time, oldest first; read as they are asked for.
 
     One shelf for all, so that a minute without chores costs one call. It takes a thousand writes a second, and a chore
     is three of them.
@@ -63,7 +63,7 @@ def due(now: int) -> Iterator[str]:
     late = now - HEAD_START_SECONDS * clock.SECOND
     for found in storage.every(HOUSE, CHORE, newest=False):
         if found.body["due_at"] <= late:
-            yield found.id
+            yield found.id, str(found.body["chore"]["org"])
 
 
 def carry_out(identifier: str, steps: Steps) -> None:

@@ -24,7 +24,8 @@ LANE_PAGE = 100
 """The most rows read of a lane at once."""
 LEASES_PER_PASS = 500
 LANES_KEPT = 50
-"""How many lanes a pool may remember before empty ones are forgotten; a nudge opens a lane again."""
+"""How many lanes a pool may remember before empty ones are forgotten; a nudge opens a lane again, and so does the
+sweep when a task has waited in it for a minute."""
 LOOK_AGAIN_MS = 60_000
 
 
@@ -82,7 +83,7 @@ class _Pass:
         tried = [task for task in candidates if task.id not in beyond]
         left = [task for task in tried if not self._place(task)]
         self._unplaced += left
-        self._waiting = bool(left) or any(not lane.drained for lane in found.values())
+        self._waiting = bool(self._unplaced) or any(not lane.drained for lane in found.values())
         self._empty = {name for name, lane in found.items() if lane.limit and not lane.rows}
         return len(left) < len(tried) and self._waiting
 
@@ -135,7 +136,9 @@ class _Pass:
 
     def _memory(self) -> Pool:
         after = self._balancer.memory()
-        lanes = {name: needs for name, needs in self._lanes.items() if name not in self._forgotten()}
+        forgotten = self._forgotten()
+        known = {name: needs for name, needs in self._before.lanes.items() if name not in forgotten}
+        lanes = pools.remembered(known, {name: self._lanes[name] for name in self._lanes if name not in forgotten})
         alive = {worker.id for worker in self._workers}
         weights = {name: weight for name, weight in after.weights.items() if name in alive}
         return replace(after, lanes=lanes, weights=weights, wake_at=self._next_look())

@@ -201,6 +201,11 @@ def wake(wakeups: Iterable[Wakeup]) -> None:
     queues.send(settings().wakeups_queue, [Message(asdict(one), delay=_seconds(one.at - now)) for one in soon])
 
 
+def sweep(kind: str, shard: str, begun_at: int) -> None:
+    """Have one part of the sweep that began then done by a function run of its own."""
+    queues.send(settings().sweeps_queue, [Message({"kind": kind, "shard": shard, "begun_at": begun_at})])
+
+
 def _seconds(milliseconds: int) -> int:
     return max(0, -(-milliseconds // clock.SECOND))
 

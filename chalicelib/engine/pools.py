@@ -1,13 +1,23 @@
 """A pool's settings and the dispatcher's memory of it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from chalicelib import clock
 from chalicelib.domain.balancing import Algorithm
-from chalicelib.domain.tasks import Pool, Worker
+from chalicelib.domain.tasks import Needs, Pool, Worker
+from chalicelib.errors import Unavailable
 from chalicelib.storage import base
 from chalicelib.storage import pools as storage
 from chalicelib.storage.base import Refused, Write
+
+MOST_LANES = 300
+"""How many lanes a pool remembers. Each costs a dispatch pass a call when it could be served; tasks of further lanes
+have looks of their own."""
+LANES_BYTES = 200_000
+"""About as much room the lanes have in the pool's item, which DynamoDB limits to 400 KB."""
+TRIES = 3
 
 
 class Summary(NamedTuple):
@@ -58,8 +68,44 @@ def keep(before: Pool, after: Pool) -> None:
         return
     try:
         base.commit(write)
-    except Refused:
-        _create(after)
+    except Refused as refused:
+        if refused.items[0] is None:
+            _create(after)
+        else:  # tasks were put under the pool's look meanwhile: the next pass, which is due, sees them
+            keep(before, replace(after, wake_at=before.wake_at, lanes={**before.lanes, **after.lanes}))
+
+
+def watch(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
+    """Have the pool looked at, now and each minute, for as long as tasks wait in these lanes; returns the names of
+    those lanes that it has room to remember. Two calls. Raises Unavailable."""
+    for _ in range(TRIES):
+        known = storage.memory(org, pool)
+        kept = remembered(known.lanes, lanes)
+        watched = {name: needs for name, needs in lanes.items() if name in kept}
+        try:
+            base.commit(storage.watching(known, watched, clock.now()))
+        except Refused:
+            _create(known)
+        else:
+            return frozenset(watched)
+    raise Unavailable("Too many writers at once; try again")
+
+
+def remembered(known: Mapping[str, Needs], more: Mapping[str, Needs]) -> dict[str, Needs]:
+    """The lanes that a pool knows, and as many more as it has room to remember."""
+    kept, room = dict(known), LANES_BYTES - sum(map(_bytes, known.items()))
+    for lane in more.items():
+        room -= _bytes(lane) if lane[0] not in kept else 0
+        if room < 0 or (len(kept) >= MOST_LANES and lane[0] not in kept):
+            break
+        kept[lane[0]] = lane[1]
+    return kept
+
+
+def _bytes(lane: tuple[str, Needs]) -> int:
+    name, needs = lane
+    words = (name, *needs.capabilities, needs.group or "", needs.worker or "", needs.permit.key if needs.permit else "")
+    return sum(len(word.encode()) + 5 for word in words) + 50
 
 
 def _create(pool: Pool) -> None:

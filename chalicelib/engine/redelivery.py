@@ -1,7 +1,6 @@
 """Deliveries that are tried again: when they are due, and when somebody asks for it. And what can be seen of them."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from chalicelib import clock, ids
 from chalicelib.domain import webhooks as rules
@@ -35,11 +34,9 @@ RECOVERY = "recovery"
 # When they are due
 
 
-def late(shard: str) -> Iterator[list[Key]]:
-    """The deliveries of one wake shard whose message is late, a few at a time."""
-    found = storage.due(shard, clock.now() - LATE)
-    while keys := list(islice(found, REMINDERS)):
-        yield keys
+def late(shard: str, limit: int) -> Iterator[Key]:
+    """The deliveries of one wake shard whose message is late, at most so many."""
+    return storage.due(shard, clock.now() - LATE, limit)
 
 
 def remind(keys: Sequence[Key]) -> None:

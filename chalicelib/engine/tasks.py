@@ -183,12 +183,20 @@ def take_back(org: str, task_id: str, holder: Holder, failure: Failure | None) -
     return change(org, task_id, decide)
 
 
-def settle(task_id: str) -> Task | None:
-    """Do what is due on a task, if anything is, and answer it; a task that is gone needs nothing."""
-    task = storage.find(task_id)
-    if task is None:
-        return None
-    return change(task.org, task_id, lambda now: states.due(now, clock.now(), backoff(), ids.fraction()))
+def settle(task: Task) -> Task:
+    """Do what is due on a task that was just read, if anything is, and answer it. Raises NotFound."""
+    decide: Decision = lambda latest: states.due(latest, clock.now(), backoff(), ids.fraction())  # noqa: E731
+    return change(task.org, task.id, decide, known=task)
+
+
+def leave_to_pool(task: Task) -> Task:
+    """Have a waiting task, that was just read, due no more but for its own time's end: its pool watches its lane."""
+
+    def decide(latest: Task) -> Task:
+        waits = states.seeks_worker(latest, clock.now()) and latest.lane == task.lane
+        return states.watched(latest, clock.now()) if waits else latest
+
+    return change(task.org, task.id, decide, known=task)
 
 
 def backoff() -> Backoff:
@@ -207,15 +215,17 @@ def change(
     pool: str | None = None,
     by: str | None = None,
     given: Callable[[Task, Task], Sequence[Given]] = lambda *_: (),
+    known: Task | None = None,
 ) -> Task:
-    """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
+    """Read, decide, write on the condition that nobody wrote in between; think again if somebody did. A task that is
+    `known`, because it was just read, is not read first.
 
     When the change ends a lease, its slot and permit are freed in the same transaction, and the worker is told to stop
     unless it was the one who said so (`told=False`). Deciding for the same task writes nothing. `by` is the caller who
     asks for the change, when it is one. `given`, of the old task and the new one, is what else must hold.
     """
     for _ in range(TRIES):
-        old = get(org, task_id, pool)
+        old, known = known or get(org, task_id, pool), None
         new = decide(old)
         if new is old:
             return old

@@ -1,74 +1,75 @@
-"""Doing what is due: the sweep each minute, which is the guarantee, and single wakeups, which are the fast path."""
-
-from collections.abc import Callable, Iterator
-from functools import partial
+"""Doing what is due on single items: by a wakeup, which is the fast path, or by the sweep, which is the guarantee."""
 
 from chalicelib import clock
+from chalicelib.domain import states
 from chalicelib.domain.effects import Nudge, Wakeup
-from chalicelib.engine import chores, duties, endings, liveness, messages, redelivery, relay, tasks
+from chalicelib.domain.tasks import Task
+from chalicelib.engine import chores, endings, liveness, messages, pools, redelivery, tasks
 from chalicelib.engine.chore_steps import STEPS
-from chalicelib.observability import logger
-from chalicelib.storage import task_table
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
 
-SWEEP_SECONDS = 45
-"""A sweep that takes longer leaves the rest to the next one."""
 
-Job = Callable[[], object]
+class Watch:
+    """Puts the lanes of waiting tasks under their pools' look, each once in a sweep: two calls and a nudge for a lane,
+    however many tasks wait in it."""
 
+    def __init__(self) -> None:
+        self._watched: dict[tuple[str, str, str], bool] = {}
 
-def sweep() -> int:
-    """Settle every task, worker, pool and chore that is due; returns how many. One that fails does not stop the others.
-
-    Raises ExceptionGroup at the end when any failed, so that the failure is seen.
-    """
-    return duties.carry_out(_in_time(_due()), "Some of what was due could not be done")
-
-
-def _in_time(jobs: Iterator[Job]) -> Iterator[Job]:
-    end = clock.now() + SWEEP_SECONDS * clock.SECOND
-    for job in jobs:
-        if clock.now() > end:
-            logger().warning("The sweep ran out of time")
-            return
-        yield job
+    def takes(self, task: Task) -> bool:
+        """Whether the pool watches the task's lane now; not when it remembers too many others."""
+        lane = (task.org, task.pool, task.lane)
+        if lane not in self._watched:
+            self._watched[lane] = task.lane in pools.watch(task.org, task.pool, {task.lane: task.needs})
+            if self._watched[lane]:
+                _nudge(task.org, task.pool)
+        return self._watched[lane]
 
 
-def _due() -> Iterator[Job]:
-    now = clock.now()
-    yield relay.replay_parked
-    for shard in task_table.wake_shards():
-        for task_id in task_storage.due(shard, now):
-            yield partial(_settle_task, task_id)
-        for key in worker_storage.due(shard, now):
-            yield partial(_settle_worker, *key)
-        for keys in redelivery.late(shard):
-            yield partial(redelivery.remind, keys)
-    for chore_id in chores.due(now):
-        yield partial(chores.carry_out, chore_id, STEPS)
+def _nudge(org: str, pool: str) -> None:
+    messages.nudge([Nudge(org=org, pool=pool)], occasion=f"sweep|{clock.now() // clock.MINUTE}")
 
 
-def _settle_task(task_id: str) -> None:
-    task = tasks.settle(task_id)
-    if task is not None and task.terminal and task.wake_at is not None:
+def settle_task(task: Task, watch: Watch) -> None:
+    """Do what is due on a task that was just read."""
+    if not states.seeks_worker(task, clock.now()):
+        _tell(tasks.settle(task))
+    elif watch.takes(task):
+        tasks.leave_to_pool(task)
+    else:
+        tasks.settle(task)
+        named = Nudge(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
+        messages.nudge([named], occasion=f"look|{task.id}|{clock.now()}")
+
+
+def _tell(task: Task) -> None:
+    if task.terminal and task.wake_at is not None:
         endings.tell(task)
 
 
-def _settle_worker(org: str, pool: str, worker_id: str) -> None:
+def settle_worker(org: str, pool: str, worker_id: str) -> None:
+    """Do what is due on a worker, or look at a pool in which tasks wait."""
     if worker_id == worker_storage.POOL_KEY:
-        messages.nudge([Nudge(org=org, pool=pool)], occasion=f"sweep|{clock.now() // clock.MINUTE}")
+        _nudge(org, pool)
     else:
         liveness.settle(org, pool, worker_id)
+
+
+def settle_chore(identifier: str) -> None:
+    """Give a chore its turn."""
+    chores.carry_out(identifier, STEPS)
 
 
 def one(wakeup: Wakeup) -> None:
     """Settle the one item that a wakeup names."""
     if wakeup.kind == "task":
-        _settle_task(wakeup.id)
+        task = task_storage.find(wakeup.id)
+        if task is not None:
+            settle_task(task, Watch())
     elif wakeup.kind == "delivery":
         redelivery.wake(wakeup.org, wakeup.pool, wakeup.id)
     elif wakeup.kind == "chore":
-        chores.carry_out(wakeup.id, STEPS)
+        settle_chore(wakeup.id)
     else:
         liveness.settle(wakeup.org, wakeup.pool, wakeup.id)

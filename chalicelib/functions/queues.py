@@ -15,12 +15,14 @@ from chalicelib.engine import (
     notifying,
     performing,
     posting,
+    sweeps,
     wake,
 )
 from chalicelib.engine.announcing import Heralds
 from chalicelib.engine.feeds import Admits
 from chalicelib.engine.live import Voices
-from chalicelib.observability import logger, observed
+from chalicelib.engine.sweeps import Part
+from chalicelib.observability import count, logger, observed
 
 Event = Mapping[str, Any]
 Answer = dict[str, list[dict[str, str]]]
@@ -127,6 +129,15 @@ def woken(event: Event) -> Answer:
             _note(error, [record])
             failed.append(record["messageId"])
     return _answer(failed)
+
+
+@observed
+def swept(event: Event) -> Answer:
+    """Parts of the sweep. One that fails raises: it is seen, and the next minute's sweep does what it left."""
+    for record in event["Records"]:
+        body = json.loads(record["body"])
+        count("Settled", sweeps.sweep(Part(body["kind"], body["shard"]), body["begun_at"]))
+    return _answer(())
 
 
 def _settled(event: Event, outcomes: Sequence[Exception | None]) -> Answer:

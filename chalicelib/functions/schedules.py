@@ -1,15 +1,13 @@
 """What a schedule's tick becomes."""
 
-from chalicelib.engine import gauges, rollup, tidy, wake
+from chalicelib.engine import gauges, rollup, sweeps, tidy
 from chalicelib.observability import count, observed
 
 
 @observed
 def swept() -> dict[str, int]:
-    """Each minute: everything that is due."""
-    settled = wake.sweep()
-    count("Settled", settled)
-    return {"settled": settled}
+    """Each minute: every part of the sweep in which anything is due begins."""
+    return {"parts": sweeps.begin()}
 
 
 @observed

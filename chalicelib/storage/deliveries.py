@@ -188,10 +188,12 @@ def by_key(keys: Iterable[Key]) -> dict[Key, Delivery]:
         return {places[item.webhook, item.id]: parse(item) for item in found}
 
 
-def due(shard: str, before: int) -> Iterator[Key]:
-    """Deliveries of one wake shard that were due before then, longest overdue first; read page by page."""
+def due(shard: str, before: int, limit: int | None = None) -> Iterator[Key]:
+    """Deliveries of one wake shard that were due before then, at most so many, longest overdue first; read page by
+    page."""
     with base.reading():
-        for row in DeliveryItem.by_wake.query(shard, DeliveryItem.wake_at < before, page_size=PAGE):
+        page = min(PAGE, limit or PAGE)
+        for row in DeliveryItem.by_wake.query(shard, DeliveryItem.wake_at < before, page_size=page, limit=limit):
             org, _, webhook = row.webhook.rpartition("#")
             yield Key(org, webhook, row.id)
 

@@ -1,8 +1,10 @@
 """The dispatcher's memory of each pool, in the `workers` table beside the pool's workers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.tasks import Needs, Permit, Pool, Worker
@@ -35,6 +37,15 @@ def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
     return replace(memory, permits=permits), workers
 
 
+def memory(org: str, pool: str) -> Pool:
+    """The pool's memory as of now, without its permits. One call."""
+    with base.reading():
+        try:
+            return parse(PoolItem.get(org_pool(org, pool), POOL_KEY, consistent_read=True))
+        except PoolItem.DoesNotExist:
+            return Pool(org=org, pool=pool)
+
+
 def parse(item: PoolItem) -> Pool:
     """The pool's stored memory as a value."""
     lanes = {
@@ -54,6 +65,7 @@ def parse(item: PoolItem) -> Pool:
         wake_at=None if item.wake_at is None else int(item.wake_at),
         departed_completed=int(item.departed_completed or 0),
         departed_failed=int(item.departed_failed or 0),
+        watches=int(item.watches or 0),
     )
 
 
@@ -83,8 +95,10 @@ def created(pool: Pool) -> Write:
     return base.put(item, PoolItem.id.does_not_exist())
 
 
-def _update(org: str, pool: str, actions: list[Action]) -> Write:
-    return base.update(PoolItem(org_pool(org, pool), POOL_KEY), actions, PoolItem.id.exists())
+def _update(org: str, pool: str, actions: list[Action], unchanged: Condition | None = None) -> Write:
+    there: Condition = PoolItem.id.exists()
+    condition = there if unchanged is None else there & unchanged
+    return base.update(PoolItem(org_pool(org, pool), POOL_KEY), actions, condition)
 
 
 def algorithm_set(org: str, pool: str, algorithm: str) -> Write:
@@ -102,7 +116,11 @@ def departed(worker: Worker) -> Write:
 
 
 def memory_kept(before: Pool, after: Pool) -> Write | None:
-    """The write of what a dispatch pass must leave to the next; None when nothing changed."""
+    """The write of what a dispatch pass must leave to the next; None when nothing changed.
+
+    It forgets a lane, or moves the pool's next look, only if nobody has put more tasks under that look since `before`
+    was read: the pass may not have seen them.
+    """
     actions: list[Action] = []
     if after.cursor != before.cursor and after.cursor is not None:
         actions.append(PoolItem.cursor.set(after.cursor))
@@ -111,7 +129,26 @@ def memory_kept(before: Pool, after: Pool) -> Write | None:
     if after.wake_at != before.wake_at:
         actions += _wake(after)
     actions += _lanes_kept(before, after)
-    return _update(after.org, after.pool, actions) if actions else None
+    careful = after.wake_at != before.wake_at or bool(before.lanes.keys() - after.lanes.keys())
+    return _update(after.org, after.pool, actions, _unwatched_since(before) if careful else None) if actions else None
+
+
+def _unwatched_since(before: Pool) -> Condition:
+    watches: Condition = PoolItem.watches.does_not_exist()
+    if before.watches:
+        watches = PoolItem.watches == before.watches
+    armed: Condition = PoolItem.wake_at.does_not_exist()
+    if before.wake_at is not None:
+        armed = PoolItem.wake_at == before.wake_at
+    unchanged: Condition = watches & armed
+    return unchanged
+
+
+def watching(known: Pool, lanes: Mapping[str, Needs], now: int) -> Write:
+    """The write by which the pool knows these lanes and is looked at now; refused when it has no memory yet."""
+    # Also those that it knew when it was read: a pass may have forgotten them since.
+    named = [PoolItem.lanes[name].set(_lane(needs)) for name, needs in lanes.items()]
+    return _update(known.org, known.pool, [*named, *_wake(replace(known, wake_at=now)), PoolItem.watches.add(1)])
 
 
 def _wake(pool: Pool) -> list[Action]:

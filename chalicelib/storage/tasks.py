@@ -7,7 +7,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.tasks import Holder, Phase, Status, Task
-from chalicelib.storage import base
+from chalicelib.storage import base, batches
 from chalicelib.storage.base import Write
 from chalicelib.storage.task_table import (
     FIELDS,
@@ -28,6 +28,8 @@ from chalicelib.storage.task_table import (
 )
 
 PAGE = 100
+DUE_PAGE = 1_000
+"""Rows of what is due are keys alone."""
 
 
 def created(task: Task) -> Write:
@@ -143,11 +145,19 @@ def ready(org: str, pool: str, lane: str, limit: int) -> list[Candidate]:
         return [Candidate(row.id, row.rank, row.avoid_worker) for row in rows]
 
 
-def due(shard: str, now: int) -> Iterator[str]:
-    """Ids of the tasks of one wake shard that are due, longest overdue first; read page by page."""
+def due(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
+    """Ids of the tasks of one wake shard that are due, longest overdue first; read page by page, as they are asked
+    for, and at most so many."""
     with base.reading():
-        for row in TaskItem.by_wake.query(shard, TaskItem.wake_at <= now, page_size=PAGE):
+        page = min(DUE_PAGE, limit or DUE_PAGE)
+        for row in TaskItem.by_wake.query(shard, TaskItem.wake_at <= now, page_size=page, limit=limit):
             yield row.id
+
+
+def owners(task_ids: Sequence[str]) -> dict[str, str]:
+    """Id -> org of those of the tasks that exist. One call for each hundred."""
+    keys: list[batches.Key] = [(TaskItem, {"id": {"S": task_id}}) for task_id in task_ids]
+    return {raw["id"]["S"]: raw["org"]["S"] for _, raw in batches.read(keys, ("id", "org"))}
 
 
 def commit(writes: Sequence[Write]) -> None:

@@ -111,6 +111,7 @@ class PoolItem(WorkersTable, discriminator="pool"):
     lanes: MapAttribute[str, Any] = MapAttribute(default=dict)
     departed_completed = NumberAttribute(null=True)
     departed_failed = NumberAttribute(null=True)
+    watches = NumberAttribute(null=True)
 
 
 _FIELDS = tuple(field.name for field in fields(Worker))
@@ -296,9 +297,11 @@ def claimed(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> 
     return base.update(_key(org, pool, worker_id), actions, idle)
 
 
-def due(shard: str, now: int) -> Iterator[tuple[str, str, str]]:
-    """(org, pool, id) of the workers and pools of one wake shard that are due; a pool's id is POOL_KEY."""
+def due(shard: str, now: int, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
+    """(org, pool, id) of the workers and pools of one wake shard that are due, at most so many, longest overdue first;
+    a pool's id is POOL_KEY."""
     with base.reading():
-        for row in WorkersTable.by_wake.query(shard, WorkersTable.wake_at <= now, page_size=PAGE):
+        page = min(PAGE, limit or PAGE)
+        for row in WorkersTable.by_wake.query(shard, WorkersTable.wake_at <= now, page_size=page, limit=limit):
             org, _, pool = row.org_pool.rpartition("#")
             yield org, pool, row.id

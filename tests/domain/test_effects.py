@@ -58,7 +58,8 @@ MOVES: dict[str, tuple[Task | None, Move, Kind | None, tuple[Nudge, ...]]] = {
     ),
     "replay": (samples.ended(Status.FAILED), lambda t: states.replayed(t, LATER, 60_000), Kind.REPLAYED, (READY,)),
     "wake": (samples.sleeping(), lambda t: states.ready(t, LATER), None, (READY,)),
-    "look again": (samples.ready(), lambda t: replace(t, version=2, wake_at=LATER + 1), None, (READY,)),
+    "leave to the pool": (samples.ready(), lambda t: states.watched(t, LATER), None, ()),
+    "edit": (samples.ready(), lambda t: states.edited(t, LATER, priority=9), Kind.EDITED, (READY,)),
 }
 
 
@@ -87,8 +88,7 @@ def test_the_same_change_has_the_same_effects_however_often_it_is_told(name: str
 def test_a_write_that_moves_nothing_logs_and_hands_over_nothing(name: str) -> None:
     task = samples.every()[name]
     found = changes.of_task(task, replace(task, version=task.version + 1, metadata={"seen": True}))
-    assert (found.events, found.deliveries, found.wakeups) == ((), (), ())
-    assert bool(found.nudges) is task.ready
+    assert (found.events, found.deliveries, found.wakeups, found.nudges) == ((), (), (), ())
 
 
 def test_a_task_removed_by_retention_is_no_longer_counted_and_nothing_else() -> None:

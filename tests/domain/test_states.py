@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import states
-from chalicelib.domain.states import DELIVERY_GUARD_MS, NUDGE_GUARD_MS, Failure, Reason
+from chalicelib.domain.states import DELIVERY_GUARD_MS, LONGEST_LOOK_MS, NUDGE_GUARD_MS, Failure, Reason
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.errors import Conflict, LeaseLost
 from tests.domain import samples
@@ -223,6 +224,37 @@ def test_a_waiting_task_has_its_pool_looked_at_after_a_minute_then_two_and_keeps
     task = never_early(samples.ready(), NOW + NUDGE_GUARD_MS)
     assert (task.ready, task.ready_at) == (True, NOW)
     assert task.wake_at == NOW + 2 * NUDGE_GUARD_MS
+
+
+def test_a_waiting_task_without_a_pool_that_watches_it_is_looked_at_every_quarter_of_an_hour_at_least() -> None:
+    task, looks = samples.ready(), []
+    while task.status is Status.PENDING:
+        assert task.wake_at is not None
+        looks.append(task.wake_at)
+        task = at(task, task.wake_at)
+    gaps = [later - earlier for earlier, later in pairwise([NOW, *looks])]
+    assert max(gaps) == LONGEST_LOOK_MS
+    assert len(gaps) > 24 * 4
+
+
+def test_a_task_seeks_a_worker_when_it_is_due_for_nothing_else() -> None:
+    due = NOW + NUDGE_GUARD_MS
+    task = samples.ready()
+    assert [states.seeks_worker(task, instant) for instant in (due - 1, due)] == [False, True]
+    assert not states.seeks_worker(replace(task, manual=True), due)
+    assert not states.seeks_worker(replace(task, due_at=due), due)
+    assert not states.seeks_worker(replace(task, deadline=due), due)
+    assert not states.seeks_worker(replace(task, schedule_to_start_ms=NUDGE_GUARD_MS), due)
+    assert not any(states.seeks_worker(other, due) for other in (samples.sleeping(), samples.leased()))
+
+
+def test_a_task_that_its_pool_watches_is_due_when_its_own_time_ends_and_keeps_its_age() -> None:
+    due = NOW + NUDGE_GUARD_MS
+    task = states.watched(samples.ready(schedule_to_start_ms=HOUR), due)
+    assert (task.ready, task.ready_at, task.wake_at) == (True, NOW, NOW + HOUR)
+    assert states.watched(samples.ready(due_at=NOW + 90_000), due).wake_at == NOW + 90_000
+    task = never_early(task, NOW + HOUR)
+    assert task.status is Status.TIMED_OUT
 
 
 @pytest.mark.parametrize("limit", [30_000, 60_000, 60_001, HOUR])

@@ -9,7 +9,7 @@ from chalicelib.domain.tasks import Status
 from chalicelib.engine import documents, relay
 from chalicelib.errors import Unavailable
 from chalicelib.functions import queues as queue_functions
-from chalicelib.functions import schedules, streams
+from chalicelib.functions import streams
 from chalicelib.storage import queues
 from chalicelib.storage.queues import Message
 from tests.engine.helpers import complete, held, pull
@@ -117,7 +117,7 @@ def test_what_is_parked_is_carried_out_by_the_sweep_and_then_gone(house: World) 
     found = records()[0]["dynamodb"]
     relay.park(relay.Change("1", "tasks", None, found["NewImage"]), ValueError("was broken then"))
     park_in_sqs(house)
-    schedules.swept()
+    house.sweep()
     assert figure(house, "created") == 1
     house.clock.advance(60)
     assert relay.replay_parked() == 0
@@ -143,7 +143,7 @@ def test_a_parked_record_that_still_fails_stops_neither_the_others_nor_what_is_d
     park_in_sqs(house)
     house.clock.advance(60)
     with pytest.raises(ExceptionGroup):
-        schedules.swept()
+        house.sweep()
     assert figure(house, "created") == 1
     assert house.task(late.id).ready
 

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import config
+from chalicelib.config import settings
 from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import BUILT_IN, Beat, Health, Holder, Status, Task, Worker
@@ -241,7 +242,8 @@ def test_many_signs_of_life_bring_no_more_pings(house: World, worker: Worker) ->
 
 def test_the_sweep_asks_when_the_wakeup_was_lost(house: World, worker: Worker) -> None:
     frames = connect(house, "c1")
-    house.queues.faults.drop = 1.0
+    house.settle()
+    house.queues.queues[settings().wakeups_queue].clear()
     house.advance(60)
     assert frames == [{"type": "ping"}]
 

@@ -48,6 +48,8 @@ class Watch:
     def running(self, function: str) -> Iterator[None]:
         """Meanwhile this function is what runs; inside another one, the inner counts."""
         before, self._running = self._running, function
+        # Each function is a process of its own, whose client knows no queue's URL yet.
+        queue_storage.sqs()._urls.clear()
         try:
             yield
         finally:
@@ -146,6 +148,7 @@ def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         (queue_functions, "posted", "webhooks"),
         (queue_functions, "notified", "notifications"),
         (queue_functions, "woken", "wakeups"),
+        (queue_functions, "swept", "sweep"),
         (schedules, "swept", "wake"),
         (schedules, "gauged", "gauges"),
         (schedules, "hour_closed", "rollup_hourly"),

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 
 from chalicelib.config import settings
 from chalicelib.domain import counting, statistics
+from chalicelib.domain.states import LONGEST_LOOK_MS
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Status, Task, Worker
 from chalicelib.engine import sockets, workers
@@ -35,6 +36,16 @@ def nothing_is_forgotten(world: World) -> None:
     """1: a task is terminal, or has a moment at which it will be looked at."""
     for task in world.tasks():
         assert task.terminal or task.wake_at is not None, f"{task.id} is {task.status} and will never wake"
+
+
+def waiting_tasks_are_looked_at(world: World) -> None:
+    """1: a waiting task is soon looked at itself, or its pool knows its lane and is looked at."""
+    known = {(memory.org, memory.pool): memory for memory in world.memories()}
+    for task in world.tasks():
+        if task.queued and (task.wake_at or 0) > task.updated_at + LONGEST_LOOK_MS:
+            memory = known.get((task.org, task.pool))
+            watched = memory is not None and memory.wake_at is not None and task.lane in memory.lanes
+            assert watched, f"{task.id} waits in {task.lane}, and nobody looks at it"
 
 
 def slots_equal_leases(world: World) -> None:
@@ -292,6 +303,7 @@ def results_were_accepted_once(world: World) -> None:
 
 ALWAYS = (
     nothing_is_forgotten,
+    waiting_tasks_are_looked_at,
     slots_equal_leases,
     permits_equal_leases,
     attempts_stay_within_bounds,

@@ -3,7 +3,7 @@ given to agents; projects are deleted with tasks under way; and receivers of web
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -12,7 +12,7 @@ from chalicelib import clock, ids
 from chalicelib.domain.effects import Topic
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Beat, Health, Holder, Phase, Task, Worker
-from chalicelib.engine import agents, editing, live, posting, projects, webhooks, workers
+from chalicelib.engine import agents, duties, editing, live, posting, projects, webhooks, workers
 from chalicelib.engine.editing import Draft
 from chalicelib.engine.members import Giver, Member
 from chalicelib.engine.people import Edit, Outcome
@@ -48,7 +48,9 @@ class _InTurn:
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """What the house does side by side, it does in turn."""
-    with patch.object(posting, "ThreadPoolExecutor", _InTurn), patch.object(live, "ThreadPoolExecutor", _InTurn):
+    with ExitStack() as stack:
+        for module in (posting, live, duties):
+            stack.enter_context(patch.object(module, "ThreadPoolExecutor", _InTurn))
         yield
 
 

@@ -12,7 +12,7 @@ from chalicelib.config import settings
 from chalicelib.domain import announcements, states
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Holder, Permit, Status, Task
-from chalicelib.engine import assignment, live, permits, relay, sockets, tasks, workers
+from chalicelib.engine import assignment, dispatch, live, permits, pools, relay, sockets, tasks, workers
 from chalicelib.engine.workers import Registration
 from chalicelib.storage import connections, task_table
 from chalicelib.storage import permits as permit_storage
@@ -71,6 +71,22 @@ def _waiting(house: World) -> None:
     """A task that no server takes."""
     house.submit()
     house.settle()
+
+
+def _waiting_for_long(house: World) -> None:
+    """A task that no server takes for some minutes."""
+    house.submit()
+    house.settle()
+    house.advance(240)
+
+
+def _unheard(house: World) -> None:
+    """A task of which every message is lost."""
+    house.submit()
+    for _ in range(3):
+        house.advance(60, settle=False)
+        while house.relay("tasks"):
+            house.queues.queues.clear()
 
 
 def _permitted(house: World) -> None:
@@ -222,6 +238,21 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
         invariants.the_log_is_the_history,
         _life,
         patch.object(relay, "_record_part", _never_counted),
+    ),
+    "a pool forgets a lane in which tasks wait": (
+        invariants.waiting_tasks_are_looked_at,
+        _waiting_for_long,
+        patch.object(dispatch._Pass, "_forgotten", lambda made: set(made._lanes)),
+    ),
+    "a pool in which tasks wait is not looked at again": (
+        invariants.waiting_tasks_are_looked_at,
+        _waiting_for_long,
+        patch.object(dispatch._Pass, "_next_look", lambda _: None),
+    ),
+    "a task is left to a pool that does not know": (
+        invariants.waiting_tasks_are_looked_at,
+        _unheard,
+        patch.object(pools, "watch", lambda _org, _pool, lanes: frozenset(lanes)),
     ),
     "a redelivered change is counted again": (
         invariants.gauges_equal_the_tasks,

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib import clock, config, ids
 from chalicelib.apis.heralds import admits, heralds
 from chalicelib.config import settings
-from chalicelib.domain.tasks import Task, Worker
+from chalicelib.domain.tasks import Pool, Task, Worker
 from chalicelib.engine import access as access_engine
 from chalicelib.engine import (
     api_keys,
@@ -37,11 +37,12 @@ from chalicelib.engine import (
 from chalicelib.engine.live import Voices
 from chalicelib.engine.submissions import Submission
 from chalicelib.engine.workers import Registration
-from chalicelib.errors import Unavailable
+from chalicelib.errors import Conflict, Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.providers import outbound
 from chalicelib.storage import events, sockets, stats, task_table
+from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import queues as queue_storage
 from chalicelib.storage import workers as worker_storage
 from tests.support import aws
@@ -59,8 +60,10 @@ VOICES: Any = {
     )
 }
 """Of a channel of the tests' own: updates as they are."""
-HANDLED = ("dispatch", "deliver", "perform", "wakeups", "live", "announce", "webhooks", "notifications")
+HANDLED = ("dispatch", "deliver", "perform", "wakeups", "sweeps", "live", "announce", "webhooks", "notifications")
 """The queues, by what their functions do."""
+MOST_PARTS = 20
+"""Of one sweep."""
 STREAMED = ("tasks", "workers", "documents")
 """The tables whose changes are relayed."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
@@ -158,8 +161,19 @@ class World:
             self.queues.failed(getattr(settings(), f"{kind}_queue"), held)
 
     def sweep(self) -> None:
-        """The schedule of each minute."""
+        """The schedule of each minute, and all that it begins. What fails is raised once the rest was done."""
         schedules.swept()
+        errors = [error for _ in range(MOST_PARTS) if (error := self._swept_part()) is not None]
+        if errors:
+            raise errors[0]
+
+    def _swept_part(self) -> Exception | None:
+        try:
+            self.handle("sweeps")
+        except Exception as error:  # noqa: BLE001 - raised by `sweep`
+            self.died("sweeps")
+            return error
+        return None
 
     def rewind(self, table: str, records: int) -> None:
         """The stream gives its latest records once more."""
@@ -172,12 +186,13 @@ class World:
             "deliver": queue_functions.delivered,
             "perform": queue_functions.performed,
             "wakeups": queue_functions.woken,
+            "sweeps": queue_functions.swept,
             "live": partial(queue_functions.told, voices=self.voices),
             "announce": partial(queue_functions.announced, heralds=heralds, admits=admits),
             "webhooks": queue_functions.posted,
             "notifications": queue_functions.notified,
         }[kind]
-        batch = self.queues.receive(queue)
+        batch = self.queues.receive(queue, 1 if kind == "sweeps" else 10)
         if batch:
             self._taken[kind] = batch
             self._answered(queue, batch, _failures(handler, batch))
@@ -195,7 +210,7 @@ class World:
             self.clock.advance((min(minute, end) - self.clock.now()) / clock.SECOND)
             if self.clock.now() // clock.MINUTE > self._swept:
                 self._swept = self.clock.now() // clock.MINUTE
-                schedules.swept()
+                self.sweep()
             if settle:
                 self.settle()
 
@@ -208,6 +223,10 @@ class World:
     def workers(self) -> list[Worker]:
         found = aws.items(worker_storage.WorkersTable)
         return [worker_storage.parse(item) for item in found if isinstance(item, worker_storage.WorkerItem)]
+
+    def memories(self) -> list[Pool]:
+        found = aws.items(worker_storage.WorkersTable)
+        return [pool_storage.parse(item) for item in found if isinstance(item, worker_storage.PoolItem)]
 
     def permits(self) -> dict[tuple[str, str], set[str]]:
         """(org#pool, key) -> ids of the tasks that hold a permit."""
@@ -225,6 +244,11 @@ def _failures(handler: Callable[[Any], Any], batch: list[Held]) -> set[str]:
     try:
         answered = handler({"Records": [_record(held) for held in batch]})
     except Unavailable:
+        return {held.id for held in batch}
+    except ExceptionGroup as group:
+        _, unexpected = group.split((Unavailable, Conflict))
+        if unexpected is not None:
+            raise
         return {held.id for held in batch}
     return {one["itemIdentifier"] for one in answered["batchItemFailures"]}
 
