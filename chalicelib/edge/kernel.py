@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.edge import access_log
-from chalicelib.edge.api import Admission, Answered, Api, Caller
+from chalicelib.edge.api import Admission, Answered, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.replies import Answer, Bare, Raw, Reply
 from chalicelib.edge.request import Request
@@ -70,7 +70,7 @@ def _measured(measure: Callable[[Answered], None], answered: Answered) -> None:
 
 def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:
     _check_size(request)
-    caller = None if endpoint.public else _admitted(api, endpoint, request, exchange)
+    caller = None if endpoint.public else _let_in(api, endpoint, request, exchange)
     result = endpoint.handler(**signature.bind(request, caller))
     return _rendered(api, endpoint, result, request.id, exchange.headers)
 
@@ -79,6 +79,17 @@ def _check_size(request: Request) -> None:
     limit, size = settings().body_limit_bytes, len(request.body)
     if size > limit:
         raise TooLarge(f"The body has {size} bytes; at most {limit} are accepted")
+
+
+def _let_in(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
+    """The caller, as `_admitted` has it; a refusal that does not come from the limiter has its headers all the same."""
+    try:
+        return _admitted(api, endpoint, request, exchange)
+    except TooManyRequests as error:
+        limit = api.limits[endpoint.limit]
+        reset_at = clock.now() // clock.SECOND + error.retry_after
+        exchange.headers = _refusal_headers(api, limit, reset_at) | exchange.headers
+        raise
 
 
 def _admitted(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
@@ -166,6 +177,15 @@ def _unmatched(api: Api, method: str, error: YardmasterError, request_id: str | 
 
 def _common_headers(request_id: str) -> Headers:
     return {"X-Request-Id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def _refusal_headers(api: Api, limit: Limit, reset_at: int) -> Headers:
+    headers = {
+        "X-RateLimit-Limit": str(limit.count),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": str(reset_at),
+    }
+    return headers | ({"X-RateLimit-Window": str(limit.seconds)} if api.window_header else {})
 
 
 def _limit_headers(admission: Admission) -> Headers:

@@ -173,7 +173,9 @@ def _request(event: Event, channel: Channel, values: Mapping[str, str], query: M
     if "token" in query:
         headers.setdefault("authorization", f"Bearer {query['token']}")
     context = event["requestContext"]
-    return Request("GET", channel.path, channel.path, headers, values, query, b"", str(context.get("requestId", "")))
+    source = str((context.get("identity") or {}).get("sourceIp") or "")
+    request_id = str(context.get("requestId", ""))
+    return Request("GET", channel.path, channel.path, headers, values, query, b"", request_id, source)
 
 
 def _refusal(error: YardmasterError) -> Answer:

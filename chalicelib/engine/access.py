@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.engine import sealing, tokens
+from chalicelib.engine import guesses, sealing, tokens
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage import access as storage
 from chalicelib.storage import tasks
@@ -93,21 +93,22 @@ def of_user(user: "Document") -> Principal:
     return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
 
 
-def worker_by_key(worker_id: str, api_key: str, pool: str | None = None) -> Principal:
+def worker_by_key(worker_id: str, api_key: str, pool: str | None = None, *, address: str = "") -> Principal:
     """The worker, of this pool if one is named, that names itself and proves it by its own key. Raises Unauthenticated
-    otherwise."""
-    entry = _entry(worker_id)
-    if entry is None or pool not in (None, entry.pool) or not sealing.matches(api_key, entry.fingerprint):
-        raise Unauthenticated("Invalid API key")
+    otherwise, and TooManyRequests after too many wrong keys from this address."""
+    with guesses.bounded(f"worker#{worker_id}", address):
+        entry = _entry(worker_id)
+        if entry is None or pool not in (None, entry.pool) or not sealing.matches(api_key, entry.fingerprint):
+            raise Unauthenticated("Invalid API key")
     return Principal(entry.org, entry.worker_id, "server", entry.plan)
 
 
-def holder_by_key(task_id: str, api_key: str) -> Principal:
+def holder_by_key(task_id: str, api_key: str, *, address: str = "") -> Principal:
     """The worker that holds a task, or held it last, proved by its key. One call more. Raises Unauthenticated."""
     task = tasks.find(task_id)
     if task is None or task.worker_id is None:
         raise Unauthenticated("Invalid API key")
-    return worker_by_key(task.worker_id, api_key)
+    return worker_by_key(task.worker_id, api_key, address=address)
 
 
 def _entry(worker_id: str) -> storage.DirectoryEntry | None:

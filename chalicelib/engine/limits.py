@@ -6,10 +6,14 @@ requests pass at once (`count`, where no burst is named), and one more every `wi
 concurrency.
 """
 
+from collections import Counter
 from typing import NamedTuple, Protocol
 
 from chalicelib import clock
+from chalicelib.engine.memory import Memory
+from chalicelib.errors import TooManyRequests
 from chalicelib.storage import access
+from chalicelib.storage.base import Write
 
 _TICKS = 1000
 """Instants are kept in microseconds: some plans let pass more than one request in a millisecond."""
@@ -52,9 +56,45 @@ class Caller(Protocol):
 
 
 def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) -> Admission:
-    """Count one request of a caller against the API's limit of that name; its plan multiplies the documented limit."""
+    """Count one request of a caller against the API's limit of that name; its plan multiplies the documented limit.
+
+    Raises TooManyRequests as `share` does.
+    """
+    share(api, caller.org)
     key = f"{api}#{name}#{caller.org}#{caller.role}#{caller.subject}"
     return admit(key, count * factor(caller.plan), seconds * clock.SECOND)
+
+
+ORG_REQUESTS_PER_SECOND = 500
+"""What an org may use of an API's stage, over all its callers: half of what the stage lets through."""
+SAMPLE = 50
+"""One request of so many asks, on behalf of all of them: the others cost nothing."""
+_asked: Counter[tuple[str, str]] = Counter()
+_crowded: Memory[tuple[str, str], bool] = Memory(clock.SECOND)
+
+
+def share(api: str, org: str) -> None:
+    """Count one request of an org against its share of the API. No call, but one for each SAMPLE of a process.
+
+    Raises TooManyRequests while the org has more than its share: those of others would be refused by the stage.
+    """
+    whose = (api, org)
+    if _crowded.get(whose):
+        raise _share_used_up()
+    if len(_asked) >= _GUESSES_KEPT:
+        _asked.clear()
+    _asked[whose] += 1
+    if _asked[whose] % SAMPLE:
+        return
+    samples = ORG_REQUESTS_PER_SECOND // SAMPLE
+    if not admit(f"{api}#share#{org}", samples, clock.SECOND, 2 * samples).allowed:
+        _crowded.put(whose, True)
+        raise _share_used_up()
+
+
+def _share_used_up() -> TooManyRequests:
+    said = f"At most {ORG_REQUESTS_PER_SECOND} requests a second of one organization; try again in a second"
+    return TooManyRequests(said, retry_after=1)
 
 
 def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Admission:
@@ -66,7 +106,7 @@ def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Adm
     now, window = clock.now() * _TICKS, window_ms * _TICKS
     interval = max(1, window // count)
     bucket = window if burst is None else burst * interval
-    key = f"{key}#{count}/{window}" if burst is None else f"{key}#{count}/{window}/{burst}"
+    key = _bucket_key(key, count, window, burst)
     latest = now + bucket - interval
     seen = _guesses.get(key, 0)
     for _ in range(4):
@@ -75,6 +115,16 @@ def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Adm
             return _noted(key, seen, _admission(moved, seen, now, count, bucket, interval))
     # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
     return _admission(False, latest + interval, now, count, bucket, interval)
+
+
+def given_back(key: str, count: int, window_ms: int, burst: int | None = None) -> Write:
+    """The write that gives a request back which `admit` of the same arguments let pass."""
+    window = window_ms * _TICKS
+    return access.given_back(f"limit#{_bucket_key(key, count, window, burst)}", max(1, window // count))
+
+
+def _bucket_key(key: str, count: int, window: int, burst: int | None) -> str:
+    return f"{key}#{count}/{window}" if burst is None else f"{key}#{count}/{window}/{burst}"
 
 
 def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:

@@ -1,25 +1,43 @@
 """Signing in by email and password, and what keeps others from doing it by trying (OWASP, Authentication).
 
-A try is counted before the password is looked at, so that a hundred at once are a hundred. From the fifth in a row on
-each one locks the account for the next: a second, two, four, up to a quarter of an hour. A locked account refuses the
-right password, too, or the lock would be none; so that a stranger cannot lock the owner out that way, an address from
-which somebody has signed in to the account before has a guard of its own, which strangers' tries do not move. Sessions
-and API keys are not concerned at all. Whether an account exists is not to be learnt: unknown emails are counted and
-locked the same, and cost the same work.
+A try is counted before the password is looked at, so that a hundred at once are a hundred. Three counters bound
+guessing, and none of them locks an owner out for ever:
+
+- An account from one address: from the fifth try in a row on each one locks it there for the next, for a second, two,
+  four, up to a quarter of an hour. So nobody locks anybody else out.
+- An account from all addresses that nobody has signed in to it from: likewise from the twentieth try on, up to five
+  minutes. That takes many addresses. One from which somebody has signed in before is not concerned.
+- An address over all accounts: fifty tries that don't work, and ten more an hour; tries at accounts to which somebody
+  has signed in from there before don't count. So one who tries one password on many accounts gets nowhere.
+
+A lock refuses the right password, too, or it would be none. Sessions and API keys are not concerned at all. Whether an
+account exists is not to be learnt: unknown emails are counted and locked the same, and cost the same work.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from chalicelib import clock
-from chalicelib.engine import passwords
+from chalicelib.domain import emails
+from chalicelib.domain.networks import network_of
+from chalicelib.engine import limits, passwords
 from chalicelib.errors import TooManyRequests, Unauthenticated
 from chalicelib.storage import base
 from chalicelib.storage import logins as storage
-from chalicelib.storage.base import Refused, Write
-from chalicelib.storage.logins import Guard
+from chalicelib.storage.base import RawItem, Refused, Write
+from chalicelib.storage.logins import Door, Guard
 
-FREE_TRIES = 5
-LONGEST_LOCK = 15 * clock.MINUTE
+
+class Patience(NamedTuple):
+    """How many tries in a row are free, and for how long further ones lock at most, in milliseconds."""
+
+    free: int
+    longest: int
+
+
+AT_ADDRESS = Patience(5, 15 * clock.MINUTE)
+ANYWHERE = Patience(20, 5 * clock.MINUTE)
+ADDRESS_TRIES, ADDRESS_TRIES_AN_HOUR = 50, 10
 FORGIVEN_AFTER = clock.DAY
 """After so long without a try, they count from the beginning."""
 KNOWN_FOR = 90 * clock.DAY
@@ -38,25 +56,22 @@ class Proof(NamedTuple):
     """By these, the tries are forgotten and the address is known."""
 
 
-def email_key(email: str) -> str:
-    """The form in which an email address is one address: nobody tells his case of letters from another's."""
-    return email.strip().lower()
-
-
 def prove(email: str, password: str, address: str) -> Proof:
-    """Check a password; `address` is where the caller's requests come from. Two calls.
+    """Check a password; `address` is where the caller's requests come from. Two calls, three from an unknown address.
 
     Raises Unauthenticated, in the same words whatever is wrong, and TooManyRequests while the account is locked.
     """
-    email = email_key(email)
-    door = storage.door(email, address)
-    guard = door.address if _is_known(door.address) else door.account
-    _count(guard)
+    key, network = emails.key(email), network_of(address)
+    door = storage.door(key, emails.kept_key(email), network)
+    known = _is_known(door.address)
+    if not known:
+        _admit(network)
+    guards = {door.address: AT_ADDRESS} if known else {door.address: AT_ADDRESS, door.account: ANYWHERE}
+    _count(guards)
     login, kept = door.login, None if door.login is None else door.login.password_hash
     if not passwords.matches(password, kept) or login is None or kept is None:
         raise Unauthenticated("Wrong email or password")
-    settled = _settled(guard.id, door.address.id if address else None)
-    return Proof(email, login.org, login.user_id, password, kept, tuple(settled))
+    return Proof(door.email, login.org, login.user_id, password, kept, tuple(_settled(door, network, known)))
 
 
 def acted_upon(proof: Proof) -> list[Write]:
@@ -76,45 +91,67 @@ def _is_known(guard: Guard) -> bool:
     return guard.known and guard.expires_at > clock.now()
 
 
-def _count(guard: Guard) -> None:
-    """Count a try. Raises TooManyRequests where none is free, which ends all contention."""
+def _admit(network: str) -> None:
+    """Count a try from a network against all of its tries. Raises TooManyRequests."""
+    admission = limits.admit(_network_key(network), ADDRESS_TRIES_AN_HOUR, clock.HOUR, ADDRESS_TRIES)
+    if not admission.allowed:
+        raise _locked(admission.retry_after)
+
+
+def _network_key(network: str) -> str:
+    return f"sign-in#{network}"
+
+
+def _count(guards: Mapping[Guard, Patience]) -> None:
+    """Count a try at each guard. Raises TooManyRequests where none is free at one, which ends all contention."""
+    found, patiences = list(guards), list(guards.values())
     while True:
-        present = _present(guard)
-        if present.locked_until > clock.now():
-            raise _locked(present)
+        present = [_present(guard) for guard in found]
+        until = max(guard.locked_until for guard in present)
+        if until > clock.now():
+            raise _locked(max(1, -(-(until - clock.now()) // clock.SECOND)))
+        tried = map(_tried, present, patiences)
         try:
-            base.commit(storage.counted(guard, _tried(present)))
+            base.commit(*map(storage.counted, found, tried))
         except Refused as refused:
-            guard = storage.guard(refused.items[0]) if refused.items[0] is not None else Guard(guard.id)
+            found = list(map(_as_stored, found, refused.failed, refused.items))
         else:
             return
+
+
+def _as_stored(guard: Guard, failed: bool, item: RawItem | None) -> Guard:
+    """A guard as it is now, by what a refusal has said of it."""
+    if not failed:
+        return guard
+    return storage.guard(item) if item is not None else Guard(guard.id)
 
 
 def _present(guard: Guard) -> Guard:
     return guard if guard.expires_at > clock.now() else Guard(guard.id)
 
 
-def _tried(guard: Guard) -> Guard:
+def _tried(guard: Guard, patience: Patience) -> Guard:
     now, failures = clock.now(), guard.failures + 1
     kept = KNOWN_FOR if guard.known else FORGIVEN_AFTER
-    return guard._replace(failures=failures, locked_until=now + lock(failures), expires_at=now + kept)
+    return guard._replace(failures=failures, locked_until=now + lock(failures, patience), expires_at=now + kept)
 
 
-def lock(failures: int) -> int:
-    """For how long an account is locked after so many tries in a row that did not work, in milliseconds."""
-    doublings = min(failures - FREE_TRIES, 20)
-    return min(LONGEST_LOCK, clock.SECOND << doublings) if doublings >= 0 else 0
+def lock(failures: int, patience: Patience = AT_ADDRESS) -> int:
+    """For how long so many tries in a row that did not work lock, in milliseconds."""
+    doublings = min(failures - patience.free, 20)
+    return min(patience.longest, clock.SECOND << doublings) if doublings >= 0 else 0
 
 
-def _locked(guard: Guard) -> TooManyRequests:
-    seconds = max(1, -(-(guard.locked_until - clock.now()) // clock.SECOND))
+def _locked(seconds: int) -> TooManyRequests:
     return TooManyRequests(f"Too many tries to sign in; try again in {seconds} seconds", retry_after=seconds)
 
 
-def _settled(guard: str, at_address: str | None) -> list[Write]:
-    """The guard that counted this try forgets all of them, and this address is known."""
+def _settled(door: Door, network: str, known: bool) -> list[Write]:
+    """The guards that counted this try forget all of them, the network is given it back, and the address is known."""
     now = clock.now()
-    settled = [] if guard == at_address else [storage.opened(Guard(guard, expires_at=now + FORGIVEN_AFTER))]
-    if at_address is not None:
-        settled.append(storage.opened(Guard(at_address, known=True, expires_at=now + KNOWN_FOR)))
-    return settled
+    at_address = Guard(door.address.id, known=bool(network), expires_at=now + KNOWN_FOR)
+    if known:
+        return [storage.opened(at_address)]
+    anywhere = Guard(door.account.id, expires_at=now + FORGIVEN_AFTER)
+    back = limits.given_back(_network_key(network), ADDRESS_TRIES_AN_HOUR, clock.HOUR, ADDRESS_TRIES)
+    return [storage.opened(at_address), storage.opened(anywhere), back]

@@ -8,14 +8,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from chalicelib.domain import redirects
 from chalicelib.domain.documents import Document
-from chalicelib.engine import documents, users
+from chalicelib.engine import documents, guesses, users
 from chalicelib.engine.oauth_clients import MOST, Client
 
 LONGEST = 4_000
+INVALID_CLIENT = 401
+"""The status of an application that did not prove itself."""
 _TEXT = re.compile(r"[ !#-\[\]-~]*")
 """What OAuth lets parameters hold, and its error descriptions quote (RFC 6749, appendix A)."""
 _STATE = re.compile(r"[ -~]*")
@@ -92,8 +94,12 @@ def approve(user: Document, question: Question) -> str:
     return question.answer(user.id)
 
 
-def exchange(form: Mapping[str, str], authorization: str | None) -> Answer:
-    """Tokens for a code or a refresh token, for an application that proves itself by its form or by Basic."""
+def exchange(form: Mapping[str, str], authorization: str | None, address: str = "") -> Answer:
+    """Tokens for a code or a refresh token, for an application that proves itself by its form or by Basic.
+
+    `address` is where the request comes from: after too many wrong secrets of one application from there
+    TooManyRequests is raised.
+    """
     from chalicelib.engine import oauth_server
 
     if (bad := _unfit(form)) is not None:
@@ -106,7 +112,19 @@ def exchange(form: Mapping[str, str], authorization: str | None) -> Answer:
         return _invalid("Missing 'grant_type'.")
     if form["grant_type"] not in oauth_server.GRANTS:
         return _invalid(f"There are {' and '.join(oauth_server.GRANTS)}.", "unsupported_grant_type")
-    return oauth_server.exchange(form, authorization)
+    guessed = guesses.key_of(f"application#{_client_id(form, authorization)}", address)
+    guesses.refuse_if_blocked(guessed)
+    answer = oauth_server.exchange(form, authorization)
+    if answer.status == INVALID_CLIENT:
+        guesses.count(guessed)
+    return answer
+
+
+def _client_id(form: Mapping[str, str], authorization: str | None) -> str:
+    """Which application it says that it is."""
+    if authorization is None:
+        return form.get("client_id", "")
+    return unquote(base64.b64decode(authorization.partition(" ")[2]).decode().partition(":")[0])
 
 
 def _invalid(description: str, error: str = "invalid_request") -> Answer:

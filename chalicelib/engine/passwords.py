@@ -1,12 +1,15 @@
 """Passwords, kept as argon2id hashes at the cost that OWASP names (Password Storage): 19 MiB, two passes, one lane.
 
-The library is imported by the first password that is set or checked: no other request waits for it.
+The libraries are imported by the first password that is set or checked: no other request waits for them.
 """
 
 import unicodedata
+from functools import cache
 from typing import Any, NamedTuple
 
 from chalicelib import ids
+from chalicelib.domain import passwords as rules
+from chalicelib.errors import InvalidRequest
 
 SHORTEST, LONGEST = 8, 128
 """Characters; NIST SP 800-63B asks for at least 8 and nothing about what they are."""
@@ -31,6 +34,24 @@ def use(cost: Cost) -> Cost:
     global _cost
     previous, _cost = _cost, cost
     return previous
+
+
+def require_uncommon(password: str, field: str, *about: str) -> None:
+    """Raise InvalidRequest, about the field, for a password that is easy to guess; `about` says whose it is.
+
+    It is asked of passwords that are set. Those that are set already open what they did.
+    """
+    what = rules.weakness(password, _common(), about)
+    if what is not None:
+        raise InvalidRequest(f"{field}: {what}", fields={field: what})
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The 30,000 passwords that leaked most often, as zxcvbn keeps them."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
 
 
 def hashed(password: str) -> str:

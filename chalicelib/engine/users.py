@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
+from chalicelib.domain import emails
 from chalicelib.domain.documents import Document
 from chalicelib.engine import chores, documents, logins, passwords, sessions, tasks, tokens
 from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unauthenticated, Unavailable
@@ -59,14 +60,15 @@ def establish(org: str, user_id: str, profile: Profile, password: str) -> None:
     """An active user under an id known beforehand, unless the email address is taken: what a new deployment begins
     with."""
     user = documents.new(org, USER, _body(profile, ACTIVE), id=user_id)
-    email = logins.email_key(profile.email)
+    email = emails.key(profile.email)
     login = Login(org, user.id, passwords.hashed(password))
     with suppress(Refused):
         base.commit(document_storage.created(user), storage.taken(email, login), *_admins_moved(None, user))
 
 
 def _body(profile: Profile, status: str) -> dict[str, Any]:
-    return {**profile._asdict(), "status": status, "preferences": {}}
+    email = emails.tidied(profile.email)
+    return {**profile._asdict(), "email": email, "status": status, "preferences": {}}
 
 
 def invite(org: str, profile: Profile, by: str) -> Invited:
@@ -75,7 +77,7 @@ def invite(org: str, profile: Profile, by: str) -> Invited:
     invitation = ids.new("invitation")
     login = Login(org, user.id, invitation=invitation)
     try:
-        documents.create(user, [storage.taken(logins.email_key(profile.email), login)])
+        documents.create(user, [storage.taken(emails.key(profile.email), login)])
     except Refused:
         raise Conflict("This email address has an account already") from None
     return Invited(user, _invitation_token(user, invitation))
@@ -98,13 +100,18 @@ def _invitation_token(user: Document, invitation: str) -> str:
 
 
 def accept(token: str, password: str, name: str | None = None) -> Document:
-    """Use an invitation up: the user has this password and is active. Three calls. Raises Unauthenticated."""
+    """Use an invitation up: the user has this password and is active. Three calls.
+
+    Raises Unauthenticated; InvalidRequest for a password that is easy to guess, with which the invitation stays good.
+    """
     claims = tokens.read(token, [tokens.INVITATION], ("sub", "org", "invitation"))
+    passwords.require_uncommon(password, "password", name or "")
     password_hash = passwords.hashed(password)
 
     def decide(user: Document) -> Document:
         _require_open(user, claims["invitation"])
         said = {"status": ACTIVE, "name": name or user.body["name"]}
+        passwords.require_uncommon(password, "password", user.body["email"], said["name"])
         return replace(user, body={**user.body, **said, **sessions.new_era()})
 
     def also(old: Document, new: Document) -> Sequence[Write]:
@@ -144,8 +151,10 @@ def sign_in(email: str, password: str, address: str) -> Document:
 def change_password(user: Document, current: str, new: str, address: str, session: str | None) -> None:
     """Another password, by which every other session ends than the one that it is changed in. Four calls.
 
-    Raises InvalidRequest where `current` is not the password, TooManyRequests after too many tries.
+    Raises InvalidRequest where `current` is not the password or `new` is easy to guess, TooManyRequests after too many
+    tries.
     """
+    passwords.require_uncommon(new, "newPassword", user.body["email"], user.body["name"])
     try:
         proof = logins.prove(user.body["email"], current, address)
     except Unauthenticated:
@@ -235,4 +244,4 @@ def _admin_of(user: Document | None) -> str | None:
 
 
 def _email(user: Document) -> str:
-    return logins.email_key(user.body["email"])
+    return emails.kept_key(user.body["email"])

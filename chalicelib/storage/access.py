@@ -48,6 +48,12 @@ def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: 
         return False, _tat(refused.items[0] or {})
 
 
+def given_back(key: str, interval: int) -> Write:
+    """The write that moves a limiter's theoretical arrival time back by one request."""
+    there = LimitItem.tat.exists() | LimitItem.tat.does_not_exist()
+    return base.update(LimitItem(key), [LimitItem.tat.add(-interval)], there)
+
+
 def _tat(stored: RawItem) -> int:
     return int(stored["tat"]["N"]) if "tat" in stored else 0
 

@@ -56,21 +56,25 @@ class Door(NamedTuple):
     """What stands between an email address and its account."""
 
     login: Login | None
+    email: str
+    """The key under which the login is kept."""
     account: Guard
     address: Guard
     """Of the account too, but for those who come from one address."""
 
 
-def door(email: str, address: str) -> Door:
-    """Whose the email is, with the guards of the account and of this address, as of now. One call."""
-    keys = [LoginItem(_key(email)), GuardItem(_guard_id(email)), GuardItem(_guard_id(email, address))]
-    found = {raw["id"]["S"]: raw for _, raw in base.fetch(keys)}
-    login, account, at_address = (found.get(key.id) for key in keys)
-    return Door(
-        None if login is None else _parse(LoginItem.from_raw_data(login)),
-        Guard(_guard_id(email)) if account is None else guard(account),
-        Guard(_guard_id(email, address)) if at_address is None else guard(at_address),
-    )
+def door(email: str, typed: str, address: str) -> Door:
+    """Whose the email is, with the guards of the account and of this address, as of now. One call.
+
+    `email` is the key of the address. One that was kept before addresses were tidied is found by how it was `typed`.
+    """
+    logins = {name: LoginItem(_key(name)) for name in (email, typed)}
+    guards = [GuardItem(_guard_id(email)), GuardItem(_guard_id(email, address))]
+    found = {raw["id"]["S"]: raw for _, raw in base.fetch([*logins.values(), *guards])}
+    kept = next((name for name, item in logins.items() if item.id in found), None)
+    account, at_address = (guard(found[one.id]) if one.id in found else Guard(one.id) for one in guards)
+    login = None if kept is None else _parse(LoginItem.from_raw_data(found[logins[kept].id]))
+    return Door(login, kept or email, account, at_address)
 
 
 def find(email: str) -> Login | None:

@@ -1,7 +1,11 @@
+from contextlib import suppress
+
 import pytest
 
 from chalicelib import clock
 from chalicelib.engine import limits
+from chalicelib.errors import TooManyRequests
+from infra import gateway
 from tests.engine.helpers import together
 from tests.support import aws
 from tests.support.world import START, World
@@ -109,3 +113,49 @@ def test_a_burst_may_be_smaller_than_the_window_s_count(house: World) -> None:
     assert admitted == 30
     house.clock.advance(3600)
     assert hourly(80) == 50
+
+
+def shared(org: str, tries: int, api: str = "processing") -> int:
+    """How many requests of an org are within its share."""
+    passed = 0
+    for _ in range(tries):
+        with suppress(TooManyRequests):
+            limits.share(api, org)
+            passed += 1
+    return passed
+
+
+def test_an_org_has_half_of_what_the_stage_lets_through_and_leaves_the_rest_to_others(house: World) -> None:
+    assert 2 * limits.ORG_REQUESTS_PER_SECOND <= gateway.REQUESTS_PER_SECOND
+    passed = shared("loud", 5_000)
+    assert limits.ORG_REQUESTS_PER_SECOND <= passed <= gateway.BURST
+    assert shared("quiet", 400) == 400
+    assert shared("loud", 400, "support") == 400
+    house.clock.advance(60)
+    assert shared("loud", 400) == 400
+
+
+def test_over_time_an_org_gets_its_share(house: World) -> None:
+    passed = 0
+    for _ in range(20):
+        passed += shared("loud", 2_000)
+        house.clock.advance(1)
+    assert passed == pytest.approx(20 * limits.ORG_REQUESTS_PER_SECOND, rel=0.2)
+
+
+def test_several_processes_count_together(house: World) -> None:
+    passed = 0
+    for _ in range(100):
+        limits._asked.clear()
+        limits._crowded.clear()
+        passed += shared("loud", limits.SAMPLE)
+    assert passed <= gateway.BURST + 100 * (limits.SAMPLE - 1)
+    with pytest.raises(TooManyRequests, match="At most 500 requests a second of one organization"):
+        for _ in range(limits.SAMPLE):
+            limits.share("processing", "loud")
+
+
+def test_what_an_org_shares_costs_one_call_in_fifty(house: World) -> None:
+    with aws.counting() as counted:
+        shared("org", 5 * limits.SAMPLE)
+    assert counted.total() <= 6

@@ -85,14 +85,29 @@ def test_an_unknown_email_costs_the_same_calls_and_the_same_work(
     assert checked == [False, True]
 
 
-def test_strangers_cannot_lock_out_who_signs_in_from_a_known_address(house: World, ada: Document) -> None:
+def test_strangers_lock_out_nobody_but_themselves(house: World, ada: Document) -> None:
     assert attempt(PASSWORD, HOME) == "in"
-    for _ in range(20):
+    for _ in range(100):
         attempt("wrong", AWAY)
-    assert attempt("wrong", AWAY).startswith("locked")
-    assert attempt(PASSWORD, HOME) == "in"
     assert attempt(PASSWORD, AWAY).startswith("locked")
-    assert attempt(PASSWORD, "").startswith("locked")
+    assert attempt(PASSWORD, HOME) == "in"
+    assert attempt(PASSWORD, "203.0.113.9") == "in", "whence she never came before"
+
+
+def test_many_addresses_lock_an_account_for_addresses_that_are_not_known_and_for_minutes(
+    house: World, ada: Document
+) -> None:
+    assert attempt(PASSWORD, HOME) == "in"
+    outcomes = [attempt("wrong", f"203.0.113.{number}") for number in range(40)]
+    assert outcomes == [WRONG] * 20 + ["locked 1"] * 20
+    assert attempt(PASSWORD, HOME) == "in"
+    for number in range(12):
+        house.clock.advance(300)
+        assert attempt("wrong", f"203.0.113.{number + 100}") == WRONG
+    assert attempt(PASSWORD, AWAY) == "locked 300"
+    house.clock.advance(300)
+    assert attempt(PASSWORD, AWAY) == "in"
+    assert attempt("wrong", "203.0.113.200") == WRONG, "all is forgotten"
 
 
 def test_a_known_address_is_locked_by_its_own_tries_and_known_for_ninety_days(house: World, ada: Document) -> None:
@@ -102,9 +117,64 @@ def test_a_known_address_is_locked_by_its_own_tries_and_known_for_ninety_days(ho
     house.clock.advance(89 * 86_400)
     assert attempt(PASSWORD, HOME) == "in"
     house.clock.advance(91 * 86_400)
-    for _ in range(6):
-        attempt("wrong", AWAY)
+    for number in range(21):
+        attempt("wrong", f"203.0.113.{number}")
     assert attempt(PASSWORD, HOME) == "locked 1"
+
+
+def spray(number: int, address: str = AWAY) -> list[str]:
+    """One try at each of many accounts."""
+    return [attempt("wrong", address, f"user-{each}@acme.example") for each in range(number)]
+
+
+def test_an_address_has_fifty_tries_at_all_accounts_and_ten_more_an_hour(house: World, ada: Document) -> None:
+    outcomes = spray(60)
+    assert outcomes == [WRONG] * 50 + ["locked 360"] * 10
+    assert attempt(PASSWORD, AWAY) == "locked 360"
+    assert attempt(PASSWORD, HOME) == "in"
+    house.clock.advance(360)
+    assert attempt("wrong", AWAY) == WRONG
+    house.clock.advance(3600)
+    assert [one for one in spray(20) if one == WRONG] == [WRONG] * 10
+
+
+def test_those_who_signed_in_from_an_address_before_are_not_held_up_by_others_there(
+    house: World, ada: Document
+) -> None:
+    assert attempt(PASSWORD, AWAY) == "in"
+    spray(60)
+    assert attempt("wrong", AWAY) == WRONG
+    assert attempt(PASSWORD, AWAY) == "in"
+
+
+def test_tries_that_work_are_not_counted_against_an_address(house: World) -> None:
+    crowd = [people.user(house, name=f"User{number}") for number in range(60)]
+    assert [attempt(PASSWORD, AWAY, user.body["email"]) for user in crowd] == ["in"] * 60
+
+
+def test_to_sign_in_does_not_give_back_the_tries_of_others(house: World, ada: Document) -> None:
+    """Whoever has an account could clear the way to others with it."""
+    spray(49)
+    assert attempt(PASSWORD, AWAY) == "in"
+    assert spray(2, AWAY)[1] == "locked 360"
+
+
+def test_an_address_of_ipv6_is_its_subscribers_network(house: World, ada: Document) -> None:
+    for number in range(60):
+        attempt("wrong", f"2001:db8::{number:x}", f"user-{number}@acme.example")
+    assert attempt(PASSWORD, "2001:db8:0:0:ffff::1").startswith("locked")
+    assert attempt(PASSWORD, "2001:db8:0:1::1") == "in"
+
+
+def test_an_account_of_before_is_found_as_it_was_typed(house: World, ada: Document) -> None:
+    """Its address was kept with a character in it that nobody sees."""
+    odd = "ada\u200b@acme.example"
+    login = storage.find(ADA)
+    assert login is not None
+    base.commit(storage.taken(odd, login))
+    base.commit(storage.freed(ADA, ada.id))
+    assert attempt(PASSWORD, email=odd) == "in"
+    assert attempt(PASSWORD) == WRONG
 
 
 def test_tries_are_forgiven_after_a_day(house: World, ada: Document) -> None:

@@ -22,6 +22,7 @@ from chalicelib.engine import (
     api_keys,
     connections,
     forecast,
+    guesses,
     journal,
     limits,
     lists,
@@ -269,6 +270,9 @@ def forget() -> None:
     """What a process remembers between requests, it forgets."""
     for memory in (sessions._known, api_keys._known):
         memory.clear()
+    guesses._blocked.clear()
+    limits._asked.clear()
+    limits._crowded.clear()
     for memory in (messenger_accounts._known, messenger_status._checked):
         memory.clear()
     for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known, names._known):

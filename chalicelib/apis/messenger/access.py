@@ -5,7 +5,7 @@ import hmac
 from chalicelib.apis.messenger.notifications import AlertIn
 from chalicelib.apis.messenger.words import NAME
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
-from chalicelib.engine import access, limits, messenger_accounts
+from chalicelib.engine import access, guesses, limits, messenger_accounts
 from chalicelib.engine.access import ANONYMOUS, Principal
 from chalicelib.errors import Unauthenticated
 
@@ -40,17 +40,18 @@ def _by_hook(request: Request) -> Caller:
     if caller is not None and named != own:
         raise Unauthenticated(f"The query names another org than yours: {_ASK}, or a token of that org")
     if secret is not None:
-        return _by_secret(named, secret)
+        return _by_secret(named, secret, request.source)
     assert caller is not None
     if caller is ANONYMOUS and messenger_accounts.of(own).n8n_secret is not None:
         raise Unauthenticated(f"This org's hooks have a secret: {_ASK}")
     return caller
 
 
-def _by_secret(org: str, secret: str) -> Caller:
-    expected = messenger_accounts.of(org).n8n_secret
-    if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
-        raise Unauthenticated("Invalid hook secret for the org that ?org= names")
+def _by_secret(org: str, secret: str, address: str) -> Caller:
+    with guesses.bounded(f"hook#{org}", address):
+        expected = messenger_accounts.of(org).n8n_secret
+        if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
+            raise Unauthenticated("Invalid hook secret for the org that ?org= names")
     return Principal(org, "n8n", "server")
 
 

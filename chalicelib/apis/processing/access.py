@@ -31,11 +31,11 @@ def _server(request: Request, api_key: str) -> Caller:
     identifier = _plausible(request.path_values.get("id", ""))
     match request.method, request.route:
         case "POST", "/api/servers/{id}/heartbeat":
-            return access.worker_by_key(identifier, api_key)
+            return access.worker_by_key(identifier, api_key, address=request.source)
         case "PUT", "/api/task/{id}":
             if "serverId" in request.query:
-                return access.worker_by_key(_plausible(request.query["serverId"]), api_key)
-            return access.holder_by_key(identifier, api_key)
+                return access.worker_by_key(_plausible(request.query["serverId"]), api_key, address=request.source)
+            return access.holder_by_key(identifier, api_key, address=request.source)
     raise Unauthenticated("An apiKey is accepted on a server's heartbeat and on its reports; elsewhere send a token")
 
 

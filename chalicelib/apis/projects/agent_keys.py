@@ -35,4 +35,5 @@ def agent(request: Request, api_key: str) -> Principal:
         raise Unauthenticated("Invalid API key; an agent's own is for its heartbeats, its tasks and its reports only")
     if not 0 < len(named) <= LONGEST_ID:
         raise Unauthenticated("Invalid API key")
-    return access.worker_by_key(named, api_key, POOL)._replace(permissions=frozenset(PERMISSIONS))
+    found = access.worker_by_key(named, api_key, POOL, address=request.source)
+    return found._replace(permissions=frozenset(PERMISSIONS))

@@ -149,10 +149,15 @@ def decide(request: Request, body: DecisionIn) -> Html | Redirect:
     return Redirect(oauth.approve(user, question) if body.decision == "approve" else question.answer(None))
 
 
-@routes.post("/oauth/token", answers={400: TokenError, 401: TokenError})
-def give_tokens(body: TokenIn, authorization: Annotated[Text, Header("Authorization")] = None) -> Bare[TokenOut]:
-    """Exchange a code, or a refresh token, for tokens."""
-    answer = oauth.exchange(body.model_dump(exclude_none=True), authorization)
+@routes.post("/oauth/token", answers={400: TokenError, 401: TokenError}, errors=[429])
+def give_tokens(
+    request: Request, body: TokenIn, authorization: Annotated[Text, Header("Authorization")] = None
+) -> Bare[TokenOut]:
+    """Exchange a code, or a refresh token, for tokens.
+
+    An application that proves itself wrongly twenty times from one address is refused there for a minute.
+    """
+    answer = oauth.exchange(body.model_dump(exclude_none=True), authorization, request.source)
     value: Any = (TokenOut if answer.status == 200 else TokenError)(**answer.body)
     return Bare(value, answer.status, answer.headers)
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from chalicelib.apis.projects.avatars import avatar_of
 from chalicelib.apis.projects.permissions import Role
+from chalicelib.domain import emails
 from chalicelib.domain.documents import Document
 from chalicelib.domain.hours import is_zone
 from chalicelib.edge import CamelSchema, Instant
@@ -29,7 +30,7 @@ def _zone(name: str) -> str:
     return name
 
 
-_PART = r"[^@\s\x00-\x1f\x7f]+"
+_PART = r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+"
 _ADDRESS = re.compile(rf"{_PART}@{_PART}\.{_PART}")
 
 
@@ -39,12 +40,19 @@ def _address(email: str) -> str:
     return email
 
 
-Email = Annotated[str, BeforeValidator(_trimmed), StringConstraints(max_length=LONGEST_EMAIL), AfterValidator(_address)]
+def _tidied(text: Any) -> Any:
+    return emails.tidied(text) if isinstance(text, str) else text
+
+
+Email = Annotated[str, BeforeValidator(_tidied), StringConstraints(max_length=LONGEST_EMAIL), AfterValidator(_address)]
 Name = Annotated[str, BeforeValidator(_trimmed), StringConstraints(min_length=1, max_length=100)]
 Password = Annotated[
     str,
     StringConstraints(min_length=SHORTEST, max_length=LONGEST),
-    Field(description="Any characters.", examples=["correct horse battery"]),
+    Field(
+        description="Any characters, but nothing that everybody tries first.",
+        examples=["correct horse battery"],
+    ),
 ]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 

@@ -168,3 +168,10 @@ def test_the_same_body_under_a_key_may_be_written_in_another_way(desk: Desk) -> 
     assert desk.told("POST", COMPLETE, '{"b": 1e2, "a": 2.0}', **under) == first
     desk.refused(409, "POST", COMPLETE, '{"a": 2.5, "b": 100}', **under)
     assert len(texts(desk)) == 1
+
+
+def test_a_hook_s_secret_is_not_found_by_trying(desk: Desk) -> None:
+    configure(GUARDED)
+    wrong = {"X-Webhook-Secret": "wrong"}
+    asked = [desk.ask("POST", f"{COMPLETE}?org=acme", {}, token=None, headers=wrong).status for _ in range(30)]
+    assert asked == [401] * 20 + [429] * 10

@@ -100,16 +100,18 @@ def test_an_invitation_is_accepted_and_signs_in(accounts: Accounts) -> None:
     body = {"email": "eve@acme.example", "name": "Eve", "role": "viewer", "plan": "pro"}
     invited = accounts.told("POST", USERS, body, token=people.token(admin))
     assert (invited["status"], invited["role"], invited["plan"]) == ("invited", "viewer", "pro")
-    acceptance = {"token": invited["invitationToken"], "password": "x" * 8}
+    acceptance = {"token": invited["invitationToken"], "password": "hedge row"}
     found = accounts.told("POST", f"{AUTH}/accept-invitation", acceptance | {"name": "Eve E."})
     assert found["user"]["name"] == "Eve E."
     me = accounts.told("GET", f"{USERS}/me", token=found["accessToken"])
     assert (me["status"], me["id"]) == ("active", invited["id"])
     accounts.refused(401, "POST", f"{AUTH}/accept-invitation", acceptance)
-    assert accounts.login("eve@acme.example", "x" * 8)
+    assert accounts.login("eve@acme.example", "hedge row")
 
 
-@pytest.mark.parametrize(("password", "status"), [("x" * 7, 422), ("x" * 8, 200), ("x" * 128, 200), ("x" * 129, 422)])
+@pytest.mark.parametrize(
+    ("password", "status"), [("hedgero", 422), ("hedgerow", 200), ("hedgerow" * 16, 200), ("hedgerow" * 16 + "s", 422)]
+)
 def test_a_password_has_8_to_128_characters(accounts: Accounts, password: str, status: int) -> None:
     admin = people.admin(accounts.house)
     invited = users.invite(ORG, users.Profile("eve@acme.example", "Eve", "viewer", "free"), admin.id)
@@ -118,6 +120,9 @@ def test_a_password_has_8_to_128_characters(accounts: Accounts, password: str, s
 
 
 def test_what_signing_in_costs(accounts: Accounts, ada: Document) -> None:
+    with aws.counting() as counted:
+        accounts.login(EMAIL)
+    assert counted.total() == 6, "from an address that was never seen"
     with aws.counting() as counted:
         found = accounts.login(EMAIL)
     assert counted.total() == 5
@@ -152,3 +157,38 @@ def test_a_session_that_is_spent_is_told_when_to_come_again(accounts: Accounts) 
     assert (error["code"], error["retryAfter"]) == ("RATE_LIMIT_ERROR", 4)
     other = people.token(people.user(accounts.house, name="Eve", plan="free"))
     assert accounts.ask("GET", f"{USERS}/me", token=other).status == 200
+
+
+@pytest.mark.parametrize("password", ["password", "12345678", " " * 8, "PassWord1", "qwertyuiop", "eve@acme.example"])
+def test_what_everybody_tries_first_is_no_password(accounts: Accounts, ada: Document, password: str) -> None:
+    admin = people.admin(accounts.house)
+    invited = users.invite(ORG, users.Profile("eve@acme.example", "Eve", "viewer", "free"), admin.id)
+    body = {"token": invited.token, "password": password}
+    error = accounts.refused(422, "POST", f"{AUTH}/accept-invitation", body)
+    assert set(error["details"]) == {"password"}
+    assert password == "password" or password not in error["message"]
+    assert accounts.told("POST", f"{AUTH}/accept-invitation", body | {"password": PASSWORD}), "it is still good"
+    change = {"currentPassword": PASSWORD, "newPassword": password}
+    if password != "eve@acme.example":
+        token = accounts.login(EMAIL)["accessToken"]
+        assert set(accounts.refused(422, "PUT", f"{USERS}/me/password", change, token=token)["details"]) == {
+            "newPassword"
+        }
+
+
+def test_one_address_tries_one_password_on_few_accounts(accounts: Accounts, ada: Document) -> None:
+    def tried(number: int) -> int:
+        body = {"email": f"user-{number}@acme.example", "password": "Summer 2026"}
+        return accounts.ask("POST", f"{AUTH}/login", body).status
+
+    assert [tried(number) for number in range(200)] == [401] * 50 + [429] * 150
+
+
+def test_an_email_address_is_kept_as_it_is_seen(accounts: Accounts) -> None:
+    admin = people.token(people.admin(accounts.house))
+    seen = {"email": "eve@acme.example", "name": "Eve", "role": "viewer"}
+    invited = accounts.told("POST", USERS, seen | {"email": " e\u200bve@\uff41cme.ex\u00adample. "}, token=admin)
+    assert invited["email"] == seen["email"]
+    for email in (seen["email"], "EVE@acme.example", "eve\u2060@acme.example", "\uff45ve@acme.example"):
+        accounts.refused(409, "POST", USERS, seen | {"email": email}, token=admin)
+    accounts.refused(422, "POST", USERS, seen | {"email": "\u200b@acme.example"}, token=admin)

@@ -251,3 +251,18 @@ def test_no_form_breaks_the_token_endpoint(
     for proof in ({}, {"client_id": known[0].id, "client_secret": known[1]}):
         answer = oauth.exchange(fields | proof, header)
         assert answer.status in (400, 401) and answer.body["error"]
+
+
+def test_an_application_s_secret_is_not_found_by_trying(client: Client, house: World) -> None:
+    app, secret = application()
+    fields = {"grant_type": "authorization_code", "code": "x"}
+
+    def guessed(guess: str, number: int) -> int:
+        if number % 2:
+            return exchange(client, basic(app.id, guess), **fields).status
+        return exchange(client, **fields, client_id=app.id, client_secret=guess).status
+
+    assert [guessed("cs_wrong", number) for number in range(30)] == [401] * 20 + [429] * 10
+    assert guessed(secret, 0) == 429
+    house.clock.advance(60)
+    assert guessed(secret, 0) == 400, "it has proved itself, and the code is none"
