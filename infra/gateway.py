@@ -23,6 +23,7 @@ _REFUSALS: dict[str, errors.YardmasterError] = {
     "UNSUPPORTED_MEDIA_TYPE": errors.UnsupportedMediaType("Send application/json"),
     "THROTTLED": _TOO_MANY,
     "QUOTA_EXCEEDED": _TOO_MANY,
+    "WAF_FILTERED": errors.TooManyRequests("Too many requests from your address: slow down", retry_after=60),
     "INTEGRATION_FAILURE": errors.Unavailable("The service does not answer: try again shortly"),
     "INTEGRATION_TIMEOUT": errors.Unavailable("The service did not answer in time: try again shortly"),
     "DEFAULT_4XX": errors.InvalidRequest("The request cannot be understood"),
@@ -33,7 +34,6 @@ _HEADERS = {
     "gatewayresponse.header.X-Content-Type-Options": "'nosniff'",
     "gatewayresponse.header.X-Request-Id": "context.requestId",
 }
-_RETRY = {"gatewayresponse.header.Retry-After": "'1'"}
 
 _LOGGED = {
     "request_id": "$context.requestId",
@@ -85,7 +85,7 @@ def _refusals(dialect: Dialect) -> Template:
     return {
         kind: {
             "statusCode": str(error.status),
-            "responseParameters": _HEADERS | (_RETRY if error.status in (429, 503) else {}),
+            "responseParameters": _HEADERS | _retry(error),
             # API Gateway fills in the request's id and path.
             "responseTemplates": {"application/json": dialect.error(error, "$context.requestId").decode()},
         }
@@ -93,10 +93,21 @@ def _refusals(dialect: Dialect) -> Template:
     }
 
 
+def _retry(error: errors.YardmasterError) -> Template:
+    if error.status not in (429, 503):
+        return {}
+    seconds = error.retry_after if isinstance(error, errors.TooManyRequests) else 1
+    return {"gatewayresponse.header.Retry-After": f"'{seconds}'"}
+
+
 def outputs(name: str) -> Template:
-    """The output `BaseUrl`: what stands before every documented path, without a slash at its end."""
+    """The outputs `BaseUrl`: what stands before every documented path, without a slash at its end, and `StageArn`."""
+    arn = f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}::/restapis/${{RestAPI}}/stages/{API_STAGE}"
     url = f"https://${{RestAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{API_STAGE}"
-    return {"BaseUrl": {"Description": f"Base URL of the API {name}", "Value": {"Fn::Sub": url}}}
+    return {
+        "BaseUrl": {"Description": f"Base URL of the API {name}", "Value": {"Fn::Sub": url}},
+        "StageArn": {"Description": f"Stage of the API {name}", "Value": {"Fn::Sub": arn}},
+    }
 
 
 def open_methods(template: Template) -> None:

@@ -6,7 +6,7 @@ Everything in it refers to the nested stacks' outputs alone.
 import json
 from typing import Any
 
-from infra import alarms, dashboard
+from infra import alarms, dashboard, firewall
 from infra.bundles import BUNDLES, consumers
 from infra.functions import Bundle
 from infra.merge import RESERVE_CONCURRENCY, SECRETS_PARAMETER, STAGE, parameters
@@ -29,9 +29,10 @@ def parent_template() -> Template:
             "WaitAlarmSeconds": alarms.WAIT_ALARM,
             "ReserveConcurrency": RESERVE_CONCURRENCY,
             "Dashboard": dashboard.PARAMETER,
+            "RequestsPerAddress": firewall.PARAMETER,
         },
-        Conditions=alarms.CONDITIONS | dashboard.CONDITIONS,
-        Resources=_stacks() | _watch() | dashboard.resources() | _tls_only() | _access_logs(),
+        Conditions=alarms.CONDITIONS | dashboard.CONDITIONS | firewall.CONDITIONS,
+        Resources=_stacks() | _watch() | dashboard.resources() | _firewall() | _tls_only() | _access_logs(),
         Outputs=_outputs(),
     )
 
@@ -95,6 +96,11 @@ def _watch() -> Template:
 
 def _output(name: str) -> Template:
     return {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
+
+
+def _firewall() -> Template:
+    stages = [(bundle.name.capitalize(), {"Fn::GetAtt": [_logical(bundle), "Outputs.StageArn"]}) for bundle in _apis()]
+    return firewall.resources(stages)
 
 
 def _tls_only() -> Template:

@@ -7,8 +7,10 @@ import pytest
 from cfnlint.api import lint
 
 from chalicelib import observability
+from infra import gateway
 from infra.bundles import BUNDLES, consumers
 from infra.merge import parameters
+from infra.package import dialect
 from infra.parent import parent_template
 from infra.resources import storage_template
 from tests.infra.emitted import emitted
@@ -102,3 +104,29 @@ def test_how_long_a_task_may_wait_is_the_deployment_s_to_say() -> None:
 def test_payloads_travel_encrypted_only() -> None:
     statement = RESOURCES["PayloadBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_a_firewall_stands_before_every_api_where_it_is_asked_for() -> None:
+    assert TEMPLATE["Parameters"]["RequestsPerAddress"]["Default"] == "0"
+    found = {name: one for name, one in RESOURCES.items() if one["Type"].startswith("AWS::WAFv2::")}
+    assert {one["Condition"] for one in found.values()} == {"HasFirewall"}
+    stages = [one["Properties"]["ResourceArn"] for one in found.values() if one["Type"].endswith("Association")]
+    apis = [f"{bundle.name.capitalize()}Bundle" for bundle in BUNDLES if bundle.http]
+    assert stages == [{"Fn::GetAtt": [name, "Outputs.StageArn"]} for name in apis]
+    [rule] = found["Firewall"]["Properties"]["Rules"]
+    assert rule["Statement"]["RateBasedStatement"]["Limit"] == {"Ref": "RequestsPerAddress"}
+
+
+def test_what_the_firewall_refuses_is_said_in_the_words_of_each_api() -> None:
+    for bundle in BUNDLES:
+        if bundle.http:
+            made = gateway.resources({"Fn::Sub": "x"}, dialect(bundle))["RestAPI"]["Properties"]["DefinitionBody"]
+            refusal = made["x-amazon-apigateway-gateway-responses"]["WAF_FILTERED"]
+            assert refusal["statusCode"] == "429"
+            assert refusal["responseParameters"]["gatewayresponse.header.Retry-After"] == "'60'"
+            assert "Too many requests from your address" in refusal["responseTemplates"]["application/json"]
+
+
+@pytest.mark.parametrize(("value", "allowed"), [("0", True), ("9", False), ("10", True), ("2000", True), ("x", False)])
+def test_a_firewall_counts_from_ten_requests_on_as_aws_does(value: str, allowed: bool) -> None:
+    assert bool(re.fullmatch(TEMPLATE["Parameters"]["RequestsPerAddress"]["AllowedPattern"], value)) is allowed
