@@ -4,6 +4,7 @@ The parser is python-multipart's, imported on first use. What it leaves to its c
 boundary came, how many parts there are and how large, and what a file may be called.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ LONGEST_SUFFIX = 20
 UNNAMED = "file"
 _UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 """Control and formatting characters: a name that shows something else than it is helps nobody honest."""
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Persian and several scripts of India are spelt with them, and they make one emoji of several."""
+_REPEATED = re.compile(f"([{_JOINERS}])[{_JOINERS}]+")
+_EDGE = re.compile(rf"^[\s{_JOINERS}]+|[\s{_JOINERS}]+$")
 _AS_IT_IS = {"", "7bit", "8bit", "binary"}
 
 
@@ -138,17 +143,32 @@ class _Parts:
 
 
 def safe_filename(said: str) -> str:
-    """A name that a file can be shown and saved under: no path, nothing unseen, not too long, never empty."""
+    """A name that a file can be shown and saved under: no path, nothing unseen but single joiners between other
+    characters, not too long, never empty."""
     last = unicodedata.normalize("NFC", said).replace("\\", "/").rpartition("/")[2]
-    seen = "".join(character for character in last if unicodedata.category(character) not in _UNSEEN).strip()
-    return _cut(seen) if seen.strip(". ") else UNNAMED
+    seen = "".join(one for one in last if one in _JOINERS or unicodedata.category(one) not in _UNSEEN)
+    name = _EDGE.sub("", _REPEATED.sub(r"\1", seen))
+    return _cut(name) if name.strip(f". {_JOINERS}") else UNNAMED
 
 
 def _cut(name: str) -> str:
-    """The name in at most LONGEST_FILENAME bytes: a long one loses the end of its stem, not its suffix."""
+    """The name in at most LONGEST_FILENAME bytes: a long one loses the end of its stem, not its suffix, and no part of
+    what is one character to its reader."""
     if len(name.encode()) <= LONGEST_FILENAME:
         return name
     suffix = PurePosixPath(name).suffix
     ending = suffix if len(suffix.encode()) <= LONGEST_SUFFIX else ""
     room = LONGEST_FILENAME - len(ending.encode())
-    return name.removesuffix(ending).encode()[:room].decode(errors="ignore") + ending
+    return _EDGE.sub("", _beginning(name.removesuffix(ending), room) + ending)
+
+
+def _beginning(text: str, room: int) -> str:
+    """As many whole characters of a text as its first `room` bytes hold; a character that alone is longer is cut."""
+    import regex
+
+    size = 0
+    for found in regex.finditer(r"\X", text):
+        size += len(found[0].encode())
+        if size > room:
+            return text[: found.start()] or text.encode()[:room].decode(errors="ignore")
+    return text

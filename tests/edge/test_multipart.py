@@ -86,6 +86,19 @@ def test_a_good_body_is_read(name: str) -> None:
         ("", "file"),
         ("a\x00b\r\nc\x7f.txt", "abc.txt"),
         ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("نامه\u200cها.pdf", "نامه\u200cها.pdf"),
+        ("PDF\u200cها.pdf", "PDF\u200cها.pdf"),
+        ("ක්\u200dරම.txt", "ක්\u200dරම.txt"),
+        ("👨\u200d👩\u200d👧.png", "👨\u200d👩\u200d👧.png"),
+        ("❤️\u200d🔥.png", "❤️\u200d🔥.png"),
+        ("\u200c\u200da\u200d\u200d\u200cb.txt\u200d", "a\u200db.txt"),
+        ("\u200d.\u200c.", "file"),
+        ("\u200d", "file"),
+        ("a\u200b\u2060\ufeff\u00ad\u200e\u061c\u2066b.txt", "ab.txt"),
+        ("👨\u200d👩\u200d👧" * 20 + ".png", "👨\u200d👩\u200d👧" * 13 + ".png"),
+        ("e\u0301\u0302" * 100, "é\u0302" * 63),
+        ("a " * 200, ("a " * 128)[:255]),
+        ("x" + "\u0302" * 300, "x" + "\u0302" * 127),
         ("Gru\u0308ße ✓.md", "Grüße ✓.md"),
         (".gitignore", ".gitignore"),
         ("x" * 300 + ".png", "x" * 251 + ".png"),
@@ -100,6 +113,7 @@ def test_a_filename_is_made_safe(said: str, safe: str) -> None:
 def test_every_filename_is_made_safe(said: str) -> None:
     safe = safe_filename(said)
     assert safe and len(safe.encode()) <= LONGEST_FILENAME
+    assert safe == safe.strip("\u200c\u200d") and "\u200c\u200d" not in safe
     assert not set(safe) & set("/\\\0\r\n") and safe.strip(". ")
     assert safe_filename(safe) == safe
 

@@ -17,6 +17,9 @@ _OF_THE_CHANNEL = frozenset({10003, 10015, 50001, 50013, 50024, 50083, 160005, 2
 """Discord's codes for a webhook or a channel that takes no messages as it is, such as a forum, which needs a thread, or
 an archived thread. Some come as 400, and all can be put right."""
 _LINK = re.compile(r"https?://[^\s<>]+")
+_NUMBER = re.compile(r"^[ \t]*[0-9]+\.(?=\s|$)|(?<=[ \t])[0-9]+\.(?=[ \t])", re.MULTILINE)
+"""What begins an ordered list, which would be numbered anew, at the beginning of a line; or would, were the text cut
+before it."""
 _MARKUP = frozenset("\\*_~`|<>#[]()-")
 
 
@@ -67,15 +70,11 @@ def _rest(spoken: Spoken) -> int | None:
 
 def _atoms(text: str) -> list[Atom]:
     """Every character that could be markup, with a backslash; links as they are, since they would break."""
-    found: list[Atom] = []
-    end = 0
-    for link in _LINK.finditer(text):
-        found += [_escaped(one) for one in text[end : link.start()]]
-        found += texts.plain(link[0])
-        end = link.end()
-    return found + [_escaped(one) for one in text[end:]]
+    links = {at for link in _LINK.finditer(text) for at in range(*link.span())}
+    points = {number.end() - 1 for number in _NUMBER.finditer(text)}
+    return [_atom(one, at not in links and (one in _MARKUP or at in points)) for at, one in enumerate(text)]
 
 
-def _escaped(one: str) -> Atom:
-    written = f"\\{one}" if one in _MARKUP else one
+def _atom(one: str, is_markup: bool) -> Atom:
+    written = f"\\{one}" if is_markup else one
     return Atom(one, written, texts.units(written))
