@@ -299,8 +299,8 @@ class _Call:
         own = {"host": self._target.authority, "accept-encoding": "identity", "connection": "close"}
         sent = {"user-agent": "yardmaster"} | given | own
         try:
-            # A broken pipe may be a server that answered before it had read everything, with a 413 for example.
-            with suppress(BrokenPipeError):
+            # It may be a server that answered before it had read everything, with a 413 for example, and hung up.
+            with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(
                     method, self._target.path, body or None, sent, preload_content=False, decode_content=False
                 )

@@ -286,6 +286,27 @@ def test_an_early_answer_to_a_large_body_is_heard(play: Play) -> None:
 
 
 @pytest.mark.usefixtures("on_this_machine")
+@pytest.mark.parametrize("status", [202, 413, 429])
+def test_an_early_answer_is_heard_though_the_peer_hangs_up_on_the_rest(status: int) -> None:
+    with socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def answer_at_once() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1)
+                connection.sendall(b"HTTP/1.1 %d X\r\nRetry-After: 7\r\n\r\n" % status)
+
+        peer = threading.Thread(target=answer_at_once)
+        peer.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        found = send("POST", url, headers={}, body=b"x" * 20_000_000, timeout=5, needs_body=outbound.never)
+        peer.join()
+    assert (found.status, found.headers["retry-after"]) == (status, "7")
+
+
+@pytest.mark.usefixtures("on_this_machine")
 def test_the_next_address_is_tried_when_one_takes_no_connection(
     network: FakeNetwork, play: Play, connections: list[object]
 ) -> None:
