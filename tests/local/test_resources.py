@@ -66,7 +66,7 @@ def test_what_calls_make_is_what_cloudformation_makes() -> None:
     with mock_aws():
         outputs = by_cloudformation()
         assert made == (tables(), queues(), buckets())
-    assert [len(some) for some in made] == [9, 17, 1]
+    assert [len(some) for some in made] == [9, 19, 1]
     logical = [parameter(setting) for setting in STORED]
     assert [names[name] for name in logical] == [outputs[name] for name in logical]
 
