@@ -1,5 +1,7 @@
 """The only source of time.
 
+`now` may step back, when a machine's clock is set: what lasts within one process is measured by `steady`.
+
 Every instant in the engine is an integer of milliseconds since the Unix epoch, in UTC. Tests and the local
 run replace the clock with `use`; nothing else in the house may read the time or sleep.
 """
@@ -23,6 +25,8 @@ class Clock(Protocol):
 
     def stopwatch(self) -> float: ...
 
+    def steady(self) -> int: ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -36,12 +40,15 @@ class SystemClock:
     def stopwatch(self) -> float:
         return time.perf_counter()
 
+    def steady(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
 
 class ManualClock:
     """A clock that stands still until it is moved; sleeping moves it."""
 
     def __init__(self, start: int) -> None:
-        self._now = start
+        self._now = self._steady = start
 
     def now(self) -> int:
         return self._now
@@ -50,9 +57,18 @@ class ManualClock:
         self.advance(seconds)
 
     def stopwatch(self) -> float:
-        return self._now / SECOND
+        return self._steady / SECOND
+
+    def steady(self) -> int:
+        return self._steady
 
     def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += round(seconds * SECOND)
+        self._steady += round(seconds * SECOND)
+
+    def step(self, seconds: float) -> None:
+        """Set the clock on, or back, without any time passing."""
         self._now += round(seconds * SECOND)
 
 
@@ -79,6 +95,11 @@ def sleep(seconds: float) -> None:
 def stopwatch() -> float:
     """Seconds, precisely, since some instant: the difference of two is what passed in between."""
     return _clock.stopwatch()
+
+
+def steady() -> int:
+    """Milliseconds since some instant: they go on evenly when the clock is set, and mean nothing to other processes."""
+    return _clock.steady()
 
 
 def utc(instant: int) -> datetime:

@@ -12,13 +12,14 @@ from chalicelib.edge.paging import Links, Paged, Pagination
 from chalicelib.edge.replies import Answer, Bare, Created, Html, JsonText, Raw, Redirect, Reply
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
-from chalicelib.edge.schemas import CamelSchema, FormSchema, Instant, MultipartSchema, NaiveInstant, Schema
+from chalicelib.edge.schemas import SECRET, CamelSchema, FormSchema, Instant, MultipartSchema, NaiveInstant, Schema
 from chalicelib.edge.sockets import Channel, Door, Opening, Switchboard
 
 __all__ = [
     "BEARER",
     "BEARER_OR_KEY",
     "BINARY_TYPES",
+    "SECRET",
     "Admission",
     "Answer",
     "Api",

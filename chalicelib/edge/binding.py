@@ -5,7 +5,7 @@ parameter is first used, because making them is cold-start time.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
@@ -18,7 +18,7 @@ from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.forms import form_fields
 from chalicelib.edge.multipart import multipart_fields
 from chalicelib.edge.parsing import json_value
-from chalicelib.edge.problems import JsonSchema, Problem, explain, refusal
+from chalicelib.edge.problems import SHOWN, JsonSchema, Problem, explain, refusal
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART, Schema
@@ -44,6 +44,8 @@ class Parameter:
     source: Source
     annotation: Any
     default: Any
+    many: bool = False
+    """Whether it is a list, which may be given with commas or by repeating the parameter."""
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -78,8 +80,9 @@ class Body:
     def read(self, request: Request) -> Any:
         """The validated model; raises ValidationError, InvalidRequest, TooLarge or UnsupportedMediaType."""
         if request.body:
-            media_type, content_type = self.model.media_type, request.headers.get("content-type", JSON)
+            media_type, content_type = self.model.media_type, request.headers.get("content-type", "")
             _require(media_type, content_type)
+            _require_plain(request.headers.get("content-encoding", ""))
             return self.model.__pydantic_validator__.validate_python(READERS[media_type](request.body, content_type))
         if self.default is REQUIRED:
             return self.model.__pydantic_validator__.validate_python({})
@@ -96,19 +99,22 @@ class Signature(NamedTuple):
     parameters: tuple[Parameter, ...]
     body: Body | None
     result: Any
+    strict: bool = True
+    """Whether query parameters that it does not have are refused."""
 
     def bind(self, request: Request, caller: Caller | None) -> dict[str, Any]:
         """The handler's keyword arguments; raises InvalidRequest naming every problem, the first as its message."""
         arguments: dict[str, Any] = {}
-        problems: list[Problem] = []
-        sources = {"path": request.path_values, "query": request.query, "header": request.headers}
+        problems = self._misplaced(request)
+        sources = {"path": request.path_values, "query": self._query(request), "header": request.headers}
         for parameter in self.parameters:
             try:
                 arguments[parameter.name] = parameter.read(sources[parameter.source])
             except KeyError:
                 problems.append(_absent(parameter))
             except ValidationError as error:
-                problems += explain(error, parameter.schema, root=parameter.key)
+                secret = parameter.source == "header"
+                problems += explain(error, parameter.schema, root=parameter.key, secret=secret)
         if self.body:
             try:
                 arguments[self.body.name] = self.body.read(request)
@@ -121,6 +127,25 @@ class Signature(NamedTuple):
         if self.request:
             arguments[self.request] = request
         return arguments
+
+    @property
+    def _asked(self) -> dict[str, Parameter]:
+        """The parameters of the query, by name."""
+        return {parameter.key: parameter for parameter in self.parameters if parameter.source == "query"}
+
+    def _query(self, request: Request) -> Mapping[str, str]:
+        """The query's values; those of a list with commas between them."""
+        several = {name: ",".join(request.values[name]) for name in request.repeated}
+        return {**request.query, **several} if several else request.query
+
+    def _misplaced(self, request: Request) -> list[Problem]:
+        """What is wrong with the query's names: one that is not known here, or repeated though it is no list."""
+        if not (self.strict and request.values):
+            return []
+        known = self._asked
+        unknown = [_unknown(name, known) for name in request.values if name not in known]
+        repeated = [name for name in request.values if name in request.repeated and name in known]
+        return unknown + [_repeated(name) for name in repeated if not known[name].many]
 
 
 def signature(endpoint: Endpoint) -> Signature:
@@ -142,7 +167,9 @@ def signature(endpoint: Endpoint) -> Signature:
         else:
             parameters.append(_parameter(name, hint, parameter.default, variables))
     _check(endpoint, variables, caller, parameters, bodies)
-    return Signature(caller, request, tuple(parameters), bodies[0] if bodies else None, hints.get("return", NoneType))
+    body = bodies[0] if bodies else None
+    result = hints.get("return", NoneType)
+    return Signature(caller, request, tuple(parameters), body, result, strict=not endpoint.public)
 
 
 def _check(
@@ -172,7 +199,7 @@ def _parameter(name: str, hint: Any, default: Any, variables: set[str]) -> Param
         if isinstance(mark, Header):
             return Parameter(name, mark.name, "header", hint, default)
         if isinstance(mark, Query):
-            return Parameter(name, mark.name, "query", hint, default)
+            return Parameter(name, mark.name or name, "query", hint, default, mark.many)
     return Parameter(name, name, "query", hint, default)
 
 
@@ -181,7 +208,23 @@ def _absent(parameter: Parameter) -> Problem:
     return Problem(parameter.key, "is required", f"Missing required {what}: {parameter.key}")
 
 
+def _unknown(name: str, known: Iterable[str]) -> Problem:
+    listed = ", ".join(known)
+    what = f"is not a query parameter of this endpoint, which has {listed or 'none'}"
+    return Problem(name[:SHOWN], what, f"{name[:SHOWN]} {what}")
+
+
+def _repeated(name: str) -> Problem:
+    what = "is given more than once"
+    return Problem(name, what, f"{name} {what}")
+
+
 def _require(media_type: str, content_type: str) -> None:
     given = content_type.partition(";")[0].strip().lower()
     if given != media_type:
-        raise UnsupportedMediaType(f"The body must be {media_type}, not {given or 'of no type'}")
+        raise UnsupportedMediaType(f"The body must be {media_type}, not {given[:SHOWN] or 'of no type'}")
+
+
+def _require_plain(coding: str) -> None:
+    if coding.strip().lower() not in {"", "identity"}:
+        raise UnsupportedMediaType(f"The body must have no Content-Encoding, not {coding[:SHOWN]}")

@@ -196,8 +196,10 @@ def _status(endpoint: Endpoint, result: Any) -> int:
 
 def _errors(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
     """The statuses that follow from the endpoint's options and signature, and those it declares."""
+    if endpoint.refused is not None:
+        return sorted(endpoint.errors)  # what it answers by itself is all that there is
     found = {*endpoint.errors, 413, 500}
-    if bound.parameters or bound.body:
+    if bound.parameters or bound.body or bound.strict:
         found |= {400, api.dialect.status(INVALID)}
     if bound.body:
         found.add(415)

@@ -3,6 +3,7 @@
 Which of the two an endpoint reads, its model says: a FormSchema or a MultipartSchema.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from chalicelib.errors import InvalidRequest
 
+_NAME = re.compile(r"[\w.\[\]-]{1,60}")
 MOST_FIELDS = 100
 """In one form. More are refused before any of them is kept."""
 
@@ -30,6 +32,11 @@ def by_name(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found = list(pairs)
     repeated = [name for name, times in Counter(name for name, _ in found).items() if times > 1]
     if repeated:
-        what = "is given more than once"
-        raise InvalidRequest(f"{repeated[0]} {what}", fields=dict.fromkeys(repeated, what))
+        names, what = [named(name) for name in repeated], "is given more than once"
+        raise InvalidRequest(f"{names[0]} {what}", fields=dict.fromkeys(names, what))
     return dict(found)
+
+
+def named(name: str) -> str:
+    """A field's name, if it looks like one: what was sent as a form without being one may hold anything."""
+    return name if _NAME.fullmatch(name) else "A field"

@@ -15,7 +15,7 @@ from chalicelib.edge.api import Admission, Answered, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.replies import Answer, Bare, Raw, Reply
 from chalicelib.edge.request import Request
-from chalicelib.edge.routing import Endpoint
+from chalicelib.edge.routing import Endpoint, Refused
 from chalicelib.errors import (
     Forbidden,
     MethodNotAllowed,
@@ -50,7 +50,7 @@ def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) 
     try:
         answer = _handle(api, endpoint, signature, request, exchange)
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-        answer = failure(api, error, request.id, exchange.headers)
+        answer = failure(api, error, request.id, exchange.headers, endpoint.refused)
     if api.measure and exchange.org:
         milliseconds = (clock.stopwatch() - precisely) * clock.SECOND
         told = Answered(exchange.org, answer.status, milliseconds, request.method, endpoint.path, request.id)
@@ -139,8 +139,11 @@ def _body(api: Api, reply: Reply[Any], request_id: str, headers: Headers) -> str
     return api.dialect.success(reply.value, request_id).decode()
 
 
-def failure(api: Api, error: Exception, request_id: str, headers: Headers | None = None) -> Answer:
-    """The answer to an error; an unexpected one is logged with its stack and told to nobody."""
+def failure(
+    api: Api, error: Exception, request_id: str, headers: Headers | None = None, worded: Refused | None = None
+) -> Answer:
+    """The answer to an error, in the API's words or those of `worded`; an unexpected one is logged with its stack and
+    told to nobody."""
     if not isinstance(error, YardmasterError):
         logger().error("unhandled error", exc_info=error)
         error = YardmasterError("An unexpected error occurred")
@@ -149,7 +152,10 @@ def failure(api: Api, error: Exception, request_id: str, headers: Headers | None
     if isinstance(error, TooManyRequests):
         own["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
-        own["WWW-Authenticate"] = "Bearer"
+        own["WWW-Authenticate"] = f'Bearer realm="{api.name}"'
+    if worded is not None:
+        status, body = worded(error)
+        return Answer(status, common | own | {"Content-Type": JSON}, api.dialect.json(body).decode())
     return Answer(api.dialect.status(error), common | own, api.dialect.error(error, request_id).decode())
 
 

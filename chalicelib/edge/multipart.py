@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote_to_bytes
 
 from pydantic import InstanceOf, WithJsonSchema
 
-from chalicelib.edge.forms import MOST_FIELDS, by_name
+from chalicelib.edge.forms import MOST_FIELDS, by_name, named
 from chalicelib.errors import InvalidRequest, TooLarge
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 """Persian and several scripts of India are spelt with them, and they make one emoji of several."""
 _REPEATED = re.compile(f"([{_JOINERS}])[{_JOINERS}]+")
 _EDGE = re.compile(rf"^[\s{_JOINERS}]+|[\s{_JOINERS}]+$")
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_EXTENDED = re.compile(r";\s*filename\*(?:\d+\*?)?\s*=\s*([^;\s]*)", re.IGNORECASE)
 _AS_IT_IS = {"", "7bit", "8bit", "binary"}
 
 
@@ -60,18 +63,43 @@ def multipart_fields(body: bytes, content_type: str) -> Mapping[str, str | Uploa
     """
     from python_multipart.multipart import MultipartParser, parse_options_header
 
-    parts = _Parts(lambda header: parse_options_header(header)[1])
+    parts = _Parts(lambda header: _with_extended(parse_options_header(header)[1], header))
     try:
         boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
         if not boundary:
             raise InvalidRequest("The Content-Type names no boundary between the parts")
         limits = {"max_header_count": MOST_HEADERS, "max_header_size": LARGEST_HEADER}
-        MultipartParser(boundary, parts.callbacks(), **limits).write(body)
+        MultipartParser(boundary, parts.callbacks(), **limits).write(_from_first(boundary, body))
     except ValueError as error:  # the parser's own errors, and text that is not UTF-8
         raise InvalidRequest(f"The body is not well-formed multipart/form-data: {_said(error)}") from None
     if not parts.complete:
         raise InvalidRequest("The body is not well-formed multipart/form-data: the last boundary is missing")
     return by_name(parts.found)
+
+
+def _from_first(boundary: bytes, body: bytes) -> bytes:
+    """The body from its first boundary on: whatever text stands before it is to be ignored (RFC 2046, 5.1.1)."""
+    line = b"--" + boundary
+    if body.startswith(line):
+        return body
+    _, found, rest = body.partition(b"\r\n" + line)
+    if not found:
+        raise InvalidRequest("The body is not well-formed multipart/form-data: the boundary that is named is not in it")
+    return line + rest
+
+
+def _with_extended(options: dict[bytes, bytes], header: str) -> dict[bytes, bytes]:
+    """The parameters of a Content-Disposition, and the file's name where it is given as `filename*` alone (RFC 5987).
+
+    Forms should not have that (RFC 7578, section 4.2), but some clients send it.
+    """
+    extended = _EXTENDED.search(_QUOTED.sub('""', header))
+    if extended is None or b"filename" in options:
+        return options
+    charset, *_, name = extended[1].split("'")
+    if charset.lower() != "utf-8" or extended[1].count("'") != 2:
+        raise InvalidRequest("A part of the body has a filename* that is not UTF-8''<percent-encoded>; send filename")
+    return options | {b"filename": unquote_to_bytes(name)}
 
 
 def _said(error: ValueError) -> str:
@@ -133,9 +161,7 @@ class _Parts:
 
     def _text(self, name: str) -> str:
         if len(self._content) > LARGEST_FIELD:
-            raise TooLarge(
-                f"The field {name[:60]} has {len(self._content)} bytes; at most {LARGEST_FIELD} are accepted"
-            )
+            raise TooLarge(f"{named(name)} has {len(self._content)} bytes; at most {LARGEST_FIELD} are accepted")
         return self._content.decode()
 
     def _ended(self) -> None:

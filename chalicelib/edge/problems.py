@@ -1,6 +1,10 @@
-"""What is wrong with the input and what would be right, in sentences made from the schema."""
+"""What is wrong with the input and what would be right, in sentences made from the schema.
+
+A sentence repeats what was sent, if that is short, but never a secret (`schemas.SECRET`), a file, or what holds one.
+"""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,11 +14,18 @@ from pydantic_core import ErrorDetails
 from chalicelib.errors import InvalidRequest
 
 JsonSchema = dict[str, Any]
+FILE = "binary"
+"""The format of a file's schema."""
+SECRET_NAME = re.compile(
+    r"password|passwd|passphrase|secret|token|api_?key|private_?key|credential|authorization|cookie|verifier|^code$",
+    re.IGNORECASE,
+)
+"""What secrets are called: a test holds that fields with such names are declared as secrets."""
 SHOWN = 60
 """Longer input is described, not repeated."""
 NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false", "object": "an object"}
 FORMATS = {
-    "binary": "a file",
+    "binary": "a file, in a part with a filename",
     "date": "a date (YYYY-MM-DD)",
     "date-time": "a date and time (ISO 8601)",
     "uri": "a URL",
@@ -33,9 +44,12 @@ class Problem(NamedTuple):
     """The same, standing alone."""
 
 
-def explain(error: ValidationError, schema: JsonSchema, *, root: str = "") -> list[Problem]:
-    """Every problem pydantic found in a value of `schema`, in order; `root` is the value's own name."""
-    return [_problem(detail, schema, root) for detail in error.errors(include_url=False)]
+def explain(error: ValidationError, schema: JsonSchema, *, root: str = "", secret: bool = False) -> list[Problem]:
+    """Every problem pydantic found in a value of `schema`, in order; `root` is the value's own name.
+
+    Of a `secret` one nothing is repeated, whatever its schema says.
+    """
+    return [_problem(detail, schema, root, secret) for detail in error.errors(include_url=False)]
 
 
 def refusal(problems: Sequence[Problem]) -> InvalidRequest:
@@ -43,33 +57,44 @@ def refusal(problems: Sequence[Problem]) -> InvalidRequest:
     return InvalidRequest(problems[0].sentence, fields={problem.path: problem.what for problem in problems})
 
 
-def _problem(detail: ErrorDetails, schema: JsonSchema, root: str) -> Problem:
-    steps, target = _locate(detail["loc"], schema)
-    path = ".".join([root, *steps] if root else steps)
+def _problem(detail: ErrorDetails, schema: JsonSchema, root: str, secret: bool) -> Problem:
+    place = _locate(detail["loc"], schema)
+    path = ".".join([root, *place.steps] if root else place.steps)
     if detail["type"] == "missing":
         return Problem(path, "is required", f"Missing required field: {path}")
-    what = _what(detail, target, schema)
+    hidden = secret or place.secret or _holds_secret(place.schema, schema)
+    what = _what(detail, place.schema, schema, hidden)
     return Problem(path, what, f"{path}: {what}" if path else f"The body {what}")
 
 
-def _what(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema) -> str:
+def _what(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema, hidden: bool) -> str:
     if detail["type"] in {"value_error", "assertion_error"}:
         return str(detail["ctx"]["error"])
     wanted = _describe(target, schema)
     if not wanted:
         return detail["msg"].replace("Input should be", "must be", 1)
-    return f"must be {wanted}, got {_got(detail)}"
+    return f"must be {wanted}, got {_got(detail, hidden)}"
 
 
-def _got(detail: ErrorDetails) -> str:
+def _got(detail: ErrorDetails, hidden: bool) -> str:
     """What is there; of a list that is too short or too long, how many."""
     length = detail.get("ctx", {}).get("actual_length")
-    return str(length) if isinstance(detail["input"], list) and length is not None else _shown(detail["input"])
+    if isinstance(detail["input"], list) and length is not None:
+        return str(length)
+    return _kind(detail["input"]) if hidden else _shown(detail["input"])
 
 
-def _locate(loc: Sequence[int | str], schema: JsonSchema) -> tuple[list[str], JsonSchema]:
-    """The path to what `loc` names, and its schema; pydantic's tags of union members are no part of the path."""
-    steps, here, tagged = [], schema, False
+class _Place(NamedTuple):
+    """Where in the input a problem is: the way there, the schema of what is there, whether it is within a secret."""
+
+    steps: list[str]
+    schema: JsonSchema
+    secret: bool
+
+
+def _locate(loc: Sequence[int | str], schema: JsonSchema) -> _Place:
+    """The place that `loc` names; pydantic's tags of union members are no part of the way."""
+    steps, here, tagged, secret = [], schema, False, False
     for key in loc:
         tagged = not tagged and _is_union(here)
         if tagged:
@@ -77,10 +102,29 @@ def _locate(loc: Sequence[int | str], schema: JsonSchema) -> tuple[list[str], Js
         for branch in _branches(here, schema):
             child = _child(branch, key)
             if child is not None:
-                steps.append(str(key))
-                here = child
+                # Names of its own choice within a secret may be part of it.
+                chosen = secret and isinstance(key, str) and key not in branch.get("properties", {})
+                steps.append("*" if chosen else str(key))
+                here, secret = child, secret or any(map(_is_secret, [child, *_branches(child, schema)]))
                 break
-    return steps, here
+    return _Place(steps, here, secret)
+
+
+def _is_secret(schema: JsonSchema) -> bool:
+    return bool(schema.get("writeOnly")) or schema.get("format") == FILE
+
+
+def _holds_secret(schema: JsonSchema, root: JsonSchema, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether what the schema describes is a secret or a file, or has one in it, at any depth."""
+    if _is_secret(schema):
+        return True
+    name = schema.get("$ref", "")
+    if name in seen:
+        return False
+    inner = [schema.get(one) for one in ("items", "additionalProperties")]
+    inner += [*schema.get("properties", {}).values(), *schema.get("prefixItems", ())]
+    inner += [branch for branch in _branches(schema, root) if branch is not schema]
+    return any(_holds_secret(one, root, seen | {name} - {""}) for one in inner if isinstance(one, dict))
 
 
 def _is_union(schema: JsonSchema) -> bool:
@@ -144,6 +188,21 @@ def _ranged(schema: JsonSchema) -> str:
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
     bounds = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
     return f" {' and '.join(bounds)}" if bounds else ""
+
+
+def _kind(value: Any) -> str:
+    """What sort of value it is, and no more."""
+    match value:
+        case str():
+            return f"text of {len(value)} characters"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case dict() | list() | None:
+            return _shown(value)
+        case _:
+            return "something else"
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 """What the rest of the house may see of an HTTP request: a small read-only view, free of Chalice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, cast
 from urllib.parse import unquote
 
@@ -22,14 +23,19 @@ class Request(NamedTuple):
     path_values: Mapping[str, str]
     """Template variable -> value, percent-decoded."""
     query: Mapping[str, str]
-    """Decoded; of a repeated parameter, the last value."""
+    """Decoded; of a repeated parameter, the last value. Endpoints are asked with none repeated but lists."""
     body: bytes
     id: str
     """The gateway's request id, by which the answer and the log lines are found."""
     source: str = ""
     """The address that it came from, as the gateway saw it."""
-    repeated: frozenset[str] = frozenset()
-    """Query parameters that were given more than once."""
+    values: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """All values of each query parameter."""
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        """Query parameters that were given more than once."""
+        return frozenset(name for name, given in self.values.items() if len(given) > 1)
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -51,7 +57,7 @@ class Request(NamedTuple):
             body=cast(bytes, raw.raw_body),
             id=id_of(raw),
             source=str((raw.context.get("identity") or {}).get("sourceIp") or ""),
-            repeated=frozenset(name for name, values in query.items() if len(values) > 1),
+            values={name: tuple(given) for name, given in query.items()},
         )
 
 

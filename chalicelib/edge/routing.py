@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import EllipsisType, MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from chalicelib.errors import YardmasterError
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Roles = str | tuple[str, ...] | None
 
@@ -17,9 +19,17 @@ class Header(NamedTuple):
 
 
 class Query(NamedTuple):
-    """`Annotated[T, Query("camelName")]`: the query parameter's name on the wire."""
+    """`Annotated[T, Query("camelName")]`: the query parameter's name on the wire, if it is another than in Python.
 
-    name: str
+    One that is `many` is a list: with commas, by repeating it, or both. Its type is made from the text with commas.
+    """
+
+    name: str = ""
+    many: bool = False
+
+
+Refused = Callable[[YardmasterError], tuple[int, Any]]
+"""Gives the status and the bare body of the answer to an error."""
 
 
 class Endpoint(NamedTuple):
@@ -44,6 +54,8 @@ class Endpoint(NamedTuple):
     """Statuses it may answer beyond those that follow from its signature."""
     answers: Mapping[int, Any]
     """Status -> what a public endpoint answers then in a way of its own: a kind of Raw, or a model, sent bare."""
+    refused: Refused | None = None
+    """How it words every error, where it is not as its API does."""
 
 
 @dataclass
@@ -85,6 +97,7 @@ class Routes:
         limit: str = "default",
         errors: Sequence[int] = (),
         answers: Mapping[int, Any] = MappingProxyType({}),
+        refused: Refused | None = None,
         name: str | None = None,
         summary: str | None = None,
     ) -> Callable[[Handler], Handler]:
@@ -107,6 +120,7 @@ class Routes:
                     status=status,
                     errors=tuple(errors),
                     answers=answers,
+                    refused=refused,
                 )
             )
             return handler

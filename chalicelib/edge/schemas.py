@@ -1,8 +1,8 @@
 """Bases of the request and response models."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from chalicelib import clock
@@ -40,6 +40,9 @@ Instant = Annotated[
 ]
 """An instant in epoch milliseconds, shown as ISO 8601 in UTC, in whole seconds with Z."""
 
+
+SECRET: Any = Field(json_schema_extra={"format": "password", "writeOnly": True})
+"""`Annotated[str, SECRET]`: a field whose value no error repeats, nor that of anything in it."""
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

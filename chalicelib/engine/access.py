@@ -113,7 +113,7 @@ def holder_by_key(task_id: str, api_key: str, *, address: str = "") -> Principal
 
 def _entry(worker_id: str) -> storage.DirectoryEntry | None:
     """The directory's entry, remembered for a minute: what it leads to never changes, and writes check for removal."""
-    now = clock.now()
+    now = clock.steady()
     known = _directory.get(worker_id)
     if known is not None and known[0] > now:
         return known[1]

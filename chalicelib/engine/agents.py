@@ -72,14 +72,14 @@ def let_go(chore: Chore) -> bool:
     """The chore of an agent that is gone: nobody waits for it any longer. Two calls a task, a page read for each
     hundred."""
     query = Query(phases=frozenset({Phase.PENDING, Phase.HELD}), agent=chore.subject)
-    until, cursor = clock.now() + chores.TURN_SECONDS * clock.SECOND, None
+    until, cursor = clock.steady() + chores.TURN_SECONDS * clock.SECOND, None
     while True:
         found = catalogue.page(chore.org, chore.facts["pool"], query, limit=BATCH, cursor=cursor)
         for task in found.tasks:
             with suppress(NotFound):
                 tasks.change(chore.org, task.id, lambda task: _unwanted(task, chore.subject))
         cursor = found.cursor
-        if cursor is None or clock.now() >= until:
+        if cursor is None or clock.steady() >= until:
             return cursor is None
 
 

@@ -83,8 +83,8 @@ def carry_out(identifier: str, steps: Steps) -> None:
 
 def _worked(chore: Chore, steps: Steps) -> bool:
     """Step by step until nothing is left, which is True, or its turn is over."""
-    until = clock.now() + TURN_SECONDS * clock.SECOND
-    while not (done := steps[chore.kind](chore)) and clock.now() < until:
+    until = clock.steady() + TURN_SECONDS * clock.SECOND
+    while not (done := steps[chore.kind](chore)) and clock.steady() < until:
         pass
     return done
 

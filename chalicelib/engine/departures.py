@@ -32,11 +32,11 @@ def clear(chore: Chore) -> bool:
 
 def _tasks(chore: Chore) -> bool:
     """What the user was working on waits for somebody else. Two calls a task."""
-    until = clock.now() + TURN_SECONDS * clock.SECOND
+    until = clock.steady() + TURN_SECONDS * clock.SECOND
     for task_id in catalogue.task_ids(chore.org, POOL, "person", chore.subject):
         with suppress(NotFound):
             tasks.change(chore.org, task_id, lambda task: _put_back(task, chore.subject))
-        if clock.now() > until:
+        if clock.steady() > until:
             return False
     return True
 

@@ -37,6 +37,8 @@ class _Believed:
     """A pool's figures, and how many tasks this process has accepted since it read them."""
 
     figures: Recent
+    read_at: int
+    """When they were read, on the steady clock."""
     accepted: int = 0
 
 
@@ -57,11 +59,11 @@ def submit(org: str, subject: str, asked: Submission) -> tuple[Task, Forecast]:
 
 def _figures(org: str, pool: str) -> _Believed:
     known = _believed.get((org, pool))
-    if known is not None and clock.now() - known.figures.at < BELIEVED_MS:
+    if known is not None and clock.steady() - known.read_at < BELIEVED_MS:
         return known
     if len(_believed) >= _KEPT:
         _believed.clear()
-    fresh = _believed[org, pool] = _Believed(recent.read(org, pool))
+    fresh = _believed[org, pool] = _Believed(recent.read(org, pool), clock.steady())
     return fresh
 
 

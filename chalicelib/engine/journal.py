@@ -76,12 +76,12 @@ def _noted(org: str, line: Line | None) -> _Gathered | None:
     with _lock:
         found = _gathered.get(org)
         if line is not None:
-            found = _gathered.setdefault(org, _Gathered(clock.now()))
+            found = _gathered.setdefault(org, _Gathered(clock.steady()))
             if len(found.lines) < LINES_PER_DOCUMENT:
                 found.lines.append(line)
             else:
                 found.dropped += 1
-        if found is None or clock.now() - found.since < WRITTEN_EVERY_MS:
+        if found is None or clock.steady() - found.since < WRITTEN_EVERY_MS:
             return None
         return _gathered.pop(org)
 

@@ -48,7 +48,7 @@ def _keys() -> _Keys:
     global _last
     if settings().local:
         return _Keys({DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}, {DEVELOPMENT_KEY_ID: base64.b64decode(DEVELOPMENT_SEAL)})
-    parameter, now = settings().secrets_parameter, clock.now()
+    parameter, now = settings().secrets_parameter, clock.steady()
     if _last is None or _last.parameter != parameter or now - _last.at >= KEPT:
         _last = _Reading(parameter, now, _parse(secrets.read_parameter(parameter)))
     return _last.keys

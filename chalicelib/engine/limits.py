@@ -4,6 +4,9 @@ A limiter keeps one instant for each key, the theoretical arrival time: when the
 moves it on by one interval; it is refused when that would put it further ahead than a full bucket. So exactly `burst`
 requests pass at once (`count`, where no burst is named), and one more every `window / count` after that, under any
 concurrency.
+
+A stored time further ahead than a full bucket comes from a clock that was ahead of ours, or that has been set back since:
+it is brought back to a full bucket, so that nobody is refused for longer than a bucket takes to empty.
 """
 
 from collections import Counter
@@ -18,6 +21,8 @@ from chalicelib.storage.base import Write
 _TICKS = 1000
 """Instants are kept in microseconds: some plans let pass more than one request in a millisecond."""
 _SECOND = clock.SECOND * _TICKS
+_SKEW = 5 * _SECOND
+"""By so much the clocks of two processes may differ without a time being brought back, which lets one request pass."""
 _guesses: dict[str, int] = {}
 """The arrival time last seen for each key: a hint which of the two conditional writes to try first."""
 _GUESSES_KEPT = 10_000
@@ -111,6 +116,8 @@ def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Adm
     seen = _guesses.get(key, 0)
     for _ in range(4):
         moved, seen = _spend(key, seen > now, interval, now, latest)
+        if not moved and seen > latest + interval + _SKEW:
+            moved, seen = _bring_back(key, interval, latest)
         if moved or seen > latest:
             return _noted(key, seen, _admission(moved, seen, now, count, bucket, interval))
     # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
@@ -128,9 +135,23 @@ def _bucket_key(key: str, count: int, window: int, burst: int | None) -> str:
 
 
 def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:
-    expires_at = (latest + 2 * interval) // _SECOND + 3600
     tat = interval if busy else now + interval
-    return access.spend(f"limit#{key}", tat, busy=busy, now=now, latest=latest, expires_at=expires_at)
+    return access.spend(_item(key), tat, busy=busy, now=now, latest=latest, expires_at=_expiry(interval, latest))
+
+
+def _bring_back(key: str, interval: int, latest: int) -> tuple[bool, int]:
+    """Let one request pass into a bucket that is full with it."""
+    full = latest + interval
+    return access.bring_back(_item(key), full, beyond=full + _SKEW, expires_at=_expiry(interval, latest))
+
+
+def _item(key: str) -> str:
+    return f"limit#{key}"
+
+
+def _expiry(interval: int, latest: int) -> int:
+    """Epoch seconds from which the stored time says nothing more."""
+    return (latest + 2 * interval) // _SECOND + 3600
 
 
 def _admission(allowed: bool, tat: int, now: int, count: int, bucket: int, interval: int) -> Admission:

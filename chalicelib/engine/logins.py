@@ -38,6 +38,8 @@ class Patience(NamedTuple):
 AT_ADDRESS = Patience(5, 15 * clock.MINUTE)
 ANYWHERE = Patience(20, 5 * clock.MINUTE)
 ADDRESS_TRIES, ADDRESS_TRIES_AN_HOUR = 50, 10
+SKEW = 5 * clock.SECOND
+"""By so much the clocks of two processes may differ."""
 FORGIVEN_AFTER = clock.DAY
 """After so long without a try, they count from the beginning."""
 KNOWN_FOR = 90 * clock.DAY
@@ -107,9 +109,9 @@ def _count(guards: Mapping[Guard, Patience]) -> None:
     found, patiences = list(guards), list(guards.values())
     while True:
         present = [_present(guard) for guard in found]
-        until = max(guard.locked_until for guard in present)
-        if until > clock.now():
-            raise _locked(max(1, -(-(until - clock.now()) // clock.SECOND)))
+        left = max(map(_left, present, patiences))
+        if left > 0:
+            raise _locked(max(1, -(-left // clock.SECOND)))
         tried = map(_tried, present, patiences)
         try:
             base.commit(*map(storage.counted, found, tried))
@@ -124,6 +126,13 @@ def _as_stored(guard: Guard, failed: bool, item: RawItem | None) -> Guard:
     if not failed:
         return guard
     return storage.guard(item) if item is not None else Guard(guard.id)
+
+
+def _left(guard: Guard, patience: Patience) -> int:
+    """For how long a guard is locked still, in milliseconds. An end further ahead than its tries could have put it was
+    set by a clock that was ahead of ours, or has been set back since: it locks nobody."""
+    left = guard.locked_until - clock.now()
+    return left if left <= lock(guard.failures, patience) + SKEW else 0
 
 
 def _present(guard: Guard) -> Guard:

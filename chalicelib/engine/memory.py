@@ -19,13 +19,13 @@ class Memory(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """What was put under the key and is not forgotten."""
         until, value = self._found.get(key, (0, None))
-        return value if until > clock.now() else None
+        return value if until > clock.steady() else None
 
     def put(self, key: K, value: V) -> V:
         """Remember a value, and answer it."""
         if len(self._found) >= self._most:
             self._found.clear()
-        self._found[key] = (clock.now() + self._kept, value)
+        self._found[key] = (clock.steady() + self._kept, value)
         return value
 
     def forget(self, key: K) -> None:

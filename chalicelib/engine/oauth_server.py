@@ -33,6 +33,8 @@ from chalicelib.storage.oauth import Grant
 WITH_SECRET = ("client_secret_basic", "client_secret_post")
 METHODS = (*WITH_SECRET, "none")
 """How an application may prove itself at the token endpoint: `none` is for public ones."""
+BASIC = 'Basic realm="oauth", charset="UTF-8"'
+"""Authlib names no realm, which RFC 7617 requires."""
 GRANTS = ("authorization_code", "refresh_token")
 Reply = tuple[int, Any, Sequence[tuple[str, str]]]
 """Status, body and headers, as authlib passes them on."""
@@ -188,10 +190,12 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         return Answer(status, body, dict(headers))
 
     def handle_error_response(self, request: Asked, error: OAuth2Error) -> Answer:  # noqa: ARG002
-        if isinstance(error, InvalidClientError):
-            # In one way for all: whether there is such an application is nobody's business.
-            error.status_code, error.description = 401, "The application is unknown, or did not prove itself."
-        return self.handle_response(*error())
+        if not isinstance(error, InvalidClientError):
+            return self.handle_response(*error())
+        # In one way for all: whether there is such an application is nobody's business.
+        error.status_code, error.description = 401, "The application is unknown, or did not prove itself."
+        status, body, headers = error()
+        return self.handle_response(status, body, {**dict(headers), "WWW-Authenticate": BASIC})
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""

@@ -71,10 +71,10 @@ def _counts(now: int, status: int, milliseconds: float) -> Counts:
 def _noted(org: str, api: str, now: int, counts: Counts) -> dict[Row, Counts]:
     """Add the counts to what is gathered; returns all of it once it is due to be written."""
     with _lock:
-        gathered = _gathered.setdefault((org, api), _Gathered(now))
+        gathered = _gathered.setdefault((org, api), _Gathered(clock.steady()))
         row, _ = last_api_hours(org, api, now)
         gathered.rows[row] = gathered.rows[row].plus(counts)
-        if now - gathered.since < WRITTEN_EVERY_MS:
+        if clock.steady() - gathered.since < WRITTEN_EVERY_MS:
             return {}
         return _gathered.pop((org, api)).rows
 
@@ -89,7 +89,7 @@ def _write(org: str, api: str, rows: dict[Row, Counts]) -> None:
 def _put_back(org: str, api: str, rows: dict[Row, Counts]) -> None:
     """The table is busy: the next time that it is due will do."""
     with _lock:
-        gathered = _gathered.setdefault((org, api), _Gathered(clock.now()))
+        gathered = _gathered.setdefault((org, api), _Gathered(clock.steady()))
         for row, counts in rows.items():
             gathered.rows[row] = gathered.rows[row].plus(counts)
 

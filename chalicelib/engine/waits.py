@@ -42,8 +42,8 @@ def until_ended(task: Task, seconds: float = LONGEST_SECONDS) -> Task:
 
 
 def _watched(task: Task, seconds: float) -> Task:
-    until, pause = clock.now() + seconds * clock.SECOND, 0.1
-    while not (task := _look(task)).terminal and clock.now() < until and not _ending.is_set():
+    until, pause = clock.steady() + seconds * clock.SECOND, 0.1
+    while not (task := _look(task)).terminal and clock.steady() < until and not _ending.is_set():
         clock.sleep(pause)
         pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
     return task

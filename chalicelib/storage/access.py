@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.storage import base
@@ -41,6 +42,15 @@ def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: 
         condition = (LimitItem.tat > now) & (LimitItem.tat <= latest)
     else:
         condition = LimitItem.tat.does_not_exist() | (LimitItem.tat <= now)
+    return _moved(key, action, condition, expires_at)
+
+
+def bring_back(key: str, tat: int, *, beyond: int, expires_at: int) -> tuple[bool, int]:
+    """Set a limiter's theoretical arrival time that lies beyond what it can be. Returns as `spend` does. One call."""
+    return _moved(key, LimitItem.tat.set(tat), LimitItem.tat > beyond, expires_at)
+
+
+def _moved(key: str, action: Action, condition: Condition, expires_at: int) -> tuple[bool, int]:
     try:
         write = base.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition)
         return True, _tat(base.commit(write, returning="ALL_NEW"))

@@ -90,6 +90,8 @@ class Face:
     """Endpoints whose answer says where the created thing is."""
     public: Sequence[str] = ()
     """Endpoints that need no credential, beside the documentation."""
+    own_words: Sequence[str] = ()
+    """Endpoints whose errors a standard words."""
     opens: bool = False
     """Whether OPEN_APIS may open it to anonymous callers."""
     roles: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -74,7 +74,7 @@ def test_without_a_valid_credential_nothing_is_served(endpoint: Documented, shar
     for headers in credentials:
         reply = shared.call(endpoint, headers=headers)
         assert shared.face.refused(reply, 401).message
-        assert reply.headers["www-authenticate"] == "Bearer"
+        assert reply.headers["www-authenticate"] == f'Bearer realm="{shared.face.name}"'
 
 
 @over.faces()

@@ -40,7 +40,7 @@ def test_a_malformed_body_is_an_invalid_request(endpoint: Documented, shared: Sc
         assert told.message.startswith("The body must be an object"), name
 
 
-@over.each(lambda face: [one for one in face.endpoints if one.request is not None])
+@over.each(lambda face: [one for one in face.endpoints if one.request is not None and one.id not in face.own_words])
 def test_a_body_of_another_type_is_refused_by_its_type(endpoint: Documented, shared: Scene) -> None:
     for kind in ("text/plain", JSON, FORM, f"{MULTIPART}; boundary=x", "", "/"):
         if not kind.startswith(endpoint.sent_as):

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from chalicelib import config
 from chalicelib.edge import mount
-from tests.edge.toys import API, Client, fresh
+from tests.edge.toys import API, Client, answered, fresh, gateway_event
 
 TOY = {"kind": "car", "priority": 1}
+LISTED = "colour, size, pageSize, madeOn, loud"
 
 
 def problem(client: Client, body: Any, **more: Any) -> str:
@@ -38,10 +39,44 @@ def test_absent_query_parameters_take_their_defaults(user: Client) -> None:
     }
 
 
-def test_query_parameters_are_read_by_their_wire_names_the_last_wins_and_unknown_ones_are_ignored(user: Client) -> None:
-    query = {"colour": ["red", "blue"], "size": ["m"], "pageSize": ["5"], "madeOn": ["2024-01-06"], "loud": ["true"]}
-    facts = user("GET", "/api/toys", query=query | {"unknown": ["1"]}).json["facts"]
+def test_query_parameters_are_read_by_their_wire_names(user: Client) -> None:
+    query = {"colour": ["blue"], "size": ["m"], "pageSize": ["5"], "madeOn": ["2024-01-06"], "loud": ["true"]}
+    facts = user("GET", "/api/toys", query=query).json["facts"]
     assert facts == {"colour": "blue", "size": "m", "pageSize": 5, "madeOn": "2024-01-06", "loud": True}
+
+
+@pytest.mark.parametrize(
+    ("query", "details"),
+    [
+        ({"colour": ["red", "blue"]}, "colour is given more than once"),
+        ({"colour": ["red", "red"]}, "colour is given more than once"),
+        ({"pageSize": ["5", ""]}, "pageSize is given more than once"),
+        *(
+            ({name: ["1"]}, f"{name[:60]} is not a query parameter of this endpoint, which has {LISTED}")
+            for name in ("unknown", "colour[]", "Colour", "page_size", "", "x" * 100)
+        ),
+    ],
+)
+def test_a_query_parameter_that_would_not_count_is_named(
+    user: Client, query: dict[str, list[str]], details: str
+) -> None:
+    answer = user("GET", "/api/toys", query=query)
+    assert (answer.status, answer.json["details"]) == (400, details)
+
+
+def test_an_endpoint_without_query_parameters_takes_none(user: Client) -> None:
+    answer = user("GET", "/api/toys/t1", query={"verbose": ["1"]})
+    assert answer.status == 400
+    assert answer.json["details"] == "verbose is not a query parameter of this endpoint, which has none"
+
+
+def test_a_public_endpoint_lets_pass_what_monitors_add_to_its_query(stranger: Client) -> None:
+    assert stranger("GET", "/api/admin/health", query={"_": ["1", "2"]}).status == 200
+
+
+@pytest.mark.parametrize("given", [["a,b"], ["a", "b"], ["a,", "b,a"], [" a", "", "b"]])
+def test_a_list_is_read_with_commas_and_repeated(user: Client, given: list[str]) -> None:
+    assert user("GET", "/api/toys/tagged", query={"tags": given}).json["facts"] == {"tags": ["a", "b"]}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +146,12 @@ def test_a_path_value_is_validated(user: Client) -> None:
         ('{"kind": NaN}', "The body is not valid JSON: expected value at line 1 column 10"),
         ('{"payload": {"x": [1e400]}}', "The body is not valid JSON: a number in it is too large for a double"),
         (b"\xff\xfe", "The body is not valid JSON: expected value at line 1 column 1"),
+        ('{"kind": "car", "kind": "bus"}', 'The body names "kind" more than once in one object'),
+        ('{"payload": {"x": [{"a": 1, "\\u0061": 1}]}}', 'The body names "a" more than once in one object'),
+        (
+            "{" + f'"{"x" * 100}": 1, "{"x" * 100}": 2' + "}",
+            f'The body names "{"x" * 60}" more than once in one object',
+        ),
     ],
 )
 def test_a_wrong_body_is_explained(user: Client, body: Any, details: str) -> None:
@@ -127,6 +168,32 @@ def test_other_content_types_are_415(user: Client, content_type: str) -> None:
     answer = user("POST", "/api/toys", TOY, headers={"Content-Type": content_type})
     assert (answer.status, answer.json["error"]) == (415, "Unsupported media type")
     assert answer.json["details"].startswith("The body must be application/json")
+
+
+@pytest.mark.parametrize("role", ["user", "admin"])
+def test_a_body_of_no_type_is_415(user: Client, role: str) -> None:
+    event = gateway_event("POST", "/api/toys", "/api/toys", None, {"Authorization": f"Bearer {role}"}, json.dumps(TOY))
+    answer = answered(user.app(event, None))
+    assert (answer.status, answer.json["details"]) == (415, "The body must be application/json, not of no type")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "deflate, gzip", "identity, gzip", "x" * 100])
+def test_a_body_that_is_encoded_is_415(user: Client, coding: str) -> None:
+    answer = user("POST", "/api/toys", b"\x1f\x8b\x08\x00\xff", headers={"Content-Encoding": coding})
+    assert (answer.status, answer.json["error"]) == (415, "Unsupported media type")
+    assert answer.json["details"] == f"The body must have no Content-Encoding, not {coding[:60]}"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity "])
+def test_a_body_that_is_as_it_is_may_say_so(user: Client, coding: str) -> None:
+    assert user("POST", "/api/toys", TOY, headers={"Content-Encoding": coding}).status == 201
+
+
+@pytest.mark.parametrize(
+    "body", ["\N{ZERO WIDTH NO-BREAK SPACE}" + json.dumps(TOY), b"\xef\xbb\xbf" + json.dumps(TOY).encode()]
+)
+def test_a_byte_order_mark_before_the_body_is_skipped(user: Client, body: str | bytes) -> None:
+    assert user("POST", "/api/toys", body).status == 201
 
 
 def test_a_content_type_without_a_body_does_not_matter(user: Client) -> None:

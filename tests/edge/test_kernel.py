@@ -40,7 +40,7 @@ def test_json_is_compact_unescaped_and_without_nulls(user: Client, stranger: Cli
 def test_no_credential(stranger: Client) -> None:
     answer = stranger("GET", "/api/toys/t1")
     assert (answer.status, answer.json) == (401, {"error": "Unauthorized", "details": "Invalid or expired token"})
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="toys"'
     assert "X-RateLimit-Limit" not in answer.headers
 
 

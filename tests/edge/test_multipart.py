@@ -1,6 +1,7 @@
 """Bodies of several parts: what is read of good ones, and that no bad one is a server's error."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -131,3 +132,39 @@ def test_what_is_sent_is_read(files: dict[str, bytes]) -> None:
 def test_no_broken_body_is_a_server_error(noise: bytes, start: int, end: int) -> None:
     whole = body(part("x"), part("y", NAMED))
     assert send(whole[:start] + noise + whole[end:])["statusCode"] in {201, 400, 413}
+
+
+def test_a_filename_may_be_given_in_its_extended_form() -> None:
+    answer = send(*GOOD["an extended filename alone"])
+    assert '"toyId":"naïve café.txt"' in answer["body"]
+
+
+def test_text_before_the_first_boundary_is_no_part_of_the_file() -> None:
+    assert '"size":1' in send(*GOOD["text before the first boundary"])["body"]
+
+
+CONTENT = "the-content-of-a-file"
+SPILT = {
+    "no filename": body(part(CONTENT, 'form-data; name="file"')),
+    "no name": body(part(CONTENT, "form-data")),
+    "no disposition": body(CONTENT.encode() + b"\r\n\r\nx"),
+    "a filename that cannot be read": body(part(CONTENT, 'form-data; name="file"; filename*=x')),
+    "before the boundary": CONTENT.encode() + body(part("x")),
+    "nothing but it": CONTENT.encode(),
+    "its own name": body(part("x", f'form-data; name="{CONTENT} {CONTENT} {CONTENT}"'), part("x", NAMED)) * 2,
+    "twice": body(part(CONTENT), part(CONTENT)),
+    "as its headers": body(part("x", 'form-data; name="file"', CONTENT)),
+    "for a text": body(part("x"), part(CONTENT, NAMED + '; filename="y"')),
+}
+
+
+@pytest.mark.parametrize("name", SPILT)
+def test_no_error_repeats_what_is_in_a_file(name: str) -> None:
+    answer = send(SPILT[name])
+    assert answer["statusCode"] == 400
+    assert CONTENT not in answer["body"], answer["body"]
+
+
+def test_a_part_without_a_filename_is_told_what_it_lacks() -> None:
+    said = json.loads(send(SPILT["no filename"])["body"])["details"]
+    assert said == "file: must be a file, in a part with a filename, got text of 21 characters"

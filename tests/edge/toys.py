@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from chalice.app import Chalice
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from chalicelib.edge import (
     Api,
@@ -159,6 +159,19 @@ def delete_toy(toy_id: ToyId) -> None:
     """Throw it away."""
 
 
+def _apart(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+Tags = Annotated[tuple[str, ...], Query(many=True), BeforeValidator(_apart), WithJsonSchema({"type": "string"})]
+
+
+@toys.get("/tagged")
+def tagged(tags: Tags = ()) -> ToyOut:
+    """Toys with tags."""
+    return ToyOut(toy_id="x", facts={"tags": list(tags)})
+
+
 @toys.get("/{toy_id}/files/{path+}", name="get_file")
 def get_file(toy_id: ToyId, path: str) -> ToyOut:
     return ToyOut(toy_id=toy_id, note=path)
@@ -235,7 +248,8 @@ class Client:
         self, method: str, path: str, body: Any = None, *, resource: str | None = None, **more: Any
     ) -> Answered:
         template, values = self._resolve(path)
-        headers = dict(more.get("headers", {}))
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers |= more.get("headers", {})
         if self.role:
             headers["Authorization"] = f"Bearer {self.role}"
         text = body if isinstance(body, str | bytes | None) else json.dumps(body)

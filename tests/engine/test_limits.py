@@ -159,3 +159,42 @@ def test_what_an_org_shares_costs_one_call_in_fifty(house: World) -> None:
     with aws.counting() as counted:
         shared("org", 5 * limits.SAMPLE)
     assert counted.total() <= 6
+
+
+@pytest.mark.parametrize("back", [6, 60, 3_600, 86_400])
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_clock_that_steps_back_refuses_nobody_for_long(house: World, back: int, remembered: bool) -> None:
+    assert admitted("k", 3, 100) == 3
+    house.clock.step(-back)
+    if not remembered:
+        limits._guesses.clear()
+    found = [limits.admit("k", 100, MINUTE) for _ in range(10)]
+    assert found[0].allowed or back == 60, "as far ahead as other processes' clocks may be"
+    assert max(one.retry_after for one in found) <= 6
+    assert max(one.reset_at for one in found) <= house.clock.now() // 1000 + 66
+    house.clock.advance(60)
+    assert admitted("k", 200, 100) >= 90, "the whole of it has come back, but for what the step was tolerated"
+
+
+def test_a_clock_that_steps_back_gives_nobody_more(house: World) -> None:
+    assert admitted("k", 200, 100) == 100
+    house.clock.step(-3_600)
+    assert sum(together([lambda: admitted("k", 20, 100)] * 8)) == 1
+    house.clock.advance(6)
+    assert admitted("k", 50, 100) == 10
+
+
+def test_clocks_that_differ_a_little_give_nobody_more(house: World) -> None:
+    total = 0
+    for ahead in (0, 4.9, -4.9) * 5:
+        house.clock.step(ahead)
+        total += admitted("k", 30)
+    assert total <= 11, "ten at once, and less than one in the five seconds that the clocks differ by"
+
+
+def test_bringing_back_costs_one_call_more(house: World) -> None:
+    admitted("k", 3, 100)
+    house.clock.step(-3_600)
+    with aws.counting() as calls:
+        limits.admit("k", 100, MINUTE)
+    assert calls.total() == 2

@@ -217,3 +217,13 @@ def test_without_the_table_nobody_signs_in(house: World, ada: Document) -> None:
 @pytest.mark.parametrize(("failures", "seconds"), [(0, 0), (4, 0), (5, 1), (6, 2), (14, 512), (15, 900), (10**6, 900)])
 def test_locks_double_up_to_a_quarter_of_an_hour(failures: int, seconds: int) -> None:
     assert logins.lock(failures) == seconds * clock.SECOND
+
+
+@pytest.mark.parametrize(("back", "locked"), [(4, True), (3_600, False)])
+def test_a_clock_that_is_set_back_locks_nobody_out_for_longer(
+    house: World, ada: Document, back: int, locked: bool
+) -> None:
+    for _ in range(logins.FREE_TRIES):
+        attempt("wrong")
+    house.clock.step(-back)
+    assert (attempt(PASSWORD) == "in") is not locked

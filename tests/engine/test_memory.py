@@ -20,3 +20,12 @@ def test_it_forgets_one_when_told_and_all_when_it_is_full(house: World) -> None:
     memory.put("c", 3)
     memory.put("d", 4)
     assert (memory.get("b"), memory.get("c"), memory.get("d")) == (None, None, 4)
+
+
+def test_a_clock_that_is_set_back_makes_nothing_be_remembered_for_longer(house: World) -> None:
+    memory: Memory[str, int] = Memory(1_000)
+    memory.put("a", 1)
+    house.clock.step(-3_600)
+    assert memory.get("a") == 1
+    house.clock.advance(1)
+    assert memory.get("a") is None

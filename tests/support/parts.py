@@ -54,6 +54,28 @@ WRONG: dict[str, tuple[bytes, str, int]] = {
     "file for a text": (body(part("x"), part("y", NAMED + '; filename="y"')), MULTIPART, 400),
     "nested": (body(part("x", 'form-data; name="file[0][x]"; filename="a"')), MULTIPART, 400),
     "mixed": (body(part("x")), f"multipart/mixed; boundary={BOUNDARY}", 415),
+    "a boundary only in the middle of a line": (b"x" + body(part("x")), MULTIPART, 400),
+    "an extended filename in another charset": (
+        body(part("x", "form-data; name=\"file\"; filename*=ISO-8859-1''na%EFve.txt")),
+        MULTIPART,
+        400,
+    ),
+    "an extended filename that is none": (
+        body(part("x", 'form-data; name="file"; filename*=naive.txt')),
+        MULTIPART,
+        400,
+    ),
+    "an extended filename in pieces": (body(part("x", 'form-data; name="file"; filename*0="na"')), MULTIPART, 400),
+    "an extended filename that is not UTF-8": (
+        body(part("x", "form-data; name=\"file\"; filename*=UTF-8''%ff")),
+        MULTIPART,
+        400,
+    ),
+    "an extended filename within quotes": (
+        body(part("x", 'form-data; name="file"; x="; filename*=UTF-8\'\'a"')),
+        MULTIPART,
+        400,
+    ),
     "json": (b"{}", "application/json", 415),
     "no type": (body(part("x")), "", 415),
 }
@@ -64,6 +86,18 @@ GOOD: dict[str, tuple[bytes, str]] = {
     "empty file": (body(part("")), MULTIPART),
     "quoted boundary": (body(part("x")), f'Multipart/Form-Data; charset=utf-8; boundary="{BOUNDARY}"'),
     "something before and after": (b"\r\n" + body(part("x")) + b"ignored", MULTIPART),
+    "text before the first boundary": (
+        b"This is a message in MIME format.\r\n--other\r\n" + body(part("x")),
+        MULTIPART,
+    ),
+    "an extended filename alone": (
+        body(part("x", "form-data; name=\"file\"; filename*=UTF-8'en'na%C3%AFve%20caf%C3%A9.txt")),
+        MULTIPART,
+    ),
+    "an extended filename beside a plain one": (
+        body(part("x", 'form-data; name="file"; filename="a.txt"; filename*=ISO-8859-1\'\'%EF')),
+        MULTIPART,
+    ),
     "content like a boundary": (body(part(f"--{BOUNDARY}x\r\n--\r\n")), MULTIPART),
     "NULs": (body(part(b"\0" * 100, 'form-data; name="file"; filename="a\0b"')), MULTIPART),
     "unknown parts": (

@@ -85,7 +85,7 @@ def test_an_odd_credential_is_refused(yard: Stack, value: str) -> None:
         f"{yard.url}/api/task/x", headers={"Authorization": value.encode("latin-1")}, timeout=PATIENCE
     )
     assert refusal(answer) == (401, "Unauthorized")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="processing"'
 
 
 @pytest.mark.parametrize(

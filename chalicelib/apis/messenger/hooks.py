@@ -3,17 +3,19 @@
 Instead of a token n8n may send `X-Webhook-Secret`, the secret that the org `?org=` has for it (docs/messenger.md).
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from chalicelib.apis.messenger.access import HOOKS
+from chalicelib.apis.messenger.access import HOOKS, ORG
 from chalicelib.apis.messenger.words import IdempotencyKey, Queued, own
 from chalicelib.domain.hooks import Name
-from chalicelib.edge import Caller, Routes, Schema
+from chalicelib.edge import Caller, Query, Routes, Schema
 from chalicelib.engine import messenger
 
 routes = Routes(HOOKS, tag="n8n")
+
+Org = Annotated[str | None, Query(ORG), Field(description="Whose hook it is; read with the credential, by `access`.")]
 
 
 class HookIn(Schema):
@@ -28,19 +30,19 @@ class HookIn(Schema):
 
 
 @routes.post("/survey-complete", status=202, errors=[409, 503])
-def survey_complete(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None) -> Queued:
+def survey_complete(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None, org: Org = None) -> Queued:  # noqa: ARG001
     """Tell of a survey that was completed."""
     return _told(caller, "survey-complete", body, idempotency_key)
 
 
 @routes.post("/earnings-update", status=202, errors=[409, 503])
-def earnings_update(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None) -> Queued:
+def earnings_update(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None, org: Org = None) -> Queued:  # noqa: ARG001
     """Tell of earnings."""
     return _told(caller, "earnings-update", body, idempotency_key)
 
 
 @routes.post("/error-alert", status=202, errors=[409, 503])
-def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None) -> Queued:
+def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None, org: Org = None) -> Queued:  # noqa: ARG001
     """Tell of an error."""
     return _told(caller, "error-alert", body, idempotency_key)
 

@@ -11,7 +11,7 @@ from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
 from chalicelib.domain.tasks import Beat, Health, Worker
 from chalicelib.domain.urls import masked
-from chalicelib.edge import Caller, CamelSchema, Created, Routes
+from chalicelib.edge import SECRET, Caller, CamelSchema, Created, Routes
 from chalicelib.engine import commands, statistics, workers
 from chalicelib.engine.workers import Registration
 from chalicelib.errors import Forbidden
@@ -43,7 +43,7 @@ class ServerIn(CamelSchema):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["gpu-server-01"])
     endpoints: Endpoints
-    api_key: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")] = Field(
+    api_key: Annotated[str, SECRET, StringConstraints(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")] = Field(
         description="Sent to the server with each task; the server may use it to report. Never shown again.",
         examples=["server-api-key"],
     )

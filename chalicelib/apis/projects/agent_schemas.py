@@ -9,7 +9,7 @@ from chalicelib.domain.hours import DAYS, is_zone
 from chalicelib.domain.rotation import standing_at
 from chalicelib.domain.statistics import Counts
 from chalicelib.domain.tasks import Beat, Health, Worker
-from chalicelib.edge import CamelSchema, Instant
+from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine import agents
 from chalicelib.engine.api_keys import PREFIX
 from chalicelib.engine.workers import Change, Registration
@@ -54,7 +54,7 @@ def _own(key: str) -> str:
 
 
 OwnKey = Annotated[
-    str, StringConstraints(min_length=16, max_length=512, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_own)
+    str, SECRET, StringConstraints(min_length=16, max_length=512, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_own)
 ]
 
 NOTES = ("model", "provider", "specializations", "configuration")

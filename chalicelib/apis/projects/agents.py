@@ -59,8 +59,15 @@ def _countable(day: date) -> date:
 
 
 Day = Annotated[date, AfterValidator(_countable)]
-Include = Annotated[Words, AfterValidator(_known), Field(description="Comma-separated: tasks, metrics, logs.")]
-Needed = Annotated[Words, Field(description="Comma-separated; an agent must have all of them.")]
+Include = Annotated[
+    Words,
+    Query(many=True),
+    AfterValidator(_known),
+    Field(description="Comma-separated or repeated: tasks, metrics, logs."),
+]
+Needed = Annotated[
+    Words, Query(many=True), Field(description="Comma-separated or repeated; an agent must have all of them.")
+]
 From = Annotated[Day | None, Query("from"), Field(description="First UTC day.")]
 To = Annotated[Day | None, Query("to"), Field(description="Last UTC day; today if it is left out.")]
 DAYS_SHOWN = 30

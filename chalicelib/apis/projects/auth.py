@@ -10,14 +10,14 @@ from pydantic import Field, StringConstraints
 from chalicelib.apis.projects import access
 from chalicelib.apis.projects.user_schemas import LONGEST_EMAIL, Name, Password
 from chalicelib.domain.documents import Document
-from chalicelib.edge import Bare, CamelSchema, Request, Routes
+from chalicelib.edge import SECRET, Bare, CamelSchema, Request, Routes
 from chalicelib.engine import sessions, users
 from chalicelib.engine.sessions import Tokens
 
 routes = Routes("/api/v1/auth", tag="Authentication", public=True)
 unversioned = Routes("/api/auth", tag="Authentication", public=True)
 
-Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Token = Annotated[str, SECRET, StringConstraints(min_length=1, max_length=4096)]
 
 
 class LoginIn(CamelSchema):
@@ -26,7 +26,7 @@ class LoginIn(CamelSchema):
     email: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_EMAIL)] = Field(
         examples=["user@example.com"]
     )
-    password: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(examples=["password123"])
+    password: Annotated[str, SECRET, StringConstraints(min_length=1, max_length=1024)] = Field(examples=["password123"])
 
 
 class RefreshIn(CamelSchema):

@@ -1,5 +1,6 @@
 """OAuth 2 (coordinaitor.md, "OAuth 2.0"): applications ask for a user's leave, and get tokens for it."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
@@ -11,12 +12,22 @@ from chalicelib.apis.projects import access, pages
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.user_schemas import LONGEST_EMAIL
 from chalicelib.config import settings
-from chalicelib.edge import Bare, Cookie, FormSchema, Header, Html, Redirect, Request, Routes, Schema
+from chalicelib.edge import SECRET, Bare, Cookie, FormSchema, Header, Html, Redirect, Request, Routes, Schema
 from chalicelib.engine import oauth, visits
 from chalicelib.engine.oauth import Question
 from chalicelib.engine.passwords import LONGEST
 from chalicelib.engine.visits import Visit
-from chalicelib.errors import Forbidden, NotFound, Unauthenticated
+from chalicelib.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+    YardmasterError,
+)
 
 routes = Routes("", tag="OAuth", public=True)
 
@@ -26,20 +37,23 @@ Text = str | None
 """Anything: what is wrong with it is said in OAuth's own way, not in this API's."""
 
 
+Hidden = Annotated[Text, SECRET]
+
+
 class LoginIn(FormSchema):
     """What the sign-in page sends: `request` is the application's, `word` the page's own."""
 
     request: str = ""
-    word: str = ""
+    word: Annotated[str, SECRET] = ""
     email: str = Field(default="", max_length=LONGEST_EMAIL)
-    password: str = Field(default="", max_length=LONGEST)
+    password: Annotated[str, SECRET] = Field(default="", max_length=LONGEST)
 
 
 class DecisionIn(FormSchema):
     """What the consent page sends. Any decision that is not one of the two others is a no."""
 
     request: str = ""
-    word: str = ""
+    word: Annotated[str, SECRET] = ""
     decision: str = Field(default="deny", examples=["approve", "deny", "switch"])
 
 
@@ -47,13 +61,13 @@ class TokenIn(FormSchema):
     """What an application sends for tokens (RFC 6749, sections 4.1.3 and 6)."""
 
     grant_type: Text = Field(default=None, examples=["authorization_code", "refresh_token"])
-    code: Text = None
+    code: Hidden = None
     redirect_uri: Text = Field(default=None, description="As in the request for leave, where it named one.")
-    code_verifier: Text = Field(default=None, description="What the code_challenge was made of.")
-    refresh_token: Text = None
+    code_verifier: Hidden = Field(default=None, description="What the code_challenge was made of.")
+    refresh_token: Hidden = None
     scope: Text = Field(default=None, description="For a refresh token: less than was granted.")
     client_id: Text = None
-    client_secret: Text = Field(default=None, description="Or both in the Authorization header, as Basic.")
+    client_secret: Hidden = Field(default=None, description="Or both in the Authorization header, as Basic.")
 
 
 class TokenOut(Schema):
@@ -149,7 +163,20 @@ def decide(request: Request, body: DecisionIn) -> Html | Redirect:
     return Redirect(oauth.approve(user, question) if body.decision == "approve" else question.answer(None))
 
 
-@routes.post("/oauth/token", answers={400: TokenError, 401: TokenError}, errors=[429])
+def _refused(error: YardmasterError) -> tuple[int, TokenError]:
+    """An error before the request was understood, as applications read it (RFC 6749, section 5.2)."""
+    description = _UNQUOTABLE.sub("'", error.message)
+    if isinstance(error, InvalidRequest | TooLarge | UnsupportedMediaType):
+        return 400, TokenError(error="invalid_request", error_description=description)
+    code = "temporarily_unavailable" if isinstance(error, Unavailable | TooManyRequests) else "server_error"
+    return error.status, TokenError(error=code, error_description=description)
+
+
+_UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
+"""What an error_description may not hold."""
+
+
+@routes.post("/oauth/token", answers=dict.fromkeys((400, 401, 429, 500, 503), TokenError), refused=_refused)
 def give_tokens(
     request: Request, body: TokenIn, authorization: Annotated[Text, Header("Authorization")] = None
 ) -> Bare[TokenOut]:

@@ -25,9 +25,9 @@ def paged(
     last, more = max(1, pages), page < pages
 
     def link(number: int, behind: str | None = None) -> str:
-        query = {name: value for name, value in request.query.items() if name != "cursor"}
-        query |= {"page": str(number), "limit": str(limit)} | ({"cursor": behind} if behind else {})
-        return f"{request.path}?{urlencode(query)}"
+        query = {name: given for name, given in request.values.items() if name != "cursor"}
+        query |= {"page": (str(number),), "limit": (str(limit),)} | ({"cursor": (behind,)} if behind else {})
+        return f"{request.path}?{urlencode(query, doseq=True)}"
 
     return Paged(
         data=list(rows),

@@ -45,9 +45,16 @@ def _known(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Include = Annotated[
-    Words, AfterValidator(_known), Field(description="Comma-separated: comments, files, history, metrics.")
+    Words,
+    Query(many=True),
+    AfterValidator(_known),
+    Field(description="Comma-separated or repeated: comments, files, history, metrics."),
 ]
-Tags = Annotated[Words, Field(description="Comma-separated list of tags: tasks that have any of them, in any case.")]
+Tags = Annotated[
+    Words,
+    Query(many=True),
+    Field(description="Comma-separated or repeated: tasks that have any of these tags, in any case."),
+]
 Search = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
@@ -123,8 +130,13 @@ def _out(task: Task) -> TaskOut:
 
 
 @routes.get("/{taskId}")
-def get_task(caller: Caller, task_id: Identifier, include: Include = ()) -> TaskDetail:
-    """Get a task, with what is asked for besides."""
+def get_task(
+    caller: Caller,
+    task_id: Identifier,
+    include: Include = (),
+    agent_id: Annotated[Identifier | None, Query("agentId")] = None,  # noqa: ARG001 - `agent_keys` reads it
+) -> TaskDetail:
+    """Get a task, with what is asked for besides. An agent that calls with its own key names itself as agentId."""
     task = tasks.get(caller.org, task_id, NAME)
     return TaskDetail(**dict(_out(task)), **parts(task, include))
 

@@ -10,7 +10,7 @@ from chalicelib.apis.projects.permissions import Role
 from chalicelib.domain import emails
 from chalicelib.domain.documents import Document
 from chalicelib.domain.hours import is_zone
-from chalicelib.edge import CamelSchema, Instant
+from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.passwords import LONGEST, SHORTEST
 from chalicelib.engine.profiles import Stats
 from chalicelib.engine.users import Profile
@@ -48,6 +48,7 @@ Email = Annotated[str, BeforeValidator(_tidied), StringConstraints(max_length=LO
 Name = Annotated[str, BeforeValidator(_trimmed), StringConstraints(min_length=1, max_length=100)]
 Password = Annotated[
     str,
+    SECRET,
     StringConstraints(min_length=SHORTEST, max_length=LONGEST),
     Field(
         description="Any characters, but nothing that everybody tries first.",
@@ -140,7 +141,7 @@ class MeChange(CamelSchema):
 class PasswordIn(CamelSchema):
     """Another password."""
 
-    current_password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    current_password: Annotated[str, SECRET, StringConstraints(min_length=1, max_length=1024)]
     new_password: Password
 
 

@@ -10,7 +10,7 @@ from chalicelib.apis.projects.task_inputs import Moment
 from chalicelib.domain.documents import Document
 from chalicelib.domain.effects import Topic
 from chalicelib.domain.webhooks import Attempt, Delivery, Status
-from chalicelib.edge import CamelSchema, Instant
+from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.webhooks import Shown
 
 MOST_HEADERS = 20
@@ -26,8 +26,10 @@ _OURS = re.compile(
 
 def _own(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if not _NAME.fullmatch(name) or _OURS.fullmatch(name):
-            raise ValueError(f"must not set {name[:64]!r}")
+        if not _NAME.fullmatch(name):
+            raise ValueError("must name each header by letters, digits and hyphens, apart from its value")
+        if _OURS.fullmatch(name):
+            raise ValueError(f"must not set {name[:64]}")
         if not _VALUE.fullmatch(value):
             raise ValueError(f"{name}: must be at most 1,000 printable ASCII characters")
     if len({name.lower() for name in headers}) < len(headers):
@@ -43,8 +45,8 @@ def _announced(events: list[Topic]) -> list[Topic]:
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Events = Annotated[list[Topic], Field(min_length=1, max_length=64), AfterValidator(_announced)]
-Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS), AfterValidator(_own)]
-Secret = Annotated[str, StringConstraints(min_length=16, max_length=256, pattern=r"^[\x21-\x7e]+$")]
+Headers = Annotated[dict[str, str], SECRET, Field(max_length=MOST_HEADERS), AfterValidator(_own)]
+Secret = Annotated[str, SECRET, StringConstraints(min_length=16, max_length=256, pattern=r"^[\x21-\x7e]+$")]
 
 
 class WebhookIn(CamelSchema):

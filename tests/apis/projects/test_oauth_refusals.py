@@ -1,5 +1,6 @@
 """What OAuth must refuse. All of it on one house, where one user has said yes to one application."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from chalicelib.engine import oauth, passwords
 from chalicelib.engine.oauth import Question
 from chalicelib.engine.oauth_clients import Client as Application
 from chalicelib.engine.passwords import Cost
+from chalicelib.errors import Unavailable
 from tests.apis.projects.browser import (
     BACK,
     FORM,
@@ -26,7 +28,7 @@ from tests.apis.projects.browser import (
     code_exchange,
     exchange,
 )
-from tests.support import people
+from tests.support import aws, people
 from tests.support.client import Client
 from tests.support.conformance import conformance
 from tests.support.world import World, world
@@ -164,6 +166,54 @@ def test_a_code_is_not_given_for_less(
     assert code_exchange(browser.client, app, secret, said["code"], **right).status == 200
 
 
+SPOILED: dict[str, tuple[str | None, str | None]] = {
+    "a field twice": ("grant_type=authorization_code&code=a&code=b", FORM["Content-Type"]),
+    "JSON": ('{"grant_type": "authorization_code", "code": "code_secret"}', "application/json"),
+    "JSON that says it is a form": ('{"grant_type": "authorization_code"}', FORM["Content-Type"]),
+    "several parts": ("--x--", "multipart/form-data; boundary=x"),
+    "no type": ("grant_type=authorization_code", ""),
+    "too large": ("grant_type=authorization_code&code=" + "x" * 5_000_000, FORM["Content-Type"]),
+    "too many fields": ("&".join(f"f{number}=1" for number in range(200)), FORM["Content-Type"]),
+    "not UTF-8": ("grant_type=%ff", FORM["Content-Type"]),
+    "nothing": ("", FORM["Content-Type"]),
+    "no body": (None, FORM["Content-Type"]),
+    "compressed": ("grant_type=authorization_code", FORM["Content-Type"]),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_what_cannot_be_read_is_an_invalid_request_in_oauth_s_own_words(client: Client, name: str) -> None:
+    body, kind = SPOILED[name]
+    coding = {"Content-Encoding": "gzip"} if name == "compressed" else {}
+    reply = client.post("/oauth/token", body, headers={"Content-Type": kind or "", **coding})
+    assert (reply.status, reply.json["error"]) == (400, "invalid_request"), reply.text
+    assert set(reply.json) == {"error", "error_description"}
+    assert re.fullmatch(r"[ !#-\[\]-~]+", reply.json["error_description"])
+    assert "code_secret" not in reply.text
+    assert (reply.headers["content-type"], reply.headers["cache-control"]) == ("application/json", "no-store")
+
+
+def test_what_is_not_the_application_s_fault_is_said_in_oauth_s_words_too(client: Client, known) -> None:
+    app, secret = known
+    with aws.interfering(lambda call, send: 1 / 0):
+        reply = code_exchange(client, app, secret, "code_x")
+    assert (reply.status, reply.json["error"]) == (500, "server_error")
+
+    def busy(*_: object) -> None:
+        raise Unavailable("The service is busy; try again")
+
+    with aws.interfering(busy):
+        reply = code_exchange(client, app, secret, "code_x")
+    assert (reply.status, reply.json["error"]) == (503, "temporarily_unavailable")
+
+
+def test_an_application_that_is_not_known_is_told_how_to_prove_itself(client: Client, known) -> None:
+    for headers in ({}, basic("client_none", "x"), basic(known[0].id, "wrong")):
+        reply = exchange(client, headers, grant_type="authorization_code", code="x")
+        assert (reply.status, reply.json["error"]) == (401, "invalid_client")
+        assert reply.headers["www-authenticate"] == 'Basic realm="oauth", charset="UTF-8"'
+
+
 @pytest.mark.parametrize("redirect", ["https://app.example/other", BACK + "/", ""])
 def test_a_code_is_bound_to_where_it_was_sent(browser: Browser, redirect: str) -> None:
     app, secret = application(to=(BACK, "https://app.example/other"))
@@ -213,11 +263,6 @@ def test_an_application_proves_itself_in_one_way(client: Client, known) -> None:
     app, secret = known
     fields = {"grant_type": "authorization_code", "code": "x", "client_secret": secret}
     assert exchange(client, basic(app.id, secret), **fields).json["error"] == "invalid_request"
-
-
-def test_the_token_endpoint_reads_forms_only(client: Client) -> None:
-    assert client.post("/oauth/token", {"grant_type": "authorization_code"}).status == 415
-    assert client.post("/oauth/token", "a=1&a=2", headers=FORM).status in (400, 422)
 
 
 ODD = st.text(max_size=30) | st.sampled_from(

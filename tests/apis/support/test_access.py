@@ -25,7 +25,7 @@ def test_without_a_token_nothing_is_served_unless_the_local_stage_opens_the_api(
     assert (reply.status, reply.json["error"]["code"], reply.headers["www-authenticate"]) == (
         401,
         "UNAUTHORIZED",
-        "Bearer",
+        'Bearer realm="support"',
     )
     config.replace(open_apis=frozenset({"support"}))
     assert desk.client.request(method, path).status != 401

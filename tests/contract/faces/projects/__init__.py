@@ -187,6 +187,7 @@ projects = Face(
     ),
     public=tuple(identifier(one) for one in routes_of(api) if one.public),
     pages=("GET /oauth/authorize", "GET /oauth/done"),
+    own_words=("POST /oauth/token",),
     roles={name: ("admin",) for name, wanted in PERMISSION.items() if wanted not in (None, *OF_ROLE["developer"])},
     tiers={"free": Allowance(1_000, 50), "pro": Allowance(10_000, 200), "enterprise": Allowance(100_000, 1_000)},
     spenders={"default": "GET /api/v1/tasks"},

@@ -1,0 +1,58 @@
+"""One rule for the query of every endpoint: what would not count is refused and named, and a list may be repeated."""
+
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.edge import routes_of
+from chalicelib.edge.binding import Parameter, signature
+from tests.contract import over
+from tests.contract.conftest import Scene
+from tests.contract.documented import Documented
+from tests.contract.face import Face
+
+
+def parameters(face: Face, endpoint: Documented) -> list[Parameter]:
+    [found] = [one for one in routes_of(face.api) if f"{one.method} {one.path}" == endpoint.id]
+    return [one for one in signature(found).parameters if one.source == "query"]
+
+
+def asked(shared: Scene, endpoint: Documented, *pairs: str) -> Any:
+    url = shared.url(endpoint)
+    return shared.call(endpoint, url + ("&" if "?" in url else "?") + "&".join(pairs), token=shared.admin)
+
+
+@over.each(over.guarded)
+def test_an_unknown_query_parameter_is_refused_and_named(endpoint: Documented, shared: Scene) -> None:
+    known = [one.key for one in parameters(shared.face, endpoint)]
+    for name in ("nonsense", *(f"{one}[]" for one in known), *(one.upper() for one in known)):
+        told = shared.face.unfit(asked(shared, endpoint, f"{name}=a"))
+        assert (
+            told.message == f"{name} is not a query parameter of this endpoint, which has {', '.join(known) or 'none'}"
+        )
+
+
+@over.each(over.guarded)
+def test_a_repeated_query_parameter_is_refused_and_named_unless_it_is_a_list(
+    endpoint: Documented, shared: Scene
+) -> None:
+    for one in parameters(shared.face, endpoint):
+        if not one.many:
+            plain = replace(endpoint, query={name: text for name, text in endpoint.query.items() if name != one.key})
+            told = shared.face.unfit(asked(shared, plain, f"{one.key}=acme", f"{one.key}=acme"))
+            assert told.message.startswith(one.key)
+
+
+LISTS = {
+    ("projects", "GET /api/v1/tasks", "tags"),
+    ("projects", "GET /api/tasks", "tags"),
+    ("projects", "GET /api/v1/tasks/{taskId}", "include"),
+    ("projects", "GET /api/v1/agents", "capabilities"),
+    ("projects", "GET /api/v1/agents/{agentId}", "include"),
+}
+
+
+@over.faces()
+def test_these_are_lists(shared: Scene) -> None:
+    face = shared.face
+    found = {(face.name, one.id, item.key) for one in face.guarded for item in parameters(face, one) if item.many}
+    assert found == {one for one in LISTS if one[0] == face.name}
