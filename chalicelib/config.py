@@ -6,6 +6,7 @@ values on the local stage, and only there.
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from dataclasses import replace as changed
@@ -15,6 +16,9 @@ LOCAL = "local"
 DEVELOPMENT_KEY_ID = "development"
 DEVELOPMENT_SECRET = "yardmaster-development-secret-for-the-local-stage-only"  # noqa: S105 - documented
 DEVELOPMENT_SEAL = "eWFyZG1hc3Rlci1kZXZlbG9wbWVudC1zZWFsLWtleSE="
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 
 class Misconfigured(RuntimeError):
@@ -64,6 +68,10 @@ class Settings:
     """Where messages to connected clients are sent: the management URL of the WebSocket API."""
     open_apis: frozenset[str] = frozenset()
     """APIs that admit anonymous callers of org `local`; refused outside the local stage."""
+    cors_origins: frozenset[str] = frozenset()
+    """Origins whose web pages may call the APIs, such as `https://app.example.com`; locally, this machine's may."""
+    allowed_hosts: frozenset[str] = frozenset()
+    """Names, with their ports, by which the local stage may be called besides localhost; read there alone."""
     example_keys: dict[str, str] = field(default_factory=dict)
     """What documents' examples send in the place of an API key -> the key that is meant; refused outside the local
     stage."""
@@ -153,7 +161,14 @@ def _from_environment() -> Settings:
     named.setdefault("region", os.environ.get("AWS_REGION", Settings.region))
     found = Settings(**{name: _parsed(name, text) for name, text in named.items()})
     _refuse_development_in_aws(found)
+    _check_origins(found)
     return found
+
+
+def _check_origins(found: Settings) -> None:
+    for origin in found.cors_origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise Misconfigured(f"CORS_ORIGINS: {origin} is no origin: write https://host, or https://host:port.")
 
 
 def _parsed(name: str, text: str) -> Any:

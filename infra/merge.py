@@ -37,6 +37,12 @@ SECRETS_PARAMETER: Template = {
     "Description": "Name of the SSM SecureString that holds the token and sealing keys.",
 }
 
+CORS_ORIGINS: Template = {
+    "Type": "String",
+    "Default": "",
+    "Description": "Origins whose web pages may call the APIs, with commas between them: https://app.example.com",
+}
+
 RESERVE_CONCURRENCY: Template = {
     "Type": "String",
     "Default": "false",
@@ -87,6 +93,8 @@ def parameters(bundle: Bundle) -> Template:
         found[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
     if reserves(bundle):
         found["ReserveConcurrency"] = RESERVE_CONCURRENCY
+    if bundle.http:
+        found["CorsOrigins"] = CORS_ORIGINS
     return found | {
         "Prefix": PREFIX_PARAMETER,
         "Stage": STAGE,
@@ -106,7 +114,7 @@ def _streams(bundle: Bundle) -> list[str]:
 
 
 def _environment(bundle: Bundle) -> Template:
-    settings = [*STORED, "stage", "secrets_parameter", *bundle.reads]
+    settings = [*STORED, "stage", "secrets_parameter", *bundle.reads, *(["cors_origins"] if bundle.http else [])]
     found = {variable(setting): _value(bundle, setting) for setting in settings}
     # By this dimension the metrics of two deployments in one account are told apart.
     return found | {"POWERTOOLS_SERVICE_NAME": {"Ref": "Prefix"}}

@@ -9,7 +9,7 @@ from typing import Any
 from infra import alarms, dashboard, firewall
 from infra.bundles import BUNDLES, consumers
 from infra.functions import Bundle
-from infra.merge import RESERVE_CONCURRENCY, SECRETS_PARAMETER, STAGE, parameters
+from infra.merge import CORS_ORIGINS, RESERVE_CONCURRENCY, SECRETS_PARAMETER, STAGE, parameters
 from infra.names import PREFIX_PARAMETER, Template, dead, parameter, sockets_api, template
 from infra.tables import RETAINED
 
@@ -28,6 +28,7 @@ def parent_template() -> Template:
             "AlarmTopic": alarms.ALARM_TOPIC,
             "WaitAlarmSeconds": alarms.WAIT_ALARM,
             "ReserveConcurrency": RESERVE_CONCURRENCY,
+            "CorsOrigins": CORS_ORIGINS,
             "Dashboard": dashboard.PARAMETER,
             "RequestsPerAddress": firewall.PARAMETER,
         },
@@ -52,7 +53,7 @@ def _nested(url: str, values: Template, **attributes: Any) -> Template:
 
 
 def _bundle(bundle: Bundle) -> Template:
-    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic", "ReserveConcurrency"}
+    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic", "ReserveConcurrency", "CorsOrigins"}
     values: Template = {
         name: {"Ref": name} if name in own else {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
         for name in parameters(bundle)

@@ -135,8 +135,10 @@ class Signature(NamedTuple):
 
     def _query(self, request: Request) -> Mapping[str, str]:
         """The query's values; those of a list with commas between them."""
-        several = {name: ",".join(request.values[name]) for name in request.repeated}
-        return {**request.query, **several} if several else request.query
+        if not request.repeated:
+            return request.query
+        lists = [name for name, parameter in self._asked.items() if parameter.many and name in request.repeated]
+        return {**request.query, **{name: ",".join(request.values[name]) for name in lists}}
 
     def _misplaced(self, request: Request) -> list[Problem]:
         """What is wrong with the query's names: one that is not known here, or repeated though it is no list."""

@@ -1,16 +1,16 @@
-"""What happens to every request, in this order: size, credential, role, limit, validation, handler, dialect.
+"""What happens to every request, in this order: origin, size, credential, role, limit, validation, handler, dialect.
 
 Errors are translated here and nowhere else. Anything that is not one of ours is logged with its stack and
 answered without saying more than that it happened.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
-from chalicelib.edge import access_log
+from chalicelib.edge import access_log, origins
 from chalicelib.edge.api import Admission, Answered, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.replies import Answer, Bare, Raw, Reply
@@ -69,6 +69,7 @@ def _measured(measure: Callable[[Answered], None], answered: Answered) -> None:
 
 
 def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:
+    origins.refuse_foreign(request.headers)
     _check_size(request)
     caller = None if endpoint.public else _let_in(api, endpoint, request, exchange)
     result = endpoint.handler(**signature.bind(request, caller))
@@ -172,6 +173,17 @@ def method_not_allowed(
     error = MethodNotAllowed(f"{method} is not allowed on {path}; allowed: {listed}")
     answer = _unmatched(api, method, error, request_id)
     answer.headers["Allow"] = listed
+    return answer
+
+
+def preflight(api: Api, path: str, headers: Mapping[str, str], allowed: Sequence[str], request_id: str) -> Answer:
+    """The answer to a browser that asks whether a page may call a path whose methods are `allowed` (CORS)."""
+    try:
+        leave = origins.leave(headers, allowed)
+    except Forbidden as error:
+        return _unmatched(api, "OPTIONS", error, request_id)
+    answer = Answer(204, _common_headers(request_id) | leave, "")
+    access_log.write(answer, method="OPTIONS", route=UNMATCHED, path=path, org="", started=clock.now())
     return answer
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
-from chalicelib.edge import kernel
+from chalicelib.edge import kernel, origins
 from chalicelib.edge.api import Api, check, routes_of
 from chalicelib.edge.binding import signature
 from chalicelib.edge.replies import Answer
@@ -48,14 +48,22 @@ def _view(app: Chalice, api: Api, endpoint: Endpoint) -> Callable[..., Response]
 
 
 def _in_dialect(api: Api) -> Callable[[Any, Callable[[Any], Response]], Response]:
-    """Middleware that rewords what Chalice answers by itself: its bodies are dicts, ours are text."""
+    """Middleware that rewords what Chalice answers by itself: its bodies are dicts, ours are text.
+
+    It answers preflights, too: API Gateway sends every method of a known path here. And it says of every answer which
+    pages may read it.
+    """
 
     def middleware(request: ChaliceRequest | None, get_response: Callable[[Any], Response]) -> Response:
         try:
             response = get_response(request)
         except Exception as error:  # noqa: BLE001 - an event that is not API Gateway's breaks Chalice itself
             return _response(kernel.failure(api, error, id_of(request)))
-        return response if isinstance(response.body, str) else _response(_reworded(api, request, response))
+        if not isinstance(response.body, str):
+            response = _response(_reworded(api, request, response))
+        if request is not None:
+            response.headers |= origins.shared(request.headers)
+        return response
 
     return middleware
 
@@ -63,9 +71,11 @@ def _in_dialect(api: Api) -> Callable[[Any, Callable[[Any], Response]], Response
 def _reworded(api: Api, request: ChaliceRequest | None, response: Response) -> Answer:
     if request is None or response.status_code != 405:
         return kernel.failure(api, YardmasterError("An unexpected error occurred"), id_of(request))
-    allowed = [method for method in str(response.headers["Allow"]).split(", ") if method]
+    allowed = sorted(method for method in str(response.headers["Allow"]).split(", ") if method)
     if not allowed:
         return kernel.not_found(api, request.method, request.path, id_of(request))
+    if origins.is_preflight(request.method, request.headers):
+        return kernel.preflight(api, request.path, request.headers, allowed, id_of(request))
     return kernel.method_not_allowed(api, request.method, request.path, allowed, id_of(request))
 
 

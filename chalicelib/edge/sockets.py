@@ -7,18 +7,19 @@ headers with a WebSocket, so that a token may be the query parameter `token`.
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from chalicelib.edge import frames
+from chalicelib.edge import frames, origins
 from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.frames import Frame, Hears
+from chalicelib.edge.parsing import SHOWN
 from chalicelib.edge.request import Request
-from chalicelib.errors import NotFound, YardmasterError
+from chalicelib.errors import InvalidRequest, NotFound, YardmasterError
 from chalicelib.observability import logger
 
 Event = Mapping[str, Any]
@@ -122,13 +123,22 @@ class Switchboard:
         return LET_IN
 
     def _matched(self, event: Event) -> tuple[Channel, Opening, Request]:
+        _refuse_repeated(event.get("multiValueQueryStringParameters") or {})
         query = dict(event.get("queryStringParameters") or {})
         path = query.pop("path", "/")
         for channel in self._channels.values():
             values = _values(channel.path, path)
             if values is not None:
-                return channel, Opening(_connection_id(event), values, query), _request(event, channel, values, query)
+                request = _request(event, channel, values, query)
+                origins.refuse_foreign(request.headers)
+                return channel, Opening(_connection_id(event), values, query), request
         raise NotFound("Path", path)
+
+
+def _refuse_repeated(query: Mapping[str, Sequence[str]]) -> None:
+    for name, given in query.items():
+        if len(given) > 1:
+            raise InvalidRequest(f"{name[:SHOWN]} is given more than once")
 
 
 def _reply(channel: Channel, known: Known, text: str) -> Frame | None:

@@ -5,7 +5,7 @@ moves it on by one interval; it is refused when that would put it further ahead 
 requests pass at once (`count`, where no burst is named), and one more every `window / count` after that, under any
 concurrency.
 
-A stored time further ahead than a full bucket comes from a clock that was ahead of ours, or that has been set back since:
+A stored time further ahead than a full bucket comes from a clock that was ahead of ours, or has been set back since:
 it is brought back to a full bucket, so that nobody is refused for longer than a bucket takes to empty.
 """
 

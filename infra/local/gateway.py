@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalice.local import LocalChalice
 
-from chalicelib.edge import Answer, Api, method_not_allowed, mount, not_found, openapi, routes_of
+from chalicelib.edge import Answer, Api, method_not_allowed, mount, not_found, openapi, origins, routes_of
 from chalicelib.edge.kernel import failure
 from chalicelib.errors import TooLarge, Unavailable
 from infra.local import proxy
@@ -63,7 +63,7 @@ class Gateway:
             await self._hub.serve(handshake, receive, send)
             return
         answer = not_found(self._api, handshake.method, handshake.path, handshake.id)
-        await _send(send, _plain(answer), "websocket.http.response")
+        await _send(send, _plain(answer, handshake), "websocket.http.response")
 
     async def _request(self, request: Incoming, receive: Receive, send: Send) -> None:
         try:
@@ -76,16 +76,17 @@ class Gateway:
         try:
             answer = await self._answer(request, body)
         except asyncio.CancelledError:
-            answer = _plain(failure(self._api, Unavailable("The server is shutting down; try again"), request.id))
+            error = Unavailable("The server is shutting down; try again")
+            answer = _plain(failure(self._api, error, request.id), request)
         await _send(send, answer)
 
     async def _answer(self, request: Incoming, body: bytes) -> Message:
         match = self._router.match(request.path)
         if match is None:
-            return _plain(not_found(self._api, request.method, request.path, request.id))
-        if proxy.method(request) not in match.methods:
+            return _plain(not_found(self._api, request.method, request.path, request.id), request)
+        if proxy.method(request) not in match.methods and request.method != "OPTIONS":
             allowed = sorted(match.methods)
-            return _plain(method_not_allowed(self._api, request.method, request.path, allowed, request.id))
+            return _plain(method_not_allowed(self._api, request.method, request.path, allowed, request.id), request)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._invoke, request, match, body)
 
@@ -94,7 +95,7 @@ class Gateway:
         return dict(self._app(proxy.event(request, match, body), context))
 
     async def _refuse(self, request: Incoming, error: TooLarge, receive: Receive, send: Send) -> None:
-        answer = _plain(failure(self._api, error, request.id))
+        answer = _plain(failure(self._api, error, request.id), request)
         answer["headers"]["Connection"] = "close"
         await _send(send, answer, more=True)
         if request.header("expect") is None:
@@ -102,8 +103,9 @@ class Gateway:
         await send({"type": "http.response.body"})
 
 
-def _plain(answer: Answer) -> Message:
-    return {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body}
+def _plain(answer: Answer, request: Incoming) -> Message:
+    headers = {**answer.headers, **origins.shared(dict(request.headers))}
+    return {"statusCode": answer.status, "headers": headers, "body": answer.body}
 
 
 async def _body(request: Incoming, receive: Receive) -> bytes:

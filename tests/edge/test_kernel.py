@@ -160,10 +160,10 @@ def test_a_request_that_matches_nothing_is_logged_too(user: Client, logged: Logg
 def test_chalices_own_405_and_404_are_reworded(user: Client) -> None:
     wrong = user("POST", "/api/toys/t1")
     assert wrong.status == 405
-    assert wrong.headers["Allow"] == "GET, PATCH, PUT, DELETE"
+    assert wrong.headers["Allow"] == "DELETE, GET, PATCH, PUT"
     assert wrong.json == {
         "error": "Method not allowed",
-        "details": "POST is not allowed on /api/toys/{toy_id}; allowed: GET, PATCH, PUT, DELETE",
+        "details": "POST is not allowed on /api/toys/{toy_id}; allowed: DELETE, GET, PATCH, PUT",
     }
     assert user("GET", "/nowhere").json == {"error": "Not found", "details": "Path not found: /nowhere"}
 

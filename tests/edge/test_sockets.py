@@ -106,6 +106,34 @@ def test_a_path_that_is_not_served_is_refused(toys: Toys, path: str) -> None:
     assert refusal(toys.board.connected(opening(path))) == (404, 4404, f"Path not found: {path}")
 
 
+FOREIGN = [
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"host": "evil.example:8003"},
+    {"host": "evil.example:8003", "origin": "http://evil.example:8003"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize("token", ["ann", None])
+def test_the_local_stage_lets_no_foreign_page_in(toys: Toys, headers: dict[str, str], token: str | None) -> None:
+    query = {} if token is None else {"token": token}
+    sent = {"Host": "localhost:8003"} | {name.title(): value for name, value in headers.items()}
+    answer = toys.board.connected(opening(headers=sent, **query))
+    assert refusal(answer)[:2] == (403, 4403)
+    assert toys.openings == []
+
+
+def test_a_page_of_this_machine_is_let_in(toys: Toys) -> None:
+    headers = {"Host": "localhost:8003", "Origin": "http://127.0.0.1:5173"}
+    assert toys.board.connected(opening(headers=headers, token="ann"))["statusCode"] == 200
+
+
+def test_a_query_that_names_something_twice_is_refused(toys: Toys) -> None:
+    event = opening(token="ann") | {"multiValueQueryStringParameters": {"token": ["ann", "bob"], "path": ["/x"]}}
+    assert refusal(toys.board.connected(event)) == (400, 4400, "token is given more than once")
+
+
 def test_without_a_path_nothing_is_served(toys: Toys) -> None:
     event = opening() | {"queryStringParameters": None, "headers": None}
     assert refusal(toys.board.connected(event))[:2] == (404, 4404)

@@ -30,6 +30,7 @@ from infra.local.proxy import Incoming, event
 from infra.local.routing import Match
 from tests.support import parts
 
+JSON = {"content-type": "application/json"}
 routes = Routes("", tag="Toys", public=True)
 meeting = threading.Barrier(8)
 
@@ -159,12 +160,12 @@ def test_values_are_decoded_once(gateway: Gateway, path: str, query: str, expect
 
 
 def test_a_body_in_chunks_arrives_whole(gateway: Gateway) -> None:
-    answer = exchange(gateway, "POST", "/echo", b'{"va', b'lue":"', "é".encode(), b'"}')
+    answer = exchange(gateway, "POST", "/echo", b'{"va', b'lue":"', "é".encode(), b'"}', headers=JSON)
     assert answer.json == {"value": "é"}
 
 
 def test_a_body_that_is_no_text_is_a_bad_request(gateway: Gateway) -> None:
-    answer = exchange(gateway, "POST", "/echo", b"\xff\xfe")
+    answer = exchange(gateway, "POST", "/echo", b"\xff\xfe", headers=JSON)
     assert (answer.status, answer.json["error"]) == (400, "Invalid request")
 
 
@@ -178,6 +179,31 @@ def test_a_wrong_method_is_answered_with_the_right_ones(gateway: Gateway) -> Non
     answer = exchange(gateway, "DELETE", "/echo/a")
     assert (answer.status, answer.answered["allow"]) == (405, "GET")
     assert answer.json["error"] == "Method not allowed"
+
+
+PAGE = {"origin": "http://localhost:5173", "host": "127.0.0.1:8003"}
+
+
+def test_a_page_of_this_machine_may_ask_and_read_whatever_comes(gateway: Gateway) -> None:
+    asked = exchange(gateway, "OPTIONS", "/echo", headers=PAGE | {"access-control-request-method": "POST"})
+    assert (asked.status, asked.answered["access-control-allow-methods"]) == (204, "POST")
+    for method, path in (
+        ("GET", "/echo/x"),
+        ("GET", "/nowhere"),
+        ("PUT", "/echo"),
+        ("POST", "/echo"),
+        ("OPTIONS", "/echo"),
+    ):
+        answer = exchange(gateway, method, path, headers=PAGE)
+        assert answer.answered["access-control-allow-origin"] == PAGE["origin"], (method, path)
+    assert exchange(gateway, "OPTIONS", "/nowhere", headers=PAGE).status == 404
+
+
+@pytest.mark.parametrize("foreign", [{"origin": "https://evil.example"}, {"host": "evil.example:8003"}])
+def test_a_foreign_page_is_refused(gateway: Gateway, foreign: dict[str, str]) -> None:
+    answer = exchange(gateway, "GET", "/echo/x", headers=PAGE | foreign)
+    assert answer.status == 403
+    assert answer.answered.get("access-control-allow-origin") != "https://evil.example"
 
 
 def test_head_is_answered_as_get(gateway: Gateway) -> None:

@@ -123,7 +123,7 @@ def _headers(leads_to: str | None) -> dict[str, str]:
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action {forms}; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
-    return {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+    return {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
 
 def _meaning(permission: str) -> str:

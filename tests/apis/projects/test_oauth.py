@@ -242,7 +242,7 @@ def test_pages_are_held_to_themselves(browser: Browser, ada: Document, known) ->
     for page in (browser.get("/oauth/authorize"), browser.sign_in(ada, **asked(known[0]))):
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "script" not in policy
-        assert page.headers["x-frame-options"] == "DENY" and page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["x-frame-options"] == "DENY" and page.headers["referrer-policy"] == "same-origin"
         assert "<script" not in page.text and "http" not in re.sub(r"<code>.*?</code>|https%3A", "", page.text)
     assert "form-action 'self' https://app.example;" in policy
 
