@@ -223,7 +223,7 @@ def test_locks_double_up_to_a_quarter_of_an_hour(failures: int, seconds: int) ->
 def test_a_clock_that_is_set_back_locks_nobody_out_for_longer(
     house: World, ada: Document, back: int, locked: bool
 ) -> None:
-    for _ in range(logins.FREE_TRIES):
+    for _ in range(logins.AT_ADDRESS.free):
         attempt("wrong")
     house.clock.step(-back)
     assert (attempt(PASSWORD) == "in") is not locked

@@ -261,6 +261,7 @@ def test_every_text_of_a_page_is_escaped(browser: Browser, house: World) -> None
 
 
 def test_the_server_describes_itself(client: Client) -> None:
+    config.replace(allowed_hosts=frozenset({"api.example"}))
     found = client.get("/.well-known/oauth-authorization-server", headers={"Host": "api.example"}).json
     assert found["issuer"] == "https://api.example"
     assert found["token_endpoint"] == "https://api.example/oauth/token"
