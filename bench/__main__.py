@@ -10,7 +10,7 @@ from bench.environment import PROCESSING
 from bench.measure import Section, machine, run
 from bench.report import page
 
-MODULES = ("imports", "cpu", "calls", "faces", "projects", "life", "scale", "latency", "memory", "cost")
+MODULES = ("imports", "cpu", "calls", "faces", "projects", "life", "scale", "sweep", "latency", "memory", "cost")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

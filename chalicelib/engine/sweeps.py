@@ -119,8 +119,9 @@ def _tasks(shard: str) -> Iterator[Job]:
     due = _fairly(list(islice(task_storage.due(shard, clock.now()), ROWS)))
     watch = wake.Watch()
     for start in range(0, len(due), TOGETHER):
-        found = task_storage.find_many(due[start : start + TOGETHER])
-        for task in in_turn(found.values(), lambda task: task.org):
+        asked = due[start : start + TOGETHER]
+        found = task_storage.find_many(asked)
+        for task in in_turn((found[one] for one in asked if one in found), lambda task: task.org):
             yield partial(wake.settle_task, task, watch)
 
 

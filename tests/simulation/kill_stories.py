@@ -206,6 +206,18 @@ def _bury(house: World) -> Act:
 
 
 ONE = Permit("k", 1)
+
+
+def _look(house: World) -> Act:
+    """A task of which every message was lost is put under its pool's look."""
+    house.submit()
+    while house.relay("tasks"):
+        pass
+    house.queues.queues.clear()
+    house.clock.advance(60)
+    return house.sweep
+
+
 STORIES: dict[str, Callable[[World], Act]] = {
     "socket connects": _connect,
     "socket takes over": _take_over,
@@ -226,4 +238,5 @@ STORIES: dict[str, Callable[[World], Act]] = {
     "report of the one task": _report,
     "drain of a socket": _drain,
     "burial with counters": _bury,
+    "look at a waiting task": _look,
 }

@@ -39,6 +39,9 @@ _session = URLLib3Session(socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELA
 
 
 def _process(self: Any, request: Any) -> Any:
+    # Before the lock: others go on meanwhile.
+    if _pace is not None and _call_of(request)[0] != STREAMS:
+        _pace()
     # moto's conditional writes are not atomic under threads: without this, tests would fail for moto's sake.
     with nullcontext() if ELSEWHERE else _lock:
         return _through(lambda: _unlocked(self, request) or _sent(request), request)
@@ -57,6 +60,7 @@ Call = tuple[str, str]
 Interference = Callable[[Call, Callable[[], Any]], Any]
 
 _interferences: list[Interference] = []
+_pace: Callable[[], None] | None = None
 STREAMS = "DynamoDBStreams"
 """Read by the harness alone: no test interferes."""
 
@@ -89,6 +93,17 @@ def interfering(interference: Interference) -> Iterator[None]:
         yield
     finally:
         _interferences.remove(interference)
+
+
+@contextmanager
+def pacing(pause: Callable[[], None]) -> Iterator[None]:
+    """Let `pause` be called before each call to AWS, so that time passes with it."""
+    global _pace
+    before, _pace = _pace, pause
+    try:
+        yield
+    finally:
+        _pace = before
 
 
 @contextmanager
@@ -187,12 +202,13 @@ def _hash_first(keys: list[dict[str, str]]) -> list[dict[str, str]]:
     return sorted(keys, key=lambda key: key["KeyType"])
 
 
-def stream(table: str) -> list[dict[str, Any]]:
-    """All records of a table's stream so far, in order."""
+def stream(table: str, start: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+    """The records of a table's stream so far, in order; from the one of number `start`, at most so many."""
+    end = None if limit is None else start + limit
     if ELSEWHERE:
-        return _tapes[table].records()
+        return _tapes[table].records()[start:end]
     shard = _backend().tables[table].stream_shard
-    return [record.to_json() for record in shard.items]
+    return [record.to_json() for record in shard.items[start:end]]
 
 
 class _Tape:

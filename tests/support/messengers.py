@@ -148,9 +148,14 @@ class Messengers:
 
 def configure(accounts: Any, org: str = ORG) -> None:
     """What the org has with messengers is this from now on."""
+    configure_all({org: accounts})
+
+
+def configure_all(accounts: dict[str, Any]) -> None:
+    """What these orgs have with messengers is this from now on."""
     from chalicelib.engine import messenger_accounts, messenger_status
 
-    config.replace(messengers=json.dumps({org: accounts}))
+    config.replace(messengers=json.dumps(accounts))
     messenger_accounts._known.clear()
     messenger_status._checked.clear()
 

@@ -18,7 +18,7 @@ def rewound(house: World) -> Iterator[None]:
     items = {name: pickle.dumps(table.items) for name, table in tables.items()}
     lengths = {name: len(_records(table)) for name, table in tables.items()}
     queues = pickle.dumps([house.queues.queues, house.queues.dead, house.queues._seen])
-    servers, calls, read, swept = dict(house.servers), len(house.calls), dict(house._read), house._swept
+    servers, calls, read, swept = dict(house.servers), len(house.calls), dict(house._read), house.swept_minute
     now, settings = house.clock.now(), config.settings()
     forget()
     try:
@@ -28,7 +28,7 @@ def rewound(house: World) -> Iterator[None]:
             table.items = pickle.loads(items[name])
             del _records(table)[lengths[name] :]
         house.queues.queues, house.queues.dead, house.queues._seen = pickle.loads(queues)
-        house.servers, house._read, house._swept = servers, read, swept
+        house.servers, house._read, house.swept_minute = servers, read, swept
         del house.calls[calls:]
         house.clock._now = now
         config.restore(settings)

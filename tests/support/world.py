@@ -89,7 +89,7 @@ class World:
     voices: Voices = field(default_factory=lambda: VOICES)
     _read: dict[str, int] = field(default_factory=dict)
     _taken: dict[str, list[Held]] = field(default_factory=dict)
-    _swept: int = START // clock.MINUTE
+    swept_minute: int = START // clock.MINUTE
 
     def submit(self, **asked: Any) -> Task:
         return submissions.submit(
@@ -137,14 +137,17 @@ class World:
 
     def busy(self) -> list[str]:
         """Which tables have changes that were not relayed yet, and which queues have messages that may be received."""
-        names = {table: getattr(settings(), f"{table}_table") for table in STREAMED}
-        changed = [table for table, name in names.items() if len(aws.stream(name)) > self._read.get(table, 0)]
+        changed = [table for table in STREAMED if self.unread(table)]
         return changed + [kind for kind in HANDLED if self.queues.visible(getattr(settings(), f"{kind}_queue"))]
+
+    def unread(self, table: str) -> bool:
+        """Whether the table has changes that were not relayed yet."""
+        return bool(aws.stream(getattr(settings(), f"{table}_table"), self._read.get(table, 0), 1))
 
     def relay(self, table: Any, limit: int = 10) -> bool:
         name = getattr(settings(), f"{table}_table")
         start = self._read.get(table, 0)
-        records = aws.stream(name)[start : start + limit]
+        records = aws.stream(name, start, limit)
         if not records:
             return False
         try:
@@ -181,7 +184,13 @@ class World:
         self._read[table] = max(0, self._read.get(table, 0) - records)
 
     def handle(self, kind: str) -> bool:
-        queue = getattr(settings(), f"{kind}_queue")
+        batch = self.queues.receive(getattr(settings(), f"{kind}_queue"), 1 if kind == "sweeps" else 10)
+        if batch:
+            self.run(kind, batch)
+        return bool(batch)
+
+    def run(self, kind: str, batch: list[Held]) -> None:
+        """The function of this queue has received these messages."""
         handler = {
             "dispatch": queue_functions.dispatched,
             "deliver": queue_functions.delivered,
@@ -193,11 +202,8 @@ class World:
             "webhooks": queue_functions.posted,
             "notifications": queue_functions.notified,
         }[kind]
-        batch = self.queues.receive(queue, 1 if kind == "sweeps" else 10)
-        if batch:
-            self._taken[kind] = batch
-            self._answered(queue, batch, _failures(handler, batch))
-        return bool(batch)
+        self._taken[kind] = batch
+        self._answered(getattr(settings(), f"{kind}_queue"), batch, _failures(handler, batch))
 
     def _answered(self, queue: str, batch: list[Held], failed: set[str]) -> None:
         for held in batch:
@@ -209,8 +215,8 @@ class World:
         while self.clock.now() < end:
             minute = (self.clock.now() // clock.MINUTE + 1) * clock.MINUTE
             self.clock.advance((min(minute, end) - self.clock.now()) / clock.SECOND)
-            if self.clock.now() // clock.MINUTE > self._swept:
-                self._swept = self.clock.now() // clock.MINUTE
+            if self.clock.now() // clock.MINUTE > self.swept_minute:
+                self.swept_minute = self.clock.now() // clock.MINUTE
                 self.sweep()
             if settle:
                 self.settle()

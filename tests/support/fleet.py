@@ -1,0 +1,162 @@
+"""The deployment's functions as AWS runs them: many at once, as many of each as infra/engine.py allows or a share of
+them, and each call to a table or queue takes its time. The sweep comes each minute."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.engine import delivery, duties, live, notifying, posting
+from chalicelib.functions import schedules
+from chalicelib.providers import outbound
+from chalicelib.storage import queues
+from chalicelib.storage.queues import Message
+from infra.bundles import consumers
+from infra.functions import Queue
+from tests.support import aws
+from tests.support.queues import FakeQueues, Held
+from tests.support.timeline import Run, Timeline, executor
+from tests.support.world import HANDLED, STREAMED, World, world
+
+SIDE_BY_SIDE = (delivery, duties, live, notifying, posting)
+"""Modules that do something in threads."""
+RECORDS = 100
+"""Of a stream that a relay takes at once."""
+FOREVER = 10**15
+TRIGGERS = {name: function.trigger for name, function in consumers().items() if isinstance(function.trigger, Queue)}
+
+
+@dataclass
+class _Paced:
+    """The way to the queues: each batch of ten takes as long as a call."""
+
+    inner: FakeQueues
+    pause: Callable[[], None]
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        for start in range(0, len(messages), queues.BATCH):
+            self.pause()
+            self.inner.send(queue, messages[start : start + queues.BATCH])
+
+    def depth(self, queue: str) -> int:
+        self.pause()
+        return self.inner.depth(queue)
+
+
+@dataclass
+class Fleet:
+    """The functions of one world."""
+
+    house: World
+    timeline: Timeline
+    call_seconds: float
+    share: float
+    """Of each function's concurrency that there is."""
+    lost: frozenset[str] = frozenset()
+    """Functions whose messages all get lost."""
+    hanging: set[str] = field(default_factory=set)
+    """Hosts that take every request and never answer."""
+    _busy: Counter[str] = field(default_factory=Counter)
+    _polled: int = 0
+
+    @property
+    def poll_ms(self) -> int:
+        """How long it takes until a function starts for what has come."""
+        return max(20, round(self.call_seconds * clock.SECOND))
+
+    def call(self) -> None:
+        """A call to AWS, which takes its time."""
+        self.timeline.pause(self.call_seconds)
+
+    def send(self, method: str, url: str, *, timeout: float = 10.0, **said: Any) -> outbound.Answer:
+        """A request to the world outside."""
+        if url.removeprefix("https://").partition("/")[0] in self.hanging:
+            self.timeline.pause(timeout)
+            raise outbound.Unreachable("timeout", "no answer came in time")
+        self.timeline.pause(0.02)
+        return self.house.send(method, url, **said)
+
+    def happen(self, work: Callable[[], object]) -> None:
+        """Somebody outside does something, which takes time as what functions do."""
+        self.timeline.start(Run(work))
+
+    def run(self, seconds: float, each_second: Callable[[], object] = lambda: None) -> None:
+        """Let so much time pass, with everything that happens in it."""
+        end = self.timeline.now() + round(seconds * clock.SECOND)
+        second = self.timeline.now()
+        while self.timeline.now() < end:
+            if self.timeline.now() >= second:
+                each_second()
+                second += clock.SECOND
+            self._poll()
+            self._go_on(min(end, second))
+
+    def _go_on(self, end: int) -> None:
+        at = self.timeline.next_at
+        if at is not None and at <= end:
+            self.timeline.go_on()
+        else:
+            self.timeline.rest_until(min(end, self.timeline.now() + self.poll_ms))
+
+    def _poll(self) -> None:
+        """Start every function that has something to do and may run once more."""
+        now = self.timeline.now()
+        if now < self._polled + self.poll_ms:
+            return
+        self._polled = now
+        self._sweep(now)
+        for table in STREAMED:
+            if not self._busy[table] and self.house.unread(table):
+                self._start(table, lambda table=table: self.house.relay(table, RECORDS))
+        for kind in HANDLED:
+            self._take(kind)
+
+    def _sweep(self, now: int) -> None:
+        if now // clock.MINUTE > self.house.swept_minute:
+            self.house.swept_minute = now // clock.MINUTE
+            self._start("wake", schedules.swept)
+
+    def _take(self, kind: str) -> None:
+        trigger, queue = TRIGGERS[f"{kind}_queue"], getattr(settings(), f"{kind}_queue")
+        if kind in self.lost:
+            self.house.queues.queues.pop(queue, None)
+        # A sweep has as many parts at any size.
+        most = trigger.concurrency if kind == "sweeps" else max(2, round(trigger.concurrency * self.share))
+        while self._busy[kind] < most and (batch := self.house.queues.receive(queue, trigger.batch)):
+            for held in batch:
+                held.visible_at = FOREVER
+            self._start(kind, lambda batch=batch: self._handle(kind, batch))
+
+    def _handle(self, kind: str, batch: list[Held]) -> None:
+        self.house.run(kind, batch)
+
+    def _start(self, name: str, work: Callable[[], object]) -> None:
+        self._busy[name] += 1
+        self.timeline.start(Run(work, lambda: self._over(name)))
+
+    def _over(self, name: str) -> None:
+        self._busy[name] -= 1
+
+
+@contextmanager
+def fleet(
+    seed: int = 0, call_seconds: float = 0.008, share: float = 1.0, lost: frozenset[str] = frozenset()
+) -> Iterator[Fleet]:
+    """A fresh deployment whose functions run at once."""
+    with world(seed) as house, ExitStack() as stack:
+        timeline = Timeline(house.clock.now())
+        house.clock = timeline
+        made = Fleet(house, timeline, call_seconds, share, lost)
+        before = clock.use(timeline)
+        stack.callback(clock.use, before)
+        queues.use(_Paced(house.queues, made.call))
+        sender = outbound.use_sender(made.send)
+        stack.callback(outbound.use_sender, sender)
+        stack.enter_context(aws.pacing(made.call))
+        for module in SIDE_BY_SIDE:
+            stack.enter_context(patch.object(module, "ThreadPoolExecutor", executor(timeline)))
+        yield made
