@@ -12,6 +12,9 @@ from chalicelib.storage import base, deliveries
 from chalicelib.storage.base import RawItem, Refused
 from chalicelib.storage.deliveries import RETENTION, DeliveryItem
 
+SKEW = 5 * clock.SECOND
+"""By so much the clocks of two processes may differ."""
+
 
 def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
     """Note that an attempt failed, or else that it took long but arrived; answers how the webhook is doing."""
@@ -34,18 +37,24 @@ def recovered(org: str, webhook: str, now: int) -> Health:
 
 def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> int | None:
     """The moment, `now` or later, that is this caller's alone to make an attempt at a webhook in trouble, `spacing`
-    milliseconds from anybody else's; None when those of the next `horizon` are given away. One call, or two."""
+    milliseconds from anybody else's; None when those of the next `horizon` are given away. One call, or two.
+
+    A turn further ahead than that, though nobody wants to be left alone, was noted by a clock that was ahead of ours,
+    or has been set back since: turns begin anew.
+    """
     key, following = _key(org, webhook), DeliveryItem.next_turn
     try:
         ahead = (following > now) & (following < now + horizon)
         raw = base.commit(base.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
         return int(raw["next_turn"]["N"]) - spacing
     except Refused as refused:
-        given = (refused.items[0] or {}).get("next_turn", {"N": "0"})["N"]
-    if int(given) >= now + horizon:
+        health = refused.items[0] or {}
+    given, rest = (int(health.get(name, {"N": "0"})["N"]) for name in ("next_turn", "resting_until"))
+    absurd = max(rest, now + horizon + spacing + SKEW)
+    if now + horizon <= given <= absurd:
         return None
     try:
-        free = following.does_not_exist() | (following <= now)
+        free = following.does_not_exist() | (following <= now) | (following > absurd)
         base.commit(base.update(key, [following.set(now + spacing)], free))
     except Refused:  # somebody else was first, just now: after him
         return take_turn(org, webhook, now, spacing, horizon)

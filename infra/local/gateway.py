@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalice.local import LocalChalice
 
-from chalicelib.edge import Answer, Api, method_not_allowed, mount, not_found, openapi, origins, routes_of
+from chalicelib.edge import Answer, Api, Endpoint, method_not_allowed, mount, not_found, openapi, origins, routes_of
 from chalicelib.edge.kernel import failure
 from chalicelib.errors import TooLarge, Unavailable
 from infra.local import proxy
@@ -95,7 +95,10 @@ class Gateway:
         return dict(self._app(proxy.event(request, match, body), context))
 
     async def _refuse(self, request: Incoming, error: TooLarge, receive: Receive, send: Send) -> None:
-        answer = _plain(failure(self._api, error, request.id), request)
+        match = self._router.match(request.path)
+        endpoint = match and match.methods.get(request.method)
+        worded = endpoint.refused if isinstance(endpoint, Endpoint) else None
+        answer = _plain(failure(self._api, error, request.id, worded=worded), request)
         answer["headers"]["Connection"] = "close"
         await _send(send, answer, more=True)
         if request.header("expect") is None:

@@ -300,6 +300,29 @@ def test_beyond_an_hour_of_turns_nobody_is_given_one(house: World) -> None:
     assert 60 <= len(given) <= 61
 
 
+@pytest.mark.parametrize(("back", "begins_anew"), [(60, False), (3_600, True), (86_400, True)])
+def test_turns_given_out_before_the_clock_was_set_back_hold_nobody_up(
+    house: World, back: int, begins_anew: bool
+) -> None:
+    assert take_turns() >= 60
+    house.clock.step(-back)
+    assert (take_turns() >= 60) is begins_anew
+
+
+def test_who_wants_to_be_left_alone_is_though_it_be_for_longer_than_turns_are_given_out(house: World) -> None:
+    now = house.clock.now()
+    healths.rest(ORG, "webhook_1", now + 5 * clock.HOUR)
+    assert take_turns() == 0
+    house.clock.advance(4.5 * 3_600)
+    assert healths.take_turn(ORG, "webhook_1", house.clock.now(), clock.MINUTE, clock.HOUR) == now + 5 * clock.HOUR
+
+
+def take_turns() -> int:
+    """How many of the next hour's turns are free."""
+    given = [healths.take_turn(ORG, "webhook_1", clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)]
+    return len([one for one in given if one is not None])
+
+
 # Costs
 
 
