@@ -174,9 +174,12 @@ def _check_origins(found: Settings) -> None:
 def _parsed(name: str, text: str) -> Any:
     [kind] = [one.type for one in fields(Settings) if one.name == name]
     try:
-        return _PARSERS[kind](text)
-    except (ValueError, KeyError):
+        found = _PARSERS[kind](text)
+    except (ValueError, TypeError, KeyError):
         raise Misconfigured(f"{name.upper()} is not a valid {_KINDS[kind]}.") from None
+    if kind in (int, float) and not 0 < found < float("inf"):
+        raise Misconfigured(f"{name.upper()} must be above 0.")
+    return found
 
 
 def _flag(text: str) -> bool:

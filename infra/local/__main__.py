@@ -2,7 +2,7 @@
 
 PORT_<API> moves an API to another port, SWEEP_SECONDS sets how often what is due is looked for (60), LOG_LEVEL how much
 is logged to stderr (WARNING). OPEN_APIS names the APIs that let in callers without a token (those whose documents' own
-examples send none).
+examples send none). docs/settings.md has all of them.
 """
 
 import os
@@ -25,12 +25,13 @@ def main() -> int:
         os.environ.setdefault(name, value)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
+    from chalicelib.config import Misconfigured
     from infra.local import CannotRun
     from infra.local.run import run
 
     try:
         run()
-    except CannotRun as error:
+    except (CannotRun, Misconfigured) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import os
 import socket
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from chalicelib.edge import Api, routes_of
 from chalicelib.engine import waits
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
-from infra.local import live, phone
+from infra.local import live, phone, port_of, seconds_of
 from infra.local.gateway import Gateway
 from infra.local.objects import Objects
 from infra.local.phone import Phone
@@ -32,7 +31,7 @@ def run() -> None:
     _log_to_stderr()
     served = [(_listen(api), api) for api in _apis()]
     urls, files, printed = {api.name: _url(found) for found, api in served}, listen(0), listen(0)
-    sweep_seconds = float(os.environ.get("SWEEP_SECONDS", SWEEP_SECONDS))
+    sweep_seconds = seconds_of("SWEEP_SECONDS", SWEEP_SECONDS)
     with stack(urls, sweep_seconds, _url(files)) as pump, live.hub() as hub:
         seed()
         waits.begin()
@@ -68,7 +67,7 @@ def _apis() -> list[Api]:
 def _listen(api: Api) -> socket.socket:
     variable = f"PORT_{api.name.upper()}"
     try:
-        return listen(int(os.environ.get(variable, api.port)))
+        return listen(port_of(variable, api.port))
     except PortTaken as taken:
         raise PortTaken(f"{taken}; end what listens there, or name another port with {variable}.") from None
 
