@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: run demo token test soak test-dynalite bench lint package clean help
+.PHONY: run demo demo-hard token test soak test-dynalite bench lint package clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -24,6 +24,9 @@ run: $(READY) ## start everything on this machine, until Ctrl-C
 
 demo: $(READY) ## the main job, visibly: 280 tasks, five workers, one server killed, nothing lost
 	@exec $(BIN)/python -m infra.local.demo
+
+demo-hard: $(READY) ## one good server among twelve bad ones: no task fails
+	@exec $(BIN)/python -m infra.local.demo_hard
 
 token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= TTL=
 	@ROLE='$(ROLE)' ORG='$(ORG)' SUB='$(SUB)' PLAN='$(PLAN)' TTL='$(TTL)' $(BIN)/python -m infra.local.token

@@ -5,7 +5,8 @@
 200 with any other JSON                     that is the result
 429, 503, 413 with a Retry-After            busy: the lease goes back unburned, the worker rests for Retry-After
 another 4xx                                 refused for good
-anything else, or no answer                 the attempt failed
+anything else, or an answer that was cut off the attempt failed
+nothing, since the request cannot have arrived: the lease goes back, no attempt is counted, the worker is suspended
 """
 
 import json
@@ -48,7 +49,12 @@ class Busy:
     rest_ms: int
 
 
-Verdict = Accepted | Done | Busy | Failure
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """The request certainly did not arrive."""
+
+
+Verdict = Accepted | Done | Busy | Unreached | Failure
 
 
 def verdict(status: int, headers: Mapping[str, str], body: bytes, now: int | None = None) -> Verdict:
@@ -71,9 +77,9 @@ def needs_body(status: int) -> bool:
     return status == 200
 
 
-def no_answer(reason: str) -> Failure:
-    """The worker could not be reached, or did not answer in time."""
-    return Failure(Reason.UNREACHABLE, f"The worker could not be reached: {reason}")
+def no_answer(reason: str, *, sent: bool) -> Failure | Unreached:
+    """The worker gave no answer; `sent` says whether the request may have arrived, so that it may be at work."""
+    return Failure(Reason.UNREACHABLE, f"The worker gave no complete answer: {reason}") if sent else Unreached()
 
 
 def _of_body(body: bytes) -> Verdict:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
+from chalicelib.domain import trust
 from chalicelib.domain.tasks import Health, Needs, Permit, Pool, Worker
+from chalicelib.domain.trust import Retry
 
 
 class Algorithm(StrEnum):
@@ -25,8 +27,11 @@ class Balancer:
     """Gives out the free slots of a pool's workers, and the pool's permits."""
 
     def __init__(self, pool: Pool, workers: Iterable[Worker], now: int, chance: Callable[[], float]) -> None:
-        self._free = {w.id: w for w in sorted(workers, key=lambda w: w.id) if w.accepting(now)}
+        crew = sorted(workers, key=lambda w: w.id)
+        self._expected = [w for w in crew if w.expected(now)]
+        self._free = {w.id: w for w in crew if w.accepting(now)}
         self._taken = {w.id: len(w.leases) for w in self._free.values()}
+        self._given = Counter[str]()
         self._permits = Counter({key: len(holders) for key, holders in pool.permits.items()})
         self._cursor = pool.cursor
         self._weights = dict(pool.weights)
@@ -38,18 +43,22 @@ class Balancer:
         room = sum(self._room(w) for w in self._free.values() if w.offers(needs))
         return room if needs.permit is None else min(room, self._left(needs.permit))
 
-    def choose(self, needs: Needs, avoid: str | None = None) -> Worker | None:
-        """The worker for the next task with these needs, its slot and a permit taken; None when there is none.
+    def choose(self, needs: Needs, retry: Retry | None = None) -> Worker | None:
+        """The worker for the next task with these needs, its slot and a permit taken; None when there is none, or the
+        task is to wait for a better one (domain.trust).
 
-        A healthy worker comes before a degraded one, and any other before the one to avoid.
+        A healthy worker comes before a degraded one.
         """
         if needs.permit is not None and not self._left(needs.permit):
             return None
         fit = [w for w in self._free.values() if w.offers(needs) and self._room(w)]
+        if retry is not None:
+            fit = trust.allowed(fit, [w for w in self._expected if w.offers(needs)], retry)
         if not fit:
             return None
-        chosen = _ALGORITHMS[Algorithm(self._pool.algorithm)](self, _preferred(fit, avoid))
+        chosen = _ALGORITHMS[Algorithm(self._pool.algorithm)](self, _healthiest(fit))
         self._taken[chosen.id] += 1
+        self._given[chosen.id] += 1
         if needs.permit is not None:
             self._permits[needs.permit.key] += 1
         return chosen
@@ -57,6 +66,7 @@ class Balancer:
     def give_back(self, worker_id: str, needs: Needs) -> None:
         """Take back what `choose` gave: the lease came to nothing."""
         self._taken[worker_id] -= 1
+        self._given[worker_id] -= 1
         if needs.permit is not None:
             self._permits[needs.permit.key] -= 1
 
@@ -73,7 +83,9 @@ class Balancer:
         return replace(self._pool, cursor=self._cursor, weights=self._weights)
 
     def _room(self, worker: Worker) -> int:
-        return max(0, worker.max_concurrent - self._taken[worker.id])
+        room = max(0, worker.slots - self._taken[worker.id])
+        # One hand-over decides about a worker that could not be reached before.
+        return min(room, 1 - self._given[worker.id]) if worker.unreached else room
 
     def _left(self, permit: Permit) -> int:
         return max(0, permit.limit - self._permits[permit.key])
@@ -106,6 +118,5 @@ _ALGORITHMS: Mapping[Algorithm, Callable[[Balancer, list[Worker]], Worker]] = {
 }
 
 
-def _preferred(fit: list[Worker], avoid: str | None) -> list[Worker]:
-    others = [w for w in fit if w.id != avoid] or fit
-    return [w for w in others if w.health is Health.HEALTHY] or others
+def _healthiest(fit: list[Worker]) -> list[Worker]:
+    return [w for w in fit if w.health is Health.HEALTHY] or fit

@@ -255,6 +255,8 @@ def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:
             new.health is not old.health,
             new.hours != old.hours,
             old.rest_until is not None and new.rest_until is None,
+            old.suspended_until is not None and new.suspended_until is None,
+            old.online and not new.online,  # what waited for it may go to others
             old.connection is None and new.connection is not None,
         )
     )
@@ -263,6 +265,8 @@ def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:
 
 def _worker_wakeups(old: Worker | None, new: Worker) -> tuple[Wakeup, ...]:
     found = []
+    if new.suspended_until is not None and (old is None or old.suspended_until != new.suspended_until):
+        found.append(new.suspended_until)
     if new.rest_until is not None and (old is None or old.rest_until != new.rest_until):
         found.append(new.rest_until)
     if (new.removed and (old is None or not old.removed)) or (new.drained and (old is None or not old.drained)):

@@ -22,6 +22,7 @@ def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any
     return Failure(
         Reason.WORKER_FAILED,
         (message or "The worker reported a failure")[:LONGEST_MESSAGE],
+        reported=True,
         retryable=retryable is not False,
         retry_after_ms=None if after is None else round(max(0, after) * 1000),
         details=error if isinstance(error, dict) and len(json.dumps(error)) <= LARGEST_DETAILS else None,

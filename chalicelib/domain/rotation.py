@@ -4,6 +4,7 @@ the worker itself when nothing changes. And what may be expected of it now."""
 from dataclasses import replace
 from enum import StrEnum
 
+from chalicelib.domain import breaker
 from chalicelib.domain.tasks import Worker
 
 
@@ -42,7 +43,7 @@ def rotated(worker: Worker, maintenance: bool, now: int, reason: str | None = No
 def seen(worker: Worker, now: int) -> Worker:
     """Heard of just now, whatever it was before."""
     return replace(
-        worker,
+        breaker.answered(worker),
         alive=True,
         last_heartbeat_at=now,
         online_since=None if worker.maintenance else worker.online_since or now,

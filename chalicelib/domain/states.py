@@ -22,6 +22,9 @@ NUDGE_GUARD_MS = 60_000
 LONGEST_LOOK_MS = 15 * 60_000
 """A waiting task that its pool has no room to watch is looked at after twice the time, but at least this often."""
 
+MOST_FAILED_ON = 20
+"""How many workers that a task has failed on it remembers."""
+
 DELIVERY_GUARD_MS = 120_000
 """A pushed lease that has not reached its worker after this long is given back, in case the message was lost."""
 
@@ -39,6 +42,12 @@ class Reason(StrEnum):
     TOTAL = "total_timeout"
 
 
+SPOILED_BY_WORKER = frozenset(
+    {Reason.WORKER_FAILED, Reason.WORKER_LOST, Reason.UNREACHABLE, Reason.START_TO_CLOSE, Reason.HEARTBEAT}
+)
+"""Why an attempt may have failed through its worker, rather than through the task."""
+
+
 class Failure(NamedTuple):
     """How an attempt ended badly."""
 
@@ -47,6 +56,8 @@ class Failure(NamedTuple):
     retryable: bool = True
     retry_after_ms: int | None = None
     details: Any = None
+    reported: bool = False
+    """The worker itself said so; else the attempt may have failed through the worker."""
 
     @property
     def error(self) -> dict[str, Any]:
@@ -89,7 +100,20 @@ def _look_at(task: Task, now: int) -> int:
 
 def ready(task: Task, now: int) -> Task:
     """Pending and free to be dispatched from now on."""
-    return _next(task, now, status=Status.PENDING, run_at=None, ready_at=now, deliver_by=None, person=None)
+    return _ready(task, now, since=now)
+
+
+def _ready(task: Task, now: int, since: int) -> Task:
+    return _next(
+        task,
+        now,
+        status=Status.PENDING,
+        run_at=None,
+        ready_at=since,
+        waited_since=None,
+        deliver_by=None,
+        person=None,
+    )
 
 
 def seeks_worker(task: Task, now: int) -> bool:
@@ -132,6 +156,7 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
         attempt_ms=attempt_ms if shorter else None,
         progress=None,
         ready_at=None,
+        waited_since=task.ready_at,
     )
 
 
@@ -203,13 +228,19 @@ def completed(task: Task, now: int, result: Any = None, result_ref: str | None =
 
 def attempt_failed(task: Task, failure: Failure, now: int, backoff: Backoff, chance: float) -> Task:
     """A held task's attempt ended badly: back to pending after a backoff, or ended when nothing is left to try."""
-    burned = replace(task, attempts=task.attempts + 1, error=failure.error, avoid_worker=task.worker_id)
+    burned = replace(task, attempts=task.attempts + 1, error=failure.error, failed_on=_failed_on(task))
     if not failure.retryable or burned.attempts >= burned.max_attempts:
         return _ended(burned, _final(failure.reason), now)
     delay = delay_before_retry(backoff, burned.attempts, chance, failure.retry_after_ms)
     if now + delay >= task.deadline:
         return _ended(burned, Status.TIMED_OUT, now)
     return sleeping(burned, now + delay, now) if delay else ready(burned, now)
+
+
+def _failed_on(task: Task) -> tuple[str, ...]:
+    """The workers that it has failed on, the holder now among them."""
+    others = [name for name in task.failed_on if name != task.worker_id]
+    return (*others, *([task.worker_id] if task.worker_id is not None else []))[-MOST_FAILED_ON:]
 
 
 def _final(reason: Reason) -> Status:
@@ -223,8 +254,12 @@ def sleeping(task: Task, run_at: int, now: int) -> Task:
 
 
 def released(task: Task, now: int) -> Task:
-    """A lease given back unburned: drain, removal, or a worker that had no room after all."""
-    return ready(task, now)
+    """A lease given back unburned: drain, removal, or a worker that could not be reached or had no room after all.
+
+    What had not begun keeps its place in the queue, and the time that it has waited counts.
+    """
+    waited = task.waited_since if task.status is Status.LEASED else None
+    return _ready(task, now, since=now if waited is None else waited)
 
 
 def taken(task: Task, person: str, now: int) -> Task:
@@ -279,7 +314,7 @@ def replayed(task: Task, now: int, total_ms: int) -> Task:
         max_attempts=task.attempts + task.allowance,
         deadline=now + total_ms,
         finished_at=None,
-        avoid_worker=None,
+        failed_on=(),
         progress=None,
     )
     return ready(again, now)

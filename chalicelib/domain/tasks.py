@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chalicelib.domain import pauses
 from chalicelib.domain.hours import is_open
 
 MAX_PRIORITY = 9
@@ -109,7 +110,7 @@ class Task:
     worker_id: str | None = None  # who holds it, or held it last
     person: str | None = None  # who works on it, or did last, without being a worker: no slot, no lease that runs out
     changed_by: str | None = None  # who made the latest change, when it was a caller
-    avoid_worker: str | None = None  # who failed it last; another is preferred
+    failed_on: tuple[str, ...] = ()  # the workers on which its attempts failed, latest last; others are preferred
     start_to_close_ms: int
     attempt_ms: int | None = None  # of the current lease, when its worker allows less than the task does
     schedule_to_start_ms: int
@@ -121,6 +122,7 @@ class Task:
     created_at: int
     updated_at: int
     ready_at: int | None = None  # since when it may be dispatched
+    waited_since: int | None = None  # of a lease: since when the task had been ready, in case it is given back
     leased_at: int | None = None
     started_at: int | None = None
     beat_at: int | None = None  # last progress of the current lease
@@ -184,6 +186,11 @@ class Task:
         return self.wake_at if self.terminal else self.run_at
 
     @property
+    def spared(self) -> bool:
+        """Whether only one attempt is left, which is not to be risked."""
+        return self.attempts + 1 >= self.max_attempts
+
+    @property
     def needs(self) -> Needs:
         return Needs(frozenset(self.capabilities), self.group, self.wanted_worker, self.permit)
 
@@ -245,6 +252,11 @@ class Worker:
     commands: Mapping[str, int] = field(default_factory=dict)  # "<task id>:<attempt>" to stop -> since when
     completed: int = 0  # attempts that it completed
     failed: int = 0  # attempts that it burned
+    attempt_failures: int = 0  # attempts in a row that failed through it, with no completion in between
+    unreached: int = 0  # hand-overs and probes in a row that certainly did not arrive
+    unreached_since: int | None = None  # when the first of them failed
+    suspended_until: int | None = None  # gets nothing before it was probed then (domain.breaker)
+    on_trial: bool = False  # suspended only until it has answered the task that it was given
     rest_until: int | None = None  # it asked to be left alone until then
     wake_at: int | None = None
 
@@ -286,16 +298,36 @@ class Worker:
             return "error"
         return "available" if self.room else "busy"
 
+    @property
+    def trusted(self) -> bool:
+        """Whether its latest attempt did not fail through it, and its latest hand-over arrived."""
+        return not self.attempt_failures and not self.unreached
+
+    @property
+    def slots(self) -> int:
+        """How many leases it may hold: one, while all its latest attempts failed through it."""
+        suspect = self.attempt_failures >= pauses.FAILURES_IN_A_ROW and not self.built_in
+        return 1 if suspect else self.max_concurrent
+
     def silent(self, now: int) -> bool:
         """Whether its heartbeat is overdue and there is no endpoint to ask instead; the sweep will find it gone."""
-        return self.overdue_at <= now and "health" not in self.endpoints and not self.built_in
+        return self.overdue_at <= now and not self.pushed and not self.built_in
+
+    def expected(self, now: int) -> bool:
+        """Whether it takes tasks, be it now or once it has room, has rested or was probed."""
+        reachable = (self.connection is not None or not self.socket) and not self.silent(now)
+        fit = self.online and self.health is not Health.UNHEALTHY and reachable
+        return fit and is_open(self.hours, now)
+
+    def resting_until(self, now: int) -> int | None:
+        """Until when it is left alone: it asked for it, cannot be reached, or its latest attempts all failed."""
+        calm_at = (self.placed_at or 0) + (0 if self.built_in else pauses.after_failures(self.attempt_failures))
+        until = max(self.rest_until or 0, calm_at, self.suspended_until or 0)
+        return until if until > now or self.suspended_until is not None else None
 
     def accepting(self, now: int) -> bool:
         """Whether new work may be given to it at all."""
-        resting = self.rest_until is not None and self.rest_until > now
-        reachable = (self.connection is not None or not self.socket) and not self.silent(now)
-        fit = self.online and self.health is not Health.UNHEALTHY and not resting and reachable
-        return fit and is_open(self.hours, now)
+        return self.expected(now) and self.resting_until(now) is None
 
     def offers(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""

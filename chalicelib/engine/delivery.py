@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain import answers
-from chalicelib.domain.answers import Accepted, Busy, Done, Verdict
+from chalicelib.domain import answers, breaker
+from chalicelib.domain.answers import Accepted, Busy, Done, Unreached, Verdict
 from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
@@ -55,7 +55,7 @@ def _deliver(delivery: Delivery, task: Task | None, worker: Worker | None) -> No
     if task is None or worker is None or not is_current(task, delivery):
         return
     if worker.pushed:
-        _apply(task, _hand_over(task, worker))
+        _apply(task, worker, _hand_over(task, worker))
     elif worker.socket:
         sockets.hand_over(task, worker)
 
@@ -78,10 +78,10 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
             needs_body=answers.needs_body,
         )
     except outbound.Unreachable as unreachable:
-        return answers.no_answer(str(unreachable))
+        return answers.no_answer(str(unreachable), sent=unreachable.sent)
     except sealing.Unsealable:
         logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
-        return answers.no_answer("its apiKey can no longer be opened; register it again")
+        return Unreached()
     return answers.verdict(answer.status, answer.headers, answer.body, clock.now())
 
 
@@ -111,10 +111,15 @@ def _callback(task: Task, worker: Worker) -> str | None:
     return root + worker.callback_path.format(task_id=task.id, worker_id=worker.id, lease=task.epoch)
 
 
-def _apply(task: Task, said: Verdict) -> None:
-    assert task.worker_id is not None
-    holder = Holder(task.worker_id, task.epoch)
-    match said:
+def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
+    holder = Holder(worker.id, task.epoch)
+    if isinstance(verdict, Unreached):
+        logger().warning("A worker cannot be reached", extra={"worker_id": worker.id, "org": worker.org})
+        tasks.release(task.org, task.id, holder, unreached=breaker.unreached(worker, clock.now()))
+        return
+    if worker.unreached:
+        workers.change(worker.org, worker.pool, worker.id, breaker.reached)
+    match verdict:
         case Accepted(progress=percent):
             tasks.progress(task.org, task.id, holder, percent)
         case Done(result=result):
@@ -122,4 +127,4 @@ def _apply(task: Task, said: Verdict) -> None:
         case Busy(rest_ms=rest):
             tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest)
         case Failure():
-            tasks.fail(task.org, task.id, holder, said)
+            tasks.fail(task.org, task.id, holder, verdict)

@@ -5,11 +5,11 @@ each) and the candidates themselves (one call), then writes each match as one tr
 free slots, never with the number of tasks that wait.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib import clock, ids
-from chalicelib.domain import states
+from chalicelib.domain import states, trust
 from chalicelib.domain.balancing import Balancer
 from chalicelib.domain.effects import Nudge
 from chalicelib.domain.tasks import Needs, Pool, Task, Worker
@@ -21,7 +21,9 @@ from chalicelib.storage.base import Refused
 from chalicelib.storage.task_table import queue_rank
 
 LANE_PAGE = 100
-"""The most rows read of a lane at once."""
+"""The most rows read of a lane at once, besides those that wait for a better worker than those who have room."""
+MOST_PASSED_OVER = 400
+"""So many tasks that wait for a better worker are passed over, to reach those behind them."""
 LEASES_PER_PASS = 500
 LANES_KEPT = 50
 """How many lanes a pool may remember before empty ones are forgotten; a nudge opens a lane again, and so does the
@@ -39,7 +41,13 @@ class _Lane:
     """What a pass found in one lane."""
 
     limit: int
+    is_cut: bool  # there may be more behind the page than could be placed
     rows: list[task_storage.Candidate]
+
+    @property
+    def horizon(self) -> str | None:
+        """The rank up to which all is known that waits in the lane; None when that is all of it."""
+        return None if self.drained or not self.rows else self.rows[-1].rank
 
     @property
     def drained(self) -> bool:
@@ -57,8 +65,10 @@ class _Pass:
         self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)
         self._seen: set[str] = set()
         self._leased = 0
-        self._waiting = False
+        self._placed = 0
         self._unplaced: list[Task] = []
+        self._passed_over: set[str] = set()
+        self._waiting = False
         self._empty: set[str] = set()
 
     def run(self) -> int:
@@ -75,27 +85,49 @@ class _Pass:
         """Place one set of candidates; True when there may be more to place."""
         found = {name: self._look(name, needs) for name, needs in self._lanes.items()}
         fresh = ({row.task_id for lane in found.values() for row in lane.rows} | self._named) - self._seen
-        horizon = _horizon(found.values(), fresh)
-        candidates = self._candidates(fresh)
-        beyond = {task.id for task in candidates if horizon is not None and queue_rank(task) > horizon}
+        moved = self._moved
+        beyond = self._place_all(self._candidates(fresh), found, _horizon(found.values(), fresh))
         self._named = beyond
         self._seen |= fresh - beyond
-        tried = [task for task in candidates if task.id not in beyond]
-        left = [task for task in tried if not self._place(task)]
-        self._unplaced += left
         self._waiting = bool(self._unplaced) or any(not lane.drained for lane in found.values())
         self._empty = {name for name, lane in found.items() if lane.limit and not lane.rows}
-        return len(left) < len(tried) and self._waiting
+        return self._waiting and self._moved > moved
+
+    @property
+    def _moved(self) -> int:
+        """How many candidates no longer stand before others."""
+        return self._placed + len(self._passed_over)
+
+    def _place_all(self, candidates: list[Task], lanes: Mapping[str, _Lane], horizon: str | None) -> set[str]:
+        """Place the candidates up to the horizon, behind which more urgent ones may wait that were not read yet;
+        answers those beyond it."""
+        beyond = set[str]()
+        for task in candidates:
+            if horizon is not None and queue_rank(task) > horizon:
+                beyond.add(task.id)
+            elif self._place(task):
+                self._placed += 1
+            else:
+                self._unplaced.append(task)
+                horizon = self._pass_over(task, lanes.get(task.lane), horizon)
+        return beyond
+
+    def _pass_over(self, task: Task, lane: _Lane | None, horizon: str | None) -> str | None:
+        """Let others go before a task that waits for a better worker than those who have room; answers the horizon:
+        those behind it in its lane must be read before anything less urgent is placed."""
+        if len(self._passed_over) == MOST_PASSED_OVER or not self._balancer.slots(task.needs):
+            return horizon
+        self._passed_over.add(task.id)
+        ends = [rank for rank in (horizon, lane.horizon if lane is not None else None) if rank is not None]
+        return min(ends, default=None)
 
     def _look(self, name: str, needs: Needs) -> _Lane:
         """The head of a lane, as much as could be placed; of one that nobody can serve, whether anything waits."""
-        limit = self._balancer.slots(needs)
-        if limit:
-            limit = min(LANE_PAGE, limit + len(self._seen))
-        elif self._asked_for_backlog:
-            limit = 1
+        slots = self._balancer.slots(needs)
+        wanted = slots + len(self._seen) if slots else int(self._asked_for_backlog)
+        limit = min(LANE_PAGE + len(self._passed_over), wanted)
         rows = task_storage.ready(self._org, self._pool, name, limit) if limit else []
-        return _Lane(limit, rows)
+        return _Lane(limit, limit < wanted, rows)
 
     @property
     def _asked_for_backlog(self) -> bool:
@@ -109,7 +141,7 @@ class _Pass:
 
     def _place(self, task: Task) -> bool:
         """Lease the task to somebody; False when nobody has room for it, or it has no permit."""
-        while (worker := self._balancer.choose(task.needs, task.avoid_worker)) is not None:
+        while (worker := self._balancer.choose(task.needs, trust.retry_of(task))) is not None:
             try:
                 self._lease(task, worker)
             except Refused as refused:
@@ -157,7 +189,7 @@ class _Pass:
 def _horizon(lanes: Iterable[_Lane], fresh: set[str]) -> str | None:
     """The rank up to which all is known that is ready: behind a full page, more urgent tasks than another lane's may
     wait. None when no page was full."""
-    ends = [lane.rows[-1] for lane in lanes if len(lane.rows) == LANE_PAGE]
+    ends = [lane.rows[-1] for lane in lanes if lane.is_cut and not lane.drained]
     return min((end.rank for end in ends if end.task_id in fresh), default=None)
 
 

@@ -95,7 +95,8 @@ def _change(
         _require_small(new.payload)
         return new
 
-    return tasks.change(org, task_id, decide, pool=pool, by=by, told=told, given=_newly_named)
+    end = tasks.LeaseEnd(told=told, reported=True)
+    return tasks.change(org, task_id, decide, pool=pool, by=by, end=end, given=_newly_named)
 
 
 def placed(org: str, pool: str, task_id: str, edit: Edit, result: Any) -> Edit:

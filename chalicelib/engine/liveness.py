@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib import clock
+from chalicelib.domain import breaker
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
 from chalicelib.engine import commands, pools, sealing, tasks, worker_urls, workers
@@ -20,18 +21,21 @@ PROBE_TIMEOUT_SECONDS = 5.0
 
 
 def settle(org: str, pool: str, worker_id: str) -> None:
-    """Do what is due on a worker: probe it when its heartbeat is overdue, take its tasks back when it is gone."""
+    """Do what is due on a worker: probe it when its heartbeat is overdue or a hand-over did not arrive, take its tasks
+    back when it is gone, find out whether it is back."""
     worker = storage.find(org, pool, worker_id)
     if worker is None:
         return
     if worker.removed:
         _bury(worker)
     elif not worker.alive:
-        _evict(worker)
+        _settle_offline(worker)
     elif worker.drained and worker.leases:
         _drain(worker)
     elif worker.overdue_at <= clock.now():
         _judge(worker)
+    elif worker.suspended_until is not None and worker.suspended_until <= clock.now():
+        _probe_suspended(worker)
     elif worker.connection is not None and _due(worker):
         worker_sockets.ping(worker)
     else:
@@ -49,6 +53,8 @@ def _rearmed(worker: Worker) -> Worker:
     wake_at = worker.overdue_at if worker.overdue_at > now else now + worker.heartbeat_timeout_ms
     if worker.connection is not None:
         wake_at = now + workers.ping_ms() if worker.wake_at is None or _due(worker) else worker.wake_at
+    if worker.suspended_until is not None:
+        wake_at = min(wake_at, worker.suspended_until)
     armed = replace(kept, rest_until=resting, wake_at=wake_at)
     return worker if armed == worker else armed
 
@@ -56,46 +62,102 @@ def _rearmed(worker: Worker) -> Worker:
 def _judge(worker: Worker) -> None:
     """Its heartbeat is overdue: one probe decides whether it is still there."""
     if _answers(worker):
-        workers.change(worker.org, worker.pool, worker.id, _rearmed)
+        workers.change(worker.org, worker.pool, worker.id, lambda found: _rearmed(breaker.answered(found)))
         return
-    gone = workers.change(worker.org, worker.pool, worker.id, _offline)
-    if gone is None or gone.alive:
-        return
-    logger().warning("A worker is offline", extra={"worker_id": worker.id, "org": worker.org})
-    if worker.connection is not None:
-        sockets.close(worker.connection)
-    _evict(gone)
+    gone = workers.change(worker.org, worker.pool, worker.id, _offline_if_overdue)
+    if gone is not None and not gone.alive:
+        _take_offline(gone, worker.connection)
+
+
+def _offline_if_overdue(worker: Worker) -> Worker:
+    return _offline(worker) if worker.alive and worker.overdue_at <= clock.now() else worker
 
 
 def _offline(worker: Worker) -> Worker:
-    if worker.overdue_at > clock.now():
-        return worker
     return replace(worker, alive=False, connection=None, online_since=None, rest_until=None, wake_at=clock.now())
 
 
+def _take_offline(worker: Worker, connection: str | None) -> None:
+    logger().warning("A worker is offline", extra={"worker_id": worker.id, "org": worker.org})
+    if connection is not None:
+        sockets.close(connection)
+    _evict(worker)
+
+
+def _probe_suspended(worker: Worker) -> None:
+    """A hand-over did not arrive: find out whether the worker can be reached now. If not, it waits longer, or is
+    offline."""
+    if _answers(worker):
+        workers.change(worker.org, worker.pool, worker.id, lambda found: _rearmed(breaker.answered(found)))
+        return
+    found = workers.change(worker.org, worker.pool, worker.id, _still_unreached)
+    if found is not None and not found.alive:
+        _take_offline(found, None)
+
+
+def _still_unreached(worker: Worker) -> Worker:
+    if not worker.alive:
+        return worker
+    found = breaker.unreached(worker, clock.now())
+    return _offline(found) if breaker.is_gone(found) else found
+
+
+def _settle_offline(worker: Worker) -> None:
+    """Take back what it holds. A worker that is called is also asked, ever more rarely, whether it is back."""
+    if worker.leases or not worker.pushed or worker.suspended_until is None:
+        _evict(worker)
+    elif worker.suspended_until <= clock.now():
+        rule = _online_again if _answers(worker) else _still_offline
+        workers.change(worker.org, worker.pool, worker.id, rule)
+
+
+def _online_again(worker: Worker) -> Worker:
+    """Online again; its first hand-over shows whether it can be given more."""
+    now = clock.now()
+    if worker.alive:
+        return worker
+    seen = replace(worker, alive=True, last_heartbeat_at=now, online_since=None if worker.maintenance else now)
+    fresh = replace(breaker.answered(seen), unreached=1, unreached_since=now, wake_at=None)
+    return _rearmed(fresh)
+
+
+def _still_offline(worker: Worker) -> Worker:
+    return worker if worker.alive else breaker.unreached(replace(worker, wake_at=None), clock.now())
+
+
 def _answers(worker: Worker) -> bool:
-    url = worker.endpoints.get("health")
-    if url is None:
-        return False
+    """Whether the worker can be called now: its `health` answers 200, or, where it has none, `predict` answers
+    OPTIONS with anything."""
+    health, predict = worker.endpoints.get("health"), worker.endpoints.get("predict")
+    if health is not None:
+        return _asked(worker, "GET", health) == 200
+    return predict is not None and _asked(worker, "OPTIONS", predict) is not None
+
+
+def _asked(worker: Worker, method: str, url: str) -> int | None:
+    """The status of the answer; None without one."""
     try:
         key = workers.api_key(worker)
         headers = {"X-API-Key": key} if key else {}
         answer = outbound.send(
-            "GET", url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS, needs_body=outbound.never
+            method, url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS, needs_body=outbound.never
         )
-        return answer.status == 200
     except (outbound.Unreachable, sealing.Unsealable):
-        return False
+        return None
+    return answer.status
 
 
 def _evict(worker: Worker) -> None:
-    """A dead worker's tasks go back, an attempt burned each; then it sleeps until it is heard of again."""
-    _take_back_all(worker, Failure(Reason.WORKER_LOST, "The worker was lost: its heartbeat stopped"))
+    """A dead worker's tasks go back, an attempt burned each; then it sleeps until it is heard of again, or probed."""
+    _take_back_all(worker, Failure(Reason.WORKER_LOST, "The worker was lost: it gave no sign of life"))
     workers.change(worker.org, worker.pool, worker.id, _asleep)
 
 
 def _asleep(worker: Worker) -> Worker:
-    return worker if worker.alive or worker.leases else replace(worker, wake_at=None)
+    if worker.alive or worker.leases:
+        return worker
+    idle = replace(worker, wake_at=None, suspended_until=None)
+    return breaker.unreached(idle, clock.now()) if worker.pushed else idle
 
 
 def _drain(worker: Worker) -> None:

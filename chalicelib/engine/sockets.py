@@ -153,7 +153,7 @@ def _give_back(task: Task, holder: Holder) -> None:
         states.require_holder(found, holder)
         return states.released(found, clock.now()) if found.status is Status.LEASED else found
 
-    tasks.change(task.org, task.id, decide, told=False)
+    tasks.change(task.org, task.id, decide, end=tasks.LeaseEnd(told=False))
 
 
 def task_frame(task: Task) -> dict[str, Any]:

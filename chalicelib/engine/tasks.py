@@ -10,7 +10,7 @@ from chalicelib.config import settings
 from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
-from chalicelib.domain.tasks import Holder, Status, Task
+from chalicelib.domain.tasks import Holder, Status, Task, Worker
 from chalicelib.engine import payloads, permits
 from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable, YardmasterError
 from chalicelib.observability import logger
@@ -30,6 +30,22 @@ class Given(NamedTuple):
 
     check: Write
     otherwise: YardmasterError
+
+
+class LeaseEnd(NamedTuple):
+    """What a change says about the worker whose lease it ends."""
+
+    told: bool = True
+    """The worker is to be told to stop: it was not the one who said so."""
+    reported: bool = False
+    """If the attempt failed: the worker itself said so."""
+    rest_until: int | None = None
+    """The worker gets nothing more until then."""
+    unreached: Worker | None = None
+    """The worker once it is counted that the hand-over did not arrive."""
+
+
+ENDED_BY_US = LeaseEnd()
 
 
 def unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
@@ -153,21 +169,24 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: 
         states.require_holder(task, holder)
         return states.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
 
-    return change(org, task_id, decide, told=False, pool=pool)
+    return change(org, task_id, decide, end=LeaseEnd(told=False, reported=failure.reported), pool=pool)
 
 
 def _failed_before(task: Task, holder: Holder | None, failure: Failure) -> bool:
     return task.status is Status.FAILED and task.error == failure.error and states.held_last(task, holder)
 
 
-def release(org: str, task_id: str, holder: Holder, rest_until: int | None = None) -> Task:
-    """Give a lease back unburned; with `rest_until` its worker gets nothing more until then."""
+def release(
+    org: str, task_id: str, holder: Holder, rest_until: int | None = None, unreached: Worker | None = None
+) -> Task:
+    """Give a lease back, and count no attempt. With `rest_until` its worker gets nothing more until then; `unreached`
+    is its worker once it is counted that the hand-over did not arrive."""
 
     def decide(task: Task) -> Task:
         states.require_holder(task, holder)
         return states.released(task, clock.now())
 
-    return change(org, task_id, decide, told=False, rest_until=rest_until)
+    return change(org, task_id, decide, end=LeaseEnd(told=False, rest_until=rest_until, unreached=unreached))
 
 
 def take_back(org: str, task_id: str, holder: Holder, failure: Failure | None) -> Task:
@@ -210,8 +229,7 @@ def change(
     task_id: str,
     decide: Decision,
     *,
-    told: bool = True,
-    rest_until: int | None = None,
+    end: LeaseEnd = ENDED_BY_US,
     pool: str | None = None,
     by: str | None = None,
     given: Callable[[Task, Task], Sequence[Given]] = lambda *_: (),
@@ -220,9 +238,9 @@ def change(
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did. A task that is
     `known`, because it was just read, is not read first.
 
-    When the change ends a lease, its slot and permit are freed in the same transaction, and the worker is told to stop
-    unless it was the one who said so (`told=False`). Deciding for the same task writes nothing. `by` is the caller who
-    asks for the change, when it is one. `given`, of the old task and the new one, is what else must hold.
+    When the change ends a lease, its slot and permit are freed in the same transaction, and `end` says what it means
+    for the worker. Deciding for the same task writes nothing. `by` is the caller who asks for the change, when it is
+    one. `given`, of the old task and the new one, is what else must hold.
     """
     for _ in range(TRIES):
         old, known = known or get(org, task_id, pool), None
@@ -233,27 +251,37 @@ def change(
         demands = given(old, new)
         checks = [one.check for one in demands]
         try:
-            storage.commit([storage.changed(old, new), *checks, *_let_go(old, new, told, rest_until)])
+            storage.commit([storage.changed(old, new), *checks, *_let_go(old, new, end)])
         except Refused as refused:
             if not refused.failed[0] and any(refused.failed[1 : 1 + len(checks)]):
                 raise unmet(demands, refused) from None
-            if not (written_already(refused, new) or _let_go_anyway(refused, old, new, told, rest_until)):
+            if not (written_already(refused, new) or _let_go_anyway(refused, old, new, end)):
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
 
 
-def _let_go(old: Task, new: Task, told: bool, rest_until: int | None) -> list[Write]:
+def _let_go(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
     """What the end of a lease gives back: the worker's slot, and the permit."""
     if not old.leased_out or new.leased_out:
         return []
     assert old.worker_id is not None
-    stop = f"{old.id}:{old.attempt}" if told else None
-    counted: worker_storage.Outcome | None = "failed" if new.attempts > old.attempts else None
+    stop = f"{old.id}:{old.attempt}" if end.told else None
+    burned = new.attempts > old.attempts
+    counted: worker_storage.Outcome | None = "failed" if burned else None
     if new.status is Status.COMPLETED and new.worker_id == old.worker_id:  # whoever said so, as the log has it
         counted = "completed"
     freed = worker_storage.slot_freed(
-        old.org, old.pool, old.worker_id, old.id, new.updated_at, counted=counted, stop=stop, rest_until=rest_until
+        old.org,
+        old.pool,
+        old.worker_id,
+        old.id,
+        new.updated_at,
+        counted=counted,
+        spoiled=burned and not end.reported and (new.error or {}).get("code") in states.SPOILED_BY_WORKER,
+        stop=stop,
+        rest_until=end.rest_until,
+        unreached=end.unreached,
     )
     return [freed, *permits.freed(old)]
 
@@ -264,11 +292,11 @@ def written_already(refused: Refused, new: Task) -> bool:
     return stored is not None and task_table.from_raw(stored) == new
 
 
-def _let_go_anyway(refused: Refused, old: Task, new: Task, told: bool, rest_until: int | None) -> bool:
+def _let_go_anyway(refused: Refused, old: Task, new: Task, end: LeaseEnd) -> bool:
     if refused.failed[0]:
         return False
     try:
-        storage.commit([storage.changed(old, new), *_there(old, _let_go(old, new, told, rest_until), refused)])
+        storage.commit([storage.changed(old, new), *_there(old, _let_go(old, new, end), refused)])
     except Refused:
         return False
     return True

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
+from chalicelib.domain import breaker
 from chalicelib.domain.rotation import Rotation, rotated, seen, turned
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
 from chalicelib.engine import commands, payloads, sealing, tasks, worker_urls
@@ -204,9 +205,17 @@ def heartbeat(
         worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
         raise NotFound(kind, worker_id) from None
+    if worker.suspended_until is not None and worker.online_since == now:
+        change(org, pool, worker_id, _returned)
     if commands.without_stale(worker, now) is not worker:
         change(org, pool, worker_id, lambda found: commands.without_stale(found, clock.now()))
     return worker
+
+
+def _returned(worker: Worker) -> Worker:
+    """A worker that was offline says that it is there: it may be given one task, without being probed first."""
+    wake_at = worker.overdue_at if worker.wake_at is None else min(worker.wake_at, worker.overdue_at)
+    return replace(breaker.answered(worker), wake_at=wake_at)
 
 
 def ping_ms() -> int:

@@ -54,12 +54,21 @@ def never(_status: int) -> bool:
     return False
 
 
-class Unreachable(Exception):
-    """The call gave no HTTP answer; `reason` says why in one word, the text in a few more, neither names an address."""
+_AFTER_SENDING = frozenset({"timed out", "closed", "too large"})
+"""Reasons for which a call may fail after its request was sent."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+
+class Unreachable(Exception):
+    """The call gave no HTTP answer; `reason` says why in one word, the text in a few more, neither names an address.
+
+    `sent` says whether the request may have arrived, in part or as a whole, so that its effect is unknown; unless it is
+    said, the reason tells.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, sent: bool | None = None) -> None:
         super().__init__(detail or reason)
         self.reason: Reason = reason
+        self.sent = reason in _AFTER_SENDING if sent is None else sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +203,10 @@ def _send(
         call.abandon()
         if call.decided is not None:
             return call.decided
-        raise Unreachable("timed out") from None
+        raise Unreachable("timed out", sent=call.sent) from None
+    except Unreachable as failed:
+        failed.sent = call.sent
+        raise
 
 
 _sender: Sender = _send
@@ -233,6 +245,8 @@ class _Call:
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._abandoned = False
+        self.sent = False
+        """Whether the request may have begun to arrive."""
 
     def run(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         with _translated(), closing(self):
@@ -298,6 +312,7 @@ class _Call:
         given = {name.lower(): value for name, value in headers.items() if name.lower() not in _OWN_HEADERS}
         own = {"host": self._target.authority, "accept-encoding": "identity", "connection": "close"}
         sent = {"user-agent": "yardmaster"} | given | own
+        self.sent = True
         try:
             # It may be a server that answered before it had read everything, with a 413 for example, and hung up.
             with suppress(BrokenPipeError, ConnectionResetError):
@@ -305,6 +320,7 @@ class _Call:
                     method, self._target.path, body or None, sent, preload_content=False, decode_content=False
                 )
         except ValueError:
+            self.sent = False
             raise Unreachable("invalid", "the request's method or headers cannot be written as HTTP") from None
 
     def _answer(self, connected: socket.socket, method: str) -> Answer:

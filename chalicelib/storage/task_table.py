@@ -33,7 +33,7 @@ class PlaceIndex(GlobalSecondaryIndex["TaskItem"]):
 
     class Meta:
         index_name = "place"
-        projection = IncludeProjection(["avoid_worker"])
+        projection = KeysOnlyProjection()
 
     place = UnicodeAttribute(hash_key=True)
     rank = UnicodeAttribute(range_key=True)
@@ -120,7 +120,7 @@ class TaskItem(Item):
     worker_id = UnicodeAttribute(null=True)
     person = UnicodeAttribute(null=True)
     changed_by = UnicodeAttribute(null=True)
-    avoid_worker = UnicodeAttribute(null=True)
+    failed_on = ListAttribute[str](null=True)
     start_to_close_ms = NumberAttribute()
     attempt_ms = NumberAttribute(null=True)
     schedule_to_start_ms = NumberAttribute()
@@ -132,6 +132,7 @@ class TaskItem(Item):
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
     ready_at = NumberAttribute(null=True)
+    waited_since = NumberAttribute(null=True)
     leased_at = NumberAttribute(null=True)
     started_at = NumberAttribute(null=True)
     beat_at = NumberAttribute(null=True)
@@ -256,7 +257,7 @@ def values_of(task: Task) -> dict[str, Any]:
     values = {name: getattr(task, name) for name in FIELDS if name not in LARGE}
     values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
     values |= {name: getattr(task, name) or None for name in _UNSAID}
-    values |= {name: list(getattr(task, name)) or None for name in ("terms", "notify")}
+    values |= {name: list(getattr(task, name)) or None for name in ("terms", "notify", "failed_on")}
     return values | _derived(task)
 
 
@@ -280,7 +281,7 @@ def parse(item: TaskItem) -> Task:
     values = {name: getattr(item, name) for name in FIELDS}
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
     values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
-    values |= {name: tuple(getattr(item, name) or ()) for name in ("terms", "notify")}
+    values |= {name: tuple(getattr(item, name) or ()) for name in ("terms", "notify", "failed_on")}
     values["permit"] = Permit(*item.permit) if item.permit else None
     for name in ("payload", "result"):
         values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")

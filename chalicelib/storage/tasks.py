@@ -135,14 +135,13 @@ class Candidate(NamedTuple):
 
     task_id: str
     rank: str
-    avoid_worker: str | None
 
 
 def ready(org: str, pool: str, lane: str, limit: int) -> list[Candidate]:
     """The first `limit` queued tasks of a lane, most urgent and oldest first. One call; the index may lag."""
     with base.reading():
         rows = TaskItem.by_place.query(lane_of(org, pool, lane), limit=limit, page_size=limit)
-        return [Candidate(row.id, row.rank, row.avoid_worker) for row in rows]
+        return [Candidate(row.id, row.rank) for row in rows]
 
 
 def due(shard: str, now: int, limit: int | None = None) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
+from chalicelib.domain import breaker
 from chalicelib.domain.tasks import Beat, Health, Task, Worker
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Write
@@ -95,6 +96,11 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     commands: MapAttribute[str, Any] = MapAttribute(default=dict)
     completed = NumberAttribute(null=True)
     failed = NumberAttribute(null=True)
+    attempt_failures = NumberAttribute(null=True)
+    unreached = NumberAttribute(null=True)
+    unreached_since = NumberAttribute(null=True)
+    suspended_until = NumberAttribute(null=True)
+    on_trial = BooleanAttribute(null=True)
     rest_until = NumberAttribute(null=True)
 
 
@@ -119,8 +125,11 @@ _MAPS = ("leases", "commands")
 _COMMAND = re.compile(r"\w+:\d+")
 """A command's name, and so what a receipt may be: anything else is no path into the item."""
 _LISTS = ("capabilities", "groups")
-_FLAGS = ("socket", "drained")
-_COUNTS = ("completed", "failed")
+_FLAGS = ("socket", "drained", "on_trial")
+_COUNTS = ("completed", "failed", "attempt_failures", "unreached")
+_BREAKER = ("unreached", "unreached_since", "suspended_until", "on_trial")
+_SUSPICIONS = (*_BREAKER, "attempt_failures")
+"""What a completed attempt clears."""
 Outcome = Literal["completed", "failed"]
 """How an attempt ended, as its worker's own counter has it."""
 
@@ -257,7 +266,15 @@ def slot_taken(worker: Worker, held: Task) -> Write:
     actions = [*_placed(held.updated_at), WorkerItem.leases[held.id].set(held.epoch)]
     if (stop := f"{held.id}:{held.attempt}") in worker.commands:
         actions.append(WorkerItem.commands[stop].remove())
+    if worker.unreached:
+        actions += _breaker(breaker.tried(worker, held.updated_at))
     return base.update(_key(worker.org, worker.pool, worker.id), actions, fit)
+
+
+def _breaker(worker: Worker) -> list[Action]:
+    """The worker's circuit breaker as it is to be from now on, and its next probe."""
+    values = _values(worker)
+    return [_action(name, values[name]) for name in (*_BREAKER, "wake_at", "wake_shard")]
 
 
 def _placed(now: int) -> list[Action]:
@@ -272,16 +289,26 @@ def slot_freed(
     now: int,
     *,
     counted: Outcome | None = None,
+    spoiled: bool = False,
     stop: str | None = None,
     rest_until: int | None = None,
+    unreached: Worker | None = None,
 ) -> Write:
     """The worker's half of a lease's end; `counted` says which of its counters grows.
 
-    `stop` queues a command to stop that attempt ("<task id>:<attempt>"); `rest_until` sends the worker to rest.
+    `spoiled` says that the attempt failed through the worker. `stop` queues a command to stop that attempt ("<task
+    id>:<attempt>"). `rest_until` sends the worker to rest. `unreached` is the worker once it is counted that the
+    hand-over did not arrive.
     """
     actions = [*_placed(now), WorkerItem.leases[task_id].remove()]
     if counted is not None:
         actions.append(getattr(WorkerItem, counted).add(1))
+    if counted == "completed":
+        actions += [getattr(WorkerItem, name).remove() for name in _SUSPICIONS]
+    if spoiled:
+        actions.append(WorkerItem.attempt_failures.add(1))
+    if unreached is not None:
+        actions += _breaker(unreached)
     if stop is not None:
         actions.append(WorkerItem.commands[stop].set(now))
     if rest_until is not None:

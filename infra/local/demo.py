@@ -1,4 +1,4 @@
-"""`python -m infra.local.demo`: the main job, visibly. Exit status 0 only if no task was lost.
+"""`python -m infra.local.demo`: the main job, visibly. Exit status 0 only if no task failed or was lost.
 
 A stack of its own as a child process on free ports; three HTTP servers, a worker that fetches its tasks and one that
 holds a WebSocket, each in a process of its own. TASKS tasks (200) for the servers and a fifth as many for each of the
@@ -6,7 +6,6 @@ other two; one server is killed midway, and the WebSocket is broken.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,21 +13,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from chalicelib import clock
-from infra.bundles import BUNDLES
 from infra.local.demo_lines import Line, Pulled, Pushed, Socketed, Worker
+from infra.local.demo_processes import process, read_line, stack, tell
 from infra.local.demo_report import Bar, percentile, table
 
 TASKS = int(os.environ.get("TASKS", "200"))
 SMALL = max(1, TASKS // 5)
 PATIENCE_SECONDS = 120
-STACK = {
-    **{f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http},
-    "SWEEP_SECONDS": "2",
-    "HEARTBEAT_TIMEOUT_SECONDS": "4",
-    "BACKOFF_BASE_SECONDS": "0.5",
-    # A worker is about to die, and the demo says so itself.
-    "LOG_LEVEL": "ERROR",
-}
 SERVERS = (("slow", 1, 0.6), ("middling", 2, 0.4), ("fast", 4, 0.2))
 """Name, weight, seconds for a task."""
 VICTIM = "middling"
@@ -36,7 +27,7 @@ VICTIM = "middling"
 
 def main() -> int:
     with ExitStack() as running:
-        urls = running.enter_context(_stack())
+        urls = running.enter_context(stack())
         pushed, pulled, socketed = Pushed(urls), Pulled(urls), Socketed(urls)
         servers = [running.enter_context(_server(pushed, *each)) for each in SERVERS]
         workers = [*servers, running.enter_context(_puller(pulled)), running.enter_context(_socket(socketed))]
@@ -50,58 +41,26 @@ def main() -> int:
 
 
 @contextmanager
-def _stack() -> Iterator[dict[str, str]]:
-    """The URL of each API."""
-    with _process("infra.local", env=os.environ | STACK) as process:
-        lines = list(iter(lambda: _line(process), "ready"))
-        words = [line.split() for line in lines]
-        yield {line[0]: line[1] for line in words if line[1].startswith("http://")}
-
-
-@contextmanager
 def _server(line: Pushed, name: str, weight: int, seconds: float) -> Iterator[Worker]:
     api_key = f"demo-key-of-{name}"
-    with _process("infra.local.demo_server", str(seconds), api_key, env=os.environ) as process:
-        identifier = line.register(name, weight, _line(process), api_key)
-        _tell(process, f"{line.url}/api/servers/{identifier}/heartbeat")
-        yield Worker(line, name, identifier, process)
+    with process("infra.local.demo_server", str(seconds), api_key) as started:
+        identifier = line.register(name, weight, read_line(started), api_key)
+        tell(started, f"{line.url}/api/servers/{identifier}/heartbeat")
+        yield Worker(line, name, identifier, started)
 
 
 @contextmanager
 def _puller(line: Pulled) -> Iterator[Worker]:
-    with _process("infra.local.demo_puller", line.url, line.token, env=os.environ) as process:
-        yield Worker(line, "pulling", _line(process), process)
+    with process("infra.local.demo_puller", line.url, line.token) as started:
+        yield Worker(line, "pulling", read_line(started), started)
 
 
 @contextmanager
 def _socket(line: Socketed) -> Iterator[Worker]:
     identifier, url = line.register()
-    with _process("infra.local.demo_socket", url, line.token, env=os.environ) as process:
-        _line(process)
-        yield Worker(line, "socket", identifier, process)
-
-
-@contextmanager
-def _process(module: str, *arguments: str, env: Any) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-
-
-def _line(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    text = process.stdout.readline()
-    if not text:
-        raise RuntimeError(f"{process.args!r} ended before it was ready")
-    return text.strip()
-
-
-def _tell(process: "subprocess.Popen[str]", text: str) -> None:
-    assert process.stdin is not None
-    print(text, file=process.stdin, flush=True)
+    with process("infra.local.demo_socket", url, line.token) as started:
+        read_line(started)
+        yield Worker(line, "socket", identifier, started)
 
 
 def _submit(line: Line, count: int) -> list[str]:
@@ -121,7 +80,7 @@ def _watch(tasks: dict[Line, list[str]], victim: Worker, socket: Worker) -> None
             bar.say(f"worker '{victim.name}' killed (SIGKILL) with tasks in its hands")
         if not broken and done >= total // 2:
             broken = True
-            _tell(socket.process, "break")
+            tell(socket.process, "break")
             bar.say("the WebSocket of worker 'socket' broken; it connects again")
         clock.sleep(0.4)
     bar.show(done)
@@ -132,12 +91,14 @@ def _report(pushed: Pushed, workers: list[Worker], tasks: dict[Line, list[str]])
     rows += [(worker.name, worker.line.way, *worker.line.figures(worker.id)) for worker in workers]
     ends = {line: _ends(line, found) for line, found in tasks.items()}
     waits = [end["startedAt"] - end["createdAt"] for end in ends[pushed] if "startedAt" in end]
-    lost = sum(not line.completed(end) for line, found in ends.items() for end in found)
+    failed = sum(line.failed(end) for line, found in ends.items() for end in found)
+    completed = sum(line.completed(end) for line, found in ends.items() for end in found)
+    lost = sum(map(len, ends.values())) - completed - failed
     print(table(rows))
     print(f"retries {pushed.admin.call('GET', '/api/stats/tasks')['retriedTasks']}")
     print(f"waits p50 {percentile(waits, 0.5)} ms, p95 {percentile(waits, 0.95)} ms")
-    print(f"lost {lost}")
-    return 1 if lost else 0
+    print(f"failed {failed}\nlost {lost}")
+    return 1 if failed or lost else 0
 
 
 def _ends(line: Line, tasks: list[str]) -> list[dict[str, Any]]:

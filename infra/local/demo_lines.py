@@ -33,6 +33,10 @@ class Line(ABC):
         """Whether the task has its result."""
 
     @abstractmethod
+    def failed(self, task: Mapping[str, Any]) -> bool:
+        """Whether the task has ended without a result."""
+
+    @abstractmethod
     def done(self) -> int:
         """How many tasks have ended, by the API's own figures."""
 
@@ -57,7 +61,7 @@ class Pushed(Line):
         return str(self.admin.call("POST", "/api/servers", server)["serverId"])
 
     def submit(self, number: int) -> str:
-        task = {"type": "demo", "priority": number % 10, "payload": {"number": number}, "maxAttempts": 8}
+        task = {"type": "demo", "priority": number % 10, "payload": {"number": number}}
         return str(self.user.call("POST", "/api/task", task, **{"Idempotency-Key": f"demo-{number}"})["id"])
 
     def task(self, task_id: str) -> dict[str, Any]:
@@ -65,6 +69,9 @@ class Pushed(Line):
 
     def completed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "COMPLETED")
+
+    def failed(self, task: Mapping[str, Any]) -> bool:
+        return bool(task["status"] == "FAILED")
 
     def done(self) -> int:
         day = self.admin.call("GET", "/api/stats/tasks")
@@ -89,6 +96,9 @@ class Pulled(Line):
 
     def completed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "completed")
+
+    def failed(self, task: Mapping[str, Any]) -> bool:
+        return bool(task["status"] == "failed")
 
     def done(self) -> int:
         summary = self.user.call("GET", "/api/workers/stats/summary")
@@ -118,6 +128,9 @@ class Socketed(Line):
 
     def completed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "completed")
+
+    def failed(self, task: Mapping[str, Any]) -> bool:
+        return bool(task["status"] == "failed")
 
     def done(self) -> int:
         return sum(int(worker["tasks_processed"]) for worker in self._workers())

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import answers, reports
-from chalicelib.domain.answers import LONGEST_REST_MS, REST_MS, SHORTEST_REST_MS, Accepted, Busy, Done, Verdict
+from chalicelib.domain.answers import (
+    LONGEST_REST_MS,
+    REST_MS,
+    SHORTEST_REST_MS,
+    Accepted,
+    Busy,
+    Done,
+    Unreached,
+    Verdict,
+)
 from chalicelib.domain.states import Failure, Reason
 
 NOW = 1_792_567_680_000  # 2026-10-21T07:28:00Z
@@ -48,7 +57,7 @@ def failed(**fields: Any) -> Failure:
 
 
 def test_a_reported_failure_keeps_the_worker_s_own_words() -> None:
-    assert failed(error="no GPU") == Failure(Reason.WORKER_FAILED, "no GPU")
+    assert failed(error="no GPU") == Failure(Reason.WORKER_FAILED, "no GPU", reported=True)
     assert failed(error={"message": "no GPU", "unit": 3}).details == {"message": "no GPU", "unit": 3}
     assert failed(error={"message": "no GPU"}).message == "no GPU"
     assert failed().message == failed(error=7).message == "The worker reported a failure"
@@ -157,7 +166,12 @@ def test_another_4xx_refuses_the_task_for_good(status: int) -> None:
 def test_anything_else_is_a_failed_attempt_that_may_be_tried_again(status: int) -> None:
     found = answers.verdict(status, {}, b'{"status": "COMPLETED"}')
     assert found == Failure(Reason.WORKER_FAILED, f"The worker answered {status}")
-    assert answers.no_answer("timed out") == Failure(Reason.UNREACHABLE, "The worker could not be reached: timed out")
+
+
+def test_without_an_answer_it_matters_whether_the_request_may_have_arrived() -> None:
+    cut_off = Failure(Reason.UNREACHABLE, "The worker gave no complete answer: timed out")
+    assert answers.no_answer("timed out", sent=True) == cut_off
+    assert answers.no_answer("refused", sent=False) == Unreached()
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=40), header=st.text(max_size=10))

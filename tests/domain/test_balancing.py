@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.balancing import Algorithm, Balancer
 from chalicelib.domain.tasks import BUILT_IN, Health, Needs, Pool, Worker
+from chalicelib.domain.trust import Retry
 from tests.domain.samples import NOW, worker
 
 ANY = Needs()
@@ -78,9 +79,12 @@ def test_random_chooses_by_chance_alone(chance: float, name: str) -> None:
 
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_the_worker_that_failed_the_task_gets_it_again_only_if_nobody_else_can(algorithm: Algorithm) -> None:
+    again = Retry(frozenset({"a"}), is_last=False)
     chooser = balancer(algorithm, worker("a", weight=100), worker("b"))
-    first, second = chooser.choose(ANY, "a"), chooser.choose(ANY, "a")
-    assert (first and first.id, second and second.id) == ("b", "a")
+    first, second = chooser.choose(ANY, again), chooser.choose(ANY, again)
+    assert (first and first.id, second) == ("b", None)
+    alone = balancer(algorithm, worker("a"), worker("b", alive=False), worker("c", groups=("eu",), removed=True))
+    assert alone.choose(ANY, again) is not None
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)
@@ -96,6 +100,10 @@ OUT = {
     "offline": {"alive": False},
     "removed": {"removed": True},
     "resting": {"rest_until": NOW + 1},
+    "suspended": {"suspended_until": NOW + 1},
+    "suspended until it was probed": {"suspended_until": NOW - 1},
+    "pausing after three failures": {"attempt_failures": 3, "placed_at": NOW - 999},
+    "failing and at work": {"attempt_failures": 3, "max_concurrent": 9, "leases": {"x": 1}},
     "full": {"leases": {"x": 1}},
     "overfull": {"leases": {"x": 1, "y": 1}},
     "without the capability": {"capabilities": ("gpu",)},
@@ -112,6 +120,24 @@ def test_a_worker_that_cannot_take_the_task_never_gets_it(algorithm: Algorithm, 
     unfit = balancer(algorithm, replace(fit, **OUT[state]))
     assert unfit.slots(NEEDS) == 0
     assert unfit.choose(NEEDS) is None
+
+
+def test_a_worker_that_could_not_be_reached_before_is_given_one_task_a_pass() -> None:
+    chooser = balancer(Algorithm.ROUND_ROBIN, worker("a", unreached=1, max_concurrent=9, leases={"x": 1, "y": 2}))
+    assert names(chooser, 2) == "a -"
+    chooser.give_back("a", ANY)
+    assert names(chooser, 1) == "a"
+
+
+def test_a_worker_whose_attempts_all_failed_is_given_one_task_after_a_pause_but_the_built_in_performers_are_not() -> (
+    None
+):
+    assert names(balancer(Algorithm.ROUND_ROBIN, worker("a", attempt_failures=3, placed_at=NOW - 1_000)), 1) == "a"
+    failing = worker("a", attempt_failures=7, max_concurrent=9, placed_at=NOW - 16_000)
+    assert names(balancer(Algorithm.ROUND_ROBIN, failing), 2) == "a -"
+    performers = replace(failing, id=BUILT_IN, placed_at=NOW, capabilities=("gpu",))
+    gpu = Needs(capabilities=frozenset({"gpu"}))
+    assert names(balancer(Algorithm.ROUND_ROBIN, performers), 2, gpu) == f"{BUILT_IN} {BUILT_IN}"
 
 
 def test_a_rest_ends_at_its_moment() -> None:

@@ -185,21 +185,26 @@ def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
         (UP, {"groups": ("eu",)}),
         (replace(UP, health=Health.UNHEALTHY), {"health": Health.HEALTHY}),
         (replace(UP, rest_until=LATER), {"rest_until": None}),
+        (replace(UP, suspended_until=LATER), {"suspended_until": None}),
     ],
 )
 def test_new_room_nudges_the_pool(old: Worker | None, said: dict[str, Any]) -> None:
     assert changed(old, **said).nudges == (ROOM,)
 
 
-@pytest.mark.parametrize(
-    "said", [{"last_heartbeat_at": LATER}, {"leases": {"t": 1}}, {"alive": False}, {"maintenance": True}]
-)
+@pytest.mark.parametrize("said", [{"alive": False}, {"maintenance": True}, {"removed": True}])
+def test_what_waited_for_a_worker_that_leaves_may_go_to_others(said: dict[str, Any]) -> None:
+    assert changed(UP, **said).nudges == (ROOM,)
+
+
+@pytest.mark.parametrize("said", [{"last_heartbeat_at": LATER}, {"leases": {"t": 1}}, {"suspended_until": LATER}])
 def test_a_worker_that_gained_nothing_nudges_nobody(said: dict[str, Any]) -> None:
     assert changed(UP, **said).nudges == ()
 
 
 def test_a_rest_is_ended_on_time_and_a_removal_is_followed_up_at_once() -> None:
     assert [w.at for w in changed(UP, rest_until=LATER + 5).wakeups] == [LATER + 5]
+    assert [w.at for w in changed(UP, suspended_until=LATER + 5).wakeups] == [LATER + 5]
     assert [w.at for w in changed(UP, removed=True).wakeups] == [LATER]
     assert changed(replace(UP, rest_until=LATER + 5), leases={"t": 1}).wakeups == ()
     assert changed(replace(UP, removed=True), leases={}).wakeups == ()

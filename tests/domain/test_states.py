@@ -125,7 +125,7 @@ def test_completion_forgets_an_earlier_failure() -> None:
 def test_a_failed_attempt_sleeps_for_its_backoff_and_prefers_another_worker() -> None:
     after = states.attempt_failed(samples.running(), FAILURE, NOW, BACKOFF, 0.5)
     assert (after.status, after.attempts, after.run_at) == (Status.PENDING, 1, NOW + 1_000)
-    assert (after.wake_at, after.avoid_worker) == (NOW + 1_000, "worker_1")
+    assert (after.wake_at, after.failed_on) == (NOW + 1_000, ("worker_1",))
     assert after.error == {"code": "worker_failed", "message": "it broke"}
 
 
@@ -169,14 +169,34 @@ def test_a_retry_that_could_only_start_after_the_deadline_ends_the_task() -> Non
 
 def test_a_release_burns_no_attempt() -> None:
     back = states.released(samples.running(attempts=1), LATER)
-    assert (back.attempts, back.ready, back.ready_at, back.avoid_worker) == (1, True, LATER, None)
+    assert (back.attempts, back.ready, back.ready_at, back.failed_on) == (1, True, LATER, ())
+
+
+def test_what_had_not_begun_goes_back_to_its_place_and_its_wait_goes_on() -> None:
+    back = states.released(samples.leased(), LATER)
+    assert (back.ready, back.ready_at, back.attempts) == (True, NOW, 0)
+    again = states.released(states.leased(back, "worker_2", LATER + 5), LATER + 9)
+    assert again.ready_at == NOW
+    assert states.due(again, NOW + again.schedule_to_start_ms, BACKOFF, 0.5).status is Status.TIMED_OUT
+
+
+def test_a_task_remembers_whom_it_failed_on_the_latest_last_and_not_for_ever() -> None:
+    task = samples.ready(max_attempts=100)
+    for number in (1, 2, 1, *range(3, 30)):
+        held = states.leased(task, f"w{number}", NOW)
+        task = states.attempt_failed(held, FAILURE, NOW, BACKOFF, 0.0)
+    assert task.failed_on == tuple(f"w{number}" for number in range(10, 30))
+    early = states.attempt_failed(
+        states.leased(samples.ready(failed_on=("a", "b")), "a", NOW), FAILURE, NOW, BACKOFF, 0
+    )
+    assert early.failed_on == ("b", "a")
 
 
 def test_a_replay_grants_the_same_number_of_attempts_again() -> None:
     failed = samples.ended(Status.FAILED, attempts=2)
     once = states.replayed(failed, LATER, HOUR)
     assert (once.attempts, once.max_attempts, once.attempt) == (3, 6, 4)
-    assert (once.deadline, once.finished_at, once.avoid_worker) == (LATER + HOUR, None, None)
+    assert (once.deadline, once.finished_at, once.failed_on) == (LATER + HOUR, None, ())
     assert once.ready
 
 

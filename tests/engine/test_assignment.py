@@ -15,7 +15,7 @@ from tests.engine.helpers import beat, complete, held, holder, pull, together
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
-BROKEN = Failure(Reason.WORKER_FAILED, "it broke")
+BROKEN = Failure(Reason.WORKER_FAILED, "it broke", reported=True)
 
 
 def assign(task: Task, worker_id: str) -> Task:

@@ -19,7 +19,7 @@ from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
 ALL = Filter()
-FINAL = Failure(Reason.WORKER_FAILED, "it broke", retryable=False)
+FINAL = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, reported=True)
 DAY = 86_400
 
 

@@ -15,7 +15,7 @@ from tests.support.world import ORG, POOL, START, World
 
 DAY = START // clock.DAY
 HALF = 12 * 3_600
-BROKEN = Failure(Reason.WORKER_FAILED, "it broke", retryable=False)
+BROKEN = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, reported=True)
 
 
 def busy(house: World) -> None:

@@ -14,7 +14,7 @@ from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
 LARGE = {"text": "é" * 60_000}
-BROKEN = Failure(Reason.WORKER_FAILED, "it broke")
+BROKEN = Failure(Reason.WORKER_FAILED, "it broke", reported=True)
 
 
 # What a task carries

@@ -21,6 +21,10 @@ def gone(*_: object) -> outbound.Answer:
     raise outbound.Unreachable("refused")
 
 
+def cut_off(*_: object) -> outbound.Answer:
+    raise outbound.Unreachable("closed")
+
+
 def test_a_registered_worker_can_prove_itself_by_its_key_alone(house: World) -> None:
     worker = house.register("one", plan="pro")
     assert access.worker_by_key(worker.id, "key-one") == access.Principal(ORG, worker.id, "server", "pro")
@@ -96,7 +100,9 @@ def test_a_lost_worker_s_tasks_go_back_within_its_lease_and_one_sweep(house: Wor
     assert house.worker(worker.id).alive
     house.advance(60.001)
     lost, back = house.worker(worker.id), house.task(task.id)
-    assert (lost.alive, lost.online, lost.leases, lost.wake_at) == (False, False, {}, None)
+    assert (lost.alive, lost.online, lost.leases) == (False, False, {})
+    assert lost.wake_at == lost.suspended_until  # from now on it is asked whether it is back
+    assert (lost.suspended_until or 0) > house.clock.now()
     assert (back.status, back.attempts, (back.error or {})["code"]) == (Status.PENDING, 1, "worker_lost")
 
 
@@ -213,7 +219,8 @@ def test_another_worker_takes_what_a_busy_one_gave_back(house: World) -> None:
         (lambda *_: answer(200, {"ok": 1}), Status.COMPLETED, None),
         (lambda *_: answer(400), Status.FAILED, "rejected"),
         (lambda *_: answer(500), Status.PENDING, "worker_failed"),
-        (gone, Status.PENDING, "unreachable"),
+        (gone, Status.PENDING, None),
+        (cut_off, Status.PENDING, "unreachable"),
         (
             lambda *_: answer(200, {"status": "FAILED", "error": "no", "retryable": False}),
             Status.FAILED,

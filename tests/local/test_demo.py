@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from infra.bundles import BUNDLES
-from infra.local import demo, demo_puller
+from infra.local import demo_processes, demo_puller
 
 
 class Answers(requests.Session):
@@ -24,7 +24,7 @@ class Answers(requests.Session):
 
 
 def test_every_api_of_its_stack_has_a_free_port() -> None:
-    assert {one.name: demo.STACK[f"PORT_{one.name.upper()}"] for one in BUNDLES if one.http} == {
+    assert {one.name: demo_processes.STACK[f"PORT_{one.name.upper()}"] for one in BUNDLES if one.http} == {
         "processing": "0",
         "coordinator": "0",
         "support": "0",

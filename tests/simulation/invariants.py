@@ -101,7 +101,7 @@ def _said_anew(old: Task, new: Task) -> bool:
 
 def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = frozenset()) -> None:
     """5: nobody is leased a task while a more urgent one that it could take is ready, in a lane the pool knows; unless
-    its owner `assigned` it so: (task id, epoch)."""
+    its owner `assigned` it so: (task id, epoch), or the other one has failed and may wait for a better worker."""
     ready: dict[str, Task] = {}
     known: set[str] = set()
     permits: dict[str, set[str]] = defaultdict(set)
@@ -125,7 +125,8 @@ def _no_more_urgent(
     for other in ready.values():
         permitted = other.permit is None or len(permits[other.permit.key]) < other.permit.limit
         free = other.wanted_worker in (None, worker.id) and other.lane in known and worker.offers(other.needs)
-        if other.id != taken.id and other.pool == taken.pool and permitted and free:
+        may_wait = other.attempts > 0
+        if other.id != taken.id and other.pool == taken.pool and permitted and free and not may_wait:
             assert other.priority <= taken.priority, f"{taken.id} was leased before the more urgent {other.id}"
 
 

@@ -42,8 +42,11 @@ def test_an_unhealthy_server_gets_nothing_and_a_degraded_one_only_what_nobody_el
 def test_a_silent_server_is_offline_until_it_is_heard_of_again(desk: Desk) -> None:
     server = desk.register()
     task_id = desk.submit()
+    there = dict(desk.house.servers)
+    desk.house.servers.clear()
     desk.house.advance(180)
     assert desk.server(server)["status"] == "offline"
+    desk.house.servers.update(there)
     task = desk.task(task_id)
     assert (task["status"], task["error"]["code"], task["attempt"]) == ("PENDING", "worker_lost", 2)
     assert desk.beat(server).json["status"] == "online"
@@ -51,11 +54,19 @@ def test_a_silent_server_is_offline_until_it_is_heard_of_again(desk: Desk) -> No
     assert desk.task(task_id)["status"] == "PROCESSING"
 
 
+def test_a_server_without_health_and_heartbeats_is_there_as_long_as_it_answers_http(desk: Desk) -> None:
+    server = desk.register(reply=answer(405))
+    desk.house.advance(600)
+    assert desk.server(server)["status"] == "online"
+    assert {call[0] for call in desk.house.calls} == {"OPTIONS"}
+
+
 def test_what_holds_first_is_the_status(desk: Desk) -> None:
     server = desk.register()
     desk.beat(server, status="degraded")
     desk.client.post(f"/api/servers/{server}/maintenance", {"maintenance": True}, token=desk.admin)
     assert desk.server(server)["status"] == "maintenance"
+    desk.house.servers.clear()
     desk.house.advance(180)
     assert desk.server(server)["status"] == "offline"
 

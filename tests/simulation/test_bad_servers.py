@@ -1,0 +1,53 @@
+"""With one good server that has room in time, no task fails because of another one, at the default three attempts."""
+
+from random import Random
+
+import pytest
+
+from chalicelib.domain.balancing import Algorithm
+from chalicelib.engine import pools
+from tests.simulation.bad_servers import BAD, Fleet
+from tests.simulation.invariants import ALWAYS
+from tests.support.world import ORG, POOL, World
+
+LONG = 3 * 3_600
+
+
+def all_is_done(house: World) -> None:
+    found = house.tasks()
+    assert {str(task.status) for task in found} == {"completed"}, [(t.status, t.attempts, t.error) for t in found]
+    for invariant in ALWAYS:
+        invariant(house)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_one_bad_server_beside_a_good_one(house: World, kind: str) -> None:
+    fleet = Fleet(house, Random(kind), [kind])
+    for _ in range(12):
+        house.submit()
+    fleet.run(LONG)
+    all_is_done(house)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_bad_servers_beside_a_good_one(house: World, seed: int) -> None:
+    random = Random(seed)
+    fleet = Fleet(house, random, random.choices(sorted(BAD), k=12))
+    pools.set_algorithm(ORG, POOL, random.choice(list(Algorithm)))
+    for _ in range(20):
+        house.submit(priority=random.randrange(10))
+    fleet.run(LONG)
+    all_is_done(house)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tasks_that_come_one_by_one_once_the_good_server_has_proven_itself(house: World, seed: int) -> None:
+    random = Random(seed)
+    fleet = Fleet(house, random, [])
+    house.submit()
+    fleet.run(LONG)
+    fleet.join(random.choices(sorted(BAD), k=5))
+    for _ in range(10):
+        house.submit()
+        fleet.run(LONG)
+    all_is_done(house)
