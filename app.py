@@ -92,11 +92,11 @@ if BUNDLE == "engine":
 
         return queues.announced(event.to_dict(), heralds, admits)
 
-    @app.on_sqs_message(queue="webhooks", batch_size=10)
+    @app.on_sqs_message(queue="webhooks.fifo", batch_size=1)
     def webhooks(event: Any) -> Any:
         return queues.posted(event.to_dict())
 
-    @app.on_sqs_message(queue="notifications", batch_size=10)
+    @app.on_sqs_message(queue="notifications.fifo", batch_size=1)
     def notifications(event: Any) -> Any:
         return queues.notified(event.to_dict())
 

@@ -55,8 +55,8 @@ class Settings:
     wakeups_queue: str = "yardmaster-wakeups"
     sweeps_queue: str = "yardmaster-sweeps"
     announce_queue: str = "yardmaster-announce.fifo"
-    webhooks_queue: str = "yardmaster-webhooks"
-    notifications_queue: str = "yardmaster-notifications"
+    webhooks_queue: str = "yardmaster-webhooks.fifo"
+    notifications_queue: str = "yardmaster-notifications.fifo"
     parked_queue: str = "yardmaster-relay-dead"
     """Queue names; the dead-letter queues are infra's to name."""
 

@@ -85,6 +85,7 @@ MESSENGER = Bundle(
         api_handler(
             # A tally is counted where messages are sent.
             table("deliveries", "BatchGetItem", "GetItem", "Query", "PutItem"),
+            indexes("deliveries", "wake"),
             table("access", "UpdateItem"),
             *send("notifications"),
             *measure("notifications"),

@@ -136,7 +136,9 @@ ENGINE = Bundle(
             name="webhooks",
             timeout=60,
             memory=512,
-            trigger=Queue("webhooks_queue", concurrency=100),
+            # One message each, so that a receiver that does not answer holds nothing but its own lanes: an organisation
+            # with fifty such webhooks holds 200 functions, until they are known for it.
+            trigger=Queue("webhooks_queue", batch=1, concurrency=250),
             secrets=True,
             grants=(
                 table("documents", "BatchGetItem", "GetItem", "PutItem"),
@@ -148,7 +150,7 @@ ENGINE = Bundle(
             name="notifications",
             timeout=60,
             memory=512,
-            trigger=Queue("notifications_queue", concurrency=50),
+            trigger=Queue("notifications_queue", batch=1, concurrency=50),
             accounts=True,
             grants=(
                 table("deliveries", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),

@@ -40,9 +40,11 @@ CLAIM = 2 * MINUTE
 SLOW = 5 * SECOND
 SPACING = SECOND
 """Milliseconds between the attempts at a provider in trouble; each may take ten seconds."""
-LONGEST_TURN = HOUR
 UNKNOWN = "unknown"
 """The receipt of a message that the provider took without naming an id."""
+LANES = 2
+"""Messages that may be under way at any one provider of an org, besides what is critical: more would only meet the
+provider's own limits, which are about one a second for a chat."""
 LONGEST_RECEIPT = 256
 """Characters of a provider's id of a message that are kept: theirs are shorter, but it is they who say so."""
 
@@ -105,9 +107,9 @@ def overdue(found: Delivery, now: int) -> bool:
     return found.version > 1 and now >= found.created_at + GIVEN_UP_AFTER
 
 
-def put_off(found: Delivery, until: int, *, turn: bool) -> Delivery:
+def put_off(found: Delivery, until: int, reason: str | None, *, turn: bool) -> Delivery:
     """It has to wait, though nothing was tried; not for longer than it is kept trying."""
-    return replace(_later(found, until, found.reason or "the provider takes no messages"), turn=turn)
+    return replace(_later(found, until, reason or found.reason or "the provider takes no messages"), turn=turn)
 
 
 def _later(found: Delivery, until: int, reason: str | None) -> Delivery:

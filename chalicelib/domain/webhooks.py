@@ -47,6 +47,14 @@ SPACING = round(TIMEOUT_SECONDS * SECOND) // AT_ONCE
 """Milliseconds between the attempts at a webhook in trouble, so that no more than that can be under way at once."""
 LONGEST_TURN = HOUR
 """How far ahead turns at a webhook in trouble are given out; who comes later asks again."""
+LANES = 4
+"""Attempts that may be under way at any one webhook: its messages are spread over so many groups of the queue."""
+PAUSED_AFTER = 2
+"""Attempts in a row that took long and failed, after which a webhook or messenger is paused."""
+FIRST_PAUSE, LONGEST_PAUSE = 15 * SECOND, 5 * MINUTE
+"""How long a pause takes before the next trial; each one that fails doubles it."""
+TRIAL = 20 * SECOND
+"""So long everybody else waits for how a trial ends: longer than a call may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +79,7 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()  # the latest
     tries: int = 0  # attempts in this round; a resend begins a new one
     turn: bool = False  # it waits for its turn at a webhook in trouble, and need not ask for one again
-    reason: str | None = None  # why it was given up without an attempt
+    reason: str | None = None  # why it was given up without an attempt, or why it waits
     receipts: tuple[str, ...] = ()  # of a messenger: its ids of the parts that it has acknowledged
     version: int = 1
     created_at: int
@@ -95,7 +103,8 @@ class Health:
 
     failing_since: int | None = None  # nothing has arrived since then
     slow: bool = False
-    resting_until: int | None = None  # a messenger asked to be left alone
+    resting_until: int | None = None  # it asked to be left alone, or is paused
+    unanswered: int = 0  # attempts in a row that took long and failed
 
     @property
     def troubled(self) -> bool:
@@ -104,6 +113,14 @@ class Health:
 
 
 WELL = Health()
+
+
+def pause(unanswered: int) -> int:
+    """How long nothing is sent to a receiver after so many attempts in a row that it did not answer, in milliseconds;
+    0 while that is too few to say."""
+    if unanswered < PAUSED_AFTER:
+        return 0
+    return min(FIRST_PAUSE << min(unanswered - PAUSED_AFTER, 10), LONGEST_PAUSE)
 
 
 def succeeded(attempt: Attempt) -> bool:
@@ -137,7 +154,7 @@ def failed(found: Delivery, attempt: Attempt, now: int, chance: float, rest_ms: 
 def tried(found: Delivery, attempt: Attempt) -> Delivery:
     """An attempt was made."""
     attempts = (*found.attempts, attempt)[-ATTEMPTS_KEPT:]
-    return replace(found, attempts=attempts, tries=found.tries + 1, turn=False)
+    return replace(found, attempts=attempts, tries=found.tries + 1, turn=False, reason=None)
 
 
 def given_up(found: Delivery, reason: str) -> Delivery:
@@ -145,9 +162,9 @@ def given_up(found: Delivery, reason: str) -> Delivery:
     return replace(found, status="failed", wake_at=None, turn=False, reason=reason)
 
 
-def put_off(found: Delivery, until: int, *, turn: bool) -> Delivery:
+def put_off(found: Delivery, until: int, reason: str | None, *, turn: bool) -> Delivery:
     """It has to wait, which is no attempt; then it is its turn, or it asks again."""
-    return replace(found, wake_at=until, turn=turn)
+    return replace(found, wake_at=until, turn=turn, reason=reason)
 
 
 def again(found: Delivery, now: int) -> Delivery:

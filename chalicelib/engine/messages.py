@@ -63,6 +63,12 @@ def _nudging(org: str, pool: str, tasks: list[dict[str, Any]], occasion: str) ->
     return Message(body, group=_group(f"{org}#{pool}"), deduplication=_token(occasion, org, pool, first))
 
 
+def in_lane(body: Mapping[str, Any], lane: str, *occasion: str) -> Message:
+    """A message of a FIFO queue: those of a lane are handled one after the other, and the same occasion twice within
+    five minutes is one message."""
+    return Message(body, group=_group(lane), deduplication=_token(*occasion))
+
+
 def _group(name: str) -> str:
     """A FIFO group's name: itself, or what stands for it where SQS would refuse it."""
     return name if _GROUP.fullmatch(name) else _token(name)

@@ -12,6 +12,7 @@ from chalicelib.domain import hooks
 from chalicelib.domain.notifications import ALL, PROVIDERS, STATUS, Kind, Notification, Provider, Status, require_known
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.engine import cursors, messenger_accounts, payloads, posting
+from chalicelib.engine.memory import Memory
 from chalicelib.engine.messenger_accounts import Accounts
 from chalicelib.errors import IdempotencyMismatch, NotConfigured, Unavailable
 from chalicelib.storage import deliveries, queues
@@ -24,7 +25,10 @@ LARGEST_PAGE = 2_000_000
 """Characters of a page's messages, as JSON: an answer may have 6 MB, as JSON within JSON."""
 LOOKED_AT = 500
 """A page of a filtered history ends after so many notifications, though it be short of its limit."""
+COUNTED = 1_000
+"""Messages that wait are counted so far in each wake shard."""
 _AT_A_TIME = 100
+_counted: Memory[str, "Waiting"] = Memory(5 * clock.SECOND)
 _HINTS: Mapping[Provider, str] = {
     "telegram": "telegram.bot_token and telegram.chat_id",
     "whatsapp": "whatsapp.url and whatsapp.chat_id of a WAHA bridge, or whatsapp.access_token, "
@@ -51,6 +55,14 @@ class Shown(NamedTuple):
     def status(self, provider: str) -> Status:
         """Of one that is among the deliveries."""
         return STATUS[self.deliveries[provider].status]
+
+
+class Waiting(NamedTuple):
+    """How many messages wait to be sent, all of them and those that are not due yet: which wait for their next try, or
+    are being sent just now."""
+
+    all: int
+    later: int
 
 
 class Page(NamedTuple):
@@ -100,10 +112,16 @@ def send_hook(org: str, hook: hooks.Name, body: Mapping[str, Any], key: str | No
     return send(org, hooks.worded(template, body), kind=known.kind, source=hook, key=key, body=body)
 
 
-def waiting() -> int | None:
-    """About how many messages wait to be sent now; None while the queue does not say."""
+def waiting() -> Waiting | None:
+    """About how many messages wait to be sent, one for each provider, believed for a few seconds; None while the queue
+    or the table does not say. A call for each wake shard and one more."""
+    known = _counted.get("")
+    if known is not None:
+        return known
     try:
-        return queues.depth(settings().notifications_queue)
+        due, later = deliveries.waiting(clock.now(), COUNTED)
+        # Each is a lower bound: the index is counted so far, and the queue hides what is being sent.
+        return _counted.put("", Waiting(max(due, queues.depth(settings().notifications_queue)) + later, later))
     except Unavailable:
         return None
 

@@ -14,8 +14,9 @@ from chalicelib import clock, ids
 from chalicelib.domain import notifications as rules
 from chalicelib.domain.notifications import Provider
 from chalicelib.domain.webhooks import Attempt, Delivery, Health
-from chalicelib.engine import messenger_accounts, posting
+from chalicelib.engine import messenger_accounts, posting, turns
 from chalicelib.engine.messenger_accounts import Accounts
+from chalicelib.engine.turns import Wait
 from chalicelib.errors import Unavailable
 from chalicelib.observability import count
 from chalicelib.providers.messengers import Account, Messenger, Sent, Undelivered, messenger
@@ -106,9 +107,9 @@ def _work_off(line: _Line) -> Outcomes:
 
 def _attempt(line: _Line, found: Delivery, health: Health, until: int) -> Health:
     """Make the attempt if it is time for it; answers how the provider is doing then."""
-    wait = _wait(line, found, health, until)
+    wait = _wait(found, health, until)
     if wait is not None:
-        _put_off(found, *wait)
+        _put_off(found, *wait, turns.reason(health))
         return health
     claimed = replace(rules.claimed(found, clock.now()), version=found.version + 1)
     if deliveries.replaced(found, claimed) is not claimed:
@@ -116,26 +117,16 @@ def _attempt(line: _Line, found: Delivery, health: Health, until: int) -> Health
     return _conclude(line, _sent(line, claimed, until), health)
 
 
-def _wait(line: _Line, found: Delivery, health: Health, until: int) -> tuple[int, bool] | None:
-    """Until when it has to wait, and whether it is its turn then; None if it need not.
-
-    What is critical waits for no turn, but for a provider that wants to be left alone.
-    """
-    now, rest = clock.now(), health.resting_until or 0
+def _wait(found: Delivery, health: Health, until: int) -> Wait | None:
+    """Until when it has to wait, and whether it is its turn then; None if it need not."""
+    now = clock.now()
     if now >= until or rules.overdue(found, now):
-        return now, found.turn
-    if found.event == "critical":
-        return (rest, True) if rest > now else None
-    if rest <= now and (found.turn or not health.troubled):
-        return None
-    turn = healths.take_turn(line.org, line.name, now, rules.SPACING, rules.LONGEST_TURN)
-    if turn is None:
-        return now + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2), False
-    return None if turn == now else (turn, True)
+        return Wait(now, found.turn)
+    return turns.wait(found, health, rules.SPACING, urgent=found.event == "critical")
 
 
-def _put_off(found: Delivery, until: int, turn: bool) -> None:
-    _settled(found, posting.settle(found, lambda latest: rules.put_off(latest, until, turn=turn)))
+def _put_off(found: Delivery, until: int, turn: bool, reason: str | None = None) -> None:
+    _settled(found, posting.settle(found, lambda latest: rules.put_off(latest, until, reason, turn=turn)))
 
 
 def _sent(line: _Line, found: Delivery, until: int) -> _Result:
@@ -214,7 +205,7 @@ def _judged(line: _Line, result: _Result, health: Health) -> Health:
     if word.rest_ms:
         return healths.rest(line.org, line.name, now + word.rest_ms)
     if isinstance(word, Undelivered) and not word.final:
-        return healths.troubled(line.org, line.name, now, failing=True)
+        return turns.failed(line.org, line.name, result.took_ms, health)
     if result.took_ms >= rules.SLOW:
         return healths.troubled(line.org, line.name, now, failing=False)
     if not health.troubled:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
-from chalicelib.domain import javascript, signing
+from chalicelib.domain import javascript, notifications, signing
 from chalicelib.domain import webhooks as rules
 from chalicelib.domain.documents import Document
 from chalicelib.domain.effects import Wakeup
 from chalicelib.domain.notifications import PROVIDERS
 from chalicelib.domain.webhooks import Attempt, Delivery, Health
-from chalicelib.engine import messages, sealing, webhooks
+from chalicelib.engine import messages, sealing, turns, webhooks
 from chalicelib.engine.facts import Fact
 from chalicelib.observability import count, logger
 from chalicelib.providers import outbound
@@ -174,14 +174,12 @@ def _must_wait(post: Post) -> bool:
 
     So a webhook that does not answer holds up few of those who carry out attempts, and never another webhook's.
     """
-    delivery, now = post.delivery, clock.now()
-    if not post.health.troubled or delivery.turn or delivery.event == rules.TEST:
+    waits = None if post.delivery.event == rules.TEST else turns.wait(post.delivery, post.health, rules.SPACING)
+    if waits is None:
         return False
-    turn = healths.take_turn(delivery.org, delivery.webhook, now, rules.SPACING, rules.LONGEST_TURN)
-    if turn == now:
-        return False
-    until = turn or now + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2)
-    wake(settle(delivery, lambda found: rules.put_off(found, until, turn=turn is not None)))
+    until, turn = waits
+    reason = turns.reason(post.health)
+    wake(settle(post.delivery, lambda found: rules.put_off(found, until, reason, turn=turn)))
     return True
 
 
@@ -240,9 +238,11 @@ def _judge(webhook: Document, health: Health, attempt: Attempt) -> None:
     failing, slow = not rules.succeeded(attempt), attempt.took_ms >= rules.SLOW
     if attempt.status == 410:
         webhooks.disable(webhook.org, webhook.id, webhook.body["url"], webhooks.GONE)
-    elif failing or slow:
-        known = healths.troubled(webhook.org, webhook.id, clock.now(), failing=failing)
-        if failing and known.failing_since is not None and clock.now() - known.failing_since >= rules.GIVEN_UP_AFTER:
+    elif slow and not failing:
+        healths.troubled(webhook.org, webhook.id, clock.now(), failing=False)
+    elif failing:
+        known = turns.failed(webhook.org, webhook.id, attempt.took_ms, health)
+        if known.failing_since is not None and clock.now() - known.failing_since >= rules.GIVEN_UP_AFTER:
             webhooks.disable(webhook.org, webhook.id, webhook.body["url"], webhooks.FAILING)
     elif health.troubled:
         healths.recovered(webhook.org, webhook.id, clock.now())
@@ -275,9 +275,18 @@ def send(found: Iterable[Delivery]) -> None:
     parts: dict[str, list[Message]] = {settings().webhooks_queue: [], settings().notifications_queue: []}
     for one in found:
         queue = settings().notifications_queue if one.webhook in PROVIDERS else settings().webhooks_queue
-        parts[queue].append(Message(message_of(one)))
+        # A reminder has another moment than what it reminds of, so that it is no repetition to the queue.
+        said = message_of(one)
+        parts[queue].append(messages.in_lane(said, _lane(one), *map(str, said.values()), str(one.wake_at)))
     for queue, asked in parts.items():
         queues.send(queue, asked)
+
+
+def _lane(found: Delivery) -> str:
+    """What is critical has a lane of its own."""
+    if found.webhook not in PROVIDERS:
+        return turns.lane(found, rules.LANES)
+    return turns.lane(found, notifications.LANES) if found.event != "critical" else f"{turns.lane(found, 1)}#critical"
 
 
 def message_of(found: Delivery) -> dict[str, Any]:

@@ -34,6 +34,11 @@ RECOVERY = "recovery"
 # When they are due
 
 
+def shards() -> list[str]:
+    """Of the index that deliveries are found in when they are due."""
+    return storage.shards()
+
+
 def late(shard: str, limit: int) -> Iterator[Key]:
     """The deliveries of one wake shard whose message is late, at most so many."""
     return storage.due(shard, clock.now() - LATE, limit)

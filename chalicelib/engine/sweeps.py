@@ -52,9 +52,10 @@ def begin() -> int:
 
 def parts() -> list[Part]:
     """Every part of a sweep."""
-    sharded: tuple[Kind, ...] = ("workers", "tasks", "deliveries")
+    sharded: tuple[Kind, ...] = ("workers", "tasks")
     found = [Part(kind, shard) for kind in sharded for shard in task_table.wake_shards()]
-    return [*found, Part("chores"), Part("parked")]
+    sent = [Part("deliveries", shard) for shard in redelivery.shards()]
+    return [*found, *sent, Part("chores"), Part("parked")]
 
 
 def _begin(part: Part, now: int) -> None:

@@ -16,10 +16,11 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib import clock
+from chalicelib.domain.notifications import PROVIDERS
 from chalicelib.domain.webhooks import TEST, WELL, Attempt, Delivery, Health, event_of
 from chalicelib.storage import base
 from chalicelib.storage.base import Item, RawItem, Refused, Write
-from chalicelib.storage.task_table import CompactJson, wake_shard
+from chalicelib.storage.task_table import CompactJson, wake_shard, wake_shards
 
 RETENTION = 30 * clock.DAY
 PAGE = 100
@@ -27,7 +28,8 @@ PREFIX = "dlv"
 
 
 class WakeIndex(GlobalSecondaryIndex["DeliveryItem"]):
-    """Deliveries by the moment at which they must be tried again. Sparse and sharded."""
+    """Deliveries by the moment at which they must be tried again. Sparse and sharded, messengers' apart from webhooks',
+    so that they can be counted, and wait behind none of those."""
 
     class Meta:
         index_name = "wake"
@@ -78,6 +80,7 @@ class DeliveryItem(Item):
     slow = BooleanAttribute(null=True)
     next_turn = NumberAttribute(null=True)
     resting_until = NumberAttribute(null=True)
+    unanswered = NumberAttribute(null=True)
 
     by_wake = WakeIndex()
     by_failure = FailedIndex()
@@ -198,6 +201,28 @@ def due(shard: str, before: int, limit: int | None = None) -> Iterator[Key]:
             yield Key(org, webhook, row.id)
 
 
+def shards() -> list[str]:
+    """Every partition of the wake index: webhooks' and messengers'."""
+    found = wake_shards()
+    return [*found, *map(_messengers, found)]
+
+
+def waiting(now: int, most: int) -> tuple[int, int]:
+    """How many deliveries to messengers are due, and how many are not yet: the first `most` of each wake shard are
+    counted. One call for each shard; the index may lag."""
+    with base.reading():
+        found = [
+            row.wake_at <= now
+            for shard in wake_shards()
+            for row in DeliveryItem.by_wake.query(_messengers(shard), limit=most, page_size=most)
+        ]
+    return sum(found), len(found) - sum(found)
+
+
+def _messengers(shard: str) -> str:
+    return f"{shard}#messengers"
+
+
 def reminded(key: Key, now: int, until: int) -> Delivery | None:
     """Leave a delivery that is due to the message that is sent for it, until then; None when it is not due any more.
 
@@ -233,11 +258,16 @@ def _item(found: Delivery) -> DeliveryItem:
         "attempts": [asdict(one) for one in found.attempts] or None,
         "receipts": list(found.receipts) or None,
         "turn": found.turn or None,
-        "wake_shard": wake_shard(found.id) if found.wake_at is not None else None,
+        "wake_shard": _wake_shard(found) if found.wake_at is not None else None,
         "failed": place if found.status == "failed" and found.event != TEST else None,
         "expires_at": found.expires_at // clock.SECOND,
     }
     return DeliveryItem(place, found.id, **{name: value for name, value in values.items() if value is not None})
+
+
+def _wake_shard(found: Delivery) -> str:
+    shard = wake_shard(found.id)
+    return _messengers(shard) if found.webhook in PROVIDERS else shard
 
 
 def _body(item: DeliveryItem | None) -> str:
@@ -249,7 +279,8 @@ def health(item: DeliveryItem | None) -> Health:
     if item is None:
         return WELL
     since, rest = (None if at is None else int(at) for at in (item.failing_since, item.resting_until))
-    return Health(failing_since=since, slow=bool(item.slow), resting_until=rest)
+    unanswered = int(item.unanswered or 0)
+    return Health(failing_since=since, slow=bool(item.slow), resting_until=rest, unanswered=unanswered)
 
 
 def desk(org: str, webhook: str) -> str:

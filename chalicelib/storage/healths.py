@@ -7,7 +7,7 @@ from typing import Any
 from pynamodb.expressions.condition import Condition
 
 from chalicelib import clock
-from chalicelib.domain.webhooks import WELL, Health
+from chalicelib.domain.webhooks import WELL, Health, pause
 from chalicelib.storage import base, deliveries
 from chalicelib.storage.base import RawItem, Refused
 from chalicelib.storage.deliveries import RETENTION, DeliveryItem
@@ -17,17 +17,36 @@ SKEW = 5 * clock.SECOND
 
 
 def troubled(org: str, webhook: str, now: int, *, failing: bool) -> Health:
-    """Note that an attempt failed, or else that it took long but arrived; answers how the webhook is doing."""
+    """Note that an attempt failed, though it was answered in time, or else that it took long but arrived; answers how
+    the webhook is doing."""
     since: Any = DeliveryItem.failing_since
     trouble = [since.set(since | now)] if failing else [since.remove(), DeliveryItem.slow.set(True)]
-    kept = DeliveryItem.expires_at.set(_kept(now))
-    raw = base.commit(base.update(_key(org, webhook), [*trouble, kept], _whatever()), returning="ALL_NEW")
+    trouble += [DeliveryItem.unanswered.remove(), DeliveryItem.expires_at.set(_kept(now))]
+    raw = base.commit(base.update(_key(org, webhook), trouble, _whatever()), returning="ALL_NEW")
     return _of(raw)
 
 
+def unanswered(org: str, webhook: str, now: int, known: Health) -> Health:
+    """Note that one more attempt in a row failed that was not answered in time, which may be what pauses the webhook;
+    answers how it is doing. `known` is how it was thought to be doing. One call, and one for each who noted another
+    since."""
+    latest, count, since = known.resting_until or 0, known.unanswered + 1, DeliveryItem.failing_since
+    rest = max(latest, now + pause(count)) if pause(count) else latest
+    actions: list[Any] = [since.set(since | now), DeliveryItem.unanswered.set(count)]
+    actions += [DeliveryItem.resting_until.set(rest)] if rest else []
+    actions.append(DeliveryItem.expires_at.set(_kept(now)))
+    counted = DeliveryItem.unanswered
+    still = counted == known.unanswered if known.unanswered else counted.does_not_exist()
+    try:
+        return _of(base.commit(base.update(_key(org, webhook), actions, still), returning="ALL_NEW"))
+    except Refused as refused:
+        return unanswered(org, webhook, now, _of(refused.items[0]))
+
+
 def recovered(org: str, webhook: str, now: int) -> Health:
-    """Forget the trouble that a webhook was in, unless it wants to be left alone; answers how it is doing."""
-    free = DeliveryItem.resting_until.does_not_exist() | (DeliveryItem.resting_until <= now)
+    """Forget the trouble that a webhook was in, and end its pause, unless it asked to be left alone itself; answers how
+    it is doing."""
+    free = DeliveryItem.unanswered.exists() | _free(now)
     try:
         base.commit(base.delete(_key(org, webhook), free))
     except Refused as refused:
@@ -61,11 +80,23 @@ def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> i
     return now
 
 
+def begin_trial(org: str, webhook: str, now: int, until: int) -> int | None:
+    """Be the one attempt at a paused webhook whose pause is over: None if this caller is, who keeps all others away
+    `until` then; else until when somebody else does. One call."""
+    due = DeliveryItem.unanswered.exists() & _free(now)
+    try:
+        base.commit(base.update(_key(org, webhook), [DeliveryItem.resting_until.set(until)], due))
+    except Refused as refused:  # somebody else began one; or it ended, and the webhook is well
+        return _of(refused.items[0]).resting_until
+    return None
+
+
 def rest(org: str, provider: str, until: int) -> Health:
     """Leave a provider alone until then, if that was not asked for longer: no turn comes earlier. Answers how it is
     doing. One call, or two."""
     key, following, resting = _key(org, provider), DeliveryItem.next_turn, DeliveryItem.resting_until
     actions: list[Any] = [resting.set(until), DeliveryItem.expires_at.set(_kept(until))]
+    actions.append(DeliveryItem.unanswered.remove())
     try:
         earlier = following.does_not_exist() | (following < until)
         raw = base.commit(base.update(key, [*actions, following.set(until)], earlier), returning="ALL_NEW")
@@ -87,6 +118,12 @@ def _key(org: str, webhook: str) -> DeliveryItem:
 
 def _of(raw: RawItem | None) -> Health:
     return deliveries.health(None if raw is None else DeliveryItem.from_raw_data(raw))
+
+
+def _free(now: int) -> Condition:
+    """It is not to be left alone, or not any longer."""
+    free: Condition = DeliveryItem.resting_until.does_not_exist() | (DeliveryItem.resting_until <= now)
+    return free
 
 
 def _kept(at: int) -> int:

@@ -21,6 +21,8 @@ APP = Path(__file__).parents[2] / "app.py"
 STREAM_BATCH = 100
 MOST_THREADS = 16
 """For one function: more would only wait for one another on two cores."""
+OUTWARD, MOST_OUTWARD = frozenset({"webhooks", "notifications"}), 50
+"""Functions that mostly wait for somebody outside, and how many threads each has."""
 
 
 class Seconds(Rate):
@@ -63,12 +65,16 @@ def _invoke(module: ModuleType, function: Function) -> Invoke:
     return invoke
 
 
+def _threads(function: Function) -> int:
+    return MOST_OUTWARD if function.name in OUTWARD else MOST_THREADS
+
+
 def _source(function: Function, invoke: Invoke, turns: Mapping[str, ScheduleExpression]) -> Source:
     match function.trigger:
         case Stream(table):
             return StreamSource(getattr(settings(), table), STREAM_BATCH, invoke)
         case Queue(queue, batch, concurrency):
-            return QueueSource(getattr(settings(), queue), batch, min(concurrency, MOST_THREADS), invoke)
+            return QueueSource(getattr(settings(), queue), batch, min(concurrency, _threads(function)), invoke)
         case Schedule(retried):
             return ScheduleSource(function.name, turns[function.name], retried, invoke)
         case None:

@@ -89,7 +89,7 @@ def test_a_new_round_has_all_its_attempts_and_shows_those_before() -> None:
 
 
 def test_who_waits_for_a_turn_has_made_no_attempt() -> None:
-    found = rules.put_off(delivery(), NOW + MINUTE, turn=True)
+    found = rules.put_off(delivery(), NOW + MINUTE, "paused", turn=True)
     assert (found.tries, found.attempts, found.wake_at, found.turn) == (0, (), NOW + MINUTE, True)
     assert not rules.failed(found, attempt(), NOW, 0).turn
 

@@ -98,6 +98,7 @@ def test_a_lost_message_is_made_up_for_by_the_sweep_or_by_the_announcement_comin
     happen(fact(1))
     happen(fact(2))
     house.queues.queues[settings().webhooks_queue].clear()
+    house.queues._seen.clear()
     happen(fact(2))
     house.settle()
     assert one.events == ["evt_task_2_1"]
@@ -333,7 +334,7 @@ def test_what_it_costs(house: World) -> None:
     assert _operations(calls) == {"Query": 1, "TransactWriteItems": 2}
     with counting() as calls:
         house.handle("webhooks")
-    assert _operations(calls) == {"BatchGetItem": 2, "PutItem": 2}
+    assert _operations(calls) == {"BatchGetItem": 2, "PutItem": 1}
 
 
 def test_without_webhooks_an_event_costs_one_query(house: World) -> None:

@@ -45,8 +45,8 @@ def test_a_minute_in_which_nothing_is_due_costs_a_look_at_each_part_and_sends_no
     house.sweep()
     with aws.counting() as calls:
         assert sweeps.begin() == len(sweeps.parts())
-    assert calls[("DynamoDB", "Query")] == 13
-    assert calls.total() == 14
+    assert calls[("DynamoDB", "Query")] == 17
+    assert calls.total() == 18
     assert house.queues.queues.get(SWEEPS, []) == []
 
 

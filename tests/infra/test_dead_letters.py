@@ -13,7 +13,7 @@ from infra.dead_letters import DeadLetters, Letter, NothingFound
 from infra.local import resources
 from infra.resources import storage_template
 
-FIFO = ("dispatch", "live", "announce")
+FIFO = ("dispatch", "live", "announce", "webhooks", "notifications")
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_all_of_a_queue_go_back_in_their_order_with_all_that_was_said_of_them(
     assert set(letters.waiting().values()) == {0}
 
 
-@pytest.mark.parametrize("queue", ["webhooks", "dispatch"])
+@pytest.mark.parametrize("queue", ["deliver", "dispatch"])
 def test_to_look_changes_nothing_and_one_can_look_again(sqs: Any, letters: DeadLetters, queue: str) -> None:
     made = bury(sqs, letters, queue, 12, groups=3)
     for limit in (3, 10):
@@ -98,7 +98,7 @@ def test_to_look_changes_nothing_and_one_can_look_again(sqs: Any, letters: DeadL
     assert letters.waiting()[queue] == 12
 
 
-@pytest.mark.parametrize("queue", ["webhooks", "announce"])
+@pytest.mark.parametrize("queue", ["deliver", "announce"])
 def test_only_those_that_are_named_go_back_or_are_deleted(sqs: Any, letters: DeadLetters, queue: str) -> None:
     made = bury(sqs, letters, queue, 5)
     assert [letter.id for letter in letters.replay(queue, {made[1]})] == [made[1]]
@@ -108,10 +108,10 @@ def test_only_those_that_are_named_go_back_or_are_deleted(sqs: Any, letters: Dea
 
 
 def test_one_that_is_not_there_is_said_and_the_others_are_replayed(sqs: Any, letters: DeadLetters) -> None:
-    [made] = bury(sqs, letters, "webhooks", 1)
-    with pytest.raises(NothingFound, match=r"webhooks-dead: nobody\. 1 others were found"):
-        letters.replay("webhooks", {"nobody", made})
-    assert numbers(live(sqs, "webhooks")) == [0]
+    [made] = bury(sqs, letters, "deliver", 1)
+    with pytest.raises(NothingFound, match=r"deliver-dead: nobody\. 1 others were found"):
+        letters.replay("deliver", {"nobody", made})
+    assert numbers(live(sqs, "deliver")) == [0]
 
 
 def test_a_replay_that_dies_between_sending_and_deleting_loses_nothing(sqs: Any, letters: DeadLetters) -> None:
@@ -154,12 +154,15 @@ def run(letters: DeadLetters, capsys: pytest.CaptureFixture[str], *arguments: st
 
 def test_the_commands_of_the_page(sqs: Any, letters: DeadLetters, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = bury(sqs, letters, "webhooks", 2)
-    assert "webhooks              2  yardmaster-webhooks-dead\n" in run(letters, capsys, "list")[1]
+    assert "webhooks              2  yardmaster-webhooks-dead.fifo\n" in run(letters, capsys, "list")[1]
     status, shown = run(letters, capsys, "show", "webhooks")
     assert (status, first in shown, second in shown, '{"n": 1}' in shown) == (0, True, True, True)
     assert run(letters, capsys, "replay", "webhooks", "--id", first) == (0, "1 replayed\n")
     assert run(letters, capsys, "drop", "webhooks", "--id", second) == (0, "1 deleted\n")
-    assert run(letters, capsys, "replay", "webhooks") == (1, "No message can be seen in yardmaster-webhooks-dead.\n")
+    assert run(letters, capsys, "replay", "webhooks") == (
+        1,
+        "No message can be seen in yardmaster-webhooks-dead.fifo.\n",
+    )
 
 
 def test_parked_changes_can_be_seen_and_deleted_but_the_sweep_alone_replays_them(

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.engine import messages, posting, sweeps
+from chalicelib.engine import messages, sweeps, turns
 from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst
 from tests.support.fleet import fleet
 
@@ -59,10 +59,10 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
         ("flood",),
         patch.object(sweeps, "in_turn", lambda items, _: iter(items)),
     ),
-    "a webhook that does not answer is asked as often as one that does": (
+    "a webhook that does not answer has as many attempts under way as there are events for it": (
         "webhooks",
         ("receivers",),
-        patch.object(posting, "_must_wait", lambda _: False),
+        patch.object(turns, "lane", lambda found, _: found.id),
     ),
     "one dispatcher serves all pools": ("latency", ("keys",), patch.object(messages, "_group", lambda _: "all")),
 }

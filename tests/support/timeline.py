@@ -51,7 +51,8 @@ class Timeline(clock.ManualClock):
 
     def go_on(self) -> None:
         """Let the run whose time comes next go on, until it lets time pass or is over."""
-        self._now, _, run = heapq.heappop(self._queue)
+        at, _, run = heapq.heappop(self._queue)
+        self._move_to(at)
         self._running = run
         run._baton.release()
         self._rest.acquire()
@@ -61,7 +62,10 @@ class Timeline(clock.ManualClock):
 
     def rest_until(self, instant: int) -> None:
         """Nothing happens until then."""
-        self._now = max(self._now, instant)
+        self._move_to(max(self.now(), instant))
+
+    def _move_to(self, instant: int) -> None:
+        self.advance((instant - self.now()) / clock.SECOND)
 
     def sleep(self, seconds: float) -> None:
         self.pause(seconds)

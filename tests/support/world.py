@@ -26,6 +26,7 @@ from chalicelib.engine import (
     journal,
     limits,
     lists,
+    messenger,
     messenger_accounts,
     messenger_status,
     names,
@@ -46,6 +47,8 @@ from chalicelib.storage import events, sockets, stats, task_table
 from chalicelib.storage import pools as pool_storage
 from chalicelib.storage import queues as queue_storage
 from chalicelib.storage import workers as worker_storage
+from infra.engine import ENGINE
+from infra.functions import Queue
 from tests.support import aws
 from tests.support.queues import FakeQueues, Held
 from tests.support.sockets import FakeSockets
@@ -63,6 +66,9 @@ VOICES: Any = {
 """Of a channel of the tests' own: updates as they are."""
 HANDLED = ("dispatch", "deliver", "perform", "wakeups", "sweeps", "live", "announce", "webhooks", "notifications")
 """The queues, by what their functions do."""
+_TRIGGERS = [one.trigger for one in ENGINE.functions if isinstance(one.trigger, Queue)]
+BATCHES = {one.queue.removesuffix("_queue"): one.batch for one in _TRIGGERS}
+"""How many messages of each queue its function is given at once."""
 MOST_PARTS = 20
 """Of one sweep."""
 STREAMED = ("tasks", "workers", "documents")
@@ -184,7 +190,7 @@ class World:
         self._read[table] = max(0, self._read.get(table, 0) - records)
 
     def handle(self, kind: str) -> bool:
-        batch = self.queues.receive(getattr(settings(), f"{kind}_queue"), 1 if kind == "sweeps" else 10)
+        batch = self.queues.receive(getattr(settings(), f"{kind}_queue"), BATCHES[kind])
         if batch:
             self.run(kind, batch)
         return bool(batch)
@@ -279,7 +285,7 @@ def forget() -> None:
     guesses._blocked.clear()
     limits._asked.clear()
     limits._crowded.clear()
-    for memory in (messenger_accounts._known, messenger_status._checked):
+    for memory in (messenger_accounts._known, messenger_status._checked, messenger._counted):
         memory.clear()
     for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known, names._known):
         memory.clear()

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from chalicelib import clock
 from chalicelib.edge import NaiveInstant, Routes, Schema
 from chalicelib.engine import messenger
@@ -10,17 +12,27 @@ routes = Routes("/health", tag="Health", public=True)
 
 
 class HealthOut(Schema):
-    """An API that answers; it is degraded while its queue does not."""
+    """An API that answers; it is degraded while its queue or its table does not."""
 
     status: Literal["healthy", "degraded"]
     timestamp: NaiveInstant
     version: str = "1.0.0"
     service: str = "zimmer-09-clawdbot-bote"
-    queue_depth: int | None
+    queue_depth: int | None = Field(
+        description="Messages that wait to be sent, of all organizations: one for each provider. null while unknown."
+    )
+    waiting_for_retry: int | None = Field(
+        description="How many of them are not due yet: they wait for their next try, or are being sent just now."
+    )
 
 
 @routes.get()
 def health() -> HealthOut:
-    """See whether the API answers, and about how many messages wait to be sent now."""
-    depth = messenger.waiting()
-    return HealthOut(status="degraded" if depth is None else "healthy", timestamp=clock.now(), queue_depth=depth)
+    """See whether the API answers, and about how many messages wait to be sent."""
+    depth, later = messenger.waiting() or (None, None)
+    return HealthOut(
+        status="degraded" if depth is None else "healthy",
+        timestamp=clock.now(),
+        queue_depth=depth,
+        waiting_for_retry=later,
+    )

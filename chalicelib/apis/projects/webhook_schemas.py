@@ -184,7 +184,7 @@ class DeliveryOut(CamelSchema):
     status: Status
     created_at: Instant
     next_attempt_at: Instant | None
-    reason: str | None = Field(description="Why it was given up without another attempt.")
+    reason: str | None = Field(description="Why it was given up without another attempt, or why it waits.")
     attempts: list[AttemptOut] = Field(description="The latest 30.")
 
     @classmethod

@@ -1,12 +1,18 @@
 """How the messengers are doing, and whether the API is."""
 
+import json
+
 import pytest
 
+from chalicelib import config
+from chalicelib.engine import messenger
 from chalicelib.errors import Unavailable
 from chalicelib.storage import queues
 from tests.apis.messenger.conftest import Desk
+from tests.engine.receivers import fact, happen, receiver
+from tests.support.aws import counting
 from tests.support.messengers import ACCOUNTS, DEAD, TOKEN, configure
-from tests.support.world import answer
+from tests.support.world import ORG, answer
 
 NOON = "2026-01-01T12:00:00.000000"
 NEW = {"last_success": None, "last_error": None, "last_error_at": None, "sent": 0, "failed": 0}
@@ -59,13 +65,54 @@ def test_health_tells_how_much_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch
         "version": "1.0.0",
         "service": "zimmer-09-clawdbot-bote",
         "queue_depth": 3,
+        "waiting_for_retry": 0,
     }
     assert desk.ask("POST", "/api/notify", {"message": "x"}).status == 202
     assert desk.ask("GET", "/health", token=None).json == healthy
+    messenger._counted.clear()
 
     def out_of_reach(_: str) -> int:
         raise Unavailable("The queue cannot be reached; try again")
 
     monkeypatch.setattr(queues, "depth", out_of_reach)
     reply = desk.ask("GET", "/health", token=None)
-    assert (reply.status, reply.json) == (200, healthy | {"status": "degraded", "queue_depth": None})
+    unknown = {"status": "degraded", "queue_depth": None, "waiting_for_retry": None}
+    assert (reply.status, reply.json) == (200, healthy | unknown)
+
+
+def test_health_counts_what_waits_for_its_next_try_in_any_org_and_believes_it_for_five_seconds(desk: Desk) -> None:
+    desk.by.telegram.reply = answer(500)
+
+    def shown() -> tuple[int, int]:
+        found = desk.ask("GET", "/health", token=None).json
+        return found["queue_depth"], found["waiting_for_retry"]
+
+    assert shown() == (0, 0)
+    for number in range(7):
+        desk.notify(str(number), providers=["telegram", "discord"])
+    config.replace(messengers=json.dumps(dict.fromkeys((ORG, "umbra"), ACCOUNTS)))
+    messenger.send("umbra", "elsewhere", providers=["telegram"])
+    desk.by.house.settle()
+    messenger._counted.clear()
+    with counting() as calls:
+        assert [shown(), shown()] == [(8, 8), (8, 8)]
+    assert sum(calls.values()) == config.settings().wake_shards
+    desk.by.telegram.reply = None
+    desk.by.house.advance(600)
+    assert shown() == (0, 0)
+    messenger.send("umbra", "not taken up yet", providers=["telegram"])
+    desk.by.house.queues.queues.clear()
+    desk.by.house.clock.advance(5)
+    assert shown() == (1, 0), "though its message is lost"
+
+
+def test_a_backlog_is_counted_so_far_and_a_webhook_s_is_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messenger, "COUNTED", 2)
+    desk.by.telegram.reply = answer(500)
+    hook = receiver(desk.by.house)
+    hook.reply = answer(500)
+    happen(*(fact(number) for number in range(5)))
+    for number in range(30):
+        desk.notify(str(number), providers=["telegram"])
+    found = desk.ask("GET", "/health", token=None).json
+    assert found["waiting_for_retry"] == found["queue_depth"] == 2 * config.settings().wake_shards

@@ -55,6 +55,7 @@ messenger = Face(
             "version": "1.0.0",
             "service": "zimmer-09-clawdbot-bote",
             "queue_depth": 0,
+            "waiting_for_retry": 0,
         },
         "POST /api/notify": queued("telegram", "discord"),
         "POST /api/alert": EVERYWHERE,
