@@ -12,12 +12,17 @@ from chalicelib.domain.answers import Accepted, Busy, Done, Unreached, Verdict
 from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
-from chalicelib.engine import payloads, sealing, sockets, tasks, workers
+from chalicelib.engine import payloads, sealing, slots, sockets, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
 from chalicelib.storage import tasks as task_storage
 from chalicelib.storage import workers as worker_storage
+
+MOST_ON_TRIAL = 20
+"""How many hand-overs of an org to workers that have completed nothing yet, or failed lately, are under way at once."""
+TRIAL_REST_MS = 5_000
+"""How long a worker rests for which there was no room among them."""
 
 
 def deliver(messages: Sequence[Delivery | Call]) -> list[Exception | None]:
@@ -54,10 +59,22 @@ def _attempt(
 def _deliver(delivery: Delivery, task: Task | None, worker: Worker | None) -> None:
     if task is None or worker is None or not is_current(task, delivery):
         return
-    if worker.pushed:
+    if worker.pushed and worker.trusted and worker.completed:
         _apply(task, worker, _hand_over(task, worker))
+    elif worker.pushed:
+        _try(task, worker)
     elif worker.socket:
         sockets.hand_over(task, worker)
+
+
+def _try(task: Task, worker: Worker) -> None:
+    """Hand a task to a worker of which nothing good is known. An org has few such hand-overs under way at once, so that
+    its servers that hang do not keep everybody's functions waiting. Two calls more."""
+    with slots.slot(task.org, "hand-overs on trial", MOST_ON_TRIAL, _patience_seconds(task)) as held:
+        if held:
+            _apply(task, worker, _hand_over(task, worker))
+        else:
+            tasks.release(task.org, task.id, Holder(worker.id, task.epoch), rest_until=clock.now() + TRIAL_REST_MS)
 
 
 def is_current(task: Task, delivery: Delivery) -> bool:
@@ -67,14 +84,13 @@ def is_current(task: Task, delivery: Delivery) -> bool:
 
 def _hand_over(task: Task, worker: Worker) -> Verdict:
     body = json.dumps(message(task, worker), separators=(",", ":"), ensure_ascii=False).encode()
-    timeout = min(settings().deliver_timeout_seconds, task.start_to_close_ms / clock.SECOND)
     try:
         answer = outbound.send(
             "POST",
             worker.endpoints["predict"],
             headers=_headers(task, worker),
             body=body,
-            timeout=timeout,
+            timeout=_patience_seconds(task),
             needs_body=answers.needs_body,
         )
     except outbound.Unreachable as unreachable:
@@ -83,6 +99,10 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
         logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
         return Unreached()
     return answers.verdict(answer.status, answer.headers, answer.body, clock.now())
+
+
+def _patience_seconds(task: Task) -> float:
+    return min(settings().deliver_timeout_seconds, task.start_to_close_ms / clock.SECOND)
 
 
 def _headers(task: Task, worker: Worker) -> dict[str, str]:

@@ -130,7 +130,7 @@ def beat(heartbeats: dict[str, str]) -> None:
         for url in heartbeats.values():
             with suppress(requests.RequestException):
                 requests.post(url, json={"status": "healthy"}, headers={"X-API-Key": API_KEY}, timeout=10)
-        clock.sleep(BEAT_SECONDS)
+        clock.sleep(2 * BEAT_SECONDS)
 
 
 def main(which: str = "") -> None:

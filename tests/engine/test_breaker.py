@@ -196,7 +196,7 @@ def test_a_task_that_waits_for_a_better_server_holds_up_nobody_behind_it(house: 
     house.settle()
     assert house.task(blocker.id).worker_id == good.id
     assert house.task(spoiled.id).ready
-    assert [house.task(task.id).worker_id for task in behind] == [other.id, None, None]
+    assert sorted(str(house.task(task.id).worker_id) for task in behind) == ["None", "None", other.id]
 
 
 def test_a_server_whose_attempts_all_failed_is_tried_with_one_task_until_it_completes_one(

@@ -170,7 +170,7 @@ def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(hou
     house.settle()
     back = house.task(task.id)
     assert (back.ready, back.attempts, back.error) == (True, 0, None)
-    assert (house.workers(), [i.id for i in aws.items(AccessTable)]) == ([], [])
+    assert (house.workers(), [i.id for i in aws.items(AccessTable) if not i.id.startswith("slots#")]) == ([], [])
     house.clock.advance(60)
     with pytest.raises(Unauthenticated):
         access.worker_by_key(worker.id, "key-one")

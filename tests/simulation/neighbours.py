@@ -161,6 +161,14 @@ class Noisy:
             self.fleet.hanging.add(f"noisy-{number}.example")
             self.fleet.house.register(f"noisy-{number}", org=NOISY, capabilities=("dying",))
 
+    def hanging(self) -> None:
+        """Servers that take every task and never answer."""
+        for number in range(3):
+            self.fleet.hanging.add(f"hanging-{number}.example")
+            self.fleet.house.register(f"hanging-{number}", org=NOISY, max_concurrent=500, capabilities=("hang",))
+        for _ in range(self.size // 2):
+            self.fleet.house.submit(org=NOISY, capabilities=("hang",))
+
     def receivers(self) -> None:
         """Webhooks and a messenger that take every request and never answer."""
         self.fleet.hanging |= {"noisy-hook.example", "noisy-messenger.example"}

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.engine import messages, sweeps, turns
+from chalicelib.engine import delivery, messages, sweeps, turns
 from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst
 from tests.support.fleet import fleet
 
@@ -22,7 +22,8 @@ CALL_SECONDS, SHARE = 0.06, 0.1
 
 def seen(*noises: str, bug: AbstractContextManager[Any] | None = None) -> dict[str, float]:
     """The quiet organisation's worst figures, with every wakeup lost, so that the sweep alone finds what is due."""
-    with bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as made:
+    tenth = patch.object(delivery, "MOST_ON_TRIAL", round(SHARE * delivery.MOST_ON_TRIAL))
+    with tenth, bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as made:
         return worst(figures(made, SIZE, *noises))
 
 
@@ -35,7 +36,10 @@ def test_alone_it_is_served_within_the_bounds() -> None:
     assert broken_bounds(alone(), alone()) == []
 
 
-@pytest.mark.parametrize("noises", [("flood", "backlog", "servers"), ("receivers", "keys", "payloads")])
+NOISES = [("flood", "backlog", "servers"), ("receivers", "keys", "payloads"), ("hanging",)]
+
+
+@pytest.mark.parametrize("noises", NOISES)
 def test_a_noisy_neighbour_leaves_another_organisations_figures_as_they_are(noises: tuple[str, ...]) -> None:
     found = seen(*noises)
     assert broken_bounds(found, alone()) == [], f"{found}, alone {alone()}"
@@ -63,6 +67,11 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
         "webhooks",
         ("receivers",),
         patch.object(turns, "lane", lambda found, _: found.id),
+    ),
+    "servers that hang are called as often as those that work": (
+        "latency",
+        ("hanging",),
+        patch.object(delivery, "MOST_ON_TRIAL", 1_000),
     ),
     "one dispatcher serves all pools": ("latency", ("keys",), patch.object(messages, "_group", lambda _: "all")),
 }

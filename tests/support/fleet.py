@@ -76,7 +76,7 @@ class Fleet:
         """A request to the world outside."""
         if url.removeprefix("https://").partition("/")[0] in self.hanging:
             self.timeline.pause(timeout)
-            raise outbound.Unreachable("timeout", "no answer came in time")
+            raise outbound.Unreachable("timed out", "no answer came in time", sent=True)
         self.timeline.pause(0.02)
         return self.house.send(method, url, **said)
 
