@@ -4,7 +4,6 @@
 """
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +16,9 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from chalicelib import clock
 from chalicelib.storage import base, blobs, queues
-from infra.local import refusals, resources, shortcuts, signals, transactions
+from infra.local import refusals, resources, shortcuts, signals, streams, transactions
 from infra.local.frames import roomy
+from infra.local.turns import Turns
 from infra.names import STORED, parameter
 from infra.resources import storage_template
 
@@ -55,17 +55,25 @@ def _forget() -> None:
 
 @contextmanager
 def _moto() -> Iterator[None]:
-    with shortcuts.taken(), refusals.added(), mock_aws(), _atomic(), _on_our_clock(), transactions.light():
+    with (
+        shortcuts.taken(),
+        refusals.added(),
+        mock_aws(),
+        _atomic(),
+        _on_our_clock(),
+        transactions.light(),
+        streams.trimmed(),
+    ):
         yield
 
 
 @contextmanager
 def _atomic() -> Iterator[None]:
     """One request at a time: moto's conditional writes are not atomic under threads."""
-    lock, process = threading.RLock(), roomy(BotocoreStubber.process_request)
+    turns, process = Turns(), roomy(BotocoreStubber.process_request)
 
     def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
-        with lock:
+        with turns.turn():
             return process(stubber, request)
 
     with patch.object(BotocoreStubber, "process_request", one_at_a_time):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from chalicelib.apis.live import CHANNELS
 from chalicelib.storage import sockets
 from infra.bundles import LIVE
-from infra.local import engine
+from infra.local import engine, turns
 from infra.local.sockets import Hub, Live
 
 THREADS = 32
@@ -18,7 +18,7 @@ THREADS = 32
 def hub() -> Iterator[Hub]:
     """The hub of this process's connections; the engine posts through it meanwhile."""
     module = engine.load(LIVE)
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="frame")
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="frame", initializer=turns.serve_requests)
     made = Hub(Live(module.connect, module.message, module.disconnect), pool)
     sockets.use(made)
     try:

@@ -13,7 +13,7 @@ from chalicelib.edge import Api, routes_of
 from chalicelib.engine import waits
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
-from infra.local import live, phone, port_of, seconds_of
+from infra.local import live, phone, port_of, seconds_of, turns
 from infra.local.gateway import Gateway
 from infra.local.objects import Objects
 from infra.local.phone import Phone
@@ -29,6 +29,7 @@ THREADS = 64
 def run() -> None:
     """Serve until SIGINT or SIGTERM. Raises PortTaken."""
     _log_to_stderr()
+    sys.setswitchinterval(turns.SWITCH_SECONDS)
     served = [(_listen(api), api) for api in _apis()]
     urls, files, printed = {api.name: _url(found) for found, api in served}, listen(0), listen(0)
     sweep_seconds = seconds_of("SWEEP_SECONDS", SWEEP_SECONDS)
@@ -51,7 +52,8 @@ def run() -> None:
 
 
 def _pool(name: str) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS + waits.HERE, thread_name_prefix=f"{name} request")
+    count, prefix = THREADS + waits.HERE, f"{name} request"
+    return ThreadPoolExecutor(count, thread_name_prefix=prefix, initializer=turns.serve_requests)
 
 
 async def _end(hub: Hub) -> None:
