@@ -31,7 +31,7 @@ from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
-from infra.local import calls, queries
+from infra.local import calls, messages, queries
 from infra.local.indexes import LARGEST_ITEM
 
 _MOST_EXPRESSIONS = 4_096
@@ -64,6 +64,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (Item, "__init__", _begin_item),
         (Item, "project", _project),
         *queries.ways(),
+        *messages.ways(),
         *calls.ways(),
     ]
 
