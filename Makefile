@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: run demo demo-hard token test soak test-dynalite bench lint package clean help
+.PHONY: run demo demo-hard token test soak test-dynalite bench bench-local lint package clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -43,6 +43,9 @@ test-dynalite: $(READY) ## the engine's tests on another implementation of Dynam
 
 bench: $(READY) ## measure, and write bench/RESULTS.md
 	@$(BIN)/python -m bench
+
+bench-local: $(READY) ## the local stack with 20,000 tasks waiting (ten minutes): writes bench/LOCAL.md, fails if a target is missed
+	@$(BIN)/python -m bench.local
 
 lint: $(READY) ## style and types
 	@$(BIN)/ruff check .

@@ -4,19 +4,14 @@ is polled four times a second and SQS by long polls, which adds 0.1 to 0.5 s.
 """
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
 from bench.measure import Figure, Section
-from infra.bundles import BUNDLES
+from bench.stack import stack
 from infra.local.demo_api import Client
 from infra.local.demo_report import percentile
 
@@ -26,8 +21,8 @@ WORKER = {"worker_id": 1, "config": {"max_tasks": 4, "types": ["bench"]}}
 
 
 def measure() -> Section:
-    with _stack() as url:
-        client = Client(url, "admin")
+    with stack() as running:
+        client = Client(running.urls["support"], "admin")
         endpoint = client.call("POST", "/workers", WORKER)["endpoint"]
         with connect(f"{endpoint}?token={client.token}", compression=None) as socket:
             _, *times = [_handed_over(client, socket) for _ in range(TASKS + 1)]
@@ -58,19 +53,3 @@ def _next_task(socket: ClientConnection) -> float:
             socket.send(json.dumps({"type": "result", **result, "result": {}}))
             return now
     raise RuntimeError("the connection ended")
-
-
-@contextmanager
-def _stack() -> Iterator[str]:
-    """The support API's URL of a stack of its own."""
-    ports = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
-    # A stack takes nothing of the AWS that the measurements stub.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUNDLE"))}
-    env, command = inherited | ports | {"LOG_LEVEL": "ERROR"}, [sys.executable, "-m", "infra.local"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            words = [line.split() for line in iter(process.stdout.readline, "ready\n")]
-            yield next(url for api, url, *_ in words if api == "support")
-        finally:
-            process.terminate()

@@ -6,13 +6,18 @@ from bench.measure import Figure, Section, table
 from chalicelib import clock
 
 INTRODUCTION = """\
-Made by `make bench`. Every ratio is of two things measured in this run, on this machine, round by round in turn. A
+Made by `{command}`. Every ratio is of two things measured in this run, on this machine, round by round in turn. A
 missed target is marked **MISSED**."""
 
 
-def page(sections: Sequence[Section], machine: str) -> str:
+def page(sections: Sequence[Section], machine: str, command: str = "make bench") -> str:
     """All sections, with a verdict before them."""
-    parts = ["# Benchmarks", INTRODUCTION, f"{machine}. {clock.utc(clock.now()):%Y-%m-%d}.", _verdict(sections)]
+    parts = [
+        "# Benchmarks",
+        INTRODUCTION.format(command=command),
+        f"{machine}. {clock.utc(clock.now()):%Y-%m-%d}.",
+        _verdict(sections),
+    ]
     return "\n\n".join([*parts, *(part for section in sections for part in _parts(section))]) + "\n"
 
 

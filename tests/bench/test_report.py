@@ -24,3 +24,8 @@ def test_figures_are_missed_on_the_wrong_side_only() -> None:
     assert at_least("x", 2, 2).met and not at_least("x", 1.999, 2).met
     assert not exactly("x", 3, 2).met
     assert not flat("x", [1, 1, 2]).met
+
+
+def test_a_page_says_what_made_it() -> None:
+    assert "Made by `make bench`." in page([], "a machine")
+    assert "Made by `make bench-local`." in page([], "a machine", "make bench-local")

@@ -1,0 +1,78 @@
+"""A local stack as a process of its own on free ports, and callers that keep their connections, as clients do."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from chalicelib.engine import access
+from chalicelib.engine.access import Principal
+from infra.bundles import BUNDLES
+
+TTL_SECONDS = 3600
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs: the URL of each API, and the process."""
+
+    urls: dict[str, str]
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """What the process has used so far."""
+        # The fields behind the program's name, which may hold blanks.
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def megabytes(self) -> float:
+        """Of memory that the process holds."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        [kilobytes] = [line.split()[1] for line in lines if line.startswith("VmRSS")]
+        return int(kilobytes) / 1024
+
+
+@contextmanager
+def stack() -> Iterator[Stack]:
+    """A fresh one, ended with the context."""
+    ports = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
+    # A stack takes nothing of the AWS that the measurements stub.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUNDLE"))}
+    env, command = inherited | ports | {"LOG_LEVEL": "ERROR"}, [sys.executable, "-m", "infra.local"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            words = [line.split() for line in iter(process.stdout.readline, "ready\n")]
+            yield Stack({api: url for api, url, *_ in words if url.startswith("http://")}, process.pid)
+        finally:
+            process.terminate()
+
+
+class Caller:
+    """Somebody of an org who calls one API; each has limits of its own. Errors are raised as requests.HTTPError."""
+
+    def __init__(self, url: str, org: str, subject: str, role: str = "user") -> None:
+        self._url, self._session = url, requests.Session()
+        token = access.issue(Principal(org, subject, role, "enterprise"), TTL_SECONDS)
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON of the answer."""
+        answer = self._session.request(method, self._url + path, json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def milliseconds(call: Callable[[], Any]) -> float:
+    """How long it takes."""
+    started = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - started)
