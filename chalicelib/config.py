@@ -75,6 +75,9 @@ class Settings:
     example_keys: dict[str, str] = field(default_factory=dict)
     """What documents' examples send in the place of an API key -> the key that is meant; refused outside the local
     stage."""
+    token_accounts: bool = False
+    """Whether a token without a session gets its subject an account of the projects API; refused outside the local
+    stage."""
     secrets_parameter: str = ""
     """Name of the SSM SecureString that holds {"jwt": {kid: secret}, "seal": {kid: base64}}."""
     messengers: str = ""
@@ -228,6 +231,8 @@ def _refuse_development_in_aws(found: Settings) -> None:
         raise Misconfigured("OPEN_APIS may be set on the local stage only: unset it.")
     if found.example_keys:
         raise Misconfigured("EXAMPLE_KEYS may be set on the local stage only: unset it.")
+    if found.token_accounts:
+        raise Misconfigured("TOKEN_ACCOUNTS may be set on the local stage only: unset it.")
     if found.allow_loopback:
         raise Misconfigured("ALLOW_LOOPBACK may be set on the local stage only: unset it.")
     if not found.secrets_parameter:

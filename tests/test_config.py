@@ -66,3 +66,22 @@ def test_nor_may_it_be_without_end(monkeypatch: pytest.MonkeyPatch, text: str) -
     monkeypatch.setenv("BACKOFF_CAP_SECONDS", text)
     with pytest.raises(Misconfigured, match="BACKOFF_CAP_SECONDS must be"):
         config._from_environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("OPEN_APIS", "support"),
+        ("EXAMPLE_KEYS", '{"a": "b"}'),
+        ("TOKEN_ACCOUNTS", "true"),
+        ("ALLOW_LOOPBACK", "true"),
+    ],
+)
+def test_what_the_local_stage_alone_may_stops_every_other(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    config._refuse_development_in_aws(config._from_environment())
+    monkeypatch.setenv("STAGE", "production")
+    with pytest.raises(Misconfigured, match=f"{name} may be set on the local stage only"):
+        config._refuse_development_in_aws(config._from_environment())

@@ -21,7 +21,7 @@ def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS, obj
     """
     with cloud() as names:
         urls = {"api_urls": dict(api_urls), "objects_url": objects_url}
-        changes = {**names, **urls, "allow_loopback": True, "example_keys": EXAMPLE_KEYS}
+        changes = {**names, **urls, "allow_loopback": True, "example_keys": EXAMPLE_KEYS, "token_accounts": True}
         before = config.replace(**changes)
         try:
             yield Pump(engine.sources(sweep_seconds))

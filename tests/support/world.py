@@ -34,6 +34,7 @@ from chalicelib.engine import (
     sessions,
     submissions,
     tasks,
+    token_accounts,
     workers,
 )
 from chalicelib.engine.live import Voices
@@ -307,6 +308,8 @@ def world(seed: int = 0) -> Iterator[World]:
     before_sender, before_network = outbound.use_sender(made.send), outbound.use(Unplugged())
     queue_storage.use(made.queues)
     sockets.use(made.sockets)
+    # Most tests call with tokens of nobody in particular.
+    token_accounts.use(lambda _: True)
     forget()
     try:
         with aws.cloud():
@@ -319,4 +322,5 @@ def world(seed: int = 0) -> Iterator[World]:
         outbound.use(before_network)
         queue_storage.use(None)
         sockets.use(None)
+        token_accounts.use(None)
         config.restore(before_settings)

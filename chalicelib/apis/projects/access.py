@@ -5,10 +5,10 @@ from typing import cast
 
 from chalicelib import clock
 from chalicelib.apis.projects import agent_keys
-from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Role, Within
+from chalicelib.apis.projects.permissions import INVITES, NEEDED, OF_ROLE, OWN, REPORTS, Permission, Role, Within
 from chalicelib.config import settings
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
-from chalicelib.engine import api_keys, limits, sessions
+from chalicelib.engine import api_keys, limits, sessions, token_accounts
 from chalicelib.engine.access import Principal
 from chalicelib.errors import Forbidden, Unauthenticated
 
@@ -22,6 +22,8 @@ TIERS: Mapping[str, tuple[int, int]] = {"free": (1_000, 50), "pro": (10_000, 200
 
 _HOUSE_ROLES: Mapping[str, Role] = {"admin": "admin", "user": "developer", "server": "developer"}
 """What the roles of the house's own tokens may do here."""
+AGENT = "server"
+"""The role of an agent: by a token, or with its own key (engine.access.worker_by_key)."""
 
 
 def authenticate(request: Request) -> Caller:
@@ -88,12 +90,44 @@ def authorize(caller: Caller, endpoint: Endpoint) -> None:
     key nor an application was given leave for that.
     """
     needed = NEEDED[endpoint.name]
+    if _of(caller).role == AGENT:
+        _require_agents(endpoint)
+    elif _is_unbacked(caller) and _is_somebodys(endpoint):
+        token_accounts.require(_with_role(_of(caller)))
     if isinstance(needed, Within):
         _refuse_unless(needed.permission in effective(caller).union(*_of(caller).grants.values()), needed.permission)
     elif needed is not None:
         require(caller, needed)
     elif endpoint.method != "GET" and is_limited(caller):
         raise Forbidden("Sign in yourself for this: it takes more than an API key or an application's token")
+
+
+def _require_agents(endpoint: Endpoint) -> None:
+    """Raise Forbidden unless an agent may call the endpoint: agents read, say that they are there, and report."""
+    reads = endpoint.method == "GET" and NEEDED[endpoint.name] is not OWN
+    if not reads and endpoint.name not in REPORTS:
+        raise Forbidden(
+            "A token of role 'server' is an agent's: it reads, sends heartbeats and reports on the agent's tasks. "
+            "Sign in, or send a user's API key, for what is people's"
+        )
+
+
+def _is_unbacked(caller: Caller) -> bool:
+    """Whether it calls with a token that is no session's: nothing says that its subject has an account."""
+    return _of(caller).session is None and _of(caller).key is None
+
+
+def _is_somebodys(endpoint: Endpoint) -> bool:
+    """Whether it takes an account to call the endpoint. To read takes none, nor does to invite the first person."""
+    if settings().token_accounts:
+        return True
+    return NEEDED[endpoint.name] is OWN or (endpoint.method != "GET" and endpoint.name not in INVITES)
+
+
+def _with_role(found: Principal) -> Principal:
+    """The principal as its account has it: with a role and a plan of this API."""
+    plan = found.plan if found.plan in TIERS else "free"
+    return found._replace(role=_HOUSE_ROLES.get(found.role, found.role), plan=plan)
 
 
 def require(caller: Caller, permission: Permission, project_id: str | None = None) -> None:

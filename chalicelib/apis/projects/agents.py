@@ -38,7 +38,7 @@ from chalicelib.engine import agents, catalogue, commands, journal, workers
 from chalicelib.engine.agents import KIND
 from chalicelib.engine.catalogue import Query as Wanted
 from chalicelib.engine.workers import Change
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import Forbidden, InvalidRequest
 
 routes = Routes("/api/v1/agents", tag="Agents")
 
@@ -195,6 +195,8 @@ def disable_agent(caller: Caller, agent_id: AgentId, body: DisableIn | None = No
 @routes.post("/{agentId}/heartbeat")
 def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None = None) -> HeartbeatOut:
     """Note that an agent is there and how it is; the answer carries commands for it."""
+    if caller.role == access.AGENT and agent_id != caller.subject:
+        raise Forbidden(f"Agent {caller.subject} may not send agent {agent_id}'s heartbeats")
     worker = workers.heartbeat(caller.org, NAME, agent_id, (body or HeartbeatIn()).beat, KIND)
     told = [Command(**command) for command in commands.of(worker)]
     return HeartbeatOut(id=agent_id, status=agent_status(worker), commands=told)

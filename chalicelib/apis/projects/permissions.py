@@ -130,3 +130,8 @@ NEEDED: dict[str, Permission | Within | None] = {
     "resend_webhook_delivery": "webhooks:write",
 }
 """Endpoint name -> the permission that it needs."""
+
+REPORTS = frozenset({"agent_heartbeat", "update_task", "patch_task"})
+"""What an agent may call that changes anything, in its own name."""
+INVITES = frozenset({"create_user", "invite_again"})
+"""What an operator's token may change though its subject has no account: somebody must be first."""

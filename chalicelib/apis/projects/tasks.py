@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.apis.projects import access
-from chalicelib.apis.projects.access import NAME
+from chalicelib.apis.projects.access import AGENT, NAME
 from chalicelib.apis.projects.paging import Cursor, PageNumber, PageSize, paged
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
@@ -34,8 +34,6 @@ SORTS: dict[SortField, Sort] = {
     "priority": "priority",
     "dueDate": "due",
 }
-AGENT = "server"
-"""The role of an agent that calls with its own key (engine.access.worker_by_key)."""
 
 
 def _known(parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -176,7 +174,9 @@ def _guard(caller: Caller, permission: Permission) -> Guard:
 
 def _holder(caller: Caller, agent_id: str | None, lease: int | None) -> Holder | None:
     """The agent in whose name it is, if it is in one's: an agent's own key speaks for nobody else."""
-    if caller.role == AGENT and agent_id not in (None, caller.subject):
+    if caller.role == AGENT and agent_id is None:
+        raise Forbidden("An agent reports in its own name: add ?agentId=<its id>")
+    if caller.role == AGENT and agent_id != caller.subject:
         raise Forbidden(f"Agent {caller.subject} may not report for agent {agent_id}")
     return None if agent_id is None else Holder(agent_id, lease)
 

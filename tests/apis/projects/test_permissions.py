@@ -83,7 +83,7 @@ def test_an_admin_s_key_with_one_permission_may_that_alone(house: World, permiss
     assert callable_by(api_keys.caller(key)) == of(frozenset({permission})) - own
 
 
-@pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("server", "developer"), ("admin", "admin")])
+@pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("admin", "admin")])
 def test_the_house_s_own_tokens_have_a_role_here(house: World, role: str, means: Role) -> None:
     assert callable_by(sessions.caller(token(role))) == of(OF_ROLE[means])
 
