@@ -6,17 +6,15 @@ that wait for a permit stand in nobody's way; the end of a lease nudges the pool
 A task without a permit pays nothing for any of it.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 
-from chalicelib.domain.tasks import Permit, Pool, Task
+from chalicelib.domain import waiting
+from chalicelib.domain.tasks import Pool, Task
 from chalicelib.errors import Conflict
 from chalicelib.storage import base
 from chalicelib.storage import permits as storage
 from chalicelib.storage.base import Refused, Write
 
-NAMED = 3
-"""How many holders of a key's permits are named to one who waits."""
 IDLE_KEPT = 50
 """How many keys that nobody uses a pool may keep before they are forgotten; the next lease makes them again."""
 
@@ -37,14 +35,7 @@ def require(held: Task, refused: Refused) -> None:
     """Raise Conflict where a lease was refused for want of a permit alone."""
     if held.permit is not None and refused.failed == (False, False, True):
         holders = storage.holders(refused.items[2])
-        raise Conflict(f"Task {held.id} waits for {turn(held.permit, holders)}")
-
-
-def turn(permit: Permit, holders: Iterable[str]) -> str:
-    """What a task waits for that finds no permit left, and who is before it."""
-    known = sorted(holders)
-    named = ", ".join(known[:NAMED]) + (", ..." if len(known) > NAMED else "")
-    return f"its turn on {permit.key}: {len(known)} of {permit.limit} in use by {named}"
+        raise Conflict(f"Task {held.id} waits for {waiting.turn(held.permit, holders)}")
 
 
 def forget_idle(pool: Pool) -> None:

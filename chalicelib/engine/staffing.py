@@ -25,9 +25,17 @@ def staffed(org: str, pool: str, crew: list[Worker]) -> list[Worker]:
     return [*(worker for worker in crew if not worker.built_in), present]
 
 
-def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
+def expected(org: str, pool: str, crew: list[Worker]) -> list[Worker]:
+    """The crew as the next dispatch pass will have it. Nothing is written."""
+    names = performers.names(pool)
+    if not names or any(worker.built_in for worker in crew):
+        return crew
+    return [*crew, _performing(org, pool, names)]
+
+
+def _performing(org: str, pool: str, names: tuple[str, ...]) -> Worker:
     now = clock.now()
-    worker = Worker(
+    return Worker(
         id=BUILT_IN,
         org=org,
         pool=pool,
@@ -40,6 +48,10 @@ def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
         heartbeat_timeout_ms=0,
         online_since=now,
     )
+
+
+def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
+    worker = _performing(org, pool, names)
     try:
         base.commit(worker_storage.created(worker))
     except Refused as refused:

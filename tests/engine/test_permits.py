@@ -192,10 +192,6 @@ def test_who_assigns_a_task_that_was_taken_meanwhile_does_not_hear_of_permits(ho
     assert holders(house) == {first.id}
 
 
-def test_who_waits_is_told_of_a_few_that_go_before() -> None:
-    assert permits.turn(Permit("k", 5), "edcba") == "its turn on k: 5 of 5 in use by a, b, c, ..."
-
-
 def test_a_late_result_gives_nobody_else_s_permit_back(house: World) -> None:
     worker = pull(house)
     [task] = submitted(house, ONE)

@@ -25,6 +25,7 @@ from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schem
 from chalicelib.engine import assignment, lists, submissions, tasks
 from chalicelib.engine.lists import Filter
 from chalicelib.engine.submissions import Submission
+from chalicelib.engine.waiting import waiting_for
 
 routes = Routes("/api/tasks", tag="Tasks")
 
@@ -128,6 +129,22 @@ def _reason(task: Task) -> str | dict[str, Any] | None:
     return reason
 
 
+class TaskDetail(TaskOut):
+    """A task as it is now, and what it waits for."""
+
+    waiting_for: str | None = Field(
+        default=None,
+        exclude_if=lambda words: words is None,
+        description="While it is pending, in words; else it is left out.",
+        examples=["a worker to be assigned by its owner"],
+    )
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        shown = TaskOut.of(task)
+        return cls(**dict(shown), waiting_for=waiting_for(task))
+
+
 class TaskList(Schema):
     """One page of tasks, youngest first. In a list, a payload or result of over 100 KB is null: get the task."""
 
@@ -193,9 +210,9 @@ def list_tasks(
 
 
 @routes.get("/{task_id}")
-def get_task(caller: Caller, task_id: TaskId) -> TaskOut:
-    """Get a task as it is now."""
-    return TaskOut.of(tasks.get(caller.org, task_id, NAME))
+def get_task(caller: Caller, task_id: TaskId) -> TaskDetail:
+    """Get a task as it is now, and what it waits for."""
+    return TaskDetail.of(tasks.get(caller.org, task_id, NAME))
 
 
 @routes.put("/{task_id}/assign", errors=[409])

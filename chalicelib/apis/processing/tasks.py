@@ -11,6 +11,7 @@ from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
 from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
 from chalicelib.engine import submissions, tasks, waits
 from chalicelib.engine.submissions import Submission
+from chalicelib.engine.waiting import waiting_for
 from chalicelib.errors import Forbidden
 
 routes = Routes("/api/task", tag="Tasks")
@@ -96,9 +97,15 @@ class TaskOut(TaskCreated):
     result: Any = None
     error: TaskError | None = None
     metadata: dict[str, Any] | None = None
+    waiting_for: str | None = Field(
+        default=None,
+        description="While it is PENDING: what it waits for.",
+        examples=["room on a server that offers gpu: all 2 are busy (4 of 4 slots in use)"],
+    )
 
     @classmethod
     def of(cls, task: Task) -> "TaskOut":
+        """The task with its result, wherever that is kept, and what it waits for."""
         return cls(
             id=task.id,
             status=TASK_STATUS[task.status],
@@ -116,6 +123,7 @@ class TaskOut(TaskCreated):
             result=tasks.result(task),
             error=TaskError(**task.error) if task.error else None,
             metadata=task.metadata,
+            waiting_for=waiting_for(task, "server"),
         )
 
 
@@ -183,7 +191,7 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 
 @routes.get("/{id}")
 def get_task(caller: Caller, id: TaskId) -> TaskOut:
-    """Get a task's status, progress and result."""
+    """Get a task's status, progress and result, or what it waits for."""
     return TaskOut.of(tasks.get(caller.org, id, NAME))
 
 

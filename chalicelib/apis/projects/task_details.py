@@ -68,7 +68,10 @@ def _active_ms(history: Sequence[Entry]) -> int:
 
 
 class TaskDetail(TaskOut):
-    """A task with what was asked for besides; the rest is null. Of each there are the newest hundred, newest first."""
+    """A task, what it waits for while it is pending, and what was asked for besides; the rest is null. Of each part
+    there are the newest hundred, newest first."""
+
+    waiting_for: str | None = Field(examples=["agent agent_abc123, which is busy (1 of 1 slots in use)"])
 
     comments: list[CommentOut] | None = None
     files: list[FileOut] | None = None

@@ -19,6 +19,7 @@ from chalicelib.edge import Caller, Created, Header, Paged, Query, Request, Rout
 from chalicelib.engine import catalogue, editing, tasks
 from chalicelib.engine.catalogue import Query as Wanted
 from chalicelib.engine.editing import Guard
+from chalicelib.engine.waiting import waiting_for
 from chalicelib.errors import Forbidden
 
 routes = Routes("/api/v1/tasks", tag="Tasks")
@@ -136,7 +137,8 @@ def get_task(
 ) -> TaskDetail:
     """Get a task, with what is asked for besides. An agent that calls with its own key names itself as agentId."""
     task = tasks.get(caller.org, task_id, NAME)
-    return TaskDetail(**dict(_out(task)), **parts(task, include))
+    waits = waiting_for(task, "agent", by_hand="somebody to begin it, or an agent to be assigned")
+    return TaskDetail(**dict(_out(task)), waiting_for=waits, **parts(task, include))
 
 
 @routes.put("/{taskId}", errors=[409])

@@ -11,8 +11,9 @@ from chalicelib.apis.support.figures import duration, number, per_second, percen
 from chalicelib.apis.support.states import worker_status
 from chalicelib.config import settings
 from chalicelib.domain.statistics import Counts
+from chalicelib.domain.tasks import Needs
 from chalicelib.edge import Caller, Routes, Schema
-from chalicelib.engine import instance, recent, workers
+from chalicelib.engine import instance, pools, recent, waiting
 from chalicelib.engine.recent import Label, Recent
 
 routes = Routes("", tag="Monitoring")
@@ -66,9 +67,14 @@ class InstanceMetrics(Schema):
 
 
 class Health(Schema):
-    """How the service is. degraded: the queue is full, or tasks wait while no known worker is connected."""
+    """How the service is. degraded: the queue is full, tasks wait while no known worker is connected, or tasks of a
+    type wait that no connected worker performs."""
 
     status: Literal["healthy", "degraded"]
+    reasons: list[str] = Field(
+        description="Why it is degraded.",
+        examples=[["Tasks of type translation wait: no connected worker performs them"]],
+    )
     components: Components
     metrics: InstanceMetrics
 
@@ -158,10 +164,12 @@ def health(caller: Caller) -> Health:
     started = clock.stopwatch()
     figures = recent.read(caller.org, NAME)
     latency = (clock.stopwatch() - started) * clock.SECOND
-    crew = [worker_status(worker) for worker in workers.crew(caller.org, NAME)]
-    counts = WorkerCounts(active=sum(status != "offline" for status in crew), total=len(crew))
+    pool, crew = pools.overview(caller.org, NAME)
+    counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in crew), total=len(crew))
+    reasons = _reasons(figures, counts, waiting.unserved(pool, crew) if figures.gauges["pending"] else [])
     return Health(
-        status="degraded" if _full(figures) or _deserted(figures, counts) else "healthy",
+        status="degraded" if reasons else "healthy",
+        reasons=reasons,
         components=Components(redis=Store(latency=duration(latency)), workers=counts, queues=_queues(figures)),
         metrics=InstanceMetrics(
             cpu_usage=percent(instance.cpu_share()),
@@ -169,6 +177,13 @@ def health(caller: Caller) -> Health:
             average_response_time=duration(figures.asked["time_ms"] / max(1, figures.asked["requests"])),
         ),
     )
+
+
+def _reasons(figures: Recent, counts: WorkerCounts, unserved: list[Needs]) -> list[str]:
+    found = ["The queue is full: no more tasks are accepted"] if _full(figures) else []
+    found += ["Tasks wait while no known worker is connected"] if _deserted(figures, counts) else []
+    types = sorted(kind for needs in unserved for kind in needs.capabilities)
+    return found + [f"Tasks of type {kind} wait: no connected worker performs them" for kind in types]
 
 
 def _full(figures: Recent) -> bool:

@@ -11,6 +11,7 @@ from chalicelib.domain.tasks import Status, Task
 from chalicelib.edge import Caller, Header, Routes, Schema
 from chalicelib.engine import forecast, inputs, tasks
 from chalicelib.engine.submissions import Submission
+from chalicelib.engine.waiting import waiting_for
 
 routes = Routes("/task", tag="Tasks")
 
@@ -71,8 +72,8 @@ class TaskError(Schema):
 
 
 class TaskOut(Schema):
-    """A task as it is now: `result` once it is completed, `error` once it has failed, and `progress`, in percent, while
-    it is processed and its worker says how far it is."""
+    """A task as it is now: `result` once it is completed, `error` once it has failed, `progress`, in percent, while it
+    is processed and its worker says how far it is, and `waiting_for`, in words, while it is queued."""
 
     task_id: str = Field(examples=["task_1234567890"])
     status: TaskStatus
@@ -81,6 +82,9 @@ class TaskOut(Schema):
         default=None, examples=[{"sentiment": "positive", "confidence": 0.95, "processing_time": "1.5s"}]
     )
     error: TaskError | None = None
+    waiting_for: str | None = Field(
+        default=None, examples=["a live worker that offers translation: none of the 2 registered workers does"]
+    )
 
     @classmethod
     def of(cls, task: Task) -> "TaskOut":
@@ -92,6 +96,7 @@ class TaskOut(Schema):
             progress=task.progress if status == "processing" else None,
             result=tasks.result(task) if task.status is Status.COMPLETED else None,
             error=error if status == "failed" else None,
+            waiting_for=waiting_for(task),
         )
 
 
@@ -125,5 +130,5 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 
 @routes.get("/{task_id}")
 def get_task(caller: Caller, task_id: TaskId) -> TaskOut:
-    """Get a task's status and result."""
+    """Get a task's status and result, or what it waits for."""
     return TaskOut.of(tasks.get(caller.org, task_id, NAME))

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from chalicelib import clock
-from chalicelib.domain.tasks import Status, Worker
-from chalicelib.engine import permits
+from chalicelib.domain import waiting
+from chalicelib.domain.tasks import Needs, Status, Worker
 from chalicelib.engine.surveys import Platform
 
 SessionStatus = Literal["queued", "assigned", "running", "completed", "failed", "cancelled"]
@@ -37,12 +37,5 @@ def waiting_for(found: Platform) -> str | None:
     if not found.queued:
         return None
     if found.session is not None:
-        return permits.turn(found.permit, [found.session.id])
-    return _MISSING[platform_status(found.crew)].format(found.permit.key)
-
-
-_MISSING: dict[PlatformStatus, str] = {
-    "configured": "a live worker that offers {}",
-    "paused": "a worker in rotation that offers {}",
-    "active": "room on a worker that offers {}",
-}
+        return waiting.turn(found.permit, [found.session.id])
+    return waiting.missing(found.crew, Needs(frozenset({found.permit.key})), clock.now(), "worker")

@@ -64,6 +64,13 @@ class Desk:
         return str(task_id)
 
     def task(self, task_id: str) -> dict[str, Any]:
+        """The task as every endpoint shows it."""
+        found = self.detail(task_id)
+        found.pop("waiting_for", None)
+        return found
+
+    def detail(self, task_id: str) -> dict[str, Any]:
+        """The task with what it waits for."""
         return dict(self.told("GET", f"/api/tasks/{task_id}"))
 
     def assign(self, task_id: str, worker_id: str) -> dict[str, Any]:

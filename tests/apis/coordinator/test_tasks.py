@@ -324,3 +324,14 @@ def test_a_list_says_what_it_takes(desk: Desk) -> None:
         ("cursor=x", "cursor: must be a next_cursor of this very list, with the same filters"),
     ):
         assert desk.refused(400, "GET", f"/api/tasks?{query}").startswith(words)
+
+
+def test_a_task_that_waits_says_for_whom(desk: Desk) -> None:
+    manual, by_itself = desk.create(), desk.create(auto_assign=True)
+    assert desk.detail(manual)["waiting_for"] == "a worker to be assigned by its owner"
+    assert desk.detail(by_itself)["waiting_for"] == "a live worker that offers captcha: none is registered"
+    worker = desk.register(type="captcha")
+    assert "waiting_for" not in desk.detail(by_itself)
+    third = desk.create(auto_assign=True)
+    desk.turn(worker, "busy")
+    assert desk.detail(third)["waiting_for"] == f"a worker in rotation that offers captcha: {worker} is in maintenance"

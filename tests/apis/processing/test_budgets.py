@@ -87,3 +87,11 @@ def test_a_list_costs_the_same_however_many_tasks_there_are(desk: Desk) -> None:
             desk.client.post("/api/task", {"type": "t", "priority": 1}, token=desk.user)
         desk.house.settle()
     assert costs == [2, 2]
+
+
+def test_a_task_that_waits_costs_one_call_more_to_say_why(desk: Desk) -> None:
+    task_id = desk.submit(capabilities=["none"])
+    with counting() as calls:
+        reply = desk.client.get(f"/api/task/{task_id}", token=desk.user)
+    assert "waitingFor" in reply.json
+    assert sum(calls.values()) == 3, dict(calls)

@@ -210,3 +210,32 @@ def test_a_task_that_is_processed_has_a_progress_before_its_server_has_said_any(
     waiting, given = desk.submit(capabilities=["none"]), desk.submit(capabilities=["x"])
     assert "progress" not in desk.task(waiting)
     assert (desk.task(given)["status"], desk.task(given)["progress"]) == ("PROCESSING", 0)
+
+
+def test_a_task_that_waits_says_why(desk: Desk) -> None:
+    waiting = desk.submit(capabilities=["gpu"])
+    assert desk.task(waiting)["waitingFor"] == "a live server that offers gpu: none is registered"
+    desk.register("cpu")
+    assert desk.task(waiting)["waitingFor"] == "a live server that offers gpu: the one registered server does not"
+    server = desk.register("gpu", capabilities=["gpu"])
+    assert "waitingFor" not in desk.task(waiting)
+    second = desk.submit(capabilities=["gpu"])
+    busy = f"room on a server that offers gpu: {server} is busy (1 of 1 slots in use)"
+    assert desk.task(second)["waitingFor"] == busy
+    desk.report(waiting)
+    desk.house.settle()
+    assert "waitingFor" not in desk.task(second)
+
+
+def test_a_synchronous_task_that_is_not_done_in_time_says_what_it_waits_for(desk: Desk) -> None:
+    body = {"type": "t", "priority": 1, "async": False, "group": "g"}
+    created = desk.client.post("/api/task", body, token=desk.user).json
+    assert (created["status"], created["waitingFor"]) == ("PENDING", "a live server in group g: none is registered")
+
+
+def test_a_task_says_nothing_of_another_tenants_servers(desk: Desk) -> None:
+    desk.client.post("/api/servers", OTHERS, token=token("admin", "other"))
+    assert desk.task(desk.submit())["waitingFor"] == "a live server: none is registered"
+
+
+OTHERS = {"name": "x", "endpoints": {"predict": "https://x.example/"}, "apiKey": "k"}

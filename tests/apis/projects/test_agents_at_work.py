@@ -313,3 +313,11 @@ def _done_before(calls: int, chore: Chore) -> bool:
     with aws.interfering(dies), suppress(Unavailable):
         return STEPS[agents.CHORE](chore)
     return False
+
+
+def test_a_task_that_waits_for_an_agent_says_how_the_agent_is(desk: Desk) -> None:
+    agent_id = desk.create()
+    busy, waiting = (desk.submit(agent_id) for _ in range(2))
+    found = [desk.client.get(f"/api/v1/tasks/{task.id}", token=desk.token).json["data"] for task in (busy, waiting)]
+    words = f"agent {agent_id}, which is busy (1 of 1 slots in use)"
+    assert [task["waitingFor"] for task in found] == [None, words]

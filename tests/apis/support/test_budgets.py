@@ -14,11 +14,13 @@ CASES: dict[str, tuple[Callable[[Desk, str], Reply], int]] = {
     "submit": (lambda desk, _: desk.post("/task", {"type": "t"}), 3),
     "submit to the performer": (lambda desk, _: desk.post("/task", {"type": "sentiment_analysis", "data": TEXT}), 3),
     "submit again": (lambda desk, _: desk.post("/task", {"type": "t"}, **{"Idempotency-Key": "k"}), 3),
-    "get": (lambda desk, task: desk.client.get(f"/task/{task}", token=desk.token), 2),
+    # limit, task, and what it waits for
+    "get": (lambda desk, task: desk.client.get(f"/task/{task}", token=desk.token), 3),
     "start a worker": (lambda desk, _: desk.post("/workers", {"worker_id": 1}), 2),
     "start one again": (lambda desk, _: desk.post("/workers", {"worker_id": 3, "config": {"max_tasks": 9}}), 4),
     "list workers": (lambda desk, _: desk.client.get("/workers", token=desk.token), 2),
-    "health": (lambda desk, _: desk.client.get("/health", token=desk.token), 3),
+    # limit, figures, pool, and what waits in the one lane that is known and that no worker serves
+    "health": (lambda desk, _: desk.client.get("/health", token=desk.token), 4),
     "metrics": (lambda desk, _: desk.client.get("/metrics", token=desk.token), 2),
     "channels": (lambda desk, _: desk.client.get("/channels", token=desk.token), 3),
 }

@@ -37,12 +37,36 @@ def test_health_counts_what_waits_what_is_held_and_how_fast_it_moves(desk: Desk)
 def test_health_is_degraded_while_tasks_wait_and_no_worker_is_connected_or_the_queue_is_full(desk: Desk) -> None:
     desk.start(1)
     assert desk.get("/health")["status"] == "healthy"
-    desk.submit("other")
-    assert desk.get("/health")["status"] == "degraded"
+    first = desk.submit()["task_id"]
+    shown = desk.get("/health")
+    assert (shown["status"], shown["reasons"][0]) == ("degraded", "Tasks wait while no known worker is connected")
     desk.connect(1)
-    assert desk.get("/health")["status"] == "healthy"
+    desk.submit()
+    assert (desk.get("/health")["status"], desk.get("/health")["reasons"]) == ("healthy", [])
     config.replace(queue_limits={"support": 1})
-    assert desk.get("/health")["status"] == "degraded"
+    shown = desk.get("/health")
+    assert (shown["status"], shown["reasons"]) == ("degraded", ["The queue is full: no more tasks are accepted"])
+    desk.complete(first)
+
+
+def test_a_type_that_nobody_performs_shows_in_health_until_somebody_does(desk: Desk) -> None:
+    desk.connect(1)
+    mistyped = desk.submit("sentimnet_analysis", text="good")["task_id"]
+    shown = desk.get("/health")
+    words = "Tasks of type sentimnet_analysis wait: no connected worker performs them"
+    assert (shown["status"], shown["reasons"]) == ("degraded", [words])
+    waits = "a live worker that offers sentimnet_analysis: the one registered worker does not"
+    assert desk.get(f"/task/{mistyped}") == {"task_id": mistyped, "status": "queued", "waiting_for": waits}
+    desk.connect(2, types=["sentimnet_analysis"])
+    assert (desk.get("/health")["status"], desk.get("/health")["reasons"]) == ("healthy", [])
+    assert "waiting_for" not in desk.get(f"/task/{mistyped}")
+
+
+def test_what_the_house_performs_needs_no_worker_to_be_healthy(desk: Desk) -> None:
+    task = desk.submit("sentiment_analysis", settle=False, text="good")["task_id"]
+    assert desk.get(f"/task/{task}")["waiting_for"] == "its turn: the built-in performer has room"
+    desk.house.settle()
+    assert (desk.get(f"/task/{task}")["status"], desk.get("/health")["reasons"]) == ("completed", [])
 
 
 def test_metrics_are_shares_percentiles_and_rates_of_what_was_asked(desk: Desk) -> None:

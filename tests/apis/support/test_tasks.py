@@ -30,7 +30,8 @@ def test_the_documented_task_is_accepted_performed_and_shown(desk: Desk) -> None
     )
     assert (accepted["status"], accepted["queue_position"]) == ("accepted", 1)
     path = f"/task/{accepted['task_id']}"
-    assert desk.get(path) == {"task_id": accepted["task_id"], "status": "queued"}
+    waits = "its turn: the built-in performer has room"
+    assert desk.get(path) == {"task_id": accepted["task_id"], "status": "queued", "waiting_for": waits}
     desk.house.settle()
     done = desk.get(path)
     assert list(done) == ["task_id", "status", "result"]
@@ -131,7 +132,8 @@ def test_a_failed_task_says_why_and_one_that_is_tried_again_is_queued(desk: Desk
     desk.connect(3)
     task_id = desk.submit()["task_id"]
     desk.fail(task_id, retryable=True)
-    assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "queued"}
+    waits = "its next attempt: not before 2026-01-01T12:00:01Z"
+    assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "queued", "waiting_for": waits}
     desk.house.advance(10)
     desk.fail(task_id)
     assert desk.get(f"/task/{task_id}") == {
