@@ -24,6 +24,10 @@ _HOUSE_ROLES: Mapping[str, Role] = {"admin": "admin", "user": "developer", "serv
 """What the roles of the house's own tokens may do here."""
 AGENT = "server"
 """The role of an agent: by a token, or with its own key (engine.access.worker_by_key)."""
+AGENTS = (
+    "A token of role 'server' is an agent's: it reads, sends heartbeats and reports on the agent's tasks with "
+    "?agentId=. Sign in, or send a user's API key, for what is people's"
+)
 
 
 def authenticate(request: Request) -> Caller:
@@ -84,16 +88,19 @@ def rate_of(caller: Caller) -> tuple[int, int]:
 
 
 def authorize(caller: Caller, endpoint: Endpoint) -> None:
-    """Raise Forbidden unless the caller has the permission that the endpoint needs, in some project at least.
-
-    What is the caller's own may be read with any credential and changed with one that is not limited: neither an API
-    key nor an application was given leave for that.
-    """
-    needed = NEEDED[endpoint.name]
+    """Raise Forbidden unless the caller has the permission that the endpoint needs, in some project at least, and is
+    a person with an account where the endpoint is about what people have."""
+    _require_permission(caller, endpoint)
     if _of(caller).role == AGENT:
         _require_agents(endpoint)
     elif _is_unbacked(caller) and _is_somebodys(endpoint):
         token_accounts.require(_with_role(_of(caller)))
+
+
+def _require_permission(caller: Caller, endpoint: Endpoint) -> None:
+    """What is the caller's own may be read with any credential and changed with one that is not limited: neither an API
+    key nor an application was given leave for that."""
+    needed = NEEDED[endpoint.name]
     if isinstance(needed, Within):
         _refuse_unless(needed.permission in effective(caller).union(*_of(caller).grants.values()), needed.permission)
     elif needed is not None:
@@ -106,10 +113,7 @@ def _require_agents(endpoint: Endpoint) -> None:
     """Raise Forbidden unless an agent may call the endpoint: agents read, say that they are there, and report."""
     reads = endpoint.method == "GET" and NEEDED[endpoint.name] is not OWN
     if not reads and endpoint.name not in REPORTS:
-        raise Forbidden(
-            "A token of role 'server' is an agent's: it reads, sends heartbeats and reports on the agent's tasks. "
-            "Sign in, or send a user's API key, for what is people's"
-        )
+        raise Forbidden(AGENTS)
 
 
 def _is_unbacked(caller: Caller) -> bool:

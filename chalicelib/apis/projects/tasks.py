@@ -177,7 +177,7 @@ def _guard(caller: Caller, permission: Permission) -> Guard:
 def _holder(caller: Caller, agent_id: str | None, lease: int | None) -> Holder | None:
     """The agent in whose name it is, if it is in one's: an agent's own key speaks for nobody else."""
     if caller.role == AGENT and agent_id is None:
-        raise Forbidden("An agent reports in its own name: add ?agentId=<its id>")
+        raise Forbidden(access.AGENTS)
     if caller.role == AGENT and agent_id != caller.subject:
         raise Forbidden(f"Agent {caller.subject} may not report for agent {agent_id}")
     return None if agent_id is None else Holder(agent_id, lease)

@@ -138,8 +138,7 @@ def test_a_server_s_token_reads_and_reports_and_makes_nothing(local: Desk) -> No
         own = endpoint.name in NEEDED and NEEDED[endpoint.name] is None
         if endpoint.public or endpoint.name in REPORTS or (endpoint.method == "GET" and not own):
             continue
-        error = local.refused(403, *asked(endpoint), {}, token=server)
-        assert "server" in error["message"], endpoint.name
+        local.refused(403, *asked(endpoint), {}, token=server)
     assert (local.house.tasks(), users.every(ORG)) == ([], [])
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.apis.projects import api
+from chalicelib.apis.projects.access import AGENTS
 from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Within
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
@@ -72,8 +73,18 @@ PERMISSION = {identifier(one): needed(one) for one in routes_of(api) if not one.
 """Endpoint id -> the permission that it needs."""
 
 
+MANAGED = {name for name, wanted in PERMISSION.items() if wanted not in (None, *OF_ROLE["developer"])}
+"""What of the house's own tokens only an admin's may."""
+PEOPLES = {
+    identifier(one)
+    for one in routes_of(api)
+    if not one.public and one.name != "agent_heartbeat" and (one.method != "GET" or NEEDED[one.name] is None)
+}
+"""What no agent's token may."""
+
+
 def refusal(endpoint: Documented, _: Any) -> str:
-    return f"You need the permission {PERMISSION[endpoint.id]} for this"
+    return f"You need the permission {PERMISSION[endpoint.id]} for this" if endpoint.id in MANAGED else AGENTS
 
 
 def written(now: int) -> str:
@@ -188,7 +199,7 @@ projects = Face(
     public=tuple(identifier(one) for one in routes_of(api) if one.public),
     pages=("GET /oauth/authorize", "GET /oauth/done"),
     own_words=("POST /oauth/token",),
-    roles={name: ("admin",) for name, wanted in PERMISSION.items() if wanted not in (None, *OF_ROLE["developer"])},
+    roles=dict.fromkeys(PEOPLES, ("user", "admin")) | dict.fromkeys(MANAGED, ("admin",)),
     tiers={"free": Allowance(1_000, 50), "pro": Allowance(10_000, 200), "enterprise": Allowance(100_000, 1_000)},
     spenders={"default": "GET /api/v1/tasks"},
     strangers={
