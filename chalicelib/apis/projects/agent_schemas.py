@@ -95,7 +95,7 @@ class Described(CamelSchema):
     @property
     def endpoints(self) -> dict[str, str]:
         """Where the agent listens, if it does."""
-        return {"predict": self.endpoint, "health": self.endpoint} if self.endpoint else {}
+        return {"predict": self.endpoint} if self.endpoint else {}
 
 
 class AgentIn(Described):

@@ -53,7 +53,7 @@ def told(client: Client, name: str, **query: Any) -> Any:
 def busy(house: World) -> str:
     """An agent that has completed a task, failed one for good and is at work on a third."""
     worker = house.register(pool="projects", kind="agent")
-    for ending in (None, "completed", "failed"):
+    for ending in ("completed", "failed", None):
         task = house.submit(pool="projects")
         house.settle()
         if ending == "completed":
