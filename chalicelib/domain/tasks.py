@@ -325,6 +325,11 @@ class Worker:
         until = max(self.rest_until or 0, calm_at, self.suspended_until or 0)
         return until if until > now or self.suspended_until is not None else None
 
+    def assignable(self, now: int) -> bool:
+        """Whether its owner may give it work by hand, although its latest attempts failed."""
+        resting = self.suspended_until is not None or (self.rest_until or 0) > now
+        return self.expected(now) and not resting
+
     def accepting(self, now: int) -> bool:
         """Whether new work may be given to it at all."""
         return self.expected(now) and self.resting_until(now) is None

@@ -41,7 +41,7 @@ def _worker(org: str, pool: str, worker_id: str) -> Worker:
 
 
 def _require_room(worker: Worker) -> None:
-    if not worker.accepting(clock.now()):
+    if not worker.assignable(clock.now()):
         raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
     if not worker.room:
         raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")

@@ -58,6 +58,16 @@ def test_the_dispatcher_and_the_owner_never_both_place_a_task(house: World) -> N
     assert house.worker(other.id).leases == {}
 
 
+def test_a_worker_whose_latest_attempts_failed_is_given_by_hand_what_its_owner_gives_it(house: World) -> None:
+    worker = pull(house, max_concurrent=5)
+    for _ in range(4):
+        task = house.submit(manual=True)
+        tasks.fail(ORG, task.id, holder(assign(task, worker.id)), BROKEN._replace(reported=False, retryable=False))
+    suspect = house.worker(worker.id)
+    assert (suspect.attempt_failures, suspect.accepting(house.clock.now())) == (4, False)
+    assert [assign(house.submit(manual=True), worker.id).held for _ in range(2)] == [True, True]
+
+
 @pytest.mark.parametrize("state", ["leased", "completed", "failed", "cancelled"])
 def test_only_a_pending_task_can_be_assigned(house: World, state: str) -> None:
     worker = pull(house, max_concurrent=5)
