@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: run demo demo-hard token test soak test-dynalite bench bench-local lint package clean help
+.PHONY: run demo demo-hard token test coverage soak test-dynalite test-dynalite-quick bench bench-local lint package clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -35,11 +35,21 @@ token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= T
 test: $(READY) ## all tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
+# What runs within its own process, without what starts servers and without the long ones: tracing doubles their time.
+COVERED := tests/domain tests/edge tests/providers tests/storage tests/functions tests/apis tests/engine tests/test_*.py
+
+coverage: $(READY) ## lines and branches that the quick tests reach; fails below the floor in pyproject.toml
+	@mkdir -p build/coverage
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope --cov --cov-report=term $(COVERED)
+
 soak: $(READY) ## long random runs of the simulation: SEEDS=1000 OPERATIONS=200
 	@$(BIN)/python -m tests.simulation.soak
 
 test-dynalite: $(READY) ## the engine's tests on another implementation of DynamoDB (needs npm)
 	@BIN=$(BIN) sh tests/dynalite.sh
+
+test-dynalite-quick: $(READY) ## those of them that tell most, in three minutes
+	@BIN=$(BIN) sh tests/dynalite.sh quick
 
 bench: $(READY) ## measure, and write bench/RESULTS.md
 	@$(BIN)/python -m bench
