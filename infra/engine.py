@@ -167,6 +167,8 @@ ENGINE = Bundle(
             grants=(
                 table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
                 table("workers", "BatchGetItem", "GetItem", "UpdateItem"),
+                # How many servers without a completion an org may keep waiting.
+                table("access", "UpdateItem"),
                 table("connections", "DeleteItem"),
                 payloads("GetObject", "PutObject"),
                 connections("POST"),

@@ -20,6 +20,7 @@ from chalicelib.domain.effects import (
     Wakeup,
 )
 from chalicelib.domain.reports import is_number
+from chalicelib.domain.states import is_credited
 from chalicelib.domain.tasks import HELD, Status, Task, Worker
 
 LONGEST_ERROR = 200
@@ -58,7 +59,6 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
     kind = _task_kind(old, new)
     if kind is None:
         return ()
-    was_held = old is not None and old.held
     moved = old is not None and kind not in _UNMOVED
     event = Event(
         org=new.org,
@@ -72,14 +72,24 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
         label=new.label,
         left=old.phase if old is not None and moved else None,
         running=old is not None and moved and old.status is Status.RUNNING,
-        burned=old is not None and was_held and new.attempts > old.attempts,
+        burned=old is not None and new.attempts > old.attempts,
         waited_ms=_since(old.ready_at, new.updated_at) if old is not None and kind is Kind.LEASED else None,
-        took_ms=_since(old.leased_at, new.updated_at) if old is not None and was_held and not new.held else None,
+        took_ms=_took(old, new),
         whole_ms=_since(new.created_at, new.updated_at) if new.terminal else None,
         reason=str((new.error or {}).get("code")) if kind in _FAILURES else None,
         quality=_quality(new) if kind is Kind.COMPLETED else None,
     )
     return (event,)
+
+
+def _took(old: Task | None, new: Task) -> int | None:
+    """How long the attempt took that the change ends, if it ends one: no time, where nobody had begun what ends in the
+    name of the worker that it names."""
+    if old is None or new.held:
+        return None
+    if old.held:
+        return _since(old.leased_at, new.updated_at)
+    return 0 if is_credited(old, new) else None
 
 
 def _quality(task: Task) -> int | None:
@@ -202,8 +212,10 @@ def of_worker(old: Worker | None, new: Worker | None) -> Effects:
 
 def _claims(old: Worker | None, new: Worker) -> tuple[Event, ...]:
     """What it has done besides its tasks: its counters grew though no lease ended."""
-    if old is None or old.leases != new.leases or (old.completed, old.failed) == (new.completed, new.failed):
+    if old is None or (old.completed, old.failed) == (new.completed, new.failed):
         return ()
+    if old.leases != new.leases or old.credits != new.credits:
+        return ()  # a task ended, whose own event counts that
     event = Event(
         org=new.org,
         pool=new.pool,

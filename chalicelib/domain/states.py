@@ -282,13 +282,36 @@ def taken(task: Task, person: str, now: int) -> Task:
     )
 
 
+def in_name(task: Task) -> Task:
+    """The task as its owner ends it: in the name of the worker that it names, though the dispatcher had not leased it
+    yet, or a person works on it. So who was faster changes no figure."""
+    if task.leased_out or task.terminal or task.wanted_worker is None:
+        return task
+    return replace(task, worker_id=task.wanted_worker)
+
+
+def is_credited(old: Task, new: Task) -> bool:
+    """Whether the change ends a task in the name of a worker that had no lease of it."""
+    ends = new.terminal and not old.terminal and not old.leased_out
+    return ends and new.wanted_worker is not None and new.worker_id == new.wanted_worker
+
+
+def uncredited(old: Task, new: Task) -> Task:
+    """The change in nobody's name: the worker that the task names is gone."""
+    return replace(new, worker_id=None, attempts=old.attempts, failed_on=old.failed_on)
+
+
 def given_up(task: Task, failure: Failure, now: int, backoff: Backoff) -> Task:
-    """Ended as failed by its owner, for good. Raises Conflict when it has ended already."""
+    """Ended as failed by its owner, for good; an attempt of the worker that it names, if it names one. Raises Conflict
+    when it has ended already."""
     if task.terminal:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can fail")
     if task.leased_out:
         return attempt_failed(task, failure._replace(retryable=False), now, backoff, 0)
-    return _ended(replace(task, error=failure.error), Status.FAILED, now)
+    named = in_name(task)
+    if named.wanted_worker is not None:
+        named = replace(named, attempts=named.attempts + 1, failed_on=_failed_on(named))
+    return _ended(replace(named, error=failure.error), Status.FAILED, now)
 
 
 def edited(task: Task, now: int, **changes: Any) -> Task:
@@ -302,7 +325,7 @@ def cancelled(task: Task, now: int) -> Task:
     """Ended by its owner. Raises Conflict when it has ended already."""
     if task.terminal:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can be cancelled")
-    return _ended(task, Status.CANCELLED, now)
+    return _ended(in_name(task), Status.CANCELLED, now)
 
 
 def replayed(task: Task, now: int, total_ms: int) -> Task:

@@ -252,6 +252,7 @@ class Worker:
     commands: Mapping[str, int] = field(default_factory=dict)  # "<task id>:<attempt>" to stop -> since when
     completed: int = 0  # attempts that it completed
     failed: int = 0  # attempts that it burned
+    credits: int = 0  # how often an end was counted for it that it had no lease of
     attempt_failures: int = 0  # attempts in a row that failed through it, with no completion in between
     unreached: int = 0  # hand-overs and probes in a row that certainly did not arrive
     unreached_since: int | None = None  # when the first of them failed

@@ -109,8 +109,11 @@ def _completed(task: Task, now: int, outcome: Outcome) -> Task:
 
 
 def _left(task: Task, person: str | None = None) -> Task:
-    """As it ends: where nobody holds it, by this person, and no longer by whoever held it once."""
-    return task if task.held or task.terminal else replace(task, worker_id=None, person=person)
+    """As it ends: where no agent holds it, by this person or who works on it, and in the name of the agent that it
+    names, no longer of whoever held it once."""
+    if task.leased_out or task.terminal:
+        return task
+    return states.in_name(replace(task, worker_id=None, person=task.person if task.held else person))
 
 
 def assigned(task: Task, agent: str | None, now: int) -> Task:

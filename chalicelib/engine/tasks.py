@@ -242,11 +242,14 @@ def change(
     for the worker. Deciding for the same task writes nothing. `by` is the caller who asks for the change, when it is
     one. `given`, of the old task and the new one, is what else must hold.
     """
+    gone: set[str | None] = set()
     for _ in range(TRIES):
         old, known = known or get(org, task_id, pool), None
         new = decide(old)
         if new is old:
             return old
+        if new.worker_id in gone and states.is_credited(old, new):
+            new = states.uncredited(old, new)
         new = replace(new, changed_by=by)
         demands = given(old, new)
         checks = [one.check for one in demands]
@@ -255,6 +258,9 @@ def change(
         except Refused as refused:
             if not refused.failed[0] and any(refused.failed[1 : 1 + len(checks)]):
                 raise unmet(demands, refused) from None
+            if not refused.failed[0] and states.is_credited(old, new):
+                gone.add(new.worker_id)
+                continue
             if not (written_already(refused, new) or _let_go_anyway(refused, old, new, end)):
                 continue
         return new
@@ -262,9 +268,10 @@ def change(
 
 
 def _let_go(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
-    """What the end of a lease gives back: the worker's slot, and the permit."""
+    """What the end of a lease gives back: the worker's slot, and the permit. An end in the name of a worker that had no
+    lease is counted for it."""
     if not old.leased_out or new.leased_out:
-        return []
+        return _credit(old, new)
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if end.told else None
     burned = new.attempts > old.attempts
@@ -284,6 +291,15 @@ def _let_go(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
         unreached=end.unreached,
     )
     return [freed, *permits.freed(old)]
+
+
+def _credit(old: Task, new: Task) -> list[Write]:
+    burned = new.attempts > old.attempts
+    if not states.is_credited(old, new) or not (burned or new.status is Status.COMPLETED):
+        return []
+    assert new.worker_id is not None
+    counted: worker_storage.Outcome = "completed" if new.status is Status.COMPLETED else "failed"
+    return [worker_storage.credited(new.org, new.pool, new.worker_id, counted, new.updated_at)]
 
 
 def written_already(refused: Refused, new: Task) -> bool:

@@ -96,6 +96,7 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     commands: MapAttribute[str, Any] = MapAttribute(default=dict)
     completed = NumberAttribute(null=True)
     failed = NumberAttribute(null=True)
+    credits = NumberAttribute(null=True)
     attempt_failures = NumberAttribute(null=True)
     unreached = NumberAttribute(null=True)
     unreached_since = NumberAttribute(null=True)
@@ -126,7 +127,7 @@ _COMMAND = re.compile(r"\w+:\d+")
 """A command's name, and so what a receipt may be: anything else is no path into the item."""
 _LISTS = ("capabilities", "groups")
 _FLAGS = ("socket", "drained", "on_trial")
-_COUNTS = ("completed", "failed", "attempt_failures", "unreached")
+_COUNTS = ("completed", "failed", "credits", "attempt_failures", "unreached")
 _BREAKER = ("unreached", "unreached_since", "suspended_until", "on_trial")
 _SUSPICIONS = (*_BREAKER, "attempt_failures")
 """What a completed attempt clears."""
@@ -315,6 +316,14 @@ def slot_freed(
         actions.append(WorkerItem.rest_until.set(rest_until))
     held: Condition = WorkerItem.leases[task_id].exists()
     return base.update(_key(org, pool, worker_id), actions, held)
+
+
+def credited(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:
+    """The write that counts the end of a task which names a worker, and which it had no lease of, on the condition that
+    the worker is there."""
+    counter, there = getattr(WorkerItem, outcome), WorkerItem.removed == False  # noqa: E712
+    actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), counter.add(1), WorkerItem.credits.add(1)]
+    return base.update(_key(org, pool, worker_id), actions, there)
 
 
 def claimed(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:

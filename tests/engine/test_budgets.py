@@ -82,6 +82,6 @@ def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(house: World)
 
 def test_a_minute_without_work_costs_only_the_looks_at_what_may_be_due(house: World) -> None:
     house.settle()
-    indexes = 3 * len(wake_shards())  # of tasks, workers and deliveries
+    indexes = 4 * len(wake_shards())  # of tasks, workers and deliveries to webhooks and to messengers
     chores, parked = 1, 2  # of a queue a new process asks the URL, too
     assert calls(lambda: house.advance(60)) <= indexes + chores + parked

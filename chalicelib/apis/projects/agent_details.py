@@ -21,12 +21,15 @@ class Period(CamelSchema):
 
 
 class TaskMetrics(CamelSchema):
-    """Attempts that ended in the agent's hands: what it did not finish and another did counts as failed here."""
+    """Attempts that ended in the agent's hands, and tasks that people ended while these named it.
+
+    What it did not finish and another did counts as failed here.
+    """
 
     total_tasks: int
     completed_tasks: int
     failed_tasks: int
-    cancelled_tasks: int = Field(description="Cancelled while it held them.")
+    cancelled_tasks: int = Field(description="Cancelled while it held them or they named it.")
     success_rate: float | None = Field(description="Share (0-1) of the total that it completed.")
     average_completion_time: float | None = Field(description="Hours from a task's creation to its completion.")
 

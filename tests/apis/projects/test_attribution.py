@@ -1,0 +1,201 @@
+"""What is counted for an agent follows from what its tasks say, not from who was faster: the same requests give the
+same figures, whether the dispatcher came between them or not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.engine import workers
+from tests.apis.projects.desk import TASKS, Desk, desk_of
+from tests.simulation import invariants
+from tests.support.client import token
+from tests.support.world import ORG, World, world
+
+Story = Callable[[Desk, str, Callable[[], None]], None]
+"""Requests about a new task of this agent; between any two of them the third is called."""
+HANDED_OVER = ("leased", "waits", "waited_ms", "begun_", "started", "taken", "released")
+"""Counters of hand-overs: one that was not made cannot be counted."""
+
+
+def new(desk: Desk, agent: str | None, **said: Any) -> str:
+    return str(desk.told("POST", "", {"title": "t"} | ({"agentId": agent} if agent else {}) | said)["id"])
+
+
+def patch(desk: Desk, task: str, **said: Any) -> None:
+    desk.told("PATCH", f"/{task}", said)
+
+
+def completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="completed", qualityScore=0.75)
+
+
+def begun_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="active")
+    pause()
+    patch(desk, task, status="completed")
+
+
+def failed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="failed", error="no")
+
+
+def begun_and_failed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="active")
+    pause()
+    patch(desk, task, status="failed")
+
+
+def failed_retried_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="failed")
+    pause()
+    patch(desk, task, status="pending")
+    pause()
+    patch(desk, task, status="completed")
+
+
+def cancelled(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="cancelled")
+
+
+def begun_and_cancelled(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="active")
+    pause()
+    patch(desk, task, status="cancelled")
+
+
+def deleted(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    desk.told("DELETE", f"/{task}", token=token("admin"))
+
+
+def released_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    patch(desk, task, status="pending")
+    pause()
+    patch(desk, task, status="completed")
+
+
+def assigned_by_hand_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, None)
+    pause()
+    desk.told("POST", f"/{task}/assign", {"agentId": agent})
+    pause()
+    patch(desk, task, status="completed")
+
+
+def taken_from_it_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, agent)
+    pause()
+    desk.told("POST", f"/{task}/assign", {"agentId": None})
+    pause()
+    patch(desk, task, status="completed")
+
+
+def given_to_another_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
+    task = new(desk, desk.agent("another"))
+    pause()
+    desk.told("POST", f"/{task}/assign", {"agentId": agent})
+    pause()
+    patch(desk, task, status="completed")
+
+
+STORIES: list[Story] = [
+    completed,
+    begun_and_completed,
+    failed,
+    begun_and_failed,
+    failed_retried_and_completed,
+    cancelled,
+    begun_and_cancelled,
+    deleted,
+    released_and_completed,
+    assigned_by_hand_and_completed,
+    taken_from_it_and_completed,
+    given_to_another_and_completed,
+]
+
+
+def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
+    """Every figure after a story, whose requests come at once or with everything that can happen between them."""
+    with world() as house:
+        desk = desk_of(house)
+        agent = desk.agent()
+        story(desk, agent, (lambda: None) if at_once else house.settle)
+        house.settle()
+        for holds in (*invariants.ALWAYS, *invariants.AT_REST):
+            holds(house)
+        worker = next(one for one in house.workers() if one.id == agent)
+        shown = desk.told("GET", f"/api/v1/agents/{agent}/metrics")
+        return {
+            "metrics": {name: shown[name] for name in ("taskMetrics", "performanceMetrics")},
+            "counters": (worker.completed, worker.failed, len(worker.leases)),
+            "crew": workers.crew(ORG, "projects")[0].id == agent or None,
+            "rows": _rows(house),
+            "attempts": [(task.status, task.attempts, task.assignee) for task in house.tasks()],
+        }
+
+
+def _rows(house: World) -> dict[Any, Any]:
+    """The counters of every hour, day, agent and of all time, without those of hand-overs."""
+    found = {where: _kept(counts.values) for where, counts in house.rows().items()}
+    return {where: counts for where, counts in found.items() if counts}
+
+
+def _kept(counts: Any) -> dict[str, int]:
+    return {name: value for name, value in counts.items() if value and not name.startswith(HANDED_OVER)}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_the_same_requests_count_alike_at_once_and_with_a_pause_between_them(story: Story) -> None:
+    assert figures(story, at_once=True) == figures(story, at_once=False)
+
+
+def test_what_names_an_agent_counts_for_it() -> None:
+    expected = {
+        completed: (1, 0, 0),
+        begun_and_completed: (1, 0, 0),
+        failed: (0, 1, 0),
+        cancelled: (0, 0, 1),
+        failed_retried_and_completed: (1, 1, 0),
+        taken_from_it_and_completed: (0, 0, 0),
+    }
+    for story, counts in expected.items():
+        shown = figures(story, at_once=True)["metrics"]["taskMetrics"]
+        assert (shown["completedTasks"], shown["failedTasks"], shown["cancelledTasks"]) == counts, story.__name__
+    performance = figures(completed, at_once=True)["metrics"]["performanceMetrics"]
+    assert (performance["qualityScore"], performance["averageResponseTime"]) == (0.75, 0)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_names_an_agent_that_goes_counts_for_nobody(house: World, at_once: bool) -> None:
+    desk = desk_of(house)
+    agent = desk.agent()
+    task = new(desk, agent)
+    desk.house.clock.advance(0.001)
+    house.sweep()
+    desk.told("DELETE", f"/api/v1/agents/{agent}", token=token("admin"))
+    if not at_once:
+        house.settle()
+    patch(desk, task, status="completed")
+    house.settle()
+    for holds in (*invariants.ALWAYS, *invariants.AT_REST):
+        holds(house)
+    assert house.task(task).status == "completed"
+    assert [one["id"] for one in desk.told("GET", TASKS)] == [task]
