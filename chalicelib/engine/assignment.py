@@ -58,5 +58,6 @@ def finish(org: str, pool: str, task_id: str, holder: Holder | None, outcome: An
     Raises what `tasks.complete` raises.
     """
     task = tasks.get(org, task_id, pool)
-    ended_at = tasks.complete(org, pool, task_id, holder or tasks.present_holder(task), outcome)
+    by = holder or tasks.present_holder(task)
+    ended_at = tasks.complete(org, pool, task_id, by, outcome, is_alive=holder is not None)
     return states.completed(task, ended_at, outcome)

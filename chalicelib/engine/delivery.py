@@ -12,7 +12,7 @@ from chalicelib.domain.answers import Accepted, Busy, Done, Unreached, Verdict
 from chalicelib.domain.effects import Call, Delivery
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
-from chalicelib.engine import payloads, sealing, slots, sockets, tasks, workers
+from chalicelib.engine import payloads, presence, sealing, slots, sockets, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
@@ -139,11 +139,13 @@ def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
         return
     if worker.unreached:
         workers.change(worker.org, worker.pool, worker.id, breaker.reached)
+    if isinstance(verdict, Accepted) or (isinstance(verdict, Failure) and verdict.reported):
+        presence.note(worker.org, worker.pool, worker.id, known=worker)
     match verdict:
         case Accepted(progress=percent):
             tasks.progress(task.org, task.id, holder, percent)
         case Done(result=result):
-            tasks.complete(task.org, task.pool, task.id, holder, result)
+            tasks.complete(task.org, task.pool, task.id, holder, result, is_alive=True)
         case Busy(rest_ms=rest):
             tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest)
         case Failure():

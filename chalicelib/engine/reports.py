@@ -3,7 +3,7 @@
 from chalicelib import clock
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import Holder, Worker
-from chalicelib.engine import tasks, workers
+from chalicelib.engine import presence, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage import base
 from chalicelib.storage import workers as storage
@@ -12,13 +12,15 @@ from chalicelib.storage.workers import Outcome
 
 
 def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
-    """End the one task that the worker holds, so, for good and without a result; of one that holds none, only count.
+    """End the one task that the worker holds, so, for good and without a result; of one that holds none, only count. It
+    is a sign of life.
 
     Answers the worker as it then is. One call when it holds none. Raises NotFound, Conflict when it holds several,
     LeaseLost when it has just lost the one.
     """
     try:
-        write = storage.claimed(org, pool, worker_id, outcome, clock.now())
+        now = clock.now()
+        write = storage.claimed(org, pool, worker_id, outcome, now, presence.overdue_at(now))
         return storage.from_raw(base.commit(write, returning="ALL_NEW"))
     except Refused as refused:
         raw = refused.items[0]
@@ -36,6 +38,7 @@ def _end(worker: Worker, outcome: Outcome) -> None:
     [(task_id, epoch)] = worker.leases.items()
     holder = Holder(worker.id, epoch)
     if outcome == "completed":
-        tasks.complete(worker.org, worker.pool, task_id, holder, None)
+        tasks.complete(worker.org, worker.pool, task_id, holder, None, is_alive=True)
     else:
+        presence.note(worker.org, worker.pool, worker.id, known=worker)
         tasks.fail(worker.org, task_id, holder, reported_failure(None, retryable=False))

@@ -11,7 +11,7 @@ from chalicelib.domain import states
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
-from chalicelib.engine import payloads, permits
+from chalicelib.engine import payloads, permits, presence
 from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable, YardmasterError
 from chalicelib.observability import logger
 from chalicelib.storage import task_table
@@ -83,8 +83,9 @@ def replay(org: str, task_id: str, pool: str | None = None) -> Task:
     return change(org, task_id, lambda task: states.replayed(task, clock.now(), total), pool=pool)
 
 
-def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> int:
-    """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf.
+def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any, *, is_alive: bool = False) -> int:
+    """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf. `is_alive`
+    makes it a sign of life of the holder, which must have no WebSocket.
 
     One transaction; one more where a holder completes a task that has a permit or tells people. Returns when it was
     completed, in epoch milliseconds: the same completion again is accepted and changes nothing. Raises NotFound,
@@ -100,11 +101,14 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
         done = storage.completion(task_id, org, pool, now, value, reference, tells=tells)
         return storage.ended(task_id, org, by, done, known)
 
-    slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed")
+    overdue_at = presence.overdue_at(now) if is_alive else None
+    slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed", overdue_at=overdue_at)
     try:
         _end(task, ending, slot)
     except Refused as refused:
         return _completed_before(refused, org, pool, task_id, by, value, reference)
+    if is_alive:
+        presence.remember(org, pool, by.worker_id)
     return now
 
 

@@ -10,7 +10,7 @@ from chalicelib.config import settings
 from chalicelib.domain import breaker
 from chalicelib.domain.rotation import Rotation, rotated, seen, turned
 from chalicelib.domain.tasks import BUILT_IN, Beat, Worker
-from chalicelib.engine import commands, payloads, sealing, tasks, worker_urls
+from chalicelib.engine import commands, payloads, presence, sealing, tasks, worker_urls
 from chalicelib.engine.worker_urls import Place
 from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage import access as directory
@@ -205,6 +205,7 @@ def heartbeat(
         worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
         raise NotFound(kind, worker_id) from None
+    presence.remember(org, pool, worker_id)
     if worker.suspended_until is not None and worker.online_since == now:
         change(org, pool, worker_id, _returned)
     if commands.without_stale(worker, now) is not worker:

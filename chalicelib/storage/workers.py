@@ -234,17 +234,12 @@ def beat(
     `wake_at` is armed only if it is not: a timely heartbeat costs no index write, the sweep re-arms it lazily. Of a
     worker with a connection it is when that is to be tried again.
     """
-    armed = WorkerItem.wake_at.set(WorkerItem.wake_at | overdue_at if connection is None else overdue_at)
     known: Condition = WorkerItem.removed == False  # noqa: E712
     actions: list[Action] = [
         WorkerItem.version.add(1),
-        WorkerItem.last_heartbeat_at.set(now),
         WorkerItem.updated_at.set(now),
         WorkerItem.health.set(str(said.health)),
-        WorkerItem.alive.set(True),
-        WorkerItem.online_since.set(WorkerItem.online_since | now),
-        armed,
-        WorkerItem.wake_shard.set(wake_shard(worker_id)),
+        *_heard(worker_id, now, WorkerItem.wake_at | overdue_at if connection is None else overdue_at),
         _action("reported", dict(said.reported) if said.reported is not None else None),
     ]
     actions += [WorkerItem.commands[name].remove() for name in sorted(set(said.receipts)) if _COMMAND.fullmatch(name)]
@@ -252,6 +247,17 @@ def beat(
         known &= WorkerItem.connection == connection
     write = base.update(_key(org, pool, worker_id), actions, known)
     return from_raw(base.commit(write, returning="ALL_NEW"))
+
+
+def _heard(worker_id: str, now: int, wake_at: Any) -> list[Action]:
+    """What a sign of life sets."""
+    return [
+        WorkerItem.last_heartbeat_at.set(now),
+        WorkerItem.alive.set(True),
+        WorkerItem.online_since.set(WorkerItem.online_since | now),
+        WorkerItem.wake_at.set(wake_at),
+        WorkerItem.wake_shard.set(wake_shard(worker_id)),
+    ]
 
 
 def slot_taken(worker: Worker, held: Task) -> Write:
@@ -294,14 +300,17 @@ def slot_freed(
     stop: str | None = None,
     rest_until: int | None = None,
     unreached: Worker | None = None,
+    overdue_at: int | None = None,
 ) -> Write:
     """The worker's half of a lease's end; `counted` says which of its counters grows.
 
     `spoiled` says that the attempt failed through the worker. `stop` queues a command to stop that attempt ("<task
     id>:<attempt>"). `rest_until` sends the worker to rest. `unreached` is the worker once it is counted that the
-    hand-over did not arrive.
+    hand-over did not arrive. `overdue_at` makes it a sign of life of the worker, and is when the next one is overdue.
     """
     actions = [*_placed(now), WorkerItem.leases[task_id].remove()]
+    if overdue_at is not None:
+        actions += _heard(worker_id, now, WorkerItem.wake_at | overdue_at)
     if counted is not None:
         actions.append(getattr(WorkerItem, counted).add(1))
     if counted == "completed":
@@ -326,9 +335,11 @@ def credited(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) ->
     return base.update(_key(org, pool, worker_id), actions, there)
 
 
-def claimed(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:
-    """The write of work that a worker has done besides its tasks, on the condition that it holds none."""
+def claimed(org: str, pool: str, worker_id: str, outcome: Outcome, now: int, overdue_at: int) -> Write:
+    """The write of work that a worker has done besides its tasks, on the condition that it holds none. It is a sign of
+    life; the next one is overdue at `overdue_at`."""
     actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), getattr(WorkerItem, outcome).add(1)]
+    actions += _heard(worker_id, now, WorkerItem.wake_at | overdue_at)
     idle: Condition = (WorkerItem.removed == False) & (size(WorkerItem.leases) == 0)  # noqa: E712
     return base.update(_key(org, pool, worker_id), actions, idle)
 

@@ -30,6 +30,7 @@ from chalicelib.engine import (
     messenger_accounts,
     messenger_status,
     names,
+    presence,
     requests,
     sessions,
     submissions,
@@ -281,7 +282,7 @@ class Unplugged(outbound.SystemNetwork):
 
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
-    for memory in (sessions._known, api_keys._known):
+    for memory in (sessions._known, api_keys._known, presence._heard):
         memory.clear()
     guesses._blocked.clear()
     limits._asked.clear()

@@ -22,7 +22,7 @@ from chalicelib.config import settings
 from chalicelib.domain.reports import LARGEST_DETAILS, LONGEST_MESSAGE, reported_failure
 from chalicelib.domain.tasks import Holder, Status, Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
-from chalicelib.engine import assignment, lists, submissions, tasks
+from chalicelib.engine import assignment, lists, presence, submissions, tasks
 from chalicelib.engine.lists import Filter
 from chalicelib.engine.submissions import Submission
 from chalicelib.engine.waiting import waiting_for
@@ -235,10 +235,11 @@ def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: W
     ended only if that worker holds it.
     """
     holder = Holder(worker_id) if worker_id is not None else None
-    if body.error is None:
-        return TaskOut.of(assignment.finish(caller.org, NAME, task_id, holder, body.result))
-    failure = reported_failure(body.error, retryable=False)
-    return TaskOut.of(tasks.fail(caller.org, task_id, holder, failure, NAME))
+    with presence.reporting(caller.org, NAME, holder, proven=False):
+        if body.error is None:
+            return TaskOut.of(assignment.finish(caller.org, NAME, task_id, holder, body.result))
+        failure = reported_failure(body.error, retryable=False)
+        return TaskOut.of(tasks.fail(caller.org, task_id, holder, failure, NAME))
 
 
 @routes.delete("/{task_id}", errors=[409])

@@ -9,7 +9,7 @@ from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
 from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
-from chalicelib.engine import submissions, tasks, waits
+from chalicelib.engine import presence, submissions, tasks, waits
 from chalicelib.engine.submissions import Submission
 from chalicelib.engine.waiting import waiting_for
 from chalicelib.errors import Forbidden
@@ -208,14 +208,19 @@ def update_task(
     `serverId` and `lease` come with the callbackUrl of the hand-over; a report of a lease that has ended is refused.
     """
     holder = _holder(caller, server_id, lease)
+    with presence.reporting(caller.org, NAME, holder, proven=caller.role == "server"):
+        return Reported(task_id=id, status=_report(caller.org, id, holder, body))
+
+
+def _report(org: str, task_id: str, holder: Holder | None, body: ReportIn) -> TaskStatus:
+    """Take a report; the status of the task after it."""
     if body.status == "COMPLETED":
-        tasks.complete(caller.org, NAME, id, holder, body.result)
-        return Reported(task_id=id, status="COMPLETED")
+        tasks.complete(org, NAME, task_id, holder, body.result, is_alive=holder is not None)
+        return "COMPLETED"
     if body.status == "FAILED":
         failure = reported_failure(body.error, body.retryable, body.retry_after)
-        return Reported(task_id=id, status=TASK_STATUS[tasks.fail(caller.org, id, holder, failure, NAME).status])
-    begun = tasks.progress(caller.org, id, holder, body.progress, NAME)
-    return Reported(task_id=id, status=TASK_STATUS[begun.status])
+        return TASK_STATUS[tasks.fail(org, task_id, holder, failure, NAME).status]
+    return TASK_STATUS[tasks.progress(org, task_id, holder, body.progress, NAME).status]
 
 
 def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder | None:

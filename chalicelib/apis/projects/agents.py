@@ -34,7 +34,7 @@ from chalicelib.domain.rotation import Rotation
 from chalicelib.domain.statistics import Counts, day_of
 from chalicelib.domain.tasks import Worker
 from chalicelib.edge import Caller, Created, Paged, Query, Request, Routes
-from chalicelib.engine import agents, catalogue, commands, journal, workers
+from chalicelib.engine import agents, catalogue, commands, journal, presence, workers
 from chalicelib.engine.agents import KIND
 from chalicelib.engine.catalogue import Query as Wanted
 from chalicelib.engine.workers import Change
@@ -212,8 +212,13 @@ def list_agent_tasks(
     status: TaskStatus | None = None,
     cursor: Cursor | None = None,
 ) -> Paged[TaskRow]:
-    """List the tasks that are assigned to an agent or were, newest first."""
-    _get(caller, agent_id)
+    """List the tasks that are assigned to an agent or were, newest first.
+
+    Asked by the agent itself, with its own key, it is a sign of life.
+    """
+    worker = _get(caller, agent_id)
+    if (caller.role, caller.subject) == (access.AGENT, agent_id):
+        presence.note(caller.org, NAME, agent_id, known=worker)
     return listed(caller, request, Wanted(agent=agent_id, phases=phases(status)), page, limit, cursor)
 
 

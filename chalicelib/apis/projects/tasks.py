@@ -16,7 +16,7 @@ from chalicelib.apis.projects.task_schemas import TaskOut, TaskRow, rows, shown
 from chalicelib.domain.facets import Sort
 from chalicelib.domain.tasks import Holder, Phase, Task
 from chalicelib.edge import Caller, Created, Header, Paged, Query, Request, Routes
-from chalicelib.engine import catalogue, editing, tasks
+from chalicelib.engine import catalogue, editing, presence, tasks
 from chalicelib.engine.catalogue import Query as Wanted
 from chalicelib.engine.editing import Guard
 from chalicelib.engine.waiting import waiting_for
@@ -166,7 +166,8 @@ def update_task(
     if body.status == "completed":
         edit = editing.placed(caller.org, NAME, task_id, edit, body.result)
     if holder is not None:
-        return _out(editing.report(caller.org, NAME, task_id, edit, holder, guard))
+        with presence.reporting(caller.org, NAME, holder, proven=caller.role == AGENT):
+            return _out(editing.report(caller.org, NAME, task_id, edit, holder, guard))
     return _out(editing.change(caller.org, NAME, task_id, edit, caller.subject, guard))
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chalicelib.providers import outbound
 from tests.apis.processing.conftest import RESULT, Desk
 from tests.support.client import Reply, token
 from tests.support.world import answer
@@ -239,3 +240,35 @@ def test_a_task_says_nothing_of_another_tenants_servers(desk: Desk) -> None:
 
 
 OTHERS = {"name": "x", "endpoints": {"predict": "https://x.example/"}, "apiKey": "k"}
+
+
+@pytest.mark.parametrize("said", [{"progress": 5}, {"status": "COMPLETED"}, {"status": "FAILED", "error": "x"}])
+def test_a_servers_report_is_a_sign_of_life(said: dict[str, object], desk: Desk) -> None:
+    server = desk.register()
+    task_id = desk.submit()
+    desk.house.clock.advance(60)
+    assert desk.client.put(desk.callback(task_id), said, key="key-one").status == 200
+    assert desk.server(server)["timeSinceLastHeartbeat"] == 0
+
+
+def test_a_late_report_is_a_sign_of_life_by_key_and_not_by_an_admin(desk: Desk) -> None:
+    server = desk.register()
+    callback = desk.callback(desk.submit())
+    desk.house.servers["one.example"] = gone
+    desk.house.advance(180)
+    assert desk.server(server)["status"] == "offline"
+    for how, status in (({"token": desk.admin}, "offline"), ({"key": "key-one"}, "online")):
+        assert desk.client.put(callback, {"progress": 5}, **how).status == 409
+        assert desk.server(server)["status"] == status
+
+
+def test_what_an_admin_says_of_whoever_holds_it_is_no_sign_of_life(desk: Desk) -> None:
+    server = desk.register()
+    task_id = desk.submit()
+    desk.house.clock.advance(60)
+    assert desk.report(task_id).status == 200
+    assert desk.server(server)["timeSinceLastHeartbeat"] == 60_000
+
+
+def gone(*_: object) -> outbound.Answer:
+    raise outbound.Unreachable("refused")
