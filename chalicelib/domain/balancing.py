@@ -30,6 +30,7 @@ class Balancer:
         crew = sorted(workers, key=lambda w: w.id)
         self._expected = [w for w in crew if w.expected(now)]
         self._free = {w.id: w for w in crew if w.accepting(now)}
+        self._engaged = [w for w in self._expected if w.leases or w.id in self._free]
         self._taken = {w.id: len(w.leases) for w in self._free.values()}
         self._given = Counter[str]()
         self._permits = Counter({key: len(holders) for key, holders in pool.permits.items()})
@@ -53,7 +54,8 @@ class Balancer:
             return None
         fit = [w for w in self._free.values() if w.offers(needs) and self._room(w)]
         if retry is not None:
-            fit = trust.allowed(fit, [w for w in self._expected if w.offers(needs)], retry)
+            expected = self._engaged if retry.is_impatient else self._expected
+            fit = trust.allowed(fit, [w for w in expected if w.offers(needs)], retry)
         if not fit:
             return None
         chosen = _ALGORITHMS[Algorithm(self._pool.algorithm)](self, _healthiest(fit))

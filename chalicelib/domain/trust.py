@@ -3,12 +3,19 @@
 A worker is trusted while its latest attempt did not fail through it, and proven once it has also completed one. A task
 that has failed goes to somebody else who is trusted, and waits for them, even if all of them are busy. Its last attempt
 goes to a proven worker; where there is none, it waits for the outcome of those who have their first task.
+
+It does not wait for ever for one who has nothing to do and yet takes nothing: who always says that he has no room, or
+cannot be reached although he is online. After PATIENCE_MS it goes to the best of the others.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from chalicelib.domain.tasks import Task, Worker
+
+PATIENCE_MS = 300_000
+"""So long, and at most for half of the time that it may wait at all, a task waits for workers that hold no task and
+take none."""
 
 
 class Retry(NamedTuple):
@@ -20,13 +27,24 @@ class Retry(NamedTuple):
     """Whether no attempt is left after this one."""
     is_first: bool = False
     """Whether it has not failed yet: then it prefers, but does not wait."""
+    is_impatient: bool = False
+    """Whether it has waited long enough for workers that hold no task and take none."""
 
 
-def retry_of(task: Task) -> Retry | None:
+def retry_of(task: Task, now: int) -> Retry | None:
     """What is to be heeded in placing the task; None for one that has not failed and may fail once."""
     if not task.attempts and not task.spared:
         return None
-    return Retry(frozenset(task.failed_on), is_last=task.spared, is_first=not task.attempts)
+    return Retry(
+        frozenset(task.failed_on),
+        is_last=task.spared,
+        is_first=not task.attempts,
+        is_impatient=_waited(task, now) >= min(PATIENCE_MS, task.schedule_to_start_ms // 2),
+    )
+
+
+def _waited(task: Task, now: int) -> int:
+    return now - task.ready_at if task.ready_at is not None else 0
 
 
 def allowed(fit: Sequence[Worker], expected: Sequence[Worker], retry: Retry) -> list[Worker]:

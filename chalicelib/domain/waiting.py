@@ -31,7 +31,7 @@ def placement(task: Task, pool: Pool, workers: Iterable[Worker], now: int, kind:
     """What a ready task waits for; `kind` is what the API calls a worker."""
     needs = task.needs
     crew = [worker for worker in workers if not worker.removed]
-    chosen = Balancer(pool, crew, now, lambda: 0.0).choose(needs, trust.retry_of(task))
+    chosen = Balancer(pool, crew, now, lambda: 0.0).choose(needs, trust.retry_of(task, now))
     if chosen is not None:
         return f"its turn: {_name(chosen)} has room"
     holders = pool.permits.get(needs.permit.key, frozenset()) if needs.permit is not None else frozenset()

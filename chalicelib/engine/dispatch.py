@@ -141,7 +141,7 @@ class _Pass:
 
     def _place(self, task: Task) -> bool:
         """Lease the task to somebody; False when nobody has room for it, or it has no permit."""
-        while (worker := self._balancer.choose(task.needs, trust.retry_of(task))) is not None:
+        while (worker := self._balancer.choose(task.needs, trust.retry_of(task, self._now))) is not None:
             try:
                 self._lease(task, worker)
             except Refused as refused:

@@ -64,12 +64,27 @@ def test_what_may_fail_only_once_prefers_a_proven_worker_and_waits_for_nobody() 
     ],
 )
 def test_what_is_heeded_follows_from_what_is_left(said: dict[str, Any], expected: Retry | None) -> None:
-    assert trust.retry_of(samples.ready(**said)) == expected
+    assert trust.retry_of(samples.ready(**said), NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit_ms", "waited_ms", "impatient"),
+    [
+        (samples.HOUR, trust.PATIENCE_MS - 1, False),
+        (samples.HOUR, trust.PATIENCE_MS, True),
+        (60_000, 29_999, False),
+        (60_000, 30_000, True),
+    ],
+)
+def test_a_task_waits_so_long_for_workers_that_take_nothing(limit_ms: int, waited_ms: int, impatient: bool) -> None:
+    failed = samples.ready(attempts=1, failed_on=("a",), schedule_to_start_ms=limit_ms)
+    found = trust.retry_of(failed, NOW + waited_ms)
+    assert found == Retry(frozenset({"a"}), is_last=False, is_impatient=impatient)
 
 
 def test_a_replayed_task_begins_anew() -> None:
     failed = states.attempt_failed(samples.running(attempts=2, failed_on=("a",)), FAILURE, NOW, BACKOFF, 0.5)
-    assert trust.retry_of(states.replayed(failed, NOW, 1)) == Retry(frozenset(), is_last=False)
+    assert trust.retry_of(states.replayed(failed, NOW, 1), NOW) == Retry(frozenset(), is_last=False)
 
 
 WORKERS = st.builds(

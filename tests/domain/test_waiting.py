@@ -193,7 +193,7 @@ def test_whoever_would_get_it_has_room_and_where_nobody_would_it_is_said_why(
     crew = [samples.worker(f"w{number}", **state) for number, state in enumerate(found)]
     failed = {"attempts": attempts, "failed_on": ("w0",) if attempts else ()}
     words = said(*crew, **failed)
-    retry = retry_of(samples.ready(**failed))
+    retry = retry_of(samples.ready(**failed), NOW)
     chosen = Balancer(POOL, crew, NOW, lambda: 0.0).choose(GPU, retry)
     assert words.startswith("its turn: ") is (chosen is not None)
     assert "takes no tasks now" not in words, "an obstacle that has no words"

@@ -48,6 +48,17 @@ def failing_for_an_hour(world: World) -> Reply:
     return reply
 
 
+def lying(_world: World) -> Reply:
+    """Its health is well, and nothing listens where its tasks go."""
+
+    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Answer:
+        if body:
+            raise Unreachable("refused")
+        return answer(200)
+
+    return reply
+
+
 BAD: dict[str, Kind] = {
     "never there": raising("refused"),
     "no such host": raising("dns"),
@@ -65,7 +76,10 @@ BAD: dict[str, Kind] = {
     "502": answering(answer(502)),
     "never has room": answering(answer(429, retry_after="99999999999")),
     "out of service": answering(answer(503)),
+    "well, but refuses tasks": lying,
 }
+TAKE_NOTHING = ("never has room", "out of service", "well, but refuses tasks")
+"""Those that stay online and never take a task: they never fail one either."""
 
 
 class Fleet:
@@ -74,6 +88,7 @@ class Fleet:
     def __init__(self, world: World, random: Random, bad: list[str]) -> None:
         self.world, self.random = world, random
         self.takes = random.choice([0, 1, 7, 40])  # seconds for a task; 0: within the request
+        self.stumbles = 0  # so many hand-overs more fail at the good server
         self._due: dict[tuple[str, int], int] = {}
         self._names = 0
         self.join(["good", *bad])
@@ -94,6 +109,9 @@ class Fleet:
     def _good(self, _url: str, _headers: dict[str, str], body: bytes) -> Answer:
         if not body:
             return answer(200)
+        if self.stumbles:
+            self.stumbles -= 1
+            return answer(500)
         given = json.loads(body)
         if not self.takes:
             return answer(200, {"done": given["taskId"]})

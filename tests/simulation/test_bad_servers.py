@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.balancing import Algorithm
 from chalicelib.engine import pools
-from tests.simulation.bad_servers import BAD, Fleet
+from tests.simulation.bad_servers import BAD, TAKE_NOTHING, Fleet
 from tests.simulation.invariants import ALWAYS
 from tests.support.world import ORG, POOL, World
 
@@ -50,4 +50,16 @@ def test_tasks_that_come_one_by_one_once_the_good_server_has_proven_itself(house
     for _ in range(10):
         house.submit()
         fleet.run(LONG)
+    all_is_done(house)
+
+
+@pytest.mark.parametrize("kind", TAKE_NOTHING)
+@pytest.mark.parametrize("stumbles", [1, 2])
+def test_a_task_that_failed_on_the_good_server_does_not_wait_for_one_that_takes_nothing(
+    house: World, kind: str, stumbles: int
+) -> None:
+    fleet = Fleet(house, Random(kind), [kind])
+    fleet.stumbles = stumbles
+    house.submit()
+    fleet.run(LONG)
     all_is_done(house)
