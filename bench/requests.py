@@ -57,7 +57,7 @@ def event(
     **values: str,
 ) -> dict[str, Any]:
     """One request for the path `template` with its variables filled in."""
-    sent = {"Content-Type": "application/json", "Host": "api.example", "User-Agent": "bench", **headers}
+    sent = {"Content-Type": "application/json", "Host": "localhost", "User-Agent": "bench", **headers}
     return {
         "resource": template,
         "path": template.format(**values),

@@ -30,6 +30,8 @@ def _value(value: dict[str, Any]) -> int:
             return 3 + sum(1 + len(name.encode()) + _value(one) for name, one in held.items())
         case "L":
             return 3 + sum(1 + _value(one) for one in held)
+        case "SS":
+            return 3 + sum(1 + len(one.encode()) for one in held)
         case "BOOL" | "NULL":
             return 1
     raise ValueError(f"No rule for the size of {kind}")

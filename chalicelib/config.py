@@ -92,6 +92,9 @@ class Settings:
     listed_pools: frozenset[str] = frozenset({"coordinator"})
     """Pools whose API lists tasks: only their tasks stand in the indexes that lists are read from, which cost half as
     much again as all else that is written of a task."""
+    watched_pools: frozenset[str] = frozenset({"processing"})
+    """Pools whose API lists tasks by their state alone: their tasks stand in one index for it, which costs a third more
+    write units than all else that is written of a task. Without it the list is refused."""
     managed_pools: frozenset[str] = frozenset({"projects"})
     """Pools whose tasks people manage: kept until somebody deletes them, found by what they say, and announced to
     webhooks, notifications and the live feed. Everything that follows from that is written for them alone."""

@@ -39,6 +39,7 @@ PROCESSING = Bundle(
     (
         api_handler(
             table("tasks", "GetItem", "PutItem", "UpdateItem"),
+            indexes("tasks", "phase"),
             table("workers", "GetItem", "Query", "PutItem", "UpdateItem"),
             table("stats", "GetItem", "Query"),
             table("access", "GetItem", "PutItem", "UpdateItem"),

@@ -1,5 +1,6 @@
 """Lists of tasks, page by page: of a pool, of a phase, of a worker; and where a task stands in its queue."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pynamodb.expressions.condition import Condition
@@ -51,6 +52,18 @@ def listed(org: str, pool: str, statuses: frozenset[Status] | None, after: str |
         found = sorted(found, key=lambda item: item.age or "", reverse=True)[:limit]
     whole = _whole(found)
     return [_row(whole.get(item.id) if item.bulky else parse(item), item, statuses) for item in found]
+
+
+def shelf(org: str, pool: str, status: Status, after: str | None, size: int) -> Iterator[Row]:
+    """The tasks in the phase of this state, or held in it, youngest first, without payload and result where those are
+    long. One call for each `size` of them, as they are asked for. The index may lag."""
+    while True:
+        found = _queried(TaskItem.by_phase, shelf_of(org, pool, status), after, size)
+        for item in found:
+            yield Row(parse(item), item.age or "")
+        if len(found) < size:
+            return
+        after = found[-1].age
 
 
 def _row(task: Task | None, item: TaskItem, statuses: frozenset[Status] | None) -> Row:

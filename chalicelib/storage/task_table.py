@@ -210,13 +210,13 @@ def wake_shard(identifier: str) -> str:
 
 def _derived(task: Task) -> dict[str, Any]:
     place, rank = _place(task)
-    listed = is_listed(task.pool)
+    listed, shelved = is_listed(task.pool), is_shelved(task.pool)
     return {
         "place": place,
         "rank": rank,
         "owner": f"{task.org}#{task.pool}" if listed else None,
-        "age": age_of(task) if listed else None,
-        "shelf": shelf_of(task.org, task.pool, task.status) if listed else None,
+        "age": age_of(task) if shelved else None,
+        "shelf": shelf_of(task.org, task.pool, task.status) if shelved else None,
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
         "expires_at": kept_until(task.pool, task.finished_at or 0) if task.terminal else None,
     }
@@ -235,6 +235,11 @@ def kept_until(pool: str, finished_at: int) -> int | None:
 def is_listed(pool: str) -> bool:
     """Whether tasks of the pool stand in the indexes that lists are read from; others pay nothing for it."""
     return pool in settings().listed_pools
+
+
+def is_shelved(pool: str) -> bool:
+    """Whether tasks of the pool can be listed by their state: those of a pool that is listed, or only watched."""
+    return is_listed(pool) or pool in settings().watched_pools
 
 
 def shelf_of(org: str, pool: str, status: Status) -> str:

@@ -17,6 +17,7 @@ from chalicelib.storage.task_table import (
     expired,
     is_bulky,
     is_listed,
+    is_shelved,
     kept_until,
     laid_out,
     lane_of,
@@ -112,8 +113,10 @@ def completion(
         "expires_at": kept_until(pool, now),
         "changed_by": None,
     }
+    if is_shelved(pool):
+        changes["shelf"] = shelf_of(org, pool, Status.COMPLETED)
     if is_listed(pool):
-        changes |= {"shelf": shelf_of(org, pool, Status.COMPLETED), "rank": desk_rank(Phase.COMPLETED, now, task_id)}
+        changes["rank"] = desk_rank(Phase.COMPLETED, now, task_id)
     return changes | {"bulky": True} if is_bulky(large) else changes
 
 

@@ -109,6 +109,7 @@ def work(client: Client, house: World) -> None:
 def look(client: Client, server: str) -> None:
     """Everything that only reads."""
     client("GET", "/api/servers")
+    client("GET", "/api/tasks", query={"status": "COMPLETED"})
     client("GET", f"{SERVER}/metrics", id=server)
     client("GET", "/api/stats/tasks")
     client("GET", "/api/stats/hourly")

@@ -1,7 +1,7 @@
 """The processing API (task-processing.md): tasks, servers, statistics, load balancer."""
 
 from chalicelib import __version__
-from chalicelib.apis.processing import access, load_balancer, servers, statistics, tasks
+from chalicelib.apis.processing import access, listing, load_balancer, servers, statistics, tasks
 from chalicelib.edge import Api, FlatErrors, documentation_routes
 
 api: Api = Api(
@@ -13,6 +13,7 @@ api: Api = Api(
     dialect=FlatErrors(),
     groups=(
         tasks.routes,
+        listing.routes,
         servers.routes,
         statistics.routes,
         load_balancer.routes,

@@ -1,6 +1,6 @@
 """Tasks: create, follow, report, retry, cancel (task-processing.md, "Tasks")."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -82,8 +82,8 @@ class TaskError(CamelSchema):
     details: Any = None
 
 
-class TaskOut(TaskCreated):
-    """A task as it is now. Instants are epoch milliseconds; progress is in percent."""
+class TaskRow(TaskCreated):
+    """A task as it is now, in a list. Instants are epoch milliseconds; progress is in percent."""
 
     type: str
     priority: int
@@ -94,18 +94,12 @@ class TaskOut(TaskCreated):
     run_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
-    result: Any = None
     error: TaskError | None = None
     metadata: dict[str, Any] | None = None
-    waiting_for: str | None = Field(
-        default=None,
-        description="While it is PENDING: what it waits for.",
-        examples=["room on a server that offers gpu: all 2 are busy (4 of 4 slots in use)"],
-    )
 
     @classmethod
-    def of(cls, task: Task) -> "TaskOut":
-        """The task with its result, wherever that is kept, and what it waits for."""
+    def row(cls, task: Task, **more: Any) -> Self:
+        """The task with what is kept beside it."""
         return cls(
             id=task.id,
             status=TASK_STATUS[task.status],
@@ -120,11 +114,26 @@ class TaskOut(TaskCreated):
             run_at=task.run_at,
             started_at=task.leased_at,
             finished_at=task.finished_at,
-            result=tasks.result(task),
             error=TaskError(**task.error) if task.error else None,
             metadata=task.metadata,
-            waiting_for=waiting_for(task, "server"),
+            **more,
         )
+
+
+class TaskOut(TaskRow):
+    """A task as it is now. Instants are epoch milliseconds; progress is in percent."""
+
+    result: Any = None
+    waiting_for: str | None = Field(
+        default=None,
+        description="While it is PENDING: what it waits for.",
+        examples=["room on a server that offers gpu: all 2 are busy (4 of 4 slots in use)"],
+    )
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """The task with its result, wherever that is kept, and what it waits for."""
+        return cls.row(task, result=tasks.result(task), waiting_for=waiting_for(task, "server"))
 
 
 class ReportIn(CamelSchema):

@@ -34,6 +34,9 @@ CASES: dict[str, Case] = {
         3,
     ),
     "list servers": (lambda desk, *_: desk.client.get("/api/servers", token=desk.admin), 2),
+    # limit, and the list of each state
+    "list tasks": (lambda desk, *_: desk.client.get("/api/tasks", token=desk.user), 7),
+    "list tasks that wait": (lambda desk, *_: desk.client.get("/api/tasks?status=PENDING", token=desk.user), 2),
     "load balancer": (lambda desk, *_: desk.client.get("/api/stats/load-balancer", token=desk.user), 2),
     "progress": (lambda desk, task, _: desk.client.put(desk.callback(task), {"progress": 5}, key="key-one"), 3),
     "cancel": (lambda desk, task, _: desk.client.post(f"/api/task/{task}/cancel", token=desk.user), 3),

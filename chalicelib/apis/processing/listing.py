@@ -1,0 +1,42 @@
+"""The list of tasks: an extension, which the document does not have."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chalicelib.apis.processing.access import NAME
+from chalicelib.apis.processing.states import ENGINE_STATUS, TaskStatus
+from chalicelib.apis.processing.tasks import TaskRow
+from chalicelib.edge import Caller, CamelSchema, Routes
+from chalicelib.engine import watching
+from chalicelib.engine.watching import Watched
+
+routes = Routes("/api/tasks", tag="Tasks")
+
+ServerId = Annotated[str, Field(max_length=128, description="The server that has the task, or had it last.")]
+Type = Annotated[str, Field(max_length=128, description="The task's type.")]
+Size = Annotated[int, Field(ge=1, le=100, description="The most tasks to answer.")]
+Cursor = Annotated[str, Field(max_length=512, description="The nextCursor of this very list.")]
+
+
+class TaskList(CamelSchema):
+    """A page of tasks, newest first, without their results. A page may be shorter than its limit, or empty, where many
+    tasks had to be looked at: `nextCursor` leads on, and is left out of the last page."""
+
+    tasks: list[TaskRow]
+    next_cursor: str | None = None
+
+
+@routes.get("")
+def list_tasks(
+    caller: Caller,
+    status: TaskStatus | None = None,
+    server: ServerId | None = None,
+    type: Type | None = None,
+    limit: Size = 20,
+    cursor: Cursor | None = None,
+) -> TaskList:
+    """List tasks, newest first; filters combine."""
+    wanted = Watched(ENGINE_STATUS[status] if status is not None else None, server, type)
+    page = watching.page(caller.org, NAME, wanted, limit, cursor)
+    return TaskList(tasks=[TaskRow.row(task) for task in page.tasks], next_cursor=page.cursor)
