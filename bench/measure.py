@@ -1,7 +1,9 @@
 """What a measurement gives, and how a figure is judged against its target."""
 
+import logging
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -9,6 +11,8 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+
+from chalicelib.observability import logger
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("chalice", "boto3", "pynamodb", "pydantic", "moto")
@@ -77,8 +81,14 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 @contextmanager
 def silence() -> Iterator[None]:
     """Log lines are written, as in Lambda, and read by nobody."""
+    handlers = [handler for handler in logger().handlers if isinstance(handler, logging.StreamHandler)]
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        yield
+        before = [handler.setStream(nowhere) for handler in handlers]
+        try:
+            yield
+        finally:
+            for handler, stream in zip(handlers, before, strict=True):
+                handler.setStream(stream or sys.__stdout__)
 
 
 def machine() -> str:

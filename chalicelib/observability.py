@@ -3,6 +3,8 @@
 Lines carry ids (request, task, org, worker), never payloads, results, tokens or keys.
 """
 
+import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+
+from chalicelib import clock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +25,31 @@ SERVICE = "yardmaster"
 def logger() -> Logger:
     """The house's structured logger; level from `LOG_LEVEL`, INFO by default."""
     return Logger(service=SERVICE, utc=True)
+
+
+def info(message: str, **fields: Any) -> None:
+    """Write a line at INFO in the shape of the logger's and to the same stream; fields that are None are left out.
+
+    For lines that are written for each change of a task: the logger itself takes three times as long (34 us).
+    """
+    if not logs_info():
+        return
+    written = clock.utc(clock.now()).isoformat(timespec="milliseconds")
+    line = {"level": "INFO", "message": message, "timestamp": written, "service": SERVICE}
+    line |= {name: value for name, value in fields.items() if value is not None}
+    stream = _stream()
+    stream.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
+    stream.flush()
+
+
+def logs_info() -> bool:
+    """Whether lines at INFO are written at all."""
+    return logger().log_level <= logging.INFO
+
+
+def _stream() -> Any:
+    """Where the logger writes to."""
+    return next(handler.stream for handler in logger().handlers if isinstance(handler, logging.StreamHandler))
 
 
 @cache

@@ -12,6 +12,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.retry import Backoff, delay_before_retry
 from chalicelib.domain.tasks import HELD, Holder, Status, Task, Worker
 from chalicelib.errors import Conflict, LeaseLost
@@ -103,7 +104,7 @@ def ready(task: Task, now: int) -> Task:
     return _ready(task, now, since=now)
 
 
-def _ready(task: Task, now: int, since: int) -> Task:
+def _ready(task: Task, now: int, since: int, reason: ReleaseReason | None = None) -> Task:
     return _next(
         task,
         now,
@@ -111,6 +112,7 @@ def _ready(task: Task, now: int, since: int) -> Task:
         run_at=None,
         ready_at=since,
         waited_since=None,
+        release_reason=None if reason is None else str(reason),
         deliver_by=None,
         person=None,
     )
@@ -157,6 +159,7 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
         progress=None,
         ready_at=None,
         waited_since=task.ready_at,
+        release_reason=None,
     )
 
 
@@ -253,13 +256,13 @@ def sleeping(task: Task, run_at: int, now: int) -> Task:
     return _next(task, now, status=Status.PENDING, run_at=run_at, ready_at=None, deliver_by=None, person=None)
 
 
-def released(task: Task, now: int) -> Task:
+def released(task: Task, now: int, reason: ReleaseReason = ReleaseReason.GIVEN_BACK) -> Task:
     """A lease given back unburned: drain, removal, or a worker that could not be reached or had no room after all.
 
     What had not begun keeps its place in the queue, and the time that it has waited counts.
     """
     waited = task.waited_since if task.status is Status.LEASED else None
-    return _ready(task, now, since=now if waited is None else waited)
+    return _ready(task, now, since=now if waited is None else waited, reason=reason)
 
 
 def taken(task: Task, person: str, now: int) -> Task:
@@ -279,6 +282,7 @@ def taken(task: Task, person: str, now: int) -> Task:
         attempt_ms=None,
         run_at=None,
         ready_at=None,
+        release_reason=None,
     )
 
 
@@ -392,6 +396,6 @@ def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
         late = Failure(Reason.START_TO_CLOSE, f"The attempt took longer than {allowed / 1000:g} s")
         return attempt_failed(task, late, now, backoff, chance)
     if task.deliver_by is not None and now >= task.deliver_by:
-        return released(task, now)
+        return released(task, now, ReleaseReason.NOT_DELIVERED)
     silent = Failure(Reason.HEARTBEAT, "The worker fell silent about this task")
     return attempt_failed(task, silent, now, backoff, chance)

@@ -123,6 +123,7 @@ class Task:
     updated_at: int
     ready_at: int | None = None  # since when it may be dispatched
     waited_since: int | None = None  # of a lease: since when the task had been ready, in case it is given back
+    release_reason: str | None = None  # why its latest lease was given back (domain.releases), until the next one
     leased_at: int | None = None
     started_at: int | None = None
     beat_at: int | None = None  # last progress of the current lease

@@ -10,9 +10,10 @@ from chalicelib.config import settings
 from chalicelib.domain import answers, breaker
 from chalicelib.domain.answers import Accepted, Busy, Done, Unreached, Verdict
 from chalicelib.domain.effects import Call, Delivery
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
-from chalicelib.engine import payloads, presence, sealing, slots, sockets, tasks, workers
+from chalicelib.engine import payloads, presence, sealing, slots, sockets, task_log, tasks, workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers import outbound
@@ -74,7 +75,13 @@ def _try(task: Task, worker: Worker) -> None:
         if held:
             _apply(task, worker, _hand_over(task, worker))
         else:
-            tasks.release(task.org, task.id, Holder(worker.id, task.epoch), rest_until=clock.now() + TRIAL_REST_MS)
+            _release(task, worker, TRIAL_REST_MS, ReleaseReason.TOO_MANY_TRIALS)
+
+
+def _release(task: Task, worker: Worker, rest_ms: int, reason: ReleaseReason) -> None:
+    """The worker has no room: it gets nothing for `rest_ms`."""
+    holder = Holder(worker.id, task.epoch)
+    tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest_ms, reason=reason)
 
 
 def is_current(task: Task, delivery: Delivery) -> bool:
@@ -83,7 +90,17 @@ def is_current(task: Task, delivery: Delivery) -> bool:
 
 
 def _hand_over(task: Task, worker: Worker) -> Verdict:
+    """Send the task and judge the answer; log both."""
     body = json.dumps(message(task, worker), separators=(",", ":"), ensure_ascii=False).encode()
+    task_log.log_handover(task, "http")
+    since = clock.stopwatch()
+    status, verdict = _send(task, worker, body)
+    task_log.log_answer(task, verdict, since, status)
+    return verdict
+
+
+def _send(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]:
+    """The status of the worker's answer, if there was one, and what the answer means."""
     try:
         answer = outbound.send(
             "POST",
@@ -94,11 +111,11 @@ def _hand_over(task: Task, worker: Worker) -> Verdict:
             needs_body=answers.needs_body,
         )
     except outbound.Unreachable as unreachable:
-        return answers.no_answer(str(unreachable), sent=unreachable.sent)
+        return None, answers.no_answer(str(unreachable), sent=unreachable.sent)
     except sealing.Unsealable:
         logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
-        return Unreached()
-    return answers.verdict(answer.status, answer.headers, answer.body, clock.now())
+        return None, Unreached()
+    return answer.status, answers.verdict(answer.status, answer.headers, answer.body, clock.now())
 
 
 def _patience_seconds(task: Task) -> float:
@@ -135,7 +152,8 @@ def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
     holder = Holder(worker.id, task.epoch)
     if isinstance(verdict, Unreached):
         logger().warning("A worker cannot be reached", extra={"worker_id": worker.id, "org": worker.org})
-        tasks.release(task.org, task.id, holder, unreached=breaker.unreached(worker, clock.now()))
+        unreached = breaker.unreached(worker, clock.now())
+        tasks.release(task.org, task.id, holder, unreached=unreached, reason=ReleaseReason.UNREACHED)
         return
     if worker.unreached:
         workers.change(worker.org, worker.pool, worker.id, breaker.reached)
@@ -147,6 +165,6 @@ def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
         case Done(result=result):
             tasks.complete(task.org, task.pool, task.id, holder, result, is_alive=True)
         case Busy(rest_ms=rest):
-            tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest)
+            _release(task, worker, rest, ReleaseReason.WORKER_BUSY)
         case Failure():
             tasks.fail(task.org, task.id, holder, verdict)

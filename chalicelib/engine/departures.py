@@ -8,6 +8,7 @@ from contextlib import suppress
 from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.documents import POOL
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.tasks import Task
 from chalicelib.engine import avatars, catalogue, members, notices, tasks
 from chalicelib.engine.chores import TURN_SECONDS, Chore
@@ -42,7 +43,8 @@ def _tasks(chore: Chore) -> bool:
 
 
 def _put_back(task: Task, user_id: str) -> Task:
-    return states.released(task, clock.now()) if task.held and task.person == user_id else task
+    mine = task.held and task.person == user_id
+    return states.released(task, clock.now(), ReleaseReason.PERSON_LEFT) if mine else task
 
 
 def _memberships(chore: Chore) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from chalicelib import clock
 from chalicelib.domain import breaker
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
 from chalicelib.engine import commands, pools, sealing, tasks, worker_urls, workers
@@ -162,13 +163,13 @@ def _asleep(worker: Worker) -> Worker:
 
 def _drain(worker: Worker) -> None:
     """A drained worker's tasks go back unburned."""
-    _take_back_all(worker, None)
+    _take_back_all(worker, ReleaseReason.WORKER_DRAINED)
     workers.change(worker.org, worker.pool, worker.id, _rearmed)
 
 
 def _bury(worker: Worker) -> None:
     """A removed worker's tasks go back unburned; then the worker and its key are forgotten."""
-    _take_back_all(worker, None)
+    _take_back_all(worker, ReleaseReason.WORKER_REMOVED)
     if worker.connection is not None:
         sockets.close(worker.connection)
     left = storage.find(worker.org, worker.pool, worker.id)
@@ -178,9 +179,9 @@ def _bury(worker: Worker) -> None:
             base.commit(storage.deleted(left), directory.unlisted(worker.id), *pools.keep_counts(left))
 
 
-def _take_back_all(worker: Worker, failure: Failure | None) -> None:
+def _take_back_all(worker: Worker, why: Failure | ReleaseReason) -> None:
     for task_id, epoch in worker.leases.items():
         try:
-            tasks.take_back(worker.org, task_id, Holder(worker.id, epoch), failure)
+            tasks.take_back(worker.org, task_id, Holder(worker.id, epoch), why)
         except NotFound:
             logger().error("A lease names a task that is gone", extra={"task_id": task_id, "worker_id": worker.id})

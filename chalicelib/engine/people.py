@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain import states
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.reports import reported_failure
 from chalicelib.domain.sheets import fields_of, sheet_of
 from chalicelib.domain.states import Failure
@@ -125,7 +126,7 @@ def assigned(task: Task, agent: str | None, now: int) -> Task:
     if not lets_go and task.wanted_worker == agent:
         return task
     return states.edited(
-        states.released(task, now) if lets_go else task,
+        states.released(task, now, ReleaseReason.REASSIGNED) if lets_go else task,
         now,
         wanted_worker=agent,
         manual=waits(task.pool, agent),

@@ -5,10 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from chalicelib import clock
+from chalicelib.domain.answers import Done
 from chalicelib.domain.effects import Delivery
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import BUILT_IN, Holder, Task
-from chalicelib.engine import payloads, tasks
+from chalicelib.engine import payloads, task_log, tasks
 from chalicelib.engine.delivery import is_current
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
@@ -39,7 +41,10 @@ def _attempt(delivery: Delivery, task: Task | None) -> Exception | None:
 
 def _settle(task: Task) -> None:
     holder = Holder(BUILT_IN, task.epoch)
+    task_log.log_handover(task, "builtin")
+    since = clock.stopwatch()
     outcome = _outcome(task)
+    task_log.log_answer(task, outcome if isinstance(outcome, Failure) else Done(outcome), since)
     if isinstance(outcome, Failure):
         tasks.fail(task.org, task.id, holder, outcome)
     else:

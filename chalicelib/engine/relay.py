@@ -6,7 +6,7 @@ harmless. So the relay may die between any two calls and be run again.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -14,8 +14,8 @@ from typing import Any, Literal
 from chalicelib.config import settings
 from chalicelib.domain import changes, counting, documents
 from chalicelib.domain.effects import NOTHING, Effects, Event
-from chalicelib.engine import duties, filing, histories, messages
-from chalicelib.engine.histories import Notes, Pair, name_of
+from chalicelib.engine import duties, filing, histories, messages, task_log
+from chalicelib.engine.histories import Name, Notes, Pair, name_of
 from chalicelib.observability import count, logger
 from chalicelib.storage import base, queues, stats, task_table
 from chalicelib.storage import documents as document_storage
@@ -42,9 +42,10 @@ class Change:
 
 def relay(records: Sequence[Change]) -> None:
     """Carry out everything that follows from these changes. Raises Unavailable when it must be run again."""
-    found = [_effects(record) for record in records]
-    managed = [pair for pair in map(_tasks, records) if pair is not None]
-    _record([event for each in found for event in each.events], histories.notes(managed))
+    pairs = [_tasks(record) for record in records]
+    found = [_effects(record, pair) for record, pair in zip(records, pairs, strict=True)]
+    managed = [pair for pair in pairs if _is_managed(pair)]
+    _record([event for each in found for event in each.events], histories.notes(managed), _by_name(pairs))
     filing.carry_out(managed)
     occasion = hashlib.sha256("|".join(record.id for record in records).encode()).hexdigest()
     messages.nudge((nudge for each in found for nudge in each.nudges), occasion)
@@ -92,9 +93,9 @@ def _light(raw: RawItem | None) -> RawItem | None:
     return None if raw is None else {name: value for name, value in raw.items() if name not in heavy}
 
 
-def _effects(change: Change) -> Effects:
+def _effects(change: Change, pair: Pair) -> Effects:
     if change.table == "tasks":
-        return changes.of_task(_task(change.old), _task(change.new))
+        return changes.of_task(*pair)
     if change.table == "documents":
         return documents.of_document(_document(change.old), _document(change.new))
     if not worker_storage.is_worker(change.new or change.old or {}):
@@ -102,12 +103,20 @@ def _effects(change: Change) -> Effects:
     return changes.of_worker(_worker(change.old), _worker(change.new))
 
 
-def _tasks(change: Change) -> Pair | None:
-    """The two versions of a task that is found by what it says; None for all else, which pays nothing for it."""
-    known = change.new or change.old or {}
-    if change.table != "tasks" or not task_table.is_managed(known["pool"]["S"]):
-        return None
-    return _task(change.old), _task(change.new)
+def _tasks(change: Change) -> Pair:
+    """The two versions of the task that has changed; none of either for all else."""
+    return (_task(change.old), _task(change.new)) if change.table == "tasks" else (None, None)
+
+
+def _is_managed(pair: Pair) -> bool:
+    """Whether it is a task of those that are found by what they say."""
+    task = pair[1] or pair[0]
+    return task is not None and task_table.is_managed(task.pool)
+
+
+def _by_name(pairs: Iterable[Pair]) -> dict[Name, Pair]:
+    """The changes of tasks by the names of their events."""
+    return {(pair[1].id, pair[1].version): pair for pair in pairs if pair[1] is not None}
 
 
 def _task(raw: RawItem | None) -> Any:
@@ -122,14 +131,15 @@ def _worker(raw: RawItem | None) -> Any:
     return None if raw is None else worker_storage.from_raw(raw)
 
 
-def _record(events: Sequence[Event], notes: Notes) -> None:
+def _record(events: Sequence[Event], notes: Notes, pairs: Mapping[Name, Pair]) -> None:
     """Log the events and count them, each exactly once, in as few transactions as their limit allows; beside each its
-    entry in the task's history, if it has one."""
+    entry in the task's history, if it has one. Those that are new get a line for the operator."""
     for part in _parts(list({name_of(event): event for event in events}.values()), notes):
-        _record_part(part, notes)
+        task_log.log_events(_record_part(part, notes), pairs)
 
 
-def _record_part(events: list[Event], notes: Notes) -> None:
+def _record_part(events: list[Event], notes: Notes) -> list[Event]:
+    """Record the events; returns those that were not recorded before."""
     while events:
         writes = [event_storage.logged(event) for event in events]
         try:
@@ -138,7 +148,8 @@ def _record_part(events: list[Event], notes: Notes) -> None:
             events = [event for event, known in zip(events, refused.failed, strict=False) if not known]
         else:
             _measure(events)
-            return
+            break
+    return events
 
 
 def _measure(events: Iterable[Event]) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 from chalicelib import clock
 from chalicelib.domain import states
 from chalicelib.domain.effects import Call
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Beat, Health, Holder, Status, Task, Worker
-from chalicelib.engine import commands, frames, payloads, tasks, workers
+from chalicelib.engine import commands, frames, payloads, task_log, tasks, workers
 from chalicelib.engine.frames import Frame
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage import base, connections, sockets
@@ -137,6 +138,7 @@ def hand_over(task: Task, worker: Worker) -> None:
     try:
         if worker.connection is None:
             raise Gone(worker.id)
+        task_log.log_handover(task, "socket")
         _send(worker, words)
     except Gone:
         if worker.connection is not None:
@@ -151,7 +153,9 @@ def _give_back(task: Task, holder: Holder) -> None:
 
     def decide(found: Task) -> Task:
         states.require_holder(found, holder)
-        return states.released(found, clock.now()) if found.status is Status.LEASED else found
+        if found.status is not Status.LEASED:
+            return found
+        return states.released(found, clock.now(), ReleaseReason.NOT_CONNECTED)
 
     tasks.change(task.org, task.id, decide, end=tasks.LeaseEnd(told=False))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain import states
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.retry import Backoff
 from chalicelib.domain.states import Failure
 from chalicelib.domain.tasks import Holder, Status, Task, Worker
@@ -181,27 +182,32 @@ def _failed_before(task: Task, holder: Holder | None, failure: Failure) -> bool:
 
 
 def release(
-    org: str, task_id: str, holder: Holder, rest_until: int | None = None, unreached: Worker | None = None
+    org: str,
+    task_id: str,
+    holder: Holder,
+    rest_until: int | None = None,
+    unreached: Worker | None = None,
+    reason: ReleaseReason = ReleaseReason.GIVEN_BACK,
 ) -> Task:
     """Give a lease back, and count no attempt. With `rest_until` its worker gets nothing more until then; `unreached`
     is its worker once it is counted that the hand-over did not arrive."""
 
     def decide(task: Task) -> Task:
         states.require_holder(task, holder)
-        return states.released(task, clock.now())
+        return states.released(task, clock.now(), reason)
 
     return change(org, task_id, decide, end=LeaseEnd(told=False, rest_until=rest_until, unreached=unreached))
 
 
-def take_back(org: str, task_id: str, holder: Holder, failure: Failure | None) -> Task:
-    """End a lease from our side, if it is still that one: burned by `failure`, or unburned without one."""
+def take_back(org: str, task_id: str, holder: Holder, why: Failure | ReleaseReason) -> Task:
+    """End a lease from our side, if it is still that one: burned by a failure, or unburned for another reason."""
 
     def decide(task: Task) -> Task:
         if not task.held or task.worker_id != holder.worker_id or task.epoch != holder.epoch:
             return task
-        if failure is None:
-            return states.released(task, clock.now())
-        return states.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
+        if isinstance(why, ReleaseReason):
+            return states.released(task, clock.now(), why)
+        return states.attempt_failed(task, why, clock.now(), backoff(), ids.fraction())
 
     return change(org, task_id, decide)
 

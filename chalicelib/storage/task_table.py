@@ -133,6 +133,7 @@ class TaskItem(Item):
     updated_at = NumberAttribute()
     ready_at = NumberAttribute(null=True)
     waited_since = NumberAttribute(null=True)
+    release_reason = UnicodeAttribute(null=True)
     leased_at = NumberAttribute(null=True)
     started_at = NumberAttribute(null=True)
     beat_at = NumberAttribute(null=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from chalicelib.domain.releases import ReleaseReason
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Status, Task
 from chalicelib.engine import assignment, tasks, workers
@@ -202,7 +203,7 @@ def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(ho
 def test_a_task_that_comes_back_to_its_worker_is_no_longer_to_be_stopped(house: World) -> None:
     worker = house.register(endpoints={})
     task = held(house)
-    tasks.take_back(ORG, task.id, holder(task), None)
+    tasks.take_back(ORG, task.id, holder(task), ReleaseReason.WORKER_DRAINED)
     assert list(house.worker(worker.id).commands) == [f"{task.id}:1"]
     house.settle()
     assert (list(house.worker(worker.id).leases), house.worker(worker.id).commands) == ([task.id], {})

@@ -45,13 +45,14 @@ def _unfenced(holder: Holder, org: str) -> Any:
     return task_storage.TaskItem.org == org
 
 
-def _counting_twice(events: list[Any], notes: Any) -> None:
-    _record_part(events, notes)
-    _record_part([replace(event, version=event.version + 1000) for event in events], notes)
+def _counting_twice(events: list[Any], notes: Any) -> list[Any]:
+    again = [replace(event, version=event.version + 1000) for event in events]
+    return [*_record_part(events, notes), *_record_part(again, notes)]
 
 
-def _never_counted(_: list[Any], _notes: Any) -> None:
+def _never_counted(_: list[Any], _notes: Any) -> list[Any]:
     """Logs nothing, counts nothing."""
+    return []
 
 
 _ready, _attempt_failed, _replayed = states.ready, states.attempt_failed, states.replayed

@@ -1,0 +1,45 @@
+"""What the house writes to its log."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from chalicelib.observability import logger
+
+
+class Log:
+    """A stream that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+    def story(self, task_id: str) -> list[dict[str, Any]]:
+        """The lines about a task, in the order in which it happened: the query that docs/operate.md shows."""
+        found = [line for line in self.lines if line.get("task_id") == task_id and "at" in line]
+        # Here a lease, which has a status, and its hand-over may be of one instant.
+        return sorted(found, key=lambda line: (line["at"], line["version"], "status" not in line))
+
+
+@contextmanager
+def logging_to(log: Log, level: int = logging.INFO) -> Iterator[Log]:
+    """Have everything logged at this level or above it written there, until the block ends."""
+    [handler] = (found for found in logger().handlers if isinstance(found, logging.StreamHandler))
+    before, stream = logger().log_level, handler.setStream(log)
+    logger().setLevel(level)
+    try:
+        yield log
+    finally:
+        logger().setLevel(before)
+        handler.setStream(stream)
