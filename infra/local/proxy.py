@@ -1,6 +1,7 @@
 """A request as the event that API Gateway (REST, proxy integration) makes of it, and the function's answer back."""
 
 import base64
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ Scope = Mapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+_ABSOLUTE = re.compile(r"https?://([^/]*)(.*)", re.IGNORECASE)
+"""A target as clients send it to proxies: it counts all the same, and its host in the place of the header's (RFC 9112,
+3.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,14 @@ class Incoming:
 
     @classmethod
     def of(cls, scope: Scope) -> "Incoming":
-        headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        path = scope["raw_path"].decode("latin-1")
+        if absolute := _ABSOLUTE.fullmatch(path):
+            path = absolute[2] or "/"
+            headers = [pair for pair in headers if pair[0] != "host"] + [("host", absolute[1])]
         return cls(
             method=scope.get("method", "GET"),  # what a WebSocket's handshake is, unsaid
-            path=scope["raw_path"].decode("latin-1"),
+            path=path,
             query=scope["query_string"].decode("latin-1"),
             headers=tuple(headers),
             source=(scope.get("client") or ("127.0.0.1", 0))[0],

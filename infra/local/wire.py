@@ -6,6 +6,7 @@ because two readers could disagree on where they end, and answers to clients tha
 """
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ class Limits:
 
 
 LIMITS = Limits()
+_REPEATED = re.compile(r":? (?:bytearray\()?b['\"].*", re.DOTALL)
+"""What h11's messages repeat of a request, which may be a credential."""
 
 
 class _Strict(h11.Connection):
@@ -183,7 +186,7 @@ class Bounded(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no proper request; the connection ends, for nobody knows where the next one would begin."""
         error = sys.exc_info()[1]
-        detail = f" {error}." if isinstance(error, h11.RemoteProtocolError) else ""
+        detail = f" {_REPEATED.sub('', str(error))}." if isinstance(error, h11.RemoteProtocolError) else ""
         self._refuse(getattr(error, "error_status_hint", 400), msg + detail)
 
     def pause_writing(self) -> None:

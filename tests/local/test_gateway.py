@@ -159,6 +159,15 @@ def test_values_are_decoded_once(gateway: Gateway, path: str, query: str, expect
     assert answer.answered["content-length"] == str(len(answer.sent[1]["body"]))
 
 
+def test_a_target_as_for_a_proxy_is_answered_and_its_host_counts(gateway: Gateway) -> None:
+    host = {"host": "evil.example"}
+    answer = exchange(gateway, "GET", "HTTP://localhost:8787/echo/a", query="more=b", headers=host)
+    assert (answer.status, answer.json) == (200, {"value": "a", "more": "b"})
+    for target in ("http://evil.example/echo/a", "http://user@localhost/echo/a"):
+        assert exchange(gateway, "GET", target, headers={"host": "localhost:8787"}).status == 403
+    assert exchange(gateway, "GET", "http://localhost").json["details"] == "Path not found: /"
+
+
 def test_a_body_in_chunks_arrives_whole(gateway: Gateway) -> None:
     answer = exchange(gateway, "POST", "/echo", b'{"va', b'lue":"', "é".encode(), b'"}', headers=JSON)
     assert answer.json == {"value": "é"}

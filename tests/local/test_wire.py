@@ -167,6 +167,22 @@ def test_what_two_readers_could_read_differently_is_refused_and_ends_the_connect
     assert b"\r\nConnection: close\r\n" in said and said.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GET.replace(b"\r\n\r\n", b"\r\nAuthorization : Bearer hidden\r\n\r\n"),
+        GET.replace(b"\r\n\r\n", b"\r\nX-API-Key: hid'd\"en\x00hidden\r\n\r\n"),
+        GET.replace(b"GET /", b"GET /?token=hidden\xff"),
+        POST + b"Transfer-Encoding: chunked\r\n\r\nhidden\r\n",
+    ],
+)
+def test_a_refusal_repeats_nothing_of_the_request(served: Served, sent: bytes) -> None:
+    said = served.say(sent)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"Invalid HTTP request received. illegal" in said
+    assert b"hidden" not in said and b"bytearray" not in said
+
+
 def test_a_head_without_end_is_not_waited_for(served: Served) -> None:
     assert served.say(b"GET / HTTP/1.1\r\nA: " + b"a" * 100_000).startswith(b"HTTP/1.1 431 ")
 
