@@ -11,12 +11,13 @@ Default_Ignorable_Code_Point)."""
 def tidied(email: str) -> str:
     """The address as it is kept and shown: in compatible characters (NFKC), without any that nobody sees, and without
     what a domain may end in. Tidying twice changes nothing."""
-    seen = _without_invisible(unicodedata.normalize("NFKC", email))
+    seen = without_invisible(unicodedata.normalize("NFKC", email))
     # What was apart before may combine now.
-    return _without_invisible(unicodedata.normalize("NFKC", seen)).strip().rstrip(".")
+    return without_invisible(unicodedata.normalize("NFKC", seen)).strip().rstrip(".")
 
 
-def _without_invisible(text: str) -> str:
+def without_invisible(text: str) -> str:
+    """The text without the characters that nobody sees."""
     return "".join(one for one in _IGNORED.sub("", text) if unicodedata.category(one) != "Cf")
 
 

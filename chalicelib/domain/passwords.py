@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Container, Iterable
 from itertools import pairwise
 
+from chalicelib.domain.emails import without_invisible
+
 FEWEST_CHARACTERS = 4
 """Different ones: fewer make "abababab"."""
 FEWEST_OF_ITS_OWN = 4
@@ -16,7 +18,7 @@ def weakness(password: str, common: Container[str], about: Iterable[str] = ()) -
 
     `common` are passwords in lower case that many people have. `about` says whose it is: an email address, a name.
     """
-    plain = "".join(unicodedata.normalize("NFKC", password).casefold().split())
+    plain = "".join(_compatible(password).split())
     if plain in common or password.casefold() in common:
         return "is one that many people have; choose another"
     if len(set(plain)) < FEWEST_CHARACTERS:
@@ -28,6 +30,11 @@ def weakness(password: str, common: Container[str], about: Iterable[str] = ()) -
     return None
 
 
+def _compatible(text: str) -> str:
+    """The text in compatible characters (NFKC), lower case, without those that nobody sees."""
+    return without_invisible(unicodedata.normalize("NFKC", text)).casefold()
+
+
 def _is_run(text: str) -> bool:
     """Whether each character follows the one before, up or down: 23456789, hgfedcba."""
     steps = {ord(one) - ord(before) for before, one in pairwise(text)}
@@ -36,7 +43,7 @@ def _is_run(text: str) -> bool:
 
 def _words(about: Iterable[str]) -> set[str]:
     """The texts, and their parts, as they would stand in a password."""
-    texts = [unicodedata.normalize("NFKC", one).casefold() for one in about]
+    texts = [_compatible(one) for one in about]
     whole = {"".join(text.split()) for text in texts}
     parts = {part for text in texts for part in text.replace("@", " ").replace(".", " ").split()}
     local = {text.partition("@")[0] for text in texts}

@@ -96,10 +96,10 @@ def _with_extended(options: dict[bytes, bytes], header: str) -> dict[bytes, byte
     extended = _EXTENDED.search(_QUOTED.sub('""', header))
     if extended is None or b"filename" in options:
         return options
-    charset, *_, name = extended[1].split("'")
-    if charset.lower() != "utf-8" or extended[1].count("'") != 2:
+    charset, *language_and_name = extended[1].split("'", 2)
+    if charset.lower() != "utf-8" or len(language_and_name) != 2:
         raise InvalidRequest("A part of the body has a filename* that is not UTF-8''<percent-encoded>; send filename")
-    return options | {b"filename": unquote_to_bytes(name)}
+    return options | {b"filename": unquote_to_bytes(language_and_name[1])}
 
 
 def _said(error: ValueError) -> str:

@@ -10,13 +10,24 @@ ABOUT = ("jane.doe@example.com", "Jane van Doe")
 
 @pytest.mark.parametrize(
     "password",
-    ["password", "PassWord", "12345678", " 12345678 ", "pass word", "\uff50\uff41\uff53\uff53word", "LetMeIn1"],
+    [
+        "password",
+        "PassWord",
+        "12345678",
+        " 12345678 ",
+        "pass word",
+        "\uff50\uff41\uff53\uff53word",
+        "pass\u200bword\ufe0f",
+        "LetMeIn1",
+    ],
 )
 def test_what_many_have_is_weak_in_any_spelling(password: str) -> None:
     assert weakness(password, COMMON) == "is one that many people have; choose another"
 
 
-@pytest.mark.parametrize("password", [" " * 8, "\u3000" * 9, "aaaaaaaa", "abababababab", "1 1 1 1 1", "\u00e4" * 128])
+@pytest.mark.parametrize(
+    "password", [" " * 8, "\u3000" * 9, "aaaaaaaa", "abababababab", "1 1 1 1 1", "\u00e4" * 128, "a\u200bb\u200c" * 4]
+)
 def test_what_repeats_few_characters_is_weak(password: str) -> None:
     assert "different characters" in str(weakness(password, COMMON))
 

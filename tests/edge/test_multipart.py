@@ -139,6 +139,22 @@ def test_a_filename_may_be_given_in_its_extended_form() -> None:
     assert '"toyId":"naïve café.txt"' in answer["body"]
 
 
+@pytest.mark.parametrize(
+    "given", ["filename*=x.txt", "filename*=utf-8'x.txt", 'filename*0="x"; filename*1="y"', "filename*=latin1''x"]
+)
+def test_an_extended_filename_that_is_none_is_named(given: str) -> None:
+    answer = send(body(part("x", f'form-data; name="file"; {given}')))
+    assert (answer["statusCode"], json.loads(answer["body"])["details"]) == (
+        400,
+        "A part of the body has a filename* that is not UTF-8''<percent-encoded>; send filename",
+    )
+
+
+def test_an_extended_filename_may_hold_apostrophes() -> None:
+    answer = send(body(part("x", "form-data; name=\"file\"; filename*=UTF-8''it's%20mine.txt")))
+    assert '"toyId":"it\'s mine.txt"' in answer["body"]
+
+
 def test_text_before_the_first_boundary_is_no_part_of_the_file() -> None:
     assert '"size":1' in send(*GOOD["text before the first boundary"])["body"]
 
