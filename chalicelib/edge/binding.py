@@ -5,7 +5,7 @@ parameter is first used, because making them is cold-start time.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
@@ -81,6 +81,7 @@ class Body:
         """The validated model; raises ValidationError, InvalidRequest, TooLarge or UnsupportedMediaType."""
         if request.body:
             media_type, content_type = self.model.media_type, request.headers.get("content-type", "")
+            _require_once(request.repeated_headers)
             _require(media_type, content_type)
             _require_plain(request.headers.get("content-encoding", ""))
             return self.model.__pydantic_validator__.validate_python(READERS[media_type](request.body, content_type))
@@ -105,7 +106,7 @@ class Signature(NamedTuple):
     def bind(self, request: Request, caller: Caller | None) -> dict[str, Any]:
         """The handler's keyword arguments; raises InvalidRequest naming every problem, the first as its message."""
         arguments: dict[str, Any] = {}
-        problems = self._misplaced(request)
+        problems = self._misplaced(request) + self._repeated_headers(request)
         sources = {"path": request.path_values, "query": self._query(request), "header": request.headers}
         for parameter in self.parameters:
             try:
@@ -148,6 +149,11 @@ class Signature(NamedTuple):
         unknown = [_unknown(name, known) for name in request.values if name not in known]
         repeated = [name for name in request.values if name in request.repeated and name in known]
         return unknown + [_repeated(name) for name in repeated if not known[name].many]
+
+    def _repeated_headers(self, request: Request) -> list[Problem]:
+        """Headers that are given more than once though they are parameters."""
+        keys = [parameter.key for parameter in self.parameters if parameter.source == "header"]
+        return [_repeated(key) for key in keys if key in request.repeated_headers]
 
 
 def signature(endpoint: Endpoint) -> Signature:
@@ -219,6 +225,12 @@ def _unknown(name: str, known: Iterable[str]) -> Problem:
 def _repeated(name: str) -> Problem:
     what = "is given more than once"
     return Problem(name, what, f"{name} {what}")
+
+
+def _require_once(repeated: Collection[str]) -> None:
+    for name in ("Content-Type", "Content-Encoding"):
+        if name in repeated:
+            raise UnsupportedMediaType(f"{name} is given more than once")
 
 
 def _require(media_type: str, content_type: str) -> None:

@@ -14,7 +14,7 @@ from chalicelib.edge import access_log, origins
 from chalicelib.edge.api import Admission, Answered, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.replies import Answer, Bare, Raw, Reply
-from chalicelib.edge.request import Request
+from chalicelib.edge.request import Request, refuse_ambiguous_credential
 from chalicelib.edge.routing import Endpoint, Refused
 from chalicelib.errors import (
     Forbidden,
@@ -69,7 +69,7 @@ def _measured(measure: Callable[[Answered], None], answered: Answered) -> None:
 
 
 def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:
-    origins.refuse_foreign(request.headers)
+    origins.refuse_foreign(request.headers, request.repeated_headers)
     _check_size(request)
     caller = None if endpoint.public else _let_in(api, endpoint, request, exchange)
     result = endpoint.handler(**signature.bind(request, caller))
@@ -95,6 +95,7 @@ def _let_in(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) 
 
 def _admitted(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
     """The caller, known, of the right role and within the limit, whose state goes into the headers."""
+    refuse_ambiguous_credential(request)
     caller = api.authenticate(request)
     exchange.org = caller.org
     logger().thread_safe_append_keys(org=caller.org)

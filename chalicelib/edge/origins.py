@@ -8,9 +8,10 @@ browser takes the page that it belongs to for ours (DNS rebinding).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from chalicelib.config import settings
+from chalicelib.edge.request import PAGES
 from chalicelib.errors import Forbidden
 
 Headers = Mapping[str, str]
@@ -38,10 +39,14 @@ _OWN = {"same-origin", "none"}
 """What `Sec-Fetch-Site` says of a page's own requests, and of what the user typed. No script can set it."""
 
 
-def refuse_foreign(headers: Headers) -> None:
-    """Raise Forbidden, on the local stage, for a request of a page or to a name that is neither local nor listed."""
+def refuse_foreign(headers: Headers, repeated: Collection[str] = ()) -> None:
+    """Raise Forbidden, on the local stage, for a request of a page or to a name that is neither local nor listed, and
+    for one of which that cannot be told because what says it is among the `repeated` headers."""
     if not settings().local:
         return
+    for name in PAGES:
+        if name in repeated:
+            raise Forbidden(f"{name} is given more than once")
     host, origin = headers.get("host", ""), headers.get("origin", "")
     if host and not (_LOCAL_HOST.fullmatch(host) or host.lower() in settings().allowed_hosts):
         raise Forbidden(

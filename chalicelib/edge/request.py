@@ -1,13 +1,20 @@
 """What the rest of the house may see of an HTTP request: a small read-only view, free of Chalice."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote
 
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib import ids
+from chalicelib.errors import Unauthenticated
+
+CREDENTIALS = ("Authorization", "X-API-Key", "X-Webhook-Secret")
+PAGES = ("Host", "Origin", "Sec-Fetch-Site")
+SINGLE_HEADERS = (*CREDENTIALS, *PAGES, "Content-Encoding", "Content-Type", "Idempotency-Key")
+"""Headers that the APIs read. Each has one value: of two, which one counts would depend on who reads the request."""
 
 
 class Request(NamedTuple):
@@ -31,6 +38,8 @@ class Request(NamedTuple):
     """The address that it came from, as the gateway saw it."""
     values: Mapping[str, Sequence[str]] = MappingProxyType({})
     """All values of each query parameter."""
+    repeated_headers: Sequence[str] = ()
+    """Headers of SINGLE_HEADERS that were given more than once."""
 
     @property
     def repeated(self) -> frozenset[str]:
@@ -58,7 +67,23 @@ class Request(NamedTuple):
             id=id_of(raw),
             source=str((raw.context.get("identity") or {}).get("sourceIp") or ""),
             values={name: tuple(given) for name, given in query.items()},
+            repeated_headers=repeated_headers(event),
         )
+
+
+def repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The headers of SINGLE_HEADERS that a gateway's event holds more than once, in any case of letters."""
+    counts: Counter[str] = Counter()
+    for name, given in (event.get("multiValueHeaders") or {}).items():
+        counts[name.lower()] += len(given)
+    return tuple(name for name in SINGLE_HEADERS if counts[name.lower()] > 1)
+
+
+def refuse_ambiguous_credential(request: Request) -> None:
+    """Raise Unauthenticated for a request with two credentials of one kind."""
+    for name in CREDENTIALS:
+        if name in request.repeated_headers:
+            raise Unauthenticated(f"{name} is given more than once")
 
 
 def id_of(raw: ChaliceRequest | None) -> str:

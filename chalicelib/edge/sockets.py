@@ -18,7 +18,7 @@ from chalicelib.edge import frames, origins
 from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.frames import Frame, Hears
 from chalicelib.edge.parsing import SHOWN
-from chalicelib.edge.request import Request
+from chalicelib.edge.request import Request, refuse_ambiguous_credential, repeated_headers
 from chalicelib.errors import InvalidRequest, NotFound, YardmasterError
 from chalicelib.observability import logger
 
@@ -76,6 +76,8 @@ class Channel:
     hears: Mapping[str, Hears]
     refused: Callable[[YardmasterError, BaseModel | None], Frame]
     closed: Callable[[Any], None]
+    query: tuple[str, ...] = ()
+    """The query parameters that it has, besides `token`."""
 
 
 class Switchboard:
@@ -130,7 +132,9 @@ class Switchboard:
             values = _values(channel.path, path)
             if values is not None:
                 request = _request(event, channel, values, query)
-                origins.refuse_foreign(request.headers)
+                origins.refuse_foreign(request.headers, request.repeated_headers)
+                refuse_ambiguous_credential(request)
+                _refuse_unknown(query, channel)
                 return channel, Opening(_connection_id(event), values, query), request
         raise NotFound("Path", path)
 
@@ -139,6 +143,14 @@ def _refuse_repeated(query: Mapping[str, Sequence[str]]) -> None:
     for name, given in query.items():
         if len(given) > 1:
             raise InvalidRequest(f"{name[:SHOWN]} is given more than once")
+
+
+def _refuse_unknown(query: Mapping[str, str], channel: Channel) -> None:
+    known = (*channel.query, "token")
+    for name in query:
+        if name not in known:
+            listed = ", ".join(known)
+            raise InvalidRequest(f"{name[:SHOWN]} is not a query parameter of this WebSocket, which has {listed}")
 
 
 def _reply(channel: Channel, known: Known, text: str) -> Frame | None:
@@ -185,7 +197,10 @@ def _request(event: Event, channel: Channel, values: Mapping[str, str], query: M
     context = event["requestContext"]
     source = str((context.get("identity") or {}).get("sourceIp") or "")
     request_id = str(context.get("requestId", ""))
-    return Request("GET", channel.path, channel.path, headers, values, query, b"", request_id, source)
+    twice = repeated_headers(event)
+    return Request(
+        "GET", channel.path, channel.path, headers, values, query, b"", request_id, source, repeated_headers=twice
+    )
 
 
 def _refusal(error: YardmasterError) -> Answer:

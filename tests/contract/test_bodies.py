@@ -52,7 +52,7 @@ def test_a_body_of_another_type_is_refused_by_its_type(endpoint: Documented, sha
 def test_json_is_json_in_any_spelling_of_its_type(scene: Scene) -> None:
     endpoint = next(iter(over.with_json(scene.face)))
     for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"):
-        reply = scene.send(endpoint, headers={"content-type": kind})
+        reply = scene.send(endpoint, headers={"Content-Type": kind})
         assert reply.status == scene.face.status(endpoint), kind
 
 

@@ -1,4 +1,4 @@
-"""One rule for the query of every endpoint: what would not count is refused and named, and a list may be repeated."""
+"""One rule for what every endpoint is sent: what would not count is refused and named, and a list may be repeated."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,6 +40,18 @@ def test_a_repeated_query_parameter_is_refused_and_named_unless_it_is_a_list(
             plain = replace(endpoint, query={name: text for name, text in endpoint.query.items() if name != one.key})
             told = shared.face.unfit(asked(shared, plain, f"{one.key}=acme", f"{one.key}=acme"))
             assert told.message.startswith(one.key)
+
+
+STATUSES = {"Authorization": 401, "Content-Type": 415, "Content-Encoding": 415}
+
+
+@over.each(over.with_body)
+def test_a_repeated_header_is_refused_and_named(endpoint: Documented, shared: Scene) -> None:
+    for name, status in STATUSES.items():
+        twice = {name: "first", name.lower(): "second"}
+        answer = shared.call(endpoint, token=None if status == 401 else shared.admin, headers=twice)
+        assert answer.status == status
+        assert f"{name} is given more than once" in answer.text
 
 
 LISTS = {

@@ -1,4 +1,4 @@
-"""The order of things: size, credential, role, limit, validation, handler, dialect."""
+"""The order of things: headers, size, credential, role, limit, validation, handler, dialect."""
 
 import json
 from dataclasses import replace
@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.edge import Api, FlatErrors, method_not_allowed, mount, not_found
 from chalicelib.edge.api import Answered
+from chalicelib.edge.request import CREDENTIALS, PAGES
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.observability import logger
 from tests.edge.conftest import Logged
@@ -42,6 +43,21 @@ def test_no_credential(stranger: Client) -> None:
     assert (answer.status, answer.json) == (401, {"error": "Unauthorized", "details": "Invalid or expired token"})
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="toys"'
     assert "X-RateLimit-Limit" not in answer.headers
+
+
+@pytest.mark.parametrize(("names", "status"), [(CREDENTIALS, 401), (PAGES, 403)])
+def test_a_header_that_counts_once_is_refused_when_it_comes_twice(
+    api: Api, names: tuple[str, ...], status: int
+) -> None:
+    for name in names:
+        sent = {"Authorization": "user", name: "user"}
+        event = gateway_event("GET", "/api/toys/t1", "/api/toys/{toy_id}", {"toy_id": "t1"}, sent)
+        for given in ({name.lower(): ["right", "wrong"]}, {name: ["wrong"], name.upper(): ["right"]}):
+            answer = dict(mount(api)(event | {"multiValueHeaders": given}, None))
+            assert (answer["statusCode"], json.loads(answer["body"])["details"]) == (
+                status,
+                f"{name} is given more than once",
+            )
 
 
 def test_roles(user: Client, admin: Client) -> None:

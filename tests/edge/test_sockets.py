@@ -43,9 +43,8 @@ class Toys:
     @property
     def board(self) -> Switchboard:
         hears = {"add": Hears(Add, self.add), "fail": Hears(Fail, self.fail), "quiet": Hears(Fail, lambda *_: None)}
-        toys = Channel(
-            "toys", "/toys/{toy_id}/parts", self.authenticate, self.open, hears, self.refused, self.closed.append
-        )
+        path, ended = "/toys/{toy_id}/parts", self.closed.append
+        toys = Channel("toys", path, self.authenticate, self.open, hears, self.refused, ended, query=("color",))
         return Switchboard([toys], self.known.get, lambda *said: self.sent.append(said))
 
     def authenticate(self, request: Request) -> Caller:
@@ -132,6 +131,19 @@ def test_a_page_of_this_machine_is_let_in(toys: Toys) -> None:
 def test_a_query_that_names_something_twice_is_refused(toys: Toys) -> None:
     event = opening(token="ann") | {"multiValueQueryStringParameters": {"token": ["ann", "bob"], "path": ["/x"]}}
     assert refusal(toys.board.connected(event)) == (400, 4400, "token is given more than once")
+
+
+def test_a_query_parameter_that_is_not_known_is_refused_and_named(toys: Toys) -> None:
+    what = "colour is not a query parameter of this WebSocket, which has color, token"
+    assert refusal(toys.board.connected(opening(colour="red"))) == (400, 4400, what)
+    assert toys.openings == []
+
+
+@pytest.mark.parametrize(("name", "code"), [("Origin", 4403), ("Authorization", 4401)])
+def test_a_header_that_counts_once_is_refused_when_it_comes_twice(toys: Toys, name: str, code: int) -> None:
+    event = opening() | {"multiValueHeaders": {name: ["https://evil.example", "Bearer ann"]}}
+    assert refusal(toys.board.connected(event))[1:] == (code, f"{name} is given more than once")
+    assert toys.openings == []
 
 
 def test_without_a_path_nothing_is_served(toys: Toys) -> None:

@@ -43,5 +43,6 @@ channels = (
         hears={"ping": Hears(Ping, lambda *_: {"type": "pong"})},
         refused=lambda error, _: error_frame(error, CodedErrors()),
         closed=_watcher_leaves,
+        query=("since",),
     ),
 )
