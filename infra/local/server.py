@@ -133,5 +133,7 @@ def _config(app: Any, connections: Connections, limits: Limits) -> uvicorn.Confi
         log_level="critical",
         access_log=False,
         server_header=False,
+        # Nobody stands before this server: who says so in a header would choose the address that limits go by.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -23,7 +23,7 @@ LARGE = 64 * 1024 * 1024
 
 @dataclass
 class App:
-    """Answers with what it was sent; at /held not before it is released, at /large with very much."""
+    """Answers with what it was sent, at /who with who sent it; at /held once released, at /large with very much."""
 
     released: threading.Event = field(default_factory=threading.Event)
     asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -42,6 +42,7 @@ class App:
         self.asked.release()
         if scope["path"] == "/held":
             await self.until_released()
+        body = scope["client"][0].encode() if scope["path"] == "/who" else body
         answer = b"x" * LARGE if scope["path"] == "/large" else scope["path"].encode() + b":" + body
         headers = [(b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -181,6 +182,12 @@ def test_a_refusal_repeats_nothing_of_the_request(served: Served, sent: bytes) -
     assert said.startswith(b"HTTP/1.1 400 ")
     assert b"Invalid HTTP request received. illegal" in said
     assert b"hidden" not in said and b"bytearray" not in said
+
+
+@pytest.mark.parametrize("header", [b"X-Forwarded-For", b"Forwarded", b"X-Real-IP"])
+def test_no_header_says_where_a_request_comes_from(served: Served, header: bytes) -> None:
+    said = served.say(b"GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s: 192.0.2.1\r\n\r\n" % header)
+    assert said.endswith(b"/who:127.0.0.1")
 
 
 def test_a_head_without_end_is_not_waited_for(served: Served) -> None:
