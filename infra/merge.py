@@ -47,7 +47,7 @@ RESERVE_CONCURRENCY: Template = {
     "Type": "String",
     "Default": "false",
     "AllowedValues": ["true", "false"],
-    "Description": "Whether the engine's functions reserve concurrency; an account needs at least 540 for it.",
+    "Description": "Whether the engine's functions reserve concurrency; an account needs at least 690 for it.",
 }
 RESERVES_CONCURRENCY: Template = {"ReservesConcurrency": {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}}
 

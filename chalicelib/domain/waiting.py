@@ -14,6 +14,8 @@ from chalicelib.domain.tasks import Health, Needs, Permit, Pool, Status, Task, W
 
 NAMED = 3
 """How many workers, or holders of a permit, are named; the others are counted."""
+_OUT = {"server": "is in maintenance", "agent": "is disabled"}
+"""What it is called in an API that somebody took a worker out of rotation."""
 
 
 def until_placed(task: Task, now: int, by_hand: str) -> str | None:
@@ -38,30 +40,30 @@ def placement(task: Task, pool: Pool, workers: Iterable[Worker], now: int, kind:
     if needs.permit is not None and len(holders) >= needs.permit.limit:
         return turn(needs.permit, holders)
     if needs.worker is not None:
-        return f"{kind} {needs.worker}, which {_why_not(needs, crew, now)}"
+        return f"{kind} {needs.worker}, which {_why_not(needs, crew, now, kind)}"
     able = [worker for worker in crew if worker.offers(needs)]
-    if any(_obstacle(worker, now) is None for worker in able):
+    if any(_obstacle(worker, now, kind) is None for worker in able):
         return _somebody_better(task, able, now, kind)
     return f"{missing(able, needs, now, kind)}: {_why(able, crew, now, kind)}"
 
 
 def _somebody_better(task: Task, able: Sequence[Worker], now: int, kind: str) -> str:
     """What a task waits for that has failed before, and is not risked on those who have room (domain.trust)."""
-    better = [worker for worker in able if worker.expected(now) and _obstacle(worker, now) is not None]
+    better = [worker for worker in able if worker.expected(now) and _obstacle(worker, now, kind) is not None]
     failed = f"after {task.attempts} failed attempt{'s' if task.attempts > 1 else ''}"
     if not better:
         return f"{_a(kind)} that has completed a task, {failed}"
-    return f"room on a more reliable {kind}, {failed}: {_named(better, now)}"
+    return f"room on a more reliable {kind}, {failed}: {_named(better, now, kind)}"
 
 
-def _why_not(needs: Needs, crew: Sequence[Worker], now: int) -> str:
+def _why_not(needs: Needs, crew: Sequence[Worker], now: int, kind: str) -> str:
     """Why the one worker that may take it does not, as a predicate."""
     worker = next((worker for worker in crew if worker.id == needs.worker), None)
     if worker is None:
         return "is not registered"
     if not worker.offers(needs):
         return f"does not offer {_and(sorted(needs.capabilities)) or 'that'}"
-    _, phrase = _obstacle(worker, now) or (0, "has to complete another task first")
+    _, phrase = _obstacle(worker, now, kind) or (0, "has to complete another task first")
     return phrase
 
 
@@ -95,12 +97,12 @@ def _why(able: Sequence[Worker], crew: Sequence[Worker], now: int, kind: str) ->
     if len(able) > 1 and all(worker.accepting(now) for worker in able):
         used, slots = sum(len(worker.leases) for worker in able), sum(worker.slots for worker in able)
         return f"all {len(able)} are busy ({used} of {slots} slots in use)"
-    return _named(able, now)
+    return _named(able, now, kind)
 
 
-def _named(workers: Sequence[Worker], now: int) -> str:
+def _named(workers: Sequence[Worker], now: int, kind: str) -> str:
     """What keeps each of them from taking a task, the nearest to it first."""
-    found = sorted((_obstacle(worker, now) or (0, ""), _name(worker)) for worker in workers)
+    found = sorted((_obstacle(worker, now, kind) or (0, ""), _name(worker)) for worker in workers)
     named = [f"{name} {phrase}" for (_, phrase), name in found[:NAMED]]
     more = len(found) - NAMED
     return ", ".join(named) + (f", and {more} more cannot take it" if more > 0 else "")
@@ -113,14 +115,14 @@ def _nobody(crew: Sequence[Worker], kind: str) -> str:
     return f"the one registered {kind} does not" if count else "none is registered"
 
 
-def _obstacle(worker: Worker, now: int) -> tuple[int, str] | None:
+def _obstacle(worker: Worker, now: int, kind: str) -> tuple[int, str] | None:
     """Why the worker can be given no task now, and how far it is from it: the nearest first. None where it can."""
     if worker.accepting(now):
         busy = f"is busy ({len(worker.leases)} of {worker.slots} slots in use)"
         return None if worker.slots > len(worker.leases) else (0, busy)
     checks = (
         (not is_live(worker, now), 5, "is not connected" if worker.socket else "is offline"),
-        (worker.maintenance, 3, "is in maintenance"),
+        (worker.maintenance, 3, _OUT.get(kind, "is out of rotation")),
         (worker.health is Health.UNHEALTHY, 4, "says that it is unhealthy"),
         (not is_open(worker.hours, now), 2, "is outside its working hours"),
     )

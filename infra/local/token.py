@@ -1,6 +1,7 @@
 """`python -m infra.local.token`: an access token of the local stage, and nothing else.
 
-ROLE (user, server, admin), ORG, SUB, PLAN (standard, pro, enterprise) and TTL (seconds) come from the environment.
+ROLE (user, server, admin), ORG, SUB, PLAN (free, standard, pro, enterprise) and TTL (seconds) come from the
+environment.
 """
 
 import os
@@ -8,6 +9,9 @@ import sys
 
 from chalicelib.engine import access
 from chalicelib.engine.access import ROLES, Principal
+from chalicelib.errors import Unauthenticated
+
+PLANS = ("free", "standard", "pro", "enterprise")
 
 
 class Unfit(Exception):
@@ -16,14 +20,22 @@ class Unfit(Exception):
 
 def token() -> str:
     """The token that the environment asks for. Raises Unfit."""
-    role = _asked("ROLE", "user")
-    if role not in ROLES:
-        raise Unfit(f"ROLE must be one of {', '.join(ROLES)}, not '{role}'")
+    role, plan = _asked("ROLE", "user"), _asked("PLAN", "standard")
+    for name, asked, known in (("ROLE", role, ROLES), ("PLAN", plan, PLANS)):
+        if asked not in known:
+            raise Unfit(f"{name} must be one of {', '.join(known)}, not '{asked}'")
     ttl = _asked("TTL", "3600")
     if not ttl.isdecimal() or int(ttl) == 0:
         raise Unfit(f"TTL must be a number of seconds from 1 up, not '{ttl}'")
-    principal = Principal(_asked("ORG", "local"), _asked("SUB", "dev"), role, _asked("PLAN", "standard"))
-    return access.issue(principal, int(ttl))
+    org, subject = _asked("ORG", "local"), _asked("SUB", "dev")
+    made = access.issue(Principal(org, subject, role, plan), int(ttl))
+    try:
+        access.verify(made)
+    except Unauthenticated as error:
+        raise Unfit(
+            f"No API takes a token of ORG '{org}' and SUB '{subject}': use up to 128 letters and digits"
+        ) from error
+    return made
 
 
 def _asked(name: str, default: str) -> str:

@@ -18,6 +18,8 @@ from infra.resources import storage_template
 from tests.infra.emitted import emitted
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alarms.md").read_text()
+LEFT = 100
+"""What AWS leaves to functions that reserve nothing."""
 FILLED = {"${Prefix}": "second", "${AWS::Region}": "eu-central-1"}
 
 
@@ -66,6 +68,9 @@ def test_what_is_said_of_reserved_concurrency_is_its_sum() -> None:
     costs = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
     reserved = sum(function.reserved for bundle in BUNDLES for function in bundle.functions)
     assert f": {reserved} in all" in costs
+    quota = -(-(reserved + LEFT) // 10) * 10
+    assert re.search(rf"a quota of at least\n{quota} ", costs)
+    assert f"at least {quota} for it" in parent_template()["Parameters"]["ReserveConcurrency"]["Description"]
 
 
 def test_the_page_has_every_metric_once_and_no_other() -> None:

@@ -22,7 +22,13 @@ def test_a_token_as_asked_for(asked: pytest.MonkeyPatch) -> None:
     assert access.verify(token()) == Principal("acme", "ann", "admin", "pro")
 
 
-@pytest.mark.parametrize(("name", "value"), [("ROLE", "root"), ("TTL", "0"), ("TTL", "-1"), ("TTL", "soon")])
+UNFIT = [
+    *(("ROLE", "root"), ("PLAN", "gold"), ("ORG", "a#b"), ("SUB", "a#b")),
+    *(("TTL", "0"), ("TTL", "-1"), ("TTL", "soon")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), UNFIT)
 def test_what_makes_no_token_is_named(asked: pytest.MonkeyPatch, name: str, value: str) -> None:
     asked.setenv(name, value)
     with pytest.raises(Unfit, match=f"{name} .*'{value}'"):

@@ -202,7 +202,8 @@ class AgentOut(CamelSchema):
     type: str
     status: AgentStatus = Field(
         description="available: would be given a task now; busy: has no room, or rests; error: says that it is "
-        "unhealthy; offline: not heard of for 90 s, disabled, or outside its working hours."
+        "unhealthy; offline: not heard of for 90 s, not reached, pausing after failed attempts, disabled, or outside "
+        "its working hours."
     )
     model: str | None
     provider: str | None

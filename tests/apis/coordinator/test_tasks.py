@@ -334,4 +334,4 @@ def test_a_task_that_waits_says_for_whom(desk: Desk) -> None:
     assert "waiting_for" not in desk.detail(by_itself)
     third = desk.create(auto_assign=True)
     desk.turn(worker, "busy")
-    assert desk.detail(third)["waiting_for"] == f"a worker in rotation that offers captcha: {worker} is in maintenance"
+    assert desk.detail(third)["waiting_for"] == f"a worker in rotation that offers captcha: {worker} is out of rotation"

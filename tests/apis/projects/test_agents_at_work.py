@@ -321,3 +321,6 @@ def test_a_task_that_waits_for_an_agent_says_how_the_agent_is(desk: Desk) -> Non
     found = [desk.client.get(f"/api/v1/tasks/{task.id}", token=desk.token).json["data"] for task in (busy, waiting)]
     words = f"agent {agent_id}, which is busy (1 of 1 slots in use)"
     assert [task["waitingFor"] for task in found] == [None, words]
+    desk.told("POST", f"/{agent_id}/disable")
+    told = desk.client.get(f"/api/v1/tasks/{waiting.id}", token=desk.token).json["data"]["waitingFor"]
+    assert told == f"agent {agent_id}, which is disabled"

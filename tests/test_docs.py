@@ -1,0 +1,68 @@
+"""The pages link to what is there, and the decisions are numbered and listed."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "bench/*.md", "clients/*.md", "clients/*/README.md")
+    for page in ROOT.glob(pattern)
+)
+DECISIONS = ROOT / "docs" / "decisions"
+ONCE = 60
+"""A line of prose that is longer stands on one page alone."""
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the page's headings."""
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        before = sum(bool(re.fullmatch(rf"{re.escape(anchor)}(-\d+)?", one)) for one in found)
+        found.append(f"{anchor}-{before}" if before else anchor)
+    return set(found)
+
+
+def dead_links(page: Path) -> Iterator[str]:
+    for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", prose(page)):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_page_and_to_a_heading_of_it(page: Path) -> None:
+    assert list(dead_links(page)) == []
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A `b`: c\n## D\n## D\n[1](#a-b-c) [2](#d-1) [3](no.md) [4](#d-2)\n```\n[5](no)\n```\n")
+    assert list(dead_links(page)) == ["no.md", "#d-2"]
+
+
+def test_decisions_are_numbered_without_gaps_and_listed_in_order() -> None:
+    names = sorted(path.name for path in DECISIONS.glob("[0-9]*.md"))
+    assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
+    listed = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\) \| .+ \|$", (DECISIONS / "README.md").read_text(), re.MULTILINE)
+    assert listed == [(name[:4], name) for name in names]
+    assert [(DECISIONS / name).read_text()[:8] for name in names] == [f"# {name[:4]}: " for name in names]
+
+
+def test_no_line_of_prose_stands_on_two_pages() -> None:
+    seen: dict[str, Path] = {}
+    for page in PAGES:
+        for line in {one.strip() for one in prose(page).splitlines() if len(one.strip()) > ONCE}:
+            assert line.startswith("|--") or line not in seen, f"{page} and {seen[line]}: {line}"
+            seen[line] = page
