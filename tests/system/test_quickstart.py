@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,21 @@ def test_readmes_first_commands_show_a_task_completed(yard: Stack, admin: Caller
         ["bash", "-ec", f"set -m\n{script}"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE * 2,
         check=False,
     )  # fmt: skip
-    [task] = [json.loads(text) for text in run.stdout.splitlines() if '"result"' in text and "{" in text]
+    task, listed = documents(run.stdout)
     assert (task["status"], task["result"]) == ("COMPLETED", {"greeting": "Hello, world!"}), run.stderr
+    assert task["id"] in [row["id"] for row in listed["tasks"]]
     assert "is unregistered" in run.stdout
     assert task["serverId"] not in ids(admin)
+
+
+def documents(text: str) -> list[Any]:
+    """The JSON objects in what was printed, one behind the other or with lines between them."""
+    found, decoder = [], json.JSONDecoder()
+    while (start := text.find("{")) >= 0:
+        one, end = decoder.raw_decode(text, start)
+        found.append(one)
+        text = text[end:]
+    return found
 
 
 def ids(admin: Caller) -> list[str]:
