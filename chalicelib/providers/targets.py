@@ -114,6 +114,8 @@ def _port(scheme: str, text: str | None, free: bool) -> int:
     port = int(text) if text else _DEFAULT_PORTS[scheme]
     if free and 0 < port < 65536:
         return port
+    if free:
+        raise InvalidRequest(f"A URL's port is a number from 1 to 65535, not {port}.")
     if port not in PORTS:
         raise InvalidRequest(f"A URL may name port {' or '.join(map(str, sorted(PORTS)))}, not {port}.")
     return port

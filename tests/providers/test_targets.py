@@ -104,6 +104,12 @@ def test_the_local_stage_keeps_the_other_rules(url: str) -> None:
 
 
 @pytest.mark.usefixtures("on_this_machine")
+def test_a_port_that_is_none_is_named_with_those_there_are() -> None:
+    with pytest.raises(InvalidRequest, match="from 1 to 65535, not 65536"):
+        parse("http://localhost:65536/")
+
+
+@pytest.mark.usefixtures("on_this_machine")
 @pytest.mark.parametrize(
     ("url", "right"),
     [

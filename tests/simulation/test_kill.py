@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +157,11 @@ STORIES: dict[str, Callable[[World], Callable[[], object]]] = {
     "sweep of a timeout": _sweep_timeout,
     "rollup": _rollup,
 } | kill_stories.STORIES
+
+
+def test_the_page_says_how_many_stories_there_are() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reliability.md"
+    assert f": {len(STORIES)} handlers and use cases" in page.read_text()
 
 
 @pytest.mark.parametrize("story", STORIES)
