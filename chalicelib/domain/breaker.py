@@ -42,6 +42,11 @@ def tried(worker: Worker, now: int) -> Worker:
     return _suspended(replace(worker, on_trial=True), now + TRIAL_MS)
 
 
+def postponed(worker: Worker, until: int) -> Worker:
+    """The worker whose trial came back before it was handed over: it is probed again then."""
+    return _suspended(replace(worker, on_trial=False), until)
+
+
 def _suspended(worker: Worker, until: int) -> Worker:
     wake_at = until if worker.wake_at is None else min(worker.wake_at, until)
     return replace(worker, suspended_until=until, wake_at=wake_at)

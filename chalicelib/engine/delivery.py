@@ -75,13 +75,17 @@ def _try(task: Task, worker: Worker) -> None:
         if held:
             _apply(task, worker, _hand_over(task, worker))
         else:
-            _release(task, worker, TRIAL_REST_MS, ReleaseReason.TOO_MANY_TRIALS)
+            _postpone(task, worker)
 
 
-def _release(task: Task, worker: Worker, rest_ms: int, reason: ReleaseReason) -> None:
-    """The worker has no room: it gets nothing for `rest_ms`."""
+def _postpone(task: Task, worker: Worker) -> None:
+    """There is no room for the hand-over. One that was to decide about a worker that could not be reached is no longer
+    under way: it is probed again after the rest, instead of being suspended until that hand-over would have ended."""
+    until = clock.now() + TRIAL_REST_MS
+    later = breaker.postponed(worker, until) if worker.unreached else None
     holder = Holder(worker.id, task.epoch)
-    tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest_ms, reason=reason)
+    reason = ReleaseReason.TOO_MANY_TRIALS
+    tasks.release(task.org, task.id, holder, rest_until=until, unreached=later, reason=reason)
 
 
 def is_current(task: Task, delivery: Delivery) -> bool:
@@ -165,6 +169,6 @@ def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
         case Done(result=result):
             tasks.complete(task.org, task.pool, task.id, holder, result, is_alive=True)
         case Busy(rest_ms=rest):
-            _release(task, worker, rest, ReleaseReason.WORKER_BUSY)
+            tasks.release(task.org, task.id, holder, rest_until=clock.now() + rest, reason=ReleaseReason.WORKER_BUSY)
         case Failure():
             tasks.fail(task.org, task.id, holder, verdict)

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.tasks import Health, Holder, Status
-from chalicelib.engine import tasks, workers
+from chalicelib.engine import delivery, slots, tasks, workers
 from chalicelib.engine.workers import Beat
 from chalicelib.providers import outbound
 from tests.support.world import ORG, POOL, Reply, World, answer
@@ -113,6 +113,23 @@ def test_a_server_that_is_back_is_found_without_a_heartbeat_and_tried_with_one_t
     assert len(house.worker(worker.id).leases) == 1
     house.settle()
     assert (server.given, house.worker(worker.id).unreached) == (3, 0)
+
+
+def test_a_server_that_is_back_does_not_wait_for_long_when_others_that_hang_leave_no_room_for_its_trial(
+    house: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(on=False)
+    house.register(reply=server)
+    task = house.submit()
+    wait(house, 2)
+    monkeypatch.setattr(delivery, "MOST_ON_TRIAL", 1)
+    with slots.slot(ORG, "hand-overs on trial", 1, 60) as held:
+        assert held
+        server.on = True
+        wait(house, 10)
+        assert server.probed and not server.given
+    wait(house, 10)
+    assert tasks.get(ORG, task.id).status is Status.COMPLETED
 
 
 def test_a_server_that_is_gone_for_good_is_asked_ever_more_rarely(house: World) -> None:
