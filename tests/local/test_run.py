@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,8 +31,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def process(**more: str) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "infra.local"]
+def process(module: str = "infra.local", **more: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", module]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment(**more), text=True, **pipes) as found:
         try:
@@ -59,6 +58,7 @@ def token(**asked: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+PATIENT = "tests.support.patient_stack"
 WAITERS = 30
 """More than may wait, and more than is free."""
 
@@ -66,7 +66,7 @@ WAITERS = 30
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_told_to_stop_and_answers_what_it_has_accepted(number: signal.Signals) -> None:
     authorization = {"Authorization": f"Bearer {token(ROLE='user').stdout.strip()}"}
-    with process() as running, ThreadPoolExecutor(WAITERS) as threads:
+    with process(PATIENT) as running, ThreadPoolExecutor(WAITERS) as threads:
         urls = all_urls(running)
         base = urls["processing"]
         assert requests.get(f"{base}/docs", timeout=ENOUGH).status_code == 200
@@ -82,39 +82,37 @@ def test_it_serves_until_it_is_told_to_stop_and_answers_what_it_has_accepted(num
         while requests.get(stats, headers=authorization, timeout=ENOUGH).json()["totalTasks"] < WAITERS:
             pass
         with connect(f"{urls['support'].replace('http', 'ws')}/tasks/updates", proxy=None) as watcher:
-            started = time.monotonic()
             running.send_signal(number)
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     watcher.recv(ENOUGH)
         out, err = running.communicate(timeout=ENOUGH)
         assert (running.returncode, out, err) == (0, "", "")
-        assert time.monotonic() - started < 8
         assert [each.result(ENOUGH) for each in waiting] == [(201, "PENDING")] * WAITERS
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
 
 
 def test_waits_of_one_org_hold_up_nobody_else() -> None:
-    def post(each: int) -> float:
+    def post(_: int) -> int:
         body = {"type": "toy", "priority": 1, "async": False}
-        began = time.monotonic()
-        answer = requests.post(f"{base}/api/task", json=body, headers=noisy, timeout=ENOUGH)
-        assert answer.status_code == 201, each
-        return time.monotonic() - began
+        return requests.post(f"{base}/api/task", json=body, headers=noisy, timeout=ENOUGH).status_code
+
+    def ask() -> int:
+        return requests.get(f"{base}/api/stats/tasks", headers=quiet, timeout=ENOUGH).status_code
 
     noisy, quiet = (
         {"Authorization": f"Bearer {token(ROLE='user', ORG=org, PLAN='enterprise').stdout.strip()}"}
         for org in ("noisy", "quiet")
     )
-    with process() as running, ThreadPoolExecutor(100) as threads:
+    with process(PATIENT) as running, ThreadPoolExecutor(100) as threads:
         base = url(running)
         waiting = [threads.submit(post, each) for each in range(100)]
         while sum(each.done() for each in waiting) < 90:
-            began = time.monotonic()
-            assert requests.get(f"{base}/api/stats/tasks", headers=quiet, timeout=ENOUGH).status_code == 200
-            assert time.monotonic() - began < 5
-        assert sum(each.done() for each in waiting) == 90
-        assert sum(each.result(ENOUGH) >= 20 for each in waiting) == 10
+            assert ask() == 200
+        assert ask() == 200
+        assert sum(each.done() for each in waiting) == 90, "ten wait until the end"
+        running.send_signal(signal.SIGINT)
+        assert {each.result(ENOUGH) for each in waiting} == {201}
 
 
 def ready_for_signals(running: "subprocess.Popen[str]") -> bool:

@@ -75,9 +75,9 @@ class Stack:
 
 
 @contextmanager
-def stack(**env: str) -> Iterator[Stack]:
-    """A stack on free ports, once it says `ready`."""
-    with python("infra.local", **(ANY_PORTS | env)) as process:
+def stack(module: str = "infra.local", **env: str) -> Iterator[Stack]:
+    """A stack on free ports, once it says `ready`; `module` is another one that starts it."""
+    with python(module, **(ANY_PORTS | env)) as process:
         words = [text.split() for text in iter(lambda: line(process), "ready")]
         yield Stack({api: url for api, url, *_ in words if url.startswith("http://")}, process)
 
