@@ -187,8 +187,8 @@ class Task:
         return self.wake_at if self.terminal else self.run_at
 
     @property
-    def spared(self) -> bool:
-        """Whether only one attempt is left, which is not to be risked."""
+    def has_one_attempt_left(self) -> bool:
+        """Whether the next attempt is the last, which is not to be risked (domain.trust)."""
         return self.attempts + 1 >= self.max_attempts
 
     @property

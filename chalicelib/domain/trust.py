@@ -33,11 +33,11 @@ class Retry(NamedTuple):
 
 def retry_of(task: Task, now: int) -> Retry | None:
     """What is to be heeded in placing the task; None for one that has not failed and may fail once."""
-    if not task.attempts and not task.spared:
+    if not task.attempts and not task.has_one_attempt_left:
         return None
     return Retry(
         frozenset(task.failed_on),
-        is_last=task.spared,
+        is_last=task.has_one_attempt_left,
         is_first=not task.attempts,
         is_impatient=_waited(task, now) >= min(PATIENCE_MS, task.schedule_to_start_ms // 2),
     )

@@ -40,5 +40,5 @@ def _signature(secret: str, mark: str, bound: tuple[object, ...]) -> bytes:
 
 
 def _unfit() -> InvalidRequest:
-    what = "must be a next_cursor of this very list, with the same filters"
+    what = "must be one that this very list gave, with the same filters"
     return InvalidRequest(f"cursor: {what}", fields={"cursor": what})

@@ -55,6 +55,12 @@ def unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
     return next(one.otherwise for one, missing in failed if missing)
 
 
+def _require_met(given: Sequence[Given], refused: Refused) -> None:
+    """Raise the error of the first thing given that does not hold, where the task itself was as it had been read."""
+    if not refused.failed[0] and any(refused.failed[1 : 1 + len(given)]):
+        raise unmet(given, refused) from None
+
+
 def get(org: str, task_id: str, pool: str | None = None) -> Task:
     """The task as of now; of this pool only, if one is named. Raises NotFound, also for another tenant's."""
     task = storage.find(task_id)
@@ -262,12 +268,10 @@ def change(
             new = states.uncredited(old, new)
         new = replace(new, changed_by=by)
         demands = given(old, new)
-        checks = [one.check for one in demands]
         try:
-            storage.commit([storage.changed(old, new), *checks, *_let_go(old, new, end)])
+            storage.commit([storage.changed(old, new), *(one.check for one in demands), *_let_go(old, new, end)])
         except Refused as refused:
-            if not refused.failed[0] and any(refused.failed[1 : 1 + len(checks)]):
-                raise unmet(demands, refused) from None
+            _require_met(demands, refused)
             if not refused.failed[0] and states.is_credited(old, new):
                 gone.add(new.worker_id)
                 continue

@@ -13,8 +13,10 @@ from chalicelib.engine.watching import Watched
 
 routes = Routes("/api/tasks", tag="Tasks")
 
-ServerId = Annotated[str, Field(max_length=128, description="The server that has the task, or had it last.")]
-Type = Annotated[str, Field(max_length=128, description="The task's type.")]
+ServerId = Annotated[
+    str, Field(min_length=1, max_length=128, description="The server that has the task, or had it last.")
+]
+Type = Annotated[str, Field(min_length=1, max_length=128, description="The task's type.")]
 Size = Annotated[int, Field(ge=1, le=100, description="The most tasks to answer.")]
 Cursor = Annotated[str, Field(max_length=512, description="The nextCursor of this very list.")]
 

@@ -321,7 +321,7 @@ def test_a_list_says_what_it_takes(desk: Desk) -> None:
         ("limit=101", 'limit: must be an integer between 1 and 100, got "101"'),
         ("limit=ten", 'limit: must be an integer between 1 and 100, got "ten"'),
         ("status=waiting", "status: must be one of: pending, assigned, running, completed, failed, cancelled"),
-        ("cursor=x", "cursor: must be a next_cursor of this very list, with the same filters"),
+        ("cursor=x", "cursor: must be one that this very list gave, with the same filters"),
     ):
         assert desk.refused(400, "GET", f"/api/tasks?{query}").startswith(words)
 

@@ -60,7 +60,14 @@ def test_pages_lead_to_the_end(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("?status=DONE", "status"), ("?limit=0", "limit"), ("?limit=101", "limit"), ("?cursor=x", "cursor")],
+    [
+        ("?status=DONE", "status"),
+        ("?server=", "server"),
+        ("?type=", "type"),
+        ("?limit=0", "limit"),
+        ("?limit=101", "limit"),
+        ("?cursor=x", "cursor"),
+    ],
 )
 def test_a_wrong_query_is_refused_naming_the_field(query: str, field: str, desk: Desk) -> None:
     reply = desk.client.get(f"/api/tasks{query}", token=desk.user)
