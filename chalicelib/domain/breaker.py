@@ -52,6 +52,11 @@ def _suspended(worker: Worker, until: int) -> Worker:
     return replace(worker, suspended_until=until, wake_at=wake_at)
 
 
+def is_being_probed(worker: Worker) -> bool:
+    """Whether a hand-over did not arrive and the probes that decide about the worker are not over."""
+    return worker.suspended_until is not None and worker.unreached < OFFLINE_AFTER
+
+
 def is_gone(worker: Worker) -> bool:
     """Whether it could not be reached often enough to be offline, and was not heard of meanwhile."""
     if worker.unreached < OFFLINE_AFTER or worker.unreached_since is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from chalicelib import clock
 from chalicelib.domain import breaker
 from chalicelib.domain.releases import ReleaseReason
+from chalicelib.domain.rotation import seen
 from chalicelib.domain.states import Failure, Reason
 from chalicelib.domain.tasks import Holder, Worker
 from chalicelib.engine import commands, pools, sealing, tasks, worker_urls, workers
@@ -33,10 +34,10 @@ def settle(org: str, pool: str, worker_id: str) -> None:
         _settle_offline(worker)
     elif worker.drained and worker.leases:
         _drain(worker)
-    elif worker.overdue_at <= clock.now():
-        _judge(worker)
     elif worker.suspended_until is not None and worker.suspended_until <= clock.now():
         _probe_suspended(worker)
+    elif worker.overdue_at <= clock.now() and not breaker.is_being_probed(worker):
+        _judge(worker)
     elif worker.connection is not None and _due(worker):
         worker_sockets.ping(worker)
     else:
@@ -63,11 +64,15 @@ def _rearmed(worker: Worker) -> Worker:
 def _judge(worker: Worker) -> None:
     """Its heartbeat is overdue: one probe decides whether it is still there."""
     if _answers(worker):
-        workers.change(worker.org, worker.pool, worker.id, lambda found: _rearmed(breaker.answered(found)))
+        _note_answer(worker)
         return
     gone = workers.change(worker.org, worker.pool, worker.id, _offline_if_overdue)
     if gone is not None and not gone.alive:
         _take_offline(gone, worker.connection)
+
+
+def _note_answer(worker: Worker) -> None:
+    workers.change(worker.org, worker.pool, worker.id, lambda found: _rearmed(breaker.answered(found)))
 
 
 def _offline_if_overdue(worker: Worker) -> Worker:
@@ -89,7 +94,7 @@ def _probe_suspended(worker: Worker) -> None:
     """A hand-over did not arrive: find out whether the worker can be reached now. If not, it waits longer, or is
     offline."""
     if _answers(worker):
-        workers.change(worker.org, worker.pool, worker.id, lambda found: _rearmed(breaker.answered(found)))
+        _note_answer(worker)
         return
     found = workers.change(worker.org, worker.pool, worker.id, _still_unreached)
     if found is not None and not found.alive:
@@ -117,9 +122,7 @@ def _online_again(worker: Worker) -> Worker:
     now = clock.now()
     if worker.alive:
         return worker
-    seen = replace(worker, alive=True, last_heartbeat_at=now, online_since=None if worker.maintenance else now)
-    fresh = replace(breaker.answered(seen), unreached=1, unreached_since=now, wake_at=None)
-    return _rearmed(fresh)
+    return _rearmed(replace(seen(worker, now), unreached=1, unreached_since=now))
 
 
 def _still_offline(worker: Worker) -> Worker:

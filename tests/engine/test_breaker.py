@@ -132,6 +132,33 @@ def test_a_server_that_is_back_does_not_wait_for_long_when_others_that_hang_leav
     assert tasks.get(ORG, task.id).status is Status.COMPLETED
 
 
+def test_a_server_without_heartbeats_that_is_away_for_two_seconds_keeps_what_it_has(house: World) -> None:
+    server = Server(lambda *_: answer(202))
+    worker = house.register(reply=server, max_concurrent=2)
+    held = house.submit()
+    wait(house, 600, step=60)
+    server.on = False
+    house.submit()
+    house.settle()
+    wait(house, 2)
+    server.on = True
+    wait(house, 4)
+    found = house.worker(worker.id)
+    assert (found.alive, found.unreached, sorted(found.leases)) == (True, 0, sorted(task.id for task in house.tasks()))
+    assert house.task(held.id).attempts == 0
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_server_that_is_out_of_reach_and_then_silent_is_offline(house: World, heard: bool) -> None:
+    worker = house.register(reply=Server(on=False))
+    house.submit()
+    for _ in range(4 if heard else 0):
+        wait(house, 5)
+        workers.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+    wait(house, 160, step=10)
+    assert not house.worker(worker.id).alive
+
+
 def test_a_server_that_is_gone_for_good_is_asked_ever_more_rarely(house: World) -> None:
     server = Server(on=False)
     house.register(reply=server)
