@@ -10,7 +10,7 @@ from tests.simulation.neighbours import broken_bounds, figures, worst
 from tests.simulation.runs import calm_run, faulty_run
 from tests.support.fleet import fleet
 
-NOISES = (("flood", "backlog", "servers"), ("receivers",), ("keys", "payloads"))
+NOISES = (("flood", "backlog", "servers"), ("receivers",), ("keys", "payloads"), ("hanging",))
 
 
 def _one(seed: int) -> str | None:
