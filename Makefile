@@ -26,7 +26,7 @@ demo: $(READY) ## the main job, visibly: 280 tasks, five workers, one server kil
 	@exec $(BIN)/python -m infra.local.demo
 
 demo-hard: $(READY) ## one good server among twelve bad ones: no task fails
-	@exec $(BIN)/python -m infra.local.demo_hard
+	@exec $(BIN)/python -m infra.local.demo.hard
 
 token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= TTL=
 	@ROLE='$(ROLE)' ORG='$(ORG)' SUB='$(SUB)' PLAN='$(PLAN)' TTL='$(TTL)' $(BIN)/python -m infra.local.token

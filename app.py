@@ -34,7 +34,7 @@ EVENTS = ("engine", "live")
 app = Chalice(app_name=f"yardmaster-{BUNDLE}") if BUNDLE in EVENTS else _http(BUNDLE)
 
 if BUNDLE == "live":
-    from chalicelib.apis.live import switchboard
+    from chalicelib.apis.websockets import switchboard
 
     # Chalice packages no WebSockets otherwise.
     app.experimental_feature_flags.add("WEBSOCKETS")
@@ -82,13 +82,13 @@ if BUNDLE == "engine":
     @app.on_sqs_message(queue="live.fifo", batch_size=10)
     def live(event: Any) -> Any:
         # Only this function speaks for the APIs: the others do not wait for their import.
-        from chalicelib.apis.voices import voices
+        from chalicelib.apis.task_feed_frames import voices
 
         return queues.told(event.to_dict(), voices)
 
     @app.on_sqs_message(queue="announce.fifo", batch_size=10)
     def announce(event: Any) -> Any:
-        from chalicelib.apis.heralds import admits, heralds
+        from chalicelib.apis.event_payloads import admits, heralds
 
         return queues.announced(event.to_dict(), heralds, admits)
 

@@ -9,9 +9,9 @@ from bench.measure import Figure, Section, at_most, exactly, silence
 from bench.requests import event
 from chalicelib.apis.coordinator import api as coordinator
 from chalicelib.edge import Api, mount
-from chalicelib.engine import access
-from chalicelib.engine.access import Principal
-from chalicelib.storage import sockets
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import Principal
+from chalicelib.storage.aws import websocket_api
 from tests.support import aws
 from tests.support.world import ORG, World, world
 
@@ -28,7 +28,7 @@ def measure() -> Section:
 
 
 def _asking(api: Api) -> Callable[..., Any]:
-    app, headers = mount(api), {"Authorization": "Bearer " + access.issue(_caller(), 86_400)}
+    app, headers = mount(api), {"Authorization": "Bearer " + authentication.issue(_caller(), 86_400)}
 
     def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
         return requests.answered(app(event(method, path, body, headers=headers, **more), None))
@@ -94,11 +94,11 @@ class _Posted:
 
 def _hand_over(house: World) -> list[Figure]:
     posted = _Posted()
-    sockets.use(posted)
+    websocket_api.use(posted)
     try:
         push, socket = _pushed(house), _socketed(house, posted)
     finally:
-        sockets.use(None)
+        websocket_api.use(None)
     return [
         Figure("hand-over by POST", f"{push} calls"),
         at_most("hand-over by WebSocket, more than by POST", socket - push, 2, "calls"),
@@ -112,15 +112,15 @@ def _pushed(house: World) -> int:
 
 
 def _socketed(house: World, posted: _Posted) -> int:
-    from chalicelib.engine import sockets as engine
-    from chalicelib.engine import workers
-    from chalicelib.engine.workers import Registration
-    from chalicelib.storage.connections import Connection
+    from chalicelib.engine.workers import registry
+    from chalicelib.engine.workers import websocket_workers as engine
+    from chalicelib.engine.workers.registry import Registration
+    from chalicelib.storage.connections.connections import Connection
     from tests.support.world import POOL
 
-    workers.unregister(ORG, POOL, house.workers()[0].id)
+    registry.unregister(ORG, POOL, house.workers()[0].id)
     house.settle()
-    workers.register(ORG, Registration(pool=POOL, kind="worker", name="w", max_concurrent=5, id="w", socket=True))
+    registry.register(ORG, Registration(pool=POOL, kind="worker", name="w", max_concurrent=5, id="w", socket=True))
     engine.connect(Connection("c", ORG, "support.worker", POOL, "w"))
     house.settle()
     before = posted.frames

@@ -18,11 +18,12 @@ from bench import requests
 from bench.measure import silence
 from bench.meter import Call, metering
 from chalicelib.config import settings
-from chalicelib.engine import access, limits, lists
+from chalicelib.engine.security import authentication, rate_limits
+from chalicelib.engine.tasks import listing
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import streams
-from chalicelib.providers import outbound
-from chalicelib.storage import queues
+from chalicelib.providers.http import outbound
+from chalicelib.storage.aws import sqs
 from tests.support import aws
 
 BATCH = 10
@@ -104,7 +105,7 @@ class House:
 
 
 def _sqs() -> Any:
-    return queues.sqs()._client
+    return sqs.sqs()._client
 
 
 @contextmanager
@@ -130,9 +131,9 @@ def house(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
     before = outbound.use_sender(lambda *_, **__: outbound.Answer(202, {}, b""))
     try:
         with deployment(), silence():
-            limits._guesses.clear()
-            access._directory.clear()
-            lists._totals.clear()
+            rate_limits._guesses.clear()
+            authentication._directory.clear()
+            listing._totals.clear()
             made = House(app, requests.token(), calls)
             made.register()
             live(made, 1)

@@ -12,8 +12,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from bench.measure import Figure, Section
 from bench.stack import stack
-from infra.local.demo_api import Client
-from infra.local.demo_report import percentile
+from infra.local.demo.client import Client
+from infra.local.demo.report import percentile
 
 TASKS = 100
 PAUSE_SECONDS = 0.1

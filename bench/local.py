@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 from bench.measure import Figure, Section, at_most, machine
 from bench.report import page
 from bench.stack import Caller, Stack, milliseconds, stack
-from infra.local.demo_report import percentile
+from infra.local.demo.report import percentile
 
 WAITING = int(os.environ.get("WAITING", "20000"))
 DRAINED = int(os.environ.get("DRAINED", "5000"))

@@ -18,10 +18,10 @@ from bench.measure import Figure, Section, at_most, silence, table
 from bench.meter import metering
 from chalicelib.apis.projects import api
 from chalicelib.config import settings
-from chalicelib.domain import facets
-from chalicelib.domain import filing as rules
-from chalicelib.domain.tasks import Status, Task
-from chalicelib.storage.listings import ListingItem
+from chalicelib.domain.search import index_moves as rules
+from chalicelib.domain.search import query as facets
+from chalicelib.domain.tasks.task import Status, Task
+from chalicelib.storage.search.index import ListingItem
 from tests.apis.projects.desk import DOCUMENTED, TASKS
 from tests.engine.catalogued import POOL, START, some, store
 from tests.support import aws, people

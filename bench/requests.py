@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.engine import access
-from chalicelib.engine.access import Principal
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import Principal
 
 ORG = "bench"
 KEY = "api-key-of-a-server"
@@ -37,7 +37,7 @@ HEARTBEAT = {"status": "healthy", "activeTasks": 3, "metrics": {"cpu": 45, "memo
 
 def token(role: str = "admin") -> dict[str, str]:
     """The header of a caller whose plan no measurement uses up."""
-    return {"Authorization": "Bearer " + access.issue(Principal(ORG, "bench", role, "enterprise"), 86_400)}
+    return {"Authorization": "Bearer " + authentication.issue(Principal(ORG, "bench", role, "enterprise"), 86_400)}
 
 
 def answered(answer: Any) -> Any:

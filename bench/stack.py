@@ -12,8 +12,8 @@ from typing import Any
 
 import requests
 
-from chalicelib.engine import access
-from chalicelib.engine.access import Principal
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import Principal
 from infra.bundles import BUNDLES
 
 TTL_SECONDS = 3600
@@ -61,7 +61,7 @@ class Caller:
 
     def __init__(self, url: str, org: str, subject: str, role: str = "user") -> None:
         self._url, self._session = url, requests.Session()
-        token = access.issue(Principal(org, subject, role, "enterprise"), TTL_SECONDS)
+        token = authentication.issue(Principal(org, subject, role, "enterprise"), TTL_SECONDS)
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:

@@ -11,8 +11,8 @@ from bench import meter
 from bench.measure import Section, at_most, exactly, silence
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.storage import task_table
-from chalicelib.storage import tasks as task_storage
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.tasks import tasks as task_storage
 from tests.simulation.neighbours import MORTALS, QUIET, Quiet
 from tests.support.fleet import Fleet, fleet
 from tests.support.world import POOL

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.domain.effects import Kind
-from chalicelib.domain.states import Reason
+from chalicelib.domain.changes.effects import Kind
+from chalicelib.domain.tasks.transitions import Reason
 from infra.alarms import NAMESPACE
 from infra.bundles import BUNDLES, consumers
 from infra.names import API_STAGE, PREFIX, STORED, Template, default

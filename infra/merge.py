@@ -8,7 +8,7 @@ from typing import Any
 from chalice.utils import to_cfn_resource_name as logical
 
 from chalicelib.edge import Dialect
-from infra import alarms, gateway, sockets
+from infra import alarms, gateway, websocket_apis
 from infra.functions import Bundle, Function, Queue, Schedule, Stream
 from infra.names import (
     API_STAGE,
@@ -71,8 +71,8 @@ def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
         resources["RestAPIFailedRequests"] = alarms.failed_requests(name, API_STAGE)
         outputs = gateway.outputs(bundle.name)
     if bundle.sockets:
-        resources |= sockets.resources({"Fn::Sub": f"${{Prefix}}-{bundle.name}"})
-        outputs = sockets.outputs()
+        resources |= websocket_apis.resources({"Fn::Sub": f"${{Prefix}}-{bundle.name}"})
+        outputs = websocket_apis.outputs()
     return template(
         f"Yardmaster: {bundle.name}",
         Parameters=parameters(bundle),
@@ -89,7 +89,7 @@ def parameters(bundle: Bundle) -> Template:
     found: Template = {name: {"Type": "String"} for name in texts}
     if "api_urls" in bundle.reads:
         found["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
-    if not bundle.sockets and not sockets.SCHEMES.keys().isdisjoint(bundle.reads):
+    if not bundle.sockets and not websocket_apis.SCHEMES.keys().isdisjoint(bundle.reads):
         found[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
     if reserves(bundle):
         found["ReserveConcurrency"] = RESERVE_CONCURRENCY
@@ -121,7 +121,7 @@ def _environment(bundle: Bundle) -> Template:
 
 
 def _value(bundle: Bundle, setting: str) -> Template:
-    return sockets.url(bundle, setting) if setting in sockets.SCHEMES else {"Ref": parameter(setting)}
+    return websocket_apis.url(bundle, setting) if setting in websocket_apis.SCHEMES else {"Ref": parameter(setting)}
 
 
 def _function(bundle: Bundle, function: Function) -> Template:

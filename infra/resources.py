@@ -1,7 +1,7 @@
 """What is kept: tables, queues and the payload bucket, as one plain CloudFormation template."""
 
 from chalicelib import storage
-from chalicelib.storage.blobs import EXPIRING
+from chalicelib.storage.aws.s3 import EXPIRING
 from infra.bundles import consumers
 from infra.names import PREFIX_PARAMETER, STORED, Template, dead, default, parameter, prefixed, stream, template
 from infra.tables import RETAINED, tables

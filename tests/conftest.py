@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from _pytest import runner
 
-from infra.local.frames import roomy
+from infra.local.moto.stack_chunks import roomy
 from tests.support.passwords import cheap as cheap
 from tests.support.world import World, world
 

@@ -61,6 +61,6 @@ if [ "${2:-}" = quick ]; then
     exit
 fi
 echo "dynalite: conditional writes of one item, from eight threads"
-run $DYNALITE_PORT tests/engine/test_limits.py -k "eight_threads or one_by_one or apart"
+run $DYNALITE_PORT tests/engine/security/test_rate_limits.py -k "eight_threads or one_by_one or apart"
 echo "DynamoDB Local: everything"
 run $LOCAL_PORT tests/engine tests/simulation/test_seeds.py

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "domain": set(),
 }
 TO_ALL = dict.fromkeys(MAY_IMPORT, ASKED_BY_ALL) | {"domain": {"errors"}}
-GATHERING = {"heralds.py", "live.py", "voices.py"}
+GATHERING = {"event_payloads.py", "websockets.py", "task_feed_frames.py"}
 AWS = {"pynamodb", "botocore", "boto3"}
 CHANCE = {"random", "uuid", "secrets"}
 TIME = re.compile(r"\b(time\.(time|time_ns|monotonic|perf_counter|sleep)|datetime\.(now|utcnow|today)|date\.today)\(")

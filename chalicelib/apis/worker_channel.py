@@ -4,12 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Beat, Health, Holder
 from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
-from chalicelib.engine import connections, sockets, tasks
-from chalicelib.engine.connections import Connection
-from chalicelib.engine.frames import Frame
+from chalicelib.engine.live import connections
+from chalicelib.engine.live.connections import Connection
+from chalicelib.engine.live.frames import Frame
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import websocket_workers
 from chalicelib.errors import Conflict, NotFound, YardmasterError
 
 LONGEST_ID = 64
@@ -59,7 +61,7 @@ def worker_channel(door: Door) -> Channel:
         [worker_id] = opening.path_values.values()
         if len(worker_id) > LONGEST_ID:
             raise NotFound("Worker", worker_id[:LONGEST_ID])
-        sockets.connect(Connection(opening.connection_id, caller.org, door.name, door.pool, worker_id))
+        websocket_workers.connect(Connection(opening.connection_id, caller.org, door.name, door.pool, worker_id))
 
     return Channel(
         name=door.name,
@@ -79,21 +81,21 @@ def worker_channel(door: Door) -> Channel:
 
 
 def _signed(known: Connection, said: Sign) -> None:
-    sockets.heard(known, Beat(said.status))
+    websocket_workers.heard(known, Beat(said.status))
 
 
 def _progressed(known: Connection, said: Progress) -> None:
-    tasks.progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
+    lifecycle.progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
 
 
 def _done(known: Connection, said: Result) -> Frame:
-    tasks.complete(known.org, _pool(known), said.task_id, _holder(known, said), said.result)
+    lifecycle.complete(known.org, _pool(known), said.task_id, _holder(known, said), said.result)
     return _accepted(said)
 
 
 def _failed(known: Connection, said: Error) -> Frame:
     failure = reported_failure(said.error, said.retryable, said.retry_after)
-    tasks.fail(known.org, said.task_id, _holder(known, said), failure, _pool(known))
+    lifecycle.fail(known.org, said.task_id, _holder(known, said), failure, _pool(known))
     return _accepted(said)
 
 
@@ -121,4 +123,4 @@ def _pool(known: Connection) -> str:
 
 def _leaves(known: Connection) -> None:
     connections.forget(known.id)
-    sockets.disconnected(known)
+    websocket_workers.disconnected(known)

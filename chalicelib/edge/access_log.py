@@ -10,7 +10,7 @@ import sys
 from pydantic_core import to_json
 
 from chalicelib import clock
-from chalicelib.edge.replies import Answer
+from chalicelib.edge.responses import Answer
 from chalicelib.observability import SERVICE, logger
 
 CREATED = 201

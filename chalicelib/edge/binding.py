@@ -16,12 +16,12 @@ from pydantic.alias_generators import to_camel
 
 from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.forms import form_fields
+from chalicelib.edge.json_body import json_value
 from chalicelib.edge.multipart import multipart_fields
-from chalicelib.edge.parsing import json_value
-from chalicelib.edge.problems import SHOWN, JsonSchema, Problem, explain, refusal
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART, Schema
+from chalicelib.edge.validation_errors import SHOWN, JsonSchema, Problem, explain, refusal
 from chalicelib.errors import UnsupportedMediaType
 
 Source = Literal["path", "query", "header"]

@@ -13,8 +13,8 @@ from chalicelib.config import settings
 from chalicelib.edge import access_log, origins
 from chalicelib.edge.api import Admission, Answered, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
-from chalicelib.edge.replies import Answer, Bare, Raw, Reply
 from chalicelib.edge.request import Request, refuse_ambiguous_credential
+from chalicelib.edge.responses import Answer, Bare, Raw, Reply
 from chalicelib.edge.routing import Endpoint, Refused
 from chalicelib.errors import (
     Forbidden,

@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain import notifications
-from chalicelib.domain import statistics as rules
-from chalicelib.domain.statistics import Counts
-from chalicelib.domain.tasks import Needs, Permit, Pool, Task, Worker
-from chalicelib.engine import submissions
-from chalicelib.engine.submissions import Submission
+from chalicelib.domain.deliveries import notification
+from chalicelib.domain.statistics import counters as rules
+from chalicelib.domain.statistics.counters import Counts
+from chalicelib.domain.tasks.task import Needs, Permit, Pool, Task, Worker
+from chalicelib.engine.tasks import submission
+from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import InvalidRequest
-from chalicelib.storage import pools as pool_storage
-from chalicelib.storage import stats
-from chalicelib.storage import tasks as storage
+from chalicelib.storage.statistics import counters as stats
+from chalicelib.storage.tasks import tasks as storage
+from chalicelib.storage.workers import pools as pool_storage
 
 TYPE = "survey"
 PRIORITY = 4
@@ -61,8 +61,8 @@ def start(org: str, pool: str, api: str, subject: str, asked: Session) -> Task:
     Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
     """
     _require_known(asked.platform)
-    notifications.require_known(asked.notify, "notify")
-    return submissions.submit(org, subject, _submission(pool, api, asked))
+    notification.require_known(asked.notify, "notify")
+    return submission.submit(org, subject, _submission(pool, api, asked))
 
 
 def _submission(pool: str, api: str, asked: Session) -> Submission:

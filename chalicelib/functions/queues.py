@@ -5,23 +5,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine import (
-    announcing,
-    delivery,
-    dispatch,
-    feeds,
-    live,
-    messages,
-    notifying,
-    performing,
-    posting,
-    sweeps,
-    wake,
-)
-from chalicelib.engine.announcing import Heralds
-from chalicelib.engine.feeds import Admits
-from chalicelib.engine.live import Voices
-from chalicelib.engine.sweeps import Part
+from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.dispatch import builtin_execution, dispatcher, task_delivery
+from chalicelib.engine.events import fan_out
+from chalicelib.engine.events.fan_out import Heralds
+from chalicelib.engine.live import event_feed, task_feed
+from chalicelib.engine.live.event_feed import Admits
+from chalicelib.engine.live.task_feed import Voices
+from chalicelib.engine.messaging import sender
+from chalicelib.engine.schedule import sweep, wakeups
+from chalicelib.engine.schedule.sweep import Part
+from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.observability import count, logger, observed
 
 Event = Mapping[str, Any]
@@ -39,8 +33,8 @@ def dispatched(event: Event) -> Answer:
     failed: list[str] = []
     for (org, pool), found in groups.items():
         try:
-            nudges = [nudge for record in found for nudge in messages.read_nudges(json.loads(record["body"]))]
-            dispatch.run(org, pool, nudges)
+            nudges = [nudge for record in found for nudge in queue_messages.read_nudges(json.loads(record["body"]))]
+            dispatcher.run(org, pool, nudges)
         except Exception as error:  # noqa: BLE001 - answered for, to the queue
             _note(error, found)
             failed += [record["messageId"] for record in found]
@@ -50,15 +44,15 @@ def dispatched(event: Event) -> Answer:
 @observed
 def delivered(event: Event) -> Answer:
     """Deliveries: tasks handed over and workers told, side by side."""
-    found = [messages.read_handed(json.loads(record["body"])) for record in event["Records"]]
-    return _settled(event, delivery.deliver(found))
+    found = [queue_messages.read_handed(json.loads(record["body"])) for record in event["Records"]]
+    return _settled(event, task_delivery.deliver(found))
 
 
 @observed
 def performed(event: Event) -> Answer:
     """Deliveries to the house itself: its performers do the tasks."""
-    found = [messages.read_delivery(json.loads(record["body"])) for record in event["Records"]]
-    return _settled(event, performing.perform(found))
+    found = [queue_messages.read_delivery(json.loads(record["body"])) for record in event["Records"]]
+    return _settled(event, builtin_execution.perform(found))
 
 
 @observed
@@ -87,9 +81,9 @@ def _in_order(event: Event, handle: Callable[[Mapping[str, Any]], None]) -> Answ
 
 def _tell(body: Mapping[str, Any], voices: Voices) -> None:
     if "connection" in body:
-        live.catch_up(body["org"], body["connection"], voices)
+        task_feed.catch_up(body["org"], body["connection"], voices)
     else:
-        live.tell(body["org"], body["occasion"], messages.read_updates(body), voices)
+        task_feed.tell(body["org"], body["occasion"], queue_messages.read_updates(body), voices)
 
 
 @observed
@@ -101,9 +95,9 @@ def announced(event: Event, heralds: Heralds, admits: Admits) -> Answer:
 
 def _announce(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None:
     if "connection" in body:
-        feeds.catch_up(body["org"], body["connection"], body["subscription"], admits)
+        event_feed.catch_up(body["org"], body["connection"], body["subscription"], admits)
     else:
-        announcing.announce(body["org"], body["occasion"], messages.read_announcements(body), heralds, admits)
+        fan_out.announce(body["org"], body["occasion"], queue_messages.read_announcements(body), heralds, admits)
 
 
 @observed
@@ -115,7 +109,7 @@ def posted(event: Event) -> Answer:
 @observed
 def notified(event: Event) -> Answer:
     """Notifications to messengers, the providers side by side."""
-    return _settled(event, notifying.send([json.loads(record["body"]) for record in event["Records"]]))
+    return _settled(event, sender.send([json.loads(record["body"]) for record in event["Records"]]))
 
 
 @observed
@@ -124,7 +118,7 @@ def woken(event: Event) -> Answer:
     failed: list[str] = []
     for record in event["Records"]:
         try:
-            wake.one(messages.read_wakeup(json.loads(record["body"])))
+            wakeups.one(queue_messages.read_wakeup(json.loads(record["body"])))
         except Exception as error:  # noqa: BLE001 - answered for, to the queue
             _note(error, [record])
             failed.append(record["messageId"])
@@ -136,7 +130,7 @@ def swept(event: Event) -> Answer:
     """Parts of the sweep. One that fails raises: it is seen, and the next minute's sweep does what it left."""
     for record in event["Records"]:
         body = json.loads(record["body"])
-        count("Settled", sweeps.sweep(Part(body["kind"], body["shard"]), body["begun_at"]))
+        count("Settled", sweep.sweep(Part(body["kind"], body["shard"]), body["begun_at"]))
     return _answer(())
 
 

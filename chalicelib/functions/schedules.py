@@ -1,19 +1,20 @@
 """What a schedule's tick becomes."""
 
-from chalicelib.engine import gauges, rollup, sweeps, tidy
+from chalicelib.engine.schedule import stuck_report, sweep
+from chalicelib.engine.statistics import rollup, task_gauges
 from chalicelib.observability import count, observed
 
 
 @observed
 def swept() -> dict[str, int]:
     """Each minute: every part of the sweep in which anything is due begins."""
-    return {"parts": sweeps.begin()}
+    return {"parts": sweep.begin()}
 
 
 @observed
 def gauged() -> dict[str, int]:
     """Every five minutes: how many tasks wait, are held and run."""
-    return {"pools": gauges.report()}
+    return {"pools": task_gauges.report()}
 
 
 @observed
@@ -31,6 +32,6 @@ def day_closed() -> dict[str, int]:
 @observed
 def tidied() -> dict[str, int]:
     """Each day: the report of what is stuck."""
-    found = len(tidy.stuck())
+    found = len(stuck_report.stuck())
     count("Stuck", found)
     return {"stuck": found}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.engine import relay
-from chalicelib.engine.relay import Change, Table
+from chalicelib.engine.changes import relay
+from chalicelib.engine.changes.relay import Change, Table
 from chalicelib.errors import Unavailable
 from chalicelib.observability import observed
 

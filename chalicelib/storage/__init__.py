@@ -7,22 +7,20 @@ def models() -> tuple[type, ...]:
     `Meta.setting` names the setting with the table's name, `Meta.stream` says whether changes are streamed, and
     `Meta.ttl` names the attribute with the expiry in epoch seconds.
     """
-    from chalicelib.storage import (
-        access,
-        connections,
-        deliveries,
-        documents,
-        events,
-        listings,
-        stats,
-        task_table,
-        workers,
-    )
+    from chalicelib.storage.access import table as access
+    from chalicelib.storage.connections import connections
+    from chalicelib.storage.deliveries import deliveries
+    from chalicelib.storage.documents import documents
+    from chalicelib.storage.search import index as listings
+    from chalicelib.storage.statistics import counters as stats
+    from chalicelib.storage.statistics import event_log
+    from chalicelib.storage.tasks import table as task_table
+    from chalicelib.storage.workers import workers
 
     return (
         task_table.TaskItem,
         workers.WorkersTable,
-        events.EventItem,
+        event_log.EventItem,
         stats.StatsItem,
         access.AccessTable,
         connections.ConnectionsTable,

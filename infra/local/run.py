@@ -10,16 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.edge import Api, routes_of
-from chalicelib.engine import waits
+from chalicelib.engine.tasks import completion_wait
 from chalicelib.observability import logger
 from infra.bundles import BUNDLES
-from infra.local import live, phone, port_of, seconds_of, turns
-from infra.local.gateway import Gateway
-from infra.local.objects import Objects
-from infra.local.phone import Phone
+from infra.local import fake_telegram, port_of, seconds_of
+from infra.local.fake_telegram import Phone
+from infra.local.gateway import live_bundle
+from infra.local.gateway.http import Gateway
+from infra.local.gateway.server import HOST, PortTaken, listen, serve
+from infra.local.gateway.stored_files import Objects
+from infra.local.gateway.websockets import Hub
+from infra.local.moto import call_turns
 from infra.local.seed import ADMIN, EXAMPLE_KEYS, PASSWORD, seed
-from infra.local.server import HOST, PortTaken, listen, serve
-from infra.local.sockets import Hub
 from infra.local.stack import SWEEP_SECONDS, stack
 
 THREADS = 64
@@ -29,19 +31,19 @@ THREADS = 64
 def run() -> None:
     """Serve until SIGINT or SIGTERM. Raises PortTaken."""
     _log_to_stderr()
-    sys.setswitchinterval(turns.SWITCH_SECONDS)
+    sys.setswitchinterval(call_turns.SWITCH_SECONDS)
     served = [(_listen(api), api) for api in _apis()]
     urls, files, printed = {api.name: _url(found) for found, api in served}, listen(0), listen(0)
     sweep_seconds = seconds_of("SWEEP_SECONDS", SWEEP_SECONDS)
-    with stack(urls, sweep_seconds, _url(files)) as pump, live.hub() as hub:
+    with stack(urls, sweep_seconds, _url(files)) as pump, live_bundle.hub() as hub:
         seed()
-        waits.begin()
+        completion_wait.begin()
         if not settings().messengers:
-            config.replace(messengers=phone.accounts(_url(printed)))
+            config.replace(messengers=fake_telegram.accounts(_url(printed)))
         pump.start()
         pools = [_pool(api.name) for _, api in served]
         apis = [
-            (found, Gateway(api, pool, hub, live.paths(api.name)))
+            (found, Gateway(api, pool, hub, live_bundle.paths(api.name)))
             for (found, api), pool in zip(served, pools, strict=True)
         ]
         beside = [(files, Objects(pools[0])), (printed, Phone())]
@@ -52,13 +54,13 @@ def run() -> None:
 
 
 def _pool(name: str) -> ThreadPoolExecutor:
-    count, prefix = THREADS + waits.HERE, f"{name} request"
-    return ThreadPoolExecutor(count, thread_name_prefix=prefix, initializer=turns.serve_requests)
+    count, prefix = THREADS + completion_wait.HERE, f"{name} request"
+    return ThreadPoolExecutor(count, thread_name_prefix=prefix, initializer=call_turns.serve_requests)
 
 
 async def _end(hub: Hub) -> None:
     """Have everybody answered who waits, while connections are still open."""
-    waits.end()
+    completion_wait.end()
     await hub.end()
 
 

@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from chalicelib.apis.projects.access import NAME
-from chalicelib.apis.projects.agent_schemas import AgentIn
+from chalicelib.apis.projects.agents.schemas import AgentIn
 from chalicelib.apis.projects.permissions import ALL
-from chalicelib.apis.projects.project_schemas import MemberIn, ProjectIn
+from chalicelib.apis.projects.projects.schemas import MemberIn, ProjectIn
 from chalicelib.apis.projects.states import URGENCY
 from chalicelib.config import settings
-from chalicelib.engine import api_keys, editing, oauth_clients, projects, users, workers
-from chalicelib.engine.api_keys import Wanted
-from chalicelib.engine.editing import Draft
-from chalicelib.engine.members import Giver
-from chalicelib.engine.oauth_clients import Registration
-from chalicelib.engine.users import Profile
+from chalicelib.engine.accounts import api_keys, users
+from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.users import Profile
+from chalicelib.engine.oauth import clients
+from chalicelib.engine.oauth.clients import Registration
+from chalicelib.engine.projects import projects, task_edits
+from chalicelib.engine.projects.members import Giver
+from chalicelib.engine.projects.task_edits import Draft
+from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict
 
 ORG = "local"
@@ -91,13 +94,13 @@ def _key() -> None:
 
 def _application() -> None:
     back = f"{settings().api_urls['projects']}/oauth/done"
-    oauth_clients.seed(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(back,)))
+    clients.seed(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(back,)))
 
 
 def _agents() -> None:
     for identifier, said in AGENTS.items():
         with suppress(Conflict):
-            workers.register(ORG, said.registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
+            registry.register(ORG, said.registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
 
 
 def _project() -> None:
@@ -106,4 +109,4 @@ def _project() -> None:
 
 
 def _task() -> None:
-    editing.create(ORG, NAME, ADMIN_ID, Draft(TASK, "task", URGENCY["high"], id=TASK_ID))
+    task_edits.create(ORG, NAME, ADMIN_ID, Draft(TASK, "task", URGENCY["high"], id=TASK_ID))

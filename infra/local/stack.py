@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from chalicelib import config
-from infra.local import engine
-from infra.local.cloud import cloud
-from infra.local.pump import Pump
+from infra.local.lambdas import functions
+from infra.local.lambdas.pump import Pump
+from infra.local.moto.cloud import cloud
 from infra.local.seed import EXAMPLE_KEYS
 
 SWEEP_SECONDS = 60.0
@@ -24,6 +24,6 @@ def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS, obj
         changes = {**names, **urls, "allow_loopback": True, "example_keys": EXAMPLE_KEYS, "token_accounts": True}
         before = config.replace(**changes)
         try:
-            yield Pump(engine.sources(sweep_seconds))
+            yield Pump(functions.sources(sweep_seconds))
         finally:
             config.replace(**{name: getattr(before, name) for name in changes})

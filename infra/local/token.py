@@ -7,8 +7,8 @@ environment.
 import os
 import sys
 
-from chalicelib.engine import access
-from chalicelib.engine.access import ROLES, Principal
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import ROLES, Principal
 from chalicelib.errors import Unauthenticated
 
 PLANS = ("free", "standard", "pro", "enterprise")
@@ -28,9 +28,9 @@ def token() -> str:
     if not ttl.isdecimal() or int(ttl) == 0:
         raise Unfit(f"TTL must be a number of seconds from 1 up, not '{ttl}'")
     org, subject = _asked("ORG", "local"), _asked("SUB", "dev")
-    made = access.issue(Principal(org, subject, role, plan), int(ttl))
+    made = authentication.issue(Principal(org, subject, role, plan), int(ttl))
     try:
-        access.verify(made)
+        authentication.verify(made)
     except Unauthenticated as error:
         raise Unfit(
             f"No API takes a token of ORG '{org}' and SUB '{subject}': use up to 128 letters and digits"

@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib import config
 from chalicelib.edge import Api
-from chalicelib.engine import passwords
-from chalicelib.engine.limits import Admission
+from chalicelib.engine.security import passwords
+from chalicelib.engine.security.rate_limits import Admission
 from tests.contract.documented import Documented, Thing
 from tests.contract.face import Face
 from tests.contract.faces import FACES

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from chalicelib.edge.api import VARIABLE
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART
-from tests.domain.test_pictures import png
+from tests.domain.files.test_image_size import png
 from tests.support import parts
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.live import CHANNELS
+from chalicelib.apis.websockets import CHANNELS
 from chalicelib.edge import routes_of
 from chalicelib.edge.binding import signature
-from chalicelib.edge.problems import SECRET_NAME, JsonSchema
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART
+from chalicelib.edge.validation_errors import SECRET_NAME, JsonSchema
 from tests.contract import over
 from tests.contract.conftest import Scene
 from tests.contract.documented import Documented

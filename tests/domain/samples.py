@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chalicelib.domain import states
-from chalicelib.domain.retry import Backoff
-from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Status, Task, Worker
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.retry import Backoff
+from chalicelib.domain.tasks.task import Status, Task, Worker
+from chalicelib.domain.tasks.transitions import Failure, Reason
 
 NOW = 1_000_000_000
 HOUR = 3_600_000
@@ -24,31 +24,31 @@ def draft(**said: Any) -> Task:
 
 
 def ready(**said: Any) -> Task:
-    return states.ready(draft(**said), NOW)
+    return transitions.ready(draft(**said), NOW)
 
 
 def sleeping(**said: Any) -> Task:
-    return states.sleeping(draft(**said), NOW + 60_000, NOW)
+    return transitions.sleeping(draft(**said), NOW + 60_000, NOW)
 
 
 def leased(*, handed: bool = False, **said: Any) -> Task:
-    return states.leased(ready(**said), "worker_1", NOW, handed=handed)
+    return transitions.leased(ready(**said), "worker_1", NOW, handed=handed)
 
 
 def running(**said: Any) -> Task:
-    return states.progressed(leased(**said), NOW)
+    return transitions.progressed(leased(**said), NOW)
 
 
 def ended(status: Status, **said: Any) -> Task:
     """A task that ran and came to this end."""
     held = running(**said)
     if status is Status.COMPLETED:
-        return states.completed(held, NOW, {"ok": True})
+        return transitions.completed(held, NOW, {"ok": True})
     if status is Status.CANCELLED:
-        return states.cancelled(held, NOW)
+        return transitions.cancelled(held, NOW)
     if status is Status.FAILED:
-        return states.attempt_failed(held, FAILURE._replace(retryable=False), NOW, BACKOFF, 0.5)
-    return states.timed_out(held, Reason.TOTAL, "too late", NOW)
+        return transitions.attempt_failed(held, FAILURE._replace(retryable=False), NOW, BACKOFF, 0.5)
+    return transitions.timed_out(held, Reason.TOTAL, "too late", NOW)
 
 
 def every() -> dict[str, Task]:

@@ -3,10 +3,10 @@
 import random
 from typing import Any
 
-from chalicelib.domain import facets
-from chalicelib.domain.tasks import Status, Task
-from chalicelib.engine.catalogue import Page
-from chalicelib.storage.task_table import TaskItem, large_of, values_of
+from chalicelib.domain.search import query as facets
+from chalicelib.domain.tasks.task import Status, Task
+from chalicelib.engine.search.search import Page
+from chalicelib.storage.tasks.table import TaskItem, large_of, values_of
 from tests.domain import samples
 from tests.support.world import ORG
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chalicelib.domain.tasks import Beat, Health, Holder, Task, Worker
-from chalicelib.engine import tasks, workers
+from chalicelib.domain.tasks.task import Beat, Health, Holder, Task, Worker
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry
 from chalicelib.errors import YardmasterError
 from tests.support.world import ORG, POOL, World
 
@@ -31,7 +32,7 @@ def pull(house: World, name: str = "puller", **said: Any) -> Worker:
 
 
 def beat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
-    return workers.heartbeat(ORG, POOL, worker.id, Beat(health, receipts=receipts))
+    return registry.heartbeat(ORG, POOL, worker.id, Beat(health, receipts=receipts))
 
 
 def holder(task: Task) -> Holder:
@@ -40,7 +41,7 @@ def holder(task: Task) -> Holder:
 
 
 def complete(task: Task, result: Any = None, by: Holder | None = None) -> None:
-    tasks.complete(ORG, POOL, task.id, by or holder(task), result)
+    lifecycle.complete(ORG, POOL, task.id, by or holder(task), result)
 
 
 def held(house: World, **said: Any) -> Task:

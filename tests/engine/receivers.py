@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.domain.documents import Document
-from chalicelib.domain.effects import Topic
-from chalicelib.domain.webhooks import Delivery
-from chalicelib.engine import posting, redelivery, webhooks
-from chalicelib.engine.facts import Fact
-from chalicelib.providers import outbound
+from chalicelib.domain.changes.effects import Topic
+from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.deliveries.delivery import Delivery
+from chalicelib.domain.document import Document
+from chalicelib.engine.webhooks import delivery as posting
+from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.providers.http import outbound
 from tests.support.world import ORG, Reply, World, answer
 
 SECRET = "a-secret-of-the-tests"
@@ -51,7 +52,7 @@ class Receiver:
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
-        return redelivery.latest(ORG, self.webhook.id, None)
+        return retries.latest(ORG, self.webhook.id, None)
 
     @property
     def delivery(self) -> Delivery:
@@ -67,6 +68,6 @@ def receiver(house: World, name: str = "one", *events: Topic, **said: Any) -> Re
     """A webhook that asks for new tasks unless `events` are named; it answers 200 until it is told otherwise."""
     base: dict[str, Any] = {"url": f"https://{name}.example/hook", "active": True, "headers": {}}
     base |= {"events": [str(one) for one in events or (Topic.TASK_CREATED,)]}
-    made = Receiver(webhooks.create(ORG, base | said, SECRET, by="dev").webhook, house)
+    made = Receiver(endpoints.create(ORG, base | said, SECRET, by="dev").webhook, house)
     house.servers[f"{name}.example"] = made
     return made

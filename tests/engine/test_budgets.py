@@ -5,10 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib import clock
-from chalicelib.domain import states
-from chalicelib.domain.effects import Nudge
-from chalicelib.engine import dispatch, limits, pools, tasks, workers
-from chalicelib.storage.task_table import TaskItem, large_of, values_of, wake_shards
+from chalicelib.domain.changes.effects import Nudge
+from chalicelib.domain.tasks import transitions
+from chalicelib.engine.dispatch import dispatcher
+from chalicelib.engine.security import rate_limits
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import pools, registry
+from chalicelib.storage.tasks.table import TaskItem, large_of, values_of, wake_shards
 from tests.domain import samples
 from tests.engine.helpers import beat, complete, held, pull
 from tests.support import aws
@@ -22,7 +25,7 @@ def fill(count: int) -> None:
     with TaskItem.batch_write() as batch:
         for number in range(count):
             draft = samples.draft(id=f"task_{number}", org=ORG, pool=POOL, lane="quantum", deadline=2 * START)
-            task = states.sleeping(draft, 2 * START, START) if number % 2 else states.ready(draft, START)
+            task = transitions.sleeping(draft, 2 * START, START) if number % 2 else transitions.ready(draft, START)
             values = values_of(task) | large_of(task)
             batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
 
@@ -40,16 +43,16 @@ def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds
     worker = pull(house, max_concurrent=5)
     task = held(house)
     assert calls(house.submit) == 1
-    assert calls(lambda: tasks.get(ORG, task.id)) == 1
+    assert calls(lambda: lifecycle.get(ORG, task.id)) == 1
     assert calls(lambda: beat(worker)) == 1
     assert calls(lambda: complete(task)) == 1
-    assert calls(lambda: workers.crew(ORG, POOL)) == 1
+    assert calls(lambda: registry.crew(ORG, POOL)) == 1
     assert calls(lambda: pools.overview(ORG, POOL)) == 1
-    assert calls(lambda: limits.admit("k", 100, clock.MINUTE)) == 1
+    assert calls(lambda: rate_limits.admit("k", 100, clock.MINUTE)) == 1
     house.settle()
     ready = [house.submit() for _ in range(4)]  # beside the one above, which holds a slot
     nudges = [Nudge(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
-    assert calls(lambda: dispatch.run(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
+    assert calls(lambda: dispatcher.run(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
     assert all(house.task(one.id).held for one in ready)
 
 
@@ -58,7 +61,7 @@ def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(house: Wor
     complete(held(house))
     house.settle()
     with aws.counting() as counted:
-        dispatch.run(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
+        dispatcher.run(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
     assert counted == {("DynamoDB", "Query"): 2}
 
 
@@ -69,12 +72,12 @@ def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(house: World)
 
     def lives() -> None:
         for number in range(count):
-            limits.admit("client", 10_000, clock.MINUTE)
+            rate_limits.admit("client", 10_000, clock.MINUTE)
             task = house.submit()
             if number % 10 == 9:
                 house.settle()
-            limits.admit("client", 10_000, clock.MINUTE)
-            tasks.get(ORG, task.id)
+            rate_limits.admit("client", 10_000, clock.MINUTE)
+            lifecycle.get(ORG, task.id)
 
     assert calls(lives) / count <= 12
     assert all(task.terminal for task in house.tasks())

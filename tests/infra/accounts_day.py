@@ -3,8 +3,8 @@
 from typing import Any
 
 from chalicelib.apis import projects
-from chalicelib.engine import users
-from chalicelib.engine.users import Profile
+from chalicelib.engine.accounts import users
+from chalicelib.engine.accounts.users import Profile
 from tests.infra.calls import Watch
 from tests.infra.clients import Client
 from tests.support.world import ORG, World

@@ -10,13 +10,14 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.config import settings
-from chalicelib.engine import keys, messenger_accounts
+from chalicelib.engine.messaging import provider_accounts
+from chalicelib.engine.security import keyring
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
-from chalicelib.storage import blobs
-from chalicelib.storage import queues as queue_storage
-from chalicelib.storage import sockets as socket_storage
-from chalicelib.storage.queues import Message
+from chalicelib.storage.aws import s3
+from chalicelib.storage.aws import sqs as queue_storage
+from chalicelib.storage.aws import websocket_api as socket_storage
+from chalicelib.storage.aws.sqs import Message
 from infra.bundles import ENGINE
 from infra.functions import Function
 from infra.names import STORED
@@ -123,10 +124,10 @@ def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
         made.note(ACCOUNTS)
         return known(org)
 
-    present, sign, known = keys._keys, blobs.link, messenger_accounts.of
-    monkeypatch.setattr(messenger_accounts, "of", accounts_of)
-    monkeypatch.setattr(blobs, "link", link)
-    monkeypatch.setattr(keys, "_keys", read_keys)
+    present, sign, known = keyring._keys, s3.link, provider_accounts.of
+    monkeypatch.setattr(provider_accounts, "of", accounts_of)
+    monkeypatch.setattr(s3, "link", link)
+    monkeypatch.setattr(keyring, "_keys", read_keys)
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
     queue_storage.use(WatchedQueues(made, house.queues))
     socket_storage.use(WatchedSockets(made, house.sockets))

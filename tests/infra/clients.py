@@ -5,17 +5,17 @@ import json
 from itertools import count
 from typing import Any
 
-from chalicelib.apis.live import switchboard
+from chalicelib.apis.websockets import switchboard
 from chalicelib.edge import Api, mount
-from chalicelib.engine import access
-from chalicelib.engine.access import Principal
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import Principal
 from tests.infra.calls import Watch
 from tests.support.parts import MULTIPART
 from tests.support.world import ORG, World, forget
 
 
 def token() -> str:
-    return access.issue(Principal(ORG, "ops", "admin"), 7 * 86_400)
+    return authentication.issue(Principal(ORG, "ops", "admin"), 7 * 86_400)
 
 
 class Client:

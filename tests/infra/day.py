@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from chalicelib.apis import coordinator, processing, projects, support
-from chalicelib.apis.voices import voices
+from chalicelib.apis.task_feed_frames import voices
 from chalicelib.config import settings
-from chalicelib.engine import relay
-from chalicelib.engine import tasks as tasks_engine
+from chalicelib.engine.changes import relay
+from chalicelib.engine.tasks import lifecycle as tasks_engine
 from chalicelib.functions import schedules, streams
-from chalicelib.storage import queues
-from chalicelib.storage.queues import Message
+from chalicelib.storage.aws import sqs
+from chalicelib.storage.aws.sqs import Message
 from tests.infra import (
     accounts_day,
     attachments_day,
@@ -264,9 +264,7 @@ def park(house: World) -> None:
     changes = [record["dynamodb"] for record in aws.stream(settings().tasks_table)]
     images = [[relay._light(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes]
     for old, new in {json.dumps([_kind(image) for image in pair]): pair for pair in images}.values():
-        queues.sqs().send(
-            settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})]
-        )
+        sqs.sqs().send(settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})])
     house.advance(600)
 
 

@@ -5,9 +5,9 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from chalicelib.domain.effects import Kind
-from chalicelib.domain.states import Reason
-from chalicelib.engine import gauges
+from chalicelib.domain.changes.effects import Kind
+from chalicelib.domain.tasks.transitions import Reason
+from chalicelib.engine.statistics import task_gauges
 
 ROOT = Path(__file__).parents[2]
 ENDINGS = {"Event.": [str(kind) for kind in Kind], "Failure.": [str(reason) for reason in Reason]}
@@ -44,7 +44,7 @@ def _names(argument: ast.expr, path: Path) -> list[str]:
         assert isinstance(beginning, ast.Constant)
         return [f"{beginning.value}{ending}" for ending in ENDINGS[str(beginning.value)]]
     assert isinstance(argument, ast.Name), f"{path}: what is measured cannot be told from the source"
-    if argument.id == "metric" and path.name == "gauges.py":
-        return list(gauges.METRICS.values())
+    if argument.id == "metric" and path.name == "task_gauges.py":
+        return list(task_gauges.METRICS.values())
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     return [str(getattr(module, argument.id))]

@@ -2,7 +2,7 @@
 
 from chalicelib.apis import messenger
 from chalicelib.config import settings
-from chalicelib.engine import messenger as engine
+from chalicelib.engine.messaging import notifications as engine
 from tests.infra.calls import Watch
 from tests.infra.clients import Client
 from tests.support.messengers import DEAD, TOO_MANY, Messengers, messengers

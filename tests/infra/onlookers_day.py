@@ -1,11 +1,11 @@
 """Who looks on at the projects API in a day: applications with a user's leave, administrators, subscribers."""
 
 from chalicelib.apis import projects
-from chalicelib.engine import api_keys, users
-from chalicelib.engine.api_keys import Wanted
-from chalicelib.engine.users import Profile
+from chalicelib.engine.accounts import api_keys, users
+from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.users import Profile
 from tests.apis.projects.browser import SCOPES, Browser, application, asked, code_exchange
-from tests.domain.test_pictures import png
+from tests.domain.files.test_image_size import png
 from tests.infra.calls import Watch
 from tests.infra.clients import Client, Line, token
 from tests.support import client as http

@@ -4,8 +4,8 @@ from typing import Any
 
 from chalicelib.apis import projects
 from chalicelib.config import settings
-from chalicelib.engine import users
-from chalicelib.engine.users import Profile
+from chalicelib.engine.accounts import users
+from chalicelib.engine.accounts.users import Profile
 from tests.infra import tasks_day
 from tests.infra.calls import Watch
 from tests.infra.clients import Client

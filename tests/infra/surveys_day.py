@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from chalicelib.apis import coordinator, surveys
 from chalicelib.config import settings
-from chalicelib.engine import permits, tasks
-from chalicelib.storage import base
-from chalicelib.storage import permits as permit_storage
+from chalicelib.engine.tasks import concurrency_limits, lifecycle
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.workers import concurrency_limits as permit_storage
 from tests.infra.calls import Watch
 from tests.infra.clients import Client
 from tests.support.messengers import messengers
@@ -30,7 +30,7 @@ def whole(made: Watch, house: World) -> None:
         [held] = {one for one in sessions if house.task(one).held}
         workers("PUT", "/api/tasks/{task_id}/complete", {"result": None}, task_id=held)
         end(house, lost)
-        tasks.change(ORG, held, lambda task: replace(task, version=task.version + 1, wake_at=house.clock.now()))
+        lifecycle.change(ORG, held, lambda task: replace(task, version=task.version + 1, wake_at=house.clock.now()))
         end(house, lost)
     workers("DELETE", "/api/workers/{worker_id}", worker_id=worker)
     house.settle()
@@ -47,7 +47,7 @@ def end(house: World, lost: bool) -> None:
 
 def crowd() -> None:
     """More keys of permits than a pool remembers without use."""
-    for number in range(permits.IDLE_KEPT + 1):
+    for number in range(concurrency_limits.IDLE_KEPT + 1):
         said = (ORG, "coordinator", f"k{number}")
-        base.commit(permit_storage.taken(*said, 1, "task_gone"))
-        base.commit(permit_storage.freed(*said, "task_gone"))
+        dynamodb.commit(permit_storage.taken(*said, 1, "task_gone"))
+        dynamodb.commit(permit_storage.freed(*said, "task_gone"))

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from infra import dead_letters
 from infra.dead_letters import DeadLetters, Letter, NothingFound
-from infra.local import resources
+from infra.local.moto import resources
 from infra.resources import storage_template
 
 FIFO = ("dispatch", "live", "announce", "webhooks", "notifications")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.storage import queues
+from chalicelib.storage.aws import sqs
 from infra.bundles import BUNDLES
 from infra.functions import Function
 from tests.infra import day
@@ -17,7 +17,7 @@ Needed = dict[str, set[Permission]]
 @pytest.fixture(scope="module")
 def needed() -> Needed:
     """Function name -> the permissions that it needed in the course of a day."""
-    queues.sqs.cache_clear()  # a client that knows a queue's URL no longer asks for it
+    sqs.sqs.cache_clear()  # a client that knows a queue's URL no longer asks for it
     with pytest.MonkeyPatch.context() as monkeypatch, world() as house:
         made = watch(house, monkeypatch)
         day.whole(made, house)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib import clock
-from chalicelib.domain import states
-from chalicelib.domain.releases import ReleaseReason
-from chalicelib.engine import task_log, tasks
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.release_reasons import ReleaseReason
+from chalicelib.engine.tasks import lifecycle, task_log
 from tests.support.log import Log, logging_to
 from tests.support.world import ORG, World, answer
 
@@ -38,11 +38,13 @@ def written(house: World) -> list[dict[str, Any]]:
         house.register(reply=lambda _url, _headers, body: answer(next(replies, 200) if body else 200))
         begun = house.submit(run_at=clock.now() + clock.SECOND)
         house.advance(2)
-        tasks.cancel(ORG, begun.id)
-        tasks.change(ORG, house.submit(manual=True).id, lambda task: states.taken(task, "user_ada", clock.now()))
+        lifecycle.cancel(ORG, begun.id)
+        lifecycle.change(
+            ORG, house.submit(manual=True).id, lambda task: transitions.taken(task, "user_ada", clock.now())
+        )
         failed = house.submit()
         house.advance(900)
-        tasks.replay(ORG, failed.id)
+        lifecycle.replay(ORG, failed.id)
         house.settle()
     return [line for line in log.lines if line["message"] in LIFE]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine import access
-from chalicelib.engine import keys as engine_keys
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security import keyring as engine_keys
 from chalicelib.errors import Unauthenticated
 from infra import secrets
 
@@ -121,17 +121,17 @@ def test_a_token_of_the_leaked_key_is_refused_and_one_of_the_new_key_taken(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     value = shell.run("new")
-    made = access.Principal("acme", "ops", "admin")
+    made = authentication.Principal("acme", "ops", "admin")
 
     def deployed(text: str) -> None:
         monkeypatch.setattr(engine_keys, "_keys", lambda: engine_keys._parse(text))
 
     deployed(value)
-    forged = access.issue(made, 3_600)
-    assert access.verify(forged).subject == "ops"
+    forged = authentication.issue(made, 3_600)
+    assert authentication.verify(forged).subject == "ops"
     for step in ("add", "promote", "retire"):
         value = shell.run(step, "jwt", value=value)
     deployed(value)
     with pytest.raises(Unauthenticated):
-        access.verify(forged)
-    assert access.verify(access.issue(made, 3_600)).subject == "ops"
+        authentication.verify(forged)
+    assert authentication.verify(authentication.issue(made, 3_600)).subject == "ops"

@@ -15,7 +15,8 @@ from chalicelib import config
 from chalicelib.config import Settings
 from infra.bundles import BUNDLES
 from infra.local import __main__ as local
-from infra.local import demo, stack
+from infra.local import stack
+from infra.local.demo import __main__ as demo
 from infra.merge import merge_template
 
 ROOT = Path(__file__).parents[2]

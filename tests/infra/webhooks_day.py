@@ -2,8 +2,10 @@
 
 from chalicelib.apis import projects
 from chalicelib.config import settings
-from chalicelib.engine import documents, redelivery, users
-from chalicelib.engine.users import Profile
+from chalicelib.engine.accounts import users
+from chalicelib.engine.accounts.users import Profile
+from chalicelib.engine.documents import documents
+from chalicelib.engine.webhooks import retries
 from tests.infra.calls import Watch
 from tests.infra.clients import Client, wait
 from tests.support.people import PASSWORD
@@ -47,7 +49,7 @@ def announce_twice(client: Client, house: World) -> None:
 def ask_again(client: Client, house: World, webhook: str) -> None:
     """What was given up while the webhook was switched off, in requests and in the background: that by a wakeup or,
     when that is lost, by the sweep."""
-    before, redelivery.AT_A_TIME = redelivery.AT_A_TIME, 1
+    before, retries.AT_A_TIME = retries.AT_A_TIME, 1
     for lost in (False, True):
         switch_off(client, house, webhook)
         client("POST", f"{WEBHOOK}/recover", {"since": "2026-01-01"}, webhookId=webhook)
@@ -56,7 +58,7 @@ def ask_again(client: Client, house: World, webhook: str) -> None:
             house.queues.queues[settings().wakeups_queue].clear()
             house.advance(120, settle=False)
         house.settle()
-    redelivery.AT_A_TIME = before
+    retries.AT_A_TIME = before
     switch_off(client, house, webhook)
     found = client("GET", DELIVERIES, query={"status": "failed"}, webhookId=webhook)["data"]
     one = {"webhookId": webhook, "deliveryId": found[0]["id"]}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import clock
-from infra.local.cloud import cloud
+from infra.local.moto.cloud import cloud
 from tests.support import aws  # noqa: F401 - sets the environment that the engine's modules read
 
 NOON = 1_800_014_400_000

@@ -1,7 +1,11 @@
 from chalicelib import config
 from chalicelib.apis.projects import api
-from chalicelib.engine import api_keys, oauth_clients, projects, tasks, users, workers
-from chalicelib.storage import logins
+from chalicelib.engine.accounts import api_keys, users
+from chalicelib.engine.oauth import clients
+from chalicelib.engine.projects import projects
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry
+from chalicelib.storage.access import logins
 from infra.local.seed import ADMIN, ADMIN_ID, AGENTS, CLIENT_ID, CLIENT_SECRET, EXAMPLE_KEYS, ORG, PASSWORD, seed
 from tests.engine.helpers import together
 from tests.support.client import Client
@@ -16,14 +20,14 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(house: Worl
     user = users.sign_in("admin@orchestrator.com", "admin123", "")
     assert (user.id, user.org, user.body["name"], user.body["role"]) == (ADMIN_ID, "local", "Administrator", "admin")
     assert (len(users.every(ORG)), logins.admins(ORG)) == (3, 1)
-    [client] = oauth_clients.every(ORG)
+    [client] = clients.every(ORG)
     assert (client.id, client.public) == (CLIENT_ID, False)
     assert client.redirect_uris == ("http://127.0.0.1:3000/oauth/done",)
     assert (ADMIN.email, PASSWORD, CLIENT_SECRET) == ("admin@orchestrator.com", "admin123", "YOUR_CLIENT_SECRET")
     [project] = projects.find(ORG, projects.Wanted())
     assert (project.id, {*project.body["members"]}) == ("proj-123", {"user-123", "user-456"})
-    assert {one.id for one in workers.crew(ORG, "projects")} == {*AGENTS} == {"agent-123", "agent-456", "agent-789"}
-    assert tasks.get(ORG, "task-123", "projects").name == "Implement user authentication"
+    assert {one.id for one in registry.crew(ORG, "projects")} == {*AGENTS} == {"agent-123", "agent-456", "agent-789"}
+    assert lifecycle.get(ORG, "task-123", "projects").name == "Implement user authentication"
 
 
 def test_the_document_s_api_key_is_good_where_it_is_said_to_be(house: World) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import clock, config
-from chalicelib.domain.tasks import Status
-from chalicelib.engine import statistics, submissions, tasks
-from chalicelib.engine.submissions import Submission
-from chalicelib.providers import outbound
-from infra.local.pump import Pump
+from chalicelib.domain.tasks.task import Status
+from chalicelib.engine.statistics import daily
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.tasks import submission as submissions
+from chalicelib.engine.tasks.submission import Submission
+from chalicelib.providers.http import outbound
+from infra.local.lambdas.pump import Pump
 from infra.local.stack import stack
 from tests.local.conftest import NOON
 
@@ -27,8 +29,8 @@ def submission() -> Submission:
 def test_what_follows_from_a_task_happens(pump: Pump) -> None:
     task = submissions.submit("acme", "ann", submission())
     pump.drain()
-    assert tasks.get("acme", task.id).status is Status.PENDING
-    assert statistics.day("acme", "processing", NOON // clock.DAY).total["created"] == 1
+    assert lifecycle.get("acme", task.id).status is Status.PENDING
+    assert daily.day("acme", "processing", NOON // clock.DAY).total["created"] == 1
 
 
 def test_the_sweep_comes_by_the_clock(pump: Pump, moment: clock.ManualClock) -> None:
@@ -36,7 +38,7 @@ def test_the_sweep_comes_by_the_clock(pump: Pump, moment: clock.ManualClock) -> 
     pump.drain()
     moment.advance(config.settings().schedule_to_start_seconds + 1)
     pump.drain()
-    assert tasks.get("acme", task.id).status is Status.TIMED_OUT
+    assert lifecycle.get("acme", task.id).status is Status.TIMED_OUT
 
 
 def test_settings_are_the_stacks_while_it_is_up_and_not_after() -> None:

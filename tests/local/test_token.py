@@ -1,7 +1,7 @@
 import pytest
 
-from chalicelib.engine import access
-from chalicelib.engine.access import Principal
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import Principal
 from infra.local.token import Unfit, token
 
 
@@ -13,13 +13,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_token_of_nobody_in_particular() -> None:
-    assert access.verify(token()) == Principal("local", "dev", "user", "standard")
+    assert authentication.verify(token()) == Principal("local", "dev", "user", "standard")
 
 
 def test_a_token_as_asked_for(asked: pytest.MonkeyPatch) -> None:
     for name, value in {"ROLE": "admin", "ORG": "acme", "SUB": "ann", "PLAN": "pro", "TTL": "60"}.items():
         asked.setenv(name, value)
-    assert access.verify(token()) == Principal("acme", "ann", "admin", "pro")
+    assert authentication.verify(token()) == Principal("acme", "ann", "admin", "pro")
 
 
 UNFIT = [

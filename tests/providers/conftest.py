@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chalicelib import config
-from chalicelib.providers import outbound
+from chalicelib.providers.http import outbound
 
 Script = Callable[[socket, bytes], None]
 """What a peer does with a connection, given the request it read."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from random import Random
 
 from chalicelib import clock
-from chalicelib.domain.tasks import Holder
-from chalicelib.engine import tasks
-from chalicelib.providers import outbound
-from chalicelib.providers.outbound import Answer, Unreachable
+from chalicelib.domain.tasks.task import Holder
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.providers.http import outbound
+from chalicelib.providers.http.outbound import Answer, Unreachable
 from tests.support.world import ORG, POOL, Reply, World, answer
 
 Kind = Callable[[World], Reply]
@@ -124,7 +124,7 @@ class Fleet:
         for (task_id, epoch), at in list(self._due.items()):
             if at <= self.world.clock.now():
                 del self._due[task_id, epoch]
-                tasks.complete(ORG, POOL, task_id, Holder(self.good.id, epoch), {"done": task_id})
+                lifecycle.complete(ORG, POOL, task_id, Holder(self.good.id, epoch), {"done": task_id})
 
     def run(self, seconds: int) -> None:
         """Time passes, first in seconds, later in larger steps, until every task has ended."""

@@ -6,13 +6,14 @@ from operator import attrgetter
 from random import Random
 from typing import Any
 
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder, Permit
-from chalicelib.engine import tasks, workers
-from chalicelib.engine.projects import SECOND_LOOK_SECONDS
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Beat, Health, Holder, Permit
+from chalicelib.engine.projects.projects import SECOND_LOOK_SECONDS
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict, Unavailable
-from chalicelib.providers import outbound
-from chalicelib.storage import connections
+from chalicelib.providers.http import outbound
+from chalicelib.storage.connections import connections
 from tests.simulation import managed
 from tests.simulation.acting import Actor
 from tests.simulation.faults import Faults, Killed, everywhere
@@ -99,11 +100,11 @@ class Simulation(Actor):
 
     def cancel(self) -> None:
         if self.acknowledged:
-            self.attempt(lambda: tasks.cancel(ORG, self._any_task()))
+            self.attempt(lambda: lifecycle.cancel(ORG, self._any_task()))
 
     def replay(self) -> None:
         if self.acknowledged:
-            self.attempt(lambda: tasks.replay(ORG, self._any_task()))
+            self.attempt(lambda: lifecycle.replay(ORG, self._any_task()))
 
     def _any_task(self) -> str:
         return self.random.choice(sorted(self.acknowledged))
@@ -163,17 +164,17 @@ class Simulation(Actor):
         holder = Holder(server.id, epoch)
         dice = self.random.random()
         if dice < 0.6:
-            self.attempt(lambda: tasks.complete(ORG, POOL, task_id, holder, {"done": task_id}))
+            self.attempt(lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}))
         elif dice < 0.8:
             failure = reported_failure("it broke", self.random.random() < 0.8)
-            self.attempt(lambda: tasks.fail(ORG, task_id, holder, failure))
+            self.attempt(lambda: lifecycle.fail(ORG, task_id, holder, failure))
         else:
-            self.attempt(lambda: tasks.progress(ORG, task_id, holder, self.random.randrange(100)))
+            self.attempt(lambda: lifecycle.progress(ORG, task_id, holder, self.random.randrange(100)))
 
     def heartbeat(self) -> None:
         for server in list(self.servers.values()):
             if server.reachable:
-                self.attempt(lambda s=server: workers.heartbeat(ORG, POOL, s.id, Beat(Health.HEALTHY)))
+                self.attempt(lambda s=server: registry.heartbeat(ORG, POOL, s.id, Beat(Health.HEALTHY)))
 
     def partition(self) -> None:
         if (server := self._any_server()) is not None:
@@ -182,12 +183,12 @@ class Simulation(Actor):
     def maintain(self) -> None:
         if (server := self._any_server()) is not None:
             wanted = self.random.random() < 0.5
-            self.attempt(lambda: workers.set_maintenance(ORG, POOL, server.id, wanted, None))
+            self.attempt(lambda: registry.set_maintenance(ORG, POOL, server.id, wanted, None))
 
     def unregister(self) -> None:
         if len(self.servers) > 1:
             name = self.random.choice(sorted(self.servers))
-            if self.attempt(lambda: workers.unregister(ORG, POOL, self.servers[name].id) or True):
+            if self.attempt(lambda: registry.unregister(ORG, POOL, self.servers[name].id) or True):
                 del self.servers[name]
 
     def _any_server(self) -> Server | None:
@@ -241,7 +242,7 @@ class Simulation(Actor):
         self.world.queues.faults = QueueFaults()
         for server in self.servers.values():
             server.reachable = True
-            self.attempt(lambda s=server: workers.set_maintenance(ORG, POOL, s.id, False, None))
+            self.attempt(lambda s=server: registry.set_maintenance(ORG, POOL, s.id, False, None))
         last = self.world.register("last", reply=self._last, max_concurrent=9, capabilities=CAPABILITIES)
         for _ in range(60):
             self._calm_minute(last.id)
@@ -270,7 +271,7 @@ class Simulation(Actor):
         for server in self.servers.values():
             for task_id, epoch, _ in server.given[-20:]:
                 self.attempt(
-                    lambda t=task_id, s=server, e=epoch: tasks.complete(ORG, POOL, t, Holder(s.id, e), {"done": t})
+                    lambda t=task_id, s=server, e=epoch: lifecycle.complete(ORG, POOL, t, Holder(s.id, e), {"done": t})
                 )
         self.world.settle()
 

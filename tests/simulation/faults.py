@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 from chalicelib.errors import Unavailable
-from chalicelib.storage import queues, sockets
-from chalicelib.storage.queues import Message
+from chalicelib.storage.aws import sqs, websocket_api
+from chalicelib.storage.aws.sqs import Message
 from tests.support import aws
 from tests.support.aws import Call, Interference
 from tests.support.queues import FakeQueues
@@ -93,14 +93,14 @@ class _Queues:
 @contextmanager
 def everywhere(house: World, interference: Interference) -> Iterator[None]:
     """Let `interference` stand between the code and all that it calls: tables, queues and connections."""
-    sockets.use(_Sockets(house.sockets, interference))
-    queues.use(_Queues(house.queues, interference))
+    websocket_api.use(_Sockets(house.sockets, interference))
+    sqs.use(_Queues(house.queues, interference))
     try:
         with aws.interfering(interference):
             yield
     finally:
-        sockets.use(house.sockets)
-        queues.use(house.queues)
+        websocket_api.use(house.sockets)
+        sqs.use(house.queues)
 
 
 @contextmanager

@@ -6,15 +6,19 @@ Those of `ALWAYS` hold at any moment, between any two calls; those of `AT_REST` 
 from collections import Counter, defaultdict
 
 from chalicelib.config import settings
-from chalicelib.domain import counting, statistics
-from chalicelib.domain.states import LONGEST_LOOK_MS
-from chalicelib.domain.statistics import Counts
-from chalicelib.domain.tasks import Status, Task, Worker
-from chalicelib.engine import sockets, workers
-from chalicelib.storage import connections, pools, task_table
-from chalicelib.storage import workers as worker_storage
-from chalicelib.storage.connections import ConnectionsTable
-from chalicelib.storage.task_table import TaskItem
+from chalicelib.domain.statistics import counters as statistics
+from chalicelib.domain.statistics import event_counts
+from chalicelib.domain.statistics.counters import Counts
+from chalicelib.domain.tasks.task import Status, Task, Worker
+from chalicelib.domain.tasks.transitions import LONGEST_LOOK_MS
+from chalicelib.engine.workers import registry as workers
+from chalicelib.engine.workers import websocket_workers
+from chalicelib.storage.connections import connections
+from chalicelib.storage.connections.connections import ConnectionsTable
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.tasks.table import TaskItem
+from chalicelib.storage.workers import pools
+from chalicelib.storage.workers import workers as worker_storage
 from tests.support import aws
 from tests.support.world import World
 
@@ -167,7 +171,7 @@ def _transition(old: Task | None, new: Task) -> str | None:
 
 def counters_equal_a_recount(world: World) -> None:
     """6: every row is what a recount of the log makes of it."""
-    counted = counting.deltas(world.log())
+    counted = event_counts.deltas(world.log())
     stored = world.rows()
     for row in counted.keys() | stored.keys():
         assert _nonzero(stored.get(row)) == _nonzero(counted.get(row)), f"{row} differs from its recount"
@@ -199,7 +203,7 @@ def _gauges(task: Task) -> list[str]:
 def workers_counters_equal_a_recount(world: World) -> None:
     """6: what each worker has completed and burned, and what those before it had, is what the log makes of it."""
     logged: dict[str, Counter[str]] = defaultdict(Counter)
-    for (partition, row), counts in counting.deltas(world.log()).items():
+    for (partition, row), counts in event_counts.deltas(world.log()).items():
         if row.startswith("worker#") and "#" not in partition.partition("#")[2]:
             ended = Counter(completed=counts["completed"], failed=counts.ended_badly)
             logged[partition].update(ended)
@@ -269,7 +273,7 @@ def watchers_are_up_to_date(world: World) -> None:
 
 def no_connection_that_answers_is_replaced(world: World) -> None:
     """12: a worker's open connection gives way to another only when it was silent for too long."""
-    patience = sockets.PINGS_MISSED * workers.ping_ms()
+    patience = websocket_workers.PINGS_MISSED * workers.ping_ms()
     for record in aws.stream(settings().workers_table):
         images = [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")]
         if not all(image and worker_storage.is_worker(image) for image in images):

@@ -5,11 +5,13 @@ Each prepares a deployment and answers with the act during which the process is 
 
 from collections.abc import Callable
 
-from chalicelib.domain.tasks import Holder, Permit, Status, Task, Worker
-from chalicelib.engine import assignment, live, reports, sockets, submissions, tasks, workers
-from chalicelib.engine.submissions import Submission
-from chalicelib.engine.workers import Change, Registration, Rotation
-from chalicelib.storage.connections import Connection
+from chalicelib.domain.tasks.task import Holder, Permit, Status, Task, Worker
+from chalicelib.engine.live import task_feed
+from chalicelib.engine.tasks import assignment, lifecycle, submission
+from chalicelib.engine.tasks.submission import Submission
+from chalicelib.engine.workers import completion_reports, registry, websocket_workers
+from chalicelib.engine.workers.registry import Change, Registration, Rotation
+from chalicelib.storage.connections.connections import Connection
 from tests.simulation import performer
 from tests.support.world import ORG, POOL, WATCH, World, answer
 
@@ -22,13 +24,13 @@ def _link(connection_id: str) -> Connection:
 
 def _socket(house: World) -> Worker:
     said = Registration(POOL, "worker", "w1", max_concurrent=2, id="w1", socket=True)
-    return workers.register(ORG, said)
+    return registry.register(ORG, said)
 
 
 def _connected(house: World) -> None:
     _socket(house)
     house.sockets.connect("c1")
-    sockets.connect(_link("c1"))
+    websocket_workers.connect(_link("c1"))
     house.settle()
 
 
@@ -55,20 +57,20 @@ def _connect(house: World) -> Act:
     house.submit()
     house.settle()
     house.sockets.connect("c1")
-    return lambda: sockets.connect(_link("c1"))
+    return lambda: websocket_workers.connect(_link("c1"))
 
 
 def _take_over(house: World) -> Act:
     _given(house)
     house.sockets.drop("c1")
     house.sockets.connect("c2")
-    return lambda: sockets.connect(_link("c2"))
+    return lambda: websocket_workers.connect(_link("c2"))
 
 
 def _disconnect(house: World) -> Act:
     _given(house)
     house.sockets.drop("c1")
-    return lambda: sockets.disconnected(_link("c1"))
+    return lambda: websocket_workers.disconnected(_link("c1"))
 
 
 def _hand_over(house: World) -> Act:
@@ -87,11 +89,11 @@ def _greet(house: World) -> Act:
     task = _given(house)
     house.submit()
     house.settle()
-    sockets.disconnected(_link("c1"))
-    tasks.cancel(ORG, task.id)
+    websocket_workers.disconnected(_link("c1"))
+    lifecycle.cancel(ORG, task.id)
     house.settle()
     house.sockets.connect("c2")
-    sockets.connect(_link("c2"))
+    websocket_workers.connect(_link("c2"))
     house.relay("workers")
     return lambda: house.handle("deliver")
 
@@ -99,12 +101,12 @@ def _greet(house: World) -> Act:
 def _watch(house: World) -> Act:
     house.submit()
     house.sockets.connect("v1")
-    return lambda: live.watch(Connection("v1", ORG, WATCH), 0)
+    return lambda: task_feed.watch(Connection("v1", ORG, WATCH), 0)
 
 
 def _watched(house: World, connection_id: str) -> None:
     house.sockets.connect(connection_id)
-    live.watch(Connection(connection_id, ORG, WATCH), 0)
+    task_feed.watch(Connection(connection_id, ORG, WATCH), 0)
 
 
 def _tell(house: World) -> Act:
@@ -129,13 +131,13 @@ def _leave(house: World) -> Act:
     _watched(house, "v1")
     house.settle()
     house.sockets.drop("v1")
-    return lambda: live.leave(Connection("v1", ORG, WATCH))
+    return lambda: task_feed.leave(Connection("v1", ORG, WATCH))
 
 
 def _perform(house: World) -> Act:
     for ends in ("well", "badly"):
         asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
-        submissions.submit(ORG, "dev", asked)
+        submission.submit(ORG, "dev", asked)
     house.relay("tasks")
     house.handle("dispatch")
     house.relay("tasks")
@@ -162,14 +164,14 @@ def _start(house: World) -> Act:
 
 def _claim(house: World) -> Act:
     worker = _puller(house)
-    return lambda: reports.report(ORG, POOL, worker.id, "completed")
+    return lambda: completion_reports.report(ORG, POOL, worker.id, "completed")
 
 
 def _report(house: World) -> Act:
     worker = _puller(house)
     house.submit()
     house.settle()
-    return lambda: reports.report(ORG, POOL, worker.id, "failed")
+    return lambda: completion_reports.report(ORG, POOL, worker.id, "failed")
 
 
 def _permitted(house: World) -> Act:
@@ -187,21 +189,21 @@ def _pass_on(house: World) -> Act:
     worker = _puller(house)
     task, _ = [house.submit(permit=ONE, priority=priority) for priority in (9, 1)]
     house.settle()
-    return lambda: tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
+    return lambda: lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
 
 
 def _drain(house: World) -> Act:
     _leased(house)
-    workers.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED))
+    registry.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED))
     return house.sweep
 
 
 def _bury(house: World) -> Act:
     """A worker that has done something; what it has done outlives it."""
     task = _given(house)
-    tasks.complete(ORG, POOL, task.id, Holder("w1", 1), None)
+    lifecycle.complete(ORG, POOL, task.id, Holder("w1", 1), None)
     house.settle()
-    workers.unregister(ORG, POOL, "w1")
+    registry.unregister(ORG, POOL, "w1")
     return house.sweep
 
 

@@ -7,18 +7,20 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.config import settings
-from chalicelib.domain import changes, documents
-from chalicelib.domain.documents import CHORE
-from chalicelib.domain.effects import Announcement, Topic
-from chalicelib.domain.facets import place
-from chalicelib.domain.filing import LAST, Filed, Move, Row, filed
-from chalicelib.domain.sheets import project_of
-from chalicelib.engine.facts import fact_id
-from chalicelib.storage import deliveries, task_table
-from chalicelib.storage import documents as document_storage
-from chalicelib.storage import workers as worker_storage
-from chalicelib.storage.deliveries import DeliveryItem
-from chalicelib.storage.documents import DocumentItem
+from chalicelib.domain import document as documents
+from chalicelib.domain.changes import derive
+from chalicelib.domain.changes.effects import Announcement, Topic
+from chalicelib.domain.changes.public_events import fact_id
+from chalicelib.domain.document import CHORE
+from chalicelib.domain.search.index_moves import LAST, Filed, Move, Row, filed
+from chalicelib.domain.search.query import place
+from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.storage.deliveries import deliveries
+from chalicelib.storage.deliveries.deliveries import DeliveryItem
+from chalicelib.storage.documents import documents as document_storage
+from chalicelib.storage.documents.documents import DocumentItem
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.workers import workers as worker_storage
 from tests.simulation.people import POOL, managed
 from tests.support import aws
 from tests.support.world import ORG, World
@@ -96,9 +98,9 @@ def _deliveries() -> list[deliveries.Delivery]:
 def _announced() -> Iterator[Announcement]:
     """What is announced of all that the tables' own streams say happened."""
     rules = (
-        (settings().tasks_table, changes.of_task, task_table.from_raw),
+        (settings().tasks_table, derive.of_task, task_table.from_raw),
         (settings().documents_table, documents.of_document, document_storage.from_raw),
-        (settings().workers_table, changes.of_worker, _worker),
+        (settings().workers_table, derive.of_worker, _worker),
     )
     for table, effects, parse in rules:
         for record in aws.stream(table):

@@ -6,16 +6,18 @@ from typing import Any
 from unittest.mock import patch
 
 from chalicelib import clock
-from chalicelib.domain import announcements
-from chalicelib.domain.effects import Announcement, Topic
-from chalicelib.domain.filing import Move
-from chalicelib.domain.tasks import Phase, Task
-from chalicelib.engine import chore_steps, editing, facts, projects, webhooks
-from chalicelib.engine.editing import Draft
-from chalicelib.engine.members import PROJECT, Giver
-from chalicelib.engine.people import Edit
-from chalicelib.storage import listings
-from chalicelib.storage.base import Write
+from chalicelib.domain.changes import announcements, public_events
+from chalicelib.domain.changes.effects import Announcement, Topic
+from chalicelib.domain.search.index_moves import Move
+from chalicelib.domain.tasks.task import Phase, Task
+from chalicelib.engine.projects import projects, task_edits
+from chalicelib.engine.projects.members import PROJECT, Giver
+from chalicelib.engine.projects.task_edit_rules import Edit
+from chalicelib.engine.projects.task_edits import Draft
+from chalicelib.engine.schedule import job_handlers
+from chalicelib.engine.webhooks import endpoints
+from chalicelib.storage.aws.dynamodb import Write
+from chalicelib.storage.search import index as listings
 from tests.simulation import managed
 from tests.simulation.people import FOUNDER, POOL, anybody, new_project
 from tests.support.world import ORG, World, answer
@@ -24,14 +26,14 @@ ADA = "ada"
 
 
 def _task(**said: Any) -> Task:
-    return editing.create(ORG, POOL, ADA, Draft({"title": "one", **said}, "task", 4))
+    return task_edits.create(ORG, POOL, ADA, Draft({"title": "one", **said}, "task", 4))
 
 
 def _listed(house: World) -> None:
     """A task that somebody completes."""
     task = _task(tags=["a"])
     house.settle()
-    editing.change(ORG, POOL, task.id, Edit(move=Phase.COMPLETED), ADA, anybody)
+    task_edits.change(ORG, POOL, task.id, Edit(move=Phase.COMPLETED), ADA, anybody)
     house.settle()
 
 
@@ -39,7 +41,7 @@ def _announced_again(house: World) -> None:
     """A task of which a webhook is told; and what happened comes once more, long after."""
     house.servers["all.example"] = lambda *_: answer(200)
     said = {"url": "https://all.example/", "events": [str(Topic.TASK_CREATED)], "active": True, "headers": {}}
-    webhooks.create(ORG, said, "a-secret-of-the-tests", ADA)
+    endpoints.create(ORG, said, "a-secret-of-the-tests", ADA)
     _task()
     house.settle()
     house.clock.advance(600)
@@ -53,7 +55,7 @@ def _project_gone(house: World) -> None:
     _task(projectId=project.id)
     house.settle()
     projects.delete(ORG, project.id, ADA)
-    for seconds in (projects.SECOND_LOOK_SECONDS, editing.RELAYED_WITHIN_SECONDS):
+    for seconds in (projects.SECOND_LOOK_SECONDS, task_edits.RELAYED_WITHIN_SECONDS):
         house.settle()
         house.clock.advance(seconds)
         house.advance(61)
@@ -75,7 +77,7 @@ def _silent(*_: object) -> Iterator[Announcement]:
     return iter(())
 
 
-_counted, _fact_id = listings._counted, facts.fact_id
+_counted, _fact_id = listings._counted, public_events.fact_id
 
 BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], AbstractContextManager[Any]]] = {
     "the rows of a list are lost": (
@@ -91,7 +93,7 @@ BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], Abstract
     "a fact is told twice": (
         managed.every_change_is_announced_once,
         _announced_again,
-        patch.object(facts, "fact_id", _id_of_the_moment),
+        patch.object(public_events, "fact_id", _id_of_the_moment),
     ),
     "a fact is not told": (
         managed.every_change_is_announced_once,
@@ -101,11 +103,11 @@ BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], Abstract
     "a deleted project's tasks are forgotten": (
         managed.nothing_dangles,
         _project_gone,
-        patch.dict(chore_steps.STEPS, {PROJECT: lambda _: True}),
+        patch.dict(job_handlers.STEPS, {PROJECT: lambda _: True}),
     ),
     "a chore never ends": (
         managed.chores_end,
         _project_gone,
-        patch.dict(chore_steps.STEPS, {PROJECT: lambda _: 1 // 0 > 0}),
+        patch.dict(job_handlers.STEPS, {PROJECT: lambda _: 1 // 0 > 0}),
     ),
 }

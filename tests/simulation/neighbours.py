@@ -8,13 +8,16 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.effects import Topic
-from chalicelib.domain.tasks import Beat, Health, Permit
-from chalicelib.engine import messenger, posting, webhooks, workers
-from chalicelib.engine.facts import Fact
-from chalicelib.providers.outbound import Answer
-from chalicelib.storage import task_table
-from chalicelib.storage import workers as worker_storage
+from chalicelib.domain.changes.effects import Topic
+from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.tasks.task import Beat, Health, Permit
+from chalicelib.engine.messaging import notifications as messenger
+from chalicelib.engine.webhooks import delivery as posting
+from chalicelib.engine.webhooks import endpoints as webhooks
+from chalicelib.engine.workers import registry
+from chalicelib.providers.http.outbound import Answer
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.workers import workers as worker_storage
 from tests.support import aws
 from tests.support.fleet import Fleet
 from tests.support.messengers import ACCOUNTS, configure_all
@@ -68,7 +71,7 @@ class Quiet:
         """Each second, what it does is done beside everything else."""
         second = (clock.now() // clock.SECOND) % 3600
         if second % 20 == 0:
-            self.fleet.happen(lambda: workers.heartbeat(QUIET, POOL, self._alive, Beat(Health.HEALTHY)))
+            self.fleet.happen(lambda: registry.heartbeat(QUIET, POOL, self._alive, Beat(Health.HEALTHY)))
         if second % EACH == 3:  # so that nothing is due within a second of a sweep, which would be luck
             self.fleet.happen(self._act)
 

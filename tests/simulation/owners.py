@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib import ids
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder, Status, Worker
-from chalicelib.engine import assignment, reports, submissions, tasks, workers
-from chalicelib.engine.submissions import Submission
-from chalicelib.engine.workers import Change, Rotation
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Beat, Health, Holder, Status, Worker
+from chalicelib.engine.tasks import assignment, lifecycle, submission
+from chalicelib.engine.tasks.submission import Submission
+from chalicelib.engine.workers import completion_reports, registry
+from chalicelib.engine.workers.registry import Change, Rotation
 from tests.simulation import performer
 from tests.simulation.acting import Actor
 from tests.support.world import ORG, POOL
@@ -69,17 +70,19 @@ class Owners(Actor):
         holder = Holder(worker.id, epoch)
         done: list[Callable[[], Any]] = [
             lambda: assignment.start(ORG, POOL, task_id),
-            lambda: tasks.complete(ORG, POOL, task_id, holder, {"done": task_id}),
-            lambda: tasks.complete(ORG, POOL, task_id, None, {"done": task_id}),
-            lambda: tasks.fail(ORG, task_id, holder, reported_failure("no", self.random.random() < 0.8)),
-            lambda: reports.report(ORG, POOL, worker.id, self.random.choice(["completed", "failed"])),
+            lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}),
+            lambda: lifecycle.complete(ORG, POOL, task_id, None, {"done": task_id}),
+            lambda: lifecycle.fail(ORG, task_id, holder, reported_failure("no", self.random.random() < 0.8)),
+            lambda: completion_reports.report(ORG, POOL, worker.id, self.random.choice(["completed", "failed"])),
         ]
         work = self.random.choice(done)
         for _ in range(2 if self.chance(0.2) else 1):
             self.attempt(work)
 
     def _claim(self, worker: Worker) -> None:
-        self.attempt(lambda: reports.report(ORG, POOL, worker.id, self.random.choice(["completed", "failed"])))
+        self.attempt(
+            lambda: completion_reports.report(ORG, POOL, worker.id, self.random.choice(["completed", "failed"]))
+        )
 
     def _any(self) -> Worker | None:
         found = [worker for worker in self.world.workers() if worker.id in self.pullers and not worker.removed]
@@ -88,26 +91,26 @@ class Owners(Actor):
     def heartbeat(self) -> None:
         for worker_id in self.pullers:
             if not self.chance(0.2):
-                self.attempt(lambda name=worker_id: workers.heartbeat(ORG, POOL, name, Beat(Health.HEALTHY)))
+                self.attempt(lambda name=worker_id: registry.heartbeat(ORG, POOL, name, Beat(Health.HEALTHY)))
 
     def turn(self) -> None:
         """A worker of any kind is drained, closed, or opened again by hand."""
         crew = [worker.id for worker in self.world.workers() if worker.pool == POOL]
         if crew:
             name, rotation = self.random.choice(sorted(crew)), self.random.choice([*Rotation, Rotation.OPEN])
-            self.attempt(lambda: workers.update(ORG, POOL, name, Change(rotation=rotation)))
+            self.attempt(lambda: registry.update(ORG, POOL, name, Change(rotation=rotation)))
 
     def unregister(self) -> None:
         if self.pullers:
             name = self.random.choice(self.pullers)
-            if self.attempt(lambda: workers.unregister(ORG, POOL, name) or True):
+            if self.attempt(lambda: registry.unregister(ORG, POOL, name) or True):
                 self.pullers.remove(name)
 
     def perform(self) -> None:
         """A task for the house itself."""
         ends = self.random.choice(["well", "well", "badly"])
         asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
-        task = self.attempt(lambda: submissions.submit(ORG, "dev", asked))
+        task = self.attempt(lambda: submission.submit(ORG, "dev", asked))
         if task is not None:
             self.performed.append(task.id)
 
@@ -123,7 +126,7 @@ class Owners(Actor):
 
     def _finish(self, worker: Worker) -> None:
         if worker.maintenance:
-            self.attempt(lambda: workers.update(ORG, POOL, worker.id, Change(rotation=Rotation.OPEN)))
+            self.attempt(lambda: registry.update(ORG, POOL, worker.id, Change(rotation=Rotation.OPEN)))
         for task_id, epoch in worker.leases.items() if worker.id in self.pullers else ():
             holder = Holder(worker.id, epoch)
-            self.attempt(lambda t=task_id, h=holder: tasks.complete(ORG, POOL, t, h, {"done": t}))
+            self.attempt(lambda t=task_id, h=holder: lifecycle.complete(ORG, POOL, t, h, {"done": t}))

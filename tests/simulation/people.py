@@ -9,17 +9,22 @@ from typing import Any
 from unittest.mock import patch
 
 from chalicelib import clock, ids
-from chalicelib.domain.effects import Topic
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder, Phase, Task, Worker
-from chalicelib.engine import agents, duties, editing, live, posting, projects, webhooks, workers
-from chalicelib.engine.editing import Draft
-from chalicelib.engine.members import Giver, Member
-from chalicelib.engine.people import Edit, Outcome
+from chalicelib.domain.changes.effects import Topic
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Beat, Health, Holder, Phase, Task, Worker
+from chalicelib.engine.changes import run_all
+from chalicelib.engine.live import task_feed
+from chalicelib.engine.projects import agents, projects, task_edits
+from chalicelib.engine.projects.members import Giver, Member
+from chalicelib.engine.projects.task_edit_rules import Edit, Outcome
+from chalicelib.engine.projects.task_edits import Draft
+from chalicelib.engine.webhooks import delivery as posting
+from chalicelib.engine.webhooks import endpoints as webhooks
+from chalicelib.engine.workers import registry
 from chalicelib.errors import InvalidRequest
-from chalicelib.providers import outbound
-from chalicelib.storage import deliveries
-from chalicelib.storage.deliveries import DeliveryItem
+from chalicelib.providers.http import outbound
+from chalicelib.storage.deliveries import deliveries
+from chalicelib.storage.deliveries.deliveries import DeliveryItem
 from tests.simulation.acting import Actor
 from tests.support import aws
 from tests.support.world import ORG, World, answer
@@ -49,7 +54,7 @@ class _InTurn:
 def one_at_a_time() -> Iterator[None]:
     """What the house does side by side, it does in turn."""
     with ExitStack() as stack:
-        for module in (posting, live, duties):
+        for module in (posting, task_feed, run_all):
             stack.enter_context(patch.object(module, "ThreadPoolExecutor", _InTurn))
         yield
 
@@ -100,7 +105,7 @@ class People(Actor):
         if len(self.tasks) < MOST_TASKS:
             agent = self.random.choice([None, *self.agents])
             draft = Draft(self._sheet(), "task", self.random.choice([2, 4, 6]), agent)
-            made = self._refusable(lambda: editing.create(ORG, POOL, "ada", draft))
+            made = self._refusable(lambda: task_edits.create(ORG, POOL, "ada", draft))
             self.tasks += [made.id] if made is not None else []
 
     def edit(self) -> None:
@@ -116,7 +121,7 @@ class People(Actor):
 
     def _edited(self, edit: Edit) -> None:
         who = self.random.choice(NAMES)
-        self._on_a_task(lambda task_id: editing.change(ORG, POOL, task_id, edit, who, anybody))
+        self._on_a_task(lambda task_id: task_edits.change(ORG, POOL, task_id, edit, who, anybody))
 
     def _sheet(self) -> dict[str, Any]:
         tags = self.random.sample(["a", "b", "c"], self.random.randrange(3))
@@ -127,7 +132,7 @@ class People(Actor):
 
     def delete(self) -> None:
         if self.tasks:
-            self._one(self.tasks, lambda name: editing.delete(ORG, POOL, name, "ada", anybody))
+            self._one(self.tasks, lambda name: task_edits.delete(ORG, POOL, name, "ada", anybody))
 
     def _one(self, known: list[str], work: Callable[[str], object]) -> None:
         """Do away with one; it is forgotten when that was acknowledged."""
@@ -165,7 +170,7 @@ class People(Actor):
     def heartbeat(self) -> None:
         for name in self.agents:
             if not self.chance(0.2):
-                self.attempt(lambda agent=name: workers.heartbeat(ORG, POOL, agent, Beat(Health.HEALTHY)))
+                self.attempt(lambda agent=name: registry.heartbeat(ORG, POOL, agent, Beat(Health.HEALTHY)))
 
     def work(self) -> None:
         """An agent reports on something that it holds."""
@@ -178,7 +183,7 @@ class People(Actor):
                 )
 
     def _report(self, worker: Worker, task_id: str, epoch: int, edit: Edit) -> None:
-        self.attempt(lambda: editing.report(ORG, POOL, task_id, edit, Holder(worker.id, epoch), anybody))
+        self.attempt(lambda: task_edits.report(ORG, POOL, task_id, edit, Holder(worker.id, epoch), anybody))
 
     def _crew(self) -> list[Worker]:
         return [worker for worker in self.world.workers() if worker.pool == POOL and not worker.removed]
@@ -197,7 +202,7 @@ class People(Actor):
         done = Edit(move=Phase.COMPLETED, outcome=Outcome("done"))
         for task in managed(self.world):
             if not task.terminal:
-                self.attempt(lambda name=task.id: editing.change(ORG, POOL, name, done, "ada", anybody))
+                self.attempt(lambda name=task.id: task_edits.change(ORG, POOL, name, done, "ada", anybody))
 
 
 def new_project() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from pydantic import BaseModel
 
-from chalicelib.providers import performers
+from chalicelib.providers.performers import registry
 
 POOL = "performed"
 """The pool that has it."""
@@ -35,5 +35,5 @@ class Toy:
 def performing() -> Iterator[None]:
     """The house can do toys."""
     where = f"{Toy.__module__}:{Toy.__qualname__}"
-    with patch.object(performers, "REGISTERED", {POOL: {Toy.name: where}}):
+    with patch.object(registry, "REGISTERED", {POOL: {Toy.name: where}}):
         yield

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder, Status
-from chalicelib.engine import sockets, tasks, workers
-from chalicelib.engine.workers import Registration
-from chalicelib.storage.connections import Connection
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Beat, Health, Holder, Status
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry, websocket_workers
+from chalicelib.engine.workers.registry import Registration
+from chalicelib.storage.connections.connections import Connection
 from tests.simulation.acting import Actor
 from tests.support import aws
 from tests.support.world import ORG, POOL
@@ -53,7 +54,7 @@ class SocketWorkers(Actor):
             type="video",
             attempt_seconds=self.random.choice([None, 40]),
         )
-        worker = self.attempt(lambda: workers.enlist(ORG, said))
+        worker = self.attempt(lambda: registry.enlist(ORG, said))
         if worker is not None:
             self.crew[worker.id] = Socket(worker.id)
             self.connect(self.crew[worker.id])
@@ -67,7 +68,7 @@ class SocketWorkers(Actor):
         before = one.connection if self._answers(one) else None
         self.world.sockets.connect(name)
         for _ in range(2 if self.chance(0.2) else 1):
-            let_in = self.attempt(lambda: sockets.connect(one.link(name)))
+            let_in = self.attempt(lambda: websocket_workers.connect(one.link(name)))
         if let_in is None:
             self.world.sockets.drop(name)
             return
@@ -84,7 +85,7 @@ class SocketWorkers(Actor):
             found = self.world.worker(one.id)
         if found.connection != one.connection:
             return False
-        return self.world.clock.now() - found.last_heartbeat_at <= sockets.PINGS_MISSED * workers.ping_ms()
+        return self.world.clock.now() - found.last_heartbeat_at <= websocket_workers.PINGS_MISSED * registry.ping_ms()
 
     def disconnect(self) -> None:
         """A connection ends, properly or by a cut cable."""
@@ -102,7 +103,7 @@ class SocketWorkers(Actor):
         """A disconnect event arrives, perhaps after the worker is back."""
         if self.ends:
             link = self.ends.pop(self.random.randrange(len(self.ends)))
-            self.attempt(lambda: sockets.disconnected(link))
+            self.attempt(lambda: websocket_workers.disconnected(link))
 
     def deafen(self) -> None:
         """One falls silent, or hears again."""
@@ -124,7 +125,7 @@ class SocketWorkers(Actor):
             one.given.append(frame)
         elif frame["type"] == "ping" and one.connection in self.world.sockets.open:
             link = one.link(one.connection)
-            self.attempt(lambda: sockets.heard(link, Beat(Health.HEALTHY)))
+            self.attempt(lambda: websocket_workers.heard(link, Beat(Health.HEALTHY)))
 
     def answer(self) -> None:
         """One reports on something that it was given: lately, long ago, again."""
@@ -143,14 +144,14 @@ class SocketWorkers(Actor):
             if dice < 0.6:
                 self._complete(task_id, holder)
             elif dice < 0.8:
-                self.attempt(lambda: tasks.fail(ORG, task_id, holder, failure))
+                self.attempt(lambda: lifecycle.fail(ORG, task_id, holder, failure))
             else:
-                self.attempt(lambda: tasks.progress(ORG, task_id, holder, percent))
+                self.attempt(lambda: lifecycle.progress(ORG, task_id, holder, percent))
 
     def _complete(self, task_id: str, holder: Holder) -> None:
         with aws.undisturbed():
             task = self.world.task(task_id)
-        ended = self.attempt(lambda: tasks.complete(ORG, POOL, task_id, holder, {"done": task_id}))
+        ended = self.attempt(lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}))
         if ended is not None:
             mine = (task.worker_id, task.attempt) == (holder.worker_id, holder.attempt)
             current = mine and holder.epoch in (None, task.epoch) and (task.held or task.status is Status.COMPLETED)
@@ -159,7 +160,7 @@ class SocketWorkers(Actor):
     def unregister(self) -> None:
         if self.crew:
             name = self.random.choice(sorted(self.crew))
-            if self.attempt(lambda: workers.unregister(ORG, POOL, name) or True):
+            if self.attempt(lambda: registry.unregister(ORG, POOL, name) or True):
                 del self.crew[name]
 
     def finish(self) -> None:

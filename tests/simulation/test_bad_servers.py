@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from chalicelib.domain.balancing import Algorithm
-from chalicelib.engine import pools
+from chalicelib.domain.tasks.balancing import Algorithm
+from chalicelib.engine.workers import pools
 from tests.simulation.bad_servers import BAD, TAKE_NOTHING, Fleet
 from tests.simulation.invariants import ALWAYS
 from tests.support.world import ORG, POOL, World

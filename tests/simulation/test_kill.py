@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Beat, Health, Holder, Task, Worker
-from chalicelib.engine import rollup, tasks, workers
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Beat, Health, Holder, Task, Worker
+from chalicelib.engine.statistics import rollup
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.storage import connections
+from chalicelib.storage.connections import connections
 from tests.simulation import kill_stories
 from tests.simulation.faults import Killed, dying_anywhere
 from tests.simulation.invariants import AT_REST
@@ -78,23 +80,23 @@ def _deliver(reply: object) -> Callable[[World], Callable[[], object]]:
 
 def _complete(house: World) -> Callable[[], object]:
     task, worker = _held(house)
-    return lambda: tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
+    return lambda: lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
 
 
 def _fail(house: World) -> Callable[[], object]:
     task, worker = _held(house)
     house.servers["one.example"] = lambda *_: answer(200, {"ok": True})
-    return lambda: tasks.fail(ORG, task.id, Holder(worker.id, 1), reported_failure("no"))
+    return lambda: lifecycle.fail(ORG, task.id, Holder(worker.id, 1), reported_failure("no"))
 
 
 def _cancel(house: World) -> Callable[[], object]:
     task, _ = _held(house)
-    return lambda: tasks.cancel(ORG, task.id)
+    return lambda: lifecycle.cancel(ORG, task.id)
 
 
 def _heartbeat(house: World) -> Callable[[], object]:
     worker = house.register()
-    return lambda: workers.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+    return lambda: registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
 
 
 def _register(house: World) -> Callable[[], object]:
@@ -104,7 +106,7 @@ def _register(house: World) -> Callable[[], object]:
 
 def _unregister(house: World) -> Callable[[], object]:
     _, worker = _held(house)
-    return lambda: workers.unregister(ORG, POOL, worker.id)
+    return lambda: registry.unregister(ORG, POOL, worker.id)
 
 
 def _sweep_dead_server(house: World) -> Callable[[], object]:
@@ -116,7 +118,7 @@ def _sweep_dead_server(house: World) -> Callable[[], object]:
 
 def _sweep_removed_server(house: World) -> Callable[[], object]:
     _, worker = _held(house)
-    workers.unregister(ORG, POOL, worker.id)
+    registry.unregister(ORG, POOL, worker.id)
     return house.sweep
 
 

@@ -12,7 +12,10 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.engine import delivery, messages, sweeps, turns
+from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.deliveries import receiver_backoff
+from chalicelib.engine.dispatch import task_delivery
+from chalicelib.engine.schedule import sweep
 from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst
 from tests.support.fleet import fleet
 
@@ -22,7 +25,7 @@ CALL_SECONDS, SHARE = 0.06, 0.1
 
 def seen(*noises: str, bug: AbstractContextManager[Any] | None = None) -> dict[str, float]:
     """The quiet organisation's worst figures, with every wakeup lost, so that the sweep alone finds what is due."""
-    tenth = patch.object(delivery, "MOST_ON_TRIAL", round(SHARE * delivery.MOST_ON_TRIAL))
+    tenth = patch.object(task_delivery, "MOST_ON_TRIAL", round(SHARE * task_delivery.MOST_ON_TRIAL))
     with tenth, bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as made:
         return worst(figures(made, SIZE, *noises))
 
@@ -48,10 +51,10 @@ def test_a_noisy_neighbour_leaves_another_organisations_figures_as_they_are(nois
 @contextmanager
 def one_run() -> Iterator[None]:
     """The sweep is one run that does everything, tasks first."""
-    parts = sorted(sweeps.parts(), key=lambda part: part.kind != "tasks")
+    parts = sorted(sweep.parts(), key=lambda part: part.kind != "tasks")
     with (
-        patch.object(sweeps, "parts", lambda: parts),
-        patch.object(sweeps, "_begin", lambda part, now: sweeps.sweep(part, now)),
+        patch.object(sweep, "parts", lambda: parts),
+        patch.object(sweep, "_begin", lambda part, now: sweep.sweep(part, now)),
     ):
         yield
 
@@ -61,19 +64,19 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
     "organisations do not take turns": (
         "woken",
         ("flood",),
-        patch.object(sweeps, "in_turn", lambda items, _: iter(items)),
+        patch.object(sweep, "in_turn", lambda items, _: iter(items)),
     ),
     "a webhook that does not answer has as many attempts under way as there are events for it": (
         "webhooks",
         ("receivers",),
-        patch.object(turns, "lane", lambda found, _: found.id),
+        patch.object(receiver_backoff, "lane", lambda found, _: found.id),
     ),
     "servers that hang are called as often as those that work": (
         "latency",
         ("hanging",),
-        patch.object(delivery, "MOST_ON_TRIAL", 1_000),
+        patch.object(task_delivery, "MOST_ON_TRIAL", 1_000),
     ),
-    "one dispatcher serves all pools": ("latency", ("keys",), patch.object(messages, "_group", lambda _: "all")),
+    "one dispatcher serves all pools": ("latency", ("keys",), patch.object(queue_messages, "_group", lambda _: "all")),
 }
 
 

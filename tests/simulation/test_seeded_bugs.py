@@ -9,16 +9,22 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.config import settings
-from chalicelib.domain import announcements, states
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import Holder, Permit, Status, Task
-from chalicelib.engine import assignment, dispatch, live, permits, pools, relay, sockets, tasks, workers
-from chalicelib.engine.workers import Registration
-from chalicelib.storage import connections, task_table
-from chalicelib.storage import permits as permit_storage
-from chalicelib.storage import tasks as task_storage
-from chalicelib.storage import workers as worker_storage
-from chalicelib.storage.connections import Connection
+from chalicelib.domain.changes import announcements
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Holder, Permit, Status, Task
+from chalicelib.engine.changes import relay
+from chalicelib.engine.dispatch import dispatcher
+from chalicelib.engine.live import task_feed
+from chalicelib.engine.tasks import assignment, concurrency_limits, lifecycle
+from chalicelib.engine.workers import pools, registry, websocket_workers
+from chalicelib.engine.workers.registry import Registration
+from chalicelib.storage.connections import connections
+from chalicelib.storage.connections.connections import Connection
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.tasks import tasks as task_storage
+from chalicelib.storage.workers import concurrency_limits as permit_storage
+from chalicelib.storage.workers import workers as worker_storage
 from tests.simulation import invariants, managed_bugs
 from tests.support.world import ORG, POOL, WATCH, World, answer
 
@@ -55,7 +61,7 @@ def _never_counted(_: list[Any], _notes: Any) -> list[Any]:
     return []
 
 
-_ready, _attempt_failed, _replayed = states.ready, states.attempt_failed, states.replayed
+_ready, _attempt_failed, _replayed = transitions.ready, transitions.attempt_failed, transitions.replayed
 _record_part = relay._record_part
 
 
@@ -64,7 +70,7 @@ def _life(house: World) -> None:
     worker = house.register()
     task = house.submit()
     house.settle()
-    tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
+    lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
     house.settle()
 
 
@@ -106,13 +112,13 @@ def _cancelled_while_held(house: World) -> None:
     house.register()
     task = house.submit()
     house.settle()
-    tasks.cancel(ORG, task.id)
+    lifecycle.cancel(ORG, task.id)
 
 
 def _cancelled_then_replayed(house: World) -> None:
     task = house.submit()
-    tasks.cancel(ORG, task.id)
-    tasks.replay(ORG, task.id)
+    lifecycle.cancel(ORG, task.id)
+    lifecycle.replay(ORG, task.id)
 
 
 def _failing(house: World) -> None:
@@ -120,7 +126,7 @@ def _failing(house: World) -> None:
     task = house.submit(max_attempts=1)
     for epoch in (1, 2):
         house.settle()
-        tasks.fail(ORG, task.id, Holder(worker.id, epoch), reported_failure("no", retry_after_seconds=0))
+        lifecycle.fail(ORG, task.id, Holder(worker.id, epoch), reported_failure("no", retry_after_seconds=0))
 
 
 def _urgent_behind(house: World) -> None:
@@ -131,7 +137,7 @@ def _urgent_behind(house: World) -> None:
     house.settle()
     first = next(task for task in house.tasks() if task.held)
     assert first.worker_id is not None
-    tasks.complete(ORG, POOL, first.id, Holder(first.worker_id, 1), None)
+    lifecycle.complete(ORG, POOL, first.id, Holder(first.worker_id, 1), None)
     house.settle()
 
 
@@ -140,14 +146,14 @@ def _completed_twice(house: World) -> None:
     worker = house.register(max_concurrent=1)
     task = house.submit()
     house.settle()
-    tasks.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": 1})
+    lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": 1})
     again = task_storage.completion(task.id, ORG, POOL, 1, 2, None)
     task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), again)])
 
 
 def _watched(house: World, name: str = "v1") -> None:
     house.sockets.connect(name)
-    live.watch(Connection(name, ORG, WATCH), 0)
+    task_feed.watch(Connection(name, ORG, WATCH), 0)
 
 
 def _watched_life(house: World) -> None:
@@ -172,10 +178,10 @@ def _watched_late(house: World) -> None:
 
 
 def _connected_twice(house: World) -> None:
-    workers.register(ORG, Registration(POOL, "worker", "w1", max_concurrent=1, id="w1", socket=True))
+    registry.register(ORG, Registration(POOL, "worker", "w1", max_concurrent=1, id="w1", socket=True))
     for name in ("c1", "c2"):
         house.sockets.connect(name)
-        sockets.connect(Connection(name, ORG, "test.worker", POOL, "w1"))
+        websocket_workers.connect(Connection(name, ORG, "test.worker", POOL, "w1"))
 
 
 def _uncounted(*said: Any, **named: Any) -> Any:
@@ -198,17 +204,17 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a ready task gets no wake_at": (
         invariants.nothing_is_forgotten,
         _waiting,
-        patch.object(states, "ready", _forgetful_ready),
+        patch.object(transitions, "ready", _forgetful_ready),
     ),
     "a slot is never freed": (
         invariants.slots_equal_leases,
         _cancelled_while_held,
-        patch.object(tasks, "_let_go", lambda *_: []),
+        patch.object(lifecycle, "_let_go", lambda *_: []),
     ),
     "a lease takes no permit": (
         invariants.permits_equal_leases,
         _permitted,
-        patch.object(permits, "taken", lambda _: []),
+        patch.object(concurrency_limits, "taken", lambda _: []),
     ),
     "a permit is given without a limit": (
         invariants.permits_equal_leases,
@@ -218,12 +224,12 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "the last attempt is not the last": (
         invariants.attempts_stay_within_bounds,
         _failing,
-        patch.object(states, "attempt_failed", _boundless),
+        patch.object(transitions, "attempt_failed", _boundless),
     ),
     "a cancelled task can be replayed": (
         invariants.the_past_is_lawful,
         _cancelled_then_replayed,
-        patch.object(states, "replayed", _resurrecting),
+        patch.object(transitions, "replayed", _resurrecting),
     ),
     "the ready queue is sorted backwards": (
         invariants.urgent_tasks_go_first,
@@ -243,12 +249,12 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a pool forgets a lane in which tasks wait": (
         invariants.waiting_tasks_are_looked_at,
         _waiting_for_long,
-        patch.object(dispatch._Pass, "_forgotten", lambda made: set(made._lanes)),
+        patch.object(dispatcher._Pass, "_forgotten", lambda made: set(made._lanes)),
     ),
     "a pool in which tasks wait is not looked at again": (
         invariants.waiting_tasks_are_looked_at,
         _waiting_for_long,
-        patch.object(dispatch._Pass, "_next_look", lambda _: None),
+        patch.object(dispatcher._Pass, "_next_look", lambda _: None),
     ),
     "a task is left to a pool that does not know": (
         invariants.waiting_tasks_are_looked_at,
@@ -278,7 +284,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a second connection is let in unasked": (
         invariants.no_connection_that_answers_is_replaced,
         _connected_twice,
-        patch.object(sockets, "_require_abandoned", lambda _: None),
+        patch.object(websocket_workers, "_require_abandoned", lambda _: None),
     ),
     "a watcher is told of changes before it has caught up": (
         invariants.watchers_are_told_everything_in_order,
@@ -288,7 +294,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a watcher goes live without what it missed": (
         invariants.watchers_are_up_to_date,
         _watched_late,
-        patch.object(live, "_caught_up", lambda *_: True),
+        patch.object(task_feed, "_caught_up", lambda *_: True),
     ),
     "a change of state is no change to watchers": (
         invariants.the_feed_ends_as_the_tasks_did,

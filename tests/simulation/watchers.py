@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.engine import live
-from chalicelib.storage.connections import Connection
+from chalicelib.engine.live import task_feed
+from chalicelib.storage.connections.connections import Connection
 from tests.simulation.acting import Actor
 from tests.support.world import ORG, WATCH
 
@@ -41,7 +41,7 @@ class Watchers(Actor):
         link = Connection(f"v{self._made}", ORG, WATCH)
         self.world.sockets.connect(link.id)
         for _ in range(2 if self.chance(0.2) else 1):
-            let_in = self.attempt(lambda: live.watch(link, max(one.seen, default=0)) or True)
+            let_in = self.attempt(lambda: task_feed.watch(link, max(one.seen, default=0)) or True)
         if let_in is None:
             self.world.sockets.drop(link.id)
             return
@@ -60,7 +60,7 @@ class Watchers(Actor):
         """A disconnect event arrives."""
         if self.ends:
             link = self.ends.pop(self.random.randrange(len(self.ends)))
-            self.attempt(lambda: live.leave(link))
+            self.attempt(lambda: task_feed.leave(link))
 
     def _read(self, one: Watcher) -> None:
         if one.connection is not None:

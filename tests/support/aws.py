@@ -28,8 +28,9 @@ from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib import storage
 from chalicelib.config import settings
-from infra.local import events, refusals, shortcuts, transactions
-from infra.local.frames import roomy
+from infra.local.lambdas import events
+from infra.local.moto import fast_paths, refusals, transactions
+from infra.local.moto.stack_chunks import roomy
 
 ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
@@ -132,7 +133,7 @@ def counting() -> Iterator[Counter[Call]]:
 @contextmanager
 def cloud() -> Iterator[None]:
     """Empty tables, queues and bucket. Clients are kept from one to the next: moto stands in for all of them."""
-    with shortcuts.taken(), refusals.added(), mock_aws(), transactions.light():
+    with fast_paths.taken(), refusals.added(), mock_aws(), transactions.light():
         _lay_tables()
         _client("s3").create_bucket(Bucket=settings().payload_bucket)
         _client("sqs").create_queue(QueueName=settings().parked_queue)

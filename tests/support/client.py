@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib.edge import Api, mount, routes_of
 from chalicelib.edge.api import VARIABLE, Answered
-from chalicelib.engine import access
-from chalicelib.engine.access import Principal
+from chalicelib.engine.security import authentication
+from chalicelib.engine.security.authentication import Principal
 
 ORG = "acme"
 MONTH = 30 * 86_400
@@ -21,7 +21,7 @@ def token(
     role: str = "admin", org: str = ORG, subject: str = "dev", plan: str = "standard", seconds: int = MONTH
 ) -> str:
     """A signed token of this caller."""
-    return access.issue(Principal(org, subject, role, plan), seconds)
+    return authentication.issue(Principal(org, subject, role, plan), seconds)
 
 
 def answered(org: str, status: int, milliseconds: float, route: str = "/api/x") -> Answered:

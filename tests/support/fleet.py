@@ -10,11 +10,15 @@ from unittest.mock import patch
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.engine import delivery, duties, live, notifying, posting
+from chalicelib.engine.changes import run_all
+from chalicelib.engine.dispatch import task_delivery
+from chalicelib.engine.live import task_feed
+from chalicelib.engine.messaging import sender as notifying
+from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.functions import schedules
-from chalicelib.providers import outbound
-from chalicelib.storage import queues
-from chalicelib.storage.queues import Message
+from chalicelib.providers.http import outbound
+from chalicelib.storage.aws import sqs
+from chalicelib.storage.aws.sqs import Message
 from infra.bundles import consumers
 from infra.functions import Queue
 from tests.support import aws
@@ -22,7 +26,7 @@ from tests.support.queues import FakeQueues, Held
 from tests.support.timeline import Run, Timeline, executor
 from tests.support.world import HANDLED, STREAMED, World, world
 
-SIDE_BY_SIDE = (delivery, duties, live, notifying, posting)
+SIDE_BY_SIDE = (task_delivery, run_all, task_feed, notifying, posting)
 """Modules that do something in threads."""
 RECORDS = 100
 """Of a stream that a relay takes at once."""
@@ -38,9 +42,9 @@ class _Paced:
     pause: Callable[[], None]
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        for start in range(0, len(messages), queues.BATCH):
+        for start in range(0, len(messages), sqs.BATCH):
             self.pause()
-            self.inner.send(queue, messages[start : start + queues.BATCH])
+            self.inner.send(queue, messages[start : start + sqs.BATCH])
 
     def depth(self, queue: str) -> int:
         self.pause()
@@ -153,7 +157,7 @@ def fleet(
         made = Fleet(house, timeline, call_seconds, share, lost)
         before = clock.use(timeline)
         stack.callback(clock.use, before)
-        queues.use(_Paced(house.queues, made.call))
+        sqs.use(_Paced(house.queues, made.call))
         sender = outbound.use_sender(made.send)
         stack.callback(outbound.use_sender, sender)
         stack.enter_context(aws.pacing(made.call))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib import config
-from chalicelib.domain.webhooks import Delivery
-from chalicelib.engine import messenger
-from chalicelib.engine.messenger import Filter, Shown
-from chalicelib.providers.outbound import Answer, Unreachable
+from chalicelib.domain.deliveries.delivery import Delivery
+from chalicelib.engine.messaging import notifications
+from chalicelib.engine.messaging.notifications import Filter, Shown
+from chalicelib.providers.http.outbound import Answer, Unreachable
 from tests.support.world import ORG, World, answer
 
 TOKEN, CHANNEL, KEY = "123456:telegram-secret", "discord-secret", "waha-secret"
@@ -118,7 +118,7 @@ class Messengers:
 
     def send(self, message: str = "Hello!", **said: Any) -> str:
         """A notification's id; it is on its way, but nothing has been sent."""
-        self.last = messenger.send(ORG, message, **said).id
+        self.last = notifications.send(ORG, message, **said).id
         return self.last
 
     def told(self, message: str = "Hello!", **said: Any) -> Shown:
@@ -128,7 +128,7 @@ class Messengers:
         return self.latest()
 
     def latest(self) -> Shown:
-        found = messenger.history(ORG, Filter(), 100).shown
+        found = notifications.history(ORG, Filter(), 100).shown
         return next(one for one in found if one.notification.id == self.last)
 
     def delivery(self, name: str = "telegram") -> Delivery:
@@ -153,11 +153,11 @@ def configure(accounts: Any, org: str = ORG) -> None:
 
 def configure_all(accounts: dict[str, Any]) -> None:
     """What these orgs have with messengers is this from now on."""
-    from chalicelib.engine import messenger_accounts, messenger_status
+    from chalicelib.engine.messaging import provider_accounts, provider_status
 
     config.replace(messengers=json.dumps(accounts))
-    messenger_accounts._known.clear()
-    messenger_status._checked.clear()
+    provider_accounts._known.clear()
+    provider_status._checked.clear()
 
 
 def messengers(house: World) -> Messengers:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.engine import passwords
-from chalicelib.engine.passwords import Cost
+from chalicelib.engine.security import passwords
+from chalicelib.engine.security.passwords import Cost
 
 CHEAP = Cost(1, 8, 1)
 

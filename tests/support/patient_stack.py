@@ -6,10 +6,10 @@ What ends a wait there is what a test does, and no clock.
 import runpy
 from functools import partial
 
-from chalicelib.engine import waits
+from chalicelib.engine.tasks import completion_wait
 
 FOR_EVER = 86_400.0
 
 if __name__ == "__main__":
-    waits.until_ended = partial(waits.until_ended, seconds=FOR_EVER)
+    completion_wait.until_ended = partial(completion_wait.until_ended, seconds=FOR_EVER)
     runpy.run_module("infra.local", run_name="__main__", alter_sys=True)

@@ -6,10 +6,12 @@ client.get("/api/v1/users/me", token=people.token(ada))
 
 from chalicelib import ids
 from chalicelib.apis.projects.permissions import Role
-from chalicelib.domain.documents import Document
-from chalicelib.engine import documents, passwords, sessions, users
-from chalicelib.engine.passwords import Cost
-from chalicelib.engine.users import Profile
+from chalicelib.domain.document import Document
+from chalicelib.engine.accounts import sessions, users
+from chalicelib.engine.accounts.users import Profile
+from chalicelib.engine.documents import documents
+from chalicelib.engine.security import passwords
+from chalicelib.engine.security.passwords import Cost
 from tests.support.world import ORG, World
 
 PASSWORD = "correct horse battery"

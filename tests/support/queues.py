@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.storage.queues import Message, batches
+from chalicelib.storage.aws.sqs import Message, batches
 
 MAX_RECEIVES = 5
 MOST_ENTRIES, LARGEST_BATCH, LONGEST_DELAY = 10, 1_048_576, 900

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.storage.sockets import Gone
+from chalicelib.storage.aws.websocket_api import Gone
 
 
 @dataclass

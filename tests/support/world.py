@@ -14,41 +14,33 @@ from types import SimpleNamespace
 from typing import Any
 
 from chalicelib import clock, config, ids
-from chalicelib.apis.heralds import admits, heralds
+from chalicelib.apis.event_payloads import admits, heralds
 from chalicelib.config import settings
-from chalicelib.domain.tasks import Pool, Task, Worker
-from chalicelib.engine import access as access_engine
-from chalicelib.engine import (
-    api_keys,
-    connections,
-    forecast,
-    guesses,
-    journal,
-    limits,
-    lists,
-    messenger,
-    messenger_accounts,
-    messenger_status,
-    names,
-    presence,
-    requests,
-    sessions,
-    submissions,
-    tasks,
-    token_accounts,
-    workers,
-)
-from chalicelib.engine.live import Voices
-from chalicelib.engine.submissions import Submission
-from chalicelib.engine.workers import Registration
+from chalicelib.domain.tasks.task import Pool, Task, Worker
+from chalicelib.engine.accounts import api_keys, sessions, token_accounts
+from chalicelib.engine.live import connections
+from chalicelib.engine.live.task_feed import Voices
+from chalicelib.engine.messaging import notifications, provider_accounts, provider_status
+from chalicelib.engine.projects import display_names
+from chalicelib.engine.security import authentication as access_engine
+from chalicelib.engine.security import guess_limits, rate_limits
+from chalicelib.engine.statistics import activity_log, request_counts, wait_estimate
+from chalicelib.engine.tasks import lifecycle as tasks
+from chalicelib.engine.tasks import listing, submission, worker_presence
+from chalicelib.engine.tasks.submission import Submission
+from chalicelib.engine.workers import registry as workers
+from chalicelib.engine.workers.registry import Registration
 from chalicelib.errors import Conflict, Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
-from chalicelib.providers import outbound
-from chalicelib.storage import events, sockets, stats, task_table
-from chalicelib.storage import pools as pool_storage
-from chalicelib.storage import queues as queue_storage
-from chalicelib.storage import workers as worker_storage
+from chalicelib.providers.http import outbound
+from chalicelib.storage.aws import sqs as queue_storage
+from chalicelib.storage.aws import websocket_api as sockets
+from chalicelib.storage.statistics import counters as stats
+from chalicelib.storage.statistics import event_log
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.workers import pools as pool_storage
+from chalicelib.storage.workers import workers as worker_storage
 from infra.engine import ENGINE
 from infra.functions import Queue
 from tests.support import aws
@@ -100,7 +92,7 @@ class World:
     swept_minute: int = START // clock.MINUTE
 
     def submit(self, **asked: Any) -> Task:
-        return submissions.submit(
+        return submission.submit(
             asked.pop("org", ORG), "dev", Submission(**({"pool": POOL, "type": "t", "priority": 5} | asked))
         )
 
@@ -230,7 +222,7 @@ class World:
                 self.settle()
 
     def log(self) -> list[Any]:
-        return [events.parse(item) for item in aws.items(events.EventItem)]
+        return [event_log.parse(item) for item in aws.items(event_log.EventItem)]
 
     def tasks(self) -> list[Task]:
         return [task_table.parse(item) for item in aws.items(task_table.TaskItem)]
@@ -282,18 +274,24 @@ class Unplugged(outbound.SystemNetwork):
 
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
-    for memory in (sessions._known, api_keys._known, presence._heard):
+    for memory in (sessions._known, api_keys._known, worker_presence._heard):
         memory.clear()
-    guesses._blocked.clear()
-    limits._asked.clear()
-    limits._crowded.clear()
-    for memory in (messenger_accounts._known, messenger_status._checked, messenger._counted):
+    guess_limits._blocked.clear()
+    rate_limits._asked.clear()
+    rate_limits._crowded.clear()
+    for memory in (provider_accounts._known, provider_status._checked, notifications._counted):
         memory.clear()
-    for memory in (limits._guesses, access_engine._directory, lists._totals, connections._known, names._known):
+    for memory in (
+        rate_limits._guesses,
+        access_engine._directory,
+        listing._totals,
+        connections._known,
+        display_names._known,
+    ):
         memory.clear()
-    forecast._believed.clear()
-    requests._gathered.clear()
-    journal._gathered.clear()
+    wait_estimate._believed.clear()
+    request_counts._gathered.clear()
+    activity_log._gathered.clear()
 
 
 @contextmanager

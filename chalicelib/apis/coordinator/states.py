@@ -3,8 +3,8 @@
 from typing import Literal
 
 from chalicelib import clock
-from chalicelib.domain.rotation import Rotation
-from chalicelib.domain.tasks import MAX_PRIORITY, Status, Worker
+from chalicelib.domain.tasks.rotation import Rotation
+from chalicelib.domain.tasks.task import MAX_PRIORITY, Status, Worker
 
 TaskStatus = Literal["pending", "assigned", "running", "completed", "failed", "cancelled"]
 WorkerStatus = Literal["online", "busy", "offline"]

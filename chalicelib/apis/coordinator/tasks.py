@@ -19,13 +19,14 @@ from chalicelib.apis.coordinator.states import (
 )
 from chalicelib.apis.coordinator.workers import LONGEST_WORD, WorkerId
 from chalicelib.config import settings
-from chalicelib.domain.reports import LARGEST_DETAILS, LONGEST_MESSAGE, reported_failure
-from chalicelib.domain.tasks import Holder, Status, Task
+from chalicelib.domain.tasks.reported_failure import LARGEST_DETAILS, LONGEST_MESSAGE, reported_failure
+from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
-from chalicelib.engine import assignment, lists, presence, submissions, tasks
-from chalicelib.engine.lists import Filter
-from chalicelib.engine.submissions import Submission
-from chalicelib.engine.waiting import waiting_for
+from chalicelib.engine.dispatch.waiting_reason import waiting_for
+from chalicelib.engine.tasks import assignment, listing, submission, worker_presence
+from chalicelib.engine.tasks import lifecycle as tasks
+from chalicelib.engine.tasks.listing import Filter
+from chalicelib.engine.tasks.submission import Submission
 
 routes = Routes("/api/tasks", tag="Tasks")
 
@@ -168,7 +169,7 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
     It waits until a worker is assigned, or with `auto_assign` is assigned by itself. The same Idempotency-Key with the
     same body gives the same answer, with another body 409.
     """
-    task = submissions.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    task = submission.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     # The first answer again, however far the task has come since.
     fresh = TaskOut.row(replace(task, status=Status.PENDING, payload=body.payload))
     return Created(fresh, location=f"/api/tasks/{task.id}")
@@ -204,7 +205,7 @@ def list_tasks(
     Those of a worker are listed in another order: first what it holds, then what it ended, latest first.
     """
     wanted = Filter(ENGINE_STATUS[status] if status is not None else None, worker_id)
-    page = lists.page(caller.org, NAME, wanted, limit, cursor)
+    page = listing.page(caller.org, NAME, wanted, limit, cursor)
     rows = [TaskOut.row(task) for task in page.tasks]
     return TaskList(tasks=rows, total=page.total, limit=limit, next_cursor=page.cursor)
 
@@ -235,7 +236,7 @@ def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: W
     ended only if that worker holds it.
     """
     holder = Holder(worker_id) if worker_id is not None else None
-    with presence.reporting(caller.org, NAME, holder, proven=False):
+    with worker_presence.reporting(caller.org, NAME, holder, proven=False):
         if body.error is None:
             return TaskOut.of(assignment.finish(caller.org, NAME, task_id, holder, body.result))
         failure = reported_failure(body.error, retryable=False)

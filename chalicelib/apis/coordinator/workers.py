@@ -8,10 +8,11 @@ from pydantic import ConfigDict, Field, StringConstraints
 from chalicelib import clock, ids
 from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
-from chalicelib.domain.tasks import Beat, Health, Worker
+from chalicelib.domain.tasks.task import Beat, Health, Worker
 from chalicelib.edge import Caller, Created, NaiveInstant, Routes, Schema
-from chalicelib.engine import commands, pools, reports, workers
-from chalicelib.engine.workers import Change, Registration
+from chalicelib.engine.workers import commands, completion_reports, pools
+from chalicelib.engine.workers import registry as workers
+from chalicelib.engine.workers.registry import Change, Registration
 
 routes = Routes("/api/workers", tag="Workers")
 
@@ -220,4 +221,4 @@ def worker_completed_task(caller: Caller, worker_id: WorkerId, success: bool = T
     If it holds exactly one task, that one ends so, without a result; of a worker that holds none it is only counted.
     With several it must be said which: complete that task by its id.
     """
-    return WorkerOut.of(reports.report(caller.org, NAME, worker_id, "completed" if success else "failed"))
+    return WorkerOut.of(completion_reports.report(caller.org, NAME, worker_id, "completed" if success else "failed"))

@@ -1,7 +1,8 @@
 """The messenger API (delqhi-platform.md, "Zimmer-09 ClawdBot-Bote"): notifications to people, by their messengers."""
 
 from chalicelib import __version__
-from chalicelib.apis.messenger import access, health, hooks, messengers, notifications, whatsapp, words
+from chalicelib.apis.messenger import access, health, hooks, messengers, notifications, whatsapp
+from chalicelib.apis.messenger import schemas as words
 from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(

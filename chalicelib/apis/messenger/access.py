@@ -3,10 +3,11 @@
 import hmac
 
 from chalicelib.apis.messenger.notifications import AlertIn
-from chalicelib.apis.messenger.words import NAME
+from chalicelib.apis.messenger.schemas import NAME
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
-from chalicelib.engine import access, guesses, limits, messenger_accounts
-from chalicelib.engine.access import ANONYMOUS, Principal
+from chalicelib.engine.messaging import provider_accounts
+from chalicelib.engine.security import authentication, guess_limits, rate_limits
+from chalicelib.engine.security.authentication import ANONYMOUS, Principal
 from chalicelib.errors import Unauthenticated
 
 LIMITS = {"default": Limit(60, 60)}
@@ -25,7 +26,7 @@ def authenticate(request: Request) -> Caller:
     """
     if request.route.startswith(HOOKS):
         return _by_hook(request)
-    return access.bearer(request.headers.get("authorization"), NAME)
+    return authentication.bearer(request.headers.get("authorization"), NAME)
 
 
 def _by_hook(request: Request) -> Caller:
@@ -34,7 +35,7 @@ def _by_hook(request: Request) -> Caller:
     Without a query the org is the token's, or `local`. An org that has a secret lets nobody in without a credential.
     """
     sent, secret = request.headers.get("authorization"), request.headers.get(SECRET)
-    caller = access.bearer(sent, NAME) if sent or secret is None else None
+    caller = authentication.bearer(sent, NAME) if sent or secret is None else None
     own = ANONYMOUS.org if caller is None else caller.org
     named = request.query.get(ORG, own)
     if caller is not None and named != own:
@@ -42,14 +43,14 @@ def _by_hook(request: Request) -> Caller:
     if secret is not None:
         return _by_secret(named, secret, request.source)
     assert caller is not None
-    if caller is ANONYMOUS and messenger_accounts.of(own).n8n_secret is not None:
+    if caller is ANONYMOUS and provider_accounts.of(own).n8n_secret is not None:
         raise Unauthenticated(f"This org's hooks have a secret: {_ASK}")
     return caller
 
 
 def _by_secret(org: str, secret: str, address: str) -> Caller:
-    with guesses.bounded(f"hook#{org}", address):
-        expected = messenger_accounts.of(org).n8n_secret
+    with guess_limits.bounded(f"hook#{org}", address):
+        expected = provider_accounts.of(org).n8n_secret
         if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
             raise Unauthenticated("Invalid hook secret for the org that ?org= names")
     return Principal(org, "n8n", "server")
@@ -57,7 +58,7 @@ def _by_secret(org: str, secret: str, address: str) -> Caller:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of the caller; its plan multiplies the documented limit."""
-    return limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
+    return rate_limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
 
 
 def exempt(endpoint: Endpoint, request: Request) -> bool:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from chalicelib import clock
 from chalicelib.edge import NaiveInstant, Routes, Schema
-from chalicelib.engine import messenger
+from chalicelib.engine.messaging import notifications
 
 routes = Routes("/health", tag="Health", public=True)
 
@@ -29,7 +29,7 @@ class HealthOut(Schema):
 @routes.get()
 def health() -> HealthOut:
     """See whether the API answers, and about how many messages wait to be sent."""
-    depth, later = messenger.waiting() or (None, None)
+    depth, later = notifications.waiting() or (None, None)
     return HealthOut(
         status="degraded" if depth is None else "healthy",
         timestamp=clock.now(),

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from chalicelib.apis.messenger.access import HOOKS, ORG
-from chalicelib.apis.messenger.words import IdempotencyKey, Queued, own
-from chalicelib.domain.hooks import Name
+from chalicelib.apis.messenger.schemas import IdempotencyKey, Queued, own
+from chalicelib.domain.deliveries.n8n_templates import Name
 from chalicelib.edge import Caller, Query, Routes, Schema
-from chalicelib.engine import messenger
+from chalicelib.engine.messaging import notifications
 
 routes = Routes(HOOKS, tag="n8n")
 
@@ -48,4 +48,4 @@ def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = 
 
 
 def _told(caller: Caller, hook: Name, body: HookIn, key: str | None) -> Queued:
-    return Queued.of(messenger.send_hook(caller.org, hook, body.said, own(caller, key)))
+    return Queued.of(notifications.send_hook(caller.org, hook, body.said, own(caller, key)))

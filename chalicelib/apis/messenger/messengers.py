@@ -4,10 +4,10 @@ from typing import Self
 
 from pydantic import Field
 
-from chalicelib.domain.notifications import Provider
+from chalicelib.domain.deliveries.notification import Provider
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
-from chalicelib.engine import messenger_status
-from chalicelib.engine.messenger_status import State
+from chalicelib.engine.messaging import provider_status
+from chalicelib.engine.messaging.provider_status import State
 
 routes = Routes("/api/messengers", tag="Messengers")
 
@@ -46,4 +46,4 @@ class MessengerList(Schema):
 @routes.get()
 def list_messengers(caller: Caller) -> MessengerList:
     """See which messengers are configured and connected, and what they have done."""
-    return MessengerList(messengers=[MessengerOut.of(one) for one in messenger_status.states(caller.org)])
+    return MessengerList(messengers=[MessengerOut.of(one) for one in provider_status.states(caller.org)])

@@ -4,12 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from chalicelib.apis.messenger.words import IdempotencyKey, Message, Queued, own
-from chalicelib.domain.notifications import STATUS, UNKNOWN, Asked, Kind, Provider, Status
-from chalicelib.domain.webhooks import Delivery
+from chalicelib.apis.messenger.schemas import IdempotencyKey, Message, Queued, own
+from chalicelib.domain.deliveries.delivery import Delivery
+from chalicelib.domain.deliveries.notification import STATUS, UNKNOWN, Asked, Kind, Provider, Status
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
-from chalicelib.engine import messenger
-from chalicelib.engine.messenger import Filter, Shown
+from chalicelib.engine.messaging import notifications as messenger
+from chalicelib.engine.messaging.notifications import Filter, Shown
 
 routes = Routes("/api", tag="Notifications")
 history_routes = Routes("/api/notifications", tag="Notifications")

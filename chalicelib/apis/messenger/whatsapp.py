@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from chalicelib.edge import Caller, Routes, Schema
-from chalicelib.engine import messenger_status
-from chalicelib.engine.messenger_status import PairingStatus
+from chalicelib.engine.messaging import provider_status
+from chalicelib.engine.messaging.provider_status import PairingStatus
 
 routes = Routes("/api/whatsapp", tag="WhatsApp")
 
@@ -31,7 +31,7 @@ class LogoutOut(Schema):
 @routes.get("/qr")
 def get_qr(caller: Caller) -> QrOut:
     """Get the code by which a phone is paired with the bridge. A new one is due about every 20 seconds."""
-    found = messenger_status.pairing(caller.org)
+    found = provider_status.pairing(caller.org)
     qr = None if found.png is None else f"data:image/png;base64,{base64.b64encode(found.png).decode()}"
     return QrOut(status=found.status, has_qr=qr is not None, qr=qr)
 
@@ -39,5 +39,5 @@ def get_qr(caller: Caller) -> QrOut:
 @routes.post("/logout", errors=[503])
 def log_out(caller: Caller) -> LogoutOut:
     """End the bridge's session; to go on, its code has to be scanned again."""
-    messenger_status.log_out(caller.org)
+    provider_status.log_out(caller.org)
     return LogoutOut()

@@ -1,7 +1,7 @@
 """Who may call: a token, or a server's own apiKey on the two routes where servers report."""
 
 from chalicelib.edge import Admission, Caller, Limit, Request
-from chalicelib.engine import access, limits
+from chalicelib.engine.security import authentication, rate_limits
 from chalicelib.errors import Unauthenticated
 
 NAME = "processing"
@@ -19,7 +19,7 @@ def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>` or `X-API-Key: <apiKey>`. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return access.verify(token.strip())
+        return authentication.verify(token.strip())
     api_key = request.headers.get("x-api-key")
     if api_key:
         return _server(request, api_key)
@@ -31,11 +31,13 @@ def _server(request: Request, api_key: str) -> Caller:
     identifier = _plausible(request.path_values.get("id", ""))
     match request.method, request.route:
         case "POST", "/api/servers/{id}/heartbeat":
-            return access.worker_by_key(identifier, api_key, address=request.source)
+            return authentication.worker_by_key(identifier, api_key, address=request.source)
         case "PUT", "/api/task/{id}":
             if "serverId" in request.query:
-                return access.worker_by_key(_plausible(request.query["serverId"]), api_key, address=request.source)
-            return access.holder_by_key(identifier, api_key, address=request.source)
+                return authentication.worker_by_key(
+                    _plausible(request.query["serverId"]), api_key, address=request.source
+                )
+            return authentication.holder_by_key(identifier, api_key, address=request.source)
     raise Unauthenticated("An apiKey is accepted on a server's heartbeat and on its reports; elsewhere send a token")
 
 
@@ -48,4 +50,4 @@ def _plausible(identifier: str) -> str:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of the caller; its plan multiplies the documented limit."""
-    return limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
+    return rate_limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)

@@ -8,8 +8,8 @@ from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import ENGINE_STATUS, TaskStatus
 from chalicelib.apis.processing.tasks import TaskRow
 from chalicelib.edge import Caller, CamelSchema, Routes
-from chalicelib.engine import watching
-from chalicelib.engine.watching import Watched
+from chalicelib.engine.tasks import listing_by_state
+from chalicelib.engine.tasks.listing_by_state import Watched
 
 routes = Routes("/api/tasks", tag="Tasks")
 
@@ -40,5 +40,5 @@ def list_tasks(
 ) -> TaskList:
     """List tasks, newest first; filters combine."""
     wanted = Watched(ENGINE_STATUS[status] if status is not None else None, server, type)
-    page = watching.page(caller.org, NAME, wanted, limit, cursor)
+    page = listing_by_state.page(caller.org, NAME, wanted, limit, cursor)
     return TaskList(tasks=[TaskRow.row(task) for task in page.tasks], next_cursor=page.cursor)

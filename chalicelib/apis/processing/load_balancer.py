@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from chalicelib.apis.processing.access import NAME
-from chalicelib.domain.balancing import Algorithm
-from chalicelib.domain.tasks import Worker
+from chalicelib.domain.tasks.balancing import Algorithm
+from chalicelib.domain.tasks.task import Worker
 from chalicelib.edge import Caller, CamelSchema, Routes
-from chalicelib.engine import pools
+from chalicelib.engine.workers import pools
 
 routes = Routes("/api/stats/load-balancer", tag="Load Balancer")
 

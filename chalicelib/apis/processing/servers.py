@@ -9,11 +9,12 @@ from chalicelib import clock
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
-from chalicelib.domain.tasks import Beat, Health, Worker
-from chalicelib.domain.urls import masked
+from chalicelib.domain.tasks.task import Beat, Health, Worker
+from chalicelib.domain.url_masking import masked
 from chalicelib.edge import SECRET, Caller, CamelSchema, Created, Routes
-from chalicelib.engine import commands, statistics, workers
-from chalicelib.engine.workers import Registration
+from chalicelib.engine.statistics import daily
+from chalicelib.engine.workers import commands, registry
+from chalicelib.engine.workers.registry import Registration
 from chalicelib.errors import Forbidden
 
 routes = Routes("/api/servers", tag="Servers", role="admin")
@@ -178,7 +179,7 @@ def register_server(caller: Caller, body: ServerIn) -> Created[ServerRegistered]
     One URL is one server. The same `endpoints.predict` with the same `apiKey` again is that server, changed to what is
     said now, and alive; with another `apiKey` it is refused, and the error names the server that has the URL.
     """
-    worker, known = workers.join(caller.org, _registration(body, caller.plan), KIND)
+    worker, known = registry.join(caller.org, _registration(body, caller.plan), KIND)
     message = "Server was registered already and is updated" if known else "Server registered successfully"
     registered = ServerRegistered(server_id=worker.id, message=message)
     return Created(registered, location=f"/api/servers/{worker.id}/metrics")
@@ -203,7 +204,7 @@ def _registration(body: ServerIn, plan: str) -> Registration:
 @routes.get("")
 def list_servers(caller: Caller, status: ServerStatus | None = None, group: str | None = None) -> ServerList:
     """List all registered servers; filters combine."""
-    found = [worker for worker in workers.crew(caller.org, NAME) if group is None or group in worker.groups]
+    found = [worker for worker in registry.crew(caller.org, NAME) if group is None or group in worker.groups]
     return ServerList(servers=[ServerOut.of(one) for one in found if status in (None, server_status(one))])
 
 
@@ -212,7 +213,7 @@ def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> Heartbe
     """Note that a server is alive and how it is; the answer carries commands for it."""
     if caller.role == "server" and caller.subject != id:
         raise Forbidden(f"Server {caller.subject} may not send the heartbeat of server {id}")
-    worker = workers.heartbeat(caller.org, NAME, id, _beat(body), KIND)
+    worker = registry.heartbeat(caller.org, NAME, id, _beat(body), KIND)
     told = [Command(**command) for command in commands.of(worker)]
     return HeartbeatOut(server_id=id, status=server_status(worker), commands=told)
 
@@ -226,14 +227,14 @@ def _beat(body: HeartbeatIn) -> Beat:
 @routes.delete("/{id}")
 def unregister_server(caller: Caller, id: ServerId) -> ServerMessage:
     """Remove a server; its tasks go back to the queue, no attempt burned."""
-    workers.unregister(caller.org, NAME, id, KIND)
+    registry.unregister(caller.org, NAME, id, KIND)
     return ServerMessage(message="Server unregistered", server_id=id)
 
 
 @routes.post("/{id}/maintenance")
 def set_maintenance(caller: Caller, id: ServerId, body: MaintenanceIn) -> MaintenanceOut:
     """Take a server out of rotation, or put it back; running tasks finish."""
-    worker = workers.set_maintenance(caller.org, NAME, id, body.maintenance, body.reason, KIND)
+    worker = registry.set_maintenance(caller.org, NAME, id, body.maintenance, body.reason, KIND)
     message = f"Maintenance mode {'enabled' if body.maintenance else 'disabled'}"
     return MaintenanceOut(message=message, server_id=id, status=server_status(worker), reason=worker.maintenance_reason)
 
@@ -241,8 +242,8 @@ def set_maintenance(caller: Caller, id: ServerId, body: MaintenanceIn) -> Mainte
 @routes.get("/{id}/metrics")
 def server_metrics(caller: Caller, id: ServerId) -> ServerMetrics:
     """Get a server's figures since it registered."""
-    worker = workers.get(caller.org, NAME, id, KIND)
-    counts = statistics.worker_lifetime(caller.org, NAME, id)
+    worker = registry.get(caller.org, NAME, id, KIND)
+    counts = daily.worker_lifetime(caller.org, NAME, id)
     metrics = Metrics(
         uptime=clock.now() - worker.registered_at,
         tasks_processed=counts.processed,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chalicelib.domain.tasks import Health, Status, Worker
+from chalicelib.domain.tasks.task import Health, Status, Worker
 
 TaskStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "TIMEOUT", "CANCELLED"]
 ServerStatus = Literal["online", "offline", "maintenance", "degraded"]

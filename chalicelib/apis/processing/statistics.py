@@ -8,9 +8,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 from chalicelib import clock
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.servers import KIND, ServerId
-from chalicelib.domain import statistics as rules
+from chalicelib.domain.statistics import counters as rules
 from chalicelib.edge import Caller, CamelSchema, Routes
-from chalicelib.engine import statistics, workers
+from chalicelib.engine.statistics import daily
+from chalicelib.engine.workers import registry
 
 routes = Routes("/api/stats", tag="Statistics")
 
@@ -92,7 +93,7 @@ class ServerStatistics(CamelSchema):
 @routes.get("/tasks")
 def task_statistics(caller: Caller, date: Day | None = None) -> TaskStatistics:
     """Get a day's task statistics."""
-    day = statistics.day(caller.org, NAME, _number(date))
+    day = daily.day(caller.org, NAME, _number(date))
     return TaskStatistics(
         total_tasks=day.total["created"],
         pending_tasks=day.pending,
@@ -100,7 +101,7 @@ def task_statistics(caller: Caller, date: Day | None = None) -> TaskStatistics:
         failed_tasks=day.total.ended_badly,
         retried_tasks=day.total["retried"],
         average_processing_time=day.total.average_ms,
-        server_count=len(workers.crew(caller.org, NAME)),
+        server_count=len(registry.crew(caller.org, NAME)),
         top_servers=_top(day.workers),
         hourly_trend=[TrendRow(hour=hour, tasks=row["created"]) for hour, row in enumerate(day.hours)],
     )
@@ -126,7 +127,7 @@ def hourly_report(caller: Caller, date: Day | None = None) -> HourlyReport:
             failed=row.ended_badly,
             average_time=row.average_ms,
         )
-        for hour, row in enumerate(statistics.day(caller.org, NAME, number).hours)
+        for hour, row in enumerate(daily.day(caller.org, NAME, number).hours)
     ]
     return HourlyReport(date=clock.utc(number * clock.DAY).date().isoformat(), hours=rows)
 
@@ -134,7 +135,7 @@ def hourly_report(caller: Caller, date: Day | None = None) -> HourlyReport:
 @routes.get("/servers/{id}")
 def server_statistics(caller: Caller, id: ServerId, date: Day | None = None) -> ServerStatistics:
     """Get a server's statistics of a day."""
-    day = statistics.worker_day(caller.org, NAME, id, _number(date), KIND)
+    day = daily.worker_day(caller.org, NAME, id, _number(date), KIND)
     return ServerStatistics(
         server_id=id,
         tasks_processed=day.counts.processed,

@@ -6,12 +6,12 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import TASK_STATUS, TaskStatus
-from chalicelib.domain.reports import reported_failure
-from chalicelib.domain.tasks import MAX_PRIORITY, Holder, Task
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import MAX_PRIORITY, Holder, Task
 from chalicelib.edge import Caller, CamelSchema, Created, Header, Query, Routes
-from chalicelib.engine import presence, submissions, tasks, waits
-from chalicelib.engine.submissions import Submission
-from chalicelib.engine.waiting import waiting_for
+from chalicelib.engine.dispatch.waiting_reason import waiting_for
+from chalicelib.engine.tasks import completion_wait, lifecycle, submission, worker_presence
+from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import Forbidden
 
 routes = Routes("/api/task", tag="Tasks")
@@ -133,7 +133,7 @@ class TaskOut(TaskRow):
     @classmethod
     def of(cls, task: Task) -> Self:
         """The task with its result, wherever that is kept, and what it waits for."""
-        return cls.row(task, result=tasks.result(task), waiting_for=waiting_for(task, "server"))
+        return cls.row(task, result=lifecycle.result(task), waiting_for=waiting_for(task, "server"))
 
 
 class ReportIn(CamelSchema):
@@ -174,10 +174,10 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
     The same Idempotency-Key with the same body gives the same task, with another body 409.
     """
-    task = submissions.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    task = submission.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     location = f"/api/task/{task.id}"
     if not body.is_async:
-        return Created(TaskOut.of(waits.until_ended(task)), location=location)
+        return Created(TaskOut.of(completion_wait.until_ended(task)), location=location)
     created = TaskCreated(id=task.id, status="PENDING", created_at=task.created_at, updated_at=task.created_at)
     return Created(created, location=location)
 
@@ -201,7 +201,7 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 @routes.get("/{id}")
 def get_task(caller: Caller, id: TaskId) -> TaskOut:
     """Get a task's status, progress and result, or what it waits for."""
-    return TaskOut.of(tasks.get(caller.org, id, NAME))
+    return TaskOut.of(lifecycle.get(caller.org, id, NAME))
 
 
 @routes.put("/{id}", role=("server", "admin"), errors=[409, 413])
@@ -217,19 +217,19 @@ def update_task(
     `serverId` and `lease` come with the callbackUrl of the hand-over; a report of a lease that has ended is refused.
     """
     holder = _holder(caller, server_id, lease)
-    with presence.reporting(caller.org, NAME, holder, proven=caller.role == "server"):
+    with worker_presence.reporting(caller.org, NAME, holder, proven=caller.role == "server"):
         return Reported(task_id=id, status=_report(caller.org, id, holder, body))
 
 
 def _report(org: str, task_id: str, holder: Holder | None, body: ReportIn) -> TaskStatus:
     """Take a report; the status of the task after it."""
     if body.status == "COMPLETED":
-        tasks.complete(org, NAME, task_id, holder, body.result, is_alive=holder is not None)
+        lifecycle.complete(org, NAME, task_id, holder, body.result, is_alive=holder is not None)
         return "COMPLETED"
     if body.status == "FAILED":
         failure = reported_failure(body.error, body.retryable, body.retry_after)
-        return TASK_STATUS[tasks.fail(org, task_id, holder, failure, NAME).status]
-    return TASK_STATUS[tasks.progress(org, task_id, holder, body.progress, NAME).status]
+        return TASK_STATUS[lifecycle.fail(org, task_id, holder, failure, NAME).status]
+    return TASK_STATUS[lifecycle.progress(org, task_id, holder, body.progress, NAME).status]
 
 
 def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder | None:
@@ -244,12 +244,12 @@ def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder 
 @routes.post("/{id}/retry", errors=[409])
 def retry_task(caller: Caller, id: TaskId) -> TaskMessage:
     """Queue a failed or timed out task again, with fresh attempts."""
-    tasks.replay(caller.org, id, NAME)
+    lifecycle.replay(caller.org, id, NAME)
     return TaskMessage(message="Task queued for retry", task_id=id)
 
 
 @routes.post("/{id}/cancel", errors=[409])
 def cancel_task(caller: Caller, id: TaskId) -> TaskMessage:
     """Cancel a pending or processing task."""
-    tasks.cancel(caller.org, id, NAME)
+    lifecycle.cancel(caller.org, id, NAME)
     return TaskMessage(message="Task cancelled", task_id=id)

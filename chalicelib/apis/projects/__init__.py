@@ -1,24 +1,18 @@
 """The projects API (coordinaitor.md, "CoordinAItor"): people and agents, their projects and tasks."""
 
 from chalicelib import __version__
-from chalicelib.apis.projects import (
-    access,
-    agents,
-    auth,
-    avatars,
-    comments,
-    files,
-    keys,
-    members,
-    notifications,
-    oauth,
-    oauth_clients,
-    projects,
-    system,
-    tasks,
-    users,
-    webhooks,
-)
+from chalicelib.apis.projects import access
+from chalicelib.apis.projects.agents import routes as agents
+from chalicelib.apis.projects.events import webhooks
+from chalicelib.apis.projects.oauth import clients
+from chalicelib.apis.projects.oauth import routes as oauth
+from chalicelib.apis.projects.projects import members
+from chalicelib.apis.projects.projects import routes as projects
+from chalicelib.apis.projects.system import routes as system
+from chalicelib.apis.projects.tasks import comments, files
+from chalicelib.apis.projects.tasks import routes as tasks
+from chalicelib.apis.projects.users import api_keys, auth, avatars, inbox
+from chalicelib.apis.projects.users import routes as users
 from chalicelib.edge import BEARER_OR_KEY, Api, Enveloped, documentation_routes
 
 api: Api = Api(
@@ -31,10 +25,10 @@ api: Api = Api(
     groups=(
         auth.routes,
         auth.unversioned,
-        keys.routes,
-        keys.unversioned,
+        api_keys.routes,
+        api_keys.unversioned,
         oauth.routes,
-        oauth_clients.routes,
+        clients.routes,
         tasks.routes,
         tasks.unversioned,
         comments.routes,
@@ -44,7 +38,7 @@ api: Api = Api(
         members.routes,
         users.routes,
         avatars.routes,
-        notifications.routes,
+        inbox.routes,
         system.routes,
         webhooks.routes,
         documentation_routes(lambda: api, "/api/docs"),

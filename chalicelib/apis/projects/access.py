@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import cast
 
 from chalicelib import clock
-from chalicelib.apis.projects import agent_keys
+from chalicelib.apis.projects.agents import keys
 from chalicelib.apis.projects.permissions import INVITES, NEEDED, OF_ROLE, OWN, REPORTS, Permission, Role, Within
 from chalicelib.config import settings
 from chalicelib.edge import Admission, Caller, Endpoint, Limit, Request
-from chalicelib.engine import api_keys, limits, sessions, token_accounts
-from chalicelib.engine.access import Principal
+from chalicelib.engine.accounts import api_keys, sessions, token_accounts
+from chalicelib.engine.security import rate_limits
+from chalicelib.engine.security.authentication import Principal
 from chalicelib.errors import Forbidden, Unauthenticated
 
 NAME = "projects"
@@ -49,7 +50,7 @@ def _meant(credential: str) -> str:
 def _by_key(request: Request, api_key: str) -> Principal:
     if api_key.startswith(api_keys.PREFIX):
         return permitted(api_keys.caller(api_key))
-    return agent_keys.agent(request, api_key)
+    return keys.agent(request, api_key)
 
 
 def known(request: Request) -> Principal | None:
@@ -73,10 +74,10 @@ def permitted(found: Principal) -> Principal:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request: the plan says how many an hour and at once, or the API key, where that has less."""
-    limits.share(NAME, caller.org)
+    rate_limits.share(NAME, caller.org)
     count, burst = rate_of(caller)
     key = f"{NAME}#{name}#{caller.org}#{_of(caller).key or caller.subject}"
-    return limits.admit(key, count, limit.seconds * clock.SECOND, burst)
+    return rate_limits.admit(key, count, limit.seconds * clock.SECOND, burst)
 
 
 def rate_of(caller: Caller) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chalicelib.domain.tasks import MAX_PRIORITY, Phase
+from chalicelib.domain.tasks.task import MAX_PRIORITY, Phase
 
 TaskStatus = Literal["pending", "active", "completed", "failed", "cancelled"]
 Priority = Literal["low", "medium", "high"]

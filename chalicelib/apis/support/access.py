@@ -1,7 +1,7 @@
 """Who may call: whoever has a token, in any role; on the local stage, where it opens the API, anybody."""
 
 from chalicelib.edge import Admission, Caller, Limit, Request
-from chalicelib.engine import access, limits
+from chalicelib.engine.security import authentication, rate_limits
 
 NAME = "support"
 """The API's name, which is also the pool that its tasks and workers live in."""
@@ -11,9 +11,9 @@ LIMITS = {"default": Limit(100, 60)}
 
 def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>`. Raises Unauthenticated."""
-    return access.bearer(request.headers.get("authorization"), NAME)
+    return authentication.bearer(request.headers.get("authorization"), NAME)
 
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of the caller; its plan multiplies the documented limit."""
-    return limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
+    return rate_limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)

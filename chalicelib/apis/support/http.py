@@ -3,7 +3,7 @@
 from chalicelib import __version__
 from chalicelib.apis.support import access, monitoring, tasks, workers
 from chalicelib.edge import BEARER, Api, CodedErrors, documentation_routes
-from chalicelib.engine import requests
+from chalicelib.engine.statistics import request_counts
 
 api: Api = Api(
     name=access.NAME,
@@ -17,5 +17,5 @@ api: Api = Api(
     authenticate=access.authenticate,
     admit=access.admit,
     security=BEARER,
-    measure=requests.measure(access.NAME),
+    measure=request_counts.measure(access.NAME),
 )

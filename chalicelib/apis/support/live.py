@@ -1,10 +1,10 @@
 """The support API's WebSockets (docs/live.md): workers that are handed tasks, and watchers of all tasks."""
 
 from chalicelib.apis.support.access import NAME, authenticate
-from chalicelib.apis.support.voice import UPDATES
+from chalicelib.apis.support.task_feed_frames import UPDATES
 from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
-from chalicelib.engine import connections, live
-from chalicelib.engine.connections import Connection
+from chalicelib.engine.live import connections, task_feed
+from chalicelib.engine.live.connections import Connection
 from chalicelib.errors import InvalidRequest
 
 WORKER = "support.worker"
@@ -17,7 +17,7 @@ class Ping(Schema):
 
 
 def _watcher_connects(caller: Caller, opening: Opening) -> None:
-    live.watch(Connection(opening.connection_id, caller.org, UPDATES), _sequence(opening.query.get("since")))
+    task_feed.watch(Connection(opening.connection_id, caller.org, UPDATES), _sequence(opening.query.get("since")))
 
 
 def _sequence(text: str | None) -> int | None:
@@ -30,7 +30,7 @@ def _sequence(text: str | None) -> int | None:
 
 def _watcher_leaves(known: Connection) -> None:
     connections.forget(known.id)
-    live.leave(known)
+    task_feed.leave(known)
 
 
 workers = Door(WORKER, "/worker/{worker_id}", NAME, authenticate)

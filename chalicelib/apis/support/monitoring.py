@@ -10,11 +10,13 @@ from chalicelib.apis.support.access import NAME
 from chalicelib.apis.support.figures import duration, number, per_second, percent
 from chalicelib.apis.support.states import worker_status
 from chalicelib.config import settings
-from chalicelib.domain.statistics import Counts
-from chalicelib.domain.tasks import Needs
+from chalicelib.domain.statistics.counters import Counts
+from chalicelib.domain.tasks.task import Needs
 from chalicelib.edge import Caller, Routes, Schema
-from chalicelib.engine import instance, pools, recent, waiting
-from chalicelib.engine.recent import Label, Recent
+from chalicelib.engine.dispatch import waiting_reason
+from chalicelib.engine.statistics import process_usage, recent
+from chalicelib.engine.statistics.recent import Label, Recent
+from chalicelib.engine.workers import pools
 
 routes = Routes("", tag="Monitoring")
 
@@ -166,14 +168,14 @@ def health(caller: Caller) -> Health:
     latency = (clock.stopwatch() - started) * clock.SECOND
     pool, crew = pools.overview(caller.org, NAME)
     counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in crew), total=len(crew))
-    reasons = _reasons(figures, counts, waiting.unserved(pool, crew) if figures.gauges["pending"] else [])
+    reasons = _reasons(figures, counts, waiting_reason.unserved(pool, crew) if figures.gauges["pending"] else [])
     return Health(
         status="degraded" if reasons else "healthy",
         reasons=reasons,
         components=Components(redis=Store(latency=duration(latency)), workers=counts, queues=_queues(figures)),
         metrics=InstanceMetrics(
-            cpu_usage=percent(instance.cpu_share()),
-            memory_usage=percent(instance.memory_share()),
+            cpu_usage=percent(process_usage.cpu_share()),
+            memory_usage=percent(process_usage.memory_share()),
             average_response_time=duration(figures.asked["time_ms"] / max(1, figures.asked["requests"])),
         ),
     )

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chalicelib.domain.tasks import Status, Worker
+from chalicelib.domain.tasks.task import Status, Worker
 
 TaskStatus = Literal["queued", "processing", "completed", "failed", "cancelled"]
 WorkerStatus = Literal["active", "idle", "offline"]

@@ -7,11 +7,12 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field
 from chalicelib.apis.support.access import NAME
 from chalicelib.apis.support.figures import duration
 from chalicelib.apis.support.states import PRIORITY, TASK_STATUS, Priority, TaskStatus
-from chalicelib.domain.tasks import Status, Task
+from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.edge import Caller, Header, Routes, Schema
-from chalicelib.engine import forecast, inputs, tasks
-from chalicelib.engine.submissions import Submission
-from chalicelib.engine.waiting import waiting_for
+from chalicelib.engine.dispatch.waiting_reason import waiting_for
+from chalicelib.engine.statistics import wait_estimate
+from chalicelib.engine.tasks import lifecycle, payload_checks
+from chalicelib.engine.tasks.submission import Submission
 
 routes = Routes("/task", tag="Tasks")
 
@@ -45,7 +46,7 @@ class TaskIn(Schema):
     @classmethod
     def _as_its_performer_needs(cls, data: TaskData, info: ValidationInfo) -> TaskData:
         if "type" in info.data:
-            inputs.check(NAME, info.data["type"], _payload(data))
+            payload_checks.check(NAME, info.data["type"], _payload(data))
         return data
 
 
@@ -94,7 +95,7 @@ class TaskOut(Schema):
             task_id=task.id,
             status=status,
             progress=task.progress if status == "processing" else None,
-            result=tasks.result(task) if task.status is Status.COMPLETED else None,
+            result=lifecycle.result(task) if task.status is Status.COMPLETED else None,
             error=error if status == "failed" else None,
             waiting_for=waiting_for(task),
         )
@@ -106,7 +107,7 @@ def submit_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
     The same Idempotency-Key with the same body gives the same task, with another body 409.
     """
-    task, expected = forecast.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    task, expected = wait_estimate.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     return TaskAccepted(
         task_id=task.id,
         queue_position=expected.position,
@@ -116,7 +117,7 @@ def submit_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
 def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
     payload = _payload(body.data)
-    inputs.require_small(payload, "data")
+    payload_checks.require_small(payload, "data")
     return Submission(
         pool=NAME,
         type=body.type,
@@ -131,4 +132,4 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 @routes.get("/{task_id}")
 def get_task(caller: Caller, task_id: TaskId) -> TaskOut:
     """Get a task's status and result, or what it waits for."""
-    return TaskOut.of(tasks.get(caller.org, task_id, NAME))
+    return TaskOut.of(lifecycle.get(caller.org, task_id, NAME))

@@ -1,7 +1,7 @@
 """Who may call: everyone with a token, in the tenant that it names; the document knows no roles."""
 
 from chalicelib.edge import Admission, Caller, Limit, Request
-from chalicelib.engine import access, limits
+from chalicelib.engine.security import authentication, rate_limits
 
 NAME = "surveys"
 """The API's name."""
@@ -14,9 +14,9 @@ LIMITS = {"default": Limit(100, 60)}
 
 def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>`; the local stage may open the API. Raises Unauthenticated."""
-    return access.bearer(request.headers.get("authorization"), NAME)
+    return authentication.bearer(request.headers.get("authorization"), NAME)
 
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of the caller; its plan multiplies the limit."""
-    return limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
+    return rate_limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)

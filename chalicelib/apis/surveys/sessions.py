@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from chalicelib import clock
 from chalicelib.apis.surveys.access import NAME, POOL
 from chalicelib.apis.surveys.states import SESSION_STATUS, PlatformStatus, SessionStatus, platform_status, waiting_for
-from chalicelib.domain.tasks import Task
+from chalicelib.domain.tasks.task import Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
 from chalicelib.engine import surveys
 from chalicelib.engine.surveys import Platform, Session

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from chalicelib import clock
-from chalicelib.domain import waiting
-from chalicelib.domain.tasks import Needs, Status, Worker
+from chalicelib.domain.tasks import waiting_reasons
+from chalicelib.domain.tasks.task import Needs, Status, Worker
 from chalicelib.engine.surveys import Platform
 
 SessionStatus = Literal["queued", "assigned", "running", "completed", "failed", "cancelled"]
@@ -37,5 +37,5 @@ def waiting_for(found: Platform) -> str | None:
     if not found.queued:
         return None
     if found.session is not None:
-        return waiting.turn(found.permit, [found.session.id])
-    return waiting.missing(found.crew, Needs(frozenset({found.permit.key})), clock.now(), "worker")
+        return waiting_reasons.turn(found.permit, [found.session.id])
+    return waiting_reasons.missing(found.crew, Needs(frozenset({found.permit.key})), clock.now(), "worker")

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from chalicelib import clock
 from chalicelib.domain import retry_after as waits
-from chalicelib.domain.notifications import UNKNOWN
-from chalicelib.domain.webhooks import MAY_ASK_FOR_TIME
-from chalicelib.providers import outbound
-from chalicelib.providers.outbound import NeedsBody, Unreachable
+from chalicelib.domain.deliveries.delivery import MAY_ASK_FOR_TIME
+from chalicelib.domain.deliveries.notification import UNKNOWN
+from chalicelib.providers.http import outbound
+from chalicelib.providers.http.outbound import NeedsBody, Unreachable
 
 TIMEOUT_SECONDS = 10.0
 ANSWER_BYTES = 1_000_000

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from chalicelib.providers import outbound
+from chalicelib.providers.http import outbound
+from chalicelib.providers.http.outbound import NeedsBody
 from chalicelib.providers.messengers import calls, texts
 from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
 from chalicelib.providers.messengers.texts import Atom
-from chalicelib.providers.outbound import NeedsBody
 
 LIMIT = 4096
 """Characters "after entities parsing": what is escaped counts once."""

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from chalicelib.providers import outbound
+from chalicelib.providers.http import outbound
+from chalicelib.providers.http.outbound import NeedsBody
 from chalicelib.providers.messengers import calls, texts
 from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
-from chalicelib.providers.outbound import NeedsBody
 
 LIMIT = 4096
 WORKING, SCANNING = "WORKING", "SCAN_QR_CODE"

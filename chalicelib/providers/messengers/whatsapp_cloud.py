@@ -8,10 +8,10 @@ WhatsApp knows no escape for its *bold* and _italic_: the text goes as it is.
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.providers import outbound
+from chalicelib.providers.http import outbound
+from chalicelib.providers.http.outbound import NeedsBody
 from chalicelib.providers.messengers import calls, texts
 from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
-from chalicelib.providers.outbound import NeedsBody
 
 LIMIT = 4096
 API = "https://graph.facebook.com/v23.0"

@@ -16,9 +16,9 @@ from chalicelib.apis.coordinator.states import (
     WorkerStatus,
     worker_status,
 )
-from chalicelib.domain.tasks import MAX_PRIORITY, Status
-from chalicelib.engine.lists import Filter
-from chalicelib.engine.workers import Rotation
+from chalicelib.domain.tasks.task import MAX_PRIORITY, Status
+from chalicelib.engine.tasks.listing import Filter
+from chalicelib.engine.workers.registry import Rotation
 from tests.support.world import World
 
 

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib import config
-from chalicelib.domain import hooks
+from chalicelib.domain.deliveries import n8n_templates
 from tests.apis.messenger.conftest import Desk
 from tests.support.client import token
 from tests.support.messengers import ACCOUNTS, configure
@@ -76,7 +76,7 @@ def test_what_is_nested_deep_is_told_as_it_came() -> None:
     body: Any = 1
     for name in "gfedcba":
         body = {name: body}
-    assert hooks.worded("{*}", body) == 'a.b.c.d.e.f: {"g": 1}'
+    assert n8n_templates.worded("{*}", body) == 'a.b.c.d.e.f: {"g": 1}'
 
 
 def test_the_same_key_tells_once(desk: Desk) -> None:

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from chalicelib import config
-from chalicelib.engine import messenger
+from chalicelib.engine.messaging import notifications
 from chalicelib.errors import Unavailable
-from chalicelib.storage import queues
+from chalicelib.storage.aws import sqs
 from tests.apis.messenger.conftest import Desk
 from tests.engine.receivers import fact, happen, receiver
 from tests.support.aws import counting
@@ -69,12 +69,12 @@ def test_health_tells_how_much_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch
     }
     assert desk.ask("POST", "/api/notify", {"message": "x"}).status == 202
     assert desk.ask("GET", "/health", token=None).json == healthy
-    messenger._counted.clear()
+    notifications._counted.clear()
 
     def out_of_reach(_: str) -> int:
         raise Unavailable("The queue cannot be reached; try again")
 
-    monkeypatch.setattr(queues, "depth", out_of_reach)
+    monkeypatch.setattr(sqs, "depth", out_of_reach)
     reply = desk.ask("GET", "/health", token=None)
     unknown = {"status": "degraded", "queue_depth": None, "waiting_for_retry": None}
     assert (reply.status, reply.json) == (200, healthy | unknown)
@@ -91,23 +91,23 @@ def test_health_counts_what_waits_for_its_next_try_in_any_org_and_believes_it_fo
     for number in range(7):
         desk.notify(str(number), providers=["telegram", "discord"])
     config.replace(messengers=json.dumps(dict.fromkeys((ORG, "umbra"), ACCOUNTS)))
-    messenger.send("umbra", "elsewhere", providers=["telegram"])
+    notifications.send("umbra", "elsewhere", providers=["telegram"])
     desk.by.house.settle()
-    messenger._counted.clear()
+    notifications._counted.clear()
     with counting() as calls:
         assert [shown(), shown()] == [(8, 8), (8, 8)]
     assert sum(calls.values()) == config.settings().wake_shards
     desk.by.telegram.reply = None
     desk.by.house.advance(600)
     assert shown() == (0, 0)
-    messenger.send("umbra", "not taken up yet", providers=["telegram"])
+    notifications.send("umbra", "not taken up yet", providers=["telegram"])
     desk.by.house.queues.queues.clear()
     desk.by.house.clock.advance(5)
     assert shown() == (1, 0), "though its message is lost"
 
 
 def test_a_backlog_is_counted_so_far_and_a_webhook_s_is_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messenger, "COUNTED", 2)
+    monkeypatch.setattr(notifications, "COUNTED", 2)
     desk.by.telegram.reply = answer(500)
     hook = receiver(desk.by.house)
     hook.reply = answer(500)

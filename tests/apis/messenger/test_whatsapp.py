@@ -9,7 +9,7 @@ import pytest
 import segno
 import zxingcpp
 
-from chalicelib.providers.outbound import Answer
+from chalicelib.providers.http.outbound import Answer
 from tests.apis.messenger.conftest import Desk
 from tests.support.messengers import DEAD, KEY, configure
 from tests.support.world import answer

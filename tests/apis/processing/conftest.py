@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.processing import api
-from chalicelib.providers import outbound
+from chalicelib.providers.http import outbound
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import Reply as Answering

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.providers import outbound
+from chalicelib.providers.http import outbound
 from tests.apis.processing.conftest import RESULT, Desk
 from tests.support.client import Reply, token
 from tests.support.world import answer

@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 from chalicelib.apis.projects import api
-from chalicelib.domain.tasks import Holder, Task
-from chalicelib.engine import submissions, tasks
-from chalicelib.engine.submissions import Submission
+from chalicelib.domain.tasks.task import Holder, Task
+from chalicelib.engine.tasks import lifecycle, submission
+from chalicelib.engine.tasks.submission import Submission
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World
@@ -63,7 +63,7 @@ class Desk:
 
     def submit(self, agent_id: str | None = None, org: str = ORG, **said: Any) -> Task:
         """A task, for this agent only if one is named."""
-        task = submissions.submit(org, "user_1", meant(agent_id, **said))
+        task = submission.submit(org, "user_1", meant(agent_id, **said))
         self.house.settle()
         return task
 
@@ -79,7 +79,7 @@ class Desk:
     def complete(self, task_id: str) -> None:
         task = self.house.task(task_id)
         assert task.worker_id is not None
-        tasks.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), {"done": True})
+        lifecycle.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), {"done": True})
         self.house.settle()
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from chalicelib.domain.documents import Document
-from chalicelib.engine import oauth_clients
-from chalicelib.engine.oauth_clients import Client as Application
-from chalicelib.engine.oauth_clients import Registration
+from chalicelib.domain.document import Document
+from chalicelib.engine.oauth import clients
+from chalicelib.engine.oauth.clients import Client as Application
+from chalicelib.engine.oauth.clients import Registration
 from tests.support.client import Client, Reply
 from tests.support.people import PASSWORD
 from tests.support.world import ORG
@@ -27,7 +27,7 @@ PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
 def application(*, public: bool = False, org: str = ORG, to: tuple[str, ...] = (BACK,)) -> tuple[Application, str]:
     """A registered application, and its secret; a public one has none."""
-    client, secret = oauth_clients.register(org, "user_admin", Registration("Roadmap", to, SCOPES, public))
+    client, secret = clients.register(org, "user_admin", Registration("Roadmap", to, SCOPES, public))
     return client, secret or ""
 
 

@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from chalicelib.apis.projects import api
-from chalicelib.domain.documents import Document
-from chalicelib.engine import documents
+from chalicelib.domain.document import Document
+from chalicelib.engine.documents import documents
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World

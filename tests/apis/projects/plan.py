@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.documents import Document
-from chalicelib.engine import documents, editing
-from chalicelib.engine.editing import Draft
-from chalicelib.engine.workers import Registration, register
+from chalicelib.domain.document import Document
+from chalicelib.engine.documents import documents
+from chalicelib.engine.projects import task_edits
+from chalicelib.engine.projects.task_edits import Draft
+from chalicelib.engine.workers.registry import Registration, register
 from tests.support.client import Client, Reply
 from tests.support.world import ORG, World
 
@@ -73,7 +74,7 @@ def agent(name: str, room: int = 1) -> str:
 def task(project: str | None, agent: str | None = None, title: str = "do") -> str:
     """A task of a project."""
     sheet = {"title": title} | ({"projectId": project} if project else {})
-    return editing.create(ORG, POOL, "dev", Draft(sheet, "task", 4, agent)).id
+    return task_edits.create(ORG, POOL, "dev", Draft(sheet, "task", 4, agent)).id
 
 
 def documented(plan: Plan) -> dict[str, Any]:

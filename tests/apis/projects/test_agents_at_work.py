@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.live import switchboard
-from chalicelib.domain.tasks import Holder
-from chalicelib.engine import agents, submissions, tasks
-from chalicelib.engine.chore_steps import STEPS
-from chalicelib.engine.chores import Chore
+from chalicelib.apis.websockets import switchboard
+from chalicelib.domain.tasks.task import Holder
+from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.projects import agents
+from chalicelib.engine.schedule.job_handlers import STEPS
+from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.errors import Unavailable
 from tests.apis.projects.agency import POOL, Desk, meant, open_desk
 from tests.engine.helpers import together
@@ -73,7 +74,7 @@ def test_hours_that_are_widened_count_at_once(desk: Desk) -> None:
 
 def test_no_agent_ever_holds_more_than_it_may(desk: Desk) -> None:
     agent_id = desk.create(maxConcurrentTasks=3)
-    made = [submissions.submit(ORG, "u", meant(None, manual=True)) for _ in range(8)]
+    made = [submission.submit(ORG, "u", meant(None, manual=True)) for _ in range(8)]
     together([lambda task=task: _assign(desk, task.id, agent_id) for task in made])
     desk.house.settle()
     assert desk.agent(agent_id)["currentTasks"] == 3
@@ -91,7 +92,7 @@ def _assign(desk: Desk, task_id: str, agent_id: str) -> None:
 def _finish(desk: Desk, task_id: str) -> None:
     task = desk.house.task(task_id)
     assert task.worker_id is not None
-    tasks.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), None)
+    lifecycle.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), None)
 
 
 def test_a_disabled_agent_finishes_what_it_has_and_gets_nothing_new(desk: Desk) -> None:

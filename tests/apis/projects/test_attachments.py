@@ -11,15 +11,17 @@ import pytest
 
 from chalicelib.apis.projects import api
 from chalicelib.config import settings
-from chalicelib.domain.tasks import Task
-from chalicelib.engine import attachments, chores, comments, documents, files, submissions, tasks
-from chalicelib.engine.chore_steps import STEPS
-from chalicelib.engine.chores import Chore
-from chalicelib.engine.submissions import Submission
+from chalicelib.domain.tasks.task import Task
+from chalicelib.engine.documents import background_jobs, documents
+from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.projects import attachments, comments, files
+from chalicelib.engine.schedule.job_handlers import STEPS
+from chalicelib.engine.tasks import lifecycle, submission
+from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import Conflict, NotFound, Unavailable
-from chalicelib.storage import base
-from chalicelib.storage import documents as document_storage
-from chalicelib.storage import tasks as task_storage
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.documents import documents as document_storage
+from chalicelib.storage.tasks import tasks as task_storage
 from tests.engine.helpers import together
 from tests.support import aws, parts, people
 from tests.support.client import Client, Reply, token
@@ -65,7 +67,7 @@ class Desk:
 
 def made(project: str = "proj_1") -> Task:
     asked = Submission(pool="projects", type="task", priority=4, manual=True, terms=(f"project={project}",))
-    return submissions.submit(ORG, "ann", asked)
+    return submission.submit(ORG, "ann", asked)
 
 
 @pytest.fixture
@@ -83,8 +85,8 @@ def objects() -> list[str]:
 
 
 def delete_task(desk: Desk) -> None:
-    found = tasks.get(ORG, desk.task)
-    base.commit(task_storage.deleted(found), chores.begun(ORG, "task", desk.task))
+    found = lifecycle.get(ORG, desk.task)
+    dynamodb.commit(task_storage.deleted(found), background_jobs.begun(ORG, "task", desk.task))
 
 
 # Comments
@@ -287,7 +289,7 @@ def test_what_it_costs(desk: Desk) -> None:
 
 def test_a_task_has_so_many_and_no_more_however_many_come_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(attachments.MOST, "file", 2)
-    task = tasks.get(ORG, desk.task)
+    task = lifecycle.get(ORG, desk.task)
 
     outcomes = together([lambda: files.add(task, "a.txt", b"x", "", None, by="ann")] * 6)
     assert [type(one) for one in outcomes].count(Conflict) == 4
@@ -298,7 +300,7 @@ def test_a_task_has_so_many_and_no_more_however_many_come_at_once(desk: Desk, mo
 
 
 def test_nothing_hangs_on_a_task_that_went_meanwhile(desk: Desk) -> None:
-    task = tasks.get(ORG, desk.task)
+    task = lifecycle.get(ORG, desk.task)
     delete_task(desk)
     with pytest.raises(NotFound):
         comments.add(task, "x", (), by="ann")
@@ -310,7 +312,7 @@ def test_nothing_hangs_on_a_task_that_went_meanwhile(desk: Desk) -> None:
 
 def test_what_hung_on_a_deleted_task_goes_with_it(desk: Desk) -> None:
     for number in range(30):
-        comments.add(tasks.get(ORG, desk.task), str(number), (), by="ann")
+        comments.add(lifecycle.get(ORG, desk.task), str(number), (), by="ann")
     desk.uploaded(parts.file("x"))
     other = made()
     kept = files.add(other, "a", b"x", "", None, by="ann")
@@ -323,8 +325,8 @@ def test_what_hung_on_a_deleted_task_goes_with_it(desk: Desk) -> None:
 
 def test_large_payloads_go_with_their_task(desk: Desk) -> None:
     asked = Submission(pool="projects", type="task", priority=4, manual=True, payload={"text": "x" * 150_000})
-    desk.task = submissions.submit(ORG, "ann", asked).id
-    submissions.submit(ORG, "ann", asked._replace(pool="processing"))
+    desk.task = submission.submit(ORG, "ann", asked).id
+    submission.submit(ORG, "ann", asked._replace(pool="processing"))
     assert [key.partition("/")[0] for key in objects()] == ["expiring", "kept"]
     delete_task(desk)
     desk.house.settle()
@@ -348,7 +350,7 @@ def died_after(calls: int, chore: Chore) -> bool:
 
 
 def test_clearing_up_may_die_anywhere(desk: Desk) -> None:
-    comments.add(tasks.get(ORG, desk.task), "x", (), by="ann")
+    comments.add(lifecycle.get(ORG, desk.task), "x", (), by="ann")
     desk.uploaded(parts.file("x"))
     delete_task(desk)
     chore, deaths = Chore(ORG, "task", desk.task), 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine import workers
+from chalicelib.engine.workers import registry
 from tests.apis.projects.desk import TASKS, Desk, desk_of
 from tests.simulation import invariants
 from tests.support.client import token
@@ -146,7 +146,7 @@ def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
         return {
             "metrics": {name: shown[name] for name in ("taskMetrics", "performanceMetrics")},
             "counters": (worker.completed, worker.failed, len(worker.leases)),
-            "crew": workers.crew(ORG, "projects")[0].id == agent or None,
+            "crew": registry.crew(ORG, "projects")[0].id == agent or None,
             "rows": _rows(house),
             "attempts": [(task.status, task.attempts, task.assignee) for task in house.tasks()],
         }

@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.apis.projects import api
-from chalicelib.domain.documents import Document
-from chalicelib.engine import oauth, passwords
-from chalicelib.engine.oauth import Question
-from chalicelib.engine.oauth_clients import Client as Application
-from chalicelib.engine.passwords import Cost
+from chalicelib.domain.document import Document
+from chalicelib.engine.oauth import authorization
+from chalicelib.engine.oauth.authorization import Question
+from chalicelib.engine.oauth.clients import Client as Application
+from chalicelib.engine.security import passwords
+from chalicelib.engine.security.passwords import Cost
 from chalicelib.errors import Unavailable
 from tests.apis.projects.browser import (
     BACK,
@@ -278,7 +279,7 @@ SOME = settings(max_examples=60, derandomize=True, suppress_health_check=list(He
 @given(parameters=st.dictionaries(st.sampled_from(NAMES), ODD), named=st.booleans())
 def test_no_request_breaks_the_judging(known: tuple[Application, str], parameters: dict[str, str], named: bool) -> None:
     said = parameters | {"client_id": known[0].id if named else parameters.get("state", "")}
-    found = oauth.question(said, "https://api.example")
+    found = authorization.question(said, "https://api.example")
     location = found.answer(None) if isinstance(found, Question) else found.location
     assert location is None or location.startswith(BACK + "?error=")
 
@@ -294,7 +295,7 @@ def test_no_form_breaks_the_token_endpoint(
     known: tuple[Application, str], fields: dict[str, str], header: str | None
 ) -> None:
     for proof in ({}, {"client_id": known[0].id, "client_secret": known[1]}):
-        answer = oauth.exchange(fields | proof, header)
+        answer = authorization.exchange(fields | proof, header)
         assert answer.status in (400, 401) and answer.body["error"]
 
 

@@ -9,10 +9,12 @@ from chalicelib.apis.projects import access, api
 from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Role, Within
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
-from chalicelib.engine import api_keys, documents, editing, sessions
-from chalicelib.engine.access import Principal
-from chalicelib.engine.api_keys import Wanted
-from chalicelib.engine.editing import Draft
+from chalicelib.engine.accounts import api_keys, sessions
+from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.documents import documents
+from chalicelib.engine.projects import task_edits
+from chalicelib.engine.projects.task_edits import Draft
+from chalicelib.engine.security.authentication import Principal
 from chalicelib.errors import Forbidden
 from tests.support import people
 from tests.support.client import Client, token
@@ -108,7 +110,9 @@ MEMBERS = [endpoint for endpoint in GUARDED if isinstance(NEEDED[endpoint.name],
 def place(name: str) -> dict[str, str]:
     """A project with a task, a comment and a file."""
     project = documents.create(documents.new(ORG, "project", PROJECT | {"name": name})).id
-    task = editing.create(ORG, "projects", "user_x", Draft({"title": "x", "projectId": project}, "task", 4, None, None))
+    task = task_edits.create(
+        ORG, "projects", "user_x", Draft({"title": "x", "projectId": project}, "task", 4, None, None)
+    )
     comment = documents.create(documents.new(ORG, "comment", {"content": "x", "author": "user_x"}, parent=task.id))
     kept = {"name": "x", "size": 1, "mime_type": "text/plain", "uploaded_by": "user_x", "object": "x"}
     upload = documents.create(documents.new(ORG, "file", kept, parent=task.id))

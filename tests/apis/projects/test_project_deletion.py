@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.tasks import Status
-from chalicelib.engine import agents, editing, projects, tasks
-from chalicelib.storage.documents import DocumentItem
+from chalicelib.domain.tasks.task import Status
+from chalicelib.engine.projects import agents, projects, task_edits
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.storage.documents.documents import DocumentItem
 from tests.apis.projects.plan import Plan, agent, documented, memberships, task, user
 from tests.support import aws
 from tests.support.world import ORG
@@ -22,8 +23,8 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     [first, second] = made["agents"]
     running = [task(project, first), task(project, second)]
     plan.house.settle()
-    assert {tasks.get(ORG, one).status for one in running} == {Status.LEASED}
-    tasks.cancel(ORG, task(project))
+    assert {lifecycle.get(ORG, one).status for one in running} == {Status.LEASED}
+    lifecycle.cancel(ORG, task(project))
     kept = [task(other), task(None)]
     waiting = [task(project) for _ in range(4)]
     assert plan.told("DELETE", f"/{project}") == {"id": project, "deleted": True}
@@ -63,7 +64,7 @@ def test_what_lists_show_late_of_a_deleted_project_goes_too(plan: Plan) -> None:
     plan.house.settle()
     plan.house.advance(projects.SECOND_LOOK_SECONDS + 60)
     assert plan.house.tasks() == []
-    plan.house.advance(editing.RELAYED_WITHIN_SECONDS)
+    plan.house.advance(task_edits.RELAYED_WITHIN_SECONDS)
     assert _chores() == []
 
 
@@ -71,7 +72,7 @@ def test_a_task_that_was_moved_elsewhere_is_spared(plan: Plan) -> None:
     project, other = plan.create(), plan.create("other")
     moved = task(project)
     plan.house.settle()
-    tasks.change(ORG, moved, lambda found: _in(found, other))
+    lifecycle.change(ORG, moved, lambda found: _in(found, other))
     plan.told("DELETE", f"/{project}")
     plan.house.settle()
     assert [one.id for one in plan.house.tasks()] == [moved]

@@ -3,8 +3,8 @@
 from typing import get_args
 
 from chalicelib.apis.projects.states import PHASE, PRIORITY, TASK_STATUS, URGENCIES, URGENCY, Priority, TaskStatus
-from chalicelib.domain.facets import LEVELS
-from chalicelib.domain.tasks import MAX_PRIORITY, PHASES, Phase, Status
+from chalicelib.domain.search.query import LEVELS
+from chalicelib.domain.tasks.task import MAX_PRIORITY, PHASES, Phase, Status
 
 
 def test_every_state_has_a_word_and_every_word_a_phase() -> None:

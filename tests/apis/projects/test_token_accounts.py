@@ -9,7 +9,7 @@ from chalicelib import config
 from chalicelib.apis.projects import api
 from chalicelib.apis.projects.permissions import NEEDED, REPORTS
 from chalicelib.edge import routes_of
-from chalicelib.engine import token_accounts, users
+from chalicelib.engine.accounts import token_accounts, users
 from chalicelib.errors import Unauthenticated
 from tests.apis.projects.desk import Desk, desk_of
 from tests.apis.projects.test_permissions import asked

@@ -6,10 +6,11 @@ import pytest
 
 from chalicelib import config
 from chalicelib.apis.support import api
-from chalicelib.domain.states import Failure, Reason
-from chalicelib.domain.tasks import Beat, Health, Holder
-from chalicelib.engine import sockets, tasks, workers
-from chalicelib.storage.connections import Connection
+from chalicelib.domain.tasks.task import Beat, Health, Holder
+from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry, websocket_workers
+from chalicelib.storage.connections.connections import Connection
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World
@@ -54,7 +55,7 @@ class Desk:
         self.start(worker_id, **config)
         name = f"connection-{worker_id}"
         frames = self.house.sockets.connect(name)
-        sockets.connect(Connection(name, ORG, "support.worker", POOL, str(worker_id)))
+        websocket_workers.connect(Connection(name, ORG, "support.worker", POOL, str(worker_id)))
         self.house.settle()
         return frames
 
@@ -62,17 +63,17 @@ class Desk:
         """Time passes, and the worker answers that it is there."""
         self.house.clock.advance(seconds)
         beat = Beat(Health.HEALTHY)
-        workers.heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
+        registry.heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
 
     def complete(self, task_id: str, result: Any = None) -> None:
-        task = tasks.get(ORG, task_id)
+        task = lifecycle.get(ORG, task_id)
         assert task.worker_id is not None
-        tasks.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), result)
+        lifecycle.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), result)
         self.house.settle()
 
     def fail(self, task_id: str, *, retryable: bool = False) -> None:
         failure = Failure(Reason.WORKER_FAILED, "no dictionary", retryable)
-        tasks.fail(ORG, task_id, None, failure)
+        lifecycle.fail(ORG, task_id, None, failure)
         self.house.settle()
 
     def worker(self, worker_id: int | str = 3) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.engine import forecast, requests
+from chalicelib.engine.statistics import request_counts, wait_estimate
 from tests.apis.support.conftest import Desk
 from tests.support.aws import counting
 from tests.support.client import Reply
@@ -41,7 +41,7 @@ def test_a_request_costs_no_more_than_its_budget(name: str, desk: Desk) -> None:
 
 def test_figures_are_read_each_two_seconds_and_requests_written_each_ten(desk: Desk) -> None:
     desk.submit()
-    desk.house.clock.advance(forecast.BELIEVED_MS / 1000)
+    desk.house.clock.advance(wait_estimate.BELIEVED_MS / 1000)
     with counting() as calls:
         desk.submit(settle=False)
     assert calls == {
@@ -50,7 +50,7 @@ def test_figures_are_read_each_two_seconds_and_requests_written_each_ten(desk: D
         ("DynamoDB", "Query"): 1,
         ("DynamoDB", "BatchGetItem"): 1,
     }
-    desk.house.clock.advance(requests.WRITTEN_EVERY_MS / 1000)
+    desk.house.clock.advance(request_counts.WRITTEN_EVERY_MS / 1000)
     with counting() as calls:
         desk.get("/workers")
         desk.get("/workers")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib import config
-from chalicelib.apis.live import CHANNELS, switchboard
-from chalicelib.apis.support import voice
-from chalicelib.apis.voices import voices
-from chalicelib.domain.tasks import Status
-from chalicelib.engine import workers
+from chalicelib.apis.support import task_feed_frames
+from chalicelib.apis.task_feed_frames import voices
+from chalicelib.apis.websockets import CHANNELS, switchboard
+from chalicelib.domain.tasks.task import Status
+from chalicelib.engine.workers import registry
 from tests.apis.support.conftest import Desk
 from tests.support import aws
 from tests.support.client import token
@@ -172,7 +172,7 @@ def test_a_malformed_frame_is_answered_and_the_connection_stays(worker: Line, fr
 def test_a_sign_of_life_is_its_heartbeat(worker: Line, house: World, kind: str) -> None:
     house.clock.advance(15)
     assert worker.say(type=kind) is None
-    assert workers.get(ORG, "support", "3").last_heartbeat_at == house.clock.now()
+    assert registry.get(ORG, "support", "3").last_heartbeat_at == house.clock.now()
 
 
 def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(desk: Desk, worker: Line) -> None:
@@ -283,7 +283,7 @@ def test_a_watcher_may_ping_and_is_told_what_else_it_may_not(watcher: Line) -> N
 
 
 def test_every_channel_of_watchers_has_a_voice() -> None:
-    assert {one.name for served in CHANNELS.values() for one in served} >= set(voices) == {voice.UPDATES}
+    assert {one.name for served in CHANNELS.values() for one in served} >= set(voices) == {task_feed_frames.UPDATES}
 
 
 def test_budgets(desk: Desk, worker: Line, task: Frame) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib import config
-from chalicelib.engine import requests
+from chalicelib.engine.statistics import request_counts
 from tests.apis.support.conftest import Desk
 from tests.support.client import answered, token
 
@@ -135,13 +135,13 @@ def test_channels_are_those_of_the_document_and_those_seen(desk: Desk) -> None:
 
 @pytest.mark.parametrize("path", ["/metrics", "/health"])
 def test_requests_of_all_processes_count_once_each(path: str, desk: Desk) -> None:
-    measure = requests.measure("support")
+    measure = request_counts.measure("support")
     for _ in range(3):
         measure(answered("acme", 200, 100.0))
-    desk.house.clock.advance(requests.WRITTEN_EVERY_MS / 1000)
+    desk.house.clock.advance(request_counts.WRITTEN_EVERY_MS / 1000)
     measure(answered("acme", 200, 100.0))  # written by this one
     measure(answered("acme", 500, 100.0))  # only gathered yet
-    requests._gathered.clear()  # the process dies with it
+    request_counts._gathered.clear()  # the process dies with it
     shown = desk.get(path)
     if path == "/health":
         assert shown["metrics"]["average_response_time"] == "100ms"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib import config
-from chalicelib.engine import tasks
+from chalicelib.engine.tasks import lifecycle
 from tests.apis.support.conftest import Desk
 from tests.support.client import token
 from tests.support.world import ORG
@@ -38,14 +38,14 @@ def test_the_documented_task_is_accepted_performed_and_shown(desk: Desk) -> None
     assert (done["status"], done["result"]["sentiment"]) == ("completed", "positive")
     assert 0.5 < done["result"]["confidence"] <= 1
     assert done["result"]["processing_time"].endswith("s")
-    task = tasks.get(ORG, accepted["task_id"])
+    task = lifecycle.get(ORG, accepted["task_id"])
     assert (task.payload, task.priority, task.label, task.submitted_by) == (EXAMPLE["data"], 6, "chat", "dev")
 
 
 @pytest.mark.parametrize(("word", "priority"), [("low", 2), ("normal", 4), ("high", 6), ("urgent", 8), (None, 4)])
 def test_priorities(word: str | None, priority: int, desk: Desk) -> None:
     said = {} if word is None else {"priority": word}
-    assert tasks.get(ORG, desk.submit(**said)["task_id"]).priority == priority
+    assert lifecycle.get(ORG, desk.submit(**said)["task_id"]).priority == priority
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_a_task_of_another_type_waits_for_a_worker_that_names_it(desk: Desk) -> 
         (task_id, "translation", {"text": "Hallo"})
     ]
     assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "processing"}
-    task = tasks.get(ORG, task_id)
-    tasks.progress(ORG, task_id, None, 45)
+    task = lifecycle.get(ORG, task_id)
+    lifecycle.progress(ORG, task_id, None, 45)
     assert desk.get(f"/task/{task_id}")["progress"] == 45
     desk.complete(task.id, {"text": "Hello"})
     assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "completed", "result": {"text": "Hello"}}
@@ -153,7 +153,7 @@ def test_a_task_that_nobody_took_in_time_has_failed(desk: Desk) -> None:
 
 def test_a_cancelled_task_is_shown_as_such(desk: Desk) -> None:
     task_id = desk.submit()["task_id"]
-    tasks.cancel(ORG, task_id)
+    lifecycle.cancel(ORG, task_id)
     assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "cancelled"}
 
 

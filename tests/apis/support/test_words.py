@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.apis.support.figures import duration, number, per_second, percent
 from chalicelib.apis.support.states import ENGINE_STATUS, PRIORITY, TASK_STATUS, Priority, TaskStatus, worker_status
-from chalicelib.domain.tasks import Status
+from chalicelib.domain.tasks.task import Status
 from tests.support.world import World
 
 

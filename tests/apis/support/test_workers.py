@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chalicelib import config
-from chalicelib.domain.tasks import BUILT_IN
-from chalicelib.engine import sockets, workers
-from chalicelib.storage.connections import Connection
+from chalicelib.domain.tasks.task import BUILT_IN
+from chalicelib.engine.workers import registry, websocket_workers
+from chalicelib.storage.connections.connections import Connection
 from tests.apis.support.conftest import POOL, Desk
 from tests.support.client import token
 from tests.support.world import ORG
@@ -17,7 +17,7 @@ def test_the_documented_worker_is_started_and_told_where_to_connect(desk: Desk) 
     reply = desk.post("/workers", {"worker_id": 3, "config": {"max_tasks": 100, "timeout": 30}})
     assert reply.status == 201
     assert reply.json == {"worker_id": 3, "status": "started", "endpoint": "wss://support.example/worker/3"}
-    worker = workers.get(ORG, POOL, "3")
+    worker = registry.get(ORG, POOL, "3")
     assert (worker.max_concurrent, worker.attempt_ms, worker.capabilities, worker.socket) == (100, 30_000, (), True)
 
 
@@ -36,7 +36,7 @@ def test_the_endpoint_is_the_apis_own_or_the_gateways(settings: Any, endpoint: s
 def test_starting_a_known_worker_replaces_its_config(desk: Desk) -> None:
     desk.connect(3, max_tasks=5, timeout=30, types=["a", "b"])
     desk.start(3, types=["c"])
-    worker = workers.get(ORG, POOL, "3")
+    worker = registry.get(ORG, POOL, "3")
     assert (worker.max_concurrent, worker.attempt_ms, worker.capabilities) == (1, None, ("c",))
     assert worker.connection is not None
     assert desk.get("/workers")["total_workers"] == 1
@@ -66,7 +66,7 @@ def test_the_houses_own_worker_is_neither_shown_nor_anybodys(desk: Desk) -> None
     refused = desk.post("/workers", {"worker_id": BUILT_IN})
     assert (refused.status, refused.json["error"]["code"]) == (409, "CONFLICT")
     with pytest.raises(Exception, match="Worker not found"):
-        sockets.connect(Connection("c", ORG, "support.worker", POOL, BUILT_IN))
+        websocket_workers.connect(Connection("c", ORG, "support.worker", POOL, BUILT_IN))
 
 
 def test_a_worker_is_offline_then_idle_then_active(desk: Desk) -> None:
@@ -85,7 +85,7 @@ def test_a_worker_is_offline_then_idle_then_active(desk: Desk) -> None:
     assert listed["workers"] == [
         shown | {"status": "active", "uptime": "1m", "tasks_processed": 2, "current_load": 0.25}
     ]
-    sockets.disconnected(Connection("connection-7", ORG, "support.worker", POOL, "7"))
+    websocket_workers.disconnected(Connection("connection-7", ORG, "support.worker", POOL, "7"))
     assert (desk.worker(7)["status"], desk.worker(7)["uptime"]) == ("offline", "0s")
 
 
@@ -100,4 +100,4 @@ def test_another_orgs_workers_are_not_there(desk: Desk) -> None:
     other = token(org="umbra")
     assert desk.client.get("/workers", token=other).json["total_workers"] == 0
     assert desk.client.post("/workers", {"worker_id": 3}, token=other).status == 201
-    assert workers.get(ORG, POOL, "3").capabilities == ("translation",)
+    assert registry.get(ORG, POOL, "3").capabilities == ("translation",)

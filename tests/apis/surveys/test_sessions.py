@@ -4,8 +4,8 @@ import pytest
 
 from chalicelib import clock, config
 from chalicelib.apis.surveys.access import POOL
-from chalicelib.domain.tasks import Status
-from chalicelib.engine import workers
+from chalicelib.domain.tasks.task import Status
+from chalicelib.engine.workers import registry
 from tests.apis.surveys.conftest import Desk
 from tests.support.aws import counting
 from tests.support.client import token
@@ -150,7 +150,7 @@ def test_platforms_are_active_while_a_live_worker_serves_them_and_paused_out_of_
     assert set(desk.statuses().values()) == {"configured"}
     desk.work("POST", f"/api/workers/{worker}/heartbeat")
     assert desk.statuses()["swagbucks"] == "active"
-    workers.unregister(ORG, POOL, worker)
+    registry.unregister(ORG, POOL, worker)
     assert desk.statuses()["swagbucks"] == "configured", "who was removed serves nothing"
 
 

@@ -1,5 +1,5 @@
 from chalicelib.apis.surveys.states import SESSION_STATUS
-from chalicelib.domain.tasks import Status
+from chalicelib.domain.tasks.task import Status
 
 
 def test_every_state_of_the_engine_has_a_word() -> None:

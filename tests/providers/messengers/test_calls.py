@@ -10,10 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib import clock
-from chalicelib.domain.notifications import UNKNOWN, Provider
-from chalicelib.providers import outbound
+from chalicelib.domain.deliveries.notification import UNKNOWN, Provider
+from chalicelib.providers.http import outbound
+from chalicelib.providers.http.outbound import Answer, NeedsBody, Unreachable
 from chalicelib.providers.messengers import Account, Undelivered, messenger, missing
-from chalicelib.providers.outbound import Answer, NeedsBody, Unreachable
 
 TELEGRAM = {"bot_token": "1:secret", "chat_id": "-100"}
 DISCORD = {"webhook_url": "https://discord.com/api/webhooks/1/secret?thread_id=7"}

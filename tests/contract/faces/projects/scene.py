@@ -4,9 +4,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib import ids
-from chalicelib.engine import oauth_clients, oauth_codes, sessions, users, visits
-from chalicelib.engine.oauth_clients import Client as Application
-from chalicelib.engine.users import Profile
+from chalicelib.engine.accounts import sessions, users
+from chalicelib.engine.accounts.users import Profile
+from chalicelib.engine.oauth import browser_sessions, clients, codes
+from chalicelib.engine.oauth.clients import Client as Application
 from tests.contract.documented import Documented, Thing
 from tests.contract.faces.projects.values import AGENT, APPLICATION, EMAIL, HOOK, PASSWORD, PROJECT, TASK
 from tests.support import people
@@ -90,19 +91,19 @@ def _picture(client: Client, caller: str) -> None:
 
 def _tokens(me: Any, registered: Any) -> dict[str, Thing]:
     """What is asked for by no id: a session's refresh token, and all that OAuth's pages and exchange need."""
-    application = oauth_clients.find(registered["clientId"])
+    application = clients.find(registered["clientId"])
     assert isinstance(application, Application)
-    code, visit, signed_in = ids.secret("code"), visits.begun(), visits.begun(me)
-    oauth_codes.issue(application, me.id, "tasks:read", None, None, code)
+    code, visit, signed_in = ids.secret("code"), browser_sessions.begun(), browser_sessions.begun(me)
+    codes.issue(application, me.id, "tasks:read", None, None, code)
     texts = {
         "refresh": sessions.opened(me).refresh_token,
         "client": application.id,
         "secret": registered["clientSecret"],
         "code": code,
         "asked": urlencode({"client_id": application.id, "response_type": "code", "scope": "tasks:read"}),
-        "visit": f"visit={visits.signed(visit)}",
+        "visit": f"visit={browser_sessions.signed(visit)}",
         "word": visit.word,
-        "signed in": f"visit={visits.signed(signed_in)}",
+        "signed in": f"visit={browser_sessions.signed(signed_in)}",
         "signed word": signed_in.word,
     }
     return {name: Thing("Client", text) for name, text in texts.items()}

@@ -1,0 +1,41 @@
+"""What several of the messenger API's resources say in the same words."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from chalicelib.domain.deliveries.notification import Notification
+from chalicelib.edge import Caller, Header, Schema
+from chalicelib.engine.messaging import notifications
+from chalicelib.engine.tasks import idempotency
+
+NAME = "messenger"
+"""The API's name."""
+
+IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Message = Annotated[str, StringConstraints(min_length=1, max_length=notifications.LONGEST), AfterValidator(_said)]
+
+
+def own(caller: Caller, key: str | None) -> str | None:
+    """An idempotency key, as its sender's own."""
+    return None if key is None else idempotency.scoped(NAME, caller.subject, key)
+
+
+class Queued(Schema):
+    """A notification that is on its way."""
+
+    id: str
+    status: Literal["queued"] = "queued"
+    providers: dict[str, Literal["queued", "not_configured"]] = Field(examples=[{"telegram": "queued"}])
+
+    @classmethod
+    def of(cls, made: Notification) -> Self:
+        return cls(id=made.id, providers=dict(made.providers))

@@ -1,0 +1,78 @@
+"""The circuit breaker of a worker: what a hand-over that failed means for the next ones.
+
+A hand-over that certainly did not arrive (no such host, refused, no TLS) says that the worker cannot be reached. It
+gets nothing until a probe has reached it, and then one task, whose hand-over decides; pauses between probes double.
+After OFFLINE_AFTER failures in a row it is offline, unless it was heard of since the first of them. Probes go on while
+it is offline.
+
+An attempt that failed through the worker (it gave no sign of life, cut the connection, answered 5xx) says less, since
+the task may be to blame. After FAILURES_IN_A_ROW of them, with no completion in between, the worker gets one task at a
+time, each after a pause, until it completes one (`Worker.slots`, `Worker.accepting`).
+"""
+
+from dataclasses import replace
+
+from chalicelib.domain.backoff import LONGEST_OFFLINE_PAUSE_MS, LONGEST_PAUSE_MS, doubling
+from chalicelib.domain.tasks.task import Worker
+
+OFFLINE_AFTER = 3
+"""Hand-overs and probes in a row that did not arrive, before a worker that was not heard of meanwhile is offline."""
+TRIAL_MS = 120_000
+"""The longest that the hand-over which decides about a worker may take, before the worker is probed again."""
+
+
+def unreached(worker: Worker, now: int) -> Worker:
+    """The worker after a hand-over or a probe that certainly did not arrive: suspended until the next probe.
+
+    Several at once count as one, because what was under way when the first one failed says nothing new.
+    """
+    if worker.suspended_until is not None and worker.suspended_until > now and not worker.on_trial:
+        return worker
+    count = worker.unreached + 1
+    until = now + doubling(count, LONGEST_PAUSE_MS if worker.alive else LONGEST_OFFLINE_PAUSE_MS)
+    since = worker.unreached_since if worker.unreached_since is not None else now
+    return _suspended(replace(worker, unreached=count, unreached_since=since, on_trial=False), until)
+
+
+def tried(worker: Worker, now: int) -> Worker:
+    """The worker once it was leased a task: one that could not be reached before gets no other until this one has
+    arrived."""
+    if not worker.unreached:
+        return worker
+    return _suspended(replace(worker, on_trial=True), now + TRIAL_MS)
+
+
+def postponed(worker: Worker, until: int) -> Worker:
+    """The worker whose trial came back before it was handed over: it is probed again then."""
+    return _suspended(replace(worker, on_trial=False), until)
+
+
+def _suspended(worker: Worker, until: int) -> Worker:
+    wake_at = until if worker.wake_at is None else min(worker.wake_at, until)
+    return replace(worker, suspended_until=until, wake_at=wake_at)
+
+
+def is_being_probed(worker: Worker) -> bool:
+    """Whether a hand-over did not arrive and the probes that decide about the worker are not over."""
+    return worker.suspended_until is not None and worker.unreached < OFFLINE_AFTER
+
+
+def is_gone(worker: Worker) -> bool:
+    """Whether it could not be reached often enough to be offline, and was not heard of meanwhile."""
+    if worker.unreached < OFFLINE_AFTER or worker.unreached_since is None:
+        return False
+    return worker.last_heartbeat_at <= worker.unreached_since
+
+
+def answered(worker: Worker) -> Worker:
+    """The worker after a probe that reached it, or word from it: it may be given one task."""
+    if worker.suspended_until is None:
+        return worker
+    return replace(worker, suspended_until=None, on_trial=False)
+
+
+def reached(worker: Worker) -> Worker:
+    """The worker after a hand-over that arrived: as if none had failed."""
+    if not worker.unreached and worker.suspended_until is None:
+        return worker
+    return replace(worker, unreached=0, unreached_since=None, suspended_until=None, on_trial=False)

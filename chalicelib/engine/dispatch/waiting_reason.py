@@ -1,0 +1,35 @@
+"""What a pending task waits for (domain.waiting), as of now."""
+
+from chalicelib import clock
+from chalicelib.domain.tasks import waiting_reasons
+from chalicelib.domain.tasks.task import Needs, Pool, Status, Task, Worker
+from chalicelib.engine.workers import builtin_worker
+from chalicelib.storage.tasks import tasks as storage
+from chalicelib.storage.workers import pools as pool_storage
+
+LANES_LOOKED_AT = 20
+"""The most lanes that are looked into at once for tasks that wait."""
+
+
+def waiting_for(task: Task, kind: str = "worker", by_hand: str = "a worker to be assigned by its owner") -> str | None:
+    """What the task waits for; None when it does not. `kind` is what the API calls a worker, `by_hand` what has to be
+    done about a task that the engine does not place.
+
+    One call for a task that waits for a worker, else none.
+    """
+    now = clock.now()
+    before = waiting_reasons.until_placed(task, now, by_hand)
+    if before is not None or task.status is not Status.PENDING:
+        return before
+    pool, crew = pool_storage.crew(task.org, task.pool)
+    return waiting_reasons.placement(task, pool, builtin_worker.expected(task.org, task.pool, crew), now, kind)
+
+
+def unserved(pool: Pool, crew: list[Worker]) -> list[Needs]:
+    """What tasks that wait need, where no live worker offers it. One call for each such need that the pool knows of, of
+    at most LANES_LOOKED_AT; none where every need is served."""
+    now = clock.now()
+    live = [one for one in builtin_worker.expected(pool.org, pool.pool, crew) if waiting_reasons.is_live(one, now)]
+    lanes = [name for name, needs in pool.lanes.items() if not any(worker.offers(needs) for worker in live)]
+    found = [name for name in sorted(lanes)[:LANES_LOOKED_AT] if storage.ready(pool.org, pool.pool, name, 1)]
+    return [pool.lanes[name] for name in found]

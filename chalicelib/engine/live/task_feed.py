@@ -1,0 +1,191 @@
+"""Watching an org's tasks: every change gets a number, one after the other, and goes to whoever is connected.
+
+An org's changes are numbered by one function at a time (its messages share a FIFO group), and only while somebody
+watches or did so within the last day. A watcher that comes back with the last number it saw is told what it missed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import Any, NamedTuple
+
+from chalicelib import clock
+from chalicelib.domain.changes.effects import Update
+from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.live import frames
+from chalicelib.engine.live.frames import Frame
+from chalicelib.errors import InvalidRequest, Unavailable
+from chalicelib.storage.aws import dynamodb, websocket_api
+from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.connections import connections
+from chalicelib.storage.connections.connections import Connection, Head, Watcher
+
+KEPT_MS = clock.DAY
+"""How long updates are kept for a watcher that comes back, and numbered though nobody watches."""
+LONGEST_CATCH_UP = 5_000
+"""A watcher that missed more is told to begin anew."""
+MARK = 500
+"""How many frames are sent between two notes of how far a watcher has been told."""
+LONGEST_OCCASION = 16
+THREADS = 16
+TRIES = 8
+
+
+class Voice(NamedTuple):
+    """How the frames of a channel look."""
+
+    update: Callable[[int, Mapping[str, Any]], Frame]
+    """Of a sequence and an update's fields."""
+    reset: Callable[[int], Frame]
+    """Of the latest sequence: what came before it and was not seen is not kept any more."""
+    watching: Callable[[int], Frame]
+    """Of the latest sequence: the watcher has been told all up to there, and is told what follows."""
+
+
+Voices = Mapping[str, Voice]
+"""Channel -> how its frames look."""
+
+
+def watch(found: Connection, since: int | None) -> None:
+    """A watcher connects: it will be told every change after the sequence `since`, or from now on.
+
+    Raises InvalidRequest for a sequence that was not given out yet.
+    """
+    head = opened(found.org)
+    if since is not None and since > head.sequence:
+        raise InvalidRequest(
+            f"since: must be at most {head.sequence}, the latest sequence, got {since}",
+            fields={"since": f"must be at most {head.sequence}"},
+        )
+    start = head.sequence if since is None else since
+    with suppress(Refused):  # the same event came twice
+        dynamodb.commit(connections.opened(found), connections.joined(found, start))
+    queue_messages.catch_up(found.org, found.id)
+
+
+def opened(org: str) -> Head:
+    """A feed's head, begun if it was not, and kept for another day."""
+    until = clock.now() + KEPT_MS
+    for _ in range(TRIES):
+        head = connections.head(org)
+        with suppress(Refused):
+            if head is not None and head.until >= until - KEPT_MS // 2:
+                return head
+            dynamodb.commit(_opening(org, head, until))
+    raise Unavailable("Too many watchers come at once; try again")
+
+
+def _opening(org: str, head: Head | None, until: int) -> Write:
+    if head is None:
+        return connections.feed_begun(org, until)
+    if head.until < clock.now():
+        return connections.feed_reopened(org, until, clock.now())
+    return connections.feed_kept(org, until)
+
+
+def leave(found: Connection) -> None:
+    """A watcher's connection has ended."""
+    dynamodb.commit(connections.closed(found.id), connections.left(found.org, found.id))
+
+
+def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> None:
+    """Number the updates and send them to everybody who watches; nothing at all when nobody did for a day.
+
+    The same occasion again gives the same numbers, and sends them again.
+    """
+    entries = [asdict(update) for update in updates]
+    found = number(org, occasion, entries)
+    if found is None:
+        return
+    head, first = found
+    live = [one for one in connections.watchers(org) if one.live]
+    keep_open(org, head, watched=bool(live))
+    numbered = list(enumerate(entries, first))
+    words = {
+        channel: [frames.text(voices[channel].update(*one)) for one in numbered]
+        for channel in {watcher.channel for watcher in live}
+    }
+    # What was numbered before a watcher's start may be told again: it is not for that one.
+    known = {watcher.id: max(0, watcher.since + 1 - first) for watcher in live}
+    side_by_side([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
+
+
+def number(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Head, int] | None:
+    """Write entries down in a feed: its head before, and the first one's number. None when nobody watched it for a day.
+
+    The same occasion again gives the same numbers. Raises Unavailable when another function numbers at once.
+    """
+    head, occasion = connections.head(feed), occasion[:LONGEST_OCCASION]
+    if head is None or head.until < clock.now():
+        return None
+    return head, head.recent.get(occasion) or _written(feed, head, occasion, entries)
+
+
+def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str, Any]]) -> int:
+    expires_at = (clock.now() + KEPT_MS) // clock.SECOND
+    try:
+        dynamodb.commit(*connections.fed(feed, head, occasion, entries, expires_at))
+    except Refused:
+        raise Unavailable("Another function numbers this org's updates; this one comes again") from None
+    return head.sequence + 1
+
+
+def keep_open(org: str, head: Head, *, watched: bool) -> None:
+    """While anybody watches, the feed is kept."""
+    if watched and head.until < clock.now() + KEPT_MS // 2:
+        with suppress(Refused):
+            dynamodb.commit(connections.feed_kept(org, clock.now() + KEPT_MS))
+
+
+def catch_up(org: str, connection_id: str, voices: Voices) -> None:
+    """Tell a new watcher what came since its start; from then on it gets every update. In its turn among the updates,
+    so that none falls in between."""
+    watcher, head = connections.watcher(org, connection_id), connections.head(org)
+    if watcher is None or watcher.live or head is None:
+        return
+    with suppress(Refused):  # it has left meanwhile
+        if _caught_up(org, watcher, head, voices[watcher.channel]):
+            dynamodb.commit(connections.went_live(org, connection_id))
+
+
+def _caught_up(org: str, watcher: Watcher, head: Head, voice: Voice) -> bool:
+    """Whether the watcher could be told all that it missed, or that this is not kept any more."""
+    missed = head.sequence - watcher.since
+    found = list(connections.feed(org, watcher.since, head.sequence)) if 0 < missed <= LONGEST_CATCH_UP else []
+    told = [voice.update(*one) for one in found] if len(found) == missed else [voice.reset(head.sequence)]
+    words = [frames.text(frame) for frame in [*told, voice.watching(head.sequence)]]
+    for start in range(0, len(words), MARK):
+        if start:
+            dynamodb.commit(connections.caught_up(org, watcher.id, watcher.since + start))
+        if not _send(org, watcher, words[start : start + MARK], patient=True):
+            return False
+    return True
+
+
+def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = False) -> bool:
+    """Send a watcher its frames; False when it is not there any more, and is forgotten.
+
+    One to whom nothing can be sent is cut off: it comes back and says how far it was told. Raises Unavailable when
+    the gateway does not even do that.
+    """
+    try:
+        for one in words:
+            frames.post(watcher.id, one, patient=patient)
+    except Gone:
+        leave(Connection(watcher.id, org, watcher.channel))
+    except Unavailable:
+        websocket_api.close(watcher.id)
+        leave(Connection(watcher.id, org, watcher.channel))
+    else:
+        return True
+    return False
+
+
+def side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
+    """Run the jobs in threads, so that a slow one keeps only itself waiting; raises what one of them raised."""
+    if jobs:
+        with ThreadPoolExecutor(min(THREADS, len(jobs))) as threads:
+            list(threads.map(lambda job: job(), jobs))

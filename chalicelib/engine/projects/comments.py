@@ -1,0 +1,50 @@
+"""Comments on tasks."""
+
+from collections.abc import Sequence
+
+from chalicelib.domain.document import Document
+from chalicelib.domain.tasks.task import Task
+from chalicelib.engine.documents import documents
+from chalicelib.engine.projects import attachments
+from chalicelib.engine.projects.attachments import COMMENT
+from chalicelib.errors import InvalidRequest
+from chalicelib.storage.documents import documents as storage
+
+
+def add(task: Task, content: str, mentions: Sequence[str], *, by: str) -> Document:
+    """Comment on a task; whoever is mentioned will be told. One call, one more with mentions.
+
+    Raises InvalidRequest for a mention of nobody in the org, NotFound, Conflict.
+    """
+    mentioned = list(dict.fromkeys(mentions))
+    _require_users(task.org, mentioned)
+    body = {"content": content, "mentions": mentioned, "author": by}
+    return attachments.attach(task, documents.new(task.org, COMMENT, body, parent=task.id, by=by))
+
+
+def _require_users(org: str, mentioned: Sequence[str]) -> None:
+    known = storage.find_many(org, "user", mentioned)
+    strangers = [user for user in mentioned if user not in known]
+    if strangers:
+        what = f"must name users of this organization, which {strangers[0]} is not"
+        raise InvalidRequest(f"mentions: {what}", fields={"mentions": what})
+
+
+def of(org: str, task_id: str) -> list[Document]:
+    """The newest comments on a task, at most a hundred. One call."""
+    return attachments.newest(org, COMMENT, task_id)
+
+
+def every(org: str, task_id: str) -> list[Document]:
+    """All comments on a task, newest first; one call for each megabyte."""
+    return attachments.every(org, COMMENT, task_id)
+
+
+def get(org: str, task_id: str, comment_id: str) -> Document:
+    """The comment. Raises NotFound."""
+    return documents.get(org, COMMENT, comment_id, task_id)
+
+
+def delete(org: str, task_id: str, comment_id: str) -> None:
+    """Remove a comment. Raises NotFound."""
+    attachments.detach(org, COMMENT, task_id, comment_id)

@@ -1,0 +1,153 @@
+"""The sweep: each minute all that is due is found and done, whatever messages were lost.
+
+It comes in parts, one for each kind of thing and each shard of the index it is found in. `begin` looks whether a part
+has anything due, which costs one call, and has that part done by a function run of its own: so no kind holds up
+another. Within a part the orgs come in turn, so that one org's thousands do not hold up another's few.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain.round_robin import in_turn
+from chalicelib.engine.changes import queue_messages, relay, run_all
+from chalicelib.engine.changes.run_all import Job
+from chalicelib.engine.documents import background_jobs
+from chalicelib.engine.schedule import wakeups
+from chalicelib.engine.webhooks import retries
+from chalicelib.observability import logger
+from chalicelib.storage.aws import sqs
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.tasks import tasks as task_storage
+from chalicelib.storage.workers import workers as worker_storage
+
+SECONDS = 45
+"""A part that takes longer leaves the rest to the next sweep."""
+STALE_SECONDS = 60
+"""A part that begins later than this has a successor, and is left to it."""
+ROWS = 25_000
+"""How much of what is due a part looks through, to find whose it is. One call for each hundred where it is more than
+that, and about 200 bytes each."""
+TOGETHER = 100
+"""Tasks that are read at once."""
+THREADS = 20
+"""Workers that are looked at side by side: a probe may wait for five seconds."""
+
+Kind = Literal["tasks", "workers", "deliveries", "chores", "parked"]
+COMPLAINT = "Some of what was due could not be done"
+
+
+class Part(NamedTuple):
+    """One part of a sweep. What is not sharded has no shard."""
+
+    kind: Kind
+    shard: str = ""
+
+
+def begin() -> int:
+    """Have each part done in which anything is due; returns how many. Raises ExceptionGroup when any could not be
+    looked at, once the others were."""
+    now = clock.now()
+    return run_all.carry_out([partial(_begin, part, now) for part in parts()], "Some parts could not be swept")
+
+
+def parts() -> list[Part]:
+    """Every part of a sweep."""
+    sharded: tuple[Kind, ...] = ("workers", "tasks")
+    found = [Part(kind, shard) for kind in sharded for shard in task_table.wake_shards()]
+    sent = [Part("deliveries", shard) for shard in retries.shards()]
+    return [*found, *sent, Part("chores"), Part("parked")]
+
+
+def _begin(part: Part, now: int) -> None:
+    if _LOOKS[part.kind](part.shard, now):
+        queue_messages.sweep(part.kind, part.shard, now)
+
+
+_LOOKS: dict[Kind, Callable[[str, int], bool]] = {
+    "workers": lambda shard, now: any(True for _ in worker_storage.due(shard, now, 1)),
+    "tasks": lambda shard, now: any(True for _ in task_storage.due(shard, now, 1)),
+    "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
+    "chores": lambda _, now: any(True for _ in background_jobs.due(now)),
+    "parked": lambda *_: sqs.sqs().depth(settings().parked_queue) > 0,
+}
+"""Whether anything of a part is due, by its kind. One call each."""
+
+
+def sweep(part: Part, begun_at: int) -> int:
+    """Do what is due of one part, for at most 45 s; returns how much was done. What fails does not stop the rest.
+
+    Raises ExceptionGroup at the end when any failed, so that the failure is seen.
+    """
+    if clock.now() > begun_at + STALE_SECONDS * clock.SECOND:
+        return 0
+    if part.kind == "parked":
+        return relay.replay_parked()
+    if part.kind == "workers":
+        return run_all.carry_out_together(_workers(part.shard), COMPLAINT, THREADS)
+    return run_all.carry_out(_in_time(_JOBS[part.kind](part.shard)), COMPLAINT)
+
+
+def _in_time(jobs: Iterator[Job]) -> Iterator[Job]:
+    end = _end()
+    for job in jobs:
+        if clock.now() > end:
+            _note_the_rest()
+            return
+        yield job
+
+
+def _end() -> int:
+    return clock.now() + SECONDS * clock.SECOND
+
+
+def _note_the_rest() -> None:
+    logger().warning("A sweep ran out of time and leaves the rest to the next one")
+
+
+def _workers(shard: str) -> list[Job]:
+    """Workers may keep a probe waiting, so that they are looked at side by side."""
+    found = islice(worker_storage.due(shard, clock.now()), ROWS)
+    end = _end()
+    return [partial(_look_before, end, key) for key in in_turn(found, lambda key: key[0])]
+
+
+def _look_before(end: int, key: tuple[str, str, str]) -> None:
+    if clock.now() <= end:
+        wakeups.settle_worker(*key)
+
+
+def _tasks(shard: str) -> Iterator[Job]:
+    due = _fairly(list(islice(task_storage.due(shard, clock.now()), ROWS)))
+    watch = wakeups.Watch()
+    for start in range(0, len(due), TOGETHER):
+        asked = due[start : start + TOGETHER]
+        found = task_storage.find_many(asked)
+        for task in in_turn((found[one] for one in asked if one in found), lambda task: task.org):
+            yield partial(wakeups.settle_task, task, watch)
+
+
+def _fairly(task_ids: Sequence[str]) -> list[str]:
+    """The tasks in turn by org, where there are so many that it makes a difference."""
+    if len(task_ids) <= TOGETHER:
+        return list(task_ids)
+    owners = task_storage.owners(task_ids)
+    return list(in_turn((one for one in task_ids if one in owners), lambda one: owners[one]))
+
+
+def _deliveries(shard: str) -> Iterator[Job]:
+    found = in_turn(retries.late(shard, ROWS), lambda key: (key.org, key.webhook))
+    while keys := list(islice(found, retries.REMINDERS)):
+        yield partial(retries.remind, keys)
+
+
+def _chores(_: str) -> Iterator[Job]:
+    found = islice(background_jobs.due(clock.now()), ROWS)
+    for identifier, _org in in_turn(found, lambda one: one[1]):
+        yield partial(wakeups.settle_chore, identifier)
+
+
+_JOBS: dict[Kind, Callable[[str], Iterator[Job]]] = {"tasks": _tasks, "deliveries": _deliveries, "chores": _chores}

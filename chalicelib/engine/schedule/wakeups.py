@@ -1,0 +1,80 @@
+"""Doing what is due on single items: by a wakeup, which is the fast path, or by the sweep, which is the guarantee."""
+
+from chalicelib import clock
+from chalicelib.domain.changes.effects import Nudge, Wakeup
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.task import Task
+from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.documents import background_jobs
+from chalicelib.engine.messaging import completion_notifications
+from chalicelib.engine.schedule.job_handlers import STEPS
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.webhooks import retries
+from chalicelib.engine.workers import heartbeat_monitor, pools
+from chalicelib.storage.tasks import tasks as task_storage
+from chalicelib.storage.workers import workers as worker_storage
+
+
+class Watch:
+    """Puts the lanes of waiting tasks under their pools' look, each once in a sweep: two calls and a nudge for a lane,
+    however many tasks wait in it."""
+
+    def __init__(self) -> None:
+        self._watched: dict[tuple[str, str, str], bool] = {}
+
+    def takes(self, task: Task) -> bool:
+        """Whether the pool watches the task's lane now; not when it remembers too many others."""
+        lane = (task.org, task.pool, task.lane)
+        if lane not in self._watched:
+            self._watched[lane] = task.lane in pools.watch(task.org, task.pool, {task.lane: task.needs})
+            if self._watched[lane]:
+                _nudge(task.org, task.pool)
+        return self._watched[lane]
+
+
+def _nudge(org: str, pool: str) -> None:
+    queue_messages.nudge([Nudge(org=org, pool=pool)], occasion=f"sweep|{clock.now() // clock.MINUTE}")
+
+
+def settle_task(task: Task, watch: Watch) -> None:
+    """Do what is due on a task that was just read."""
+    if not transitions.seeks_worker(task, clock.now()):
+        _tell(lifecycle.settle(task))
+    elif watch.takes(task):
+        lifecycle.leave_to_pool(task)
+    else:
+        lifecycle.settle(task)
+        named = Nudge(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
+        queue_messages.nudge([named], occasion=f"look|{task.id}|{clock.now()}")
+
+
+def _tell(task: Task) -> None:
+    if task.terminal and task.wake_at is not None:
+        completion_notifications.tell(task)
+
+
+def settle_worker(org: str, pool: str, worker_id: str) -> None:
+    """Do what is due on a worker, or look at a pool in which tasks wait."""
+    if worker_id == worker_storage.POOL_KEY:
+        _nudge(org, pool)
+    else:
+        heartbeat_monitor.settle(org, pool, worker_id)
+
+
+def settle_chore(identifier: str) -> None:
+    """Give a chore its turn."""
+    background_jobs.carry_out(identifier, STEPS)
+
+
+def one(wakeup: Wakeup) -> None:
+    """Settle the one item that a wakeup names."""
+    if wakeup.kind == "task":
+        task = task_storage.find(wakeup.id)
+        if task is not None:
+            settle_task(task, Watch())
+    elif wakeup.kind == "delivery":
+        retries.wake(wakeup.org, wakeup.pool, wakeup.id)
+    elif wakeup.kind == "chore":
+        settle_chore(wakeup.id)
+    else:
+        heartbeat_monitor.settle(wakeup.org, wakeup.pool, wakeup.id)

@@ -1,0 +1,123 @@
+"""Who is calling: access tokens, and the keys that workers registered with."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.engine.security import encryption, guess_limits, tokens
+from chalicelib.errors import Unauthenticated
+from chalicelib.storage.access import table as storage
+from chalicelib.storage.tasks import tasks
+
+if TYPE_CHECKING:  # what announcements are made of is not every API's to load
+    from chalicelib.domain.document import Document
+
+ROLES = ("user", "server", "admin")
+_TYPES = (tokens.ACCESS, "jwt")
+_REQUIRED = ("sub", "org", "role")
+
+DIRECTORY_KEPT = 60 * clock.SECOND
+_directory: dict[str, tuple[int, storage.DirectoryEntry]] = {}
+
+
+class Principal(NamedTuple):
+    """A caller: whose org, who, in which role, under which rate plan. The rest is known of people alone."""
+
+    org: str
+    subject: str
+    role: str
+    plan: str = "standard"
+    permissions: frozenset[str] = frozenset()
+    """What it may do everywhere in its org."""
+    grants: Mapping[str, frozenset[str]] = MappingProxyType({})
+    """Project id -> what it may do there besides, as a member."""
+    scope: frozenset[str] | None = None
+    """The permissions that the credential is limited to, where it is: an API key, or what somebody consented to."""
+    session: str | None = None
+    """Id of the session that an access token belongs to."""
+    key: str | None = None
+    """Id of the API key that it called with."""
+    rate: tuple[int | None, int | None] = (None, None)
+    """Requests an hour and at once, where an API key has less than the plan."""
+
+
+def issue(principal: Principal, ttl_seconds: int) -> str:
+    """A signed access token for `principal`, valid for `ttl_seconds`: of the house's own, without a session."""
+    org, subject, role, plan, *_ = principal
+    claims = {"sub": subject, "org": org, "role": role, "plan": plan}
+    return tokens.sign(tokens.ACCESS, claims, ttl_seconds)
+
+
+ANONYMOUS = Principal("local", "anonymous", "admin", "standard")
+"""Whoever calls an API that the local stage opens, without a credential."""
+
+
+def bearer(authorization: str | None, api: str) -> Principal:
+    """The caller by the `Authorization` header; without one, where this stage opens the API, the anonymous one.
+
+    Raises Unauthenticated.
+    """
+    if not authorization and api in settings().open_apis:
+        return ANONYMOUS
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("Send a token as 'Authorization: Bearer <token>'")
+    return verify(token.strip())
+
+
+def verify(token: str) -> Principal:
+    """The principal of one of the house's own access tokens. Raises Unauthenticated as `tokens.read` does.
+
+    A token that belongs to a session is refused: it is judged where sessions are (`sessions.caller`).
+    """
+    return of_claims(claims_of(token))
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """What a valid access token says, of a session or not. Raises Unauthenticated."""
+    return tokens.read(token, _TYPES, _REQUIRED)
+
+
+def of_claims(claims: Mapping[str, Any]) -> Principal:
+    """The principal of a house token's claims. Raises Unauthenticated for those of a session, or of an unknown role."""
+    if "sid" in claims or claims["role"] not in ROLES:
+        raise Unauthenticated("Invalid or expired token")
+    return Principal(claims["org"], claims["sub"], claims["role"], str(claims.get("plan", "standard")))
+
+
+def of_user(user: "Document") -> Principal:
+    """The principal that a user is."""
+    grants = {project: frozenset(granted) for project, granted in user.body.get("memberships", {}).items()}
+    return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
+
+
+def worker_by_key(worker_id: str, api_key: str, pool: str | None = None, *, address: str = "") -> Principal:
+    """The worker, of this pool if one is named, that names itself and proves it by its own key. Raises Unauthenticated
+    otherwise, and TooManyRequests after too many wrong keys from this address."""
+    with guess_limits.bounded(f"worker#{worker_id}", address):
+        entry = _entry(worker_id)
+        if entry is None or pool not in (None, entry.pool) or not encryption.matches(api_key, entry.fingerprint):
+            raise Unauthenticated("Invalid API key")
+    return Principal(entry.org, entry.worker_id, "server", entry.plan)
+
+
+def holder_by_key(task_id: str, api_key: str, *, address: str = "") -> Principal:
+    """The worker that holds a task, or held it last, proved by its key. One call more. Raises Unauthenticated."""
+    task = tasks.find(task_id)
+    if task is None or task.worker_id is None:
+        raise Unauthenticated("Invalid API key")
+    return worker_by_key(task.worker_id, api_key, address=address)
+
+
+def _entry(worker_id: str) -> storage.DirectoryEntry | None:
+    """The directory's entry, remembered for a minute: what it leads to never changes, and writes check for removal."""
+    now = clock.steady()
+    known = _directory.get(worker_id)
+    if known is not None and known[0] > now:
+        return known[1]
+    entry = storage.look_up(worker_id)
+    if entry is not None:
+        _directory[worker_id] = (now + DIRECTORY_KEPT, entry)
+    return entry

@@ -1,0 +1,70 @@
+"""Secrets of tenants that must be sent again, such as a server's apiKey: kept sealed, never shown.
+
+A sealed text is `v1.<key id>.<base64url of nonce and ciphertext>`, AES-256-GCM. It opens only in the context it was
+sealed in, so that a text copied to another record or tenant stays shut.
+"""
+
+import base64
+import hashlib
+import hmac
+
+from chalicelib import ids
+from chalicelib.engine.security import keyring
+
+VERSION = "v1"
+NONCE_BYTES = 12
+
+
+class Unsealable(ValueError):
+    """The text cannot be opened: its key is gone, or it was altered, or it was sealed in another context."""
+
+
+def seal(plain: str, context: str) -> str:
+    """`plain`, sealed under the first key for `context`, such as "org#worker id"."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    key_id, key = next(iter(keyring.seal_keys().items()))
+    nonce = _nonce()
+    box = nonce + AESGCM(key).encrypt(nonce, plain.encode(), context.encode())
+    return f"{VERSION}.{key_id}.{base64.urlsafe_b64encode(box).decode()}"
+
+
+def unseal(sealed: str, context: str) -> str:
+    """The text that `seal` was given. Raises Unsealable where it cannot be had under any live key."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    key, box = _open_envelope(sealed)
+    try:
+        return AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], context.encode()).decode()
+    except (InvalidTag, ValueError):
+        raise Unsealable("The sealed text was altered or belongs to another context.") from None
+
+
+def fingerprint(plain: str) -> str:
+    """The SHA-256 of `plain` in hex: enough to recognise a key of high entropy, not to learn it."""
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def matches(plain: str, fingerprint_: str) -> bool:
+    """Whether `plain` is what the fingerprint was taken of, in constant time."""
+    return hmac.compare_digest(fingerprint(plain).encode(), fingerprint_.encode())
+
+
+def _nonce() -> bytes:
+    # An id carries 120 random bits, more than the 96 of a nonce; hashing keeps them whatever an id looks like.
+    return hashlib.sha256(ids.new("nonce").encode()).digest()[:NONCE_BYTES]
+
+
+def _open_envelope(sealed: str) -> tuple[bytes, bytes]:
+    version, _, rest = sealed.partition(".")
+    key_id, _, text = rest.rpartition(".")
+    if version != VERSION:
+        raise Unsealable("The text is not sealed in a version known here.")
+    key = keyring.seal_keys().get(key_id)
+    if key is None:
+        raise Unsealable(f"Sealing key '{key_id}' is no longer among the deployment's keys.")
+    try:
+        return key, base64.urlsafe_b64decode(text)
+    except ValueError:
+        raise Unsealable("The sealed text was altered.") from None

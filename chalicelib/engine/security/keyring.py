@@ -1,0 +1,93 @@
+"""The keys this deployment lives by: those that sign tokens, and those that seal what must be sent again.
+
+Each kind is a mapping of key id to key, the one in use first, so that a key can be rotated: put the new one first,
+and drop the old one when nothing made with it is left.
+"""
+
+import base64
+import json
+from typing import NamedTuple
+
+from chalicelib import clock
+from chalicelib.config import DEVELOPMENT_KEY_ID, DEVELOPMENT_SEAL, DEVELOPMENT_SECRET, Misconfigured, settings
+from chalicelib.storage.aws import ssm
+
+KEY_BYTES = 32
+KEPT = 5 * clock.MINUTE
+"""How long keys read from SSM are used before they are read again, in milliseconds."""
+
+
+class _Keys(NamedTuple):
+    jwt: dict[str, str]
+    seal: dict[str, bytes]
+
+
+class _Reading(NamedTuple):
+    parameter: str
+    at: int
+    keys: _Keys
+
+
+_last: _Reading | None = None
+
+
+def jwt_keys() -> dict[str, str]:
+    """Key id -> secret of at least 32 bytes for signing tokens; the first one signs, any verifies.
+
+    Raises Misconfigured where the deployment's keys are unfit, Unavailable where they cannot be read.
+    """
+    return _keys().jwt
+
+
+def seal_keys() -> dict[str, bytes]:
+    """Key id -> 32 bytes for sealing; the first one seals, any unseals. Raises what `jwt_keys` raises."""
+    return _keys().seal
+
+
+def _keys() -> _Keys:
+    global _last
+    if settings().local:
+        return _Keys({DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}, {DEVELOPMENT_KEY_ID: base64.b64decode(DEVELOPMENT_SEAL)})
+    parameter, now = settings().secrets_parameter, clock.steady()
+    if _last is None or _last.parameter != parameter or now - _last.at >= KEPT:
+        _last = _Reading(parameter, now, _parse(ssm.read_parameter(parameter)))
+    return _last.keys
+
+
+def _parse(text: str) -> _Keys:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise Misconfigured("The secrets parameter is not JSON.") from None
+    jwt = {key_id: _jwt_key(key_id, text) for key_id, text in _section(document, "jwt").items()}
+    seal = {key_id: _seal_key(key_id, text) for key_id, text in _section(document, "seal").items()}
+    return _Keys(jwt, seal)
+
+
+def _section(document: object, name: str) -> dict[str, str]:
+    found = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(found, dict) or not found or not all(isinstance(value, str) for value in found.values()):
+        raise Misconfigured(
+            f'The secrets parameter must hold "{name}": an object of key id to text, with at least one.'
+        )
+    return found
+
+
+def _jwt_key(key_id: str, text: str) -> str:
+    if text == DEVELOPMENT_SECRET:
+        raise Misconfigured(f"Token key '{key_id}' is the development secret: make one of this deployment's own.")
+    if len(text.encode()) < KEY_BYTES:
+        raise Misconfigured(f"Token key '{key_id}' is shorter than {KEY_BYTES} bytes.")
+    return text
+
+
+def _seal_key(key_id: str, text: str) -> bytes:
+    if text == DEVELOPMENT_SEAL:
+        raise Misconfigured(f"Sealing key '{key_id}' is the development key: make one of this deployment's own.")
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Misconfigured(f"Sealing key '{key_id}' is not base64.") from None
+    if len(key) != KEY_BYTES:
+        raise Misconfigured(f"Sealing key '{key_id}' must be exactly {KEY_BYTES} bytes before base64.")
+    return key

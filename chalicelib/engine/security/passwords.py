@@ -1,0 +1,85 @@
+"""Passwords, kept as argon2id hashes at the cost that OWASP names (Password Storage): 19 MiB, two passes, one lane.
+
+The libraries are imported by the first password that is set or checked: no other request waits for them.
+"""
+
+import unicodedata
+from functools import cache
+from typing import Any, NamedTuple
+
+from chalicelib import ids
+from chalicelib.domain.accounts import common_passwords as rules
+from chalicelib.errors import InvalidRequest
+
+SHORTEST, LONGEST = 8, 128
+"""Characters; NIST SP 800-63B asks for at least 8 and nothing about what they are."""
+_SALT_BYTES = 16
+
+
+class Cost(NamedTuple):
+    """What one hash costs."""
+
+    passes: int = 2
+    kibibytes: int = 19_456
+    lanes: int = 1
+
+
+_cost = Cost()
+NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+"""A hash that no password has, of the same cost as any: what is checked where there is no account."""
+
+
+def use(cost: Cost) -> Cost:
+    """Make `cost` that of new hashes, for tests; returns the one it replaces."""
+    global _cost
+    previous, _cost = _cost, cost
+    return previous
+
+
+def require_uncommon(password: str, field: str, *about: str) -> None:
+    """Raise InvalidRequest, about the field, for a password that is easy to guess; `about` says whose it is.
+
+    It is asked of passwords that are set. Those that are set already open what they did.
+    """
+    what = rules.weakness(password, _common(), about)
+    if what is not None:
+        raise InvalidRequest(f"{field}: {what}", fields={field: what})
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The 30,000 passwords that leaked most often, as zxcvbn keeps them."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def hashed(password: str) -> str:
+    """The hash to be kept of a password, with its cost and a fresh salt."""
+    return str(_hasher().hash(_canonical(password), salt=ids.entropy(_SALT_BYTES)))
+
+
+def matches(password: str, kept: str | None) -> bool:
+    """Whether this is the password that the hash was made of; without a hash it is not, and that takes as long."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return bool(_hasher().verify(kept or NOBODY, _canonical(password))) and kept is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def is_outdated(kept: str) -> bool:
+    """Whether the hash was made at another cost than new ones are."""
+    return bool(_hasher().check_needs_rehash(kept))
+
+
+def _hasher() -> Any:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=_cost.passes, memory_cost=_cost.kibibytes, parallelism=_cost.lanes)
+
+
+def _canonical(password: str) -> bytes:
+    """One spelling of the same characters, whatever keyboard they come from."""
+    return unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")

@@ -1,0 +1,172 @@
+"""Rate limits: the generic cell rate algorithm (GCRA), in one conditional update a request.
+
+A limiter keeps one instant for each key, the theoretical arrival time: when the bucket will be empty again. A request
+moves it on by one interval; it is refused when that would put it further ahead than a full bucket. So exactly `burst`
+requests pass at once (`count`, where no burst is named), and one more every `window / count` after that, under any
+concurrency.
+
+A stored time further ahead than a full bucket comes from a clock that was ahead of ours, or has been set back since:
+it is brought back to a full bucket, so that nobody is refused for longer than a bucket takes to empty.
+"""
+
+from collections import Counter
+from typing import NamedTuple, Protocol
+
+from chalicelib import clock
+from chalicelib.engine.ttl_cache import Memory
+from chalicelib.errors import TooManyRequests
+from chalicelib.storage.access import table as access
+from chalicelib.storage.aws.dynamodb import Write
+
+_TICKS = 1000
+"""Instants are kept in microseconds: some plans let pass more than one request in a millisecond."""
+_SECOND = clock.SECOND * _TICKS
+_SKEW = 5 * _SECOND
+"""By so much the clocks of two processes may differ without a time being brought back, which lets one request pass."""
+_guesses: dict[str, int] = {}
+"""The arrival time last seen for each key: a hint which of the two conditional writes to try first."""
+_GUESSES_KEPT = 10_000
+
+
+class Admission(NamedTuple):
+    """The limiter's answer. `reset_at` is in epoch seconds, `retry_after` in whole seconds."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_at: int
+    retry_after: int
+
+
+PLANS = {"standard": 1, "pro": 10, "enterprise": 100}
+"""By what a plan multiplies the documented limits; any other plan is standard."""
+
+
+def factor(plan: str) -> int:
+    """How many times the documented limit a caller on this plan may spend."""
+    return PLANS.get(plan, 1)
+
+
+class Caller(Protocol):
+    """What a limit depends on of a caller."""
+
+    @property
+    def org(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def plan(self) -> str: ...
+
+
+def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) -> Admission:
+    """Count one request of a caller against the API's limit of that name; its plan multiplies the documented limit.
+
+    Raises TooManyRequests as `share` does.
+    """
+    share(api, caller.org)
+    key = f"{api}#{name}#{caller.org}#{caller.role}#{caller.subject}"
+    return admit(key, count * factor(caller.plan), seconds * clock.SECOND)
+
+
+ORG_REQUESTS_PER_SECOND = 500
+"""What an org may use of an API's stage, over all its callers: half of what the stage lets through."""
+SAMPLE = 50
+"""One request of so many asks, on behalf of all of them: the others cost nothing."""
+_asked: Counter[tuple[str, str]] = Counter()
+_crowded: Memory[tuple[str, str], bool] = Memory(clock.SECOND)
+
+
+def share(api: str, org: str) -> None:
+    """Count one request of an org against its share of the API. No call, but one for each SAMPLE of a process.
+
+    Raises TooManyRequests while the org has more than its share: those of others would be refused by the stage.
+    """
+    whose = (api, org)
+    if _crowded.get(whose):
+        raise _share_used_up()
+    if len(_asked) >= _GUESSES_KEPT:
+        _asked.clear()
+    _asked[whose] += 1
+    if _asked[whose] % SAMPLE:
+        return
+    samples = ORG_REQUESTS_PER_SECOND // SAMPLE
+    if not admit(f"{api}#share#{org}", samples, clock.SECOND, 2 * samples).allowed:
+        _crowded.put(whose, True)
+        raise _share_used_up()
+
+
+def _share_used_up() -> TooManyRequests:
+    said = f"At most {ORG_REQUESTS_PER_SECOND} requests a second of one organization; try again in a second"
+    return TooManyRequests(said, retry_after=1)
+
+
+def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Admission:
+    """Let one request of `key` pass, or not: `count` in `window_ms`, of which `burst`, or all, may be spent at once.
+
+    Each rate has a bucket of its own: what was spent under a small plan is measured in its long intervals and would
+    fill a larger plan's bucket whole. One call where this process saw the key lately, at most two otherwise.
+    """
+    now, window = clock.now() * _TICKS, window_ms * _TICKS
+    interval = max(1, window // count)
+    bucket = window if burst is None else burst * interval
+    key = _bucket_key(key, count, window, burst)
+    latest = now + bucket - interval
+    seen = _guesses.get(key, 0)
+    for _ in range(4):
+        moved, seen = _spend(key, seen > now, interval, now, latest)
+        if not moved and seen > latest + interval + _SKEW:
+            moved, seen = _bring_back(key, interval, latest)
+        if moved or seen > latest:
+            return _noted(key, seen, _admission(moved, seen, now, count, bucket, interval))
+    # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
+    return _admission(False, latest + interval, now, count, bucket, interval)
+
+
+def given_back(key: str, count: int, window_ms: int, burst: int | None = None) -> Write:
+    """The write that gives a request back which `admit` of the same arguments let pass."""
+    window = window_ms * _TICKS
+    return access.given_back(f"limit#{_bucket_key(key, count, window, burst)}", max(1, window // count))
+
+
+def _bucket_key(key: str, count: int, window: int, burst: int | None) -> str:
+    return f"{key}#{count}/{window}" if burst is None else f"{key}#{count}/{window}/{burst}"
+
+
+def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:
+    tat = interval if busy else now + interval
+    return access.spend(_item(key), tat, busy=busy, now=now, latest=latest, expires_at=_expiry(interval, latest))
+
+
+def _bring_back(key: str, interval: int, latest: int) -> tuple[bool, int]:
+    """Let one request pass into a bucket that is full with it."""
+    full = latest + interval
+    return access.bring_back(_item(key), full, beyond=full + _SKEW, expires_at=_expiry(interval, latest))
+
+
+def _item(key: str) -> str:
+    return f"limit#{key}"
+
+
+def _expiry(interval: int, latest: int) -> int:
+    """Epoch seconds from which the stored time says nothing more."""
+    return (latest + 2 * interval) // _SECOND + 3600
+
+
+def _admission(allowed: bool, tat: int, now: int, count: int, bucket: int, interval: int) -> Admission:
+    wait = tat - (now + bucket - interval)
+    return Admission(
+        allowed=allowed,
+        limit=count,
+        remaining=max(0, (now + bucket - tat) // interval),
+        reset_at=-(-tat // _SECOND),
+        retry_after=0 if allowed else max(1, -(-wait // _SECOND)),
+    )
+
+
+def _noted(key: str, tat: int, admission: Admission) -> Admission:
+    if len(_guesses) >= _GUESSES_KEPT:
+        _guesses.clear()
+    _guesses[key] = tat
+    return admission

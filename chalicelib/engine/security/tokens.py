@@ -1,0 +1,125 @@
+"""Signed tokens (JWT, RFC 8725): HS256 by the deployment's keys, of one kind each, read by the house's own clock.
+
+PyJWT is taken without the asymmetric algorithms. Every token here is HS256 and nothing else is accepted, but PyJWT
+imports all of `cryptography` for the algorithms that are refused: a sixth of a cold start. It takes the package's
+absence well, so it is told that it is absent.
+"""
+
+import math
+import re
+import sys
+from collections.abc import Collection, Mapping
+from types import ModuleType
+from typing import Any
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.engine.security import keyring
+from chalicelib.errors import Unauthenticated
+
+ALGORITHM = "HS256"
+ACCESS = "at+jwt"
+REFRESH = "refresh+jwt"
+INVITATION = "invitation+jwt"
+"""Kinds of tokens, by their `typ`: what opens one door is nothing at another."""
+_ALWAYS = ("exp", "iss", "aud")
+_TIMES = ("exp", "nbf", "iat")
+LONGEST_NAME = 255
+"""In bytes: as long as a `sub` may be (OpenID Connect Core, section 2), and few enough for keys of several parts."""
+LONGEST_TEXT = 1_000
+"""In bytes, of any claim: what DynamoDB takes for a sort key."""
+_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def _without_cryptography() -> ModuleType:
+    present = "cryptography" in sys.modules
+    if not present:
+        sys.modules["cryptography"] = None  # type: ignore[assignment]
+    try:
+        import jwt
+    finally:
+        if not present:
+            del sys.modules["cryptography"]
+    return jwt
+
+
+pyjwt = _without_cryptography()
+
+
+class Unfit(Exception):
+    """A well-formed token that is not one of those asked for."""
+
+
+def sign(kind: str, claims: Mapping[str, Any], seconds: int, *, at: int | None = None) -> str:
+    """A token of `kind`, valid for `seconds` from `at` (epoch milliseconds; now, unless it is said).
+
+    The same claims of the same instant give the same text, as long as the same key comes first.
+    """
+    key_id, secret = next(iter(keyring.jwt_keys().items()))
+    begun = (clock.now() if at is None else at) // clock.SECOND
+    own = {"iss": settings().jwt_issuer, "aud": settings().jwt_audience}
+    whole = {**own, **claims, "iat": begun, "exp": begun + seconds}
+    return str(pyjwt.encode(whole, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": kind}))
+
+
+def read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[str, Any]:
+    """The claims of a token of one of the `kinds`. Raises Unauthenticated, always in the same words, for any other.
+
+    Pinned: algorithm, issuer, audience and kind; required: a known `kid`, an `exp`, and the claims named `required`.
+    Those are texts that stored keys can be made of (`_is_name`), and no other claim is a text that cannot be one.
+    """
+    try:
+        return _read(token, kinds, (*_ALWAYS, *required))
+    except (pyjwt.PyJWTError, UnicodeError, Unfit):
+        raise Unauthenticated("Invalid or expired token") from None
+
+
+def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[str, Any]:
+    header = pyjwt.get_unverified_header(token)
+    secret = keyring.jwt_keys().get(str(header.get("kid")))
+    if secret is None or str(header.get("typ", "jwt")).lower() not in kinds:
+        raise Unfit
+    # The house's clock judges the times: PyJWT would ask the machine's.
+    claims: dict[str, Any] = pyjwt.decode(
+        token,
+        secret,
+        algorithms=[ALGORITHM],
+        issuer=settings().jwt_issuer,
+        audience=settings().jwt_audience,
+        options={"require": list(required), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+    )
+    _check_times(claims)
+    names = [claims[claim] for claim in required if claim not in _ALWAYS]
+    if not (all(map(_is_name, names)) and all(map(_is_storable, claims.values()))):
+        raise Unfit
+    return claims
+
+
+def _check_times(claims: Mapping[str, Any]) -> None:
+    """Raise Unfit unless it is time: RFC 7519 has seconds, with or without a fraction."""
+    now = clock.now() / clock.SECOND
+    times = {name: claims[name] for name in _TIMES if name in claims}
+    if not all(map(_is_instant, times.values())) or not times.get("nbf", 0) <= now < times["exp"]:
+        raise Unfit
+
+
+def _is_instant(claim: object) -> bool:
+    match claim:
+        case bool():
+            return False
+        case float():
+            return math.isfinite(claim)
+        case _:
+            return isinstance(claim, int)
+
+
+def _is_name(claim: object) -> bool:
+    """Whether a claim can be part of a stored key of several parts, which "#" separates."""
+    return isinstance(claim, str) and bool(claim) and "#" not in claim and _is_storable(claim, LONGEST_NAME)
+
+
+def _is_storable(claim: object, longest: int = LONGEST_TEXT) -> bool:
+    """Whether a claim is no text, or one that is not too long, without halves of characters and control characters."""
+    if not isinstance(claim, str):
+        return True
+    return len(claim) <= longest and not _UNSTORABLE.search(claim) and len(claim.encode()) <= longest

@@ -1,0 +1,63 @@
+"""Tasks whose owner says who does them, when they begin, and how they end."""
+
+from typing import Any
+
+from chalicelib import clock
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.task import Holder, Task, Worker
+from chalicelib.engine.tasks import concurrency_limits, lifecycle
+from chalicelib.errors import Conflict, NotFound, Unavailable, WorkerOffline
+from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.tasks import tasks as storage
+from chalicelib.storage.workers import workers as worker_storage
+
+
+def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
+    """Lease a pending task to this worker, whatever the worker is able to do. Three calls.
+
+    Raises NotFound for either, Conflict when the task is not pending, the worker is full or no permit is left,
+    WorkerOffline when the worker is not there or out of rotation.
+    """
+    for _ in range(lifecycle.TRIES):
+        task, worker = lifecycle.get(org, task_id, pool), _worker(org, pool, worker_id)
+        held = transitions.assigned(task, worker, clock.now())
+        _require_room(worker)
+        slot = worker_storage.slot_taken(worker, held)
+        try:
+            storage.commit([storage.changed(task, held), slot, *concurrency_limits.taken(held)])
+        except Refused as refused:
+            concurrency_limits.require(held, refused)
+            if not lifecycle.written_already(refused, held):
+                continue
+        return held
+    raise Unavailable("Too many writers at once; try again")
+
+
+def _worker(org: str, pool: str, worker_id: str) -> Worker:
+    worker = worker_storage.find(org, pool, worker_id)
+    if worker is None or worker.removed:
+        raise NotFound("Worker", worker_id)
+    return worker
+
+
+def _require_room(worker: Worker) -> None:
+    if not worker.assignable(clock.now()):
+        raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
+    if not worker.room:
+        raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")
+
+
+def start(org: str, pool: str, task_id: str) -> Task:
+    """Note that the holder has begun. Two calls. Raises NotFound, Conflict unless it is assigned and not begun yet."""
+    return lifecycle.change(org, task_id, lambda task: transitions.started(task, clock.now()), pool=pool)
+
+
+def finish(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> Task:
+    """Accept a task's result as `tasks.complete` does, and answer the task as it then is. Two calls.
+
+    Raises what `tasks.complete` raises.
+    """
+    task = lifecycle.get(org, task_id, pool)
+    by = holder or lifecycle.present_holder(task)
+    ended_at = lifecycle.complete(org, pool, task_id, by, outcome, is_alive=holder is not None)
+    return transitions.completed(task, ended_at, outcome)

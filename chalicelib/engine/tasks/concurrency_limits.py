@@ -1,0 +1,48 @@
+"""Permits: limits on how many tasks of one key the workers of a pool hold at once, of all its workers together.
+
+A task takes its permit in the transaction that leases it and gives it back in the one that ends the lease, however it
+ends: whoever dies in between has done both or neither. The tasks of a key queue in lanes of their own, so that those
+that wait for a permit stand in nobody's way; the end of a lease nudges the pool, so that the next one follows at once.
+A task without a permit pays nothing for any of it.
+"""
+
+from contextlib import suppress
+
+from chalicelib.domain.tasks import waiting_reasons
+from chalicelib.domain.tasks.task import Pool, Task
+from chalicelib.errors import Conflict
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.workers import concurrency_limits as storage
+
+IDLE_KEPT = 50
+"""How many keys that nobody uses a pool may keep before they are forgotten; the next lease makes them again."""
+
+
+def taken(held: Task) -> list[Write]:
+    """The write of the permit that this lease takes, if it needs one: the third of its transaction."""
+    if held.permit is None:
+        return []
+    return [storage.taken(held.org, held.pool, held.permit.key, held.permit.limit, held.id)]
+
+
+def freed(old: Task) -> list[Write]:
+    """The write of the permit that the end of this lease gives back, if it has one."""
+    return [] if old.permit is None else [storage.freed(old.org, old.pool, old.permit.key, old.id)]
+
+
+def require(held: Task, refused: Refused) -> None:
+    """Raise Conflict where a lease was refused for want of a permit alone."""
+    if held.permit is not None and refused.failed == (False, False, True):
+        holders = storage.holders(refused.items[2])
+        raise Conflict(f"Task {held.id} waits for {waiting_reasons.turn(held.permit, holders)}")
+
+
+def forget_idle(pool: Pool) -> None:
+    """Remove keys that no task holds a permit of, once there are too many. No call otherwise."""
+    idle = sorted(key for key, holders in pool.permits.items() if not holders)
+    if len(idle) <= IDLE_KEPT:
+        return
+    for key in idle[IDLE_KEPT:]:
+        with suppress(Refused):
+            dynamodb.commit(storage.forgotten(pool.org, pool.pool, key))

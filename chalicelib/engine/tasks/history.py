@@ -1,0 +1,47 @@
+"""What became of a task of a managed pool, change by change."""
+
+from collections.abc import Iterable, Mapping
+
+from chalicelib.domain.changes import history as rules
+from chalicelib.domain.changes.effects import Event
+from chalicelib.domain.changes.history import Entry
+from chalicelib.domain.tasks.task import Task
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Write
+from chalicelib.storage.search import history as storage
+
+NEWEST = 100
+
+Pair = tuple[Task | None, Task | None]
+"""A task before and after a change."""
+Name = tuple[str, int]
+Notes = Mapping[Name, Write]
+"""Name of an event -> the write of its entry, which belongs into the same transaction."""
+
+
+def of(org: str, task_id: str) -> list[Entry]:
+    """The newest hundred changes of a task, newest first. One call."""
+    return storage.newest(org, task_id, NEWEST)
+
+
+def name_of(event: Event) -> Name:
+    """What tells an event from all others."""
+    return event.subject, event.version
+
+
+def notes(changes: Iterable[Pair]) -> Notes:
+    """The entries that these changes of tasks are worth. Of its removal a task keeps none: its history goes with it."""
+    found = ((new, rules.entry(old, new)) for old, new in changes)
+    return {
+        (task.id, task.version): storage.noted(task, entry)
+        for task, entry in found
+        if task is not None and entry is not None
+    }
+
+
+def forget(org: str, task_id: str) -> bool:
+    """Remove up to a hundred entries of a task that was deleted; whether nothing is left of them."""
+    found = storage.forgotten(org, task_id, NEWEST)
+    if found:
+        dynamodb.commit(*found)
+    return len(found) < NEWEST

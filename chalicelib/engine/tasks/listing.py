@@ -1,0 +1,160 @@
+"""Tasks page by page, youngest first, with their total."""
+
+from typing import NamedTuple
+
+from chalicelib import clock
+from chalicelib.domain.statistics import counters as rules
+from chalicelib.domain.statistics.counters import NOW, Counts
+from chalicelib.domain.tasks.task import HELD, PHASES, Phase, Status, Task
+from chalicelib.engine.security import cursors
+from chalicelib.engine.tasks import payloads
+from chalicelib.storage.statistics import counters as stats
+from chalicelib.storage.tasks import listing
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.tasks.listing import Row
+from chalicelib.storage.workers import workers as worker_storage
+
+TOTALS_KEPT_MS = 2 * clock.SECOND
+"""How long a process believes a pool's totals, so that turning pages costs one call each."""
+MOST_HELD = 500
+LARGEST_PAGE = 2_000_000
+"""Characters of what tasks carry, as JSON: an answer may have 6 MB, as JSON within JSON."""
+_KEPT = 10_000
+_totals: dict[rules.Row, tuple[int, Counts]] = {}
+
+
+class Filter(NamedTuple):
+    """Which tasks of a pool; None takes all. `statuses` are the states of one phase, or one state of those held."""
+
+    statuses: frozenset[Status] | None = None
+    worker_id: str | None = None
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase that holds the states. Raises ValueError when there is more than one."""
+        if self.statuses is None:
+            return None
+        [phase] = {PHASES[status] for status in self.statuses}
+        return phase
+
+    @property
+    def status(self) -> Status | None:
+        """The one state of those held, where the filter does not take a whole phase. Raises ValueError for another."""
+        if self.statuses is None or self.statuses == _states_of(self.phase):
+            return None
+        [status] = self.statuses & HELD
+        return status
+
+
+class Page(NamedTuple):
+    """One page of tasks. `total` is how many the filter takes; while there are more than a page of them it comes from
+    counters, which follow within seconds. `cursor` leads to the next page, None after the last."""
+
+    tasks: list[Task]
+    total: int
+    cursor: str | None
+
+
+class _Found(NamedTuple):
+    rows: list[Row]
+    """One more than the page has room for, if there are."""
+    total: int | None = None
+
+
+def page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
+    """The page of at most `limit` tasks after a cursor, or the first; it ends early where it would grow too large.
+
+    One call, one more for a total that is not known here, and one more where a payload or result is long. A worker's
+    tasks take one call more: first those it holds, then those it ended, latest first. Raises InvalidRequest for a
+    cursor of another list, ValueError for a pool that is not among those that are listed.
+    """
+    if not task_table.is_listed(pool):
+        raise ValueError(f"Tasks of the pool {pool} are in no list: name it in LISTED_POOLS")
+    bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
+    after = cursors.read(cursor, *bound) if cursor is not None else None
+    found = _found(org, pool, wanted, after, limit + 1)
+    shown = _carried(found.rows[:limit])
+    more = len(found.rows) > len(shown)
+    tasks = [row.task for row in shown if row.task is not None]
+    return Page(
+        tasks=tasks,
+        total=_total_of(org, pool, wanted, found, whole=after is None and not more),
+        cursor=cursors.seal(shown[-1].mark, *bound) if more else None,
+    )
+
+
+def _found(org: str, pool: str, wanted: Filter, after: str | None, limit: int) -> _Found:
+    if wanted.worker_id is None:
+        return _Found(listing.listed(org, pool, wanted.statuses, after, limit))
+    if wanted.phase is Phase.PENDING:
+        return _Found([], 0)
+    if wanted.status is None:
+        return _Found(listing.of_worker(org, pool, wanted.worker_id, wanted.phase, after, limit))
+    # One state is sifted out of all that it holds: no more than its slots.
+    held = listing.of_worker(org, pool, wanted.worker_id, wanted.phase, None, MOST_HELD)
+    fit = [row for row in held if row.task is not None and row.task.status is wanted.status]
+    return _Found([row for row in fit if after is None or row.mark < after][:limit], len(fit))
+
+
+def _carried(rows: list[Row]) -> list[Row]:
+    """As many of the rows as one answer can carry, one at least."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += _size(row)
+        if size > LARGEST_PAGE and number:
+            return rows[:number]
+    return rows
+
+
+def _size(row: Row) -> int:
+    task = row.task
+    return 0 if task is None else len(payloads.text([task.payload, task.result, task.metadata, task.error]))
+
+
+def _total_of(org: str, pool: str, wanted: Filter, found: _Found, *, whole: bool) -> int:
+    if found.total is not None:
+        return found.total
+    seen = sum(row.task is not None for row in found.rows)
+    return seen if whole else max(seen, _counted_total(org, pool, wanted))
+
+
+def _counted_total(org: str, pool: str, wanted: Filter) -> int:
+    if wanted.worker_id is None:
+        return _counted(_counts((rules.lifetime(org, pool), NOW)), wanted)
+    ended = _counts((rules.lifetime(org, pool), rules.worker_row(wanted.worker_id)))
+    worker = worker_storage.find(org, pool, wanted.worker_id) if wanted.phase in (None, Phase.HELD) else None
+    held = len(worker.leases) if worker is not None else 0
+    return _counted(Counts(ended.values | {"pending": 0, "active": held}), wanted)
+
+
+def _counted(counts: Counts, wanted: Filter) -> int:
+    if wanted.status is Status.RUNNING:
+        return counts["running"]
+    if wanted.status is Status.LEASED:
+        return counts["active"] - counts["running"]
+    return sum(counts[_COUNTERS[phase]] for phase in ([wanted.phase] if wanted.phase is not None else Phase))
+
+
+_COUNTERS = {
+    Phase.PENDING: "pending",
+    Phase.HELD: "active",
+    Phase.COMPLETED: "kept_completed",
+    Phase.FAILED: "kept_failed",
+    Phase.CANCELLED: "kept_cancelled",
+}
+
+
+def _counts(row: rules.Row) -> Counts:
+    now = clock.now()
+    at, counts = _totals.get(row, (0, Counts()))
+    if now - at < TOTALS_KEPT_MS:
+        return counts
+    if len(_totals) >= _KEPT:
+        _totals.clear()
+    counts = stats.find(row).counts
+    _totals[row] = (now, counts)
+    return counts
+
+
+def _states_of(phase: Phase | None) -> frozenset[Status]:
+    return frozenset(status for status, its in PHASES.items() if its is phase)

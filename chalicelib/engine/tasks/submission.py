@@ -1,0 +1,138 @@
+"""How a task is submitted: what is asked for, made into a task and written down, once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chalicelib import clock, ids
+from chalicelib.config import settings
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.task import Permit, Status, Task
+from chalicelib.engine.tasks import idempotency, payloads
+from chalicelib.engine.tasks.lifecycle import Given, unmet
+from chalicelib.errors import IdempotencyMismatch, Unavailable
+from chalicelib.storage.aws.dynamodb import RawItem, Refused
+from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.tasks import tasks as storage
+
+
+class Submission(NamedTuple):
+    """What a client asks to be done. Durations are in seconds, instants in epoch milliseconds."""
+
+    pool: str
+    type: str
+    priority: int
+    payload: Any = None
+    capabilities: tuple[str, ...] = ()
+    group: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    max_attempts: int | None = None
+    timeout_seconds: int | None = None
+    heartbeat_seconds: int | None = None
+    run_at: int | None = None
+    idempotency_key: str | None = None  # its caller's own, in the API that it came by
+    api: str | None = None  # by which it came; None: the one that the pool is named after
+    name: str | None = None
+    label: str | None = None
+    manual: bool = False  # wait until `assign` names a worker
+    wanted_worker: str | None = None  # no other may take it
+    permit: Permit | None = None  # leased only while fewer than its limit of its key's tasks are
+    terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
+    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
+    due_at: int | None = None
+    total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
+    id: str | None = None  # known beforehand; else a new one
+
+
+def submit(org: str, subject: str, asked: Submission, given: Sequence[Given] = ()) -> Task:
+    """Accept a task, if all that is `given` holds. One call; one more for a payload over 100 KB.
+
+    With an idempotency key the same submission by the same subject through the same API gives the same task however
+    often it is made. Raises IdempotencyMismatch when the key came with another submission before, InvalidRequest for
+    too large metadata.
+    """
+    payloads.require_small(asked.metadata)
+    task = _new(org, subject, asked)
+    try:
+        storage.commit([storage.created(task), *(one.check for one in given)])
+    except Refused as refused:
+        if not refused.failed[0]:
+            raise unmet(given, refused) from None
+        return _submitted_before(task, refused.items[0])
+    return task
+
+
+def _new(org: str, subject: str, asked: Submission) -> Task:
+    now, key = clock.now(), asked.idempotency_key
+    identifier = asked.id or _identifier(org, subject, asked)
+    payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
+    run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
+    draft = Task(
+        id=identifier,
+        org=org,
+        lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
+        status=Status.PENDING,
+        version=0,
+        capabilities=tuple(sorted(set(asked.capabilities))),
+        payload=payload,
+        payload_ref=reference,
+        metadata=dict(asked.metadata) if asked.metadata is not None else None,
+        changed_by=subject,
+        created_at=now,
+        updated_at=now,
+        body_hash=None if key is None else _body_hash(asked),
+        submitted_by=subject,
+        **{name: getattr(asked, name) for name in _AS_ASKED},
+        **_bounds(asked, run_at or now),
+    )
+    return transitions.ready(draft, now) if run_at is None else transitions.sleeping(draft, run_at, now)
+
+
+def _identifier(org: str, subject: str, asked: Submission) -> str:
+    if asked.idempotency_key is None:
+        return ids.new("task")
+    key = idempotency.scoped(asked.api or asked.pool, subject, asked.idempotency_key)
+    return ids.derived("task", org, asked.pool, key)
+
+
+_AS_ASKED = (
+    *("pool", "type", "name", "label", "priority", "group", "manual", "wanted_worker", "permit"),
+    *("terms", "notify", "due_at"),
+)
+
+
+def _bounds(asked: Submission, begins: int) -> dict[str, Any]:
+    """How often and for how long it is tried: as was asked, or as the house has it."""
+    house, attempts = settings(), asked.max_attempts or settings().max_attempts
+    wait = asked.total_seconds or house.schedule_to_start_seconds
+    return {
+        "max_attempts": attempts,
+        "allowance": attempts,
+        "start_to_close_ms": (asked.timeout_seconds or house.start_to_close_seconds) * clock.SECOND,
+        "schedule_to_start_ms": wait * clock.SECOND,
+        "heartbeat_ms": asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
+        "deadline": begins + (asked.total_seconds or house.total_seconds) * clock.SECOND,
+    }
+
+
+def lane_of(
+    capabilities: tuple[str, ...], group: str | None, worker: str | None = None, permit: Permit | None = None
+) -> str:
+    """The short name of a set of needs; tasks with the same needs queue in the same lane."""
+    special = [] if worker is None else [f"\x1e{worker}"]
+    special += [] if permit is None else [f"\x1d{permit.limit}\x1d{permit.key}"]
+    if not capabilities and group is None and not special:
+        return "any"
+    return ids.derived("lane", group or "", *sorted(set(capabilities)), *special)[:18]
+
+
+def _body_hash(asked: Submission) -> str:
+    return payloads.digest({name: getattr(asked, name) for name in Submission._fields})
+
+
+def _submitted_before(task: Task, raw: RawItem | None) -> Task:
+    if raw is None:
+        raise Unavailable("The task could not be stored; try again")
+    before = task_table.from_raw(raw)
+    if before.org != task.org or before.body_hash != task.body_hash:
+        raise IdempotencyMismatch("This Idempotency-Key was used before with another request; use a new key")
+    return before

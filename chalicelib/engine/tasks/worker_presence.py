@@ -1,0 +1,74 @@
+"""Signs of life besides heartbeats: what a worker reports, fetches or answers shows that it is there.
+
+They are noted only where the stored one is older than a third of the time after which a worker is overdue, and each
+process looks at most every few seconds, so that a busy worker costs next to nothing. A completion carries its sign of
+life in its own transaction. Workers on WebSockets answer pings, and are known by that alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain.tasks.rotation import seen
+from chalicelib.domain.tasks.task import Holder, Worker
+from chalicelib.engine.ttl_cache import Memory
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.workers import workers as storage
+
+LOOKED_AT_EACH_MS = 5 * clock.SECOND
+STALE_SHARE = 3
+TRIES = 8
+_heard: Memory[tuple[str, str, str], int] = Memory(LOOKED_AT_EACH_MS)
+
+
+@contextmanager
+def reporting(org: str, pool: str, holder: Holder | None, *, proven: bool) -> Iterator[None]:
+    """Around what is done with a report in the name of `holder`: one that is accepted is a sign of life, and one that
+    is refused too where it is `proven` that the worker itself made it, by its own credential."""
+    try:
+        yield
+    except (Conflict, NotFound):
+        if holder is not None and proven:
+            note(org, pool, holder.worker_id)
+        raise
+    if holder is not None:
+        note(org, pool, holder.worker_id)
+
+
+def note(org: str, pool: str, worker_id: str, known: Worker | None = None) -> None:
+    """Note that a worker gave a sign of life just now. No call where this process noted one within seconds; else one,
+    none if the worker is `known` from just before, and another one where the stored sign is old."""
+    now, heard_at = clock.now(), _heard.get((org, pool, worker_id))
+    if heard_at is not None and now - heard_at < min(LOOKED_AT_EACH_MS, _stale_ms()):
+        return
+    for _ in range(TRIES):
+        worker, known = known or storage.find(org, pool, worker_id), None
+        if worker is None or worker.removed or worker.socket or worker.built_in:
+            return
+        if worker.alive and now - worker.last_heartbeat_at < _stale_ms():
+            break
+        new = replace(seen(worker, now), version=worker.version + 1, updated_at=now, changed_by=None)
+        try:
+            dynamodb.commit(storage.changed(worker, new))
+        except Refused:
+            continue  # somebody else wrote: perhaps that it is gone
+        break
+    remember(org, pool, worker_id)
+
+
+def remember(org: str, pool: str, worker_id: str) -> None:
+    """A sign of life of the worker was written just now."""
+    _heard.put((org, pool, worker_id), clock.now())
+
+
+def overdue_at(now: int) -> int:
+    """When a worker that gave a sign of life now is overdue."""
+    return now + settings().heartbeat_timeout_seconds * clock.SECOND
+
+
+def _stale_ms() -> int:
+    return settings().heartbeat_timeout_seconds * clock.SECOND // STALE_SHARE

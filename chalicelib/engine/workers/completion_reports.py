@@ -1,0 +1,45 @@
+"""What a worker says it has done, without saying of which task."""
+
+from chalicelib import clock
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Holder, Worker
+from chalicelib.engine.tasks import lifecycle, worker_presence
+from chalicelib.engine.workers import registry
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.workers import workers as storage
+from chalicelib.storage.workers.workers import Outcome
+
+
+def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
+    """End the one task that the worker holds, so, for good and without a result; of one that holds none, only count. It
+    is a sign of life.
+
+    Answers the worker as it then is. One call when it holds none. Raises NotFound, Conflict when it holds several,
+    LeaseLost when it has just lost the one.
+    """
+    try:
+        now = clock.now()
+        write = storage.claimed(org, pool, worker_id, outcome, now, worker_presence.overdue_at(now))
+        return storage.from_raw(dynamodb.commit(write, returning="ALL_NEW"))
+    except Refused as refused:
+        raw = refused.items[0]
+    worker = storage.from_raw(raw) if raw is not None and storage.is_worker(raw) else None
+    if worker is None or worker.removed:
+        raise NotFound("Worker", worker_id)
+    _end(worker, outcome)
+    return registry.get(org, pool, worker_id)
+
+
+def _end(worker: Worker, outcome: Outcome) -> None:
+    if len(worker.leases) > 1:
+        held = ", ".join(sorted(worker.leases))
+        raise Conflict(f"Worker {worker.id} holds several tasks: complete the one that has ended by its id, of {held}")
+    [(task_id, epoch)] = worker.leases.items()
+    holder = Holder(worker.id, epoch)
+    if outcome == "completed":
+        lifecycle.complete(worker.org, worker.pool, task_id, holder, None, is_alive=True)
+    else:
+        worker_presence.note(worker.org, worker.pool, worker.id, known=worker)
+        lifecycle.fail(worker.org, task_id, holder, reported_failure(None, retryable=False))

@@ -1,0 +1,99 @@
+"""API keys, in the `access` table: found by the id that each key begins with. Whose they are, users' documents list."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+
+from chalicelib import clock
+from chalicelib.storage.access.table import AccessTable
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import RawItem, Write
+
+
+class KeyItem(AccessTable):
+    org = UnicodeAttribute()
+    user_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    fingerprint = UnicodeAttribute()
+    last4 = UnicodeAttribute()
+    permissions = UnicodeSetAttribute()
+    created_at = NumberAttribute()
+    requests_per_hour = NumberAttribute(null=True)
+    burst = NumberAttribute(null=True)
+    last_used_at = NumberAttribute(null=True)
+
+
+class Key(NamedTuple):
+    """An API key: what may be shown of it, and the fingerprint that proves it. Times in epoch milliseconds."""
+
+    id: str
+    org: str
+    user_id: str
+    name: str
+    fingerprint: str
+    last4: str
+    permissions: frozenset[str]
+    created_at: int
+    expires_at: int | None = None
+    """In whole seconds."""
+    requests_per_hour: int | None = None
+    burst: int | None = None
+    last_used_at: int | None = None
+
+
+def created(key: Key) -> Write:
+    """The write of a new key."""
+    kept = {name: value for name, value in key._asdict().items() if value is not None and name != "id"}
+    if key.expires_at is not None:
+        kept["expires_at"] = key.expires_at // clock.SECOND
+    return dynamodb.put(KeyItem(_key(key.id), **kept), KeyItem.id.does_not_exist())
+
+
+def revoked(identifier: str) -> Write:
+    """The write that ends a key, if it is there."""
+    return dynamodb.delete(KeyItem(_key(identifier)), KeyItem.id.exists() | KeyItem.id.does_not_exist())
+
+
+def used(identifier: str, now: int, before: int) -> Write:
+    """The write of a key's latest use, refused when one after `before` is known."""
+    late = KeyItem.last_used_at.does_not_exist() | (KeyItem.last_used_at <= before)
+    return dynamodb.update(KeyItem(_key(identifier)), [KeyItem.last_used_at.set(now)], KeyItem.id.exists() & late)
+
+
+def find(identifier: str) -> Key | None:
+    """The key as of now, or None when it is revoked or has expired."""
+    return next(iter(find_many([identifier])), None)
+
+
+def find_many(identifiers: Sequence[str]) -> list[Key]:
+    """Those of the keys that are good, as of now, the newest first; one call for each hundred."""
+    found = [_parse(raw) for _, raw in dynamodb.fetch([KeyItem(_key(one)) for one in identifiers])]
+    good = (key for key in found if key.expires_at is None or key.expires_at > clock.now())
+    return sorted(good, key=lambda key: (-key.created_at, key.id))
+
+
+def _parse(raw: RawItem) -> Key:
+    item = KeyItem.from_raw_data(raw)
+    return Key(
+        id=item.id.removeprefix(_key("")),
+        org=item.org,
+        user_id=item.user_id,
+        name=item.name,
+        fingerprint=item.fingerprint,
+        last4=item.last4,
+        permissions=frozenset(item.permissions),
+        created_at=int(item.created_at),
+        expires_at=_whole(item.expires_at, clock.SECOND),
+        requests_per_hour=_whole(item.requests_per_hour),
+        burst=_whole(item.burst),
+        last_used_at=_whole(item.last_used_at),
+    )
+
+
+def _whole(number: float | None, unit: int = 1) -> int | None:
+    return None if number is None else int(number) * unit
+
+
+def _key(identifier: str) -> str:
+    return f"key#{identifier}"

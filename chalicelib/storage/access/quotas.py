@@ -1,0 +1,31 @@
+"""How much of what an org may have a certain number of it has, counted in the transactions that add and remove it."""
+
+from pynamodb.attributes import NumberAttribute
+
+from chalicelib.storage.access.table import AccessTable
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Write
+
+
+class QuotaItem(AccessTable):
+    used = NumberAttribute(null=True)
+
+
+def taken(org: str, kind: str, most: int) -> Write:
+    """The write that counts one more, refused when the org has `most` already."""
+    free = QuotaItem.used.does_not_exist() | (QuotaItem.used < most)
+    return dynamodb.update(_key(org, kind), [QuotaItem.used.add(1)], free)
+
+
+def given_back(org: str, kind: str) -> Write:
+    """The write that counts one less."""
+    return dynamodb.update(_key(org, kind), [QuotaItem.used.add(-1)], QuotaItem.used > 0)
+
+
+def forgotten(org: str, kind: str) -> Write:
+    """The write that removes the count once nothing counted is left; refused when there is none."""
+    return dynamodb.delete(_key(org, kind), QuotaItem.used.exists())
+
+
+def _key(org: str, kind: str) -> QuotaItem:
+    return QuotaItem(f"quota#{org}#{kind}")

@@ -1,0 +1,119 @@
+"""Sessions, in the `access` table: each a family of refresh tokens, of which the latest is good.
+
+A session says nothing of its user but the id. Who reads one to let somebody in reads the user beside it, in the same
+call: so a user's role is the present one, and with the user gone all sessions are, too.
+"""
+
+from typing import NamedTuple
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib import clock
+from chalicelib.domain.document import Document
+from chalicelib.storage.access.oauth import ClientItem, client_key
+from chalicelib.storage.access.table import AccessTable
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Item, RawItem, Refused, Write
+from chalicelib.storage.documents import documents
+from chalicelib.storage.documents.documents import DocumentItem
+
+
+class SessionItem(AccessTable):
+    org = UnicodeAttribute()
+    user_id = UnicodeAttribute()
+    generation = NumberAttribute()
+    begun_at = NumberAttribute()
+    renewed_at = NumberAttribute()
+    previous_at = NumberAttribute(default=0)
+    era = UnicodeAttribute()
+    client_id = UnicodeAttribute(null=True)
+    scope = UnicodeAttribute(null=True)
+
+
+class Session(NamedTuple):
+    """One session; times in epoch milliseconds."""
+
+    id: str
+    org: str
+    user_id: str
+    generation: int
+    """Of the refresh token that is good; grows by one with each renewal."""
+    begun_at: int
+    renewed_at: int
+    previous_at: int
+    """When it was renewed the time before; 0 when there was none."""
+    expires_at: int
+    era: str
+    """Of its user's password."""
+    client_id: str | None = None
+    """The application that it was given to, where it is not the user's own."""
+    scope: str | None = None
+    """The permissions that it is limited to, with spaces between them."""
+
+
+class Found(NamedTuple):
+    """A session with what it depends on, as of now."""
+
+    session: Session
+    user: Document
+
+
+def begun(session: Session) -> Write:
+    """The write of a new session."""
+    kept = {name: value for name, value in session._asdict().items() if value is not None and name != "id"}
+    kept["expires_at"] = session.expires_at // clock.SECOND
+    return dynamodb.put(SessionItem(_key(session.id), **kept), SessionItem.id.does_not_exist())
+
+
+def renew(identifier: str, generation: int, now: int, expires_at: int) -> tuple[bool, Session | None]:
+    """Use up the refresh token of this generation, once. Returns whether that was so, and the session as it now is."""
+    actions = [
+        SessionItem.generation.set(generation + 1),
+        SessionItem.previous_at.set(SessionItem.renewed_at),
+        SessionItem.renewed_at.set(now),
+        SessionItem.expires_at.set(expires_at // clock.SECOND),
+    ]
+    write = dynamodb.update(SessionItem(_key(identifier)), actions, SessionItem.generation == generation)
+    try:
+        return True, _parse(dynamodb.commit(write, returning="ALL_NEW"))
+    except Refused as refused:
+        return False, None if refused.items[0] is None else _parse(refused.items[0])
+
+
+def ended(identifier: str, client_id: str | None) -> Write:
+    """The write that ends a session, refused unless it belongs to this application, or to none."""
+    own = SessionItem.client_id.does_not_exist() if client_id is None else SessionItem.client_id == client_id
+    return dynamodb.delete(SessionItem(_key(identifier)), own)
+
+
+def find(identifier: str, org: str, user_id: str, client_id: str | None) -> Found | None:
+    """The session with its user, as of now; None when either is gone, or the application that has it. One call."""
+    keys: list[Item] = [SessionItem(_key(identifier)), DocumentItem(documents.shelf(org, "user"), user_id)]
+    keys += [] if client_id is None else [ClientItem(client_key(client_id))]
+    found = list(dynamodb.fetch(keys))
+    if len(found) < len(keys):
+        return None
+    session = next(_parse(raw) for _, raw in found if raw.get("id") == {"S": _key(identifier)})
+    user = next(documents.from_raw(raw) for _, raw in found if "shelf" in raw)
+    return Found(session, user) if session.expires_at > clock.now() else None
+
+
+def _parse(raw: RawItem) -> Session:
+    item = SessionItem.from_raw_data(raw)
+    return Session(
+        id=item.id.removeprefix(_key("")),
+        org=item.org,
+        user_id=item.user_id,
+        generation=int(item.generation),
+        begun_at=int(item.begun_at),
+        renewed_at=int(item.renewed_at),
+        previous_at=int(item.previous_at),
+        expires_at=int(item.expires_at) * clock.SECOND,
+        era=item.era,
+        client_id=item.client_id,
+        scope=item.scope,
+    )
+
+
+def _key(identifier: str) -> str:
+    return f"session#{identifier}"

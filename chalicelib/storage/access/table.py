@@ -1,0 +1,111 @@
+"""The `access` table: what guards the doors. Rate limits, and which worker of which org a worker id names."""
+
+from typing import NamedTuple
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Item, RawItem, Refused, Write
+
+
+class AccessTable(Item):
+    class Meta:
+        setting = "access_table"
+        ttl = "expires_at"
+
+    id = UnicodeAttribute(hash_key=True)
+    expires_at = NumberAttribute(null=True)
+
+
+class LimitItem(AccessTable):
+    tat = NumberAttribute(null=True)
+
+
+class DirectoryItem(AccessTable):
+    org = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    worker_id = UnicodeAttribute()
+    fingerprint = UnicodeAttribute()
+    plan = UnicodeAttribute()
+
+
+def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: int) -> tuple[bool, int]:
+    """Move a limiter's theoretical arrival time, in one conditional call.
+
+    `busy` asks to add `tat` to a time that lies in the future and not beyond `latest`; otherwise `tat` is set where
+    the stored time has passed. Returns whether it was moved, and the time as it now is (0 when there is none).
+    """
+    action: Action = LimitItem.tat.add(tat) if busy else LimitItem.tat.set(tat)
+    if busy:
+        condition = (LimitItem.tat > now) & (LimitItem.tat <= latest)
+    else:
+        condition = LimitItem.tat.does_not_exist() | (LimitItem.tat <= now)
+    return _moved(key, action, condition, expires_at)
+
+
+def bring_back(key: str, tat: int, *, beyond: int, expires_at: int) -> tuple[bool, int]:
+    """Set a limiter's theoretical arrival time that lies beyond what it can be. Returns as `spend` does. One call."""
+    return _moved(key, LimitItem.tat.set(tat), LimitItem.tat > beyond, expires_at)
+
+
+def _moved(key: str, action: Action, condition: Condition, expires_at: int) -> tuple[bool, int]:
+    try:
+        write = dynamodb.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition)
+        return True, _tat(dynamodb.commit(write, returning="ALL_NEW"))
+    except Refused as refused:
+        return False, _tat(refused.items[0] or {})
+
+
+def given_back(key: str, interval: int) -> Write:
+    """The write that moves a limiter's theoretical arrival time back by one request."""
+    there = LimitItem.tat.exists() | LimitItem.tat.does_not_exist()
+    return dynamodb.update(LimitItem(key), [LimitItem.tat.add(-interval)], there)
+
+
+def _tat(stored: RawItem) -> int:
+    return int(stored["tat"]["N"]) if "tat" in stored else 0
+
+
+class DirectoryEntry(NamedTuple):
+    """Where a worker id leads, and the fingerprint of its key."""
+
+    worker_id: str
+    org: str
+    pool: str
+    fingerprint: str
+    plan: str
+
+
+def listed(entry: DirectoryEntry) -> Write:
+    """The write that makes a worker findable by its id alone."""
+    item = DirectoryItem(
+        _directory_key(entry.worker_id),
+        org=entry.org,
+        pool=entry.pool,
+        worker_id=entry.worker_id,
+        fingerprint=entry.fingerprint,
+        plan=entry.plan,
+    )
+    return dynamodb.put(item, DirectoryItem.id.does_not_exist())
+
+
+def unlisted(worker_id: str) -> Write:
+    """The write that takes a worker out of the directory."""
+    key = DirectoryItem(_directory_key(worker_id))
+    return dynamodb.delete(key, DirectoryItem.id.exists() | DirectoryItem.id.does_not_exist())
+
+
+def look_up(worker_id: str) -> DirectoryEntry | None:
+    """The directory's entry for a worker id, or None."""
+    with dynamodb.reading():
+        try:
+            item = DirectoryItem.get(_directory_key(worker_id), consistent_read=True)
+        except DirectoryItem.DoesNotExist:
+            return None
+    return DirectoryEntry(worker_id, item.org, item.pool, item.fingerprint, item.plan)
+
+
+def _directory_key(worker_id: str) -> str:
+    return f"worker#{worker_id}"

@@ -1,0 +1,35 @@
+"""BatchGetItem over several tables at once, which PynamoDB does not do."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Item, RawItem
+
+MOST_KEYS = 100
+"""As many as one call takes."""
+Key = tuple[type[Item], RawItem]
+"""A model, and the key of one of its items."""
+
+
+def read(keys: Sequence[Key], names: Sequence[str] = ()) -> Iterator[tuple[type[Item], RawItem]]:
+    """Those of the items that exist, as of now, each with its model; one call for each hundred keys. With `names`, only
+    these attributes of them."""
+    models = {model._get_connection().table_name: model for model, _ in keys}
+    waiting = [(model._get_connection().table_name, key) for model, key in keys]
+    while waiting:
+        asked: dict[str, Any] = {}
+        for table, key in waiting[:MOST_KEYS]:
+            asked.setdefault(table, {"Keys": [], "ConsistentRead": True, **_only(names)})["Keys"].append(key)
+        connection = keys[0][0]._get_connection().connection
+        answer = dynamodb.call(connection, "BatchGetItem", {"RequestItems": asked})
+        yield from ((models[table], raw) for table, items in answer["Responses"].items() for raw in items)
+        left = answer.get("UnprocessedKeys", {})
+        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MOST_KEYS:]
+
+
+def _only(names: Sequence[str]) -> dict[str, Any]:
+    if not names:
+        return {}
+    spoken = {f"#{number}": name for number, name in enumerate(names)}
+    return {"ProjectionExpression": ", ".join(spoken), "ExpressionAttributeNames": spoken}

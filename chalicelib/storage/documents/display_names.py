@@ -1,0 +1,38 @@
+"""Workers and documents of one org together."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chalicelib.domain.document import Document
+from chalicelib.domain.tasks.task import Worker
+from chalicelib.storage.aws import batch_get
+from chalicelib.storage.aws.dynamodb import Item
+from chalicelib.storage.documents import documents
+from chalicelib.storage.documents.documents import DocumentItem
+from chalicelib.storage.workers import workers
+from chalicelib.storage.workers.workers import WorkerItem
+
+
+class Found(NamedTuple):
+    """Those that exist, by id."""
+
+    workers: dict[str, Worker]
+    documents: dict[str, Document]
+
+
+def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids: Sequence[str]) -> Found:
+    """The workers of a pool and the documents of a kind, as of now; one call for each hundred of them."""
+    crew, shelf = workers.org_pool(org, pool), documents.shelf(org, kind)
+    keys = [_key(WorkerItem, "org_pool", crew, one) for one in worker_ids]
+    keys += [_key(DocumentItem, "shelf", shelf, one) for one in document_ids]
+    found = Found({}, {})
+    for model, raw in batch_get.read(keys):
+        if model is DocumentItem:
+            found.documents[raw["id"]["S"]] = documents.from_raw(raw)
+        elif workers.is_worker(raw):
+            found.workers[raw["id"]["S"]] = workers.from_raw(raw)
+    return found
+
+
+def _key(model: type[Item], hash_name: str, partition: str, identifier: str) -> batch_get.Key:
+    return model, {hash_name: {"S": partition}, "id": {"S": identifier}}

@@ -1,0 +1,81 @@
+"""The `events` table: the log, one partition for each hour of each pool, so that an hour can be recounted."""
+
+from collections.abc import Iterator
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain.changes.effects import Event, Kind
+from chalicelib.domain.statistics.counters import HOUR_MS
+from chalicelib.domain.tasks.task import Phase
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import Item, Write
+
+
+class EventItem(Item):
+    class Meta:
+        setting = "events_table"
+        ttl = "expires_at"
+
+    bucket = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    org = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    version = NumberAttribute()
+    at = NumberAttribute()
+    worker_id = UnicodeAttribute(null=True)
+    attempt = NumberAttribute(null=True)
+    label = UnicodeAttribute(null=True)
+    left = UnicodeAttribute(null=True)
+    running = BooleanAttribute(null=True)
+    burned = BooleanAttribute()
+    waited_ms = NumberAttribute(null=True)
+    took_ms = NumberAttribute(null=True)
+    whole_ms = NumberAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    quality = NumberAttribute(null=True)
+    since = NumberAttribute(null=True)
+    completed = NumberAttribute(null=True)
+    failed = NumberAttribute(null=True)
+    expires_at = NumberAttribute()
+
+
+_FIELDS = Event.__slots__
+_UNSAID = {"running": False, "completed": 0, "failed": 0}
+"""Fields that are stored only where they say something."""
+
+
+def bucket(org: str, pool: str, instant: int) -> str:
+    """Partition of the hour that holds `instant`."""
+    return f"{org}#{pool}#{instant // HOUR_MS}"
+
+
+def logged(event: Event) -> Write:
+    """The write of one entry, refused when it is in the log already: its id is the subject and its version."""
+    values = {name: getattr(event, name) for name in _FIELDS}
+    item = EventItem(
+        bucket(event.org, event.pool, event.at),
+        f"{event.at:013d}#{event.subject}#{event.version:08d}",
+        # Of a task that retention swept away the entry is as old as the task, and yet must be kept a while.
+        expires_at=max(event.at, clock.now()) // 1000 + settings().retention_days * 86_400,
+        **{name: value for name, value in values.items() if value is not None and value != _UNSAID.get(name)},
+    )
+    item.kind = str(event.kind)
+    return dynamodb.put(item, EventItem.id.does_not_exist())
+
+
+def hour(org: str, pool: str, instant: int) -> Iterator[Event]:
+    """The entries of the hour that holds `instant`, in order of time, as of now."""
+    with dynamodb.reading():
+        for item in EventItem.query(bucket(org, pool, instant), consistent_read=True):
+            yield parse(item)
+
+
+def parse(item: EventItem) -> Event:
+    """The stored item as a value."""
+    values = {name: getattr(item, name) for name in _FIELDS}
+    values |= {name: unsaid for name, unsaid in _UNSAID.items() if values[name] is None}
+    return Event(**(values | {"kind": Kind(item.kind), "left": Phase(item.left) if item.left else None}))

@@ -1,0 +1,309 @@
+"""The `tasks` table: one item a task, and the questions asked of all of them, an index each.
+
+place   which tasks of a lane may be dispatched now, in order of urgency and age; and which tasks are a worker's.
+        One index, because a task is never both: it queues in a lane, then it is somebody's.
+wake    which tasks are due
+age     the tasks of a pool, youngest first
+phase   the tasks of a pool in one phase, of those that are held in one state, youngest first
+"""
+
+import json
+import zlib
+from dataclasses import fields
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain.tasks.task import HELD, MAX_PRIORITY, PHASES, Permit, Phase, Status, Task
+from chalicelib.storage.aws.dynamodb import Item, RawItem
+
+
+class CompactJson(JSONAttribute):
+    """JSON text without padding: stored bytes are money."""
+
+    def serialize(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class PlaceIndex(GlobalSecondaryIndex["TaskItem"]):
+    """Queued tasks of one lane, most urgent first, then oldest first; or the tasks that a worker holds or ended."""
+
+    class Meta:
+        index_name = "place"
+        projection = KeysOnlyProjection()
+
+    place = UnicodeAttribute(hash_key=True)
+    rank = UnicodeAttribute(range_key=True)
+
+
+class WakeIndex(GlobalSecondaryIndex["TaskItem"]):
+    """Tasks by the moment at which something must happen to them. Sparse and sharded."""
+
+    class Meta:
+        index_name = "wake"
+        projection = KeysOnlyProjection()
+
+    wake_shard = UnicodeAttribute(hash_key=True)
+    wake_at = NumberAttribute(range_key=True)
+
+
+LISTED = (
+    "id", "org", "pool", "type", "name", "label", "manual", "status", "priority", "version", "epoch", "attempts",
+    "max_attempts", "capabilities", "group", "payload", "payload_ref", "metadata", "result", "result_ref", "error",
+    "progress", "worker_id", "run_at", "created_at", "updated_at", "leased_at", "started_at", "finished_at",
+    "submitted_by", "bulky", "expires_at",
+)  # fmt: skip
+"""What a row of a list shows, so that a page is one call. Longer payloads and results are fetched beside it."""
+PROJECTED = tuple(name for name in LISTED if name != "id")
+
+
+class AgeIndex(GlobalSecondaryIndex["TaskItem"]):
+    """Every task of a pool by age."""
+
+    class Meta:
+        index_name = "age"
+        projection = IncludeProjection(list(PROJECTED))
+
+    owner = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class PhaseIndex(GlobalSecondaryIndex["TaskItem"]):
+    """The tasks of a pool in one phase, or of those that are held in one state, by age."""
+
+    class Meta:
+        index_name = "phase"
+        projection = IncludeProjection(list(PROJECTED))
+
+    shelf = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class TaskItem(Item):
+    class Meta:
+        setting = "tasks_table"
+        stream = True
+        ttl = "expires_at"
+
+    id = UnicodeAttribute(hash_key=True)
+    org = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    lane = UnicodeAttribute()
+    type = UnicodeAttribute()
+    name = UnicodeAttribute(null=True)
+    label = UnicodeAttribute(null=True)
+    manual = BooleanAttribute(null=True)
+    wanted_worker = UnicodeAttribute(null=True)
+    permit = CompactJson(null=True)
+    terms = ListAttribute[str](null=True)
+    notify = ListAttribute[str](null=True)
+    status = UnicodeAttribute()
+    priority = NumberAttribute()
+    version = NumberAttribute()
+    edits = NumberAttribute(null=True)
+    epoch = NumberAttribute()
+    attempts = NumberAttribute()
+    max_attempts = NumberAttribute()
+    allowance = NumberAttribute()
+    capabilities = ListAttribute[str](null=True)
+    group = UnicodeAttribute(null=True)
+    payload = CompactJson(null=True)
+    payload_ref = UnicodeAttribute(null=True)
+    metadata = CompactJson(null=True)
+    result = CompactJson(null=True)
+    result_ref = UnicodeAttribute(null=True)
+    error = CompactJson(null=True)
+    progress = NumberAttribute(null=True)
+    worker_id = UnicodeAttribute(null=True)
+    person = UnicodeAttribute(null=True)
+    changed_by = UnicodeAttribute(null=True)
+    failed_on = ListAttribute[str](null=True)
+    start_to_close_ms = NumberAttribute()
+    attempt_ms = NumberAttribute(null=True)
+    schedule_to_start_ms = NumberAttribute()
+    heartbeat_ms = NumberAttribute(null=True)
+    deadline = NumberAttribute()
+    due_at = NumberAttribute(null=True)
+    overdue = BooleanAttribute(null=True)
+    run_at = NumberAttribute(null=True)
+    created_at = NumberAttribute()
+    updated_at = NumberAttribute()
+    ready_at = NumberAttribute(null=True)
+    waited_since = NumberAttribute(null=True)
+    release_reason = UnicodeAttribute(null=True)
+    leased_at = NumberAttribute(null=True)
+    started_at = NumberAttribute(null=True)
+    beat_at = NumberAttribute(null=True)
+    deliver_by = NumberAttribute(null=True)
+    finished_at = NumberAttribute(null=True)
+    wake_at = NumberAttribute(null=True)
+    body_hash = UnicodeAttribute(null=True)
+    submitted_by = UnicodeAttribute(null=True)
+
+    # What only storage knows: index keys, when retention ends (epoch seconds), and where a payload or result stands
+    # that is too long for the rows of a list.
+    place = UnicodeAttribute(null=True)
+    rank = UnicodeAttribute(null=True)
+    owner = UnicodeAttribute(null=True)
+    age = UnicodeAttribute(null=True)
+    shelf = UnicodeAttribute(null=True)
+    wake_shard = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+    payload_long = CompactJson(null=True)
+    result_long = CompactJson(null=True)
+    bulky = BooleanAttribute(null=True)
+
+    by_place = PlaceIndex()
+    by_wake = WakeIndex()
+    by_age = AgeIndex()
+    by_phase = PhaseIndex()
+
+
+FIELDS = tuple(field.name for field in fields(Task))
+_UNSAID = ("manual", "overdue", "edits")
+"""Fields that are stored only where they say something."""
+LARGE = ("payload", "result", "payload_long", "result_long")
+LONGEST_LISTED = 4_000
+"""Characters of JSON; a longer payload or result is not copied into the indexes that lists are read from."""
+
+
+def lane_of(org: str, pool: str, lane: str) -> str:
+    """Partition of the place index: one lane of one pool of one org."""
+    return f"{org}#{pool}#{lane}"
+
+
+def desk_of(org: str, pool: str, worker_id: str) -> str:
+    """Partition of the place index: what one worker holds, or held up to its end."""
+    return f"{org}#{pool}@{worker_id}"
+
+
+def queue_rank(task: Task) -> str:
+    """Sort key in a lane: urgency first, then age, then id."""
+    return f"{MAX_PRIORITY - task.priority}#{task.ready_at:013d}#{task.id}"
+
+
+DESK_ORDER = {Phase.HELD: "4", Phase.COMPLETED: "3", Phase.FAILED: "2", Phase.CANCELLED: "1"}
+"""A worker's tasks are read from the end: first what it holds, then what it completed, and so on."""
+
+
+def desk_rank(phase: Phase, since: int, task_id: str) -> str:
+    """Sort key at a worker's: by phase, then by when the task was leased or ended."""
+    return f"{DESK_ORDER[phase]}#{since:013d}#{task_id}"
+
+
+def age_of(task: Task) -> str:
+    """Sort key by age; unique, so that a page can begin after it."""
+    return f"{task.created_at:013d}#{task.id}"
+
+
+def wake_shards() -> list[str]:
+    """Every partition of the wake indexes."""
+    return [f"wake#{number}" for number in range(settings().wake_shards)]
+
+
+def wake_shard(identifier: str) -> str:
+    """The partition of the wake index that this item belongs to."""
+    return f"wake#{zlib.crc32(identifier.encode()) % settings().wake_shards}"
+
+
+def _derived(task: Task) -> dict[str, Any]:
+    place, rank = _place(task)
+    listed, shelved = is_listed(task.pool), is_shelved(task.pool)
+    return {
+        "place": place,
+        "rank": rank,
+        "owner": f"{task.org}#{task.pool}" if listed else None,
+        "age": age_of(task) if shelved else None,
+        "shelf": shelf_of(task.org, task.pool, task.status) if shelved else None,
+        "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
+        "expires_at": kept_until(task.pool, task.finished_at or 0) if task.terminal else None,
+    }
+
+
+def is_managed(pool: str) -> bool:
+    """Whether the pool's tasks are kept until somebody deletes them, found by what they say, and announced."""
+    return pool in settings().managed_pools
+
+
+def kept_until(pool: str, finished_at: int) -> int | None:
+    """When the retention of a task that ended then is over, in epoch seconds; None for those that are kept."""
+    return None if is_managed(pool) else finished_at // clock.SECOND + settings().retention_days * 86_400
+
+
+def is_listed(pool: str) -> bool:
+    """Whether tasks of the pool stand in the indexes that lists are read from; others pay nothing for it."""
+    return pool in settings().listed_pools
+
+
+def is_shelved(pool: str) -> bool:
+    """Whether tasks of the pool can be listed by their state: those of a pool that is listed, or only watched."""
+    return is_listed(pool) or pool in settings().watched_pools
+
+
+def shelf_of(org: str, pool: str, status: Status) -> str:
+    """Partition of the phase index. Those held have one for each state: of thousands that run, few may not have begun,
+    and a list of these must not read them all."""
+    return f"{org}#{pool}#{status if status in HELD else PHASES[status]}"
+
+
+def _place(task: Task) -> tuple[str | None, str | None]:
+    if task.queued:
+        return lane_of(task.org, task.pool, task.lane), queue_rank(task)
+    if task.worker_id is None or task.phase is Phase.PENDING or not is_listed(task.pool):
+        return None, None
+    since = (task.leased_at if task.held else task.finished_at) or task.updated_at
+    return desk_of(task.org, task.pool, task.worker_id), desk_rank(task.phase, since, task.id)
+
+
+def values_of(task: Task) -> dict[str, Any]:
+    """The task as attribute values, derived ones included, without payload and result."""
+    values = {name: getattr(task, name) for name in FIELDS if name not in LARGE}
+    values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
+    values |= {name: getattr(task, name) or None for name in _UNSAID}
+    values |= {name: list(getattr(task, name)) or None for name in ("terms", "notify", "failed_on")}
+    return values | _derived(task)
+
+
+def large_of(task: Task) -> dict[str, Any]:
+    """Payload and result as attribute values: in full in one of two places."""
+    values = laid_out("payload", task.payload) | laid_out("result", task.result)
+    return values | {"bulky": is_bulky(values)}
+
+
+def laid_out(name: str, value: Any) -> dict[str, Any]:
+    long = value is not None and len(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) > LONGEST_LISTED
+    return {name: None if long else value, f"{name}_long": value if long else None}
+
+
+def is_bulky(values: dict[str, Any]) -> bool | None:
+    return any(values.get(name) is not None for name in ("payload_long", "result_long")) or None
+
+
+def parse(item: TaskItem) -> Task:
+    """The stored item as a value."""
+    values = {name: getattr(item, name) for name in FIELDS}
+    values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
+    values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
+    values |= {name: tuple(getattr(item, name) or ()) for name in ("terms", "notify", "failed_on")}
+    values["permit"] = Permit(*item.permit) if item.permit else None
+    for name in ("payload", "result"):
+        values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")
+    return Task(**values)
+
+
+def from_raw(raw: RawItem) -> Task:
+    """A raw item, of a stream record or a refused write, as a value."""
+    return parse(TaskItem.from_raw_data(raw))
+
+
+def from_image(raw: RawItem) -> Task:
+    """A stream record's image without its payload and result, which no effect depends on."""
+    return from_raw({name: value for name, value in raw.items() if name not in LARGE})
+
+
+def expired(item: TaskItem) -> bool:
+    """Whether it is past its retention, swept away or not."""
+    return item.expires_at is not None and item.expires_at * clock.SECOND <= clock.now()

@@ -1,0 +1,167 @@
+"""What is asked of the `tasks` table one task at a time, or by the dispatcher and the sweep."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.tasks.task import Holder, Phase, Status, Task
+from chalicelib.storage.aws import batch_get, dynamodb
+from chalicelib.storage.aws.dynamodb import Write
+from chalicelib.storage.tasks.table import (
+    FIELDS,
+    LARGE,
+    TaskItem,
+    desk_rank,
+    expired,
+    is_bulky,
+    is_listed,
+    is_shelved,
+    kept_until,
+    laid_out,
+    lane_of,
+    large_of,
+    parse,
+    shelf_of,
+    values_of,
+    wake_shard,
+)
+
+PAGE = 100
+DUE_PAGE = 1_000
+"""Rows of what is due are keys alone."""
+
+
+def created(task: Task) -> Write:
+    """The write of a new task, refused when there is one of this id already."""
+    values = values_of(task) | large_of(task)
+    item = TaskItem(**{name: value for name, value in values.items() if value is not None})
+    return dynamodb.put(item, TaskItem.id.does_not_exist())
+
+
+def find(task_id: str) -> Task | None:
+    """The task as of now, or None; a task past its retention is gone, whether or not it was swept away yet."""
+    with dynamodb.reading():
+        try:
+            item = TaskItem.get(task_id, consistent_read=True)
+        except TaskItem.DoesNotExist:
+            return None
+    return None if expired(item) else parse(item)
+
+
+def find_many(task_ids: Iterable[str], *, whole: bool = False) -> dict[str, Task]:
+    """Those of the tasks that exist, as of now, by id; without payload and result unless `whole`, and only then
+    without those past their retention."""
+    names = None if whole else [name for name in FIELDS if name not in LARGE]
+    with dynamodb.reading():
+        found = TaskItem.batch_get(list(task_ids), consistent_read=True, attributes_to_get=names)
+        return {item.id: parse(item) for item in found if not expired(item)}
+
+
+def changed(old: Task, new: Task) -> Write:
+    """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
+    unchanged = (TaskItem.version == old.version) & (TaskItem.org == old.org)
+    return dynamodb.update(TaskItem(old.id), _difference(old, new), unchanged)
+
+
+def deleted(task: Task) -> Write:
+    """The write that removes a task, on the condition that nobody wrote since it was read."""
+    unchanged = (TaskItem.version == task.version) & (TaskItem.org == task.org)
+    return dynamodb.delete(TaskItem(task.id), unchanged)
+
+
+def present(task: Task) -> Write:
+    """The check, within a transaction, that a task is still there, however it changed since it was read."""
+    return dynamodb.check(TaskItem(task.id), TaskItem.org == task.org)
+
+
+def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any], known: Task | None = None) -> Write:
+    """The blind write that ends a held task, on the condition that this holder has it. Unless the task is `known`, one
+    is refused that has a permit to give back, or of whose end people are to be told."""
+    actions: list[Action] = [TaskItem.version.add(1)]
+    actions += [_action(name, value) for name, value in changes.items()]
+    held = _held_by(holder, org)
+    plain = TaskItem.permit.does_not_exist() & TaskItem.notify.does_not_exist()
+    return dynamodb.update(TaskItem(task_id), actions, held & plain if known is None else held)
+
+
+def _held_by(holder: Holder, org: str) -> Condition:
+    held: Condition = TaskItem.status.is_in(str(Status.LEASED), str(Status.RUNNING))
+    mine: Condition = held & (TaskItem.org == org) & (TaskItem.worker_id == holder.worker_id)
+    if holder.attempt is not None:
+        mine &= TaskItem.attempts == holder.attempt - 1
+    return mine if holder.epoch is None else mine & (TaskItem.epoch == holder.epoch)
+
+
+def completion(
+    task_id: str, org: str, pool: str, now: int, result: Any, result_ref: str | None, *, tells: bool = False
+) -> dict[str, Any]:
+    """The attribute changes of domain.states.completed, which need no knowledge of the task but whether it `tells`
+    people that it has ended."""
+    large = laid_out("result", result)
+    changes = large | {
+        "status": str(Status.COMPLETED),
+        "result_ref": result_ref,
+        "progress": 100,
+        "error": None,
+        "finished_at": now,
+        "updated_at": now,
+        "wake_at": now if tells else None,
+        "wake_shard": wake_shard(task_id) if tells else None,
+        "deliver_by": None,
+        "expires_at": kept_until(pool, now),
+        "changed_by": None,
+    }
+    if is_shelved(pool):
+        changes["shelf"] = shelf_of(org, pool, Status.COMPLETED)
+    if is_listed(pool):
+        changes["rank"] = desk_rank(Phase.COMPLETED, now, task_id)
+    return changes | {"bulky": True} if is_bulky(large) else changes
+
+
+def _difference(old: Task, new: Task) -> list[Action]:
+    before, after = values_of(old), values_of(new)
+    if old.payload is not new.payload or old.result is not new.result:
+        before, after = before | large_of(old), after | large_of(new)
+    return [_action(name, after[name]) for name in after if before[name] != after[name]]
+
+
+def _action(name: str, value: Any) -> Action:
+    attribute = getattr(TaskItem, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
+
+
+class Candidate(NamedTuple):
+    """A row of the ready index."""
+
+    task_id: str
+    rank: str
+
+
+def ready(org: str, pool: str, lane: str, limit: int) -> list[Candidate]:
+    """The first `limit` queued tasks of a lane, most urgent and oldest first. One call; the index may lag."""
+    with dynamodb.reading():
+        rows = TaskItem.by_place.query(lane_of(org, pool, lane), limit=limit, page_size=limit)
+        return [Candidate(row.id, row.rank) for row in rows]
+
+
+def due(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
+    """Ids of the tasks of one wake shard that are due, longest overdue first; read page by page, as they are asked
+    for, and at most so many."""
+    with dynamodb.reading():
+        page = min(DUE_PAGE, limit or DUE_PAGE)
+        for row in TaskItem.by_wake.query(shard, TaskItem.wake_at <= now, page_size=page, limit=limit):
+            yield row.id
+
+
+def owners(task_ids: Sequence[str]) -> dict[str, str]:
+    """Id -> org of those of the tasks that exist. One call for each hundred."""
+    keys: list[batch_get.Key] = [(TaskItem, {"id": {"S": task_id}}) for task_id in task_ids]
+    return {raw["id"]["S"]: raw["org"]["S"] for _, raw in batch_get.read(keys, ("id", "org"))}
+
+
+def commit(writes: Sequence[Write]) -> None:
+    """Carry out the writes as one. Raises Refused."""
+    dynamodb.commit(*writes)

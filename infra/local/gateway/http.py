@@ -1,0 +1,148 @@
+"""API Gateway on this machine: an ASGI app in front of one API's functions."""
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from chalice.local import LocalChalice
+
+from chalicelib.edge import Answer, Api, Endpoint, method_not_allowed, mount, not_found, openapi, origins, routes_of
+from chalicelib.edge.kernel import failure
+from chalicelib.errors import TooLarge, Unavailable
+from infra.local.gateway import proxy_event
+from infra.local.gateway.proxy_event import Incoming, Message, Receive, Scope, Send
+from infra.local.gateway.routing import Match, Router
+from infra.local.gateway.websockets import Hub
+from infra.local.lambdas.events import Context
+
+BODY_LIMIT = 10 * 1024 * 1024
+"""API Gateway's own, in bytes. The API's is smaller, and the API answers for that itself."""
+TIMEOUT_SECONDS = 29
+LINGER_SECONDS = 2.0
+"""How long the rest of a refused body is thrown away, so that its sender comes to read the answer."""
+
+
+class _Gone(Exception):
+    """The client has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """A path at which clients may open WebSockets."""
+
+    path: str
+    method: str = "GET"
+
+
+class Gateway:
+    """One API. Its functions run in the threads of `pool`.
+
+    `hub` holds the WebSockets opened at `socket_paths`, templates such as `/worker/{worker_id}`.
+    """
+
+    def __init__(self, api: Api, pool: Executor, hub: Hub | None = None, socket_paths: Iterable[str] = ()) -> None:
+        self._api, self._pool, self._hub = api, pool, hub
+        self._sockets = Router(map(_Socket, socket_paths))
+        self._app = mount(api)
+        # Models are built on first use, which two threads could do at once; describing them builds them all.
+        openapi(api)
+        # Chalice keeps the current request on the app; only this class of its keeps one for each thread.
+        self._app.__class__ = LocalChalice
+        self._router = Router(routes_of(api))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hold one WebSocket until it ends."""
+        if scope["type"] == "websocket":
+            await self._connect(Incoming.of(scope), receive, send)
+        else:
+            await self._request(Incoming.of(scope), receive, send)
+
+    async def _connect(self, handshake: Incoming, receive: Receive, send: Send) -> None:
+        if self._hub is not None and self._sockets.match(handshake.path):
+            await self._hub.serve(handshake, receive, send)
+            return
+        answer = not_found(self._api, handshake.method, handshake.path, handshake.id)
+        await _send(send, _plain(answer, handshake), "websocket.http.response")
+
+    async def _request(self, request: Incoming, receive: Receive, send: Send) -> None:
+        try:
+            body = await _body(request, receive)
+        except _Gone:
+            return
+        except TooLarge as error:
+            await self._refuse(request, error, receive, send)
+            return
+        try:
+            answer = await self._answer(request, body)
+        except asyncio.CancelledError:
+            error = Unavailable("The server is shutting down; try again")
+            answer = _plain(failure(self._api, error, request.id), request)
+        await _send(send, answer)
+
+    async def _answer(self, request: Incoming, body: bytes) -> Message:
+        match = self._router.match(request.path)
+        if match is None:
+            return _plain(not_found(self._api, request.method, request.path, request.id), request)
+        if proxy_event.method(request) not in match.methods and request.method != "OPTIONS":
+            allowed = sorted(match.methods)
+            return _plain(method_not_allowed(self._api, request.method, request.path, allowed, request.id), request)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._invoke, request, match, body)
+
+    def _invoke(self, request: Incoming, match: Match, body: bytes) -> Message:
+        context = Context(f"{self._api.name}-api_handler", TIMEOUT_SECONDS)
+        return dict(self._app(proxy_event.event(request, match, body), context))
+
+    async def _refuse(self, request: Incoming, error: TooLarge, receive: Receive, send: Send) -> None:
+        match = self._router.match(request.path)
+        endpoint = match and match.methods.get(request.method)
+        worded = endpoint.refused if isinstance(endpoint, Endpoint) else None
+        answer = _plain(failure(self._api, error, request.id, worded=worded), request)
+        answer["headers"]["Connection"] = "close"
+        await _send(send, answer, more=True)
+        if request.header("expect") is None:
+            await _discard(receive)
+        await send({"type": "http.response.body"})
+
+
+def _plain(answer: Answer, request: Incoming) -> Message:
+    headers = {**answer.headers, **origins.shared(dict(request.headers))}
+    return {"statusCode": answer.status, "headers": headers, "body": answer.body}
+
+
+async def _body(request: Incoming, receive: Receive) -> bytes:
+    """The whole body. Raises TooLarge as soon as that is certain."""
+    announced = request.header("content-length") or "0"
+    parts, size, more = [], 0, True
+    while more:
+        if max(size, int(announced)) > BODY_LIMIT:
+            raise TooLarge(f"The body is too large; at most {BODY_LIMIT} bytes pass the gateway")
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+    if size > BODY_LIMIT:
+        raise TooLarge(f"The body is too large; at most {BODY_LIMIT} bytes pass the gateway")
+    return b"".join(parts)
+
+
+async def _discard(receive: Receive) -> None:
+    async def rest() -> None:
+        message = await receive()
+        while message["type"] == "http.request" and message.get("more_body", False):
+            message = await receive()
+
+    try:
+        await asyncio.wait_for(rest(), LINGER_SECONDS)
+    except TimeoutError:
+        return
+
+
+async def _send(send: Send, answer: Message, kind: str = "http.response", *, more: bool = False) -> None:
+    body = proxy_event.content(answer)
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in proxy_event.headers(answer)]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": f"{kind}.start", "status": answer["statusCode"], "headers": headers})
+    await send({"type": f"{kind}.body", "body": body, "more_body": more})

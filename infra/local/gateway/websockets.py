@@ -1,0 +1,151 @@
+"""API Gateway's WebSocket API on this machine: the connections that this process holds, and what they start."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import ids
+from chalicelib.errors import Unavailable
+from chalicelib.observability import logger
+from chalicelib.storage.aws.websocket_api import LARGEST_MESSAGE, Gone
+from infra.local.gateway.proxy_event import Incoming, Receive, Send
+from infra.local.gateway.websocket_connection import CLOSED, GOING_AWAY, LIMITS, Close, Connection, Limits
+from infra.local.gateway.websocket_events import Client, Event
+from infra.local.lambdas.events import Context
+
+Handler = Callable[[Event, Context], Any]
+
+TIMEOUT_SECONDS = 29
+FAREWELL_SECONDS = 0.5
+"""How long the end of all connections may take before the server cuts them off."""
+FAILURE = "Internal server error"
+FAILED = Close(1011, FAILURE)
+
+
+class FunctionFailed(Exception):
+    """A function raised; that is in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The functions of the bundle `live`."""
+
+    connect: Handler
+    message: Handler
+    disconnect: Handler
+
+
+class Hub:
+    """Every connection of this process, whichever API's port it came in at; what `storage.sockets.use` takes.
+
+    `post` and `close` may be called from any thread, the rest on the server's loop. The functions run in `pool`.
+    """
+
+    def __init__(self, live: Live, pool: Executor, limits: Limits = LIMITS) -> None:
+        self._live, self._pool, self._limits = live, pool, limits
+        self._connections: dict[str, Connection] = {}
+
+    def post(self, connection_id: str, text: str) -> None:
+        """Send a text frame. Raises Gone, and Unavailable for one that API Gateway would not take."""
+        if len(text.encode()) > LARGEST_MESSAGE:
+            raise Unavailable(f"A message of more than {LARGEST_MESSAGE} bytes does not pass the WebSocket gateway")
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            raise Gone(connection_id)
+        connection.post(text)
+
+    def close(self, connection_id: str) -> None:
+        """End the connection, if it is still there."""
+        connection = self._connections.get(connection_id)
+        if connection is not None:
+            connection.end(CLOSED)
+
+    async def end(self) -> None:
+        """Close every connection; returns soon, whether or not the clients take it."""
+        for connection in self._connections.values():
+            connection.end(GOING_AWAY)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                while self._connections:
+                    await asyncio.sleep(0.01)
+
+    async def serve(self, handshake: Incoming, receive: Receive, send: Send) -> None:
+        """Ask whether the client is let in, and hold its connection until it ends."""
+        client = Client(handshake)
+        await receive()  # `websocket.connect`, which brings nothing
+        refusal = await self._refusal(client)
+        if refusal is None:
+            await self._hold(client, receive, send)
+            return
+        with suppress(OSError):  # the client did not wait for the answer
+            await send({"type": "websocket.accept"})
+            await send(refusal.message())
+
+    async def _refusal(self, client: Client) -> Close | None:
+        """How the client is turned away, which API Gateway would do within the handshake; None when it is let in."""
+        try:
+            return _refused(await self._start("connect", client.connects()))
+        except FunctionFailed:
+            return FAILED
+
+    async def _hold(self, client: Client, receive: Receive, send: Send) -> None:
+        async def handle(data: str | bytes) -> None:
+            await self._handle(client, data)
+
+        connection = self._connections[client.id] = Connection(receive, send, handle, self._limits)
+        ended = GOING_AWAY
+        try:
+            ended = await connection.run()
+        finally:
+            del self._connections[client.id]
+            await self._leave(client, ended)
+
+    async def _handle(self, client: Client, data: str | bytes) -> None:
+        request_id = ids.uuid()
+        try:
+            await self._start("message", client.sends(data, request_id))
+        except FunctionFailed:
+            with suppress(Gone):
+                self.post(client.id, _failure(client, request_id))
+
+    async def _leave(self, client: Client, ended: Close) -> None:
+        # What cuts this short, the end of the server, stops the waiting only.
+        with suppress(FunctionFailed):
+            await asyncio.shield(self._start("disconnect", client.leaves(ended.code, ended.reason)))
+
+    def _start(self, function: str, event: Event) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._invoke, function, event)
+
+    def _invoke(self, function: str, event: Event) -> Any:
+        """A function's answer. Raises FunctionFailed."""
+        try:
+            return getattr(self._live, function)(event, Context(f"live-{function}", TIMEOUT_SECONDS))
+        except Exception as error:
+            logger().error("A function failed", extra={"source": function}, exc_info=error)
+            raise FunctionFailed(function) from error
+
+
+def _refused(answer: Any) -> Close | None:
+    """What a connect function's answer says: None is yes. One that can't be understood is a failure of its own."""
+    try:
+        if answer["statusCode"] == 200:
+            return None
+        said = json.loads(answer["body"])
+        return Close(_code(said["code"]), said["reason"])
+    except (KeyError, TypeError, ValueError) as error:
+        logger().error("A function's answer is not understood", extra={"source": "connect"}, exc_info=error)
+        return FAILED
+
+
+def _code(said: int) -> int:
+    if not 1000 <= said < 5000:
+        raise ValueError(f"A connection is closed with a code of 1000 to 4999, not {said}")
+    return said
+
+
+def _failure(client: Client, request_id: str) -> str:
+    return json.dumps({"message": FAILURE, "connectionId": client.id, "requestId": request_id})

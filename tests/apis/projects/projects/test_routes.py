@@ -1,0 +1,251 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.tasks.task import Status
+from chalicelib.engine.documents import background_jobs
+from chalicelib.engine.projects import projects
+from chalicelib.engine.tasks import lifecycle
+from tests.apis.projects.plan import (
+    DEVELOPER,
+    DOCUMENTED,
+    MANAGER,
+    PROJECTS,
+    Plan,
+    agent,
+    documented,
+    memberships,
+    task,
+    user,
+)
+from tests.engine.helpers import together
+from tests.support import aws
+from tests.support.client import token
+from tests.support.world import ORG
+
+ROW = {
+    "id",
+    "name",
+    "description",
+    "status",
+    "priority",
+    "startDate",
+    "endDate",
+    "progress",
+    "taskCount",
+    "teamSize",
+    "assignedAgents",
+    "createdAt",
+    "updatedAt",
+}
+
+
+def test_the_documents_project_is_created_and_shown_as_the_document_shows_it(plan: Plan) -> None:
+    made = documented(plan)
+    assert DOCUMENTED.items() <= made.items()
+    assert [(one["userId"], one["role"], one["permissions"]) for one in made["teamMembers"]] == [
+        ("user_ada", "project-manager", MANAGER),
+        ("user_bob", "developer", DEVELOPER),
+    ]
+    assert (made["status"], made["teamSize"], made["assignedAgents"], made["createdBy"]) == ("active", 2, 2, "dev")
+    assert made["progress"] == 0
+    assert plan.told("GET", f"/{made['id']}") == made
+    [row] = plan.told("GET")
+    assert row == {name: made[name] for name in ROW}
+
+
+def test_what_is_created_can_be_found_where_its_location_says(plan: Plan) -> None:
+    reply = plan.ask("POST", body={"name": "plain"})
+    assert reply.headers["location"] == f"{PROJECTS}/{reply.json['data']['id']}"
+    assert reply.json["data"]["description"] == ""
+    assert reply.json["data"]["budget"] is None
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "words"),
+    [
+        ({"name": ""}, "name", "of 1 to 200"),
+        ({"name": "x" * 201}, "name", "of 1 to 200"),
+        ({"description": "x" * 10_001}, "description", "at most 10000"),
+        ({"status": "done"}, "status", "active, completed, archived, on-hold"),
+        ({"startDate": "2024-02-02", "endDate": "2024-02-01T23:59:59Z"}, "endDate", "startDate"),
+        ({"startDate": "tomorrow"}, "startDate", "ISO 8601"),
+        ({"startDate": 17}, "startDate", "string"),
+        ({"budget": {"hours": -1}}, "budget.hours", "between 0"),
+        ({"agents": ["agent_nobody"]}, "agents", "agent_nobody"),
+        ({"teamMembers": [{"userId": "user_nobody", "role": "viewer"}]}, "teamMembers", "user_nobody"),
+        ({"teamMembers": [{"userId": "user_ada", "role": "boss"}]}, "teamMembers.0.role", "one of"),
+        ({"teamMembers": 2 * [{"userId": "user_ada", "role": "viewer"}]}, "teamMembers", "once"),
+        ({"tags": ["x"] * 21}, "tags", "at most 20"),
+        ({"status": None}, "status", "one of"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(plan: Plan, said: dict[str, Any], field: str, words: str) -> None:
+    user("ada")
+    project = plan.create()
+    for method, path in (("POST", ""), ("PUT", f"/{project}")):
+        error = plan.refused(422, method, path, {"name": "x"} | said)
+        assert error["code"] == "VALIDATION_ERROR"
+        assert words in error["details"][field][0], error
+    assert "name" in plan.refused(422, "POST", body={})["details"]
+    assert plan.told("GET", f"/{project}")["name"] == "one"
+
+
+def test_an_update_leaves_what_it_does_not_say(plan: Plan) -> None:
+    made = documented(plan)
+    path = f"/{made['id']}"
+    plan.house.clock.advance(60)
+    changed = plan.told("PUT", path, {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None})
+    new = {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None, "updatedAt": changed["updatedAt"]}
+    assert changed == made | new
+    assert changed["updatedAt"] > made["updatedAt"]
+    assert plan.told("PUT", path, {}) == changed
+    assert plan.refused(422, "PUT", path, {"endDate": "2024-01-01"})["details"]["endDate"]
+
+
+def test_projects_are_found_by_status_words_and_member(plan: Plan) -> None:
+    user("ada")
+    team = [{"userId": "user_ada", "role": "viewer"}]
+    plan.create("Shop", description="sells THINGS online", status="completed")
+    plan.house.clock.advance(1)
+    plan.create("Online bank", teamMembers=team)
+    plan.house.clock.advance(1)
+    plan.create("Game", teamMembers=team)
+    assert plan.names() == ["Game", "Online bank", "Shop"]
+    assert plan.names("?search=online") == ["Online bank", "Shop"]
+    assert plan.names("?search=ONLINE%20things") == ["Shop"]
+    assert plan.names("?memberId=user_ada") == ["Game", "Online bank"]
+    assert plan.names("?memberId=user_ada&search=bank&status=active") == ["Online bank"]
+    assert plan.names("?memberId=nobody") == []
+    assert plan.names("?status=completed") == ["Shop"]
+    plan.refused(422, "GET", "?status=gone")
+
+
+def test_a_list_comes_in_pages_with_links(plan: Plan) -> None:
+    for number in range(5):
+        plan.create(str(number))
+        plan.house.clock.advance(1)
+    reply = plan.ask("GET", "?page=2&limit=2&status=active").json
+    assert [row["name"] for row in reply["data"]] == ["2", "1"]
+    assert reply["pagination"] == {
+        "page": 2,
+        "limit": 2,
+        "total": 5,
+        "pages": 3,
+        "hasNext": True,
+        "hasPrev": True,
+    }
+    assert reply["links"]["next"] == f"{PROJECTS}?page=3&limit=2&status=active"
+    for page, before in (("3", "2"), ("4", "3"), ("900", "3")):
+        links = plan.ask("GET", f"?page={page}&limit=2&status=active").json["links"]
+        assert (links["prev"], links["next"]) == (f"{PROJECTS}?page={before}&limit=2&status=active", None)
+
+
+def test_another_organizations_projects_are_not_there(plan: Plan) -> None:
+    project, other = plan.create(), token("admin", org="other")
+    for method, path, body in (
+        ("GET", f"/{project}", None),
+        ("PUT", f"/{project}", {"name": "mine"}),
+        ("DELETE", f"/{project}", None),
+        ("GET", f"/{project}/members", None),
+        ("POST", f"/{project}/members", {"userId": "user_ada", "role": "viewer"}),
+        ("DELETE", f"/{project}/members/user_ada", None),
+    ):
+        assert plan.refused(404, method, path, body, token=other)["code"] == "NOT_FOUND"
+    assert plan.told("GET", token=other) == []
+
+
+def test_who_may_not_write_projects_does_not(plan: Plan) -> None:
+    project, developer = plan.create(), token("user")
+    assert plan.told("GET", f"/{project}", token=developer)["name"] == "one"
+    for method, path, body in (
+        ("POST", "", {"name": "x"}),
+        ("PUT", f"/{project}", {"name": "x"}),
+        ("DELETE", f"/{project}", None),
+        ("POST", f"/{project}/members", {"userId": "user_ada", "role": "viewer"}),
+        ("DELETE", f"/{project}/members/user_ada", None),
+    ):
+        assert plan.refused(403, method, path, body, token=developer)["code"] == "AUTHORIZATION_ERROR"
+
+
+def test_its_tasks_are_counted_as_a_recount_would(plan: Plan) -> None:
+    project, other = plan.create(), plan.create("other")
+    found = [task(project) for _ in range(7)] + [task(other), task(None)]
+    for task_id in found[:2]:
+        lifecycle.change(ORG, task_id, lambda one: _with(one, Status.COMPLETED))
+    lifecycle.change(ORG, found[2], lambda one: _with(one, Status.FAILED))
+    lifecycle.cancel(ORG, found[3])
+    plan.house.settle()
+    shown = plan.told("GET", f"/{project}")
+    assert shown["taskCount"] == {
+        "total": 7,
+        "completed": 2,
+        "active": 0,
+        "pending": 3,
+        "failed": 1,
+        "cancelled": 1,
+    }
+    assert shown["progress"] == 0.33
+    listed = plan.told("GET", f"/{project}/tasks")
+    assert {row["id"] for row in listed} == set(found[:7])
+    assert [row["id"] for row in plan.told("GET", f"/{project}/tasks?status=failed")] == [found[2]]
+    plan.refused(404, "GET", "/proj_none/tasks")
+    assert {row["name"]: row["taskCount"]["total"] for row in plan.told("GET")} == {"one": 7, "other": 1}
+
+
+def _with(found: Any, status: Status) -> Any:
+    return replace(found, status=status, finished_at=found.updated_at, ready_at=None, version=found.version + 1)
+
+
+def test_whoever_creates_several_at_once_gets_them_all(plan: Plan) -> None:
+    user("ada")
+    own = token("admin", subject="user_ada")
+    tried = together([lambda: plan.ask("POST", body={"name": "x"}, token=own).status for _ in range(4)])
+    assert tried == [201] * 4
+    assert set(memberships("ada")) == {row["id"] for row in plan.told("GET", "?memberId=user_ada")}
+    assert len(memberships("ada")) == 4
+
+
+def test_the_limit_of_projects_holds_for_those_who_create_at_once(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projects, "MOST", 3)
+    tried = together([lambda: plan.ask("POST", body={"name": "x"}).status for _ in range(5)])
+    assert sorted(tried) == [201, 201, 201, 409, 409]
+    [first, *_] = plan.told("GET")
+    plan.told("DELETE", f"/{first['id']}")
+    plan.create()
+    assert "at most 3 projects" in plan.refused(409, "POST", body={"name": "x"})["message"]
+
+
+def test_a_completed_project_is_announced_once(plan: Plan) -> None:
+    project = plan.create()
+    plan.house.settle()
+    plan.told("PUT", f"/{project}", {"status": "completed"})
+    plan.told("PUT", f"/{project}", {"status": "completed"})
+    records = aws.stream("yardmaster-documents")
+    assert [record["dynamodb"]["NewImage"]["body"]["S"].count('"completed"') for record in records] == [0, 1]
+
+
+def test_each_request_keeps_to_its_budget_whatever_there_is(plan: Plan) -> None:
+    user("ada")
+    agents = [agent("a")]
+    found = [plan.create(str(number), agents=agents) for number in range(25)]
+    plan.told("GET")
+    member = {"userId": "user_ada", "role": "viewer"}
+
+    def calls(*request: Any) -> int:
+        with aws.counting() as counted:
+            plan.told(*request)
+        return counted.total()
+
+    assert calls("GET", "?limit=20") == 3  # limiter, projects, counters
+    assert calls("GET", "?search=1&memberId=x") == 2
+    assert calls("GET", f"/{found[0]}") == 3
+    assert calls("POST", "", {"name": "x", "agents": agents, "teamMembers": [member]}) == 3
+    assert calls("PUT", f"/{found[0]}", {"name": "x"}) == 4
+    assert calls("PUT", f"/{found[0]}", {"agents": agents, "teamMembers": [member]}) == 6
+    assert calls("POST", f"/{found[1]}/members", member) == 4
+    assert calls("GET", f"/{found[1]}/members") == 2
+    assert calls("DELETE", f"/{found[1]}/members/user_ada") == 4
+    assert calls("DELETE", f"/{found[0]}") == 3
+    assert background_jobs.TURN_SECONDS * 10 < 60

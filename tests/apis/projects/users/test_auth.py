@@ -1,0 +1,194 @@
+import pytest
+
+from chalicelib.domain.document import Document
+from chalicelib.engine.accounts import users
+from tests.apis.projects.accounts import AUTH, USERS, Accounts
+from tests.support import aws, people
+from tests.support.client import Client, token
+from tests.support.people import PASSWORD
+from tests.support.world import ORG, World
+
+pytestmark = pytest.mark.usefixtures("cheap")
+EMAIL = people.email("Ada")
+
+
+@pytest.fixture
+def accounts(house: World, conforming: Client) -> Accounts:
+    return Accounts(house, conforming)
+
+
+@pytest.fixture
+def ada(house: World) -> Document:
+    return people.user(house)
+
+
+def test_signing_in_is_answered_as_documented(accounts: Accounts, ada: Document) -> None:
+    found = accounts.login(EMAIL)
+    assert set(found) == {"accessToken", "refreshToken", "expiresIn", "user"}
+    assert found["expiresIn"] == 3600
+    assert found["user"] == {"id": ada.id, "email": EMAIL, "name": "Ada", "organizationId": ORG}
+    assert accounts.told("GET", f"{USERS}/me", token=found["accessToken"])["id"] == ada.id
+
+
+def test_without_a_version_the_answers_are_bare_as_the_examples_show(accounts: Accounts, ada: Document) -> None:
+    found = accounts.ask("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD}).json
+    assert set(found) == {"accessToken", "refreshToken", "expiresIn", "user"}
+    assert found["user"] == {"id": ada.id, "email": EMAIL, "name": "Ada"}
+    later = accounts.ask("POST", "/api/auth/refresh", {"refreshToken": found["refreshToken"]}).json
+    assert set(later) == {"accessToken", "refreshToken", "expiresIn"}
+    assert accounts.ask("GET", "/api/tasks", token=later["accessToken"]).status == 200
+
+
+def test_a_wrong_password_and_an_unknown_email_are_refused_alike(accounts: Accounts, ada: Document) -> None:
+    said = [
+        accounts.refused(401, "POST", f"{AUTH}/login", {"email": email, "password": "wrong"})
+        for email in (EMAIL, "nobody@acme.example", "no address")
+    ]
+    assert said == [{"code": "AUTHENTICATION_ERROR", "message": "Wrong email or password"}] * 3
+
+
+def test_too_many_tries_say_when_to_come_again(accounts: Accounts, ada: Document) -> None:
+    for _ in range(5):
+        accounts.refused(401, "POST", f"{AUTH}/login", {"email": EMAIL, "password": "wrong"})
+    reply = accounts.ask("POST", f"{AUTH}/login", {"email": EMAIL, "password": PASSWORD})
+    assert (reply.status, reply.headers["retry-after"], reply.json["error"]["retryAfter"]) == (429, "1", 1)
+    accounts.house.clock.advance(1)
+    assert accounts.login(EMAIL)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"email", "password"}),
+        ({"email": EMAIL}, {"password"}),
+        ({"email": 5, "password": PASSWORD}, {"email"}),
+        ({"email": "x" * 255, "password": PASSWORD}, {"email"}),
+        ({"email": EMAIL, "password": ""}, {"password"}),
+        ({"email": EMAIL, "password": "x" * 1025}, {"password"}),
+    ],
+)
+def test_what_no_login_can_be_is_invalid(accounts: Accounts, body: object, fields: set[str]) -> None:
+    error = accounts.refused(422, "POST", f"{AUTH}/login", body)
+    assert (error["code"], set(error["details"])) == ("VALIDATION_ERROR", fields)
+
+
+def test_a_session_is_refreshed_and_ended(accounts: Accounts, ada: Document) -> None:
+    first = accounts.login(EMAIL)
+    second = accounts.told("POST", f"{AUTH}/refresh", {"refreshToken": first["refreshToken"]})
+    assert set(second) == {"accessToken", "refreshToken", "expiresIn"}
+    told = accounts.told("POST", f"{AUTH}/logout", {"refreshToken": second["refreshToken"]})
+    assert told == {"loggedOut": True}
+    for refresh_token in (first["refreshToken"], second["refreshToken"], "x", first["accessToken"]):
+        error = accounts.refused(401, "POST", f"{AUTH}/refresh", {"refreshToken": refresh_token})
+        assert error["code"] == "AUTHENTICATION_ERROR"
+    for access_token in (first["accessToken"], second["accessToken"]):
+        accounts.refused(401, "GET", f"{USERS}/me", token=access_token)
+
+
+def test_logging_out_takes_a_bearer_token_of_the_same_user_or_none(accounts: Accounts, ada: Document) -> None:
+    found = accounts.login(EMAIL)
+    body = {"refreshToken": found["refreshToken"]}
+    accounts.refused(401, "POST", f"{AUTH}/logout", body, token="garbage")
+    accounts.refused(403, "POST", f"{AUTH}/logout", body, token=token("admin"))
+    accounts.refused(401, "POST", f"{AUTH}/logout", {"refreshToken": "x"})
+    assert accounts.told("POST", f"{AUTH}/logout", body, token=found["accessToken"])
+    assert accounts.told("POST", f"{AUTH}/logout", body), "again, without one"
+
+
+def test_an_invitation_is_accepted_and_signs_in(accounts: Accounts) -> None:
+    admin = people.admin(accounts.house)
+    body = {"email": "eve@acme.example", "name": "Eve", "role": "viewer", "plan": "pro"}
+    invited = accounts.told("POST", USERS, body, token=people.token(admin))
+    assert (invited["status"], invited["role"], invited["plan"]) == ("invited", "viewer", "pro")
+    acceptance = {"token": invited["invitationToken"], "password": "hedge row"}
+    found = accounts.told("POST", f"{AUTH}/accept-invitation", acceptance | {"name": "Eve E."})
+    assert found["user"]["name"] == "Eve E."
+    me = accounts.told("GET", f"{USERS}/me", token=found["accessToken"])
+    assert (me["status"], me["id"]) == ("active", invited["id"])
+    accounts.refused(401, "POST", f"{AUTH}/accept-invitation", acceptance)
+    assert accounts.login("eve@acme.example", "hedge row")
+
+
+@pytest.mark.parametrize(
+    ("password", "status"), [("hedgero", 422), ("hedgerow", 200), ("hedgerow" * 16, 200), ("hedgerow" * 16 + "s", 422)]
+)
+def test_a_password_has_8_to_128_characters(accounts: Accounts, password: str, status: int) -> None:
+    admin = people.admin(accounts.house)
+    invited = users.invite(ORG, users.Profile("eve@acme.example", "Eve", "viewer", "free"), admin.id)
+    reply = accounts.ask("POST", f"{AUTH}/accept-invitation", {"token": invited.token, "password": password})
+    assert reply.status == status
+
+
+def test_what_signing_in_costs(accounts: Accounts, ada: Document) -> None:
+    with aws.counting() as counted:
+        accounts.login(EMAIL)
+    assert counted.total() == 6, "from an address that was never seen"
+    with aws.counting() as counted:
+        found = accounts.login(EMAIL)
+    assert counted.total() == 5
+    with aws.counting() as counted:
+        accounts.told("POST", f"{AUTH}/refresh", {"refreshToken": found["refreshToken"]})
+    assert counted.total() == 2
+    with aws.counting() as counted:
+        accounts.told("GET", "/api/v1/tasks", token=found["accessToken"])
+        accounts.told("GET", "/api/v1/tasks", token=found["accessToken"])
+    assert counted[("DynamoDB", "BatchGetItem")] == 1
+
+
+def test_plans_have_their_limits_and_bursts(accounts: Accounts) -> None:
+    seen = {}
+    for plan in ("free", "pro", "enterprise"):
+        user = people.user(accounts.house, name=plan, plan=plan)
+        headers = accounts.ask("GET", "/api/v1/tasks", token=people.token(user)).headers
+        names = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
+        seen[plan] = tuple(headers[name] for name in names)
+    assert seen == {
+        "free": ("1000", "49", "3600"),
+        "pro": ("10000", "199", "3600"),
+        "enterprise": ("100000", "999", "3600"),
+    }
+
+
+def test_a_session_that_is_spent_is_told_when_to_come_again(accounts: Accounts) -> None:
+    mine = people.token(people.user(accounts.house, plan="free"))
+    statuses = [accounts.ask("GET", f"{USERS}/me", token=mine).status for _ in range(51)]
+    assert statuses == [200] * 50 + [429]
+    error = accounts.refused(429, "GET", f"{USERS}/me", token=mine)
+    assert (error["code"], error["retryAfter"]) == ("RATE_LIMIT_ERROR", 4)
+    other = people.token(people.user(accounts.house, name="Eve", plan="free"))
+    assert accounts.ask("GET", f"{USERS}/me", token=other).status == 200
+
+
+@pytest.mark.parametrize("password", ["password", "12345678", " " * 8, "PassWord1", "qwertyuiop", "eve@acme.example"])
+def test_what_everybody_tries_first_is_no_password(accounts: Accounts, ada: Document, password: str) -> None:
+    admin = people.admin(accounts.house)
+    invited = users.invite(ORG, users.Profile("eve@acme.example", "Eve", "viewer", "free"), admin.id)
+    body = {"token": invited.token, "password": password}
+    error = accounts.refused(422, "POST", f"{AUTH}/accept-invitation", body)
+    assert set(error["details"]) == {"password"}
+    assert password == "password" or password not in error["message"]
+    assert accounts.told("POST", f"{AUTH}/accept-invitation", body | {"password": PASSWORD}), "it is still good"
+    change = {"currentPassword": PASSWORD, "newPassword": password}
+    if password != "eve@acme.example":
+        token = accounts.login(EMAIL)["accessToken"]
+        assert set(accounts.refused(422, "PUT", f"{USERS}/me/password", change, token=token)["details"]) == {
+            "newPassword"
+        }
+
+
+def test_one_address_tries_one_password_on_few_accounts(accounts: Accounts, ada: Document) -> None:
+    def tried(number: int) -> int:
+        body = {"email": f"user-{number}@acme.example", "password": "Summer 2026"}
+        return accounts.ask("POST", f"{AUTH}/login", body).status
+
+    assert [tried(number) for number in range(200)] == [401] * 50 + [429] * 150
+
+
+def test_an_email_address_is_kept_as_it_is_seen(accounts: Accounts) -> None:
+    admin = people.token(people.admin(accounts.house))
+    seen = {"email": "eve@acme.example", "name": "Eve", "role": "viewer"}
+    invited = accounts.told("POST", USERS, seen | {"email": " e\u200bve@\uff41cme.ex\u00adample. "}, token=admin)
+    assert invited["email"] == seen["email"]
+    for email in (seen["email"], "EVE@acme.example", "eve\u2060@acme.example", "\uff45ve@acme.example"):
+        accounts.refused(409, "POST", USERS, seen | {"email": email}, token=admin)
+    accounts.refused(422, "POST", USERS, seen | {"email": "\u200b@acme.example"}, token=admin)

@@ -1,0 +1,99 @@
+"""No error repeats a secret, however it is wrong, wherever it stands."""
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
+
+from chalicelib.edge import SECRET, CamelSchema
+from chalicelib.edge.validation_errors import explain
+
+HIDDEN = "hunter2-hunter2"
+NUMBER = 73512845
+
+Key = Annotated[str, SECRET, StringConstraints(min_length=20, pattern="^[a-z]+$")]
+
+
+class Inner(CamelSchema):
+    pass_phrase: Key
+    name: str = ""
+
+
+class Tree(CamelSchema):
+    key: Key | None = None
+    children: list["Tree"] = Field(default_factory=list)
+
+
+class Outer(CamelSchema):
+    password: Annotated[str, SECRET] = Field(min_length=20)
+    count: int = Field(ge=5)
+    inner: Inner | None = None
+    several: list[Inner] = Field(default_factory=list)
+    named: dict[str, Inner] = Field(default_factory=dict)
+    headers: Annotated[dict[str, Annotated[str, Field(max_length=3)]], SECRET] = Field(default_factory=dict)
+    either: Key | int = 0
+    pair: tuple[int, Key] | None = None
+    tree: Tree | None = None
+    plain: Annotated[str, Field(max_length=3)] = ""
+
+
+def said(body: Any, model: type[BaseModel] = Outer) -> str:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(body)
+    return " | ".join(problem.sentence for problem in explain(caught.value, model.model_json_schema()))
+
+
+PLACES: dict[str, Any] = {
+    "itself": lambda value: {"password": value},
+    "in an object": lambda value: {"inner": {"passPhrase": value}},
+    "in a list": lambda value: {"several": [{"passPhrase": "x" * 20}, {"passPhrase": value}]},
+    "in a dictionary": lambda value: {"named": {"a": {"passPhrase": value}}},
+    "in what is secret as a whole": lambda value: {"headers": {"Authorization": value}},
+    "in a union": lambda value: {"either": value},
+    "in a tuple": lambda value: {"pair": [1, value]},
+    "in a model of itself": lambda value: {"tree": {"children": [{"children": [{"key": value}]}]}},
+    "in the place of an object that has one": lambda value: {"inner": value},
+    "in the place of a list of such": lambda value: {"several": value},
+    "among such": lambda value: {"several": [value]},
+    "in the place of a dictionary of such": lambda value: {"named": value},
+    "in the place of what is secret as a whole": lambda value: {"headers": value},
+    "in the place of a model of itself": lambda value: {"tree": value},
+    "in the place of everything": lambda value: value,
+}
+SHAPES: dict[str, Any] = {
+    "text": HIDDEN,
+    "a number": NUMBER,
+    "a fraction": NUMBER + 0.5,
+    "in a list": [HIDDEN],
+    "in an object": {"x": HIDDEN},
+    "in the name of a field": {HIDDEN: 1},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("place", PLACES)
+def test_no_sentence_repeats_a_secret(place: str, shape: str) -> None:
+    body = PLACES[place](SHAPES[shape])
+    if isinstance(body, dict):
+        body = {"count": 1, "plain": "wrong"} | body
+    sentences = said(body)
+    assert HIDDEN not in sentences or place == "in the place of a dictionary of such"
+    assert str(NUMBER) not in sentences
+
+
+def test_what_is_wrong_with_a_secret_is_said_all_the_same() -> None:
+    assert (
+        said({"password": HIDDEN, "count": 5})
+        == "password: must be a string of at least 20 characters, got text of 15 characters"
+    )
+    assert (
+        said({"password": NUMBER, "count": 5}) == "password: must be a string of at least 20 characters, got a number"
+    )
+    assert said({"password": True, "count": 5}).endswith("got true or false")
+    assert said({"password": None, "count": 5}).endswith("got null")
+    assert said({"password": [1], "count": 5}).endswith("got a list")
+
+
+def test_what_is_no_secret_is_shown() -> None:
+    assert said({"password": "x" * 20, "count": 1}) == "count: must be an integer at least 5, got 1"
+    assert said({"password": "x" * 20, "count": 5, "inner": {"passPhrase": "y" * 20, "name": 7}}).endswith("got 7")

@@ -1,0 +1,126 @@
+import boto3
+import pytest
+
+from chalicelib import clock
+from chalicelib.config import settings
+from chalicelib.domain.document import Document
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.task import Status, Task
+from chalicelib.engine.accounts import api_keys, avatars, inbox, user_cleanup, users
+from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.documents import documents
+from chalicelib.engine.projects import members
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.storage.access import api_keys as key_storage
+from chalicelib.storage.documents import documents as document_storage
+from tests.domain.files.test_image_size import png
+from tests.support import aws, people
+from tests.support.world import ORG, World
+
+
+@pytest.fixture
+def admin(house: World) -> Document:
+    return people.admin(house)
+
+
+def begin(house: World, user: Document) -> Task:
+    """A task that the user works on."""
+    task = house.submit(pool="projects", manual=True)
+    return lifecycle.change(ORG, task.id, lambda found: transitions.taken(found, user.id, clock.now()))
+
+
+def project(*team: Document) -> Document:
+    who = {user.id: {"role": "developer", "permissions": ["tasks:write"], "since": 0} for user in team}
+    made = documents.create(documents.new(ORG, "project", {"name": "x", "status": "active", "members": {}}))
+    return documents.change(
+        ORG, "project", made.id, lambda found: members.with_team(found, who, members.Giver("x", ["tasks:write"])),
+        also=members.follow,
+    )  # fmt: skip
+
+
+def left(user: Document) -> list[Document]:
+    return document_storage.page(ORG, inbox.KIND, user.id)
+
+
+def test_nothing_of_a_user_who_is_gone_is_left_dangling(house: World, admin: Document) -> None:
+    ada, eve = people.user(house), people.user(house, name="Eve")
+    key, _ = api_keys.create(ORG, ada.id, Wanted("x", ["tasks:read"]))
+    hers, others = begin(house, ada), begin(house, eve)
+    joined = project(ada, eve)
+    for number in range(user_cleanup.AT_ONCE + 5):
+        documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id, id=f"notif_{number:03}"))
+    house.settle()
+    users.delete(ORG, ada.id, admin.id)
+    house.settle()
+    house.advance(2)
+    assert (house.task(hers.id).status, house.task(hers.id).person) == (Status.PENDING, None)
+    assert house.task(others.id).person == eve.id
+    assert list(members.team_of(documents.get(ORG, "project", joined.id))) == [eve.id]
+    assert (left(ada), key_storage.find(key.id)) == ([], None)
+
+
+def pictures() -> list[str]:
+    found = boto3.client("s3").list_objects_v2(Bucket=settings().payload_bucket)
+    return [one["Key"] for one in found.get("Contents", ())]
+
+
+def test_the_picture_of_a_user_who_is_gone_goes_and_no_other(house: World, admin: Document) -> None:
+    ada, eve = people.user(house), people.user(house, name="Eve")
+    for user in (ada, eve):
+        avatars.change(ORG, user.id, png(2, 2))
+    assert len(pictures()) == 2
+    users.delete(ORG, ada.id, admin.id)
+    house.settle()
+    house.advance(2)
+    [kept] = pictures()
+    assert kept.endswith(f"/{eve.id}")
+
+
+def test_what_a_user_did_in_the_last_moment_is_found_later(house: World, admin: Document) -> None:
+    ada = people.user(house)
+    users.delete(ORG, ada.id, admin.id)
+    house.settle()
+    house.advance(20)
+    late = begin(house, ada)  # by a session that some process still remembered
+    house.advance(180)
+    assert house.task(late.id).status is Status.PENDING
+
+
+def test_it_may_die_before_any_call_and_is_done_in_the_end(house: World, admin: Document) -> None:
+    ada = people.user(house)
+    api_keys.create(ORG, ada.id, Wanted("x", ["tasks:read"]))
+    task, joined = begin(house, ada), project(ada)
+    documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id))
+    house.settle()
+    chore = user_cleanup.Chore(
+        ORG, users.CHORE, ada.id, {"keys": list(users.get(ORG, ada.id).body["keys"]), "memberships": [joined.id]}
+    )
+    documents.delete(ORG, "user", ada.id)
+    step, done = 0, False
+    while not done:
+        step += 1
+        done = _dies_at(step, chore)
+    assert step == 8, "which is how many calls it makes"
+    assert house.task(task.id).status is Status.PENDING
+    assert (left(ada), members.team_of(documents.get(ORG, "project", joined.id))) == ([], {})
+    assert user_cleanup.clear(chore), "and again"
+
+
+class Died(Exception):
+    pass
+
+
+def _dies_at(step: int, chore: user_cleanup.Chore) -> bool:
+    """Whether it is through before its call of this number."""
+    calls = iter(range(step - 1))
+
+    def die(call: aws.Call, send: object) -> object:
+        if next(calls, None) is None:
+            raise Died
+        return send()  # type: ignore[operator]
+
+    try:
+        with aws.interfering(die):
+            return user_cleanup.clear(chore)
+    except Died:
+        return False

@@ -1,0 +1,220 @@
+"""Work, webhooks and probes whose peers are real sockets and behave oddly: nothing is done twice because of it."""
+
+from collections.abc import Callable, Iterator
+from socket import SO_LINGER, SOL_SOCKET, socket
+from typing import Any
+
+import pytest
+
+from chalicelib import config
+from chalicelib.domain.deliveries.delivery import Delivery
+from chalicelib.domain.tasks.task import Task
+from chalicelib.engine.webhooks import endpoints
+from chalicelib.engine.workers import heartbeat_monitor, registry
+from chalicelib.providers.http import outbound
+from tests.engine.receivers import fact, happen, receiver
+from tests.providers.conftest import Peer, Script
+from tests.providers.conftest import play as play
+from tests.providers.conftest import released as released
+from tests.support.messengers import configure, messengers
+from tests.support.world import ORG, POOL, START, World
+
+Play = Callable[..., Peer]
+
+
+@pytest.fixture(autouse=True)
+def real(house: World) -> Iterator[None]:
+    """Calls go out for once, to this machine."""
+    before = outbound.use_sender(outbound._send)
+    settings = config.replace(stage=config.LOCAL, allow_loopback=True, deliver_timeout_seconds=5)
+    yield
+    config.restore(settings)
+    outbound.use_sender(before)
+
+
+def says(text: bytes) -> Script:
+    return lambda connection, _: connection.sendall(text)
+
+
+def reset_after(text: bytes) -> Script:
+    def run(connection: socket, _: bytes) -> None:
+        connection.sendall(text)
+        connection.setsockopt(SOL_SOCKET, SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    return run
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+LARGE = b"Content-Length: 1100000\r\n\r\n" + b"x" * 1_100_000
+MANY = b"".join(b"x-%d: y\r\n" % number for number in range(150)) + b"Content-Length: 2\r\n\r\nok"
+
+
+def handed(house: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer]:
+    """A task that a server was handed and gave that answer to."""
+    peer = play(answer if callable(answer) else says(answer))
+    house.register("one", endpoints={"predict": peer.url})
+    task = house.submit()
+    house.settle()
+    return house.task(task.id), peer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HINTS + b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 9 + b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 50\r\n\r\n{",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
+        b"HTTP/1.1 202 Accepted\r\n" + LARGE,
+        b"HTTP/1.1 202 Accepted\r\n" + MANY,
+        b"HTTP/1.1 202\r\n\r\n",
+        b"HTTP/1.0 202 Accepted\r\n\r\n",
+        reset_after(b"HTTP/1.1 202 Accepted\r\nContent-Length: 50\r\n\r\n"),
+    ],
+)
+def test_a_server_that_accepts_has_the_task_whatever_else_it_sends(house: World, play: Play, answer: Any) -> None:
+    task, peer = handed(house, play, answer)
+    house.settle()
+    assert (task.status, task.attempt, len(peer.requests)) == ("running", 1, 1)
+
+
+def test_a_result_is_read_behind_hints_and_folded_header_lines(house: World, play: Play) -> None:
+    task, _ = handed(house, play, HINTS + b'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 7\r\n\r\n{"a":1}')
+    assert (task.status, task.result) == ("completed", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 429 Busy\r\nRetry-After: 7\r\n" + LARGE,
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n" + MANY,
+        b"HTTP/1.1 429 Busy\r\nRetry-After: Thu, 01 Jan 2026 12:00:07 GMT\r\n\r\n",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: Thursday, 01-Jan-26 12:00:07 GMT\r\n\r\n",
+        b"HTTP/1.1 413 Too Large\r\nRetry-After: Thu Jan  1 12:00:07 2026\r\n\r\n",
+    ],
+)
+def test_a_busy_server_burns_no_attempt_however_much_it_says(house: World, play: Play, answer: bytes) -> None:
+    task, _ = handed(house, play, answer)
+    [worker] = registry.crew(ORG, POOL)
+    assert (task.status, task.attempts) == ("pending", 0)
+    assert worker.rest_until == house.clock.now() + 7_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n" + LARGE,
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
+        b"HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\n{",
+    ],
+)
+def test_a_result_that_did_not_come_whole_and_a_protocol_that_nobody_speaks_are_failed_attempts(
+    house: World, play: Play, answer: bytes
+) -> None:
+    task, _ = handed(house, play, answer)
+    assert (task.status, task.attempts) == ("pending", 1)
+
+
+# Webhooks
+
+
+def posted(house: World, play: Play, answer: bytes | Script) -> Delivery:
+    peer = play(answer if callable(answer) else says(answer))
+    one = receiver(house, url=peer.url)
+    happen(fact())
+    house.settle()
+    return one.delivery
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HINTS + b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000,
+        b"HTTP/1.1 200 OK\r\n" + LARGE,
+        b"HTTP/1.1 200 OK\r\n" + MANY,
+        b"HTTP/1.1 201 Created\r\nContent-Length: 70\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        reset_after(b"HTTP/1.1 200 OK\r\n\r\n"),
+    ],
+)
+def test_an_event_that_was_acknowledged_is_not_posted_again(house: World, play: Play, answer: Any) -> None:
+    found = posted(house, play, answer)
+    assert (found.status, found.tries) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 101 Switching\r\n\r\n", HINTS, b"HTTP/1.1 302 Found\r\n" + LARGE])
+def test_an_event_that_was_not_is(house: World, play: Play, answer: bytes) -> None:
+    found = posted(house, play, answer)
+    assert (found.status, found.tries) == ("pending", 1)
+
+
+@pytest.mark.parametrize("status", [413, 429, 503])
+def test_a_receiver_that_names_a_date_is_left_alone_until_then(house: World, play: Play, status: int) -> None:
+    found = posted(house, play, b"HTTP/1.1 %d X\r\nRetry-After: Thu, 01 Jan 2026 13:00:00 GMT\r\n\r\n" % status)
+    assert found.wake_at == START + 3_600_000
+
+
+def test_a_receiver_that_is_gone_is_gone_however_it_says_so(house: World, play: Play) -> None:
+    one = receiver(house, url=play(says(b"HTTP/1.1 410 Gone\r\n" + LARGE)).url)
+    happen(fact())
+    house.settle()
+    assert not endpoints.get(ORG, one.webhook.id).body["active"]
+
+
+# Messengers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
+        HINTS + b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + LARGE,
+        reset_after(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 150 + b"\r\n"),
+    ],
+)
+@pytest.mark.parametrize("name", ["telegram", "discord", "whatsapp"])
+def test_a_message_that_was_taken_is_sent_once(house: World, play: Play, name: str, answer: Any) -> None:
+    peer = play(answer if callable(answer) else says(answer))
+    by = messengers(house)
+    configure(
+        {
+            "telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url},
+            "discord": {"webhook_url": f"{peer.url}api/webhooks/1/x"},
+            "whatsapp": {"url": peer.url, "chat_id": "49@c.us"},
+        }
+    )
+    assert by.told(providers=[name]).status(name) == "sent"
+    by.wait(86_400)
+    assert len(peer.requests) == 1
+
+
+def test_a_refusal_that_did_not_come_whole_is_not_for_good(house: World, play: Play) -> None:
+    peer = play(says(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{"ok": false, "descr'))
+    by = messengers(house)
+    configure({"telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url}})
+    assert by.told().status("telegram") == "queued"
+
+
+# Probes
+
+
+@pytest.mark.parametrize(
+    ("answer", "alive"),
+    [
+        (HINTS + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n" + LARGE, True),
+        (b"HTTP/1.1 200 OK\r\n" + MANY, True),
+        (HINTS, False),
+        (b"HTTP/1.1 503 No\r\n" + LARGE, False),
+    ],
+)
+def test_a_probe_heeds_the_status_alone(house: World, play: Play, answer: bytes, alive: bool) -> None:
+    peer = play(says(answer))
+    worker = house.register("one", endpoints={"predict": peer.url, "health": peer.url})
+    house.clock.advance(600)
+    heartbeat_monitor.settle(ORG, POOL, worker.id)
+    assert house.worker(worker.id).alive is alive

@@ -1,0 +1,177 @@
+"""What must get done in the background gets done, however often the house dies over it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from chalicelib.config import settings
+from chalicelib.engine.documents import background_jobs
+from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.schedule import wakeups
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.documents.documents import DocumentItem
+from tests.support import aws
+from tests.support.world import ORG, World
+
+Steps = dict[str, background_jobs.Step]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    """What can be done as a chore, in this house."""
+    known: Steps = {}
+    monkeypatch.setattr(wakeups, "STEPS", known)
+    return known
+
+
+def begin(kind: str = "count", subject: str = "one", **facts: object) -> None:
+    dynamodb.commit(background_jobs.begun(ORG, kind, subject, **facts))
+
+
+def left() -> list[str]:
+    """What stands to be done still, by subject."""
+    return [item.body["chore"]["subject"] for item in aws.items(DocumentItem)]
+
+
+def lasting(turns: int, done: list[Chore], meanwhile: Callable[[], object] = lambda: None) -> background_jobs.Step:
+    """A step after which nothing is left when it was done so often."""
+
+    def step(chore: Chore) -> bool:
+        done.append(chore)
+        meanwhile()
+        return len(done) >= turns
+
+    return step
+
+
+def fail(_: Chore) -> bool:
+    raise ZeroDivisionError
+
+
+def test_a_chore_is_carried_out_at_once_with_all_that_is_known_of_it_and_then_forgotten(
+    house: World, steps: Steps
+) -> None:
+    done: list[Chore] = []
+    steps["count"] = lasting(3, done)
+    begin(subject="proj_1", tags=["a"])
+    house.settle()
+    assert done == [Chore(ORG, "count", "proj_1", {"tags": ["a"]})] * 3
+    assert left() == []
+
+
+@contextmanager
+def lost_wakeups(house: World) -> Iterator[None]:
+    """The relay's messages get lost."""
+    yield
+    house.relay("documents", limit=1000)
+    house.queues.queues[settings().wakeups_queue].clear()
+
+
+def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(house: World, steps: Steps) -> None:
+    done: list[Chore] = []
+    steps["count"] = lasting(1, done)
+    with lost_wakeups(house):
+        for number in range(20):
+            begin(subject=str(number))
+    house.sweep()  # not yet: the wakeup may be on its way
+    assert not done
+    house.advance(120)
+    assert len(done) == 20
+    assert left() == []
+
+
+def test_a_long_chore_goes_on_in_another_turn_and_keeps_nobody_waiting(house: World, steps: Steps) -> None:
+    long: list[Chore] = []
+    short: list[Chore] = []
+    steps["long"] = lasting(20, long, lambda: house.clock.advance(1))
+    steps["short"] = lasting(1, short, lambda: seen.append(len(long)))
+    seen: list[int] = []
+    begin("long", "long")
+    begin("short", "short")
+    house.settle()
+    assert len(long) == 20
+    assert seen[0] <= 2 * background_jobs.TURN_SECONDS
+    assert left() == []
+
+
+def wait(house: World, minutes: int) -> None:
+    """Time passes, and wakeups come on time; nobody sweeps."""
+    for _ in range(minutes):
+        house.clock.advance(60)
+        house.settle()
+
+
+def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(house: World, steps: Steps) -> None:
+    tries: list[int] = []
+    done: list[Chore] = []
+
+    def broken(_: Chore) -> bool:
+        tries.append(house.clock.now())
+        raise ZeroDivisionError
+
+    steps |= {"broken": broken, "count": lasting(1, done)}
+    begin("broken", "broken")
+    begin("nobody knows this", "unknown")
+    begin()
+    house.settle()
+    assert (len(tries), len(done)) == (1, 1)
+    wait(house, minutes=10)
+    assert 3 <= len(tries) <= 20
+    assert sorted(left()) == ["broken", "unknown"]
+    steps |= {"broken": lambda _: True, "nobody knows this": lambda _: True}
+    wait(house, minutes=14)
+    assert left() == []
+
+
+def test_a_chore_that_is_not_due_is_left_alone(house: World, steps: Steps) -> None:
+    steps["count"] = fail
+    begin()
+    house.settle()
+    tried: list[Chore] = []
+    steps["count"] = lasting(1, tried)
+    house.rewind("documents", 2)
+    house.relay("documents")
+    house.handle("wakeups")  # the first message once more
+    house.sweep()
+    assert not tried
+
+
+def test_two_who_carry_it_out_at_once_leave_one_word_of_it(house: World, steps: Steps) -> None:
+    done: list[Chore] = []
+    [identifier] = _begun()
+    steps["count"] = lasting(2, done, lambda: len(done) == 1 and background_jobs.carry_out(identifier, steps))
+    background_jobs.carry_out(identifier, steps)
+    assert left() == []
+    house.settle()
+    assert len(done) == 2
+
+
+def _begun() -> list[str]:
+    begin()
+    return [item.id for item in aws.items(DocumentItem)]
+
+
+def test_what_a_chore_costs_besides_its_steps(house: World, steps: Steps) -> None:
+    steps["count"] = lambda _: True
+    with aws.counting() as calls:
+        begin()
+        house.settle()
+    assert calls.total() == 3  # written, read, removed
+    with aws.counting() as calls:
+        assert list(background_jobs.due(house.clock.now())) == []
+    assert calls.total() == 1
+
+
+def test_what_goes_on_failing_is_tried_ever_more_rarely(house: World, steps: Steps) -> None:
+    steps["count"] = fail
+    begin()
+    waits = []
+    for _ in range(6):
+        [item] = aws.items(DocumentItem)
+        house.clock.advance(max(0, item.body["due_at"] - house.clock.now()) / 1000)
+        background_jobs.carry_out(item.id, steps)
+        [item] = aws.items(DocumentItem)
+        waits.append(item.body["due_at"] - house.clock.now())
+    assert item.body["failures"] == 6
+    assert max(waits[:1]) <= 10_000 < max(waits[3:])

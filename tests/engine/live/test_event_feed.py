@@ -1,0 +1,183 @@
+"""The live feed of an org: what happened is told to those who subscribed to it, once for each number, without a gap."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.domain.changes.effects import Topic
+from chalicelib.domain.changes.public_events import Fact
+from chalicelib.engine.live import event_feed
+from chalicelib.errors import Conflict, InvalidRequest
+from chalicelib.storage.connections import connections, subscriptions
+from chalicelib.storage.connections.connections import Connection
+from tests.support import aws
+from tests.support.world import ORG, START, World
+
+CHANNEL = "projects.live"
+Frames = list[dict[str, Any]]
+
+
+def fact(topic: str = "task.updated", subject: str = "task_1", **about: str) -> Fact:
+    data = {"id": subject, **about}
+    return Fact("evt", ORG, Topic(topic), START, subject, 1, data, {"id": subject, **about}, {})
+
+
+def connect(house: World, name: str = "c1") -> Frames:
+    event_feed.open(Connection(name, ORG, CHANNEL, subject="dev", role="admin"))
+    return house.sockets.connect(name)
+
+
+def subscribe(
+    house: World, name: str = "c1", topic: str = "tasks", since: int | None = None, called: str = "", **filters: Any
+) -> None:
+    found = connections.find(name)
+    assert found is not None
+    event_feed.subscribe(found, called or topic, topic, filters, since)
+    house.settle()
+
+
+def publish(*facts: Fact, occasion: str = "o1", admits: event_feed.Admits = lambda *_: True) -> None:
+    event_feed.publish(ORG, occasion, facts, admits)
+
+
+def told(frames: Frames) -> list[tuple[Any, ...]]:
+    return [(frame["type"], frame["sequence"]) for frame in frames]
+
+
+def test_nothing_is_written_while_nobody_listens(house: World) -> None:
+    with aws.counting() as calls:
+        publish(fact())
+    assert calls == {("DynamoDB", "GetItem"): 1}
+
+
+def test_a_subscriber_is_told_what_happens_from_now_on(house: World) -> None:
+    frames = connect(house)
+    subscribe(house)
+    assert frames == [{"type": "subscribed", "channel": "tasks", "subscription": "tasks", "filters": {}, "sequence": 0}]
+    publish(fact("task.created"), fact("task.completed"), fact("agent.created", "agent_1"))
+    assert told(frames[1:]) == [("task.created", 1), ("task.updated", 2)]
+    assert frames[2] == {
+        "type": "task.updated",
+        "channel": "tasks",
+        "subscription": "tasks",
+        "event": "task.completed",
+        "sequence": 2,
+        "timestamp": "2026-01-01T12:00:00Z",
+        "data": {"id": "task_1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        ({}, [1, 2, 3]),
+        ({"projectId": "p1"}, [1, 2]),
+        ({"projectId": ["p1", "p2"]}, [1, 2, 3]),
+        ({"projectId": "p1", "status": "active"}, [2]),
+        ({"id": "task_3"}, [3]),
+        ({"agentId": "a"}, []),
+    ],
+)
+def test_filters_choose(house: World, filters: Mapping[str, Any], numbers: list[int]) -> None:
+    frames = connect(house)
+    subscribe(house, **filters)
+    publish(
+        fact(projectId="p1", status="pending"),
+        fact(projectId="p1", status="active"),
+        fact(subject="task_3", projectId="p2", status="active"),
+    )
+    assert [number for _, number in told(frames[1:])] == numbers
+
+
+def test_one_that_comes_back_is_told_what_it_missed_before_what_follows(house: World) -> None:
+    first = connect(house)
+    subscribe(house)
+    publish(fact(), fact())
+    back = connect(house, "c2")
+    subscribe(house, "c2", since=1)
+    publish(fact(), occasion="o2")
+    assert told(back) == [("task.updated", 2), ("subscribed", 2), ("task.updated", 3)]
+    assert told(first) == [("subscribed", 0), *(("task.updated", number) for number in (1, 2, 3))]
+
+
+def test_a_number_that_was_not_given_out_is_refused_and_a_gap_is_told(
+    house: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = connect(house)
+    with pytest.raises(InvalidRequest, match="at most 0"):
+        subscribe(house, since=1)
+    subscribe(house)
+    publish(*[fact()] * 4)
+    monkeypatch.setattr(event_feed, "LONGEST_CATCH_UP", 3)
+    connect(house, "c2")
+    late = house.sockets.connect("c2")
+    subscribe(house, "c2", since=0)
+    assert told(late) == [("reset", 4)]
+    assert len(frames) == 5
+
+
+def test_the_same_occasion_again_has_the_same_numbers(house: World) -> None:
+    frames = connect(house)
+    subscribe(house)
+    publish(fact(), fact())
+    publish(fact(), fact())
+    publish(fact(), occasion="o2")
+    assert [number for _, number in told(frames[1:])] == [1, 2, 1, 2, 3]
+
+
+def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(house: World) -> None:
+    frames = connect(house)
+    subscribe(house)
+    publish(fact(), admits=lambda *_: False)
+    assert told(frames) == [("subscribed", 0)]
+    assert house.sockets.closed == ["c1"]
+    assert subscriptions.of_org(ORG) == [] and connections.find("c1") is None
+
+
+def test_a_connection_has_several_subscriptions_and_not_too_many(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = connect(house)
+    monkeypatch.setattr(event_feed, "MOST_SUBSCRIPTIONS", 2)
+    subscribe(house, called="one", projectId="p1")
+    subscribe(house, called="two", projectId="p2")
+    subscribe(house, called="two", projectId="p3")
+    with pytest.raises(Conflict):
+        subscribe(house, called="three")
+    publish(fact(projectId="p1"), fact(projectId="p2"), fact(projectId="p3"))
+    assert [(f["subscription"], f["sequence"]) for f in frames[3:]] == [("one", 1), ("two", 3)]
+    found = connections.find("c1")
+    assert found is not None
+    event_feed.unsubscribe(found, "one")
+    publish(fact(projectId="p1"), fact(projectId="p3"), occasion="o2")
+    assert [(f["subscription"], f["sequence"]) for f in frames[5:]] == [("two", 5)]
+
+
+def test_one_that_is_gone_is_forgotten_and_holds_nobody_up(house: World) -> None:
+    connect(house)
+    other = connect(house, "c2")
+    for name in ("c1", "c2"):
+        subscribe(house, name)
+    house.sockets.drop("c1")
+    publish(fact())
+    assert told(other)[-1] == ("task.updated", 1)
+    assert {one.connection.id for one in subscriptions.of_org(ORG)} == {"c2"}
+
+
+def test_a_subscription_is_kept_while_it_is_listened_to(house: World) -> None:
+    frames = connect(house)
+    subscribe(house)
+    for day in range(3):
+        house.clock.advance(clock.DAY * 0.9 / 1000)
+        publish(fact(), occasion=f"o{day}")
+    assert [number for _, number in told(frames[1:])] == [1, 2, 3]
+
+
+def test_what_is_announced_again_is_not_told_to_who_came_in_between(house: World) -> None:
+    first = connect(house)
+    subscribe(house)
+    publish(fact())
+    late = connect(house, "c2")
+    subscribe(house, "c2")
+    publish(fact())
+    assert (told(first[1:]), told(late)) == ([("task.updated", 1)] * 2, [("subscribed", 1)])

@@ -1,0 +1,155 @@
+"""People's tasks as use cases: what dies halfway, and what others do meanwhile."""
+
+import pytest
+
+from chalicelib.config import settings
+from chalicelib.domain.changes.derive import of_task
+from chalicelib.domain.changes.effects import Topic
+from chalicelib.domain.tasks.task import Phase, Status, Task
+from chalicelib.engine.documents import documents
+from chalicelib.engine.projects import task_edits
+from chalicelib.engine.projects.task_edit_rules import Edit
+from chalicelib.engine.projects.task_edits import Draft
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import registry
+from chalicelib.errors import InvalidRequest, NotFound
+from chalicelib.storage.tasks import table as task_table
+from tests.engine.helpers import holder, together
+from tests.simulation.faults import Killed, dying_before
+from tests.simulation.invariants import workers_counters_equal_a_recount
+from tests.support import aws
+from tests.support.world import ORG, World
+
+POOL = "projects"
+
+
+def free(_: str | None) -> None:
+    """Everybody may."""
+
+
+def create(title: str = "one", agent: str | None = None, **sheet: str) -> Task:
+    return task_edits.create(ORG, POOL, "user_ada", Draft({"title": title} | sheet, "task", 4, agent))
+
+
+def change(task: Task, edit: Edit) -> Task:
+    return task_edits.change(ORG, POOL, task.id, edit, "user_ada", free)
+
+
+def agent(house: World, name: str = "one", room: int = 1) -> str:
+    return house.register(name, pool=POOL, kind="agent", endpoints={}, max_concurrent=room).id
+
+
+def gone(task: Task) -> bool:
+    try:
+        lifecycle.get(ORG, task.id)
+    except NotFound:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("call", range(3))
+def test_a_deletion_that_dies_anywhere_is_finished_by_the_next(call: int, house: World) -> None:
+    one = agent(house)
+    task = create(agent=one)
+    house.settle()
+    with pytest.raises(Killed), dying_before(house, call):
+        task_edits.delete(ORG, POOL, task.id, "user_ada", free)
+    house.settle()
+    assert not gone(task)
+    task_edits.delete(ORG, POOL, task.id, "user_ada", free)
+    house.advance(5)
+    assert gone(task)
+    [worker] = house.workers()
+    assert (worker.leases, list(worker.commands)) == ({}, [f"{task.id}:1"])
+
+
+@pytest.mark.parametrize(("edit", "counted"), [(Edit(), 1), (Edit(assigns=True), 0)])
+def test_what_a_person_says_is_done_counts_for_the_agent_that_has_it_still(
+    edit: Edit, counted: int, house: World
+) -> None:
+    task = create(agent=agent(house))
+    house.settle()
+    change(task, edit._replace(move=Phase.COMPLETED))
+    house.settle()
+    [worker] = house.workers()
+    assert (worker.leases, worker.completed) == ({}, counted)
+    workers_counters_equal_a_recount(house)
+
+
+def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relayed(house: World) -> None:
+    task = create()
+    change(task, Edit(move=Phase.COMPLETED))
+    task_edits.delete(ORG, POOL, task.id, "user_ada", free)
+    while house.relay("documents") or house.handle("wakeups"):
+        pass  # what is to be done in the background is ahead of the changes
+    house.advance(task_edits.RELAYED_WITHIN_SECONDS + 60)
+    left = [raw["list"]["S"] for raw in aws.raw(settings().listings_table)]
+    assert f"{ORG}#{task.id}" not in left
+
+
+def test_who_deletes_is_told_though_another_ended_the_task(house: World) -> None:
+    task = create()
+    change(task, Edit(move=Phase.COMPLETED))
+    task_edits.delete(ORG, POOL, task.id, "user_bob", free)
+    removal = task_table.from_image(aws.stream(settings().tasks_table)[-1]["dynamodb"]["OldImage"])
+    [said] = of_task(removal, None).announcements
+    assert (said.topic, said.subject, said.actor) == (Topic.TASK_DELETED, task.id, "user_bob")
+
+
+def test_deleting_twice_at_once_removes_it_once(house: World) -> None:
+    task = create()
+    work = [lambda: task_edits.delete(ORG, POOL, task.id, "user_ada", free)] * 2
+    outcomes = together(work)
+    assert gone(task)
+    assert all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes)
+    assert None in outcomes
+
+
+def test_a_task_is_never_made_within_a_project_that_goes_at_the_same_time(house: World) -> None:
+    project = documents.create(documents.new(ORG, "project", {"name": "p"}))
+    documents.delete(ORG, "project", project.id)
+    with pytest.raises(InvalidRequest, match="no project"):
+        create(projectId=project.id)
+    task = create()
+    with pytest.raises(InvalidRequest, match="no project"):
+        change(task, Edit(sheet={"projectId": project.id}))
+    assert lifecycle.get(ORG, task.id).version == 1
+
+
+def test_an_agent_that_was_removed_gets_nothing_more(house: World) -> None:
+    one = agent(house)
+    registry.unregister(ORG, POOL, one)
+    with pytest.raises(InvalidRequest, match="no agent"):
+        create(agent=one)
+    task = create()
+    with pytest.raises(InvalidRequest, match="no agent"):
+        change(task, Edit(assigns=True, agent=one))
+
+
+def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(house: World) -> None:
+    one, two = agent(house), agent(house, "two")
+    task = create(agent=one)
+    house.settle()
+    held = lifecycle.get(ORG, task.id)
+    assert held.status is Status.LEASED
+    with pytest.raises(InvalidRequest, match="no agent"):
+        task_edits.assign(ORG, POOL, task.id, Edit(agent="agent_none"), "user_ada", free)
+    assert lifecycle.get(ORG, task.id) == held
+    given = task_edits.assign(ORG, POOL, task.id, Edit(agent=two), "user_ada", free)
+    assert (given.status, given.wanted_worker) == (Status.PENDING, two)
+    house.settle()
+    assert holder(lifecycle.get(ORG, task.id)).worker_id == two
+
+
+def test_assigning_many_at_once_never_gives_an_agent_more_than_it_takes(house: World) -> None:
+    one = agent(house, room=2)
+    made = [create(str(number)) for number in range(5)]
+    edit = Edit(agent=one)
+    outcomes = together(
+        [lambda task=task: task_edits.assign(ORG, POOL, task.id, edit, "user_ada", free) for task in made]
+    )
+    assert all(isinstance(outcome, Task) for outcome in outcomes)
+    house.settle()
+    [worker] = house.workers()
+    assert len(worker.leases) == 2
+    assert sorted(task.status for task in house.tasks()) == ["leased"] * 2 + ["pending"] * 3

@@ -1,0 +1,235 @@
+"""The relay files what is managed, once, and nothing else."""
+
+import random
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib.domain.search import index_moves as rules
+from chalicelib.domain.search import query as facets
+from chalicelib.domain.search.query import Query
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.task import Phase, Status, Task
+from chalicelib.engine.search import indexer, search
+from chalicelib.engine.tasks import history
+from chalicelib.engine.tasks import lifecycle as tasks
+from chalicelib.errors import Unavailable
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.search.index import ListingItem
+from chalicelib.storage.tasks import tasks as task_storage
+from tests.engine.catalogued import POOL, names, some
+from tests.engine.helpers import together
+from tests.support import aws
+from tests.support.world import ORG, World
+
+TERMS = ("project=proj_a", "tag=react", "word=login")
+
+
+def submit(house: World, **said: Any) -> Task:
+    return house.submit(**({"pool": POOL, "manual": True, "terms": TERMS} | said))
+
+
+def lists() -> dict[tuple[str, str], dict[str, Any]]:
+    """Everything that is filed, without when it may be forgotten."""
+    found = [item.attribute_values for item in aws.items(ListingItem)]
+    return {
+        (one["list"], one["rank"]): {name: value for name, value in one.items() if name != "expires_at"}
+        for one in found
+    }
+
+
+def recounted(found: list[Task]) -> set[tuple[str, str]]:
+    """The rows that these tasks must be filed under."""
+    return {rules.row(ORG, POOL, entry, facets.place(task)) for task in found for entry in facets.entries(task)}
+
+
+def rows() -> set[tuple[str, str]]:
+    plain = {"list", "rank"}
+    return {key for key, values in lists().items() if values.keys() == plain and key[1] != rules.LAST}
+
+
+def test_a_task_is_found_by_what_it_is_as_it_changes_and_no_more_once_it_is_deleted(house: World) -> None:
+    task = submit(house)
+    house.settle()
+    assert names(search.page(ORG, POOL, Query(project="proj_a", search="Log"))) == [task.id]
+    tasks.change(ORG, task.id, lambda one: transitions.taken(one, "user_1", house.clock.now()), by="user_1")
+    house.settle()
+    assert names(search.page(ORG, POOL, Query(phases=frozenset({Phase.HELD})))) == [task.id]
+    assert search.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING}))).total == 0
+    ended = tasks.cancel(ORG, task.id)
+    dynamodb.commit(task_storage.deleted(ended))
+    house.settle()
+    assert search.page(ORG, POOL, Query()).total == 0
+    assert rows() == set()
+
+
+def test_other_pools_pay_nothing(house: World) -> None:
+    house.submit(terms=TERMS)
+    with aws.counting() as calls:
+        house.relay("tasks")
+    assert calls["DynamoDB", "TransactWriteItems"] == 1
+    assert lists() == {}
+
+
+def test_records_told_twice_file_nothing_twice(house: World) -> None:
+    made = [submit(house, name=str(number)) for number in range(3)]
+    for task in made[:2]:
+        tasks.cancel(ORG, task.id)
+    house.settle()
+    before = lists()
+    for records in (1, 3, 100):
+        house.rewind("tasks", records)
+        house.settle()
+        assert lists() == before
+    assert rows() == recounted(house.tasks())
+
+
+def test_changes_in_any_order_lead_to_the_latest(house: World) -> None:
+    chance = random.Random(3)
+    for number in range(6):
+        versions = [replace(some(chance, number), version=version, created_at=7) for version in range(1, 5)]
+        changes = list(zip([None, *versions], versions, strict=False))
+        chance.shuffle(changes)
+        for change in changes:
+            indexer.carry_out([change])
+        assert {row for row in rows() if row[1].endswith(f"_{number:03d}")} == recounted(versions[-1:])
+    assert search.page(ORG, POOL, Query()).total == 6
+
+
+def test_a_removal_that_comes_before_an_old_change_stays(house: World) -> None:
+    first = some(random.Random(1), 1)
+    second = replace(first, version=2, status=Status.CANCELLED)
+    for change in ((None, first), (second, None), (first, second), (None, first)):
+        indexer.carry_out([change])
+    assert rows() == set()
+    assert search.page(ORG, POOL, Query()).total == 0
+    again = replace(first, created_at=first.created_at + 5)  # another task that was given the same id
+    indexer.carry_out([(None, again)])
+    assert rows() == recounted([again])
+
+
+def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(house: World) -> None:
+    old = some(random.Random(2), 1)
+    old = replace(old, terms=tuple(f"word=old{number}" for number in range(150)))
+    new = replace(old, version=2, terms=tuple(f"word=new{number}" for number in range(180)))
+    for change in ((None, old), (old, new)):
+        for dying in (1, 2, 3):
+            with aws.interfering(Dying(dying)), pytest.raises(Unavailable):
+                indexer.carry_out([change])
+                raise Unavailable("all of it was done")
+        indexer.carry_out([change])
+    assert rows() == recounted([new])
+    assert search.page(ORG, POOL, Query()).total == 1
+
+
+def test_relays_side_by_side_count_every_task_once(house: World) -> None:
+    tasks = [replace(some(random.Random(number), number), terms=TERMS) for number in range(8)]
+    together([lambda one=task: indexer.carry_out([(None, one)]) for task in [*tasks, *tasks]])
+    assert rows() == recounted(tasks)
+    assert sum(search.tallies(ORG, POOL, "project", ["proj_a"])["proj_a"].values()) == len(tasks)
+
+
+def test_what_an_older_release_filed_otherwise_is_put_right_by_the_next_change(house: World) -> None:
+    old = some(random.Random(4), 1)
+    new = replace(old, version=2, status=Status.FAILED)
+    with patch.object(rules, "entries", lambda task: facets.entries(task) - {"all="} | {"forgotten=x"}):
+        indexer.carry_out([(None, old)])
+    indexer.carry_out([(old, new)])
+    assert rows() == recounted([new])
+
+
+class Dying:
+    """The house dies behind its so-many-th call."""
+
+    def __init__(self, calls: int) -> None:
+        self._left = calls
+
+    def __call__(self, _: aws.Call, send: Any) -> Any:
+        if not self._left:
+            raise Unavailable("dead")
+        self._left -= 1
+        return send()
+
+
+def test_progress_moves_a_task_among_the_latest_and_is_not_in_its_history(house: World) -> None:
+    first, second = submit(house), submit(house)
+    house.clock.advance(1)
+    tasks.change(ORG, first.id, lambda one: transitions.taken(one, "user_1", house.clock.now()), by="user_1")
+    house.settle()
+    house.clock.advance(1)
+    tasks.change(ORG, first.id, lambda one: transitions.progressed(one, house.clock.now(), 50), by="user_1")
+    house.settle()
+    assert names(search.page(ORG, POOL, Query(sort="updated"))) == [first.id, second.id]
+    assert [entry.action for entry in history.of(ORG, first.id)] == ["status_changed", "created"]
+
+
+def test_a_batch_is_filed_in_few_calls(house: World) -> None:
+    for _ in range(6):
+        submit(house)
+    with aws.counting() as calls:
+        house.relay("tasks")
+    assert calls["DynamoDB", "TransactWriteItems"] <= 2
+
+
+# Histories
+
+
+def test_a_history_tells_who_did_what_newest_first(house: World) -> None:
+    worker = house.register("agent", pool=POOL, kind="agent", endpoints={})
+    task = submit(house, manual=False)
+    house.settle()
+    tasks.progress(ORG, task.id, None, 10)
+    tasks.change(ORG, task.id, lambda one: transitions.edited(one, house.clock.now(), name="new"), by="user_2")
+    tasks.cancel(ORG, task.id, by="user_3")
+    house.settle()
+    told = [(entry.action, entry.from_, entry.to, entry.user) for entry in reversed(history.of(ORG, task.id))]
+    assert told == [
+        ("created", None, "pending", "dev"),
+        ("status_changed", "pending", "held", worker.id),
+        ("started", None, None, worker.id),
+        ("updated", None, None, "user_2"),
+        ("status_changed", "held", "cancelled", "user_3"),
+    ]
+    assert len({entry.id for entry in history.of(ORG, task.id)}) == 5
+
+
+def test_an_assignment_names_both_agents(house: World) -> None:
+    task = submit(house)
+    for agent in ("agent_a", "agent_b"):
+        tasks.change(ORG, task.id, lambda one, to=agent: transitions.edited(one, 5, wanted_worker=to), by="user_2")
+    house.settle()
+    latest = history.of(ORG, task.id)[0]
+    assert (latest.action, latest.from_, latest.to) == ("assigned", "agent_a", "agent_b")
+
+
+def test_a_history_told_twice_is_the_same_costs_one_call_and_can_be_forgotten(house: World) -> None:
+    task = submit(house)
+    tasks.cancel(ORG, task.id)
+    house.settle()
+    before = history.of(ORG, task.id)
+    house.rewind("tasks", 5)
+    house.settle()
+    with aws.counting() as calls:
+        assert history.of(ORG, task.id) == before
+    assert calls.total() == 1
+    assert history.forget(ORG, task.id)
+    assert history.of(ORG, task.id) == []
+    assert history.forget(ORG, task.id)
+
+
+def test_tasks_of_other_pools_have_no_history(house: World) -> None:
+    task = house.submit()
+    house.settle()
+    assert history.of(ORG, task.id) == []
+
+
+def test_one_task_that_is_filed_otherwise_holds_up_none_beside_it(house: World) -> None:
+    one, other = submit(house), submit(house)
+    late = transitions.taken(one, "user_1", house.clock.now())
+    indexer.carry_out([(None, other)])
+    with aws.counting() as calls:
+        indexer.carry_out([(one, late), (None, one), (other, transitions.taken(other, "user_1", house.clock.now()))])
+    assert calls["DynamoDB", "TransactWriteItems"] == 2
+    assert search.page(ORG, POOL, Query(phases=frozenset({Phase.HELD}))).total == 2

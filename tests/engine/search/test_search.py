@@ -1,0 +1,204 @@
+"""Pages of a managed pool against a plain list of its tasks, and what they cost."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.search import query as facets
+from chalicelib.domain.search.query import LEVELS, Query
+from chalicelib.domain.tasks.task import Phase, Task
+from chalicelib.engine.search import indexer, intersection, search
+from chalicelib.engine.search.search import Page
+from chalicelib.errors import InvalidRequest
+from chalicelib.storage.search import index as listings
+from tests.engine.catalogued import AGENTS, POOL, PROJECTS, START, TAGS, changing, names, some, store
+from tests.support import aws
+from tests.support.world import ORG, world
+
+
+class Population(list[Task]):
+    """Tasks whose repr is short: hypothesis warns of an argument of 30 KB, and the warning would hide what failed."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} tasks>"
+
+
+def population(chance: random.Random, size: int) -> Population:
+    """Tasks that were made, changed and removed, filed change by change."""
+    first = [some(chance, number) for number in range(size)]
+    second = [
+        replace(task, version=2, updated_at=task.updated_at + chance.randint(0, 9), **changing(chance))
+        for task in first
+    ]
+    gone = {task.id for task in second if chance.random() < 0.2}
+    made = [(None, task) for task in first]
+    changed = [(old, new) for old, new in zip(first, second, strict=True)]
+    indexer.carry_out([*made, *changed[: size // 2]])
+    indexer.carry_out([*changed[size // 2 :], *((task, None) for task in second if task.id in gone)])
+    left = [task for task in second if task.id not in gone]
+    store(*left)
+    return Population(left)
+
+
+def naive(tasks: list[Task], query: Query) -> list[str]:
+    """Ids of those that a query asks for, in its order, written down anew."""
+    found = [task for task in tasks if naively(task, query)]
+    key = {
+        "created": lambda task: (task.created_at, task.id),
+        "updated": lambda task: (task.updated_at, task.created_at, task.id),
+        "priority": lambda task: (task.priority, task.created_at, task.id),
+        "due": lambda task: (task.due_at, task.created_at, task.id),
+    }
+    dated = [task for task in found if query.sort != "due" or task.due_at is not None]
+    undated = [task for task in found if task not in dated]
+    ordered = sorted(dated, key=key[query.sort], reverse=not query.ascending)
+    ordered += sorted(undated, key=key["created"], reverse=not query.ascending)
+    return [task.id for task in ordered]
+
+
+def naively(task: Task, query: Query) -> bool:
+    said = [term.partition("=")[2] for term in task.terms if term.startswith("word=")]
+    return all(
+        (
+            query.phases is None or task.phase in query.phases,
+            query.priorities is None or task.priority in query.priorities,
+            query.agent in (None, task.assignee),
+            query.project is None or f"project={query.project}" in task.terms,
+            not query.tags or any(f"tag={tag}" in task.terms for tag in query.tags),
+            query.search is None
+            or all(any(one.startswith(word) for one in said) for word in facets.words(query.search)),
+            query.created_after is None or task.created_at >= query.created_after,
+            query.created_before is None or task.created_at <= query.created_before,
+        )
+    )
+
+
+maybe = lambda found: st.none() | found  # noqa: E731
+QUERIES = st.builds(
+    Query,
+    phases=maybe(st.frozensets(st.sampled_from(Phase), min_size=1, max_size=2)),
+    priorities=maybe(st.sampled_from([*LEVELS, LEVELS[0] | LEVELS[2]])),
+    agent=maybe(st.sampled_from(AGENTS)),
+    project=maybe(st.sampled_from(PROJECTS)),
+    tags=st.lists(st.sampled_from([*TAGS, "none"]), max_size=2).map(tuple),
+    search=maybe(st.sampled_from(["lo", "LOG", "strasse", "STRAß", "log crash", "証", "nowhere", "login log"])),
+    created_after=maybe(st.integers(0, 9).map(lambda n: START + n * 1_000)),
+    created_before=maybe(st.integers(0, 9).map(lambda n: START + n * 1_000)),
+    sort=st.sampled_from(["created", "updated", "priority", "due"]),
+    ascending=st.booleans(),
+)
+
+
+@pytest.fixture(scope="module")
+def populated() -> Iterator[list[Task]]:
+    with world():
+        yield population(random.Random(5), 45)
+
+
+@settings(max_examples=30, derandomize=True)
+@given(QUERIES, st.sampled_from([7, 30]), st.sampled_from([1, 10, 100]))
+def test_pages_are_what_a_plain_list_gives(populated: list[Task], query: Query, limit: int, batch: int) -> None:
+    """Whether lists are read, or tasks looked at: how many fit one call decides it."""
+    with patch.object(intersection, "MOST_KEYS", batch):
+        expected, cursor = naive(populated, query), None
+        for number in range(1, len(expected) // limit + 2):
+            numbered = search.page(ORG, POOL, query, page=number, limit=limit)
+            followed = search.page(ORG, POOL, query, page=number, limit=limit, cursor=cursor)
+            wanted = expected[(number - 1) * limit : number * limit]
+            assert names(numbered) == names(followed) == wanted
+            assert numbered.total == followed.total == len(expected)
+            cursor = followed.cursor
+            assert (cursor is None) == (number * limit >= len(expected))
+            if cursor is None:
+                break
+
+
+def test_counters_equal_a_recount(populated: list[Task]) -> None:
+    for facet, values in (("project", PROJECTS), ("agent", AGENTS), ("tag", TAGS), ("creator", ("user_0", "user_1"))):
+        found = search.tallies(ORG, POOL, facet, values)
+        for value in values:
+            theirs = [task for task in populated if naively_has(task, facet, value)]
+            assert found[value] == {phase: sum(task.phase is phase for task in theirs) for phase in Phase}
+            listed = list(search.task_ids(ORG, POOL, facet, value))
+            assert listed == naive(theirs, Query())
+
+
+def naively_has(task: Task, facet: str, value: str) -> bool:
+    return task.assignee == value if facet == "agent" else f"{facet}={value}" in task.terms
+
+
+def test_a_hundred_tallies_are_one_call(populated: list[Task]) -> None:
+    with aws.counting() as calls:
+        found = search.tallies(ORG, POOL, "project", [f"proj_{number}" for number in range(100)])
+    assert calls == {("DynamoDB", "BatchGetItem"): 1}
+    assert set(found["proj_99"].values()) == {0}
+
+
+def test_nothing_is_found_by_a_text_without_words_or_by_no_phase_at_all(populated: list[Task]) -> None:
+    for query in (Query(search="!?"), Query(phases=frozenset()), Query(priorities=frozenset())):
+        assert search.page(ORG, POOL, query) == Page([], 0, None)
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("more", [{}, {"sort": "due"}, {"agent": AGENTS[0]}, {"search": "log"}])
+def test_a_window_that_ends_before_it_begins_holds_nothing(
+    populated: list[Task], more: dict[str, str], ascending: bool
+) -> None:
+    window = {"created_after": START + 5_000, "created_before": START + 4_000}
+    query = Query(**window, **more, ascending=ascending)  # type: ignore[arg-type]
+    assert search.page(ORG, POOL, query) == Page([], 0, None)
+
+
+def test_another_org_and_another_pool_see_nothing(populated: list[Task]) -> None:
+    assert search.page("other", POOL, Query()) == Page([], 0, None)
+    assert search.page(ORG, "other", Query()) == Page([], 0, None)
+
+
+def test_levels_are_whole(populated: list[Task]) -> None:
+    with pytest.raises(ValueError, match="levels"):
+        search.page(ORG, POOL, Query(priorities=frozenset({4})))
+
+
+def test_a_cursor_is_good_for_its_own_query_alone(populated: list[Task]) -> None:
+    cursor = search.page(ORG, POOL, Query(), limit=5).cursor
+    assert cursor is not None
+    broken = ("A" if cursor[0] != "A" else "B") + cursor[1:]
+    others = [(ORG, Query(ascending=True), cursor), (ORG, Query(search="lo"), cursor), ("other", Query(), cursor)]
+    for org, query, given_one in [*others, (ORG, Query(), broken), (ORG, Query(), "")]:
+        with pytest.raises(InvalidRequest, match="cursor"):
+            search.page(org, POOL, query, limit=5, cursor=given_one)
+
+
+def test_several_filters_cost_their_lists(populated: list[Task]) -> None:
+    two = Query(project="proj_a", tags=("react",))
+    for query, most in ((two, 3), (two._replace(search="lo", sort="due"), 4), (Query(tags=("api", "react")), 3)):
+        with aws.counting() as calls:
+            search.page(ORG, POOL, query)
+        assert calls.total() <= most
+
+
+def test_what_would_take_too_many_calls_is_refused(populated: list[Task]) -> None:
+    with patch.object(intersection, "MOST_CALLS", 1), pytest.raises(InvalidRequest, match="look"):
+        search.page(ORG, POOL, Query(tags=("api", "react"), search="lo"))
+    with (
+        patch.object(listings, "ROWS_PER_CALL", 3),
+        patch.object(search, "DEEPEST", 6),
+        pytest.raises(InvalidRequest),
+    ):
+        search.page(ORG, POOL, Query(), page=10, limit=2)
+
+
+def test_far_pages_are_read_from_the_nearer_end_and_beyond_the_last_there_is_nothing(populated: list[Task]) -> None:
+    expected = naive(populated, Query())
+    with patch.object(listings, "ROWS_PER_CALL", 3):
+        for number in range(1, len(expected) // 5 + 3):
+            page = search.page(ORG, POOL, Query(), page=number, limit=5)
+            assert names(page) == expected[(number - 1) * 5 : number * 5]
+            assert page.total == len(expected)
+            assert (page.cursor is None) == (number * 5 >= len(expected))
+        assert search.page(ORG, POOL, Query(), page=10**9) == Page([], len(expected), None)

@@ -1,0 +1,86 @@
+"""Slots: how many slow requests of an org there are at once."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.engine.security import long_call_slots
+from chalicelib.errors import TooManyRequests, Unavailable
+from chalicelib.storage.access import long_call_slots as storage
+from tests.support import aws
+from tests.support.world import World
+
+MOST, SECONDS = 3, 20
+
+
+def taken(stack: ExitStack, org: str = "acme", kind: str = "k") -> bool:
+    return stack.enter_context(long_call_slots.slot(org, kind, MOST, SECONDS))
+
+
+def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(house: World) -> None:
+    with ExitStack() as stack:
+        assert [taken(stack) for _ in range(5)] == [True, True, True, False, False]
+        assert taken(stack, org="other") and taken(stack, kind="another")
+    with ExitStack() as stack:
+        assert [taken(stack) for _ in range(4)] == [True, True, True, False], "all were given back"
+
+
+def test_a_slot_is_given_back_whatever_becomes_of_the_request(house: World) -> None:
+    for _ in range(2 * MOST):
+        with pytest.raises(ZeroDivisionError), long_call_slots.required("acme", "k", MOST, SECONDS):
+            raise ZeroDivisionError
+
+
+def test_what_needs_one_is_refused_without(house: World) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST):
+            stack.enter_context(long_call_slots.required("acme", "k", MOST, SECONDS))
+        with pytest.raises(TooManyRequests, match="At most 3 of these requests at once"):
+            stack.enter_context(long_call_slots.required("acme", "k", MOST, SECONDS))
+
+
+def abandon(number: int = MOST) -> None:
+    """Requests take a slot, and die."""
+    until = clock.now() + long_call_slots._longest(SECONDS)
+    for each in range(number):
+        assert not storage.take("acme", "k", MOST, f"{until:014d}.{each}")
+
+
+def test_those_of_requests_that_died_are_free_again_after_a_while(house: World) -> None:
+    abandon()
+    with ExitStack() as stack:
+        house.clock.advance(SECONDS + long_call_slots.MARGIN_SECONDS - 1)
+        assert not taken(stack)
+        house.clock.advance(1)
+        assert [taken(stack) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_clock_that_steps_back_blocks_none(house: World) -> None:
+    abandon()
+    before = clock.use(clock.ManualClock(clock.now() - clock.HOUR))
+    with ExitStack() as stack:
+        assert taken(stack)
+    clock.use(before)
+
+
+def test_it_costs_two_calls_and_where_requests_died_four(house: World) -> None:
+    def calls() -> int:
+        with aws.counting() as counted, long_call_slots.slot("acme", "k", MOST, SECONDS):
+            pass
+        return counted.total()
+
+    assert calls() == 2
+    abandon()
+    house.clock.advance(60)
+    assert calls() == 4
+
+
+def test_a_table_that_does_not_answer_when_a_slot_is_given_back_spoils_nothing(house: World) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("The database is busy; try again")
+
+    with long_call_slots.slot("acme", "k", MOST, SECONDS) as held, aws.interfering(refuse):
+        assert held
+    with pytest.raises(Unavailable), aws.interfering(refuse), long_call_slots.slot("acme", "k", MOST, SECONDS):
+        raise AssertionError("there is none")

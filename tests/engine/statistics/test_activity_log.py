@@ -1,0 +1,85 @@
+"""An org's journal: what was refused, and what its tasks and agents did."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.domain.tasks.reported_failure import reported_failure
+from chalicelib.domain.tasks.task import Holder
+from chalicelib.engine.statistics import activity_log
+from chalicelib.engine.statistics.activity_log import LINES_PER_DOCUMENT, WRITTEN_EVERY_MS, Line
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.errors import Unavailable
+from chalicelib.storage.aws import dynamodb
+from tests.support import aws
+from tests.support.client import answered
+from tests.support.world import ORG, POOL, START, World
+
+
+def read(**asked: Any) -> list[Line]:
+    return activity_log.read(ORG, POOL, **({"since": START - clock.DAY} | asked))
+
+
+def later(house: World) -> None:
+    house.clock.advance(WRITTEN_EVERY_MS / 1000)
+
+
+def test_refused_requests_are_written_together_and_others_not_at_all(house: World) -> None:
+    with aws.counting() as calls:
+        for status in (200, 404, 500, 201):
+            activity_log.note(answered(ORG, status, 3.2))
+    assert not calls
+    later(house)
+    with aws.counting() as calls:
+        activity_log.note(answered(ORG, 200, 1.0))
+        activity_log.note(answered(ORG, 200, 1.0))
+    assert calls == {("DynamoDB", "PutItem"): 1}
+    assert [(line.level, line.facts["status"]) for line in read()] == [("warn", 404), ("error", 500)]
+    assert read(level="error")[0].message == "GET /api/x: 500"
+
+
+def test_what_is_not_written_yet_is_read_too_and_orgs_are_kept_apart(house: World) -> None:
+    activity_log.note(answered(ORG, 404, 1.0))
+    activity_log.note(answered("umbra", 403, 1.0))
+    assert [line.facts["status"] for line in read()] == [404]
+
+
+def test_a_flood_is_counted_and_costs_one_write(house: World) -> None:
+    for _ in range(LINES_PER_DOCUMENT + 20):
+        activity_log.note(answered(ORG, 429, 1.0))
+    later(house)
+    activity_log.note(answered(ORG, 200, 1.0))
+    found = read(limit=1000)
+    assert len(found) == LINES_PER_DOCUMENT + 1
+    assert found[0].message == "20 more refused requests"
+
+
+def test_what_an_outage_kept_from_being_written_is_written_later(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def outage(*_: Any, **__: Any) -> Any:
+        raise Unavailable("The database is busy")
+
+    activity_log.note(answered(ORG, 404, 1.0))
+    later(house)
+    with monkeypatch.context() as patched:
+        patched.setattr(dynamodb, "commit", outage)
+        activity_log.note(answered(ORG, 200, 1.0))
+    activity_log.note(answered(ORG, 200, 1.0))
+    assert not activity_log._gathered
+    assert len(read()) == 1
+
+
+def test_what_tasks_and_workers_did_is_told_latest_first(house: World) -> None:
+    worker = house.register()
+    made = house.submit()
+    house.settle()
+    house.clock.advance(2 * 3600)
+    lifecycle.fail(ORG, made.id, Holder(worker.id), reported_failure("no", retryable=False))
+    house.settle()
+    lines = read(service="tasks")
+    assert [line.facts["event"] for line in lines] == ["failed", "started", "leased", "submitted"]
+    assert [line.level for line in lines] == ["error", "debug", "debug", "info"]
+    assert lines[0].facts == {"taskId": made.id, "event": "failed", "agentId": worker.id, "attempt": 1}
+    assert [line.facts["event"] for line in read(service="agents")] == ["online"]
+    assert len(read(limit=2)) == 2
+    assert read(since=clock.now() - 1000, service="tasks") == lines[:1]

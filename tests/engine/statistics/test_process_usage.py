@@ -1,0 +1,41 @@
+"""How busy this process is."""
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.engine.statistics import process_usage
+from tests.support.world import World
+
+
+@pytest.fixture
+def looked(house: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A house in which the processor was looked at just now."""
+    monkeypatch.setattr(process_usage, "_last", process_usage._Look())
+    return house
+
+
+def test_the_processors_share_is_what_was_used_since_the_last_look(
+    looked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_usage, "_used", lambda: process_usage._last.used + 1.0)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3538")
+    looked.clock.advance(2)
+    assert process_usage.cpu_share() == pytest.approx(0.25)
+    looked.clock.advance(0.5)
+    assert process_usage.cpu_share() == pytest.approx(0.25), "too short a time to tell"
+    looked.clock.advance(9.5)
+    assert process_usage.cpu_share() == pytest.approx(0.05)
+    looked.clock.advance(clock.HOUR)
+    monkeypatch.setattr(process_usage, "_used", lambda: 10.0**9)
+    assert process_usage.cpu_share() == 1.0
+
+
+def test_the_memorys_share_is_of_the_functions_or_of_the_machines(
+    looked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_the_machine = process_usage.memory_share()
+    assert 0 < of_the_machine < 1
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240")
+    assert 0 < process_usage.memory_share() < 1
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1")
+    assert process_usage.memory_share() == 1

@@ -1,0 +1,111 @@
+"""Waiting for a task's end: bounded for each org, for each process, and by the process's end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from chalicelib import clock
+from chalicelib.domain.tasks.task import Status, Task
+from chalicelib.engine.security import long_call_slots
+from chalicelib.engine.tasks import completion_wait, lifecycle
+from chalicelib.errors import Unavailable
+from tests.support import aws
+from tests.support.world import ORG, START, World
+
+
+@pytest.fixture(autouse=True)
+def waiting() -> Iterator[None]:
+    yield
+    completion_wait.begin()
+
+
+def waited(house: World, task: Task, seconds: float = 20) -> float:
+    """For how many seconds somebody waited."""
+    began = clock.now()
+    completion_wait.until_ended(task, seconds)
+    return (clock.now() - began) / clock.SECOND
+
+
+def meanwhile(house: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do this once as soon as somebody waits."""
+    sleep, left = house.clock.sleep, [act]
+
+    def acting(seconds: float) -> None:
+        sleep(seconds)
+        if left:
+            left.pop()()
+
+    monkeypatch.setattr(house.clock, "sleep", acting)
+
+
+def test_waiting_ends_when_the_task_does_or_the_time_is_up(house: World) -> None:
+    task = house.submit()
+    assert completion_wait.until_ended(task, 3).status is Status.PENDING
+    assert 3_000 <= house.clock.now() - START < 4_100
+    before = lifecycle.cancel(ORG, task.id).updated_at
+    assert completion_wait.until_ended(task, 3).terminal
+    assert house.clock.now() == before
+
+
+def test_whoever_waits_sees_the_end(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = house.submit()
+    meanwhile(house, monkeypatch, lambda: lifecycle.cancel(ORG, task.id))
+    assert completion_wait.until_ended(task).status is Status.CANCELLED
+
+
+def test_a_task_that_has_ended_costs_nothing(house: World) -> None:
+    task = lifecycle.cancel(ORG, house.submit().id)
+    with aws.counting() as counted:
+        assert completion_wait.until_ended(task) is task
+    assert counted.total() == 0
+
+
+def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wait(house: World) -> None:
+    mine, others = house.submit(), house.submit(org="other")
+    with ExitStack() as stack:
+        for _ in range(completion_wait.PER_ORG):
+            assert stack.enter_context(long_call_slots.slot(ORG, completion_wait.KIND, completion_wait.PER_ORG, 20))
+        assert waited(house, mine) == 0
+        assert waited(house, others) >= 20
+    assert waited(house, mine) >= 20
+
+
+def test_beyond_so_many_in_one_process_nobody_waits(house: World) -> None:
+    task = house.submit()
+    for _ in range(completion_wait.HERE):
+        completion_wait._here.acquire()
+    try:
+        with aws.counting() as counted:
+            assert waited(house, task) == 0
+        assert counted.total() == 0
+    finally:
+        completion_wait._here.release(completion_wait.HERE)
+    assert waited(house, task) >= 20
+
+
+def test_a_wait_gives_back_what_it_took(house: World) -> None:
+    task = house.submit()
+    assert all(waited(house, task, 1) >= 1 for _ in range(completion_wait.HERE + completion_wait.PER_ORG + 1))
+
+
+def test_at_the_end_of_the_process_all_waits_end(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = house.submit()
+    meanwhile(house, monkeypatch, completion_wait.end)
+    assert waited(house, task) <= completion_wait.LONGEST_PAUSE_SECONDS
+    completion_wait.begin()
+    assert waited(house, task) >= 20
+
+
+def busy(*_: Any) -> None:
+    raise Unavailable("The database is busy; try again")
+
+
+def test_a_table_that_does_not_answer_fails_no_accepted_task(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = house.submit()
+    with aws.interfering(busy):
+        assert waited(house, task) == 0, "it gets no slot"
+    with ExitStack() as stack:
+        meanwhile(house, monkeypatch, lambda: stack.enter_context(aws.interfering(busy)))
+        assert completion_wait.until_ended(task, 3) == task

@@ -1,0 +1,15 @@
+"""A task's life through the whole engine."""
+
+from chalicelib.domain.tasks.task import Status
+from tests.support.world import World, answer
+
+
+def test_a_task_is_submitted_leased_delivered_and_completed_synchronously(house: World) -> None:
+    server = house.register(reply=answer(200, {"text": "hello"}))
+    task = house.submit(payload={"a": 1})
+    house.settle()
+    done = house.task(task.id)
+    assert done.status is Status.COMPLETED
+    assert done.result == {"text": "hello"}
+    assert done.worker_id == server.id
+    assert house.worker(server.id).leases == {}

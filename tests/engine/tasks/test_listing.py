@@ -1,0 +1,300 @@
+"""Lists of tasks: pages, filters, cursors, totals, and what they cost."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.config import settings
+from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.task import Holder, Status, Task
+from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.engine.tasks import lifecycle, listing
+from chalicelib.engine.tasks.listing import Filter, Page
+from chalicelib.errors import InvalidRequest
+from chalicelib.storage.tasks.table import TaskItem, large_of, values_of
+from tests.domain import samples
+from tests.engine.helpers import complete, held, holder, pull
+from tests.support import aws
+from tests.support.world import ORG, POOL, START, World
+
+ALL = Filter()
+FINAL = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, reported=True)
+DAY = 86_400
+
+
+def of(*statuses: Status, worker: str | None = None) -> Filter:
+    return Filter(frozenset(statuses) or None, worker)
+
+
+def page(wanted: Filter = ALL, limit: int = 10, cursor: str | None = None, pool: str = POOL) -> Page:
+    return listing.page(ORG, pool, wanted, limit, cursor)
+
+
+def pages(wanted: Filter = ALL, limit: int = 10) -> Iterator[Page]:
+    found = page(wanted, limit)
+    yield found
+    while found.cursor is not None:
+        found = page(wanted, limit, found.cursor)
+        yield found
+
+
+def ids(found: Page) -> list[str]:
+    return [task.id for task in found.tasks]
+
+
+def walked(wanted: Filter = ALL, limit: int = 10) -> list[str]:
+    """The tasks of all pages, in order."""
+    return [name for found in pages(wanted, limit) for name in ids(found)]
+
+
+def submitted(house: World, count: int, **asked: object) -> list[str]:
+    """Tasks a second apart, youngest first."""
+    made = []
+    for _ in range(count):
+        made.append(house.submit(manual=True, **asked).id)
+        house.clock.advance(1)
+    return made[::-1]
+
+
+# Pages
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 8])
+def test_pages_show_each_task_once_youngest_first(house: World, limit: int) -> None:
+    made = submitted(house, 7)
+    house.settle()
+    assert walked(limit=limit) == made
+    assert [len(found.tasks) for found in pages(limit=7)] == [7], "no empty page after a full one"
+    assert {found.total for found in pages(limit=limit)} == {7}
+
+
+def test_tasks_of_one_instant_are_all_shown(house: World) -> None:
+    made = {house.submit(manual=True).id for _ in range(7)}
+    found = walked(limit=2)
+    assert (set(found), len(found)) == (made, 7)
+
+
+def test_a_task_that_comes_or_changes_meanwhile_disturbs_no_later_page(house: World) -> None:
+    made = submitted(house, 6)
+    first = page(limit=2)
+    submitted(house, 2)
+    lifecycle.cancel(ORG, made[3])
+    second = page(limit=2, cursor=first.cursor)
+    assert ids(first) + ids(second) + ids(page(limit=2, cursor=second.cursor)) == made
+
+
+def test_a_list_of_nothing(house: World) -> None:
+    for wanted in (ALL, of(Status.PENDING), of(Status.LEASED), of(worker="none"), of(Status.PENDING, worker="none")):
+        assert page(wanted) == Page([], 0, None)
+
+
+def test_a_row_is_the_task_as_far_as_lists_show_it(house: World) -> None:
+    pull(house)
+    task = held(house, payload={"n": 1.5}, metadata={"m": "é"}, name="called so", label="voice")
+    complete(task, {"text": "short"})
+    [row] = page().tasks
+    whole = house.task(task.id)
+    for name in ("status", "name", "payload", "metadata", "result", "worker_id", "finished_at", "label", "attempts"):
+        assert getattr(row, name) == getattr(whole, name), name
+
+
+def test_long_payloads_and_results_are_whole_in_a_list_at_one_call_more(house: World) -> None:
+    long, worker = {"text": "é" * 5_000}, pull(house, max_concurrent=9)
+    first, second, short = held(house, payload=long), held(house), held(house)
+    complete(second, long)
+    with aws.counting() as calls:
+        found = {task.id: task for task in page().tasks}
+    assert calls == {("DynamoDB", "Query"): 1, ("DynamoDB", "BatchGetItem"): 1}
+    assert (found[first.id].payload, found[second.id].result, found[short.id].payload) == (long, long, None)
+    assert {task.id: task.payload for task in page(of(worker=worker.id)).tasks}[first.id] == long
+
+
+def test_a_page_ends_early_rather_than_grow_too_large(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "LARGEST_PAGE", 20_000)
+    made = submitted(house, 5, payload={"text": "x" * 9_000})
+    assert [len(found.tasks) for found in pages()] == [2, 2, 1]
+    assert walked() == made
+    monkeypatch.setattr(listing, "LARGEST_PAGE", 100)
+    assert [len(found.tasks) for found in pages()] == [1] * 5
+
+
+# Filters
+
+
+@pytest.fixture
+def kinds(house: World) -> dict[Status, list[str]]:
+    """Tasks of every status, by status, youngest first."""
+    worker = pull(house, max_concurrent=20)
+    made: dict[Status, list[str]] = {}
+    for status in Status:
+        for _ in range(3):
+            task = house.submit(manual=True) if status is Status.PENDING else held(house, timeout_seconds=DAY)
+            _bring(house, task, status)
+            made.setdefault(status, []).insert(0, task.id)
+            house.clock.advance(1)
+    house.settle()
+    assert {house.task(name).status for name in made[Status.TIMED_OUT]} == {Status.TIMED_OUT}
+    assert house.worker(worker.id).alive
+    return made
+
+
+def _bring(house: World, task: Task, status: Status) -> None:
+    if status is Status.RUNNING:
+        lifecycle.progress(ORG, task.id, None, 5)
+    elif status is Status.COMPLETED:
+        complete(task)
+    elif status is Status.FAILED:
+        lifecycle.fail(ORG, task.id, holder(task), FINAL)
+    elif status is Status.CANCELLED:
+        lifecycle.cancel(ORG, task.id)
+    elif status is Status.TIMED_OUT:
+        late = lambda old: transitions.timed_out(old, Reason.TOTAL, "late", house.clock.now())  # noqa: E731
+        lifecycle.change(ORG, task.id, late)
+
+
+def test_each_filter_takes_what_it_says_and_counts_it(house: World, kinds: dict[Status, list[str]]) -> None:
+    [worker] = house.workers()
+    both = (Status.FAILED, Status.TIMED_OUT)
+    holds = (Status.LEASED, Status.RUNNING)
+    cases: dict[tuple[Status, ...], list[str]] = {(status,): kinds[status] for status in Status if status not in both}
+    cases |= {both: kinds[Status.TIMED_OUT] + kinds[Status.FAILED], holds: kinds[Status.RUNNING] + kinds[Status.LEASED]}
+    for statuses, wanted in cases.items():
+        for limit in (2, 3, 20):
+            assert sorted(walked(of(*statuses), limit)) == sorted(wanted), (statuses, limit)
+            assert {found.total for found in pages(of(*statuses), limit)} == {len(wanted)}, (statuses, limit)
+            theirs = [] if Status.PENDING in statuses else wanted
+            assert sorted(walked(of(*statuses, worker=worker.id), limit)) == sorted(theirs), (statuses, limit)
+            assert {found.total for found in pages(of(*statuses, worker=worker.id), limit)} == {len(theirs)}, statuses
+    assert len(walked()) == page(limit=2).total == 21
+    assert len(walked(of(worker=worker.id))) == page(of(worker=worker.id), limit=2).total == 18
+
+
+def test_a_worker_s_tasks_come_held_first_then_as_they_ended(house: World, kinds: dict[Status, list[str]]) -> None:
+    [worker] = house.workers()
+    order = [house.task(name).phase for name in walked(of(worker=worker.id), 4)]
+    assert order == sorted(order, key=["held", "completed", "failed", "cancelled"].index)
+    assert walked(of(Status.COMPLETED, worker=worker.id), 2) == kinds[Status.COMPLETED]
+
+
+def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(house: World) -> None:
+    first, second = pull(house, "first"), pull(house, "second")
+    made = [held(house), held(house)]
+    house.submit(pool="coordinator")
+    house.submit(org="other")
+    for task in made:
+        assert ids(page(of(worker=task.worker_id))) == [task.id]
+    assert {task.worker_id for task in made} == {first.id, second.id}
+    assert sorted(ids(page())) == sorted(task.id for task in made)
+    assert listing.page("other", POOL, of(worker=first.id), 10).tasks == []
+
+
+def test_a_task_that_went_to_another_worker_is_that_one_s(house: World) -> None:
+    worker = pull(house)
+    task = held(house)
+    lifecycle.release(ORG, task.id, holder(task))
+    assert page(of(worker=worker.id)).tasks == []
+    house.settle()
+    again = house.task(task.id)
+    assert [row.epoch for row in page(of(worker=worker.id)).tasks] == [again.epoch] == [2]
+
+
+def test_a_task_is_listed_until_its_retention_ends_and_hides_no_other(house: World) -> None:
+    made = submitted(house, 6)
+    for name in made[1:5]:
+        lifecycle.cancel(ORG, name)
+    with TaskItem.batch_write() as batch:  # young tasks that waited for long
+        for name in (made[0], made[5]):
+            task = replace(house.task(name), deadline=START * 2, wake_at=START * 2)
+            values = values_of(task) | large_of(task)
+            batch.save(TaskItem(**{key: value for key, value in values.items() if value is not None}))
+    house.clock.advance(30 * DAY)
+    assert walked(limit=2) == [made[0], made[5]]
+    assert page(of(Status.CANCELLED), 2).tasks == []
+
+
+# Cursors
+
+
+def test_a_cursor_fits_only_the_list_that_gave_it(house: World) -> None:
+    submitted(house, 3)
+    cursor = page(limit=1).cursor
+    assert cursor is not None
+    wrong = ["", "x", cursor[:-2], cursor + "AA", cursor.swapcase(), "é", "A" * 500]
+    for text in wrong:
+        with pytest.raises(InvalidRequest, match="cursor") as told:
+            page(limit=1, cursor=text)
+        assert "cursor" in told.value.fields
+    for wanted in (of(Status.PENDING), of(worker="w")):
+        with pytest.raises(InvalidRequest):
+            page(wanted, 1, cursor)
+    for org, pool in (("other", POOL), (ORG, "coordinator")):
+        with pytest.raises(InvalidRequest):
+            listing.page(org, pool, ALL, 1, cursor)
+    assert len(page(limit=2, cursor=cursor).tasks) == 2, "of another size it may be"
+
+
+# Cost
+
+
+def fill(count: int, status: Status) -> None:
+    """Many tasks of one status, written beside the engine."""
+    with TaskItem.batch_write() as batch:
+        for number in range(count):
+            draft = samples.draft(
+                id=f"task_{number}", org=ORG, pool=POOL, created_at=START - number, deadline=2 * START
+            )
+            task = transitions.ready(replace(draft, manual=True), START)
+            if status is not Status.PENDING:
+                task = transitions.progressed(transitions.leased(task, "w", START), START)
+            values = values_of(task) | large_of(task)
+            batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
+def test_a_page_costs_the_same_however_many_tasks_there_are(house: World, status: Status) -> None:
+    rare = house.submit(manual=True).id if status is Status.RUNNING else held_by(house)
+    fill(2_000, status)
+    cases = {ALL: 1, of(status): 1, of(Status.COMPLETED): 1, of(Status.LEASED): 1, of(Status.PENDING): 1}
+    for wanted, budget in cases.items():
+        page(wanted)
+        with aws.counting() as calls:
+            found = page(wanted, 10)
+        assert calls.total() == budget, (wanted, dict(calls))
+        if found.cursor is not None:
+            with aws.counting() as calls:
+                page(wanted, 10, found.cursor)
+            assert calls.total() == budget, (wanted, dict(calls))
+    others = of(Status.PENDING) if status is Status.RUNNING else of(Status.LEASED)
+    assert ids(page(others)) == [rare]
+
+
+def held_by(house: World) -> str:
+    pull(house)
+    return held(house).id
+
+
+def test_a_total_that_is_not_known_costs_one_call_and_is_believed_for_two_seconds(house: World) -> None:
+    submitted(house, 3)
+    house.settle()
+    costs = []
+    for _ in range(3):
+        with aws.counting() as calls:
+            page(limit=1)
+        costs.append(calls.total())
+        house.clock.advance(1.5)
+    assert costs == [2, 1, 2]
+
+
+def test_a_pool_without_lists_pays_for_none(house: World) -> None:
+    pull(house, pool="quiet")
+    task = house.submit(pool="quiet")
+    house.settle()
+    lifecycle.complete(ORG, "quiet", task.id, Holder(house.task(task.id).worker_id or ""), {"ok": True})
+    assert house.task(task.id).status is Status.COMPLETED
+    entries = [record["dynamodb"]["NewImage"] for record in aws.stream(settings().tasks_table)]
+    assert len(entries) >= 3
+    assert not any({"owner", "age", "shelf"} & entry.keys() for entry in entries)
+    assert ["place" in entry for entry in entries] == [entry["status"]["S"] == "pending" for entry in entries]
+    with pytest.raises(ValueError, match="quiet are in no list"):
+        listing.page(ORG, "quiet", Filter(), 10)

@@ -1,0 +1,90 @@
+"""Whatever has to do with deliveries dies before each of its calls and after the last, and every event arrives."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.changes.effects import Topic
+from chalicelib.engine.accounts import inbox
+from chalicelib.engine.webhooks import endpoints, retries
+from tests.engine.receivers import Receiver, fact, happen, receiver
+from tests.simulation.faults import Killed, dying_before
+from tests.support.world import ORG, World, answer, world
+
+MOST_CALLS = 20
+EVENTS = ["evt_task_1_1", "evt_task_2_1"]
+Act = Callable[[], object]
+
+
+def _publish(house: World, one: Receiver) -> Act:
+    return lambda: happen(fact(1), fact(2))
+
+
+def _post(house: World, one: Receiver) -> Act:
+    happen(fact(1), fact(2))
+    return lambda: house.handle("webhooks")
+
+
+def _fail(house: World, one: Receiver) -> Act:
+    happen(fact(1), fact(2))
+    replies = iter([answer(500)])
+    one.reply = lambda *_: next(replies, answer(200))
+    return lambda: house.handle("webhooks")
+
+
+def _recover(house: World, one: Receiver) -> Act:
+    happen(fact(1), fact(2))
+    endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
+    house.settle()
+    endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
+    return lambda: retries.recover(ORG, one.webhook.id, 0)
+
+
+STORIES = {"publish": _publish, "post": _post, "fail": _fail, "recover": _recover}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_death_at_any_call_is_recovered_from(story: str) -> None:
+    for number in range(MOST_CALLS):
+        with world(number) as house:
+            one = receiver(house)
+            act = STORIES[story](house, one)
+            died = _dies(house, act, number)
+            _comes_back(house, one, story, act)
+            assert {found.status for found in one.deliveries} == {"delivered"}
+            assert sorted(set(one.events)) == EVENTS
+        if not died:
+            assert number > 1, "the story made hardly a call"
+            return
+    raise AssertionError("the story makes more calls than were tried")
+
+
+def _dies(house: World, act: Act, number: int) -> bool:
+    with dying_before(house, number):
+        try:
+            act()
+        except Killed:
+            return True
+    return False
+
+
+def _comes_back(house: World, one: Receiver, story: str, act: Act) -> None:
+    """The caller tries again, or the queue gives its messages once more; then time passes."""
+    if story in ("post", "fail"):
+        house.died("webhooks")
+    else:
+        act()
+    house.settle()
+    while any(found.wake_at for found in one.deliveries):
+        house.clock.advance(200)
+        house.sweep()
+        house.settle()
+
+
+def test_notifications_are_kept_once_whenever_their_function_dies() -> None:
+    facts = [fact(number, Topic.TASK_FAILED, recipients={"ada": "x", "bob": "x"}) for number in range(2)]
+    for number in range(3):
+        with world() as house:
+            _dies(house, lambda: inbox.publish(ORG, facts), number)
+            inbox.publish(ORG, facts)
+            assert [len(inbox.latest(ORG, user)) for user in ("ada", "bob")] == [2, 2]

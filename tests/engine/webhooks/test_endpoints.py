@@ -1,0 +1,168 @@
+"""Webhooks as an org keeps them: their secrets, their URLs, their number."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import config
+from chalicelib.domain.deliveries import signatures
+from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.errors import Conflict, InvalidRequest, NotFound
+from chalicelib.providers.http import outbound
+from tests.engine.helpers import together
+from tests.engine.receivers import SECRET, fact, happen, receiver
+from tests.providers.conftest import FakeNetwork
+from tests.providers.http.test_outbound import ALIASES_OF_INTERNAL
+from tests.support import aws
+from tests.support.world import ORG, World
+
+SAID = {"url": "https://one.example/", "events": ["task.created"], "active": True, "headers": {}}
+
+
+@pytest.fixture
+def outside(house: World) -> Iterator[FakeNetwork]:
+    """The real outbound client and its rules, as in AWS, and a network of the test's own."""
+    network, before = FakeNetwork(), config.replace(allow_loopback=False)
+    earlier, sender = outbound.use(network), outbound.use_sender(outbound._send)
+    yield network
+    outbound.use(earlier)
+    outbound.use_sender(sender)
+    config.restore(before)
+
+
+def test_no_name_of_an_internal_address_becomes_a_webhook(outside: FakeNetwork, house: World) -> None:
+    for host in ALIASES_OF_INTERNAL:
+        with pytest.raises(InvalidRequest, match="not on the public internet") as refused:
+            endpoints.create(ORG, SAID | {"url": f"https://{host}/hook"}, None, by="dev")
+        assert list(refused.value.fields) == ["url"]
+    assert (endpoints.every(ORG), len(outside.lookups)) == ([], len(ALIASES_OF_INTERNAL))
+
+
+@pytest.fixture
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every address that a connection would be opened to."""
+    found: list[str] = []
+    monkeypatch.setattr(outbound._Call, "_connect_to", lambda _, address: found.append(address))
+    return found
+
+
+def test_what_was_let_in_by_mistake_is_not_called_either(
+    outside: FakeNetwork, house: World, dialled: list[str]
+) -> None:
+    made = endpoints.create(ORG, SAID, None, by="dev").webhook
+    for host in ALIASES_OF_INTERNAL[::8]:
+        endpoints.documents.merge(ORG, endpoints.KIND, made.id, {"url": f"https://{host}/hook"})
+        [attempt] = retries.test(ORG, made.id).attempts
+        assert (attempt.status, attempt.error) == (None, "forbidden address")
+    assert dialled == []
+
+
+@pytest.mark.parametrize("url", ["http://one.example/", "https://u:p@one.example/", "https://one.example:22/", "x"])
+def test_a_url_that_breaks_a_rule_becomes_no_webhook(url: str, outside: FakeNetwork) -> None:
+    with pytest.raises(InvalidRequest, match="url: "):
+        endpoints.create(ORG, SAID | {"url": url}, None, by="dev")
+    assert outside.lookups == []
+
+
+def test_a_name_that_turns_internal_later_is_refused_at_each_attempt(
+    outside: FakeNetwork, house: World, dialled: list[str]
+) -> None:
+    outside.names["rebinding.example"] = [["1.1.1.1"], ["169.254.169.254"]]
+    made = endpoints.create(ORG, SAID | {"url": "https://rebinding.example/"}, None, by="dev").webhook
+    happen(fact())
+    house.settle()
+    house.advance(400)
+    [found] = retries.latest(ORG, made.id, None)
+    assert [attempt.error for attempt in found.attempts] == ["forbidden address"] * 3
+    assert dialled == []
+    with pytest.raises(InvalidRequest):
+        endpoints.change(ORG, made.id, {"url": "https://rebinding.example/again"}, by="dev")
+
+
+def test_a_secret_is_made_where_none_is_given_and_kept_sealed(house: World) -> None:
+    made = endpoints.create(ORG, SAID, None, by="dev")
+    assert made.secret.startswith("whsec_")
+    assert signatures.usable(made.secret)
+    assert made.secret not in str(made.webhook.body)
+    assert endpoints.secrets(made.webhook) == [made.secret]
+    with pytest.raises(InvalidRequest, match="base64"):
+        endpoints.create(ORG, SAID, "whsec_not base64!", by="dev")
+
+
+def test_a_secret_opens_for_its_own_webhook_only(house: World) -> None:
+    one, other = (endpoints.create(ORG, SAID, SECRET, by="dev").webhook for _ in range(2))
+    other.body["secret"] = one.body["secret"]  # type: ignore[index]
+    with pytest.raises(ValueError, match="another context"):
+        endpoints.secrets(other)
+
+
+def test_while_a_secret_is_changed_both_sign(house: World) -> None:
+    one = receiver(house)
+    fresh = endpoints.rotate(ORG, one.webhook.id, None, 3_600_000, by="dev").secret
+
+    def signed() -> tuple[int, bool]:
+        headers, body = one.posts[-1]
+        expected = signatures.headers([fresh, SECRET], "evt", 0, body)
+        both = headers.get(signatures.OWN_PREVIOUS) == expected[signatures.OWN_PREVIOUS]
+        assert headers[signatures.OWN] == expected[signatures.OWN]
+        return len(headers["webhook-signature"].split()), both
+
+    retries.test(ORG, one.webhook.id)
+    assert signed() == (2, True)
+    house.clock.advance(3600)
+    retries.test(ORG, one.webhook.id)
+    assert signed() == (1, False)
+
+
+def test_an_org_has_at_most_fifty_though_they_come_at_once(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "MOST", 3)
+    made = together([lambda: endpoints.create(ORG, SAID, SECRET, by="dev")] * 6)
+    assert sum(isinstance(one, Conflict) for one in made) == 3
+    found = endpoints.every(ORG)
+    assert len(found) == 3
+    endpoints.delete(ORG, found[0].id)
+    endpoints.create(ORG, SAID, SECRET, by="dev")
+    endpoints.create("rival", SAID, SECRET, by="dev")
+
+
+def test_another_tenants_is_not_there(house: World) -> None:
+    made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
+    for ask in (
+        lambda: endpoints.get("rival", made.id),
+        lambda: endpoints.change("rival", made.id, {"active": False}, by="x"),
+        lambda: endpoints.rotate("rival", made.id, None, 0, by="x"),
+        lambda: endpoints.delete("rival", made.id),
+        lambda: retries.test("rival", made.id),
+    ):
+        with pytest.raises(NotFound):
+            ask()
+    assert endpoints.get(ORG, made.id) == made
+    happen(fact(org="rival"))
+    house.settle()
+    assert house.calls == []
+
+
+def test_to_disable_again_changes_nothing_and_one_that_is_gone_is_no_error(house: World) -> None:
+    made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
+    endpoints.disable(ORG, made.id, made.body["url"], "gone")
+    first = endpoints.get(ORG, made.id)
+    endpoints.disable(ORG, made.id, made.body["url"], "failing")
+    assert endpoints.get(ORG, made.id) == first
+    endpoints.disable(ORG, "webhook_unknown", made.body["url"], "gone")
+
+
+def test_a_secret_that_cannot_be_opened_is_an_attempt_that_failed(house: World) -> None:
+    one = receiver(house)
+    endpoints.documents.merge(ORG, endpoints.KIND, one.webhook.id, {"secret": "v1.gone.AAAA"})
+    happen(fact())
+    house.settle()
+    assert one.posts == []
+    assert "rotate it" in str(one.delivery.attempts[0].error)
+
+
+def test_what_it_costs(house: World) -> None:
+    with aws.counting() as calls:
+        made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
+        endpoints.every(ORG)
+        endpoints.get(ORG, made.id)
+    assert calls.total() == 3

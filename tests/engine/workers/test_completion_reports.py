@@ -1,0 +1,93 @@
+"""What workers say they have done without naming a task, and what becomes of their counters."""
+
+import pytest
+
+from chalicelib.domain.statistics import counters as rules
+from chalicelib.domain.tasks.task import Status
+from chalicelib.domain.tasks.transitions import Reason
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.workers import completion_reports, pools, registry
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.storage.workers.workers import Outcome
+from tests.engine.helpers import complete, held, pull, together
+from tests.support import aws
+from tests.support.world import ORG, POOL, World
+
+
+def report(worker_id: str, outcome: Outcome = "completed") -> tuple[int, int]:
+    worker = completion_reports.report(ORG, POOL, worker_id, outcome)
+    return worker.completed, worker.failed
+
+
+def recounted(house: World) -> tuple[int, int]:
+    """What the event log says that all workers have done."""
+    house.settle()
+    partition = rules.lifetime(ORG, POOL)
+    rows = [counts for row, counts in house.rows().items() if row[0] == partition and row[1].startswith("worker#")]
+    return sum(row["completed"] for row in rows), sum(row.ended_badly for row in rows)
+
+
+def test_a_worker_that_holds_nothing_is_counted_in_one_call(house: World) -> None:
+    worker = pull(house)
+    with aws.counting() as calls:
+        assert report(worker.id) == (1, 0)
+    assert calls.total() == 1
+    assert report(worker.id, "failed") == (1, 1)
+    assert recounted(house) == (1, 1)
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed"])
+def test_its_one_task_ends_with_the_report_and_counts_once(house: World, outcome: Outcome) -> None:
+    worker = pull(house)
+    task = held(house)
+    assert report(worker.id, outcome) == ((1, 0) if outcome == "completed" else (0, 1))
+    ended = house.task(task.id)
+    assert ended.status is (Status.COMPLETED if outcome == "completed" else Status.FAILED)
+    assert ended.error is None or ended.error["code"] == Reason.WORKER_FAILED
+    assert house.worker(worker.id).leases == {}
+    assert recounted(house) == ((1, 0) if outcome == "completed" else (0, 1))
+
+
+def test_with_several_tasks_it_must_be_said_which(house: World) -> None:
+    worker = pull(house, max_concurrent=3)
+    made = [held(house) for _ in range(2)]
+    with pytest.raises(Conflict) as told:
+        report(worker.id)
+    assert all(task.id in told.value.message for task in made)
+    assert recounted(house) == (0, 0)
+    complete(made[0])
+    assert report(worker.id) == (2, 0)
+    assert house.task(made[1].id).status is Status.COMPLETED
+
+
+def test_reports_at_once_count_each_once(house: World) -> None:
+    worker = pull(house)
+    outcomes = together([lambda: report(worker.id)] * 20)
+    assert all(isinstance(one, tuple) for one in outcomes)
+    assert house.worker(worker.id).completed == 20
+    assert recounted(house) == (20, 0)
+
+
+def test_a_worker_nobody_registered_here_cannot_report(house: World) -> None:
+    worker = pull(house)
+    registry.unregister(ORG, POOL, worker.id)
+    for org, pool, name in ((ORG, POOL, worker.id), (ORG, POOL, "none"), ("other", POOL, worker.id)):
+        with pytest.raises(NotFound, match="Worker not found"):
+            completion_reports.report(org, pool, name, "completed")
+
+
+def test_what_a_worker_did_outlives_it(house: World) -> None:
+    first, second, idle = (pull(house, name) for name in ("first", "second", "idle"))
+    for worker in (first, first, second):
+        report(worker.id)
+    report(second.id, "failed")
+    held_by_first = house.submit()
+    house.settle()
+    assert lifecycle.get(ORG, held_by_first.id).held
+    for worker in (first, idle):
+        registry.unregister(ORG, POOL, worker.id)
+        assert pools.summary(ORG, POOL)[1:] == (3, 1), "not counted twice while it goes"
+        house.settle()
+        assert pools.summary(ORG, POOL)[1:] == (3, 1)
+    assert {one.id for one in pools.summary(ORG, POOL).workers} == {second.id}
+    assert recounted(house) == (3, 1)
