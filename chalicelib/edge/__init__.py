@@ -4,7 +4,7 @@ from chalicelib.edge.api import BEARER, BEARER_OR_KEY, Admission, Api, Caller, L
 from chalicelib.edge.chalice_app import BINARY_TYPES, mount
 from chalicelib.edge.cookies import Cookie
 from chalicelib.edge.dialects import CodedErrors, Dialect, Enveloped, FlatErrors, TracedErrors
-from chalicelib.edge.docs_page import docs_page, documentation_routes, openapi
+from chalicelib.edge.documentation import docs_page, documentation_routes, openapi
 from chalicelib.edge.kernel import method_not_allowed, not_found
 from chalicelib.edge.multipart import FilePart, Upload
 from chalicelib.edge.paging import Links, Paged, Pagination

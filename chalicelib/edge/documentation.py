@@ -41,7 +41,7 @@ SwaggerUIBundle({{url: {spec}, dom_id: "#docs", deepLinking: true, validatorUrl:
 
 def openapi(api: Api) -> dict[str, Any]:
     """The API's OpenAPI 3.1 document, made from the endpoints that are mounted."""
-    from chalicelib.edge.openapi import document
+    from chalicelib.edge.openapi_document import document
 
     return document(api)
 

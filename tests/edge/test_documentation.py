@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.edge import Api, docs_page, openapi, routes_of
-from chalicelib.edge.docs_page import _inline
+from chalicelib.edge.documentation import _inline
 from tests.edge.toys import API, Client
 
 
