@@ -1,13 +1,13 @@
 """AWS calls and units of each request, counted on moto, in a process that has served one of each before."""
 
 from bench import requests
-from bench.house import House, house
 from bench.measure import Section, exactly, table
 from bench.meter import Call, metering
+from bench.world import House, world
 
 
 def measure() -> Section:
-    with house() as made:
+    with world() as made:
         found = _calls(made)
     figures = [exactly(name, len(calls), 2, "calls") for name, calls in found.items()]
     head = ["request", "calls", "write units", "read units"]

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.house import BATCH, House, house, live
 from bench.measure import Figure, Section, table
 from bench.meter import Call
+from bench.world import BATCH, House, live, world
 from infra.bundles import BUNDLES
 
 TASKS = 5 * BATCH
@@ -90,7 +90,7 @@ def measure() -> Section:
 
 def _life(together: int) -> dict[str, tuple[float, float]]:
     calls: list[tuple[str, Call]] = []
-    with house(calls) as made:
+    with world(calls) as made:
         calls.clear()
         made.runs.clear()
         _live(made, together)

@@ -13,17 +13,17 @@ from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
 from chalicelib.storage.aws import websocket_api
 from tests.support import aws
-from tests.support.world import ORG, World, world
+from tests.support.world import ORG, World, new_world
 
 WORKER = {"name": "one", "type": "general", "capabilities": [], "metadata": {"max_concurrent": 10}}
 TASK = {"name": "one", "type": "general", "payload": {"n": 1}}
 
 
 def measure() -> Section:
-    with world() as house, silence():
-        figures = [*_coordinator(house), *_support()]
-    with world() as house, silence():
-        figures += _hand_over(house)
+    with new_world() as world, silence():
+        figures = [*_coordinator(world), *_support()]
+    with new_world() as world, silence():
+        figures += _hand_over(world)
     return Section("AWS calls of the other faces", __doc__, figures)
 
 
@@ -46,13 +46,13 @@ def _count(work: Callable[[], Any]) -> int:
     return calls.total()
 
 
-def _coordinator(house: World) -> list[Figure]:
+def _coordinator(world: World) -> list[Figure]:
     ask = _asking(coordinator)
     worker = ask("POST", "/api/workers", WORKER)["id"]
     tasks = [ask("POST", "/api/tasks", TASK)["id"] for _ in range(30)]
     for task_id in tasks[:2]:
         ask("PUT", "/api/tasks/{task_id}/assign", query={"worker_id": worker}, task_id=task_id)
-    house.settle()
+    world.settle()
     ask("GET", "/api/tasks")
     budgeted: Mapping[str, Callable[[], Any]] = {
         "submit": lambda: ask("POST", "/api/tasks", TASK),
@@ -92,11 +92,11 @@ class _Posted:
     def close(self, _: str) -> None: ...
 
 
-def _hand_over(house: World) -> list[Figure]:
+def _hand_over(world: World) -> list[Figure]:
     posted = _Posted()
     websocket_api.use(posted)
     try:
-        push, socket = _pushed(house), _socketed(house, posted)
+        push, socket = _pushed(world), _socketed(world, posted)
     finally:
         websocket_api.use(None)
     return [
@@ -105,32 +105,32 @@ def _hand_over(house: World) -> list[Figure]:
     ]
 
 
-def _pushed(house: World) -> int:
-    house.register(max_concurrent=5)
-    house.settle()
-    return _delivered(house)
+def _pushed(world: World) -> int:
+    world.register(max_concurrent=5)
+    world.settle()
+    return _delivered(world)
 
 
-def _socketed(house: World, posted: _Posted) -> int:
+def _socketed(world: World, posted: _Posted) -> int:
     from chalicelib.engine.workers import registry
     from chalicelib.engine.workers import websocket_workers as engine
     from chalicelib.engine.workers.registry import Registration
     from chalicelib.storage.connections.connections import Connection
     from tests.support.world import POOL
 
-    registry.unregister(ORG, POOL, house.workers()[0].id)
-    house.settle()
+    registry.unregister(ORG, POOL, world.workers()[0].id)
+    world.settle()
     registry.register(ORG, Registration(pool=POOL, kind="worker", name="w", max_concurrent=5, id="w", socket=True))
     engine.connect(Connection("c", ORG, "support.worker", POOL, "w"))
-    house.settle()
+    world.settle()
     before = posted.frames
-    return _delivered(house) + posted.frames - before
+    return _delivered(world) + posted.frames - before
 
 
-def _delivered(house: World) -> int:
+def _delivered(world: World) -> int:
     """The calls of one delivery."""
-    house.submit()
-    house.relay("tasks")
-    house.handle("dispatch")
-    house.relay("tasks")
-    return _count(lambda: house.handle("deliver"))
+    world.submit()
+    world.relay("tasks")
+    world.handle("dispatch")
+    world.relay("tasks")
+    return _count(lambda: world.handle("deliver"))

@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from bench.house import BATCH, House, deployment, house, live
 from bench.measure import Figure, Section, alternately, at_least, at_most, table
 from bench.meter import Call
+from bench.world import BATCH, House, deployment, live, world
 
 BATCHES = 5
 TASKS = BATCH * BATCHES
@@ -20,7 +20,7 @@ ROUNDS = 5
 
 def measure() -> Section:
     recorded: list[tuple[str, Call]] = []
-    with house(recorded) as made:
+    with world(recorded) as made:
         before = len(recorded)
         _lives(made)
     calls = recorded[before:]
@@ -40,7 +40,7 @@ def _lives(made: House) -> None:
 
 
 def _ours() -> float:
-    with house() as made:
+    with world() as made:
         warm = made.seconds
         _lives(made)
         return made.seconds - warm

@@ -1,7 +1,7 @@
 """The projects API, counted on moto in a process that has served one of each before, the rate limiter's call included.
 
 A page of 20 is asked of lists that were put straight into moto's memory. A task's life is the document's example, which
-a person takes and completes; nobody is subscribed to anything. Its dollars are those of bench/cost.py, for a house that
+a person takes and completes; nobody is subscribed to anything. Its dollars are those of bench/cost.py, for a world that
 does one thing at a time: each change is relayed alone, announced alone."""
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from tests.apis.projects.desk import DOCUMENTED, TASKS
 from tests.engine.catalogued import POOL, START, some, store
 from tests.support import aws, people
 from tests.support.client import Client
-from tests.support.world import HANDLED, ORG, STREAMED, World, world
+from tests.support.world import HANDLED, ORG, STREAMED, World, new_world
 
 SIZES = (3_000, 100_000)
 ONE_WORD = "search=login"
@@ -47,10 +47,10 @@ LIFE_MEMORY = 512
 class Office:
     """An admin at the API."""
 
-    def __init__(self, house: World) -> None:
-        self.house, self._client = house, Client(api)
-        self._token = people.token(people.admin(house))
-        house.settle()
+    def __init__(self, world: World) -> None:
+        self.world, self._client = world, Client(api)
+        self._token = people.token(people.admin(world))
+        world.settle()
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
         reply = self._client.request(method, path, body, token=self._token if token is None else token)
@@ -66,11 +66,11 @@ class Office:
 
 
 def measure() -> Section:
-    with world() as house, silence():
-        figures = _requests(Office(house))
+    with new_world() as world, silence():
+        figures = _requests(Office(world))
     figures += [figure for query, entry in LISTS.items() for figure in _pages(query, entry)]
-    with world() as house, silence():
-        life, rows = _life(Office(house))
+    with new_world() as world, silence():
+        life, rows = _life(Office(world))
     return Section("The projects API", __doc__, [*figures, *life], [rows])
 
 
@@ -99,8 +99,8 @@ def _pages(query: str, entry: str) -> list[Figure]:
 
 
 def _page_at(size: int, query: str, entry: str) -> int:
-    with world() as house, silence():
-        office, path = Office(house), f"{TASKS}?limit=20&{query}"
+    with new_world() as world, silence():
+        office, path = Office(world), f"{TASKS}?limit=20&{query}"
         tasks = [_alike(number) for number in range(size)]
         store(*tasks[-60:])
         _file(entry, tasks)
@@ -157,19 +157,19 @@ REQUESTS = 3
 def _live(office: Office) -> int:
     """A task is created, taken and completed. How many functions ran."""
     task = office.ask("POST", TASKS, DOCUMENTED)["data"]["id"]
-    runs = _settled(office.house)
+    runs = _settled(office.world)
     for status in ("active", "completed"):
         office.ask("PATCH", f"{TASKS}/{task}", {"status": status})
-        runs += _settled(office.house)
+        runs += _settled(office.world)
     return runs + REQUESTS
 
 
-def _settled(house: World) -> int:
-    runs, steps = 0, _steps(house)
+def _settled(world: World) -> int:
+    runs, steps = 0, _steps(world)
     while done := sum(step() for step in steps):
         runs += done
     return runs
 
 
-def _steps(house: World) -> Sequence[Callable[[], bool]]:
-    return [partial(house.relay, name) for name in STREAMED] + [partial(house.handle, name) for name in HANDLED]
+def _steps(world: World) -> Sequence[Callable[[], bool]]:
+    return [partial(world.relay, name) for name in STREAMED] + [partial(world.handle, name) for name in HANDLED]

@@ -8,9 +8,9 @@ from typing import Any
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
 from bench import meter, requests
-from bench.house import BATCH, house
 from bench.measure import Section, flat
 from bench.meter import Call
+from bench.world import BATCH, world
 from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.domain.tasks.task import Phase
@@ -47,7 +47,7 @@ def _at(size: int) -> dict[str, list[Call]]:
 
 def _listed_at(size: int) -> dict[str, list[Call]]:
     calls: list[tuple[str, Call]] = []
-    with house(calls) as made:
+    with world(calls) as made:
         waiting = [made.submit() for _ in range(BATCH)]
         _fill(waiting[0], size)
         made.relay()

@@ -25,7 +25,7 @@ def measure() -> Section:
     with silence(), fleet(0, CALL_SECONDS, lost=frozenset({"wakeups"})) as made:
         quiet = Quiet(made)
         quiet.begin()
-        task = made.house.submit(org=QUIET, run_at=clock.now() + 90 * clock.SECOND, capabilities=("patience",))
+        task = made.world.submit(org=QUIET, run_at=clock.now() + 90 * clock.SECOND, capabilities=("patience",))
         _fill(made)
         made.run(119)
         begun = made.timeline.now()
@@ -49,12 +49,12 @@ def _woken(task_id: str, begun: int) -> float:
 
 
 def _deaths(made: Fleet) -> list[int]:
-    return [worker.updated_at for worker in made.house.workers() if worker.org == QUIET and not worker.alive]
+    return [worker.updated_at for worker in made.world.workers() if worker.org == QUIET and not worker.alive]
 
 
 def _fill(made: Fleet) -> None:
     """Copies of a waiting task, in as many pools as there are organisations; all are due when the sweep comes."""
-    pattern_task = made.house.submit(org="org-0", capabilities=("rare",))
+    pattern_task = made.world.submit(org="org-0", capabilities=("rare",))
     table = meter.table(settings().tasks_table)
     pattern: dict[str, Any] = dict(table.items[DynamoType({"S": pattern_task.id})].attrs)  # type: ignore[attr-defined]
     due = DynamoType({"N": str(clock.now() + 100 * clock.SECOND)})

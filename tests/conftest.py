@@ -9,7 +9,7 @@ from _pytest import runner
 
 from infra.local.moto.stack_chunks import roomy
 from tests.support.passwords import cheap as cheap
-from tests.support.world import World, world
+from tests.support.world import World, new_world
 
 # A slow machine is no reason to fail: how long an example took says nothing about the code.
 hypothesis.settings.register_profile(
@@ -37,7 +37,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture
-def house() -> Iterator[World]:
+def world() -> Iterator[World]:
     """A fresh deployment under control."""
-    with world() as made:
+    with new_world() as made:
         yield made

@@ -43,21 +43,21 @@ def test_metrics_are_sent_though_the_handler_fails(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("emf")
-def test_a_tasks_life_is_counted_by_event(house: World, capsys: pytest.CaptureFixture[str]) -> None:
-    house.register(reply=answer(200, {"ok": True}))
-    house.submit()
-    house.settle()
+def test_a_tasks_life_is_counted_by_event(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.register(reply=answer(200, {"ok": True}))
+    world.submit()
+    world.settle()
     seen = capsys.readouterr().out
     for event in ("submitted", "leased", "completed"):
         assert f'"Event.{event}":[1.0]' in seen
 
 
 @pytest.mark.usefixtures("emf")
-def test_failures_are_counted_by_their_reason(house: World, capsys: pytest.CaptureFixture[str]) -> None:
-    house.register(reply=answer(500))
-    house.submit(max_attempts=2)
-    house.settle()
-    house.advance(60)
+def test_failures_are_counted_by_their_reason(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.register(reply=answer(500))
+    world.submit(max_attempts=2)
+    world.settle()
+    world.advance(60)
     seen = capsys.readouterr().out
     assert seen.count('"Failure.worker_failed":[1.0]') == 2
 

@@ -15,7 +15,7 @@ from tests.support.client import ORG, Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.passwords import CHEAP
 from tests.support.rewind import rewound
-from tests.support.world import World, world
+from tests.support.world import World, new_world
 
 STRANGER = {"org": "umbra"}
 
@@ -25,7 +25,7 @@ class Scene:
     """A deployment in which every endpoint of one API has something to work on."""
 
     face: Face
-    house: World
+    world: World
     client: Client
     """Calls the API as it is, but as often as it likes: each limiter's call would double the cost of most tests."""
     limited: Client
@@ -71,11 +71,11 @@ class Scene:
         return next(one for one in self.face.guarded if one.method == "GET" and not one.variables)
 
 
-def scene_of(face: Face, house: World) -> Scene:
-    watch, admin = conformance(face.api), face.caller(house, ORG)
+def scene_of(face: Face, world: World) -> Scene:
+    watch, admin = conformance(face.api), face.caller(world, ORG)
     client, limited = Client(unlimited(face.api), watch), Client(face.api, watch)
     empty = {one.id: client.get(one.url({}), token=token(**STRANGER)).json for one in shown(face)}
-    return Scene(face, house, client, limited, admin, face.build(house, client, admin), empty)
+    return Scene(face, world, client, limited, admin, face.build(world, client, admin), empty)
 
 
 def unlimited(api: Api) -> Api:
@@ -92,17 +92,17 @@ def shown(face: Face) -> list[Documented]:
 def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """One scene of an API for a module, whose tests leave it as it is."""
     before = passwords.use(CHEAP)
-    with world() as house:
+    with new_world() as world:
         # What the world changed it puts back at its end, and this with it.
         config.replace(**request.param.settings)
-        yield scene_of(request.param, house)
+        yield scene_of(request.param, world)
     passwords.use(before)
 
 
 @pytest.fixture
 def scene(shared: Scene) -> Iterator[Scene]:
     """The same scene for a test that may do with it what it likes."""
-    with rewound(shared.house):
+    with rewound(shared.world):
         yield shared
 
 

@@ -18,7 +18,7 @@ MULTIPLES = {"pro": 10, "enterprise": 100}
 """What a plan multiplies the documented limits by; any other has them as they are."""
 
 
-def _caller(house: World, org: str) -> str:
+def _caller(world: World, org: str) -> str:
     return token(org=org, plan="enterprise")
 
 

@@ -114,7 +114,7 @@ def test_what_is_public_needs_no_credential(scene: Scene) -> None:
     public = [one for one in scene.face.endpoints if scene.face.is_public(one)]
     assert {scene.face.docs, "/openapi.json"} <= {one.path for one in public}
     for endpoint in public:
-        with rewound(scene.house):
+        with rewound(scene.world):
             assert scene.call(endpoint).status == scene.face.status(endpoint), endpoint.id
 
 

@@ -42,7 +42,7 @@ def test_instants_are_those_of_now_in_the_documented_form(shared: Scene) -> None
     looked = (shared.send(endpoint) for endpoint in shared.face.guarded if endpoint.method == "GET")
     found = [pair for reply in looked if reply.text for pair in instants(reply.json, shared.face.instants)]
     assert {name for name, _ in found} == shared.face.instants
-    assert {value for _, value in found} - {None} == {shared.face.instant(shared.house.clock.now())}
+    assert {value for _, value in found} - {None} == {shared.face.instant(shared.world.clock.now())}
 
 
 def instants(value: Any, names: frozenset[str]) -> list[tuple[str, Any]]:

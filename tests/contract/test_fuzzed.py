@@ -85,7 +85,7 @@ def fuzzed(face: Face) -> Any:
         suppress_health_check=list(HealthCheck),
     )
     def test(case: schemathesis.Case, scene: Scene, application: Callable[..., Any]) -> None:
-        scene.house.clock.advance(1)
+        scene.world.clock.advance(1)
         endpoint = scene.face.endpoint(f"{case.operation.method.upper()} {case.path}")
         if quarter := _quarter(case):
             _aim(case, scene, endpoint)

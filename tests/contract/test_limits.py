@@ -46,14 +46,14 @@ def test_a_plan_has_its_own_limit(spender: tuple[str, str], scene: Scene) -> Non
 
 @over.each(lambda face: face.spenders.items(), "spender", lambda one: one[0])
 def test_the_limit_is_spent_refused_and_restored(spender: tuple[str, str], scene: Scene) -> None:
-    name, endpoint, house = spender[0], scene.face.endpoint(spender[1]), scene.house
+    name, endpoint, world = spender[0], scene.face.endpoint(spender[1]), scene.world
     limit, count = allowed(scene.face, endpoint)
     client, caller, window = limited(scene), token(subject="spender"), scene.face.window
 
     def spend(by: str = caller, what: Documented = endpoint) -> Reply:
         return scene.call(what, token=by, by=client)
 
-    now, whole = house.clock.now() // 1000, count * (window * 1000 // limit) // 1000
+    now, whole = world.clock.now() // 1000, count * (window * 1000 // limit) // 1000
     assert [figures(spend())[1] for _ in range(count)] == list(range(count - 1, -1, -1))
 
     refused = spend()
@@ -68,9 +68,9 @@ def test_the_limit_is_spent_refused_and_restored(spender: tuple[str, str], scene
     for other in scene.face.spenders.keys() - {name}:
         assert spend(what=scene.face.endpoint(scene.face.spenders[other])).status < 300, "another bucket"
 
-    house.clock.advance(wait)
+    world.clock.advance(wait)
     assert spend().status < 300
-    house.clock.advance(whole)
+    world.clock.advance(whole)
     assert figures(spend())[1] == count - 1
 
 
@@ -93,7 +93,7 @@ def test_a_refused_creation_creates_nothing(scene: Scene) -> None:
     client = limited(scene, CREATED)
     statuses = [scene.call(post, token=caller, by=client).status for _ in range(count + 5)]
     assert statuses == [scene.face.status(post)] * count + [429] * 5
-    assert sum(task.submitted_by == "greedy" for task in scene.house.tasks()) == count
+    assert sum(task.submitted_by == "greedy" for task in scene.world.tasks()) == count
 
 
 @over.faces(where=lambda face: not face.refusals_count)

@@ -31,7 +31,7 @@ def filled(scene: Scene) -> set[str]:
     """More tasks than go into a page."""
     post = scene.face.endpoint(scene.face.submitting.post)
     made = [scene.send(post) for _ in range(COUNT)]
-    scene.house.settle()
+    scene.world.settle()
     return {pick(one.json, scene.face.submitting.id) for one in made}
 
 
@@ -65,13 +65,13 @@ def test_every_thing_is_on_one_page_and_the_pages_end(paged: tuple[str, Paging],
     made, seen, cursor = filled(scene), [], {}
     while True:
         found = page(scene, where, limit=3, **cursor).json
-        assert pick(found, paging.total) == len(scene.house.tasks())
+        assert pick(found, paging.total) == len(scene.world.tasks())
         seen += [one[paging.id] for one in pick(found, paging.items)]
         if following(paging, found) is None:
             break
         assert len(pick(found, paging.items)) == 3
         cursor = following(paging, found)
-    assert len(seen) == len(set(seen)) == len(scene.house.tasks())
+    assert len(seen) == len(set(seen)) == len(scene.world.tasks())
     assert made < set(seen)
 
 
@@ -87,7 +87,7 @@ def test_without_a_limit_a_page_has_the_documented_length(paged: tuple[str, Pagi
 def test_a_cursor_is_good_for_its_own_list_only(paged: tuple[str, Paging], scene: Scene) -> None:
     where, paging = paged
     filled(scene)
-    scene.face.build(scene.house, scene.client, scene.face.caller(scene.house, **STRANGER))
+    scene.face.build(scene.world, scene.client, scene.face.caller(scene.world, **STRANGER))
     further = following(paging, page(scene, where, limit=1).json) or {}
     cursor = further.pop("cursor")
     assert page(scene, where, cursor=cursor, **further, limit=2).status == 200

@@ -96,16 +96,16 @@ def test_a_server_may_not_speak_for_another(shared: Scene) -> None:
     ],
 )
 def test_a_server_that_may_not_be_called_is_not_registered(url: str, shared: Scene) -> None:
-    crew = len(shared.house.workers())
+    crew = len(shared.world.workers())
     for name in ("predict", "health", "metrics"):
         endpoints = {"predict": "https://one.example/predict", name: url}
         reply = shared.client.post("/api/servers", SERVER | {"endpoints": endpoints}, token=shared.admin)
         assert processing.refused(reply, 400).message
         assert "secret" not in reply.text
-    assert len(shared.house.workers()) == crew
+    assert len(shared.world.workers()) == crew
 
 
-def test_a_stranger_sees_an_empty_house(shared: Scene) -> None:
+def test_a_stranger_sees_an_empty_list(shared: Scene) -> None:
     caller = token(**STRANGER)
 
     def get(path: str) -> Any:
@@ -129,7 +129,7 @@ def test_the_algorithm_is_the_tenants_own(scene: Scene) -> None:
 
 
 def test_a_foreign_servers_key_opens_nothing(scene: Scene) -> None:
-    scene.house.servers["one.example"] = lambda *_: answer(202)
+    scene.world.servers["one.example"] = lambda *_: answer(202)
     registered = scene.client.post("/api/servers", REGISTRATION | {"apiKey": "foreign"}, token=token(**STRANGER))
     foreign, server, running = registered.json["serverId"], scene.things["server"].id, scene.things["running"].id
     before = stored()
@@ -159,7 +159,7 @@ def test_a_new_task_has_no_more_than_its_own(scene: Scene) -> None:
     sly = processing.read_only | {"surprise": "smuggled"}
     created = scene.client.post("/api/task", TASK | sly, token=scene.admin).json
     got = scene.client.get(f"/api/task/{created['id']}", token=scene.admin).json
-    assert (got["status"], got["attempt"], got["createdAt"]) == ("PENDING", 1, scene.house.clock.now())
+    assert (got["status"], got["attempt"], got["createdAt"]) == ("PENDING", 1, scene.world.clock.now())
     assert not got.keys() & {"serverId", "result", "surprise", "org"}
 
 
@@ -179,5 +179,5 @@ def test_a_large_payload_goes_through_up_to_the_limit(over: int, status: int, sc
     reply = scene.client.post("/api/task", body, token=scene.admin)
     assert reply.status == status
     if status == 201:
-        scene.house.settle()
-        assert len(scene.house.calls[-1][3]) > settings().body_limit_bytes - 1000
+        scene.world.settle()
+        assert len(scene.world.calls[-1][3]) > settings().body_limit_bytes - 1000

@@ -36,11 +36,11 @@ def got(scene: Scene, reply: Reply) -> Any:
 
 @over.faces(where=submits)
 def test_one_idempotency_key_is_one_task(scene: Scene) -> None:
-    before = len(scene.house.tasks())
+    before = len(scene.world.tasks())
     first, again = (submit(scene, Idempotency_Key="same") for _ in range(2))
     assert first.status == again.status == scene.face.status(scene.face.endpoint(scene.face.submitting.post))
     assert made_by(scene, first) == made_by(scene, again)
-    assert len(scene.house.tasks()) == before + 1
+    assert len(scene.world.tasks()) == before + 1
 
 
 @over.faces(where=submits)

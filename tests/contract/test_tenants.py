@@ -15,8 +15,8 @@ from tests.support.rewind import stored
 @pytest.fixture(scope="module")
 def elsewhere(shared: Scene) -> dict[str, str]:
     """Kind of thing -> the id of one that is in no API's pool."""
-    task, worker = shared.house.submit(pool="elsewhere"), shared.house.register(pool="elsewhere")
-    shared.house.settle()
+    task, worker = shared.world.submit(pool="elsewhere"), shared.world.register(pool="elsewhere")
+    shared.world.settle()
     return {"Task": task.id, "Worker": worker.id}
 
 
@@ -29,8 +29,8 @@ class Neighbour(NamedTuple):
 
 @pytest.fixture(scope="module")
 def neighbour(shared: Scene) -> Neighbour:
-    theirs = shared.face.caller(shared.house, "penumbra")
-    return Neighbour(theirs, shared.face.build(shared.house, shared.client, theirs))
+    theirs = shared.face.caller(shared.world, "penumbra")
+    return Neighbour(theirs, shared.face.build(shared.world, shared.client, theirs))
 
 
 @over.faces()

@@ -51,8 +51,8 @@ CODES = {
 
 
 def test_every_error_of_the_tree_has_its_code() -> None:
-    house = {kind for kind in family() if kind.__module__ == errors.__name__}
-    assert {kind.__name__: coded(sample(kind))["code"] for kind in house} == CODES
+    world = {kind for kind in family() if kind.__module__ == errors.__name__}
+    assert {kind.__name__: coded(sample(kind))["code"] for kind in world} == CODES
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_replies(user: Client) -> None:
     assert "Content-Type" not in gone.headers
 
 
-def test_errors_of_the_house_keep_their_words(user: Client, admin: Client) -> None:
+def test_our_own_errors_keep_their_words(user: Client, admin: Client) -> None:
     assert user("GET", "/api/toys/missing").json == {"error": "Not found", "details": "Toy not found: missing"}
     taken = user("POST", "/api/toys", {"kind": "taken", "priority": 1})
     assert (taken.status, taken.json["error"]) == (409, "Conflict")

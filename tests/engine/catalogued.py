@@ -1,4 +1,4 @@
-"""Tasks of a managed pool, stored and filed without the house's doing."""
+"""Tasks of a managed pool, stored and filed without the world's doing."""
 
 import random
 from typing import Any

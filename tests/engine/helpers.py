@@ -26,9 +26,9 @@ def _outcome(work: Callable[[], Any]) -> Outcome:
         return error
 
 
-def pull(house: World, name: str = "puller", **said: Any) -> Worker:
+def pull(world: World, name: str = "puller", **said: Any) -> Worker:
     """A worker that is not called: it reports when the test says so."""
-    return house.register(name, **({"endpoints": {}} | said))
+    return world.register(name, **({"endpoints": {}} | said))
 
 
 def beat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
@@ -44,8 +44,8 @@ def complete(task: Task, result: Any = None, by: Holder | None = None) -> None:
     lifecycle.complete(ORG, POOL, task.id, by or holder(task), result)
 
 
-def held(house: World, **said: Any) -> Task:
+def held(world: World, **said: Any) -> Task:
     """A task that the only worker has just been given."""
-    task = house.submit(**said)
-    house.settle()
-    return house.task(task.id)
+    task = world.submit(**said)
+    world.settle()
+    return world.task(task.id)

@@ -34,7 +34,7 @@ class Receiver:
     """A webhook at https://<name>.example and what it was sent."""
 
     webhook: Document
-    house: World
+    world: World
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     reply: Reply | outbound.Answer | outbound.Unreachable = field(default_factory=lambda: answer(200))
 
@@ -64,10 +64,10 @@ class Receiver:
         return json.loads(self.posts[-1][1])
 
 
-def receiver(house: World, name: str = "one", *events: Topic, **said: Any) -> Receiver:
+def receiver(world: World, name: str = "one", *events: Topic, **said: Any) -> Receiver:
     """A webhook that asks for new tasks unless `events` are named; it answers 200 until it is told otherwise."""
     base: dict[str, Any] = {"url": f"https://{name}.example/hook", "active": True, "headers": {}}
     base |= {"events": [str(one) for one in events or (Topic.TASK_CREATED,)]}
-    made = Receiver(endpoints.create(ORG, base | said, SECRET, by="dev").webhook, house)
-    house.servers[f"{name}.example"] = made
+    made = Receiver(endpoints.create(ORG, base | said, SECRET, by="dev").webhook, world)
+    world.servers[f"{name}.example"] = made
     return made

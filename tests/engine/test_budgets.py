@@ -37,54 +37,54 @@ def calls(work: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("others", [FEW, MANY])
-def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds(house: World, others: int) -> None:
+def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds(world: World, others: int) -> None:
     fill(others)
-    house._read["tasks"] = others
-    worker = pull(house, max_concurrent=5)
-    task = held(house)
-    assert calls(house.submit) == 1
+    world._read["tasks"] = others
+    worker = pull(world, max_concurrent=5)
+    task = held(world)
+    assert calls(world.submit) == 1
     assert calls(lambda: lifecycle.get(ORG, task.id)) == 1
     assert calls(lambda: beat(worker)) == 1
     assert calls(lambda: complete(task)) == 1
     assert calls(lambda: registry.crew(ORG, POOL)) == 1
     assert calls(lambda: pools.overview(ORG, POOL)) == 1
     assert calls(lambda: rate_limits.admit("k", 100, clock.MINUTE)) == 1
-    house.settle()
-    ready = [house.submit() for _ in range(4)]  # beside the one above, which holds a slot
+    world.settle()
+    ready = [world.submit() for _ in range(4)]  # beside the one above, which holds a slot
     nudges = [Nudge(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
     assert calls(lambda: dispatcher.run(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
-    assert all(house.task(one.id).held for one in ready)
+    assert all(world.task(one.id).held for one in ready)
 
 
-def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(house: World) -> None:
-    pull(house, max_concurrent=2)
-    complete(held(house))
-    house.settle()
+def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(world: World) -> None:
+    pull(world, max_concurrent=2)
+    complete(held(world))
+    world.settle()
     with aws.counting() as counted:
         dispatcher.run(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
     assert counted == {("DynamoDB", "Query"): 2}
 
 
-def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(house: World) -> None:
-    house.register(reply=lambda *_: answer(200, {"ok": True}), max_concurrent=10)
-    house.settle()
+def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(world: World) -> None:
+    world.register(reply=lambda *_: answer(200, {"ok": True}), max_concurrent=10)
+    world.settle()
     count = 50
 
     def lives() -> None:
         for number in range(count):
             rate_limits.admit("client", 10_000, clock.MINUTE)
-            task = house.submit()
+            task = world.submit()
             if number % 10 == 9:
-                house.settle()
+                world.settle()
             rate_limits.admit("client", 10_000, clock.MINUTE)
             lifecycle.get(ORG, task.id)
 
     assert calls(lives) / count <= 12
-    assert all(task.terminal for task in house.tasks())
+    assert all(task.terminal for task in world.tasks())
 
 
-def test_a_minute_without_work_costs_only_the_looks_at_what_may_be_due(house: World) -> None:
-    house.settle()
+def test_a_minute_without_work_costs_only_the_looks_at_what_may_be_due(world: World) -> None:
+    world.settle()
     indexes = 4 * len(wake_shards())  # of tasks, workers and deliveries to webhooks and to messengers
     chores, parked = 1, 2  # of a queue a new process asks the URL, too
-    assert calls(lambda: house.advance(60)) <= indexes + chores + parked
+    assert calls(lambda: world.advance(60)) <= indexes + chores + parked

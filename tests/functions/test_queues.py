@@ -11,11 +11,11 @@ def record(name: str, org: str, **body: Any) -> dict[str, Any]:
     return {"messageId": name, "body": json.dumps({"org": org} | body)}
 
 
-def test_an_orgs_failing_updates_hold_up_its_own_and_nobody_elses(house: World) -> None:
+def test_an_orgs_failing_updates_hold_up_its_own_and_nobody_elses(world: World) -> None:
     records = [
         record("poison", "acme", occasion="o", updates=["not an update"]),
         record("other", "globex", connection="gone"),
         record("later", "acme", connection="gone"),
     ]
-    failed = queues.told({"Records": records}, house.voices)["batchItemFailures"]
+    failed = queues.told({"Records": records}, world.voices)["batchItemFailures"]
     assert [one["itemIdentifier"] for one in failed] == ["poison", "later"]

@@ -13,18 +13,18 @@ AUTH, KEYS, USERS, TASKS = "/api/v1/auth", "/api/v1/auth/api-keys", "/api/v1/use
 EMAIL, PASSWORD = "eve@acme.example", "correct horse battery"
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """From the invitation to what is cleared up behind the user."""
     admin, eve = Client(made, projects.api), Client(made, projects.api)
     user = join(admin, eve)
     work(eve)
-    house.settle()
+    world.settle()
     users.establish(ORG, "user_boss", Profile("boss@acme.example", "Boss", "admin", "free"), PASSWORD)
     for role in ("admin", "developer"):
         admin("PUT", f"{USERS}/{{userId}}", {"role": role}, userId=user)
     admin("DELETE", f"{USERS}/{{userId}}", userId=user)
-    house.settle()
-    house.advance(180)
+    world.settle()
+    world.advance(180)
 
 
 def join(admin: Client, eve: Client) -> str:

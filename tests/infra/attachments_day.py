@@ -7,7 +7,7 @@ from tests.support.world import World
 TASK = "/api/v1/tasks/{taskId}"
 
 
-def attach(client: Client, house: World) -> None:
+def attach(client: Client, world: World) -> None:
     """Comments and files, which go with their task: by a wakeup, and where that is late by the sweep."""
     for awake in (True, False):
         task = client("POST", "/api/v1/tasks", {"title": "t"})["data"]["id"]
@@ -18,7 +18,7 @@ def attach(client: Client, house: World) -> None:
         client("DELETE", f"{TASK}/comments/{{commentId}}", taskId=task, commentId=comment)
         client("DELETE", f"{TASK}/files/{{fileId}}", taskId=task, fileId=file)
         client("DELETE", TASK, taskId=task)
-        while house.relay("documents"):
+        while world.relay("documents"):
             pass
-        wait(house, 180, awake)
-        house.settle()
+        wait(world, 180, awake)
+        world.settle()

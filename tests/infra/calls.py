@@ -1,4 +1,4 @@
-"""What AWS would be asked for: every call of the running house as the IAM permissions that it needs."""
+"""What AWS would be asked for: every call of the running world as the IAM permissions that it needs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -102,8 +102,8 @@ class WatchedSockets:
         self._sockets.close(connection_id)
 
 
-def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """Watch the house's calls, each for the function under which it is made."""
+def watch(world: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Watch the world's calls, each for the function under which it is made."""
     made = Watch()
     send = BaseClient._make_api_call
 
@@ -129,8 +129,8 @@ def watch(house: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
     monkeypatch.setattr(s3, "link", link)
     monkeypatch.setattr(keyring, "_keys", read_keys)
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    queue_storage.use(WatchedQueues(made, house.queues))
-    socket_storage.use(WatchedSockets(made, house.sockets))
+    queue_storage.use(WatchedQueues(made, world.queues))
+    socket_storage.use(WatchedSockets(made, world.sockets))
     _attribute(made, monkeypatch)
     return made
 

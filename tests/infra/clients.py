@@ -1,4 +1,4 @@
-"""Clients of the watched house: they speak to its functions as API Gateway does, as an administrator."""
+"""Clients of the watched world: they speak to its functions as API Gateway does, as an administrator."""
 
 import base64
 import json
@@ -59,17 +59,17 @@ _numbers = count(1)
 class Line:
     """A WebSocket: open as soon as it is made."""
 
-    def __init__(self, made: Watch, house: World, path: str, **query: str) -> None:
-        self._watch, self._house = made, house
+    def __init__(self, made: Watch, world: World, path: str, **query: str) -> None:
+        self._watch, self._world = made, world
         self.id = f"line{next(_numbers)}"
-        self.frames = house.sockets.connect(self.id)
+        self.frames = world.sockets.connect(self.id)
         self._answered("connect", {"queryStringParameters": {"path": path, "token": token()} | query})
 
     def say(self, kind: str, **said: Any) -> None:
         self._answered("message", {"body": json.dumps({"type": kind} | said)})
 
     def leave(self) -> None:
-        self._house.sockets.drop(self.id)
+        self._world.sockets.drop(self.id)
         self._answered("disconnect", {})
 
     def _answered(self, function: str, event: dict[str, Any]) -> None:
@@ -84,10 +84,10 @@ class Line:
         assert answer["statusCode"] == 200, answer
 
 
-def wait(house: World, seconds: int, awake: bool) -> None:
+def wait(world: World, seconds: int, awake: bool) -> None:
     """Time passes; then wakeups come late, or meanwhile the sweep alone does."""
     if awake:
-        house.clock.advance(seconds)
-        house.settle()
+        world.clock.advance(seconds)
+        world.settle()
     else:
-        house.advance(seconds, settle=False)
+        world.advance(seconds, settle=False)

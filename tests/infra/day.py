@@ -1,4 +1,4 @@
-"""A day of the whole house, scene by scene: whatever its functions may have to do, they do."""
+"""A day of the whole world, scene by scene: whatever its functions may have to do, they do."""
 
 import json
 from typing import Any
@@ -28,51 +28,51 @@ from tests.support.world import ORG, World, answer
 LARGE = {"text": "x" * 150_000}
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """The day."""
-    house.voices = voices
+    world.voices = voices
     client = Client(made, processing.api)
-    work(client, house)
-    look(client, register(client, house, "watched", answer(202)))
-    lose(client, house)
-    serve_customers(made, house)
-    manage(house)
-    attachments_day.attach(Client(made, projects.api), house)
-    park(house)
-    next_hour(house)
-    coordinate(Client(made, coordinator.api), house)
-    next_hour(house)
-    accounts_day.whole(made, house)
-    projects_day.whole(made, house)
-    webhooks_day.whole(made, house)
-    messenger_day.whole(made, house)
-    onlookers_day.whole(made, house)
-    surveys_day.whole(made, house)
+    work(client, world)
+    look(client, register(client, world, "watched", answer(202)))
+    lose(client, world)
+    serve_customers(made, world)
+    manage(world)
+    attachments_day.attach(Client(made, projects.api), world)
+    park(world)
+    next_hour(world)
+    coordinate(Client(made, coordinator.api), world)
+    next_hour(world)
+    accounts_day.whole(made, world)
+    projects_day.whole(made, world)
+    webhooks_day.whole(made, world)
+    messenger_day.whole(made, world)
+    onlookers_day.whole(made, world)
+    surveys_day.whole(made, world)
     schedules.gauged()
     schedules.hour_closed()
-    house.clock.advance(86_400)
+    world.clock.advance(86_400)
     schedules.day_closed()
     schedules.tidied()
     # Nobody watched for a day.
-    house.clock.advance(86_400)
-    Line(made, house, "/tasks/updates")
+    world.clock.advance(86_400)
+    Line(made, world, "/tasks/updates")
 
 
 SERVER, TASK, BALANCER = "/api/servers/{id}", "/api/task/{id}", "/api/stats/load-balancer"
 WORKER, JOB = "/api/workers/{worker_id}", "/api/tasks/{task_id}"
 
 
-def serve(house: World, name: str, reply: Any) -> None:
+def serve(world: World, name: str, reply: Any) -> None:
     """The server is healthy, and answers tasks so."""
-    house.servers[f"{name}.example"] = lambda url, *_: answer(200) if url.endswith("/health") else reply
+    world.servers[f"{name}.example"] = lambda url, *_: answer(200) if url.endswith("/health") else reply
 
 
-def next_hour(house: World) -> None:
-    house.clock.advance(3600 - house.clock.now() / 1000 % 3600)
+def next_hour(world: World) -> None:
+    world.clock.advance(3600 - world.clock.now() / 1000 % 3600)
 
 
-def register(client: Client, house: World, name: str, reply: Any) -> str:
-    serve(house, name, reply)
+def register(client: Client, world: World, name: str, reply: Any) -> str:
+    serve(world, name, reply)
     url = f"https://{name}.example"
     endpoints = {"predict": f"{url}/predict", "health": f"{url}/health"}
     said = {"name": name, "endpoints": endpoints, "apiKey": f"key-{name}", "maxConcurrent": 50}
@@ -83,27 +83,27 @@ def submit(client: Client, **said: Any) -> str:
     return str(client("POST", "/api/task", {"type": "t", "priority": 1, "async": True} | said)["id"])
 
 
-def work(client: Client, house: World) -> None:
+def work(client: Client, world: World) -> None:
     """Tasks that succeed, fail and are turned away; large values; reports; retries; cancellation."""
-    good = register(client, house, "good", answer(200, LARGE))
+    good = register(client, world, "good", answer(200, LARGE))
     done = submit(client, payload=LARGE)
-    house.settle()
+    world.settle()
     client("POST", f"{BALANCER}/algorithm", {"algorithm": "least-connections"})
     assert client("GET", TASK, id=done)["result"] == LARGE
     client("POST", f"{SERVER}/heartbeat", {"status": "healthy"}, key="key-good", id=good)
     for reply in (answer(500), answer(429, Retry_After="5"), answer(202)):
-        serve(house, "good", reply)
+        serve(world, "good", reply)
         submit(client)
-        house.advance(30)
+        world.advance(30)
     held = submit(client)
-    house.settle()
+    world.settle()
     client("PUT", TASK, {"status": "COMPLETED", "result": LARGE}, id=held)
     failed = submit(client, maxAttempts=1)
-    house.settle()
+    world.settle()
     client("PUT", TASK, {"status": "FAILED", "error": "no", "retryable": False}, id=failed)
     client("POST", f"{TASK}/retry", id=failed)
     client("POST", f"{TASK}/cancel", id=failed)
-    house.settle()
+    world.settle()
 
 
 def look(client: Client, server: str) -> None:
@@ -117,98 +117,98 @@ def look(client: Client, server: str) -> None:
     client("GET", BALANCER)
 
 
-def lose(client: Client, house: World) -> None:
+def lose(client: Client, world: World) -> None:
     """Workers that die and workers that leave, found by the wakeup and, when that is lost, by the sweep."""
     for lost in (False, True):
         name = f"leaver{lost}".lower()
-        leaver = register(client, house, name, answer(202))
+        leaver = register(client, world, name, answer(202))
         for _ in range(3):
             submit(client)
-        house.settle()
+        world.settle()
         client("POST", f"{SERVER}/maintenance", {"maintenance": True}, id=leaver)
         client("DELETE", SERVER, id=leaver)
-        house.relay("workers", limit=1000)
+        world.relay("workers", limit=1000)
         if lost:
-            house.queues.queues[settings().wakeups_queue].clear()
-        house.settle()
-        house.advance(120)
-    del house.servers["good.example"]
-    house.advance(600)
+            world.queues.queues[settings().wakeups_queue].clear()
+        world.settle()
+        world.advance(120)
+    del world.servers["good.example"]
+    world.advance(600)
 
 
-def serve_customers(made: Watch, house: World) -> None:
+def serve_customers(made: Watch, world: World) -> None:
     """The support API: tasks performed here and by connected workers, while somebody watches."""
     client = Client(made, support.api)
-    watchers = [Line(made, house, "/tasks/updates") for _ in range(2)]
-    perform(client, house)
-    connected(client, made, house)
-    house.sockets.drop(watchers[0].id)
+    watchers = [Line(made, world, "/tasks/updates") for _ in range(2)]
+    perform(client, world)
+    connected(client, made, world)
+    world.sockets.drop(watchers[0].id)
     client("POST", "/task", {"type": "nobody", "data": {}})
-    house.settle()
+    world.settle()
     watchers[1].say("ping")
     watchers[1].leave()
-    Line(made, house, "/tasks/updates", since="1").leave()
+    Line(made, world, "/tasks/updates", since="1").leave()
 
 
-def perform(client: Client, house: World) -> None:
-    """Tasks that the house performs itself, and everything about them that can be looked at."""
+def perform(client: Client, world: World) -> None:
+    """Tasks that the world performs itself, and everything about them that can be looked at."""
     data = {"text": "Great customer service experience!", "channel": "chat"}
     done = client("POST", "/task", {"type": "sentiment_analysis", "data": data})["task_id"]
-    house.settle()
+    world.settle()
     assert client("GET", "/task/{task_id}", task_id=done)["result"]["sentiment"] == "positive"
     for route in ("/workers", "/health", "/metrics", "/channels"):
-        house.advance(15)
+        world.advance(15)
         client("GET", route)
     # Nothing that the API lets through makes the performer fail.
-    house.submit(pool="support", type="sentiment_analysis", payload={}, capabilities=("sentiment_analysis",))
-    house.settle()
+    world.submit(pool="support", type="sentiment_analysis", payload={}, capabilities=("sentiment_analysis",))
+    world.settle()
 
 
-def connected(client: Client, made: Watch, house: World) -> None:
+def connected(client: Client, made: Watch, world: World) -> None:
     """A worker's socket: tasks over it, silence, a second connection, its end and its return."""
     for max_tasks in (5, 10):
         client("POST", "/workers", {"worker_id": 3, "config": {"max_tasks": max_tasks, "types": ["t"]}})
-    line = Line(made, house, "/worker/3")
+    line = Line(made, world, "/worker/3")
     tasks = [client("POST", "/task", {"type": "t", "data": {}})["task_id"] for _ in range(5)]
-    house.settle()
+    world.settle()
     line.say("progress", task_id=tasks[0], attempt=1, progress=50)
     line.say("result", task_id=tasks[0], attempt=1, result=LARGE)
     line.say("error", task_id=tasks[1], attempt=1, error="no", retryable=False)
     line.say("result", task_id=tasks[0], attempt=7, result={})
     assert client("GET", "/task/{task_id}", task_id=tasks[0])["result"] == LARGE
-    house.advance(30)
+    world.advance(30)
     line.say("pong")
     tasks_engine.cancel(ORG, tasks[2], pool="support")
-    house.settle()
+    world.settle()
     # Its connection breaks: a new one takes over, and the old one's words are not heard.
-    house.sockets.drop(line.id)
-    fresh = Line(made, house, "/worker/3")
+    world.sockets.drop(line.id)
+    fresh = Line(made, world, "/worker/3")
     line.say("pong")
-    house.settle()
-    house.sockets.drop(fresh.id)
+    world.settle()
+    world.sockets.drop(fresh.id)
     client("POST", "/task", {"type": "t", "data": {}})
-    house.settle()
+    world.settle()
     # What it was told while it was away is too old to be told again.
-    Line(made, house, "/worker/3").leave()
+    Line(made, world, "/worker/3").leave()
     tasks_engine.cancel(ORG, tasks[3], pool="support")
-    wait(house, 1800, awake=True)
-    Line(made, house, "/worker/3").say("pong")
+    wait(world, 1800, awake=True)
+    Line(made, world, "/worker/3").say("pong")
     for awake in (True, False):
-        fall_silent(made, house, awake)
+        fall_silent(made, world, awake)
 
 
-def fall_silent(made: Watch, house: World, awake: bool) -> None:
+def fall_silent(made: Watch, world: World, awake: bool) -> None:
     """Connections that break and that say nothing, found by wakeups or, when those are lost, by the sweep."""
     for broken, seconds in ((True, 60), (False, 180)):
-        wait(house, 1800, awake=True)
-        line = Line(made, house, "/worker/3")
-        house.settle()
+        wait(world, 1800, awake=True)
+        line = Line(made, world, "/worker/3")
+        world.settle()
         if broken:
-            house.sockets.drop(line.id)
-        wait(house, seconds, awake)
+            world.sockets.drop(line.id)
+        wait(world, seconds, awake)
 
 
-def coordinate(client: Client, house: World) -> None:
+def coordinate(client: Client, world: World) -> None:
     """The coordinator API: workers that fetch, tasks assigned by the client and by the engine."""
     worker = client("POST", "/api/workers", {"name": "one", "type": "captcha", "metadata": {"max_concurrent": 9}})["id"]
     client("GET", "/api/workers")
@@ -218,7 +218,7 @@ def coordinate(client: Client, house: World) -> None:
     for success in ("true", "false"):
         client("POST", f"{WORKER}/task/complete", query={"success": success}, worker_id=worker)
     tasks = [create(client, payload=LARGE) for _ in range(4)]
-    house.settle()
+    world.settle()
     for task in tasks[:3]:
         client("PUT", f"{JOB}/assign", query={"worker_id": worker}, task_id=task)
     client("PUT", f"{JOB}/start", task_id=tasks[0])
@@ -231,32 +231,32 @@ def coordinate(client: Client, house: World) -> None:
     for query in ({}, {"limit": 1}, {"status": "pending"}, {"worker_id": worker, "limit": 1}, held):
         client("GET", "/api/tasks", query=query)
     create(client, auto_assign=True)
-    house.settle()
+    world.settle()
     client("GET", "/api/workers/stats/summary")
     client("GET", "/health")
     client("PUT", WORKER, {"status": "offline"}, worker_id=worker)
-    house.settle()
+    world.settle()
     client("DELETE", WORKER, worker_id=worker)
     for awake in (False, True):
         other = client("POST", "/api/workers", {"name": "two", "type": "captcha"})["id"]
         client("POST", f"{WORKER}/task/complete", worker_id=other)
         client("DELETE", WORKER, worker_id=other)
-        wait(house, 180, awake)
+        wait(world, 180, awake)
 
 
 def create(client: Client, **said: Any) -> str:
     return str(client("POST", "/api/tasks", {"name": "n", "type": "captcha"} | said)["id"])
 
 
-def manage(house: World) -> None:
+def manage(world: World) -> None:
     """A task that is found by what it says, until it says something else."""
-    task = house.submit(pool="projects", manual=True, terms=("word=login",))
-    house.settle()
+    task = world.submit(pool="projects", manual=True, terms=("word=login",))
+    world.settle()
     tasks_engine.cancel(ORG, task.id)
-    house.settle()
+    world.settle()
 
 
-def park(house: World) -> None:
+def park(world: World) -> None:
     """Changes that the relay cannot carry out, and one of each kind that it ever relayed tried again by the sweep."""
     broken = {"id": {"S": "broken"}, "kind": {"S": "chore"}}
     for table in ("tasks", "workers", "documents"):
@@ -265,7 +265,7 @@ def park(house: World) -> None:
     images = [[relay._light(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes]
     for old, new in {json.dumps([_kind(image) for image in pair]): pair for pair in images}.values():
         sqs.sqs().send(settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})])
-    house.advance(600)
+    world.advance(600)
 
 
 def _kind(image: Any) -> Any:

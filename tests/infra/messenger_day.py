@@ -11,9 +11,9 @@ from tests.support.world import ORG, World, answer
 HOOKS = "/webhooks/n8n"
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """The messengers' part of the day."""
-    client, by = Client(made, messenger.api), messengers(house)
+    client, by = Client(made, messenger.api), messengers(world)
     tell(client, made, by)
     have_trouble(client, by)
     look(client, by)
@@ -28,7 +28,7 @@ def tell(client: Client, made: Watch, by: Messengers) -> None:
     for _ in range(2):
         with made.running("messenger.api_handler"):
             engine.send(ORG, "x", key="once")
-    by.house.settle()
+    by.world.settle()
 
 
 def have_trouble(client: Client, by: Messengers) -> None:
@@ -37,11 +37,11 @@ def have_trouble(client: Client, by: Messengers) -> None:
         by.telegram.reply = reply
         for _ in range(3):
             client("POST", "/api/notify", {"message": "x", "providers": ["telegram"]})
-        by.house.settle()
+        by.world.settle()
         if lost:
-            by.house.queues.queues[settings().wakeups_queue].clear()
+            by.world.queues.queues[settings().wakeups_queue].clear()
         by.telegram.reply = None
-        by.house.advance(120)
+        by.world.advance(120)
 
 
 def look(client: Client, by: Messengers) -> None:

@@ -17,12 +17,12 @@ AGENTS, USERS, SYSTEM, TASKS = "/api/v1/agents", "/api/v1/users", "/api/v1/syste
 AGENT = f"{AGENTS}/{{agentId}}"
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """The onlookers' part of the day."""
     client = Client(made, projects.api)
     give_leave(made)
-    look(client, house)
-    subscribe(made, client, house)
+    look(client, world)
+    subscribe(made, client, world)
 
 
 def give_leave(made: Watch) -> None:
@@ -35,7 +35,7 @@ def give_leave(made: Watch) -> None:
         assert code_exchange(browser.client, known, secret, granted["code"]).status == 200
 
 
-def look(client: Client, house: World) -> None:
+def look(client: Client, world: World) -> None:
     """What is asked of agents, users and the system; somebody shows a picture."""
     agent = client("POST", AGENTS, {"name": "seen", "type": "coding"})["data"]["id"]
     client("GET", AGENTS)
@@ -46,28 +46,28 @@ def look(client: Client, house: World) -> None:
     client("GET", USERS)
     client("POST", f"{USERS}/me/avatar", parts.body(parts.file(png(1, 1), at="avatar")))
     for page in ("health", "metrics", "status", "logs"):
-        house.clock.advance(15)
+        world.clock.advance(15)
         client("GET", f"{SYSTEM}/{page}")
 
 
-def subscribe(made: Watch, client: Client, house: World) -> None:
+def subscribe(made: Watch, client: Client, world: World) -> None:
     """Subscribers of every kind are told, lose their connection or their leave, come back, and leave."""
     lea = users.get(ORG, "user_lea")
     (_, key), (lost, other) = (api_keys.create(ORG, lea.id, Wanted("x", ("tasks:read",))) for _ in range(2))
-    lines = [Line(made, house, "/ws", token=one) for one in (token(), people.token(lea), key, other)]
+    lines = [Line(made, world, "/ws", token=one) for one in (token(), people.token(lea), key, other)]
     for line in lines:
         line.say("subscribe", channel="tasks")
         line.say("ping")
-    house.settle()
-    house.sockets.drop(lines[0].id)
+    world.settle()
+    world.sockets.drop(lines[0].id)
     api_keys.revoke(ORG, lea.id, lost.id)
     forget()  # what is told may be told by a new process
     client("POST", TASKS, {"title": "told"})
-    house.settle()
+    world.settle()
     lines[1].say("unsubscribe", channel="tasks")
     for line in lines[1:3]:
         line.leave()
-    late = Line(made, house, "/ws")
+    late = Line(made, world, "/ws")
     late.say("subscribe", channel="tasks", since=0)
-    house.settle()
+    world.settle()
     late.leave()

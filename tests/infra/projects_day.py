@@ -1,4 +1,4 @@
-"""What people do with projects, agents and users in a day, and what the house then does in the background."""
+"""What people do with projects, agents and users in a day, and what the world then does in the background."""
 
 from typing import Any
 
@@ -15,30 +15,30 @@ PROJECTS, TASKS, AGENTS = "/api/v1/projects", "/api/v1/tasks", "/api/v1/agents"
 PROJECT, MEMBERS = f"{PROJECTS}/{{projectId}}", f"{PROJECTS}/{{projectId}}/members"
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """Everything is begun, changed and deleted twice: once the wakeups get lost, so that the sweep clears up."""
     client = Client(made, projects.api)
-    tasks_day.manage(client, house)
+    tasks_day.manage(client, world)
     for lost in (False, True):
-        clear_up(client, house, lost)
+        clear_up(client, world, lost)
 
 
-def clear_up(client: Client, house: World, lost: bool) -> None:
-    member, agent, project = begin(client, house, f"m{lost}")
-    house.settle()
+def clear_up(client: Client, world: World, lost: bool) -> None:
+    member, agent, project = begin(client, world, f"m{lost}")
+    world.settle()
     look(client, project)
     client("DELETE", PROJECT, projectId=project)
     client("DELETE", f"{AGENTS}/{{agentId}}", agentId=agent)
     client("DELETE", "/api/v1/users/{userId}", userId=member)
     for _ in range(4 if lost else 0):
-        house.relay("documents", limit=1000)
-        house.queues.queues[settings().wakeups_queue].clear()
-        house.advance(60, settle=False)
-    house.settle()
-    house.advance(1200)
+        world.relay("documents", limit=1000)
+        world.queues.queues[settings().wakeups_queue].clear()
+        world.advance(60, settle=False)
+    world.settle()
+    world.advance(1200)
 
 
-def begin(client: Client, house: World, name: str) -> tuple[str, str, str]:
+def begin(client: Client, world: World, name: str) -> tuple[str, str, str]:
     """A member, an agent and a project with tasks: the agent's, one begun by nobody, and one with much to clear up."""
     member = f"user_{name}".lower()
     users.establish(ORG, member, Profile(f"{member}@acme.example", name, "developer", "free"), "correct horse battery")

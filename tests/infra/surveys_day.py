@@ -15,34 +15,34 @@ from tests.support.world import ORG, World
 SESSION = {"platform": "mturk", "account_id": "a-1", "notify": ["telegram"]}
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """Two sessions of one platform, and people told of the end of each; then once more, as after a death."""
-    messengers(house)
+    messengers(world)
     client, workers = Client(made, surveys.api), Client(made, coordinator.api)
     crowd()
     said = {"name": "one", "type": "survey", "capabilities": ["survey:mturk"]}
     worker = workers("POST", "/api/workers", said)["id"]
     sessions = [client("POST", "/api/start", SESSION)["session_id"] for _ in range(2)]
-    house.settle()
+    world.settle()
     for path in ("/health", "/api/platforms", "/api/status"):
         client("GET", path)
     for lost in (False, True):
-        [held] = {one for one in sessions if house.task(one).held}
+        [held] = {one for one in sessions if world.task(one).held}
         workers("PUT", "/api/tasks/{task_id}/complete", {"result": None}, task_id=held)
-        end(house, lost)
-        lifecycle.change(ORG, held, lambda task: replace(task, version=task.version + 1, wake_at=house.clock.now()))
-        end(house, lost)
+        end(world, lost)
+        lifecycle.change(ORG, held, lambda task: replace(task, version=task.version + 1, wake_at=world.clock.now()))
+        end(world, lost)
     workers("DELETE", "/api/workers/{worker_id}", worker_id=worker)
-    house.settle()
+    world.settle()
 
 
-def end(house: World, lost: bool) -> None:
+def end(world: World, lost: bool) -> None:
     """The end of a session is told by its wakeup, or by the sweep where that is lost."""
     for _ in range(4 if lost else 0):
-        house.relay("tasks", limit=1000)
-        house.queues.queues[settings().wakeups_queue].clear()
-        house.advance(60, settle=False)
-    house.settle()
+        world.relay("tasks", limit=1000)
+        world.queues.queues[settings().wakeups_queue].clear()
+        world.advance(60, settle=False)
+    world.settle()
 
 
 def crowd() -> None:

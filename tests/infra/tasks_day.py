@@ -8,22 +8,22 @@ TASK = f"{TASKS}/{{taskId}}"
 LARGE = "x" * 150_000
 
 
-def manage(client: Client, house: World) -> None:
+def manage(client: Client, world: World) -> None:
     """Tasks are made, looked at, worked by people and by an agent, and deleted."""
     agent = client("POST", AGENTS, {"name": "one", "type": "coding"})["data"]["id"]
     mine, given = (client("POST", TASKS, {"title": "t", "agentId": one})["data"]["id"] for one in (None, agent))
-    house.settle()
+    world.settle()
     client("PATCH", TASK, {"status": "active", "title": "new"}, taskId=mine)
     client("PATCH", TASK, {"status": "completed", "result": LARGE}, taskId=mine)
     client("GET", TASK, taskId=mine, query={"include": "comments,files,history,metrics"})
     client("GET", TASKS, query={"search": "new", "status": "completed"})
     client("POST", f"{TASK}/assign", {"agentId": None}, taskId=given)
     client("POST", f"{TASK}/assign", {"agentId": agent}, taskId=given)
-    house.settle()
+    world.settle()
     reporting = {"agentId": agent}
     client("PATCH", TASK, {"progress": 0.5}, taskId=given, query=reporting)
     client("PATCH", TASK, {"status": "completed", "result": 1}, taskId=given, query=reporting)
     for task_id in (mine, given):
         client("DELETE", TASK, taskId=task_id)
     client("DELETE", f"{AGENTS}/{{agentId}}", agentId=agent)
-    house.settle()
+    world.settle()

@@ -1,4 +1,4 @@
-"""A day of the whole house: no function makes a call that its policy forbids, and none may do what it never does."""
+"""A day of the whole world: no function makes a call that its policy forbids, and none may do what it never does."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from infra.bundles import BUNDLES
 from infra.functions import Function
 from tests.infra import day
 from tests.infra.calls import Permission, granted, watch
-from tests.support.world import world
+from tests.support.world import new_world
 
 FUNCTIONS = [(f"{bundle.name}.{function.name}", function) for bundle in BUNDLES for function in bundle.functions]
 each_function = pytest.mark.parametrize(("name", "function"), FUNCTIONS, ids=[name for name, _ in FUNCTIONS])
@@ -18,9 +18,9 @@ Needed = dict[str, set[Permission]]
 def needed() -> Needed:
     """Function name -> the permissions that it needed in the course of a day."""
     sqs.sqs.cache_clear()  # a client that knows a queue's URL no longer asks for it
-    with pytest.MonkeyPatch.context() as monkeypatch, world() as house:
-        made = watch(house, monkeypatch)
-        day.whole(made, house)
+    with pytest.MonkeyPatch.context() as monkeypatch, new_world() as world:
+        made = watch(world, monkeypatch)
+        day.whole(made, world)
         return made.needed
 
 

@@ -1,4 +1,4 @@
-"""docs/operate.md: its queries ask for lines and fields that the house writes, and its tables have all of them."""
+"""docs/operate.md: its queries ask for lines and fields that the world writes, and its tables have all of them."""
 
 import re
 from pathlib import Path
@@ -31,21 +31,21 @@ def asked_for(query: str) -> set[str]:
     return names - named - COMMANDS - WORDS
 
 
-def written(house: World) -> list[dict[str, Any]]:
+def written(world: World) -> list[dict[str, Any]]:
     """Lines of lives of every kind."""
     replies = iter([202, 500, 429, 400])
     with logging_to(Log()) as log:
-        house.register(reply=lambda _url, _headers, body: answer(next(replies, 200) if body else 200))
-        begun = house.submit(run_at=clock.now() + clock.SECOND)
-        house.advance(2)
+        world.register(reply=lambda _url, _headers, body: answer(next(replies, 200) if body else 200))
+        begun = world.submit(run_at=clock.now() + clock.SECOND)
+        world.advance(2)
         lifecycle.cancel(ORG, begun.id)
         lifecycle.change(
-            ORG, house.submit(manual=True).id, lambda task: transitions.taken(task, "user_ada", clock.now())
+            ORG, world.submit(manual=True).id, lambda task: transitions.taken(task, "user_ada", clock.now())
         )
-        failed = house.submit()
-        house.advance(900)
+        failed = world.submit()
+        world.advance(900)
         lifecycle.replay(ORG, failed.id)
-        house.settle()
+        world.settle()
     return [line for line in log.lines if line["message"] in LIFE]
 
 
@@ -55,8 +55,8 @@ def test_there_are_ten_questions_and_each_has_its_query() -> None:
     assert len(QUERIES) == 11
 
 
-def test_the_fields_of_each_line_are_on_the_page_and_the_queries_ask_for_no_other(house: World) -> None:
-    lines = written(house)
+def test_the_fields_of_each_line_are_on_the_page_and_the_queries_ask_for_no_other(world: World) -> None:
+    lines = written(world)
     assert {line["message"] for line in lines} == LIFE
     fields = {name for line in lines for name in line}
     missing = [name for name in fields - COMMON if f"`{name}`" not in PAGE]

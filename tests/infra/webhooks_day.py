@@ -16,7 +16,7 @@ WEBHOOK, DELIVERIES = f"{WEBHOOKS}/{{webhookId}}", f"{WEBHOOKS}/{{webhookId}}/de
 TOPICS = ["task.created", "task.completed", "project.created", "project.completed", "agent.created"]
 
 
-def whole(made: Watch, house: World) -> None:
+def whole(made: Watch, world: World) -> None:
     """The webhooks' part of the day."""
     client = Client(made, projects.api)
     documents.create(documents.new(ORG, "org", {"name": "Acme Corp"}, id="org"))
@@ -24,42 +24,42 @@ def whole(made: Watch, house: World) -> None:
     said = {"url": "https://hooks.example/", "events": TOPICS}
     webhook = client("POST", WEBHOOKS, said)["data"]["id"]
     for reply in (answer(200), answer(500), answer(200), answer(500)):
-        house.servers["hooks.example"] = lambda *_, reply=reply: reply
-        announce_twice(client, house)
+        world.servers["hooks.example"] = lambda *_, reply=reply: reply
+        announce_twice(client, world)
         client("POST", f"{WEBHOOK}/test", webhookId=webhook)
     for awake in (True, False):
-        wait(house, 400, awake)
-    house.settle()
-    ask_again(client, house, webhook)
-    go(client, house, webhook)
+        wait(world, 400, awake)
+    world.settle()
+    ask_again(client, world, webhook)
+    go(client, world, webhook)
 
 
-def announce_twice(client: Client, house: World) -> None:
+def announce_twice(client: Client, world: World) -> None:
     """Something happens to a task, an agent and a project, and it is told of once more."""
     client("POST", TASKS, {"title": "t"})
     client("POST", "/api/v1/agents", {"name": "a", "type": "coding"})
     client("POST", "/api/v1/projects", {"name": "p"})
-    house.settle()
-    house.clock.advance(600)
+    world.settle()
+    world.clock.advance(600)
     for table in ("documents", "tasks", "workers"):
-        house.rewind(table, 5)
-    house.settle()
+        world.rewind(table, 5)
+    world.settle()
 
 
-def ask_again(client: Client, house: World, webhook: str) -> None:
+def ask_again(client: Client, world: World, webhook: str) -> None:
     """What was given up while the webhook was switched off, in requests and in the background: that by a wakeup or,
     when that is lost, by the sweep."""
     before, retries.AT_A_TIME = retries.AT_A_TIME, 1
     for lost in (False, True):
-        switch_off(client, house, webhook)
+        switch_off(client, world, webhook)
         client("POST", f"{WEBHOOK}/recover", {"since": "2026-01-01"}, webhookId=webhook)
         if lost:
-            house.relay("documents", limit=1000)
-            house.queues.queues[settings().wakeups_queue].clear()
-            house.advance(120, settle=False)
-        house.settle()
+            world.relay("documents", limit=1000)
+            world.queues.queues[settings().wakeups_queue].clear()
+            world.advance(120, settle=False)
+        world.settle()
     retries.AT_A_TIME = before
-    switch_off(client, house, webhook)
+    switch_off(client, world, webhook)
     found = client("GET", DELIVERIES, query={"status": "failed"}, webhookId=webhook)["data"]
     one = {"webhookId": webhook, "deliveryId": found[0]["id"]}
     client("GET", f"{DELIVERIES}/{{deliveryId}}", **one)
@@ -67,23 +67,23 @@ def ask_again(client: Client, house: World, webhook: str) -> None:
     client("GET", DELIVERIES, webhookId=webhook)
 
 
-def switch_off(client: Client, house: World, webhook: str) -> None:
+def switch_off(client: Client, world: World, webhook: str) -> None:
     """For so long that whatever is on its way is given up; then it is on again."""
     client("PUT", WEBHOOK, {"active": False}, webhookId=webhook)
-    house.clock.advance(86_400)
-    house.settle()
-    house.advance(240)
+    world.clock.advance(86_400)
+    world.settle()
+    world.advance(240)
     client("PUT", WEBHOOK, {"active": True}, webhookId=webhook)
 
 
-def go(client: Client, house: World, webhook: str) -> None:
+def go(client: Client, world: World, webhook: str) -> None:
     """The receiver says that it is gone; the administrators read of it."""
     client("POST", f"{WEBHOOK}/rotate-secret", {}, webhookId=webhook)
-    house.servers["hooks.example"] = lambda *_: answer(410)
+    world.servers["hooks.example"] = lambda *_: answer(410)
     client("POST", f"{WEBHOOK}/test", webhookId=webhook)
-    house.settle()
+    world.settle()
     client("PUT", WEBHOOK, {"active": True}, webhookId=webhook)
-    announce_twice(client, house)
+    announce_twice(client, world)
     [found, *_] = client("GET", ME)["data"]
     client("PUT", f"{ME}/{{notificationId}}/read", notificationId=found["id"])
     client("PUT", f"{ME}/read-all")

@@ -12,7 +12,7 @@ from tests.support.client import Client
 from tests.support.world import World
 
 
-def test_what_the_document_names_is_there_however_often_it_is_seeded(house: World) -> None:
+def test_what_the_document_names_is_there_however_often_it_is_seeded(world: World) -> None:
     before = config.replace(api_urls={"projects": "http://127.0.0.1:3000"})
     together([seed] * 3)
     seed()
@@ -30,7 +30,7 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(house: Worl
     assert lifecycle.get(ORG, "task-123", "projects").name == "Implement user authentication"
 
 
-def test_the_document_s_api_key_is_good_where_it_is_said_to_be(house: World) -> None:
+def test_the_document_s_api_key_is_good_where_it_is_said_to_be(world: World) -> None:
     client, said = Client(api), {"X-API-Key": "your-api-key"}
     before = config.replace(api_urls={"projects": "http://127.0.0.1:3000"})
     seed()

@@ -194,10 +194,10 @@ class Simulation(Actor):
     def _any_server(self) -> Server | None:
         return self.servers[self.random.choice(sorted(self.servers))] if self.servers else None
 
-    # the house itself
+    # the world itself
 
     def step(self) -> None:
-        """One function of the house that has something to do runs, and may die; time passes while none has."""
+        """One function of the world that has something to do runs, and may die; time passes while none has."""
         if kinds := self.world.busy():
             kind = self.random.choice(kinds)
             (self._relay if kind in STREAMED else self._handle)(kind)

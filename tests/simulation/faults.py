@@ -91,20 +91,20 @@ class _Queues:
 
 
 @contextmanager
-def everywhere(house: World, interference: Interference) -> Iterator[None]:
+def everywhere(world: World, interference: Interference) -> Iterator[None]:
     """Let `interference` stand between the code and all that it calls: tables, queues and connections."""
-    websocket_api.use(_Sockets(house.sockets, interference))
-    sqs.use(_Queues(house.queues, interference))
+    websocket_api.use(_Sockets(world.sockets, interference))
+    sqs.use(_Queues(world.queues, interference))
     try:
         with aws.interfering(interference):
             yield
     finally:
-        websocket_api.use(house.sockets)
-        sqs.use(house.queues)
+        websocket_api.use(world.sockets)
+        sqs.use(world.queues)
 
 
 @contextmanager
-def dying_anywhere(house: World, number: int) -> Iterator[None]:
+def dying_anywhere(world: World, number: int) -> Iterator[None]:
     """The process dies at the point of this number, from 0: before any call but a reading that follows another, since
     a death between two leaves what a death before the first leaves."""
     before, seen = "", 0
@@ -118,12 +118,12 @@ def dying_anywhere(house: World, number: int) -> Iterator[None]:
         before = call[1]
         return send()
 
-    with everywhere(house, die):
+    with everywhere(world, die):
         yield
 
 
 @contextmanager
-def dying_before(house: World, number: int) -> Iterator[None]:
+def dying_before(world: World, number: int) -> Iterator[None]:
     """The process dies before the call of this number, from 0. After one call is before the next."""
     seen = [0]
 
@@ -133,5 +133,5 @@ def dying_before(house: World, number: int) -> Iterator[None]:
             raise Killed
         return send()
 
-    with everywhere(house, die):
+    with everywhere(world, die):
         yield

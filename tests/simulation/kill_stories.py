@@ -1,4 +1,4 @@
-"""Stories for tests of deaths: workers on sockets, watchers, owners who assign, and the house's own performers.
+"""Stories for tests of deaths: workers on sockets, watchers, owners who assign, and the world's own performers.
 
 Each prepares a deployment and answers with the act during which the process is to die.
 """
@@ -22,202 +22,202 @@ def _link(connection_id: str) -> Connection:
     return Connection(connection_id, ORG, "test.worker", POOL, "w1")
 
 
-def _socket(house: World) -> Worker:
+def _socket(world: World) -> Worker:
     said = Registration(POOL, "worker", "w1", max_concurrent=2, id="w1", socket=True)
     return registry.register(ORG, said)
 
 
-def _connected(house: World) -> None:
-    _socket(house)
-    house.sockets.connect("c1")
+def _connected(world: World) -> None:
+    _socket(world)
+    world.sockets.connect("c1")
     websocket_workers.connect(_link("c1"))
-    house.settle()
+    world.settle()
 
 
-def _given(house: World) -> Task:
+def _given(world: World) -> Task:
     """A task that a connected worker is busy with."""
-    _connected(house)
-    task = house.submit()
-    house.settle()
-    assert house.task(task.id).status is Status.RUNNING
-    return house.task(task.id)
+    _connected(world)
+    task = world.submit()
+    world.settle()
+    assert world.task(task.id).status is Status.RUNNING
+    return world.task(task.id)
 
 
-def _leased(house: World) -> None:
+def _leased(world: World) -> None:
     """A task that is about to be sent to a connected worker."""
-    _connected(house)
-    house.submit()
-    house.relay("tasks")
-    house.handle("dispatch")
-    house.relay("tasks")
+    _connected(world)
+    world.submit()
+    world.relay("tasks")
+    world.handle("dispatch")
+    world.relay("tasks")
 
 
-def _connect(house: World) -> Act:
-    _socket(house)
-    house.submit()
-    house.settle()
-    house.sockets.connect("c1")
+def _connect(world: World) -> Act:
+    _socket(world)
+    world.submit()
+    world.settle()
+    world.sockets.connect("c1")
     return lambda: websocket_workers.connect(_link("c1"))
 
 
-def _take_over(house: World) -> Act:
-    _given(house)
-    house.sockets.drop("c1")
-    house.sockets.connect("c2")
+def _take_over(world: World) -> Act:
+    _given(world)
+    world.sockets.drop("c1")
+    world.sockets.connect("c2")
     return lambda: websocket_workers.connect(_link("c2"))
 
 
-def _disconnect(house: World) -> Act:
-    _given(house)
-    house.sockets.drop("c1")
+def _disconnect(world: World) -> Act:
+    _given(world)
+    world.sockets.drop("c1")
     return lambda: websocket_workers.disconnected(_link("c1"))
 
 
-def _hand_over(house: World) -> Act:
-    _leased(house)
-    return lambda: house.handle("deliver")
+def _hand_over(world: World) -> Act:
+    _leased(world)
+    return lambda: world.handle("deliver")
 
 
-def _hand_over_to_nobody(house: World) -> Act:
-    _leased(house)
-    house.sockets.drop("c1")
-    return lambda: house.handle("deliver")
+def _hand_over_to_nobody(world: World) -> Act:
+    _leased(world)
+    world.sockets.drop("c1")
+    return lambda: world.handle("deliver")
 
 
-def _greet(house: World) -> Act:
+def _greet(world: World) -> Act:
     """Back under a new connection, to be told of the task that it holds and of another that is cancelled."""
-    task = _given(house)
-    house.submit()
-    house.settle()
+    task = _given(world)
+    world.submit()
+    world.settle()
     websocket_workers.disconnected(_link("c1"))
     lifecycle.cancel(ORG, task.id)
-    house.settle()
-    house.sockets.connect("c2")
+    world.settle()
+    world.sockets.connect("c2")
     websocket_workers.connect(_link("c2"))
-    house.relay("workers")
-    return lambda: house.handle("deliver")
+    world.relay("workers")
+    return lambda: world.handle("deliver")
 
 
-def _watch(house: World) -> Act:
-    house.submit()
-    house.sockets.connect("v1")
+def _watch(world: World) -> Act:
+    world.submit()
+    world.sockets.connect("v1")
     return lambda: task_feed.watch(Connection("v1", ORG, WATCH), 0)
 
 
-def _watched(house: World, connection_id: str) -> None:
-    house.sockets.connect(connection_id)
+def _watched(world: World, connection_id: str) -> None:
+    world.sockets.connect(connection_id)
     task_feed.watch(Connection(connection_id, ORG, WATCH), 0)
 
 
-def _tell(house: World) -> Act:
+def _tell(world: World) -> Act:
     for name in ("v1", "v2"):
-        _watched(house, name)
-    house.settle()
-    house.submit()
-    house.relay("tasks")
-    return lambda: house.handle("live")
+        _watched(world, name)
+    world.settle()
+    world.submit()
+    world.relay("tasks")
+    return lambda: world.handle("live")
 
 
-def _catch_up(house: World) -> Act:
-    _watched(house, "v1")
-    house.settle()
-    house.submit()
-    house.settle()
-    _watched(house, "v2")
-    return lambda: house.handle("live")
+def _catch_up(world: World) -> Act:
+    _watched(world, "v1")
+    world.settle()
+    world.submit()
+    world.settle()
+    _watched(world, "v2")
+    return lambda: world.handle("live")
 
 
-def _leave(house: World) -> Act:
-    _watched(house, "v1")
-    house.settle()
-    house.sockets.drop("v1")
+def _leave(world: World) -> Act:
+    _watched(world, "v1")
+    world.settle()
+    world.sockets.drop("v1")
     return lambda: task_feed.leave(Connection("v1", ORG, WATCH))
 
 
-def _perform(house: World) -> Act:
+def _perform(world: World) -> Act:
     for ends in ("well", "badly"):
         asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
         submission.submit(ORG, "dev", asked)
-    house.relay("tasks")
-    house.handle("dispatch")
-    house.relay("tasks")
-    return lambda: house.handle("perform")
+    world.relay("tasks")
+    world.handle("dispatch")
+    world.relay("tasks")
+    return lambda: world.handle("perform")
 
 
-def _puller(house: World) -> Worker:
-    return house.register("puller", endpoints={}, api_key=None)
+def _puller(world: World) -> Worker:
+    return world.register("puller", endpoints={}, api_key=None)
 
 
-def _assign(house: World) -> Act:
+def _assign(world: World) -> Act:
     """Of a task that nobody could take by itself, so that the spare server need not."""
-    worker, task = _puller(house), house.submit(manual=True)
-    house.settle()
+    worker, task = _puller(world), world.submit(manual=True)
+    world.settle()
     return lambda: assignment.assign(ORG, POOL, task.id, worker.id)
 
 
-def _start(house: World) -> Act:
-    _puller(house)
-    task = house.submit()
-    house.settle()
+def _start(world: World) -> Act:
+    _puller(world)
+    task = world.submit()
+    world.settle()
     return lambda: assignment.start(ORG, POOL, task.id)
 
 
-def _claim(house: World) -> Act:
-    worker = _puller(house)
+def _claim(world: World) -> Act:
+    worker = _puller(world)
     return lambda: completion_reports.report(ORG, POOL, worker.id, "completed")
 
 
-def _report(house: World) -> Act:
-    worker = _puller(house)
-    house.submit()
-    house.settle()
+def _report(world: World) -> Act:
+    worker = _puller(world)
+    world.submit()
+    world.settle()
     return lambda: completion_reports.report(ORG, POOL, worker.id, "failed")
 
 
-def _permitted(house: World) -> Act:
+def _permitted(world: World) -> Act:
     """Two tasks in turns: the one is about to be leased, the other has to wait for it."""
-    house.register(reply=answer(200, {"ok": True}), max_concurrent=3)
-    house.settle()
+    world.register(reply=answer(200, {"ok": True}), max_concurrent=3)
+    world.settle()
     for _ in range(2):
-        house.submit(permit=ONE)
-    house.relay("tasks")
-    return lambda: house.handle("dispatch")
+        world.submit(permit=ONE)
+    world.relay("tasks")
+    return lambda: world.handle("dispatch")
 
 
-def _pass_on(house: World) -> Act:
+def _pass_on(world: World) -> Act:
     """The holder of a permit is done, for which another task waits."""
-    worker = _puller(house)
-    task, _ = [house.submit(permit=ONE, priority=priority) for priority in (9, 1)]
-    house.settle()
+    worker = _puller(world)
+    task, _ = [world.submit(permit=ONE, priority=priority) for priority in (9, 1)]
+    world.settle()
     return lambda: lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
 
 
-def _drain(house: World) -> Act:
-    _leased(house)
+def _drain(world: World) -> Act:
+    _leased(world)
     registry.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED))
-    return house.sweep
+    return world.sweep
 
 
-def _bury(house: World) -> Act:
+def _bury(world: World) -> Act:
     """A worker that has done something; what it has done outlives it."""
-    task = _given(house)
+    task = _given(world)
     lifecycle.complete(ORG, POOL, task.id, Holder("w1", 1), None)
-    house.settle()
+    world.settle()
     registry.unregister(ORG, POOL, "w1")
-    return house.sweep
+    return world.sweep
 
 
 ONE = Permit("k", 1)
 
 
-def _look(house: World) -> Act:
+def _look(world: World) -> Act:
     """A task of which every message was lost is put under its pool's look."""
-    house.submit()
-    while house.relay("tasks"):
+    world.submit()
+    while world.relay("tasks"):
         pass
-    house.queues.queues.clear()
-    house.clock.advance(60)
-    return house.sweep
+    world.queues.queues.clear()
+    world.clock.advance(60)
+    return world.sweep
 
 
 STORIES: dict[str, Callable[[World], Act]] = {

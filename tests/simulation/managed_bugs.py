@@ -29,36 +29,36 @@ def _task(**said: Any) -> Task:
     return task_edits.create(ORG, POOL, ADA, Draft({"title": "one", **said}, "task", 4))
 
 
-def _listed(house: World) -> None:
+def _listed(world: World) -> None:
     """A task that somebody completes."""
     task = _task(tags=["a"])
-    house.settle()
+    world.settle()
     task_edits.change(ORG, POOL, task.id, Edit(move=Phase.COMPLETED), ADA, anybody)
-    house.settle()
+    world.settle()
 
 
-def _announced_again(house: World) -> None:
+def _announced_again(world: World) -> None:
     """A task of which a webhook is told; and what happened comes once more, long after."""
-    house.servers["all.example"] = lambda *_: answer(200)
+    world.servers["all.example"] = lambda *_: answer(200)
     said = {"url": "https://all.example/", "events": [str(Topic.TASK_CREATED)], "active": True, "headers": {}}
     endpoints.create(ORG, said, "a-secret-of-the-tests", ADA)
     _task()
-    house.settle()
-    house.clock.advance(600)
-    house.rewind("tasks", 1)
-    house.settle()
+    world.settle()
+    world.clock.advance(600)
+    world.rewind("tasks", 1)
+    world.settle()
 
 
-def _project_gone(house: World) -> None:
+def _project_gone(world: World) -> None:
     """A project is deleted with a task in it."""
     project = projects.create(ORG, new_project(), {}, FOUNDER, Giver(ADA, []))
     _task(projectId=project.id)
-    house.settle()
+    world.settle()
     projects.delete(ORG, project.id, ADA)
     for seconds in (projects.SECOND_LOOK_SECONDS, task_edits.RELAYED_WITHIN_SECONDS):
-        house.settle()
-        house.clock.advance(seconds)
-        house.advance(61)
+        world.settle()
+        world.clock.advance(seconds)
+        world.advance(61)
 
 
 def _ledger_alone(moves: Sequence[Move]) -> list[Write]:

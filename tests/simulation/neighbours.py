@@ -55,15 +55,15 @@ class Quiet:
     _alive: str = ""
 
     def begin(self) -> None:
-        house = self.fleet.house
+        world = self.fleet.world
         for number in range(MORTALS):
-            house.register(f"mortal-{number}", org=QUIET, capabilities=("dying",))
+            world.register(f"mortal-{number}", org=QUIET, capabilities=("dying",))
             self.fleet.hanging.add(f"mortal-{number}.example")
-        self._alive = house.register(
+        self._alive = world.register(
             "alive", reply=self._works, org=QUIET, max_concurrent=20, capabilities=("work",)
         ).id
-        house.servers["hook.example"] = self._hooked
-        house.servers["quiet-messenger.example"] = self._notified
+        world.servers["hook.example"] = self._hooked
+        world.servers["quiet-messenger.example"] = self._notified
         said = {"url": "https://hook.example/", "events": [TOPIC], "active": True, "headers": {}}
         webhooks.create(QUIET, said, "a-secret-of-the-tests", "ada")
 
@@ -77,8 +77,8 @@ class Quiet:
 
     def _act(self) -> None:
         self._sent += 1
-        self.fleet.house.submit(org=QUIET, capabilities=("work",))
-        self.fleet.house.submit(org=QUIET, capabilities=("patience",), run_at=clock.now() + 20_000)
+        self.fleet.world.submit(org=QUIET, capabilities=("work",))
+        self.fleet.world.submit(org=QUIET, capabilities=("patience",), run_at=clock.now() + 20_000)
         name = f"task-{self._sent}"
         self._told[name] = clock.now()
         _publish(QUIET, name)
@@ -140,37 +140,37 @@ class Noisy:
     def backlog(self) -> None:
         """Many tasks that nobody takes, all of them looked at once within the first minutes."""
         for _ in range(self.size):
-            self.fleet.house.submit(org=NOISY, capabilities=("rare",))
+            self.fleet.world.submit(org=NOISY, capabilities=("rare",))
 
     def flood(self) -> None:
         """Many tasks that are due at one moment, before the sweep that is to notice the quiet one's dead servers."""
         at = clock.now() + FLOODED_SECONDS * clock.SECOND
         for _ in range(self.size):
-            self.fleet.house.submit(org=NOISY, run_at=at, capabilities=("rare",))
+            self.fleet.world.submit(org=NOISY, run_at=at, capabilities=("rare",))
 
     def keys(self) -> None:
         """As many keys as tasks: of idempotency, and of permits, each of which is a lane."""
         for number in range(self.size // 2):
-            self.fleet.house.submit(org=NOISY, permit=Permit(f"{number}", 1), idempotency_key=f"{number}")
+            self.fleet.world.submit(org=NOISY, permit=Permit(f"{number}", 1), idempotency_key=f"{number}")
 
     def payloads(self) -> None:
         """Tasks as large as they may be."""
         for _ in range(self.size // 4):
-            self.fleet.house.submit(org=NOISY, payload="x" * 90_000)
+            self.fleet.world.submit(org=NOISY, payload="x" * 90_000)
 
     def servers(self) -> None:
         """Servers that take no tasks, die, and keep every probe waiting."""
         for number in range(self.size // 5):
             self.fleet.hanging.add(f"noisy-{number}.example")
-            self.fleet.house.register(f"noisy-{number}", org=NOISY, capabilities=("dying",))
+            self.fleet.world.register(f"noisy-{number}", org=NOISY, capabilities=("dying",))
 
     def hanging(self) -> None:
         """Servers that take every task and never answer."""
         for number in range(3):
             self.fleet.hanging.add(f"hanging-{number}.example")
-            self.fleet.house.register(f"hanging-{number}", org=NOISY, max_concurrent=500, capabilities=("hang",))
+            self.fleet.world.register(f"hanging-{number}", org=NOISY, max_concurrent=500, capabilities=("hang",))
         for _ in range(self.size // 2):
-            self.fleet.house.submit(org=NOISY, capabilities=("hang",))
+            self.fleet.world.submit(org=NOISY, capabilities=("hang",))
 
     def receivers(self) -> None:
         """Webhooks and a messenger that take every request and never answer."""

@@ -1,4 +1,4 @@
-"""Workers that fetch their tasks, owners who choose the worker themselves, and tasks that the house performs."""
+"""Workers that fetch their tasks, owners who choose the worker themselves, and tasks that the world performs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ MOST = 2
 
 @dataclass
 class Owners(Actor):
-    """Their workers, the tasks that wait for their word, and those that the house performs."""
+    """Their workers, the tasks that wait for their word, and those that the world performs."""
 
     pullers: list[str] = field(default_factory=list)
     manual: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Owners(Actor):
                 self.pullers.remove(name)
 
     def perform(self) -> None:
-        """A task for the house itself."""
+        """A task for the world itself."""
         ends = self.random.choice(["well", "well", "badly"])
         asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
         task = self.attempt(lambda: submission.submit(ORG, "dev", asked))

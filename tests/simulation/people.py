@@ -52,7 +52,7 @@ class _InTurn:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """What the house does side by side, it does in turn."""
+    """What the world does side by side, it does in turn."""
     with ExitStack() as stack:
         for module in (posting, task_feed, run_all):
             stack.enter_context(patch.object(module, "ThreadPoolExecutor", _InTurn))

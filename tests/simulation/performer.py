@@ -1,4 +1,4 @@
-"""What the house performs itself in the simulation: it succeeds, fails, or does not like what it is given."""
+"""What the world performs itself in the simulation: it succeeds, fails, or does not like what it is given."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ class Toy:
 
 @contextmanager
 def performing() -> Iterator[None]:
-    """The house can do toys."""
+    """The world can do toys."""
     where = f"{Toy.__module__}:{Toy.__qualname__}"
     with patch.object(registry, "REGISTERED", {POOL: {Toy.name: where}}):
         yield

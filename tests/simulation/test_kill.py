@@ -1,4 +1,4 @@
-"""Every handler and use case dies before each of its calls and after the last, and the house recovers in two sweeps."""
+"""Every handler and use case dies before each of its calls and after the last, and the world recovers in two sweeps."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,125 +17,125 @@ from tests.simulation import kill_stories
 from tests.simulation.faults import Killed, dying_anywhere
 from tests.simulation.invariants import AT_REST
 from tests.simulation.performer import performing
-from tests.support.world import ORG, POOL, World, answer, world
+from tests.support.world import ORG, POOL, World, answer, new_world
 
 MOST_CALLS = 40
 
 
-def _waiting(house: World) -> Task:
+def _waiting(world: World) -> Task:
     """A task that was submitted and relayed, and no server yet."""
-    task = house.submit()
-    house.settle()
+    task = world.submit()
+    world.settle()
     return task
 
 
-def _held(house: World) -> tuple[Task, Worker]:
+def _held(world: World) -> tuple[Task, Worker]:
     """A task in the hands of a server that will report later."""
-    worker = house.register(max_concurrent=2)
-    task = house.submit()
-    house.settle()
-    assert house.task(task.id).held
+    worker = world.register(max_concurrent=2)
+    task = world.submit()
+    world.settle()
+    assert world.task(task.id).held
     return task, worker
 
 
-def _submit(house: World) -> Callable[[], object]:
-    house.register(reply=answer(200, {"ok": True}))
-    return lambda: house.submit(idempotency_key="one")
+def _submit(world: World) -> Callable[[], object]:
+    world.register(reply=answer(200, {"ok": True}))
+    return lambda: world.submit(idempotency_key="one")
 
 
-def _relay_submission(house: World) -> Callable[[], object]:
-    house.register(reply=answer(200, {"ok": True}))
-    house.settle()
-    house.submit()
-    return lambda: house.relay("tasks")
+def _relay_submission(world: World) -> Callable[[], object]:
+    world.register(reply=answer(200, {"ok": True}))
+    world.settle()
+    world.submit()
+    return lambda: world.relay("tasks")
 
 
-def _dispatch(house: World) -> Callable[[], object]:
-    house.register(reply=answer(200, {"ok": True}), max_concurrent=3)
-    house.settle()
+def _dispatch(world: World) -> Callable[[], object]:
+    world.register(reply=answer(200, {"ok": True}), max_concurrent=3)
+    world.settle()
     for priority in (1, 5, 9):
-        house.submit(priority=priority)
-    house.relay("tasks")
-    return lambda: house.handle("dispatch")
+        world.submit(priority=priority)
+    world.relay("tasks")
+    return lambda: world.handle("dispatch")
 
 
-def _relay_lease(house: World) -> Callable[[], object]:
-    _dispatch(house)()
-    return lambda: house.relay("tasks")
+def _relay_lease(world: World) -> Callable[[], object]:
+    _dispatch(world)()
+    return lambda: world.relay("tasks")
 
 
 def _deliver(reply: object) -> Callable[[World], Callable[[], object]]:
-    def prepare(house: World) -> Callable[[], object]:
+    def prepare(world: World) -> Callable[[], object]:
         replies = iter([reply])
-        house.register(reply=lambda *_: next(replies, answer(200, {"ok": True})))  # type: ignore[arg-type,return-value]
-        house.settle()
-        house.submit()
-        house.relay("tasks")
-        house.handle("dispatch")
-        house.relay("tasks")
-        return lambda: house.handle("deliver")
+        world.register(reply=lambda *_: next(replies, answer(200, {"ok": True})))  # type: ignore[arg-type,return-value]
+        world.settle()
+        world.submit()
+        world.relay("tasks")
+        world.handle("dispatch")
+        world.relay("tasks")
+        return lambda: world.handle("deliver")
 
     return prepare
 
 
-def _complete(house: World) -> Callable[[], object]:
-    task, worker = _held(house)
+def _complete(world: World) -> Callable[[], object]:
+    task, worker = _held(world)
     return lambda: lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
 
 
-def _fail(house: World) -> Callable[[], object]:
-    task, worker = _held(house)
-    house.servers["one.example"] = lambda *_: answer(200, {"ok": True})
+def _fail(world: World) -> Callable[[], object]:
+    task, worker = _held(world)
+    world.servers["one.example"] = lambda *_: answer(200, {"ok": True})
     return lambda: lifecycle.fail(ORG, task.id, Holder(worker.id, 1), reported_failure("no"))
 
 
-def _cancel(house: World) -> Callable[[], object]:
-    task, _ = _held(house)
+def _cancel(world: World) -> Callable[[], object]:
+    task, _ = _held(world)
     return lambda: lifecycle.cancel(ORG, task.id)
 
 
-def _heartbeat(house: World) -> Callable[[], object]:
-    worker = house.register()
+def _heartbeat(world: World) -> Callable[[], object]:
+    worker = world.register()
     return lambda: registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
 
 
-def _register(house: World) -> Callable[[], object]:
-    _waiting(house)
-    return lambda: house.register(reply=answer(200, {"ok": True}))
+def _register(world: World) -> Callable[[], object]:
+    _waiting(world)
+    return lambda: world.register(reply=answer(200, {"ok": True}))
 
 
-def _unregister(house: World) -> Callable[[], object]:
-    _, worker = _held(house)
+def _unregister(world: World) -> Callable[[], object]:
+    _, worker = _held(world)
     return lambda: registry.unregister(ORG, POOL, worker.id)
 
 
-def _sweep_dead_server(house: World) -> Callable[[], object]:
-    _held(house)
-    house.servers.clear()
-    house.clock.advance(91)
-    return house.sweep
+def _sweep_dead_server(world: World) -> Callable[[], object]:
+    _held(world)
+    world.servers.clear()
+    world.clock.advance(91)
+    return world.sweep
 
 
-def _sweep_removed_server(house: World) -> Callable[[], object]:
-    _, worker = _held(house)
+def _sweep_removed_server(world: World) -> Callable[[], object]:
+    _, worker = _held(world)
     registry.unregister(ORG, POOL, worker.id)
-    return house.sweep
+    return world.sweep
 
 
-def _sweep_timeout(house: World) -> Callable[[], object]:
-    worker = house.register(max_concurrent=2)
-    house.submit(timeout_seconds=10)
-    house.settle()
-    house.clock.advance(11)
-    assert house.worker(worker.id).leases
-    return house.sweep
+def _sweep_timeout(world: World) -> Callable[[], object]:
+    worker = world.register(max_concurrent=2)
+    world.submit(timeout_seconds=10)
+    world.settle()
+    world.clock.advance(11)
+    assert world.worker(worker.id).leases
+    return world.sweep
 
 
-def _rollup(house: World) -> Callable[[], object]:
-    house.register(reply=answer(200, {"ok": True}))
-    house.submit()
-    house.settle()
-    house.clock.advance(3_600)
+def _rollup(world: World) -> Callable[[], object]:
+    world.register(reply=answer(200, {"ok": True}))
+    world.submit()
+    world.settle()
+    world.clock.advance(3_600)
     return rollup.hourly
 
 
@@ -169,18 +169,18 @@ def test_the_page_says_how_many_stories_there_are() -> None:
 @pytest.mark.parametrize("story", STORIES)
 def test_a_death_at_any_call_is_recovered_from(story: str) -> None:
     for number in range(MOST_CALLS):
-        with world(number) as house, performing():
-            act = STORIES[story](house)
-            died = _dies(house, act, number)
-            _comes_back(house, act)
+        with new_world(number) as world, performing():
+            act = STORIES[story](world)
+            died = _dies(world, act, number)
+            _comes_back(world, act)
         if not died:
             assert number > 0, "the story made no call at all"
             return
     raise AssertionError("the story makes more calls than were tried")
 
 
-def _dies(house: World, act: Callable[[], object], number: int) -> bool:
-    with dying_anywhere(house, number):
+def _dies(world: World, act: Callable[[], object], number: int) -> bool:
+    with dying_anywhere(world, number):
         try:
             act()
         except Killed:
@@ -188,24 +188,24 @@ def _dies(house: World, act: Callable[[], object], number: int) -> bool:
     return False
 
 
-def _comes_back(house: World, act: Callable[[], object]) -> None:
+def _comes_back(world: World, act: Callable[[], object]) -> None:
     """The caller tries again, or the platform does; two sweeps later everything stands as promised."""
     with suppress(Conflict, NotFound):  # it had taken effect: the caller is told so
         act()
-    house.register("spare", reply=answer(200, {"ok": True}), max_concurrent=9)
-    house.settle()
-    house.advance(61)
-    house.advance(61)
+    world.register("spare", reply=answer(200, {"ok": True}), max_concurrent=9)
+    world.settle()
+    world.advance(61)
+    world.advance(61)
     for invariant in AT_REST:
-        invariant(house)
-    _watchers_know_all(house)
-    ready = [task for task in house.tasks() if task.queued]
+        invariant(world)
+    _watchers_know_all(world)
+    ready = [task for task in world.tasks() if task.queued]
     assert not ready, f"still waiting although there is room: {ready}"
 
 
-def _watchers_know_all(house: World) -> None:
+def _watchers_know_all(world: World) -> None:
     """Those that are still connected were told every change; all of them began at the first."""
-    for name in house.sockets.open & {"v1", "v2"}:
+    for name in world.sockets.open & {"v1", "v2"}:
         head = connections.head(ORG)
-        told = {frame["sequence"] for frame in house.sockets.sent[name] if "sequence" in frame}
+        told = {frame["sequence"] for frame in world.sockets.sent[name] if "sequence" in frame}
         assert head is not None and told == set(range(1, head.sequence + 1))

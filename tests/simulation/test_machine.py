@@ -13,7 +13,7 @@ from tests.simulation.invariants import ALWAYS
 from tests.simulation.people import one_at_a_time
 from tests.simulation.performer import performing
 from tests.simulation.weights import WEIGHTS
-from tests.support.world import world
+from tests.support.world import new_world
 
 
 class Engine(RuleBasedStateMachine):
@@ -22,7 +22,7 @@ class Engine(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 2**16))
     def start(self, seed: int) -> None:
         self._context = ExitStack()
-        self.world = self._context.enter_context(world(seed))
+        self.world = self._context.enter_context(new_world(seed))
         self._context.enter_context(performing())
         self._context.enter_context(one_at_a_time())
         self.simulation = Simulation(self.world, seed, Faults(Random(seed)))
@@ -42,7 +42,7 @@ class Engine(RuleBasedStateMachine):
         queues.duplicate = queues.drop = queues.delay = chance
 
     @rule(steps=st.integers(1, 6))
-    def house(self, steps: int) -> None:
+    def world(self, steps: int) -> None:
         for _ in range(steps):
             self.simulation.step()
 

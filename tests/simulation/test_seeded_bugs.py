@@ -65,41 +65,41 @@ _ready, _attempt_failed, _replayed = transitions.ready, transitions.attempt_fail
 _record_part = relay._record_part
 
 
-def _life(house: World) -> None:
+def _life(world: World) -> None:
     """A task that a server takes, keeps, and completes later."""
-    worker = house.register()
-    task = house.submit()
-    house.settle()
+    worker = world.register()
+    task = world.submit()
+    world.settle()
     lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
-    house.settle()
+    world.settle()
 
 
-def _waiting(house: World) -> None:
+def _waiting(world: World) -> None:
     """A task that no server takes."""
-    house.submit()
-    house.settle()
+    world.submit()
+    world.settle()
 
 
-def _waiting_for_long(house: World) -> None:
+def _waiting_for_long(world: World) -> None:
     """A task that no server takes for some minutes."""
-    house.submit()
-    house.settle()
-    house.advance(240)
+    world.submit()
+    world.settle()
+    world.advance(240)
 
 
-def _unheard(house: World) -> None:
+def _unheard(world: World) -> None:
     """A task of which every message is lost."""
-    house.submit()
+    world.submit()
     for _ in range(3):
-        house.advance(60, settle=False)
-        while house.relay("tasks"):
-            house.queues.queues.clear()
+        world.advance(60, settle=False)
+        while world.relay("tasks"):
+            world.queues.queues.clear()
 
 
-def _permitted(house: World) -> None:
+def _permitted(world: World) -> None:
     """Two tasks of a key that one may be held of, the second assigned by hand."""
-    worker = house.register(max_concurrent=2)
-    made = [house.submit(permit=Permit("k", 1), manual=True) for _ in range(2)]
+    worker = world.register(max_concurrent=2)
+    made = [world.submit(permit=Permit("k", 1), manual=True) for _ in range(2)]
     for task in made:
         assignment.assign(ORG, POOL, task.id, worker.id)
 
@@ -108,79 +108,79 @@ def _without_limit(org: str, pool: str, key: str, limit: int, task_id: str) -> A
     return _permit_taken(org, pool, key, limit + 1, task_id)
 
 
-def _cancelled_while_held(house: World) -> None:
-    house.register()
-    task = house.submit()
-    house.settle()
+def _cancelled_while_held(world: World) -> None:
+    world.register()
+    task = world.submit()
+    world.settle()
     lifecycle.cancel(ORG, task.id)
 
 
-def _cancelled_then_replayed(house: World) -> None:
-    task = house.submit()
+def _cancelled_then_replayed(world: World) -> None:
+    task = world.submit()
     lifecycle.cancel(ORG, task.id)
     lifecycle.replay(ORG, task.id)
 
 
-def _failing(house: World) -> None:
-    worker = house.register()
-    task = house.submit(max_attempts=1)
+def _failing(world: World) -> None:
+    worker = world.register()
+    task = world.submit(max_attempts=1)
     for epoch in (1, 2):
-        house.settle()
+        world.settle()
         lifecycle.fail(ORG, task.id, Holder(worker.id, epoch), reported_failure("no", retry_after_seconds=0))
 
 
-def _urgent_behind(house: World) -> None:
+def _urgent_behind(world: World) -> None:
     for priority in (1, 9):
-        house.submit(priority=priority)
-    house.settle()
-    house.register(max_concurrent=1, reply=answer(202))
-    house.settle()
-    first = next(task for task in house.tasks() if task.held)
+        world.submit(priority=priority)
+    world.settle()
+    world.register(max_concurrent=1, reply=answer(202))
+    world.settle()
+    first = next(task for task in world.tasks() if task.held)
     assert first.worker_id is not None
     lifecycle.complete(ORG, POOL, first.id, Holder(first.worker_id, 1), None)
-    house.settle()
+    world.settle()
 
 
-def _completed_twice(house: World) -> None:
+def _completed_twice(world: World) -> None:
     """Two results of one attempt, the second past the worker's slot, so that only the fence can tell."""
-    worker = house.register(max_concurrent=1)
-    task = house.submit()
-    house.settle()
+    worker = world.register(max_concurrent=1)
+    task = world.submit()
+    world.settle()
     lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": 1})
     again = task_storage.completion(task.id, ORG, POOL, 1, 2, None)
     task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), again)])
 
 
-def _watched(house: World, name: str = "v1") -> None:
-    house.sockets.connect(name)
+def _watched(world: World, name: str = "v1") -> None:
+    world.sockets.connect(name)
     task_feed.watch(Connection(name, ORG, WATCH), 0)
 
 
-def _watched_life(house: World) -> None:
-    _watched(house)
-    house.settle()
-    _life(house)
+def _watched_life(world: World) -> None:
+    _watched(world)
+    world.settle()
+    _life(world)
 
 
-def _watched_late(house: World) -> None:
+def _watched_late(world: World) -> None:
     """A second watcher comes while changes are under way, and has to catch up first."""
-    _watched(house)
-    house.settle()
-    house.submit()
-    house.settle()
-    _watched(house, "v2")
-    house.queues.queues[settings().live_queue][0].visible_at += 1  # its turn comes after the next change
-    house.queues.queues[settings().live_queue][0].group = "later"
-    house.submit()
-    house.settle()
-    house.clock.advance(1)
-    house.settle()
+    _watched(world)
+    world.settle()
+    world.submit()
+    world.settle()
+    _watched(world, "v2")
+    world.queues.queues[settings().live_queue][0].visible_at += 1  # its turn comes after the next change
+    world.queues.queues[settings().live_queue][0].group = "later"
+    world.submit()
+    world.settle()
+    world.clock.advance(1)
+    world.settle()
 
 
-def _connected_twice(house: World) -> None:
+def _connected_twice(world: World) -> None:
     registry.register(ORG, Registration(POOL, "worker", "w1", max_concurrent=1, id="w1", socket=True))
     for name in ("c1", "c2"):
-        house.sockets.connect(name)
+        world.sockets.connect(name)
         websocket_workers.connect(Connection(name, ORG, "test.worker", POOL, "w1"))
 
 
@@ -312,19 +312,19 @@ def _nothing(event: Any) -> Any:
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_the_invariant_finds_its_bug(house: World, bug: str) -> None:
+def test_the_invariant_finds_its_bug(world: World, bug: str) -> None:
     invariant, story, seeded = BUGS[bug]
     with seeded:
-        story(house)
+        story(world)
     with pytest.raises(AssertionError):
-        invariant(house)
+        invariant(world)
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_without_the_bug_the_invariant_holds(house: World, bug: str) -> None:
+def test_without_the_bug_the_invariant_holds(world: World, bug: str) -> None:
     invariant, story, _ = BUGS[bug]
     try:
-        story(house)
+        story(world)
     except Exception as refusal:  # noqa: BLE001 - without its bug a story may be refused, as it should be
         assert type(refusal).__name__ in {"Conflict", "LeaseLost", "Refused"}
-    invariant(house)
+    invariant(world)

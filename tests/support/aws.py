@@ -1,4 +1,4 @@
-"""moto in this process, made atomic, with the house's tables; and what a test may do to the calls that reach it.
+"""moto in this process, made atomic, with the world's tables; and what a test may do to the calls that reach it.
 
 AWS_ENDPOINT_URL_DYNAMODB puts another DynamoDB in the place of moto's; tables are made there and deleted for each test.
 """

@@ -24,7 +24,7 @@ from infra.functions import Queue
 from tests.support import aws
 from tests.support.queues import FakeQueues, Held
 from tests.support.timeline import Run, Timeline, executor
-from tests.support.world import HANDLED, STREAMED, World, world
+from tests.support.world import HANDLED, STREAMED, World, new_world
 
 SIDE_BY_SIDE = (task_delivery, run_all, task_feed, notifying, posting)
 """Modules that do something in threads."""
@@ -55,7 +55,7 @@ class _Paced:
 class Fleet:
     """The functions of one world."""
 
-    house: World
+    world: World
     timeline: Timeline
     call_seconds: float
     share: float
@@ -82,7 +82,7 @@ class Fleet:
             self.timeline.pause(timeout)
             raise outbound.Unreachable("timed out", "no answer came in time", sent=True)
         self.timeline.pause(0.02)
-        return self.house.send(method, url, **said)
+        return self.world.send(method, url, **said)
 
     def happen(self, work: Callable[[], object]) -> None:
         """Somebody outside does something, which takes time as what functions do."""
@@ -114,29 +114,29 @@ class Fleet:
         self._polled = now
         self._sweep(now)
         for table in STREAMED:
-            if not self._busy[table] and self.house.unread(table):
-                self._start(table, lambda table=table: self.house.relay(table, RECORDS))
+            if not self._busy[table] and self.world.unread(table):
+                self._start(table, lambda table=table: self.world.relay(table, RECORDS))
         for kind in HANDLED:
             self._take(kind)
 
     def _sweep(self, now: int) -> None:
-        if now // clock.MINUTE > self.house.swept_minute:
-            self.house.swept_minute = now // clock.MINUTE
+        if now // clock.MINUTE > self.world.swept_minute:
+            self.world.swept_minute = now // clock.MINUTE
             self._start("wake", schedules.swept)
 
     def _take(self, kind: str) -> None:
         trigger, queue = TRIGGERS[f"{kind}_queue"], getattr(settings(), f"{kind}_queue")
         if kind in self.lost:
-            self.house.queues.queues.pop(queue, None)
+            self.world.queues.queues.pop(queue, None)
         # A sweep has as many parts at any size.
         most = trigger.concurrency if kind == "sweeps" else max(2, round(trigger.concurrency * self.share))
-        while self._busy[kind] < most and (batch := self.house.queues.receive(queue, trigger.batch)):
+        while self._busy[kind] < most and (batch := self.world.queues.receive(queue, trigger.batch)):
             for held in batch:
                 held.visible_at = FOREVER
             self._start(kind, lambda batch=batch: self._handle(kind, batch))
 
     def _handle(self, kind: str, batch: list[Held]) -> None:
-        self.house.run(kind, batch)
+        self.world.run(kind, batch)
 
     def _start(self, name: str, work: Callable[[], object]) -> None:
         self._busy[name] += 1
@@ -151,13 +151,13 @@ def fleet(
     seed: int = 0, call_seconds: float = 0.008, share: float = 1.0, lost: frozenset[str] = frozenset()
 ) -> Iterator[Fleet]:
     """A fresh deployment whose functions run at once."""
-    with world(seed) as house, ExitStack() as stack:
-        timeline = Timeline(house.clock.now())
-        house.clock = timeline
-        made = Fleet(house, timeline, call_seconds, share, lost)
+    with new_world(seed) as world, ExitStack() as stack:
+        timeline = Timeline(world.clock.now())
+        world.clock = timeline
+        made = Fleet(world, timeline, call_seconds, share, lost)
         before = clock.use(timeline)
         stack.callback(clock.use, before)
-        sqs.use(_Paced(house.queues, made.call))
+        sqs.use(_Paced(world.queues, made.call))
         sender = outbound.use_sender(made.send)
         stack.callback(outbound.use_sender, sender)
         stack.enter_context(aws.pacing(made.call))

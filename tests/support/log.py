@@ -1,4 +1,4 @@
-"""What the house writes to its log."""
+"""What the world writes to its log."""
 
 import json
 import logging

@@ -109,7 +109,7 @@ class Waha(Provider):
 class Messengers:
     """The org's messengers, all of them configured."""
 
-    house: World
+    world: World
     telegram: Telegram = field(default_factory=Telegram)
     discord: Discord = field(default_factory=Discord)
     whatsapp: Waha = field(default_factory=Waha)
@@ -124,7 +124,7 @@ class Messengers:
     def told(self, message: str = "Hello!", **said: Any) -> Shown:
         """What has become of a notification once everything has happened that can happen now."""
         self.send(message, **said)
-        self.house.settle()
+        self.world.settle()
         return self.latest()
 
     def latest(self) -> Shown:
@@ -138,12 +138,12 @@ class Messengers:
 
     def wait(self, seconds: float) -> None:
         """Time passes, with its wakeups, and a sweep or two at its end."""
-        self.house.clock.advance(seconds)
+        self.world.clock.advance(seconds)
         for _ in range(2):
-            self.house.settle()
-            self.house.sweep()
-            self.house.settle()
-            self.house.clock.advance(61)
+            self.world.settle()
+            self.world.sweep()
+            self.world.settle()
+            self.world.clock.advance(61)
 
 
 def configure(accounts: Any, org: str = ORG) -> None:
@@ -160,9 +160,9 @@ def configure_all(accounts: dict[str, Any]) -> None:
     provider_status._checked.clear()
 
 
-def messengers(house: World) -> Messengers:
+def messengers(world: World) -> Messengers:
     """Every provider, configured and in good health."""
-    made = Messengers(house)
+    made = Messengers(world)
     configure(ACCOUNTS)
-    house.servers |= {"telegram.example": made.telegram, "discord.example": made.discord, "waha.example": made.whatsapp}
+    world.servers |= {"telegram.example": made.telegram, "discord.example": made.discord, "waha.example": made.whatsapp}
     return made

@@ -1,6 +1,6 @@
 """People of the projects API, for tests: their accounts, and the tokens that they call with.
 
-ada = people.user(house, "developer", name="Ada")
+ada = people.user(world, "developer", name="Ada")
 client.get("/api/v1/users/me", token=people.token(ada))
 """
 
@@ -17,13 +17,13 @@ from tests.support.world import ORG, World
 PASSWORD = "correct horse battery"
 
 
-def admin(house: World, org: str = ORG, name: str = "Administrator") -> Document:
+def admin(world: World, org: str = ORG, name: str = "Administrator") -> Document:
     """An active administrator of the org."""
-    return user(house, "admin", org=org, name=name)
+    return user(world, "admin", org=org, name=name)
 
 
 def user(
-    house: World,
+    world: World,
     role: Role = "developer",
     *,
     org: str = ORG,
@@ -31,7 +31,7 @@ def user(
     plan: str = "enterprise",
     password: str = PASSWORD,
 ) -> Document:
-    """An active user, who signs in as `<name>@<org>.example` with PASSWORD; the house need not settle for it."""
+    """An active user, who signs in as `<name>@<org>.example` with PASSWORD; the world need not settle for it."""
     identifier, cost = ids.ordered("user"), passwords.use(Cost(1, 8, 1))
     try:
         users.establish(org, identifier, Profile(email(name, org), name, role, plan), password)

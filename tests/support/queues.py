@@ -1,4 +1,4 @@
-"""Queues in memory, by the house's clock: delays, order, deduplication, redelivery, dead letters. And faults."""
+"""Queues in memory, by the world's clock: delays, order, deduplication, redelivery, dead letters. And faults."""
 
 import itertools
 import re

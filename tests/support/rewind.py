@@ -12,14 +12,14 @@ from tests.support.world import World, forget
 
 
 @contextmanager
-def rewound(house: World) -> Iterator[None]:
+def rewound(world: World) -> Iterator[None]:
     """At the end, tables, streams, queues, settings and clock are what they are now. Chance goes on, and so do ids."""
     tables = _tables()
     items = {name: pickle.dumps(table.items) for name, table in tables.items()}
     lengths = {name: len(_records(table)) for name, table in tables.items()}
-    queues = pickle.dumps([house.queues.queues, house.queues.dead, house.queues._seen])
-    servers, calls, read, swept = dict(house.servers), len(house.calls), dict(house._read), house.swept_minute
-    now, settings = house.clock.now(), config.settings()
+    queues = pickle.dumps([world.queues.queues, world.queues.dead, world.queues._seen])
+    servers, calls, read, swept = dict(world.servers), len(world.calls), dict(world._read), world.swept_minute
+    now, settings = world.clock.now(), config.settings()
     forget()
     try:
         yield
@@ -27,10 +27,10 @@ def rewound(house: World) -> Iterator[None]:
         for name, table in tables.items():
             table.items = pickle.loads(items[name])
             del _records(table)[lengths[name] :]
-        house.queues.queues, house.queues.dead, house.queues._seen = pickle.loads(queues)
-        house.servers, house._read, house.swept_minute = servers, read, swept
-        del house.calls[calls:]
-        house.clock._now = now
+        world.queues.queues, world.queues.dead, world.queues._seen = pickle.loads(queues)
+        world.servers, world._read, world.swept_minute = servers, read, swept
+        del world.calls[calls:]
+        world.clock._now = now
         config.restore(settings)
         forget()
 

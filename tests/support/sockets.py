@@ -15,7 +15,7 @@ class FakeSockets:
     """Connection -> the frames that reached it; kept after its end."""
     open: set[str] = field(default_factory=set)
     closed: list[str] = field(default_factory=list)
-    """Those that the house ended, in order."""
+    """Those that the world ended, in order."""
 
     def connect(self, connection_id: str) -> list[dict[str, Any]]:
         """A client's connection is open; returns what it will be sent."""

@@ -127,7 +127,7 @@ class World:
         for _ in range(limit):
             if not self.step():
                 return
-        raise AssertionError("the house does not come to rest")
+        raise AssertionError("the world does not come to rest")
 
     def step(self) -> bool:
         """One round of streams and queues; False when there was nothing to do."""
@@ -295,7 +295,7 @@ def forget() -> None:
 
 
 @contextmanager
-def world(seed: int = 0) -> Iterator[World]:
+def new_world(seed: int = 0) -> Iterator[World]:
     """A fresh deployment that forgets everything at the end."""
     chance = Random(seed)
     queues = FakeQueues(frozenset({settings().live_queue, settings().announce_queue}), chance)

@@ -109,7 +109,7 @@ def test_an_unknown_worker_gives_up(sockets: str, tmp_path: Path, language: str)
 
 
 def feelings(support: Caller, count: int) -> list[str]:
-    """Tasks that the house performs itself."""
+    """Tasks that the world performs itself."""
     asked = {"type": "sentiment_analysis", "data": {"text": "Great service!"}}
     found = [str(support.json("POST", "/task", asked)["task_id"]) for _ in range(count)]
     for identifier in found:

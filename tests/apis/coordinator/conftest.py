@@ -16,7 +16,7 @@ RESULT = {"solution": "abc123"}
 class Desk:
     """The API as its users see it: everything goes through HTTP."""
 
-    house: World
+    world: World
     client: Client
     token: str
 
@@ -38,7 +38,7 @@ class Desk:
     def register(self, room: int = 1, **said: Any) -> str:
         body = {"name": "Arbeiter-1", "type": "general", "metadata": {"max_concurrent": room}} | said
         worker_id = self.told("POST", "/api/workers", body)["id"]
-        self.house.settle()
+        self.world.settle()
         return str(worker_id)
 
     def worker(self, worker_id: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Desk:
 
     def turn(self, worker_id: str, status: str) -> dict[str, Any]:
         changed = self.told("PUT", f"/api/workers/{worker_id}", {"status": status})
-        self.house.settle()
+        self.world.settle()
         return dict(changed)
 
     def beat(self, worker_id: str, *receipts: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Desk:
 
     def create(self, headers: dict[str, str] | None = None, **said: Any) -> str:
         task_id = self.told("POST", "/api/tasks", TASK | said, headers=headers)["id"]
-        self.house.settle()
+        self.world.settle()
         return str(task_id)
 
     def task(self, task_id: str) -> dict[str, Any]:
@@ -92,11 +92,11 @@ class Desk:
             self.complete(task_id, error="broken")
         elif status == "cancelled":
             self.told("DELETE", f"/api/tasks/{task_id}")
-        self.house.settle()
+        self.world.settle()
         assert self.task(task_id)["status"] == status
         return task_id
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return Desk(house, Client(api, conformance(api)), token("user"))
+def desk(world: World) -> Desk:
+    return Desk(world, Client(api, conformance(api)), token("user"))

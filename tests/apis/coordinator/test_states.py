@@ -48,10 +48,10 @@ def test_every_urgency_has_a_word_and_every_word_its_own() -> None:
 @pytest.mark.parametrize("alive", [True, False])
 @pytest.mark.parametrize("rotation", Rotation)
 @pytest.mark.parametrize("full", [True, False])
-def test_a_worker_s_status_is_the_first_that_holds(alive: bool, rotation: Rotation, full: bool, house: World) -> None:
+def test_a_worker_s_status_is_the_first_that_holds(alive: bool, rotation: Rotation, full: bool, world: World) -> None:
     out, drained = rotation is not Rotation.OPEN, rotation is Rotation.DRAINED
     leases = {"task": 1} if full else {}
-    worker = replace(house.register(), alive=alive, maintenance=out, drained=drained, leases=leases)
+    worker = replace(world.register(), alive=alive, maintenance=out, drained=drained, leases=leases)
     order = [(not alive or drained, "offline"), (out or full, "busy")]
     assert worker_status(worker) == next((word for holds, word in order if holds), "online")
 

@@ -61,18 +61,18 @@ def test_creation_names_what_is_wrong_and_what_would_be_right(desk: Desk) -> Non
         message = desk.refused(400, "POST", "/api/tasks", TASK | wrong)
         assert message.startswith(words), message
     assert desk.refused(400, "POST", "/api/tasks", {"name": "n"}) == "Missing required field: type"
-    assert desk.house.tasks() == []
+    assert desk.world.tasks() == []
 
 
 def test_the_whole_life_of_an_assigned_task(desk: Desk) -> None:
     worker, task_id = desk.register(), desk.create(payload={"n": 1})
-    desk.house.clock.advance(1.5)
+    desk.world.clock.advance(1.5)
     assigned = desk.assign(task_id, worker)
     assert (assigned["status"], assigned["assigned_worker"], assigned["started_at"]) == ("assigned", worker, None)
-    desk.house.clock.advance(1)
+    desk.world.clock.advance(1)
     started = desk.told("PUT", f"/api/tasks/{task_id}/start")
     assert (started["status"], started["started_at"]) == ("running", "2026-01-01T12:00:02.500000")
-    desk.house.clock.advance(1)
+    desk.world.clock.advance(1)
     ended = desk.complete(task_id)
     at = "2026-01-01T12:00:03.500000"
     assert ended == started | {"status": "completed", "completed_at": at, "result": RESULT}
@@ -115,8 +115,8 @@ def test_the_same_completion_twice_is_answered_alike_and_another_is_refused(
         task_id = desk.reach("assigned", worker)
         path = f"/api/tasks/{task_id}/complete{query}"
         first = desk.ask("PUT", path, outcome)
-        desk.house.settle()
-        desk.house.clock.advance(30)
+        desk.world.settle()
+        desk.world.clock.advance(30)
         again = desk.ask("PUT", path, outcome)
         assert (first.status, again.status, again.text) == (200, 200, first.text)
         for other in ({"result": {"solution": "other"}}, {"error": "another"}, {"result": None}):
@@ -131,7 +131,7 @@ def test_a_failed_task_is_not_tried_again(desk: Desk) -> None:
     worker = desk.register()
     task_id = desk.create(auto_assign=True, type="general")
     desk.complete(task_id, error="broken")
-    desk.house.advance(600)
+    desk.world.advance(600)
     task = desk.task(task_id)
     assert (task["status"], task["assigned_worker"], task["completed_at"]) == ("failed", worker, NOON)
 
@@ -149,12 +149,12 @@ def test_the_engine_s_own_errors_are_told_in_words(desk: Desk) -> None:
     worker = desk.register()
     task_id = desk.reach("assigned", worker)
     for _ in range(17):
-        desk.house.advance(60)
+        desk.world.advance(60)
         desk.beat(worker)
     assert (desk.task(task_id)["status"], desk.task(task_id)["error"]) == ("pending", None)
     waiting = desk.create()
-    desk.house.clock.advance(86_400)
-    desk.house.advance(60)
+    desk.world.clock.advance(86_400)
+    desk.world.advance(60)
     task = desk.task(waiting)
     assert (task["status"], task["error"], task["assigned_worker"]) == (
         "failed",
@@ -230,14 +230,14 @@ def test_the_most_urgent_goes_first_then_the_oldest(desk: Desk) -> None:
     made = []
     for priority in ("low", "critical", "normal", "critical", "high"):
         made.append(desk.create(auto_assign=True, priority=priority))
-        desk.house.clock.advance(1)
+        desk.world.clock.advance(1)
     worker = desk.register(type="captcha")
     order = []
     while held := desk.told("GET", f"/api/tasks?worker_id={worker}&status=assigned")["tasks"]:
         [task] = held
         order.append(task["id"])
         desk.complete(task["id"])
-        desk.house.settle()
+        desk.world.settle()
     assert order == [made[1], made[3], made[4], made[2], made[0]]
 
 
@@ -248,20 +248,20 @@ def test_an_idempotency_key_makes_one_task_and_one_answer(desk: Desk) -> None:
     worker, key = desk.register(), {"Idempotency-Key": "order-7"}
     said = {"name": "n", "type": "general", "payload": {"a": 1, "b": 2}, "auto_assign": True}
     first = desk.ask("POST", "/api/tasks", said, headers=key)
-    desk.house.settle()
+    desk.world.settle()
     desk.complete(first.json["id"], f"?worker_id={worker}")
     again = desk.ask("POST", "/api/tasks", said | {"payload": {"b": 2, "a": 1}}, headers=key)
     assert (first.status, again.status) == (201, 201)
     assert (again.json, again.headers["location"]) == (first.json, first.headers["location"])
     for change in ({"name": "m"}, {"priority": "low"}, {"auto_assign": False}, {"metadata": {"m": 1}}):
         desk.refused(409, "POST", "/api/tasks", said | change, headers=key)
-    assert len(desk.house.tasks()) == 1
+    assert len(desk.world.tasks()) == 1
 
 
 def test_another_tenant_s_and_another_api_s_tasks_are_not_there(desk: Desk) -> None:
     worker = desk.register()
     task_id = desk.create()
-    foreign = desk.house.submit().id
+    foreign = desk.world.submit().id
     for method, path, body in (
         ("GET", "", None),
         ("DELETE", "", None),

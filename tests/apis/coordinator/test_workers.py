@@ -49,7 +49,7 @@ def test_registration_names_what_is_wrong_and_what_would_be_right(desk: Desk) ->
         message = desk.refused(400, "POST", "/api/workers", {"name": "w", "type": "general"} | wrong)
         assert message.startswith(words), message
     assert desk.refused(400, "POST", "/api/workers", {"type": "general"}) == "Missing required field: name"
-    assert desk.house.workers() == []
+    assert desk.world.workers() == []
 
 
 def test_metadata_are_the_worker_s_own_and_merge_by_key(desk: Desk) -> None:
@@ -80,9 +80,9 @@ def test_max_concurrent_is_the_room_and_can_be_changed(desk: Desk) -> None:
 
 def test_it_is_offline_as_soon_as_its_heartbeat_is_overdue(desk: Desk) -> None:
     worker, task_id = desk.register(), desk.create()
-    desk.house.clock.advance(89.999)
+    desk.world.clock.advance(89.999)
     assert desk.worker(worker)["status"] == "online"
-    desk.house.clock.advance(0.001)
+    desk.world.clock.advance(0.001)
     assert (desk.worker(worker)["status"], desk.summary()["offline"]) == ("offline", 1)
     assert "is offline" in desk.refused(409, "PUT", f"/api/tasks/{task_id}/assign?worker_id={worker}")
     assert desk.beat(worker)["status"] == "online"
@@ -123,7 +123,7 @@ def test_a_worker_that_falls_silent_is_offline_until_it_is_heard_of(desk: Desk) 
     task = desk.create()
     desk.assign(task, worker)
     for _ in range(3):
-        desk.house.advance(60)
+        desk.world.advance(60)
         desk.beat(other)
     assert [desk.worker(one)["status"] for one in (worker, other)] == ["offline", "online"]
     assert desk.task(task)["status"] == "pending"
@@ -131,7 +131,7 @@ def test_a_worker_that_falls_silent_is_offline_until_it_is_heard_of(desk: Desk) 
     back = desk.beat(worker)
     assert (back["status"], back["last_heartbeat"]) == ("online", "2026-01-01T12:03:00.000000")
     assert back["tasks_failed"] == 1
-    desk.house.advance(180)
+    desk.world.advance(180)
     assert desk.turn(worker, "online")["status"] == "online"
 
 
@@ -165,7 +165,7 @@ def test_an_unregistered_worker_is_gone_and_its_tasks_are_not(desk: Desk) -> Non
     ):
         message = desk.refused(404, method, f"/api/workers/{worker}{path}", body)
         assert message == f"Worker not found: {worker}"
-    desk.house.settle()
+    desk.world.settle()
     assert (desk.task(task)["status"], desk.task(task)["assigned_worker"]) == ("pending", None)
 
 
@@ -187,7 +187,7 @@ def test_the_summary_is_a_recount(desk: Desk) -> None:
             "total_tasks_completed": 4,
             "total_tasks_failed": 2,
         }
-        desk.house.settle()
+        desk.world.settle()
     by_list = desk.told("GET", "/api/workers")["workers"]
     assert sorted((one["tasks_completed"], one["tasks_failed"]) for one in by_list) == [(0, 1), (1, 0), (1, 0)]
 

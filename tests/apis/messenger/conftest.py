@@ -24,7 +24,7 @@ class Desk:
         """The answer to a request that must succeed, once everything has happened that can happen now."""
         reply = self.ask(method, path, body, **more)
         assert reply.status in (200, 202), reply.text
-        self.by.house.settle()
+        self.by.world.settle()
         return reply.json
 
     def refused(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> str:
@@ -35,7 +35,7 @@ class Desk:
 
     def notify(self, message: str = "Hello!", **said: Any) -> str:
         """The id of a notification that is younger than whatever was sent before."""
-        self.by.house.clock.advance(1)
+        self.by.world.clock.advance(1)
         return str(self.told("POST", "/api/notify", {"message": message} | said)["id"])
 
     def alert(self, severity: str, message: str = "Fire!", **said: Any) -> Any:
@@ -50,7 +50,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(house: Any) -> Desk:
+def desk(world: Any) -> Desk:
     documented = conformance(api)
 
     def watch(method: str, template: str, reply: Reply) -> None:
@@ -58,4 +58,4 @@ def desk(house: Any) -> Desk:
         told = reply.text + str(reply.headers)
         assert not [secret for secret in SECRETS if secret in told], "a credential is shown"
 
-    return Desk(messengers(house), Client(api, watch), token("user"))
+    return Desk(messengers(world), Client(api, watch), token("user"))

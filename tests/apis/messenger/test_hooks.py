@@ -52,7 +52,7 @@ ANYTHING = st.recursive(
 @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text() | st.sampled_from(("said", "model_dump", "{*}")), ANYTHING, max_size=4))
 def test_any_object_is_taken(desk: Desk, body: dict[str, Any]) -> None:
-    desk.by.house.clock.advance(2)  # 60 a minute
+    desk.by.world.clock.advance(2)  # 60 a minute
     assert desk.ask("POST", COMPLETE, body).status == 202
 
 

@@ -40,7 +40,7 @@ def test_what_a_provider_has_done_is_counted(desk: Desk) -> None:
 def test_a_check_is_believed_for_a_minute(desk: Desk) -> None:
     asked = []
     for seconds in (0, 59, 1):
-        desk.by.house.clock.advance(seconds)
+        desk.by.world.clock.advance(seconds)
         assert desk.messenger("telegram")["connected"]
         asked.append(desk.by.telegram.asked)
     assert asked == [1, 1, 2]
@@ -92,24 +92,24 @@ def test_health_counts_what_waits_for_its_next_try_in_any_org_and_believes_it_fo
         desk.notify(str(number), providers=["telegram", "discord"])
     config.replace(messengers=json.dumps(dict.fromkeys((ORG, "umbra"), ACCOUNTS)))
     notifications.send("umbra", "elsewhere", providers=["telegram"])
-    desk.by.house.settle()
+    desk.by.world.settle()
     notifications._counted.clear()
     with counting() as calls:
         assert [shown(), shown()] == [(8, 8), (8, 8)]
     assert sum(calls.values()) == config.settings().wake_shards
     desk.by.telegram.reply = None
-    desk.by.house.advance(600)
+    desk.by.world.advance(600)
     assert shown() == (0, 0)
     notifications.send("umbra", "not taken up yet", providers=["telegram"])
-    desk.by.house.queues.queues.clear()
-    desk.by.house.clock.advance(5)
+    desk.by.world.queues.queues.clear()
+    desk.by.world.clock.advance(5)
     assert shown() == (1, 0), "though its message is lost"
 
 
 def test_a_backlog_is_counted_so_far_and_a_webhook_s_is_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifications, "COUNTED", 2)
     desk.by.telegram.reply = answer(500)
-    hook = receiver(desk.by.house)
+    hook = receiver(desk.by.world)
     hook.reply = answer(500)
     happen(*(fact(number) for number in range(5)))
     for number in range(30):

@@ -59,13 +59,13 @@ def test_the_code_can_be_scanned(desk: Desk) -> None:
 
 
 def test_a_bridge_that_sends_the_picture_itself_will_do(desk: Desk) -> None:
-    desk.by.whatsapp.status, inner = "SCAN_QR_CODE", desk.by.house.servers["waha.example"]
+    desk.by.whatsapp.status, inner = "SCAN_QR_CODE", desk.by.world.servers["waha.example"]
 
     def older(url: str, headers: dict[str, str], body: bytes) -> object:
         found = answer(200)
         return type(found)(200, {}, picture(CODE)) if "/auth/qr" in url else inner(url, headers, body)
 
-    desk.by.house.servers["waha.example"] = older  # type: ignore[assignment]
+    desk.by.world.servers["waha.example"] = older  # type: ignore[assignment]
     encoded = desk.told("GET", "/api/whatsapp/qr")["qr"].partition(",")[2]
     assert scanned(base64.b64decode(encoded)) == [CODE]
 

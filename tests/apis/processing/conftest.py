@@ -19,7 +19,7 @@ RESULT = {"output_url": "https://example.com/processed.mp4", "duration": 120}
 class Desk:
     """The API as its users see it: everything goes through HTTP, as an admin unless another token is named."""
 
-    house: World
+    world: World
     client: Client
     admin: str
     user: str
@@ -27,17 +27,17 @@ class Desk:
     def register(self, name: str = "one", reply: Answering | outbound.Answer | None = None, **said: Any) -> str:
         """A server at https://<name>.example with the apiKey key-<name>; by default it accepts and says no more."""
         given = reply if reply is not None else answer(202)
-        self.house.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
+        self.world.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
         body = {"name": name, "endpoints": {"predict": f"https://{name}.example/predict"}, "apiKey": f"key-{name}"}
         registered = self.client.post("/api/servers", body | said, token=self.admin)
         assert registered.status == 201, registered.text
-        self.house.settle()
+        self.world.settle()
         return registered.json["serverId"]
 
     def submit(self, headers: dict[str, str] | None = None, **said: Any) -> str:
         created = self.client.post("/api/task", {"type": "t", "priority": 1} | said, token=self.user, headers=headers)
         assert created.status == 201, created.text
-        self.house.settle()
+        self.world.settle()
         return created.json["id"]
 
     def task(self, task_id: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Desk:
 
     def handed(self, task_id: str) -> dict[str, Any]:
         """What the server got with this task the last time."""
-        bodies = [json.loads(body) for method, _, _, body in self.house.calls if method == "POST"]
+        bodies = [json.loads(body) for method, _, _, body in self.world.calls if method == "POST"]
         return [body for body in bodies if body["taskId"] == task_id][-1]
 
     def callback(self, task_id: str) -> str:
@@ -76,15 +76,15 @@ class Desk:
         elif status == "FAILED":
             self.report(task_id, "FAILED", error="broken")
         elif status == "TIMEOUT":
-            self.house.advance(61)
-            self.house.advance(60)
+            self.world.advance(61)
+            self.world.advance(60)
         elif status == "CANCELLED":
             self.client.post(f"/api/task/{task_id}/cancel", token=self.user)
-        self.house.settle()
+        self.world.settle()
         assert self.task(task_id)["status"] == status
         return task_id
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return Desk(house, Client(api, conformance(api)), token(plan="enterprise"), token("user", plan="enterprise"))
+def desk(world: World) -> Desk:
+    return Desk(world, Client(api, conformance(api)), token(plan="enterprise"), token("user", plan="enterprise"))

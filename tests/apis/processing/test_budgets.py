@@ -88,7 +88,7 @@ def test_a_list_costs_the_same_however_many_tasks_there_are(desk: Desk) -> None:
         costs.append(sum(calls.values()))
         for _ in range(20):
             desk.client.post("/api/task", {"type": "t", "priority": 1}, token=desk.user)
-        desk.house.settle()
+        desk.world.settle()
     assert costs == [2, 2]
 
 

@@ -25,7 +25,7 @@ def test_each_status_finds_its_own_tasks_and_all_come_newest_first(desk: Desk) -
     made = {}
     for status in STATUSES:
         made[status] = desk.reach(status)
-        desk.house.clock.advance(0.01)
+        desk.world.clock.advance(0.01)
     assert ids(desk) == [*made.values()][::-1]
     now = [desk.task(task_id) for task_id in made.values()]
     for status in STATUSES:
@@ -48,7 +48,7 @@ def test_server_and_type_combine_with_the_rest(desk: Desk) -> None:
 def test_pages_lead_to_the_end(desk: Desk) -> None:
     made = []
     for _ in range(5):
-        desk.house.clock.advance(0.01)
+        desk.world.clock.advance(0.01)
         made.append(desk.submit())
     found, query = [], "?limit=2"
     while query:

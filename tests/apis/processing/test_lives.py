@@ -29,16 +29,16 @@ def reported_by(desk: Desk, who: str, task_id: str, server: str, body: dict) -> 
 @pytest.mark.parametrize("who", REPORTERS)
 def test_a_task_is_accepted_worked_on_and_completed(who: str, desk: Desk) -> None:
     server = desk.register()
-    began = desk.house.clock.now()
+    began = desk.world.clock.now()
     task_id = desk.submit(payload={"video_url": "https://example.com/v.mp4"}, metadata={"ours": 1})
     assert desk.task(task_id)["status"] == "PROCESSING"
 
-    desk.house.clock.advance(5)
+    desk.world.clock.advance(5)
     reply = reported_by(desk, who, task_id, server, {"status": "PROCESSING", "progress": 45})
     assert reply.json == {"message": "Task updated", "taskId": task_id, "status": "PROCESSING"}
     assert desk.task(task_id)["progress"] == 45
 
-    desk.house.clock.advance(5)
+    desk.world.clock.advance(5)
     reply = reported_by(desk, who, task_id, server, {"status": "COMPLETED", "result": RESULT})
     assert (reply.status, reply.json["status"]) == (200, "COMPLETED")
     assert desk.task(task_id) == {
@@ -64,7 +64,7 @@ def test_the_server_gets_the_task_as_promised(desk: Desk) -> None:
     server = desk.register()
     payload = {"mimeType": "video/mp4", "video_url": "https://example.com/ü.mp4", "deep": [1, {"x": None}]}
     task_id = desk.submit(payload=payload, timeoutSeconds=30)
-    [(method, url, headers, body)] = desk.house.calls
+    [(method, url, headers, body)] = desk.world.calls
     assert (method, url) == ("POST", "https://one.example/predict")
     assert headers == {
         "Content-Type": "application/json",
@@ -76,7 +76,7 @@ def test_the_server_gets_the_task_as_promised(desk: Desk) -> None:
         "type": "t",
         "payload": payload,
         "attempt": 1,
-        "deadline": desk.house.clock.now() + 30_000,
+        "deadline": desk.world.clock.now() + 30_000,
         "callbackUrl": f"https://api.example/api/task/{task_id}?serverId={server}&lease=1",
     }
 
@@ -98,14 +98,14 @@ def test_a_failure_is_retried_after_a_pause_until_the_attempts_are_used_up(desk:
     waiting = desk.task(task_id)
     assert (waiting["attempt"], waiting["status"]) == (2, "PENDING")
     assert waiting["error"] == {"code": "worker_failed", "message": "out of memory", "details": error}
-    assert desk.house.clock.now() < waiting["runAt"] <= desk.house.clock.now() + 300_000
+    assert desk.world.clock.now() < waiting["runAt"] <= desk.world.clock.now() + 300_000
 
-    desk.house.advance((waiting["runAt"] - desk.house.clock.now()) / 1000)
+    desk.world.advance((waiting["runAt"] - desk.world.clock.now()) / 1000)
     assert desk.task(task_id)["status"] == "PROCESSING"
     assert desk.report(task_id, "FAILED", error="again").json["status"] == "FAILED"
     ended = desk.task(task_id)
     assert (ended["attempt"], ended["error"]) == (2, {"code": "worker_failed", "message": "again"})
-    assert ended["finishedAt"] == desk.house.clock.now()
+    assert ended["finishedAt"] == desk.world.clock.now()
 
 
 def test_a_failure_that_is_not_retryable_ends_the_task(desk: Desk) -> None:
@@ -118,12 +118,12 @@ def test_a_failure_that_is_not_retryable_ends_the_task(desk: Desk) -> None:
 def test_a_failure_may_name_when_to_try_again(desk: Desk) -> None:
     desk.register()
     task_id = desk.submit()
-    now = desk.house.clock.now()
+    now = desk.world.clock.now()
     desk.report(task_id, "FAILED", retryAfter=45)
     assert desk.task(task_id)["runAt"] == now + 45_000
-    desk.house.advance(44)
+    desk.world.advance(44)
     assert desk.task(task_id)["status"] == "PENDING"
-    desk.house.advance(1)
+    desk.world.advance(1)
     assert desk.task(task_id)["status"] == "PROCESSING"
 
 
@@ -132,7 +132,7 @@ def test_a_workers_own_words_are_cut_to_what_can_be_kept(desk: Desk) -> None:
     long, large = desk.submit(), desk.submit()
     assert desk.report(long, "FAILED", error="x" * 1_000_000, retryable=False).status == 200
     assert desk.task(long)["error"]["message"] == "x" * 4000
-    desk.house.settle()
+    desk.world.settle()
     said = {"message": "m", "trace": "x" * 1_000_000}
     assert desk.report(large, "FAILED", error=said, retryable=False).status == 200
     assert desk.task(large)["error"] == {"code": "worker_failed", "message": "m"}
@@ -143,7 +143,7 @@ def test_a_report_twice_counts_once(desk: Desk) -> None:
     task_id = desk.submit()
     first = desk.client.put(desk.callback(task_id), {"status": "COMPLETED", "result": RESULT}, key="key-one")
     done = desk.task(task_id)
-    desk.house.clock.advance(10)
+    desk.world.clock.advance(10)
     again = desk.client.put(desk.callback(task_id), {"status": "COMPLETED", "result": RESULT}, key="key-one")
     assert (first.status, again.status, again.json) == (200, 200, first.json)
     other = desk.client.put(desk.callback(task_id), {"status": "COMPLETED", "result": {}}, key="key-one")
@@ -178,7 +178,7 @@ def test_a_report_of_a_lease_that_ended_is_refused(desk: Desk) -> None:
     desk.register("one")
     task_id = desk.submit(timeoutSeconds=60)
     stale = desk.callback(task_id)
-    desk.house.advance(70)
+    desk.world.advance(70)
     assert desk.handed(task_id)["attempt"] == 2
     before = desk.task(task_id)
     for body in ({"status": "COMPLETED", "result": 1}, {"status": "FAILED"}, {"progress": 9}):
@@ -224,7 +224,7 @@ def test_a_task_that_waits_says_why(desk: Desk) -> None:
     busy = f"room on a server that offers gpu: {server} is busy (1 of 1 slots in use)"
     assert desk.task(second)["waitingFor"] == busy
     desk.report(waiting)
-    desk.house.settle()
+    desk.world.settle()
     assert "waitingFor" not in desk.task(second)
 
 
@@ -246,7 +246,7 @@ OTHERS = {"name": "x", "endpoints": {"predict": "https://x.example/"}, "apiKey":
 def test_a_servers_report_is_a_sign_of_life(said: dict[str, object], desk: Desk) -> None:
     server = desk.register()
     task_id = desk.submit()
-    desk.house.clock.advance(60)
+    desk.world.clock.advance(60)
     assert desk.client.put(desk.callback(task_id), said, key="key-one").status == 200
     assert desk.server(server)["timeSinceLastHeartbeat"] == 0
 
@@ -254,8 +254,8 @@ def test_a_servers_report_is_a_sign_of_life(said: dict[str, object], desk: Desk)
 def test_a_late_report_is_a_sign_of_life_by_key_and_not_by_an_admin(desk: Desk) -> None:
     server = desk.register()
     callback = desk.callback(desk.submit())
-    desk.house.servers["one.example"] = gone
-    desk.house.advance(180)
+    desk.world.servers["one.example"] = gone
+    desk.world.advance(180)
     assert desk.server(server)["status"] == "offline"
     for how, status in (({"token": desk.admin}, "offline"), ({"key": "key-one"}, "online")):
         assert desk.client.put(callback, {"progress": 5}, **how).status == 409
@@ -265,7 +265,7 @@ def test_a_late_report_is_a_sign_of_life_by_key_and_not_by_an_admin(desk: Desk) 
 def test_what_an_admin_says_of_whoever_holds_it_is_no_sign_of_life(desk: Desk) -> None:
     server = desk.register()
     task_id = desk.submit()
-    desk.house.clock.advance(60)
+    desk.world.clock.advance(60)
     assert desk.report(task_id).status == 200
     assert desk.server(server)["timeSinceLastHeartbeat"] == 60_000
 

@@ -59,18 +59,18 @@ def test_the_api_key_is_in_no_answer_no_log_line_no_item_and_no_message(
     desk.client.post("/api/servers", {"apiKey": SECRET + " ", "name": 7}, token=desk.admin)
     for url in ("/api/servers", f"{path}/metrics", "/api/stats/load-balancer", f"/api/stats/servers/{server}"):
         desk.client.get(url, token=desk.admin)
-    desk.house.servers.clear()
-    desk.house.advance(300)
+    desk.world.servers.clear()
+    desk.world.advance(300)
     desk.client.delete(path, token=desk.admin)
     held = str([item.serialize() for model in storage.models() for item in aws.items(model)])
     assert server in held
-    desk.house.settle()
+    desk.world.settle()
 
-    sent = [call for call in desk.house.calls if call[2].get("X-API-Key") == SECRET]
-    assert len(sent) == len(desk.house.calls) > 3, "the server itself is told"
+    sent = [call for call in desk.world.calls if call[2].get("X-API-Key") == SECRET]
+    assert len(sent) == len(desk.world.calls) > 3, "the server itself is told"
     assert len(answers) > 15
     requests = capsys.readouterr().out
     assert requests.count('"message":"request"') == len(answers)
     assert len(logged) > 0, "the server was lost, which is worth a line"
-    queues = desk.house.queues
+    queues = desk.world.queues
     assert SECRET not in "".join([*answers, *logged, requests, held, str(queues.queues), str(queues.dead)])

@@ -12,11 +12,11 @@ from tests.support.world import answer
 )
 def test_a_heartbeat_says_how_the_server_is(said: str, status: str, desk: Desk) -> None:
     server = desk.register()
-    desk.house.clock.advance(5)
+    desk.world.clock.advance(5)
     reply = desk.beat(server, status=said, activeTasks=3, metrics={"cpu": 45, "gpu": 80.5})
     assert reply.json == {"message": "Heartbeat received", "serverId": server, "status": status, "commands": []}
     listed = desk.server(server)
-    assert (listed["status"], listed["lastHeartbeat"]) == (status, desk.house.clock.now())
+    assert (listed["status"], listed["lastHeartbeat"]) == (status, desk.world.clock.now())
     assert (listed["timeSinceLastHeartbeat"], listed["uptime"]) == (0, 5000)
     assert listed["activeTasks"] == 0, "what the engine knows, not what the server says"
 
@@ -35,30 +35,30 @@ def test_an_unhealthy_server_gets_nothing_and_a_degraded_one_only_what_nobody_el
     task_id = desk.submit()
     assert desk.task(task_id)["status"] == "PENDING"
     desk.beat(server, status="degraded")
-    desk.house.settle()
+    desk.world.settle()
     assert desk.task(task_id)["serverId"] == server
 
 
 def test_a_silent_server_is_offline_until_it_is_heard_of_again(desk: Desk) -> None:
     server = desk.register()
     task_id = desk.submit()
-    there = dict(desk.house.servers)
-    desk.house.servers.clear()
-    desk.house.advance(180)
+    there = dict(desk.world.servers)
+    desk.world.servers.clear()
+    desk.world.advance(180)
     assert desk.server(server)["status"] == "offline"
-    desk.house.servers.update(there)
+    desk.world.servers.update(there)
     task = desk.task(task_id)
     assert (task["status"], task["error"]["code"], task["attempt"]) == ("PENDING", "worker_lost", 2)
     assert desk.beat(server).json["status"] == "online"
-    desk.house.settle()
+    desk.world.settle()
     assert desk.task(task_id)["status"] == "PROCESSING"
 
 
 def test_a_server_without_health_and_heartbeats_is_there_as_long_as_it_answers_http(desk: Desk) -> None:
     server = desk.register(reply=answer(405))
-    desk.house.advance(600)
+    desk.world.advance(600)
     assert desk.server(server)["status"] == "online"
-    assert {call[0] for call in desk.house.calls} == {"OPTIONS"}
+    assert {call[0] for call in desk.world.calls} == {"OPTIONS"}
 
 
 def test_what_holds_first_is_the_status(desk: Desk) -> None:
@@ -66,8 +66,8 @@ def test_what_holds_first_is_the_status(desk: Desk) -> None:
     desk.beat(server, status="degraded")
     desk.client.post(f"/api/servers/{server}/maintenance", {"maintenance": True}, token=desk.admin)
     assert desk.server(server)["status"] == "maintenance"
-    desk.house.servers.clear()
-    desk.house.advance(180)
+    desk.world.servers.clear()
+    desk.world.advance(180)
     assert desk.server(server)["status"] == "offline"
 
 
@@ -88,9 +88,9 @@ def test_a_command_without_receipt_is_dropped_after_fifteen_minutes(desk: Desk) 
     task_id = desk.submit()
     desk.client.post(f"/api/task/{task_id}/cancel", token=desk.user)
     for _ in range(15):
-        desk.house.clock.advance(60)
+        desk.world.clock.advance(60)
         assert len(desk.beat(server).json["commands"]) == 1
-    desk.house.clock.advance(1)
+    desk.world.clock.advance(1)
     assert desk.beat(server).json["commands"] == []
 
 
@@ -112,7 +112,7 @@ def test_maintenance_lets_running_work_finish_and_takes_nothing_new(desk: Desk) 
 
     off = desk.client.post(path, {"maintenance": False}, token=desk.admin)
     assert off.json == {"message": "Maintenance mode disabled", "serverId": server, "status": "online"}
-    desk.house.settle()
+    desk.world.settle()
     assert desk.task(waiting)["serverId"] == server
 
 
@@ -124,14 +124,14 @@ def test_an_unregistered_servers_tasks_go_back_unburned_and_its_late_word_is_ref
     reply = desk.client.delete(f"/api/servers/{gone}", token=desk.admin)
     assert reply.json == {"message": "Server unregistered", "serverId": gone}
     assert desk.servers() == []
-    desk.house.settle()
+    desk.world.settle()
     assert (desk.task(task_id)["status"], desk.task(task_id)["attempt"]) == ("PENDING", 1)
 
     heir = desk.register("two")
     assert (desk.task(task_id)["serverId"], desk.handed(task_id)["attempt"]) == (heir, 1)
     assert desk.client.put(late, {"status": "COMPLETED"}, key="key-one").status == 409
     assert desk.client.post(f"/api/servers/{gone}/heartbeat", {}, key="key-one").status == 404
-    desk.house.clock.advance(61)
+    desk.world.clock.advance(61)
     assert desk.client.put(late, {"status": "COMPLETED"}, key="key-one").status == 401
     assert desk.client.post(f"/api/servers/{gone}/heartbeat", {}, key="key-one").status == 401
     assert desk.task(task_id)["status"] == "PROCESSING"
@@ -145,14 +145,14 @@ def test_an_unregistered_server_is_not_found(rest: str, desk: Desk) -> None:
         method = {"": "DELETE", "/metrics": "GET"}.get(rest, "POST")
         reply = desk.client.request(method, f"/api/servers/{server}{rest}", {"maintenance": True}, token=desk.admin)
         assert (reply.status, reply.json["details"]) == (404, f"Server not found: {server}")
-        desk.house.settle()
+        desk.world.settle()
 
 
 def test_metrics_count_what_a_server_did_since_it_registered(desk: Desk) -> None:
     server = desk.register(maxConcurrent=4)
     for seconds, status in ((10, "COMPLETED"), (30, "COMPLETED"), (5, "FAILED")):
         task_id = desk.submit(maxAttempts=1)
-        desk.house.clock.advance(seconds)
+        desk.world.clock.advance(seconds)
         desk.report(task_id, status)
     desk.submit()
     reply = desk.client.get(f"/api/servers/{server}/metrics", token=desk.admin)
@@ -175,7 +175,7 @@ def test_servers_are_listed_oldest_first_and_filters_combine(desk: Desk) -> None
     made = {}
     for name, found in zip(names, groups, strict=True):
         made[name] = desk.register(name, groups=found, priority=2, capabilities=["x", "x"])
-        desk.house.clock.advance(1)
+        desk.world.clock.advance(1)
     desk.beat(made["b"], status="degraded")
     desk.client.post(f"/api/servers/{made['d']}/maintenance", {"maintenance": True}, token=desk.admin)
 
@@ -206,7 +206,7 @@ def test_a_server_takes_no_more_than_it_said(desk: Desk) -> None:
     assert [desk.task(one)["status"] for one in tasks] == ["PROCESSING"] * 3 + ["PENDING"] * 2
     assert desk.server(server)["activeTasks"] == 3
     desk.report(tasks[0])
-    desk.house.settle()
+    desk.world.settle()
     assert desk.task(tasks[3])["status"] == "PROCESSING"
 
 
@@ -215,9 +215,9 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(desk: Desk) -> None:
     desk.register(reply=lambda *_: replies.pop(0))
     task_id = desk.submit()
     assert (desk.task(task_id)["status"], desk.task(task_id)["attempt"]) == ("PENDING", 1)
-    desk.house.advance(29)
-    assert len(desk.house.calls) == 1
-    desk.house.advance(1)
+    desk.world.advance(29)
+    assert len(desk.world.calls) == 1
+    desk.world.advance(1)
     assert (desk.task(task_id)["status"], desk.task(task_id)["attempt"]) == ("PROCESSING", 1)
 
 
@@ -249,7 +249,7 @@ def at(url: str, **said: object) -> dict[str, object]:
 
 def test_a_server_that_registers_again_is_the_same_server_as_it_says_it_is_now(desk: Desk) -> None:
     first = desk.client.post("/api/servers", ONE, token=desk.admin).json
-    desk.house.advance(180)
+    desk.world.advance(180)
     assert desk.server(first["serverId"])["status"] == "offline"
     said = {"name": "uno", "maxConcurrent": 7, "priority": 3, "capabilities": ["x", "x"], "groups": ["g"]}
     reply = desk.client.post("/api/servers", ONE | said, token=desk.admin)
@@ -258,7 +258,7 @@ def test_a_server_that_registers_again_is_the_same_server_as_it_says_it_is_now(d
     [server] = desk.servers()
     assert (server["status"], server["name"], server["maxConcurrent"], server["priority"]) == ("online", "uno", 7, 3)
     assert (server["capabilities"], server["groups"]) == (["x"], ["g"])
-    desk.house.settle()
+    desk.world.settle()
     assert desk.task(desk.submit(capabilities=["x"]))["serverId"] == first["serverId"]
 
 
@@ -322,7 +322,7 @@ def test_the_url_of_a_server_that_was_removed_is_free_at_once(settled: bool, des
     task_id = desk.submit()
     desk.client.delete(f"/api/servers/{server}", token=desk.admin)
     if settled:
-        desk.house.settle()
+        desk.world.settle()
     again = desk.register()
     assert (again != server, [one["id"] for one in desk.servers()]) == (True, [again])
     assert desk.task(task_id)["serverId"] == again

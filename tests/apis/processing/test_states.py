@@ -21,7 +21,7 @@ def test_every_state_has_a_word_and_every_word_a_state() -> None:
 @pytest.mark.parametrize("alive", [True, False])
 @pytest.mark.parametrize("maintenance", [True, False])
 @pytest.mark.parametrize("health", Health)
-def test_a_servers_status_is_the_first_that_holds(alive: bool, maintenance: bool, health: Health, house: World) -> None:
-    worker = replace(house.register(), alive=alive, maintenance=maintenance, health=health)
+def test_a_servers_status_is_the_first_that_holds(alive: bool, maintenance: bool, health: Health, world: World) -> None:
+    worker = replace(world.register(), alive=alive, maintenance=maintenance, health=health)
     order = [(not alive, "offline"), (maintenance, "maintenance"), (health is not Health.HEALTHY, "degraded")]
     assert server_status(worker) == next((word for holds, word in order if holds), "online")

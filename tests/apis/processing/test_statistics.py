@@ -24,20 +24,20 @@ def worked(desk: Desk) -> tuple[str, str]:
     two = desk.register("two", maxConcurrent=10, capabilities=["two"])
     for seconds in (10, 20):
         task_id = desk.submit(capabilities=["one"])
-        desk.house.clock.advance(seconds)
+        desk.world.clock.advance(seconds)
         desk.report(task_id)
     failed = desk.submit(capabilities=["two"], maxAttempts=1)
     desk.report(failed, "FAILED")
-    desk.house.settle()
+    desk.world.settle()
     desk.client.post(f"/api/task/{failed}/retry", token=desk.user)
-    desk.house.settle()
-    desk.house.clock.advance(3600 - 30)
+    desk.world.settle()
+    desk.world.clock.advance(3600 - 30)
     for server in (one, two):
         desk.beat(server)
-    desk.house.clock.advance(6)
+    desk.world.clock.advance(6)
     desk.report(failed)
     desk.submit(capabilities=["nobody has"])
-    desk.house.settle()
+    desk.world.settle()
     return one, two
 
 
@@ -89,17 +89,17 @@ def test_a_servers_day(desk: Desk) -> None:
 
 def test_figures_equal_a_recount_before_and_after_the_rollups(desk: Desk) -> None:
     worked(desk)
-    tasks = desk.house.tasks()
+    tasks = desk.world.tasks()
     before = {path: get(desk, path) for path in PATHS[:2]}
     assert before[PATHS[0]]["totalTasks"] == len(tasks)
     assert before[PATHS[0]]["pendingTasks"] == sum(task.status == "pending" for task in tasks)
     assert before[PATHS[0]]["successfulTasks"] == sum(task.status == "completed" for task in tasks)
     for _ in range(2):
-        desk.house.clock.advance(3600)
+        desk.world.clock.advance(3600)
         schedules.hour_closed()
         assert {path: get(desk, path) for path in PATHS[:2]} == before
 
-    desk.house.clock.advance(10 * 3600)
+    desk.world.clock.advance(10 * 3600)
     for _ in range(2):
         schedules.day_closed()
         assert {path: get(desk, f"{path}?date={TODAY}") for path in PATHS[:2]} == before
@@ -109,7 +109,7 @@ def test_a_day_without_anything(desk: Desk) -> None:
     server = desk.register()
     task_id = desk.submit()
     desk.report(task_id)
-    desk.house.settle()
+    desk.world.settle()
     for day in (YESTERDAY, TOMORROW, "2020-02-29", "0001-01-01", "9999-12-31"):
         found = get(desk, f"/api/stats/tasks?date={day}")
         assert (found["totalTasks"], found["topServers"], len(found["hourlyTrend"])) == (0, [], 24)
@@ -124,15 +124,15 @@ def test_yesterdays_figures_stay_when_the_day_is_over(desk: Desk) -> None:
     server = desk.register()
     desk.report(desk.submit())
     waiting = desk.submit(capabilities=["nobody has"])
-    desk.house.settle()
-    desk.house.clock.advance(24 * 3600)
+    desk.world.settle()
+    desk.world.clock.advance(24 * 3600)
     schedules.day_closed()
     assert get(desk, "/api/stats/tasks")["totalTasks"] == 0
     assert get(desk, "/api/stats/tasks")["pendingTasks"] == 1
     old = get(desk, f"/api/stats/tasks?date={TODAY}")
     assert (old["totalTasks"], old["successfulTasks"], old["pendingTasks"]) == (2, 1, 1)
     desk.client.post(f"/api/task/{waiting}/cancel", token=desk.user)
-    desk.house.settle()
+    desk.world.settle()
     assert get(desk, f"/api/stats/tasks?date={TODAY}")["pendingTasks"] == 1, "as it was when the day ended"
     assert get(desk, f"/api/stats/servers/{server}?date={TODAY}")["tasksProcessed"] == 1
 
@@ -158,8 +158,8 @@ def test_at_most_ten_servers_are_at_the_top_the_busiest_first(desk: Desk) -> Non
         desk.register(f"s{number}", capabilities=[f"c{number}"], maxConcurrent=20)
         for _ in range(1 + number % 2):
             desk.report(desk.submit(capabilities=[f"c{number}"]))
-        desk.house.clock.advance(6)
-    desk.house.settle()
+        desk.world.clock.advance(6)
+    desk.world.settle()
     top = get(desk, "/api/stats/tasks")["topServers"]
     assert [row["tasksProcessed"] for row in top] == [2] * 5 + [1] * 5
 
@@ -167,9 +167,9 @@ def test_at_most_ten_servers_are_at_the_top_the_busiest_first(desk: Desk) -> Non
 def test_a_removed_servers_figures_stay(desk: Desk) -> None:
     server = desk.register()
     desk.report(desk.submit())
-    desk.house.settle()
+    desk.world.settle()
     desk.client.delete(f"/api/servers/{server}", token=desk.admin)
-    desk.house.settle()
+    desk.world.settle()
     assert get(desk, f"/api/stats/servers/{server}")["tasksProcessed"] == 1
     assert get(desk, "/api/stats/tasks")["serverCount"] == 0
     assert get(desk, "/api/stats/tasks")["topServers"][0]["serverId"] == server

@@ -47,7 +47,7 @@ def test_only_a_pending_or_processing_task_can_be_cancelled(status: str, desk: D
 def test_a_retried_task_runs_again_and_can_succeed(desk: Desk) -> None:
     task_id = desk.reach("FAILED")
     desk.client.post(f"/api/task/{task_id}/retry", token=desk.user)
-    desk.house.settle()
+    desk.world.settle()
     assert desk.handed(task_id)["attempt"] == 2
     desk.report(task_id, result=RESULT)
     done = desk.task(task_id)
@@ -59,7 +59,7 @@ def test_a_cancelled_task_never_starts_and_frees_its_place(desk: Desk) -> None:
     waiting = desk.submit()
     desk.client.post(f"/api/task/{waiting}/cancel", token=desk.user)
     server = desk.register()
-    assert desk.house.calls == []
+    assert desk.world.calls == []
     running = desk.submit()
     desk.client.post(f"/api/task/{running}/cancel", token=desk.user)
     assert desk.server(server)["activeTasks"] == 0
@@ -70,19 +70,19 @@ def test_a_cancelled_task_never_starts_and_frees_its_place(desk: Desk) -> None:
 
 def test_async_false_answers_when_the_task_has_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.register(reply=answer(200, RESULT))
-    began = desk.house.clock.now()
-    monkeypatch.setattr(desk.house.clock, "sleep", desk.house.advance)
+    began = desk.world.clock.now()
+    monkeypatch.setattr(desk.world.clock, "sleep", desk.world.advance)
     reply = desk.client.post("/api/task", TASK | {"async": False}, token=desk.user)
     assert (reply.status, reply.json["status"], reply.json["result"]) == (201, "COMPLETED", RESULT)
-    assert desk.house.clock.now() - began < 1000
+    assert desk.world.clock.now() - began < 1000
 
 
 def test_async_false_answers_what_is_so_far_after_twenty_seconds(desk: Desk) -> None:
     desk.register()
-    began = desk.house.clock.now()
+    began = desk.world.clock.now()
     reply = desk.client.post("/api/task", TASK | {"async": False}, token=desk.user)
     assert (reply.status, reply.json["status"]) == (201, "PENDING")
-    assert 20_000 <= desk.house.clock.now() - began <= 21_000, "the gateway gives up after 29 seconds"
+    assert 20_000 <= desk.world.clock.now() - began <= 21_000, "the gateway gives up after 29 seconds"
     assert reply.headers["location"] == f"/api/task/{reply.json['id']}"
 
 
@@ -90,12 +90,12 @@ def test_an_idempotency_key_makes_one_task(desk: Desk) -> None:
     body = TASK | {"payload": {"a": 1, "b": 2}, "capabilities": ["x", "y"]}
     key = {"Idempotency-Key": "order-7"}
     first = desk.client.post("/api/task", body, token=desk.user, headers=key)
-    desk.house.clock.advance(30)
+    desk.world.clock.advance(30)
     shuffled = {"capabilities": ["x", "y"], "payload": {"b": 2, "a": 1}, "type": "t", "priority": 1}
     again = desk.client.post("/api/task", shuffled, token=desk.user, headers={"idempotency-key": "order-7"})
     assert (first.status, again.status) == (201, 201)
     assert (again.text, again.headers["location"]) == (first.text, first.headers["location"])
-    assert len(desk.house.tasks()) == 1
+    assert len(desk.world.tasks()) == 1
 
 
 @pytest.mark.parametrize("change", [{"priority": 2}, {"payload": {"a": 2}}, {"type": "u"}, {"maxAttempts": 4}], ids=str)
@@ -106,7 +106,7 @@ def test_an_idempotency_key_with_another_body_is_a_conflict(change: dict[str, An
     )
     assert (other.status, other.json["error"]) == (409, "Conflict")
     assert "Idempotency-Key" in other.json["details"]
-    assert len(desk.house.tasks()) == 1
+    assert len(desk.world.tasks()) == 1
 
 
 def test_an_idempotency_key_of_any_spelling_but_not_of_any_length(desk: Desk) -> None:
@@ -134,18 +134,18 @@ def test_a_client_that_got_no_answer_may_ask_again_under_its_key(desk: Desk) -> 
         assert desk.client.post("/api/task", TASK, token=desk.user, headers=key).status == 503
     replies = [desk.client.post("/api/task", TASK, token=desk.user, headers=key) for _ in range(5)]
     assert {reply.status for reply in replies} == {201}
-    assert {reply.json["id"] for reply in replies} == {task.id for task in desk.house.tasks()}
-    assert len(desk.house.tasks()) == 1
+    assert {reply.json["id"] for reply in replies} == {task.id for task in desk.world.tasks()}
+    assert len(desk.world.tasks()) == 1
 
 
 def test_run_at_holds_a_task_back(desk: Desk) -> None:
     desk.register()
-    run_at = desk.house.clock.now() + 30_000
+    run_at = desk.world.clock.now() + 30_000
     task_id = desk.submit(runAt=run_at)
     assert (desk.task(task_id)["status"], desk.task(task_id)["runAt"]) == ("PENDING", run_at)
-    desk.house.advance(29)
-    assert desk.house.calls == []
-    desk.house.advance(1)
+    desk.world.advance(29)
+    assert desk.world.calls == []
+    desk.world.advance(1)
     started = desk.task(task_id)
     assert (started["status"], started["startedAt"]) == ("PROCESSING", run_at)
     assert "runAt" not in started
@@ -169,11 +169,11 @@ def test_the_most_urgent_goes_first_then_the_oldest(desk: Desk) -> None:
     made = []
     for priority in (1, 9, 5, 9, 0):
         made.append(desk.submit(priority=priority))
-        desk.house.clock.advance(1)
+        desk.world.clock.advance(1)
     desk.register(reply=answer(200, {}))
     handed = [desk.task(one)["startedAt"] for one in made]
-    assert len(desk.house.calls) == 5
-    order = [call[2]["Idempotency-Key"].partition(":")[0] for call in desk.house.calls]
+    assert len(desk.world.calls) == 5
+    order = [call[2]["Idempotency-Key"].partition(":")[0] for call in desk.world.calls]
     assert order == [made[1], made[3], made[2], made[0], made[4]]
     assert len(set(handed)) == 1
 
@@ -192,7 +192,7 @@ def test_any_role_of_the_tenant_follows_the_task(desk: Desk) -> None:
 
 
 def test_the_tasks_of_the_orgs_other_apis_are_not_here(desk: Desk) -> None:
-    task = desk.house.submit(pool="coordinator")
+    task = desk.world.submit(pool="coordinator")
     for method, path, body in (
         ("GET", "", None),
         ("POST", "/retry", None),
@@ -201,4 +201,4 @@ def test_the_tasks_of_the_orgs_other_apis_are_not_here(desk: Desk) -> None:
     ):
         reply = desk.client.request(method, f"/api/task/{task.id}{path}", body, token=desk.admin)
         assert (reply.status, reply.json["details"]) == (404, f"Task not found: {task.id}")
-    assert desk.house.task(task.id) == task
+    assert desk.world.task(task.id) == task

@@ -14,7 +14,7 @@ AUTH, KEYS, USERS = "/api/v1/auth", "/api/v1/auth/api-keys", "/api/v1/users"
 class Accounts:
     """The API's accounts; whoever calls is named by token or key."""
 
-    house: World
+    world: World
     client: Client
 
     def ask(self, method: str, path: str, body: Any = None, **who: Any) -> Reply:

@@ -28,7 +28,7 @@ def meant(agent_id: str | None, **said: Any) -> Submission:
 class Desk:
     """The API as a project manager sees it; tasks come from the engine."""
 
-    house: World
+    world: World
     client: Client
     token: str
 
@@ -49,7 +49,7 @@ class Desk:
 
     def create(self, name: str = "one", **said: Any) -> str:
         found = self.told("POST", body={"name": name, "type": "coding"} | said)
-        self.house.advance(1)
+        self.world.advance(1)
         return str(found["id"])
 
     def agent(self, agent_id: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Desk:
     def submit(self, agent_id: str | None = None, org: str = ORG, **said: Any) -> Task:
         """A task, for this agent only if one is named."""
         task = submission.submit(org, "user_1", meant(agent_id, **said))
-        self.house.settle()
+        self.world.settle()
         return task
 
     def beat(self, agent_id: str, **said: Any) -> dict[str, Any]:
@@ -74,13 +74,13 @@ class Desk:
         """Time passes, and the agent sends its heartbeats."""
         for _ in range(seconds // 60):
             self.beat(agent_id)
-            self.house.advance(60)
+            self.world.advance(60)
 
     def complete(self, task_id: str) -> None:
-        task = self.house.task(task_id)
+        task = self.world.task(task_id)
         assert task.worker_id is not None
         lifecycle.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), {"done": True})
-        self.house.settle()
+        self.world.settle()
 
 
 @cache
@@ -89,5 +89,5 @@ def client() -> Client:
     return Client(api, conformance(api))
 
 
-def open_desk(house: World) -> Desk:
-    return Desk(house, client(), token("admin", plan="enterprise"))
+def open_desk(world: World) -> Desk:
+    return Desk(world, client(), token("admin", plan="enterprise"))

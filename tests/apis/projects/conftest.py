@@ -14,6 +14,6 @@ def conforming() -> Client:
 
 
 @pytest.fixture
-def plan(house: World, conforming: Client) -> Plan:
+def plan(world: World, conforming: Client) -> Plan:
     """The projects of an organization, as its administrator sees them."""
-    return Plan(house, conforming, token("admin"))
+    return Plan(world, conforming, token("admin"))

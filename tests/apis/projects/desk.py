@@ -28,7 +28,7 @@ DOCUMENTED = {
 class Desk:
     """The tasks of the API; everything goes through HTTP, but for what others' endpoints make."""
 
-    house: World
+    world: World
     client: Client
     token: str
 
@@ -53,15 +53,15 @@ class Desk:
 
     def agent(self, name: str = "one", room: int = 1) -> str:
         """An agent that fetches its tasks."""
-        made = self.house.register(
+        made = self.world.register(
             name, pool="projects", kind="agent", max_concurrent=room, type="coding", endpoints={}
         )
-        self.house.settle()
+        self.world.settle()
         return made.id
 
     def create(self, **said: Any) -> str:
         task_id = self.told("POST", "", {"title": "one"} | said)["id"]
-        self.house.settle()
+        self.world.settle()
         return str(task_id)
 
     def task(self, task_id: str, include: str = "") -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Desk:
 
     def patch(self, task_id: str, query: str = "", **said: Any) -> dict[str, Any]:
         changed = self.told("PATCH", f"/{task_id}{query}", said)
-        self.house.settle()
+        self.world.settle()
         return dict(changed)
 
     def reach(self, status: str) -> str:
@@ -86,5 +86,5 @@ def client() -> Client:
     return Client(api, conformance(api))
 
 
-def desk_of(house: World, subject: str = "user_ada") -> Desk:
-    return Desk(house, client(), token(subject=subject))
+def desk_of(world: World, subject: str = "user_ada") -> Desk:
+    return Desk(world, client(), token(subject=subject))

@@ -30,7 +30,7 @@ DEVELOPER = ["projects:read", "tasks:read", "tasks:write"]
 class Plan:
     """Projects through HTTP, by default as an administrator; users, agents and tasks come from the engine."""
 
-    house: World
+    world: World
     client: Client
     token: str
 

@@ -21,28 +21,28 @@ from tests.support.world import ORG, World, answer
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return open_desk(house)
+def desk(world: World) -> Desk:
+    return open_desk(world)
 
 
 def test_an_agent_with_an_endpoint_is_handed_tasks_and_told_where_to_report(desk: Desk) -> None:
-    desk.house.servers["bot.example"] = lambda *_: answer(202)
+    desk.world.servers["bot.example"] = lambda *_: answer(202)
     key = "a-key-of-its-own-0"
     agent_id = desk.create(endpoint="https://bot.example/tasks", apiKey=key)
     task = desk.submit(agent_id, payload={"title": "Build it"})
-    [(method, url, headers, body)] = desk.house.calls
+    [(method, url, headers, body)] = desk.world.calls
     assert (method, url, headers["X-API-Key"]) == ("POST", "https://bot.example/tasks", key)
     assert f'"callbackUrl":"/api/v1/tasks/{task.id}?agentId={agent_id}&lease=1"'.encode() in body
-    assert desk.house.task(task.id).status == "running"
+    assert desk.world.task(task.id).status == "running"
 
 
 def test_an_endpoint_that_answers_a_get_keeps_its_agent_online_without_heartbeats(desk: Desk) -> None:
-    desk.house.servers["bot.example"] = lambda *_: answer(200, {})
+    desk.world.servers["bot.example"] = lambda *_: answer(200, {})
     agent_id = desk.create(endpoint="https://bot.example/tasks")
-    desk.house.advance(600)
+    desk.world.advance(600)
     assert desk.status(agent_id) == "available"
-    del desk.house.servers["bot.example"]
-    desk.house.advance(180)
+    del desk.world.servers["bot.example"]
+    desk.world.advance(180)
     assert desk.status(agent_id) == "offline"
 
 
@@ -52,12 +52,12 @@ def test_tasks_wait_for_the_working_hours_and_start_within_a_minute_of_them(desk
     assert (desk.status(agent_id), desk.ids("?available=true")) == ("offline", [])
     for_it, for_all = desk.submit(agent_id), desk.submit()
     desk.pass_time(agent_id, 120)
-    assert desk.house.task(for_it.id).status == desk.house.task(for_all.id).status == "pending"
+    assert desk.world.task(for_it.id).status == desk.world.task(for_all.id).status == "pending"
     desk.pass_time(agent_id, 120)  # 12:04:01
-    assert desk.house.task(for_it.id).status == "leased"
+    assert desk.world.task(for_it.id).status == "leased"
     assert desk.status(agent_id) == "busy"
     desk.complete(for_it.id)
-    assert desk.house.task(for_all.id).status == "leased"
+    assert desk.world.task(for_all.id).status == "leased"
     desk.pass_time(agent_id, 240)
     assert desk.status(agent_id) == "busy"  # finishing what it has
     desk.complete(for_all.id)
@@ -68,19 +68,19 @@ def test_hours_that_are_widened_count_at_once(desk: Desk) -> None:
     agent_id = desk.create(workingHours={"timezone": "UTC", "start": "20:00", "end": "21:00"})
     task = desk.submit(agent_id)
     desk.told("PUT", f"/{agent_id}", {"workingHours": {"timezone": "UTC", "start": "20:00", "end": "13:00"}})
-    desk.house.settle()
-    assert desk.house.task(task.id).status == "leased"
+    desk.world.settle()
+    assert desk.world.task(task.id).status == "leased"
 
 
 def test_no_agent_ever_holds_more_than_it_may(desk: Desk) -> None:
     agent_id = desk.create(maxConcurrentTasks=3)
     made = [submission.submit(ORG, "u", meant(None, manual=True)) for _ in range(8)]
     together([lambda task=task: _assign(desk, task.id, agent_id) for task in made])
-    desk.house.settle()
+    desk.world.settle()
     assert desk.agent(agent_id)["currentTasks"] == 3
-    held = [task.id for task in made if desk.house.task(task.id).held]
+    held = [task.id for task in made if desk.world.task(task.id).held]
     together([lambda task_id=task_id: _finish(desk, task_id) for task_id in held])
-    desk.house.settle()
+    desk.world.settle()
     assert (desk.agent(agent_id)["currentTasks"], desk.agent(agent_id)["totalTasksCompleted"]) == (3, 3)
 
 
@@ -90,7 +90,7 @@ def _assign(desk: Desk, task_id: str, agent_id: str) -> None:
 
 
 def _finish(desk: Desk, task_id: str) -> None:
-    task = desk.house.task(task_id)
+    task = desk.world.task(task_id)
     assert task.worker_id is not None
     lifecycle.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), None)
 
@@ -101,21 +101,21 @@ def test_a_disabled_agent_finishes_what_it_has_and_gets_nothing_new(desk: Desk) 
     shut = desk.told("POST", f"/{agent_id}/disable", {"reason": "Maintenance required"})
     assert (shut["enabled"], shut["disabledReason"], shut["status"]) == (False, "Maintenance required", "offline")
     assert [one["type"] for one in desk.beat(agent_id)["commands"]] == ["drain"]
-    assert desk.house.task(running.id).status == "leased"
+    assert desk.world.task(running.id).status == "leased"
     desk.complete(running.id)
-    assert desk.house.task(waiting.id).status == "pending"
+    assert desk.world.task(waiting.id).status == "pending"
     back = desk.told("POST", f"/{agent_id}/enable")
-    desk.house.settle()
+    desk.world.settle()
     assert (back["enabled"], back["disabledReason"]) == (True, None)
-    assert desk.house.task(waiting.id).status == "leased"
+    assert desk.world.task(waiting.id).status == "leased"
 
 
 def test_release_gives_back_what_a_disabled_agent_has_unburned(desk: Desk) -> None:
     agent_id = desk.create()
     task = desk.submit(agent_id)
     desk.told("POST", f"/{agent_id}/disable", {"release": True})
-    desk.house.settle()
-    found = desk.house.task(task.id)
+    desk.world.settle()
+    found = desk.world.task(task.id)
     assert (found.status, found.attempts, found.wanted_worker) == ("pending", 0, agent_id)
     assert [one["type"] for one in desk.beat(agent_id)["commands"]] == ["cancel", "drain"]
     assert desk.beat(agent_id, receipts=[f"{task.id}:1"])["commands"] == [{"id": "drain", "type": "drain"} | NOTHING]
@@ -134,7 +134,7 @@ def test_disabling_and_enabling_again_changes_nothing(desk: Desk) -> None:
 
 def test_an_enabled_agent_that_was_silent_counts_as_there(desk: Desk) -> None:
     agent_id = desk.create()
-    desk.house.advance(300)
+    desk.world.advance(300)
     assert desk.status(agent_id) == "offline"
     assert desk.told("POST", f"/{agent_id}/enable")["status"] == "available"
 
@@ -179,9 +179,9 @@ def test_a_deleted_agent_is_gone_and_nothing_waits_for_it(desk: Desk) -> None:
     assert desk.refused(404, "GET", f"/{agent_id}")["code"] == "NOT_FOUND"
     assert desk.refused(404, "DELETE", f"/{agent_id}")["code"] == "NOT_FOUND"
     assert desk.ids() == []
-    desk.house.settle()
+    desk.world.settle()
     for task_id in (held.id, waiting.id):
-        task = desk.house.task(task_id)
+        task = desk.world.task(task_id)
         assert (task.status, task.wanted_worker, task.manual, task.lane, task.attempts) == (
             "pending",
             None,
@@ -189,28 +189,28 @@ def test_a_deleted_agent_is_gone_and_nothing_waits_for_it(desk: Desk) -> None:
             "any",
             0,
         )
-    assert desk.house.task(done.id).worker_id == agent_id
-    assert desk.house.workers() == []
+    assert desk.world.task(done.id).worker_id == agent_id
+    assert desk.world.workers() == []
 
 
 def test_what_was_meant_for_an_agent_just_before_it_went_does_not_wait_for_ever(desk: Desk) -> None:
     agent_id = desk.create()
     desk.told("DELETE", f"/{agent_id}")
-    desk.house.settle()
+    desk.world.settle()
     late = desk.submit(agent_id)  # its submitter had found the agent
-    assert desk.house.task(late.id).wanted_worker == agent_id
-    desk.house.advance(180)
-    assert desk.house.task(late.id).wanted_worker is None
+    assert desk.world.task(late.id).wanted_worker == agent_id
+    desk.world.advance(180)
+    assert desk.world.task(late.id).wanted_worker is None
 
 
 class Socket:
     """An agent's connection, from API Gateway's events to the frames."""
 
-    def __init__(self, house: World, agent_id: str, name: str = "c1", query: Any = None, **headers: str) -> None:
-        self.name, self.frames = name, house.sockets.connect(name)
+    def __init__(self, world: World, agent_id: str, name: str = "c1", query: Any = None, **headers: str) -> None:
+        self.name, self.frames = name, world.sockets.connect(name)
         said = {"path": f"/agents/{agent_id}", **(query or {})}
         self.answer = switchboard.connected(self._event(queryStringParameters=said, headers=headers))
-        house.settle()
+        world.settle()
 
     @property
     def status(self) -> int:
@@ -228,23 +228,23 @@ def test_an_agent_works_over_a_websocket(desk: Desk) -> None:
     agent_id = desk.create(socket=True, apiKey=KEY)
     assert (desk.status(agent_id), desk.agent(agent_id)["socket"]) == ("offline", True)
     task = desk.submit(agent_id, payload={"title": "Build it"})
-    line = Socket(desk.house, agent_id, **{"x-api-key": KEY})
+    line = Socket(desk.world, agent_id, **{"x-api-key": KEY})
     assert line.status == 200
     [frame] = line.frames
     assert (frame["type"], frame["task_id"], frame["data"]) == ("task", task.id, {"title": "Build it"})
     said = line.say(type="result", task_id=task.id, attempt=1, lease=frame["lease"], result={"done": 1})
     assert said["type"] == "accepted"
-    desk.house.settle()
-    assert (desk.house.task(task.id).status, desk.status(agent_id)) == ("completed", "available")
+    desk.world.settle()
+    assert (desk.world.task(task.id).status, desk.status(agent_id)) == ("completed", "available")
 
 
 def test_who_may_open_an_agent_s_websocket(desk: Desk) -> None:
     agent_id, fetches = desk.create(socket=True, apiKey=KEY), desk.create("fetches")
-    assert Socket(desk.house, agent_id, "nobody").status == 401
-    assert Socket(desk.house, agent_id, "wrong", **{"x-api-key": KEY + "1"}).status == 401
-    assert Socket(desk.house, agent_id, "stranger", {"token": token("admin", org="other")}).status == 404
-    assert Socket(desk.house, fetches, "fetches", {"token": desk.token}).status == 404
-    assert Socket(desk.house, agent_id, "manager", {"token": desk.token}).status == 200
+    assert Socket(desk.world, agent_id, "nobody").status == 401
+    assert Socket(desk.world, agent_id, "wrong", **{"x-api-key": KEY + "1"}).status == 401
+    assert Socket(desk.world, agent_id, "stranger", {"token": token("admin", org="other")}).status == 404
+    assert Socket(desk.world, fetches, "fetches", {"token": desk.token}).status == 404
+    assert Socket(desk.world, agent_id, "manager", {"token": desk.token}).status == 200
     assert desk.refused(409, "PUT", f"/{agent_id}", {"endpoint": "https://a.example"})["code"] == "CONFLICT_ERROR"
     assert desk.refused(422, "POST", "", {"name": "x", "type": "qa", "socket": True, "endpoint": "https://a.example"})
 
@@ -264,13 +264,13 @@ def test_an_agent_fetches_its_task_and_reports_with_nothing_but_its_own_key(desk
     assert ask("PATCH", path, {"status": "active", "progress": 0.4})["progress"] == 0.4
     done = ask("PATCH", path, {"status": "completed", "result": {"pull": 17}})
     assert (done["status"], done["agentId"]) == ("completed", agent_id)
-    desk.house.settle()
+    desk.world.settle()
     agent = desk.agent(agent_id)
     assert (task.id, agent["currentTasks"], agent["totalTasksCompleted"], agent["successRate"]) == (row["id"], 0, 1, 1)
 
 
 def test_the_key_of_another_api_s_worker_opens_nothing_here(desk: Desk) -> None:
-    task, worker = desk.submit(desk.create()), desk.house.register(api_key=KEY)
+    task, worker = desk.submit(desk.create()), desk.world.register(api_key=KEY)
     for path in (f"/api/v1/tasks/{task.id}?agentId={worker.id}", f"/api/v1/agents/{worker.id}/tasks"):
         assert desk.client.request("GET", path, key=KEY).status == 401
 
@@ -283,10 +283,10 @@ def test_one_agent_does_not_report_for_another_nor_after_its_lease(desk: Desk) -
         reply = desk.client.request("PATCH", path + named, {"status": "completed"}, key=key)
         assert reply.status == status, reply.text
     desk.told("POST", f"/{agent_id}/disable", {"release": True})
-    desk.house.settle()
+    desk.world.settle()
     late = desk.client.request("PATCH", f"{path}{agent_id}&lease=1", {"status": "completed"}, key=KEY)
     assert late.status == 409
-    assert desk.house.task(task.id).status == "pending"
+    assert desk.world.task(task.id).status == "pending"
 
 
 def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> None:
@@ -297,8 +297,8 @@ def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> N
     while not _done_before(deaths, chore):
         deaths += 1
     assert deaths > 4
-    desk.house.settle()
-    found = [desk.house.task(task.id) for task in made]
+    desk.world.settle()
+    found = [desk.world.task(task.id) for task in made]
     assert {(task.status, task.wanted_worker, task.manual) for task in found} == {("pending", None, True)}
 
 

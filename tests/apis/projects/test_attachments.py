@@ -35,7 +35,7 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\xff"
 class Desk:
     """The API as a developer sees it, and one task."""
 
-    house: World
+    world: World
     client: Client
     task: str
 
@@ -71,8 +71,8 @@ def made(project: str = "proj_1") -> Task:
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return Desk(house, Client(api, conformance(api)), made().id)
+def desk(world: World) -> Desk:
+    return Desk(world, Client(api, conformance(api)), made().id)
 
 
 def person(identifier: str, org: str = ORG) -> None:
@@ -113,7 +113,7 @@ def test_a_comment_as_documented(desk: Desk) -> None:
 def test_comments_are_listed_newest_first(desk: Desk) -> None:
     for number in range(3):
         desk.told("POST", "/comments", {"content": str(number)})
-        desk.house.clock.advance(1)
+        desk.world.clock.advance(1)
     page = desk.ask("GET", "/comments?limit=2").json
     assert [comment["content"] for comment in page["data"]] == ["2", "1"]
     assert page["pagination"]["total"] == 3
@@ -149,7 +149,7 @@ def test_a_comment_is_its_authors_to_delete_and_of_whoever_may_delete_the_task(d
 
 
 def test_a_viewer_reads_only_but_where_they_are_a_member_and_may_write(desk: Desk) -> None:
-    viewer = people.user(desk.house, "viewer", name="Vera")
+    viewer = people.user(desk.world, "viewer", name="Vera")
     reader = {"credential": people.token(viewer)}
     desk.told("GET", "/comments", **reader), desk.told("GET", "/files", **reader)
     desk.refused(403, "POST", "/comments", {"content": "x"}, **reader)
@@ -317,7 +317,7 @@ def test_what_hung_on_a_deleted_task_goes_with_it(desk: Desk) -> None:
     other = made()
     kept = files.add(other, "a", b"x", "", None, by="ann")
     delete_task(desk)
-    desk.house.settle()
+    desk.world.settle()
     left = aws.items(document_storage.DocumentItem)
     assert [(item.kind, item.id) for item in left] == [("file", kept.id)]
     assert objects() == [f"files/{ORG}/{other.id}/{kept.id}"]
@@ -329,7 +329,7 @@ def test_large_payloads_go_with_their_task(desk: Desk) -> None:
     submission.submit(ORG, "ann", asked._replace(pool="processing"))
     assert [key.partition("/")[0] for key in objects()] == ["expiring", "kept"]
     delete_task(desk)
-    desk.house.settle()
+    desk.world.settle()
     assert [key.partition("/")[0] for key in objects()] == ["expiring"]
 
 

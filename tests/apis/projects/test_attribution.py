@@ -10,7 +10,7 @@ from chalicelib.engine.workers import registry
 from tests.apis.projects.desk import TASKS, Desk, desk_of
 from tests.simulation import invariants
 from tests.support.client import token
-from tests.support.world import ORG, World, world
+from tests.support.world import ORG, World, new_world
 
 Story = Callable[[Desk, str, Callable[[], None]], None]
 """Requests about a new task of this agent; between any two of them the third is called."""
@@ -134,27 +134,27 @@ STORIES: list[Story] = [
 
 def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
     """Every figure after a story, whose requests come at once or with everything that can happen between them."""
-    with world() as house:
-        desk = desk_of(house)
+    with new_world() as world:
+        desk = desk_of(world)
         agent = desk.agent()
-        story(desk, agent, (lambda: None) if at_once else house.settle)
-        house.settle()
+        story(desk, agent, (lambda: None) if at_once else world.settle)
+        world.settle()
         for holds in (*invariants.ALWAYS, *invariants.AT_REST):
-            holds(house)
-        worker = next(one for one in house.workers() if one.id == agent)
+            holds(world)
+        worker = next(one for one in world.workers() if one.id == agent)
         shown = desk.told("GET", f"/api/v1/agents/{agent}/metrics")
         return {
             "metrics": {name: shown[name] for name in ("taskMetrics", "performanceMetrics")},
             "counters": (worker.completed, worker.failed, len(worker.leases)),
             "crew": registry.crew(ORG, "projects")[0].id == agent or None,
-            "rows": _rows(house),
-            "attempts": [(task.status, task.attempts, task.assignee) for task in house.tasks()],
+            "rows": _rows(world),
+            "attempts": [(task.status, task.attempts, task.assignee) for task in world.tasks()],
         }
 
 
-def _rows(house: World) -> dict[Any, Any]:
+def _rows(world: World) -> dict[Any, Any]:
     """The counters of every hour, day, agent and of all time, without those of hand-overs."""
-    found = {where: _kept(counts.values) for where, counts in house.rows().items()}
+    found = {where: _kept(counts.values) for where, counts in world.rows().items()}
     return {where: counts for where, counts in found.items() if counts}
 
 
@@ -184,18 +184,18 @@ def test_what_names_an_agent_counts_for_it() -> None:
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_what_names_an_agent_that_goes_counts_for_nobody(house: World, at_once: bool) -> None:
-    desk = desk_of(house)
+def test_what_names_an_agent_that_goes_counts_for_nobody(world: World, at_once: bool) -> None:
+    desk = desk_of(world)
     agent = desk.agent()
     task = new(desk, agent)
-    desk.house.clock.advance(0.001)
-    house.sweep()
+    desk.world.clock.advance(0.001)
+    world.sweep()
     desk.told("DELETE", f"/api/v1/agents/{agent}", token=token("admin"))
     if not at_once:
-        house.settle()
+        world.settle()
     patch(desk, task, status="completed")
-    house.settle()
+    world.settle()
     for holds in (*invariants.ALWAYS, *invariants.AT_REST):
-        holds(house)
-    assert house.task(task).status == "completed"
+        holds(world)
+    assert world.task(task).status == "completed"
     assert [one["id"] for one in desk.told("GET", TASKS)] == [task]

@@ -1,4 +1,4 @@
-"""What OAuth must refuse. All of it on one house, where one user has said yes to one application."""
+"""What OAuth must refuse. All of it on one world, where one user has said yes to one application."""
 
 import re
 from base64 import b64encode
@@ -32,29 +32,29 @@ from tests.apis.projects.browser import (
 from tests.support import aws, people
 from tests.support.client import Client
 from tests.support.conformance import conformance
-from tests.support.world import World, world
+from tests.support.world import World, new_world
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[World]:
+def world() -> Iterator[World]:
     before = passwords.use(Cost(1, 8, 1))
-    with world() as made:
+    with new_world() as made:
         yield made
     passwords.use(before)
 
 
 @pytest.fixture(scope="module")
-def client(house: World) -> Client:
+def client(world: World) -> Client:
     return Client(api, conformance(api))
 
 
 @pytest.fixture(scope="module")
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 @pytest.fixture(scope="module")
-def known(house: World) -> tuple[Application, str]:
+def known(world: World) -> tuple[Application, str]:
     return application()
 
 
@@ -124,7 +124,7 @@ def test_a_parameter_given_twice_is_refused(client: Client, known) -> None:
     ],
 )
 def test_other_faults_are_told_to_the_application(
-    browser: Browser, house: World, public: bool, more: dict[str, str], error: str
+    browser: Browser, world: World, public: bool, more: dict[str, str], error: str
 ) -> None:
     app, _ = application(public=public)
     said = back(browser.get("/oauth/authorize", **(asked(app) | more)))
@@ -299,7 +299,7 @@ def test_no_form_breaks_the_token_endpoint(
         assert answer.status in (400, 401) and answer.body["error"]
 
 
-def test_an_application_s_secret_is_not_found_by_trying(client: Client, house: World) -> None:
+def test_an_application_s_secret_is_not_found_by_trying(client: Client, world: World) -> None:
     app, secret = application()
     fields = {"grant_type": "authorization_code", "code": "x"}
 
@@ -310,5 +310,5 @@ def test_an_application_s_secret_is_not_found_by_trying(client: Client, house: W
 
     assert [guessed("cs_wrong", number) for number in range(30)] == [401] * 20 + [429] * 10
     assert guessed(secret, 0) == 429
-    house.clock.advance(60)
+    world.clock.advance(60)
     assert guessed(secret, 0) == 400, "it has proved itself, and the code is none"

@@ -51,8 +51,8 @@ def test_every_permission_is_somebody_s_and_an_admin_has_all() -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "project-manager"])
-def test_what_a_role_may_not_is_refused_over_http_and_nothing_else(house: World, client: Client, role: Role) -> None:
-    mine = people.token(people.user(house, role))
+def test_what_a_role_may_not_is_refused_over_http_and_nothing_else(world: World, client: Client, role: Role) -> None:
+    mine = people.token(people.user(world, role))
     replies = {endpoint.name: client.request(*asked(endpoint), {}, token=mine).status for endpoint in GUARDED}
     assert {name for name, status in replies.items() if status != 403} == of(OF_ROLE[role])
     assert not {401, 429} & set(replies.values())
@@ -74,23 +74,23 @@ def of(permissions: frozenset[Permission]) -> set[str]:
 
 
 @pytest.mark.parametrize("role", get_args(Role))
-def test_each_role_may_call_what_its_permissions_say(house: World, role: Role) -> None:
-    assert callable_by(sessions.caller(people.token(people.user(house, role)))) == of(OF_ROLE[role])
+def test_each_role_may_call_what_its_permissions_say(world: World, role: Role) -> None:
+    assert callable_by(sessions.caller(people.token(people.user(world, role)))) == of(OF_ROLE[role])
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
-def test_an_admin_s_key_with_one_permission_may_that_alone(house: World, permission: Permission) -> None:
-    _, key = api_keys.create(ORG, people.admin(house).id, Wanted("x", [permission]))
+def test_an_admin_s_key_with_one_permission_may_that_alone(world: World, permission: Permission) -> None:
+    _, key = api_keys.create(ORG, people.admin(world).id, Wanted("x", [permission]))
     own = {endpoint.name for endpoint in GUARDED if needed(endpoint) is None and endpoint.method != "GET"}
     assert callable_by(api_keys.caller(key)) == of(frozenset({permission})) - own
 
 
 @pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("admin", "admin")])
-def test_the_house_s_own_tokens_have_a_role_here(house: World, role: str, means: Role) -> None:
+def test_operator_tokens_have_a_role_here(world: World, role: str, means: Role) -> None:
     assert callable_by(sessions.caller(token(role))) == of(OF_ROLE[means])
 
 
-def test_without_a_credential_nothing_that_is_guarded_is_served(house: World, client: Client) -> None:
+def test_without_a_credential_nothing_that_is_guarded_is_served(world: World, client: Client) -> None:
     for endpoint in GUARDED:
         for who in ({}, {"token": "garbage"}, {"key": "ak_garbage"}, {"key": token("admin")}):
             reply = client.request(*asked(endpoint), {}, **who)
@@ -133,11 +133,11 @@ PROJECT: dict[str, Any] = {
 
 @pytest.mark.parametrize("endpoint", MEMBERS, ids=lambda endpoint: endpoint.name)
 def test_a_member_may_in_that_project_alone_what_the_membership_says(
-    house: World, client: Client, endpoint: Endpoint
+    world: World, client: Client, endpoint: Endpoint
 ) -> None:
     permission = needed(endpoint)
     mine, others = place("mine"), place("others")
-    viewer = people.user(house, "viewer")
+    viewer = people.user(world, "viewer")
     documents.merge(ORG, "user", viewer.id, {"memberships": {mine["projectId"]: [permission]}})
     session = people.token(viewer)
 
@@ -154,5 +154,5 @@ def test_a_member_may_in_that_project_alone_what_the_membership_says(
     if endpoint.name != "delete_comment":  # which is its author's
         assert status(mine) != 403
     documents.merge(ORG, "user", viewer.id, {"memberships": {}})
-    house.clock.advance(30)
+    world.clock.advance(30)
     assert (status(mine) == 403) == (permission not in OF_ROLE["viewer"])

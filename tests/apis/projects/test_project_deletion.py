@@ -22,7 +22,7 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     project, other = made["id"], plan.create("other")
     [first, second] = made["agents"]
     running = [task(project, first), task(project, second)]
-    plan.house.settle()
+    plan.world.settle()
     assert {lifecycle.get(ORG, one).status for one in running} == {Status.LEASED}
     lifecycle.cancel(ORG, task(project))
     kept = [task(other), task(None)]
@@ -38,13 +38,13 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     assert plan.names() == ["other"]
     late = plan.client.post("/api/v1/tasks", {"title": "x", "projectId": project}, token=plan.token)
     assert (late.status, list(late.json["error"]["details"])) == (422, ["projectId"])
-    plan.house.settle()
-    assert {one.id for one in plan.house.tasks()} == set(kept)
+    plan.world.settle()
+    assert {one.id for one in plan.world.tasks()} == set(kept)
     assert (memberships("ada"), memberships("bob")) == ({}, {})
-    told = [found.commands for found in plan.house.workers()]
+    told = [found.commands for found in plan.world.workers()]
     assert sorted(name.partition(":")[0] for commands in told for name in commands) == sorted(running)
-    assert not any(found.leases for found in plan.house.workers())
-    plan.house.advance(projects.SECOND_LOOK_SECONDS + 60)
+    assert not any(found.leases for found in plan.world.workers())
+    plan.world.advance(projects.SECOND_LOOK_SECONDS + 60)
     assert _chores() == []
     assert waiting
 
@@ -58,24 +58,24 @@ def test_what_lists_show_late_of_a_deleted_project_goes_too(plan: Plan) -> None:
     late = task(project)  # its change was not relayed yet
     plan.told("DELETE", f"/{project}")
     for _ in range(3):
-        plan.house.relay("documents")
-        plan.house.handle("wakeups")
-    assert [one.id for one in plan.house.tasks()] == [late]
-    plan.house.settle()
-    plan.house.advance(projects.SECOND_LOOK_SECONDS + 60)
-    assert plan.house.tasks() == []
-    plan.house.advance(task_edits.RELAYED_WITHIN_SECONDS)
+        plan.world.relay("documents")
+        plan.world.handle("wakeups")
+    assert [one.id for one in plan.world.tasks()] == [late]
+    plan.world.settle()
+    plan.world.advance(projects.SECOND_LOOK_SECONDS + 60)
+    assert plan.world.tasks() == []
+    plan.world.advance(task_edits.RELAYED_WITHIN_SECONDS)
     assert _chores() == []
 
 
 def test_a_task_that_was_moved_elsewhere_is_spared(plan: Plan) -> None:
     project, other = plan.create(), plan.create("other")
     moved = task(project)
-    plan.house.settle()
+    plan.world.settle()
     lifecycle.change(ORG, moved, lambda found: _in(found, other))
     plan.told("DELETE", f"/{project}")
-    plan.house.settle()
-    assert [one.id for one in plan.house.tasks()] == [moved]
+    plan.world.settle()
+    assert [one.id for one in plan.world.tasks()] == [moved]
 
 
 def _in(found: Any, project: str) -> Any:
@@ -107,19 +107,19 @@ def test_clearing_up_survives_a_death_behind_every_call(plan: Plan) -> None:
     while True:
         project = plan.create(teamMembers=[{"userId": "user_ada", "role": "viewer"}])
         found = task(project)
-        plan.house.settle()
+        plan.world.settle()
         projects.delete(ORG, project, "dev")
-        plan.house.relay("documents")
+        plan.world.relay("documents")
         try:
             with aws.interfering(dying_at(deaths)):
-                plan.house.handle("wakeups")
+                plan.world.handle("wakeups")
         except Died:
-            plan.house.died("wakeups")
+            plan.world.died("wakeups")
             deaths += 1
         else:
             break
-        plan.house.advance(60)
-        assert found not in {one.id for one in plan.house.tasks()}
+        plan.world.advance(60)
+        assert found not in {one.id for one in plan.world.tasks()}
         assert memberships("ada") == {}
     assert deaths > 10
 
@@ -128,5 +128,5 @@ def test_an_agent_that_is_gone_leaves_its_projects(plan: Plan) -> None:
     gone, stays = agent("gone"), agent("stays")
     project = plan.create(agents=[gone, stays])
     agents.remove(ORG, "projects", gone, "dev")
-    plan.house.settle()
+    plan.world.settle()
     assert plan.told("GET", f"/{project}")["agents"] == [stays]

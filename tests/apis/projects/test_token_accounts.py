@@ -37,10 +37,10 @@ READS = ("/api/v1/tasks", "/api/v1/projects", "/api/v1/agents", "/api/v1/users",
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
+def desk(world: World) -> Desk:
     """As it is outside of most tests: an account is looked for."""
     token_accounts.use(None)
-    return desk_of(house)
+    return desk_of(world)
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def test_elsewhere_a_token_without_an_account_reads_and_invites_and_is_told_what
     invited = {"email": "first@acme.example", "name": "First", "role": "admin"}
     made = desk.told("POST", "/api/v1/users", invited, token=token("admin"))
     desk.told("POST", f"/api/v1/users/{made['id']}/invitation", token=token("admin"))
-    assert desk.house.tasks() == []
+    assert desk.world.tasks() == []
     assert len(users.every(ORG)) == 1
 
 
 def test_one_whose_subject_has_an_account_is_good_for_it_until_it_is_gone(desk: Desk) -> None:
-    found = people.user(desk.house, "developer")
+    found = people.user(desk.world, "developer")
     mine = token("user", subject=found.id)
     assert desk.told("GET", ME, token=mine)["id"] == found.id
     with counting() as calls:
@@ -73,9 +73,9 @@ def test_one_whose_subject_has_an_account_is_good_for_it_until_it_is_gone(desk: 
         again = calls.total()
         desk.told("POST", "/api/v1/tasks", {"title": "t"}, token=mine)
     assert calls.total() == 2 * again, "an account is remembered for half a minute"
-    people.admin(desk.house)
+    people.admin(desk.world)
     users.delete(ORG, found.id, "ann")
-    desk.house.clock.advance(30)
+    desk.world.clock.advance(30)
     desk.refused(403, "POST", "/api/v1/tasks", {"title": "t"}, token=mine)
     desk.refused(403, "GET", ME, token=token("user", subject=found.id, org="other"))
 
@@ -117,7 +117,7 @@ def test_an_account_made_for_a_token_becomes_an_admin_s_and_stays_one_and_others
         return str(local.told("GET", ME, token=token(said, subject=subject))["role"])
 
     assert [role("user"), role("admin"), role("user")] == ["developer", "admin", "admin"]
-    ada = people.user(local.house, "viewer")
+    ada = people.user(local.world, "viewer")
     assert role("admin", ada.id) == "viewer"
 
 
@@ -139,13 +139,13 @@ def test_a_server_s_token_reads_and_reports_and_makes_nothing(local: Desk) -> No
         if endpoint.public or endpoint.name in REPORTS or (endpoint.method == "GET" and not own):
             continue
         local.refused(403, *asked(endpoint), {}, token=server)
-    assert (local.house.tasks(), users.every(ORG)) == ([], [])
+    assert (local.world.tasks(), users.every(ORG)) == ([], [])
 
 
 def test_a_server_s_token_reports_in_its_agents_name_alone(local: Desk) -> None:
     admin, agent, other = token("admin"), local.agent(), local.agent("two")
     task = local.told("POST", "/api/v1/tasks", {"title": "t", "agentId": agent}, token=admin)["id"]
-    local.house.settle()
+    local.world.settle()
     server, stranger = token("server", subject=agent), token("server", subject=other)
     path = f"/api/v1/tasks/{task}"
     for method in ("PUT", "PATCH"):

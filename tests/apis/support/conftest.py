@@ -23,7 +23,7 @@ BASE = "https://support.example"
 class Desk:
     """The API as its users see it: everything goes through HTTP, but for the workers' sockets."""
 
-    house: World
+    world: World
     client: Client
     token: str
 
@@ -40,7 +40,7 @@ class Desk:
         reply = self.post("/task", {"type": kind, "data": data})
         assert reply.status == 202, reply.text
         if settle:
-            self.house.settle()
+            self.world.settle()
         return reply.json
 
     def start(self, worker_id: int | str = 3, **config: Any) -> Any:
@@ -54,14 +54,14 @@ class Desk:
         """A worker that is connected; returns the frames that it is sent."""
         self.start(worker_id, **config)
         name = f"connection-{worker_id}"
-        frames = self.house.sockets.connect(name)
+        frames = self.world.sockets.connect(name)
         websocket_workers.connect(Connection(name, ORG, "support.worker", POOL, str(worker_id)))
-        self.house.settle()
+        self.world.settle()
         return frames
 
     def wait(self, seconds: float, worker_id: int | str = 1) -> None:
         """Time passes, and the worker answers that it is there."""
-        self.house.clock.advance(seconds)
+        self.world.clock.advance(seconds)
         beat = Beat(Health.HEALTHY)
         registry.heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
 
@@ -69,19 +69,19 @@ class Desk:
         task = lifecycle.get(ORG, task_id)
         assert task.worker_id is not None
         lifecycle.complete(ORG, POOL, task_id, Holder(task.worker_id, task.epoch), result)
-        self.house.settle()
+        self.world.settle()
 
     def fail(self, task_id: str, *, retryable: bool = False) -> None:
         failure = Failure(Reason.WORKER_FAILED, "no dictionary", retryable)
         lifecycle.fail(ORG, task_id, None, failure)
-        self.house.settle()
+        self.world.settle()
 
     def worker(self, worker_id: int | str = 3) -> Any:
         return next(one for one in self.get("/workers")["workers"] if one["id"] == worker_id)
 
 
 @pytest.fixture
-def desk(house: World) -> Iterator[Desk]:
+def desk(world: World) -> Iterator[Desk]:
     before = config.replace(api_urls={POOL: BASE})
-    yield Desk(house, Client(api, conformance(api)), token("user", plan="enterprise"))
+    yield Desk(world, Client(api, conformance(api)), token("user", plan="enterprise"))
     config.restore(before)

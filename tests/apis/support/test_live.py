@@ -22,19 +22,19 @@ Answer = tuple[int, str]
 
 
 @pytest.fixture(autouse=True)
-def speaking(house: World) -> None:
-    house.voices = voices
+def speaking(world: World) -> None:
+    world.voices = voices
 
 
 class Line:
     """A client's connection."""
 
-    def __init__(self, house: World, path: str, name: str, org: str = ORG, **query: str) -> None:
-        self.house, self.name = house, name
-        self.frames = house.sockets.connect(name)
+    def __init__(self, world: World, path: str, name: str, org: str = ORG, **query: str) -> None:
+        self.world, self.name = world, name
+        self.frames = world.sockets.connect(name)
         event = self._event(queryStringParameters={"path": path, "token": token(org=org), **query})
         self.answer = switchboard.connected(event)
-        house.settle()
+        world.settle()
 
     @property
     def refusal(self) -> Answer:
@@ -51,15 +51,15 @@ class Line:
         return self.frames[before] if len(self.frames) > before else None
 
     def hang_up(self) -> None:
-        self.house.sockets.drop(self.name)
+        self.world.sockets.drop(self.name)
         switchboard.closed(self._event())
 
 
 @pytest.fixture
-def worker(desk: Desk, house: World) -> Line:
+def worker(desk: Desk, world: World) -> Line:
     """Worker 3, connected; it translates."""
     desk.start(3, max_tasks=5)
-    return Line(house, "/worker/3", "c1")
+    return Line(world, "/worker/3", "c1")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_worker_is_handed_a_task_and_gives_the_result(desk: Desk, worker: Line
         "lease": 1,
         "task_type": "translation",
         "data": {"text": "hello", "channel": "chat"},
-        "deadline": desk.house.task(identifier).closes_at,
+        "deadline": desk.world.task(identifier).closes_at,
     }
     said = {"task_id": identifier, "attempt": 1}
     assert worker.say(type="progress", progress=50, **said) is None
@@ -104,11 +104,11 @@ def test_a_failure_may_be_final(desk: Desk, worker: Line, task: Frame) -> None:
     assert desk.get(f"/task/{task['task_id']}")["status"] == "failed"
 
 
-def test_a_failed_attempt_comes_again_after_the_time_it_names(worker: Line, task: Frame, house: World) -> None:
+def test_a_failed_attempt_comes_again_after_the_time_it_names(worker: Line, task: Frame, world: World) -> None:
     worker.say(type="error", error="busy", retry_after=7, **task)
-    house.advance(6)
+    world.advance(6)
     assert len(worker.frames) == 2
-    house.advance(1)
+    world.advance(1)
     assert (worker.frames[-1]["attempt"], worker.frames[-1]["task_id"]) == (2, task["task_id"])
 
 
@@ -116,10 +116,10 @@ def test_a_failed_attempt_comes_again_after_the_time_it_names(worker: Line, task
     "kind", [{"type": "result", "result": 1}, {"type": "error", "error": "x"}, {"type": "progress"}]
 )
 def test_a_report_of_an_attempt_that_has_ended_is_rejected(
-    worker: Line, task: Frame, kind: Frame, house: World
+    worker: Line, task: Frame, kind: Frame, world: World
 ) -> None:
     worker.say(type="error", error="busy", retry_after=1, **task)
-    house.advance(2)
+    world.advance(2)
     answer = worker.say(**kind, **task)
     assert answer is not None and answer.pop("message")
     assert answer == {"type": "rejected", "reason": "lease_lost", **task}
@@ -131,14 +131,14 @@ def test_a_report_under_another_lease_is_rejected(worker: Line, task: Frame) -> 
     assert worker.say(type="result", result=1, lease=1, **task) == {"type": "accepted", **task}
 
 
-def test_a_task_that_is_not_there_or_anothers_is_rejected(desk: Desk, house: World, worker: Line, task: Frame) -> None:
+def test_a_task_that_is_not_there_or_anothers_is_rejected(desk: Desk, world: World, worker: Line, task: Frame) -> None:
     answer = worker.say(type="result", result=1, task_id="task_x", attempt=1)
     assert answer is not None and answer["reason"] == "not_found"
     desk.start(4)
-    other = Line(house, "/worker/4", "c2")
+    other = Line(world, "/worker/4", "c2")
     answer = other.say(type="result", result=1, **task)
     assert answer is not None and answer["reason"] == "lease_lost"
-    assert house.task(task["task_id"]).status is Status.RUNNING
+    assert world.task(task["task_id"]).status is Status.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_a_malformed_frame_is_answered_and_the_connection_stays(worker: Line, fr
 
 
 @pytest.mark.parametrize("kind", ["pong", "ready"])
-def test_a_sign_of_life_is_its_heartbeat(worker: Line, house: World, kind: str) -> None:
-    house.clock.advance(15)
+def test_a_sign_of_life_is_its_heartbeat(worker: Line, world: World, kind: str) -> None:
+    world.clock.advance(15)
     assert worker.say(type=kind) is None
-    assert registry.get(ORG, "support", "3").last_heartbeat_at == house.clock.now()
+    assert registry.get(ORG, "support", "3").last_heartbeat_at == world.clock.now()
 
 
 def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(desk: Desk, worker: Line) -> None:
@@ -180,62 +180,62 @@ def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(desk: Desk, worker:
     desk.submit(text="hello")
     assert worker.frames == []
     worker.say(type="ready")
-    desk.house.settle()
+    desk.world.settle()
     assert len(worker.frames) == 1
 
 
-def test_who_is_not_known_is_refused(house: World, desk: Desk) -> None:
+def test_who_is_not_known_is_refused(world: World, desk: Desk) -> None:
     desk.start(3)
-    assert Line(house, "/worker/4", "c1").refusal == (4404, "Worker not found: 4")
-    assert Line(house, "/worker/" + "9" * 2_000, "c1").refusal[0] == 4404
-    assert Line(house, "/worker/builtin", "c1").refusal[0] == 4404
-    assert Line(house, "/worker/3", "c1", org="other").refusal[0] == 4404
-    assert Line(house, "/workers/3", "c1").refusal[0] == 4404
+    assert Line(world, "/worker/4", "c1").refusal == (4404, "Worker not found: 4")
+    assert Line(world, "/worker/" + "9" * 2_000, "c1").refusal[0] == 4404
+    assert Line(world, "/worker/builtin", "c1").refusal[0] == 4404
+    assert Line(world, "/worker/3", "c1", org="other").refusal[0] == 4404
+    assert Line(world, "/workers/3", "c1").refusal[0] == 4404
 
 
-def test_a_second_connection_is_refused_and_the_first_stays(house: World, worker: Line) -> None:
-    code, reason = Line(house, "/worker/3", "c2").refusal
+def test_a_second_connection_is_refused_and_the_first_stays(world: World, worker: Line) -> None:
+    code, reason = Line(world, "/worker/3", "c2").refusal
     assert code == 4409
     assert reason.startswith("Worker 3 is connected already")
     assert worker.say(type="pong") is None
 
 
 @pytest.mark.parametrize("path", ["/worker/3", "/tasks/updates"])
-def test_without_a_token_only_an_opened_stage_lets_in(house: World, desk: Desk, path: str) -> None:
+def test_without_a_token_only_an_opened_stage_lets_in(world: World, desk: Desk, path: str) -> None:
     desk.start(3)
     event = {"queryStringParameters": {"path": path}, "requestContext": {"connectionId": "c1"}}
     assert switchboard.connected(event)["statusCode"] == 401
-    assert Line(house, path, "c1", token="x").refusal == (4401, "Invalid or expired token")
+    assert Line(world, path, "c1", token="x").refusal == (4401, "Invalid or expired token")
     config.replace(open_apis=frozenset({"support"}))
     assert switchboard.connected(event)["statusCode"] == (404 if path == "/worker/3" else 200)
 
 
-def test_a_connection_that_was_replaced_is_closed_at_its_next_sign(house: World, worker: Line, task: Frame) -> None:
-    house.advance(46, settle=False)
-    later = Line(house, "/worker/3", "c2")
-    house.sockets.connect("c1")  # its end has not reached it yet
+def test_a_connection_that_was_replaced_is_closed_at_its_next_sign(world: World, worker: Line, task: Frame) -> None:
+    world.advance(46, settle=False)
+    later = Line(world, "/worker/3", "c2")
+    world.sockets.connect("c1")  # its end has not reached it yet
     worker.say(type="pong")
-    assert house.sockets.closed == ["c1", "c1"]
+    assert world.sockets.closed == ["c1", "c1"]
     assert later.say(type="result", result=1, **task) == {"type": "accepted", **task}
 
 
-def test_hanging_up_keeps_the_task_for_the_next_connection(house: World, worker: Line, task: Frame) -> None:
+def test_hanging_up_keeps_the_task_for_the_next_connection(world: World, worker: Line, task: Frame) -> None:
     worker.hang_up()
-    again = Line(house, "/worker/3", "c2")
+    again = Line(world, "/worker/3", "c2")
     assert [(frame["task_id"], frame["attempt"]) for frame in again.frames] == [(task["task_id"], task["attempt"])]
 
 
 @pytest.fixture
-def watcher(house: World) -> Iterator[Line]:
-    yield Line(house, "/tasks/updates", "v1")
+def watcher(world: World) -> Iterator[Line]:
+    yield Line(world, "/tasks/updates", "v1")
 
 
-def test_a_watcher_sees_a_task_in_the_words_of_the_api(desk: Desk, house: World, watcher: Line) -> None:
+def test_a_watcher_sees_a_task_in_the_words_of_the_api(desk: Desk, world: World, watcher: Line) -> None:
     identifier = desk.submit(text="hello", channel="chat")["task_id"]
     desk.start(3)
-    worker = Line(house, "/worker/3", "c1")
+    worker = Line(world, "/worker/3", "c1")
     worker.say(type="result", result=1, task_id=identifier, attempt=1)
-    house.settle()
+    world.settle()
     first, *updates = watcher.frames
     assert first == {"type": "watching", "sequence": 0}
     assert updates[0] == {
@@ -244,7 +244,7 @@ def test_a_watcher_sees_a_task_in_the_words_of_the_api(desk: Desk, house: World,
         "task_id": identifier,
         "version": 1,
         "status": "queued",
-        "timestamp": house.clock.now(),
+        "timestamp": world.clock.now(),
         "task_type": "translation",
         "channel": "chat",
         "attempt": 1,
@@ -253,26 +253,26 @@ def test_a_watcher_sees_a_task_in_the_words_of_the_api(desk: Desk, house: World,
     assert updates[-1] | {"worker_id": "3", "progress": 100} == updates[-1]
 
 
-def test_a_watcher_resumes(desk: Desk, house: World, watcher: Line) -> None:
+def test_a_watcher_resumes(desk: Desk, world: World, watcher: Line) -> None:
     for _ in range(3):
         desk.submit(text="hello")
     watcher.hang_up()
     desk.submit(text="hello")
-    again = Line(house, "/tasks/updates", "v2", since="2")
+    again = Line(world, "/tasks/updates", "v2", since="2")
     assert [frame["sequence"] for frame in again.frames] == [3, 4, 4]
     assert again.frames[-1]["type"] == "watching"
 
 
 @pytest.mark.parametrize("since", ["", "-1", "1.5", "x", "٣", "9" * 16, "1 "])
-def test_since_is_a_whole_number(house: World, since: str) -> None:
-    assert Line(house, "/tasks/updates", "v1", since=since).refusal == (
+def test_since_is_a_whole_number(world: World, since: str) -> None:
+    assert Line(world, "/tasks/updates", "v1", since=since).refusal == (
         4400,
         "since: must be a whole number of at least 0",
     )
 
 
-def test_since_the_future_is_refused(house: World, watcher: Line) -> None:
-    code, reason = Line(house, "/tasks/updates", "v2", since="7").refusal
+def test_since_the_future_is_refused(world: World, watcher: Line) -> None:
+    code, reason = Line(world, "/tasks/updates", "v2", since="7").refusal
     assert (code, reason) == (4400, "since: must be at most 0, the latest sequence, got 7")
 
 

@@ -8,7 +8,7 @@ from tests.apis.support.conftest import Desk
 from tests.support.client import answered, token
 
 
-def test_an_idle_house_is_healthy_and_has_done_nothing(desk: Desk) -> None:
+def test_an_idle_deployment_is_healthy_and_has_done_nothing(desk: Desk) -> None:
     shown = desk.get("/health")
     assert shown["status"] == "healthy"
     assert shown["components"] == {
@@ -62,10 +62,10 @@ def test_a_type_that_nobody_performs_shows_in_health_until_somebody_does(desk: D
     assert "waiting_for" not in desk.get(f"/task/{mistyped}")
 
 
-def test_what_the_house_performs_needs_no_worker_to_be_healthy(desk: Desk) -> None:
+def test_what_yardmaster_performs_needs_no_worker_to_be_healthy(desk: Desk) -> None:
     task = desk.submit("sentiment_analysis", settle=False, text="good")["task_id"]
     assert desk.get(f"/task/{task}")["waiting_for"] == "its turn: the built-in performer has room"
-    desk.house.settle()
+    desk.world.settle()
     assert (desk.get(f"/task/{task}")["status"], desk.get("/health")["reasons"]) == ("completed", [])
 
 
@@ -73,7 +73,7 @@ def test_metrics_are_shares_percentiles_and_rates_of_what_was_asked(desk: Desk) 
     desk.connect(1, max_tasks=10)
     for end in ("complete", "complete", "complete", "fail"):
         task_id = desk.submit()["task_id"]
-        desk.house.clock.advance(2)
+        desk.world.clock.advance(2)
         (desk.complete if end == "complete" else desk.fail)(task_id)
     for _ in range(4):
         assert desk.post("/task", {}).status == 400
@@ -96,7 +96,7 @@ def test_metrics_reach_back_over_the_hour_and_no_further(desk: Desk) -> None:
     processed = []
     for _ in range(3):
         processed.append(desk.get("/metrics")["throughput"]["tasks_processed"])
-        desk.house.clock.advance(3600)
+        desk.world.clock.advance(3600)
     assert processed == [1, 1, 0]
 
 
@@ -124,7 +124,7 @@ def test_channels_are_those_of_the_document_and_those_seen(desk: Desk) -> None:
         "email": unused,
         "fax": {"status": "active", "current_load": 0, "response_time": "2m"},
     }
-    desk.house.clock.advance(86_400)
+    desk.world.clock.advance(86_400)
     assert desk.get("/channels")["channels"] == {
         "chat": {"status": "active", "current_load": 1, "response_time": "0s"},
         "voice": unused,
@@ -138,7 +138,7 @@ def test_requests_of_all_processes_count_once_each(path: str, desk: Desk) -> Non
     measure = request_counts.measure("support")
     for _ in range(3):
         measure(answered("acme", 200, 100.0))
-    desk.house.clock.advance(request_counts.WRITTEN_EVERY_MS / 1000)
+    desk.world.clock.advance(request_counts.WRITTEN_EVERY_MS / 1000)
     measure(answered("acme", 200, 100.0))  # written by this one
     measure(answered("acme", 500, 100.0))  # only gathered yet
     request_counts._gathered.clear()  # the process dies with it

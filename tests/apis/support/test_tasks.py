@@ -32,7 +32,7 @@ def test_the_documented_task_is_accepted_performed_and_shown(desk: Desk) -> None
     path = f"/task/{accepted['task_id']}"
     waits = "its turn: the built-in performer has room"
     assert desk.get(path) == {"task_id": accepted["task_id"], "status": "queued", "waiting_for": waits}
-    desk.house.settle()
+    desk.world.settle()
     done = desk.get(path)
     assert list(done) == ["task_id", "status", "result"]
     assert (done["status"], done["result"]["sentiment"]) == ("completed", "positive")
@@ -85,7 +85,7 @@ def test_what_cannot_be_done_is_refused_by_naming_the_field(
     if field is not None:
         assert error["details"][field].startswith(what)
         assert field == "body" or field in error["message"]
-    assert desk.house.tasks() == []
+    assert desk.world.tasks() == []
 
 
 def test_a_task_must_fit_into_a_frame(desk: Desk) -> None:
@@ -103,12 +103,12 @@ def test_one_idempotency_key_is_one_task(desk: Desk) -> None:
     key = {"Idempotency-Key": "once"}
     first, second = (desk.post("/task", EXAMPLE, **key).json for _ in range(2))
     assert first["task_id"] == second["task_id"]
-    desk.house.settle()
+    desk.world.settle()
     late = desk.post("/task", EXAMPLE, **key)
     assert (late.status, late.json["task_id"], late.json["queue_position"]) == (202, first["task_id"], 0)
     other = desk.post("/task", {"type": "t"}, **key)
     assert (other.status, other.json["error"]["code"]) == (409, "CONFLICT")
-    assert len(desk.house.tasks()) == 1
+    assert len(desk.world.tasks()) == 1
 
 
 def test_a_task_of_another_type_waits_for_a_worker_that_names_it(desk: Desk) -> None:
@@ -134,7 +134,7 @@ def test_a_failed_task_says_why_and_one_that_is_tried_again_is_queued(desk: Desk
     desk.fail(task_id, retryable=True)
     waits = "its next attempt: not before 2026-01-01T12:00:01Z"
     assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "queued", "waiting_for": waits}
-    desk.house.advance(10)
+    desk.world.advance(10)
     desk.fail(task_id)
     assert desk.get(f"/task/{task_id}") == {
         "task_id": task_id,
@@ -145,8 +145,8 @@ def test_a_failed_task_says_why_and_one_that_is_tried_again_is_queued(desk: Desk
 
 def test_a_task_that_nobody_took_in_time_has_failed(desk: Desk) -> None:
     task_id = desk.submit()["task_id"]
-    desk.house.clock.advance(86_400)
-    desk.house.sweep()
+    desk.world.clock.advance(86_400)
+    desk.world.sweep()
     shown = desk.get(f"/task/{task_id}")
     assert (shown["status"], shown["error"]["code"]) == ("failed", "SCHEDULE_TO_START_TIMEOUT")
 
@@ -159,7 +159,7 @@ def test_a_cancelled_task_is_shown_as_such(desk: Desk) -> None:
 
 def test_a_task_of_another_org_or_another_api_is_not_there(desk: Desk) -> None:
     task_id = desk.submit()["task_id"]
-    elsewhere = desk.house.submit(pool="processing").id
+    elsewhere = desk.world.submit(pool="processing").id
     for wanted, caller in ((task_id, token(org="umbra")), (elsewhere, desk.token), ("task_none", desk.token)):
         reply = desk.client.get(f"/task/{wanted}", token=caller)
         assert reply.status == 404
@@ -179,7 +179,7 @@ def test_a_full_queue_takes_no_more_and_each_org_has_its_own(desk: Desk) -> None
     assert full.json["error"]["details"] == {"limit": "2"}
     assert desk.client.post("/task", {"type": "t"}, token=token(org="umbra")).status == 202
     frames = desk.connect(3)
-    desk.house.advance(3)
+    desk.world.advance(3)
     assert frames
     assert desk.post("/task", {"type": "t"}).status == 202
 

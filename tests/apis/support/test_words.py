@@ -30,8 +30,8 @@ def test_every_state_has_a_word_and_every_word_a_state() -> None:
         (False, "c", {}, "offline"),
     ],
 )
-def test_a_workers_status(alive: bool, connection: str | None, leases: Any, word: str, house: World) -> None:
-    assert worker_status(replace(house.register(), alive=alive, connection=connection, leases=leases)) == word
+def test_a_workers_status(alive: bool, connection: str | None, leases: Any, word: str, world: World) -> None:
+    assert worker_status(replace(world.register(), alive=alive, connection=connection, leases=leases)) == word
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def test_what_is_no_worker_is_refused_by_naming_the_field(body: Any, field: str,
     assert field in error["details"]
 
 
-def test_the_houses_own_worker_is_neither_shown_nor_anybodys(desk: Desk) -> None:
+def test_the_built_in_worker_is_neither_shown_nor_anybodys(desk: Desk) -> None:
     desk.submit("sentiment_analysis", text="fine")
-    assert [worker.id for worker in desk.house.workers()] == [BUILT_IN]
+    assert [worker.id for worker in desk.world.workers()] == [BUILT_IN]
     assert desk.get("/workers") == {"total_workers": 0, "active_workers": 0, "workers": []}
     refused = desk.post("/workers", {"worker_id": BUILT_IN})
     assert (refused.status, refused.json["error"]["code"]) == (409, "CONFLICT")
@@ -74,7 +74,7 @@ def test_a_worker_is_offline_then_idle_then_active(desk: Desk) -> None:
     shown = {"id": 7, "status": "offline", "tasks_processed": 0, "uptime": "0s", "current_load": 0.0}
     assert desk.worker(7) == shown
     desk.connect(7, max_tasks=4)
-    desk.house.clock.advance(60)
+    desk.world.clock.advance(60)
     assert desk.worker(7) == shown | {"status": "idle", "uptime": "1m"}
     done, failed, _ = (desk.submit()["task_id"] for _ in range(3))
     assert desk.worker(7) == shown | {"status": "active", "uptime": "1m", "current_load": 0.75}

@@ -13,7 +13,7 @@ from tests.support.world import World
 class Desk:
     """The API as its users see it, and the coordinator's as its workers do: everything goes through HTTP."""
 
-    house: World
+    world: World
     client: Client
     workers: Client
     token: str
@@ -24,7 +24,7 @@ class Desk:
     def start(self, platform: str = "swagbucks", **said: Any) -> str:
         reply = self.ask("POST", "/api/start", {"platform": platform, "account_id": "a-1"} | said)
         assert reply.status == 201, reply.text
-        self.house.settle()
+        self.world.settle()
         return str(reply.json["session_id"])
 
     def platform(self, name: str = "swagbucks") -> Any:
@@ -38,7 +38,7 @@ class Desk:
         """A request of a worker to the coordinator API, which must succeed."""
         reply = self.workers.request(method, path, body, token=self.token)
         assert reply.status in (200, 201), reply.text
-        self.house.settle()
+        self.world.settle()
         return reply.json
 
     def register(self, *platforms: str, room: int = 1) -> str:
@@ -56,6 +56,6 @@ class Desk:
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
+def desk(world: World) -> Desk:
     clients = [Client(one.api, conformance(one.api)) for one in (surveys, coordinator)]
-    return Desk(house, clients[0], clients[1], token("user"))
+    return Desk(world, clients[0], clients[1], token("user"))

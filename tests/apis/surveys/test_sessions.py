@@ -21,7 +21,7 @@ def test_a_session_waits_is_held_and_ends_with_its_worker(desk: Desk) -> None:
     handed = desk.work("GET", f"/api/tasks/{session}")
     assert handed["payload"] == {"platform": "swagbucks", "account_id": "a-1", "survey_type": "profile"}
     assert (handed["type"], handed["name"]) == ("survey", "Survey session on Swagbucks, profile")
-    assert desk.house.task(session).start_to_close_ms == 4 * clock.HOUR
+    assert desk.world.task(session).start_to_close_ms == 4 * clock.HOUR
     desk.work("PUT", f"/api/tasks/{session}/start")
     found = desk.platform()
     assert (found["status"], found["session"]["session_id"], found["session"]["status"]) == (
@@ -42,7 +42,7 @@ def test_a_platform_has_one_session_at_a_time_whoever_is_free_and_the_next_follo
     made = []
     for _ in range(3):
         made.append(desk.start())
-        desk.house.clock.advance(0.01)
+        desk.world.clock.advance(0.01)
     other = desk.start("prolific")
     assert {task for worker in crew for task in desk.mine(worker)} == {made[0], other}
     for number, session in enumerate(made):
@@ -70,14 +70,14 @@ def test_a_session_that_waits_says_for_what(desk: Desk) -> None:
 
 def test_a_session_may_wait_for_days(desk: Desk) -> None:
     session = desk.start()
-    desk.house.clock.advance(5 * 86_400)
-    desk.house.sweep()
+    desk.world.clock.advance(5 * 86_400)
+    desk.world.sweep()
     desk.register("swagbucks")
     assert desk.platform()["session"]["session_id"] == session
 
 
 def test_the_end_of_a_session_is_told_by_the_messengers_it_named(desk: Desk) -> None:
-    by = messengers(desk.house)
+    by = messengers(desk.world)
     desk.register("swagbucks", "prolific", "mturk", room=3)
     done, failed = desk.start(notify=["telegram"]), desk.start("prolific", notify=["discord"])
     quiet = desk.start("mturk")
@@ -116,7 +116,7 @@ def test_an_unknown_platform_is_refused_and_the_known_ones_are_named(desk: Desk)
 def test_an_unknown_messenger_is_refused_before_anything_is_done(desk: Desk) -> None:
     body = {"platform": "mturk", "account_id": "a", "notify": ["fax"]}
     refused = desk.ask("POST", "/api/start", body)
-    assert (refused.status, desk.house.tasks()) == (400, [])
+    assert (refused.status, desk.world.tasks()) == (400, [])
     assert refused.json["message"].startswith("notify: unknown provider 'fax'")
 
 
@@ -146,7 +146,7 @@ def test_platforms_are_active_while_a_live_worker_serves_them_and_paused_out_of_
     }
     desk.work("PUT", f"/api/workers/{other}", {"status": "busy"})
     assert (desk.statuses()["swagbucks"], desk.statuses()["prolific"]) == ("active", "paused")
-    desk.house.advance(91)
+    desk.world.advance(91)
     assert set(desk.statuses().values()) == {"configured"}
     desk.work("POST", f"/api/workers/{worker}/heartbeat")
     assert desk.statuses()["swagbucks"] == "active"
@@ -162,8 +162,8 @@ def test_platforms_are_those_that_are_configured(desk: Desk) -> None:
 
 def test_a_session_that_asks_for_it_says_which_messengers_to_tell(desk: Desk) -> None:
     session = desk.start(notify=["telegram"])
-    assert desk.house.task(session).notify == ("telegram",)
-    assert desk.house.task(session).status is Status.PENDING
+    assert desk.world.task(session).notify == ("telegram",)
+    assert desk.world.task(session).status is Status.PENDING
 
 
 BUDGETS: dict[str, tuple[Callable[[Desk], object], int]] = {

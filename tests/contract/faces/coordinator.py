@@ -16,7 +16,7 @@ UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}"
 
 
-def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     """A worker with one running task, one with room and an assigned task, and a pending task."""
 
     def worker(room: int) -> str:
@@ -32,7 +32,7 @@ def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
     busy, roomy = worker(1), worker(3)
     running = task(f"assign?worker_id={busy}", "start")
     tasks = {"pending": task(), "assigned": task(f"assign?worker_id={roomy}"), "running": running}
-    house.settle()
+    world.settle()
     return {
         "busy": Thing("Worker", busy),
         "roomy": Thing("Worker", roomy),

@@ -17,12 +17,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 NOW = "2026-01-27T05:54:06.050535"
 
 
-def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     """All providers answer, one notification was sent, and WhatsApp waits for a phone."""
     bridge = Waha(status="SCAN_QR_CODE", png=PNG)
-    house.servers |= {"telegram.example": Telegram(), "discord.example": Discord(), "waha.example": bridge}
+    world.servers |= {"telegram.example": Telegram(), "discord.example": Discord(), "waha.example": bridge}
     client.post("/api/notify", NOTIFICATION | {"providers": ["telegram"]}, token=caller)
-    house.settle()
+    world.settle()
     return {}
 
 

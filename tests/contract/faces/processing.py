@@ -20,16 +20,16 @@ TASK = {"type": "t", "priority": 1}
 SERVER = {"name": "n", "endpoints": {"predict": "https://one.example/predict"}, "apiKey": "k"}
 
 
-def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     """A server with a running task, and a failed task."""
-    house.servers["one.example"] = lambda *_: answer(202)
+    world.servers["one.example"] = lambda *_: answer(202)
     server = client.post("/api/servers", REGISTRATION, token=caller).json["serverId"]
     submitted = {"type": "video", "priority": 1}
     running, failed = (client.post("/api/task", submitted, token=caller).json["id"] for _ in range(2))
-    house.settle()
+    world.settle()
     client.put(f"/api/task/{running}", {"status": "PROCESSING", "progress": 45}, token=caller)
     client.put(f"/api/task/{failed}", {"status": "FAILED", "error": "broken", "retryable": False}, token=caller)
-    house.settle()
+    world.settle()
     return {"server": Thing("Server", server), "running": Thing("Task", running), "failed": Thing("Task", failed)}
 
 

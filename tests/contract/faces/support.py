@@ -13,12 +13,12 @@ SENTIMENT = {"type": "sentiment_analysis", "data": {"text": "Great service!", "c
 DURATION = r"[\d.]+(ms|[smhd])( \d+[smhd])?"
 
 
-def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     """A worker that is known, a task that waits for it to connect, and one that was performed."""
     client.post("/workers", {"worker_id": 1, "config": {"types": ["translation"]}}, token=caller)
     waiting = {"type": "translation", "data": {"channel": "email"}}
     made = [client.post("/task", body, token=caller).json["task_id"] for body in (waiting, SENTIMENT)]
-    house.settle()
+    world.settle()
     return {name: Thing("Task", task) for name, task in zip(("waiting", "completed"), made, strict=True)}
 
 

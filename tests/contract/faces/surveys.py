@@ -11,13 +11,13 @@ SESSION = {"platform": "swagbucks", "account_id": "account-uuid", "survey_type":
 INSTANT = "2026-01-27T05:54:06.050535"
 
 
-def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     """A worker that holds a session, and one that waits for it to end."""
-    worker = house.register(
+    worker = world.register(
         "surveyor", pool="coordinator", capabilities=("survey:swagbucks",), endpoints={}, api_key=None
     )
     made = [client.post("/api/start", SESSION, token=caller).json["session_id"] for _ in range(2)]
-    house.settle()
+    world.settle()
     sessions = {name: Thing("Session", one) for name, one in zip(("held", "queued"), made, strict=True)}
     return sessions | {"worker": Thing("Worker", worker.id)}
 

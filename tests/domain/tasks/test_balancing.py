@@ -176,7 +176,7 @@ def test_no_algorithm_gives_more_than_the_free_slots_or_leaves_one_free(
     assert all(given_out[w.id] <= w.room for w in crew)
 
 
-def test_the_house_does_what_it_has_a_performer_for_and_nothing_else() -> None:
+def test_yardmaster_does_what_it_has_a_performer_for_and_nothing_else() -> None:
     chooser = balancer(
         Algorithm.ROUND_ROBIN, worker(BUILT_IN, max_concurrent=2, capabilities=("sentiment",), heartbeat_timeout_ms=0)
     )

@@ -58,11 +58,11 @@ def test_a_moment_and_its_owner_come_before_any_worker(task: Any, words: str | N
 )
 def test_what_nobody_offers_is_named(needs: Needs, words: str) -> None:
     other = samples.worker("other", capabilities=("cpu",))
-    house = samples.worker(BUILT_IN, capabilities=("sentiment",))
+    world = samples.worker(BUILT_IN, capabilities=("sentiment",))
     gone = worker("gone", removed=True, groups=("g",))
-    assert said(needs=needs) == said(gone, house, needs=needs) == f"{words}: none is registered"
+    assert said(needs=needs) == said(gone, world, needs=needs) == f"{words}: none is registered"
     if needs != Needs():
-        assert said(other, house, needs=needs) == f"{words}: the one registered server does not"
+        assert said(other, world, needs=needs) == f"{words}: the one registered server does not"
         assert said(other, worker("b", capabilities=()), needs=needs).endswith("none of the 2 registered servers does")
 
 
@@ -157,8 +157,8 @@ def test_a_task_that_failed_waits_for_somebody_better_than_who_has_room() -> Non
 
 
 def test_the_built_in_performer_is_named_as_what_it_is() -> None:
-    house = worker(BUILT_IN, heartbeat_timeout_ms=0, leases={"x": 1})
-    assert said(house) == "room on a server that offers gpu: the built-in performer is busy (1 of 1 slots in use)"
+    world = worker(BUILT_IN, heartbeat_timeout_ms=0, leases={"x": 1})
+    assert said(world) == "room on a server that offers gpu: the built-in performer is busy (1 of 1 slots in use)"
 
 
 def test_words_without_a_task_are_those_of_a_whole_lane() -> None:

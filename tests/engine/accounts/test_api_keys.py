@@ -22,8 +22,8 @@ BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 def create(ada: Document, **wanted: object) -> tuple[api_keys.Key, str]:
@@ -100,12 +100,12 @@ def test_a_secret_that_was_guessed_is_refused_though_the_key_is_known(ada: Docum
 
 
 def test_a_key_costs_two_calls_and_then_none_for_ten_seconds_its_use_one_in_five_minutes(
-    house: World, ada: Document
+    world: World, ada: Document
 ) -> None:
     _, text = create(ada)
     costs = []
     for seconds in (0, 5, 5, 300):
-        house.clock.advance(seconds)
+        world.clock.advance(seconds)
         with aws.counting() as counted:
             api_keys.caller(text), api_keys.caller(text)
         costs.append(counted.total())
@@ -113,7 +113,7 @@ def test_a_key_costs_two_calls_and_then_none_for_ten_seconds_its_use_one_in_five
     assert [key.last_used_at for key in api_keys.every(ORG, ada.id)] == [START + 310_000]
 
 
-def test_that_its_use_cannot_be_noted_refuses_nobody(house: World, ada: Document) -> None:
+def test_that_its_use_cannot_be_noted_refuses_nobody(world: World, ada: Document) -> None:
     _, text = create(ada)
 
     def throttled(call: aws.Call, send: Callable[[], object]) -> object:
@@ -125,7 +125,7 @@ def test_that_its_use_cannot_be_noted_refuses_nobody(house: World, ada: Document
         assert not refused(text)
 
 
-def test_a_revoked_key_is_refused_here_at_once_and_elsewhere_within_ten_seconds(house: World, ada: Document) -> None:
+def test_a_revoked_key_is_refused_here_at_once_and_elsewhere_within_ten_seconds(world: World, ada: Document) -> None:
     key, text = create(ada)
     api_keys.caller(text)
     api_keys.revoke(ORG, ada.id, key.id)
@@ -137,62 +137,62 @@ def test_a_revoked_key_is_refused_here_at_once_and_elsewhere_within_ten_seconds(
     assert remembered is not None
     api_keys._known.put(other.id, remembered)
     assert not refused(text)
-    house.clock.advance(10)
+    world.clock.advance(10)
     assert refused(text)
     assert api_keys.every(ORG, ada.id) == []
     with pytest.raises(NotFound):
         api_keys.revoke(ORG, ada.id, key.id)
 
 
-def test_another_s_key_is_not_there_to_be_revoked(house: World, ada: Document) -> None:
+def test_another_s_key_is_not_there_to_be_revoked(world: World, ada: Document) -> None:
     key, text = create(ada)
-    eve = people.user(house, name="Eve")
+    eve = people.user(world, name="Eve")
     with pytest.raises(NotFound):
         api_keys.revoke(ORG, eve.id, key.id)
     assert not refused(text)
 
 
-def test_an_expired_key_is_refused_to_the_millisecond_and_not_listed(house: World, ada: Document) -> None:
+def test_an_expired_key_is_refused_to_the_millisecond_and_not_listed(world: World, ada: Document) -> None:
     _, text = create(ada, expires_at=START + 5_000)
-    house.clock.advance(4.999)
+    world.clock.advance(4.999)
     assert not refused(text)
-    house.clock.advance(0.001)
+    world.clock.advance(0.001)
     assert refused(text)
     assert api_keys.every(ORG, ada.id) == []
 
 
-def test_with_its_owner_gone_a_key_is_refused(house: World, ada: Document) -> None:
-    people.admin(house)
+def test_with_its_owner_gone_a_key_is_refused(world: World, ada: Document) -> None:
+    people.admin(world)
     _, text = create(ada)
     api_keys.caller(text)
     users.delete(ORG, ada.id, "user_admin")
-    house.clock.advance(10)
+    world.clock.advance(10)
     assert refused(text)
 
 
-def test_a_key_has_its_owner_s_present_role(house: World, ada: Document) -> None:
+def test_a_key_has_its_owner_s_present_role(world: World, ada: Document) -> None:
     _, text = create(ada)
     users.change(ORG, ada.id, {"role": "viewer"}, "user_admin")
-    house.clock.advance(10)
+    world.clock.advance(10)
     assert api_keys.caller(text).role == "viewer"
 
 
-def test_a_user_has_so_many_keys_at_most_and_expired_ones_do_not_count(house: World, ada: Document) -> None:
+def test_a_user_has_so_many_keys_at_most_and_expired_ones_do_not_count(world: World, ada: Document) -> None:
     for number in range(MOST):
         create(ada, expires_at=START + 60_000 if number == 0 else None)
     with pytest.raises(Conflict):
         create(ada)
-    house.clock.advance(60)
+    world.clock.advance(60)
     create(ada)
     assert len(api_keys.every(ORG, ada.id)) == MOST
 
 
-def test_keys_that_are_made_at_once_are_all_there(house: World, ada: Document) -> None:
+def test_keys_that_are_made_at_once_are_all_there(world: World, ada: Document) -> None:
     made = together([lambda: create(ada)] * 4)
     assert {key.id for key in api_keys.every(ORG, ada.id)} == {key.id for key, _ in made}
 
 
-def test_who_is_no_user_has_no_keys(house: World) -> None:
+def test_who_is_no_user_has_no_keys(world: World) -> None:
     with pytest.raises(NotFound):
         api_keys.create(ORG, "dev", Wanted("x", READ))
     with pytest.raises(NotFound):
@@ -200,10 +200,10 @@ def test_who_is_no_user_has_no_keys(house: World) -> None:
 
 
 @pytest.mark.parametrize("said", [{"status": users.INVITED}, {"keys": {}}])
-def test_a_key_is_only_as_good_as_what_its_owner_s_account_says(house: World, ada: Document, said: Any) -> None:
+def test_a_key_is_only_as_good_as_what_its_owner_s_account_says(world: World, ada: Document, said: Any) -> None:
     key, text = create(ada)
     standing = api_keys.standing(key.id)
     assert standing is not None and (standing.scope, standing.key) == (READ, key.id)
     documents.merge(ORG, "user", ada.id, said)
-    house.clock.advance(11)
+    world.clock.advance(11)
     assert refused(text) and api_keys.standing(key.id) is None

@@ -18,7 +18,7 @@ def told(number: int, recipients: Mapping[str, str], **said: str) -> Fact:
     return fact(number, Topic.TASK_FAILED, recipients=recipients, **said)
 
 
-def test_each_recipient_is_told_once_and_whoever_did_it_is_not(house: World) -> None:
+def test_each_recipient_is_told_once_and_whoever_did_it_is_not(world: World) -> None:
     facts = [told(1, {"ada": "it failed", "bob": "it failed"}, actor="bob")]
     for _ in range(2):
         inbox.publish(ORG, facts)
@@ -28,19 +28,19 @@ def test_each_recipient_is_told_once_and_whoever_did_it_is_not(house: World) -> 
     assert inbox.latest(ORG, "bob") == inbox.latest("rival", "ada") == []
 
 
-def test_an_announcement_that_comes_again_with_others_tells_only_these(house: World) -> None:
+def test_an_announcement_that_comes_again_with_others_tells_only_these(world: World) -> None:
     inbox.publish(ORG, [told(1, {"ada": "one"})])
-    house.clock.advance(60)
+    world.clock.advance(60)
     later = told(2, {"ada": "two", "bob": "two"})
     inbox.publish(ORG, [told(1, {"ada": "one"}, at=later.at - clock.MINUTE), later])  # type: ignore[arg-type]
     assert [found.body["message"] for found in inbox.latest(ORG, "ada")] == ["two", "one"]
 
 
-def test_one_is_read_by_its_own_user_and_stays_read(house: World) -> None:
+def test_one_is_read_by_its_own_user_and_stays_read(world: World) -> None:
     inbox.publish(ORG, [told(1, {"ada": "x", "bob": "x"})])
     [found] = inbox.latest(ORG, "ada")
     read = inbox.read(ORG, "ada", found.id)
-    house.clock.advance(60)
+    world.clock.advance(60)
     assert inbox.is_read(read)
     assert inbox.read(ORG, "ada", found.id) == read
     assert not inbox.is_read(inbox.latest(ORG, "bob")[0])
@@ -49,7 +49,7 @@ def test_one_is_read_by_its_own_user_and_stays_read(house: World) -> None:
             inbox.read(org, user, found.id)
 
 
-def test_all_are_read_together(house: World) -> None:
+def test_all_are_read_together(world: World) -> None:
     inbox.publish(ORG, [told(number, {"ada": "x"}) for number in range(5)])
     inbox.read(ORG, "ada", inbox.latest(ORG, "ada")[2].id)
     with aws.counting() as calls:
@@ -59,9 +59,9 @@ def test_all_are_read_together(house: World) -> None:
     assert inbox.read_all(ORG, "ada") == 0
 
 
-def test_they_go_after_ninety_days(house: World) -> None:
+def test_they_go_after_ninety_days(world: World) -> None:
     inbox.publish(ORG, [told(1, {"ada": "x"})])
-    house.clock.advance(89 * 86_400)
+    world.clock.advance(89 * 86_400)
     assert len(inbox.latest(ORG, "ada")) == 1
-    house.clock.advance(86_400)
+    world.clock.advance(86_400)
     assert inbox.latest(ORG, "ada") == []

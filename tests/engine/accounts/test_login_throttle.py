@@ -23,8 +23,8 @@ ADA, HOME, AWAY = people.email("Ada"), "192.0.2.1", "198.51.100.7"
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 def attempt(password: str, address: str = HOME, email: str = ADA) -> str:
@@ -46,33 +46,33 @@ def test_an_email_address_is_one_in_any_case(ada: Document, email: str) -> None:
     assert attempt(PASSWORD, email=email) == "in"
 
 
-def test_each_try_in_a_row_from_the_fifth_on_locks_for_twice_as_long(house: World, ada: Document) -> None:
+def test_each_try_in_a_row_from_the_fifth_on_locks_for_twice_as_long(world: World, ada: Document) -> None:
     assert [attempt("wrong") for _ in range(5)] == [WRONG] * 5
     for seconds in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900):
         assert attempt("wrong") == f"locked {seconds}"
         assert attempt(PASSWORD) == f"locked {seconds}", "the right password does not open a lock"
-        house.clock.advance(seconds - 0.001)
+        world.clock.advance(seconds - 0.001)
         assert attempt(PASSWORD) == "locked 1"
-        house.clock.advance(0.001)
+        world.clock.advance(0.001)
         assert attempt("wrong") == WRONG
-    house.clock.advance(900)
+    world.clock.advance(900)
     assert attempt(PASSWORD) == "in"
     assert [attempt("wrong") for _ in range(5)] == [WRONG] * 5
 
 
-def test_tries_at_once_are_counted_one_by_one(house: World, ada: Document) -> None:
+def test_tries_at_once_are_counted_one_by_one(world: World, ada: Document) -> None:
     outcomes = together([lambda: users.sign_in(ADA, "wrong", AWAY)] * 30)
     kinds = Counter(type(outcome) for outcome in outcomes)
     assert kinds == {Unauthenticated: 5, TooManyRequests: 25}
 
 
-def test_an_unknown_email_is_counted_and_locked_as_any_other(house: World, ada: Document) -> None:
+def test_an_unknown_email_is_counted_and_locked_as_any_other(world: World, ada: Document) -> None:
     strangers = [attempt("wrong", email="nobody@acme.example") for _ in range(7)]
     assert strangers == [attempt("wrong") for _ in range(7)]
 
 
 def test_an_unknown_email_costs_the_same_calls_and_the_same_work(
-    house: World, ada: Document, monkeypatch: pytest.MonkeyPatch
+    world: World, ada: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked = []
     matches = passwords.matches
@@ -86,7 +86,7 @@ def test_an_unknown_email_costs_the_same_calls_and_the_same_work(
     assert checked == [False, True]
 
 
-def test_strangers_lock_out_nobody_but_themselves(house: World, ada: Document) -> None:
+def test_strangers_lock_out_nobody_but_themselves(world: World, ada: Document) -> None:
     assert attempt(PASSWORD, HOME) == "in"
     for _ in range(100):
         attempt("wrong", AWAY)
@@ -96,28 +96,28 @@ def test_strangers_lock_out_nobody_but_themselves(house: World, ada: Document) -
 
 
 def test_many_addresses_lock_an_account_for_addresses_that_are_not_known_and_for_minutes(
-    house: World, ada: Document
+    world: World, ada: Document
 ) -> None:
     assert attempt(PASSWORD, HOME) == "in"
     outcomes = [attempt("wrong", f"203.0.113.{number}") for number in range(40)]
     assert outcomes == [WRONG] * 20 + ["locked 1"] * 20
     assert attempt(PASSWORD, HOME) == "in"
     for number in range(12):
-        house.clock.advance(300)
+        world.clock.advance(300)
         assert attempt("wrong", f"203.0.113.{number + 100}") == WRONG
     assert attempt(PASSWORD, AWAY) == "locked 300"
-    house.clock.advance(300)
+    world.clock.advance(300)
     assert attempt(PASSWORD, AWAY) == "in"
     assert attempt("wrong", "203.0.113.200") == WRONG, "all is forgotten"
 
 
-def test_a_known_address_is_locked_by_its_own_tries_and_known_for_ninety_days(house: World, ada: Document) -> None:
+def test_a_known_address_is_locked_by_its_own_tries_and_known_for_ninety_days(world: World, ada: Document) -> None:
     attempt(PASSWORD, HOME)
     assert [attempt("wrong", HOME) for _ in range(6)] == [WRONG] * 5 + ["locked 1"]
     assert attempt("wrong", AWAY) == WRONG
-    house.clock.advance(89 * 86_400)
+    world.clock.advance(89 * 86_400)
     assert attempt(PASSWORD, HOME) == "in"
-    house.clock.advance(91 * 86_400)
+    world.clock.advance(91 * 86_400)
     for number in range(21):
         attempt("wrong", f"203.0.113.{number}")
     assert attempt(PASSWORD, HOME) == "locked 1"
@@ -128,19 +128,19 @@ def spray(number: int, address: str = AWAY) -> list[str]:
     return [attempt("wrong", address, f"user-{each}@acme.example") for each in range(number)]
 
 
-def test_an_address_has_fifty_tries_at_all_accounts_and_ten_more_an_hour(house: World, ada: Document) -> None:
+def test_an_address_has_fifty_tries_at_all_accounts_and_ten_more_an_hour(world: World, ada: Document) -> None:
     outcomes = spray(60)
     assert outcomes == [WRONG] * 50 + ["locked 360"] * 10
     assert attempt(PASSWORD, AWAY) == "locked 360"
     assert attempt(PASSWORD, HOME) == "in"
-    house.clock.advance(360)
+    world.clock.advance(360)
     assert attempt("wrong", AWAY) == WRONG
-    house.clock.advance(3600)
+    world.clock.advance(3600)
     assert [one for one in spray(20) if one == WRONG] == [WRONG] * 10
 
 
 def test_those_who_signed_in_from_an_address_before_are_not_held_up_by_others_there(
-    house: World, ada: Document
+    world: World, ada: Document
 ) -> None:
     assert attempt(PASSWORD, AWAY) == "in"
     spray(60)
@@ -148,26 +148,26 @@ def test_those_who_signed_in_from_an_address_before_are_not_held_up_by_others_th
     assert attempt(PASSWORD, AWAY) == "in"
 
 
-def test_tries_that_work_are_not_counted_against_an_address(house: World) -> None:
-    crowd = [people.user(house, name=f"User{number}") for number in range(60)]
+def test_tries_that_work_are_not_counted_against_an_address(world: World) -> None:
+    crowd = [people.user(world, name=f"User{number}") for number in range(60)]
     assert [attempt(PASSWORD, AWAY, user.body["email"]) for user in crowd] == ["in"] * 60
 
 
-def test_to_sign_in_does_not_give_back_the_tries_of_others(house: World, ada: Document) -> None:
+def test_to_sign_in_does_not_give_back_the_tries_of_others(world: World, ada: Document) -> None:
     """Whoever has an account could clear the way to others with it."""
     spray(49)
     assert attempt(PASSWORD, AWAY) == "in"
     assert spray(2, AWAY)[1] == "locked 360"
 
 
-def test_an_address_of_ipv6_is_its_subscribers_network(house: World, ada: Document) -> None:
+def test_an_address_of_ipv6_is_its_subscribers_network(world: World, ada: Document) -> None:
     for number in range(60):
         attempt("wrong", f"2001:db8::{number:x}", f"user-{number}@acme.example")
     assert attempt(PASSWORD, "2001:db8:0:0:ffff::1").startswith("locked")
     assert attempt(PASSWORD, "2001:db8:0:1::1") == "in"
 
 
-def test_an_account_of_before_is_found_as_it_was_typed(house: World, ada: Document) -> None:
+def test_an_account_of_before_is_found_as_it_was_typed(world: World, ada: Document) -> None:
     """Its address was kept with a character in it that nobody sees."""
     odd = "ada\u200b@acme.example"
     login = storage.find(ADA)
@@ -178,13 +178,13 @@ def test_an_account_of_before_is_found_as_it_was_typed(house: World, ada: Docume
     assert attempt(PASSWORD) == WRONG
 
 
-def test_tries_are_forgiven_after_a_day(house: World, ada: Document) -> None:
+def test_tries_are_forgiven_after_a_day(world: World, ada: Document) -> None:
     assert [attempt("wrong") for _ in range(4)] == [WRONG] * 4
-    house.clock.advance(86_400)
+    world.clock.advance(86_400)
     assert [attempt("wrong") for _ in range(6)] == [WRONG] * 5 + ["locked 1"]
 
 
-def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(house: World, ada: Document) -> None:
+def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(world: World, ada: Document) -> None:
     passwords.use(Cost(2, 8, 1))
     assert attempt(PASSWORD) == "in"
     login = storage.find(ADA)
@@ -193,20 +193,20 @@ def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(house: Wo
     passwords.use(CHEAP)
 
 
-def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(house: World, ada: Document) -> None:
+def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(world: World, ada: Document) -> None:
     proof = login_throttle.prove(ADA, PASSWORD, HOME)
     users.change_password(ada, PASSWORD, "another one", HOME, None)
     with pytest.raises(Refused):
         dynamodb.commit(*login_throttle.acted_upon(proof))
 
 
-def test_an_invited_user_cannot_sign_in_nor_one_without_a_password(house: World, ada: Document) -> None:
+def test_an_invited_user_cannot_sign_in_nor_one_without_a_password(world: World, ada: Document) -> None:
     users.invite("acme", users.Profile("eve@acme.example", "Eve", "developer", "free"), ada.id)
     for password in ("", "None", PASSWORD):
         assert attempt(password, email="eve@acme.example") == WRONG
 
 
-def test_without_the_table_nobody_signs_in(house: World, ada: Document) -> None:
+def test_without_the_table_nobody_signs_in(world: World, ada: Document) -> None:
     def down(*_: object) -> None:
         raise EndpointConnectionError(endpoint_url="x")
 
@@ -222,9 +222,9 @@ def test_locks_double_up_to_a_quarter_of_an_hour(failures: int, seconds: int) ->
 
 @pytest.mark.parametrize(("back", "locked"), [(4, True), (3_600, False)])
 def test_a_clock_that_is_set_back_locks_nobody_out_for_longer(
-    house: World, ada: Document, back: int, locked: bool
+    world: World, ada: Document, back: int, locked: bool
 ) -> None:
     for _ in range(login_throttle.AT_ADDRESS.free):
         attempt("wrong")
-    house.clock.step(-back)
+    world.clock.step(-back)
     assert (attempt(PASSWORD) == "in") is not locked

@@ -21,15 +21,15 @@ from chalicelib.storage.aws.dynamodb import Refused
 from tests.engine.helpers import together
 from tests.support import aws, people
 from tests.support.people import PASSWORD
-from tests.support.world import ORG, World, world
+from tests.support.world import ORG, World, new_world
 
 Abuse = Callable[[Tokens, Document], str]
 CLIENT = clients.Registration("App", ("https://app.example/done",), ("tasks:read", "tasks:write"), False)
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ REFRESH_ABUSES: dict[str, Abuse] = {
     "an access token": lambda given, _: given.access_token,
     "an access token that says it is a refresh token": lambda given, _: forged(given.refresh_token, typ="at+jwt"),
     "typ JWT": lambda given, _: forged(given.refresh_token, typ="JWT"),
-    "a house token": lambda *_: authentication.issue(authentication.Principal(ORG, "dev", "admin"), 60),
+    "a world token": lambda *_: authentication.issue(authentication.Principal(ORG, "dev", "admin"), 60),
     "an invitation": lambda _, ada: tokens.sign(tokens.INVITATION, {"sub": ada.id, "org": ORG}, 60),
     "alg none": lambda given, _: forged(given.refresh_token, "", "none"),
     "another secret": lambda given, _: forged(given.refresh_token, "x" * 40),
@@ -116,7 +116,7 @@ def outcome(work: Callable[[], object]) -> str:
     return "taken"
 
 
-def test_no_access_token_but_the_session_s_own_is_taken(house: World, ada: Document) -> None:
+def test_no_access_token_but_the_session_s_own_is_taken(world: World, ada: Document) -> None:
     given = sessions.opened(ada)
     for known in ("not remembered", "remembered"):
         ends = {abuse: outcome(lambda: sessions.caller(make(given, ada))) for abuse, make in ACCESS_ABUSES.items()}  # noqa: B023
@@ -124,42 +124,42 @@ def test_no_access_token_but_the_session_s_own_is_taken(house: World, ada: Docum
         assert sessions.caller(given.access_token).subject == ada.id
 
 
-def test_no_refresh_token_but_the_session_s_own_is_taken(house: World, ada: Document) -> None:
+def test_no_refresh_token_but_the_session_s_own_is_taken(world: World, ada: Document) -> None:
     given = sessions.opened(ada)
     ends = {abuse: outcome(lambda: sessions.refresh(make(given, ada))) for abuse, make in REFRESH_ABUSES.items()}  # noqa: B023
     assert [abuse for abuse, end in ends.items() if end == "taken"] == []
     assert sessions.refresh(given.refresh_token), "nothing of it has touched the session"
 
 
-def test_the_other_apis_take_no_session_s_token(house: World) -> None:
+def test_the_other_apis_take_no_session_s_token(world: World) -> None:
     with pytest.raises(Unauthenticated):
-        authentication.verify(sessions.opened(people.admin(house)).access_token)
+        authentication.verify(sessions.opened(people.admin(world)).access_token)
 
 
-def test_a_session_is_who_its_user_is_for_an_hour(house: World, ada: Document) -> None:
+def test_a_session_is_who_its_user_is_for_an_hour(world: World, ada: Document) -> None:
     documents.merge(ORG, "user", ada.id, {"memberships": {"proj_x": ["tasks:write"]}})
     token = sessions.opened(ada).access_token
-    house.clock.advance(ACCESS_SECONDS - 1)
+    world.clock.advance(ACCESS_SECONDS - 1)
     found = sessions.caller(token)
     assert (found.org, found.subject, found.role, found.plan) == (ORG, ada.id, "developer", "enterprise")
     assert (found.grants, found.scope, found.key) == ({"proj_x": {"tasks:write"}}, None, None)
     assert found.session
-    house.clock.advance(1)
+    world.clock.advance(1)
     with pytest.raises(Unauthenticated):
         sessions.caller(token)
 
 
-def test_a_house_token_needs_no_session(house: World) -> None:
+def test_an_operator_token_needs_no_session(world: World) -> None:
     found = sessions.caller(authentication.issue(authentication.Principal(ORG, "dev", "server", "pro"), 60))
     assert (found.subject, found.role, found.plan, found.session) == ("dev", "server", "pro", None)
 
 
-def test_a_session_costs_one_call_and_then_none_for_half_a_minute(house: World, ada: Document) -> None:
+def test_a_session_costs_one_call_and_then_none_for_half_a_minute(world: World, ada: Document) -> None:
     token = sessions.opened(ada).access_token
     with aws.counting() as counted:
         sessions.caller(token), sessions.caller(token)
         assert counted.total() == 1
-        house.clock.advance(30)
+        world.clock.advance(30)
         sessions.caller(token)
     assert counted == {("DynamoDB", "BatchGetItem"): 2}
 
@@ -187,22 +187,22 @@ def ended(given: Tokens) -> list[Any]:
 
 @pytest.mark.parametrize("how", ENDS)
 def test_whatever_ends_a_session_elsewhere_is_felt_here_within_half_a_minute(
-    house: World, ada: Document, how: str
+    world: World, ada: Document, how: str
 ) -> None:
     given = sessions.opened(ada)
     assert not refused(given.access_token)
     ENDS[how](users.get(ORG, ada.id), given)
-    house.clock.advance(30)
+    world.clock.advance(30)
     assert refused(given.access_token)
     with pytest.raises(Unauthenticated):
         sessions.refresh(given.refresh_token)
 
 
-def test_another_role_holds_within_half_a_minute_and_in_the_next_token(house: World, ada: Document) -> None:
+def test_another_role_holds_within_half_a_minute_and_in_the_next_token(world: World, ada: Document) -> None:
     given = sessions.opened(ada)
     assert sessions.caller(given.access_token).role == "developer"
     users.change(ORG, ada.id, {"role": "viewer", "plan": "free"}, "user_admin")
-    house.clock.advance(30)
+    world.clock.advance(30)
     found = sessions.caller(given.access_token)
     assert (found.role, found.plan) == ("viewer", "free")
     claims = claims_of(sessions.refresh(given.refresh_token).access_token)
@@ -210,15 +210,15 @@ def test_another_role_holds_within_half_a_minute_and_in_the_next_token(house: Wo
 
 
 def test_a_refresh_token_is_good_once_and_again_for_ten_seconds_with_the_very_same_answer(
-    house: World, ada: Document
+    world: World, ada: Document
 ) -> None:
     first = sessions.opened(ada)
-    house.clock.advance(60)
+    world.clock.advance(60)
     second = sessions.refresh(first.refresh_token)
-    house.clock.advance(10)
+    world.clock.advance(10)
     assert sessions.refresh(first.refresh_token).refresh_token == second.refresh_token
     assert second.refresh_token != first.refresh_token
-    house.clock.advance(0.001)
+    world.clock.advance(0.001)
     with pytest.raises(Unauthenticated):
         sessions.refresh(first.refresh_token)
     for gone in (first, second):
@@ -227,11 +227,11 @@ def test_a_refresh_token_is_good_once_and_again_for_ten_seconds_with_the_very_sa
     assert refused(second.access_token)
 
 
-def chain(house: World, ada: Document, *pauses: float) -> list[str]:
+def chain(world: World, ada: Document, *pauses: float) -> list[str]:
     """The refresh tokens of a session that was refreshed after each of these pauses, in seconds."""
     given = [sessions.opened(ada)]
     for pause in pauses:
-        house.clock.advance(pause)
+        world.clock.advance(pause)
         given.append(sessions.refresh(given[-1].refresh_token))
     return [one.refresh_token for one in given]
 
@@ -246,40 +246,40 @@ def is_good(token: str) -> bool:
 
 @pytest.mark.parametrize("refreshes", [2, 3, 5])
 def test_a_token_from_before_the_last_is_refused_and_ends_nothing_within_ten_seconds(
-    house: World, ada: Document, refreshes: int
+    world: World, ada: Document, refreshes: int
 ) -> None:
-    *before, last, latest = chain(house, ada, 60, *[1] * (refreshes - 1))
-    house.clock.advance(10 - len(before))
+    *before, last, latest = chain(world, ada, 60, *[1] * (refreshes - 1))
+    world.clock.advance(10 - len(before))
     assert [is_good(token) for token in before] == [False] * len(before)
     assert is_good(last)
     assert is_good(latest)
 
 
-def test_a_token_from_before_the_last_ends_the_session_after_ten_seconds(house: World, ada: Document) -> None:
-    first, _, latest = chain(house, ada, 60, 9)
-    house.clock.advance(1.001)
+def test_a_token_from_before_the_last_ends_the_session_after_ten_seconds(world: World, ada: Document) -> None:
+    first, _, latest = chain(world, ada, 60, 9)
+    world.clock.advance(1.001)
     assert not is_good(first)
     assert not is_good(latest)
 
 
 @pytest.mark.parametrize(("ahead", "lives"), [(10, True), (10.001, False), (3_600, False)])
 def test_a_clock_that_steps_back_does_not_prolong_the_ten_seconds(
-    house: World, ada: Document, ahead: float, lives: bool
+    world: World, ada: Document, ahead: float, lives: bool
 ) -> None:
-    first, latest = chain(house, ada, 60)
-    house.clock.advance(-ahead)
+    first, latest = chain(world, ada, 60)
+    world.clock.advance(-ahead)
     assert is_good(first) is lives
     assert is_good(latest) is lives
 
 
-def test_many_who_refresh_at_once_get_one_successor(house: World, ada: Document) -> None:
+def test_many_who_refresh_at_once_get_one_successor(world: World, ada: Document) -> None:
     first = sessions.opened(ada)
     found = together([lambda: sessions.refresh(first.refresh_token)] * 8)
     assert len({one.refresh_token for one in found}) == 1
     assert sessions.refresh(found[0].refresh_token)
 
 
-def test_the_successor_is_the_same_when_the_answer_was_lost(house: World, ada: Document) -> None:
+def test_the_successor_is_the_same_when_the_answer_was_lost(world: World, ada: Document) -> None:
     first = sessions.opened(ada)
 
     def lost(call: aws.Call, send: Callable[[], Any]) -> Any:
@@ -293,19 +293,19 @@ def test_the_successor_is_the_same_when_the_answer_was_lost(house: World, ada: D
     assert sessions.refresh(sessions.refresh(first.refresh_token).refresh_token)
 
 
-def test_a_session_that_is_not_refreshed_for_thirty_days_is_over(house: World, ada: Document) -> None:
+def test_a_session_that_is_not_refreshed_for_thirty_days_is_over(world: World, ada: Document) -> None:
     given = sessions.opened(ada)
-    house.clock.advance(REFRESH_SECONDS - 1)
+    world.clock.advance(REFRESH_SECONDS - 1)
     later = sessions.refresh(given.refresh_token)
-    house.clock.advance(REFRESH_SECONDS)
+    world.clock.advance(REFRESH_SECONDS)
     with pytest.raises(Unauthenticated):
         sessions.refresh(later.refresh_token)
 
 
-def test_logging_out_ends_the_session_and_may_be_done_again(house: World, ada: Document) -> None:
+def test_logging_out_ends_the_session_and_may_be_done_again(world: World, ada: Document) -> None:
     given = sessions.opened(ada)
     caller = sessions.caller(given.access_token)
-    eve = sessions.caller(people.token(people.user(house, name="Eve")))
+    eve = sessions.caller(people.token(people.user(world, name="Eve")))
     with pytest.raises(Forbidden):
         sessions.end_by(given.refresh_token, eve)
     assert not refused(given.access_token)
@@ -314,7 +314,7 @@ def test_logging_out_ends_the_session_and_may_be_done_again(house: World, ada: D
     sessions.end_by(given.refresh_token, None)
 
 
-def test_a_key_is_rotated_without_ending_sessions(house: World, ada: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_rotated_without_ending_sessions(world: World, ada: Document, monkeypatch: pytest.MonkeyPatch) -> None:
     given = sessions.opened(ada)
     both = {"new": "n" * 32, DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}
     monkeypatch.setattr(keyring, "jwt_keys", lambda: both)
@@ -333,17 +333,17 @@ def for_application(ada: Document, client: str, scope: str = "tasks:read tasks:w
     return given
 
 
-def test_an_application_s_session_is_limited_to_its_scope_and_ends_with_it(house: World, ada: Document) -> None:
+def test_an_application_s_session_is_limited_to_its_scope_and_ends_with_it(world: World, ada: Document) -> None:
     client = application()
     given = for_application(ada, client)
     assert given.scope == "tasks:read tasks:write"
     assert sessions.caller(given.access_token).scope == {"tasks:read", "tasks:write"}
     clients.remove(ORG, client)
-    house.clock.advance(30)
+    world.clock.advance(30)
     assert refused(given.access_token)
 
 
-def test_an_application_may_narrow_its_scope_but_not_widen_it(house: World, ada: Document) -> None:
+def test_an_application_may_narrow_its_scope_but_not_widen_it(world: World, ada: Document) -> None:
     client = application()
     given = for_application(ada, client, "tasks:read")
     with pytest.raises(Forbidden):
@@ -359,17 +359,17 @@ def test_an_application_may_narrow_its_scope_but_not_widen_it(house: World, ada:
     assert again.scope == "tasks:read tasks:write"
 
 
-def test_another_s_session_is_not_an_application_s_to_end(house: World, ada: Document) -> None:
+def test_another_s_session_is_not_an_application_s_to_end(world: World, ada: Document) -> None:
     given = sessions.opened(ada)
     sessions.end(claims_of(given.access_token)["sid"], application())
     assert not refused(given.access_token)
 
 
-def test_a_session_s_id_is_used_once(house: World, ada: Document) -> None:
+def test_a_session_s_id_is_used_once(world: World, ada: Document) -> None:
     _, opened = sessions.begun(ada, id="session_x")
     dynamodb.commit(opened)
     with pytest.raises(Refused):
-        dynamodb.commit(sessions.begun(people.user(house, name="Eve"), id="session_x")[1])
+        dynamodb.commit(sessions.begun(people.user(world, name="Eve"), id="session_x")[1])
 
 
 class Rotation(RuleBasedStateMachine):
@@ -377,9 +377,9 @@ class Rotation(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.context = world()
-        self.house = self.context.__enter__()
-        self.given = [sessions.opened(people.user(self.house)).refresh_token]
+        self.context = new_world()
+        self.world = self.context.__enter__()
+        self.given = [sessions.opened(people.user(self.world)).refresh_token]
         self.used_at: list[int] = []
         self.over = False
 
@@ -410,7 +410,7 @@ class Rotation(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 9, 2]))
     def wait(self, seconds: int) -> None:
-        self.house.clock.advance(seconds)
+        self.world.clock.advance(seconds)
 
     @invariant()
     def no_token_is_given_twice(self) -> None:

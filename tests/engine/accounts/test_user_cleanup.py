@@ -19,13 +19,13 @@ from tests.support.world import ORG, World
 
 
 @pytest.fixture
-def admin(house: World) -> Document:
-    return people.admin(house)
+def admin(world: World) -> Document:
+    return people.admin(world)
 
 
-def begin(house: World, user: Document) -> Task:
+def begin(world: World, user: Document) -> Task:
     """A task that the user works on."""
-    task = house.submit(pool="projects", manual=True)
+    task = world.submit(pool="projects", manual=True)
     return lifecycle.change(ORG, task.id, lambda found: transitions.taken(found, user.id, clock.now()))
 
 
@@ -42,19 +42,19 @@ def left(user: Document) -> list[Document]:
     return document_storage.page(ORG, inbox.KIND, user.id)
 
 
-def test_nothing_of_a_user_who_is_gone_is_left_dangling(house: World, admin: Document) -> None:
-    ada, eve = people.user(house), people.user(house, name="Eve")
+def test_nothing_of_a_user_who_is_gone_is_left_dangling(world: World, admin: Document) -> None:
+    ada, eve = people.user(world), people.user(world, name="Eve")
     key, _ = api_keys.create(ORG, ada.id, Wanted("x", ["tasks:read"]))
-    hers, others = begin(house, ada), begin(house, eve)
+    hers, others = begin(world, ada), begin(world, eve)
     joined = project(ada, eve)
     for number in range(user_cleanup.AT_ONCE + 5):
         documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id, id=f"notif_{number:03}"))
-    house.settle()
+    world.settle()
     users.delete(ORG, ada.id, admin.id)
-    house.settle()
-    house.advance(2)
-    assert (house.task(hers.id).status, house.task(hers.id).person) == (Status.PENDING, None)
-    assert house.task(others.id).person == eve.id
+    world.settle()
+    world.advance(2)
+    assert (world.task(hers.id).status, world.task(hers.id).person) == (Status.PENDING, None)
+    assert world.task(others.id).person == eve.id
     assert list(members.team_of(documents.get(ORG, "project", joined.id))) == [eve.id]
     assert (left(ada), key_storage.find(key.id)) == ([], None)
 
@@ -64,34 +64,34 @@ def pictures() -> list[str]:
     return [one["Key"] for one in found.get("Contents", ())]
 
 
-def test_the_picture_of_a_user_who_is_gone_goes_and_no_other(house: World, admin: Document) -> None:
-    ada, eve = people.user(house), people.user(house, name="Eve")
+def test_the_picture_of_a_user_who_is_gone_goes_and_no_other(world: World, admin: Document) -> None:
+    ada, eve = people.user(world), people.user(world, name="Eve")
     for user in (ada, eve):
         avatars.change(ORG, user.id, png(2, 2))
     assert len(pictures()) == 2
     users.delete(ORG, ada.id, admin.id)
-    house.settle()
-    house.advance(2)
+    world.settle()
+    world.advance(2)
     [kept] = pictures()
     assert kept.endswith(f"/{eve.id}")
 
 
-def test_what_a_user_did_in_the_last_moment_is_found_later(house: World, admin: Document) -> None:
-    ada = people.user(house)
+def test_what_a_user_did_in_the_last_moment_is_found_later(world: World, admin: Document) -> None:
+    ada = people.user(world)
     users.delete(ORG, ada.id, admin.id)
-    house.settle()
-    house.advance(20)
-    late = begin(house, ada)  # by a session that some process still remembered
-    house.advance(180)
-    assert house.task(late.id).status is Status.PENDING
+    world.settle()
+    world.advance(20)
+    late = begin(world, ada)  # by a session that some process still remembered
+    world.advance(180)
+    assert world.task(late.id).status is Status.PENDING
 
 
-def test_it_may_die_before_any_call_and_is_done_in_the_end(house: World, admin: Document) -> None:
-    ada = people.user(house)
+def test_it_may_die_before_any_call_and_is_done_in_the_end(world: World, admin: Document) -> None:
+    ada = people.user(world)
     api_keys.create(ORG, ada.id, Wanted("x", ["tasks:read"]))
-    task, joined = begin(house, ada), project(ada)
+    task, joined = begin(world, ada), project(ada)
     documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id))
-    house.settle()
+    world.settle()
     chore = user_cleanup.Chore(
         ORG, users.CHORE, ada.id, {"keys": list(users.get(ORG, ada.id).body["keys"]), "memberships": [joined.id]}
     )
@@ -101,7 +101,7 @@ def test_it_may_die_before_any_call_and_is_done_in_the_end(house: World, admin: 
         step += 1
         done = _dies_at(step, chore)
     assert step == 8, "which is how many calls it makes"
-    assert house.task(task.id).status is Status.PENDING
+    assert world.task(task.id).status is Status.PENDING
     assert (left(ada), members.team_of(documents.get(ORG, "project", joined.id))) == ([], {})
     assert user_cleanup.clear(chore), "and again"
 

@@ -20,8 +20,8 @@ EVE = Profile("Eve@Acme.example", "Eve", "developer", "free")
 
 
 @pytest.fixture
-def admin(house: World) -> Document:
-    return people.admin(house)
+def admin(world: World) -> Document:
+    return people.admin(world)
 
 
 def invite(admin: Document, **said: str) -> Invited:
@@ -36,7 +36,7 @@ def signs_in(email: str, password: str = PASSWORD) -> bool:
     return True
 
 
-def test_who_is_established_signs_in_and_establishing_again_changes_nothing(house: World) -> None:
+def test_who_is_established_signs_in_and_establishing_again_changes_nothing(world: World) -> None:
     profile = Profile("admin@x.example", "Admin", "admin", "enterprise")
     for password in (PASSWORD, "another one"):
         users.establish(ORG, "user_admin", profile, password)
@@ -44,21 +44,21 @@ def test_who_is_established_signs_in_and_establishing_again_changes_nothing(hous
     assert (users.get(ORG, "user_admin").body["name"], storage.admins(ORG)) == ("Admin", 1)
 
 
-def test_establishing_at_once_is_establishing_once(house: World) -> None:
+def test_establishing_at_once_is_establishing_once(world: World) -> None:
     profile = Profile("admin@x.example", "Admin", "admin", "enterprise")
     together([lambda: users.establish(ORG, "user_admin", profile, PASSWORD)] * 6)
     assert (len(users.every(ORG)), storage.admins(ORG)) == (1, 1)
 
 
-def test_signing_in_notes_when_and_costs_five_calls(house: World, admin: Document) -> None:
-    house.clock.advance(5)
+def test_signing_in_notes_when_and_costs_five_calls(world: World, admin: Document) -> None:
+    world.clock.advance(5)
     with aws.counting() as counted:
         user = users.sign_in(admin.body["email"], PASSWORD, "")
     assert user.body["last_login_at"] == START + 5_000
     assert counted.total() == 5
 
 
-def test_who_is_invited_sets_a_password_and_is_a_user(house: World, admin: Document) -> None:
+def test_who_is_invited_sets_a_password_and_is_a_user(world: World, admin: Document) -> None:
     invited = invite(admin)
     assert invited.user.body["status"] == "invited"
     assert not signs_in("eve@acme.example")
@@ -67,7 +67,7 @@ def test_who_is_invited_sets_a_password_and_is_a_user(house: World, admin: Docum
     assert signs_in("eve@acme.example")
 
 
-def test_an_email_address_is_one_user_s_of_one_org(house: World, admin: Document) -> None:
+def test_an_email_address_is_one_user_s_of_one_org(world: World, admin: Document) -> None:
     invite(admin)
     for org in (ORG, "globex"):
         with pytest.raises(Conflict):
@@ -85,7 +85,7 @@ def rejected(token: str) -> bool:
     return False
 
 
-def test_an_invitation_is_accepted_once(house: World, admin: Document) -> None:
+def test_an_invitation_is_accepted_once(world: World, admin: Document) -> None:
     token = invite(admin).token
     outcomes = together([lambda: users.accept(token, PASSWORD)] * 4)
     assert sum(isinstance(one, Document) for one in outcomes) == 1
@@ -93,15 +93,15 @@ def test_an_invitation_is_accepted_once(house: World, admin: Document) -> None:
     assert signs_in("eve@acme.example")
 
 
-def test_an_invitation_is_good_for_72_hours(house: World, admin: Document) -> None:
+def test_an_invitation_is_good_for_72_hours(world: World, admin: Document) -> None:
     late, in_time = invite(admin), invite(admin, email="zoe@acme.example")
-    house.clock.advance(72 * 3600 - 1)
+    world.clock.advance(72 * 3600 - 1)
     assert not rejected(in_time.token)
-    house.clock.advance(1)
+    world.clock.advance(1)
     assert rejected(late.token)
 
 
-def test_another_invitation_replaces_the_one_before(house: World, admin: Document) -> None:
+def test_another_invitation_replaces_the_one_before(world: World, admin: Document) -> None:
     first = invite(admin)
     second = users.invite_again(ORG, first.user.id)
     assert rejected(first.token)
@@ -128,20 +128,20 @@ def sign(invited: Invited, **changes: str) -> str:
 
 
 @pytest.mark.parametrize("what", NO_INVITATIONS)
-def test_what_is_no_invitation_is_refused(house: World, admin: Document, what: str) -> None:
+def test_what_is_no_invitation_is_refused(world: World, admin: Document, what: str) -> None:
     invited = invite(admin)
     assert rejected(NO_INVITATIONS[what](invited))
     assert users.get(ORG, invited.user.id).body["status"] == "invited"
 
 
-def test_a_deleted_user_s_invitation_is_void_and_the_address_is_free(house: World, admin: Document) -> None:
+def test_a_deleted_user_s_invitation_is_void_and_the_address_is_free(world: World, admin: Document) -> None:
     invited = invite(admin)
     users.delete(ORG, invited.user.id, admin.id)
     assert rejected(invited.token)
     assert not rejected(invite(admin).token)
 
 
-def test_a_user_is_announced_once_it_is_active(house: World, admin: Document) -> None:
+def test_a_user_is_announced_once_it_is_active(world: World, admin: Document) -> None:
     invited = invite(admin)
     accepted = users.accept(invited.token, PASSWORD)
     assert topics(None, invited.user) == []
@@ -155,11 +155,11 @@ def topics(old: Document | None, new: Document | None) -> list[Topic]:
     return [one.topic for one in of_document(old, new).announcements]
 
 
-def test_another_password_ends_all_sessions_but_the_one_it_was_changed_in(house: World) -> None:
-    ada = people.user(house)
+def test_another_password_ends_all_sessions_but_the_one_it_was_changed_in(world: World) -> None:
+    ada = people.user(world)
     mine, other = sessions.opened(ada), sessions.opened(ada)
     users.change_password(ada, PASSWORD, "another one", "", sessions.caller(mine.access_token).session)
-    house.clock.advance(30)
+    world.clock.advance(30)
     assert sessions.caller(mine.access_token).subject == ada.id
     assert sessions.refresh(mine.refresh_token)
     with pytest.raises(Unauthenticated):
@@ -168,8 +168,8 @@ def test_another_password_ends_all_sessions_but_the_one_it_was_changed_in(house:
     assert sessions.caller(people.token(ada)).subject == ada.id
 
 
-def test_the_present_password_is_needed_and_tries_are_counted(house: World) -> None:
-    ada = people.user(house)
+def test_the_present_password_is_needed_and_tries_are_counted(world: World) -> None:
+    ada = people.user(world)
     for _ in range(5):
         with pytest.raises(InvalidRequest) as caught:
             users.change_password(ada, "wrong", "another one", "", None)
@@ -178,8 +178,8 @@ def test_the_present_password_is_needed_and_tries_are_counted(house: World) -> N
         users.change_password(ada, PASSWORD, "another one", "", None)
 
 
-def test_of_two_who_change_the_password_at_once_one_does(house: World) -> None:
-    ada = people.user(house)
+def test_of_two_who_change_the_password_at_once_one_does(world: World) -> None:
+    ada = people.user(world)
     work = [
         lambda new=new: users.change_password(ada, PASSWORD, new, "", None) for new in ("password one", "password two")
     ]
@@ -188,8 +188,8 @@ def test_of_two_who_change_the_password_at_once_one_does(house: World) -> None:
     assert sum(signs_in(ada.body["email"], new) for new in ("password one", "password two")) == 1
 
 
-def test_preferences_that_are_not_said_stay(house: World) -> None:
-    ada = people.user(house)
+def test_preferences_that_are_not_said_stay(world: World) -> None:
+    ada = people.user(world)
     users.update(ORG, ada.id, {"preferences": {"theme": "dark", "notifications": {"email": False, "push": True}}})
     user = users.update(ORG, ada.id, {"preferences": {"language": "de", "notifications": {"push": False}}})
     told = {"email": False, "push": False}
@@ -197,8 +197,8 @@ def test_preferences_that_are_not_said_stay(house: World) -> None:
     assert users.update(ORG, ada.id, {}) == user
 
 
-def test_the_last_admin_stays(house: World, admin: Document) -> None:
-    ada = people.user(house)
+def test_the_last_admin_stays(world: World, admin: Document) -> None:
+    ada = people.user(world)
     for attempt in (
         lambda: users.change(ORG, admin.id, {"role": "developer"}, ada.id),
         lambda: users.delete(ORG, admin.id, ada.id),
@@ -213,7 +213,7 @@ def test_the_last_admin_stays(house: World, admin: Document) -> None:
         users.change(ORG, ada.id, {"role": "viewer"}, admin.id)
 
 
-def test_an_invited_admin_is_none_yet(house: World, admin: Document) -> None:
+def test_an_invited_admin_is_none_yet(world: World, admin: Document) -> None:
     invited = invite(admin, role="admin")
     with pytest.raises(Conflict):
         users.delete(ORG, admin.id, "dev")
@@ -223,8 +223,8 @@ def test_an_invited_admin_is_none_yet(house: World, admin: Document) -> None:
 
 
 @pytest.mark.parametrize("how", ["delete", "demote"])
-def test_admins_who_remove_each_other_at_once_leave_one(house: World, how: str) -> None:
-    admins = [people.admin(house, name=f"Admin {number}") for number in range(3)]
+def test_admins_who_remove_each_other_at_once_leave_one(world: World, how: str) -> None:
+    admins = [people.admin(world, name=f"Admin {number}") for number in range(3)]
 
     def remove(one: Document, by: Document) -> None:
         if how == "delete":
@@ -237,19 +237,19 @@ def test_admins_who_remove_each_other_at_once_leave_one(house: World, how: str) 
     assert sum(user.body["role"] == "admin" for user in users.every(ORG)) == storage.admins(ORG) == 1
 
 
-def test_a_deleted_user_is_gone_and_the_email_free(house: World, admin: Document) -> None:
-    ada = people.user(house)
+def test_a_deleted_user_is_gone_and_the_email_free(world: World, admin: Document) -> None:
+    ada = people.user(world)
     users.delete(ORG, ada.id, admin.id)
     assert not signs_in(ada.body["email"])
     with pytest.raises(NotFound):
         users.get(ORG, ada.id)
     with pytest.raises(NotFound):
         users.delete(ORG, ada.id, admin.id)
-    assert people.user(house).id != ada.id
+    assert people.user(world).id != ada.id
 
 
-def test_deleting_while_somebody_else_writes_is_done_in_the_end(house: World, admin: Document) -> None:
-    ada = people.user(house)
+def test_deleting_while_somebody_else_writes_is_done_in_the_end(world: World, admin: Document) -> None:
+    ada = people.user(world)
     together([lambda: users.delete(ORG, ada.id, admin.id)] + [lambda: users.update(ORG, ada.id, {"name": "x"})] * 3)
     with pytest.raises(NotFound):
         users.get(ORG, ada.id)

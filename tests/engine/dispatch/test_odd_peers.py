@@ -23,7 +23,7 @@ Play = Callable[..., Peer]
 
 
 @pytest.fixture(autouse=True)
-def real(house: World) -> Iterator[None]:
+def real(world: World) -> Iterator[None]:
     """Calls go out for once, to this machine."""
     before = outbound.use_sender(outbound._send)
     settings = config.replace(stage=config.LOCAL, allow_loopback=True, deliver_timeout_seconds=5)
@@ -49,13 +49,13 @@ LARGE = b"Content-Length: 1100000\r\n\r\n" + b"x" * 1_100_000
 MANY = b"".join(b"x-%d: y\r\n" % number for number in range(150)) + b"Content-Length: 2\r\n\r\nok"
 
 
-def handed(house: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer]:
+def handed(world: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer]:
     """A task that a server was handed and gave that answer to."""
     peer = play(answer if callable(answer) else says(answer))
-    house.register("one", endpoints={"predict": peer.url})
-    task = house.submit()
-    house.settle()
-    return house.task(task.id), peer
+    world.register("one", endpoints={"predict": peer.url})
+    task = world.submit()
+    world.settle()
+    return world.task(task.id), peer
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def handed(house: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer
         reset_after(b"HTTP/1.1 202 Accepted\r\nContent-Length: 50\r\n\r\n"),
     ],
 )
-def test_a_server_that_accepts_has_the_task_whatever_else_it_sends(house: World, play: Play, answer: Any) -> None:
-    task, peer = handed(house, play, answer)
-    house.settle()
+def test_a_server_that_accepts_has_the_task_whatever_else_it_sends(world: World, play: Play, answer: Any) -> None:
+    task, peer = handed(world, play, answer)
+    world.settle()
     assert (task.status, task.attempt, len(peer.requests)) == ("running", 1, 1)
 
 
-def test_a_result_is_read_behind_hints_and_folded_header_lines(house: World, play: Play) -> None:
-    task, _ = handed(house, play, HINTS + b'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 7\r\n\r\n{"a":1}')
+def test_a_result_is_read_behind_hints_and_folded_header_lines(world: World, play: Play) -> None:
+    task, _ = handed(world, play, HINTS + b'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 7\r\n\r\n{"a":1}')
     assert (task.status, task.result) == ("completed", {"a": 1})
 
 
@@ -93,11 +93,11 @@ def test_a_result_is_read_behind_hints_and_folded_header_lines(house: World, pla
         b"HTTP/1.1 413 Too Large\r\nRetry-After: Thu Jan  1 12:00:07 2026\r\n\r\n",
     ],
 )
-def test_a_busy_server_burns_no_attempt_however_much_it_says(house: World, play: Play, answer: bytes) -> None:
-    task, _ = handed(house, play, answer)
+def test_a_busy_server_burns_no_attempt_however_much_it_says(world: World, play: Play, answer: bytes) -> None:
+    task, _ = handed(world, play, answer)
     [worker] = registry.crew(ORG, POOL)
     assert (task.status, task.attempts) == ("pending", 0)
-    assert worker.rest_until == house.clock.now() + 7_000
+    assert worker.rest_until == world.clock.now() + 7_000
 
 
 @pytest.mark.parametrize(
@@ -110,20 +110,20 @@ def test_a_busy_server_burns_no_attempt_however_much_it_says(house: World, play:
     ],
 )
 def test_a_result_that_did_not_come_whole_and_a_protocol_that_nobody_speaks_are_failed_attempts(
-    house: World, play: Play, answer: bytes
+    world: World, play: Play, answer: bytes
 ) -> None:
-    task, _ = handed(house, play, answer)
+    task, _ = handed(world, play, answer)
     assert (task.status, task.attempts) == ("pending", 1)
 
 
 # Webhooks
 
 
-def posted(house: World, play: Play, answer: bytes | Script) -> Delivery:
+def posted(world: World, play: Play, answer: bytes | Script) -> Delivery:
     peer = play(answer if callable(answer) else says(answer))
-    one = receiver(house, url=peer.url)
+    one = receiver(world, url=peer.url)
     happen(fact())
-    house.settle()
+    world.settle()
     return one.delivery
 
 
@@ -139,27 +139,27 @@ def posted(house: World, play: Play, answer: bytes | Script) -> Delivery:
         reset_after(b"HTTP/1.1 200 OK\r\n\r\n"),
     ],
 )
-def test_an_event_that_was_acknowledged_is_not_posted_again(house: World, play: Play, answer: Any) -> None:
-    found = posted(house, play, answer)
+def test_an_event_that_was_acknowledged_is_not_posted_again(world: World, play: Play, answer: Any) -> None:
+    found = posted(world, play, answer)
     assert (found.status, found.tries) == ("delivered", 1)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 101 Switching\r\n\r\n", HINTS, b"HTTP/1.1 302 Found\r\n" + LARGE])
-def test_an_event_that_was_not_is(house: World, play: Play, answer: bytes) -> None:
-    found = posted(house, play, answer)
+def test_an_event_that_was_not_is(world: World, play: Play, answer: bytes) -> None:
+    found = posted(world, play, answer)
     assert (found.status, found.tries) == ("pending", 1)
 
 
 @pytest.mark.parametrize("status", [413, 429, 503])
-def test_a_receiver_that_names_a_date_is_left_alone_until_then(house: World, play: Play, status: int) -> None:
-    found = posted(house, play, b"HTTP/1.1 %d X\r\nRetry-After: Thu, 01 Jan 2026 13:00:00 GMT\r\n\r\n" % status)
+def test_a_receiver_that_names_a_date_is_left_alone_until_then(world: World, play: Play, status: int) -> None:
+    found = posted(world, play, b"HTTP/1.1 %d X\r\nRetry-After: Thu, 01 Jan 2026 13:00:00 GMT\r\n\r\n" % status)
     assert found.wake_at == START + 3_600_000
 
 
-def test_a_receiver_that_is_gone_is_gone_however_it_says_so(house: World, play: Play) -> None:
-    one = receiver(house, url=play(says(b"HTTP/1.1 410 Gone\r\n" + LARGE)).url)
+def test_a_receiver_that_is_gone_is_gone_however_it_says_so(world: World, play: Play) -> None:
+    one = receiver(world, url=play(says(b"HTTP/1.1 410 Gone\r\n" + LARGE)).url)
     happen(fact())
-    house.settle()
+    world.settle()
     assert not endpoints.get(ORG, one.webhook.id).body["active"]
 
 
@@ -177,9 +177,9 @@ def test_a_receiver_that_is_gone_is_gone_however_it_says_so(house: World, play: 
     ],
 )
 @pytest.mark.parametrize("name", ["telegram", "discord", "whatsapp"])
-def test_a_message_that_was_taken_is_sent_once(house: World, play: Play, name: str, answer: Any) -> None:
+def test_a_message_that_was_taken_is_sent_once(world: World, play: Play, name: str, answer: Any) -> None:
     peer = play(answer if callable(answer) else says(answer))
-    by = messengers(house)
+    by = messengers(world)
     configure(
         {
             "telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url},
@@ -192,9 +192,9 @@ def test_a_message_that_was_taken_is_sent_once(house: World, play: Play, name: s
     assert len(peer.requests) == 1
 
 
-def test_a_refusal_that_did_not_come_whole_is_not_for_good(house: World, play: Play) -> None:
+def test_a_refusal_that_did_not_come_whole_is_not_for_good(world: World, play: Play) -> None:
     peer = play(says(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{"ok": false, "descr'))
-    by = messengers(house)
+    by = messengers(world)
     configure({"telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url}})
     assert by.told().status("telegram") == "queued"
 
@@ -212,9 +212,9 @@ def test_a_refusal_that_did_not_come_whole_is_not_for_good(house: World, play: P
         (b"HTTP/1.1 503 No\r\n" + LARGE, False),
     ],
 )
-def test_a_probe_heeds_the_status_alone(house: World, play: Play, answer: bytes, alive: bool) -> None:
+def test_a_probe_heeds_the_status_alone(world: World, play: Play, answer: bytes, alive: bool) -> None:
     peer = play(says(answer))
-    worker = house.register("one", endpoints={"predict": peer.url, "health": peer.url})
-    house.clock.advance(600)
+    worker = world.register("one", endpoints={"predict": peer.url, "health": peer.url})
+    world.clock.advance(600)
     heartbeat_monitor.settle(ORG, POOL, worker.id)
-    assert house.worker(worker.id).alive is alive
+    assert world.worker(worker.id).alive is alive

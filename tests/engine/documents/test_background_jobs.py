@@ -1,4 +1,4 @@
-"""What must get done in the background gets done, however often the house dies over it."""
+"""What must get done in the background gets done, however often the world dies over it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ Steps = dict[str, background_jobs.Step]
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
-    """What can be done as a chore, in this house."""
+    """What can be done as a chore, in this world."""
     known: Steps = {}
     monkeypatch.setattr(wakeups, "STEPS", known)
     return known
@@ -50,100 +50,100 @@ def fail(_: Chore) -> bool:
 
 
 def test_a_chore_is_carried_out_at_once_with_all_that_is_known_of_it_and_then_forgotten(
-    house: World, steps: Steps
+    world: World, steps: Steps
 ) -> None:
     done: list[Chore] = []
     steps["count"] = lasting(3, done)
     begin(subject="proj_1", tags=["a"])
-    house.settle()
+    world.settle()
     assert done == [Chore(ORG, "count", "proj_1", {"tags": ["a"]})] * 3
     assert left() == []
 
 
 @contextmanager
-def lost_wakeups(house: World) -> Iterator[None]:
+def lost_wakeups(world: World) -> Iterator[None]:
     """The relay's messages get lost."""
     yield
-    house.relay("documents", limit=1000)
-    house.queues.queues[settings().wakeups_queue].clear()
+    world.relay("documents", limit=1000)
+    world.queues.queues[settings().wakeups_queue].clear()
 
 
-def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(house: World, steps: Steps) -> None:
+def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(world: World, steps: Steps) -> None:
     done: list[Chore] = []
     steps["count"] = lasting(1, done)
-    with lost_wakeups(house):
+    with lost_wakeups(world):
         for number in range(20):
             begin(subject=str(number))
-    house.sweep()  # not yet: the wakeup may be on its way
+    world.sweep()  # not yet: the wakeup may be on its way
     assert not done
-    house.advance(120)
+    world.advance(120)
     assert len(done) == 20
     assert left() == []
 
 
-def test_a_long_chore_goes_on_in_another_turn_and_keeps_nobody_waiting(house: World, steps: Steps) -> None:
+def test_a_long_chore_goes_on_in_another_turn_and_keeps_nobody_waiting(world: World, steps: Steps) -> None:
     long: list[Chore] = []
     short: list[Chore] = []
-    steps["long"] = lasting(20, long, lambda: house.clock.advance(1))
+    steps["long"] = lasting(20, long, lambda: world.clock.advance(1))
     steps["short"] = lasting(1, short, lambda: seen.append(len(long)))
     seen: list[int] = []
     begin("long", "long")
     begin("short", "short")
-    house.settle()
+    world.settle()
     assert len(long) == 20
     assert seen[0] <= 2 * background_jobs.TURN_SECONDS
     assert left() == []
 
 
-def wait(house: World, minutes: int) -> None:
+def wait(world: World, minutes: int) -> None:
     """Time passes, and wakeups come on time; nobody sweeps."""
     for _ in range(minutes):
-        house.clock.advance(60)
-        house.settle()
+        world.clock.advance(60)
+        world.settle()
 
 
-def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(house: World, steps: Steps) -> None:
+def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(world: World, steps: Steps) -> None:
     tries: list[int] = []
     done: list[Chore] = []
 
     def broken(_: Chore) -> bool:
-        tries.append(house.clock.now())
+        tries.append(world.clock.now())
         raise ZeroDivisionError
 
     steps |= {"broken": broken, "count": lasting(1, done)}
     begin("broken", "broken")
     begin("nobody knows this", "unknown")
     begin()
-    house.settle()
+    world.settle()
     assert (len(tries), len(done)) == (1, 1)
-    wait(house, minutes=10)
+    wait(world, minutes=10)
     assert 3 <= len(tries) <= 20
     assert sorted(left()) == ["broken", "unknown"]
     steps |= {"broken": lambda _: True, "nobody knows this": lambda _: True}
-    wait(house, minutes=14)
+    wait(world, minutes=14)
     assert left() == []
 
 
-def test_a_chore_that_is_not_due_is_left_alone(house: World, steps: Steps) -> None:
+def test_a_chore_that_is_not_due_is_left_alone(world: World, steps: Steps) -> None:
     steps["count"] = fail
     begin()
-    house.settle()
+    world.settle()
     tried: list[Chore] = []
     steps["count"] = lasting(1, tried)
-    house.rewind("documents", 2)
-    house.relay("documents")
-    house.handle("wakeups")  # the first message once more
-    house.sweep()
+    world.rewind("documents", 2)
+    world.relay("documents")
+    world.handle("wakeups")  # the first message once more
+    world.sweep()
     assert not tried
 
 
-def test_two_who_carry_it_out_at_once_leave_one_word_of_it(house: World, steps: Steps) -> None:
+def test_two_who_carry_it_out_at_once_leave_one_word_of_it(world: World, steps: Steps) -> None:
     done: list[Chore] = []
     [identifier] = _begun()
     steps["count"] = lasting(2, done, lambda: len(done) == 1 and background_jobs.carry_out(identifier, steps))
     background_jobs.carry_out(identifier, steps)
     assert left() == []
-    house.settle()
+    world.settle()
     assert len(done) == 2
 
 
@@ -152,26 +152,26 @@ def _begun() -> list[str]:
     return [item.id for item in aws.items(DocumentItem)]
 
 
-def test_what_a_chore_costs_besides_its_steps(house: World, steps: Steps) -> None:
+def test_what_a_chore_costs_besides_its_steps(world: World, steps: Steps) -> None:
     steps["count"] = lambda _: True
     with aws.counting() as calls:
         begin()
-        house.settle()
+        world.settle()
     assert calls.total() == 3  # written, read, removed
     with aws.counting() as calls:
-        assert list(background_jobs.due(house.clock.now())) == []
+        assert list(background_jobs.due(world.clock.now())) == []
     assert calls.total() == 1
 
 
-def test_what_goes_on_failing_is_tried_ever_more_rarely(house: World, steps: Steps) -> None:
+def test_what_goes_on_failing_is_tried_ever_more_rarely(world: World, steps: Steps) -> None:
     steps["count"] = fail
     begin()
     waits = []
     for _ in range(6):
         [item] = aws.items(DocumentItem)
-        house.clock.advance(max(0, item.body["due_at"] - house.clock.now()) / 1000)
+        world.clock.advance(max(0, item.body["due_at"] - world.clock.now()) / 1000)
         background_jobs.carry_out(item.id, steps)
         [item] = aws.items(DocumentItem)
-        waits.append(item.body["due_at"] - house.clock.now())
+        waits.append(item.body["due_at"] - world.clock.now())
     assert item.body["failures"] == 6
     assert max(waits[:1]) <= 10_000 < max(waits[3:])

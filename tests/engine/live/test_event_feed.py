@@ -24,18 +24,18 @@ def fact(topic: str = "task.updated", subject: str = "task_1", **about: str) -> 
     return Fact("evt", ORG, Topic(topic), START, subject, 1, data, {"id": subject, **about}, {})
 
 
-def connect(house: World, name: str = "c1") -> Frames:
+def connect(world: World, name: str = "c1") -> Frames:
     event_feed.open(Connection(name, ORG, CHANNEL, subject="dev", role="admin"))
-    return house.sockets.connect(name)
+    return world.sockets.connect(name)
 
 
 def subscribe(
-    house: World, name: str = "c1", topic: str = "tasks", since: int | None = None, called: str = "", **filters: Any
+    world: World, name: str = "c1", topic: str = "tasks", since: int | None = None, called: str = "", **filters: Any
 ) -> None:
     found = connections.find(name)
     assert found is not None
     event_feed.subscribe(found, called or topic, topic, filters, since)
-    house.settle()
+    world.settle()
 
 
 def publish(*facts: Fact, occasion: str = "o1", admits: event_feed.Admits = lambda *_: True) -> None:
@@ -46,15 +46,15 @@ def told(frames: Frames) -> list[tuple[Any, ...]]:
     return [(frame["type"], frame["sequence"]) for frame in frames]
 
 
-def test_nothing_is_written_while_nobody_listens(house: World) -> None:
+def test_nothing_is_written_while_nobody_listens(world: World) -> None:
     with aws.counting() as calls:
         publish(fact())
     assert calls == {("DynamoDB", "GetItem"): 1}
 
 
-def test_a_subscriber_is_told_what_happens_from_now_on(house: World) -> None:
-    frames = connect(house)
-    subscribe(house)
+def test_a_subscriber_is_told_what_happens_from_now_on(world: World) -> None:
+    frames = connect(world)
+    subscribe(world)
     assert frames == [{"type": "subscribed", "channel": "tasks", "subscription": "tasks", "filters": {}, "sequence": 0}]
     publish(fact("task.created"), fact("task.completed"), fact("agent.created", "agent_1"))
     assert told(frames[1:]) == [("task.created", 1), ("task.updated", 2)]
@@ -80,9 +80,9 @@ def test_a_subscriber_is_told_what_happens_from_now_on(house: World) -> None:
         ({"agentId": "a"}, []),
     ],
 )
-def test_filters_choose(house: World, filters: Mapping[str, Any], numbers: list[int]) -> None:
-    frames = connect(house)
-    subscribe(house, **filters)
+def test_filters_choose(world: World, filters: Mapping[str, Any], numbers: list[int]) -> None:
+    frames = connect(world)
+    subscribe(world, **filters)
     publish(
         fact(projectId="p1", status="pending"),
         fact(projectId="p1", status="active"),
@@ -91,59 +91,59 @@ def test_filters_choose(house: World, filters: Mapping[str, Any], numbers: list[
     assert [number for _, number in told(frames[1:])] == numbers
 
 
-def test_one_that_comes_back_is_told_what_it_missed_before_what_follows(house: World) -> None:
-    first = connect(house)
-    subscribe(house)
+def test_one_that_comes_back_is_told_what_it_missed_before_what_follows(world: World) -> None:
+    first = connect(world)
+    subscribe(world)
     publish(fact(), fact())
-    back = connect(house, "c2")
-    subscribe(house, "c2", since=1)
+    back = connect(world, "c2")
+    subscribe(world, "c2", since=1)
     publish(fact(), occasion="o2")
     assert told(back) == [("task.updated", 2), ("subscribed", 2), ("task.updated", 3)]
     assert told(first) == [("subscribed", 0), *(("task.updated", number) for number in (1, 2, 3))]
 
 
 def test_a_number_that_was_not_given_out_is_refused_and_a_gap_is_told(
-    house: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = connect(house)
+    frames = connect(world)
     with pytest.raises(InvalidRequest, match="at most 0"):
-        subscribe(house, since=1)
-    subscribe(house)
+        subscribe(world, since=1)
+    subscribe(world)
     publish(*[fact()] * 4)
     monkeypatch.setattr(event_feed, "LONGEST_CATCH_UP", 3)
-    connect(house, "c2")
-    late = house.sockets.connect("c2")
-    subscribe(house, "c2", since=0)
+    connect(world, "c2")
+    late = world.sockets.connect("c2")
+    subscribe(world, "c2", since=0)
     assert told(late) == [("reset", 4)]
     assert len(frames) == 5
 
 
-def test_the_same_occasion_again_has_the_same_numbers(house: World) -> None:
-    frames = connect(house)
-    subscribe(house)
+def test_the_same_occasion_again_has_the_same_numbers(world: World) -> None:
+    frames = connect(world)
+    subscribe(world)
     publish(fact(), fact())
     publish(fact(), fact())
     publish(fact(), occasion="o2")
     assert [number for _, number in told(frames[1:])] == [1, 2, 1, 2, 3]
 
 
-def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(house: World) -> None:
-    frames = connect(house)
-    subscribe(house)
+def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(world: World) -> None:
+    frames = connect(world)
+    subscribe(world)
     publish(fact(), admits=lambda *_: False)
     assert told(frames) == [("subscribed", 0)]
-    assert house.sockets.closed == ["c1"]
+    assert world.sockets.closed == ["c1"]
     assert subscriptions.of_org(ORG) == [] and connections.find("c1") is None
 
 
-def test_a_connection_has_several_subscriptions_and_not_too_many(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = connect(house)
+def test_a_connection_has_several_subscriptions_and_not_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = connect(world)
     monkeypatch.setattr(event_feed, "MOST_SUBSCRIPTIONS", 2)
-    subscribe(house, called="one", projectId="p1")
-    subscribe(house, called="two", projectId="p2")
-    subscribe(house, called="two", projectId="p3")
+    subscribe(world, called="one", projectId="p1")
+    subscribe(world, called="two", projectId="p2")
+    subscribe(world, called="two", projectId="p3")
     with pytest.raises(Conflict):
-        subscribe(house, called="three")
+        subscribe(world, called="three")
     publish(fact(projectId="p1"), fact(projectId="p2"), fact(projectId="p3"))
     assert [(f["subscription"], f["sequence"]) for f in frames[3:]] == [("one", 1), ("two", 3)]
     found = connections.find("c1")
@@ -153,31 +153,31 @@ def test_a_connection_has_several_subscriptions_and_not_too_many(house: World, m
     assert [(f["subscription"], f["sequence"]) for f in frames[5:]] == [("two", 5)]
 
 
-def test_one_that_is_gone_is_forgotten_and_holds_nobody_up(house: World) -> None:
-    connect(house)
-    other = connect(house, "c2")
+def test_one_that_is_gone_is_forgotten_and_holds_nobody_up(world: World) -> None:
+    connect(world)
+    other = connect(world, "c2")
     for name in ("c1", "c2"):
-        subscribe(house, name)
-    house.sockets.drop("c1")
+        subscribe(world, name)
+    world.sockets.drop("c1")
     publish(fact())
     assert told(other)[-1] == ("task.updated", 1)
     assert {one.connection.id for one in subscriptions.of_org(ORG)} == {"c2"}
 
 
-def test_a_subscription_is_kept_while_it_is_listened_to(house: World) -> None:
-    frames = connect(house)
-    subscribe(house)
+def test_a_subscription_is_kept_while_it_is_listened_to(world: World) -> None:
+    frames = connect(world)
+    subscribe(world)
     for day in range(3):
-        house.clock.advance(clock.DAY * 0.9 / 1000)
+        world.clock.advance(clock.DAY * 0.9 / 1000)
         publish(fact(), occasion=f"o{day}")
     assert [number for _, number in told(frames[1:])] == [1, 2, 3]
 
 
-def test_what_is_announced_again_is_not_told_to_who_came_in_between(house: World) -> None:
-    first = connect(house)
-    subscribe(house)
+def test_what_is_announced_again_is_not_told_to_who_came_in_between(world: World) -> None:
+    first = connect(world)
+    subscribe(world)
     publish(fact())
-    late = connect(house, "c2")
-    subscribe(house, "c2")
+    late = connect(world, "c2")
+    subscribe(world, "c2")
     publish(fact())
     assert (told(first[1:]), told(late)) == ([("task.updated", 1)] * 2, [("subscribed", 1)])

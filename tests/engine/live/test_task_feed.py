@@ -31,8 +31,8 @@ VOICES = {
 
 
 @pytest.fixture(autouse=True)
-def voices(house: World) -> Iterator[None]:
-    house.voices = VOICES
+def voices(world: World) -> Iterator[None]:
+    world.voices = VOICES
     yield
 
 
@@ -40,11 +40,11 @@ def link(connection_id: str, org: str = ORG) -> Connection:
     return Connection(connection_id, org, WATCH)
 
 
-def watch(house: World, connection_id: str = "v1", since: int | None = None, org: str = ORG) -> Frames:
+def watch(world: World, connection_id: str = "v1", since: int | None = None, org: str = ORG) -> Frames:
     """A watcher connects and is told what it missed; returns what it is sent."""
-    frames = house.sockets.connect(connection_id)
+    frames = world.sockets.connect(connection_id)
     task_feed.watch(link(connection_id, org), since)
-    house.settle()
+    world.settle()
     return frames
 
 
@@ -74,15 +74,15 @@ def stored() -> list[Any]:
     return aws.items(ConnectionsTable)
 
 
-def test_a_watcher_is_told_each_change_of_each_task_of_its_org(house: World) -> None:
-    frames = watch(house)
-    house.register(reply=lambda *_: pytest.fail("never called"), endpoints={})
-    task = house.submit()
-    house.settle()
+def test_a_watcher_is_told_each_change_of_each_task_of_its_org(world: World) -> None:
+    frames = watch(world)
+    world.register(reply=lambda *_: pytest.fail("never called"), endpoints={})
+    task = world.submit()
+    world.settle()
     lifecycle.progress(ORG, task.id, None, 50)
-    house.settle()
+    world.settle()
     lifecycle.cancel(ORG, task.id)
-    house.settle()
+    world.settle()
     assert frames == [
         {"watching": 0},
         {"sequence": 1, "task": task.id, "status": "pending"},
@@ -92,94 +92,94 @@ def test_a_watcher_is_told_each_change_of_each_task_of_its_org(house: World) -> 
     ]
 
 
-def test_another_org_sees_nothing(house: World) -> None:
-    frames = watch(house, org="other")
-    house.submit()
-    house.settle()
+def test_another_org_sees_nothing(world: World) -> None:
+    frames = watch(world, org="other")
+    world.submit()
+    world.settle()
     assert frames == [{"watching": 0}]
     assert connections.head(ORG) is None
 
 
-def test_nothing_is_kept_for_orgs_that_nobody_watches(house: World) -> None:
-    house.submit()
-    house.settle()
+def test_nothing_is_kept_for_orgs_that_nobody_watches(world: World) -> None:
+    world.submit()
+    world.settle()
     assert stored() == []
 
 
-def test_a_watcher_that_comes_back_is_told_what_it_missed(house: World) -> None:
-    watch(house)
+def test_a_watcher_that_comes_back_is_told_what_it_missed(world: World) -> None:
+    watch(world)
     tell(1, 2, 3)
     task_feed.leave(link("v1"))
     tell(4)
     tell(5)
-    frames = watch(house, "v2", since=2)
+    frames = watch(world, "v2", since=2)
     tell(6)
     assert sequences(frames) == [3, 4, 5, 6]
     assert frames[0]["task"] == "t3"
     assert frames[3] == {"watching": 5}
 
 
-def test_one_that_missed_nothing_is_only_told_where_it_is(house: World) -> None:
-    watch(house)
+def test_one_that_missed_nothing_is_only_told_where_it_is(world: World) -> None:
+    watch(world)
     tell(1, 2)
-    assert watch(house, "v2", since=2) == [{"watching": 2}]
-    assert watch(house, "v3") == [{"watching": 2}]
+    assert watch(world, "v2", since=2) == [{"watching": 2}]
+    assert watch(world, "v3") == [{"watching": 2}]
 
 
 @pytest.mark.parametrize("since", [1, 10**12])
-def test_a_sequence_that_was_not_given_out_is_refused(house: World, since: int) -> None:
+def test_a_sequence_that_was_not_given_out_is_refused(world: World, since: int) -> None:
     with pytest.raises(InvalidRequest, match="must be at most 0"):
         task_feed.watch(link("v1"), since)
 
 
-def test_updates_that_arrive_while_it_connects_are_neither_lost_nor_told_twice(house: World) -> None:
-    watch(house)
+def test_updates_that_arrive_while_it_connects_are_neither_lost_nor_told_twice(world: World) -> None:
+    watch(world)
     tell(1)
-    frames = house.sockets.connect("v2")
+    frames = world.sockets.connect("v2")
     task_feed.watch(link("v2"), 0)
     tell(2)  # before its turn came
     assert frames == []
-    house.settle()
+    world.settle()
     tell(3)
     assert sequences(frames) == [1, 2, 3]
 
 
-def test_the_same_connect_event_again_changes_nothing(house: World) -> None:
-    frames = watch(house)
+def test_the_same_connect_event_again_changes_nothing(world: World) -> None:
+    frames = watch(world)
     tell(1)
     task_feed.watch(link("v1"), None)
-    house.settle()
+    world.settle()
     tell(2)
     assert sequences(frames) == [1, 2]
 
 
-def test_a_death_between_telling_and_going_live_tells_again(house: World) -> None:
-    watch(house)
+def test_a_death_between_telling_and_going_live_tells_again(world: World) -> None:
+    watch(world)
     tell(1)
-    frames = house.sockets.connect("v2")
+    frames = world.sockets.connect("v2")
     task_feed.watch(link("v2"), 0)
     with patch.object(connections, "went_live", side_effect=Unavailable("dies here")), pytest.raises(Unavailable):
         task_feed.catch_up(ORG, "v2", VOICES)
     tell(2)
-    house.settle()
+    world.settle()
     assert sequences(frames) == [1, 1, 2]
 
 
-def test_a_long_way_to_catch_up_is_gone_in_steps(house: World) -> None:
-    watch(house)
+def test_a_long_way_to_catch_up_is_gone_in_steps(world: World) -> None:
+    watch(world)
     with patch.object(task_feed, "MARK", 3):
         for start in range(0, 8, 2):
             tell(start, start + 1)
-        frames = house.sockets.connect("v2")
+        frames = world.sockets.connect("v2")
         task_feed.watch(link("v2"), 0)
         with patch.object(connections, "went_live", side_effect=Unavailable("dies here")), pytest.raises(Unavailable):
             task_feed.catch_up(ORG, "v2", VOICES)
-        house.settle()
+        world.settle()
     assert sequences(frames) == [*range(1, 9), 7, 8]
 
 
-def test_numbers_have_no_holes_whoever_gives_them_at_once(house: World) -> None:
-    frames = watch(house)
+def test_numbers_have_no_holes_whoever_gives_them_at_once(world: World) -> None:
+    frames = watch(world)
     waiting = [lambda number=number: tell(number, occasion=f"relay {number}") for number in range(8)]
     while waiting:
         outcomes = together(waiting)
@@ -189,8 +189,8 @@ def test_numbers_have_no_holes_whoever_gives_them_at_once(house: World) -> None:
     assert {frame["task"] for frame in frames if "task" in frame} == {f"t{number}" for number in range(8)}
 
 
-def test_a_batch_that_is_given_again_has_the_same_numbers(house: World) -> None:
-    frames = watch(house)
+def test_a_batch_that_is_given_again_has_the_same_numbers(world: World) -> None:
+    frames = watch(world)
     for _ in range(2):
         for number in range(0, 20, 2):
             tell(number, number + 1)
@@ -198,51 +198,51 @@ def test_a_batch_that_is_given_again_has_the_same_numbers(house: World) -> None:
     assert [number for number, _ in connections.feed(ORG, 0)] == list(range(1, 21))
 
 
-def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(house: World) -> None:
-    first = watch(house)
+def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(world: World) -> None:
+    first = watch(world)
     tell(1, 2, 3)
-    later, resumed = watch(house, "v2"), watch(house, "v3", since=2)
+    later, resumed = watch(world, "v2"), watch(world, "v3", since=2)
     tell(4)
     tell(1, 2, 3)
     assert sequences(first) == [1, 2, 3, 4, 1, 2, 3]
     assert (sequences(later), sequences(resumed)) == ([4], [3, 4, 3])
 
 
-def test_a_watcher_that_is_gone_is_forgotten(house: World) -> None:
-    watch(house)
-    frames = watch(house, "v2")
-    house.sockets.drop("v1")
+def test_a_watcher_that_is_gone_is_forgotten(world: World) -> None:
+    watch(world)
+    frames = watch(world, "v2")
+    world.sockets.drop("v1")
     tell(1)
     assert sequences(frames) == [1]
     assert [watcher.id for watcher in connections.watchers(ORG)] == ["v2"]
     assert connections.find("v1") is None
 
 
-def test_one_that_goes_before_it_was_told_anything_is_forgotten(house: World) -> None:
+def test_one_that_goes_before_it_was_told_anything_is_forgotten(world: World) -> None:
     task_feed.watch(link("v1"), None)
-    house.settle()
+    world.settle()
     assert connections.watchers(ORG) == []
 
 
-def test_a_connection_that_is_only_opening_is_not_taken_for_gone(house: World) -> None:
+def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World) -> None:
     task_feed.watch(link("v1"), None)
-    with patch.object(house.clock, "sleep", lambda _: house.sockets.connect("v1")):
-        house.settle()
-    assert house.sockets.sent["v1"] == [{"watching": 0}]
+    with patch.object(world.clock, "sleep", lambda _: world.sockets.connect("v1")):
+        world.settle()
+    assert world.sockets.sent["v1"] == [{"watching": 0}]
 
 
-def test_one_that_leaves_is_told_nothing_more(house: World) -> None:
-    frames = watch(house)
+def test_one_that_leaves_is_told_nothing_more(world: World) -> None:
+    frames = watch(world)
     for _ in range(2):
         task_feed.leave(link("v1"))
     tell(1)
     assert frames == [{"watching": 0}]
 
 
-def test_a_slow_watcher_holds_up_nobody(house: World) -> None:
-    watch(house)
-    watch(house, "v2")
-    post, others_told = house.sockets.post, threading.Event()
+def test_a_slow_watcher_holds_up_nobody(world: World) -> None:
+    watch(world)
+    watch(world, "v2")
+    post, others_told = world.sockets.post, threading.Event()
 
     def slow(connection_id: str, text: str) -> None:
         if connection_id == "v1":
@@ -251,103 +251,103 @@ def test_a_slow_watcher_holds_up_nobody(house: World) -> None:
             others_told.set()
         post(connection_id, text)
 
-    with patch.object(house.sockets, "post", slow):
+    with patch.object(world.sockets, "post", slow):
         tell(1)
-    assert sequences(house.sockets.sent["v1"]) == sequences(house.sockets.sent["v2"]) == [1]
+    assert sequences(world.sockets.sent["v1"]) == sequences(world.sockets.sent["v2"]) == [1]
 
 
-def deaf(house: World, connection_id: str) -> Any:
+def deaf(world: World, connection_id: str) -> Any:
     """The gateway takes nothing for this connection."""
-    post = house.sockets.post
+    post = world.sockets.post
 
     def refuse(to: str, text: str) -> None:
         if to == connection_id:
             raise Unavailable("too much waits already")
         post(to, text)
 
-    return patch.object(house.sockets, "post", refuse)
+    return patch.object(world.sockets, "post", refuse)
 
 
-def test_one_that_takes_nothing_is_cut_off_and_comes_back(house: World) -> None:
-    watch(house)
-    others = watch(house, "v2")
-    with deaf(house, "v1"):
+def test_one_that_takes_nothing_is_cut_off_and_comes_back(world: World) -> None:
+    watch(world)
+    others = watch(world, "v2")
+    with deaf(world, "v1"):
         tell(1)
         tell(2)
-    assert house.sockets.closed == ["v1"]
+    assert world.sockets.closed == ["v1"]
     assert sequences(others) == [1, 2]
-    assert sequences(watch(house, "v3", since=0)) == [1, 2]
+    assert sequences(watch(world, "v3", since=0)) == [1, 2]
 
 
-def test_updates_come_again_when_the_gateway_is_away(house: World) -> None:
-    frames = watch(house)
+def test_updates_come_again_when_the_gateway_is_away(world: World) -> None:
+    frames = watch(world)
     away = Unavailable("away")
     with (
-        patch.object(house.sockets, "post", side_effect=away),
-        patch.object(house.sockets, "close", side_effect=away),
+        patch.object(world.sockets, "post", side_effect=away),
+        patch.object(world.sockets, "close", side_effect=away),
     ):
-        house.submit()
-        house.settle()
+        world.submit()
+        world.settle()
     assert sequences(frames) == []
-    house.advance(31)
+    world.advance(31)
     assert sequences(frames) == [1]
 
 
-def test_a_feed_is_kept_for_a_day_after_the_last_watcher(house: World) -> None:
-    watch(house)
+def test_a_feed_is_kept_for_a_day_after_the_last_watcher(world: World) -> None:
+    watch(world)
     task_feed.leave(link("v1"))
-    house.clock.advance(86_000)
+    world.clock.advance(86_000)
     tell(1)
-    assert sequences(watch(house, "v2", since=0)) == [1]
+    assert sequences(watch(world, "v2", since=0)) == [1]
 
 
-def test_a_feed_that_nobody_watched_for_longer_is_not_kept_and_says_so(house: World) -> None:
-    watch(house)
+def test_a_feed_that_nobody_watched_for_longer_is_not_kept_and_says_so(world: World) -> None:
+    watch(world)
     tell(1)
     task_feed.leave(link("v1"))
-    house.clock.advance(86_401)
+    world.clock.advance(86_401)
     count = len(stored())
     tell(2)
     assert len(stored()) == count, "nothing is written for nobody"
-    frames = watch(house, "v2", since=1)
+    frames = watch(world, "v2", since=1)
     assert frames == [{"reset": 2}, {"watching": 2}]
     tell(3)
     assert sequences(frames) == [3]
 
 
-def test_a_feed_that_is_watched_is_kept_on(house: World) -> None:
-    watch(house)
+def test_a_feed_that_is_watched_is_kept_on(world: World) -> None:
+    watch(world)
     for number in range(5):
-        house.clock.advance(50_000)
+        world.clock.advance(50_000)
         tell(number)
-    assert sequences(house.sockets.sent["v1"]) == [1, 2, 3, 4, 5]
+    assert sequences(world.sockets.sent["v1"]) == [1, 2, 3, 4, 5]
 
 
-def test_one_that_missed_too_much_begins_anew(house: World) -> None:
-    watch(house)
+def test_one_that_missed_too_much_begins_anew(world: World) -> None:
+    watch(world)
     tell(*range(10))
     with patch.object(task_feed, "LONGEST_CATCH_UP", 9):
-        assert watch(house, "v2", since=0) == [{"reset": 10}, {"watching": 10}]
-        assert sequences(watch(house, "v3", since=1)) == list(range(2, 11))
+        assert watch(world, "v2", since=0) == [{"reset": 10}, {"watching": 10}]
+        assert sequences(watch(world, "v3", since=1)) == list(range(2, 11))
 
 
-def test_one_that_missed_what_was_deleted_begins_anew(house: World) -> None:
-    watch(house)
+def test_one_that_missed_what_was_deleted_begins_anew(world: World) -> None:
+    watch(world)
     tell(1, 2, 3)
     next(item for item in stored() if item.entry and item.entry["task_id"] == "t2").delete()
-    assert watch(house, "v2", since=0) == [{"reset": 3}, {"watching": 3}]
+    assert watch(world, "v2", since=0) == [{"reset": 3}, {"watching": 3}]
 
 
-def test_many_updates_travel_in_order(house: World) -> None:
-    frames = watch(house)
+def test_many_updates_travel_in_order(world: World) -> None:
+    frames = watch(world)
     queue_messages.update([change(number) for number in range(200)], "one batch")
-    house.settle()
+    world.settle()
     assert sequences(frames) == list(range(1, 201))
     assert [frame["task"] for frame in frames[1:]] == [f"t{number}" for number in range(200)]
 
 
-def test_budgets(house: World) -> None:
-    house.sockets.connect("v1")
+def test_budgets(world: World) -> None:
+    world.sockets.connect("v1")
     task_feed.watch(link("v0"), None)
     with aws.counting() as calls:
         task_feed.watch(link("v1"), None)

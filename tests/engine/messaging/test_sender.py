@@ -21,8 +21,8 @@ from tests.support.world import ORG, World, answer
 
 
 @pytest.fixture
-def by(house: World) -> Messengers:
-    return messengers(house)
+def by(world: World) -> Messengers:
+    return messengers(world)
 
 
 # What is sent
@@ -82,11 +82,11 @@ def test_what_was_acknowledged_is_not_sent_again(by: Messengers) -> None:
         return by.discord("https://discord.example/api/webhooks/1/discord-secret?wait=true", {}, body[-1])
 
     body: list[bytes] = []
-    inner = by.house.servers["discord.example"]
-    by.house.servers["discord.example"] = lambda url, headers, said: (body.append(said), flaky())[1]
+    inner = by.world.servers["discord.example"]
+    by.world.servers["discord.example"] = lambda url, headers, said: (body.append(said), flaky())[1]
     by.told("word " * 1_000, providers=["discord"])
     assert (len(by.discord.sent), by.delivery("discord").receipts) == (2, ("111", "112"))
-    by.house.servers["discord.example"] = inner
+    by.world.servers["discord.example"] = inner
     by.discord.reply = None
     by.wait(10)
     assert len(by.discord.sent) == 3
@@ -99,7 +99,7 @@ def test_no_secret_is_in_a_reply_an_error_or_the_log(by: Messengers, capsys: pyt
     shown = by.told()
     assert {found.reason for found in shown.deliveries.values()} == {"no ***"}
     told = (
-        str(shown) + str(raw(settings().deliveries_table)) + str(by.house.queues.queues) + "".join(capsys.readouterr())
+        str(shown) + str(raw(settings().deliveries_table)) + str(by.world.queues.queues) + "".join(capsys.readouterr())
     )
     assert not [secret for secret in SECRETS if secret in told]
     assert "***" in told
@@ -114,9 +114,9 @@ def test_the_same_key_is_the_same_notification(by: Messengers) -> None:
         by.send("other", key="k")
     with pytest.raises(IdempotencyMismatch):
         by.send(key="k", providers=["telegram"])
-    by.house.settle()
+    by.world.settle()
     assert len(by.telegram.sent) == 1
-    by.house.clock.advance(86_401)
+    by.world.clock.advance(86_401)
     assert by.send("other", key="k")
 
 
@@ -157,7 +157,7 @@ def test_nothing_is_lost_with_a_message_or_with_whoever_sends(by: Messengers, mo
     found = by.delivery()
     claimed = replace(rules.claimed(found, clock.now()), version=found.version + 1)
     assert deliveries.replaced(found, claimed) is claimed  # and dies
-    by.house.settle()
+    by.world.settle()
     assert by.telegram.sent == []
     by.wait(120)
     assert sorted(one["text"] for one in by.telegram.sent) == ["ℹ️ first", "ℹ️ second"]
@@ -172,7 +172,7 @@ def test_what_was_not_taken_is_sent_later(said: Any, by: Messengers) -> None:
     assert (by.told().status("telegram"), by.delivery().tries) == ("queued", 1)
     assert by.delivery().reason
     by.telegram.reply = None
-    by.house.advance(6)
+    by.world.advance(6)
     assert (by.latest().status("telegram"), len(by.telegram.sent)) == ("sent", 1)
 
 
@@ -211,7 +211,7 @@ def test_a_chat_that_moved_is_told_and_the_message_waits_for_it(by: Messengers) 
     assert notifications.tallies(ORG)["telegram"].last_error == by.delivery().reason
     by.telegram.reply = None
     configure(ACCOUNTS | {"telegram": ACCOUNTS["telegram"] | {"chat_id": -1009876543210}})
-    by.house.advance(6)
+    by.world.advance(6)
     assert (by.latest().status("telegram"), by.telegram.sent[0]["chat_id"]) == ("sent", "-1009876543210")
 
 
@@ -220,7 +220,7 @@ def test_after_a_day_it_is_given_up(by: Messengers) -> None:
     by.told(providers=["telegram"])
     while (found := by.delivery()).status == "pending":
         assert found.wake_at is not None and found.wake_at < found.created_at + clock.DAY
-        by.house.clock.advance((found.wake_at - clock.now()) / clock.SECOND)
+        by.world.clock.advance((found.wake_at - clock.now()) / clock.SECOND)
         assert sender.send([posting.message_of(found)]) == [None]
     reason = "given up, it cannot be sent within 24 hours: no answer: timed out"
     assert (found.status, found.reason) == ("failed", reason)
@@ -232,12 +232,12 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks(by: Messengers) -> None
     by.telegram.reply = answer(429, TOO_MANY)
     for _ in range(12):
         by.send(providers=["telegram"])
-    by.house.settle()
+    by.world.settle()
     assert by.telegram.asked == 1, "the others wait without asking"
     by.telegram.reply = None
-    by.house.advance(29)
+    by.world.advance(29)
     assert by.telegram.asked == 1
-    by.house.advance(15)
+    by.world.advance(15)
     assert len(by.telegram.sent) == 12
     assert by.delivery().tries <= 1
 
@@ -246,12 +246,12 @@ def test_what_is_critical_waits_for_the_provider_alone(by: Messengers) -> None:
     by.telegram.reply = answer(429, TOO_MANY)
     for _ in range(5):
         by.send("later", providers=["telegram"])
-    by.house.settle()
+    by.world.settle()
     by.send("now", providers=["telegram"], kind="critical")
-    by.house.settle()
+    by.world.settle()
     assert by.telegram.asked == 1
     by.telegram.reply = None
-    by.house.advance(30)
+    by.world.advance(30)
     assert "🚨 now" in [one["text"] for one in by.telegram.sent]
 
 
@@ -263,10 +263,10 @@ def test_discords_bucket_is_not_emptied_further(by: Messengers) -> None:
     by.discord.reply = last
     for _ in range(4):
         by.send(providers=["discord"])
-    by.house.settle()
+    by.world.settle()
     for sent in (1, 1, 2):
         assert len(by.discord.sent) == sent
-        by.house.advance(1.5 if sent == 1 else 0.1, settle=True)
+        by.world.advance(1.5 if sent == 1 else 0.1, settle=True)
 
 
 def test_one_dead_provider_delays_no_other(by: Messengers) -> None:
@@ -275,11 +275,11 @@ def test_one_dead_provider_delays_no_other(by: Messengers) -> None:
     number = 20
     for _ in range(number):
         by.send()
-    by.house.settle()
+    by.world.settle()
     assert (len(by.discord.sent), len(by.whatsapp.sent)) == (number, number)
     assert by.telegram.asked <= number // 10 + 1, "one of a batch"
     by.telegram.reply = None
-    by.house.advance(2 * number)
+    by.world.advance(2 * number)
     assert len(by.telegram.sent) == number
     assert (len(by.discord.sent), len(by.whatsapp.sent)) == (number, number)
 
@@ -287,7 +287,7 @@ def test_one_dead_provider_delays_no_other(by: Messengers) -> None:
 def test_what_is_no_longer_configured_waits_to_be_set_again(by: Messengers) -> None:
     by.send(providers=["telegram"])
     configure({})
-    by.house.settle()
+    by.world.settle()
     assert by.delivery().reason == "not configured any more: bot_token, chat_id"
     configure(ACCOUNTS)
     by.wait(10)
@@ -320,8 +320,8 @@ def test_hops_are_few_where_queues_feed_each_other(by: Messengers) -> None:
     by.send(providers=["telegram"])
     wakeups = settings().wakeups_queue
     for _ in range(40):
-        by.house.settle()
-        if not by.house.queues.queues.get(wakeups):
+        by.world.settle()
+        if not by.world.queues.queues.get(wakeups):
             break
-        by.house.clock.advance(2)
+        by.world.clock.advance(2)
     assert by.telegram.asked <= sender.WOKEN

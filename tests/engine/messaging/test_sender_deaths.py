@@ -8,7 +8,7 @@ import pytest
 from chalicelib.providers.messengers.discord import Discord
 from tests.simulation.faults import Killed, dying_before
 from tests.support.messengers import ACCOUNTS, DEAD, TOO_MANY, Messengers, configure, messengers
-from tests.support.world import World, answer, world
+from tests.support.world import World, answer, new_world
 
 MOST_CALLS = 24
 LONG = "word " * 500
@@ -22,7 +22,7 @@ def _tell(by: Messengers) -> Act:
 
 def _send(by: Messengers) -> Act:
     _tell(by)()
-    return lambda: by.house.handle("notifications")
+    return lambda: by.world.handle("notifications")
 
 
 def _fail(by: Messengers) -> Act:
@@ -42,10 +42,10 @@ STORIES = {"tell": _tell, "send": _send, "fail": _fail, "rest": _rest}
 @pytest.mark.parametrize("story", STORIES)
 def test_a_death_at_any_call_loses_nothing(story: str) -> None:
     for number in range(MOST_CALLS):
-        with world(number) as house:
-            by = messengers(house)
+        with new_world(number) as world:
+            by = messengers(world)
             act = STORIES[story](by)
-            died = _dies(house, act, number)
+            died = _dies(world, act, number)
             _comes_back(by, story, act)
             _arrived(by, died)
         if not died:
@@ -54,8 +54,8 @@ def test_a_death_at_any_call_loses_nothing(story: str) -> None:
     raise AssertionError("the story makes more calls than were tried")
 
 
-def _dies(house: World, act: Act, number: int) -> bool:
-    with dying_before(house, number):
+def _dies(world: World, act: Act, number: int) -> bool:
+    with dying_before(world, number):
         try:
             act()
         except Killed:
@@ -69,12 +69,12 @@ def _comes_back(by: Messengers, story: str, act: Act) -> None:
     if story == "tell":
         act()
     else:
-        by.house.died("notifications")
-    by.house.settle()
+        by.world.died("notifications")
+    by.world.settle()
     while any(found.wake_at for found in by.latest().deliveries.values()):
-        by.house.clock.advance(61)
-        by.house.sweep()
-        by.house.settle()
+        by.world.clock.advance(61)
+        by.world.sweep()
+        by.world.settle()
 
 
 def _arrived(by: Messengers, died: bool) -> None:

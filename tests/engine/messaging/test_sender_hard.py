@@ -26,8 +26,8 @@ LONG_TOKEN = "1234567:" + "A1b2C3d4E5" * 4
 
 
 @pytest.fixture
-def by(house: World) -> Messengers:
-    return messengers(house)
+def by(world: World) -> Messengers:
+    return messengers(world)
 
 
 def attempt(by: Messengers, *names: str) -> list[Exception | None]:
@@ -144,7 +144,7 @@ def test_a_message_that_still_got_through_does_not_end_a_rest(by: Messengers) ->
     by.send("next", providers=["telegram"], kind="critical")
     attempt(by)
     assert (by.telegram.asked, by.delivery().wake_at) == (1, clock.now() + 60 * clock.SECOND)
-    by.house.clock.advance(60)
+    by.world.clock.advance(60)
     attempt(by)
     assert len(by.telegram.sent) == 1
     assert endpoint_health.recovered(ORG, "telegram", clock.now()) == WELL
@@ -162,7 +162,7 @@ def test_what_breaks_whoever_sends_it_is_given_up_after_a_day_too(
     monkeypatch.setattr(Telegram, "send", broken)
     by.send(providers=["telegram"])
     assert [type(error) for error in attempt(by)] == [KeyError]
-    by.house.clock.advance(clock.DAY // clock.SECOND)
+    by.world.clock.advance(clock.DAY // clock.SECOND)
     assert attempt(by) == [None]
     assert by.latest().status("telegram") == "failed"
     assert str(by.delivery().reason).startswith("given up, it cannot be sent within 24 hours")
@@ -170,7 +170,7 @@ def test_what_breaks_whoever_sends_it_is_given_up_after_a_day_too(
 
 def test_what_nobody_looked_at_for_a_day_is_still_tried_once(by: Messengers) -> None:
     by.send(providers=["telegram"])
-    by.house.clock.advance(clock.DAY // clock.SECOND)
+    by.world.clock.advance(clock.DAY // clock.SECOND)
     assert attempt(by) == [None]
     assert by.latest().status("telegram") == "sent"
 
@@ -200,15 +200,15 @@ def test_the_rest_of_a_long_message_waits_for_a_bucket_that_is_empty(by: Messeng
     by.told("word " * 1_000, providers=["discord"])
     for sent in (1, 2, 3):
         assert len(by.discord.sent) == sent
-        by.house.advance(2)
+        by.world.advance(2)
         assert len(by.discord.sent) == sent
-        by.house.advance(1)
+        by.world.advance(1)
     assert by.latest().status("discord") == "sent"
 
 
 def slow(by: Messengers, seconds: float) -> None:
     def taken() -> Any:
-        by.house.clock.advance(seconds)
+        by.world.clock.advance(seconds)
         return answer(200, {"id": str(by.discord.taken({}))})
 
     by.discord.reply = taken
@@ -222,7 +222,7 @@ def test_a_function_takes_up_nothing_that_might_not_end_in_its_time(by: Messenge
         made.append(posting.message_of(by.delivery("discord")))
     assert sender.send(made) == [None] * 5
     assert len(by.discord.sent) == 3, "at 0, 9 and 18 seconds"
-    by.house.settle()
+    by.world.settle()
     assert len(by.discord.sent) == 5
 
 
@@ -231,7 +231,7 @@ def test_a_long_message_goes_on_in_the_next_function_where_it_was(by: Messengers
     by.send("word " * 1_900, providers=["discord"])
     attempt(by, "discord")
     assert by.delivery("discord").receipts == ("1", "2", "3")
-    by.house.settle()
+    by.world.settle()
     assert by.delivery("discord").receipts == ("1", "2", "3", "4", "5")
 
 
@@ -239,7 +239,7 @@ def test_a_claim_outlives_whoever_made_it(by: Messengers) -> None:
     held: list[int] = []
 
     def taken() -> Any:
-        by.house.clock.advance(5)
+        by.world.clock.advance(5)
         held.append((by.delivery("discord").wake_at or 0) - clock.now())
         return answer(200, {"id": str(by.discord.taken({}))})
 

@@ -21,12 +21,12 @@ HERE = "https://api.example"
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 @pytest.fixture
-def known(house: World) -> tuple[Client, str]:
+def known(world: World) -> tuple[Client, str]:
     client, secret = clients.register(ORG, "user_admin", APP)
     assert secret is not None
     return client, secret
@@ -102,7 +102,7 @@ def test_an_exchange_that_dies_anywhere_never_opens_two_sessions(
         assert len(open_sessions()) == 1
 
 
-def test_each_step_keeps_to_its_budget(house: World, ada: Document, known: Any) -> None:
+def test_each_step_keeps_to_its_budget(world: World, ada: Document, known: Any) -> None:
     client, secret = known
     question, answers = put(client), []
     assert calls(lambda: put(client)) == 2
@@ -119,17 +119,17 @@ def test_neither_a_secret_nor_a_code_can_be_read_from_the_tables(ada: Document, 
     assert known[1] not in stored and granted not in stored
 
 
-def test_what_was_said_yes_to_grows_and_is_the_users_own(house: World, ada: Document, known: Any) -> None:
+def test_what_was_said_yes_to_grows_and_is_the_users_own(world: World, ada: Document, known: Any) -> None:
     client, _ = known
     for scope in ("tasks:read", "agents:read", "tasks:read"):
         authorization.approve(users.get(ORG, ada.id), put(client, scope=scope))
     found = users.get(ORG, ada.id)
     assert found.body["consents"] == {client.id: ["agents:read", "tasks:read"]}
     assert authorization.consented(found, put(client))
-    assert not authorization.consented(people.user(house, name="Bob"), put(client))
+    assert not authorization.consented(people.user(world, name="Bob"), put(client))
 
 
-def test_applications_are_their_orgs_own(house: World, known: Any) -> None:
+def test_applications_are_their_orgs_own(world: World, known: Any) -> None:
     client, _ = known
     assert clients.every(ORG) == [client]
     assert clients.every("other") == []
@@ -140,7 +140,7 @@ def test_applications_are_their_orgs_own(house: World, known: Any) -> None:
     assert isinstance(authorization.question({"client_id": client.id, "response_type": "code"}, HERE), Declined)
 
 
-def test_an_org_has_so_many_applications_and_no_more(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_org_has_so_many_applications_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "MOST", 2)
     for _ in range(2):
         clients.register(ORG, "user_admin", APP)
@@ -148,7 +148,7 @@ def test_an_org_has_so_many_applications_and_no_more(house: World, monkeypatch: 
         clients.register(ORG, "user_admin", APP)
 
 
-def test_seeding_again_changes_nothing(house: World) -> None:
+def test_seeding_again_changes_nothing(world: World) -> None:
     for name in ("one", "two"):
         clients.seed("local", "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET", APP._replace(name=name))
     found = clients.find("YOUR_CLIENT_ID")

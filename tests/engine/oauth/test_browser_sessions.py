@@ -8,20 +8,20 @@ from chalicelib.errors import Unauthenticated
 from tests.support.world import World
 
 
-def test_a_visit_is_read_back_from_its_cookie(house: World) -> None:
+def test_a_visit_is_read_back_from_its_cookie(world: World) -> None:
     for visit in (browser_sessions.begun(), browser_sessions.begun(documents.new("acme", "user", {"era": "era_1"}))):
         assert browser_sessions.read(browser_sessions.signed(visit)) == visit
 
 
-def test_a_visit_ends_after_a_quarter_of_an_hour(house: World) -> None:
+def test_a_visit_ends_after_a_quarter_of_an_hour(world: World) -> None:
     cookie = browser_sessions.signed(browser_sessions.begun())
-    house.clock.advance(browser_sessions.KEPT_SECONDS - 1)
+    world.clock.advance(browser_sessions.KEPT_SECONDS - 1)
     assert browser_sessions.read(cookie)
-    house.clock.advance(1)
+    world.clock.advance(1)
     assert browser_sessions.read(cookie) is None
 
 
-def test_no_two_visits_have_one_word_and_only_its_own_is_right(house: World) -> None:
+def test_no_two_visits_have_one_word_and_only_its_own_is_right(world: World) -> None:
     one, other = browser_sessions.begun(), browser_sessions.begun()
     assert one.repeated(one.word)
     assert not one.repeated(other.word)
@@ -29,11 +29,11 @@ def test_no_two_visits_have_one_word_and_only_its_own_is_right(house: World) -> 
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c", "ä", "e30.e30.e30"])
-def test_what_is_not_a_visit_is_none(house: World, cookie: str) -> None:
+def test_what_is_not_a_visit_is_none(world: World, cookie: str) -> None:
     assert browser_sessions.read(cookie) is None
 
 
-def test_a_visit_is_no_access_token_and_an_access_token_is_no_visit(house: World) -> None:
+def test_a_visit_is_no_access_token_and_an_access_token_is_no_visit(world: World) -> None:
     assert browser_sessions.read(authentication.issue(Principal("acme", "dev", "admin"), 60)) is None
     with pytest.raises(Unauthenticated):
         authentication.verify(browser_sessions.signed(browser_sessions.begun()))

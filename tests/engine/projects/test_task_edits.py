@@ -35,8 +35,8 @@ def change(task: Task, edit: Edit) -> Task:
     return task_edits.change(ORG, POOL, task.id, edit, "user_ada", free)
 
 
-def agent(house: World, name: str = "one", room: int = 1) -> str:
-    return house.register(name, pool=POOL, kind="agent", endpoints={}, max_concurrent=room).id
+def agent(world: World, name: str = "one", room: int = 1) -> str:
+    return world.register(name, pool=POOL, kind="agent", endpoints={}, max_concurrent=room).id
 
 
 def gone(task: Task) -> bool:
@@ -48,46 +48,46 @@ def gone(task: Task) -> bool:
 
 
 @pytest.mark.parametrize("call", range(3))
-def test_a_deletion_that_dies_anywhere_is_finished_by_the_next(call: int, house: World) -> None:
-    one = agent(house)
+def test_a_deletion_that_dies_anywhere_is_finished_by_the_next(call: int, world: World) -> None:
+    one = agent(world)
     task = create(agent=one)
-    house.settle()
-    with pytest.raises(Killed), dying_before(house, call):
+    world.settle()
+    with pytest.raises(Killed), dying_before(world, call):
         task_edits.delete(ORG, POOL, task.id, "user_ada", free)
-    house.settle()
+    world.settle()
     assert not gone(task)
     task_edits.delete(ORG, POOL, task.id, "user_ada", free)
-    house.advance(5)
+    world.advance(5)
     assert gone(task)
-    [worker] = house.workers()
+    [worker] = world.workers()
     assert (worker.leases, list(worker.commands)) == ({}, [f"{task.id}:1"])
 
 
 @pytest.mark.parametrize(("edit", "counted"), [(Edit(), 1), (Edit(assigns=True), 0)])
 def test_what_a_person_says_is_done_counts_for_the_agent_that_has_it_still(
-    edit: Edit, counted: int, house: World
+    edit: Edit, counted: int, world: World
 ) -> None:
-    task = create(agent=agent(house))
-    house.settle()
+    task = create(agent=agent(world))
+    world.settle()
     change(task, edit._replace(move=Phase.COMPLETED))
-    house.settle()
-    [worker] = house.workers()
+    world.settle()
+    [worker] = world.workers()
     assert (worker.leases, worker.completed) == ({}, counted)
-    workers_counters_equal_a_recount(house)
+    workers_counters_equal_a_recount(world)
 
 
-def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relayed(house: World) -> None:
+def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relayed(world: World) -> None:
     task = create()
     change(task, Edit(move=Phase.COMPLETED))
     task_edits.delete(ORG, POOL, task.id, "user_ada", free)
-    while house.relay("documents") or house.handle("wakeups"):
+    while world.relay("documents") or world.handle("wakeups"):
         pass  # what is to be done in the background is ahead of the changes
-    house.advance(task_edits.RELAYED_WITHIN_SECONDS + 60)
+    world.advance(task_edits.RELAYED_WITHIN_SECONDS + 60)
     left = [raw["list"]["S"] for raw in aws.raw(settings().listings_table)]
     assert f"{ORG}#{task.id}" not in left
 
 
-def test_who_deletes_is_told_though_another_ended_the_task(house: World) -> None:
+def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None:
     task = create()
     change(task, Edit(move=Phase.COMPLETED))
     task_edits.delete(ORG, POOL, task.id, "user_bob", free)
@@ -96,7 +96,7 @@ def test_who_deletes_is_told_though_another_ended_the_task(house: World) -> None
     assert (said.topic, said.subject, said.actor) == (Topic.TASK_DELETED, task.id, "user_bob")
 
 
-def test_deleting_twice_at_once_removes_it_once(house: World) -> None:
+def test_deleting_twice_at_once_removes_it_once(world: World) -> None:
     task = create()
     work = [lambda: task_edits.delete(ORG, POOL, task.id, "user_ada", free)] * 2
     outcomes = together(work)
@@ -105,7 +105,7 @@ def test_deleting_twice_at_once_removes_it_once(house: World) -> None:
     assert None in outcomes
 
 
-def test_a_task_is_never_made_within_a_project_that_goes_at_the_same_time(house: World) -> None:
+def test_a_task_is_never_made_within_a_project_that_goes_at_the_same_time(world: World) -> None:
     project = documents.create(documents.new(ORG, "project", {"name": "p"}))
     documents.delete(ORG, "project", project.id)
     with pytest.raises(InvalidRequest, match="no project"):
@@ -116,8 +116,8 @@ def test_a_task_is_never_made_within_a_project_that_goes_at_the_same_time(house:
     assert lifecycle.get(ORG, task.id).version == 1
 
 
-def test_an_agent_that_was_removed_gets_nothing_more(house: World) -> None:
-    one = agent(house)
+def test_an_agent_that_was_removed_gets_nothing_more(world: World) -> None:
+    one = agent(world)
     registry.unregister(ORG, POOL, one)
     with pytest.raises(InvalidRequest, match="no agent"):
         create(agent=one)
@@ -126,10 +126,10 @@ def test_an_agent_that_was_removed_gets_nothing_more(house: World) -> None:
         change(task, Edit(assigns=True, agent=one))
 
 
-def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(house: World) -> None:
-    one, two = agent(house), agent(house, "two")
+def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(world: World) -> None:
+    one, two = agent(world), agent(world, "two")
     task = create(agent=one)
-    house.settle()
+    world.settle()
     held = lifecycle.get(ORG, task.id)
     assert held.status is Status.LEASED
     with pytest.raises(InvalidRequest, match="no agent"):
@@ -137,19 +137,19 @@ def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(house: World) -> N
     assert lifecycle.get(ORG, task.id) == held
     given = task_edits.assign(ORG, POOL, task.id, Edit(agent=two), "user_ada", free)
     assert (given.status, given.wanted_worker) == (Status.PENDING, two)
-    house.settle()
+    world.settle()
     assert holder(lifecycle.get(ORG, task.id)).worker_id == two
 
 
-def test_assigning_many_at_once_never_gives_an_agent_more_than_it_takes(house: World) -> None:
-    one = agent(house, room=2)
+def test_assigning_many_at_once_never_gives_an_agent_more_than_it_takes(world: World) -> None:
+    one = agent(world, room=2)
     made = [create(str(number)) for number in range(5)]
     edit = Edit(agent=one)
     outcomes = together(
         [lambda task=task: task_edits.assign(ORG, POOL, task.id, edit, "user_ada", free) for task in made]
     )
     assert all(isinstance(outcome, Task) for outcome in outcomes)
-    house.settle()
-    [worker] = house.workers()
+    world.settle()
+    [worker] = world.workers()
     assert len(worker.leases) == 2
-    assert sorted(task.status for task in house.tasks()) == ["leased"] * 2 + ["pending"] * 3
+    assert sorted(task.status for task in world.tasks()) == ["leased"] * 2 + ["pending"] * 3

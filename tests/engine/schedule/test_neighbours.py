@@ -94,7 +94,7 @@ def street(fleets: Fleets, functions: int, call_seconds: float = 0.008) -> Stree
     made = Street(fleet, Hanging(fleet, HANG), Telegram(), Discord(), Telegram())
     theirs = {"telegram": ACCOUNTS["telegram"] | {"api_url": "https://theirs.example"}}
     config.replace(messengers=json.dumps({ORG: ACCOUNTS, OTHER: theirs}))
-    fleet.house.servers |= {
+    fleet.world.servers |= {
         "telegram.example": made.hanging,
         "discord.example": made.discord,
         "theirs.example": made.neighbour,
@@ -190,7 +190,7 @@ def _any() -> Any:
 def late_posts(fleets: Fleets, functions: int, seconds: int) -> tuple[int, Hanging]:
     """As `told_late`, of webhooks: two hundred events for one that hangs, one a second for another."""
     fleet = fleets("webhooks", functions)
-    bad, good = receiver(fleet.house, "bad"), receiver(fleet.house, "good", Topic.TASK_DELETED)
+    bad, good = receiver(fleet.world, "bad"), receiver(fleet.world, "good", Topic.TASK_DELETED)
     hanging, late = Hanging(fleet, webhook_rules.TIMEOUT_SECONDS), 0
     bad.reply = hanging
     for number in range(0, 200, 50):

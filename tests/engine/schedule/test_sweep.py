@@ -23,17 +23,17 @@ from tests.support.world import ORG, POOL, World
 SWEEPS = settings().sweeps_queue
 
 
-def lose_nudges(house: World) -> None:
-    house.queues.queues.get(settings().dispatch_queue, []).clear()
+def lose_nudges(world: World) -> None:
+    world.queues.queues.get(settings().dispatch_queue, []).clear()
 
 
-def quietly(house: World, seconds: int) -> None:
+def quietly(world: World, seconds: int) -> None:
     """Time passes; every nudge gets lost."""
     for _ in range(seconds // 60):
-        house.advance(60, settle=False)
-        while house.relay("tasks") or house.relay("workers"):
+        world.advance(60, settle=False)
+        while world.relay("tasks") or world.relay("workers"):
             pass
-        lose_nudges(house)
+        lose_nudges(world)
 
 
 def own_end(task: Task) -> int:
@@ -44,28 +44,28 @@ def own_end(task: Task) -> int:
 # parts
 
 
-def test_a_minute_in_which_nothing_is_due_costs_a_look_at_each_part_and_sends_nothing(house: World) -> None:
-    house.sweep()
+def test_a_minute_in_which_nothing_is_due_costs_a_look_at_each_part_and_sends_nothing(world: World) -> None:
+    world.sweep()
     with aws.counting() as calls:
         assert sweep.begin() == len(sweep.parts())
     assert calls[("DynamoDB", "Query")] == 17
     assert calls.total() == 18
-    assert house.queues.queues.get(SWEEPS, []) == []
+    assert world.queues.queues.get(SWEEPS, []) == []
 
 
-def test_only_a_part_in_which_anything_is_due_is_run(house: World) -> None:
-    task = house.submit(run_at=house.clock.now() + 1000)
-    house.clock.advance(1)
+def test_only_a_part_in_which_anything_is_due_is_run(world: World) -> None:
+    task = world.submit(run_at=world.clock.now() + 1000)
+    world.clock.advance(1)
     sweep.begin()
-    [message] = house.queues.queues[SWEEPS]
+    [message] = world.queues.queues[SWEEPS]
     assert f'"kind":"tasks","shard":"{task_table.wake_shard(task.id)}"' in message.body
-    house.handle("sweeps")
-    assert house.task(task.id).ready
+    world.handle("sweeps")
+    assert world.task(task.id).ready
 
 
-def test_a_part_that_cannot_be_looked_at_holds_up_no_other(house: World) -> None:
-    task = house.submit(run_at=house.clock.now() + 1000)
-    house.clock.advance(1)
+def test_a_part_that_cannot_be_looked_at_holds_up_no_other(world: World) -> None:
+    task = world.submit(run_at=world.clock.now() + 1000)
+    world.clock.advance(1)
 
     def broken(*_: Any) -> bool:
         raise ValueError("broken")
@@ -74,34 +74,34 @@ def test_a_part_that_cannot_be_looked_at_holds_up_no_other(house: World) -> None
         patch.setitem(sweep._LOOKS, "workers", broken)
         with pytest.raises(ExceptionGroup):
             sweep.begin()
-    house.handle("sweeps")
-    assert house.task(task.id).ready
+    world.handle("sweeps")
+    assert world.task(task.id).ready
 
 
-def test_a_part_that_begins_too_late_is_left_to_the_next_sweep(house: World) -> None:
-    task = house.submit(run_at=house.clock.now() + 1000)
-    begun = house.clock.now() + 1000
-    house.clock.advance(1 + sweep.STALE_SECONDS)
+def test_a_part_that_begins_too_late_is_left_to_the_next_sweep(world: World) -> None:
+    task = world.submit(run_at=world.clock.now() + 1000)
+    begun = world.clock.now() + 1000
+    world.clock.advance(1 + sweep.STALE_SECONDS)
     part = Part("tasks", task_table.wake_shard(task.id))
     assert sweep.sweep(part, begun) == 1
     assert sweep.sweep(part, begun - 1) == 0
 
 
-def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.clock.advance(61)
+def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.clock.advance(61)
     shard = task_table.wake_shards()[0]
-    mine = [task for task in (house.submit() for _ in range(20)) if task_table.wake_shard(task.id) == shard]
-    house.clock.advance(61)
+    mine = [task for task in (world.submit() for _ in range(20)) if task_table.wake_shard(task.id) == shard]
+    world.clock.advance(61)
     settle, done = wakeups.settle_task, []
 
     def slowly(task: Task, watch: wakeups.Watch) -> None:
-        house.clock.advance(30)
+        world.clock.advance(30)
         settle(task, watch)
         done.append(task.id)
 
     monkeypatch.setattr(wakeups, "settle_task", slowly)
     assert len(mine) > 2
-    assert sweep.sweep(Part("tasks", shard), house.clock.now()) == 2
+    assert sweep.sweep(Part("tasks", shard), world.clock.now()) == 2
     assert len(done) == 2
 
 
@@ -119,32 +119,32 @@ def order_of(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
     return seen
 
 
-def test_another_orgs_few_tasks_are_not_held_up_by_ones_many(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [house.submit(org="noisy", run_at=house.clock.now() + 1000 + number) for number in range(500)]
-    made += [house.submit(org="quiet", run_at=house.clock.now() + 9000) for _ in range(20)]
-    house.clock.advance(10)
+def test_another_orgs_few_tasks_are_not_held_up_by_ones_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [world.submit(org="noisy", run_at=world.clock.now() + 1000 + number) for number in range(500)]
+    made += [world.submit(org="quiet", run_at=world.clock.now() + 9000) for _ in range(20)]
+    world.clock.advance(10)
     seen = order_of(monkeypatch, "settle_task")
     for shard in task_table.wake_shards():
         seen.clear()
         mine = [task.org for task in made if task_table.wake_shard(task.id) == shard]
-        assert sweep.sweep(Part("tasks", shard), house.clock.now()) == len(mine) == len(seen)
+        assert sweep.sweep(Part("tasks", shard), world.clock.now()) == len(mine) == len(seen)
         few = mine.count("quiet")
         assert mine.count("noisy") > sweep.TOGETHER
         assert seen[: 2 * few].count("quiet") == few
 
 
-def test_another_orgs_workers_are_looked_at_between_ones_many(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_orgs_workers_are_looked_at_between_ones_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(40):
-        house.register(f"n{number}", org="noisy")
-    house.clock.advance(1)
+        world.register(f"n{number}", org="noisy")
+    world.clock.advance(1)
     for number in range(4):
-        house.register(f"q{number}", org="quiet")
-    house.clock.advance(200)
+        world.register(f"q{number}", org="quiet")
+    world.clock.advance(200)
     seen = order_of(monkeypatch, "settle_worker")
     monkeypatch.setattr(sweep, "THREADS", 1)
     for shard in task_table.wake_shards():
         seen.clear()
-        sweep.sweep(Part("workers", shard), house.clock.now())
+        sweep.sweep(Part("workers", shard), world.clock.now())
         few = seen.count("quiet")
         assert seen[: 2 * few].count("quiet") == few
 
@@ -152,72 +152,72 @@ def test_another_orgs_workers_are_looked_at_between_ones_many(house: World, monk
 # waiting
 
 
-def test_a_waiting_task_is_looked_at_once_and_then_its_pool_each_minute(house: World) -> None:
-    task = house.submit()
-    assert house.task(task.id).wake_at == house.clock.now() + NUDGE_GUARD_MS
-    quietly(house, 120)
-    version = house.task(task.id).version
-    assert house.task(task.id).wake_at == own_end(task)
-    house.advance(1800)
-    assert house.task(task.id).version == version
-    assert (pool_storage.memory(ORG, POOL).wake_at or 0) > house.clock.now() - clock.MINUTE
+def test_a_waiting_task_is_looked_at_once_and_then_its_pool_each_minute(world: World) -> None:
+    task = world.submit()
+    assert world.task(task.id).wake_at == world.clock.now() + NUDGE_GUARD_MS
+    quietly(world, 120)
+    version = world.task(task.id).version
+    assert world.task(task.id).wake_at == own_end(task)
+    world.advance(1800)
+    assert world.task(task.id).version == version
+    assert (pool_storage.memory(ORG, POOL).wake_at or 0) > world.clock.now() - clock.MINUTE
 
 
-def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_task(house: World) -> None:
-    made = [house.submit() for _ in range(60)]
-    while house.relay("tasks"):
+def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_task(world: World) -> None:
+    made = [world.submit() for _ in range(60)]
+    while world.relay("tasks"):
         pass
-    lose_nudges(house)
-    house.clock.advance(60)
+    lose_nudges(world)
+    world.clock.advance(60)
     with aws.counting() as calls:
-        house.sweep()
+        world.sweep()
     assert (
         calls[("DynamoDB", "UpdateItem")] == len(made) + 4 + 1
     )  # for each shard's run the pool, which is new at first
     assert calls[("DynamoDB", "BatchGetItem")] == 4
     assert calls[("DynamoDB", "GetItem")] == 4 + 1
-    while house.relay("tasks"):
+    while world.relay("tasks"):
         pass
-    [nudge] = house.queues.queues[settings().dispatch_queue]
+    [nudge] = world.queues.queues[settings().dispatch_queue]
     assert '"tasks":[]' in nudge.body
 
 
-def test_a_task_whose_every_nudge_was_lost_is_leased_once_a_nudge_arrives_again(house: World) -> None:
-    task = house.submit(capabilities=("gpu",))
-    quietly(house, 180)
-    worker = pull(house, capabilities=("gpu",))
-    quietly(house, 60)
+def test_a_task_whose_every_nudge_was_lost_is_leased_once_a_nudge_arrives_again(world: World) -> None:
+    task = world.submit(capabilities=("gpu",))
+    quietly(world, 180)
+    worker = pull(world, capabilities=("gpu",))
+    quietly(world, 60)
     beat(worker)
-    assert house.task(task.id).ready
-    house.advance(61)
-    assert house.task(task.id).held
+    assert world.task(task.id).ready
+    world.advance(61)
+    assert world.task(task.id).held
 
 
-def test_a_waiting_task_that_is_edited_has_a_look_of_its_own_again(house: World) -> None:
-    task = house.submit()
-    quietly(house, 120)
+def test_a_waiting_task_that_is_edited_has_a_look_of_its_own_again(world: World) -> None:
+    task = world.submit()
+    quietly(world, 120)
     lifecycle.change(ORG, task.id, lambda latest: transitions.edited(latest, clock.now(), priority=9))
-    assert (house.task(task.id).wake_at or 0) <= house.clock.now() + LONGEST_LOOK_MS
+    assert (world.task(task.id).wake_at or 0) <= world.clock.now() + LONGEST_LOOK_MS
 
 
 def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
-    house: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "MOST_LANES", 3)
-    made = [house.submit(permit=Permit(f"key-{number}", 1)) for number in range(8)]
-    quietly(house, 60)
-    own = [task for task in made if (house.task(task.id).wake_at or 0) < own_end(task)]
+    made = [world.submit(permit=Permit(f"key-{number}", 1)) for number in range(8)]
+    quietly(world, 60)
+    own = [task for task in made if (world.task(task.id).wake_at or 0) < own_end(task)]
     assert len(own) == 5
     assert len(pool_storage.memory(ORG, POOL).lanes) == 3
-    worker = pull(house, max_concurrent=50)
+    worker = pull(world, max_concurrent=50)
     for _ in range(9):
-        house.advance(60)
+        world.advance(60)
         beat(worker)
-    assert all(house.task(task.id).held for task in made)
+    assert all(world.task(task.id).held for task in made)
     assert len(pool_storage.memory(ORG, POOL).lanes) <= 3
 
 
-def test_lanes_fit_into_the_item_however_much_they_ask_for(house: World) -> None:
+def test_lanes_fit_into_the_item_however_much_they_ask_for(world: World) -> None:
     wordy = {f"lane-{n}": Needs(frozenset(f"{n}-{m}-{'x' * 90}" for m in range(32))) for n in range(200)}
     kept = pools.watch(ORG, POOL, wordy)
     assert 0 < len(kept) < 100
@@ -240,10 +240,10 @@ class Meanwhile:
 
 
 def test_what_is_put_under_a_pools_look_while_a_pass_ends_is_not_forgotten(
-    house: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "LANES_KEPT", 0)
-    pull(house, max_concurrent=9)
+    pull(world, max_concurrent=9)
     pools.watch(ORG, POOL, {"any": Needs(), "group:x": Needs(group="x")})
     late = {"group:x": Needs(group="x"), "group:y": Needs(group="y")}
     with aws.interfering(Meanwhile(lambda: pools.watch(ORG, POOL, late))):
@@ -256,10 +256,10 @@ def test_what_is_put_under_a_pools_look_while_a_pass_ends_is_not_forgotten(
 
 
 def test_a_pass_that_ends_without_anything_between_forgets_what_is_empty(
-    house: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "LANES_KEPT", 0)
-    pull(house, groups=("x",), max_concurrent=9)
+    pull(world, groups=("x",), max_concurrent=9)
     pools.watch(ORG, POOL, {"group:x": Needs(group="x")})
     dispatcher.run(ORG, POOL, [])
     assert (pool_storage.memory(ORG, POOL).wake_at, dict(pool_storage.memory(ORG, POOL).lanes)) == (None, {})

@@ -27,8 +27,8 @@ from tests.support.world import ORG, World
 TERMS = ("project=proj_a", "tag=react", "word=login")
 
 
-def submit(house: World, **said: Any) -> Task:
-    return house.submit(**({"pool": POOL, "manual": True, "terms": TERMS} | said))
+def submit(world: World, **said: Any) -> Task:
+    return world.submit(**({"pool": POOL, "manual": True, "terms": TERMS} | said))
 
 
 def lists() -> dict[tuple[str, str], dict[str, Any]]:
@@ -50,43 +50,43 @@ def rows() -> set[tuple[str, str]]:
     return {key for key, values in lists().items() if values.keys() == plain and key[1] != rules.LAST}
 
 
-def test_a_task_is_found_by_what_it_is_as_it_changes_and_no_more_once_it_is_deleted(house: World) -> None:
-    task = submit(house)
-    house.settle()
+def test_a_task_is_found_by_what_it_is_as_it_changes_and_no_more_once_it_is_deleted(world: World) -> None:
+    task = submit(world)
+    world.settle()
     assert names(search.page(ORG, POOL, Query(project="proj_a", search="Log"))) == [task.id]
-    tasks.change(ORG, task.id, lambda one: transitions.taken(one, "user_1", house.clock.now()), by="user_1")
-    house.settle()
+    tasks.change(ORG, task.id, lambda one: transitions.taken(one, "user_1", world.clock.now()), by="user_1")
+    world.settle()
     assert names(search.page(ORG, POOL, Query(phases=frozenset({Phase.HELD})))) == [task.id]
     assert search.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING}))).total == 0
     ended = tasks.cancel(ORG, task.id)
     dynamodb.commit(task_storage.deleted(ended))
-    house.settle()
+    world.settle()
     assert search.page(ORG, POOL, Query()).total == 0
     assert rows() == set()
 
 
-def test_other_pools_pay_nothing(house: World) -> None:
-    house.submit(terms=TERMS)
+def test_other_pools_pay_nothing(world: World) -> None:
+    world.submit(terms=TERMS)
     with aws.counting() as calls:
-        house.relay("tasks")
+        world.relay("tasks")
     assert calls["DynamoDB", "TransactWriteItems"] == 1
     assert lists() == {}
 
 
-def test_records_told_twice_file_nothing_twice(house: World) -> None:
-    made = [submit(house, name=str(number)) for number in range(3)]
+def test_records_told_twice_file_nothing_twice(world: World) -> None:
+    made = [submit(world, name=str(number)) for number in range(3)]
     for task in made[:2]:
         tasks.cancel(ORG, task.id)
-    house.settle()
+    world.settle()
     before = lists()
     for records in (1, 3, 100):
-        house.rewind("tasks", records)
-        house.settle()
+        world.rewind("tasks", records)
+        world.settle()
         assert lists() == before
-    assert rows() == recounted(house.tasks())
+    assert rows() == recounted(world.tasks())
 
 
-def test_changes_in_any_order_lead_to_the_latest(house: World) -> None:
+def test_changes_in_any_order_lead_to_the_latest(world: World) -> None:
     chance = random.Random(3)
     for number in range(6):
         versions = [replace(some(chance, number), version=version, created_at=7) for version in range(1, 5)]
@@ -98,7 +98,7 @@ def test_changes_in_any_order_lead_to_the_latest(house: World) -> None:
     assert search.page(ORG, POOL, Query()).total == 6
 
 
-def test_a_removal_that_comes_before_an_old_change_stays(house: World) -> None:
+def test_a_removal_that_comes_before_an_old_change_stays(world: World) -> None:
     first = some(random.Random(1), 1)
     second = replace(first, version=2, status=Status.CANCELLED)
     for change in ((None, first), (second, None), (first, second), (None, first)):
@@ -110,7 +110,7 @@ def test_a_removal_that_comes_before_an_old_change_stays(house: World) -> None:
     assert rows() == recounted([again])
 
 
-def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(house: World) -> None:
+def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(world: World) -> None:
     old = some(random.Random(2), 1)
     old = replace(old, terms=tuple(f"word=old{number}" for number in range(150)))
     new = replace(old, version=2, terms=tuple(f"word=new{number}" for number in range(180)))
@@ -124,14 +124,14 @@ def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(ho
     assert search.page(ORG, POOL, Query()).total == 1
 
 
-def test_relays_side_by_side_count_every_task_once(house: World) -> None:
+def test_relays_side_by_side_count_every_task_once(world: World) -> None:
     tasks = [replace(some(random.Random(number), number), terms=TERMS) for number in range(8)]
     together([lambda one=task: indexer.carry_out([(None, one)]) for task in [*tasks, *tasks]])
     assert rows() == recounted(tasks)
     assert sum(search.tallies(ORG, POOL, "project", ["proj_a"])["proj_a"].values()) == len(tasks)
 
 
-def test_what_an_older_release_filed_otherwise_is_put_right_by_the_next_change(house: World) -> None:
+def test_what_an_older_release_filed_otherwise_is_put_right_by_the_next_change(world: World) -> None:
     old = some(random.Random(4), 1)
     new = replace(old, version=2, status=Status.FAILED)
     with patch.object(rules, "entries", lambda task: facets.entries(task) - {"all="} | {"forgotten=x"}):
@@ -141,7 +141,7 @@ def test_what_an_older_release_filed_otherwise_is_put_right_by_the_next_change(h
 
 
 class Dying:
-    """The house dies behind its so-many-th call."""
+    """The world dies behind its so-many-th call."""
 
     def __init__(self, calls: int) -> None:
         self._left = calls
@@ -153,37 +153,37 @@ class Dying:
         return send()
 
 
-def test_progress_moves_a_task_among_the_latest_and_is_not_in_its_history(house: World) -> None:
-    first, second = submit(house), submit(house)
-    house.clock.advance(1)
-    tasks.change(ORG, first.id, lambda one: transitions.taken(one, "user_1", house.clock.now()), by="user_1")
-    house.settle()
-    house.clock.advance(1)
-    tasks.change(ORG, first.id, lambda one: transitions.progressed(one, house.clock.now(), 50), by="user_1")
-    house.settle()
+def test_progress_moves_a_task_among_the_latest_and_is_not_in_its_history(world: World) -> None:
+    first, second = submit(world), submit(world)
+    world.clock.advance(1)
+    tasks.change(ORG, first.id, lambda one: transitions.taken(one, "user_1", world.clock.now()), by="user_1")
+    world.settle()
+    world.clock.advance(1)
+    tasks.change(ORG, first.id, lambda one: transitions.progressed(one, world.clock.now(), 50), by="user_1")
+    world.settle()
     assert names(search.page(ORG, POOL, Query(sort="updated"))) == [first.id, second.id]
     assert [entry.action for entry in history.of(ORG, first.id)] == ["status_changed", "created"]
 
 
-def test_a_batch_is_filed_in_few_calls(house: World) -> None:
+def test_a_batch_is_filed_in_few_calls(world: World) -> None:
     for _ in range(6):
-        submit(house)
+        submit(world)
     with aws.counting() as calls:
-        house.relay("tasks")
+        world.relay("tasks")
     assert calls["DynamoDB", "TransactWriteItems"] <= 2
 
 
 # Histories
 
 
-def test_a_history_tells_who_did_what_newest_first(house: World) -> None:
-    worker = house.register("agent", pool=POOL, kind="agent", endpoints={})
-    task = submit(house, manual=False)
-    house.settle()
+def test_a_history_tells_who_did_what_newest_first(world: World) -> None:
+    worker = world.register("agent", pool=POOL, kind="agent", endpoints={})
+    task = submit(world, manual=False)
+    world.settle()
     tasks.progress(ORG, task.id, None, 10)
-    tasks.change(ORG, task.id, lambda one: transitions.edited(one, house.clock.now(), name="new"), by="user_2")
+    tasks.change(ORG, task.id, lambda one: transitions.edited(one, world.clock.now(), name="new"), by="user_2")
     tasks.cancel(ORG, task.id, by="user_3")
-    house.settle()
+    world.settle()
     told = [(entry.action, entry.from_, entry.to, entry.user) for entry in reversed(history.of(ORG, task.id))]
     assert told == [
         ("created", None, "pending", "dev"),
@@ -195,22 +195,22 @@ def test_a_history_tells_who_did_what_newest_first(house: World) -> None:
     assert len({entry.id for entry in history.of(ORG, task.id)}) == 5
 
 
-def test_an_assignment_names_both_agents(house: World) -> None:
-    task = submit(house)
+def test_an_assignment_names_both_agents(world: World) -> None:
+    task = submit(world)
     for agent in ("agent_a", "agent_b"):
         tasks.change(ORG, task.id, lambda one, to=agent: transitions.edited(one, 5, wanted_worker=to), by="user_2")
-    house.settle()
+    world.settle()
     latest = history.of(ORG, task.id)[0]
     assert (latest.action, latest.from_, latest.to) == ("assigned", "agent_a", "agent_b")
 
 
-def test_a_history_told_twice_is_the_same_costs_one_call_and_can_be_forgotten(house: World) -> None:
-    task = submit(house)
+def test_a_history_told_twice_is_the_same_costs_one_call_and_can_be_forgotten(world: World) -> None:
+    task = submit(world)
     tasks.cancel(ORG, task.id)
-    house.settle()
+    world.settle()
     before = history.of(ORG, task.id)
-    house.rewind("tasks", 5)
-    house.settle()
+    world.rewind("tasks", 5)
+    world.settle()
     with aws.counting() as calls:
         assert history.of(ORG, task.id) == before
     assert calls.total() == 1
@@ -219,17 +219,17 @@ def test_a_history_told_twice_is_the_same_costs_one_call_and_can_be_forgotten(ho
     assert history.forget(ORG, task.id)
 
 
-def test_tasks_of_other_pools_have_no_history(house: World) -> None:
-    task = house.submit()
-    house.settle()
+def test_tasks_of_other_pools_have_no_history(world: World) -> None:
+    task = world.submit()
+    world.settle()
     assert history.of(ORG, task.id) == []
 
 
-def test_one_task_that_is_filed_otherwise_holds_up_none_beside_it(house: World) -> None:
-    one, other = submit(house), submit(house)
-    late = transitions.taken(one, "user_1", house.clock.now())
+def test_one_task_that_is_filed_otherwise_holds_up_none_beside_it(world: World) -> None:
+    one, other = submit(world), submit(world)
+    late = transitions.taken(one, "user_1", world.clock.now())
     indexer.carry_out([(None, other)])
     with aws.counting() as calls:
-        indexer.carry_out([(one, late), (None, one), (other, transitions.taken(other, "user_1", house.clock.now()))])
+        indexer.carry_out([(one, late), (None, one), (other, transitions.taken(other, "user_1", world.clock.now()))])
     assert calls["DynamoDB", "TransactWriteItems"] == 2
     assert search.page(ORG, POOL, Query(phases=frozenset({Phase.HELD}))).total == 2

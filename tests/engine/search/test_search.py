@@ -18,7 +18,7 @@ from chalicelib.errors import InvalidRequest
 from chalicelib.storage.search import index as listings
 from tests.engine.catalogued import AGENTS, POOL, PROJECTS, START, TAGS, changing, names, some, store
 from tests.support import aws
-from tests.support.world import ORG, world
+from tests.support.world import ORG, new_world
 
 
 class Population(list[Task]):
@@ -96,7 +96,7 @@ QUERIES = st.builds(
 
 @pytest.fixture(scope="module")
 def populated() -> Iterator[list[Task]]:
-    with world():
+    with new_world():
         yield population(random.Random(5), 45)
 
 

@@ -16,7 +16,7 @@ from tests.support import aws
 from tests.support.world import ORG, World
 
 
-def test_a_row_whose_task_is_gone_or_changed_is_left_out_and_made_up_for(house: World) -> None:
+def test_a_row_whose_task_is_gone_or_changed_is_left_out_and_made_up_for(world: World) -> None:
     tasks = [some(random.Random(number), number) for number in range(12)]
     tasks = [replace(task, created_at=START + number, status=Status.PENDING) for number, task in enumerate(tasks)]
     indexer.carry_out((None, task) for task in tasks)
@@ -60,7 +60,7 @@ def file_rows(entry: str, tasks: list[Task]) -> None:
 
 
 @pytest.mark.parametrize(("entry", "query"), SINGLE.items(), ids=SINGLE)
-def test_two_calls_find_a_page_of_what_one_list_has(house: World, entry: str, query: Query) -> None:
+def test_two_calls_find_a_page_of_what_one_list_has(world: World, entry: str, query: Query) -> None:
     size = {"project=proj_a": 3_000, "word=login": 1_000}.get(entry, 100)
     tasks = [alike(number) for number in range(size)]
     for shown in (tasks[:0], tasks[:20], tasks):
@@ -77,7 +77,7 @@ def test_two_calls_find_a_page_of_what_one_list_has(house: World, entry: str, qu
 
 
 @pytest.mark.parametrize("size", [0, 15, 60])
-def test_two_calls_find_a_page_of_a_window_of_time_and_its_total(house: World, size: int) -> None:
+def test_two_calls_find_a_page_of_a_window_of_time_and_its_total(world: World, size: int) -> None:
     tasks = [replace(alike(number), created_at=START + 61_003 * number, terms=()) for number in range(size)]
     indexer.carry_out((None, task) for task in tasks)
     store(*tasks)

@@ -43,7 +43,7 @@ def test_a_sealed_text_shows_its_version_and_key_and_not_the_secret() -> None:
     assert b"server-api-key" not in base64.urlsafe_b64decode(box)
 
 
-def test_sealing_twice_gives_two_texts_and_the_chance_is_the_houses_own() -> None:
+def test_sealing_twice_gives_two_texts_and_the_randomness_is_from_ids() -> None:
     assert seal("a", CONTEXT) != seal("a", CONTEXT)
     previous = ids.use(ids.SeededSource(1))
     first = seal("a", CONTEXT)

@@ -18,30 +18,30 @@ def attempt(worker_id: str, key: str, address: str = HERE) -> str:
     return "in"
 
 
-def test_twenty_guesses_at_once_and_one_a_minute(house: World) -> None:
-    worker = house.register("one").id
+def test_twenty_guesses_at_once_and_one_a_minute(world: World) -> None:
+    worker = world.register("one").id
     assert [attempt(worker, "wrong") for _ in range(30)] == ["no"] * 20 + ["later 60"] * 10
     assert attempt(worker, "key-one") == "later 60", "or a guess could be told right from wrong"
-    house.clock.advance(60)
+    world.clock.advance(60)
     assert [attempt(worker, "wrong"), attempt(worker, "wrong")] == ["no", "later 60"]
-    house.clock.advance(60)
+    world.clock.advance(60)
     assert attempt(worker, "key-one") == "in"
 
 
-def test_other_networks_and_other_workers_are_not_concerned(house: World) -> None:
-    one, two = house.register("one").id, house.register("two").id
+def test_other_networks_and_other_workers_are_not_concerned(world: World) -> None:
+    one, two = world.register("one").id, world.register("two").id
     for _ in range(30):
         attempt(one, "wrong")
     assert attempt(one, "key-one", THERE) == "in"
     assert attempt(two, "key-two") == "in"
 
 
-def test_a_worker_that_is_not_there_is_guessed_at_as_any_other(house: World) -> None:
+def test_a_worker_that_is_not_there_is_guessed_at_as_any_other(world: World) -> None:
     assert [attempt("nobody", "wrong") for _ in range(21)] == ["no"] * 20 + ["later 60"]
 
 
-def test_another_process_has_one_guess_before_it_knows(house: World) -> None:
-    worker = house.register("one").id
+def test_another_process_has_one_guess_before_it_knows(world: World) -> None:
+    worker = world.register("one").id
     for _ in range(30):
         attempt(worker, "wrong")
     guess_limits._blocked.clear()
@@ -49,16 +49,16 @@ def test_another_process_has_one_guess_before_it_knows(house: World) -> None:
     assert attempt(worker, "key-one") == "later 60"
 
 
-def test_who_knows_the_secret_pays_nothing(house: World) -> None:
-    worker = house.register("one").id
+def test_who_knows_the_secret_pays_nothing(world: World) -> None:
+    worker = world.register("one").id
     attempt(worker, "key-one")
     with aws.counting() as counted:
         assert [attempt(worker, "key-one") for _ in range(50)] == ["in"] * 50
     assert counted.total() == 0
 
 
-def test_where_it_is_known_that_there_are_too_many_guesses_cost_nothing_either(house: World) -> None:
-    worker = house.register("one").id
+def test_where_it_is_known_that_there_are_too_many_guesses_cost_nothing_either(world: World) -> None:
+    worker = world.register("one").id
     for _ in range(30):
         attempt(worker, "wrong")
     with aws.counting() as counted:

@@ -18,7 +18,7 @@ def taken(stack: ExitStack, org: str = "acme", kind: str = "k") -> bool:
     return stack.enter_context(long_call_slots.slot(org, kind, MOST, SECONDS))
 
 
-def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(house: World) -> None:
+def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(world: World) -> None:
     with ExitStack() as stack:
         assert [taken(stack) for _ in range(5)] == [True, True, True, False, False]
         assert taken(stack, org="other") and taken(stack, kind="another")
@@ -26,13 +26,13 @@ def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(house: World) -> No
         assert [taken(stack) for _ in range(4)] == [True, True, True, False], "all were given back"
 
 
-def test_a_slot_is_given_back_whatever_becomes_of_the_request(house: World) -> None:
+def test_a_slot_is_given_back_whatever_becomes_of_the_request(world: World) -> None:
     for _ in range(2 * MOST):
         with pytest.raises(ZeroDivisionError), long_call_slots.required("acme", "k", MOST, SECONDS):
             raise ZeroDivisionError
 
 
-def test_what_needs_one_is_refused_without(house: World) -> None:
+def test_what_needs_one_is_refused_without(world: World) -> None:
     with ExitStack() as stack:
         for _ in range(MOST):
             stack.enter_context(long_call_slots.required("acme", "k", MOST, SECONDS))
@@ -47,16 +47,16 @@ def abandon(number: int = MOST) -> None:
         assert not storage.take("acme", "k", MOST, f"{until:014d}.{each}")
 
 
-def test_those_of_requests_that_died_are_free_again_after_a_while(house: World) -> None:
+def test_those_of_requests_that_died_are_free_again_after_a_while(world: World) -> None:
     abandon()
     with ExitStack() as stack:
-        house.clock.advance(SECONDS + long_call_slots.MARGIN_SECONDS - 1)
+        world.clock.advance(SECONDS + long_call_slots.MARGIN_SECONDS - 1)
         assert not taken(stack)
-        house.clock.advance(1)
+        world.clock.advance(1)
         assert [taken(stack) for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_clock_that_steps_back_blocks_none(house: World) -> None:
+def test_a_clock_that_steps_back_blocks_none(world: World) -> None:
     abandon()
     before = clock.use(clock.ManualClock(clock.now() - clock.HOUR))
     with ExitStack() as stack:
@@ -64,7 +64,7 @@ def test_a_clock_that_steps_back_blocks_none(house: World) -> None:
     clock.use(before)
 
 
-def test_it_costs_two_calls_and_where_requests_died_four(house: World) -> None:
+def test_it_costs_two_calls_and_where_requests_died_four(world: World) -> None:
     def calls() -> int:
         with aws.counting() as counted, long_call_slots.slot("acme", "k", MOST, SECONDS):
             pass
@@ -72,11 +72,11 @@ def test_it_costs_two_calls_and_where_requests_died_four(house: World) -> None:
 
     assert calls() == 2
     abandon()
-    house.clock.advance(60)
+    world.clock.advance(60)
     assert calls() == 4
 
 
-def test_a_table_that_does_not_answer_when_a_slot_is_given_back_spoils_nothing(house: World) -> None:
+def test_a_table_that_does_not_answer_when_a_slot_is_given_back_spoils_nothing(world: World) -> None:
     def refuse(*_: object) -> None:
         raise Unavailable("The database is busy; try again")
 

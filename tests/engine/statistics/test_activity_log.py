@@ -21,16 +21,16 @@ def read(**asked: Any) -> list[Line]:
     return activity_log.read(ORG, POOL, **({"since": START - clock.DAY} | asked))
 
 
-def later(house: World) -> None:
-    house.clock.advance(WRITTEN_EVERY_MS / 1000)
+def later(world: World) -> None:
+    world.clock.advance(WRITTEN_EVERY_MS / 1000)
 
 
-def test_refused_requests_are_written_together_and_others_not_at_all(house: World) -> None:
+def test_refused_requests_are_written_together_and_others_not_at_all(world: World) -> None:
     with aws.counting() as calls:
         for status in (200, 404, 500, 201):
             activity_log.note(answered(ORG, status, 3.2))
     assert not calls
-    later(house)
+    later(world)
     with aws.counting() as calls:
         activity_log.note(answered(ORG, 200, 1.0))
         activity_log.note(answered(ORG, 200, 1.0))
@@ -39,28 +39,28 @@ def test_refused_requests_are_written_together_and_others_not_at_all(house: Worl
     assert read(level="error")[0].message == "GET /api/x: 500"
 
 
-def test_what_is_not_written_yet_is_read_too_and_orgs_are_kept_apart(house: World) -> None:
+def test_what_is_not_written_yet_is_read_too_and_orgs_are_kept_apart(world: World) -> None:
     activity_log.note(answered(ORG, 404, 1.0))
     activity_log.note(answered("umbra", 403, 1.0))
     assert [line.facts["status"] for line in read()] == [404]
 
 
-def test_a_flood_is_counted_and_costs_one_write(house: World) -> None:
+def test_a_flood_is_counted_and_costs_one_write(world: World) -> None:
     for _ in range(LINES_PER_DOCUMENT + 20):
         activity_log.note(answered(ORG, 429, 1.0))
-    later(house)
+    later(world)
     activity_log.note(answered(ORG, 200, 1.0))
     found = read(limit=1000)
     assert len(found) == LINES_PER_DOCUMENT + 1
     assert found[0].message == "20 more refused requests"
 
 
-def test_what_an_outage_kept_from_being_written_is_written_later(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_outage_kept_from_being_written_is_written_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def outage(*_: Any, **__: Any) -> Any:
         raise Unavailable("The database is busy")
 
     activity_log.note(answered(ORG, 404, 1.0))
-    later(house)
+    later(world)
     with monkeypatch.context() as patched:
         patched.setattr(dynamodb, "commit", outage)
         activity_log.note(answered(ORG, 200, 1.0))
@@ -69,13 +69,13 @@ def test_what_an_outage_kept_from_being_written_is_written_later(house: World, m
     assert len(read()) == 1
 
 
-def test_what_tasks_and_workers_did_is_told_latest_first(house: World) -> None:
-    worker = house.register()
-    made = house.submit()
-    house.settle()
-    house.clock.advance(2 * 3600)
+def test_what_tasks_and_workers_did_is_told_latest_first(world: World) -> None:
+    worker = world.register()
+    made = world.submit()
+    world.settle()
+    world.clock.advance(2 * 3600)
     lifecycle.fail(ORG, made.id, Holder(worker.id), reported_failure("no", retryable=False))
-    house.settle()
+    world.settle()
     lines = read(service="tasks")
     assert [line.facts["event"] for line in lines] == ["failed", "started", "leased", "submitted"]
     assert [line.level for line in lines] == ["error", "debug", "debug", "info"]

@@ -17,59 +17,59 @@ from tests.support.world import ORG, POOL, World
 Read = Callable[[], Sent]
 
 
-def looked(house: World, sent: Read, minutes: float = 3) -> Sent:
+def looked(world: World, sent: Read, minutes: float = 3) -> Sent:
     """What is measured in the next minutes."""
-    house.settle()
+    world.settle()
     sent()
-    house.advance(minutes * 60)
+    world.advance(minutes * 60)
     return sent()
 
 
-def test_a_task_that_no_registered_worker_could_take_is_counted_by_its_lane(house: World, sent: Read) -> None:
-    pull(house, capabilities=("ocr",))
+def test_a_task_that_no_registered_worker_could_take_is_counted_by_its_lane(world: World, sent: Read) -> None:
+    pull(world, capabilities=("ocr",))
     for _ in range(3):
-        house.submit(capabilities=("gpu",))
-    house.submit(capabilities=("gpu", "ocr"))
-    found = looked(house, sent)
+        world.submit(capabilities=("gpu",))
+    world.submit(capabilities=("gpu", "ocr"))
+    found = looked(world, sent)
     assert found[backlog.UNSERVED]
     assert set(found[backlog.UNSERVED]) == {2}
 
 
-def test_the_age_is_of_the_one_that_waits_for_longest(house: World, sent: Read) -> None:
-    house.submit(capabilities=("gpu",))
-    house.advance(600)
-    house.submit()
-    found = looked(house, sent)
+def test_the_age_is_of_the_one_that_waits_for_longest(world: World, sent: Read) -> None:
+    world.submit(capabilities=("gpu",))
+    world.advance(600)
+    world.submit()
+    found = looked(world, sent)
     assert found[backlog.OLDEST] == sorted(found[backlog.OLDEST])
     assert 600 < found[backlog.OLDEST][0] < found[backlog.OLDEST][-1] <= 780
 
 
-def test_a_task_whose_workers_are_busy_only_waits(house: World, sent: Read) -> None:
-    worker = pull(house)
+def test_a_task_whose_workers_are_busy_only_waits(world: World, sent: Read) -> None:
+    worker = pull(world)
     for _ in range(2):
-        house.submit(timeout_seconds=86_400)
-    house.settle()
+        world.submit(timeout_seconds=86_400)
+    world.settle()
     beat(worker)
-    found = looked(house, sent, minutes=1.4)
+    found = looked(world, sent, minutes=1.4)
     assert found[backlog.OLDEST]
     assert set(found[backlog.UNSERVED]) == {0}
 
 
-def test_a_worker_that_is_offline_could_take_it_and_one_that_was_removed_could_not(house: World, sent: Read) -> None:
-    worker = pull(house)
-    house.advance(600)
-    house.submit()
-    assert set(looked(house, sent)[backlog.UNSERVED]) == {0}
+def test_a_worker_that_is_offline_could_take_it_and_one_that_was_removed_could_not(world: World, sent: Read) -> None:
+    worker = pull(world)
+    world.advance(600)
+    world.submit()
+    assert set(looked(world, sent)[backlog.UNSERVED]) == {0}
     registry.unregister(ORG, POOL, worker.id)
-    assert set(looked(house, sent)[backlog.UNSERVED]) == {1}
+    assert set(looked(world, sent)[backlog.UNSERVED]) == {1}
 
 
-def test_nothing_is_measured_where_nothing_waits(house: World, sent: Read) -> None:
-    task = house.submit(capabilities=("gpu",))
-    assert looked(house, sent)[backlog.OLDEST]
+def test_nothing_is_measured_where_nothing_waits(world: World, sent: Read) -> None:
+    task = world.submit(capabilities=("gpu",))
+    assert looked(world, sent)[backlog.OLDEST]
     lifecycle.cancel(ORG, task.id)
-    house.advance(120)
-    assert not looked(house, sent).keys() & {backlog.OLDEST, backlog.UNSERVED}
+    world.advance(120)
+    assert not looked(world, sent).keys() & {backlog.OLDEST, backlog.UNSERVED}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def looked(house: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A house in which the processor was looked at just now."""
+def looked(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which the processor was looked at just now."""
     monkeypatch.setattr(process_usage, "_last", process_usage._Look())
-    return house
+    return world
 
 
 def test_the_processors_share_is_what_was_used_since_the_last_look(

@@ -25,25 +25,25 @@ def note(org: str, status: int, milliseconds: float) -> None:
     _measure(answered(org, status, milliseconds))
 
 
-def due(house: World) -> None:
-    house.clock.advance(WRITTEN_EVERY_MS / 1000)
+def due(world: World) -> None:
+    world.clock.advance(WRITTEN_EVERY_MS / 1000)
 
 
-def stored(house: World) -> dict[str, int]:
-    return house.rows()[ROW].values
+def stored(world: World) -> dict[str, int]:
+    return world.rows()[ROW].values
 
 
-def test_requests_are_written_every_ten_seconds_by_the_one_that_finds_it_due(house: World) -> None:
+def test_requests_are_written_every_ten_seconds_by_the_one_that_finds_it_due(world: World) -> None:
     with aws.counting() as calls:
         for status in (200, 400, 413, 503):
             note(ORG, status, 20.4)
     assert not calls
-    due(house)
+    due(world)
     with aws.counting() as calls:
         note(ORG, 200, 1_000.0)
         note(ORG, 200, 5.0)
     assert calls == {("DynamoDB", "UpdateItem"): 1}
-    assert stored(house) == {
+    assert stored(world) == {
         "requests": 5,
         "invalid": 2,
         "errors": 1,
@@ -56,12 +56,12 @@ def test_requests_are_written_every_ten_seconds_by_the_one_that_finds_it_due(hou
     assert (seen["requests"], seen["time_ms"]) == (6, 1_085)
 
 
-def test_each_request_counts_in_its_own_hour_though_they_are_written_together(house: World) -> None:
-    house.clock.advance(3_599)
+def test_each_request_counts_in_its_own_hour_though_they_are_written_together(world: World) -> None:
+    world.clock.advance(3_599)
     note(ORG, 200, 1.0)
-    house.clock.advance(60)
+    world.clock.advance(60)
     note(ORG, 200, 1.0)
-    rows = {row: counts.values for row, counts in house.rows().items()}
+    rows = {row: counts.values for row, counts in world.rows().items()}
     assert rows[ROW] | {"done_11": 1, "requests": 1} == rows[ROW]
     assert rows[(ROW[0], "api#13")] | {"done_0": 1, "requests": 1} == rows[(ROW[0], "api#13")]
     seen = recent.read(ORG, POOL)
@@ -69,53 +69,53 @@ def test_each_request_counts_in_its_own_hour_though_they_are_written_together(ho
     assert seen.requests_a_second == pytest.approx(2 / (300 + 59))
 
 
-def test_orgs_and_apis_are_kept_apart(house: World) -> None:
+def test_orgs_and_apis_are_kept_apart(world: World) -> None:
     note(ORG, 200, 1.0)
     note("umbra", 200, 1.0)
     request_counts.measure("other")(answered(ORG, 200, 1.0))
     assert recent.read(ORG, POOL).asked["requests"] == 1
     assert recent.read("umbra", POOL).asked["requests"] == 1
-    due(house)
+    due(world)
     note("umbra", 200, 1.0)
-    assert list(house.rows()) == [(f"umbra#{POOL}#{DAY}", "api#12")]
+    assert list(world.rows()) == [(f"umbra#{POOL}#{DAY}", "api#12")]
 
 
-def test_what_an_outage_kept_from_being_written_is_written_later(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_outage_kept_from_being_written_is_written_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def outage(*_: Any, **__: Any) -> Any:
         raise Unavailable("The database is busy")
 
     note(ORG, 200, 1.0)
-    due(house)
+    due(world)
     with monkeypatch.context() as patched:
         patched.setattr(dynamodb, "commit", outage)
         note(ORG, 200, 1.0)
     note(ORG, 200, 1.0)
-    assert house.rows() == {}
-    due(house)
+    assert world.rows() == {}
+    due(world)
     note(ORG, 200, 1.0)
-    assert stored(house)["requests"] == 4
+    assert stored(world)["requests"] == 4
 
 
-def test_threads_lose_none(house: World) -> None:
+def test_threads_lose_none(world: World) -> None:
     note(ORG, 200, 1.0)
-    due(house)
+    due(world)
     together([lambda: [note(ORG, 200, 1.0) for _ in range(20)]] * 4)
-    due(house)
+    due(world)
     note(ORG, 200, 1.0)
-    assert stored(house)["requests"] == 82
+    assert stored(world)["requests"] == 82
 
 
-def test_a_rollup_leaves_them_alone_and_recounts_the_labels_of_the_day(house: World) -> None:
+def test_a_rollup_leaves_them_alone_and_recounts_the_labels_of_the_day(world: World) -> None:
     note(ORG, 200, 1.0)
-    due(house)
+    due(world)
     note(ORG, 200, 1.0)
-    house.submit(label="chat")
-    house.settle()
-    before = {row: counts.values for row, counts in house.rows().items()}
+    world.submit(label="chat")
+    world.settle()
+    before = {row: counts.values for row, counts in world.rows().items()}
     label = (ROW[0], "label#chat")
     assert before[label] == {"created": 1}
     dynamodb.commit(request_counts.stats.added(label, statistics.Counts({"created": 5, "wholes": 2})))
-    house.clock.advance(12 * 3_600)
+    world.clock.advance(12 * 3_600)
     assert (rollup.hourly(START + clock.HOUR), rollup.daily()) == (1, 1)
-    after = {row: counts.values for row, counts in house.rows().items()}
+    after = {row: counts.values for row, counts in world.rows().items()}
     assert {row: after[row] for row in (ROW, label)} == {row: before[row] for row in (ROW, label)}

@@ -25,21 +25,21 @@ def reported(sent: Read) -> tuple[float, ...]:
     return tuple(value for metric in task_gauges.METRICS.values() for value in found[metric])
 
 
-def test_the_figures_are_the_sum_over_pools_and_orgs(house: World, sent: Read) -> None:
-    pull(house, max_concurrent=9)
-    first, second = held(house), held(house)
+def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent: Read) -> None:
+    pull(world, max_concurrent=9)
+    first, second = held(world), held(world)
     lifecycle.progress(ORG, first.id, None, 5)
     for org in (ORG, "other"):
-        house.submit(org=org, capabilities=("gpu",))
-    house.submit(pool="quiet")
-    house.settle()
+        world.submit(org=org, capabilities=("gpu",))
+    world.submit(pool="quiet")
+    world.settle()
     assert reported(sent) == (3, 2, 1)
     complete(second)
-    house.settle()
+    world.settle()
     assert reported(sent) == (3, 1, 1)
 
 
-def test_without_tasks_they_are_zero(house: World, sent: Read) -> None:
+def test_without_tasks_they_are_zero(world: World, sent: Read) -> None:
     assert reported(sent) == (0, 0, 0)
 
 
@@ -49,20 +49,20 @@ CLOSINGS = (12 + 10 / 60, 36 + 10 / 60)
 
 @pytest.mark.parametrize("hours", [1, 11.6, 12.1, 12.9, 13.1, 30, 37.5])
 def test_tasks_that_wait_while_nothing_happens_are_counted_also_after_midnight(
-    house: World, sent: Read, hours: float
+    world: World, sent: Read, hours: float
 ) -> None:
-    house.submit(capabilities=("gpu",))
-    house.settle()
+    world.submit(capabilities=("gpu",))
+    world.settle()
     for at in (at for at in CLOSINGS if at < hours):
-        house.clock.advance(at * HOUR - (house.clock.now() - START) / 1000)
+        world.clock.advance(at * HOUR - (world.clock.now() - START) / 1000)
         schedules.day_closed()
-    house.clock.advance(hours * HOUR - (house.clock.now() - START) / 1000)
+    world.clock.advance(hours * HOUR - (world.clock.now() - START) / 1000)
     assert reported(sent) == (1, 0, 0)
 
 
-def test_a_report_costs_a_call_for_each_hour_of_the_day_and_one_for_the_figures(house: World) -> None:
-    house.submit()
-    house.settle()
+def test_a_report_costs_a_call_for_each_hour_of_the_day_and_one_for_the_figures(world: World) -> None:
+    world.submit()
+    world.settle()
     with aws.counting() as calls:
         assert task_gauges.report() == 1
     assert calls == {("DynamoDB", "Query"): 13, ("DynamoDB", "BatchGetItem"): 1}

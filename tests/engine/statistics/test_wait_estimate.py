@@ -28,24 +28,24 @@ def figures(active: int = 0, **hour: int) -> Recent:
     return Recent(START, Counts({"active": active}), (Counts(hour), nothing), (nothing, nothing))
 
 
-def test_a_place_is_counted_among_the_tasks_of_the_same_needs_by_urgency_and_age(house: World) -> None:
+def test_a_place_is_counted_among_the_tasks_of_the_same_needs_by_urgency_and_age(world: World) -> None:
     assert [ask().position for _ in range(3)] == [1, 2, 3]
     assert ask(priority=9).position == 1
     assert ask(priority=1).position == 5
     assert ask(capabilities=("other",)).position == 1
 
 
-def test_a_task_that_does_not_wait_has_no_place(house: World) -> None:
-    pull(house, capabilities=("t",))
+def test_a_task_that_does_not_wait_has_no_place(world: World) -> None:
+    pull(world, capabilities=("t",))
     assert ask(idempotency_key="k").position == 1
-    house.settle()
+    world.settle()
     with aws.counting() as calls:
         assert ask(idempotency_key="k").position == 0
     assert calls == {("DynamoDB", "PutItem"): 1}
     assert ask(run_at=START + 60_000).position == 0
 
 
-def test_a_place_far_back_is_not_counted_out(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_far_back_is_not_counted_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wait_estimate, "FURTHEST", 3)
     assert [ask().position for _ in range(4)] == [1, 2, 3, 3]
     with aws.counting() as calls:
@@ -53,7 +53,7 @@ def test_a_place_far_back_is_not_counted_out(house: World, monkeypatch: pytest.M
     assert calls["DynamoDB", "Query"] == 1
 
 
-def test_a_second_a_task_is_assumed_while_nothing_has_been_measured(house: World) -> None:
+def test_a_second_a_task_is_assumed_while_nothing_has_been_measured(world: World) -> None:
     assert [ask().milliseconds for _ in range(3)] == [1_000, 2_000, 3_000]
 
 
@@ -78,28 +78,28 @@ def test_the_estimate_is_what_is_ahead_at_the_measured_rate_and_then_the_task_it
     assert wait_estimate._expected_ms(place, figures(**measured)) == pytest.approx(milliseconds)
 
 
-def test_what_is_told_comes_true_for_a_steady_worker(house: World) -> None:
+def test_what_is_told_comes_true_for_a_steady_worker(world: World) -> None:
     """One worker, one task after the other, 10 seconds each."""
-    pull(house, capabilities=("t",))
+    pull(world, capabilities=("t",))
 
     def work() -> None:
-        house.settle()
-        house.clock.advance(10)
-        complete(next(task for task in house.tasks() if task.held))
-        house.settle()
+        world.settle()
+        world.clock.advance(10)
+        complete(next(task for task in world.tasks() if task.held))
+        world.settle()
 
     for _ in range(3):
         ask()
         work()
-    made = house.clock.now()
+    made = world.clock.now()
     promised = [ask().milliseconds for _ in range(3)]
     for _ in range(3):
         work()
-    took = [(task.finished_at or 0) - task.created_at for task in house.tasks() if task.created_at > made]
+    took = [(task.finished_at or 0) - task.created_at for task in world.tasks() if task.created_at > made]
     assert promised == pytest.approx(sorted(took), rel=0.05)
 
 
-def test_a_queue_is_full_by_the_gauge_and_by_what_this_process_let_in_since(house: World) -> None:
+def test_a_queue_is_full_by_the_gauge_and_by_what_this_process_let_in_since(world: World) -> None:
     config.replace(queue_limits={POOL: 3})
     for _ in range(3):
         ask()
@@ -107,27 +107,27 @@ def test_a_queue_is_full_by_the_gauge_and_by_what_this_process_let_in_since(hous
         ask()
     assert (refused.value.status, refused.value.facts) == (503, {"limit": 3})
     assert not calls
-    house.settle()
-    house.clock.advance(BELIEVED_MS / 1000)
+    world.settle()
+    world.clock.advance(BELIEVED_MS / 1000)
     with pytest.raises(QueueFull):
         ask()
-    lifecycle.cancel(ORG, house.tasks()[0].id)
-    house.settle()
-    house.clock.advance(BELIEVED_MS / 1000)
+    lifecycle.cancel(ORG, world.tasks()[0].id)
+    world.settle()
+    world.clock.advance(BELIEVED_MS / 1000)
     assert ask().position == 3
-    assert len(house.tasks()) == 4
+    assert len(world.tasks()) == 4
 
 
 @pytest.mark.parametrize("limits", [{}, {POOL: 0}, {"other": 1}])
-def test_without_a_limit_of_its_own_a_pool_takes_any_number(limits: dict[str, int], house: World) -> None:
+def test_without_a_limit_of_its_own_a_pool_takes_any_number(limits: dict[str, int], world: World) -> None:
     config.replace(queue_limits=limits)
     assert [ask().position for _ in range(3)] == [1, 2, 3]
 
 
-def test_accepting_costs_two_calls_and_one_more_each_two_seconds(house: World) -> None:
+def test_accepting_costs_two_calls_and_one_more_each_two_seconds(world: World) -> None:
     costs = []
     for wait in (0, 1, 1):
-        house.clock.advance(wait)
+        world.clock.advance(wait)
         with aws.counting() as calls:
             ask()
         costs.append(calls.total())

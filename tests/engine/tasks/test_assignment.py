@@ -24,74 +24,74 @@ def assign(task: Task, worker_id: str) -> Task:
     return assignment.assign(ORG, POOL, task.id, worker_id)
 
 
-def test_a_manual_task_is_left_alone_until_its_owner_names_a_worker(house: World) -> None:
-    worker = pull(house, max_concurrent=5)
-    task = house.submit(manual=True)
-    house.advance(3_600)
-    assert house.task(task.id).status is Status.PENDING
+def test_a_manual_task_is_left_alone_until_its_owner_names_a_worker(world: World) -> None:
+    worker = pull(world, max_concurrent=5)
+    task = world.submit(manual=True)
+    world.advance(3_600)
+    assert world.task(task.id).status is Status.PENDING
     assert beat(worker).room == 5
     with aws.counting() as calls:
         given = assign(task, worker.id)
     assert calls.total() == 3
-    assert given == house.task(task.id)
+    assert given == world.task(task.id)
     assert (given.status, given.worker_id, given.epoch) == (Status.LEASED, worker.id, 1)
-    assert house.worker(worker.id).leases == {task.id: 1}
-    house.settle()
-    assert house.calls == [], "a worker that fetches is not called"
+    assert world.worker(worker.id).leases == {task.id: 1}
+    world.settle()
+    assert world.calls == [], "a worker that fetches is not called"
 
 
-def test_of_fifty_assignments_at_once_one_counts_and_nobody_holds_too_much(house: World) -> None:
-    crew = [pull(house, f"w{number}").id for number in range(5)]
-    made = [house.submit(manual=True) for _ in range(10)]
+def test_of_fifty_assignments_at_once_one_counts_and_nobody_holds_too_much(world: World) -> None:
+    crew = [pull(world, f"w{number}").id for number in range(5)]
+    made = [world.submit(manual=True) for _ in range(10)]
     work = [lambda task=task, name=name: assign(task, name) for task in made for name in crew]
     outcomes = together(work)
     assert sum(isinstance(one, Task) for one in outcomes) == 5
     assert all(isinstance(one, Task | Conflict) for one in outcomes)
-    assert sorted(len(house.worker(name).leases) for name in crew) == [1] * 5
-    assert sum(house.task(task.id).held for task in made) == 5
+    assert sorted(len(world.worker(name).leases) for name in crew) == [1] * 5
+    assert sum(world.task(task.id).held for task in made) == 5
 
 
-def test_the_dispatcher_and_the_owner_never_both_place_a_task(house: World) -> None:
-    worker, other = pull(house), pull(house, "other")
-    task = house.submit()
+def test_the_dispatcher_and_the_owner_never_both_place_a_task(world: World) -> None:
+    worker, other = pull(world), pull(world, "other")
+    task = world.submit()
     given = assign(task, worker.id)
-    house.settle()
-    assert house.task(task.id) == given
-    assert house.worker(other.id).leases == {}
+    world.settle()
+    assert world.task(task.id) == given
+    assert world.worker(other.id).leases == {}
 
 
-def test_a_worker_whose_latest_attempts_failed_is_given_by_hand_what_its_owner_gives_it(house: World) -> None:
-    worker = pull(house, max_concurrent=5)
+def test_a_worker_whose_latest_attempts_failed_is_given_by_hand_what_its_owner_gives_it(world: World) -> None:
+    worker = pull(world, max_concurrent=5)
     for _ in range(4):
-        task = house.submit(manual=True)
+        task = world.submit(manual=True)
         lifecycle.fail(ORG, task.id, holder(assign(task, worker.id)), BROKEN._replace(reported=False, retryable=False))
-    suspect = house.worker(worker.id)
-    assert (suspect.attempt_failures, suspect.accepting(house.clock.now())) == (4, False)
-    assert [assign(house.submit(manual=True), worker.id).held for _ in range(2)] == [True, True]
+    suspect = world.worker(worker.id)
+    assert (suspect.attempt_failures, suspect.accepting(world.clock.now())) == (4, False)
+    assert [assign(world.submit(manual=True), worker.id).held for _ in range(2)] == [True, True]
 
 
 @pytest.mark.parametrize("state", ["leased", "completed", "failed", "cancelled"])
-def test_only_a_pending_task_can_be_assigned(house: World, state: str) -> None:
-    worker = pull(house, max_concurrent=5)
-    task = held(house)
+def test_only_a_pending_task_can_be_assigned(world: World, state: str) -> None:
+    worker = pull(world, max_concurrent=5)
+    task = held(world)
     if state == "completed":
         complete(task)
     elif state == "failed":
         lifecycle.fail(ORG, task.id, holder(task), BROKEN._replace(retryable=False))
     elif state == "cancelled":
         lifecycle.cancel(ORG, task.id)
-    before = house.task(task.id)
+    before = world.task(task.id)
     with pytest.raises(Conflict, match="only a pending task"):
         assign(task, worker.id)
-    assert house.task(task.id) == before
+    assert world.task(task.id) == before
 
 
-def test_a_worker_must_be_there_in_rotation_and_have_room(house: World) -> None:
-    task, worker = house.submit(manual=True), pull(house)
+def test_a_worker_must_be_there_in_rotation_and_have_room(world: World) -> None:
+    task, worker = world.submit(manual=True), pull(world)
     for org, pool, name in ((ORG, POOL, "none"), (ORG, "elsewhere", worker.id), ("other", POOL, worker.id)):
         with pytest.raises(NotFound):
             assignment.assign(org, pool, task.id, name)
-    assign(house.submit(manual=True), worker.id)
+    assign(world.submit(manual=True), worker.id)
     with pytest.raises(Conflict, match="holds 1 of 1"):
         assign(task, worker.id)
     for rotation in (Rotation.CLOSED, Rotation.DRAINED):
@@ -99,42 +99,42 @@ def test_a_worker_must_be_there_in_rotation_and_have_room(house: World) -> None:
         with pytest.raises(WorkerOffline):
             assign(task, worker.id)
     registry.update(ORG, POOL, worker.id, registry.Change(rotation=Rotation.OPEN))
-    house.advance(300)
+    world.advance(300)
     with pytest.raises(WorkerOffline):
         assign(task, worker.id)
     registry.unregister(ORG, POOL, worker.id)
     with pytest.raises(NotFound, match="Worker not found"):
         assign(task, worker.id)
-    assert house.task(task.id).status is Status.PENDING
+    assert world.task(task.id).status is Status.PENDING
 
 
-def test_a_task_that_sleeps_can_be_assigned_and_wakes_only_once(house: World) -> None:
-    worker = pull(house)
-    task = house.submit(manual=True)
+def test_a_task_that_sleeps_can_be_assigned_and_wakes_only_once(world: World) -> None:
+    worker = pull(world)
+    task = world.submit(manual=True)
     lifecycle.fail(ORG, task.id, holder(assign(task, worker.id)), BROKEN)
-    assert house.task(task.id).run_at is not None
+    assert world.task(task.id).run_at is not None
     again = assign(task, worker.id)
     assert (again.run_at, again.epoch, again.attempt) == (None, 2, 2)
     beat(worker)
-    house.advance(60)
-    assert house.task(task.id) == again
+    world.advance(60)
+    assert world.task(task.id) == again
     complete(again)
 
 
-def test_a_lost_worker_s_manual_task_waits_for_its_owner_again(house: World) -> None:
-    worker, other = pull(house), pull(house, "other")
-    task = assign(house.submit(manual=True), worker.id)
+def test_a_lost_worker_s_manual_task_waits_for_its_owner_again(world: World) -> None:
+    worker, other = pull(world), pull(world, "other")
+    task = assign(world.submit(manual=True), worker.id)
     for _ in range(6):
-        house.advance(60)
+        world.advance(60)
         beat(other)
-    waiting = house.task(task.id)
+    waiting = world.task(task.id)
     assert (waiting.status, waiting.attempts) == (Status.PENDING, 1)
-    assert house.worker(other.id).leases == {}
+    assert world.worker(other.id).leases == {}
     assert assign(waiting, other.id).attempt == 2
 
 
-def test_an_assignment_whose_answer_was_lost_stands(house: World) -> None:
-    worker, task = pull(house), house.submit(manual=True)
+def test_an_assignment_whose_answer_was_lost_stands(world: World) -> None:
+    worker, task = pull(world), world.submit(manual=True)
 
     def answer_lost(call: tuple[str, str], send: Callable[[], Any]) -> Any:
         found = send()
@@ -144,30 +144,30 @@ def test_an_assignment_whose_answer_was_lost_stands(house: World) -> None:
 
     with aws.interfering(answer_lost), pytest.raises(Unavailable):
         assign(task, worker.id)
-    assert house.task(task.id).worker_id == worker.id
-    assert house.worker(worker.id).leases == {task.id: 1}
+    assert world.task(task.id).worker_id == worker.id
+    assert world.worker(worker.id).leases == {task.id: 1}
 
 
-def test_a_task_is_started_once_and_only_when_it_is_assigned(house: World) -> None:
-    worker, task = pull(house), house.submit(manual=True)
+def test_a_task_is_started_once_and_only_when_it_is_assigned(world: World) -> None:
+    worker, task = pull(world), world.submit(manual=True)
     start = lambda: assignment.start(ORG, POOL, task.id)  # noqa: E731
     with pytest.raises(Conflict, match="pending"):
         start()
     assign(task, worker.id)
-    house.clock.advance(5)
-    assert start().started_at == house.clock.now()
+    world.clock.advance(5)
+    assert start().started_at == world.clock.now()
     with pytest.raises(Conflict, match="running"):
         start()
-    complete(house.task(task.id))
+    complete(world.task(task.id))
     with pytest.raises(Conflict, match="completed"):
         start()
     with pytest.raises(NotFound):
         assignment.start(ORG, "elsewhere", task.id)
 
 
-def test_a_pool_knows_only_its_own_tasks(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_a_pool_knows_only_its_own_tasks(world: World) -> None:
+    pull(world)
+    task = held(world)
     for use in (lifecycle.get, lifecycle.cancel):
         with pytest.raises(NotFound):
             use(ORG, task.id, "elsewhere")
@@ -177,17 +177,17 @@ def test_a_pool_knows_only_its_own_tasks(house: World) -> None:
         lifecycle.complete(ORG, "elsewhere", task.id, None, 1)
     with pytest.raises(NotFound):
         lifecycle.fail(ORG, task.id, None, BROKEN, "elsewhere")
-    assert house.task(task.id) == task
+    assert world.task(task.id) == task
 
 
-def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(house: World) -> None:
-    pull(house, max_concurrent=2)
-    done, broken = held(house), held(house)
+def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(world: World) -> None:
+    pull(world, max_concurrent=2)
+    done, broken = held(world), held(world)
     final = BROKEN._replace(retryable=False)
     at = lifecycle.complete(ORG, POOL, done.id, None, {"a": 1})
     failed = lifecycle.fail(ORG, broken.id, None, final)
-    house.clock.advance(60)
-    assert lifecycle.complete(ORG, POOL, done.id, None, {"a": 1}) == at == house.task(done.id).finished_at
+    world.clock.advance(60)
+    assert lifecycle.complete(ORG, POOL, done.id, None, {"a": 1}) == at == world.task(done.id).finished_at
     assert lifecycle.fail(ORG, broken.id, None, final) == failed
     with pytest.raises(Conflict):
         lifecycle.complete(ORG, POOL, done.id, None, {"a": 2})
@@ -198,13 +198,13 @@ def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(ho
     ):
         with pytest.raises(LeaseLost):
             wrong()
-    assert house.task(broken.id) == failed
+    assert world.task(broken.id) == failed
 
 
-def test_a_task_that_comes_back_to_its_worker_is_no_longer_to_be_stopped(house: World) -> None:
-    worker = house.register(endpoints={})
-    task = held(house)
+def test_a_task_that_comes_back_to_its_worker_is_no_longer_to_be_stopped(world: World) -> None:
+    worker = world.register(endpoints={})
+    task = held(world)
     lifecycle.take_back(ORG, task.id, holder(task), ReleaseReason.WORKER_DRAINED)
-    assert list(house.worker(worker.id).commands) == [f"{task.id}:1"]
-    house.settle()
-    assert (list(house.worker(worker.id).leases), house.worker(worker.id).commands) == ([task.id], {})
+    assert list(world.worker(worker.id).commands) == [f"{task.id}:1"]
+    world.settle()
+    assert (list(world.worker(worker.id).leases), world.worker(worker.id).commands) == ([task.id], {})

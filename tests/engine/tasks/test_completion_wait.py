@@ -21,91 +21,91 @@ def waiting() -> Iterator[None]:
     completion_wait.begin()
 
 
-def waited(house: World, task: Task, seconds: float = 20) -> float:
+def waited(world: World, task: Task, seconds: float = 20) -> float:
     """For how many seconds somebody waited."""
     began = clock.now()
     completion_wait.until_ended(task, seconds)
     return (clock.now() - began) / clock.SECOND
 
 
-def meanwhile(house: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+def meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Do this once as soon as somebody waits."""
-    sleep, left = house.clock.sleep, [act]
+    sleep, left = world.clock.sleep, [act]
 
     def acting(seconds: float) -> None:
         sleep(seconds)
         if left:
             left.pop()()
 
-    monkeypatch.setattr(house.clock, "sleep", acting)
+    monkeypatch.setattr(world.clock, "sleep", acting)
 
 
-def test_waiting_ends_when_the_task_does_or_the_time_is_up(house: World) -> None:
-    task = house.submit()
+def test_waiting_ends_when_the_task_does_or_the_time_is_up(world: World) -> None:
+    task = world.submit()
     assert completion_wait.until_ended(task, 3).status is Status.PENDING
-    assert 3_000 <= house.clock.now() - START < 4_100
+    assert 3_000 <= world.clock.now() - START < 4_100
     before = lifecycle.cancel(ORG, task.id).updated_at
     assert completion_wait.until_ended(task, 3).terminal
-    assert house.clock.now() == before
+    assert world.clock.now() == before
 
 
-def test_whoever_waits_sees_the_end(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = house.submit()
-    meanwhile(house, monkeypatch, lambda: lifecycle.cancel(ORG, task.id))
+def test_whoever_waits_sees_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = world.submit()
+    meanwhile(world, monkeypatch, lambda: lifecycle.cancel(ORG, task.id))
     assert completion_wait.until_ended(task).status is Status.CANCELLED
 
 
-def test_a_task_that_has_ended_costs_nothing(house: World) -> None:
-    task = lifecycle.cancel(ORG, house.submit().id)
+def test_a_task_that_has_ended_costs_nothing(world: World) -> None:
+    task = lifecycle.cancel(ORG, world.submit().id)
     with aws.counting() as counted:
         assert completion_wait.until_ended(task) is task
     assert counted.total() == 0
 
 
-def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wait(house: World) -> None:
-    mine, others = house.submit(), house.submit(org="other")
+def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wait(world: World) -> None:
+    mine, others = world.submit(), world.submit(org="other")
     with ExitStack() as stack:
         for _ in range(completion_wait.PER_ORG):
             assert stack.enter_context(long_call_slots.slot(ORG, completion_wait.KIND, completion_wait.PER_ORG, 20))
-        assert waited(house, mine) == 0
-        assert waited(house, others) >= 20
-    assert waited(house, mine) >= 20
+        assert waited(world, mine) == 0
+        assert waited(world, others) >= 20
+    assert waited(world, mine) >= 20
 
 
-def test_beyond_so_many_in_one_process_nobody_waits(house: World) -> None:
-    task = house.submit()
+def test_beyond_so_many_in_one_process_nobody_waits(world: World) -> None:
+    task = world.submit()
     for _ in range(completion_wait.HERE):
         completion_wait._here.acquire()
     try:
         with aws.counting() as counted:
-            assert waited(house, task) == 0
+            assert waited(world, task) == 0
         assert counted.total() == 0
     finally:
         completion_wait._here.release(completion_wait.HERE)
-    assert waited(house, task) >= 20
+    assert waited(world, task) >= 20
 
 
-def test_a_wait_gives_back_what_it_took(house: World) -> None:
-    task = house.submit()
-    assert all(waited(house, task, 1) >= 1 for _ in range(completion_wait.HERE + completion_wait.PER_ORG + 1))
+def test_a_wait_gives_back_what_it_took(world: World) -> None:
+    task = world.submit()
+    assert all(waited(world, task, 1) >= 1 for _ in range(completion_wait.HERE + completion_wait.PER_ORG + 1))
 
 
-def test_at_the_end_of_the_process_all_waits_end(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = house.submit()
-    meanwhile(house, monkeypatch, completion_wait.end)
-    assert waited(house, task) <= completion_wait.LONGEST_PAUSE_SECONDS
+def test_at_the_end_of_the_process_all_waits_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = world.submit()
+    meanwhile(world, monkeypatch, completion_wait.end)
+    assert waited(world, task) <= completion_wait.LONGEST_PAUSE_SECONDS
     completion_wait.begin()
-    assert waited(house, task) >= 20
+    assert waited(world, task) >= 20
 
 
 def busy(*_: Any) -> None:
     raise Unavailable("The database is busy; try again")
 
 
-def test_a_table_that_does_not_answer_fails_no_accepted_task(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = house.submit()
+def test_a_table_that_does_not_answer_fails_no_accepted_task(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = world.submit()
     with aws.interfering(busy):
-        assert waited(house, task) == 0, "it gets no slot"
+        assert waited(world, task) == 0, "it gets no slot"
     with ExitStack() as stack:
-        meanwhile(house, monkeypatch, lambda: stack.enter_context(aws.interfering(busy)))
+        meanwhile(world, monkeypatch, lambda: stack.enter_context(aws.interfering(busy)))
         assert completion_wait.until_ended(task, 3) == task

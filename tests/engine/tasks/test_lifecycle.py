@@ -21,12 +21,12 @@ BROKEN = Failure(Reason.WORKER_FAILED, "it broke", reported=True)
 # What a task carries
 
 
-def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(house: World) -> None:
-    pull(house)
-    task = held(house, payload=LARGE)
+def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(world: World) -> None:
+    pull(world)
+    task = held(world, payload=LARGE)
     assert (task.payload, task.payload_ref is not None) == (None, True)
     complete(task, LARGE)
-    done = house.task(task.id)
+    done = world.task(task.id)
     assert done.result is None
     assert lifecycle.result(done) == LARGE
     complete(task, LARGE)
@@ -34,54 +34,54 @@ def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(house:
         complete(task, {"text": "other" * 30_000})
 
 
-def test_a_server_gets_a_large_payload_in_its_message(house: World) -> None:
-    house.register()
-    held(house, payload=LARGE)
-    assert "é" * 60_000 in house.calls[-1][3].decode()
+def test_a_server_gets_a_large_payload_in_its_message(world: World) -> None:
+    world.register()
+    held(world, payload=LARGE)
+    assert "é" * 60_000 in world.calls[-1][3].decode()
 
 
-def test_another_tenant_s_task_is_not_found_by_any_use_case(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_another_tenant_s_task_is_not_found_by_any_use_case(world: World) -> None:
+    pull(world)
+    task = held(world)
     for use in (lifecycle.get, lifecycle.cancel, lifecycle.replay):
         with pytest.raises(NotFound):
             use("other", task.id)
     with pytest.raises(NotFound):
         lifecycle.complete("other", POOL, task.id, holder(task), 1)
-    assert house.task(task.id) == task
+    assert world.task(task.id) == task
 
 
-def test_an_ended_task_is_gone_after_its_retention_even_if_it_was_not_swept_away(house: World) -> None:
-    task = lifecycle.cancel(ORG, house.submit().id)
-    house.clock.advance(30 * 86_400 - 1)
-    assert house.task(task.id) == task
-    house.clock.advance(1)
+def test_an_ended_task_is_gone_after_its_retention_even_if_it_was_not_swept_away(world: World) -> None:
+    task = lifecycle.cancel(ORG, world.submit().id)
+    world.clock.advance(30 * 86_400 - 1)
+    assert world.task(task.id) == task
+    world.clock.advance(1)
     with pytest.raises(NotFound):
-        house.task(task.id)
+        world.task(task.id)
 
 
 # Cancelling
 
 
 @pytest.mark.parametrize("state", ["ready", "sleeping", "leased", "running"])
-def test_a_task_that_has_not_ended_can_be_cancelled_and_never_starts_after(house: World, state: str) -> None:
-    task = house.submit(run_at=START + 5_000 if state == "sleeping" else None)
-    worker = pull(house)
+def test_a_task_that_has_not_ended_can_be_cancelled_and_never_starts_after(world: World, state: str) -> None:
+    task = world.submit(run_at=START + 5_000 if state == "sleeping" else None)
+    worker = pull(world)
     if state in ("leased", "running"):
-        house.settle()
+        world.settle()
     if state == "running":
         lifecycle.progress(ORG, task.id, None, 10)
     lifecycle.cancel(ORG, task.id)
-    house.advance(300)
-    assert house.task(task.id).status is Status.CANCELLED
-    assert house.worker(worker.id).leases == {}
+    world.advance(300)
+    assert world.task(task.id).status is Status.CANCELLED
+    assert world.worker(worker.id).leases == {}
     with pytest.raises(Conflict):
         lifecycle.cancel(ORG, task.id)
 
 
-def test_the_holder_is_told_to_stop_with_every_heartbeat_until_it_confirms(house: World) -> None:
-    worker = pull(house)
-    task = held(house)
+def test_the_holder_is_told_to_stop_with_every_heartbeat_until_it_confirms(world: World) -> None:
+    worker = pull(world)
+    task = held(world)
     lifecycle.cancel(ORG, task.id)
     stop = {"id": f"{task.id}:1", "type": "cancel", "task_id": task.id, "attempt": 1}
     assert commands.of(beat(worker)) == commands.of(beat(worker)) == [stop]
@@ -90,79 +90,79 @@ def test_the_holder_is_told_to_stop_with_every_heartbeat_until_it_confirms(house
         complete(task, "late")
 
 
-def test_a_command_that_nobody_confirms_is_forgotten_after_fifteen_minutes(house: World) -> None:
-    worker = pull(house)
-    lifecycle.cancel(ORG, held(house).id)
-    house.clock.advance(900)
+def test_a_command_that_nobody_confirms_is_forgotten_after_fifteen_minutes(world: World) -> None:
+    worker = pull(world)
+    lifecycle.cancel(ORG, held(world).id)
+    world.clock.advance(900)
     assert len(commands.of(beat(worker))) == 1
-    house.clock.advance(0.001)
+    world.clock.advance(0.001)
     assert commands.of(beat(worker)) == []
-    assert house.worker(worker.id).commands == {}
+    assert world.worker(worker.id).commands == {}
 
 
-def test_cancel_against_complete_has_exactly_one_winner_and_everyone_agrees_on_it(house: World) -> None:
-    worker = pull(house, max_concurrent=40)
+def test_cancel_against_complete_has_exactly_one_winner_and_everyone_agrees_on_it(world: World) -> None:
+    worker = pull(world, max_concurrent=40)
     ends: Counter[Status] = Counter()
-    for task in [house.submit() for _ in range(40)]:
-        house.settle()
-        now = house.task(task.id)
+    for task in [world.submit() for _ in range(40)]:
+        world.settle()
+        now = world.task(task.id)
         work = [lambda n=now: lifecycle.cancel(ORG, n.id), lambda n=now: complete(n, 1)]
         outcomes = together(work if ends.total() % 2 else work[::-1])
         won = [not isinstance(one, Exception) for one in outcomes]
         assert sum(won) == 1
-        ends[house.task(task.id).status] += 1
-    house.settle()
+        ends[world.task(task.id).status] += 1
+    world.settle()
     assert set(ends) <= {Status.CANCELLED, Status.COMPLETED}
-    assert house.worker(worker.id).leases == {}
-    logged = Counter(str(event.kind) for event in house.log() if event.kind in ("cancelled", "completed"))
+    assert world.worker(worker.id).leases == {}
+    logged = Counter(str(event.kind) for event in world.log() if event.kind in ("cancelled", "completed"))
     assert logged == Counter({str(status): count for status, count in ends.items()})
 
 
 # Results
 
 
-def test_a_completion_is_stored_as_the_rule_says(house: World) -> None:
-    house.register()
-    running = held(house)
-    house.clock.advance(2)
+def test_a_completion_is_stored_as_the_rule_says(world: World) -> None:
+    world.register()
+    running = held(world)
+    world.clock.advance(2)
     complete(running, {"a": 1})
-    assert house.task(running.id) == transitions.completed(running, house.clock.now(), {"a": 1})
+    assert world.task(running.id) == transitions.completed(running, world.clock.now(), {"a": 1})
 
 
-def test_the_same_result_again_is_accepted_and_changes_nothing_but_another_is_refused(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_the_same_result_again_is_accepted_and_changes_nothing_but_another_is_refused(world: World) -> None:
+    pull(world)
+    task = held(world)
     complete(task, {"a": 1, "b": 2})
-    done = house.task(task.id)
+    done = world.task(task.id)
     complete(task, {"b": 2, "a": 1})
     with pytest.raises(Conflict, match="another result"):
         complete(task, {"a": 2})
-    assert house.task(task.id) == done
+    assert world.task(task.id) == done
 
 
-def test_of_eight_completions_at_once_of_two_epochs_exactly_one_counts(house: World) -> None:
-    worker = pull(house)
+def test_of_eight_completions_at_once_of_two_epochs_exactly_one_counts(world: World) -> None:
+    worker = pull(world)
     for _ in range(25):
-        old = held(house)
+        old = held(world)
         lifecycle.release(ORG, old.id, holder(old))
-        house.settle()
-        new = house.task(old.id)
+        world.settle()
+        new = world.task(old.id)
         assert new.epoch == old.epoch + 1
         work = [lambda t=one, n=n: complete(t, n) for n in range(4) for one in (old, new)]
         outcomes = together(work)
         assert [isinstance(one, Exception) for one in outcomes].count(False) == 1
         won = next(n for n, one in enumerate(outcomes) if one is None)
         assert won % 2 == 1
-        assert house.task(old.id).result == won // 2
-        assert house.worker(worker.id).leases == {}
+        assert world.task(old.id).result == won // 2
+        assert world.worker(worker.id).leases == {}
 
 
-def test_a_stale_lease_can_do_nothing_and_changes_no_byte(house: World) -> None:
-    pull(house)
-    old = held(house)
+def test_a_stale_lease_can_do_nothing_and_changes_no_byte(world: World) -> None:
+    pull(world)
+    old = held(world)
     lifecycle.release(ORG, old.id, holder(old))
-    house.settle()
-    stale, before = holder(old), (house.tasks(), house.workers())
+    world.settle()
+    stale, before = holder(old), (world.tasks(), world.workers())
     for use in (
         lambda: complete(old, 1),
         lambda: lifecycle.progress(ORG, old.id, stale, 50),
@@ -173,13 +173,13 @@ def test_a_stale_lease_can_do_nothing_and_changes_no_byte(house: World) -> None:
         with pytest.raises(LeaseLost) as caught:
             use()
         assert caught.value.facts == {"epoch": 2}
-    assert lifecycle.take_back(ORG, old.id, stale, BROKEN) == house.task(old.id)
-    assert (house.tasks(), house.workers()) == before
+    assert lifecycle.take_back(ORG, old.id, stale, BROKEN) == world.task(old.id)
+    assert (world.tasks(), world.workers()) == before
 
 
-def test_the_last_failure_told_twice_is_one_failure(house: World) -> None:
-    pull(house)
-    task = held(house, max_attempts=1)
+def test_the_last_failure_told_twice_is_one_failure(world: World) -> None:
+    pull(world)
+    task = held(world, max_attempts=1)
     first = lifecycle.fail(ORG, task.id, holder(task), BROKEN)
     assert lifecycle.fail(ORG, task.id, holder(task), BROKEN) == first
     with pytest.raises(LeaseLost):
@@ -189,68 +189,68 @@ def test_the_last_failure_told_twice_is_one_failure(house: World) -> None:
 # Retries
 
 
-def test_a_failed_attempt_is_tried_again_on_time_to_the_second(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_a_failed_attempt_is_tried_again_on_time_to_the_second(world: World) -> None:
+    pull(world)
+    task = held(world)
     failed = lifecycle.fail(ORG, task.id, holder(task), BROKEN._replace(retry_after_ms=7_000))
-    house.settle()
-    house.advance(6.999)
-    assert house.task(task.id) == failed
-    house.advance(0.001)
-    assert house.task(task.id).status is Status.LEASED
-    assert house.task(task.id).leased_at == START + 7_000
+    world.settle()
+    world.advance(6.999)
+    assert world.task(task.id) == failed
+    world.advance(0.001)
+    assert world.task(task.id).status is Status.LEASED
+    assert world.task(task.id).leased_at == START + 7_000
 
 
-def test_a_backoff_is_drawn_between_nothing_and_its_ceiling(house: World) -> None:
-    pull(house)
+def test_a_backoff_is_drawn_between_nothing_and_its_ceiling(world: World) -> None:
+    pull(world)
     delays = []
     for _ in range(20):
-        task = held(house)
+        task = held(world)
         failed = lifecycle.fail(ORG, task.id, holder(task), BROKEN)
-        delays.append((failed.run_at or house.clock.now()) - house.clock.now())
+        delays.append((failed.run_at or world.clock.now()) - world.clock.now())
         lifecycle.cancel(ORG, task.id)
     assert all(0 <= delay <= 2_000 for delay in delays)
     assert len(set(delays)) > 10
 
 
-def exhaust(house: World, task: Task) -> Task:
+def exhaust(world: World, task: Task) -> Task:
     """Fail the task each time it is leased, until it ends."""
     for _ in range(40):
-        house.settle()
-        now = house.task(task.id)
+        world.settle()
+        now = world.task(task.id)
         if now.terminal:
             return now
         if now.held:
             lifecycle.fail(ORG, task.id, holder(now), BROKEN)
-        house.clock.advance(20)
-        for worker in house.workers():
+        world.clock.advance(20)
+        for worker in world.workers():
             beat(worker)
     raise AssertionError("the task does not end")
 
 
 @pytest.mark.parametrize(("asked", "leases"), [(None, 3), (1, 1), (5, 5)])
-def test_a_task_is_tried_as_often_as_was_asked(house: World, asked: int | None, leases: int) -> None:
-    pull(house)
-    task = exhaust(house, house.submit(max_attempts=asked))
+def test_a_task_is_tried_as_often_as_was_asked(world: World, asked: int | None, leases: int) -> None:
+    pull(world)
+    task = exhaust(world, world.submit(max_attempts=asked))
     assert (task.status, task.attempts, task.epoch) == (Status.FAILED, leases, leases)
 
 
-def test_a_failure_that_is_not_retryable_ends_the_task(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_a_failure_that_is_not_retryable_ends_the_task(world: World) -> None:
+    pull(world)
+    task = held(world)
     assert lifecycle.fail(ORG, task.id, holder(task), BROKEN._replace(retryable=False)).status is Status.FAILED
 
 
-def test_a_replayed_task_has_fresh_attempts_and_can_complete(house: World) -> None:
-    pull(house)
-    task = exhaust(house, house.submit(max_attempts=2))
+def test_a_replayed_task_has_fresh_attempts_and_can_complete(world: World) -> None:
+    pull(world)
+    task = exhaust(world, world.submit(max_attempts=2))
     again = lifecycle.replay(ORG, task.id)
     assert (again.attempts, again.max_attempts) == (2, 4)
     with pytest.raises(Conflict):
         lifecycle.replay(ORG, task.id)
-    house.settle()
-    complete(house.task(task.id), "at last")
-    assert house.task(task.id).status is Status.COMPLETED
+    world.settle()
+    complete(world.task(task.id), "at last")
+    assert world.task(task.id).status is Status.COMPLETED
     with pytest.raises(Conflict):
         lifecycle.replay(ORG, task.id)
 
@@ -258,89 +258,89 @@ def test_a_replayed_task_has_fresh_attempts_and_can_complete(house: World) -> No
 # Timeouts: never early, at most one sweep late
 
 
-def ends_within_a_sweep(house: World, task: Task, seconds: float, code: str) -> Task:
+def ends_within_a_sweep(world: World, task: Task, seconds: float, code: str) -> Task:
     for _ in range(int(seconds)):
-        house.advance(1)
-        for worker in house.workers():
+        world.advance(1)
+        for worker in world.workers():
             beat(worker)
-        now = house.task(task.id)
-        assert now.error is None, f"early: {house.clock.now() - START}"
-    house.advance(60)
-    now = house.task(task.id)
+        now = world.task(task.id)
+        assert now.error is None, f"early: {world.clock.now() - START}"
+    world.advance(60)
+    now = world.task(task.id)
     assert now.error is not None
     assert now.error["code"] == code
     return now
 
 
 @pytest.mark.parametrize("pushed", [False, True])
-def test_an_attempt_that_takes_too_long_is_ended_and_tried_again(house: World, pushed: bool) -> None:
-    worker = house.register() if pushed else pull(house)
-    task = held(house, timeout_seconds=100)
-    now = ends_within_a_sweep(house, task, 99, "start_to_close_timeout")
+def test_an_attempt_that_takes_too_long_is_ended_and_tried_again(world: World, pushed: bool) -> None:
+    worker = world.register() if pushed else pull(world)
+    task = held(world, timeout_seconds=100)
+    now = ends_within_a_sweep(world, task, 99, "start_to_close_timeout")
     assert now.attempts == 1
-    assert f"{task.id}:1" in house.worker(worker.id).commands
+    assert f"{task.id}:1" in world.worker(worker.id).commands
 
 
-def test_a_held_task_that_falls_silent_is_ended_and_progress_puts_it_off(house: World) -> None:
-    pull(house)
-    task = held(house, heartbeat_seconds=30)
-    house.advance(20)
+def test_a_held_task_that_falls_silent_is_ended_and_progress_puts_it_off(world: World) -> None:
+    pull(world)
+    task = held(world, heartbeat_seconds=30)
+    world.advance(20)
     lifecycle.progress(ORG, task.id, holder(task), 50)
-    ends_within_a_sweep(house, task, 29, "heartbeat_timeout")
+    ends_within_a_sweep(world, task, 29, "heartbeat_timeout")
 
 
-def test_a_task_that_nobody_takes_ends_as_timed_out(house: World) -> None:
-    task = house.submit()
-    house.advance(0.5)
-    house.clock.advance(86_400 - 1)
-    house.advance(0.4)
-    assert house.task(task.id).status is Status.PENDING
-    house.advance(61)
-    assert house.task(task.id).status is Status.TIMED_OUT
-    assert house.task(task.id).attempts == 0
+def test_a_task_that_nobody_takes_ends_as_timed_out(world: World) -> None:
+    task = world.submit()
+    world.advance(0.5)
+    world.clock.advance(86_400 - 1)
+    world.advance(0.4)
+    assert world.task(task.id).status is Status.PENDING
+    world.advance(61)
+    assert world.task(task.id).status is Status.TIMED_OUT
+    assert world.task(task.id).attempts == 0
 
 
-def test_the_total_time_ends_a_task_that_is_always_given_back(house: World) -> None:
-    task = house.submit(run_at=START + 60_000)
-    house.clock.advance(7 * 86_400 + 59)
-    assert not house.task(task.id).terminal
-    house.advance(61)
-    assert (house.task(task.id).error or {})["code"] == "total_timeout"
+def test_the_total_time_ends_a_task_that_is_always_given_back(world: World) -> None:
+    task = world.submit(run_at=START + 60_000)
+    world.clock.advance(7 * 86_400 + 59)
+    assert not world.task(task.id).terminal
+    world.advance(61)
+    assert (world.task(task.id).error or {})["code"] == "total_timeout"
 
 
 @pytest.mark.parametrize("delay", [5, 899, 901, 3_600])
 def test_a_delayed_task_starts_on_time_within_a_quarter_hour_and_else_at_the_next_sweep(
-    house: World, delay: int
+    world: World, delay: int
 ) -> None:
-    task = house.submit(run_at=START + delay * clock.SECOND)
-    house.settle()
-    house.advance(delay - 0.001)
-    assert not house.task(task.id).ready
-    house.advance(0.001 if delay <= 900 else 60)
-    assert house.task(task.id).ready
+    task = world.submit(run_at=START + delay * clock.SECOND)
+    world.settle()
+    world.advance(delay - 0.001)
+    assert not world.task(task.id).ready
+    world.advance(0.001 if delay <= 900 else 60)
+    assert world.task(task.id).ready
 
 
-def test_the_store_is_never_asked_twice_for_a_task_that_is_there(house: World) -> None:
-    task = house.submit()
+def test_the_store_is_never_asked_twice_for_a_task_that_is_there(world: World) -> None:
+    task = world.submit()
     with aws.counting() as calls:
         lifecycle.get(ORG, task.id)
     assert calls == {("DynamoDB", "GetItem"): 1}
 
 
-def test_progress_is_kept_and_belongs_to_the_lease(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_progress_is_kept_and_belongs_to_the_lease(world: World) -> None:
+    pull(world)
+    task = held(world)
     seen: list[Any] = [lifecycle.progress(ORG, task.id, holder(task), percent).progress for percent in (10, None, 33.3)]
     assert seen == [10, 10, 33.3]
     lifecycle.release(ORG, task.id, holder(task))
-    house.settle()
-    assert house.task(task.id).progress is None
+    world.settle()
+    assert world.task(task.id).progress is None
 
 
-def test_an_admins_report_repeated_is_accepted_again_and_another_result_is_not(house: World) -> None:
-    house.register()
-    task = house.submit()
-    house.settle()
+def test_an_admins_report_repeated_is_accepted_again_and_another_result_is_not(world: World) -> None:
+    world.register()
+    task = world.submit()
+    world.settle()
     lifecycle.complete(ORG, POOL, task.id, None, {"ok": 1})
     lifecycle.complete(ORG, POOL, task.id, None, {"ok": 1})
     with pytest.raises(Conflict):

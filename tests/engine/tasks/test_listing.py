@@ -48,12 +48,12 @@ def walked(wanted: Filter = ALL, limit: int = 10) -> list[str]:
     return [name for found in pages(wanted, limit) for name in ids(found)]
 
 
-def submitted(house: World, count: int, **asked: object) -> list[str]:
+def submitted(world: World, count: int, **asked: object) -> list[str]:
     """Tasks a second apart, youngest first."""
     made = []
     for _ in range(count):
-        made.append(house.submit(manual=True, **asked).id)
-        house.clock.advance(1)
+        made.append(world.submit(manual=True, **asked).id)
+        world.clock.advance(1)
     return made[::-1]
 
 
@@ -61,47 +61,47 @@ def submitted(house: World, count: int, **asked: object) -> list[str]:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 8])
-def test_pages_show_each_task_once_youngest_first(house: World, limit: int) -> None:
-    made = submitted(house, 7)
-    house.settle()
+def test_pages_show_each_task_once_youngest_first(world: World, limit: int) -> None:
+    made = submitted(world, 7)
+    world.settle()
     assert walked(limit=limit) == made
     assert [len(found.tasks) for found in pages(limit=7)] == [7], "no empty page after a full one"
     assert {found.total for found in pages(limit=limit)} == {7}
 
 
-def test_tasks_of_one_instant_are_all_shown(house: World) -> None:
-    made = {house.submit(manual=True).id for _ in range(7)}
+def test_tasks_of_one_instant_are_all_shown(world: World) -> None:
+    made = {world.submit(manual=True).id for _ in range(7)}
     found = walked(limit=2)
     assert (set(found), len(found)) == (made, 7)
 
 
-def test_a_task_that_comes_or_changes_meanwhile_disturbs_no_later_page(house: World) -> None:
-    made = submitted(house, 6)
+def test_a_task_that_comes_or_changes_meanwhile_disturbs_no_later_page(world: World) -> None:
+    made = submitted(world, 6)
     first = page(limit=2)
-    submitted(house, 2)
+    submitted(world, 2)
     lifecycle.cancel(ORG, made[3])
     second = page(limit=2, cursor=first.cursor)
     assert ids(first) + ids(second) + ids(page(limit=2, cursor=second.cursor)) == made
 
 
-def test_a_list_of_nothing(house: World) -> None:
+def test_a_list_of_nothing(world: World) -> None:
     for wanted in (ALL, of(Status.PENDING), of(Status.LEASED), of(worker="none"), of(Status.PENDING, worker="none")):
         assert page(wanted) == Page([], 0, None)
 
 
-def test_a_row_is_the_task_as_far_as_lists_show_it(house: World) -> None:
-    pull(house)
-    task = held(house, payload={"n": 1.5}, metadata={"m": "é"}, name="called so", label="voice")
+def test_a_row_is_the_task_as_far_as_lists_show_it(world: World) -> None:
+    pull(world)
+    task = held(world, payload={"n": 1.5}, metadata={"m": "é"}, name="called so", label="voice")
     complete(task, {"text": "short"})
     [row] = page().tasks
-    whole = house.task(task.id)
+    whole = world.task(task.id)
     for name in ("status", "name", "payload", "metadata", "result", "worker_id", "finished_at", "label", "attempts"):
         assert getattr(row, name) == getattr(whole, name), name
 
 
-def test_long_payloads_and_results_are_whole_in_a_list_at_one_call_more(house: World) -> None:
-    long, worker = {"text": "é" * 5_000}, pull(house, max_concurrent=9)
-    first, second, short = held(house, payload=long), held(house), held(house)
+def test_long_payloads_and_results_are_whole_in_a_list_at_one_call_more(world: World) -> None:
+    long, worker = {"text": "é" * 5_000}, pull(world, max_concurrent=9)
+    first, second, short = held(world, payload=long), held(world), held(world)
     complete(second, long)
     with aws.counting() as calls:
         found = {task.id: task for task in page().tasks}
@@ -110,9 +110,9 @@ def test_long_payloads_and_results_are_whole_in_a_list_at_one_call_more(house: W
     assert {task.id: task.payload for task in page(of(worker=worker.id)).tasks}[first.id] == long
 
 
-def test_a_page_ends_early_rather_than_grow_too_large(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_ends_early_rather_than_grow_too_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "LARGEST_PAGE", 20_000)
-    made = submitted(house, 5, payload={"text": "x" * 9_000})
+    made = submitted(world, 5, payload={"text": "x" * 9_000})
     assert [len(found.tasks) for found in pages()] == [2, 2, 1]
     assert walked() == made
     monkeypatch.setattr(listing, "LARGEST_PAGE", 100)
@@ -123,23 +123,23 @@ def test_a_page_ends_early_rather_than_grow_too_large(house: World, monkeypatch:
 
 
 @pytest.fixture
-def kinds(house: World) -> dict[Status, list[str]]:
+def kinds(world: World) -> dict[Status, list[str]]:
     """Tasks of every status, by status, youngest first."""
-    worker = pull(house, max_concurrent=20)
+    worker = pull(world, max_concurrent=20)
     made: dict[Status, list[str]] = {}
     for status in Status:
         for _ in range(3):
-            task = house.submit(manual=True) if status is Status.PENDING else held(house, timeout_seconds=DAY)
-            _bring(house, task, status)
+            task = world.submit(manual=True) if status is Status.PENDING else held(world, timeout_seconds=DAY)
+            _bring(world, task, status)
             made.setdefault(status, []).insert(0, task.id)
-            house.clock.advance(1)
-    house.settle()
-    assert {house.task(name).status for name in made[Status.TIMED_OUT]} == {Status.TIMED_OUT}
-    assert house.worker(worker.id).alive
+            world.clock.advance(1)
+    world.settle()
+    assert {world.task(name).status for name in made[Status.TIMED_OUT]} == {Status.TIMED_OUT}
+    assert world.worker(worker.id).alive
     return made
 
 
-def _bring(house: World, task: Task, status: Status) -> None:
+def _bring(world: World, task: Task, status: Status) -> None:
     if status is Status.RUNNING:
         lifecycle.progress(ORG, task.id, None, 5)
     elif status is Status.COMPLETED:
@@ -149,12 +149,12 @@ def _bring(house: World, task: Task, status: Status) -> None:
     elif status is Status.CANCELLED:
         lifecycle.cancel(ORG, task.id)
     elif status is Status.TIMED_OUT:
-        late = lambda old: transitions.timed_out(old, Reason.TOTAL, "late", house.clock.now())  # noqa: E731
+        late = lambda old: transitions.timed_out(old, Reason.TOTAL, "late", world.clock.now())  # noqa: E731
         lifecycle.change(ORG, task.id, late)
 
 
-def test_each_filter_takes_what_it_says_and_counts_it(house: World, kinds: dict[Status, list[str]]) -> None:
-    [worker] = house.workers()
+def test_each_filter_takes_what_it_says_and_counts_it(world: World, kinds: dict[Status, list[str]]) -> None:
+    [worker] = world.workers()
     both = (Status.FAILED, Status.TIMED_OUT)
     holds = (Status.LEASED, Status.RUNNING)
     cases: dict[tuple[Status, ...], list[str]] = {(status,): kinds[status] for status in Status if status not in both}
@@ -170,18 +170,18 @@ def test_each_filter_takes_what_it_says_and_counts_it(house: World, kinds: dict[
     assert len(walked(of(worker=worker.id))) == page(of(worker=worker.id), limit=2).total == 18
 
 
-def test_a_worker_s_tasks_come_held_first_then_as_they_ended(house: World, kinds: dict[Status, list[str]]) -> None:
-    [worker] = house.workers()
-    order = [house.task(name).phase for name in walked(of(worker=worker.id), 4)]
+def test_a_worker_s_tasks_come_held_first_then_as_they_ended(world: World, kinds: dict[Status, list[str]]) -> None:
+    [worker] = world.workers()
+    order = [world.task(name).phase for name in walked(of(worker=worker.id), 4)]
     assert order == sorted(order, key=["held", "completed", "failed", "cancelled"].index)
     assert walked(of(Status.COMPLETED, worker=worker.id), 2) == kinds[Status.COMPLETED]
 
 
-def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(house: World) -> None:
-    first, second = pull(house, "first"), pull(house, "second")
-    made = [held(house), held(house)]
-    house.submit(pool="coordinator")
-    house.submit(org="other")
+def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(world: World) -> None:
+    first, second = pull(world, "first"), pull(world, "second")
+    made = [held(world), held(world)]
+    world.submit(pool="coordinator")
+    world.submit(org="other")
     for task in made:
         assert ids(page(of(worker=task.worker_id))) == [task.id]
     assert {task.worker_id for task in made} == {first.id, second.id}
@@ -189,26 +189,26 @@ def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(house: World)
     assert listing.page("other", POOL, of(worker=first.id), 10).tasks == []
 
 
-def test_a_task_that_went_to_another_worker_is_that_one_s(house: World) -> None:
-    worker = pull(house)
-    task = held(house)
+def test_a_task_that_went_to_another_worker_is_that_one_s(world: World) -> None:
+    worker = pull(world)
+    task = held(world)
     lifecycle.release(ORG, task.id, holder(task))
     assert page(of(worker=worker.id)).tasks == []
-    house.settle()
-    again = house.task(task.id)
+    world.settle()
+    again = world.task(task.id)
     assert [row.epoch for row in page(of(worker=worker.id)).tasks] == [again.epoch] == [2]
 
 
-def test_a_task_is_listed_until_its_retention_ends_and_hides_no_other(house: World) -> None:
-    made = submitted(house, 6)
+def test_a_task_is_listed_until_its_retention_ends_and_hides_no_other(world: World) -> None:
+    made = submitted(world, 6)
     for name in made[1:5]:
         lifecycle.cancel(ORG, name)
     with TaskItem.batch_write() as batch:  # young tasks that waited for long
         for name in (made[0], made[5]):
-            task = replace(house.task(name), deadline=START * 2, wake_at=START * 2)
+            task = replace(world.task(name), deadline=START * 2, wake_at=START * 2)
             values = values_of(task) | large_of(task)
             batch.save(TaskItem(**{key: value for key, value in values.items() if value is not None}))
-    house.clock.advance(30 * DAY)
+    world.clock.advance(30 * DAY)
     assert walked(limit=2) == [made[0], made[5]]
     assert page(of(Status.CANCELLED), 2).tasks == []
 
@@ -216,8 +216,8 @@ def test_a_task_is_listed_until_its_retention_ends_and_hides_no_other(house: Wor
 # Cursors
 
 
-def test_a_cursor_fits_only_the_list_that_gave_it(house: World) -> None:
-    submitted(house, 3)
+def test_a_cursor_fits_only_the_list_that_gave_it(world: World) -> None:
+    submitted(world, 3)
     cursor = page(limit=1).cursor
     assert cursor is not None
     wrong = ["", "x", cursor[:-2], cursor + "AA", cursor.swapcase(), "é", "A" * 500]
@@ -252,8 +252,8 @@ def fill(count: int, status: Status) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
-def test_a_page_costs_the_same_however_many_tasks_there_are(house: World, status: Status) -> None:
-    rare = house.submit(manual=True).id if status is Status.RUNNING else held_by(house)
+def test_a_page_costs_the_same_however_many_tasks_there_are(world: World, status: Status) -> None:
+    rare = world.submit(manual=True).id if status is Status.RUNNING else held_by(world)
     fill(2_000, status)
     cases = {ALL: 1, of(status): 1, of(Status.COMPLETED): 1, of(Status.LEASED): 1, of(Status.PENDING): 1}
     for wanted, budget in cases.items():
@@ -269,29 +269,29 @@ def test_a_page_costs_the_same_however_many_tasks_there_are(house: World, status
     assert ids(page(others)) == [rare]
 
 
-def held_by(house: World) -> str:
-    pull(house)
-    return held(house).id
+def held_by(world: World) -> str:
+    pull(world)
+    return held(world).id
 
 
-def test_a_total_that_is_not_known_costs_one_call_and_is_believed_for_two_seconds(house: World) -> None:
-    submitted(house, 3)
-    house.settle()
+def test_a_total_that_is_not_known_costs_one_call_and_is_believed_for_two_seconds(world: World) -> None:
+    submitted(world, 3)
+    world.settle()
     costs = []
     for _ in range(3):
         with aws.counting() as calls:
             page(limit=1)
         costs.append(calls.total())
-        house.clock.advance(1.5)
+        world.clock.advance(1.5)
     assert costs == [2, 1, 2]
 
 
-def test_a_pool_without_lists_pays_for_none(house: World) -> None:
-    pull(house, pool="quiet")
-    task = house.submit(pool="quiet")
-    house.settle()
-    lifecycle.complete(ORG, "quiet", task.id, Holder(house.task(task.id).worker_id or ""), {"ok": True})
-    assert house.task(task.id).status is Status.COMPLETED
+def test_a_pool_without_lists_pays_for_none(world: World) -> None:
+    pull(world, pool="quiet")
+    task = world.submit(pool="quiet")
+    world.settle()
+    lifecycle.complete(ORG, "quiet", task.id, Holder(world.task(task.id).worker_id or ""), {"ok": True})
+    assert world.task(task.id).status is Status.COMPLETED
     entries = [record["dynamodb"]["NewImage"] for record in aws.stream(settings().tasks_table)]
     assert len(entries) >= 3
     assert not any({"owner", "age", "shelf"} & entry.keys() for entry in entries)

@@ -21,7 +21,7 @@ FAILED, TIMED_OUT = frozenset({Status.FAILED}), frozenset({Status.TIMED_OUT})
 
 
 @pytest.fixture(autouse=True)
-def _watched_only(house: World) -> Iterator[None]:
+def _watched_only(world: World) -> Iterator[None]:
     before = config.replace(listed_pools=frozenset(), watched_pools=frozenset({POOL}))
     yield
     config.restore(before)
@@ -51,25 +51,25 @@ def calls(**wanted: Any) -> int:
     return counted.total()
 
 
-def every_state(house: World) -> dict[Status, list[Task]]:
+def every_state(world: World) -> dict[Status, list[Task]]:
     """Two tasks in each state, in turns of age."""
-    pull(house, max_concurrent=50)
+    pull(world, max_concurrent=50)
     made: dict[Status, list[Task]] = {status: [] for status in Status}
     for status in [*Status] * 2:
-        house.clock.advance(0.01)
+        world.clock.advance(0.01)
         late = status is Status.TIMED_OUT
-        task = held(house, type=str(status), **({"timeout_seconds": 1, "max_attempts": 1} if late else {}))
+        task = held(world, type=str(status), **({"timeout_seconds": 1, "max_attempts": 1} if late else {}))
         made[status].append(task)
         if status is Status.PENDING:
-            lifecycle.release(ORG, task.id, holder(task), rest_until=house.clock.now() + 1)
-            house.clock.advance(2)
+            lifecycle.release(ORG, task.id, holder(task), rest_until=world.clock.now() + 1)
+            world.clock.advance(2)
     for status, found in made.items():
         for task in found:
-            _bring(house, task, status)
+            _bring(world, task, status)
     return made
 
 
-def _bring(house: World, task: Task, status: Status) -> None:
+def _bring(world: World, task: Task, status: Status) -> None:
     if status is Status.RUNNING:
         lifecycle.progress(ORG, task.id, holder(task), 5)
     elif status is Status.COMPLETED:
@@ -79,34 +79,34 @@ def _bring(house: World, task: Task, status: Status) -> None:
     elif status is Status.CANCELLED:
         lifecycle.cancel(ORG, task.id)
     elif status is Status.TIMED_OUT:
-        lifecycle.settle(house.task(task.id))
+        lifecycle.settle(world.task(task.id))
 
 
-def test_all_are_listed_newest_first_however_they_are_paged(house: World) -> None:
-    every_state(house)
-    wanted = [task.id for task in sorted(house.tasks(), key=lambda task: (task.created_at, task.id), reverse=True)]
+def test_all_are_listed_newest_first_however_they_are_paged(world: World) -> None:
+    every_state(world)
+    wanted = [task.id for task in sorted(world.tasks(), key=lambda task: (task.created_at, task.id), reverse=True)]
     for limit in (1, 3, 5, 14, 100):
         assert all_of(limit) == wanted
 
 
-def test_each_filter_finds_exactly_what_it_asks_for(house: World) -> None:
-    every_state(house)
+def test_each_filter_finds_exactly_what_it_asks_for(world: World) -> None:
+    every_state(world)
     for status in Status:
-        wanted = {task.id for task in house.tasks() if task.status is status}
+        wanted = {task.id for task in world.tasks() if task.status is status}
         assert set(all_of(1, statuses=frozenset({status}))) == wanted, status
-        named = {task.id for task in house.tasks() if task.type == status}
+        named = {task.id for task in world.tasks() if task.type == status}
         assert set(all_of(1, type=str(status))) == named
-    [worker] = house.workers()
-    theirs = {task.id for task in house.tasks() if task.worker_id == worker.id}
+    [worker] = world.workers()
+    theirs = {task.id for task in world.tasks() if task.worker_id == worker.id}
     assert set(all_of(2, worker_id=worker.id)) == theirs
     assert all_of(2, worker_id="server_none") == []
     both = Watched(FAILED, worker.id, "failed")
     assert len(listing_by_state.page(ORG, POOL, both, 20).tasks) == 2
 
 
-def test_a_page_costs_one_call_a_list_whatever_the_table_holds(house: World) -> None:
+def test_a_page_costs_one_call_a_list_whatever_the_table_holds(world: World) -> None:
     for _ in range(150):
-        house.submit()
+        world.submit()
     assert calls() == 6
     assert calls(statuses=frozenset({Status.PENDING})) == 1
     assert calls(statuses=frozenset({Status.LEASED, Status.RUNNING})) == 2
@@ -115,21 +115,21 @@ def test_a_page_costs_one_call_a_list_whatever_the_table_holds(house: World) -> 
 
 
 def test_a_page_that_looked_at_many_ends_early_and_its_cursor_leads_on(
-    house: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing_by_state, "MOST_SIFTED", 10)
-    wanted = [house.submit(type="rare").id]
+    wanted = [world.submit(type="rare").id]
     for _ in range(25):
-        house.clock.advance(0.01)
-        house.submit()
+        world.clock.advance(0.01)
+        world.submit()
     first = look(type="rare")
     assert (first.tasks, first.cursor is None) == ([], False)
     assert all_of(20, type="rare") == wanted
 
 
-def test_a_task_that_moves_on_meanwhile_is_shown_once(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    pull(house)
-    task = held(house)
+def test_a_task_that_moves_on_meanwhile_is_shown_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull(world)
+    task = held(world)
     seen = listing_by_state.listing.shelf
 
     def moving(org: str, pool: str, status: Status, after: str | None, size: int) -> Any:
@@ -142,18 +142,18 @@ def test_a_task_that_moves_on_meanwhile_is_shown_once(house: World, monkeypatch:
     assert ids(look()) == [task.id]
 
 
-def test_long_payloads_and_results_are_left_out_and_cost_nothing(house: World) -> None:
-    pull(house)
-    task = held(house, payload={"text": "x" * 50_000})
+def test_long_payloads_and_results_are_left_out_and_cost_nothing(world: World) -> None:
+    pull(world)
+    task = held(world, payload={"text": "x" * 50_000})
     complete(task, {"text": "y" * 50_000})
     [row] = look().tasks
     assert (row.id, row.status, row.payload, row.result) == (task.id, Status.COMPLETED, None, None)
     assert calls(statuses=frozenset({Status.COMPLETED})) == 1
 
 
-def test_another_tenant_sees_nothing_and_a_cursor_is_its_lists_own(house: World) -> None:
+def test_another_tenant_sees_nothing_and_a_cursor_is_its_lists_own(world: World) -> None:
     for _ in range(3):
-        house.submit()
+        world.submit()
     assert look(org="other").tasks == []
     cursor = look(limit=1).cursor
     assert cursor is not None
@@ -164,12 +164,12 @@ def test_another_tenant_sees_nothing_and_a_cursor_is_its_lists_own(house: World)
         look(cursor=cursors.seal("9", ORG))
 
 
-def test_only_what_is_watched_is_written_for_it(house: World) -> None:
-    task = house.submit()
+def test_only_what_is_watched_is_written_for_it(world: World) -> None:
+    task = world.submit()
     item = TaskItem.get(task.id)
     assert (item.shelf, item.owner) == (f"{ORG}#{POOL}#pending", None), "one index, not two"
     config.replace(watched_pools=frozenset())
-    item = TaskItem.get(house.submit().id)
+    item = TaskItem.get(world.submit().id)
     assert (item.shelf, item.age, item.owner) == (None, None, None)
     with pytest.raises(NotConfigured, match="WATCHED_POOLS"):
         look()

@@ -58,21 +58,21 @@ WITH_LARGE: Wrap = lambda value: {"n": value, "text": LARGE}  # noqa: E731
 
 
 @pytest.mark.parametrize("wrap", [AS_IT_IS, WITH_LARGE], ids=["in the item", "in S3"])
-def test_a_result_made_again_in_another_spelling_is_accepted(house: World, wrap: Wrap) -> None:
-    pull(house)
-    task = held(house)
+def test_a_result_made_again_in_another_spelling_is_accepted(world: World, wrap: Wrap) -> None:
+    pull(world)
+    task = held(world)
     complete(task, wrap(2))
-    done = house.task(task.id)
+    done = world.task(task.id)
     complete(task, wrap(2.0))
     for other in (wrap(2.5), wrap(True), wrap("2")):
         with pytest.raises(Conflict, match="another result"):
             complete(task, other)
-    assert house.task(task.id) == done
+    assert world.task(task.id) == done
 
 
 @pytest.mark.parametrize("wrap", [AS_IT_IS, WITH_LARGE], ids=["in the item", "in S3"])
-def test_a_submission_made_again_in_another_spelling_gives_the_same_task(house: World, wrap: Wrap) -> None:
-    first = house.submit(payload=wrap(100), metadata={"m": 0}, idempotency_key="k")
-    assert house.submit(payload=wrap(1e2), metadata={"m": -0.0}, idempotency_key="k") == first
+def test_a_submission_made_again_in_another_spelling_gives_the_same_task(world: World, wrap: Wrap) -> None:
+    first = world.submit(payload=wrap(100), metadata={"m": 0}, idempotency_key="k")
+    assert world.submit(payload=wrap(1e2), metadata={"m": -0.0}, idempotency_key="k") == first
     with pytest.raises(IdempotencyMismatch):
-        house.submit(payload=wrap(100.5), metadata={"m": 0}, idempotency_key="k")
+        world.submit(payload=wrap(100.5), metadata={"m": 0}, idempotency_key="k")

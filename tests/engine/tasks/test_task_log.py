@@ -44,22 +44,22 @@ def line_of(log: Log, task: Task, message: str) -> dict[str, Any]:
     return found
 
 
-def slow(house: World, reply: outbound.Answer, seconds: float) -> Reply:
+def slow(world: World, reply: outbound.Answer, seconds: float) -> Reply:
     """A server that takes so long to answer."""
 
     def replied(*_: object) -> outbound.Answer:
-        house.clock.advance(seconds)
+        world.clock.advance(seconds)
         return reply
 
     return replied
 
 
-def test_the_story_of_a_task_that_failed_at_one_server_and_was_completed_by_another(house: World, log: Log) -> None:
-    first = house.register("first", slow(house, answer(500), 0.25))
-    task = house.submit(type="greeting", max_attempts=3)
-    house.settle()
-    second = house.register("second", slow(house, answer(200, {"ok": True}), 0.75))
-    house.advance(60)
+def test_the_story_of_a_task_that_failed_at_one_server_and_was_completed_by_another(world: World, log: Log) -> None:
+    first = world.register("first", slow(world, answer(500), 0.25))
+    task = world.submit(type="greeting", max_attempts=3)
+    world.settle()
+    second = world.register("second", slow(world, answer(200, {"ok": True}), 0.75))
+    world.advance(60)
     story = log.story(task.id)
     facts = ("message", "worker_id", "attempt", "epoch", "status", "outcome", "http_status", "reason")
     assert [tuple(line.get(name) for name in facts) for line in story] == [
@@ -76,96 +76,96 @@ def test_the_story_of_a_task_that_failed_at_one_server_and_was_completed_by_anot
     assert {(line["level"], line["org"], line["pool"], line["type"]) for line in story} == {
         ("INFO", ORG, POOL, "greeting")
     }
-    done = house.task(task.id)
+    done = world.task(task.id)
     assert (story[3]["duration_ms"], story[4]["took_ms"], story[7]["duration_ms"]) == (250, 250, 750)
     assert story[4]["retry_in_ms"] > 0
     assert (story[8]["took_ms"], story[8]["whole_ms"]) == (750, done.updated_at - task.created_at)
     assert [story[index]["waited_ms"] for index in (1, 5)] == [0, 0]
 
 
-def test_changes_that_are_relayed_again_are_logged_once(house: World, log: Log) -> None:
-    pull(house)
-    task = held(house)
+def test_changes_that_are_relayed_again_are_logged_once(world: World, log: Log) -> None:
+    pull(world)
+    task = held(world)
     complete(task)
-    house.settle()
+    world.settle()
     before = messages(log.story(task.id))
-    house.rewind("tasks", 100)
-    house.settle()
+    world.rewind("tasks", 100)
+    world.settle()
     assert messages(log.story(task.id)) == before == ["Task accepted", "Task leased", "Task ended"]
 
 
-def test_above_info_nothing_is_written(house: World) -> None:
+def test_above_info_nothing_is_written(world: World) -> None:
     with logging_to(Log(), logging.WARNING) as log:
-        house.register(reply=answer(200, {}))
-        task = house.submit()
-        house.settle()
-        assert house.task(task.id).status is Status.COMPLETED
+        world.register(reply=answer(200, {}))
+        task = world.submit()
+        world.settle()
+        assert world.task(task.id).status is Status.COMPLETED
     assert log.text == ""
 
 
-def test_no_payload_no_result_and_no_words_of_a_worker_are_in_the_log(house: World, log: Log) -> None:
+def test_no_payload_no_result_and_no_words_of_a_worker_are_in_the_log(world: World, log: Log) -> None:
     said = {"status": "FAILED", "error": SECRET, "retryable": True}
-    worker = house.register(reply=answer(200, said), api_key=SECRET)
-    task = house.submit(payload={"card": SECRET}, metadata={"note": SECRET}, name=SECRET, max_attempts=2)
-    house.settle()
-    house.servers["one.example"] = lambda *_: answer(200, {"result": SECRET})
-    house.advance(60)
-    assert house.task(task.id).status is Status.COMPLETED
+    worker = world.register(reply=answer(200, said), api_key=SECRET)
+    task = world.submit(payload={"card": SECRET}, metadata={"note": SECRET}, name=SECRET, max_attempts=2)
+    world.settle()
+    world.servers["one.example"] = lambda *_: answer(200, {"result": SECRET})
+    world.advance(60)
+    assert world.task(task.id).status is Status.COMPLETED
     assert line_of(log, task, "Task retried")["worker_id"] == worker.id
     assert SECRET not in log.text
 
 
-def busy(house: World, task: Task) -> None:
-    house.register(reply=answer(429, retry_after="60"))
-    house.settle()
+def busy(world: World, task: Task) -> None:
+    world.register(reply=answer(429, retry_after="60"))
+    world.settle()
 
 
-def unreached(house: World, task: Task) -> None:
+def unreached(world: World, task: Task) -> None:
     def lost(*_: object) -> outbound.Answer:
         raise outbound.Unreachable("refused")
 
-    house.register(reply=lost)
-    house.settle()
+    world.register(reply=lost)
+    world.settle()
 
 
-def too_many_trials(house: World, task: Task) -> None:
-    house.register()
+def too_many_trials(world: World, task: Task) -> None:
+    world.register()
     with ExitStack() as taken:
         for _ in range(MOST_ON_TRIAL):
             assert taken.enter_context(long_call_slots.slot(ORG, "hand-overs on trial", MOST_ON_TRIAL, 60))
-        house.settle()
+        world.settle()
 
 
-def drained(house: World, task: Task) -> None:
-    worker = pull(house)
-    house.settle()
+def drained(world: World, task: Task) -> None:
+    worker = pull(world)
+    world.settle()
     registry.update(ORG, POOL, worker.id, Change(rotation=Rotation.DRAINED))
-    house.settle()
+    world.settle()
 
 
-def removed(house: World, task: Task) -> None:
-    worker = pull(house)
-    house.settle()
+def removed(world: World, task: Task) -> None:
+    worker = pull(world)
+    world.settle()
     registry.unregister(ORG, POOL, worker.id)
-    house.settle()
+    world.settle()
 
 
-def given_back(house: World, task: Task) -> None:
-    pull(house)
-    house.settle()
-    lifecycle.release(ORG, task.id, holder(house.task(task.id)), rest_until=task.deadline)
-    house.settle()
+def given_back(world: World, task: Task) -> None:
+    pull(world)
+    world.settle()
+    lifecycle.release(ORG, task.id, holder(world.task(task.id)), rest_until=task.deadline)
+    world.settle()
 
 
-def not_delivered(house: World, task: Task) -> None:
-    house.register(reply=answer(200))
-    while house.task(task.id).status is not Status.LEASED:
-        assert house.relay("tasks") or house.relay("workers") or house.handle("dispatch")
-    house.queues.queues.clear()
-    house.advance(transitions.DELIVERY_GUARD_MS / clock.SECOND, settle=False)
-    while house.task(task.id).status is Status.LEASED:
-        house.advance(60, settle=False)
-    house.relay("tasks")
+def not_delivered(world: World, task: Task) -> None:
+    world.register(reply=answer(200))
+    while world.task(task.id).status is not Status.LEASED:
+        assert world.relay("tasks") or world.relay("workers") or world.handle("dispatch")
+    world.queues.queues.clear()
+    world.advance(transitions.DELIVERY_GUARD_MS / clock.SECOND, settle=False)
+    while world.task(task.id).status is Status.LEASED:
+        world.advance(60, settle=False)
+    world.relay("tasks")
 
 
 RELEASES: dict[ReleaseReason, Callable[[World, Task], None]] = {
@@ -180,9 +180,9 @@ RELEASES: dict[ReleaseReason, Callable[[World, Task], None]] = {
 
 
 @pytest.mark.parametrize("reason", RELEASES)
-def test_a_released_task_says_why(house: World, log: Log, reason: ReleaseReason) -> None:
-    task = house.submit()
-    RELEASES[reason](house, task)
+def test_a_released_task_says_why(world: World, log: Log, reason: ReleaseReason) -> None:
+    task = world.submit()
+    RELEASES[reason](world, task)
     line = next(line for line in log.story(task.id) if line["message"] == "Task released")
     assert (line["reason"], line["attempt"], line["epoch"]) == (reason, 1, 1)
     assert line["worker_id"] and line["took_ms"] >= 0
@@ -192,76 +192,76 @@ def link(connection_id: str) -> Connection:
     return Connection(connection_id, ORG, "test.worker", POOL, "w1")
 
 
-def on_socket(house: World) -> Task:
+def on_socket(world: World) -> Task:
     """A task that waits for a worker on a WebSocket, which has just connected."""
     registry.register(ORG, Registration(pool=POOL, kind="worker", id="w1", name="w1", max_concurrent=1, socket=True))
-    house.sockets.connect("c1")
+    world.sockets.connect("c1")
     websocket_workers.connect(link("c1"))
-    return house.submit()
+    return world.submit()
 
 
-def test_a_worker_on_a_socket_is_handed_its_task_and_starts_it(house: World, log: Log) -> None:
-    task = on_socket(house)
-    house.settle()
+def test_a_worker_on_a_socket_is_handed_its_task_and_starts_it(world: World, log: Log) -> None:
+    task = on_socket(world)
+    world.settle()
     said = ["Task accepted", "Task leased", "Task handed over", "Task started"]
     assert messages(log.story(task.id)) == said
     assert line_of(log, task, "Task handed over")["via"] == "socket"
 
 
-def test_a_worker_whose_socket_is_gone_releases_its_task(house: World, log: Log) -> None:
-    task = on_socket(house)
-    house.sockets.drop("c1")
-    house.settle()
+def test_a_worker_whose_socket_is_gone_releases_its_task(world: World, log: Log) -> None:
+    task = on_socket(world)
+    world.sockets.drop("c1")
+    world.settle()
     assert line_of(log, task, "Task released")["reason"] == "not_connected"
 
 
-def test_what_the_house_performs_is_logged_alike(house: World, log: Log) -> None:
-    task = house.submit(
+def test_what_yardmaster_performs_is_logged_alike(world: World, log: Log) -> None:
+    task = world.submit(
         pool="support", type="sentiment_analysis", capabilities=("sentiment_analysis",), payload={"text": "Great!"}
     )
-    house.settle()
+    world.settle()
     handed, answered = line_of(log, task, "Task handed over"), line_of(log, task, "Worker answered")
     assert (handed["via"], handed["worker_id"], answered["outcome"]) == ("builtin", BUILT_IN, "completed")
 
 
 ENDS: dict[str, Callable[[World, Task], object]] = {
-    "cancelled": lambda house, task: lifecycle.cancel(ORG, task.id),
-    "timed_out": lambda house, task: house.advance(121),
+    "cancelled": lambda world, task: lifecycle.cancel(ORG, task.id),
+    "timed_out": lambda world, task: world.advance(121),
 }
 ENDS_WHY = {"cancelled": None, "timed_out": "total_timeout"}
 
 
 @pytest.mark.parametrize("status", ENDS)
-def test_a_task_that_ends_without_a_worker_names_none(house: World, log: Log, status: str) -> None:
-    task = house.submit(total_seconds=120)
-    ENDS[status](house, task)
-    house.settle()
+def test_a_task_that_ends_without_a_worker_names_none(world: World, log: Log, status: str) -> None:
+    task = world.submit(total_seconds=120)
+    ENDS[status](world, task)
+    world.settle()
     line = line_of(log, task, "Task ended")
     assert (line["status"], line.get("reason"), line.get("worker_id")) == (status, ENDS_WHY[status], None)
-    assert line["whole_ms"] == house.task(task.id).updated_at - task.created_at
+    assert line["whole_ms"] == world.task(task.id).updated_at - task.created_at
 
 
-def test_a_task_that_failed_for_good_and_is_replayed_says_so(house: World, log: Log) -> None:
-    house.register(reply=answer(400))
-    task = house.submit()
-    house.settle()
+def test_a_task_that_failed_for_good_and_is_replayed_says_so(world: World, log: Log) -> None:
+    world.register(reply=answer(400))
+    task = world.submit()
+    world.settle()
     assert (line_of(log, task, "Task ended")["status"], line_of(log, task, "Task ended")["reason"]) == (
         "failed",
         "rejected",
     )
     lifecycle.replay(ORG, task.id)
-    house.relay("tasks")
+    world.relay("tasks")
     assert messages(log.story(task.id))[-1] == "Task replayed"
 
 
-def test_a_task_that_a_person_begins_names_the_person(house: World, log: Log) -> None:
-    task = house.submit(manual=True)
+def test_a_task_that_a_person_begins_names_the_person(world: World, log: Log) -> None:
+    task = world.submit(manual=True)
     lifecycle.change(ORG, task.id, lambda found: transitions.taken(found, "user_ada", clock.now()))
     lifecycle.change(
         ORG, task.id, lambda found: task_edit_rules.changed(found, Edit(progress=50.0), "user_ada", clock.now())
     )
     lifecycle.change(ORG, task.id, lambda found: transitions.released(found, clock.now()))
-    house.settle()
+    world.settle()
     story = log.story(task.id)
     assert [(line["message"], line.get("person")) for line in story] == [
         ("Task accepted", None),
@@ -271,18 +271,18 @@ def test_a_task_that_a_person_begins_names_the_person(house: World, log: Log) ->
     assert all("worker_id" not in line for line in story)
 
 
-def test_a_lease_forgets_why_the_one_before_was_given_back(house: World) -> None:
-    pull(house)
-    task = held(house)
+def test_a_lease_forgets_why_the_one_before_was_given_back(world: World) -> None:
+    pull(world)
+    task = held(world)
     lifecycle.release(ORG, task.id, holder(task), reason=ReleaseReason.WORKER_BUSY)
-    assert house.task(task.id).release_reason == "worker_busy"
-    house.settle()
-    again = house.task(task.id)
+    assert world.task(task.id).release_reason == "worker_busy"
+    world.settle()
+    again = world.task(task.id)
     assert (again.epoch, again.release_reason) == (2, None)
 
 
-def test_a_line_is_json_whatever_is_in_it(house: World, log: Log) -> None:
-    task = house.submit(type='a "type"\n\u2028{"level":"ERROR"}')
-    house.relay("tasks")
+def test_a_line_is_json_whatever_is_in_it(world: World, log: Log) -> None:
+    task = world.submit(type='a "type"\n\u2028{"level":"ERROR"}')
+    world.relay("tasks")
     [line] = [json.loads(line) for line in log.text.split("\n") if line]
     assert (line["type"], line["level"]) == (task.type, "INFO")

@@ -25,102 +25,102 @@ def calls(work: Callable[[], object]) -> int:
     return counted.total()
 
 
-def test_who_reports_now_and_then_stays_online_without_heartbeats(house: World) -> None:
-    worker = pull(house)
-    task = held(house)
+def test_who_reports_now_and_then_stays_online_without_heartbeats(world: World) -> None:
+    worker = pull(world)
+    task = held(world)
     for percent in range(20):
-        house.advance(40)
+        world.advance(40)
         with worker_presence.reporting(ORG, POOL, holder(task), proven=True):
             lifecycle.progress(ORG, task.id, holder(task), percent)
-    assert house.worker(worker.id).alive
-    assert (house.task(task.id).epoch, house.task(task.id).attempts) == (1, 0)
+    assert world.worker(worker.id).alive
+    assert (world.task(task.id).epoch, world.task(task.id).attempts) == (1, 0)
 
 
-def test_who_falls_silent_after_its_last_report_is_offline_in_time(house: World) -> None:
-    worker = pull(house)
-    task = held(house)
-    house.advance(60)
+def test_who_falls_silent_after_its_last_report_is_offline_in_time(world: World) -> None:
+    worker = pull(world)
+    task = held(world)
+    world.advance(60)
     complete_alive(task)
-    house.advance(TIMEOUT - 1)
-    assert house.worker(worker.id).alive
-    house.advance(61)
-    assert not house.worker(worker.id).alive
+    world.advance(TIMEOUT - 1)
+    assert world.worker(worker.id).alive
+    world.advance(61)
+    assert not world.worker(worker.id).alive
 
 
 def complete_alive(task: Any) -> None:
     lifecycle.complete(ORG, POOL, task.id, holder(task), None, is_alive=True)
 
 
-def test_a_completion_is_a_sign_of_life_at_no_further_call(house: World) -> None:
-    worker, task = pull(house), held(house)
-    house.clock.advance(60)
+def test_a_completion_is_a_sign_of_life_at_no_further_call(world: World) -> None:
+    worker, task = pull(world), held(world)
+    world.clock.advance(60)
     assert calls(lambda: complete_alive(task)) == 1
-    assert house.worker(worker.id).last_heartbeat_at == house.clock.now()
+    assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
     assert calls(lambda: note(worker)) == 0, "this process knows"
 
 
-def test_a_completion_in_its_name_by_the_house_is_none(house: World) -> None:
-    worker, task = pull(house), held(house)
-    before = house.worker(worker.id).last_heartbeat_at
-    house.clock.advance(60)
+def test_a_completion_in_its_name_by_yardmaster_is_none(world: World) -> None:
+    worker, task = pull(world), held(world)
+    before = world.worker(worker.id).last_heartbeat_at
+    world.clock.advance(60)
     complete(task)
-    assert house.worker(worker.id).last_heartbeat_at == before
+    assert world.worker(worker.id).last_heartbeat_at == before
 
 
-def test_a_report_that_is_refused_is_a_sign_of_life_only_of_who_proved_that_it_made_it(house: World) -> None:
-    worker, task = pull(house), held(house)
-    house.advance(2 * TIMEOUT)
-    assert not house.worker(worker.id).alive
+def test_a_report_that_is_refused_is_a_sign_of_life_only_of_who_proved_that_it_made_it(world: World) -> None:
+    worker, task = pull(world), held(world)
+    world.advance(2 * TIMEOUT)
+    assert not world.worker(worker.id).alive
     for proven in (False, True):
         with pytest.raises(LeaseLost), worker_presence.reporting(ORG, POOL, holder(task), proven=proven):
             complete(task, "late")
-        assert house.worker(worker.id).alive is proven
-    house.settle()
-    assert house.task(task.id).epoch == 2, "it is given tasks again"
+        assert world.worker(worker.id).alive is proven
+    world.settle()
+    assert world.task(task.id).epoch == 2, "it is given tasks again"
 
 
-def test_signs_that_are_fresh_cost_a_look_each_few_seconds_and_no_write(house: World) -> None:
-    worker = pull(house)
+def test_signs_that_are_fresh_cost_a_look_each_few_seconds_and_no_write(world: World) -> None:
+    worker = pull(world)
     assert [calls(lambda: note(worker)) for _ in range(3)] == [1, 0, 0]
-    house.clock.advance(6)
+    world.clock.advance(6)
     assert calls(lambda: note(worker)) == 1
-    house.clock.advance(30)
+    world.clock.advance(30)
     assert calls(lambda: note(worker)) == 2
-    assert house.worker(worker.id).last_heartbeat_at == house.clock.now()
-    house.clock.advance(40)
-    assert calls(lambda: worker_presence.note(ORG, POOL, worker.id, known=house.worker(worker.id))) == 2
+    assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
+    world.clock.advance(40)
+    assert calls(lambda: worker_presence.note(ORG, POOL, worker.id, known=world.worker(worker.id))) == 2
     beat(worker)
     assert calls(lambda: note(worker)) == 0
 
 
-def test_many_at_once_note_it_once_and_none_is_lost(house: World) -> None:
-    worker = pull(house)
-    house.clock.advance(60)
+def test_many_at_once_note_it_once_and_none_is_lost(world: World) -> None:
+    worker = pull(world)
+    world.clock.advance(60)
     together([lambda: note(worker)] * 8)
-    assert house.worker(worker.id).last_heartbeat_at == house.clock.now()
+    assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
 
 
 @pytest.mark.parametrize("gone", ["removed", "unknown", "socket"])
-def test_who_is_gone_or_has_a_socket_does_not_come_to_life_so(gone: str, house: World) -> None:
-    worker = pull(house, socket=gone == "socket")
+def test_who_is_gone_or_has_a_socket_does_not_come_to_life_so(gone: str, world: World) -> None:
+    worker = pull(world, socket=gone == "socket")
     if gone == "removed":
         registry.unregister(ORG, POOL, worker.id)
-    house.clock.advance(60)
-    before = house.workers()
+    world.clock.advance(60)
+    before = world.workers()
     worker_presence.note(ORG, POOL, "server_none" if gone == "unknown" else worker.id)
-    assert house.workers() == before
+    assert world.workers() == before
 
 
-def test_who_says_that_it_has_done_something_is_there(house: World) -> None:
-    worker = pull(house)
-    house.clock.advance(60)
+def test_who_says_that_it_has_done_something_is_there(world: World) -> None:
+    worker = pull(world)
+    world.clock.advance(60)
     completion_reports.report(ORG, POOL, worker.id, "completed")
-    assert house.worker(worker.id).last_heartbeat_at == house.clock.now()
+    assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
     for outcome in ("completed", "failed"):
-        held(house)
-        house.clock.advance(60)
+        held(world)
+        world.clock.advance(60)
         completion_reports.report(ORG, POOL, worker.id, outcome)
-        assert house.worker(worker.id).last_heartbeat_at == house.clock.now()
+        assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ def test_who_says_that_it_has_done_something_is_there(house: World) -> None:
         (answer(400), False),
     ],
 )
-def test_an_answer_to_a_hand_over_that_is_a_report_is_a_sign_of_life(reply: Any, alive: bool, house: World) -> None:
-    worker = house.register(reply=reply)
-    house.clock.advance(60)
-    house.submit(max_attempts=1)
-    house.settle()
-    assert len(house.calls) == 1
-    heard_now = house.worker(worker.id).last_heartbeat_at == house.clock.now()
+def test_an_answer_to_a_hand_over_that_is_a_report_is_a_sign_of_life(reply: Any, alive: bool, world: World) -> None:
+    worker = world.register(reply=reply)
+    world.clock.advance(60)
+    world.submit(max_attempts=1)
+    world.settle()
+    assert len(world.calls) == 1
+    heard_now = world.worker(worker.id).last_heartbeat_at == world.clock.now()
     assert heard_now is alive

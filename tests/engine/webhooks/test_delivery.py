@@ -23,106 +23,106 @@ from tests.support.world import ORG, World, answer
 SCHEDULE = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
 
 
-def wait(house: World, seconds: float) -> None:
+def wait(world: World, seconds: float) -> None:
     """Time passes, with the wakeups of it and one sweep at its end: a sweep each minute of days would take too long."""
-    house.clock.advance(seconds)
-    house.sweep()
-    house.settle()
+    world.clock.advance(seconds)
+    world.sweep()
+    world.settle()
 
 
-def next_attempt(house: World, found: Receiver) -> float:
+def next_attempt(world: World, found: Receiver) -> float:
     """Wait until the only delivery is due again; returns for how many seconds."""
     due = found.delivery.wake_at
     assert due is not None
-    seconds = (due - house.clock.now()) / clock.SECOND
-    wait(house, seconds)
+    seconds = (due - world.clock.now()) / clock.SECOND
+    wait(world, seconds)
     if found.delivery.wake_at == due:
-        wait(house, 61)
+        wait(world, 61)
     return seconds
 
 
 # What is sent
 
 
-def test_an_event_is_posted_once_to_each_webhook_that_asked_for_it(house: World) -> None:
-    one, two = receiver(house, "one"), receiver(house, "two", Topic.TASK_CREATED, Topic.TASK_FAILED)
-    other, idle = receiver(house, "other", Topic.TASK_FAILED), receiver(house, "idle", active=False)
+def test_an_event_is_posted_once_to_each_webhook_that_asked_for_it(world: World) -> None:
+    one, two = receiver(world, "one"), receiver(world, "two", Topic.TASK_CREATED, Topic.TASK_FAILED)
+    other, idle = receiver(world, "other", Topic.TASK_FAILED), receiver(world, "idle", active=False)
     happen(fact())
-    house.settle()
+    world.settle()
     assert [len(each.posts) for each in (one, two, other, idle)] == [1, 1, 0, 0]
     assert one.events == two.events == ["evt_task_1_1"]
     assert (one.delivery.status, one.delivery.attempts[0].status) == ("delivered", 200)
 
 
-def test_the_body_is_the_documents(house: World) -> None:
-    one = receiver(house)
+def test_the_body_is_the_documents(world: World) -> None:
+    one = receiver(world)
     happen(fact(organization="Acme Corp", data={"id": "task_1", "title": "Ünïcode", "agent": None}))
-    house.settle()
+    world.settle()
     assert one.posts[0][1].decode() == (
         '{"event":"task.created","timestamp":"2026-01-01T12:00:00Z","data":{"id":"task_1","title":"Ünïcode",'
         '"agent":null},"organization":{"id":"acme","name":"Acme Corp"}}'
     )
 
 
-def test_headers_of_the_owners_stand_beside_ours_and_never_instead(house: World) -> None:
+def test_headers_of_the_owners_stand_beside_ours_and_never_instead(world: World) -> None:
     given = {"User-Agent": "Orchestrator-Webhook/1.0", "X-Team": "blue", "Webhook-Id": "forged", "CONTENT-TYPE": "x"}
-    one = receiver(house, headers=given)
+    one = receiver(world, headers=given)
     happen(fact())
-    house.settle()
+    world.settle()
     headers, _ = one.posts[0]
     assert (headers["user-agent"], headers["x-team"]) == ("Orchestrator-Webhook/1.0", "blue")
     assert (headers["webhook-id"], headers["content-type"]) == ("evt_task_1_1", "application/json")
 
 
-def test_what_would_be_too_long_is_left_out_and_named(house: World) -> None:
-    one = receiver(house)
+def test_what_would_be_too_long_is_left_out_and_named(world: World) -> None:
+    one = receiver(world)
     data = {"id": "task_1", "description": "€" * 20_000, "title": "short", "requirements": ["y" * 500] * 100}
     happen(fact(data=data))
-    house.settle()
+    world.settle()
     assert len(one.posts[0][1]) <= posting.LARGEST_BODY
     assert one.body["data"] == {"id": "task_1", "title": "short"}
     assert one.body["abridged"] == ["requirements", "description"]
 
 
-def test_an_event_announced_again_is_not_posted_again(house: World) -> None:
-    one = receiver(house)
+def test_an_event_announced_again_is_not_posted_again(world: World) -> None:
+    one = receiver(world)
     for _ in range(3):
         happen(fact())
-        house.settle()
+        world.settle()
     happen(fact(data={"id": "task_1", "title": "changed meanwhile"}))
-    house.settle()
+    world.settle()
     assert len(one.posts) == 1
 
 
-def test_a_lost_message_is_made_up_for_by_the_sweep_or_by_the_announcement_coming_again(house: World) -> None:
-    one = receiver(house)
+def test_a_lost_message_is_made_up_for_by_the_sweep_or_by_the_announcement_coming_again(world: World) -> None:
+    one = receiver(world)
     happen(fact(1))
     happen(fact(2))
-    house.queues.queues[settings().webhooks_queue].clear()
-    house.queues._seen.clear()
+    world.queues.queues[settings().webhooks_queue].clear()
+    world.queues._seen.clear()
     happen(fact(2))
-    house.settle()
+    world.settle()
     assert one.events == ["evt_task_2_1"]
-    house.advance(180)
+    world.advance(180)
     assert one.events == ["evt_task_2_1", "evt_task_1_1"]
 
 
-def test_a_message_that_comes_again_sends_nothing_that_was_acknowledged(house: World) -> None:
-    one = receiver(house)
-    house.queues.faults.duplicate = 1.0
+def test_a_message_that_comes_again_sends_nothing_that_was_acknowledged(world: World) -> None:
+    one = receiver(world)
+    world.queues.faults.duplicate = 1.0
     happen(*(fact(number) for number in range(8)))
-    house.settle()
+    world.settle()
     assert sorted(set(one.events)) == sorted(one.events)
     again = [posting.message_of(replace(found, version=1)) for found in one.deliveries]
     assert posting.post(again) == [None] * 8
     assert len(one.posts) == 8
 
 
-def test_messages_of_the_version_before_are_stale(house: World) -> None:
-    one = receiver(house)
+def test_messages_of_the_version_before_are_stale(world: World) -> None:
+    one = receiver(world)
     one.reply = answer(500)
     happen(fact())
-    house.settle()
+    world.settle()
     posting.post([posting.message_of(replace(one.delivery, version=1))] * 3)
     assert len(one.posts) == 1
 
@@ -131,14 +131,14 @@ def test_messages_of_the_version_before_are_stale(house: World) -> None:
 
 
 @pytest.mark.parametrize("percent", [30, 70])
-def test_each_event_arrives_or_is_visibly_given_up_under_one_id(house: World, percent: int) -> None:
-    one, chance = receiver(house), Random(percent)
+def test_each_event_arrives_or_is_visibly_given_up_under_one_id(world: World, percent: int) -> None:
+    one, chance = receiver(world), Random(percent)
     troubles: list[Any] = [answer(500), answer(302), answer(404), Unreachable("closed"), Unreachable("timed out")]
     one.reply = lambda *_: chance.choice(troubles) if chance.random() * 100 < percent else answer(204)
     happen(*(fact(number) for number in range(1, 3)))
-    house.settle()
+    world.settle()
     while due := [found.wake_at for found in one.deliveries if found.wake_at is not None]:
-        wait(house, 61 + (min(due) - house.clock.now()) / clock.SECOND)
+        wait(world, 61 + (min(due) - world.clock.now()) / clock.SECOND)
     outcomes = {found.event_id: found for found in one.deliveries}
     assert len(outcomes) == 2
     assert {found.status for found in outcomes.values()} <= {"delivered", "failed"}
@@ -148,84 +148,84 @@ def test_each_event_arrives_or_is_visibly_given_up_under_one_id(house: World, pe
     assert len({body for headers, body in one.posts if headers["webhook-id"] == "evt_task_1_1"}) == 1
 
 
-def test_the_schedule_is_kept_to_within_a_tenth(house: World) -> None:
-    one = receiver(house)
+def test_the_schedule_is_kept_to_within_a_tenth(world: World) -> None:
+    one = receiver(world)
     one.reply = Unreachable("timed out")
     happen(fact())
-    house.settle()
-    waits = [next_attempt(house, one) for _ in SCHEDULE]
+    world.settle()
+    waits = [next_attempt(world, one) for _ in SCHEDULE]
     assert all(asked <= had <= asked * 1.1 for asked, had in zip(SCHEDULE, waits, strict=True))
     assert (one.delivery.status, len(one.posts), set(one.events)) == ("failed", 10, {"evt_task_1_1"})
     stamps = [int(headers["webhook-timestamp"]) for headers, _ in one.posts]
     assert stamps == sorted(set(stamps))
 
 
-def test_the_first_retries_are_on_time_to_the_second_and_the_sweep_makes_up_for_lost_wakeups(house: World) -> None:
-    one = receiver(house)
+def test_the_first_retries_are_on_time_to_the_second_and_the_sweep_makes_up_for_lost_wakeups(world: World) -> None:
+    one = receiver(world)
     one.reply = answer(500)
     happen(fact())
-    house.settle()
-    house.advance(6)
+    world.settle()
+    world.advance(6)
     assert len(one.posts) == 2
-    house.queues.queues[settings().wakeups_queue].clear()
-    house.advance(330)
+    world.queues.queues[settings().wakeups_queue].clear()
+    world.advance(330)
     assert len(one.posts) == 2
-    house.advance(120)
+    world.advance(120)
     assert len(one.posts) == 3
 
 
-def test_a_receiver_that_asks_for_time_gets_it(house: World) -> None:
-    one = receiver(house)
+def test_a_receiver_that_asks_for_time_gets_it(world: World) -> None:
+    one = receiver(world)
     one.reply = answer(429, **{"retry-after": "120"})
     happen(fact())
-    house.settle()
-    house.advance(119)
+    world.settle()
+    world.advance(119)
     assert len(one.posts) == 1
     one.reply = answer(200)
-    house.advance(10)
+    world.advance(10)
     assert one.delivery.status == "delivered"
 
 
-def test_a_webhook_that_is_gone_is_disabled_at_once(house: World) -> None:
-    one, other = receiver(house), receiver(house, "other", Topic.WEBHOOK_DISABLED)
+def test_a_webhook_that_is_gone_is_disabled_at_once(world: World) -> None:
+    one, other = receiver(world), receiver(world, "other", Topic.WEBHOOK_DISABLED)
     one.reply = answer(410)
     happen(*(fact(number) for number in range(3)))
-    house.settle()
+    world.settle()
     assert endpoints.get(ORG, one.webhook.id).body["disabledReason"] == "gone"
     assert other.body["data"] == {"id": one.webhook.id, "url": "https://one.example/hook", "reason": "gone"}
     posts = len(one.posts)
-    house.advance(600)
+    world.advance(600)
     assert {found.status for found in one.deliveries} == {"failed"}
     assert len(one.posts) == posts
     happen(fact(9))
-    house.settle()
+    world.settle()
     assert len(one.deliveries) == 3
 
 
-def test_a_webhook_that_only_fails_for_five_days_is_disabled_and_one_success_starts_them_anew(house: World) -> None:
-    one = receiver(house)
+def test_a_webhook_that_only_fails_for_five_days_is_disabled_and_one_success_starts_them_anew(world: World) -> None:
+    one = receiver(world)
     one.reply = answer(500)
     for day in range(4):
         happen(fact(day))
-        house.settle()
-        house.clock.advance(86_400)
+        world.settle()
+        world.clock.advance(86_400)
     one.reply = answer(200)
-    wait(house, 120)
-    wait(house, 200)
+    wait(world, 120)
+    wait(world, 200)
     one.reply = answer(500)
     for day in range(10, 15):
         assert endpoints.get(ORG, one.webhook.id).body["active"], day
         happen(fact(day))
-        house.settle()
-        house.clock.advance(86_400)
+        world.settle()
+        world.clock.advance(86_400)
     happen(fact(20))
-    house.settle()
-    house.advance(200)
+    world.settle()
+    world.advance(200)
     found = endpoints.get(ORG, one.webhook.id).body
     assert (found["active"], found["disabledReason"]) == (False, "failing")
     endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
     happen(fact(21))
-    house.settle()
+    world.settle()
     assert endpoints.get(ORG, one.webhook.id).body["active"]
 
 
@@ -235,33 +235,33 @@ MANY = 50
 """It is no different with thousands; it only takes longer."""
 
 
-def test_hundreds_of_deliveries_of_a_dead_receiver_leave_others_undisturbed(house: World) -> None:
-    dead, well = receiver(house, "dead"), [receiver(house, f"well{number}", Topic.TASK_FAILED) for number in range(2)]
+def test_hundreds_of_deliveries_of_a_dead_receiver_leave_others_undisturbed(world: World) -> None:
+    dead, well = receiver(world, "dead"), [receiver(world, f"well{number}", Topic.TASK_FAILED) for number in range(2)]
     dead.reply = Unreachable("timed out")
     happen(fact())
-    ids = [storage.identifier(house.clock.now() + number, "evt_task_1_1") for number in range(1, MANY)]
+    ids = [storage.identifier(world.clock.now() + number, "evt_task_1_1") for number in range(1, MANY)]
     copies = [replace(dead.delivery, id=identifier) for identifier in ids]
     with storage.DeliveryItem.batch_write() as batch:
         for found in copies:
             batch.save(storage._item(found))
     posting.send(copies)
     happen(*(fact(2000 + number, Topic.TASK_FAILED) for number in range(5)))
-    house.settle(limit=5000)
+    world.settle(limit=5000)
     assert [len(each.posts) for each in well] == [5, 5]
     assert len(dead.posts) <= 15
     assert {found.status for found in dead.deliveries} == {"pending"}
     before = len(dead.posts)
-    house.advance(60)
+    world.advance(60)
     assert len(dead.posts) - before <= 60 / (rules.SPACING / clock.SECOND) + 1
 
 
-def test_turns_are_one_at_a_time_and_end_when_it_is_well_again(house: World) -> None:
-    one = receiver(house)
+def test_turns_are_one_at_a_time_and_end_when_it_is_well_again(world: World) -> None:
+    one = receiver(world)
     one.reply = answer(503)
     happen(*(fact(number) for number in range(10)))
-    house.settle()
+    world.settle()
     happen(*(fact(number) for number in range(10, 15)))
-    house.settle()
+    world.settle()
     known = len(one.posts)
     assert known <= 12
     times = [found.wake_at for found in one.deliveries if found.turn and found.wake_at is not None]
@@ -269,57 +269,57 @@ def test_turns_are_one_at_a_time_and_end_when_it_is_well_again(house: World) -> 
         later - earlier == rules.SPACING for earlier, later in zip(sorted(times), sorted(times)[1:], strict=False)
     )
     one.reply = answer(200)
-    house.advance(120)
+    world.advance(120)
     assert {found.status for found in one.deliveries} == {"delivered"}
     happen(*(fact(number) for number in range(40, 45)))
-    house.settle()
+    world.settle()
     assert {found.status for found in one.deliveries} == {"delivered"}
 
 
-def test_a_receiver_that_is_slow_takes_turns_though_it_answers(house: World) -> None:
-    one = receiver(house)
+def test_a_receiver_that_is_slow_takes_turns_though_it_answers(world: World) -> None:
+    one = receiver(world)
 
     def slowly(*_: object) -> Any:
-        house.clock.advance(8)
+        world.clock.advance(8)
         return answer(200)
 
     one.reply = slowly
     happen(fact(1))
-    house.settle()
+    world.settle()
     happen(*(fact(number) for number in range(2, 8)))
-    house.handle("webhooks")
+    world.handle("webhooks")
     assert len(one.posts) < 7
     one.reply = answer(200)
-    house.advance(120)
+    world.advance(120)
     assert len(one.posts) == 7
     assert sorted(set(one.events)) == sorted(one.events)
 
 
-def test_beyond_an_hour_of_turns_nobody_is_given_one(house: World) -> None:
+def test_beyond_an_hour_of_turns_nobody_is_given_one(world: World) -> None:
     turns = [
-        endpoint_health.take_turn(ORG, "webhook_1", house.clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)
+        endpoint_health.take_turn(ORG, "webhook_1", world.clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)
     ]
     given = [turn for turn in turns if turn is not None]
-    assert given == [house.clock.now() + number * clock.MINUTE for number in range(len(given))]
+    assert given == [world.clock.now() + number * clock.MINUTE for number in range(len(given))]
     assert 60 <= len(given) <= 61
 
 
 @pytest.mark.parametrize(("back", "begins_anew"), [(60, False), (3_600, True), (86_400, True)])
 def test_turns_given_out_before_the_clock_was_set_back_hold_nobody_up(
-    house: World, back: int, begins_anew: bool
+    world: World, back: int, begins_anew: bool
 ) -> None:
     assert take_turns() >= 60
-    house.clock.step(-back)
+    world.clock.step(-back)
     assert (take_turns() >= 60) is begins_anew
 
 
-def test_who_wants_to_be_left_alone_is_though_it_be_for_longer_than_turns_are_given_out(house: World) -> None:
-    now = house.clock.now()
+def test_who_wants_to_be_left_alone_is_though_it_be_for_longer_than_turns_are_given_out(world: World) -> None:
+    now = world.clock.now()
     endpoint_health.rest(ORG, "webhook_1", now + 5 * clock.HOUR)
     assert take_turns() == 0
-    house.clock.advance(4.5 * 3_600)
+    world.clock.advance(4.5 * 3_600)
     assert (
-        endpoint_health.take_turn(ORG, "webhook_1", house.clock.now(), clock.MINUTE, clock.HOUR) == now + 5 * clock.HOUR
+        endpoint_health.take_turn(ORG, "webhook_1", world.clock.now(), clock.MINUTE, clock.HOUR) == now + 5 * clock.HOUR
     )
 
 
@@ -332,17 +332,17 @@ def take_turns() -> int:
 # Costs
 
 
-def test_what_it_costs(house: World) -> None:
-    receiver(house)
+def test_what_it_costs(world: World) -> None:
+    receiver(world)
     with counting() as calls:
         happen(fact(1), fact(2))
     assert _operations(calls) == {"Query": 1, "TransactWriteItems": 2}
     with counting() as calls:
-        house.handle("webhooks")
+        world.handle("webhooks")
     assert _operations(calls) == {"BatchGetItem": 2, "PutItem": 1}
 
 
-def test_without_webhooks_an_event_costs_one_query(house: World) -> None:
+def test_without_webhooks_an_event_costs_one_query(world: World) -> None:
     with counting() as calls:
         happen(fact())
     assert _operations(calls) == {"Query": 1}

@@ -9,33 +9,33 @@ from chalicelib.engine.accounts import inbox
 from chalicelib.engine.webhooks import endpoints, retries
 from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.simulation.faults import Killed, dying_before
-from tests.support.world import ORG, World, answer, world
+from tests.support.world import ORG, World, answer, new_world
 
 MOST_CALLS = 20
 EVENTS = ["evt_task_1_1", "evt_task_2_1"]
 Act = Callable[[], object]
 
 
-def _publish(house: World, one: Receiver) -> Act:
+def _publish(world: World, one: Receiver) -> Act:
     return lambda: happen(fact(1), fact(2))
 
 
-def _post(house: World, one: Receiver) -> Act:
+def _post(world: World, one: Receiver) -> Act:
     happen(fact(1), fact(2))
-    return lambda: house.handle("webhooks")
+    return lambda: world.handle("webhooks")
 
 
-def _fail(house: World, one: Receiver) -> Act:
+def _fail(world: World, one: Receiver) -> Act:
     happen(fact(1), fact(2))
     replies = iter([answer(500)])
     one.reply = lambda *_: next(replies, answer(200))
-    return lambda: house.handle("webhooks")
+    return lambda: world.handle("webhooks")
 
 
-def _recover(house: World, one: Receiver) -> Act:
+def _recover(world: World, one: Receiver) -> Act:
     happen(fact(1), fact(2))
     endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
-    house.settle()
+    world.settle()
     endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
     return lambda: retries.recover(ORG, one.webhook.id, 0)
 
@@ -46,11 +46,11 @@ STORIES = {"publish": _publish, "post": _post, "fail": _fail, "recover": _recove
 @pytest.mark.parametrize("story", STORIES)
 def test_a_death_at_any_call_is_recovered_from(story: str) -> None:
     for number in range(MOST_CALLS):
-        with world(number) as house:
-            one = receiver(house)
-            act = STORIES[story](house, one)
-            died = _dies(house, act, number)
-            _comes_back(house, one, story, act)
+        with new_world(number) as world:
+            one = receiver(world)
+            act = STORIES[story](world, one)
+            died = _dies(world, act, number)
+            _comes_back(world, one, story, act)
             assert {found.status for found in one.deliveries} == {"delivered"}
             assert sorted(set(one.events)) == EVENTS
         if not died:
@@ -59,8 +59,8 @@ def test_a_death_at_any_call_is_recovered_from(story: str) -> None:
     raise AssertionError("the story makes more calls than were tried")
 
 
-def _dies(house: World, act: Act, number: int) -> bool:
-    with dying_before(house, number):
+def _dies(world: World, act: Act, number: int) -> bool:
+    with dying_before(world, number):
         try:
             act()
         except Killed:
@@ -68,23 +68,23 @@ def _dies(house: World, act: Act, number: int) -> bool:
     return False
 
 
-def _comes_back(house: World, one: Receiver, story: str, act: Act) -> None:
+def _comes_back(world: World, one: Receiver, story: str, act: Act) -> None:
     """The caller tries again, or the queue gives its messages once more; then time passes."""
     if story in ("post", "fail"):
-        house.died("webhooks")
+        world.died("webhooks")
     else:
         act()
-    house.settle()
+    world.settle()
     while any(found.wake_at for found in one.deliveries):
-        house.clock.advance(200)
-        house.sweep()
-        house.settle()
+        world.clock.advance(200)
+        world.sweep()
+        world.settle()
 
 
 def test_notifications_are_kept_once_whenever_their_function_dies() -> None:
     facts = [fact(number, Topic.TASK_FAILED, recipients={"ada": "x", "bob": "x"}) for number in range(2)]
     for number in range(3):
-        with world() as house:
-            _dies(house, lambda: inbox.publish(ORG, facts), number)
+        with new_world() as world:
+            _dies(world, lambda: inbox.publish(ORG, facts), number)
             inbox.publish(ORG, facts)
             assert [len(inbox.latest(ORG, user)) for user in ("ada", "bob")] == [2, 2]

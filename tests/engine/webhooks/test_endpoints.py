@@ -20,7 +20,7 @@ SAID = {"url": "https://one.example/", "events": ["task.created"], "active": Tru
 
 
 @pytest.fixture
-def outside(house: World) -> Iterator[FakeNetwork]:
+def outside(world: World) -> Iterator[FakeNetwork]:
     """The real outbound client and its rules, as in AWS, and a network of the test's own."""
     network, before = FakeNetwork(), config.replace(allow_loopback=False)
     earlier, sender = outbound.use(network), outbound.use_sender(outbound._send)
@@ -30,7 +30,7 @@ def outside(house: World) -> Iterator[FakeNetwork]:
     config.restore(before)
 
 
-def test_no_name_of_an_internal_address_becomes_a_webhook(outside: FakeNetwork, house: World) -> None:
+def test_no_name_of_an_internal_address_becomes_a_webhook(outside: FakeNetwork, world: World) -> None:
     for host in ALIASES_OF_INTERNAL:
         with pytest.raises(InvalidRequest, match="not on the public internet") as refused:
             endpoints.create(ORG, SAID | {"url": f"https://{host}/hook"}, None, by="dev")
@@ -47,7 +47,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_was_let_in_by_mistake_is_not_called_either(
-    outside: FakeNetwork, house: World, dialled: list[str]
+    outside: FakeNetwork, world: World, dialled: list[str]
 ) -> None:
     made = endpoints.create(ORG, SAID, None, by="dev").webhook
     for host in ALIASES_OF_INTERNAL[::8]:
@@ -65,13 +65,13 @@ def test_a_url_that_breaks_a_rule_becomes_no_webhook(url: str, outside: FakeNetw
 
 
 def test_a_name_that_turns_internal_later_is_refused_at_each_attempt(
-    outside: FakeNetwork, house: World, dialled: list[str]
+    outside: FakeNetwork, world: World, dialled: list[str]
 ) -> None:
     outside.names["rebinding.example"] = [["1.1.1.1"], ["169.254.169.254"]]
     made = endpoints.create(ORG, SAID | {"url": "https://rebinding.example/"}, None, by="dev").webhook
     happen(fact())
-    house.settle()
-    house.advance(400)
+    world.settle()
+    world.advance(400)
     [found] = retries.latest(ORG, made.id, None)
     assert [attempt.error for attempt in found.attempts] == ["forbidden address"] * 3
     assert dialled == []
@@ -79,7 +79,7 @@ def test_a_name_that_turns_internal_later_is_refused_at_each_attempt(
         endpoints.change(ORG, made.id, {"url": "https://rebinding.example/again"}, by="dev")
 
 
-def test_a_secret_is_made_where_none_is_given_and_kept_sealed(house: World) -> None:
+def test_a_secret_is_made_where_none_is_given_and_kept_sealed(world: World) -> None:
     made = endpoints.create(ORG, SAID, None, by="dev")
     assert made.secret.startswith("whsec_")
     assert signatures.usable(made.secret)
@@ -89,15 +89,15 @@ def test_a_secret_is_made_where_none_is_given_and_kept_sealed(house: World) -> N
         endpoints.create(ORG, SAID, "whsec_not base64!", by="dev")
 
 
-def test_a_secret_opens_for_its_own_webhook_only(house: World) -> None:
+def test_a_secret_opens_for_its_own_webhook_only(world: World) -> None:
     one, other = (endpoints.create(ORG, SAID, SECRET, by="dev").webhook for _ in range(2))
     other.body["secret"] = one.body["secret"]  # type: ignore[index]
     with pytest.raises(ValueError, match="another context"):
         endpoints.secrets(other)
 
 
-def test_while_a_secret_is_changed_both_sign(house: World) -> None:
-    one = receiver(house)
+def test_while_a_secret_is_changed_both_sign(world: World) -> None:
+    one = receiver(world)
     fresh = endpoints.rotate(ORG, one.webhook.id, None, 3_600_000, by="dev").secret
 
     def signed() -> tuple[int, bool]:
@@ -109,12 +109,12 @@ def test_while_a_secret_is_changed_both_sign(house: World) -> None:
 
     retries.test(ORG, one.webhook.id)
     assert signed() == (2, True)
-    house.clock.advance(3600)
+    world.clock.advance(3600)
     retries.test(ORG, one.webhook.id)
     assert signed() == (1, False)
 
 
-def test_an_org_has_at_most_fifty_though_they_come_at_once(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_org_has_at_most_fifty_though_they_come_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "MOST", 3)
     made = together([lambda: endpoints.create(ORG, SAID, SECRET, by="dev")] * 6)
     assert sum(isinstance(one, Conflict) for one in made) == 3
@@ -125,7 +125,7 @@ def test_an_org_has_at_most_fifty_though_they_come_at_once(house: World, monkeyp
     endpoints.create("rival", SAID, SECRET, by="dev")
 
 
-def test_another_tenants_is_not_there(house: World) -> None:
+def test_another_tenants_is_not_there(world: World) -> None:
     made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
     for ask in (
         lambda: endpoints.get("rival", made.id),
@@ -138,11 +138,11 @@ def test_another_tenants_is_not_there(house: World) -> None:
             ask()
     assert endpoints.get(ORG, made.id) == made
     happen(fact(org="rival"))
-    house.settle()
-    assert house.calls == []
+    world.settle()
+    assert world.calls == []
 
 
-def test_to_disable_again_changes_nothing_and_one_that_is_gone_is_no_error(house: World) -> None:
+def test_to_disable_again_changes_nothing_and_one_that_is_gone_is_no_error(world: World) -> None:
     made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
     endpoints.disable(ORG, made.id, made.body["url"], "gone")
     first = endpoints.get(ORG, made.id)
@@ -151,16 +151,16 @@ def test_to_disable_again_changes_nothing_and_one_that_is_gone_is_no_error(house
     endpoints.disable(ORG, "webhook_unknown", made.body["url"], "gone")
 
 
-def test_a_secret_that_cannot_be_opened_is_an_attempt_that_failed(house: World) -> None:
-    one = receiver(house)
+def test_a_secret_that_cannot_be_opened_is_an_attempt_that_failed(world: World) -> None:
+    one = receiver(world)
     endpoints.documents.merge(ORG, endpoints.KIND, one.webhook.id, {"secret": "v1.gone.AAAA"})
     happen(fact())
-    house.settle()
+    world.settle()
     assert one.posts == []
     assert "rotate it" in str(one.delivery.attempts[0].error)
 
 
-def test_what_it_costs(house: World) -> None:
+def test_what_it_costs(world: World) -> None:
     with aws.counting() as calls:
         made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
         endpoints.every(ORG)

@@ -15,83 +15,83 @@ from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.world import ORG, World, answer
 
 
-def failed(house: World, one: Receiver, *numbers: int) -> None:
+def failed(world: World, one: Receiver, *numbers: int) -> None:
     """Events of these numbers, given up a minute ago because the webhook was switched off."""
     happen(*(fact(number) for number in numbers))
     endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
-    house.settle()
+    world.settle()
     endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
-    house.clock.advance(60)
+    world.clock.advance(60)
 
 
-def test_a_test_is_posted_once_at_once_and_answered_with_what_became_of_it(house: World) -> None:
-    one = receiver(house, active=False)
+def test_a_test_is_posted_once_at_once_and_answered_with_what_became_of_it(world: World) -> None:
+    one = receiver(world, active=False)
     assert retries.test(ORG, one.webhook.id).status == "delivered"
     assert one.body["event"] == "webhook.test"
     one.reply = answer(500)
     found = retries.test(ORG, one.webhook.id)
     assert (found.status, [attempt.status for attempt in found.attempts]) == ("failed", [500])
-    house.advance(600)
+    world.advance(600)
     assert len(one.posts) == 2
 
 
-def test_what_was_given_up_is_sent_again_under_the_same_id(house: World) -> None:
-    one = receiver(house)
-    failed(house, one, 1)
+def test_what_was_given_up_is_sent_again_under_the_same_id(world: World) -> None:
+    one = receiver(world)
+    failed(world, one, 1)
     found = one.delivery
     assert (found.status, found.reason, found.tries) == ("failed", "the webhook is not active", 0)
     retries.resend(ORG, one.webhook.id, found.id)
-    house.settle()
+    world.settle()
     assert (one.delivery.status, one.events) == ("delivered", ["evt_task_1_1"])
 
 
-def test_what_arrived_can_be_sent_again(house: World) -> None:
-    one = receiver(house)
+def test_what_arrived_can_be_sent_again(world: World) -> None:
+    one = receiver(world)
     happen(fact())
-    house.settle()
+    world.settle()
     retries.resend(ORG, one.webhook.id, one.delivery.id)
-    house.settle()
+    world.settle()
     assert one.events == ["evt_task_1_1"] * 2
     assert one.posts[0][1] == one.posts[1][1]
     assert len(one.delivery.attempts) == 2
 
 
-def test_a_recovery_takes_what_was_given_up_since_then_and_nothing_else(house: World) -> None:
-    one = receiver(house)
-    failed(house, one, 1)
-    since = house.clock.now()
-    failed(house, one, 2, 3)
+def test_a_recovery_takes_what_was_given_up_since_then_and_nothing_else(world: World) -> None:
+    one = receiver(world)
+    failed(world, one, 1)
+    since = world.clock.now()
+    failed(world, one, 2, 3)
     assert retries.recover(ORG, one.webhook.id, since) == (2, False)
-    house.settle()
+    world.settle()
     assert sorted(one.events) == ["evt_task_2_1", "evt_task_3_1"]
     assert [found.event_id for found in retries.latest(ORG, one.webhook.id, "failed")] == ["evt_task_1_1"]
     assert retries.recover(ORG, one.webhook.id, since) == (0, False)
 
 
-def test_a_large_recovery_goes_on_in_the_background(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_recovery_goes_on_in_the_background(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "AT_A_TIME", 2)
-    one = receiver(house)
-    failed(house, one, 1, 2, 3, 4, 5)
+    one = receiver(world)
+    failed(world, one, 1, 2, 3, 4, 5)
     assert retries.recover(ORG, one.webhook.id, 0) == (2, True)
-    house.settle()
+    world.settle()
     assert len(set(one.events)) == 5
     assert {found.status for found in one.deliveries} == {"delivered"}
 
 
-def test_a_recovery_ends_when_the_webhook_is_gone(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_ends_when_the_webhook_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "AT_A_TIME", 1)
-    one = receiver(house)
-    failed(house, one, 1, 2)
+    one = receiver(world)
+    failed(world, one, 1, 2)
     retries.recover(ORG, one.webhook.id, 0)
     endpoints.delete(ORG, one.webhook.id)
-    house.settle()
-    house.advance(120)
+    world.settle()
+    world.advance(120)
     assert one.posts == []
 
 
-def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(house: World) -> None:
-    one = receiver(house)
-    failed(house, one, 1)
+def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(world: World) -> None:
+    one = receiver(world)
+    failed(world, one, 1)
     found = one.delivery
     endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
     with pytest.raises(Conflict, match="switch it on"):
@@ -105,11 +105,11 @@ def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(house: Wor
         retries.get("rival", one.webhook.id, found.id)
 
 
-def test_lists_are_newest_first_and_of_a_status(house: World) -> None:
-    one = receiver(house)
-    failed(house, one, 1, 2)
+def test_lists_are_newest_first_and_of_a_status(world: World) -> None:
+    one = receiver(world)
+    failed(world, one, 1, 2)
     happen(fact(3))
-    house.settle()
+    world.settle()
 
     def listed(status: str | None) -> list[str]:
         return [found.event_id[4:10] for found in retries.latest(ORG, one.webhook.id, status)]  # type: ignore[arg-type]
@@ -118,57 +118,57 @@ def test_lists_are_newest_first_and_of_a_status(house: World) -> None:
     assert (listed("failed"), listed("delivered"), listed("pending")) == (["task_2", "task_1"], ["task_3"], [])
 
 
-def test_the_sweep_reminds_of_what_is_late_once_in_a_while(house: World) -> None:
-    one = receiver(house)
+def test_the_sweep_reminds_of_what_is_late_once_in_a_while(world: World) -> None:
+    one = receiver(world)
     happen(fact())
-    queue = house.queues.queues[settings().webhooks_queue]
+    queue = world.queues.queues[settings().webhooks_queue]
     for minutes in range(6):
-        house.advance(60, settle=False)
+        world.advance(60, settle=False)
         assert len(queue) <= 2 + minutes // 2
-    house.settle()
+    world.settle()
     assert len(one.posts) == 1
 
 
-def test_an_event_that_is_no_longer_kept_is_not_sent(house: World) -> None:
-    one = receiver(house)
+def test_an_event_that_is_no_longer_kept_is_not_sent(world: World) -> None:
+    one = receiver(world)
     happen(fact())
-    house.settle()
+    world.settle()
     found = one.delivery
     storage.DeliveryItem(f"{ORG}#events", found.event_id).delete()
     retries.resend(ORG, one.webhook.id, found.id)
-    house.settle()
+    world.settle()
     assert (one.delivery.status, one.delivery.reason) == ("failed", "the event is no longer kept")
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(500, "pending"), (200, "delivered")])
-def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(house: World, status: int, outcome: str) -> None:
-    one = receiver(house)
+def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(world: World, status: int, outcome: str) -> None:
+    one = receiver(world)
     happen(fact())
     found = one.delivery
-    changed = replace(found, version=2, tries=1, wake_at=house.clock.now() + clock.HOUR)
+    changed = replace(found, version=2, tries=1, wake_at=world.clock.now() + clock.HOUR)
 
     def meanwhile(*_: object) -> Answer:
         assert storage.replaced(found, changed) == changed
         return answer(status)
 
     one.reply = meanwhile
-    house.settle()
+    world.settle()
     assert one.delivery.status == outcome
     assert (one.delivery == changed) == (status == 500)
 
 
-def test_a_recovery_ends_when_the_webhook_is_out_of_service(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_ends_when_the_webhook_is_out_of_service(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "AT_A_TIME", 1)
-    one = receiver(house)
-    failed(house, one, 1, 2)
+    one = receiver(world)
+    failed(world, one, 1, 2)
     endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
     assert retries.recovery(Chore(ORG, retries.RECOVERY, one.webhook.id, {"since": 0}))
     assert one.posts == []
 
 
-def test_a_recovery_leaves_what_is_on_its_way_already(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = receiver(house)
-    failed(house, one, 1)
+def test_a_recovery_leaves_what_is_on_its_way_already(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = receiver(world)
+    failed(world, one, 1)
     stale = storage.given_up(ORG, one.webhook.id, limit=9)
     retries.recover(ORG, one.webhook.id, 0)
     waiting = one.delivery
@@ -177,30 +177,30 @@ def test_a_recovery_leaves_what_is_on_its_way_already(house: World, monkeypatch:
     assert one.delivery == waiting
 
 
-def test_a_wakeup_that_comes_before_its_time_sends_nothing(house: World) -> None:
-    one = receiver(house)
+def test_a_wakeup_that_comes_before_its_time_sends_nothing(world: World) -> None:
+    one = receiver(world)
     one.reply = answer(500)
     happen(fact())
-    house.settle()
+    world.settle()
     retries.wake(ORG, one.webhook.id, one.delivery.id)
-    house.settle()
+    world.settle()
     assert len(one.posts) == 1
 
 
-def test_a_recovery_passes_over_what_is_no_longer_kept(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_passes_over_what_is_no_longer_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "AT_A_TIME", 1)
-    one = receiver(house)
-    failed(house, one, 1, 2)
-    house.clock.advance(30 * 86_400)
-    failed(house, one, 3)
+    one = receiver(world)
+    failed(world, one, 1, 2)
+    world.clock.advance(30 * 86_400)
+    failed(world, one, 3)
     assert retries.recover(ORG, one.webhook.id, 0) == (1, True)
-    house.settle()
+    world.settle()
     assert one.events == ["evt_task_3_1"]
 
 
 @pytest.mark.parametrize("status", [410, 500])
-def test_a_webhook_is_not_disabled_for_what_its_url_before_did(house: World, status: int) -> None:
-    one = receiver(house)
+def test_a_webhook_is_not_disabled_for_what_its_url_before_did(world: World, status: int) -> None:
+    one = receiver(world)
 
     def moved(*_: object) -> Answer:
         endpoints.change(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
@@ -208,10 +208,10 @@ def test_a_webhook_is_not_disabled_for_what_its_url_before_did(house: World, sta
 
     one.reply = answer(500)
     happen(fact())
-    house.settle()
-    house.clock.advance(6 * 86_400)
+    world.settle()
+    world.clock.advance(6 * 86_400)
     one.reply = moved
     happen(fact(2))
-    house.settle()
+    world.settle()
     assert len(one.posts) > 1
     assert endpoints.get(ORG, one.webhook.id).body["active"]

@@ -19,75 +19,75 @@ def report(worker_id: str, outcome: Outcome = "completed") -> tuple[int, int]:
     return worker.completed, worker.failed
 
 
-def recounted(house: World) -> tuple[int, int]:
+def recounted(world: World) -> tuple[int, int]:
     """What the event log says that all workers have done."""
-    house.settle()
+    world.settle()
     partition = rules.lifetime(ORG, POOL)
-    rows = [counts for row, counts in house.rows().items() if row[0] == partition and row[1].startswith("worker#")]
+    rows = [counts for row, counts in world.rows().items() if row[0] == partition and row[1].startswith("worker#")]
     return sum(row["completed"] for row in rows), sum(row.ended_badly for row in rows)
 
 
-def test_a_worker_that_holds_nothing_is_counted_in_one_call(house: World) -> None:
-    worker = pull(house)
+def test_a_worker_that_holds_nothing_is_counted_in_one_call(world: World) -> None:
+    worker = pull(world)
     with aws.counting() as calls:
         assert report(worker.id) == (1, 0)
     assert calls.total() == 1
     assert report(worker.id, "failed") == (1, 1)
-    assert recounted(house) == (1, 1)
+    assert recounted(world) == (1, 1)
 
 
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
-def test_its_one_task_ends_with_the_report_and_counts_once(house: World, outcome: Outcome) -> None:
-    worker = pull(house)
-    task = held(house)
+def test_its_one_task_ends_with_the_report_and_counts_once(world: World, outcome: Outcome) -> None:
+    worker = pull(world)
+    task = held(world)
     assert report(worker.id, outcome) == ((1, 0) if outcome == "completed" else (0, 1))
-    ended = house.task(task.id)
+    ended = world.task(task.id)
     assert ended.status is (Status.COMPLETED if outcome == "completed" else Status.FAILED)
     assert ended.error is None or ended.error["code"] == Reason.WORKER_FAILED
-    assert house.worker(worker.id).leases == {}
-    assert recounted(house) == ((1, 0) if outcome == "completed" else (0, 1))
+    assert world.worker(worker.id).leases == {}
+    assert recounted(world) == ((1, 0) if outcome == "completed" else (0, 1))
 
 
-def test_with_several_tasks_it_must_be_said_which(house: World) -> None:
-    worker = pull(house, max_concurrent=3)
-    made = [held(house) for _ in range(2)]
+def test_with_several_tasks_it_must_be_said_which(world: World) -> None:
+    worker = pull(world, max_concurrent=3)
+    made = [held(world) for _ in range(2)]
     with pytest.raises(Conflict) as told:
         report(worker.id)
     assert all(task.id in told.value.message for task in made)
-    assert recounted(house) == (0, 0)
+    assert recounted(world) == (0, 0)
     complete(made[0])
     assert report(worker.id) == (2, 0)
-    assert house.task(made[1].id).status is Status.COMPLETED
+    assert world.task(made[1].id).status is Status.COMPLETED
 
 
-def test_reports_at_once_count_each_once(house: World) -> None:
-    worker = pull(house)
+def test_reports_at_once_count_each_once(world: World) -> None:
+    worker = pull(world)
     outcomes = together([lambda: report(worker.id)] * 20)
     assert all(isinstance(one, tuple) for one in outcomes)
-    assert house.worker(worker.id).completed == 20
-    assert recounted(house) == (20, 0)
+    assert world.worker(worker.id).completed == 20
+    assert recounted(world) == (20, 0)
 
 
-def test_a_worker_nobody_registered_here_cannot_report(house: World) -> None:
-    worker = pull(house)
+def test_a_worker_nobody_registered_here_cannot_report(world: World) -> None:
+    worker = pull(world)
     registry.unregister(ORG, POOL, worker.id)
     for org, pool, name in ((ORG, POOL, worker.id), (ORG, POOL, "none"), ("other", POOL, worker.id)):
         with pytest.raises(NotFound, match="Worker not found"):
             completion_reports.report(org, pool, name, "completed")
 
 
-def test_what_a_worker_did_outlives_it(house: World) -> None:
-    first, second, idle = (pull(house, name) for name in ("first", "second", "idle"))
+def test_what_a_worker_did_outlives_it(world: World) -> None:
+    first, second, idle = (pull(world, name) for name in ("first", "second", "idle"))
     for worker in (first, first, second):
         report(worker.id)
     report(second.id, "failed")
-    held_by_first = house.submit()
-    house.settle()
+    held_by_first = world.submit()
+    world.settle()
     assert lifecycle.get(ORG, held_by_first.id).held
     for worker in (first, idle):
         registry.unregister(ORG, POOL, worker.id)
         assert pools.summary(ORG, POOL)[1:] == (3, 1), "not counted twice while it goes"
-        house.settle()
+        world.settle()
         assert pools.summary(ORG, POOL)[1:] == (3, 1)
     assert {one.id for one in pools.summary(ORG, POOL).workers} == {second.id}
-    assert recounted(house) == (3, 1)
+    assert recounted(world) == (3, 1)

@@ -27,8 +27,8 @@ def cut_off(*_: object) -> outbound.Answer:
     raise outbound.Unreachable("closed")
 
 
-def test_a_registered_worker_can_prove_itself_by_its_key_alone(house: World) -> None:
-    worker = house.register("one", plan="pro")
+def test_a_registered_worker_can_prove_itself_by_its_key_alone(world: World) -> None:
+    worker = world.register("one", plan="pro")
     assert authentication.worker_by_key(worker.id, "key-one") == authentication.Principal(
         ORG, worker.id, "server", "pro"
     )
@@ -37,40 +37,40 @@ def test_a_registered_worker_can_prove_itself_by_its_key_alone(house: World) -> 
             authentication.worker_by_key(name, key)
 
 
-def test_the_holder_of_a_task_is_known_by_its_own_key_only(house: World) -> None:
-    worker = house.register("one")
-    task = held(house)
+def test_the_holder_of_a_task_is_known_by_its_own_key_only(world: World) -> None:
+    worker = world.register("one")
+    task = held(world)
     assert authentication.holder_by_key(task.id, "key-one").subject == worker.id
-    for name, key in ((task.id, "key-two"), ("task_none", "key-one"), (house.submit().id, "key-one")):
+    for name, key in ((task.id, "key-two"), ("task_none", "key-one"), (world.submit().id, "key-one")):
         with pytest.raises(Unauthenticated):
             authentication.holder_by_key(name, key)
 
 
 def test_a_key_is_stored_nowhere_and_logged_nowhere_in_clear_but_sent_to_its_own_server(
-    house: World, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    worker = house.register("one", api_key="hush-hush-key")
-    held(house)
+    worker = world.register("one", api_key="hush-hush-key")
+    held(world)
     stored = json.dumps([item.to_dynamodb_dict() for table in (WorkersTable, AccessTable) for item in aws.items(table)])
-    queued = [message.body for found in house.queues.queues.values() for message in found]
+    queued = [message.body for found in world.queues.queues.values() for message in found]
     assert worker.id in stored
     assert "hush" not in stored + repr(queued) + caplog.text
-    assert house.calls[-1][2]["X-API-Key"] == "hush-hush-key"
+    assert world.calls[-1][2]["X-API-Key"] == "hush-hush-key"
 
 
-def test_a_heartbeat_says_how_the_worker_is(house: World) -> None:
-    worker = pull(house)
-    house.clock.advance(10)
+def test_a_heartbeat_says_how_the_worker_is(world: World) -> None:
+    worker = pull(world)
+    world.clock.advance(10)
     said = registry.heartbeat(ORG, POOL, worker.id, Beat(Health.DEGRADED, {"cpu": 0.5}))
-    assert said == house.worker(worker.id)
+    assert said == world.worker(worker.id)
     assert (said.health, said.reported, said.last_heartbeat_at) == (Health.DEGRADED, {"cpu": 0.5}, START + 10_000)
     assert said.wake_at == START + TIMEOUT * 1000, "a timely heartbeat moves no index row"
 
 
 @pytest.mark.parametrize("org", ["other", ORG])
-def test_a_worker_nobody_registered_here_is_not_found(house: World, org: str) -> None:
-    name = pull(house).id if org == "other" else "server_none"
+def test_a_worker_nobody_registered_here_is_not_found(world: World, org: str) -> None:
+    name = pull(world).id if org == "other" else "server_none"
     for use in (
         lambda: registry.heartbeat(org, POOL, name, Beat(Health.HEALTHY), "Server"),
         lambda: registry.get(org, POOL, name, "Server"),
@@ -85,132 +85,132 @@ def test_a_worker_nobody_registered_here_is_not_found(house: World, org: str) ->
 # Lost and found
 
 
-def test_an_overdue_worker_that_answers_its_probe_stays_and_keeps_its_task(house: World) -> None:
-    worker = house.register(reply=lambda url, *_: answer(200 if url.endswith("/health") else 202))
-    task = held(house)
-    house.advance(600)
-    assert house.worker(worker.id).alive
-    assert house.task(task.id) == task
-    probes = [call for call in house.calls if call[0] == "GET"]
+def test_an_overdue_worker_that_answers_its_probe_stays_and_keeps_its_task(world: World) -> None:
+    worker = world.register(reply=lambda url, *_: answer(200 if url.endswith("/health") else 202))
+    task = held(world)
+    world.advance(600)
+    assert world.worker(worker.id).alive
+    assert world.task(task.id) == task
+    probes = [call for call in world.calls if call[0] == "GET"]
     assert 4 <= len(probes) <= 7
     assert probes[0][2]["X-API-Key"] == "key-one"
 
 
 @pytest.mark.parametrize("probe", [gone, lambda *_: answer(500), lambda *_: answer(302)])
-def test_a_lost_worker_s_tasks_go_back_within_its_lease_and_one_sweep(house: World, probe: object) -> None:
-    worker = house.register(reply=lambda url, *_: probe(url) if url.endswith("/health") else answer(202))  # type: ignore[operator]
-    task = held(house)
-    house.advance(TIMEOUT - 0.001)
-    assert house.worker(worker.id).alive
-    house.advance(60.001)
-    lost, back = house.worker(worker.id), house.task(task.id)
+def test_a_lost_worker_s_tasks_go_back_within_its_lease_and_one_sweep(world: World, probe: object) -> None:
+    worker = world.register(reply=lambda url, *_: probe(url) if url.endswith("/health") else answer(202))  # type: ignore[operator]
+    task = held(world)
+    world.advance(TIMEOUT - 0.001)
+    assert world.worker(worker.id).alive
+    world.advance(60.001)
+    lost, back = world.worker(worker.id), world.task(task.id)
     assert (lost.alive, lost.online, lost.leases) == (False, False, {})
     assert lost.wake_at == lost.suspended_until  # from now on it is asked whether it is back
-    assert (lost.suspended_until or 0) > house.clock.now()
+    assert (lost.suspended_until or 0) > world.clock.now()
     assert (back.status, back.attempts, (back.error or {})["code"]) == (Status.PENDING, 1, "worker_lost")
 
 
-def test_a_worker_that_is_heard_of_again_is_back_in_rotation_and_its_late_result_is_refused(house: World) -> None:
-    worker = pull(house)
-    old = held(house)
-    house.advance(TIMEOUT + 60)
-    house.advance(TIMEOUT)
-    assert house.task(old.id).ready
+def test_a_worker_that_is_heard_of_again_is_back_in_rotation_and_its_late_result_is_refused(world: World) -> None:
+    worker = pull(world)
+    old = held(world)
+    world.advance(TIMEOUT + 60)
+    world.advance(TIMEOUT)
+    assert world.task(old.id).ready
     revived = beat(worker)
-    house.settle()
-    assert revived.alive and revived.online_since == house.clock.now()
-    assert house.task(old.id).epoch == 2
+    world.settle()
+    assert revived.alive and revived.online_since == world.clock.now()
+    assert world.task(old.id).epoch == 2
     with pytest.raises(LeaseLost):
         complete(old, "late")
-    assert [command["id"] for command in commands.of(house.worker(worker.id))] == [f"{old.id}:1"]
+    assert [command["id"] for command in commands.of(world.worker(worker.id))] == [f"{old.id}:1"]
 
 
-def test_a_tenth_of_the_heartbeats_lost_takes_no_worker_offline(house: World) -> None:
-    crew = [pull(house, f"w{n}") for n in range(5)]
+def test_a_tenth_of_the_heartbeats_lost_takes_no_worker_offline(world: World) -> None:
+    crew = [pull(world, f"w{n}") for n in range(5)]
     for _ in range(40):
-        house.advance(20)
+        world.advance(20)
         for worker in crew:
-            if house.random.random() >= 0.1:
+            if world.random.random() >= 0.1:
                 beat(worker)
-        assert all(worker.alive for worker in house.workers())
-    assert not [event for event in house.log() if event.kind == "offline"]
+        assert all(worker.alive for worker in world.workers())
+    assert not [event for event in world.log() if event.kind == "offline"]
 
 
 # Out of rotation
 
 
-def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(house: World) -> None:
-    worker = pull(house, max_concurrent=2)
-    first = held(house)
+def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(world: World) -> None:
+    worker = pull(world, max_concurrent=2)
+    first = held(world)
     shut = registry.set_maintenance(ORG, POOL, worker.id, True, "new disk")
     assert {"id": "drain", "type": "drain"} in commands.of(shut)
-    second = held(house)
-    assert (house.task(first.id).held, second.ready) == (True, True)
+    second = held(world)
+    assert (world.task(first.id).held, second.ready) == (True, True)
     complete(first)
-    house.settle()
-    assert house.task(second.id).ready
+    world.settle()
+    assert world.task(second.id).ready
     back = registry.set_maintenance(ORG, POOL, worker.id, False, None)
-    house.settle()
+    world.settle()
     assert (back.maintenance_reason, commands.of(back)) == (None, [])
-    assert house.task(second.id).worker_id == worker.id
+    assert world.task(second.id).worker_id == worker.id
 
 
-def test_the_same_maintenance_twice_is_one_change(house: World) -> None:
-    worker = pull(house)
+def test_the_same_maintenance_twice_is_one_change(world: World) -> None:
+    worker = pull(world)
     first = registry.set_maintenance(ORG, POOL, worker.id, True, "disk")
-    house.clock.advance(5)
+    world.clock.advance(5)
     assert registry.set_maintenance(ORG, POOL, worker.id, True, "disk") == first
 
 
-def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(house: World) -> None:
-    worker = house.register("one")
-    task = held(house)
+def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(world: World) -> None:
+    worker = world.register("one")
+    task = held(world)
     registry.unregister(ORG, POOL, worker.id)
     assert registry.crew(ORG, POOL) == []
     with pytest.raises(NotFound):
         registry.get(ORG, POOL, worker.id)
     with pytest.raises(NotFound):
         beat(worker)
-    house.settle()
-    back = house.task(task.id)
+    world.settle()
+    back = world.task(task.id)
     assert (back.ready, back.attempts, back.error) == (True, 0, None)
-    assert (house.workers(), [i.id for i in aws.items(AccessTable) if not i.id.startswith("slots#")]) == ([], [])
-    house.clock.advance(60)
+    assert (world.workers(), [i.id for i in aws.items(AccessTable) if not i.id.startswith("slots#")]) == ([], [])
+    world.clock.advance(60)
     with pytest.raises(Unauthenticated):
         authentication.worker_by_key(worker.id, "key-one")
 
 
-def test_an_unhealthy_worker_gets_nothing_until_it_is_well_again(house: World) -> None:
-    worker = pull(house)
+def test_an_unhealthy_worker_gets_nothing_until_it_is_well_again(world: World) -> None:
+    worker = pull(world)
     beat(worker, health=Health.UNHEALTHY)
-    task = held(house)
+    task = held(world)
     assert task.ready
     beat(worker)
-    house.settle()
-    assert house.task(task.id).held
+    world.settle()
+    assert world.task(task.id).held
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("retry_after", "rest"), [("30", 30), ("0", 1), (None, 5)])
 def test_a_busy_server_rests_as_long_as_it_asked_and_the_task_waits_unburned(
-    house: World, status: int, retry_after: str | None, rest: int
+    world: World, status: int, retry_after: str | None, rest: int
 ) -> None:
     busy = answer(status, None, **({"retry_after": retry_after} if retry_after else {}))
-    worker = house.register(reply=lambda *_: busy if len(house.calls) == 1 else answer(202))
-    task = held(house)
+    worker = world.register(reply=lambda *_: busy if len(world.calls) == 1 else answer(202))
+    task = held(world)
     assert (task.ready, task.attempts) == (True, 0)
-    assert house.worker(worker.id).rest_until == START + rest * clock.SECOND
-    house.advance(rest - 0.001)
-    assert len(house.calls) == 1
-    house.advance(0.001)
-    assert (house.task(task.id).status, len(house.calls)) == (Status.RUNNING, 2)
+    assert world.worker(worker.id).rest_until == START + rest * clock.SECOND
+    world.advance(rest - 0.001)
+    assert len(world.calls) == 1
+    world.advance(0.001)
+    assert (world.task(task.id).status, len(world.calls)) == (Status.RUNNING, 2)
 
 
-def test_another_worker_takes_what_a_busy_one_gave_back(house: World) -> None:
-    busy, free = house.register("busy", answer(503), weight=100), house.register("free")
-    task = held(house)
+def test_another_worker_takes_what_a_busy_one_gave_back(world: World) -> None:
+    busy, free = world.register("busy", answer(503), weight=100), world.register("free")
+    task = held(world)
     assert task.worker_id == free.id
-    assert house.worker(busy.id).leases == {}
+    assert world.worker(busy.id).leases == {}
 
 
 # Handing over
@@ -233,21 +233,21 @@ def test_another_worker_takes_what_a_busy_one_gave_back(house: World) -> None:
     ],
 )
 def test_a_server_s_answer_decides_about_its_attempt(
-    house: World, reply: object, status: Status, code: str | None
+    world: World, reply: object, status: Status, code: str | None
 ) -> None:
-    house.register(reply=reply)  # type: ignore[arg-type]
-    task = house.submit()
+    world.register(reply=reply)  # type: ignore[arg-type]
+    task = world.submit()
     for _ in range(3):
-        house.step()
-    now = house.task(task.id)
+        world.step()
+    now = world.task(task.id)
     assert now.status is status
     assert (now.error or {}).get("code") == code
 
 
-def test_a_message_names_the_attempt_the_deadline_and_where_to_report(house: World) -> None:
-    worker = house.register("one")
-    task = held(house, payload={"q": 1}, timeout_seconds=60)
-    method, url, headers, body = house.calls[0]
+def test_a_message_names_the_attempt_the_deadline_and_where_to_report(world: World) -> None:
+    worker = world.register("one")
+    task = held(world, payload={"q": 1}, timeout_seconds=60)
+    method, url, headers, body = world.calls[0]
     assert (method, url, headers["Idempotency-Key"]) == ("POST", "https://one.example/predict", f"{task.id}:1")
     assert json.loads(body) == {
         "taskId": task.id,
@@ -259,37 +259,37 @@ def test_a_message_names_the_attempt_the_deadline_and_where_to_report(house: Wor
     }
 
 
-def test_a_delivery_told_twice_at_once_is_one_attempt_to_the_server(house: World) -> None:
-    house.register()
-    house.queues.faults.duplicate = 1.0
-    task = held(house)
-    assert {call[2]["Idempotency-Key"] for call in house.calls} == {f"{task.id}:1"}
+def test_a_delivery_told_twice_at_once_is_one_attempt_to_the_server(world: World) -> None:
+    world.register()
+    world.queues.faults.duplicate = 1.0
+    task = held(world)
+    assert {call[2]["Idempotency-Key"] for call in world.calls} == {f"{task.id}:1"}
     assert (task.status, task.epoch) == (Status.RUNNING, 1)
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_delivery_told_again_once_the_task_has_begun_or_ended_hands_nothing_over(house: World, ended: bool) -> None:
-    house.register()
-    task = held(house)
+def test_a_delivery_told_again_once_the_task_has_begun_or_ended_hands_nothing_over(world: World, ended: bool) -> None:
+    world.register()
+    task = held(world)
     if ended:
         lifecycle.cancel(ORG, task.id)
-    house.rewind("tasks", 20)
-    house.settle()
-    assert len(house.calls) == 1
+    world.rewind("tasks", 20)
+    world.settle()
+    assert len(world.calls) == 1
 
 
-def test_a_delivery_that_is_lost_is_made_up_for_after_two_minutes_without_a_burned_attempt(house: World) -> None:
-    worker = house.register()
-    house.queues.faults.drop = 0.0
-    task = house.submit()
-    house.relay("tasks"), house.handle("dispatch")
-    house.queues.faults.drop = 1.0
-    house.relay("tasks")
-    house.queues.faults.drop = 0.0
-    assert house.task(task.id).status is Status.LEASED
+def test_a_delivery_that_is_lost_is_made_up_for_after_two_minutes_without_a_burned_attempt(world: World) -> None:
+    worker = world.register()
+    world.queues.faults.drop = 0.0
+    task = world.submit()
+    world.relay("tasks"), world.handle("dispatch")
+    world.queues.faults.drop = 1.0
+    world.relay("tasks")
+    world.queues.faults.drop = 0.0
+    assert world.task(task.id).status is Status.LEASED
     for _ in range(9):
-        house.advance(20)
+        world.advance(20)
         beat(worker)
-    now = house.task(task.id)
-    assert (now.status, now.attempts, now.epoch, len(house.calls)) == (Status.RUNNING, 0, 2, 1)
+    now = world.task(task.id)
+    assert (now.status, now.attempts, now.epoch, len(world.calls)) == (Status.RUNNING, 0, 2, 1)
     assert holder(now).worker_id == worker.id

@@ -1,4 +1,4 @@
-"""The links that the house gives out lead somewhere on this machine, too."""
+"""The links that the world gives out lead somewhere on this machine, too."""
 
 import asyncio
 from collections.abc import Iterator

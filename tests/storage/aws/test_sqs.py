@@ -96,7 +96,7 @@ def moto_takes(fifo: bool, entries: list[dict[str, Any]]) -> bool:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_the_fake_queues_refuse_what_sqs_refuses(house: World, case: str) -> None:
+def test_the_fake_queues_refuse_what_sqs_refuses(world: World, case: str) -> None:
     fifo, entries = REFUSED[case]
     with pytest.raises(RefusedBySqs):
         require_taken(name(fifo), entries)
@@ -104,7 +104,7 @@ def test_the_fake_queues_refuse_what_sqs_refuses(house: World, case: str) -> Non
 
 
 @pytest.mark.parametrize(("fifo", "entries"), TAKEN)
-def test_the_fake_queues_take_what_sqs_takes(house: World, fifo: bool, entries: list[dict[str, Any]]) -> None:
+def test_the_fake_queues_take_what_sqs_takes(world: World, fifo: bool, entries: list[dict[str, Any]]) -> None:
     require_taken(name(fifo), entries)
     assert moto_takes(fifo, entries)
 
@@ -118,8 +118,8 @@ def test_the_fake_queues_take_what_sqs_takes(house: World, fifo: bool, entries: 
         Message({}, group="g"),
     ],
 )
-def test_a_refusal_is_noticed_even_where_somebody_swallows_it(house: World, message: Message) -> None:
+def test_a_refusal_is_noticed_even_where_somebody_swallows_it(world: World, message: Message) -> None:
     queue = name(message.group is not None)
     with pytest.raises(RefusedBySqs):
-        house.queues.send(queue, [message])
-    assert house.queues.refused.pop() and not house.queues.queues.get(queue)
+        world.queues.send(queue, [message])
+    assert world.queues.refused.pop() and not world.queues.queues.get(queue)

@@ -41,8 +41,8 @@ MEASURES = {
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return open_desk(house)
+def desk(world: World) -> Desk:
+    return open_desk(world)
 
 
 def test_an_agent_is_created_as_the_document_has_it_and_found_so(desk: Desk) -> None:
@@ -142,9 +142,9 @@ def test_pages_of_agents(desk: Desk) -> None:
 
 def test_a_silent_agent_is_offline_until_it_is_heard_of(desk: Desk) -> None:
     agent_id = desk.create()
-    desk.house.advance(88)
+    desk.world.advance(88)
     assert desk.status(agent_id) == "available"
-    desk.house.advance(2)
+    desk.world.advance(2)
     assert desk.status(agent_id) == "offline"
     assert desk.beat(agent_id)["status"] == "available"
     assert desk.beat(agent_id, status="unhealthy", currentLoad=0.5)["status"] == "error"
@@ -158,9 +158,9 @@ def test_metrics_are_what_happened(desk: Desk) -> None:
     desk.pass_time(agent_id, 360)
     desk.complete(done.id)
     lifecycle.cancel(ORG, cancelled.id)
-    desk.house.settle()
+    desk.world.settle()
     desk.pass_time(agent_id, 359)
-    desk.house.advance(59)
+    desk.world.advance(59)
     found = desk.told("GET", f"/{agent_id}/metrics")
     assert {name: set(part) if isinstance(part, dict) else None for name, part in found.items()} == MEASURES
     assert found["period"] == {"start": "2025-12-03T00:00:00Z", "end": "2026-01-01T12:12:00Z"}
@@ -199,7 +199,7 @@ def test_metrics_of_a_period_are_of_its_days_alone(desk: Desk) -> None:
 def test_an_agent_is_its_own_org_s_and_its_api_s(desk: Desk) -> None:
     agent_id = desk.create()
     stranger = token("admin", org="other")
-    server = desk.house.register("server")
+    server = desk.world.register("server")
     for method, path, body in (
         ("GET", "", None),
         ("PUT", "", {}),
@@ -276,6 +276,6 @@ def test_quality_is_the_mean_of_what_was_noted(desk: Desk) -> None:
         body = {"status": "completed"} | ({"qualityScore": score} if score is not None else {})
         reply = desk.client.request("PATCH", f"/api/v1/tasks/{task.id}?agentId={agent_id}", body, token=desk.token)
         assert reply.status == 200, reply.text
-        desk.house.settle()
+        desk.world.settle()
     found = desk.told("GET", f"/{agent_id}/metrics")
     assert (found["taskMetrics"]["completedTasks"], found["performanceMetrics"]["qualityScore"]) == (3, 0.8)

@@ -25,9 +25,9 @@ Frame = dict[str, Any]
 class Line:
     """A client's connection."""
 
-    def __init__(self, house: World, name: str = "c1", **sent: Any) -> None:
-        self.house, self.name = house, name
-        self.frames = house.sockets.connect(name)
+    def __init__(self, world: World, name: str = "c1", **sent: Any) -> None:
+        self.world, self.name = world, name
+        self.frames = world.sockets.connect(name)
         query, headers = sent.get("query", {}), sent.get("headers", {})
         event = {
             "requestContext": {"connectionId": name},
@@ -40,7 +40,7 @@ class Line:
         """What comes of it."""
         before = len(self.frames)
         switchboard.heard({"requestContext": {"connectionId": self.name}, "body": json.dumps(frame)})
-        self.house.settle()
+        self.world.settle()
         return self.frames[before:]
 
     def subscribe(self, channel: str = "tasks", **more: Any) -> list[Frame]:
@@ -48,16 +48,16 @@ class Line:
 
 
 @pytest.fixture
-def client(house: World) -> Client:
+def client(world: World) -> Client:
     return Client(api)
 
 
 @pytest.fixture
-def make(house: World, client: Client) -> Callable[..., Frame]:
+def make(world: World, client: Client) -> Callable[..., Frame]:
     def made(what: str, **fields: Any) -> Frame:
         reply = client.post(f"/api/v1/{what}", fields, token=token(plan="enterprise"))
         assert reply.status == 201, reply.text
-        house.settle()
+        world.settle()
         found: Frame = reply.json["data"]
         return found
 
@@ -68,9 +68,9 @@ def told(frames: list[Frame]) -> list[tuple[str, str]]:
     return [(frame["type"], frame["data"]["id"]) for frame in frames if "data" in frame]
 
 
-def test_the_document_s_frames(house: World, client: Client, make: Callable[..., Frame]) -> None:
+def test_the_document_s_frames(world: World, client: Client, make: Callable[..., Frame]) -> None:
     project = make("projects", name="E-commerce")
-    line = Line(house, query={"token": token()})
+    line = Line(world, query={"token": token()})
     assert line.answer["statusCode"] == 200
     [said] = line.subscribe(filters={"projectId": project["id"]})
     assert (said["type"], said["channel"], said["filters"]) == ("subscribed", "tasks", {"projectId": project["id"]})
@@ -81,7 +81,7 @@ def test_the_document_s_frames(house: World, client: Client, make: Callable[...,
     client.request("PATCH", f"/api/v1/tasks/{task['id']}", {"status": "completed"}, token=token(plan="enterprise"))
     agent = make("agents", name="Bot", type="coding")
     client.post(f"/api/v1/agents/{agent['id']}/disable", {}, token=token(plan="enterprise"))
-    house.settle()
+    world.settle()
     seen = line.frames[before:]
     assert told(seen) == [
         ("task.created", task["id"]),
@@ -99,22 +99,22 @@ def test_the_document_s_frames(house: World, client: Client, make: Callable[...,
     [("createdBy", "dev", True), ("createdBy", "somebody", False), ("status", ["pending", "active"], True)],
 )
 def test_each_filter_lets_through_what_fits(
-    house: World, make: Callable[..., Frame], name: str, value: Any, matches: bool
+    world: World, make: Callable[..., Frame], name: str, value: Any, matches: bool
 ) -> None:
-    line = Line(house, query={"token": token()})
+    line = Line(world, query={"token": token()})
     line.subscribe(filters={name: value})
     task = make("tasks", title="t")
     assert told(line.frames) == [("task.created", task["id"])] * matches
 
 
 def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
-    house: World, client: Client, make: Callable[..., Frame]
+    world: World, client: Client, make: Callable[..., Frame]
 ) -> None:
-    line = Line(house, query={"token": token()})
+    line = Line(world, query={"token": token()})
     line.subscribe("projects")
     project = make("projects", name="One")
     client.put(f"/api/v1/projects/{project['id']}", {"status": "completed"}, token=token(plan="enterprise"))
-    house.settle()
+    world.settle()
     assert told(line.frames) == [("project.created", project["id"]), ("project.updated", project["id"])]
     line.say(type="unsubscribe", channel="projects")
     line.subscribe()
@@ -139,15 +139,15 @@ def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
         ({"type": "shout"}, "type"),
     ],
 )
-def test_a_frame_that_makes_no_sense_is_answered_with_what_would(house: World, frame: Frame, field: str) -> None:
-    [said] = Line(house, query={"token": token()}).say(**frame)
+def test_a_frame_that_makes_no_sense_is_answered_with_what_would(world: World, frame: Frame, field: str) -> None:
+    [said] = Line(world, query={"token": token()}).say(**frame)
     assert said["type"] == "error"
     assert said["error"]["code"] == "VALIDATION_ERROR"
     assert [name for name in said["error"]["details"] if name.startswith(field)], said
 
 
-def test_who_is_let_in(house: World) -> None:
-    ada = people.user(house)
+def test_who_is_let_in(world: World) -> None:
+    ada = people.user(world)
     _, text = api_keys.create(ORG, ada.id, Wanted("k", {"tasks:read"}))
     good = (
         {"query": {"token": people.token(ada)}},
@@ -156,44 +156,44 @@ def test_who_is_let_in(house: World) -> None:
         {"headers": {"Authorization": f"Bearer {people.token(ada)}"}},
     )
     for number, sent in enumerate(good):
-        assert Line(house, f"c{number}", **sent).answer["statusCode"] == 200
+        assert Line(world, f"c{number}", **sent).answer["statusCode"] == 200
     for sent in ({}, {"query": {"token": "garbage"}}, {"headers": {"X-API-Key": "ak_no"}}):
-        assert Line(house, "x", **sent).answer["statusCode"] == 401
+        assert Line(world, "x", **sent).answer["statusCode"] == 401
 
 
-def test_the_local_stage_may_open_it_and_nothing_else(house: World, client: Client) -> None:
+def test_the_local_stage_may_open_it_and_nothing_else(world: World, client: Client) -> None:
     config.replace(open_apis=frozenset({"projects.live"}))
-    assert Line(house).answer["statusCode"] == 200
+    assert Line(world).answer["statusCode"] == 200
     assert client.get("/api/v1/tasks").status == 401
 
 
-def test_a_key_sees_what_it_may_read(house: World, make: Callable[..., Frame]) -> None:
-    ada = people.user(house)
+def test_a_key_sees_what_it_may_read(world: World, make: Callable[..., Frame]) -> None:
+    ada = people.user(world)
     _, text = api_keys.create(ORG, ada.id, Wanted("k", {"tasks:read"}))
-    line = Line(house, headers={"X-API-Key": text})
+    line = Line(world, headers={"X-API-Key": text})
     [refused] = line.subscribe("agents")
     assert refused["error"]["code"] == "AUTHORIZATION_ERROR"
     assert line.subscribe("tasks")[0]["type"] == "subscribed"
 
 
-def test_an_application_sees_what_it_was_given_leave_for(house: World) -> None:
-    ada = people.user(house)
+def test_an_application_sees_what_it_was_given_leave_for(world: World) -> None:
+    ada = people.user(world)
     app, _ = clients.register(ORG, "dev", Registration("App", ["https://a.example/"], ["tasks:read"], public=True))
     given, opening = sessions.begun(ada, client_id=app.id, scope="tasks:read")
     dynamodb.commit(opening)
-    line = Line(house, query={"token": given.access_token})
+    line = Line(world, query={"token": given.access_token})
     assert line.subscribe("tasks")[0]["type"] == "subscribed"
     assert line.subscribe("agents")[0]["error"]["code"] == "AUTHORIZATION_ERROR"
 
 
 @pytest.mark.parametrize("ending", ["session", "key", "user"])
 def test_who_may_no_longer_see_is_cut_off_within_half_a_minute(
-    house: World, make: Callable[..., Frame], ending: str
+    world: World, make: Callable[..., Frame], ending: str
 ) -> None:
-    ada = people.user(house)
+    ada = people.user(world)
     key, text = api_keys.create(ORG, ada.id, Wanted("k", {"tasks:read"}))
     given = sessions.opened(documents.get(ORG, "user", ada.id))
-    line = Line(house, query={"token": text if ending == "key" else given.access_token})
+    line = Line(world, query={"token": text if ending == "key" else given.access_token})
     line.subscribe()
     make("tasks", title="seen")
     if ending == "session":
@@ -202,22 +202,22 @@ def test_who_may_no_longer_see_is_cut_off_within_half_a_minute(
         api_keys.revoke(ORG, ada.id, key.id)
     else:
         users.delete(ORG, ada.id, "admin")
-    house.clock.advance(31)
+    world.clock.advance(31)
     make("tasks", title="unseen")
     assert [frame["data"]["title"] for frame in line.frames if "data" in frame] == ["seen"]
-    assert house.sockets.closed == ["c1"]
+    assert world.sockets.closed == ["c1"]
 
 
-def test_another_tenant_s_facts_are_not_told(house: World, make: Callable[..., Frame]) -> None:
-    stranger = Line(house, query={"token": token(org="umbra")})
+def test_another_tenant_s_facts_are_not_told(world: World, make: Callable[..., Frame]) -> None:
+    stranger = Line(world, query={"token": token(org="umbra")})
     stranger.subscribe()
     task = make("tasks", title="ours")
     stranger.subscribe(filters={"id": task["id"]}, since=0, id="again")
     assert told(stranger.frames) == []
 
 
-def test_one_that_hangs_up_is_forgotten(house: World, make: Callable[..., Frame]) -> None:
-    line = Line(house, query={"token": token()})
+def test_one_that_hangs_up_is_forgotten(world: World, make: Callable[..., Frame]) -> None:
+    line = Line(world, query={"token": token()})
     line.subscribe()
     assert line.say(type="ping") == [{"type": "pong"}]
     switchboard.closed({"requestContext": {"connectionId": "c1"}})

@@ -18,13 +18,13 @@ PROJECTS = "/api/v1/projects"
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return desk_of(house)
+def desk(world: World) -> Desk:
+    return desk_of(world)
 
 
-def listening(house: World, *topics: Topic) -> Receiver:
+def listening(world: World, *topics: Topic) -> Receiver:
     documents.create(documents.new(ORG, "org", {"name": "Acme Corp"}, id="org"))
-    return receiver(house, "hook", *topics)
+    return receiver(world, "hook", *topics)
 
 
 def user(name: str, role: str = "developer") -> str:
@@ -36,8 +36,8 @@ def told(name: str) -> list[str]:
     return [found.body["message"] for found in inbox.latest(ORG, f"user_{name}")]
 
 
-def test_a_completed_task_is_told_of_as_the_document_shows_it(house: World, desk: Desk) -> None:
-    one = listening(house, Topic.TASK_COMPLETED)
+def test_a_completed_task_is_told_of_as_the_document_shows_it(world: World, desk: Desk) -> None:
+    one = listening(world, Topic.TASK_COMPLETED)
     project = documents.get(ORG, "project", desk.told("POST", PROJECTS, {"name": "Shop"}, token=_admin())["id"])
     agent = desk.agent("Senior Developer Bot")
     task = desk.create(title="Implement user authentication", projectId=project.id, agentId=agent)
@@ -56,35 +56,35 @@ def test_a_completed_task_is_told_of_as_the_document_shows_it(house: World, desk
     assert (body["event"], body["organization"]) == ("task.completed", {"id": ORG, "name": "Acme Corp"})
 
 
-def test_the_life_of_a_task_is_told_in_order_with_the_status_of_each_moment(house: World, desk: Desk) -> None:
+def test_the_life_of_a_task_is_told_in_order_with_the_status_of_each_moment(world: World, desk: Desk) -> None:
     topics = (Topic.TASK_CREATED, Topic.TASK_UPDATED, Topic.TASK_COMPLETED, Topic.TASK_FAILED, Topic.TASK_DELETED)
-    one = listening(house, *topics)
+    one = listening(world, *topics)
     task = desk.told("POST", "", {"title": "one"})["id"]
     for status in ("active", "completed"):
         desk.told("PATCH", f"/{task}", {"status": status})
-    house.settle()
+    world.settle()
     desk.told("DELETE", f"/{task}")
-    house.settle()
+    world.settle()
     posts = sorted(one.posts, key=lambda post: int(post[0]["webhook-id"].rpartition("_")[2]))
-    said: list[Any] = [Receiver(one.webhook, house, [post]).body for post in posts]
+    said: list[Any] = [Receiver(one.webhook, world, [post]).body for post in posts]
     assert [each["event"] for each in said] == ["task.created", "task.updated", "task.completed", "task.deleted"]
     assert [each["data"].get("status") for each in said] == ["pending", "active", "completed", None]
     assert said[-1]["data"] == {"id": task}
 
 
-def test_what_changes_after_the_end_leaves_the_end_where_it_was(house: World, desk: Desk) -> None:
-    one = listening(house, Topic.TASK_UPDATED)
+def test_what_changes_after_the_end_leaves_the_end_where_it_was(world: World, desk: Desk) -> None:
+    one = listening(world, Topic.TASK_UPDATED)
     task = desk.create(title="one")
     ended = desk.told("PATCH", f"/{task}", {"status": "completed"})["completedAt"]
-    house.advance(60)
+    world.advance(60)
     desk.told("PATCH", f"/{task}", {"actualHours": 2})
-    house.settle()
+    world.settle()
     assert (one.body["data"]["status"], one.body["data"]["completedAt"]) == ("completed", ended)
 
 
-def test_agents_projects_and_comments_are_told_of(house: World, desk: Desk) -> None:
+def test_agents_projects_and_comments_are_told_of(world: World, desk: Desk) -> None:
     topics = (Topic.AGENT_CREATED, Topic.AGENT_STATUS_CHANGED, Topic.PROJECT_CREATED, Topic.COMMENT_ADDED)
-    one = listening(house, *topics)
+    one = listening(world, *topics)
     agent = desk.agent("Bot")
     assert (one.body["event"], one.body["data"]["name"], one.body["data"]["status"]) == (
         "agent.created",
@@ -92,15 +92,15 @@ def test_agents_projects_and_comments_are_told_of(house: World, desk: Desk) -> N
         "available",
     )
     desk.told("POST", f"/api/v1/agents/{agent}/disable", {"reason": "rest"})
-    house.settle()
+    world.settle()
     assert one.body["event"] == "agent.status_changed"
     assert (one.body["data"]["previousStatus"], one.body["data"]["status"]) == ("available", "offline")
     project = desk.told("POST", PROJECTS, {"name": "P"}, token=_admin())["id"]
-    house.settle()
+    world.settle()
     assert (one.body["event"], one.body["data"]["id"]) == ("project.created", project)
     task = desk.create(title="T", projectId=project)
     desk.told("POST", f"/{task}/comments", {"content": "Look"})
-    house.settle()
+    world.settle()
     assert one.body["data"]["content"] == "Look"
     assert one.body["data"]["task"] == {"id": task, "title": "T"}
 
@@ -110,39 +110,39 @@ def _admin() -> str:
     return token("admin", subject="user_root")
 
 
-def test_whom_it_concerns_is_notified_and_nobody_of_their_own_doing(house: World, desk: Desk) -> None:
+def test_whom_it_concerns_is_notified_and_nobody_of_their_own_doing(world: World, desk: Desk) -> None:
     user("ada"), user("bob")
     task = desk.create(title="T", dueDate="2026-01-02T00:00:00Z")
-    bob = desk_of(house, "user_bob")
+    bob = desk_of(world, "user_bob")
     bob.told("POST", f"/{task}/comments", {"content": "@ada", "mentions": ["user_ada", "user_bob"]})
-    house.settle()
+    world.settle()
     assert (told("ada"), told("bob")) == (["You were mentioned on 'T'"], [])
     bob.patch(task, status="active")
-    house.clock.advance(43_200)
-    house.sweep()
-    house.settle()
+    world.clock.advance(43_200)
+    world.sweep()
+    world.settle()
     assert (told("ada")[0], told("bob")) == ("'T' is overdue", ["'T' is overdue"])
-    house.clock.advance(1)
+    world.clock.advance(1)
     bob.patch(task, status="failed")
     assert (told("ada")[0], len(told("bob"))) == ("'T' failed", 1)
     desk.told("POST", f"/{task}/comments", {"content": "me", "mentions": ["user_ada"]})
-    house.settle()
+    world.settle()
     assert len(told("ada")) == 3
 
 
-def test_a_new_member_and_the_admins_of_a_disabled_webhook_are_notified(house: World, desk: Desk) -> None:
+def test_a_new_member_and_the_admins_of_a_disabled_webhook_are_notified(world: World, desk: Desk) -> None:
     user("ada"), user("bob", "admin")
-    admin = Desk(house, desk.client, _admin())
+    admin = Desk(world, desk.client, _admin())
     project = admin.told("POST", PROJECTS, {"name": "P"})["id"]
     admin.told("POST", f"{PROJECTS}/{project}/members", {"userId": "user_ada", "role": "developer"})
-    house.settle()
+    world.settle()
     assert told("ada") == ["You are now a member of the project 'P'"]
     [found] = inbox.latest(ORG, "user_ada")
     assert found.body["data"]["projectId"] == project
-    one = listening(house, Topic.TASK_CREATED)
+    one = listening(world, Topic.TASK_CREATED)
     one.reply = answer(410)
     desk.create()
-    house.settle()
+    world.settle()
     text = "The webhook to https://hook.example/hook was disabled: it answered 410 Gone"
     assert told("bob") == told("root")[:1] == [text]
     assert told("ada") == ["You are now a member of the project 'P'"]
@@ -153,7 +153,7 @@ def announced(topic: Topic, subject: str, **said: Any) -> Announcement:
     return Announcement(**(base | {"topic": topic, "subject": subject} | said))
 
 
-def test_what_is_gone_meanwhile_is_not_told_of_and_stops_nobody(house: World) -> None:
+def test_what_is_gone_meanwhile_is_not_told_of_and_stops_nobody(world: World) -> None:
     gone = [
         announced(Topic.TASK_UPDATED, "task_gone"),
         announced(Topic.AGENT_UPDATED, "agent_gone"),
@@ -167,19 +167,19 @@ def test_what_is_gone_meanwhile_is_not_told_of_and_stops_nobody(house: World) ->
     assert (fact.id, fact.data, fact.about["id"]) == ("evt_task_gone_2", {"id": "task_gone"}, "task_gone")
 
 
-def test_what_cannot_be_worded_is_left_out_and_holds_nobody_up(house: World, desk: Desk) -> None:
+def test_what_cannot_be_worded_is_left_out_and_holds_nobody_up(world: World, desk: Desk) -> None:
     broken = documents.create(documents.new(ORG, "project", {"name": "made by hand"}))
     said = [announced(Topic.PROJECT_UPDATED, broken.id), announced(Topic.TASK_UPDATED, desk.create())]
     assert [fact.topic for fact in herald(ORG, said)] == [Topic.TASK_UPDATED]
 
 
-def test_a_task_of_another_org_is_never_told_of(house: World, desk: Desk) -> None:
+def test_a_task_of_another_org_is_never_told_of(world: World, desk: Desk) -> None:
     task = desk.create()
     assert herald("rival", [announced(Topic.TASK_UPDATED, task, org="rival")]) == []
 
 
-def test_a_batch_costs_a_few_calls_however_many_tasks_it_is_about(house: World) -> None:
-    said = [announced(Topic.TASK_UPDATED, house.submit(pool="projects", manual=True).id) for _ in range(20)]
+def test_a_batch_costs_a_few_calls_however_many_tasks_it_is_about(world: World) -> None:
+    said = [announced(Topic.TASK_UPDATED, world.submit(pool="projects", manual=True).id) for _ in range(20)]
     with aws.counting() as calls:
         assert len(herald(ORG, said)) == 20
     assert calls.total() == 2

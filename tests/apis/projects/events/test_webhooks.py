@@ -21,9 +21,9 @@ DOCUMENTED = {
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
+def desk(world: World) -> Desk:
     """Webhooks as an administrator sees them."""
-    return Desk(house, desk_of(house).client, token("admin"))
+    return Desk(world, desk_of(world).client, token("admin"))
 
 
 def create(desk: Desk, **said: Any) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def test_what_is_wrong_is_named(desk: Desk) -> None:
 
 def test_a_test_shows_what_the_receiver_answers(desk: Desk) -> None:
     made = create(desk)
-    desk.house.servers["your-app.com"] = lambda *_: answer(204)
+    desk.world.servers["your-app.com"] = lambda *_: answer(204)
     found = desk.told("POST", path(made, "test"))
     assert (found["event"], found["status"], found["attempts"][0]["status"]) == ("webhook.test", "delivered", 204)
-    del desk.house.servers["your-app.com"]
+    del desk.world.servers["your-app.com"]
     found = desk.told("POST", path(made, "test"))
     assert (found["status"], found["attempts"][0]["error"]) == ("failed", "the host refused the connection")
 
@@ -108,18 +108,18 @@ def test_deliveries_are_listed_shown_resent_and_recovered(desk: Desk) -> None:
     assert [row["status"] for row in rows["data"]] == ["pending"] * 2
     assert (rows["pagination"]["total"], rows["pagination"]["hasNext"]) == (3, True)
     desk.told("PUT", path(made), {"active": False})
-    desk.house.advance(400)
+    desk.world.advance(400)
     one = desk.told("GET", path(made, "deliveries", rows["data"][0]["id"]))
     assert (one["status"], one["reason"], one["nextAttemptAt"]) == ("failed", "the webhook is not active", None)
     desk.refused(409, "POST", path(made, "deliveries", one["id"], "resend"))
     desk.refused(409, "POST", path(made, "recover"), {"since": "2026-01-01"})
     desk.told("PUT", path(made), {"active": True})
-    receiver = Receiver(made, desk.house)  # type: ignore[arg-type]
-    desk.house.servers["your-app.com"] = receiver
+    receiver = Receiver(made, desk.world)  # type: ignore[arg-type]
+    desk.world.servers["your-app.com"] = receiver
     assert desk.told("POST", path(made, "deliveries", one["id"], "resend"))["status"] == "pending"
-    desk.house.settle()
+    desk.world.settle()
     assert desk.told("POST", path(made, "recover"), {"since": "2026-01-01"}) == {"requeued": 2, "more": False}
-    desk.house.settle()
+    desk.world.settle()
     assert len(set(receiver.events)) == 3
     assert desk.told("GET", path(made, "deliveries") + "?status=failed") == []
     desk.refused(404, "GET", path(made, "deliveries", "dlv_0_unknown"))
@@ -135,9 +135,9 @@ def test_a_viewer_and_a_developer_may_not_see_them_and_a_tenant_sees_its_own(des
 
 
 def test_what_is_kept_beside_deliveries_is_none(desk: Desk) -> None:
-    one = receiver(desk.house)
+    one = receiver(desk.world)
     one.reply = answer(500)
     happen(fact())
-    desk.house.settle()
+    desk.world.settle()
     for path_of_no_delivery in ("events/deliveries/evt_task_1_1", f"health/deliveries/{one.webhook.id}"):
         desk.refused(404, "GET", f"{WEBHOOKS}/{path_of_no_delivery}")

@@ -17,7 +17,7 @@ def mounted() -> Client:
 
 
 @pytest.fixture
-def client(house: World, mounted: Client) -> Client:
+def client(world: World, mounted: Client) -> Client:
     return mounted
 
 

@@ -50,7 +50,7 @@ def mounted() -> Client:
 
 
 @pytest.fixture
-def client(house: World, mounted: Client) -> Client:
+def client(world: World, mounted: Client) -> Client:
     return mounted
 
 
@@ -60,12 +60,12 @@ def browser(client: Client) -> Browser:
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 @pytest.fixture
-def known(house: World) -> tuple[Application, str]:
+def known(world: World) -> tuple[Application, str]:
     return application()
 
 
@@ -93,13 +93,13 @@ def test_a_public_application_proves_itself_by_pkce(browser: Browser, ada: Docum
     assert reply.status == 200 and reply.json["scope"] == "tasks:read agents:read tasks:write"
 
 
-def test_a_token_does_no_more_than_its_user_may_now(browser: Browser, ada: Document, house: World, known) -> None:
+def test_a_token_does_no_more_than_its_user_may_now(browser: Browser, ada: Document, world: World, known) -> None:
     app, secret = known
     said = browser.granted(ada, **asked(app))
     given = code_exchange(browser.client, app, secret, said["code"]).json
     assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=given["access_token"]).status == 201
     users.change(ada.org, ada.id, {"role": "viewer"}, "user_admin")
-    house.clock.advance(31)
+    world.clock.advance(31)
     assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=given["access_token"]).status == 403
 
 
@@ -170,8 +170,8 @@ def test_an_account_that_is_tried_too_often_is_locked(browser: Browser, ada: Doc
     assert page.status == 429 and int(page.headers["retry-after"]) >= 1
 
 
-def test_a_user_of_another_org_is_not_let_in(browser: Browser, house: World, known) -> None:
-    page = browser.sign_in(people.user(house, org="other"), **asked(known[0]))
+def test_a_user_of_another_org_is_not_let_in(browser: Browser, world: World, known) -> None:
+    page = browser.sign_in(people.user(world, org="other"), **asked(known[0]))
     assert page.status == 403 and "another organization" in page.text
 
 
@@ -210,7 +210,7 @@ def test_the_cookie_is_for_these_pages_alone(browser: Browser, known) -> None:
     assert "Secure" not in cookie.split("; ")
 
 
-def test_outside_the_local_stage_the_cookie_is_for_https_alone(browser: Browser, known, house: World) -> None:
+def test_outside_the_local_stage_the_cookie_is_for_https_alone(browser: Browser, known, world: World) -> None:
     kept = json.dumps({"jwt": {"k": "s" * 32}, "seal": {"k": "c" * 43 + "="}})
     boto3.client("ssm", "us-east-1").put_parameter(Name="/here", Value=kept, Type="SecureString")
     before = config.replace(stage="prod", secrets_parameter="/here")
@@ -248,9 +248,9 @@ def test_pages_are_held_to_themselves(browser: Browser, ada: Document, known) ->
     assert "form-action 'self' https://app.example;" in policy
 
 
-def test_every_text_of_a_page_is_escaped(browser: Browser, house: World) -> None:
+def test_every_text_of_a_page_is_escaped(browser: Browser, world: World) -> None:
     nasty = '"><script>alert(1)</script>'
-    ada = people.user(house, name=nasty.replace(" ", ""))
+    ada = people.user(world, name=nasty.replace(" ", ""))
     app, _ = application()
     page = browser.sign_in(ada, "wrong", **asked(app, state="<b>"))
     for reply in (
@@ -270,7 +270,7 @@ def test_the_server_describes_itself(client: Client) -> None:
     assert "tasks:read" in found["scopes_supported"]
 
 
-def test_answers_are_shown_on_the_local_stage_only(browser: Browser, house: World) -> None:
+def test_answers_are_shown_on_the_local_stage_only(browser: Browser, world: World) -> None:
     assert '<code id="code">abc</code>' in browser.get("/oauth/done", code="abc").text
     before = config.replace(stage="prod")
     try:
@@ -290,14 +290,14 @@ def test_a_code_is_good_once_and_coming_again_it_ends_what_it_opened(browser: Br
     assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_grant"
 
 
-def test_a_code_is_good_for_a_minute(browser: Browser, ada: Document, known, house: World) -> None:
+def test_a_code_is_good_for_a_minute(browser: Browser, ada: Document, known, world: World) -> None:
     app, secret = known
     said = browser.granted(ada, **asked(app))
-    house.clock.advance(60)
+    world.clock.advance(60)
     assert code_exchange(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"
 
 
-def test_a_refresh_gives_new_tokens_for_as_much_or_less(browser: Browser, ada: Document, known, house: World) -> None:
+def test_a_refresh_gives_new_tokens_for_as_much_or_less(browser: Browser, ada: Document, known, world: World) -> None:
     app, secret = known
     said = browser.granted(ada, **asked(app, scope="tasks:read tasks:write"))
     given = code_exchange(browser.client, app, secret, said["code"]).json
@@ -310,7 +310,7 @@ def test_a_refresh_gives_new_tokens_for_as_much_or_less(browser: Browser, ada: D
         exchange(browser.client, basic(app.id, secret), **fields, scope="agents:read").json["error"] == "invalid_scope"
     )
     assert exchange(browser.client, basic(app.id, secret), **fields).json["scope"] == "tasks:read tasks:write"
-    house.clock.advance(sessions.GRACE // 1000 + 1)
+    world.clock.advance(sessions.GRACE // 1000 + 1)
     assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_grant"
 
 
@@ -328,22 +328,22 @@ def test_a_refresh_token_is_its_applications_alone(browser: Browser, ada: Docume
     assert exchange(browser.client, basic(app.id, secret), **fields).status == 200
 
 
-def test_with_the_application_its_tokens_end(browser: Browser, ada: Document, known, house: World) -> None:
+def test_with_the_application_its_tokens_end(browser: Browser, ada: Document, known, world: World) -> None:
     app, secret = known
     said = browser.granted(ada, **asked(app))
     given = code_exchange(browser.client, app, secret, said["code"]).json
     assert browser.client.get("/api/v1/tasks", token=given["access_token"]).status == 200
     assert browser.client.delete(f"{ME}/{app.id}", token=token()).json["data"] == {"id": app.id, "deleted": True}
-    house.clock.advance(31)
+    world.clock.advance(31)
     assert browser.client.get("/api/v1/tasks", token=given["access_token"]).status == 401
     fields = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
     assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_client"
     assert browser.get("/oauth/authorize", **asked(app)).status == 400
 
 
-def test_a_token_of_a_user_that_is_gone_ends(browser: Browser, house: World, known) -> None:
-    people.admin(house)
-    ada = people.user(house)
+def test_a_token_of_a_user_that_is_gone_ends(browser: Browser, world: World, known) -> None:
+    people.admin(world)
+    ada = people.user(world)
     app, secret = known
     said = browser.granted(ada, **asked(app))
     users.delete(ada.org, ada.id, "user_admin")

@@ -22,7 +22,7 @@ def test_members_are_added_changed_listed_and_removed_here_and_on_their_users(pl
     body = {"userId": "user_ada", "role": "developer", "permissions": ["tasks:read", "tasks:write"]}
     added = plan.ask("POST", path, body)
     assert (added.status, added.headers["location"]) == (201, f"{PROJECTS}{path}/user_ada")
-    plan.house.clock.advance(5)
+    plan.world.clock.advance(5)
     plan.told("POST", path, {"userId": "user_bob", "role": "viewer"})
     assert memberships("ada") == {project: ["tasks:read", "tasks:write"]}
     again = plan.told("POST", path, {"userId": "user_ada", "role": "project-manager"})
@@ -49,7 +49,7 @@ def test_whoever_creates_a_project_manages_it(plan: Plan) -> None:
 def test_a_new_team_takes_the_old_ones_place(plan: Plan) -> None:
     made = documented(plan)
     user("eve")
-    plan.house.clock.advance(60)
+    plan.world.clock.advance(60)
     team = [{"userId": "user_bob", "role": "viewer"}, {"userId": "user_eve", "role": "developer"}]
     changed = plan.told("PUT", f"/{made['id']}", {"teamMembers": team})
     assert [(one["userId"], one["role"]) for one in changed["teamMembers"]] == [
@@ -91,7 +91,7 @@ def test_the_project_and_its_users_always_say_the_same(plan: Plan, rounds: list[
     for name in ("ada", "bob", "eve"):
         with suppress(Conflict):
             user(name)
-    plan.house.clock.advance(3600)  # the rate limit is another test's matter
+    plan.world.clock.advance(3600)  # the rate limit is another test's matter
     project = f"/{plan.create()}"
     for asked in rounds:
         tried = together([partial(plan.ask, method, project + path, body) for method, path, body in asked])
@@ -117,7 +117,7 @@ def test_a_project_has_room_for_so_many_members(plan: Plan, monkeypatch: pytest.
 
 
 def test_a_member_may_do_in_that_project_alone_what_the_membership_allows(plan: Plan) -> None:
-    viewer, other = people.user(plan.house, "viewer", name="Vera"), plan.create("other")
+    viewer, other = people.user(plan.world, "viewer", name="Vera"), plan.create("other")
     project = plan.create(teamMembers=[{"userId": viewer.id, "role": "developer"}])
     own = people.token(viewer)
 
@@ -127,14 +127,14 @@ def test_a_member_may_do_in_that_project_alone_what_the_membership_allows(plan: 
     assert [create(one) for one in (project, other, None)] == [201, 403, 403]
     plan.refused(403, "PUT", f"/{project}", {"name": "mine"}, token=own)
     plan.told("POST", f"/{project}/members", {"userId": viewer.id, "role": "project-manager"})
-    plan.house.advance(60)  # what a membership allows is believed for half a minute
+    plan.world.advance(60)  # what a membership allows is believed for half a minute
     assert plan.told("PUT", f"/{project}", {"name": "mine"}, token=own)["name"] == "mine"
     plan.refused(403, "PUT", f"/{other}", {"name": "mine"}, token=own)
     plan.refused(403, "POST", "", {"name": "a third"}, token=own)
 
 
 def test_nobody_gives_what_they_may_not_do_themselves(plan: Plan) -> None:
-    giver, taker = people.user(plan.house, "viewer", name="Vera"), user("ada")
+    giver, taker = people.user(plan.world, "viewer", name="Vera"), user("ada")
     manager = {"userId": giver.id, "role": "project-manager"}
     project = plan.create(teamMembers=[manager | {"permissions": ["projects:write", "tasks:write"]}])
     path, own = f"/{project}/members", people.token(giver)
@@ -152,9 +152,9 @@ def test_nobody_gives_what_they_may_not_do_themselves(plan: Plan) -> None:
 
 
 def test_who_leaves_the_organization_leaves_its_projects(plan: Plan) -> None:
-    gone = people.user(plan.house, name="Gone")
+    gone = people.user(plan.world, name="Gone")
     project = plan.create(teamMembers=[{"userId": gone.id, "role": "viewer"}])
     assert plan.told("GET", f"/{project}")["teamSize"] == 1
     users.delete(ORG, gone.id, "dev")
-    plan.house.settle()
+    plan.world.settle()
     assert plan.told("GET", f"/{project}")["teamMembers"] == []

@@ -95,7 +95,7 @@ def test_what_cannot_be_is_refused_by_name(plan: Plan, said: dict[str, Any], fie
 def test_an_update_leaves_what_it_does_not_say(plan: Plan) -> None:
     made = documented(plan)
     path = f"/{made['id']}"
-    plan.house.clock.advance(60)
+    plan.world.clock.advance(60)
     changed = plan.told("PUT", path, {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None})
     new = {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None, "updatedAt": changed["updatedAt"]}
     assert changed == made | new
@@ -108,9 +108,9 @@ def test_projects_are_found_by_status_words_and_member(plan: Plan) -> None:
     user("ada")
     team = [{"userId": "user_ada", "role": "viewer"}]
     plan.create("Shop", description="sells THINGS online", status="completed")
-    plan.house.clock.advance(1)
+    plan.world.clock.advance(1)
     plan.create("Online bank", teamMembers=team)
-    plan.house.clock.advance(1)
+    plan.world.clock.advance(1)
     plan.create("Game", teamMembers=team)
     assert plan.names() == ["Game", "Online bank", "Shop"]
     assert plan.names("?search=online") == ["Online bank", "Shop"]
@@ -125,7 +125,7 @@ def test_projects_are_found_by_status_words_and_member(plan: Plan) -> None:
 def test_a_list_comes_in_pages_with_links(plan: Plan) -> None:
     for number in range(5):
         plan.create(str(number))
-        plan.house.clock.advance(1)
+        plan.world.clock.advance(1)
     reply = plan.ask("GET", "?page=2&limit=2&status=active").json
     assert [row["name"] for row in reply["data"]] == ["2", "1"]
     assert reply["pagination"] == {
@@ -176,7 +176,7 @@ def test_its_tasks_are_counted_as_a_recount_would(plan: Plan) -> None:
         lifecycle.change(ORG, task_id, lambda one: _with(one, Status.COMPLETED))
     lifecycle.change(ORG, found[2], lambda one: _with(one, Status.FAILED))
     lifecycle.cancel(ORG, found[3])
-    plan.house.settle()
+    plan.world.settle()
     shown = plan.told("GET", f"/{project}")
     assert shown["taskCount"] == {
         "total": 7,
@@ -219,7 +219,7 @@ def test_the_limit_of_projects_holds_for_those_who_create_at_once(plan: Plan, mo
 
 def test_a_completed_project_is_announced_once(plan: Plan) -> None:
     project = plan.create()
-    plan.house.settle()
+    plan.world.settle()
     plan.told("PUT", f"/{project}", {"status": "completed"})
     plan.told("PUT", f"/{project}", {"status": "completed"})
     records = aws.stream("yardmaster-documents")

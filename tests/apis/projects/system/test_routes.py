@@ -36,7 +36,7 @@ HEALTH = {
 
 
 @pytest.fixture
-def client(house: World) -> Client:
+def client(world: World) -> Client:
     return Client(api, conformance(api))
 
 
@@ -51,19 +51,19 @@ def told(client: Client, name: str, **query: Any) -> Any:
     return reply.json["data"]
 
 
-def busy(house: World) -> str:
+def busy(world: World) -> str:
     """An agent that has completed a task, failed one for good and is at work on a third."""
-    worker = house.register(pool="projects", kind="agent")
+    worker = world.register(pool="projects", kind="agent")
     for ending in ("completed", "failed", None):
-        task = house.submit(pool="projects")
-        house.settle()
+        task = world.submit(pool="projects")
+        world.settle()
         if ending == "completed":
             lifecycle.complete("acme", "projects", task.id, Holder(worker.id), {})
         elif ending == "failed":
             lifecycle.fail("acme", task.id, Holder(worker.id), reported_failure("no", retryable=False))
         else:
             lifecycle.release("acme", task.id, Holder(worker.id), None)
-    house.settle()
+    world.settle()
     return worker.id
 
 
@@ -73,8 +73,8 @@ def alike(given: Any, wanted: Any) -> bool:
     return type(given) is wanted if isinstance(wanted, type) else given == wanted
 
 
-def test_health_is_the_org_s_own_and_measured(house: World, client: Client) -> None:
-    busy(house)
+def test_health_is_the_org_s_own_and_measured(world: World, client: Client) -> None:
+    busy(world)
     found = told(client, "health")
     assert alike(found, HEALTH), found
     assert call(client, "health", "user").status == 200
@@ -93,22 +93,22 @@ def test_a_queue_that_does_not_answer_is_told(client: Client, monkeypatch: pytes
     assert parts == {"database": "healthy", "queue": "unhealthy", "agents": "healthy", "tasks": "healthy"}
 
 
-def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(house: World, client: Client) -> None:
-    agent = busy(house)
+def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(world: World, client: Client) -> None:
+    agent = busy(world)
     registry.update("acme", "projects", agent, Change(rotation=Rotation.CLOSED))
     assert told(client, "health")["status"] == "degraded"
-    house.advance(400)
-    task = house.submit(pool="projects", manual=True)
+    world.advance(400)
+    task = world.submit(pool="projects", manual=True)
     lifecycle.change("acme", task.id, lambda found: transitions.taken(found, "user_ada", clock.now()))
-    house.settle()
+    world.settle()
     assert told(client, "health")["status"] == "healthy"  # nothing is held any more, but by a person
     assert told(client, "metrics")["agents"] == {"available": 0, "busy": 0, "offline": 1, "error": 0}
 
 
-def test_metrics_are_of_today_and_of_the_last_hours(house: World, client: Client) -> None:
-    busy(house)
+def test_metrics_are_of_today_and_of_the_last_hours(world: World, client: Client) -> None:
+    busy(world)
     call(client, "nowhere")
-    house.clock.advance(WRITTEN_EVERY_MS / 1000)
+    world.clock.advance(WRITTEN_EVERY_MS / 1000)
     call(client, "logs", limit=0)
     found = told(client, "metrics")
     tasks_ = found["tasks"]
@@ -117,15 +117,15 @@ def test_metrics_are_of_today_and_of_the_last_hours(house: World, client: Client
     assert (found["requests"]["total"], found["requests"]["invalid"]) == (1, 1)
 
 
-def test_logs_are_filtered_by_level_service_and_time(house: World, client: Client) -> None:
-    busy(house)
+def test_logs_are_filtered_by_level_service_and_time(world: World, client: Client) -> None:
+    busy(world)
     call(client, "logs", limit=0)
     lines = told(client, "logs")
     assert {line["service"] for line in lines} == {"api", "tasks", "agents"}
     assert [line["level"] for line in told(client, "logs", level="error")] == ["error"]
     refused = told(client, "logs", service="api")
     assert [line["details"]["status"] for line in refused] == [422]
-    house.clock.advance(60)
+    world.clock.advance(60)
     since = clock.utc(clock.now() - 30_000).isoformat().replace("+00:00", "Z")
     assert told(client, "logs", since=since) == []
     assert told(client, "logs", since="2026-01-01") == lines

@@ -22,12 +22,12 @@ STATUSES = ("pending", "active", "completed", "failed", "cancelled")
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
-    return desk_of(house)
+def desk(world: World) -> Desk:
+    return desk_of(world)
 
 
 def crew(desk: Desk) -> dict[str, Worker]:
-    return {worker.id: worker for worker in desk.house.workers()}
+    return {worker.id: worker for worker in desk.world.workers()}
 
 
 # Creating
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_named_and_nothing_is_kept(desk: Desk) -> None:
         error = desk.refused(422, "POST", "", DOCUMENTED | wrong)
         assert error["code"] == "VALIDATION_ERROR"
         assert words in error["details"][field][0], error
-    assert desk.house.tasks() == []
+    assert desk.world.tasks() == []
 
 
 def test_a_title_is_required(desk: Desk) -> None:
@@ -100,14 +100,14 @@ def test_due_dates_are_kept_in_utc(desk: Desk) -> None:
     for said, kept in cases.items():
         task = desk.told("POST", "", {"title": "one", "dueDate": said})
         assert task["dueDate"] == kept
-        assert desk.house.task(task["id"]).payload == {"title": "one", "dueDate": kept}
+        assert desk.world.task(task["id"]).payload == {"title": "one", "dueDate": kept}
 
 
 def test_one_idempotency_key_is_one_task(desk: Desk) -> None:
     key = {"Idempotency-Key": "k"}
     first, again = (desk.told("POST", "", DOCUMENTED, headers=key) for _ in range(2))
     assert first == again
-    assert len(desk.house.tasks()) == 1
+    assert len(desk.world.tasks()) == 1
     assert "Idempotency-Key" in desk.refused(409, "POST", "", {"title": "another"}, headers=key)["message"]
 
 
@@ -121,7 +121,7 @@ def test_another_user_s_same_key_is_another_task(desk: Desk) -> None:
 
 def test_another_tenant_s_project_and_agent_are_not_there(desk: Desk) -> None:
     theirs = desk.project(org="other")
-    agent = desk.house.register(pool="projects", org="other", endpoints={}).id
+    agent = desk.world.register(pool="projects", org="other", endpoints={}).id
     assert "projectId" in desk.refused(422, "POST", "", {"title": "x", "projectId": theirs.id})["details"]
     assert "agentId" in desk.refused(422, "POST", "", {"title": "x", "agentId": agent})["details"]
 
@@ -142,7 +142,7 @@ def test_another_tenant_s_task_is_not_there(desk: Desk) -> None:
 def test_a_list_shows_rows_as_documented_and_both_addresses_show_the_same(desk: Desk) -> None:
     project = desk.project()
     first = desk.create(title="JWT login", description="x" * 6_000, projectId=project.id, tags=["Auth"])
-    desk.house.clock.advance(1)
+    desk.world.clock.advance(1)
     second = desk.create(title="Cart", priority="high")
     page = desk.ask("GET").json
     assert [row["id"] for row in page["data"]] == [second, first]
@@ -181,13 +181,13 @@ def test_a_filter_that_none_can_mean_is_refused(desk: Desk) -> None:
 
 def test_a_task_comes_with_what_is_asked_for(desk: Desk) -> None:
     task_id = desk.create()
-    comments.add(desk.house.task(task_id), "hello", [], by="user_ada")
-    desk.house.clock.advance(3_600)
+    comments.add(desk.world.task(task_id), "hello", [], by="user_ada")
+    desk.world.clock.advance(3_600)
     desk.patch(task_id, status="active")
-    desk.house.clock.advance(1_800)
+    desk.world.clock.advance(1_800)
     desk.patch(task_id, status="pending")
     desk.patch(task_id, status="active")
-    desk.house.clock.advance(5_400)
+    desk.world.clock.advance(5_400)
     desk.patch(task_id, status="completed", qualityScore=0.85)
     whole = desk.task(task_id, "comments,files,history,metrics")
     assert [comment["content"] for comment in whole["comments"]] == ["hello"]
@@ -221,7 +221,7 @@ def test_what_is_sent_is_changed_and_the_rest_stays(method: str, desk: Desk) -> 
     new = {"workedBy": "user_ada", "startedAt": NOON, "waitingFor": None}
     assert desk.task(task_id) == before | said | new
     assert changed == {name: value for name, value in desk.task(task_id).items() if name in changed}
-    desk.house.settle()
+    desk.world.settle()
     assert [row["id"] for row in desk.told("GET", "?search=updated&tags=priority&status=active")] == [task_id]
     assert desk.told("GET", "?search=dashboard") == []
 
@@ -230,9 +230,9 @@ def test_null_clears_and_what_is_sent_back_whole_changes_nothing(desk: Desk) -> 
     task_id = desk.create(**DOCUMENTED, projectId=desk.project().id)
     cleared = desk.patch(task_id, **dict.fromkeys(("projectId", "dueDate", "tags", "estimatedHours", "description")))
     assert [cleared[name] for name in ("projectId", "dueDate", "tags", "estimatedHours")] == [None, None, [], None]
-    version = desk.house.task(task_id).version
+    version = desk.world.task(task_id).version
     assert desk.patch(task_id, **cleared) == cleared
-    assert desk.house.task(task_id).version == version
+    assert desk.world.task(task_id).version == version
 
 
 def test_what_was_reported_is_kept(desk: Desk) -> None:
@@ -262,7 +262,7 @@ def test_an_impossible_move_is_a_conflict_and_changes_nothing(status: str, desk:
 
 def test_of_two_who_begin_at_once_one_does(desk: Desk) -> None:
     task_id = desk.create()
-    others = [desk_of(desk.house, f"user_{name}") for name in ("ada", "bob")]
+    others = [desk_of(desk.world, f"user_{name}") for name in ("ada", "bob")]
     replies: list[Reply] = together(
         [lambda one=one: one.ask("PATCH", f"/{task_id}", {"status": "active", "title": "mine"}) for one in others]
     )
@@ -286,7 +286,7 @@ def test_an_edit_and_the_agent_s_result_both_land(desk: Desk) -> None:
         ]
     )
     assert [reply.status for reply in replies] == [200] * 3
-    desk.house.settle()
+    desk.world.settle()
     task = desk.task(task_id)
     assert (task["title"], task["priority"], task["status"], task["result"]) == ("new", "high", "completed", 7)
     assert (crew(desk)[agent].leases, crew(desk)[agent].completed) == ({}, 1)
@@ -307,11 +307,11 @@ def test_an_assigned_task_goes_to_its_agent_as_soon_as_it_has_room(desk: Desk) -
     ids = []
     for number in range(4):
         ids.append(desk.create(title=str(number)))
-        desk.house.clock.advance(1)
+        desk.world.clock.advance(1)
     assert {desk.task(one)["status"] for one in ids} == {"pending"}
     for one in ids:
         desk.told("POST", f"/{one}/assign", {"agentId": agent, "priority": "high", "dueDate": "2026-02-20T00:00:00Z"})
-        desk.house.settle()
+        desk.world.settle()
     assert [desk.task(one)["status"] for one in ids] == ["active", "active", "pending", "pending"]
     assert {desk.task(one)["agentId"] for one in ids} == {agent}
     assert (len(crew(desk)[agent].leases), crew(desk)[other].leases) == (2, {})
@@ -325,15 +325,15 @@ def test_an_assigned_task_leaves_whoever_has_it(desk: Desk) -> None:
     agent, other = desk.agent(), desk.agent("two")
     task_id = desk.create(agentId=agent)
     assert desk.told("POST", f"/{task_id}/assign", {"agentId": other})["status"] == "pending"
-    desk.house.settle()
+    desk.world.settle()
     assert (list(crew(desk)[other].leases), crew(desk)[agent].leases) == ([task_id], {})
     assert list(crew(desk)[agent].commands) == [f"{task_id}:1"]
     desk.told("POST", f"/{task_id}/assign", {"agentId": None})
-    desk.house.settle()
+    desk.world.settle()
     assert (desk.task(task_id)["status"], desk.task(task_id)["agentId"]) == ("pending", None)
     desk.patch(task_id, status="active")
     desk.told("POST", f"/{task_id}/assign", {"agentId": agent})
-    desk.house.settle()
+    desk.world.settle()
     assert list(crew(desk)[agent].leases) == [task_id]
     assert "agentId" in desk.refused(422, "POST", f"/{task_id}/assign", {"agentId": "agent_none"})["details"]
     desk.patch(task_id, status="completed")
@@ -344,7 +344,7 @@ def test_an_agent_works_a_task_by_itself(desk: Desk) -> None:
     agent = desk.agent()
     task_id = desk.create(agentId=agent)
     assert [row["id"] for row in desk.told("GET", f"?agentId={agent}&status=active")] == [task_id]
-    query = f"?agentId={agent}&lease={desk.house.task(task_id).epoch}"
+    query = f"?agentId={agent}&lease={desk.world.task(task_id).epoch}"
     begun = desk.patch(task_id, query, status="active", progress=0.4)
     assert (begun["progress"], begun["startedAt"], begun["agentId"]) == (0.4, NOON, agent)
     done = desk.patch(task_id, query, status="completed", actualHours=3.5, qualityScore=0.9, result={"ok": True})
@@ -360,10 +360,10 @@ def test_an_agent_may_try_again_give_back_and_fail_for_good(desk: Desk) -> None:
     agent = desk.agent()
     task_id, query = desk.create(agentId=agent), f"?agentId={agent}"
     desk.patch(task_id, query, status="pending")
-    assert desk.house.task(task_id).attempts == 0
+    assert desk.world.task(task_id).attempts == 0
     again = desk.patch(task_id, query, status="failed", error="flaky")
     assert (again["status"], again["error"]) == ("pending", "flaky")
-    desk.house.advance(10)
+    desk.world.advance(10)
     assert desk.task(task_id)["status"] == "active"
     failed = desk.patch(task_id, query, status="failed", error="broken", retryable=False)
     assert (failed["status"], failed["error"]) == ("failed", "broken")
@@ -373,9 +373,9 @@ def test_an_agent_may_try_again_give_back_and_fail_for_good(desk: Desk) -> None:
 def test_a_report_of_a_lease_that_has_ended_is_a_conflict(desk: Desk) -> None:
     agent = desk.agent()
     task_id = desk.create(agentId=agent)
-    old = f"?agentId={agent}&lease={desk.house.task(task_id).epoch}"
+    old = f"?agentId={agent}&lease={desk.world.task(task_id).epoch}"
     desk.patch(task_id, status="pending")
-    desk.house.settle()
+    desk.world.settle()
     now = desk.task(task_id)
     for status in ("active", "completed", "failed", "pending"):
         error = desk.refused(409, "PATCH", f"/{task_id}{old}", {"status": status, "progress": 0.5})
@@ -410,13 +410,13 @@ def test_a_pool_that_assigns_by_itself_leaves_nothing_waiting(desk: Desk) -> Non
 def test_a_deleted_task_is_gone_with_all_that_belonged_to_it(desk: Desk) -> None:
     agent = desk.agent()
     task_id = desk.create(agentId=agent, title="gone")
-    comments.add(desk.house.task(task_id), "hello", [], by="user_ada")
+    comments.add(desk.world.task(task_id), "hello", [], by="user_ada")
     assert desk.told("DELETE", f"/{task_id}?reason=obsolete") == {"id": task_id, "deleted": True}
-    desk.house.advance(5)
+    desk.world.advance(5)
     desk.refused(404, "GET", f"/{task_id}")
     desk.refused(404, "DELETE", f"/{task_id}")
     assert desk.told("GET", "?search=gone") == []
-    desk.house.advance(task_edits.RELAYED_WITHIN_SECONDS)
+    desk.world.advance(task_edits.RELAYED_WITHIN_SECONDS)
     assert comments.of("acme", task_id) == []
     assert (crew(desk)[agent].leases, list(crew(desk)[agent].commands)) == ({}, [f"{task_id}:1"])
 
@@ -439,12 +439,12 @@ def test_an_overdue_task_is_told_once_and_again_after_a_new_date(desk: Desk) -> 
     def late() -> int:
         return [entry["action"] for entry in desk.task(task_id, "history")["history"]].count("overdue")
 
-    desk.house.advance(29)
+    desk.world.advance(29)
     assert (late(), desk.task(task_id)["overdue"]) == (0, False)
-    desk.house.advance(150)
+    desk.world.advance(150)
     assert (late(), desk.task(task_id)["overdue"]) == (1, True)
     assert desk.patch(task_id, dueDate="2026-01-01T12:04:00Z")["overdue"] is False
-    desk.house.advance(90)
+    desk.world.advance(90)
     assert late() == 2
     assert desk.patch(task_id, status="completed")["overdue"] is False
     told = [found.body["type"] for found in document_storage.every(ORG, "notification", "user_ada")]
@@ -489,7 +489,7 @@ def test_a_request_costs_no_more_than_its_budget(desk: Desk) -> None:
 def test_names_are_read_once_and_followed_within_ten_seconds(desk: Desk) -> None:
     project = desk.project()
     task_id = desk.create(projectId=project.id)
-    desk.house.clock.advance(10)
+    desk.world.clock.advance(10)
     costs = []
     for _ in range(2):
         with counting() as calls:
@@ -501,7 +501,7 @@ def test_names_are_read_once_and_followed_within_ten_seconds(desk: Desk) -> None
 def test_each_role_may_do_with_tasks_what_it_may(desk: Desk) -> None:
     project = desk.project()
     within, without = desk.create(projectId=project.id), desk.create()
-    viewer, developer = people.user(desk.house, "viewer", name="Vic"), people.user(desk.house, "developer", name="Dev")
+    viewer, developer = people.user(desk.world, "viewer", name="Vic"), people.user(desk.world, "developer", name="Dev")
     dev = people.token(developer)
     assert desk.told("PATCH", f"/{without}", {"title": "x"}, token=dev)["title"] == "x"
     assert desk.told("POST", "", {"title": "y"}, token=dev)["createdBy"] == developer.id
@@ -521,7 +521,7 @@ def test_each_role_may_do_with_tasks_what_it_may(desk: Desk) -> None:
 
 def test_an_agent_s_own_key_opens_its_own_tasks_only(desk: Desk) -> None:
     agents = [
-        desk.house.register(name, pool="projects", kind="agent", endpoints={}, api_key=f"secret-{name}").id
+        desk.world.register(name, pool="projects", kind="agent", endpoints={}, api_key=f"secret-{name}").id
         for name in ("one", "two")
     ]
     task_id = desk.create(agentId=agents[0])

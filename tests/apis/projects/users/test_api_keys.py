@@ -13,13 +13,13 @@ WANTED = {"name": "My Integration", "permissions": ["tasks:read", "tasks:write",
 
 
 @pytest.fixture
-def accounts(house: World, conforming: Client) -> Accounts:
-    return Accounts(house, conforming)
+def accounts(world: World, conforming: Client) -> Accounts:
+    return Accounts(world, conforming)
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house, plan="pro")
+def ada(world: World) -> Document:
+    return people.user(world, plan="pro")
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def test_a_key_may_what_it_was_given_and_no_more(accounts: Accounts, session: st
 def test_a_key_loses_what_its_owner_loses(accounts: Accounts, ada: Document, session: str) -> None:
     key = accounts.told("POST", KEYS, WANTED, token=session)["key"]
     assert accounts.ask("POST", "/api/v1/tasks", {"title": "x"}, key=key).status == 201
-    admin = people.token(people.admin(accounts.house))
+    admin = people.token(people.admin(accounts.world))
     accounts.told("PUT", f"{USERS}/{ada.id}", {"role": "viewer"}, token=admin)
-    accounts.house.clock.advance(10)
+    accounts.world.clock.advance(10)
     accounts.refused(403, "POST", "/api/v1/tasks", {"title": "x"}, key=key)
     assert accounts.ask("GET", "/api/v1/tasks", key=key).status == 200
 
@@ -96,7 +96,7 @@ def test_a_key_has_a_rate_of_its_own(accounts: Accounts, session: str) -> None:
 
 def test_a_key_is_revoked_by_its_owner(accounts: Accounts, session: str) -> None:
     made = accounts.told("POST", KEYS, WANTED, token=session)
-    eve = people.token(people.user(accounts.house, name="Eve"))
+    eve = people.token(people.user(accounts.world, name="Eve"))
     accounts.refused(404, "DELETE", f"{KEYS}/{made['id']}", token=eve)
     assert accounts.told("DELETE", f"{KEYS}/{made['id']}", token=session) == {"id": made["id"], "deleted": True}
     accounts.refused(401, "GET", "/api/tasks", key=made["key"])
@@ -106,7 +106,7 @@ def test_a_key_is_revoked_by_its_owner(accounts: Accounts, session: str) -> None
 def test_a_key_expires(accounts: Accounts, session: str) -> None:
     made = accounts.told("POST", KEYS, WANTED | {"expiresAt": "2026-01-01T14:00:00.9+01:00"}, token=session)
     assert made["expiresAt"] == "2026-01-01T13:00:00Z"
-    accounts.house.clock.advance(3600)
+    accounts.world.clock.advance(3600)
     accounts.refused(401, "GET", "/api/tasks", key=made["key"])
 
 
@@ -118,13 +118,13 @@ def test_a_key_changes_nothing_of_its_owner_s_own_and_hands_on_nothing(accounts:
     assert accounts.told("GET", f"{USERS}/me", key=made["key"])["name"] == "Ada"
 
 
-def test_the_house_s_own_tokens_are_nobody_s_and_have_no_keys(accounts: Accounts) -> None:
+def test_operator_tokens_are_nobody_s_and_have_no_keys(accounts: Accounts) -> None:
     accounts.refused(404, "POST", KEYS, WANTED, token=token("admin"))
     accounts.refused(404, "GET", KEYS, token=token("admin"))
 
 
 def test_a_key_makes_nobody_more_than_it_is_itself(accounts: Accounts) -> None:
-    boss = people.token(people.admin(accounts.house))
+    boss = people.token(people.admin(accounts.world))
     clerk = accounts.told("POST", KEYS, WANTED | {"permissions": ["users:read", "users:write"]}, token=boss)["key"]
     invited = accounts.told("POST", USERS, {"email": "eve@acme.example", "name": "Eve", "role": "admin"}, token=boss)
     eve = f"{USERS}/{invited['id']}"
@@ -143,7 +143,7 @@ def test_a_key_makes_nobody_more_than_it_is_itself(accounts: Accounts) -> None:
 
 
 def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -> None:
-    boss = people.token(people.admin(accounts.house))
+    boss = people.token(people.admin(accounts.world))
 
     def allowed(*permissions: str) -> str:
         return str(accounts.told("POST", KEYS, WANTED | {"permissions": permissions}, token=boss)["key"])
@@ -153,7 +153,7 @@ def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -
         allowed("webhooks:write"),
         {"url": "https://a.example/", "events": []},
     )
-    made = accounts.house.register("bot", pool="projects", kind="agent", type="qa", endpoints={})
+    made = accounts.world.register("bot", pool="projects", kind="agent", type="qa", endpoints={})
     assert accounts.ask("GET", f"/api/v1/agents/{made.id}?include=metrics", key=agents).status == 200
     assert (
         "tasks:read" in accounts.refused(403, "GET", f"/api/v1/agents/{made.id}?include=tasks", key=agents)["message"]
@@ -161,7 +161,7 @@ def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -
     for event in ("task.created", "comment.added", "agent.created", "project.member_added", "user.registered"):
         accounts.refused(403, "POST", "/api/v1/webhooks", hook | {"events": [event]}, key=webhooks)
     kept = accounts.told("POST", "/api/v1/webhooks", hook | {"events": ["user.registered"]}, token=boss)["id"]
-    for key in (webhooks, people.token(people.user(accounts.house, "project-manager", name="Pam"))):
+    for key in (webhooks, people.token(people.user(accounts.world, "project-manager", name="Pam"))):
         accounts.refused(403, "PUT", f"/api/v1/webhooks/{kept}", {"url": "https://b.example/"}, token=key)
     tasks = allowed("webhooks:write", "tasks:read")
     own = accounts.told("POST", "/api/v1/webhooks", hook | {"events": ["task.created"]}, key=tasks)["id"]
@@ -170,8 +170,8 @@ def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -
 
 
 def test_a_key_reaches_no_further_in_a_project_that_its_owner_manages(accounts: Accounts) -> None:
-    boss = people.token(people.admin(accounts.house))
-    vera = people.user(accounts.house, "viewer", name="Vera")
+    boss = people.token(people.admin(accounts.world))
+    vera = people.user(accounts.world, "viewer", name="Vera")
     project = accounts.told("POST", "/api/v1/projects", {"name": "x"}, token=boss)["id"]
     member = {"userId": vera.id, "role": "project-manager"}
     accounts.told("POST", f"/api/v1/projects/{project}/members", member, token=boss)

@@ -13,13 +13,13 @@ EMAIL = people.email("Ada")
 
 
 @pytest.fixture
-def accounts(house: World, conforming: Client) -> Accounts:
-    return Accounts(house, conforming)
+def accounts(world: World, conforming: Client) -> Accounts:
+    return Accounts(world, conforming)
 
 
 @pytest.fixture
-def ada(house: World) -> Document:
-    return people.user(house)
+def ada(world: World) -> Document:
+    return people.user(world)
 
 
 def test_signing_in_is_answered_as_documented(accounts: Accounts, ada: Document) -> None:
@@ -52,7 +52,7 @@ def test_too_many_tries_say_when_to_come_again(accounts: Accounts, ada: Document
         accounts.refused(401, "POST", f"{AUTH}/login", {"email": EMAIL, "password": "wrong"})
     reply = accounts.ask("POST", f"{AUTH}/login", {"email": EMAIL, "password": PASSWORD})
     assert (reply.status, reply.headers["retry-after"], reply.json["error"]["retryAfter"]) == (429, "1", 1)
-    accounts.house.clock.advance(1)
+    accounts.world.clock.advance(1)
     assert accounts.login(EMAIL)
 
 
@@ -96,7 +96,7 @@ def test_logging_out_takes_a_bearer_token_of_the_same_user_or_none(accounts: Acc
 
 
 def test_an_invitation_is_accepted_and_signs_in(accounts: Accounts) -> None:
-    admin = people.admin(accounts.house)
+    admin = people.admin(accounts.world)
     body = {"email": "eve@acme.example", "name": "Eve", "role": "viewer", "plan": "pro"}
     invited = accounts.told("POST", USERS, body, token=people.token(admin))
     assert (invited["status"], invited["role"], invited["plan"]) == ("invited", "viewer", "pro")
@@ -113,7 +113,7 @@ def test_an_invitation_is_accepted_and_signs_in(accounts: Accounts) -> None:
     ("password", "status"), [("hedgero", 422), ("hedgerow", 200), ("hedgerow" * 16, 200), ("hedgerow" * 16 + "s", 422)]
 )
 def test_a_password_has_8_to_128_characters(accounts: Accounts, password: str, status: int) -> None:
-    admin = people.admin(accounts.house)
+    admin = people.admin(accounts.world)
     invited = users.invite(ORG, users.Profile("eve@acme.example", "Eve", "viewer", "free"), admin.id)
     reply = accounts.ask("POST", f"{AUTH}/accept-invitation", {"token": invited.token, "password": password})
     assert reply.status == status
@@ -138,7 +138,7 @@ def test_what_signing_in_costs(accounts: Accounts, ada: Document) -> None:
 def test_plans_have_their_limits_and_bursts(accounts: Accounts) -> None:
     seen = {}
     for plan in ("free", "pro", "enterprise"):
-        user = people.user(accounts.house, name=plan, plan=plan)
+        user = people.user(accounts.world, name=plan, plan=plan)
         headers = accounts.ask("GET", "/api/v1/tasks", token=people.token(user)).headers
         names = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
         seen[plan] = tuple(headers[name] for name in names)
@@ -150,18 +150,18 @@ def test_plans_have_their_limits_and_bursts(accounts: Accounts) -> None:
 
 
 def test_a_session_that_is_spent_is_told_when_to_come_again(accounts: Accounts) -> None:
-    mine = people.token(people.user(accounts.house, plan="free"))
+    mine = people.token(people.user(accounts.world, plan="free"))
     statuses = [accounts.ask("GET", f"{USERS}/me", token=mine).status for _ in range(51)]
     assert statuses == [200] * 50 + [429]
     error = accounts.refused(429, "GET", f"{USERS}/me", token=mine)
     assert (error["code"], error["retryAfter"]) == ("RATE_LIMIT_ERROR", 4)
-    other = people.token(people.user(accounts.house, name="Eve", plan="free"))
+    other = people.token(people.user(accounts.world, name="Eve", plan="free"))
     assert accounts.ask("GET", f"{USERS}/me", token=other).status == 200
 
 
 @pytest.mark.parametrize("password", ["password", "12345678", " " * 8, "PassWord1", "qwertyuiop", "eve@acme.example"])
 def test_what_everybody_tries_first_is_no_password(accounts: Accounts, ada: Document, password: str) -> None:
-    admin = people.admin(accounts.house)
+    admin = people.admin(accounts.world)
     invited = users.invite(ORG, users.Profile("eve@acme.example", "Eve", "viewer", "free"), admin.id)
     body = {"token": invited.token, "password": password}
     error = accounts.refused(422, "POST", f"{AUTH}/accept-invitation", body)
@@ -185,7 +185,7 @@ def test_one_address_tries_one_password_on_few_accounts(accounts: Accounts, ada:
 
 
 def test_an_email_address_is_kept_as_it_is_seen(accounts: Accounts) -> None:
-    admin = people.token(people.admin(accounts.house))
+    admin = people.token(people.admin(accounts.world))
     seen = {"email": "eve@acme.example", "name": "Eve", "role": "viewer"}
     invited = accounts.told("POST", USERS, seen | {"email": " e\u200bve@\uff41cme.ex\u00adample. "}, token=admin)
     assert invited["email"] == seen["email"]

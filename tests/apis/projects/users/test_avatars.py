@@ -19,7 +19,7 @@ SEND = {"Content-Type": parts.MULTIPART}
 
 
 @pytest.fixture
-def client(house: World) -> Client:
+def client(world: World) -> Client:
     documents.create(documents.new(ORG, "user", {"name": "Ann", "status": "active"}, id=ME))
     return Client(api, conformance(api))
 

@@ -13,11 +13,11 @@ NOTIFICATIONS = "/api/v1/users/me/notifications"
 
 
 @pytest.fixture
-def desk(house: World) -> Desk:
+def desk(world: World) -> Desk:
     for number in range(3):
         inbox.publish(ORG, [fact(number, Topic.TASK_FAILED, recipients={"user_ada": f"'{number}' failed"})])
-        house.clock.advance(1)
-    return desk_of(house)
+        world.clock.advance(1)
+    return desk_of(world)
 
 
 def test_they_are_listed_newest_first_and_counted_by_whether_they_were_read(desk: Desk) -> None:
@@ -49,7 +49,7 @@ def test_all_are_read_at_once(desk: Desk) -> None:
 
 def test_nobody_sees_or_reads_anothers(desk: Desk) -> None:
     [first, *_] = desk.told("GET", NOTIFICATIONS)
-    bob = desk_of(desk.house, "user_bob")
+    bob = desk_of(desk.world, "user_bob")
     assert bob.told("GET", NOTIFICATIONS) == []
     bob.refused(404, "PUT", f"{NOTIFICATIONS}/{first['id']}/read")
     assert len(desk.told("GET", f"{NOTIFICATIONS}?unread=true")) == 3

@@ -14,19 +14,19 @@ pytestmark = pytest.mark.usefixtures("cheap")
 
 
 @pytest.fixture
-def accounts(house: World, conforming: Client) -> Accounts:
-    return Accounts(house, conforming)
+def accounts(world: World, conforming: Client) -> Accounts:
+    return Accounts(world, conforming)
 
 
 @pytest.fixture
-def admin(house: World) -> Document:
-    return people.admin(house)
+def admin(world: World) -> Document:
+    return people.admin(world)
 
 
 @pytest.fixture
-def ada(house: World, admin: Document) -> Document:
-    house.clock.advance(1)
-    return people.user(house)
+def ada(world: World, admin: Document) -> Document:
+    world.clock.advance(1)
+    return people.user(world)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_stats_are_what_was_done(accounts: Accounts, ada: Document) -> None:
     for identifier, status in (("proj_a", "active"), ("proj_b", "archived")):
         documents.create(documents.new(ORG, "project", {"name": "x", "status": status}, id=identifier))
     documents.merge(ORG, "user", ada.id, {"memberships": {"proj_a": [], "proj_b": [], "proj_gone": []}})
-    accounts.house.settle()
+    accounts.world.settle()
     with aws.counting() as counted:
         stats = accounts.told("GET", f"{USERS}/me", token=mine)["stats"]
     assert stats == {"tasksCreated": 3, "tasksCompleted": 1, "projectsActive": 1}
@@ -104,9 +104,9 @@ def test_what_cannot_be_is_refused(accounts: Accounts, ada: Document, said: obje
 
 
 def test_an_admin_lists_filters_and_searches_users(accounts: Accounts, ada: Document, boss: str) -> None:
-    accounts.house.clock.advance(1)
-    people.user(accounts.house, "viewer", name="Zoë")
-    people.user(accounts.house, org="globex", name="Stranger")
+    accounts.world.clock.advance(1)
+    people.user(accounts.world, "viewer", name="Zoë")
+    people.user(accounts.world, org="globex", name="Stranger")
     names = [user["name"] for user in accounts.told("GET", USERS, token=boss)]
     assert names == ["Zoë", "Ada", "Administrator"]
     for query, found in (
@@ -127,7 +127,7 @@ def test_an_admin_changes_a_user_s_role_plan_and_name(accounts: Accounts, ada: D
     said = {"role": "viewer", "plan": "free", "name": "A.", "email": "new@acme.example"}
     found = accounts.told("PUT", f"{USERS}/{ada.id}", said, token=boss)
     assert (found["role"], found["plan"], found["name"], found["email"]) == ("viewer", "free", "A.", "ada@acme.example")
-    accounts.house.clock.advance(30)
+    accounts.world.clock.advance(30)
     reply = accounts.ask("POST", "/api/v1/tasks", {"title": "x"}, token=mine)
     assert (reply.status, reply.headers["x-ratelimit-limit"]) == (403, "1000")
     assert accounts.told("GET", f"{USERS}/{ada.id}", token=boss) == found
@@ -145,10 +145,10 @@ def test_a_deleted_user_is_out_and_their_tasks_wait_again(accounts: Accounts, ad
     mine = people.token(ada)
     task = accounts.told("POST", "/api/v1/tasks", {"title": "x"}, token=mine)["id"]
     accounts.told("PATCH", f"/api/v1/tasks/{task}", {"status": "active"}, token=mine)
-    accounts.house.settle()
+    accounts.world.settle()
     assert accounts.told("DELETE", f"{USERS}/{ada.id}", token=boss) == {"id": ada.id, "deleted": True}
-    accounts.house.settle()
-    accounts.house.advance(30)
+    accounts.world.settle()
+    accounts.world.advance(30)
     accounts.refused(401, "GET", f"{USERS}/me", token=mine)
     accounts.refused(401, "POST", f"{AUTH}/login", {"email": ada.body["email"], "password": PASSWORD})
     for method in ("GET", "DELETE"):
@@ -159,7 +159,7 @@ def test_a_deleted_user_is_out_and_their_tasks_wait_again(accounts: Accounts, ad
 
 
 def test_users_of_another_organization_are_not_there(accounts: Accounts, boss: str) -> None:
-    stranger = people.user(accounts.house, org="globex")
+    stranger = people.user(accounts.world, org="globex")
     for method, path, body in (
         ("GET", f"{USERS}/{stranger.id}", None),
         ("PUT", f"{USERS}/{stranger.id}", {"role": "admin"}),
@@ -213,13 +213,13 @@ def test_one_changes_one_s_own_password(accounts: Accounts, ada: Document) -> No
     assert list(error["details"]) == ["currentPassword"]
     accounts.refused(422, "PUT", path, said | {"newPassword": "short"}, token=mine)
     assert accounts.told("PUT", path, said, token=mine) == {"changed": True}
-    accounts.house.clock.advance(30)
+    accounts.world.clock.advance(30)
     assert accounts.ask("GET", f"{USERS}/me", token=mine).status == 200
     assert accounts.ask("GET", f"{USERS}/me", token=other).status == 401
     assert accounts.login(ada.body["email"], "another one")
 
 
-def test_the_house_s_own_tokens_have_no_account(accounts: Accounts) -> None:
+def test_operator_tokens_have_no_account(accounts: Accounts) -> None:
     for method, path, body in (
         ("GET", "/me", None),
         ("PUT", "/me", {"name": "x"}),

@@ -74,7 +74,7 @@ PERMISSION = {identifier(one): needed(one) for one in routes_of(api) if not one.
 
 
 MANAGED = {name for name, wanted in PERMISSION.items() if wanted not in (None, *OF_ROLE["developer"])}
-"""What of the house's own tokens only an admin's may."""
+"""What of the world's own tokens only an admin's may."""
 PEOPLES = {
     identifier(one)
     for one in routes_of(api)
@@ -206,7 +206,7 @@ projects = Face(
         # What they name is not there.
         "POST /api/v1/tasks": 422,
         "POST /api/v1/projects": 422,
-        # The house's own tokens are nobody's account.
+        # The world's own tokens are nobody's account.
         "GET /api/v1/users/me": 404,
         "PUT /api/v1/users/me": 404,
         "PUT /api/v1/users/me/password": 404,

@@ -17,7 +17,7 @@ from tests.support.world import ORG, World, answer
 TAKES = {"status": "completed", "actualHours": 2, "qualityScore": 0.85}
 
 
-def caller(house: World, org: str) -> str:
+def caller(world: World, org: str) -> str:
     """Whoever the document signs in, with a session."""
     email = EMAIL if org == ORG else people.email("John", org)
     for address, name, password in (
@@ -28,7 +28,7 @@ def caller(house: World, org: str) -> str:
     return sessions.opened(users.sign_in(email, PASSWORD, "192.0.2.1")).access_token
 
 
-def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     """A project with people, an agent, and tasks that wait, are worked on and are done; and what else there is."""
 
     def told(method: str, path: str, body: Any = None, by: str = caller, **more: Any) -> Any:
@@ -39,9 +39,9 @@ def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
     def made(path: str, body: Any) -> str:
         return str(told("POST", path, body)["id"])
 
-    house.servers["your-app.com"] = lambda *_: answer(200)
+    world.servers["your-app.com"] = lambda *_: answer(200)
     me = users.get((account := told("GET", "/api/v1/users/me"))["organizationId"], account["id"])
-    member, newcomer = (people.user(house, "developer", org=me.org, name=name) for name in ("Jane", "Joe"))
+    member, newcomer = (people.user(world, "developer", org=me.org, name=name) for name in ("Jane", "Joe"))
     invited = users.invite(me.org, Profile(people.email("Jim", me.org), "Jim", "developer", "free"), me.id)
     _picture(client, caller)
     webhook, agent = made("/api/v1/webhooks", HOOK), made("/api/v1/agents", AGENT)
@@ -50,14 +50,14 @@ def build(house: World, client: Client, caller: str) -> dict[str, Thing]:
     pending, active, done = (
         made("/api/v1/tasks", TASK | {"projectId": project, "agentId": who}) for who in (None, agent, agent)
     )
-    house.settle()
+    world.settle()
     told("PATCH", f"/api/v1/tasks/{done}?agentId={agent}", TAKES)
     told("PATCH", f"/api/v1/tasks/{active}", {"progress": 0.4, "actualHours": 3.5, "qualityScore": 0.85})
     said = {"content": "Look at this", "mentions": [me.id]}
     comment = told("POST", f"/api/v1/tasks/{active}/comments", said, by=people.token(member))["id"]
     content, headers = Documented("", sent_as="multipart/form-data").sent({"file": "@auth-component.png"})
     file = told("POST", f"/api/v1/tasks/{active}/files", content, headers=headers)["id"]
-    house.settle()
+    world.settle()
     [delivery, *_] = told("GET", f"/api/v1/webhooks/{webhook}/deliveries")
     [notification, *_] = told("GET", "/api/v1/users/me/notifications")
     key = made("/api/v1/auth/api-keys", {"name": "My Integration", "permissions": ["tasks:read"]})

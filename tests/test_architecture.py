@@ -1,4 +1,4 @@
-"""The plan of the house: who may import whom, where time and chance come from, and what must be there."""
+"""The plan of the world: who may import whom, where time and chance come from, and what must be there."""
 
 import ast
 import re

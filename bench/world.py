@@ -121,7 +121,7 @@ def deployment() -> Iterator[None]:
 
 
 @contextmanager
-def house(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
+def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
     """A fresh deployment with a server that has done one task, so that nothing is done for the first time.
 
     `calls` is given (function, call) for each AWS call, at the price of speed.
