@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Beat, Health, Holder
+from chalicelib.domain.tasks.task import Holder
+from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
 from chalicelib.engine.live import connections
 from chalicelib.engine.live.connections import Connection

@@ -10,7 +10,8 @@ from chalicelib.config import settings
 from chalicelib.domain.deliveries import notification
 from chalicelib.domain.statistics import counters as rules
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.task import Needs, Permit, Pool, Task, Worker
+from chalicelib.domain.tasks.task import Needs, Permit, Task
+from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import InvalidRequest

@@ -4,8 +4,9 @@ from typing import Any
 
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.retry import Backoff
-from chalicelib.domain.tasks.task import Status, Task, Worker
+from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.domain.tasks.worker import Worker
 
 NOW = 1_000_000_000
 HOUR = 3_600_000

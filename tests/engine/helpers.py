@@ -4,7 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Task
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.errors import YardmasterError

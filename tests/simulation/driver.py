@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Permit
+from chalicelib.domain.tasks.task import Holder, Permit
+from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.projects.projects import SECOND_LOOK_SECONDS
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry

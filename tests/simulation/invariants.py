@@ -9,8 +9,9 @@ from chalicelib.config import settings
 from chalicelib.domain.statistics import counters as statistics
 from chalicelib.domain.statistics import event_counts
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.task import Status, Task, Worker
+from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.transitions import LONGEST_LOOK_MS
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.workers import registry as workers
 from chalicelib.engine.workers import websocket_workers
 from chalicelib.storage.connections import connections

@@ -5,7 +5,8 @@ Each prepares a deployment and answers with the act during which the process is 
 
 from collections.abc import Callable
 
-from chalicelib.domain.tasks.task import Holder, Permit, Status, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Permit, Status, Task
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.tasks import assignment, lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission

@@ -10,7 +10,8 @@ from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.changes.public_events import Fact
-from chalicelib.domain.tasks.task import Beat, Health, Permit
+from chalicelib.domain.tasks.task import Permit
+from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.messaging import notifications as messenger
 from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.engine.webhooks import endpoints as webhooks

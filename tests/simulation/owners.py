@@ -6,7 +6,8 @@ from typing import Any
 
 from chalicelib import ids
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Status, Worker
+from chalicelib.domain.tasks.task import Holder, Status
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.tasks import assignment, lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.engine.workers import completion_reports, registry

@@ -11,7 +11,8 @@ from unittest.mock import patch
 from chalicelib import clock, ids
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Phase, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Phase, Task
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.changes import run_all
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.projects import agents, projects, task_edits

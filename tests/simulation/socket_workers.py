@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Status
+from chalicelib.domain.tasks.task import Holder, Status
+from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry, websocket_workers
 from chalicelib.engine.workers.registry import Registration

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Task
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.statistics import rollup
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry

@@ -16,7 +16,8 @@ from typing import Any
 from chalicelib import clock, config, ids
 from chalicelib.apis.event_payloads import admits, heralds
 from chalicelib.config import settings
-from chalicelib.domain.tasks.task import Pool, Task, Worker
+from chalicelib.domain.tasks.task import Task
+from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.accounts import api_keys, sessions, token_accounts
 from chalicelib.engine.live import connections
 from chalicelib.engine.live.task_feed import Voices

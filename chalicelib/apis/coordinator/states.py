@@ -4,7 +4,8 @@ from typing import Literal
 
 from chalicelib import clock
 from chalicelib.domain.tasks.rotation import Rotation
-from chalicelib.domain.tasks.task import MAX_PRIORITY, Status, Worker
+from chalicelib.domain.tasks.task import MAX_PRIORITY, Status
+from chalicelib.domain.tasks.worker import Worker
 
 TaskStatus = Literal["pending", "assigned", "running", "completed", "failed", "cancelled"]
 WorkerStatus = Literal["online", "busy", "offline"]

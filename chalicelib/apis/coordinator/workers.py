@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from chalicelib import clock, ids
 from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
-from chalicelib.domain.tasks.task import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.edge import Caller, Created, NaiveInstant, Routes, Schema
 from chalicelib.engine.workers import commands, completion_reports, pools
 from chalicelib.engine.workers import registry as workers

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from chalicelib.apis.processing.access import NAME
 from chalicelib.domain.tasks.balancing import Algorithm
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, CamelSchema, Routes
 from chalicelib.engine.workers import pools
 

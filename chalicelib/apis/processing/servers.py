@@ -9,7 +9,7 @@ from chalicelib import clock
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
-from chalicelib.domain.tasks.task import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.domain.url_masking import masked
 from chalicelib.edge import SECRET, Caller, CamelSchema, Created, Routes
 from chalicelib.engine.statistics import daily

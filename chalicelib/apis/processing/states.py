@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from chalicelib.domain.tasks.task import Health, Status, Worker
+from chalicelib.domain.tasks.task import Status
+from chalicelib.domain.tasks.worker import Health, Worker
 
 TaskStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "TIMEOUT", "CANCELLED"]
 ServerStatus = Literal["online", "offline", "maintenance", "degraded"]

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from chalicelib.domain.tasks.task import Status, Worker
+from chalicelib.domain.tasks.task import Status
+from chalicelib.domain.tasks.worker import Worker
 
 TaskStatus = Literal["queued", "processing", "completed", "failed", "cancelled"]
 WorkerStatus = Literal["active", "idle", "offline"]

@@ -11,7 +11,7 @@ from chalicelib.apis.support.figures import duration
 from chalicelib.apis.support.states import WorkerStatus, worker_status
 from chalicelib.apis.support.tasks import Word
 from chalicelib.config import settings
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, Routes, Schema
 from chalicelib.engine.workers import registry as workers
 from chalicelib.engine.workers.registry import Registration

@@ -5,7 +5,8 @@ from typing import Literal
 
 from chalicelib import clock
 from chalicelib.domain.tasks import waiting_reasons
-from chalicelib.domain.tasks.task import Needs, Status, Worker
+from chalicelib.domain.tasks.task import Needs, Status
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.surveys import Platform
 
 SessionStatus = Literal["queued", "assigned", "running", "completed", "failed", "cancelled"]

@@ -1,7 +1,8 @@
 """What of a change is announced to whoever asked to be told: webhooks, notifications, the live feed."""
 
 from chalicelib.domain.changes.effects import Announcement, Topic
-from chalicelib.domain.tasks.task import Status, Task, Worker
+from chalicelib.domain.tasks.task import Status, Task
+from chalicelib.domain.tasks.worker import Worker
 
 VISIBLE = ("status", "progress", "attempts", "epoch", "run_at")
 """What those who watch a task see of it."""

@@ -10,8 +10,9 @@ from typing import Any
 from chalicelib.domain.changes import announcements
 from chalicelib.domain.changes.effects import NOTHING, Call, Delivery, Effects, Event, Kind, Nudge, Update, Wakeup
 from chalicelib.domain.tasks.reported_failure import is_number
-from chalicelib.domain.tasks.task import HELD, Status, Task, Worker
+from chalicelib.domain.tasks.task import HELD, Status, Task
 from chalicelib.domain.tasks.transitions import is_credited
+from chalicelib.domain.tasks.worker import Worker
 
 LONGEST_ERROR = 200
 """Characters of an error that those who watch are shown."""

@@ -6,7 +6,8 @@ domain.changes says what follows from which change; the relay carries it out, pe
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.domain.tasks.task import BUILT_IN, Needs, Phase, Status
+from chalicelib.domain.tasks.task import Needs, Phase, Status
+from chalicelib.domain.tasks.worker import BUILT_IN
 
 
 class Kind(StrEnum):

@@ -10,7 +10,8 @@ from dataclasses import replace
 from enum import StrEnum
 
 from chalicelib.domain.tasks import worker_trust
-from chalicelib.domain.tasks.task import Health, Needs, Permit, Pool, Worker
+from chalicelib.domain.tasks.task import Needs, Permit
+from chalicelib.domain.tasks.worker import Health, Pool, Worker
 from chalicelib.domain.tasks.worker_trust import Retry
 
 

@@ -13,7 +13,7 @@ time, each after a pause, until it completes one (`Worker.slots`, `Worker.accept
 from dataclasses import replace
 
 from chalicelib.domain.backoff import LONGEST_OFFLINE_PAUSE_MS, LONGEST_PAUSE_MS, doubling
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 
 OFFLINE_AFTER = 3
 """Hand-overs and probes in a row that did not arrive, before a worker that was not heard of meanwhile is offline."""

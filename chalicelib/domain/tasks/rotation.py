@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from chalicelib.domain.tasks import circuit_breaker
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 
 
 class Rotation(StrEnum):

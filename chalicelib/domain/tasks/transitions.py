@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.retry import Backoff, delay_before_retry
-from chalicelib.domain.tasks.task import HELD, Holder, Status, Task, Worker
+from chalicelib.domain.tasks.task import HELD, Holder, Status, Task
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.errors import Conflict, LeaseLost
 
 NUDGE_GUARD_MS = 60_000

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from chalicelib.domain.tasks import worker_trust
 from chalicelib.domain.tasks.balancing import Balancer
-from chalicelib.domain.tasks.task import Health, Needs, Permit, Pool, Status, Task, Worker
+from chalicelib.domain.tasks.task import Needs, Permit, Status, Task
+from chalicelib.domain.tasks.worker import Health, Pool, Worker
 from chalicelib.domain.tasks.working_hours import is_open
 
 NAMED = 3

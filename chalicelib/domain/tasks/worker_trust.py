@@ -11,7 +11,8 @@ cannot be reached although he is online. After PATIENCE_MS it goes to the best o
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chalicelib.domain.tasks.task import Task, Worker
+from chalicelib.domain.tasks.task import Task
+from chalicelib.domain.tasks.worker import Worker
 
 PATIENCE_MS = 300_000
 """So long, and at most for half of the time that it may wait at all, a task waits for workers that hold no task and

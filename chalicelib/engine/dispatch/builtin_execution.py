@@ -8,8 +8,9 @@ from pydantic import BaseModel, ValidationError
 from chalicelib import clock
 from chalicelib.domain.changes.effects import Delivery
 from chalicelib.domain.tasks.push_responses import Done
-from chalicelib.domain.tasks.task import BUILT_IN, Holder, Task
+from chalicelib.domain.tasks.task import Holder, Task
 from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.domain.tasks.worker import BUILT_IN
 from chalicelib.engine.dispatch.task_delivery import is_current
 from chalicelib.engine.tasks import lifecycle, payloads, task_log
 from chalicelib.errors import Conflict, NotFound

@@ -12,7 +12,8 @@ from chalicelib import clock, ids
 from chalicelib.domain.changes.effects import Nudge
 from chalicelib.domain.tasks import transitions, worker_trust
 from chalicelib.domain.tasks.balancing import Balancer
-from chalicelib.domain.tasks.task import Needs, Pool, Task, Worker
+from chalicelib.domain.tasks.task import Needs, Task
+from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.statistics import backlog
 from chalicelib.engine.tasks import concurrency_limits
 from chalicelib.engine.workers import builtin_worker, pools

@@ -11,8 +11,9 @@ from chalicelib.domain.changes.effects import Call, Delivery
 from chalicelib.domain.tasks import circuit_breaker, push_responses
 from chalicelib.domain.tasks.push_responses import Accepted, Busy, Done, Unreached, Verdict
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
-from chalicelib.domain.tasks.task import Holder, Status, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.transitions import Failure
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.security import encryption, long_call_slots
 from chalicelib.engine.tasks import lifecycle, payloads, task_log, worker_presence
 from chalicelib.engine.workers import registry, websocket_workers

@@ -2,7 +2,8 @@
 
 from chalicelib import clock
 from chalicelib.domain.tasks import waiting_reasons
-from chalicelib.domain.tasks.task import Needs, Pool, Status, Task, Worker
+from chalicelib.domain.tasks.task import Needs, Status, Task
+from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.workers import builtin_worker
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import pools as pool_storage

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.document import Document
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.task import Task, Worker
+from chalicelib.domain.tasks.task import Task
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.projects import agents, projects
 from chalicelib.engine.projects import display_names as names
 from chalicelib.engine.projects.display_names import Names

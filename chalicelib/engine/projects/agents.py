@@ -9,7 +9,8 @@ from chalicelib.config import settings
 from chalicelib.domain.statistics import counters as rules
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.domain.tasks import transitions
-from chalicelib.domain.tasks.task import Phase, Task, Worker
+from chalicelib.domain.tasks.task import Phase, Task
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.documents.background_jobs import Chore
 from chalicelib.engine.search import search

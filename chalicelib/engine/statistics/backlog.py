@@ -6,7 +6,8 @@ A pass sees the head of each lane, so the age is that of the most urgent tasks; 
 
 from collections.abc import Sequence
 
-from chalicelib.domain.tasks.task import Needs, Task, Worker
+from chalicelib.domain.tasks.task import Needs, Task
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.observability import count, logger, measure
 
 OLDEST = "OldestReadyTaskAge"

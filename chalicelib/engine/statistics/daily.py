@@ -5,7 +5,7 @@ from typing import NamedTuple
 from chalicelib import clock
 from chalicelib.domain.statistics import counters as rules
 from chalicelib.domain.statistics.counters import CLOSE, HOURS, NOW, Counts
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.errors import NotFound
 from chalicelib.storage.statistics import counters as stats
 from chalicelib.storage.workers import workers as worker_storage

@@ -4,7 +4,8 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.domain.tasks import transitions
-from chalicelib.domain.tasks.task import Holder, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Task
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.tasks import concurrency_limits, lifecycle
 from chalicelib.errors import Conflict, NotFound, Unavailable, WorkerOffline
 from chalicelib.storage.aws.dynamodb import Refused

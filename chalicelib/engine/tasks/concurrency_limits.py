@@ -9,7 +9,8 @@ A task without a permit pays nothing for any of it.
 from contextlib import suppress
 
 from chalicelib.domain.tasks import waiting_reasons
-from chalicelib.domain.tasks.task import Pool, Task
+from chalicelib.domain.tasks.task import Task
+from chalicelib.domain.tasks.worker import Pool
 from chalicelib.errors import Conflict
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused, Write

@@ -10,8 +10,9 @@ from chalicelib.config import settings
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.retry import Backoff
-from chalicelib.domain.tasks.task import Holder, Status, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.transitions import Failure
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.tasks import concurrency_limits, payloads, worker_presence
 from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable, YardmasterError
 from chalicelib.observability import logger

@@ -12,7 +12,8 @@ from dataclasses import replace
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.tasks.rotation import seen
-from chalicelib.domain.tasks.task import Holder, Worker
+from chalicelib.domain.tasks.task import Holder
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.ttl_cache import Memory
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb

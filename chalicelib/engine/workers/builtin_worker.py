@@ -4,7 +4,7 @@ retried and counted as all others are."""
 from dataclasses import replace
 
 from chalicelib import clock
-from chalicelib.domain.tasks.task import BUILT_IN, Worker
+from chalicelib.domain.tasks.worker import BUILT_IN, Worker
 from chalicelib.engine.workers import registry as workers
 from chalicelib.providers.performers import registry as performers
 from chalicelib.storage.aws import dynamodb

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 
 KEPT_MS = 15 * clock.MINUTE
 """How long a command is repeated to a worker that sends no receipt for it."""

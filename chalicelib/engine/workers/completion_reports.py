@@ -2,7 +2,8 @@
 
 from chalicelib import clock
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Holder, Worker
+from chalicelib.domain.tasks.task import Holder
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.tasks import lifecycle, worker_presence
 from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict, NotFound

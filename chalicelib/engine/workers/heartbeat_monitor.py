@@ -7,8 +7,9 @@ from chalicelib import clock
 from chalicelib.domain.tasks import circuit_breaker
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.rotation import seen
-from chalicelib.domain.tasks.task import Holder, Worker
+from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.security import encryption
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import commands, pools, registry, worker_urls

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.domain.tasks.balancing import Algorithm
-from chalicelib.domain.tasks.task import Needs, Pool, Worker
+from chalicelib.domain.tasks.task import Needs
+from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused, Write

@@ -9,7 +9,7 @@ from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import circuit_breaker
 from chalicelib.domain.tasks.rotation import Rotation, rotated, seen, turned
-from chalicelib.domain.tasks.task import BUILT_IN, Beat, Worker
+from chalicelib.domain.tasks.worker import BUILT_IN, Beat, Worker
 from chalicelib.engine.security import encryption
 from chalicelib.engine.tasks import lifecycle, payloads, worker_presence
 from chalicelib.engine.workers import commands, worker_urls

@@ -13,8 +13,9 @@ from chalicelib import clock
 from chalicelib.domain.changes.effects import Call
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
-from chalicelib.domain.tasks.task import Beat, Health, Holder, Status, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.live import frames
 from chalicelib.engine.live.frames import Frame
 from chalicelib.engine.tasks import lifecycle, payloads, task_log

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from chalicelib import clock
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.tasks import payloads
 from chalicelib.errors import Conflict, InvalidRequest, Unavailable
 from chalicelib.storage.aws import dynamodb

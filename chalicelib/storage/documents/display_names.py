@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chalicelib.domain.document import Document
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.storage.aws import batch_get
 from chalicelib.storage.aws.dynamodb import Item
 from chalicelib.storage.documents import documents

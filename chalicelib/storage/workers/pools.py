@@ -7,7 +7,8 @@ from typing import Any
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.tasks.task import Needs, Permit, Pool, Worker
+from chalicelib.domain.tasks.task import Needs, Permit
+from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Write
 from chalicelib.storage.tasks.table import wake_shard

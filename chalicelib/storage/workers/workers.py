@@ -20,7 +20,8 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.domain.tasks import circuit_breaker
-from chalicelib.domain.tasks.task import Beat, Health, Task, Worker
+from chalicelib.domain.tasks.task import Task
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Item, RawItem, Write
 from chalicelib.storage.tasks.table import CompactJson, wake_shard

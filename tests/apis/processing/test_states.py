@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from chalicelib.apis.processing.states import ENGINE_STATUS, TASK_STATUS, TaskStatus, server_status
-from chalicelib.domain.tasks.task import Health, Status
+from chalicelib.domain.tasks.task import Status
+from chalicelib.domain.tasks.worker import Health
 from tests.support.world import World
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from chalicelib import config
 from chalicelib.apis.support import api
-from chalicelib.domain.tasks.task import Beat, Health, Holder
+from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.transitions import Failure, Reason
+from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry, websocket_workers
 from chalicelib.storage.connections.connections import Connection

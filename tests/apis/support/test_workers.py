@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib import config
-from chalicelib.domain.tasks.task import BUILT_IN
+from chalicelib.domain.tasks.worker import BUILT_IN
 from chalicelib.engine.workers import registry, websocket_workers
 from chalicelib.storage.connections.connections import Connection
 from tests.apis.support.conftest import POOL, Desk

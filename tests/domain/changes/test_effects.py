@@ -7,8 +7,9 @@ import pytest
 from chalicelib.domain.changes import derive, effects
 from chalicelib.domain.changes.effects import Delivery, Effects, Kind, Nudge, Wakeup
 from chalicelib.domain.tasks import transitions
-from chalicelib.domain.tasks.task import Health, Phase, Status, Task, Worker
+from chalicelib.domain.tasks.task import Phase, Status, Task
 from chalicelib.domain.tasks.transitions import Reason
+from chalicelib.domain.tasks.worker import Health, Worker
 from tests.domain import samples
 from tests.domain.samples import BACKOFF, FAILURE, NOW, worker
 

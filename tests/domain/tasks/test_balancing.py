@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.tasks.balancing import Algorithm, Balancer
-from chalicelib.domain.tasks.task import BUILT_IN, Health, Needs, Pool, Worker
+from chalicelib.domain.tasks.task import Needs
+from chalicelib.domain.tasks.worker import BUILT_IN, Health, Pool, Worker
 from chalicelib.domain.tasks.worker_trust import Retry
 from tests.domain.samples import NOW, worker
 

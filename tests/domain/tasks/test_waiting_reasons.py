@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.tasks.balancing import Balancer
-from chalicelib.domain.tasks.task import BUILT_IN, Health, Needs, Permit, Pool, Worker
+from chalicelib.domain.tasks.task import Needs, Permit
 from chalicelib.domain.tasks.waiting_reasons import missing, placement, turn, until_placed
+from chalicelib.domain.tasks.worker import BUILT_IN, Health, Pool, Worker
 from chalicelib.domain.tasks.worker_trust import retry_of
 from tests.domain import samples
 from tests.domain.samples import NOW

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.tasks import transitions, worker_trust
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.domain.tasks.worker_trust import Retry
 from tests.domain import samples
 from tests.domain.samples import BACKOFF, FAILURE, NOW, worker

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel
 
 from chalicelib.domain.changes.effects import Delivery
-from chalicelib.domain.tasks.task import BUILT_IN, Holder, Status, Task
+from chalicelib.domain.tasks.task import Holder, Status, Task
+from chalicelib.domain.tasks.worker import BUILT_IN
 from chalicelib.engine.dispatch import builtin_execution
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import builtin_worker

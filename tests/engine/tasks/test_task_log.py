@@ -11,7 +11,8 @@ import pytest
 from chalicelib import clock
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
-from chalicelib.domain.tasks.task import BUILT_IN, Status, Task
+from chalicelib.domain.tasks.task import Status, Task
+from chalicelib.domain.tasks.worker import BUILT_IN
 from chalicelib.engine.dispatch.task_delivery import MOST_ON_TRIAL
 from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import Edit

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib import clock
-from chalicelib.domain.tasks.task import Health, Holder, Status
+from chalicelib.domain.tasks.task import Holder, Status
+from chalicelib.domain.tasks.worker import Health
 from chalicelib.engine.dispatch import task_delivery
 from chalicelib.engine.security import long_call_slots
 from chalicelib.engine.tasks import lifecycle

@@ -4,7 +4,8 @@ import logging
 import pytest
 
 from chalicelib import clock
-from chalicelib.domain.tasks.task import Beat, Health, Status
+from chalicelib.domain.tasks.task import Status
+from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.security import authentication
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import commands, registry

@@ -10,7 +10,8 @@ from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Call, Delivery
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import BUILT_IN, Beat, Health, Holder, Status, Task, Worker
+from chalicelib.domain.tasks.task import Holder, Status, Task
+from chalicelib.domain.tasks.worker import BUILT_IN, Beat, Health, Worker
 from chalicelib.engine.dispatch import task_delivery
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry, websocket_workers

@@ -32,7 +32,7 @@ from chalicelib.apis.projects.tasks.routes import listed, phases
 from chalicelib.apis.projects.tasks.schemas import TaskRow, rows
 from chalicelib.domain.statistics.counters import Counts, day_of
 from chalicelib.domain.tasks.rotation import Rotation
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, Created, Paged, Query, Request, Routes
 from chalicelib.engine.projects import agents
 from chalicelib.engine.projects.agents import KIND

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from chalicelib import clock
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.domain.tasks.rotation import standing_at
-from chalicelib.domain.tasks.task import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.domain.tasks.working_hours import DAYS, is_zone
 from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.accounts.api_keys import PREFIX

@@ -17,8 +17,9 @@ from chalicelib.domain.changes import public_events
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.changes.public_events import Fact
 from chalicelib.domain.document import Document
-from chalicelib.domain.tasks.task import PHASES, Status, Task, Worker
+from chalicelib.domain.tasks.task import PHASES, Status, Task
 from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import CamelSchema
 from chalicelib.engine.events import event_subjects
 from chalicelib.engine.events.event_subjects import Subjects

@@ -28,7 +28,7 @@ from chalicelib.apis.projects.system.schemas import (
 from chalicelib.apis.projects.tasks.inputs import Moment
 from chalicelib.config import settings
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, Routes
 from chalicelib.engine.statistics import activity_log, daily, dependency_checks, process_usage, recent
 from chalicelib.engine.statistics import request_counts as requests

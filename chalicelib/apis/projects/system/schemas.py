@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chalicelib.apis.projects.agents.schemas import agent_status
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import CamelSchema, Instant
 from chalicelib.engine.statistics.activity_log import Level, Line, Service
 from chalicelib.engine.statistics.recent import Recent

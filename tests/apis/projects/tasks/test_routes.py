@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib import config
-from chalicelib.domain.tasks.task import Worker
+from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import comments, task_edits
 from chalicelib.storage.documents import documents as document_storage
