@@ -4,7 +4,7 @@ requests are submit and complete; each further `GET` is a request, two calls, on
 
 Assumed, not measured: 6 ms for a call from Lambda to DynamoDB or SQS, 100 ms until a worker accepts, a log of 1 KB for
 each invocation, and X-Ray's own sampling of 5 %. Left out: storage, which is 1 KB a task for 30 days, and idle polling
-(docs/deploy.md). DynamoDB's streams are free for Lambda."""
+(docs/how-to/deploy.md). DynamoDB's streams are free for Lambda."""
 
 from collections import Counter
 from collections.abc import Mapping

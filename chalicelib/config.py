@@ -81,8 +81,8 @@ class Settings:
     secrets_parameter: str = ""
     """Name of the SSM SecureString that holds {"jwt": {kid: secret}, "seal": {kid: base64}}."""
     messengers: str = ""
-    """JSON: org -> its accounts with messengers (docs/messenger.md); an org that is not in it has its own in SSM,
-    beneath the secrets parameter."""
+    """JSON: org -> its accounts with messengers (docs/reference/messenger-api.md); an org that is not in it has its own
+    in SSM, beneath the secrets parameter."""
     jwt_issuer: str = "yardmaster"
     jwt_audience: str = "yardmaster"
 

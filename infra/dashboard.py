@@ -1,5 +1,5 @@
 """A CloudWatch dashboard over the whole deployment, as CloudFormation: tasks first, then what is told to others, then
-what costs money. docs/alarms.md says what each metric means."""
+what costs money. docs/reference/alarms.md says what each metric means."""
 
 import json
 from collections.abc import Iterable

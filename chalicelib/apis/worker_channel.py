@@ -1,4 +1,4 @@
-"""The WebSocket of workers (docs/live.md), which every API that has one serves in the same words."""
+"""The WebSocket of workers (docs/reference/websockets.md), which every API that has one serves in the same words."""
 
 from typing import Annotated, Any, Literal
 

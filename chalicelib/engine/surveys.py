@@ -1,5 +1,5 @@
 """Survey sessions: tasks with a permit for their platform, so that each platform has one session at a time; done by
-workers of the same pool that offer the platform (docs/surveys.md).
+workers of the same pool that offer the platform (docs/reference/survey-api.md).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A server for Yardmaster that greets (docs/servers.md). It needs Python 3.8 or newer and nothing else.
+"""A server for Yardmaster that greets (docs/how-to/connect-a-server.md). It needs Python 3.8 or newer and nothing else.
 
     TOKEN=$(make -s token ROLE=admin) python3 docs/examples/server.py
 

@@ -1,4 +1,4 @@
-"""Watches all tasks of an org over a WebSocket (docs/live.md), a line for each change.
+"""Watches all tasks of an org over a WebSocket (docs/reference/websockets.md), a line for each change.
 
 It needs `pip install websockets`.
 

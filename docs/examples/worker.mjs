@@ -1,4 +1,4 @@
-// A worker on a WebSocket (docs/live.md). It needs `npm install ws`.
+// A worker on a WebSocket (docs/reference/websockets.md). It needs `npm install ws`.
 //
 //     node worker.mjs ws://localhost:8003/worker/3 [token]
 //

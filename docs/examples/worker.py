@@ -1,4 +1,4 @@
-"""A worker on a WebSocket (docs/live.md). It needs `pip install websockets`.
+"""A worker on a WebSocket (docs/reference/websockets.md). It needs `pip install websockets`.
 
 python worker.py ws://localhost:8003/worker/3 [token]
 

@@ -2,7 +2,7 @@
 
 PORT_<API> moves an API to another port, SWEEP_SECONDS sets how often what is due is looked for (60), LOG_LEVEL how much
 is logged to stderr (WARNING). OPEN_APIS names the APIs that let in callers without a token (those whose documents' own
-examples send none). docs/settings.md has all of them.
+examples send none). docs/reference/settings.md has all of them.
 """
 
 import os

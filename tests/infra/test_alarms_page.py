@@ -1,4 +1,4 @@
-"""docs/alarms.md, the dashboard, the templates and the code speak of the same alarms and metrics."""
+"""docs/reference/alarms.md, the dashboard, the templates and the code speak of the same alarms and metrics."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from infra.parent import parent_template
 from infra.resources import storage_template
 from tests.infra.emitted import emitted
 
-PAGE = (Path(__file__).parents[2] / "docs" / "alarms.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "alarms.md").read_text()
 LEFT = 100
 """What AWS leaves to functions that reserve nothing."""
 FILLED = {"${Prefix}": "second", "${AWS::Region}": "eu-central-1"}
@@ -59,13 +59,13 @@ def test_the_page_speaks_of_no_alarm_that_there_is_not(pattern: str) -> None:
 
 
 def test_what_is_said_of_the_costs_is_the_number_of_alarms_and_metrics() -> None:
-    costs = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    costs = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md").read_text()
     assert f"| alarms | {len(ALARMS)} = " in costs
     assert f"of the {len(emitted())} get values" in costs
 
 
 def test_what_is_said_of_reserved_concurrency_is_its_sum() -> None:
-    costs = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    costs = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md").read_text()
     reserved = sum(function.reserved for bundle in BUNDLES for function in bundle.functions)
     assert f": {reserved} in all" in costs
     quota = -(-(reserved + LEFT) // 10) * 10

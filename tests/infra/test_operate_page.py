@@ -1,4 +1,5 @@
-"""docs/operate.md: its queries ask for lines and fields that the world writes, and its tables have all of them."""
+"""docs/how-to/operate.md: its queries ask for lines and fields that the world writes, and its tables have all of
+them."""
 
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ from chalicelib.engine.tasks import lifecycle, task_log
 from tests.support.log import Log, logging_to
 from tests.support.world import ORG, World, answer
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operate.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "operate.md").read_text()
 QUERIES = re.findall(r"```insights\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = {"filter", "stats", "sort", "display", "limit"}
 WORDS = {"and", "or", "in", "as", "by", "asc", "desc"}

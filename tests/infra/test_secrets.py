@@ -106,7 +106,7 @@ def test_what_is_no_value_is_refused_without_being_said(shell: Shell, step: tupl
 
 
 def test_after_a_leak_nothing_of_the_leaked_key_is_left(shell: Shell) -> None:
-    """The emergency as docs/deploy.md has it: add, promote, retire, one into the next."""
+    """The emergency as docs/how-to/deploy.md has it: add, promote, retire, one into the next."""
     before = shell.run("new")
     [leaked] = json.loads(before)["jwt"].values()
     value = before

@@ -1,4 +1,5 @@
-"""docs/settings.md has every setting and variable that the code reads, with its type and default, and no other."""
+"""docs/reference/settings.md has every setting and variable that the code reads, with its type and default, and no
+other."""
 
 import ast
 import importlib
@@ -20,7 +21,7 @@ from infra.local.demo import __main__ as demo
 from infra.merge import merge_template
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "settings.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text()
 TYPES: dict[Any, str] = {
     str: "text",
     int: "whole number",

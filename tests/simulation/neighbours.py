@@ -208,7 +208,8 @@ def worst(found: Figures) -> dict[str, float]:
 
 
 PROMISED = {"noticed": 75, "woken": 75, "webhooks": 15, "notifications": 15}
-"""Seconds (docs/reliability.md): from when a heartbeat was overdue, a task due, an event or notification there."""
+"""Seconds (docs/how-it-works/reliability.md): from when a heartbeat was overdue, a task due, an event or
+notification there."""
 SLACK_SECONDS = {"noticed": 5, "woken": 1.5, "latency": 1}
 """So much more than alone it may be."""
 WORSE = 1.2

@@ -163,7 +163,7 @@ STORIES: dict[str, Callable[[World], Callable[[], object]]] = {
 
 
 def test_the_page_says_how_many_stories_there_are() -> None:
-    page = Path(__file__).parents[2] / "docs" / "reliability.md"
+    page = Path(__file__).parents[2] / "docs" / "how-it-works" / "reliability.md"
     assert f": {len(STORIES)} handlers and use cases" in page.read_text()
 
 

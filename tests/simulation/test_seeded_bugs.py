@@ -1,4 +1,5 @@
-"""Each invariant bites: a bug of the kind it is there for is put in, and must be found (docs/reliability.md)."""
+"""Each invariant bites: a bug of the kind it is there for is put in, and must be found
+(docs/how-it-works/reliability.md)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -26,7 +26,7 @@ class Log:
         return [json.loads(line) for line in self.text.splitlines()]
 
     def story(self, task_id: str) -> list[dict[str, Any]]:
-        """The lines about a task, in the order in which it happened: the query that docs/operate.md shows."""
+        """The lines about a task, in the order in which it happened: the query that docs/how-to/operate.md shows."""
         found = [line for line in self.lines if line.get("task_id") == task_id and "at" in line]
         # Here a lease, which has a status, and its hand-over may be of one instant.
         return sorted(found, key=lambda line: (line["at"], line["version"], "status" not in line))

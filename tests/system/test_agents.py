@@ -1,4 +1,4 @@
-"""The agents of docs/agents.md, word for word, against the real stack."""
+"""The agents of docs/how-to/write-an-agent.md, word for word, against the real stack."""
 
 import re
 import socket
@@ -12,7 +12,9 @@ from tests.support.client import token
 from tests.system.stack import ORG, Caller, Stack, environment, until
 
 ROOT = Path(__file__).parents[2]
-FETCHES, IS_CALLED, CONNECTS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/agents.md").read_text(), re.S)
+FETCHES, IS_CALLED, CONNECTS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs/how-to/write-an-agent.md").read_text(), re.S
+)
 KEY = "an-agent-s-own-key"
 
 

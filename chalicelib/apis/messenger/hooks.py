@@ -1,6 +1,7 @@
 """What n8n tells (delqhi-platform.md, "n8n Webhooks"): any JSON object, as a notification to every messenger.
 
-Instead of a token n8n may send `X-Webhook-Secret`, the secret that the org `?org=` has for it (docs/messenger.md).
+Instead of a token n8n can send `X-Webhook-Secret`, the secret of the org that `?org=` names
+(docs/reference/messenger-api.md).
 """
 
 from typing import Annotated, Any

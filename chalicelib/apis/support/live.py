@@ -1,4 +1,5 @@
-"""The support API's WebSockets (docs/live.md): workers that are handed tasks, and watchers of all tasks."""
+"""The support API's WebSockets (docs/reference/websockets.md): workers that are handed tasks, and watchers of all
+tasks."""
 
 from chalicelib.apis.support.access import NAME, authenticate
 from chalicelib.apis.support.task_feed_frames import UPDATES

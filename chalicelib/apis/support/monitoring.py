@@ -1,5 +1,5 @@
 """Health, metrics and channels (customer-service.md, "System Monitoring", "Channel Management"). Every figure is
-measured; which is which, and over which window, is in docs/support.md."""
+measured; which is which, and over which window, is in docs/reference/support-api.md."""
 
 from typing import Literal
 

@@ -1,4 +1,5 @@
-"""How watchers of the support API are told of changes (docs/live.md). The engine imports it: it stays light."""
+"""How watchers of the support API are told of changes (docs/reference/websockets.md). The engine imports it: it
+stays light."""
 
 from collections.abc import Mapping
 from typing import Any

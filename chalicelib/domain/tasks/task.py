@@ -13,7 +13,7 @@ MAX_PRIORITY = 9
 
 
 class Status(StrEnum):
-    """The engine's task states (docs/engine.md); every API maps its own words onto these."""
+    """The engine's task states (docs/how-it-works/engine.md); every API maps its own words onto these."""
 
     PENDING = "pending"
     LEASED = "leased"

@@ -58,9 +58,9 @@ class _Asked:
 def page(org: str, pool: str, query: Query, *, page: int = 1, limit: int = 20, cursor: str | None = None) -> Page:
     """The page of this number, or the one behind a cursor of the same query, whatever its number.
 
-    Two calls where one list has what is asked for (docs/projects-lists.md says what all else costs). Raises
-    InvalidRequest for a cursor of another list, and for what would take more than a request's calls; ValueError for
-    priorities that are not whole levels.
+    Two calls where one list has what is asked for (docs/how-it-works/lists-of-tasks.md says what all else costs).
+    Raises InvalidRequest for a cursor of another list, and for what would take more than a request's calls; ValueError
+    for priorities that are not whole levels.
     """
     bound = (org, pool, *(sorted(part) if isinstance(part, frozenset) else part for part in query))
     after = cursors.read(cursor, *bound) if cursor is not None else None

@@ -1,5 +1,5 @@
 """The log of a task's life: one line at INFO each when it is accepted, leased, handed over, answered, started, retried,
-released, and when it ends (docs/operate.md).
+released, and when it ends (docs/how-to/operate.md).
 
 A line carries ids, numbers and words of a fixed list: no payload, no result, and no text that a worker wrote. `at` is
 when it happened; the line's own timestamp is when it was written, `lag_ms` later: by how much the relay is behind.

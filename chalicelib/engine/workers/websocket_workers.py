@@ -1,4 +1,5 @@
-"""Workers that hold a WebSocket: they are there while they answer, and tasks go to them as frames (docs/live.md).
+"""Workers that hold a WebSocket: they are there while they answer, and tasks go to them as frames
+(docs/reference/websockets.md).
 
 A connection is not a lease. A worker that comes back under the same id before its heartbeat is overdue still holds its
 tasks, and is told them again.

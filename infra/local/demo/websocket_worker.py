@@ -1,4 +1,5 @@
-"""A worker of the demo that holds a WebSocket (docs/live.md). A line on stdin breaks it, and it connects again.
+"""A worker of the demo that holds a WebSocket (docs/reference/websockets.md). A line on stdin breaks it, and it
+connects again.
 
 `python -m infra.local.demo.websocket_worker <WebSocket URL> <token>`; prints "connected" the first time.
 """

@@ -78,7 +78,7 @@ class Described(CamelSchema):
     endpoint: Url | None = Field(
         default=None,
         description="Tasks are POSTed here; a GET that is answered with 200 says that it is there. Without it the "
-        "agent fetches its tasks and sends heartbeats (docs/agents.md).",
+        "agent fetches its tasks and sends heartbeats (docs/how-to/write-an-agent.md).",
         examples=["https://agents.example.com/full-stack"],
     )
 

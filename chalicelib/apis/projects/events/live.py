@@ -1,4 +1,5 @@
-"""The projects API's WebSocket (coordinaitor.md, "Use WebSocket for Real-time Data"; docs/projects-live.md)."""
+"""The projects API's WebSocket (coordinaitor.md, "Use WebSocket for Real-time Data";
+docs/reference/projects-live.md)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -23,7 +24,7 @@ LIVE = "projects.live"
 """The channel's name; the local stage may open it to those without a credential, as the document's example is."""
 
 AGENT = "projects.agent"
-"""The channel of agents that are handed their tasks over a WebSocket (docs/agents.md)."""
+"""The channel of agents that are handed their tasks over a WebSocket (docs/how-to/write-an-agent.md)."""
 
 Topic = Literal["tasks", "agents", "projects"]
 FILTERS: Mapping[Topic, tuple[str, ...]] = {

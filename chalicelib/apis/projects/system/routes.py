@@ -1,5 +1,5 @@
 """Health, metrics, status and logs (coordinaitor.md, "System Endpoints"). Every figure is measured, and is the org's
-own; which is which is in docs/projects.md."""
+own; which is which is in docs/reference/projects-api.md."""
 
 from collections import Counter
 from typing import Annotated

@@ -229,7 +229,7 @@ def test_operator_tokens_have_no_account(accounts: Accounts) -> None:
 
 
 def test_the_first_person_of_a_deployment_is_invited_with_an_operators_token(accounts: Accounts) -> None:
-    """As docs/deploy.md has it: in an organization in which there is nobody, and nothing was seeded."""
+    """As docs/how-to/deploy.md has it: in an organization in which there is nobody, and nothing was seeded."""
     operator = token("admin", org="young")
     said = {"email": "first@young.example", "name": "First", "role": "admin"}
     invited = accounts.told("POST", USERS, said, token=operator)
