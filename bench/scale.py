@@ -55,7 +55,7 @@ def _listed_at(size: int) -> dict[str, list[Call]]:
             "dispatch pass": lambda: made.handle("dispatch"),
             "GET /api/task/{id}": lambda: made.ask(requests.get(made.admin, waiting[0])),
             "GET /api/servers": lambda: made.ask(requests.list_servers(made.admin)),
-            "a page of tasks": lambda: made.look(lambda: listing.page(requests.ORG, POOL, Filter(), 10)),
+            "a page of tasks": lambda: made.look(lambda: listing.read_page(requests.ORG, POOL, Filter(), 10)),
             "heartbeat": lambda: made.ask(requests.heartbeat(made.admin, made.server_id)),
         }
         return {name: _calls(calls, step) for name, step in steps.items()}

@@ -65,7 +65,7 @@ def _fill(made: Fleet) -> None:
 
 def _copy(pattern: dict[str, Any], name: DynamoType, number: int, due: DynamoType) -> Item:
     org = f"org-{number % ORGS}"
-    lane = task_table.lane_of(org, POOL, pattern["lane"].value)
+    lane = task_table.lane_partition(org, POOL, pattern["lane"].value)
     words = {"org": org, "place": lane, "wake_shard": task_table.wake_shard(name.value)}
     words["rank"] = pattern["rank"].value.rpartition("#")[0] + f"#{name.value}"
     item = Item(name, None, {})

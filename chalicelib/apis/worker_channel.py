@@ -86,7 +86,7 @@ def _signed(known: Connection, said: Sign) -> None:
 
 
 def _progressed(known: Connection, said: Progress) -> None:
-    lifecycle.progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
+    lifecycle.report_progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
 
 
 def _done(known: Connection, said: Result) -> Frame:

@@ -34,7 +34,7 @@ def dispatched(event: Event) -> Answer:
     for (org, pool), found in groups.items():
         try:
             nudges = [nudge for record in found for nudge in queue_messages.read_nudges(json.loads(record["body"]))]
-            dispatcher.run(org, pool, nudges)
+            dispatcher.run_pass(org, pool, nudges)
         except Exception as error:  # noqa: BLE001 - answered for, to the queue
             _note(error, found)
             failed += [record["messageId"] for record in found]
@@ -45,14 +45,14 @@ def dispatched(event: Event) -> Answer:
 def delivered(event: Event) -> Answer:
     """Deliveries: tasks handed over and workers told, side by side."""
     found = [queue_messages.read_handed(json.loads(record["body"])) for record in event["Records"]]
-    return _settled(event, task_delivery.deliver(found))
+    return _settled(event, task_delivery.send_to_workers(found))
 
 
 @observed
 def performed(event: Event) -> Answer:
     """Deliveries to the house itself: its performers do the tasks."""
     found = [queue_messages.read_delivery(json.loads(record["body"])) for record in event["Records"]]
-    return _settled(event, builtin_execution.perform(found))
+    return _settled(event, builtin_execution.perform_tasks(found))
 
 
 @observed

@@ -37,7 +37,7 @@ def run() -> None:
     sweep_seconds = seconds_of("SWEEP_SECONDS", SWEEP_SECONDS)
     with stack(urls, sweep_seconds, _url(files)) as pump, live_bundle.hub() as hub:
         seed()
-        completion_wait.begin()
+        completion_wait.allow_waits()
         if not settings().messengers:
             config.replace(messengers=fake_telegram.accounts(_url(printed)))
         pump.start()
@@ -54,13 +54,13 @@ def run() -> None:
 
 
 def _pool(name: str) -> ThreadPoolExecutor:
-    count, prefix = THREADS + completion_wait.HERE, f"{name} request"
+    count, prefix = THREADS + completion_wait.MAX_WAITS_PER_PROCESS, f"{name} request"
     return ThreadPoolExecutor(count, thread_name_prefix=prefix, initializer=call_turns.serve_requests)
 
 
 async def _end(hub: Hub) -> None:
     """Have everybody answered who waits, while connections are still open."""
-    completion_wait.end()
+    completion_wait.stop_waits()
     await hub.end()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.domain.search import query as facets
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.engine.search.search import Page
-from chalicelib.storage.tasks.table import TaskItem, large_of, values_of
+from chalicelib.storage.tasks.table import TaskItem, large_values, task_values
 from tests.domain import samples
 from tests.support.world import ORG
 
@@ -22,7 +22,7 @@ STATUSES = list(Status)
 def store(*tasks: Task) -> None:
     with TaskItem.batch_write() as batch:
         for task in tasks:
-            values = values_of(task) | large_of(task)
+            values = task_values(task) | large_values(task)
             batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
 
 

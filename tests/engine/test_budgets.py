@@ -11,7 +11,7 @@ from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.security import rate_limits
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import pools, registry
-from chalicelib.storage.tasks.table import TaskItem, large_of, values_of, wake_shards
+from chalicelib.storage.tasks.table import TaskItem, large_values, task_values, wake_shards
 from tests.domain import samples
 from tests.engine.helpers import beat, complete, held, pull
 from tests.support import aws
@@ -26,7 +26,7 @@ def fill(count: int) -> None:
         for number in range(count):
             draft = samples.draft(id=f"task_{number}", org=ORG, pool=POOL, lane="quantum", deadline=2 * START)
             task = transitions.sleeping(draft, 2 * START, START) if number % 2 else transitions.ready(draft, START)
-            values = values_of(task) | large_of(task)
+            values = task_values(task) | large_values(task)
             batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
 
 
@@ -52,7 +52,7 @@ def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds
     world.settle()
     ready = [world.submit() for _ in range(4)]  # beside the one above, which holds a slot
     nudges = [Nudge(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
-    assert calls(lambda: dispatcher.run(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
+    assert calls(lambda: dispatcher.run_pass(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
     assert all(world.task(one.id).held for one in ready)
 
 
@@ -61,7 +61,7 @@ def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(world: Wor
     complete(held(world))
     world.settle()
     with aws.counting() as counted:
-        dispatcher.run(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
+        dispatcher.run_pass(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
     assert counted == {("DynamoDB", "Query"): 2}
 
 

@@ -47,7 +47,7 @@ def end(world: World, lost: bool) -> None:
 
 def crowd() -> None:
     """More keys of permits than a pool remembers without use."""
-    for number in range(concurrency_limits.IDLE_KEPT + 1):
+    for number in range(concurrency_limits.MAX_IDLE_KEYS + 1):
         said = (ORG, "coordinator", f"k{number}")
-        dynamodb.commit(permit_storage.taken(*said, 1, "task_gone"))
-        dynamodb.commit(permit_storage.freed(*said, "task_gone"))
+        dynamodb.commit(permit_storage.acquire_write(*said, 1, "task_gone"))
+        dynamodb.commit(permit_storage.release_write(*said, "task_gone"))

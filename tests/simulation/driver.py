@@ -170,7 +170,7 @@ class Simulation(Actor):
             failure = reported_failure("it broke", self.random.random() < 0.8)
             self.attempt(lambda: lifecycle.fail(ORG, task_id, holder, failure))
         else:
-            self.attempt(lambda: lifecycle.progress(ORG, task_id, holder, self.random.randrange(100)))
+            self.attempt(lambda: lifecycle.report_progress(ORG, task_id, holder, self.random.randrange(100)))
 
     def heartbeat(self) -> None:
         for server in list(self.servers.values()):

@@ -147,7 +147,7 @@ class SocketWorkers(Actor):
             elif dice < 0.8:
                 self.attempt(lambda: lifecycle.fail(ORG, task_id, holder, failure))
             else:
-                self.attempt(lambda: lifecycle.progress(ORG, task_id, holder, percent))
+                self.attempt(lambda: lifecycle.report_progress(ORG, task_id, holder, percent))
 
     def _complete(self, task_id: str, holder: Holder) -> None:
         with aws.undisturbed():

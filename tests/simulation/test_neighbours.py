@@ -25,7 +25,7 @@ CALL_SECONDS, SHARE = 0.06, 0.1
 
 def seen(*noises: str, bug: AbstractContextManager[Any] | None = None) -> dict[str, float]:
     """The quiet organisation's worst figures, with every wakeup lost, so that the sweep alone finds what is due."""
-    tenth = patch.object(task_delivery, "MOST_ON_TRIAL", round(SHARE * task_delivery.MOST_ON_TRIAL))
+    tenth = patch.object(task_delivery, "MAX_TRIALS_PER_ORG", round(SHARE * task_delivery.MAX_TRIALS_PER_ORG))
     with tenth, bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as made:
         return worst(figures(made, SIZE, *noises))
 
@@ -74,7 +74,7 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
     "servers that hang are called as often as those that work": (
         "latency",
         ("hanging",),
-        patch.object(task_delivery, "MOST_ON_TRIAL", 1_000),
+        patch.object(task_delivery, "MAX_TRIALS_PER_ORG", 1_000),
     ),
     "one dispatcher serves all pools": ("latency", ("keys",), patch.object(queue_messages, "_group", lambda _: "all")),
 }

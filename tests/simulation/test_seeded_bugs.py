@@ -148,8 +148,8 @@ def _completed_twice(world: World) -> None:
     task = world.submit()
     world.settle()
     lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": 1})
-    again = task_storage.completion(task.id, ORG, POOL, 1, 2, None)
-    task_storage.commit([task_storage.ended(task.id, ORG, Holder(worker.id, 1), again)])
+    again = task_storage.completion_values(task.id, ORG, POOL, 1, 2, None)
+    task_storage.commit([task_storage.end_write(task.id, ORG, Holder(worker.id, 1), again)])
 
 
 def _watched(world: World, name: str = "v1") -> None:
@@ -197,8 +197,8 @@ def _all_live(org: str) -> list[Any]:
     return [watcher._replace(live=True) for watcher in _watchers(org)]
 
 
-_permit_taken = permit_storage.taken
-_slot_freed, _completion, _watchers = worker_storage.slot_freed, task_storage.completion, connections.watchers
+_permit_taken = permit_storage.acquire_write
+_slot_freed, _completion, _watchers = worker_storage.slot_freed, task_storage.completion_values, connections.watchers
 
 
 BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager[Any]]] = {
@@ -210,17 +210,17 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a slot is never freed": (
         invariants.slots_equal_leases,
         _cancelled_while_held,
-        patch.object(lifecycle, "_let_go", lambda *_: []),
+        patch.object(lifecycle, "_lease_end_writes", lambda *_: []),
     ),
     "a lease takes no permit": (
         invariants.permits_equal_leases,
         _permitted,
-        patch.object(concurrency_limits, "taken", lambda _: []),
+        patch.object(concurrency_limits, "acquire_writes", lambda _: []),
     ),
     "a permit is given without a limit": (
         invariants.permits_equal_leases,
         _permitted,
-        patch.object(permit_storage, "taken", _without_limit),
+        patch.object(permit_storage, "acquire_write", _without_limit),
     ),
     "the last attempt is not the last": (
         invariants.attempts_stay_within_bounds,
@@ -240,7 +240,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a completion is not fenced by state": (
         invariants.results_were_accepted_once,
         _completed_twice,
-        patch.object(task_storage, "_held_by", _unfenced),
+        patch.object(task_storage, "_is_held_by", _unfenced),
     ),
     "an event is not logged": (
         invariants.the_log_is_the_history,
@@ -280,7 +280,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a completion leaves the task among those that are held": (
         invariants.each_task_stands_where_it_is_looked_for,
         _life,
-        patch.object(task_storage, "completion", _left_behind),
+        patch.object(task_storage, "completion_values", _left_behind),
     ),
     "a second connection is let in unasked": (
         invariants.no_connection_that_answers_is_replaced,

@@ -11,5 +11,5 @@ from chalicelib.engine.tasks import completion_wait
 FOR_EVER = 86_400.0
 
 if __name__ == "__main__":
-    completion_wait.until_ended = partial(completion_wait.until_ended, seconds=FOR_EVER)
+    completion_wait.wait_until_ended = partial(completion_wait.wait_until_ended, seconds=FOR_EVER)
     runpy.run_module("infra.local", run_name="__main__", alter_sys=True)

@@ -275,7 +275,7 @@ class Unplugged(outbound.SystemNetwork):
 
 def forget() -> None:
     """What a process remembers between requests, it forgets."""
-    for memory in (sessions._known, api_keys._known, worker_presence._heard):
+    for memory in (sessions._known, api_keys._known, worker_presence._recorded_at):
         memory.clear()
     guess_limits._blocked.clear()
     rate_limits._asked.clear()

@@ -99,7 +99,7 @@ class TaskOut(Schema):
     @classmethod
     def of(cls, task: Task) -> Self:
         """The task with all it carries, wherever that is kept."""
-        return cls.row(replace(task, payload=tasks.payload(task), result=tasks.result(task)))
+        return cls.row(replace(task, payload=tasks.load_payload(task), result=tasks.load_result(task)))
 
     @classmethod
     def row(cls, task: Task) -> Self:
@@ -205,7 +205,7 @@ def list_tasks(
     Those of a worker are listed in another order: first what it holds, then what it ended, latest first.
     """
     wanted = Filter(ENGINE_STATUS[status] if status is not None else None, worker_id)
-    page = listing.page(caller.org, NAME, wanted, limit, cursor)
+    page = listing.read_page(caller.org, NAME, wanted, limit, cursor)
     rows = [TaskOut.row(task) for task in page.tasks]
     return TaskList(tasks=rows, total=page.total, limit=limit, next_cursor=page.cursor)
 
@@ -236,7 +236,7 @@ def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: W
     ended only if that worker holds it.
     """
     holder = Holder(worker_id) if worker_id is not None else None
-    with worker_presence.reporting(caller.org, NAME, holder, proven=False):
+    with worker_presence.recording_report(caller.org, NAME, holder, proven=False):
         if body.error is None:
             return TaskOut.of(assignment.finish(caller.org, NAME, task_id, holder, body.result))
         failure = reported_failure(body.error, retryable=False)

@@ -26,7 +26,7 @@ Message = Annotated[str, StringConstraints(min_length=1, max_length=notification
 
 def own(caller: Caller, key: str | None) -> str | None:
     """An idempotency key, as its sender's own."""
-    return None if key is None else idempotency.scoped(NAME, caller.subject, key)
+    return None if key is None else idempotency.scoped_key(NAME, caller.subject, key)
 
 
 class Queued(Schema):

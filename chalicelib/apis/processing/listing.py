@@ -9,7 +9,7 @@ from chalicelib.apis.processing.states import ENGINE_STATUS, TaskStatus
 from chalicelib.apis.processing.tasks import TaskRow
 from chalicelib.edge import Caller, CamelSchema, Routes
 from chalicelib.engine.tasks import listing_by_state
-from chalicelib.engine.tasks.listing_by_state import Watched
+from chalicelib.engine.tasks.listing_by_state import StateFilter
 
 routes = Routes("/api/tasks", tag="Tasks")
 
@@ -39,6 +39,6 @@ def list_tasks(
     cursor: Cursor | None = None,
 ) -> TaskList:
     """List tasks, newest first; filters combine."""
-    wanted = Watched(ENGINE_STATUS[status] if status is not None else None, server, type)
-    page = listing_by_state.page(caller.org, NAME, wanted, limit, cursor)
+    wanted = StateFilter(ENGINE_STATUS[status] if status is not None else None, server, type)
+    page = listing_by_state.read_page(caller.org, NAME, wanted, limit, cursor)
     return TaskList(tasks=[TaskRow.row(task) for task in page.tasks], next_cursor=page.cursor)

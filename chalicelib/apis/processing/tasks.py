@@ -133,7 +133,7 @@ class TaskOut(TaskRow):
     @classmethod
     def of(cls, task: Task) -> Self:
         """The task with its result, wherever that is kept, and what it waits for."""
-        return cls.row(task, result=lifecycle.result(task), waiting_for=waiting_for(task, "server"))
+        return cls.row(task, result=lifecycle.load_result(task), waiting_for=waiting_for(task, "server"))
 
 
 class ReportIn(CamelSchema):
@@ -177,7 +177,7 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
     task = submission.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     location = f"/api/task/{task.id}"
     if not body.is_async:
-        return Created(TaskOut.of(completion_wait.until_ended(task)), location=location)
+        return Created(TaskOut.of(completion_wait.wait_until_ended(task)), location=location)
     created = TaskCreated(id=task.id, status="PENDING", created_at=task.created_at, updated_at=task.created_at)
     return Created(created, location=location)
 
@@ -217,7 +217,7 @@ def update_task(
     `serverId` and `lease` come with the callbackUrl of the hand-over; a report of a lease that has ended is refused.
     """
     holder = _holder(caller, server_id, lease)
-    with worker_presence.reporting(caller.org, NAME, holder, proven=caller.role == "server"):
+    with worker_presence.recording_report(caller.org, NAME, holder, proven=caller.role == "server"):
         return Reported(task_id=id, status=_report(caller.org, id, holder, body))
 
 
@@ -229,7 +229,7 @@ def _report(org: str, task_id: str, holder: Holder | None, body: ReportIn) -> Ta
     if body.status == "FAILED":
         failure = reported_failure(body.error, body.retryable, body.retry_after)
         return TASK_STATUS[lifecycle.fail(org, task_id, holder, failure, NAME).status]
-    return TASK_STATUS[lifecycle.progress(org, task_id, holder, body.progress, NAME).status]
+    return TASK_STATUS[lifecycle.report_progress(org, task_id, holder, body.progress, NAME).status]
 
 
 def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder | None:

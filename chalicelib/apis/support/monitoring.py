@@ -168,7 +168,7 @@ def health(caller: Caller) -> Health:
     latency = (clock.stopwatch() - started) * clock.SECOND
     pool, crew = pools.overview(caller.org, NAME)
     counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in crew), total=len(crew))
-    reasons = _reasons(figures, counts, waiting_reason.unserved(pool, crew) if figures.gauges["pending"] else [])
+    reasons = _reasons(figures, counts, waiting_reason.unserved_needs(pool, crew) if figures.gauges["pending"] else [])
     return Health(
         status="degraded" if reasons else "healthy",
         reasons=reasons,

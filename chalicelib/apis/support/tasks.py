@@ -46,7 +46,7 @@ class TaskIn(Schema):
     @classmethod
     def _as_its_performer_needs(cls, data: TaskData, info: ValidationInfo) -> TaskData:
         if "type" in info.data:
-            payload_checks.check(NAME, info.data["type"], _payload(data))
+            payload_checks.validate_payload(NAME, info.data["type"], _payload(data))
         return data
 
 
@@ -95,7 +95,7 @@ class TaskOut(Schema):
             task_id=task.id,
             status=status,
             progress=task.progress if status == "processing" else None,
-            result=lifecycle.result(task) if task.status is Status.COMPLETED else None,
+            result=lifecycle.load_result(task) if task.status is Status.COMPLETED else None,
             error=error if status == "failed" else None,
             waiting_for=waiting_for(task),
         )
@@ -117,7 +117,7 @@ def submit_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
 def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
     payload = _payload(body.data)
-    payload_checks.require_small(payload, "data")
+    payload_checks.require_inline_size(payload, "data")
     return Submission(
         pool=NAME,
         type=body.type,

@@ -19,7 +19,7 @@ from chalicelib.domain.statistics import event_counts
 from chalicelib.engine.changes import queue_messages, run_all
 from chalicelib.engine.search import indexer
 from chalicelib.engine.tasks import history, task_log
-from chalicelib.engine.tasks.history import Name, Notes, Pair, name_of
+from chalicelib.engine.tasks.history import EntryWrites, EventName, TaskChange, event_name
 from chalicelib.observability import count, logger
 from chalicelib.storage.aws import dynamodb, sqs
 from chalicelib.storage.aws.dynamodb import RawItem, Refused, Write
@@ -51,7 +51,7 @@ def relay(records: Sequence[Change]) -> None:
     pairs = [_tasks(record) for record in records]
     found = [_effects(record, pair) for record, pair in zip(records, pairs, strict=True)]
     managed = [pair for pair in pairs if _is_managed(pair)]
-    _record([event for each in found for event in each.events], history.notes(managed), _by_name(pairs))
+    _record([event for each in found for event in each.events], history.entry_writes(managed), _by_name(pairs))
     indexer.carry_out(managed)
     occasion = hashlib.sha256("|".join(record.id for record in records).encode()).hexdigest()
     queue_messages.nudge((nudge for each in found for nudge in each.nudges), occasion)
@@ -99,7 +99,7 @@ def _light(raw: RawItem | None) -> RawItem | None:
     return None if raw is None else {name: value for name, value in raw.items() if name not in heavy}
 
 
-def _effects(change: Change, pair: Pair) -> Effects:
+def _effects(change: Change, pair: TaskChange) -> Effects:
     if change.table == "tasks":
         return changes.of_task(*pair)
     if change.table == "documents":
@@ -109,18 +109,18 @@ def _effects(change: Change, pair: Pair) -> Effects:
     return changes.of_worker(_worker(change.old), _worker(change.new))
 
 
-def _tasks(change: Change) -> Pair:
+def _tasks(change: Change) -> TaskChange:
     """The two versions of the task that has changed; none of either for all else."""
     return (_task(change.old), _task(change.new)) if change.table == "tasks" else (None, None)
 
 
-def _is_managed(pair: Pair) -> bool:
+def _is_managed(pair: TaskChange) -> bool:
     """Whether it is a task of those that are found by what they say."""
     task = pair[1] or pair[0]
     return task is not None and task_table.is_managed(task.pool)
 
 
-def _by_name(pairs: Iterable[Pair]) -> dict[Name, Pair]:
+def _by_name(pairs: Iterable[TaskChange]) -> dict[EventName, TaskChange]:
     """The changes of tasks by the names of their events."""
     return {(pair[1].id, pair[1].version): pair for pair in pairs if pair[1] is not None}
 
@@ -137,14 +137,14 @@ def _worker(raw: RawItem | None) -> Any:
     return None if raw is None else worker_storage.from_raw(raw)
 
 
-def _record(events: Sequence[Event], notes: Notes, pairs: Mapping[Name, Pair]) -> None:
+def _record(events: Sequence[Event], notes: EntryWrites, pairs: Mapping[EventName, TaskChange]) -> None:
     """Log the events and count them, each exactly once, in as few transactions as their limit allows; beside each its
     entry in the task's history, if it has one. Those that are new get a line for the operator."""
-    for part in _parts(list({name_of(event): event for event in events}.values()), notes):
+    for part in _parts(list({event_name(event): event for event in events}.values()), notes):
         task_log.log_events(_record_part(part, notes), pairs)
 
 
-def _record_part(events: list[Event], notes: Notes) -> list[Event]:
+def _record_part(events: list[Event], notes: EntryWrites) -> list[Event]:
     """Record the events; returns those that were not recorded before."""
     while events:
         writes = [event_storage.logged(event) for event in events]
@@ -170,11 +170,11 @@ def _counting(events: Iterable[Event]) -> list[Write]:
     return [stats.added(row, counts) for row, counts in event_counts.deltas(events).items()]
 
 
-def _noting(events: Iterable[Event], notes: Notes) -> list[Write]:
-    return [notes[name_of(event)] for event in events if name_of(event) in notes]
+def _noting(events: Iterable[Event], notes: EntryWrites) -> list[Write]:
+    return [notes[event_name(event)] for event in events if event_name(event) in notes]
 
 
-def _parts(events: list[Event], notes: Notes) -> list[list[Event]]:
+def _parts(events: list[Event], notes: EntryWrites) -> list[list[Event]]:
     """The events in runs that fit into one transaction together with the rows they touch."""
     parts: list[list[Event]] = [[]]
     for event in events:
@@ -184,5 +184,5 @@ def _parts(events: list[Event], notes: Notes) -> list[list[Event]]:
     return parts
 
 
-def _actions(events: list[Event], notes: Notes) -> int:
+def _actions(events: list[Event], notes: EntryWrites) -> int:
     return len(events) + len(event_counts.deltas(events)) + len(_noting(events, notes))

@@ -20,19 +20,19 @@ from chalicelib.providers.performers.registry import Performer
 from chalicelib.storage.tasks import tasks as task_storage
 
 
-def perform(deliveries: Sequence[Delivery]) -> list[Exception | None]:
+def perform_tasks(deliveries: Sequence[Delivery]) -> list[Exception | None]:
     """Perform each task, one after the other; answers for each whether it is dealt with, or the error that it met.
 
     One whose lease has ended meanwhile is dealt with.
     """
     found = task_storage.find_many({one.task_id for one in deliveries}, whole=True)
-    return [_attempt(one, found.get(one.task_id)) for one in deliveries]
+    return [_try_perform(one, found.get(one.task_id)) for one in deliveries]
 
 
-def _attempt(delivery: Delivery, task: Task | None) -> Exception | None:
+def _try_perform(delivery: Delivery, task: Task | None) -> Exception | None:
     try:
         if task is not None and is_current(task, delivery):
-            _settle(task)
+            _perform_and_report(task)
     except (Conflict, NotFound) as late:
         logger().info("A task ended while it was performed", extra={"task_id": delivery.task_id, "reason": late.code})
     except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
@@ -40,11 +40,11 @@ def _attempt(delivery: Delivery, task: Task | None) -> Exception | None:
     return None
 
 
-def _settle(task: Task) -> None:
+def _perform_and_report(task: Task) -> None:
     holder = Holder(BUILT_IN, task.epoch)
     task_log.log_handover(task, "builtin")
     since = clock.stopwatch()
-    outcome = _outcome(task)
+    outcome = _validate_and_run(task)
     task_log.log_answer(task, outcome if isinstance(outcome, Failure) else Done(outcome), since)
     if isinstance(outcome, Failure):
         lifecycle.fail(task.org, task.id, holder, outcome)
@@ -52,19 +52,19 @@ def _settle(task: Task) -> None:
         lifecycle.complete(task.org, task.pool, task.id, holder, outcome)
 
 
-def _outcome(task: Task) -> Any:
+def _validate_and_run(task: Task) -> Any:
     """The result, or the Failure that the attempt ends with."""
     performer = registry.find(task.pool, task.type)
     if performer is None:
         return Failure(Reason.REJECTED, f"Nothing here performs {task.type}", retryable=False)
     try:
-        given = performer.input.model_validate(payloads.fetch(task.payload, task.payload_ref))
+        given = performer.input.model_validate(payloads.load(task.payload, task.payload_ref))
     except ValidationError:
         return Failure(Reason.REJECTED, f"The data is not what {task.type} needs", retryable=False)
-    return _performed(performer, given, task)
+    return _run_performer(performer, given, task)
 
 
-def _performed(performer: Performer, given: BaseModel, task: Task) -> Any:
+def _run_performer(performer: Performer, given: BaseModel, task: Task) -> Any:
     try:
         return performer.perform(given)
     except Exception as error:  # noqa: BLE001 - whatever it is, the attempt failed and is tried again

@@ -25,22 +25,22 @@ from chalicelib.storage.workers import workers as worker_storage
 
 LANE_PAGE = 100
 """The most rows read of a lane at once, besides those that wait for a better worker than those who have room."""
-MOST_PASSED_OVER = 400
+MAX_PASSED_OVER = 400
 """So many tasks that wait for a better worker are passed over, to reach those behind them."""
-LEASES_PER_PASS = 500
-LANES_KEPT = 50
+MAX_LEASES_PER_PASS = 500
+MAX_LANES = 50
 """How many lanes a pool may remember before empty ones are forgotten; a nudge opens a lane again, and so does the
 sweep when a task has waited in it for a minute."""
 LOOK_AGAIN_MS = 60_000
 
 
-def run(org: str, pool: str, nudges: Iterable[Nudge]) -> int:
+def run_pass(org: str, pool: str, nudges: Iterable[Nudge]) -> int:
     """Lease what can be leased now; returns how many tasks were. `nudges` may name tasks an index does not show yet."""
     return _Pass(org, pool, list(nudges)).run()
 
 
 @dataclass
-class _Lane:
+class _LaneHead:
     """What a pass found in one lane."""
 
     limit: int
@@ -76,10 +76,10 @@ class _Pass:
 
     def run(self) -> int:
         again = True
-        while again and self._leased < LEASES_PER_PASS:
+        while again and self._leased < MAX_LEASES_PER_PASS:
             again = self._round()
         pools.keep(self._before, self._memory())
-        concurrency_limits.forget_idle(self._before)
+        concurrency_limits.delete_idle(self._before)
         if self._asked_for_backlog:
             backlog.measure_backlog(self._unplaced, self._workers, self._now)
         return self._leased
@@ -101,7 +101,7 @@ class _Pass:
         """How many candidates no longer stand before others."""
         return self._placed + len(self._passed_over)
 
-    def _place_all(self, candidates: list[Task], lanes: Mapping[str, _Lane], horizon: str | None) -> set[str]:
+    def _place_all(self, candidates: list[Task], lanes: Mapping[str, _LaneHead], horizon: str | None) -> set[str]:
         """Place the candidates up to the horizon, behind which more urgent ones may wait that were not read yet;
         answers those beyond it."""
         beyond = set[str]()
@@ -115,22 +115,22 @@ class _Pass:
                 horizon = self._pass_over(task, lanes.get(task.lane), horizon)
         return beyond
 
-    def _pass_over(self, task: Task, lane: _Lane | None, horizon: str | None) -> str | None:
+    def _pass_over(self, task: Task, lane: _LaneHead | None, horizon: str | None) -> str | None:
         """Let others go before a task that waits for a better worker than those who have room; answers the horizon:
         those behind it in its lane must be read before anything less urgent is placed."""
-        if len(self._passed_over) == MOST_PASSED_OVER or not self._balancer.slots(task.needs):
+        if len(self._passed_over) == MAX_PASSED_OVER or not self._balancer.slots(task.needs):
             return horizon
         self._passed_over.add(task.id)
         ends = [rank for rank in (horizon, lane.horizon if lane is not None else None) if rank is not None]
         return min(ends, default=None)
 
-    def _look(self, name: str, needs: Needs) -> _Lane:
+    def _look(self, name: str, needs: Needs) -> _LaneHead:
         """The head of a lane, as much as could be placed; of one that nobody can serve, whether anything waits."""
         slots = self._balancer.slots(needs)
         wanted = slots + len(self._seen) if slots else int(self._asked_for_backlog)
         limit = min(LANE_PAGE + len(self._passed_over), wanted)
-        rows = task_storage.ready(self._org, self._pool, name, limit) if limit else []
-        return _Lane(limit, limit < wanted, rows)
+        rows = task_storage.ready_candidates(self._org, self._pool, name, limit) if limit else []
+        return _LaneHead(limit, limit < wanted, rows)
 
     @property
     def _asked_for_backlog(self) -> bool:
@@ -167,7 +167,7 @@ class _Pass:
         now = clock.now()
         held = transitions.leased(task, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
         slot = worker_storage.slot_taken(worker, held)
-        task_storage.commit([task_storage.changed(task, held), slot, *concurrency_limits.taken(held)])
+        task_storage.commit([task_storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
 
     def _memory(self) -> Pool:
         after = self._balancer.memory()
@@ -179,7 +179,7 @@ class _Pass:
         return replace(after, lanes=lanes, weights=weights, wake_at=self._next_look())
 
     def _forgotten(self) -> set[str]:
-        return self._empty if len(self._lanes) > LANES_KEPT else set()
+        return self._empty if len(self._lanes) > MAX_LANES else set()
 
     def _next_look(self) -> int | None:
         """While anything waits the pool is looked at again every minute, whatever happens to its nudges."""
@@ -189,7 +189,7 @@ class _Pass:
         return self._now + LOOK_AGAIN_MS if self._waiting else None
 
 
-def _horizon(lanes: Iterable[_Lane], fresh: set[str]) -> str | None:
+def _horizon(lanes: Iterable[_LaneHead], fresh: set[str]) -> str | None:
     """The rank up to which all is known that is ready: behind a full page, more urgent tasks than another lane's may
     wait. None when no page was full."""
     ends = [lane.rows[-1] for lane in lanes if lane.is_cut and not lane.drained]

@@ -23,13 +23,13 @@ from chalicelib.providers.http import outbound
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
-MOST_ON_TRIAL = 20
+MAX_TRIALS_PER_ORG = 20
 """How many hand-overs of an org to workers that have completed nothing yet, or failed lately, are under way at once."""
 TRIAL_REST_MS = 5_000
 """How long a worker rests for which there was no room among them."""
 
 
-def deliver(messages: Sequence[Delivery | Call]) -> list[Exception | None]:
+def send_to_workers(messages: Sequence[Delivery | Call]) -> list[Exception | None]:
     """Hand each task over and tell each worker, side by side; answers for each whether it is dealt with, or the error
     that it met.
 
@@ -41,18 +41,18 @@ def deliver(messages: Sequence[Delivery | Call]) -> list[Exception | None]:
     found = task_storage.find_many({one.task_id for one in leases}, whole=True) if leases else {}
     crew = worker_storage.find_many({(one.org, one.pool, one.worker_id) for one in leases}) if leases else {}
     with ThreadPoolExecutor(max_workers=max(1, len(once))) as threads:
-        outcomes = dict(zip(once, threads.map(lambda one: _attempt(one, found, crew), once), strict=True))
+        outcomes = dict(zip(once, threads.map(lambda one: _try_send(one, found, crew), once), strict=True))
     return [outcomes[one] for one in messages]
 
 
-def _attempt(
+def _try_send(
     message: Delivery | Call, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]
 ) -> Exception | None:
     try:
         if isinstance(message, Call):
             websocket_workers.tell(message)
         else:
-            _deliver(message, found.get(message.task_id), crew.get((message.org, message.pool, message.worker_id)))
+            _hand_over(message, found.get(message.task_id), crew.get((message.org, message.pool, message.worker_id)))
     except (Conflict, NotFound) as late:
         logger().info("A worker's answer came too late", extra={"worker_id": message.worker_id, "reason": late.code})
     except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
@@ -60,28 +60,28 @@ def _attempt(
     return None
 
 
-def _deliver(delivery: Delivery, task: Task | None, worker: Worker | None) -> None:
+def _hand_over(delivery: Delivery, task: Task | None, worker: Worker | None) -> None:
     if task is None or worker is None or not is_current(task, delivery):
         return
     if worker.pushed and worker.trusted and worker.completed:
-        _apply(task, worker, _hand_over(task, worker))
+        _apply_verdict(task, worker, _post_task(task, worker))
     elif worker.pushed:
-        _try(task, worker)
+        _hand_over_on_trial(task, worker)
     elif worker.socket:
         websocket_workers.hand_over(task, worker)
 
 
-def _try(task: Task, worker: Worker) -> None:
+def _hand_over_on_trial(task: Task, worker: Worker) -> None:
     """Hand a task to a worker of which nothing good is known. An org has few such hand-overs under way at once, so that
     its servers that hang do not keep everybody's functions waiting. Two calls more."""
-    with long_call_slots.slot(task.org, "hand-overs on trial", MOST_ON_TRIAL, _patience_seconds(task)) as held:
+    with long_call_slots.slot(task.org, "hand-overs on trial", MAX_TRIALS_PER_ORG, _timeout_seconds(task)) as held:
         if held:
-            _apply(task, worker, _hand_over(task, worker))
+            _apply_verdict(task, worker, _post_task(task, worker))
         else:
-            _postpone(task, worker)
+            _postpone_trial(task, worker)
 
 
-def _postpone(task: Task, worker: Worker) -> None:
+def _postpone_trial(task: Task, worker: Worker) -> None:
     """There is no room for the hand-over. One that was to decide about a worker that could not be reached is no longer
     under way: it is probed again after the rest, instead of being suspended until that hand-over would have ended."""
     until = clock.now() + TRIAL_REST_MS
@@ -96,17 +96,17 @@ def is_current(task: Task, delivery: Delivery) -> bool:
     return task.status is Status.LEASED and task.epoch == delivery.epoch and task.worker_id == delivery.worker_id
 
 
-def _hand_over(task: Task, worker: Worker) -> Verdict:
+def _post_task(task: Task, worker: Worker) -> Verdict:
     """Send the task and judge the answer; log both."""
-    body = json.dumps(message(task, worker), separators=(",", ":"), ensure_ascii=False).encode()
+    body = json.dumps(request_body(task, worker), separators=(",", ":"), ensure_ascii=False).encode()
     task_log.log_handover(task, "http")
     since = clock.stopwatch()
-    status, verdict = _send(task, worker, body)
+    status, verdict = _post(task, worker, body)
     task_log.log_answer(task, verdict, since, status)
     return verdict
 
 
-def _send(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]:
+def _post(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]:
     """The status of the worker's answer, if there was one, and what the answer means."""
     try:
         answer = outbound.send(
@@ -114,7 +114,7 @@ def _send(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]
             worker.endpoints["predict"],
             headers=_headers(task, worker),
             body=body,
-            timeout=_patience_seconds(task),
+            timeout=_timeout_seconds(task),
             needs_body=push_responses.needs_body,
         )
     except outbound.Unreachable as unreachable:
@@ -125,7 +125,7 @@ def _send(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]
     return answer.status, push_responses.verdict(answer.status, answer.headers, answer.body, clock.now())
 
 
-def _patience_seconds(task: Task) -> float:
+def _timeout_seconds(task: Task) -> float:
     return min(settings().deliver_timeout_seconds, task.start_to_close_ms / clock.SECOND)
 
 
@@ -135,19 +135,19 @@ def _headers(task: Task, worker: Worker) -> dict[str, str]:
     return headers | {"X-API-Key": key} if key is not None else headers
 
 
-def message(task: Task, worker: Worker) -> dict[str, Any]:
+def request_body(task: Task, worker: Worker) -> dict[str, Any]:
     """The body of the POST. `deadline` is when the attempt times out, in epoch milliseconds."""
     return {
         "taskId": task.id,
         "type": task.type,
-        "payload": payloads.fetch(task.payload, task.payload_ref),
+        "payload": payloads.load(task.payload, task.payload_ref),
         "attempt": task.attempt,
         "deadline": task.closes_at,
-        "callbackUrl": _callback(task, worker),
+        "callbackUrl": _callback_url(task, worker),
     }
 
 
-def _callback(task: Task, worker: Worker) -> str | None:
+def _callback_url(task: Task, worker: Worker) -> str | None:
     """Where to report. It names the worker and its lease, so that a report of an older lease is told apart."""
     if worker.callback_path is None:
         return None
@@ -155,7 +155,7 @@ def _callback(task: Task, worker: Worker) -> str | None:
     return root + worker.callback_path.format(task_id=task.id, worker_id=worker.id, lease=task.epoch)
 
 
-def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
+def _apply_verdict(task: Task, worker: Worker, verdict: Verdict) -> None:
     holder = Holder(worker.id, task.epoch)
     if isinstance(verdict, Unreached):
         logger().warning("A worker cannot be reached", extra={"worker_id": worker.id, "org": worker.org})
@@ -165,10 +165,10 @@ def _apply(task: Task, worker: Worker, verdict: Verdict) -> None:
     if worker.unreached:
         registry.change(worker.org, worker.pool, worker.id, circuit_breaker.reached)
     if isinstance(verdict, Accepted) or (isinstance(verdict, Failure) and verdict.reported):
-        worker_presence.note(worker.org, worker.pool, worker.id, known=worker)
+        worker_presence.record(worker.org, worker.pool, worker.id, known=worker)
     match verdict:
         case Accepted(progress=percent):
-            lifecycle.progress(task.org, task.id, holder, percent)
+            lifecycle.report_progress(task.org, task.id, holder, percent)
         case Done(result=result):
             lifecycle.complete(task.org, task.pool, task.id, holder, result, is_alive=True)
         case Busy(rest_ms=rest):

@@ -8,7 +8,7 @@ from chalicelib.engine.workers import builtin_worker
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import pools as pool_storage
 
-LANES_LOOKED_AT = 20
+MAX_LANES_READ = 20
 """The most lanes that are looked into at once for tasks that wait."""
 
 
@@ -26,11 +26,11 @@ def waiting_for(task: Task, kind: str = "worker", by_hand: str = "a worker to be
     return waiting_reasons.placement(task, pool, builtin_worker.expected(task.org, task.pool, crew), now, kind)
 
 
-def unserved(pool: Pool, crew: list[Worker]) -> list[Needs]:
+def unserved_needs(pool: Pool, crew: list[Worker]) -> list[Needs]:
     """What tasks that wait need, where no live worker offers it. One call for each such need that the pool knows of, of
-    at most LANES_LOOKED_AT; none where every need is served."""
+    at most MAX_LANES_READ; none where every need is served."""
     now = clock.now()
     live = [one for one in builtin_worker.expected(pool.org, pool.pool, crew) if waiting_reasons.is_live(one, now)]
     lanes = [name for name, needs in pool.lanes.items() if not any(worker.offers(needs) for worker in live)]
-    found = [name for name in sorted(lanes)[:LANES_LOOKED_AT] if storage.ready(pool.org, pool.pool, name, 1)]
+    found = [name for name in sorted(lanes)[:MAX_LANES_READ] if storage.ready_candidates(pool.org, pool.pool, name, 1)]
     return [pool.lanes[name] for name in found]

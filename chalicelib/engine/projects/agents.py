@@ -95,5 +95,5 @@ def _unwanted(task: Task, agent_id: str) -> Task:
         clock.now(),
         wanted_worker=None,
         manual=task.pool not in settings().auto_assign,
-        lane=submission.lane_of(task.capabilities, task.group, permit=task.permit),
+        lane=submission.lane_name(task.capabilities, task.group, permit=task.permit),
     )

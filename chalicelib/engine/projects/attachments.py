@@ -30,7 +30,7 @@ def attach(task: Task, document: Document) -> Document:
     most = MOST[document.kind]
     counted = quotas.taken(task.org, _quota(document.kind, task.id), most)
     try:
-        return documents.create(document, [task_storage.present(task), counted])
+        return documents.create(document, [task_storage.exists_check(task), counted])
     except Refused as refused:
         if refused.failed[1]:
             raise NotFound("Task", task.id) from None
@@ -64,7 +64,7 @@ def clear(chore: Chore) -> bool:
     org, task_id = chore.org, chore.subject
     if not all(_cleared(org, kind, task_id) for kind in MOST):
         return False
-    kept = (objects_of(org, task_id), payloads.prefix(org, POOL, task_id) + "/")
+    kept = (objects_of(org, task_id), payloads.s3_prefix(org, POOL, task_id) + "/")
     return all(s3.remove_all(prefix) for prefix in kept)
 
 

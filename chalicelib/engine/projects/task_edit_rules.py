@@ -96,7 +96,7 @@ def moved(task: Task, to: Phase, person: str, now: int, outcome: Outcome = NOTHI
         case Phase.COMPLETED:
             return _completed(_left(task, person), now, outcome)
         case Phase.FAILED:
-            return transitions.given_up(_left(task, person), outcome.failure, now, lifecycle.backoff())
+            return transitions.given_up(_left(task, person), outcome.failure, now, lifecycle.retry_backoff())
         case Phase.CANCELLED:
             return transitions.cancelled(_left(task), now)
         case Phase.PENDING:
@@ -134,7 +134,7 @@ def assigned(task: Task, agent: str | None, now: int) -> Task:
         now,
         wanted_worker=agent,
         manual=waits(task.pool, agent),
-        lane=submission.lane_of(task.capabilities, task.group, agent, task.permit),
+        lane=submission.lane_name(task.capabilities, task.group, agent, task.permit),
     )
 
 
@@ -178,7 +178,9 @@ def _report(task: Task, edit: Edit, now: int) -> Task:
         case Phase.COMPLETED:
             return transitions.completed(task, now, edit.outcome.result, edit.outcome.result_ref)
         case Phase.FAILED:
-            return transitions.attempt_failed(task, edit.outcome.failure, now, lifecycle.backoff(), ids.fraction())
+            return transitions.attempt_failed(
+                task, edit.outcome.failure, now, lifecycle.retry_backoff(), ids.fraction()
+            )
         case Phase.PENDING:
             return transitions.released(task, now)
         case Phase.CANCELLED:

@@ -12,7 +12,7 @@ from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import TOTAL_SECONDS, Edit
 from chalicelib.engine.tasks import lifecycle, payloads, submission
-from chalicelib.engine.tasks.lifecycle import Decision, Given
+from chalicelib.engine.tasks.lifecycle import Decision, Precondition
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.observability import logger
@@ -105,7 +105,7 @@ def _change(
 
 def placed(org: str, pool: str, task_id: str, edit: Edit, result: Any) -> Edit:
     """The edit with a result, put where it belongs; one call for a result over 100 KB."""
-    value, reference = payloads.place(payloads.prefix(org, pool, task_id, "result"), result)
+    value, reference = payloads.store_if_large(payloads.s3_prefix(org, pool, task_id, "result"), result)
     return edit._replace(outcome=edit.outcome._replace(result=value, result_ref=reference))
 
 
@@ -126,7 +126,7 @@ def delete(org: str, pool: str, task_id: str, by: str, guard: Guard, reason: str
     for _ in range(lifecycle.TRIES):
         ended = lifecycle.change(org, task_id, decide, pool=pool, by=by)
         try:
-            storage.commit([storage.deleted(ended), _clearing(ended)])
+            storage.commit([storage.delete_write(ended), _clearing(ended)])
         except Refused:
             continue
         logger().info("Task deleted", extra={"org": org, "task_id": task_id, "by": by, "reason": reason})
@@ -139,19 +139,21 @@ def _clearing(task: Task) -> Write:
     return background_jobs.begun(task.org, "task", task.id, wait_seconds=RELAYED_WITHIN_SECONDS, pool=task.pool)
 
 
-def _newly_named(old: Task, new: Task) -> list[Given]:
+def _newly_named(old: Task, new: Task) -> list[Precondition]:
     project = project_of(new) if project_of(new) != project_of(old) else None
     agent = new.wanted_worker if new.wanted_worker != old.wanted_worker else None
     return _there(new.org, new.pool, project, agent)
 
 
-def _there(org: str, pool: str, project: str | None, agent: str | None) -> list[Given]:
+def _there(org: str, pool: str, project: str | None, agent: str | None) -> list[Precondition]:
     """That the project and the agent, where they are named, exist."""
     found = []
     if project is not None:
-        found.append(Given(document_storage.there(org, "project", project), _missing("projectId", "project", project)))
+        found.append(
+            Precondition(document_storage.there(org, "project", project), _missing("projectId", "project", project))
+        )
     if agent is not None:
-        found.append(Given(worker_storage.there(org, pool, agent), _missing("agentId", "agent", agent)))
+        found.append(Precondition(worker_storage.there(org, pool, agent), _missing("agentId", "agent", agent)))
     return found
 
 
@@ -161,6 +163,6 @@ def _missing(field: str, kind: str, identifier: str) -> InvalidRequest:
 
 
 def _require_small(sheet: Any) -> None:
-    if sheet is not None and len(payloads.text(sheet).encode()) > LARGEST_SHEET:
+    if sheet is not None and len(payloads.compact_json(sheet).encode()) > LARGEST_SHEET:
         what = f"must be at most {LARGEST_SHEET} bytes as JSON, together with the rest of the task"
         raise InvalidRequest(f"description: {what}", fields={"description": what})

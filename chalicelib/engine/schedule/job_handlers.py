@@ -13,7 +13,7 @@ def _agent_gone(chore: Chore) -> bool:
 
 
 def _task_gone(chore: Chore) -> bool:
-    return attachments.clear(chore) and history.forget(chore.org, chore.subject)
+    return attachments.clear(chore) and history.delete_entries(chore.org, chore.subject)
 
 
 STEPS: Steps = {

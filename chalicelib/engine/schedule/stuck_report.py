@@ -15,7 +15,7 @@ def stuck() -> list[str]:
     before = clock.now() - STUCK_AFTER_MS
     found: list[str] = []
     for shard in task_table.wake_shards():
-        found += list(task_storage.due(shard, before))
+        found += list(task_storage.due_ids(shard, before))
         found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.due(shard, before)]
     if found:
         logger().error("Overdue items were found", extra={"count": len(found), "ids": found[:REPORTED]})

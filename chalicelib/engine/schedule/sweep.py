@@ -69,7 +69,7 @@ def _begin(part: Part, now: int) -> None:
 
 _LOOKS: dict[Kind, Callable[[str, int], bool]] = {
     "workers": lambda shard, now: any(True for _ in worker_storage.due(shard, now, 1)),
-    "tasks": lambda shard, now: any(True for _ in task_storage.due(shard, now, 1)),
+    "tasks": lambda shard, now: any(True for _ in task_storage.due_ids(shard, now, 1)),
     "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
     "chores": lambda _, now: any(True for _ in background_jobs.due(now)),
     "parked": lambda *_: sqs.sqs().depth(settings().parked_queue) > 0,
@@ -121,7 +121,7 @@ def _look_before(end: int, key: tuple[str, str, str]) -> None:
 
 
 def _tasks(shard: str) -> Iterator[Job]:
-    due = _fairly(list(islice(task_storage.due(shard, clock.now()), ROWS)))
+    due = _fairly(list(islice(task_storage.due_ids(shard, clock.now()), ROWS)))
     watch = wakeups.Watch()
     for start in range(0, len(due), TOGETHER):
         asked = due[start : start + TOGETHER]
@@ -134,7 +134,7 @@ def _fairly(task_ids: Sequence[str]) -> list[str]:
     """The tasks in turn by org, where there are so many that it makes a difference."""
     if len(task_ids) <= TOGETHER:
         return list(task_ids)
-    owners = task_storage.owners(task_ids)
+    owners = task_storage.find_orgs(task_ids)
     return list(in_turn((one for one in task_ids if one in owners), lambda one: owners[one]))
 
 

@@ -39,11 +39,11 @@ def _nudge(org: str, pool: str) -> None:
 def settle_task(task: Task, watch: Watch) -> None:
     """Do what is due on a task that was just read."""
     if not transitions.seeks_worker(task, clock.now()):
-        _tell(lifecycle.settle(task))
+        _tell(lifecycle.apply_due_transition(task))
     elif watch.takes(task):
         lifecycle.leave_to_pool(task)
     else:
-        lifecycle.settle(task)
+        lifecycle.apply_due_transition(task)
         named = Nudge(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
         queue_messages.nudge([named], occasion=f"look|{task.id}|{clock.now()}")
 

@@ -77,7 +77,7 @@ def _require_room(pool: str, believed: _Believed) -> None:
 
 def of(task: Task, figures: Recent) -> Forecast:
     """The forecast of a task that was just submitted. One call, none for one that does not wait."""
-    place = 1 + listing.ahead(task, FURTHEST - 1) if task.queued else 0
+    place = 1 + listing.count_ahead(task, FURTHEST - 1) if task.queued else 0
     return Forecast(place, _expected_ms(place, figures))
 
 

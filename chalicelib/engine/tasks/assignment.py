@@ -20,28 +20,28 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
     WorkerOffline when the worker is not there or out of rotation.
     """
     for _ in range(lifecycle.TRIES):
-        task, worker = lifecycle.get(org, task_id, pool), _worker(org, pool, worker_id)
+        task, worker = lifecycle.get(org, task_id, pool), _get_worker(org, pool, worker_id)
         held = transitions.assigned(task, worker, clock.now())
-        _require_room(worker)
+        _require_free_slot(worker)
         slot = worker_storage.slot_taken(worker, held)
         try:
-            storage.commit([storage.changed(task, held), slot, *concurrency_limits.taken(held)])
+            storage.commit([storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
         except Refused as refused:
-            concurrency_limits.require(held, refused)
-            if not lifecycle.written_already(refused, held):
+            concurrency_limits.raise_if_exhausted(held, refused)
+            if not lifecycle.is_already_written(refused, held):
                 continue
         return held
     raise Unavailable("Too many writers at once; try again")
 
 
-def _worker(org: str, pool: str, worker_id: str) -> Worker:
+def _get_worker(org: str, pool: str, worker_id: str) -> Worker:
     worker = worker_storage.find(org, pool, worker_id)
     if worker is None or worker.removed:
         raise NotFound("Worker", worker_id)
     return worker
 
 
-def _require_room(worker: Worker) -> None:
+def _require_free_slot(worker: Worker) -> None:
     if not worker.assignable(clock.now()):
         raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
     if not worker.room:
@@ -59,6 +59,6 @@ def finish(org: str, pool: str, task_id: str, holder: Holder | None, outcome: An
     Raises what `tasks.complete` raises.
     """
     task = lifecycle.get(org, task_id, pool)
-    by = holder or lifecycle.present_holder(task)
+    by = holder or lifecycle.current_holder(task)
     ended_at = lifecycle.complete(org, pool, task_id, by, outcome, is_alive=holder is not None)
     return transitions.completed(task, ended_at, outcome)

@@ -14,54 +14,54 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.errors import Unavailable
 from chalicelib.observability import logger
 
-LONGEST_SECONDS = 20.0
-PER_ORG = 10
-HERE = 40
+MAX_WAIT_SECONDS = 20.0
+MAX_WAITS_PER_ORG = 10
+MAX_WAITS_PER_PROCESS = 40
 """Threads of a process that may wait: an API has so many more than it needs for requests that don't."""
-LONGEST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 1.0
 KIND = "waits"
 
-_here = BoundedSemaphore(HERE)
-_ending = Event()
+_process_waits = BoundedSemaphore(MAX_WAITS_PER_PROCESS)
+_is_stopping = Event()
 
 
-def until_ended(task: Task, seconds: float = LONGEST_SECONDS) -> Task:
+def wait_until_ended(task: Task, seconds: float = MAX_WAIT_SECONDS) -> Task:
     """The task once it has ended, or as it is known when `seconds` have passed or nobody may wait any more.
 
     Two calls, and one for each look at it. It raises nothing but defects: the task was accepted whatever happens now.
     """
-    if task.terminal or not _here.acquire(blocking=False):
+    if task.terminal or not _process_waits.acquire(blocking=False):
         return task
     try:
-        with long_call_slots.slot(task.org, KIND, PER_ORG, seconds) as held:
-            return _watched(task, seconds) if held else task
+        with long_call_slots.slot(task.org, KIND, MAX_WAITS_PER_ORG, seconds) as held:
+            return _poll(task, seconds) if held else task
     except Unavailable as error:
         logger().warning("Nobody could wait for a task", extra={"task_id": task.id, "reason": error.message})
         return task
     finally:
-        _here.release()
+        _process_waits.release()
 
 
-def _watched(task: Task, seconds: float) -> Task:
+def _poll(task: Task, seconds: float) -> Task:
     until, pause = clock.steady() + seconds * clock.SECOND, 0.1
-    while not (task := _look(task)).terminal and clock.steady() < until and not _ending.is_set():
+    while not (task := _reload(task)).terminal and clock.steady() < until and not _is_stopping.is_set():
         clock.sleep(pause)
-        pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+        pause = min(MAX_PAUSE_SECONDS, pause * 1.5)
     return task
 
 
-def _look(task: Task) -> Task:
+def _reload(task: Task) -> Task:
     """The task as of now, or as it was while the table does not answer."""
     with suppress(Unavailable):
         return lifecycle.get(task.org, task.id)
     return task
 
 
-def begin() -> None:
+def allow_waits() -> None:
     """Let requests wait, though `end` was called before: for a process that serves several times."""
-    _ending.clear()
+    _is_stopping.clear()
 
 
-def end() -> None:
+def stop_waits() -> None:
     """Let nobody wait any more: every wait is answered within LONGEST_PAUSE_SECONDS."""
-    _ending.set()
+    _is_stopping.set()

@@ -16,34 +16,34 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused, Write
 from chalicelib.storage.workers import concurrency_limits as storage
 
-IDLE_KEPT = 50
+MAX_IDLE_KEYS = 50
 """How many keys that nobody uses a pool may keep before they are forgotten; the next lease makes them again."""
 
 
-def taken(held: Task) -> list[Write]:
+def acquire_writes(held: Task) -> list[Write]:
     """The write of the permit that this lease takes, if it needs one: the third of its transaction."""
     if held.permit is None:
         return []
-    return [storage.taken(held.org, held.pool, held.permit.key, held.permit.limit, held.id)]
+    return [storage.acquire_write(held.org, held.pool, held.permit.key, held.permit.limit, held.id)]
 
 
-def freed(old: Task) -> list[Write]:
+def release_writes(old: Task) -> list[Write]:
     """The write of the permit that the end of this lease gives back, if it has one."""
-    return [] if old.permit is None else [storage.freed(old.org, old.pool, old.permit.key, old.id)]
+    return [] if old.permit is None else [storage.release_write(old.org, old.pool, old.permit.key, old.id)]
 
 
-def require(held: Task, refused: Refused) -> None:
+def raise_if_exhausted(held: Task, refused: Refused) -> None:
     """Raise Conflict where a lease was refused for want of a permit alone."""
     if held.permit is not None and refused.failed == (False, False, True):
-        holders = storage.holders(refused.items[2])
+        holders = storage.holders_from_raw(refused.items[2])
         raise Conflict(f"Task {held.id} waits for {waiting_reasons.turn(held.permit, holders)}")
 
 
-def forget_idle(pool: Pool) -> None:
+def delete_idle(pool: Pool) -> None:
     """Remove keys that no task holds a permit of, once there are too many. No call otherwise."""
     idle = sorted(key for key, holders in pool.permits.items() if not holders)
-    if len(idle) <= IDLE_KEPT:
+    if len(idle) <= MAX_IDLE_KEYS:
         return
-    for key in idle[IDLE_KEPT:]:
+    for key in idle[MAX_IDLE_KEYS:]:
         with suppress(Refused):
-            dynamodb.commit(storage.forgotten(pool.org, pool.pool, key))
+            dynamodb.commit(storage.delete_idle_write(pool.org, pool.pool, key))

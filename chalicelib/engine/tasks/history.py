@@ -10,26 +10,26 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Write
 from chalicelib.storage.search import history as storage
 
-NEWEST = 100
+MAX_ENTRIES = 100
 
-Pair = tuple[Task | None, Task | None]
+TaskChange = tuple[Task | None, Task | None]
 """A task before and after a change."""
-Name = tuple[str, int]
-Notes = Mapping[Name, Write]
+EventName = tuple[str, int]
+EntryWrites = Mapping[EventName, Write]
 """Name of an event -> the write of its entry, which belongs into the same transaction."""
 
 
-def of(org: str, task_id: str) -> list[Entry]:
+def newest_entries(org: str, task_id: str) -> list[Entry]:
     """The newest hundred changes of a task, newest first. One call."""
-    return storage.newest(org, task_id, NEWEST)
+    return storage.newest(org, task_id, MAX_ENTRIES)
 
 
-def name_of(event: Event) -> Name:
+def event_name(event: Event) -> EventName:
     """What tells an event from all others."""
     return event.subject, event.version
 
 
-def notes(changes: Iterable[Pair]) -> Notes:
+def entry_writes(changes: Iterable[TaskChange]) -> EntryWrites:
     """The entries that these changes of tasks are worth. Of its removal a task keeps none: its history goes with it."""
     found = ((new, rules.entry(old, new)) for old, new in changes)
     return {
@@ -39,9 +39,9 @@ def notes(changes: Iterable[Pair]) -> Notes:
     }
 
 
-def forget(org: str, task_id: str) -> bool:
+def delete_entries(org: str, task_id: str) -> bool:
     """Remove up to a hundred entries of a task that was deleted; whether nothing is left of them."""
-    found = storage.forgotten(org, task_id, NEWEST)
+    found = storage.forgotten(org, task_id, MAX_ENTRIES)
     if found:
         dynamodb.commit(*found)
-    return len(found) < NEWEST
+    return len(found) < MAX_ENTRIES

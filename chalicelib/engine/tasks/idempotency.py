@@ -6,6 +6,6 @@ The scope is JSON, so that no subject or key can be written in a way that makes 
 import json
 
 
-def scoped(api: str, subject: str, key: str) -> str:
+def scoped_key(api: str, subject: str, key: str) -> str:
     """The key as an org's storage knows it."""
     return json.dumps([api, subject, key])

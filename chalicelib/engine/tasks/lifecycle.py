@@ -27,11 +27,11 @@ TRIES = 8
 Decision = Callable[[Task], Task]
 
 
-class Given(NamedTuple):
+class Precondition(NamedTuple):
     """What else must hold for a change to be made: a check in its transaction, and the error when it does not."""
 
     check: Write
-    otherwise: YardmasterError
+    error: YardmasterError
 
 
 class LeaseEnd(NamedTuple):
@@ -47,19 +47,19 @@ class LeaseEnd(NamedTuple):
     """The worker once it is counted that the hand-over did not arrive."""
 
 
-ENDED_BY_US = LeaseEnd()
+ENDED_BY_SERVICE = LeaseEnd()
 
 
-def unmet(given: Sequence[Given], refused: Refused) -> YardmasterError:
+def unmet_error(given: Sequence[Precondition], refused: Refused) -> YardmasterError:
     """The error of the first thing given that does not hold; the checks were written behind the task."""
     failed = zip(given, refused.failed[1:], strict=False)
-    return next(one.otherwise for one, missing in failed if missing)
+    return next(one.error for one, missing in failed if missing)
 
 
-def _require_met(given: Sequence[Given], refused: Refused) -> None:
+def _raise_if_unmet(given: Sequence[Precondition], refused: Refused) -> None:
     """Raise the error of the first thing given that does not hold, where the task itself was as it had been read."""
     if not refused.failed[0] and any(refused.failed[1 : 1 + len(given)]):
-        raise unmet(given, refused) from None
+        raise unmet_error(given, refused) from None
 
 
 def get(org: str, task_id: str, pool: str | None = None) -> Task:
@@ -70,14 +70,14 @@ def get(org: str, task_id: str, pool: str | None = None) -> Task:
     return task
 
 
-def payload(task: Task) -> Any:
+def load_payload(task: Task) -> Any:
     """The task's payload, fetched from S3 if it is large."""
-    return payloads.fetch(task.payload, task.payload_ref)
+    return payloads.load(task.payload, task.payload_ref)
 
 
-def result(task: Task) -> Any:
+def load_result(task: Task) -> Any:
     """The task's result, fetched from S3 if it is large."""
-    return payloads.fetch(task.result, task.result_ref)
+    return payloads.load(task.result, task.result_ref)
 
 
 def cancel(org: str, task_id: str, pool: str | None = None, by: str | None = None) -> Task:
@@ -100,42 +100,42 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     LeaseLost, Conflict.
     """
     task = get(org, task_id, pool) if holder is None else None
-    by = present_holder(task) if task is not None else cast(Holder, holder)
-    value, reference = payloads.place(payloads.prefix(org, pool, task_id, "result"), outcome)
+    by = current_holder(task) if task is not None else cast(Holder, holder)
+    value, reference = payloads.store_if_large(payloads.s3_prefix(org, pool, task_id, "result"), outcome)
     now = clock.now()
 
     def ending(known: Task | None) -> Write:
         tells = known is not None and bool(known.notify)
-        done = storage.completion(task_id, org, pool, now, value, reference, tells=tells)
-        return storage.ended(task_id, org, by, done, known)
+        done = storage.completion_values(task_id, org, pool, now, value, reference, tells=tells)
+        return storage.end_write(task_id, org, by, done, known)
 
     overdue_at = worker_presence.overdue_at(now) if is_alive else None
     slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed", overdue_at=overdue_at)
     try:
-        _end(task, ending, slot)
+        _commit_completion(task, ending, slot)
     except Refused as refused:
-        return _completed_before(refused, org, pool, task_id, by, value, reference)
+        return _accept_repeated_completion(refused, org, pool, task_id, by, value, reference)
     if is_alive:
-        worker_presence.remember(org, pool, by.worker_id)
+        worker_presence.remember_recorded(org, pool, by.worker_id)
     return now
 
 
-def _end(task: Task | None, ending: Callable[[Task | None], Write], slot: Write) -> None:
+def _commit_completion(task: Task | None, ending: Callable[[Task | None], Write], slot: Write) -> None:
     """Write the end of a lease. Of a task that was not read, the refusal says what else there is to its end."""
-    given_back = [slot, *(concurrency_limits.freed(task) if task is not None else [])]
+    given_back = [slot, *(concurrency_limits.release_writes(task) if task is not None else [])]
     try:
         storage.commit([ending(task), *given_back])
     except Refused as refused:
         if task is not None and not refused.failed[0]:
-            storage.commit([ending(task), *_there(task, given_back, refused)])
+            storage.commit([ending(task), *_existing_writes(task, given_back, refused)])
             return
         stored = task_table.from_raw(refused.items[0]) if task is None and refused.items[0] else None
         if stored is None or not (stored.permit or stored.notify):
             raise
-        _end(stored, ending, slot)
+        _commit_completion(stored, ending, slot)
 
 
-def present_holder(task: Task) -> Holder:
+def current_holder(task: Task) -> Holder:
     """Who holds the task; of a completed one who did last, so that the same result can be told from another."""
     if task.status is not Status.COMPLETED:
         transitions.require_holder(task, None)
@@ -143,7 +143,7 @@ def present_holder(task: Task) -> Holder:
     return Holder(task.worker_id, task.epoch)
 
 
-def _completed_before(
+def _accept_repeated_completion(
     refused: Refused, org: str, pool: str, task_id: str, by: Holder, value: Any, reference: str | None
 ) -> int:
     """When this very completion was accepted, or the error that says why it was refused."""
@@ -159,7 +159,9 @@ def _completed_before(
     raise LeaseLost(f"Worker {by.worker_id} no longer holds task {task_id}", epoch=task.epoch)
 
 
-def progress(org: str, task_id: str, holder: Holder | None, percent: float | None, pool: str | None = None) -> Task:
+def report_progress(
+    org: str, task_id: str, holder: Holder | None, percent: float | None, pool: str | None = None
+) -> Task:
     """Note that the holder has begun, or how far it is (0-100); extends a lease that wants heartbeats."""
 
     def decide(task: Task) -> Task:
@@ -176,15 +178,15 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: 
     """
 
     def decide(task: Task) -> Task:
-        if _failed_before(task, holder, failure):
+        if _is_repeated_failure(task, holder, failure):
             return task
         transitions.require_holder(task, holder)
-        return transitions.attempt_failed(task, failure, clock.now(), backoff(), ids.fraction())
+        return transitions.attempt_failed(task, failure, clock.now(), retry_backoff(), ids.fraction())
 
     return change(org, task_id, decide, end=LeaseEnd(told=False, reported=failure.reported), pool=pool)
 
 
-def _failed_before(task: Task, holder: Holder | None, failure: Failure) -> bool:
+def _is_repeated_failure(task: Task, holder: Holder | None, failure: Failure) -> bool:
     return task.status is Status.FAILED and task.error == failure.error and transitions.held_last(task, holder)
 
 
@@ -206,7 +208,7 @@ def release(
     return change(org, task_id, decide, end=LeaseEnd(told=False, rest_until=rest_until, unreached=unreached))
 
 
-def take_back(org: str, task_id: str, holder: Holder, why: Failure | ReleaseReason) -> Task:
+def revoke_lease(org: str, task_id: str, holder: Holder, why: Failure | ReleaseReason) -> Task:
     """End a lease from our side, if it is still that one: burned by a failure, or unburned for another reason."""
 
     def decide(task: Task) -> Task:
@@ -214,14 +216,14 @@ def take_back(org: str, task_id: str, holder: Holder, why: Failure | ReleaseReas
             return task
         if isinstance(why, ReleaseReason):
             return transitions.released(task, clock.now(), why)
-        return transitions.attempt_failed(task, why, clock.now(), backoff(), ids.fraction())
+        return transitions.attempt_failed(task, why, clock.now(), retry_backoff(), ids.fraction())
 
     return change(org, task_id, decide)
 
 
-def settle(task: Task) -> Task:
+def apply_due_transition(task: Task) -> Task:
     """Do what is due on a task that was just read, if anything is, and answer it. Raises NotFound."""
-    decide: Decision = lambda latest: transitions.due(latest, clock.now(), backoff(), ids.fraction())  # noqa: E731
+    decide: Decision = lambda latest: transitions.due(latest, clock.now(), retry_backoff(), ids.fraction())  # noqa: E731
     return change(task.org, task.id, decide, known=task)
 
 
@@ -235,7 +237,7 @@ def leave_to_pool(task: Task) -> Task:
     return change(task.org, task.id, decide, known=task)
 
 
-def backoff() -> Backoff:
+def retry_backoff() -> Backoff:
     """The house's retry delays."""
     found = settings()
     return Backoff(round(found.backoff_base_seconds * clock.SECOND), round(found.backoff_cap_seconds * clock.SECOND))
@@ -246,10 +248,10 @@ def change(
     task_id: str,
     decide: Decision,
     *,
-    end: LeaseEnd = ENDED_BY_US,
+    end: LeaseEnd = ENDED_BY_SERVICE,
     pool: str | None = None,
     by: str | None = None,
-    given: Callable[[Task, Task], Sequence[Given]] = lambda *_: (),
+    given: Callable[[Task, Task], Sequence[Precondition]] = lambda *_: (),
     known: Task | None = None,
 ) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did. A task that is
@@ -270,23 +272,25 @@ def change(
         new = replace(new, changed_by=by)
         demands = given(old, new)
         try:
-            storage.commit([storage.changed(old, new), *(one.check for one in demands), *_let_go(old, new, end)])
+            storage.commit(
+                [storage.update_write(old, new), *(one.check for one in demands), *_lease_end_writes(old, new, end)]
+            )
         except Refused as refused:
-            _require_met(demands, refused)
+            _raise_if_unmet(demands, refused)
             if not refused.failed[0] and transitions.is_credited(old, new):
                 gone.add(new.worker_id)
                 continue
-            if not (written_already(refused, new) or _let_go_anyway(refused, old, new, end)):
+            if not (is_already_written(refused, new) or _commit_without_missing(refused, old, new, end)):
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
 
 
-def _let_go(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
+def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
     """What the end of a lease gives back: the worker's slot, and the permit. An end in the name of a worker that had no
     lease is counted for it."""
     if not old.leased_out or new.leased_out:
-        return _credit(old, new)
+        return _credit_writes(old, new)
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if end.told else None
     burned = new.attempts > old.attempts
@@ -305,10 +309,10 @@ def _let_go(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
         rest_until=end.rest_until,
         unreached=end.unreached,
     )
-    return [freed, *concurrency_limits.freed(old)]
+    return [freed, *concurrency_limits.release_writes(old)]
 
 
-def _credit(old: Task, new: Task) -> list[Write]:
+def _credit_writes(old: Task, new: Task) -> list[Write]:
     burned = new.attempts > old.attempts
     if not transitions.is_credited(old, new) or not (burned or new.status is Status.COMPLETED):
         return []
@@ -317,23 +321,25 @@ def _credit(old: Task, new: Task) -> list[Write]:
     return [worker_storage.credited(new.org, new.pool, new.worker_id, counted, new.updated_at)]
 
 
-def written_already(refused: Refused, new: Task) -> bool:
+def is_already_written(refused: Refused, new: Task) -> bool:
     """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
     stored = refused.items[0]
     return stored is not None and task_table.from_raw(stored) == new
 
 
-def _let_go_anyway(refused: Refused, old: Task, new: Task, end: LeaseEnd) -> bool:
+def _commit_without_missing(refused: Refused, old: Task, new: Task, end: LeaseEnd) -> bool:
     if refused.failed[0]:
         return False
     try:
-        storage.commit([storage.changed(old, new), *_there(old, _let_go(old, new, end), refused)])
+        storage.commit(
+            [storage.update_write(old, new), *_existing_writes(old, _lease_end_writes(old, new, end), refused)]
+        )
     except Refused:
         return False
     return True
 
 
-def _there(task: Task, given_back: Sequence[Write], refused: Refused) -> list[Write]:
+def _existing_writes(task: Task, given_back: Sequence[Write], refused: Refused) -> list[Write]:
     """What of it is there to be given back: a slot or a permit that is missing though its task is held would block the
     task for ever."""
     logger().error("A held task had no slot or permit", extra={"task_id": task.id, "worker_id": task.worker_id})

@@ -14,10 +14,10 @@ from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks.listing import Row
 from chalicelib.storage.workers import workers as worker_storage
 
-TOTALS_KEPT_MS = 2 * clock.SECOND
+TOTALS_TTL_MS = 2 * clock.SECOND
 """How long a process believes a pool's totals, so that turning pages costs one call each."""
-MOST_HELD = 500
-LARGEST_PAGE = 2_000_000
+MAX_HELD = 500
+MAX_PAGE_CHARS = 2_000_000
 """Characters of what tasks carry, as JSON: an answer may have 6 MB, as JSON within JSON."""
 _KEPT = 10_000
 _totals: dict[rules.Row, tuple[int, Counts]] = {}
@@ -40,7 +40,7 @@ class Filter(NamedTuple):
     @property
     def status(self) -> Status | None:
         """The one state of those held, where the filter does not take a whole phase. Raises ValueError for another."""
-        if self.statuses is None or self.statuses == _states_of(self.phase):
+        if self.statuses is None or self.statuses == _statuses_in(self.phase):
             return None
         [status] = self.statuses & HELD
         return status
@@ -55,13 +55,13 @@ class Page(NamedTuple):
     cursor: str | None
 
 
-class _Found(NamedTuple):
+class _Rows(NamedTuple):
     rows: list[Row]
     """One more than the page has room for, if there are."""
     total: int | None = None
 
 
-def page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
+def read_page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
     """The page of at most `limit` tasks after a cursor, or the first; it ends early where it would grow too large.
 
     One call, one more for a total that is not known here, and one more where a payload or result is long. A worker's
@@ -72,62 +72,62 @@ def page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = N
         raise ValueError(f"Tasks of the pool {pool} are in no list: name it in LISTED_POOLS")
     bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
     after = cursors.read(cursor, *bound) if cursor is not None else None
-    found = _found(org, pool, wanted, after, limit + 1)
-    shown = _carried(found.rows[:limit])
+    found = _read_rows(org, pool, wanted, after, limit + 1)
+    shown = _rows_that_fit(found.rows[:limit])
     more = len(found.rows) > len(shown)
     tasks = [row.task for row in shown if row.task is not None]
     return Page(
         tasks=tasks,
-        total=_total_of(org, pool, wanted, found, whole=after is None and not more),
+        total=_total(org, pool, wanted, found, whole=after is None and not more),
         cursor=cursors.seal(shown[-1].mark, *bound) if more else None,
     )
 
 
-def _found(org: str, pool: str, wanted: Filter, after: str | None, limit: int) -> _Found:
+def _read_rows(org: str, pool: str, wanted: Filter, after: str | None, limit: int) -> _Rows:
     if wanted.worker_id is None:
-        return _Found(listing.listed(org, pool, wanted.statuses, after, limit))
+        return _Rows(listing.list_tasks(org, pool, wanted.statuses, after, limit))
     if wanted.phase is Phase.PENDING:
-        return _Found([], 0)
+        return _Rows([], 0)
     if wanted.status is None:
-        return _Found(listing.of_worker(org, pool, wanted.worker_id, wanted.phase, after, limit))
+        return _Rows(listing.list_worker_tasks(org, pool, wanted.worker_id, wanted.phase, after, limit))
     # One state is sifted out of all that it holds: no more than its slots.
-    held = listing.of_worker(org, pool, wanted.worker_id, wanted.phase, None, MOST_HELD)
+    held = listing.list_worker_tasks(org, pool, wanted.worker_id, wanted.phase, None, MAX_HELD)
     fit = [row for row in held if row.task is not None and row.task.status is wanted.status]
-    return _Found([row for row in fit if after is None or row.mark < after][:limit], len(fit))
+    return _Rows([row for row in fit if after is None or row.mark < after][:limit], len(fit))
 
 
-def _carried(rows: list[Row]) -> list[Row]:
+def _rows_that_fit(rows: list[Row]) -> list[Row]:
     """As many of the rows as one answer can carry, one at least."""
     size = 0
     for number, row in enumerate(rows):
         size += _size(row)
-        if size > LARGEST_PAGE and number:
+        if size > MAX_PAGE_CHARS and number:
             return rows[:number]
     return rows
 
 
 def _size(row: Row) -> int:
     task = row.task
-    return 0 if task is None else len(payloads.text([task.payload, task.result, task.metadata, task.error]))
+    return 0 if task is None else len(payloads.compact_json([task.payload, task.result, task.metadata, task.error]))
 
 
-def _total_of(org: str, pool: str, wanted: Filter, found: _Found, *, whole: bool) -> int:
+def _total(org: str, pool: str, wanted: Filter, found: _Rows, *, whole: bool) -> int:
     if found.total is not None:
         return found.total
     seen = sum(row.task is not None for row in found.rows)
-    return seen if whole else max(seen, _counted_total(org, pool, wanted))
+    return seen if whole else max(seen, _read_total(org, pool, wanted))
 
 
-def _counted_total(org: str, pool: str, wanted: Filter) -> int:
+def _read_total(org: str, pool: str, wanted: Filter) -> int:
     if wanted.worker_id is None:
-        return _counted(_counts((rules.lifetime(org, pool), NOW)), wanted)
-    ended = _counts((rules.lifetime(org, pool), rules.worker_row(wanted.worker_id)))
+        return _sum_counts(_read_counts((rules.lifetime(org, pool), NOW)), wanted)
+    ended = _read_counts((rules.lifetime(org, pool), rules.worker_row(wanted.worker_id)))
     worker = worker_storage.find(org, pool, wanted.worker_id) if wanted.phase in (None, Phase.HELD) else None
     held = len(worker.leases) if worker is not None else 0
-    return _counted(Counts(ended.values | {"pending": 0, "active": held}), wanted)
+    return _sum_counts(Counts(ended.values | {"pending": 0, "active": held}), wanted)
 
 
-def _counted(counts: Counts, wanted: Filter) -> int:
+def _sum_counts(counts: Counts, wanted: Filter) -> int:
     if wanted.status is Status.RUNNING:
         return counts["running"]
     if wanted.status is Status.LEASED:
@@ -144,10 +144,10 @@ _COUNTERS = {
 }
 
 
-def _counts(row: rules.Row) -> Counts:
+def _read_counts(row: rules.Row) -> Counts:
     now = clock.now()
     at, counts = _totals.get(row, (0, Counts()))
-    if now - at < TOTALS_KEPT_MS:
+    if now - at < TOTALS_TTL_MS:
         return counts
     if len(_totals) >= _KEPT:
         _totals.clear()
@@ -156,5 +156,5 @@ def _counts(row: rules.Row) -> Counts:
     return counts
 
 
-def _states_of(phase: Phase | None) -> frozenset[Status]:
+def _statuses_in(phase: Phase | None) -> frozenset[Status]:
     return frozenset(status for status, its in PHASES.items() if its is phase)

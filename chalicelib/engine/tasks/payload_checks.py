@@ -8,16 +8,16 @@ from chalicelib.errors import TooLarge
 from chalicelib.providers.performers import registry
 
 
-def check(pool: str, name: str, payload: Any) -> None:
+def validate_payload(pool: str, name: str, payload: Any) -> None:
     """Raise pydantic's ValidationError for a payload that the performer of this type, if there is one, cannot use."""
     performer = registry.find(pool, name)
     if performer is not None:
         performer.input.model_validate(payload)
 
 
-def require_small(payload: Any, what: str) -> None:
+def require_inline_size(payload: Any, what: str) -> None:
     """Raise TooLarge for a payload that would not travel with its task: in the item, and in one frame to a socket."""
-    limit, size = settings().inline_limit_bytes, len(payloads.text(payload).encode())
+    limit, size = settings().inline_limit_bytes, len(payloads.compact_json(payload).encode())
     if size > limit:
         raise TooLarge(
             f"{what}: has {size} bytes as JSON; at most {limit} are accepted",

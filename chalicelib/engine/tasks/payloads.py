@@ -11,11 +11,11 @@ from chalicelib.errors import InvalidRequest
 from chalicelib.storage.aws import s3
 from chalicelib.storage.tasks import table as task_table
 
-LARGEST_METADATA = 16_000
+MAX_METADATA_CHARS = 16_000
 """Characters of JSON. Metadata travel with every copy of an item, and a pool's workers are read all at once."""
 
 
-def text(value: Any) -> str:
+def compact_json(value: Any) -> str:
     """Compact JSON, in the order given."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -39,29 +39,29 @@ def _canonical(value: Any) -> Any:
             return value
 
 
-def prefix(org: str, pool: str, task_id: str, part: Literal["payload", "result"] | None = None) -> str:
+def s3_prefix(org: str, pool: str, task_id: str, part: Literal["payload", "result"] | None = None) -> str:
     """Where S3 keeps what is large of a task, or one part of it. What lies under `expiring/` S3 itself removes."""
     shelf = "kept" if task_table.is_managed(pool) else s3.EXPIRING
     return "/".join([shelf, org, task_id, *([part] if part else [])])
 
 
-def place(prefix: str, value: Any) -> tuple[Any, str | None]:
+def store_if_large(prefix: str, value: Any) -> tuple[Any, str | None]:
     """Where the value goes: (value, None) to be stored in the item, (None, reference) once it was put into S3."""
     if value is None:
         return None, None
-    found = text(value)
+    found = compact_json(value)
     if len(found.encode()) <= settings().inline_limit_bytes:
         return value, None
     return None, s3.store(prefix, found, digest(value))
 
 
-def fetch(value: Any, reference: str | None) -> Any:
+def load(value: Any, reference: str | None) -> Any:
     """The value, wherever it is."""
     return value if reference is None else s3.load(reference)
 
 
-def require_small(metadata: Any) -> None:
+def require_small_metadata(metadata: Any) -> None:
     """Raise InvalidRequest for metadata that are too large to be kept."""
-    if metadata and len(text(metadata)) > LARGEST_METADATA:
-        what = f"must be at most {LARGEST_METADATA} characters as JSON, all in all"
+    if metadata and len(compact_json(metadata)) > MAX_METADATA_CHARS:
+        what = f"must be at most {MAX_METADATA_CHARS} characters as JSON, all in all"
         raise InvalidRequest(f"metadata: {what}", fields={"metadata": what})

@@ -8,7 +8,7 @@ from chalicelib.config import settings
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Permit, Status, Task
 from chalicelib.engine.tasks import idempotency, payloads
-from chalicelib.engine.tasks.lifecycle import Given, unmet
+from chalicelib.engine.tasks.lifecycle import Precondition, unmet_error
 from chalicelib.errors import IdempotencyMismatch, Unavailable
 from chalicelib.storage.aws.dynamodb import RawItem, Refused
 from chalicelib.storage.tasks import table as task_table
@@ -43,33 +43,35 @@ class Submission(NamedTuple):
     id: str | None = None  # known beforehand; else a new one
 
 
-def submit(org: str, subject: str, asked: Submission, given: Sequence[Given] = ()) -> Task:
+def submit(org: str, subject: str, asked: Submission, given: Sequence[Precondition] = ()) -> Task:
     """Accept a task, if all that is `given` holds. One call; one more for a payload over 100 KB.
 
     With an idempotency key the same submission by the same subject through the same API gives the same task however
     often it is made. Raises IdempotencyMismatch when the key came with another submission before, InvalidRequest for
     too large metadata.
     """
-    payloads.require_small(asked.metadata)
-    task = _new(org, subject, asked)
+    payloads.require_small_metadata(asked.metadata)
+    task = _build_task(org, subject, asked)
     try:
-        storage.commit([storage.created(task), *(one.check for one in given)])
+        storage.commit([storage.create_write(task), *(one.check for one in given)])
     except Refused as refused:
         if not refused.failed[0]:
-            raise unmet(given, refused) from None
-        return _submitted_before(task, refused.items[0])
+            raise unmet_error(given, refused) from None
+        return _accept_repeated_submission(task, refused.items[0])
     return task
 
 
-def _new(org: str, subject: str, asked: Submission) -> Task:
+def _build_task(org: str, subject: str, asked: Submission) -> Task:
     now, key = clock.now(), asked.idempotency_key
-    identifier = asked.id or _identifier(org, subject, asked)
-    payload, reference = payloads.place(payloads.prefix(org, asked.pool, identifier, "payload"), asked.payload)
+    identifier = asked.id or _task_id(org, subject, asked)
+    payload, reference = payloads.store_if_large(
+        payloads.s3_prefix(org, asked.pool, identifier, "payload"), asked.payload
+    )
     run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
     draft = Task(
         id=identifier,
         org=org,
-        lane=lane_of(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
+        lane=lane_name(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
         status=Status.PENDING,
         version=0,
         capabilities=tuple(sorted(set(asked.capabilities))),
@@ -81,26 +83,26 @@ def _new(org: str, subject: str, asked: Submission) -> Task:
         updated_at=now,
         body_hash=None if key is None else _body_hash(asked),
         submitted_by=subject,
-        **{name: getattr(asked, name) for name in _AS_ASKED},
-        **_bounds(asked, run_at or now),
+        **{name: getattr(asked, name) for name in _COPIED_FIELDS},
+        **_limits(asked, run_at or now),
     )
     return transitions.ready(draft, now) if run_at is None else transitions.sleeping(draft, run_at, now)
 
 
-def _identifier(org: str, subject: str, asked: Submission) -> str:
+def _task_id(org: str, subject: str, asked: Submission) -> str:
     if asked.idempotency_key is None:
         return ids.new("task")
-    key = idempotency.scoped(asked.api or asked.pool, subject, asked.idempotency_key)
+    key = idempotency.scoped_key(asked.api or asked.pool, subject, asked.idempotency_key)
     return ids.derived("task", org, asked.pool, key)
 
 
-_AS_ASKED = (
+_COPIED_FIELDS = (
     *("pool", "type", "name", "label", "priority", "group", "manual", "wanted_worker", "permit"),
     *("terms", "notify", "due_at"),
 )
 
 
-def _bounds(asked: Submission, begins: int) -> dict[str, Any]:
+def _limits(asked: Submission, begins: int) -> dict[str, Any]:
     """How often and for how long it is tried: as was asked, or as the house has it."""
     house, attempts = settings(), asked.max_attempts or settings().max_attempts
     wait = asked.total_seconds or house.schedule_to_start_seconds
@@ -114,7 +116,7 @@ def _bounds(asked: Submission, begins: int) -> dict[str, Any]:
     }
 
 
-def lane_of(
+def lane_name(
     capabilities: tuple[str, ...], group: str | None, worker: str | None = None, permit: Permit | None = None
 ) -> str:
     """The short name of a set of needs; tasks with the same needs queue in the same lane."""
@@ -129,7 +131,7 @@ def _body_hash(asked: Submission) -> str:
     return payloads.digest({name: getattr(asked, name) for name in Submission._fields})
 
 
-def _submitted_before(task: Task, raw: RawItem | None) -> Task:
+def _accept_repeated_submission(task: Task, raw: RawItem | None) -> Task:
     if raw is None:
         raise Unavailable("The task could not be stored; try again")
     before = task_table.from_raw(raw)

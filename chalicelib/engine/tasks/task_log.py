@@ -13,7 +13,7 @@ from chalicelib.domain.changes.effects import Event, Kind
 from chalicelib.domain.tasks.push_responses import Accepted, Busy, Done, Verdict
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.transitions import Failure
-from chalicelib.engine.tasks.history import Name, Pair, name_of
+from chalicelib.engine.tasks.history import EventName, TaskChange, event_name
 from chalicelib.observability import info, logs_info
 
 ENDED = "Task ended"
@@ -33,11 +33,11 @@ MESSAGES = {
 """What the line of an event says. Events that are not here leave the task where it was."""
 
 
-def log_events(events: Sequence[Event], changes: Mapping[Name, Pair]) -> None:
+def log_events(events: Sequence[Event], changes: Mapping[EventName, TaskChange]) -> None:
     """Log what these events mean for their tasks, which `changes` has by the events' names. Events of workers are not
     logged."""
     for event in events if logs_info() else ():
-        old, new = changes.get(name_of(event), (None, None))
+        old, new = changes.get(event_name(event), (None, None))
         if new is not None and event.kind in MESSAGES:
             info(MESSAGES[event.kind], **_event_fields(event, old, new))
 

@@ -20,31 +20,31 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused
 from chalicelib.storage.workers import workers as storage
 
-LOOKED_AT_EACH_MS = 5 * clock.SECOND
+CHECK_INTERVAL_MS = 5 * clock.SECOND
 STALE_SHARE = 3
 TRIES = 8
-_heard: Memory[tuple[str, str, str], int] = Memory(LOOKED_AT_EACH_MS)
+_recorded_at: Memory[tuple[str, str, str], int] = Memory(CHECK_INTERVAL_MS)
 
 
 @contextmanager
-def reporting(org: str, pool: str, holder: Holder | None, *, proven: bool) -> Iterator[None]:
+def recording_report(org: str, pool: str, holder: Holder | None, *, proven: bool) -> Iterator[None]:
     """Around what is done with a report in the name of `holder`: one that is accepted is a sign of life, and one that
     is refused too where it is `proven` that the worker itself made it, by its own credential."""
     try:
         yield
     except (Conflict, NotFound):
         if holder is not None and proven:
-            note(org, pool, holder.worker_id)
+            record(org, pool, holder.worker_id)
         raise
     if holder is not None:
-        note(org, pool, holder.worker_id)
+        record(org, pool, holder.worker_id)
 
 
-def note(org: str, pool: str, worker_id: str, known: Worker | None = None) -> None:
+def record(org: str, pool: str, worker_id: str, known: Worker | None = None) -> None:
     """Note that a worker gave a sign of life just now. No call where this process noted one within seconds; else one,
     none if the worker is `known` from just before, and another one where the stored sign is old."""
-    now, heard_at = clock.now(), _heard.get((org, pool, worker_id))
-    if heard_at is not None and now - heard_at < min(LOOKED_AT_EACH_MS, _stale_ms()):
+    now, heard_at = clock.now(), _recorded_at.get((org, pool, worker_id))
+    if heard_at is not None and now - heard_at < min(CHECK_INTERVAL_MS, _stale_ms()):
         return
     for _ in range(TRIES):
         worker, known = known or storage.find(org, pool, worker_id), None
@@ -58,12 +58,12 @@ def note(org: str, pool: str, worker_id: str, known: Worker | None = None) -> No
         except Refused:
             continue  # somebody else wrote: perhaps that it is gone
         break
-    remember(org, pool, worker_id)
+    remember_recorded(org, pool, worker_id)
 
 
-def remember(org: str, pool: str, worker_id: str) -> None:
+def remember_recorded(org: str, pool: str, worker_id: str) -> None:
     """A sign of life of the worker was written just now."""
-    _heard.put((org, pool, worker_id), clock.now())
+    _recorded_at.put((org, pool, worker_id), clock.now())
 
 
 def overdue_at(now: int) -> int:

@@ -42,5 +42,5 @@ def _end(worker: Worker, outcome: Outcome) -> None:
     if outcome == "completed":
         lifecycle.complete(worker.org, worker.pool, task_id, holder, None, is_alive=True)
     else:
-        worker_presence.note(worker.org, worker.pool, worker.id, known=worker)
+        worker_presence.record(worker.org, worker.pool, worker.id, known=worker)
         lifecycle.fail(worker.org, task_id, holder, reported_failure(None, retryable=False))

@@ -188,6 +188,6 @@ def _bury(worker: Worker) -> None:
 def _take_back_all(worker: Worker, why: Failure | ReleaseReason) -> None:
     for task_id, epoch in worker.leases.items():
         try:
-            lifecycle.take_back(worker.org, task_id, Holder(worker.id, epoch), why)
+            lifecycle.revoke_lease(worker.org, task_id, Holder(worker.id, epoch), why)
         except NotFound:
             logger().error("A lease names a task that is gone", extra={"task_id": task_id, "worker_id": worker.id})

@@ -72,7 +72,7 @@ def register(org: str, said: Registration, by: str | None = None, kind: str = "W
     chose an id that is taken, or another worker of the pool has the URL that its tasks are to go to.
     """
     worker_urls.check(said.endpoints)
-    payloads.require_small(said.metadata)
+    payloads.require_small_metadata(said.metadata)
     worker = replace(_new(org, said), changed_by=by)
     entry = directory.DirectoryEntry(worker.id, org, said.pool, encryption.fingerprint(said.api_key or ""), said.plan)
     listing = [directory.listed(entry)] if said.api_key else []
@@ -207,7 +207,7 @@ def heartbeat(
         worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
         raise NotFound(kind, worker_id) from None
-    worker_presence.remember(org, pool, worker_id)
+    worker_presence.remember_recorded(org, pool, worker_id)
     if worker.suspended_until is not None and worker.online_since == now:
         change(org, pool, worker_id, _returned)
     if commands.without_stale(worker, now) is not worker:
@@ -257,7 +257,7 @@ def update(
 
     def decide(worker: Worker) -> Worker:
         changed = _changed(worker, asked)
-        payloads.require_small(changed.metadata)
+        payloads.require_small_metadata(changed.metadata)
         return worker if changed == worker else changed
 
     def write(claim: list[Write]) -> Worker | None:

@@ -150,7 +150,7 @@ def hand_over(task: Task, worker: Worker) -> None:
             _lost(worker)
         _give_back(task, holder)
     else:
-        lifecycle.progress(task.org, task.id, holder, None)
+        lifecycle.report_progress(task.org, task.id, holder, None)
 
 
 def _give_back(task: Task, holder: Holder) -> None:
@@ -173,7 +173,7 @@ def task_frame(task: Task) -> dict[str, Any]:
         "attempt": task.attempt,
         "lease": task.epoch,
         "task_type": task.type,
-        "data": payloads.fetch(task.payload, task.payload_ref),
+        "data": payloads.load(task.payload, task.payload_ref),
         "deadline": task.closes_at,
     }
 

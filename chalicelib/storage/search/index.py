@@ -22,14 +22,14 @@ from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.storage.aws import batch_get, dynamodb
 from chalicelib.storage.aws.dynamodb import Item, RawItem, Write
 from chalicelib.storage.tasks import table as task_table
-from chalicelib.storage.tasks.table import FIELDS, LARGE, CompactJson, TaskItem
+from chalicelib.storage.tasks.table import FIELDS, LARGE_FIELDS, CompactJson, TaskItem
 
 REMEMBERED_DAYS = 30
 """How long it is known that a task was removed: longer than a change of it may be parked."""
 ROWS_PER_CALL = 8_000
 """About as many rows as fit into the megabyte that one Query reads."""
 
-_LIGHT = [name for name in FIELDS if name not in LARGE]
+_LIGHT = [name for name in FIELDS if name not in LARGE_FIELDS]
 
 
 class ListingItem(Item):

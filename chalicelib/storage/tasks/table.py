@@ -50,14 +50,14 @@ class WakeIndex(GlobalSecondaryIndex["TaskItem"]):
     wake_at = NumberAttribute(range_key=True)
 
 
-LISTED = (
+LISTED_FIELDS = (
     "id", "org", "pool", "type", "name", "label", "manual", "status", "priority", "version", "epoch", "attempts",
     "max_attempts", "capabilities", "group", "payload", "payload_ref", "metadata", "result", "result_ref", "error",
     "progress", "worker_id", "run_at", "created_at", "updated_at", "leased_at", "started_at", "finished_at",
     "submitted_by", "bulky", "expires_at",
 )  # fmt: skip
 """What a row of a list shows, so that a page is one call. Longer payloads and results are fetched beside it."""
-PROJECTED = tuple(name for name in LISTED if name != "id")
+PROJECTED = tuple(name for name in LISTED_FIELDS if name != "id")
 
 
 class AgeIndex(GlobalSecondaryIndex["TaskItem"]):
@@ -163,19 +163,19 @@ class TaskItem(Item):
 
 
 FIELDS = tuple(field.name for field in fields(Task))
-_UNSAID = ("manual", "overdue", "edits")
+_OMITTED_WHEN_FALSE = ("manual", "overdue", "edits")
 """Fields that are stored only where they say something."""
-LARGE = ("payload", "result", "payload_long", "result_long")
-LONGEST_LISTED = 4_000
+LARGE_FIELDS = ("payload", "result", "payload_long", "result_long")
+MAX_LISTED_CHARS = 4_000
 """Characters of JSON; a longer payload or result is not copied into the indexes that lists are read from."""
 
 
-def lane_of(org: str, pool: str, lane: str) -> str:
+def lane_partition(org: str, pool: str, lane: str) -> str:
     """Partition of the place index: one lane of one pool of one org."""
     return f"{org}#{pool}#{lane}"
 
 
-def desk_of(org: str, pool: str, worker_id: str) -> str:
+def worker_partition(org: str, pool: str, worker_id: str) -> str:
     """Partition of the place index: what one worker holds, or held up to its end."""
     return f"{org}#{pool}@{worker_id}"
 
@@ -185,16 +185,16 @@ def queue_rank(task: Task) -> str:
     return f"{MAX_PRIORITY - task.priority}#{task.ready_at:013d}#{task.id}"
 
 
-DESK_ORDER = {Phase.HELD: "4", Phase.COMPLETED: "3", Phase.FAILED: "2", Phase.CANCELLED: "1"}
+PHASE_ORDER = {Phase.HELD: "4", Phase.COMPLETED: "3", Phase.FAILED: "2", Phase.CANCELLED: "1"}
 """A worker's tasks are read from the end: first what it holds, then what it completed, and so on."""
 
 
-def desk_rank(phase: Phase, since: int, task_id: str) -> str:
+def worker_rank(phase: Phase, since: int, task_id: str) -> str:
     """Sort key at a worker's: by phase, then by when the task was leased or ended."""
-    return f"{DESK_ORDER[phase]}#{since:013d}#{task_id}"
+    return f"{PHASE_ORDER[phase]}#{since:013d}#{task_id}"
 
 
-def age_of(task: Task) -> str:
+def age_key(task: Task) -> str:
     """Sort key by age; unique, so that a page can begin after it."""
     return f"{task.created_at:013d}#{task.id}"
 
@@ -209,17 +209,17 @@ def wake_shard(identifier: str) -> str:
     return f"wake#{zlib.crc32(identifier.encode()) % settings().wake_shards}"
 
 
-def _derived(task: Task) -> dict[str, Any]:
-    place, rank = _place(task)
-    listed, shelved = is_listed(task.pool), is_shelved(task.pool)
+def _index_values(task: Task) -> dict[str, Any]:
+    place, rank = _place_and_rank(task)
+    listed, shelved = is_listed(task.pool), is_listed_by_state(task.pool)
     return {
         "place": place,
         "rank": rank,
         "owner": f"{task.org}#{task.pool}" if listed else None,
-        "age": age_of(task) if shelved else None,
-        "shelf": shelf_of(task.org, task.pool, task.status) if shelved else None,
+        "age": age_key(task) if shelved else None,
+        "shelf": state_partition(task.org, task.pool, task.status) if shelved else None,
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
-        "expires_at": kept_until(task.pool, task.finished_at or 0) if task.terminal else None,
+        "expires_at": expiry_s(task.pool, task.finished_at or 0) if task.terminal else None,
     }
 
 
@@ -228,7 +228,7 @@ def is_managed(pool: str) -> bool:
     return pool in settings().managed_pools
 
 
-def kept_until(pool: str, finished_at: int) -> int | None:
+def expiry_s(pool: str, finished_at: int) -> int | None:
     """When the retention of a task that ended then is over, in epoch seconds; None for those that are kept."""
     return None if is_managed(pool) else finished_at // clock.SECOND + settings().retention_days * 86_400
 
@@ -238,43 +238,43 @@ def is_listed(pool: str) -> bool:
     return pool in settings().listed_pools
 
 
-def is_shelved(pool: str) -> bool:
+def is_listed_by_state(pool: str) -> bool:
     """Whether tasks of the pool can be listed by their state: those of a pool that is listed, or only watched."""
     return is_listed(pool) or pool in settings().watched_pools
 
 
-def shelf_of(org: str, pool: str, status: Status) -> str:
+def state_partition(org: str, pool: str, status: Status) -> str:
     """Partition of the phase index. Those held have one for each state: of thousands that run, few may not have begun,
     and a list of these must not read them all."""
     return f"{org}#{pool}#{status if status in HELD else PHASES[status]}"
 
 
-def _place(task: Task) -> tuple[str | None, str | None]:
+def _place_and_rank(task: Task) -> tuple[str | None, str | None]:
     if task.queued:
-        return lane_of(task.org, task.pool, task.lane), queue_rank(task)
+        return lane_partition(task.org, task.pool, task.lane), queue_rank(task)
     if task.worker_id is None or task.phase is Phase.PENDING or not is_listed(task.pool):
         return None, None
     since = (task.leased_at if task.held else task.finished_at) or task.updated_at
-    return desk_of(task.org, task.pool, task.worker_id), desk_rank(task.phase, since, task.id)
+    return worker_partition(task.org, task.pool, task.worker_id), worker_rank(task.phase, since, task.id)
 
 
-def values_of(task: Task) -> dict[str, Any]:
+def task_values(task: Task) -> dict[str, Any]:
     """The task as attribute values, derived ones included, without payload and result."""
-    values = {name: getattr(task, name) for name in FIELDS if name not in LARGE}
+    values = {name: getattr(task, name) for name in FIELDS if name not in LARGE_FIELDS}
     values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
-    values |= {name: getattr(task, name) or None for name in _UNSAID}
+    values |= {name: getattr(task, name) or None for name in _OMITTED_WHEN_FALSE}
     values |= {name: list(getattr(task, name)) or None for name in ("terms", "notify", "failed_on")}
-    return values | _derived(task)
+    return values | _index_values(task)
 
 
-def large_of(task: Task) -> dict[str, Any]:
+def large_values(task: Task) -> dict[str, Any]:
     """Payload and result as attribute values: in full in one of two places."""
-    values = laid_out("payload", task.payload) | laid_out("result", task.result)
+    values = large_value("payload", task.payload) | large_value("result", task.result)
     return values | {"bulky": is_bulky(values)}
 
 
-def laid_out(name: str, value: Any) -> dict[str, Any]:
-    long = value is not None and len(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) > LONGEST_LISTED
+def large_value(name: str, value: Any) -> dict[str, Any]:
+    long = value is not None and len(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) > MAX_LISTED_CHARS
     return {name: None if long else value, f"{name}_long": value if long else None}
 
 
@@ -301,9 +301,9 @@ def from_raw(raw: RawItem) -> Task:
 
 def from_image(raw: RawItem) -> Task:
     """A stream record's image without its payload and result, which no effect depends on."""
-    return from_raw({name: value for name, value in raw.items() if name not in LARGE})
+    return from_raw({name: value for name, value in raw.items() if name not in LARGE_FIELDS})
 
 
-def expired(item: TaskItem) -> bool:
+def is_expired(item: TaskItem) -> bool:
     """Whether it is past its retention, swept away or not."""
     return item.expires_at is not None and item.expires_at * clock.SECOND <= clock.now()

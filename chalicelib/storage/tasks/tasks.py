@@ -11,21 +11,21 @@ from chalicelib.storage.aws import batch_get, dynamodb
 from chalicelib.storage.aws.dynamodb import Write
 from chalicelib.storage.tasks.table import (
     FIELDS,
-    LARGE,
+    LARGE_FIELDS,
     TaskItem,
-    desk_rank,
-    expired,
+    expiry_s,
     is_bulky,
+    is_expired,
     is_listed,
-    is_shelved,
-    kept_until,
-    laid_out,
-    lane_of,
-    large_of,
+    is_listed_by_state,
+    lane_partition,
+    large_value,
+    large_values,
     parse,
-    shelf_of,
-    values_of,
+    state_partition,
+    task_values,
     wake_shard,
+    worker_rank,
 )
 
 PAGE = 100
@@ -33,9 +33,9 @@ DUE_PAGE = 1_000
 """Rows of what is due are keys alone."""
 
 
-def created(task: Task) -> Write:
+def create_write(task: Task) -> Write:
     """The write of a new task, refused when there is one of this id already."""
-    values = values_of(task) | large_of(task)
+    values = task_values(task) | large_values(task)
     item = TaskItem(**{name: value for name, value in values.items() if value is not None})
     return dynamodb.put(item, TaskItem.id.does_not_exist())
 
@@ -47,46 +47,46 @@ def find(task_id: str) -> Task | None:
             item = TaskItem.get(task_id, consistent_read=True)
         except TaskItem.DoesNotExist:
             return None
-    return None if expired(item) else parse(item)
+    return None if is_expired(item) else parse(item)
 
 
 def find_many(task_ids: Iterable[str], *, whole: bool = False) -> dict[str, Task]:
     """Those of the tasks that exist, as of now, by id; without payload and result unless `whole`, and only then
     without those past their retention."""
-    names = None if whole else [name for name in FIELDS if name not in LARGE]
+    names = None if whole else [name for name in FIELDS if name not in LARGE_FIELDS]
     with dynamodb.reading():
         found = TaskItem.batch_get(list(task_ids), consistent_read=True, attributes_to_get=names)
-        return {item.id: parse(item) for item in found if not expired(item)}
+        return {item.id: parse(item) for item in found if not is_expired(item)}
 
 
-def changed(old: Task, new: Task) -> Write:
+def update_write(old: Task, new: Task) -> Write:
     """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
     unchanged = (TaskItem.version == old.version) & (TaskItem.org == old.org)
-    return dynamodb.update(TaskItem(old.id), _difference(old, new), unchanged)
+    return dynamodb.update(TaskItem(old.id), _changed_actions(old, new), unchanged)
 
 
-def deleted(task: Task) -> Write:
+def delete_write(task: Task) -> Write:
     """The write that removes a task, on the condition that nobody wrote since it was read."""
     unchanged = (TaskItem.version == task.version) & (TaskItem.org == task.org)
     return dynamodb.delete(TaskItem(task.id), unchanged)
 
 
-def present(task: Task) -> Write:
+def exists_check(task: Task) -> Write:
     """The check, within a transaction, that a task is still there, however it changed since it was read."""
     return dynamodb.check(TaskItem(task.id), TaskItem.org == task.org)
 
 
-def ended(task_id: str, org: str, holder: Holder, changes: dict[str, Any], known: Task | None = None) -> Write:
+def end_write(task_id: str, org: str, holder: Holder, changes: dict[str, Any], known: Task | None = None) -> Write:
     """The blind write that ends a held task, on the condition that this holder has it. Unless the task is `known`, one
     is refused that has a permit to give back, or of whose end people are to be told."""
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
-    held = _held_by(holder, org)
+    held = _is_held_by(holder, org)
     plain = TaskItem.permit.does_not_exist() & TaskItem.notify.does_not_exist()
     return dynamodb.update(TaskItem(task_id), actions, held & plain if known is None else held)
 
 
-def _held_by(holder: Holder, org: str) -> Condition:
+def _is_held_by(holder: Holder, org: str) -> Condition:
     held: Condition = TaskItem.status.is_in(str(Status.LEASED), str(Status.RUNNING))
     mine: Condition = held & (TaskItem.org == org) & (TaskItem.worker_id == holder.worker_id)
     if holder.attempt is not None:
@@ -94,12 +94,12 @@ def _held_by(holder: Holder, org: str) -> Condition:
     return mine if holder.epoch is None else mine & (TaskItem.epoch == holder.epoch)
 
 
-def completion(
+def completion_values(
     task_id: str, org: str, pool: str, now: int, result: Any, result_ref: str | None, *, tells: bool = False
 ) -> dict[str, Any]:
     """The attribute changes of domain.states.completed, which need no knowledge of the task but whether it `tells`
     people that it has ended."""
-    large = laid_out("result", result)
+    large = large_value("result", result)
     changes = large | {
         "status": str(Status.COMPLETED),
         "result_ref": result_ref,
@@ -110,20 +110,20 @@ def completion(
         "wake_at": now if tells else None,
         "wake_shard": wake_shard(task_id) if tells else None,
         "deliver_by": None,
-        "expires_at": kept_until(pool, now),
+        "expires_at": expiry_s(pool, now),
         "changed_by": None,
     }
-    if is_shelved(pool):
-        changes["shelf"] = shelf_of(org, pool, Status.COMPLETED)
+    if is_listed_by_state(pool):
+        changes["shelf"] = state_partition(org, pool, Status.COMPLETED)
     if is_listed(pool):
-        changes["rank"] = desk_rank(Phase.COMPLETED, now, task_id)
+        changes["rank"] = worker_rank(Phase.COMPLETED, now, task_id)
     return changes | {"bulky": True} if is_bulky(large) else changes
 
 
-def _difference(old: Task, new: Task) -> list[Action]:
-    before, after = values_of(old), values_of(new)
+def _changed_actions(old: Task, new: Task) -> list[Action]:
+    before, after = task_values(old), task_values(new)
     if old.payload is not new.payload or old.result is not new.result:
-        before, after = before | large_of(old), after | large_of(new)
+        before, after = before | large_values(old), after | large_values(new)
     return [_action(name, after[name]) for name in after if before[name] != after[name]]
 
 
@@ -140,14 +140,14 @@ class Candidate(NamedTuple):
     rank: str
 
 
-def ready(org: str, pool: str, lane: str, limit: int) -> list[Candidate]:
+def ready_candidates(org: str, pool: str, lane: str, limit: int) -> list[Candidate]:
     """The first `limit` queued tasks of a lane, most urgent and oldest first. One call; the index may lag."""
     with dynamodb.reading():
-        rows = TaskItem.by_place.query(lane_of(org, pool, lane), limit=limit, page_size=limit)
+        rows = TaskItem.by_place.query(lane_partition(org, pool, lane), limit=limit, page_size=limit)
         return [Candidate(row.id, row.rank) for row in rows]
 
 
-def due(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
+def due_ids(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
     """Ids of the tasks of one wake shard that are due, longest overdue first; read page by page, as they are asked
     for, and at most so many."""
     with dynamodb.reading():
@@ -156,7 +156,7 @@ def due(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
             yield row.id
 
 
-def owners(task_ids: Sequence[str]) -> dict[str, str]:
+def find_orgs(task_ids: Sequence[str]) -> dict[str, str]:
     """Id -> org of those of the tasks that exist. One call for each hundred."""
     keys: list[batch_get.Key] = [(TaskItem, {"id": {"S": task_id}}) for task_id in task_ids]
     return {raw["id"]["S"]: raw["org"]["S"] for _, raw in batch_get.read(keys, ("id", "org"))}

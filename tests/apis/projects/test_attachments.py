@@ -86,7 +86,7 @@ def objects() -> list[str]:
 
 def delete_task(desk: Desk) -> None:
     found = lifecycle.get(ORG, desk.task)
-    dynamodb.commit(task_storage.deleted(found), background_jobs.begun(ORG, "task", desk.task))
+    dynamodb.commit(task_storage.delete_write(found), background_jobs.begun(ORG, "task", desk.task))
 
 
 # Comments

@@ -122,7 +122,7 @@ def test_a_task_of_another_type_waits_for_a_worker_that_names_it(desk: Desk) -> 
     ]
     assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "processing"}
     task = lifecycle.get(ORG, task_id)
-    lifecycle.progress(ORG, task_id, None, 45)
+    lifecycle.report_progress(ORG, task_id, None, 45)
     assert desk.get(f"/task/{task_id}")["progress"] == 45
     desk.complete(task.id, {"text": "Hello"})
     assert desk.get(f"/task/{task_id}") == {"task_id": task_id, "status": "completed", "result": {"text": "Hello"}}

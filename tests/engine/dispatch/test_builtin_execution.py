@@ -86,16 +86,16 @@ def test_a_task_lives_as_any_other_and_is_counted(world: World) -> None:
 def test_performing_one_costs_two_calls(world: World) -> None:
     task = leased(world, text="fine")
     with aws.counting() as calls:
-        assert builtin_execution.perform([delivery(task)]) == [None]
+        assert builtin_execution.perform_tasks([delivery(task)]) == [None]
     assert calls == {("DynamoDB", "BatchGetItem"): 1, ("DynamoDB", "TransactWriteItems"): 1}
 
 
 def test_a_delivery_that_comes_twice_at_once_or_late_counts_once(world: World) -> None:
     task = leased(world, text="fine")
-    both = together([lambda: builtin_execution.perform([delivery(task)])] * 2)
+    both = together([lambda: builtin_execution.perform_tasks([delivery(task)])] * 2)
     assert both == [[None], [None]]
     world.settle()
-    assert builtin_execution.perform([delivery(task)]) == [None]
+    assert builtin_execution.perform_tasks([delivery(task)]) == [None]
     assert built_in_worker().completed == 1
 
 
@@ -103,7 +103,7 @@ def test_a_task_that_was_cancelled_or_given_anew_is_left_alone(world: World) -> 
     cancelled, old = leased(world, text="fine"), leased(world, text="good")
     lifecycle.cancel(ORG, cancelled.id)
     lifecycle.release(ORG, old.id, Holder(BUILT_IN, old.epoch))
-    assert builtin_execution.perform([delivery(cancelled), delivery(old)]) == [None, None]
+    assert builtin_execution.perform_tasks([delivery(cancelled), delivery(old)]) == [None, None]
     assert world.task(cancelled.id).status is Status.CANCELLED
     assert world.task(old.id).result is None
 
@@ -156,10 +156,10 @@ def test_one_that_meets_an_outage_comes_back_and_the_others_do_not(world: World)
         return send()
 
     with aws.interfering(outage):
-        outcomes = builtin_execution.perform([delivery(first), delivery(second)])
+        outcomes = builtin_execution.perform_tasks([delivery(first), delivery(second)])
     assert outcomes[0] is not None
     assert outcomes[1] is None
-    assert builtin_execution.perform([delivery(first)]) == [None]
+    assert builtin_execution.perform_tasks([delivery(first)]) == [None]
     assert world.task(first.id).result["sentiment"] == "positive"
 
 

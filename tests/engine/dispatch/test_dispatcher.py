@@ -21,7 +21,7 @@ def named(task: Task) -> Nudge:
 
 
 def run(*found: Task) -> int:
-    return dispatcher.run(ORG, POOL, [named(task) for task in found] or [Nudge(org=ORG, pool=POOL)])
+    return dispatcher.run_pass(ORG, POOL, [named(task) for task in found] or [Nudge(org=ORG, pool=POOL)])
 
 
 def memory() -> Any:
@@ -154,7 +154,7 @@ def test_an_algorithm_can_be_chosen_before_the_pool_has_any_memory(world: World)
 
 def test_beyond_the_lanes_it_keeps_a_pool_forgets_empty_ones_and_a_nudge_opens_them_again(world: World) -> None:
     pull(world, capabilities=tuple(f"c{n}" for n in range(8)), max_concurrent=100)
-    before, dispatcher.LANES_KEPT = dispatcher.LANES_KEPT, 5
+    before, dispatcher.MAX_LANES = dispatcher.MAX_LANES, 5
     try:
         for number in range(8):
             held(world, capabilities=(f"c{number}",))
@@ -163,7 +163,7 @@ def test_beyond_the_lanes_it_keeps_a_pool_forgets_empty_ones_and_a_nudge_opens_t
         assert all(world.task(task.id).held for task in world.tasks())
         assert held(world, capabilities=("c0",)).held
     finally:
-        dispatcher.LANES_KEPT = before
+        dispatcher.MAX_LANES = before
 
 
 class OldIndex:

@@ -79,7 +79,7 @@ def test_a_watcher_is_told_each_change_of_each_task_of_its_org(world: World) -> 
     world.register(reply=lambda *_: pytest.fail("never called"), endpoints={})
     task = world.submit()
     world.settle()
-    lifecycle.progress(ORG, task.id, None, 50)
+    lifecycle.report_progress(ORG, task.id, None, 50)
     world.settle()
     lifecycle.cancel(ORG, task.id)
     world.settle()

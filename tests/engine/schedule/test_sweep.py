@@ -242,24 +242,24 @@ class Meanwhile:
 def test_what_is_put_under_a_pools_look_while_a_pass_ends_is_not_forgotten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "LANES_KEPT", 0)
+    monkeypatch.setattr(dispatcher, "MAX_LANES", 0)
     pull(world, max_concurrent=9)
     pools.watch(ORG, POOL, {"any": Needs(), "group:x": Needs(group="x")})
     late = {"group:x": Needs(group="x"), "group:y": Needs(group="y")}
     with aws.interfering(Meanwhile(lambda: pools.watch(ORG, POOL, late))):
-        dispatcher.run(ORG, POOL, [])
+        dispatcher.run_pass(ORG, POOL, [])
     memory = pool_storage.memory(ORG, POOL)
     assert memory.wake_at is not None
     assert memory.lanes.keys() >= late.keys()
-    dispatcher.run(ORG, POOL, [])
+    dispatcher.run_pass(ORG, POOL, [])
     assert pool_storage.memory(ORG, POOL).wake_at is None
 
 
 def test_a_pass_that_ends_without_anything_between_forgets_what_is_empty(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "LANES_KEPT", 0)
+    monkeypatch.setattr(dispatcher, "MAX_LANES", 0)
     pull(world, groups=("x",), max_concurrent=9)
     pools.watch(ORG, POOL, {"group:x": Needs(group="x")})
-    dispatcher.run(ORG, POOL, [])
+    dispatcher.run_pass(ORG, POOL, [])
     assert (pool_storage.memory(ORG, POOL).wake_at, dict(pool_storage.memory(ORG, POOL).lanes)) == (None, {})

@@ -59,7 +59,7 @@ def test_a_task_is_found_by_what_it_is_as_it_changes_and_no_more_once_it_is_dele
     assert names(search.page(ORG, POOL, Query(phases=frozenset({Phase.HELD})))) == [task.id]
     assert search.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING}))).total == 0
     ended = tasks.cancel(ORG, task.id)
-    dynamodb.commit(task_storage.deleted(ended))
+    dynamodb.commit(task_storage.delete_write(ended))
     world.settle()
     assert search.page(ORG, POOL, Query()).total == 0
     assert rows() == set()
@@ -162,7 +162,7 @@ def test_progress_moves_a_task_among_the_latest_and_is_not_in_its_history(world:
     tasks.change(ORG, first.id, lambda one: transitions.progressed(one, world.clock.now(), 50), by="user_1")
     world.settle()
     assert names(search.page(ORG, POOL, Query(sort="updated"))) == [first.id, second.id]
-    assert [entry.action for entry in history.of(ORG, first.id)] == ["status_changed", "created"]
+    assert [entry.action for entry in history.newest_entries(ORG, first.id)] == ["status_changed", "created"]
 
 
 def test_a_batch_is_filed_in_few_calls(world: World) -> None:
@@ -180,11 +180,13 @@ def test_a_history_tells_who_did_what_newest_first(world: World) -> None:
     worker = world.register("agent", pool=POOL, kind="agent", endpoints={})
     task = submit(world, manual=False)
     world.settle()
-    tasks.progress(ORG, task.id, None, 10)
+    tasks.report_progress(ORG, task.id, None, 10)
     tasks.change(ORG, task.id, lambda one: transitions.edited(one, world.clock.now(), name="new"), by="user_2")
     tasks.cancel(ORG, task.id, by="user_3")
     world.settle()
-    told = [(entry.action, entry.from_, entry.to, entry.user) for entry in reversed(history.of(ORG, task.id))]
+    told = [
+        (entry.action, entry.from_, entry.to, entry.user) for entry in reversed(history.newest_entries(ORG, task.id))
+    ]
     assert told == [
         ("created", None, "pending", "dev"),
         ("status_changed", "pending", "held", worker.id),
@@ -192,7 +194,7 @@ def test_a_history_tells_who_did_what_newest_first(world: World) -> None:
         ("updated", None, None, "user_2"),
         ("status_changed", "held", "cancelled", "user_3"),
     ]
-    assert len({entry.id for entry in history.of(ORG, task.id)}) == 5
+    assert len({entry.id for entry in history.newest_entries(ORG, task.id)}) == 5
 
 
 def test_an_assignment_names_both_agents(world: World) -> None:
@@ -200,7 +202,7 @@ def test_an_assignment_names_both_agents(world: World) -> None:
     for agent in ("agent_a", "agent_b"):
         tasks.change(ORG, task.id, lambda one, to=agent: transitions.edited(one, 5, wanted_worker=to), by="user_2")
     world.settle()
-    latest = history.of(ORG, task.id)[0]
+    latest = history.newest_entries(ORG, task.id)[0]
     assert (latest.action, latest.from_, latest.to) == ("assigned", "agent_a", "agent_b")
 
 
@@ -208,21 +210,21 @@ def test_a_history_told_twice_is_the_same_costs_one_call_and_can_be_forgotten(wo
     task = submit(world)
     tasks.cancel(ORG, task.id)
     world.settle()
-    before = history.of(ORG, task.id)
+    before = history.newest_entries(ORG, task.id)
     world.rewind("tasks", 5)
     world.settle()
     with aws.counting() as calls:
-        assert history.of(ORG, task.id) == before
+        assert history.newest_entries(ORG, task.id) == before
     assert calls.total() == 1
-    assert history.forget(ORG, task.id)
-    assert history.of(ORG, task.id) == []
-    assert history.forget(ORG, task.id)
+    assert history.delete_entries(ORG, task.id)
+    assert history.newest_entries(ORG, task.id) == []
+    assert history.delete_entries(ORG, task.id)
 
 
 def test_tasks_of_other_pools_have_no_history(world: World) -> None:
     task = world.submit()
     world.settle()
-    assert history.of(ORG, task.id) == []
+    assert history.newest_entries(ORG, task.id) == []
 
 
 def test_one_task_that_is_filed_otherwise_holds_up_none_beside_it(world: World) -> None:

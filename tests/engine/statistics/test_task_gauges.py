@@ -28,7 +28,7 @@ def reported(sent: Read) -> tuple[float, ...]:
 def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent: Read) -> None:
     pull(world, max_concurrent=9)
     first, second = held(world), held(world)
-    lifecycle.progress(ORG, first.id, None, 5)
+    lifecycle.report_progress(ORG, first.id, None, 5)
     for org in (ORG, "other"):
         world.submit(org=org, capabilities=("gpu",))
     world.submit(pool="quiet")

@@ -204,7 +204,7 @@ def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(wo
 def test_a_task_that_comes_back_to_its_worker_is_no_longer_to_be_stopped(world: World) -> None:
     worker = world.register(endpoints={})
     task = held(world)
-    lifecycle.take_back(ORG, task.id, holder(task), ReleaseReason.WORKER_DRAINED)
+    lifecycle.revoke_lease(ORG, task.id, holder(task), ReleaseReason.WORKER_DRAINED)
     assert list(world.worker(worker.id).commands) == [f"{task.id}:1"]
     world.settle()
     assert (list(world.worker(worker.id).leases), world.worker(worker.id).commands) == ([task.id], {})

@@ -18,13 +18,13 @@ from tests.support.world import ORG, START, World
 @pytest.fixture(autouse=True)
 def waiting() -> Iterator[None]:
     yield
-    completion_wait.begin()
+    completion_wait.allow_waits()
 
 
 def waited(world: World, task: Task, seconds: float = 20) -> float:
     """For how many seconds somebody waited."""
     began = clock.now()
-    completion_wait.until_ended(task, seconds)
+    completion_wait.wait_until_ended(task, seconds)
     return (clock.now() - began) / clock.SECOND
 
 
@@ -42,31 +42,33 @@ def meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], o
 
 def test_waiting_ends_when_the_task_does_or_the_time_is_up(world: World) -> None:
     task = world.submit()
-    assert completion_wait.until_ended(task, 3).status is Status.PENDING
+    assert completion_wait.wait_until_ended(task, 3).status is Status.PENDING
     assert 3_000 <= world.clock.now() - START < 4_100
     before = lifecycle.cancel(ORG, task.id).updated_at
-    assert completion_wait.until_ended(task, 3).terminal
+    assert completion_wait.wait_until_ended(task, 3).terminal
     assert world.clock.now() == before
 
 
 def test_whoever_waits_sees_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     task = world.submit()
     meanwhile(world, monkeypatch, lambda: lifecycle.cancel(ORG, task.id))
-    assert completion_wait.until_ended(task).status is Status.CANCELLED
+    assert completion_wait.wait_until_ended(task).status is Status.CANCELLED
 
 
 def test_a_task_that_has_ended_costs_nothing(world: World) -> None:
     task = lifecycle.cancel(ORG, world.submit().id)
     with aws.counting() as counted:
-        assert completion_wait.until_ended(task) is task
+        assert completion_wait.wait_until_ended(task) is task
     assert counted.total() == 0
 
 
 def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wait(world: World) -> None:
     mine, others = world.submit(), world.submit(org="other")
     with ExitStack() as stack:
-        for _ in range(completion_wait.PER_ORG):
-            assert stack.enter_context(long_call_slots.slot(ORG, completion_wait.KIND, completion_wait.PER_ORG, 20))
+        for _ in range(completion_wait.MAX_WAITS_PER_ORG):
+            assert stack.enter_context(
+                long_call_slots.slot(ORG, completion_wait.KIND, completion_wait.MAX_WAITS_PER_ORG, 20)
+            )
         assert waited(world, mine) == 0
         assert waited(world, others) >= 20
     assert waited(world, mine) >= 20
@@ -74,27 +76,30 @@ def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wa
 
 def test_beyond_so_many_in_one_process_nobody_waits(world: World) -> None:
     task = world.submit()
-    for _ in range(completion_wait.HERE):
-        completion_wait._here.acquire()
+    for _ in range(completion_wait.MAX_WAITS_PER_PROCESS):
+        completion_wait._process_waits.acquire()
     try:
         with aws.counting() as counted:
             assert waited(world, task) == 0
         assert counted.total() == 0
     finally:
-        completion_wait._here.release(completion_wait.HERE)
+        completion_wait._process_waits.release(completion_wait.MAX_WAITS_PER_PROCESS)
     assert waited(world, task) >= 20
 
 
 def test_a_wait_gives_back_what_it_took(world: World) -> None:
     task = world.submit()
-    assert all(waited(world, task, 1) >= 1 for _ in range(completion_wait.HERE + completion_wait.PER_ORG + 1))
+    assert all(
+        waited(world, task, 1) >= 1
+        for _ in range(completion_wait.MAX_WAITS_PER_PROCESS + completion_wait.MAX_WAITS_PER_ORG + 1)
+    )
 
 
 def test_at_the_end_of_the_process_all_waits_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     task = world.submit()
-    meanwhile(world, monkeypatch, completion_wait.end)
-    assert waited(world, task) <= completion_wait.LONGEST_PAUSE_SECONDS
-    completion_wait.begin()
+    meanwhile(world, monkeypatch, completion_wait.stop_waits)
+    assert waited(world, task) <= completion_wait.MAX_PAUSE_SECONDS
+    completion_wait.allow_waits()
     assert waited(world, task) >= 20
 
 
@@ -108,4 +113,4 @@ def test_a_table_that_does_not_answer_fails_no_accepted_task(world: World, monke
         assert waited(world, task) == 0, "it gets no slot"
     with ExitStack() as stack:
         meanwhile(world, monkeypatch, lambda: stack.enter_context(aws.interfering(busy)))
-        assert completion_wait.until_ended(task, 3) == task
+        assert completion_wait.wait_until_ended(task, 3) == task

@@ -106,7 +106,7 @@ def test_however_a_lease_ends_the_permit_is_free_and_the_next_task_is_placed(
     pull(world, "one")
     first, second = submitted(world, ONE, 2)
     if begun:
-        lifecycle.progress(ORG, first.id, holder(first), 50)
+        lifecycle.report_progress(ORG, first.id, holder(first), 50)
     pull(world, "two")
     world.settle()
     ENDINGS[ending](first)
@@ -147,7 +147,7 @@ def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
         pull(world, f"w{number}")
     made = [world.submit(permit=Permit("k", 2)) for _ in range(6)]
     nudges = [dispatcher.Nudge(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in made]
-    leased = together([lambda: dispatcher.run(ORG, POOL, nudges)] * 8)
+    leased = together([lambda: dispatcher.run_pass(ORG, POOL, nudges)] * 8)
     assert sum(one for one in leased if isinstance(one, int)) == 2
     assert len(holders(world)) == 2
 
@@ -156,7 +156,7 @@ def test_a_pass_that_finds_the_permit_gone_leaves_the_worker_to_others(world: Wo
     pull(world)
     urgent, fine = world.submit(permit=ONE, priority=9), world.submit()
     nudges = [dispatcher.Nudge(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in (urgent, fine)]
-    late = [storage.taken(ORG, POOL, "k", 1, "somebody_else")]
+    late = [storage.acquire_write(ORG, POOL, "k", 1, "somebody_else")]
 
     def taken_in_between(call: aws.Call, send: Any) -> Any:
         if call == ("DynamoDB", "TransactWriteItems") and late:
@@ -164,7 +164,7 @@ def test_a_pass_that_finds_the_permit_gone_leaves_the_worker_to_others(world: Wo
         return send()
 
     with aws.interfering(taken_in_between):
-        assert dispatcher.run(ORG, POOL, nudges) == 1
+        assert dispatcher.run_pass(ORG, POOL, nudges) == 1
     assert named(world, urgent, fine) == [Status.PENDING, Status.LEASED]
 
 
@@ -212,7 +212,7 @@ def test_a_late_result_gives_nobody_else_s_permit_back(world: World) -> None:
 def test_a_permit_that_is_missing_does_not_hold_its_task(world: World, ending: str) -> None:
     worker = pull(world)
     [task] = submitted(world, ONE)
-    dynamodb.commit(storage.freed(ORG, POOL, "k", task.id))
+    dynamodb.commit(storage.release_write(ORG, POOL, "k", task.id))
     ENDINGS[ending](task)
     assert str(world.task(task.id).status) == ending.partition(" ")[0]
     assert not world.worker(worker.id).leases
@@ -229,23 +229,23 @@ def test_a_permit_is_no_worker(world: World) -> None:
 def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(concurrency_limits, "IDLE_KEPT", 1)
+    monkeypatch.setattr(concurrency_limits, "MAX_IDLE_KEYS", 1)
     pull(world, max_concurrent=9)
     made = [submitted(world, Permit(key, 1))[0] for key in "abcd"]
     for task in made[1:]:
         complete(task)
     world.settle()
-    dispatcher.run(ORG, POOL, [])
+    dispatcher.run_pass(ORG, POOL, [])
     assert [item.id for item in aws.items(storage.PermitItem)] == ["#permit#a", "#permit#b"]
     with pytest.raises(Refused):
-        dynamodb.commit(storage.forgotten(ORG, POOL, "a"))
+        dynamodb.commit(storage.delete_idle_write(ORG, POOL, "a"))
 
 
 def calls(permit: Permit | None, world: World) -> list[Counter[aws.Call]]:
     """What a task's lease and its end cost."""
     with aws.counting() as leased:
         task = world.submit(permit=permit)
-        dispatcher.run(
+        dispatcher.run_pass(
             ORG, POOL, [dispatcher.Nudge(org=ORG, pool=POOL, task_id=task.id, lane=task.lane, needs=task.needs)]
         )
     with aws.counting() as ended:

@@ -28,7 +28,7 @@ def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(world:
     complete(task, LARGE)
     done = world.task(task.id)
     assert done.result is None
-    assert lifecycle.result(done) == LARGE
+    assert lifecycle.load_result(done) == LARGE
     complete(task, LARGE)
     with pytest.raises(Conflict):
         complete(task, {"text": "other" * 30_000})
@@ -70,7 +70,7 @@ def test_a_task_that_has_not_ended_can_be_cancelled_and_never_starts_after(world
     if state in ("leased", "running"):
         world.settle()
     if state == "running":
-        lifecycle.progress(ORG, task.id, None, 10)
+        lifecycle.report_progress(ORG, task.id, None, 10)
     lifecycle.cancel(ORG, task.id)
     world.advance(300)
     assert world.task(task.id).status is Status.CANCELLED
@@ -165,7 +165,7 @@ def test_a_stale_lease_can_do_nothing_and_changes_no_byte(world: World) -> None:
     stale, before = holder(old), (world.tasks(), world.workers())
     for use in (
         lambda: complete(old, 1),
-        lambda: lifecycle.progress(ORG, old.id, stale, 50),
+        lambda: lifecycle.report_progress(ORG, old.id, stale, 50),
         lambda: lifecycle.fail(ORG, old.id, stale, BROKEN),
         lambda: lifecycle.release(ORG, old.id, stale),
         lambda: complete(old, 1, Holder("server_other", 2)),
@@ -173,7 +173,7 @@ def test_a_stale_lease_can_do_nothing_and_changes_no_byte(world: World) -> None:
         with pytest.raises(LeaseLost) as caught:
             use()
         assert caught.value.facts == {"epoch": 2}
-    assert lifecycle.take_back(ORG, old.id, stale, BROKEN) == world.task(old.id)
+    assert lifecycle.revoke_lease(ORG, old.id, stale, BROKEN) == world.task(old.id)
     assert (world.tasks(), world.workers()) == before
 
 
@@ -285,7 +285,7 @@ def test_a_held_task_that_falls_silent_is_ended_and_progress_puts_it_off(world: 
     pull(world)
     task = held(world, heartbeat_seconds=30)
     world.advance(20)
-    lifecycle.progress(ORG, task.id, holder(task), 50)
+    lifecycle.report_progress(ORG, task.id, holder(task), 50)
     ends_within_a_sweep(world, task, 29, "heartbeat_timeout")
 
 
@@ -330,7 +330,9 @@ def test_the_store_is_never_asked_twice_for_a_task_that_is_there(world: World) -
 def test_progress_is_kept_and_belongs_to_the_lease(world: World) -> None:
     pull(world)
     task = held(world)
-    seen: list[Any] = [lifecycle.progress(ORG, task.id, holder(task), percent).progress for percent in (10, None, 33.3)]
+    seen: list[Any] = [
+        lifecycle.report_progress(ORG, task.id, holder(task), percent).progress for percent in (10, None, 33.3)
+    ]
     assert seen == [10, 10, 33.3]
     lifecycle.release(ORG, task.id, holder(task))
     world.settle()

@@ -12,7 +12,7 @@ from chalicelib.domain.tasks.transitions import Failure, Reason
 from chalicelib.engine.tasks import lifecycle, listing
 from chalicelib.engine.tasks.listing import Filter, Page
 from chalicelib.errors import InvalidRequest
-from chalicelib.storage.tasks.table import TaskItem, large_of, values_of
+from chalicelib.storage.tasks.table import TaskItem, large_values, task_values
 from tests.domain import samples
 from tests.engine.helpers import complete, held, holder, pull
 from tests.support import aws
@@ -28,7 +28,7 @@ def of(*statuses: Status, worker: str | None = None) -> Filter:
 
 
 def page(wanted: Filter = ALL, limit: int = 10, cursor: str | None = None, pool: str = POOL) -> Page:
-    return listing.page(ORG, pool, wanted, limit, cursor)
+    return listing.read_page(ORG, pool, wanted, limit, cursor)
 
 
 def pages(wanted: Filter = ALL, limit: int = 10) -> Iterator[Page]:
@@ -111,11 +111,11 @@ def test_long_payloads_and_results_are_whole_in_a_list_at_one_call_more(world: W
 
 
 def test_a_page_ends_early_rather_than_grow_too_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "LARGEST_PAGE", 20_000)
+    monkeypatch.setattr(listing, "MAX_PAGE_CHARS", 20_000)
     made = submitted(world, 5, payload={"text": "x" * 9_000})
     assert [len(found.tasks) for found in pages()] == [2, 2, 1]
     assert walked() == made
-    monkeypatch.setattr(listing, "LARGEST_PAGE", 100)
+    monkeypatch.setattr(listing, "MAX_PAGE_CHARS", 100)
     assert [len(found.tasks) for found in pages()] == [1] * 5
 
 
@@ -141,7 +141,7 @@ def kinds(world: World) -> dict[Status, list[str]]:
 
 def _bring(world: World, task: Task, status: Status) -> None:
     if status is Status.RUNNING:
-        lifecycle.progress(ORG, task.id, None, 5)
+        lifecycle.report_progress(ORG, task.id, None, 5)
     elif status is Status.COMPLETED:
         complete(task)
     elif status is Status.FAILED:
@@ -186,7 +186,7 @@ def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(world: World)
         assert ids(page(of(worker=task.worker_id))) == [task.id]
     assert {task.worker_id for task in made} == {first.id, second.id}
     assert sorted(ids(page())) == sorted(task.id for task in made)
-    assert listing.page("other", POOL, of(worker=first.id), 10).tasks == []
+    assert listing.read_page("other", POOL, of(worker=first.id), 10).tasks == []
 
 
 def test_a_task_that_went_to_another_worker_is_that_one_s(world: World) -> None:
@@ -206,7 +206,7 @@ def test_a_task_is_listed_until_its_retention_ends_and_hides_no_other(world: Wor
     with TaskItem.batch_write() as batch:  # young tasks that waited for long
         for name in (made[0], made[5]):
             task = replace(world.task(name), deadline=START * 2, wake_at=START * 2)
-            values = values_of(task) | large_of(task)
+            values = task_values(task) | large_values(task)
             batch.save(TaskItem(**{key: value for key, value in values.items() if value is not None}))
     world.clock.advance(30 * DAY)
     assert walked(limit=2) == [made[0], made[5]]
@@ -230,7 +230,7 @@ def test_a_cursor_fits_only_the_list_that_gave_it(world: World) -> None:
             page(wanted, 1, cursor)
     for org, pool in (("other", POOL), (ORG, "coordinator")):
         with pytest.raises(InvalidRequest):
-            listing.page(org, pool, ALL, 1, cursor)
+            listing.read_page(org, pool, ALL, 1, cursor)
     assert len(page(limit=2, cursor=cursor).tasks) == 2, "of another size it may be"
 
 
@@ -247,7 +247,7 @@ def fill(count: int, status: Status) -> None:
             task = transitions.ready(replace(draft, manual=True), START)
             if status is not Status.PENDING:
                 task = transitions.progressed(transitions.leased(task, "w", START), START)
-            values = values_of(task) | large_of(task)
+            values = task_values(task) | large_values(task)
             batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
 
 
@@ -297,4 +297,4 @@ def test_a_pool_without_lists_pays_for_none(world: World) -> None:
     assert not any({"owner", "age", "shelf"} & entry.keys() for entry in entries)
     assert ["place" in entry for entry in entries] == [entry["status"]["S"] == "pending" for entry in entries]
     with pytest.raises(ValueError, match="quiet are in no list"):
-        listing.page(ORG, "quiet", Filter(), 10)
+        listing.read_page(ORG, "quiet", Filter(), 10)

@@ -10,7 +10,7 @@ from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.engine.security import cursors
 from chalicelib.engine.tasks import lifecycle, listing_by_state
-from chalicelib.engine.tasks.listing_by_state import Watched
+from chalicelib.engine.tasks.listing_by_state import StateFilter
 from chalicelib.errors import InvalidRequest, NotConfigured
 from chalicelib.storage.tasks.table import TaskItem
 from tests.engine.helpers import complete, held, holder, pull
@@ -32,7 +32,7 @@ def ids(page: listing_by_state.Page) -> list[str]:
 
 
 def look(limit: int = 20, cursor: str | None = None, org: str = ORG, **wanted: Any) -> listing_by_state.Page:
-    return listing_by_state.page(org, POOL, Watched(**wanted), limit, cursor)
+    return listing_by_state.read_page(org, POOL, StateFilter(**wanted), limit, cursor)
 
 
 def all_of(limit: int, **wanted: Any) -> list[str]:
@@ -71,7 +71,7 @@ def every_state(world: World) -> dict[Status, list[Task]]:
 
 def _bring(world: World, task: Task, status: Status) -> None:
     if status is Status.RUNNING:
-        lifecycle.progress(ORG, task.id, holder(task), 5)
+        lifecycle.report_progress(ORG, task.id, holder(task), 5)
     elif status is Status.COMPLETED:
         complete(task)
     elif status is Status.FAILED:
@@ -79,7 +79,7 @@ def _bring(world: World, task: Task, status: Status) -> None:
     elif status is Status.CANCELLED:
         lifecycle.cancel(ORG, task.id)
     elif status is Status.TIMED_OUT:
-        lifecycle.settle(world.task(task.id))
+        lifecycle.apply_due_transition(world.task(task.id))
 
 
 def test_all_are_listed_newest_first_however_they_are_paged(world: World) -> None:
@@ -100,8 +100,8 @@ def test_each_filter_finds_exactly_what_it_asks_for(world: World) -> None:
     theirs = {task.id for task in world.tasks() if task.worker_id == worker.id}
     assert set(all_of(2, worker_id=worker.id)) == theirs
     assert all_of(2, worker_id="server_none") == []
-    both = Watched(FAILED, worker.id, "failed")
-    assert len(listing_by_state.page(ORG, POOL, both, 20).tasks) == 2
+    both = StateFilter(FAILED, worker.id, "failed")
+    assert len(listing_by_state.read_page(ORG, POOL, both, 20).tasks) == 2
 
 
 def test_a_page_costs_one_call_a_list_whatever_the_table_holds(world: World) -> None:
@@ -117,7 +117,7 @@ def test_a_page_costs_one_call_a_list_whatever_the_table_holds(world: World) -> 
 def test_a_page_that_looked_at_many_ends_early_and_its_cursor_leads_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing_by_state, "MOST_SIFTED", 10)
+    monkeypatch.setattr(listing_by_state, "MAX_EXAMINED", 10)
     wanted = [world.submit(type="rare").id]
     for _ in range(25):
         world.clock.advance(0.01)
@@ -130,7 +130,7 @@ def test_a_page_that_looked_at_many_ends_early_and_its_cursor_leads_on(
 def test_a_task_that_moves_on_meanwhile_is_shown_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     pull(world)
     task = held(world)
-    seen = listing_by_state.listing.shelf
+    seen = listing_by_state.listing.iterate_state
 
     def moving(org: str, pool: str, status: Status, after: str | None, size: int) -> Any:
         rows = list(seen(org, pool, status, after, size))
@@ -138,7 +138,7 @@ def test_a_task_that_moves_on_meanwhile_is_shown_once(world: World, monkeypatch:
             complete(task)
         return iter(rows)
 
-    monkeypatch.setattr(listing_by_state.listing, "shelf", moving)
+    monkeypatch.setattr(listing_by_state.listing, "iterate_state", moving)
     assert ids(look()) == [task.id]
 
 

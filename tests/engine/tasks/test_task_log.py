@@ -13,7 +13,7 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN
-from chalicelib.engine.dispatch.task_delivery import MOST_ON_TRIAL
+from chalicelib.engine.dispatch.task_delivery import MAX_TRIALS_PER_ORG
 from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import Edit
 from chalicelib.engine.security import long_call_slots
@@ -132,8 +132,8 @@ def unreached(world: World, task: Task) -> None:
 def too_many_trials(world: World, task: Task) -> None:
     world.register()
     with ExitStack() as taken:
-        for _ in range(MOST_ON_TRIAL):
-            assert taken.enter_context(long_call_slots.slot(ORG, "hand-overs on trial", MOST_ON_TRIAL, 60))
+        for _ in range(MAX_TRIALS_PER_ORG):
+            assert taken.enter_context(long_call_slots.slot(ORG, "hand-overs on trial", MAX_TRIALS_PER_ORG, 60))
         world.settle()
 
 

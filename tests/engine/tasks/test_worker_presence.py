@@ -16,7 +16,7 @@ TIMEOUT = 90
 
 
 def note(worker: Any) -> None:
-    worker_presence.note(ORG, POOL, worker.id)
+    worker_presence.record(ORG, POOL, worker.id)
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -30,8 +30,8 @@ def test_who_reports_now_and_then_stays_online_without_heartbeats(world: World) 
     task = held(world)
     for percent in range(20):
         world.advance(40)
-        with worker_presence.reporting(ORG, POOL, holder(task), proven=True):
-            lifecycle.progress(ORG, task.id, holder(task), percent)
+        with worker_presence.recording_report(ORG, POOL, holder(task), proven=True):
+            lifecycle.report_progress(ORG, task.id, holder(task), percent)
     assert world.worker(worker.id).alive
     assert (world.task(task.id).epoch, world.task(task.id).attempts) == (1, 0)
 
@@ -72,7 +72,7 @@ def test_a_report_that_is_refused_is_a_sign_of_life_only_of_who_proved_that_it_m
     world.advance(2 * TIMEOUT)
     assert not world.worker(worker.id).alive
     for proven in (False, True):
-        with pytest.raises(LeaseLost), worker_presence.reporting(ORG, POOL, holder(task), proven=proven):
+        with pytest.raises(LeaseLost), worker_presence.recording_report(ORG, POOL, holder(task), proven=proven):
             complete(task, "late")
         assert world.worker(worker.id).alive is proven
     world.settle()
@@ -88,7 +88,7 @@ def test_signs_that_are_fresh_cost_a_look_each_few_seconds_and_no_write(world: W
     assert calls(lambda: note(worker)) == 2
     assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
     world.clock.advance(40)
-    assert calls(lambda: worker_presence.note(ORG, POOL, worker.id, known=world.worker(worker.id))) == 2
+    assert calls(lambda: worker_presence.record(ORG, POOL, worker.id, known=world.worker(worker.id))) == 2
     beat(worker)
     assert calls(lambda: note(worker)) == 0
 
@@ -107,7 +107,7 @@ def test_who_is_gone_or_has_a_socket_does_not_come_to_life_so(gone: str, world: 
         registry.unregister(ORG, POOL, worker.id)
     world.clock.advance(60)
     before = world.workers()
-    worker_presence.note(ORG, POOL, "server_none" if gone == "unknown" else worker.id)
+    worker_presence.record(ORG, POOL, "server_none" if gone == "unknown" else worker.id)
     assert world.workers() == before
 
 

@@ -126,7 +126,7 @@ def test_a_server_that_is_back_does_not_wait_for_long_when_others_that_hang_leav
     world.register(reply=server)
     task = world.submit()
     wait(world, 2)
-    monkeypatch.setattr(task_delivery, "MOST_ON_TRIAL", 1)
+    monkeypatch.setattr(task_delivery, "MAX_TRIALS_PER_ORG", 1)
     with long_call_slots.slot(ORG, "hand-overs on trial", 1, 60) as held:
         assert held
         server.on = True

@@ -5,7 +5,7 @@ import pytest
 from chalicelib import clock
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.statistics import daily
-from chalicelib.engine.tasks.payloads import LARGEST_METADATA
+from chalicelib.engine.tasks.payloads import MAX_METADATA_CHARS
 from chalicelib.engine.workers import commands, registry
 from chalicelib.engine.workers.registry import Change, Rotation
 from chalicelib.errors import InvalidRequest, NotFound
@@ -134,7 +134,7 @@ def test_less_room_takes_nothing_away(world: World) -> None:
 
 
 def test_metadata_stay_small(world: World) -> None:
-    half = "é" * (LARGEST_METADATA // 2)
+    half = "é" * (MAX_METADATA_CHARS // 2)
     worker = pull(world, metadata={"a": half})
     for grow in (
         lambda: registry.update(ORG, POOL, worker.id, Change(metadata={"b": half})),

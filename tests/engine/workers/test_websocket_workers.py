@@ -352,7 +352,7 @@ def test_a_delivery_that_comes_twice_hands_over_once_if_the_first_was_noted(worl
     frames = connect(world, "c1")
     task = given(world)
     again = Delivery(task_id=task.id, epoch=task.epoch, org=ORG, pool=POOL, worker_id="w1")
-    assert task_delivery.deliver([again, again]) == [None, None]
+    assert task_delivery.send_to_workers([again, again]) == [None, None]
     assert len(frames) == 1
 
 

@@ -222,7 +222,7 @@ def list_agent_tasks(
     """
     worker = _get(caller, agent_id)
     if (caller.role, caller.subject) == (access.AGENT, agent_id):
-        worker_presence.note(caller.org, NAME, agent_id, known=worker)
+        worker_presence.record(caller.org, NAME, agent_id, known=worker)
     return listed(caller, request, Wanted(agent=agent_id, phases=phases(status)), page, limit, cursor)
 
 

@@ -83,7 +83,7 @@ class TaskDetail(TaskOut):
 def parts(task: Task, wanted: Collection[str]) -> dict[str, Any]:
     """What is asked for besides the task. One call each; history and metrics share theirs."""
     found: dict[str, Any] = {}
-    entries = histories.of(task.org, task.id) if {"history", "metrics"} & {*wanted} else []
+    entries = histories.newest_entries(task.org, task.id) if {"history", "metrics"} & {*wanted} else []
     if "comments" in wanted:
         found["comments"] = [CommentOut.of(comment) for comment in comments.of(task.org, task.id)]
     if "files" in wanted:

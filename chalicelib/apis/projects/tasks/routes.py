@@ -168,7 +168,7 @@ def update_task(
     if body.status == "completed":
         edit = task_edits.placed(caller.org, NAME, task_id, edit, body.result)
     if holder is not None:
-        with worker_presence.reporting(caller.org, NAME, holder, proven=caller.role == AGENT):
+        with worker_presence.recording_report(caller.org, NAME, holder, proven=caller.role == AGENT):
             return _out(task_edits.report(caller.org, NAME, task_id, edit, holder, guard))
     return _out(task_edits.change(caller.org, NAME, task_id, edit, caller.subject, guard))
 

@@ -85,7 +85,7 @@ class TaskOut(TaskRow):
             **_shown(task, known),
             requirements=sheet.get("requirements") or [],
             acceptance_criteria=sheet.get("acceptanceCriteria") or [],
-            result=lifecycle.result(task) if task.status is Status.COMPLETED else None,
+            result=lifecycle.load_result(task) if task.status is Status.COMPLETED else None,
             error=task.error["message"] if task.error is not None else None,
         )
 
