@@ -387,8 +387,10 @@ def test_a_slow_peer_cannot_outlast_the_timeout_nor_keep_the_thread(
     peer = play(SLOW[kind](released), tls=authority.server("127.0.0.1") if secure else None)
     url = peer.url.replace("http:", "https:") if secure else peer.url
     start = clock.now()
-    assert refusal(url, timeout=0.2).reason == "timed out"
+    failure = refusal(url, timeout=0.2)
+    assert failure.reason == "timed out"
     assert clock.now() - start < 1000
+    assert failure.sent, "the peer has the request and may have acted on it"
     for thread in client_threads(workers_before):
         thread.join(1)
         assert not thread.is_alive()
@@ -397,9 +399,11 @@ def test_a_slow_peer_cannot_outlast_the_timeout_nor_keep_the_thread(
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_peer_that_stalls_the_handshake_or_the_upload_is_left(play: Play, released: threading.Event) -> None:
     stalled = play(silent(released))
-    assert refusal(stalled.url.replace("http:", "https:"), timeout=0.2).reason == "timed out"
-    with pytest.raises(Unreachable, match="timed out"):
+    handshake = refusal(stalled.url.replace("http:", "https:"), timeout=0.2)
+    assert (handshake.reason, handshake.sent) == ("timed out", False)
+    with pytest.raises(Unreachable, match="timed out") as upload:
         post(stalled.url, timeout=0.2, body=b"x" * 50_000_000)
+    assert upload.value.sent
 
 
 class SlowNetwork(FakeNetwork):
@@ -427,7 +431,8 @@ def test_a_look_up_that_hangs_is_inside_the_timeout_and_nothing_is_sent_afterwar
     play: Play, released: threading.Event, connections: list[object], workers_before: set[threading.Thread]
 ) -> None:
     peer = play(says(GOOD))
-    assert refusal(peer.url, timeout=0.1).reason == "timed out"
+    failure = refusal(peer.url, timeout=0.1)
+    assert (failure.reason, failure.sent) == ("timed out", False)
     threads = client_threads(workers_before)
     released.set()
     for thread in threads:
@@ -595,6 +600,7 @@ FAILURES = {
 def test_an_answer_that_is_broken_off_or_not_http_is_no_answer(kind: str, play: Play) -> None:
     failure = refusal(play(FAILURES[kind]).url)
     assert (failure.reason, str(failure)) == ("closed", "the host closed the connection without a complete answer")
+    assert failure.sent
 
 
 @pytest.mark.usefixtures("on_this_machine")
@@ -607,13 +613,15 @@ def test_a_malformed_answer_is_not_quoted_in_the_log(play: Play, caplog: pytest.
 def test_nobody_listening_is_refused() -> None:
     with socket() as held:
         held.bind(("127.0.0.1", 0))
-        assert refusal(f"http://127.0.0.1:{held.getsockname()[1]}/").reason == "refused"
+        failure = refusal(f"http://127.0.0.1:{held.getsockname()[1]}/")
+    assert (failure.reason, failure.sent) == ("refused", False)
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_name_without_addresses_is_a_dns_failure(network: FakeNetwork) -> None:
     network.names["gone.example"] = [[]]
-    assert refusal("http://gone.example/").reason == "dns"
+    failure = refusal("http://gone.example/")
+    assert (failure.reason, failure.sent) == ("dns", False)
 
 
 @pytest.mark.usefixtures("on_this_machine")
