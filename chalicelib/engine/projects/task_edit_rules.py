@@ -59,7 +59,8 @@ class Edit(NamedTuple):
 def changed(task: Task, edit: Edit, person: str, now: int) -> Task:
     """The task after a person's edit, as one change. Raises Conflict."""
     new = task
-    if edit.assigns and edit.agent != task.assignee:
+    # Whoever holds a task that goes back to waiting must be named, or the task would wait for nobody.
+    if edit.assigns and (edit.agent != task.assignee or (edit.move is Phase.PENDING and task.held)):
         new = assigned(new, edit.agent, now)
     if edit.claims and edit.move is Phase.HELD and task.held and task.person not in (None, person):
         raise Conflict(f"Task {task.id} is {task.person}'s, who works on it")

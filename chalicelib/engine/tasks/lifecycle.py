@@ -270,11 +270,10 @@ def change(
         if new.worker_id in gone and transitions.is_credited(old, new):
             new = transitions.uncredited(old, new)
         new = replace(new, changed_by=by)
-        demands = given(old, new)
+        freed = _lease_end_writes(old, new, end)
+        demands = _of_other_items(given(old, new), freed)
         try:
-            storage.commit(
-                [storage.update_write(old, new), *(one.check for one in demands), *_lease_end_writes(old, new, end)]
-            )
+            storage.commit([storage.update_write(old, new), *(one.check for one in demands), *freed])
         except Refused as refused:
             _raise_if_unmet(demands, refused)
             if not refused.failed[0] and transitions.is_credited(old, new):
@@ -284,6 +283,13 @@ def change(
                 continue
         return new
     raise Unavailable("Too many writers at once; try again")
+
+
+def _of_other_items(given: Sequence[Given], writes: Sequence[Write]) -> list[Given]:
+    """What is given of items that the writes do not touch: a transaction takes one operation for each item. A write of
+    a worker has a condition of its own, which none but a worker that is there meets."""
+    keys = [write.arguments["Key"] for write in writes]
+    return [one for one in given if one.check.arguments["Key"] not in keys]
 
 
 def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:

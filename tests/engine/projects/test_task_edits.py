@@ -1,7 +1,10 @@
 """People's tasks as use cases: what dies halfway, and what others do meanwhile."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.domain.changes.derive import of_task
 from chalicelib.domain.changes.effects import Topic
@@ -124,6 +127,46 @@ def test_an_agent_that_was_removed_gets_nothing_more(world: World) -> None:
     task = create()
     with pytest.raises(InvalidRequest, match="no agent"):
         change(task, Edit(assigns=True, agent=one))
+
+
+@pytest.fixture
+def held_unasked(world: World) -> Iterator[Task]:
+    """A task that names no agent and that one holds."""
+    before = config.replace(auto_assign=frozenset({POOL}))
+    agent(world)
+    task = create()
+    world.settle()
+    yield lifecycle.get(ORG, task.id)
+    config.restore(before)
+
+
+@pytest.mark.parametrize("move", [None, *Phase])
+def test_an_edit_names_the_agent_that_holds_the_task_and_moves_it_at_once(
+    move: Phase | None, held_unasked: Task, world: World
+) -> None:
+    holder_id = held_unasked.worker_id
+    changed = change(held_unasked, Edit(assigns=True, agent=holder_id, move=move))
+    assert (changed.assignee, changed.phase) == (holder_id, held_unasked.phase if move is None else move)
+    world.settle()
+    workers_counters_equal_a_recount(world)
+
+
+@pytest.mark.parametrize("move", [None, *Phase])
+def test_an_edit_names_an_agent_for_a_task_that_waits_and_moves_it_at_once(move: Phase | None, world: World) -> None:
+    one, task = agent(world), create()
+    changed = change(task, Edit(assigns=True, agent=one, move=move))
+    assert (changed.assignee, changed.phase) == (one, task.phase if move is None else move)
+    world.settle()
+    workers_counters_equal_a_recount(world)
+
+
+@pytest.mark.parametrize("move", [Phase.COMPLETED, Phase.FAILED])
+def test_an_end_in_the_name_of_an_agent_that_was_removed_is_refused(move: Phase, world: World) -> None:
+    one, task = agent(world), create()
+    registry.unregister(ORG, POOL, one)
+    with pytest.raises(InvalidRequest, match="there is no agent"):
+        change(task, Edit(assigns=True, agent=one, move=move))
+    assert lifecycle.get(ORG, task.id) == task
 
 
 def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(world: World) -> None:
