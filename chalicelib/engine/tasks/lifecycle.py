@@ -285,11 +285,11 @@ def change(
     raise Unavailable("Too many writers at once; try again")
 
 
-def _of_other_items(given: Sequence[Given], writes: Sequence[Write]) -> list[Given]:
-    """What is given of items that the writes do not touch: a transaction takes one operation for each item. A write of
-    a worker has a condition of its own, which none but a worker that is there meets."""
+def _of_other_items(preconditions: Sequence[Precondition], writes: Sequence[Write]) -> list[Precondition]:
+    """Those of items that the writes do not touch: a transaction takes one operation for each item. A write of a worker
+    has a condition of its own, which none but a worker that is there meets."""
     keys = [write.arguments["Key"] for write in writes]
-    return [one for one in given if one.check.arguments["Key"] not in keys]
+    return [each for each in preconditions if each.check.arguments["Key"] not in keys]
 
 
 def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
