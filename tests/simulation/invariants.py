@@ -108,12 +108,12 @@ def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = f
     """5: nobody is leased a task while a more urgent one that it could take is ready, in a lane the pool knows; unless
     its owner `assigned` it so: (task id, epoch), or the other one has failed and may wait for a better worker."""
     ready: dict[str, Task] = {}
-    known: set[str] = set()
+    known: set[tuple[str, str]] = set()
     permits: dict[str, set[str]] = defaultdict(set)
     workers = {worker.id: worker for worker in world.workers()}
     for old, new in history(world):
         if old is not None and new.epoch > old.epoch and new.worker_id in workers:
-            known.add(new.lane)
+            known.add((new.pool, new.lane))
             if (new.id, new.epoch) not in assigned:
                 _no_more_urgent(new, workers[new.worker_id], ready, known, permits)
         if new.permit is not None:
@@ -125,11 +125,15 @@ def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = f
 
 
 def _no_more_urgent(
-    taken: Task, worker: Worker, ready: dict[str, Task], known: set[str], permits: dict[str, set[str]]
+    taken: Task, worker: Worker, ready: dict[str, Task], known: set[tuple[str, str]], permits: dict[str, set[str]]
 ) -> None:
     for other in ready.values():
         permitted = other.permit is None or len(permits[other.permit.key]) < other.permit.limit
-        free = other.wanted_worker in (None, worker.id) and other.lane in known and worker.offers(other.needs)
+        free = (
+            other.wanted_worker in (None, worker.id)
+            and (other.pool, other.lane) in known
+            and worker.offers(other.needs)
+        )
         may_wait = other.attempts > 0
         if other.id != taken.id and other.pool == taken.pool and permitted and free and not may_wait:
             assert other.priority <= taken.priority, f"{taken.id} was leased before the more urgent {other.id}"
