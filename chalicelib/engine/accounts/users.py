@@ -13,10 +13,10 @@ from chalicelib import clock, ids
 from chalicelib.domain.accounts import email_addresses
 from chalicelib.domain.document import Document
 from chalicelib.engine.accounts import login_throttle, sessions
-from chalicelib.engine.documents import background_jobs, documents
+from chalicelib.engine.documents import background_jobs, documents, optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.security import passwords, tokens
-from chalicelib.engine.tasks import lifecycle
-from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unauthenticated, Unavailable
+from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
 from chalicelib.storage.access import logins as storage
 from chalicelib.storage.access.logins import Login
 from chalicelib.storage.aws import dynamodb
@@ -204,19 +204,18 @@ def delete(org: str, user_id: str, by: str) -> None:
 
     Raises NotFound; Conflict for oneself and for the last admin.
     """
-    for _ in range(lifecycle.TRIES):
+
+    def attempt() -> None:
         user = get(org, user_id)
         if user.id == by:
             raise Conflict("Nobody can delete the account that they are signed in with")
-        with suppress(Refused):
-            dynamodb.commit(
-                document_storage.deleted(user),
-                storage.freed(_email(user), user.id),
-                *_admins_moved(user, None),
-                *_chores(user),
-            )
-            return
-    raise Unavailable("Too many writers at once; try again")
+        email_freed = storage.freed(_email(user), user.id)
+        try:
+            dynamodb.commit(document_storage.deleted(user), email_freed, *_admins_moved(user, None), *_chores(user))
+        except Refused:
+            raise StaleRead from None
+
+    optimistic.retry(attempt)
 
 
 def _chores(user: Document) -> list[Write]:

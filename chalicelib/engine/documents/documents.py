@@ -6,8 +6,9 @@ from typing import Any
 
 from chalicelib import clock, ids
 from chalicelib.domain.document import Document
-from chalicelib.engine.tasks import lifecycle
-from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused, Write
 from chalicelib.storage.documents import documents as storage
@@ -79,20 +80,18 @@ def change(
     Deciding for the same document writes nothing. `also`, of the old and the new one, is written in the same
     transaction. Raises NotFound.
     """
-    for _ in range(lifecycle.TRIES):
+
+    def attempt() -> Document:
         old = get(org, kind, identifier, parent)
         decided = decide(old)
         if decided is old:
             return old
         new = replace(decided, version=old.version + 1, updated_at=clock.now(), changed_by=by)
-        try:
-            dynamodb.commit(storage.changed(old, new), *(also(old, new) if also is not None else ()))
-        except Refused as refused:
-            stored = refused.items[0]
-            if stored is None or storage.from_raw(stored) != new:
-                continue
+        writes = [storage.changed(old, new), *(also(old, new) if also is not None else ())]
+        optimistic.commit_change(new, storage.from_raw, writes)
         return new
-    raise Unavailable("Too many writers at once; try again")
+
+    return optimistic.retry(attempt)
 
 
 def merge(
@@ -116,13 +115,15 @@ def delete(
 ) -> Document:
     """Remove a document and answer it as it was; `also`, of what it was, is written in the same transaction. Raises
     NotFound."""
-    for _ in range(lifecycle.TRIES):
-        found = get(org, kind, identifier, parent)
+
+    def attempt() -> Document:
+        document = get(org, kind, identifier, parent)
         try:
-            dynamodb.commit(storage.deleted(found), *also(found))
+            dynamodb.commit(storage.deleted(document), *also(document))
         except Refused as refused:
             if not refused.failed[0]:
                 raise
-            continue
-        return found
-    raise Unavailable("Too many writers at once; try again")
+            raise StaleRead from None
+        return document
+
+    return optimistic.retry(attempt)

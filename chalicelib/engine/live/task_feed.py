@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from chalicelib import clock
 from chalicelib.domain.changes.effects import Update
 from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.live import frames
 from chalicelib.engine.live.frames import Frame
 from chalicelib.errors import InvalidRequest, Unavailable
@@ -31,7 +33,6 @@ MARK = 500
 """How many frames are sent between two notes of how far a watcher has been told."""
 LONGEST_OCCASION = 16
 THREADS = 16
-TRIES = 8
 
 
 class Voice(NamedTuple):
@@ -69,13 +70,16 @@ def watch(found: Connection, since: int | None) -> None:
 def opened(org: str) -> Head:
     """A feed's head, begun if it was not, and kept for another day."""
     until = clock.now() + KEPT_MS
-    for _ in range(TRIES):
+
+    def attempt() -> Head:
         head = connections.head(org)
+        if head is not None and head.until >= until - KEPT_MS // 2:
+            return head
         with suppress(Refused):
-            if head is not None and head.until >= until - KEPT_MS // 2:
-                return head
             dynamodb.commit(_opening(org, head, until))
-    raise Unavailable("Too many watchers come at once; try again")
+        raise StaleRead  # the number is read again, whoever has written the head
+
+    return optimistic.retry(attempt, message="Too many watchers come at once; try again")
 
 
 def _opening(org: str, head: Head | None, until: int) -> Write:

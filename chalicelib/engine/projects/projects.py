@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from chalicelib.domain.document import POOL, Document
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.domain.tasks.task_fields import project_of
-from chalicelib.engine.documents import background_jobs, documents
+from chalicelib.engine.documents import background_jobs, documents, optimistic
 from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.projects import members, task_edits
 from chalicelib.engine.projects.members import PROJECT, USER, Giver, Member, Team
 from chalicelib.engine.search import search as catalogue
-from chalicelib.engine.tasks import lifecycle
-from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.storage.access import quotas
 from chalicelib.storage.aws.dynamodb import Refused, Write
 from chalicelib.storage.documents import display_names
@@ -68,14 +68,17 @@ def create(org: str, said: Said, team: Team, founder: Member, by: Giver, id: str
     or for dates in the wrong order; Conflict when the org has MOST projects.
     """
     _require_order(said)
-    for _ in range(lifecycle.TRIES):
+
+    def attempt() -> Document:
         project, told = _begun(org, said, team, founder, by, id)
         try:
             return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
         except Refused as refused:
             if refused.failed[-1]:
                 raise Conflict(f"An organization has at most {MOST} projects") from None
-    raise Unavailable("Too many writers at once; try again")
+            raise StaleRead from None
+
+    return optimistic.retry(attempt)
 
 
 def _begun(

@@ -8,13 +8,14 @@ from chalicelib import clock
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Holder, Task
 from chalicelib.domain.tasks.task_fields import fields_of, project_of
-from chalicelib.engine.documents import background_jobs
+from chalicelib.engine.documents import background_jobs, optimistic
+from chalicelib.engine.documents.optimistic import Precondition, StaleRead
 from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import TOTAL_SECONDS, Edit
 from chalicelib.engine.tasks import lifecycle, payloads, submission
-from chalicelib.engine.tasks.lifecycle import Decision, Precondition
+from chalicelib.engine.tasks.lifecycle import Decision
 from chalicelib.engine.tasks.submission import Submission
-from chalicelib.errors import InvalidRequest, Unavailable
+from chalicelib.errors import InvalidRequest
 from chalicelib.observability import logger
 from chalicelib.storage.aws.dynamodb import Refused, Write
 from chalicelib.storage.documents import documents as document_storage
@@ -100,7 +101,7 @@ def _change(
         return new
 
     end = lifecycle.LeaseEnd(told=told, reported=True)
-    return lifecycle.change(org, task_id, decide, pool=pool, by=by, end=end, given=_newly_named)
+    return lifecycle.change(org, task_id, decide, pool=pool, by=by, end=end, preconditions=_newly_named)
 
 
 def placed(org: str, pool: str, task_id: str, edit: Edit, result: Any) -> Edit:
@@ -123,15 +124,15 @@ def delete(org: str, pool: str, task_id: str, by: str, guard: Guard, reason: str
         # Whoever is told of the deletion is told who did it: the change before says so.
         return task if task.changed_by == by else transitions.edited(task, clock.now())
 
-    for _ in range(lifecycle.TRIES):
+    def attempt() -> None:
         ended = lifecycle.change(org, task_id, decide, pool=pool, by=by)
         try:
             storage.commit([storage.delete_write(ended), _clearing(ended)])
         except Refused:
-            continue
-        logger().info("Task deleted", extra={"org": org, "task_id": task_id, "by": by, "reason": reason})
-        return
-    raise Unavailable("Too many writers at once; try again")
+            raise StaleRead from None
+
+    optimistic.retry(attempt)
+    logger().info("Task deleted", extra={"org": org, "task_id": task_id, "by": by, "reason": reason})
 
 
 def _clearing(task: Task) -> Write:
@@ -149,11 +150,11 @@ def _there(org: str, pool: str, project: str | None, agent: str | None) -> list[
     """That the project and the agent, where they are named, exist."""
     found = []
     if project is not None:
-        found.append(
-            Precondition(document_storage.there(org, "project", project), _missing("projectId", "project", project))
-        )
+        check, error = document_storage.there(org, "project", project), _missing("projectId", "project", project)
+        found.append(Precondition(check, error))
     if agent is not None:
-        found.append(Precondition(worker_storage.there(org, pool, agent), _missing("agentId", "agent", agent)))
+        check, error = worker_storage.there(org, pool, agent), _missing("agentId", "agent", agent)
+        found.append(Precondition(check, error))
     return found
 
 

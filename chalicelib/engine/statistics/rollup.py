@@ -9,13 +9,14 @@ from chalicelib import clock
 from chalicelib.domain.statistics import counters as statistics
 from chalicelib.domain.statistics import event_counts
 from chalicelib.domain.statistics.counters import CLOSE, COUNTERS, HOURS, Counts, Row
-from chalicelib.errors import Unavailable
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused
 from chalicelib.storage.statistics import counters as stats
 from chalicelib.storage.statistics import event_log as event_storage
 
-TRIES = 8
+DAY_IN_USE = "The day is still being counted; the next run closes it"
 _BY_DAY = ("worker#", "label#")
 """Rows of a day. An API's own requests are in no log: nothing recounts them."""
 _RECOUNTED = tuple(name for name in COUNTERS if name != "online_ms")
@@ -66,24 +67,25 @@ def _pool_of(row: Row) -> _Pool:
 
 
 def _recount_hour(pool: _Pool, hour: int, row: Row) -> None:
-    for _ in range(TRIES):
+    def attempt() -> None:
         before = stats.find(row)
         counted = event_counts.deltas(event_storage.hour(pool.org, pool.pool, hour * clock.HOUR))
-        if _replaced(row, counted.get(row, Counts()), before):
-            return
-    raise Unavailable("The hour is still being counted; the next run closes it")
+        _require(_replaced(row, counted.get(row, Counts()), before))
+
+    optimistic.retry(attempt, message="The hour is still being counted; the next run closes it")
 
 
 def _recount_rows(pool: _Pool, day: int) -> None:
     partition = statistics.day_partition(pool.org, pool.pool, day)
-    for _ in range(TRIES):
+
+    def attempt() -> None:
         before = {name: row for name, row in stats.partition(partition).items() if name.startswith(_BY_DAY)}
         counted = _recount_day(pool, day)
         rows = [((partition, name), row) for name, row in before.items()]
         refused = [row for row, stored in rows if not _replaced(row, counted.get(row, Counts()), stored)]
-        if not refused:
-            return
-    raise Unavailable("The day is still being counted; the next run closes it")
+        _require(not refused)
+
+    optimistic.retry(attempt, message=DAY_IN_USE)
 
 
 def _recount_day(pool: _Pool, day: int) -> dict[Row, Counts]:
@@ -103,10 +105,12 @@ def _replaced(row: Row, counts: Counts, before: stats.Stored) -> bool:
 
 def _close(pool: _Pool, day: int) -> None:
     """Write down how many tasks were pending when the day ended: what the day before left, and the day's change."""
-    for _ in range(TRIES):
-        if _closed(pool, day):
-            return
-    raise Unavailable("The day is still being counted; the next run closes it")
+    optimistic.retry(lambda: _require(_closed(pool, day)), message=DAY_IN_USE)
+
+
+def _require(is_written: bool) -> None:
+    if not is_written:
+        raise StaleRead
 
 
 def _closed(pool: _Pool, day: int) -> bool:

@@ -6,8 +6,10 @@ from chalicelib import clock
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Holder, Task
 from chalicelib.domain.tasks.worker import Worker
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.tasks import concurrency_limits, lifecycle
-from chalicelib.errors import Conflict, NotFound, Unavailable, WorkerOffline
+from chalicelib.errors import Conflict, NotFound, WorkerOffline
 from chalicelib.storage.aws.dynamodb import Refused
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import workers as worker_storage
@@ -19,7 +21,8 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
     Raises NotFound for either, Conflict when the task is not pending, the worker is full or no permit is left,
     WorkerOffline when the worker is not there or out of rotation.
     """
-    for _ in range(lifecycle.TRIES):
+
+    def attempt() -> Task:
         task, worker = lifecycle.get(org, task_id, pool), _get_worker(org, pool, worker_id)
         held = transitions.assigned(task, worker, clock.now())
         _require_free_slot(worker)
@@ -29,9 +32,10 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
         except Refused as refused:
             concurrency_limits.raise_if_exhausted(held, refused)
             if not lifecycle.is_already_written(refused, held):
-                continue
+                raise StaleRead from None
         return held
-    raise Unavailable("Too many writers at once; try again")
+
+    return optimistic.retry(attempt)
 
 
 def _get_worker(org: str, pool: str, worker_id: str) -> Worker:

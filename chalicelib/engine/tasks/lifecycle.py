@@ -13,25 +13,17 @@ from chalicelib.domain.tasks.retry import Backoff
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.transitions import Failure
 from chalicelib.domain.tasks.worker import Worker
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import Precondition, StaleRead
 from chalicelib.engine.tasks import concurrency_limits, payloads, worker_presence
-from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable, YardmasterError
+from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.observability import logger
 from chalicelib.storage.aws.dynamodb import Refused, Write
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import workers as worker_storage
 
-TRIES = 8
-"""How often a change is thought over again because somebody else wrote first."""
-
 Decision = Callable[[Task], Task]
-
-
-class Precondition(NamedTuple):
-    """What else must hold for a change to be made: a check in its transaction, and the error when it does not."""
-
-    check: Write
-    error: YardmasterError
 
 
 class LeaseEnd(NamedTuple):
@@ -50,16 +42,11 @@ class LeaseEnd(NamedTuple):
 ENDED_BY_SERVICE = LeaseEnd()
 
 
-def unmet_error(given: Sequence[Precondition], refused: Refused) -> YardmasterError:
-    """The error of the first thing given that does not hold; the checks were written behind the task."""
-    failed = zip(given, refused.failed[1:], strict=False)
-    return next(one.error for one, missing in failed if missing)
-
-
-def _raise_if_unmet(given: Sequence[Precondition], refused: Refused) -> None:
-    """Raise the error of the first thing given that does not hold, where the task itself was as it had been read."""
-    if not refused.failed[0] and any(refused.failed[1 : 1 + len(given)]):
-        raise unmet_error(given, refused) from None
+def _raise_if_unmet(preconditions: Sequence[Precondition], refused: Refused) -> None:
+    """Raise the error of the first precondition that does not hold, where the task itself was as it had been read."""
+    error = optimistic.unmet_error(preconditions, refused)
+    if not refused.failed[0] and error is not None:
+        raise error from None
 
 
 def get(org: str, task_id: str, pool: str | None = None) -> Task:
@@ -251,7 +238,7 @@ def change(
     end: LeaseEnd = ENDED_BY_SERVICE,
     pool: str | None = None,
     by: str | None = None,
-    given: Callable[[Task, Task], Sequence[Precondition]] = lambda *_: (),
+    preconditions: Callable[[Task, Task], Sequence[Precondition]] = lambda *_: (),
     known: Task | None = None,
 ) -> Task:
     """Read, decide, write on the condition that nobody wrote in between; think again if somebody did. A task that is
@@ -259,10 +246,12 @@ def change(
 
     When the change ends a lease, its slot and permit are freed in the same transaction, and `end` says what it means
     for the worker. Deciding for the same task writes nothing. `by` is the caller who asks for the change, when it is
-    one. `given`, of the old task and the new one, is what else must hold.
+    one. `preconditions` are those of the change from the old task to the new one.
     """
     gone: set[str | None] = set()
-    for _ in range(TRIES):
+
+    def attempt() -> Task:
+        nonlocal known
         old, known = known or get(org, task_id, pool), None
         new = decide(old)
         if new is old:
@@ -271,18 +260,19 @@ def change(
             new = transitions.uncredited(old, new)
         new = replace(new, changed_by=by)
         freed = _lease_end_writes(old, new, end)
-        demands = _of_other_items(given(old, new), freed)
+        demands = _of_other_items(preconditions(old, new), freed)
         try:
             storage.commit([storage.update_write(old, new), *(one.check for one in demands), *freed])
         except Refused as refused:
             _raise_if_unmet(demands, refused)
             if not refused.failed[0] and transitions.is_credited(old, new):
                 gone.add(new.worker_id)
-                continue
+                raise StaleRead from None
             if not (is_already_written(refused, new) or _commit_without_missing(refused, old, new, end)):
-                continue
+                raise StaleRead from None
         return new
-    raise Unavailable("Too many writers at once; try again")
+
+    return optimistic.retry(attempt)
 
 
 def _of_other_items(preconditions: Sequence[Precondition], writes: Sequence[Write]) -> list[Precondition]:
@@ -329,8 +319,7 @@ def _credit_writes(old: Task, new: Task) -> list[Write]:
 
 def is_already_written(refused: Refused, new: Task) -> bool:
     """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
-    stored = refused.items[0]
-    return stored is not None and task_table.from_raw(stored) == new
+    return optimistic.is_stored(new, task_table.from_raw, refused)
 
 
 def _commit_without_missing(refused: Refused, old: Task, new: Task, end: LeaseEnd) -> bool:

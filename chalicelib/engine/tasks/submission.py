@@ -7,8 +7,9 @@ from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Permit, Status, Task
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import Precondition
 from chalicelib.engine.tasks import idempotency, payloads
-from chalicelib.engine.tasks.lifecycle import Precondition, unmet_error
 from chalicelib.errors import IdempotencyMismatch, Unavailable
 from chalicelib.storage.aws.dynamodb import RawItem, Refused
 from chalicelib.storage.tasks import table as task_table
@@ -43,8 +44,8 @@ class Submission(NamedTuple):
     id: str | None = None  # known beforehand; else a new one
 
 
-def submit(org: str, subject: str, asked: Submission, given: Sequence[Precondition] = ()) -> Task:
-    """Accept a task, if all that is `given` holds. One call; one more for a payload over 100 KB.
+def submit(org: str, subject: str, asked: Submission, preconditions: Sequence[Precondition] = ()) -> Task:
+    """Accept a task, if its preconditions hold. One call; one more for a payload over 100 KB.
 
     With an idempotency key the same submission by the same subject through the same API gives the same task however
     often it is made. Raises IdempotencyMismatch when the key came with another submission before, InvalidRequest for
@@ -53,10 +54,10 @@ def submit(org: str, subject: str, asked: Submission, given: Sequence[Preconditi
     payloads.require_small_metadata(asked.metadata)
     task = _build_task(org, subject, asked)
     try:
-        storage.commit([storage.create_write(task), *(one.check for one in given)])
+        storage.commit([storage.create_write(task), *(one.check for one in preconditions)])
     except Refused as refused:
         if not refused.failed[0]:
-            raise unmet_error(given, refused) from None
+            raise optimistic.unmet_error(preconditions, refused) or refused from None
         return _accept_repeated_submission(task, refused.items[0])
     return task
 

@@ -6,7 +6,7 @@ life in its own transaction. Workers on WebSockets answer pings, and are known b
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from chalicelib import clock
@@ -14,15 +14,14 @@ from chalicelib.config import settings
 from chalicelib.domain.tasks.rotation import seen
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.worker import Worker
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import TooManyWriters
 from chalicelib.engine.ttl_cache import Memory
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
 from chalicelib.storage.workers import workers as storage
 
 CHECK_INTERVAL_MS = 5 * clock.SECOND
 STALE_SHARE = 3
-TRIES = 8
 _recorded_at: Memory[tuple[str, str, str], int] = Memory(CHECK_INTERVAL_MS)
 
 
@@ -46,18 +45,20 @@ def record(org: str, pool: str, worker_id: str, known: Worker | None = None) -> 
     now, heard_at = clock.now(), _recorded_at.get((org, pool, worker_id))
     if heard_at is not None and now - heard_at < min(CHECK_INTERVAL_MS, _stale_ms()):
         return
-    for _ in range(TRIES):
+
+    def attempt() -> bool:
+        nonlocal known
         worker, known = known or storage.find(org, pool, worker_id), None
         if worker is None or worker.removed or worker.socket or worker.built_in:
+            return False
+        if not worker.alive or now - worker.last_heartbeat_at >= _stale_ms():
+            new = replace(seen(worker, now), version=worker.version + 1, updated_at=now, changed_by=None)
+            optimistic.commit_change(new, storage.from_raw, [storage.changed(worker, new)])
+        return True
+
+    with suppress(TooManyWriters):  # eight others wrote of the worker just now: its next sign of life is soon enough
+        if not optimistic.retry(attempt):
             return
-        if worker.alive and now - worker.last_heartbeat_at < _stale_ms():
-            break
-        new = replace(seen(worker, now), version=worker.version + 1, updated_at=now, changed_by=None)
-        try:
-            dynamodb.commit(storage.changed(worker, new))
-        except Refused:
-            continue  # somebody else wrote: perhaps that it is gone
-        break
     remember_recorded(org, pool, worker_id)
 
 

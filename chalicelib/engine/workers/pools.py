@@ -8,7 +8,8 @@ from chalicelib import clock
 from chalicelib.domain.tasks.balancing import Algorithm
 from chalicelib.domain.tasks.task import Needs
 from chalicelib.domain.tasks.worker import Pool, Worker
-from chalicelib.errors import Unavailable
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused, Write
 from chalicelib.storage.workers import pools as storage
@@ -18,7 +19,7 @@ MOST_LANES = 300
 have looks of their own."""
 LANES_BYTES = 200_000
 """About as much room the lanes have in the pool's item, which DynamoDB limits to 400 KB."""
-TRIES = 3
+WATCH_TRIES = 3
 
 
 class Summary(NamedTuple):
@@ -79,7 +80,8 @@ def keep(before: Pool, after: Pool) -> None:
 def watch(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
     """Have the pool looked at, now and each minute, for as long as tasks wait in these lanes; returns the names of
     those lanes that it has room to remember. Two calls. Raises Unavailable."""
-    for _ in range(TRIES):
+
+    def attempt() -> frozenset[str]:
         known = storage.memory(org, pool)
         kept = remembered(known.lanes, lanes)
         watched = {name: needs for name, needs in lanes.items() if name in kept}
@@ -87,9 +89,10 @@ def watch(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
             dynamodb.commit(storage.watching(known, watched, clock.now()))
         except Refused:
             _create(known)
-        else:
-            return frozenset(watched)
-    raise Unavailable("Too many writers at once; try again")
+            raise StaleRead from None
+        return frozenset(watched)
+
+    return optimistic.retry(attempt, tries=WATCH_TRIES)
 
 
 def remembered(known: Mapping[str, Needs], more: Mapping[str, Needs]) -> dict[str, Needs]:

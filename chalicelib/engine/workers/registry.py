@@ -10,11 +10,12 @@ from chalicelib.config import settings
 from chalicelib.domain.tasks import circuit_breaker
 from chalicelib.domain.tasks.rotation import Rotation, rotated, seen, turned
 from chalicelib.domain.tasks.worker import BUILT_IN, Beat, Worker
+from chalicelib.engine.documents import optimistic
 from chalicelib.engine.security import encryption
-from chalicelib.engine.tasks import lifecycle, payloads, worker_presence
+from chalicelib.engine.tasks import payloads, worker_presence
 from chalicelib.engine.workers import commands, worker_urls
 from chalicelib.engine.workers.worker_urls import Place
-from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.access import table as directory
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused, Write
@@ -317,7 +318,8 @@ def change(
     `also` is written in the same transaction; `by` is the caller who asks for the change, when it is one. With `strict`
     Refused is raised where it was `also` alone that was refused.
     """
-    for _ in range(lifecycle.TRIES):
+
+    def attempt() -> Worker | None:
         old = storage.find(org, pool, worker_id)
         if old is None or old.removed:
             return None
@@ -325,12 +327,7 @@ def change(
         if new is old:
             return old
         new = replace(new, version=old.version + 1, updated_at=clock.now(), changed_by=by)
-        try:
-            dynamodb.commit(storage.changed(old, new), *also)
-        except Refused as refused:
-            if strict and not refused.failed[0]:
-                raise
-            if refused.items[0] is None or storage.from_raw(refused.items[0]) != new:
-                continue
+        optimistic.commit_change(new, storage.from_raw, [storage.changed(old, new), *also], strict=strict)
         return new
-    raise Unavailable("Too many writers at once; try again")
+
+    return optimistic.retry(attempt)

@@ -11,8 +11,10 @@ from typing import NamedTuple, TypeVar
 
 from chalicelib import clock
 from chalicelib.domain.tasks.worker import Worker
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.tasks import payloads
-from chalicelib.errors import Conflict, InvalidRequest, Unavailable
+from chalicelib.errors import Conflict, InvalidRequest
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import RawItem, Refused, Write
 from chalicelib.storage.workers import worker_urls as storage
@@ -23,7 +25,6 @@ T = TypeVar("T")
 
 HANDED = "predict"
 """The endpoint to which tasks are POSTed."""
-TRIES = 8
 """How often a URL is claimed again because somebody else had left it or took it in between."""
 
 
@@ -59,7 +60,9 @@ def claiming(worker: Place, endpoints: Mapping[str, str], kind: str, write: Call
     url, left = endpoints.get(HANDED), None
     if url is None:
         return write([])
-    for _ in range(TRIES):
+
+    def attempt() -> T:
+        nonlocal left
         mine = Claim(worker.id, clock.now())
         try:
             return write([storage.claimed(worker.org, worker.pool, _digest(url), mine, left)])
@@ -67,7 +70,9 @@ def claiming(worker: Place, endpoints: Mapping[str, str], kind: str, write: Call
             if refused.failed[0] or not refused.failed[1]:
                 raise
             left = _left_behind(worker, url, refused.items[1], kind)
-    raise Unavailable("Too many writers at once; try again")
+            raise StaleRead from None
+
+    return optimistic.retry(attempt)
 
 
 def _left_behind(worker: Place, url: str, stored: RawItem | None, kind: str) -> Claim | None:

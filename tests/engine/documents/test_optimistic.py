@@ -1,0 +1,87 @@
+"""The optimistic loop: how often an attempt is made, and which refused write counts as written."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import TRIES, Precondition, StaleRead, TooManyWriters
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.dynamodb import RawItem, Refused
+
+
+class Attempts:
+    """An attempt that comes too late `stale` times."""
+
+    def __init__(self, stale: int) -> None:
+        self.stale = stale
+        self.made = 0
+
+    def __call__(self) -> str:
+        self.made += 1
+        if self.made <= self.stale:
+            raise StaleRead
+        return "written"
+
+
+def test_an_attempt_is_made_again_until_nobody_wrote_in_between() -> None:
+    attempts = Attempts(TRIES - 1)
+    assert (optimistic.retry(attempts), attempts.made) == ("written", TRIES)
+
+
+def test_the_caller_is_asked_to_try_later_after_too_many_attempts() -> None:
+    attempts = Attempts(100)
+    with pytest.raises(TooManyWriters, match="This row is busy"):
+        optimistic.retry(attempts, tries=3, message="This row is busy")
+    assert attempts.made == 3
+    assert TooManyWriters.status == 503
+
+
+def test_any_other_error_ends_the_loop_at_once() -> None:
+    def attempt() -> None:
+        raise NotFound("Task", "task_1")
+
+    with pytest.raises(NotFound):
+        optimistic.retry(attempt)
+
+
+@pytest.mark.parametrize(
+    ("failed", "stored", "strict", "raised"),
+    [
+        ((True,), {"version": {"N": "2"}}, False, None),  # the very write, sent twice by the client
+        ((True,), {"version": {"N": "3"}}, False, StaleRead),
+        ((True,), None, False, StaleRead),
+        ((False, True), None, False, StaleRead),
+        ((False, True), None, True, Refused),
+        ((True, True), {"version": {"N": "3"}}, True, StaleRead),
+    ],
+)
+def test_a_refused_change_is_written_already_or_stale(
+    failed: tuple[bool, ...],
+    stored: RawItem | None,
+    strict: bool,
+    raised: type[Exception] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*writes: Any) -> None:
+        raise Refused(failed, [stored, *[None] * (len(failed) - 1)])
+
+    monkeypatch.setattr(dynamodb, "commit", refuse)
+
+    def change() -> None:
+        optimistic.commit_change(2, lambda raw: int(raw["version"]["N"]), [], strict=strict)
+
+    if raised is None:
+        change()
+    else:
+        with pytest.raises(raised):
+            change()
+
+
+def test_the_first_precondition_that_does_not_hold_gives_the_error() -> None:
+    check: Any = None
+    preconditions = [Precondition(check, NotFound("Project", "p")), Precondition(check, Conflict("agent"))]
+    refused = Refused([False, False, True, True], [None] * 4)
+    assert optimistic.unmet_error(preconditions, refused) is preconditions[1].error
+    assert optimistic.unmet_error(preconditions, Refused([True, False, False, True], [None] * 4)) is None
