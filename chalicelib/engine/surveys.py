@@ -104,13 +104,13 @@ def offer(platform: str) -> str:
 
 def platforms(org: str, pool: str) -> dict[str, list[Worker]]:
     """Every platform's id, and the workers that offer it. One call."""
-    _, crew = pool_storage.crew(org, pool)
+    _, crew = pool_storage.find_with_workers(org, pool)
     return _offered(crew)
 
 
 def overview(org: str, pool: str) -> list[Platform]:
     """Every platform as it is now. Two calls, three while any session is under way."""
-    memory, crew = pool_storage.crew(org, pool)
+    memory, crew = pool_storage.find_with_workers(org, pool)
     offered, held, counts = _offered(crew), _held(memory), _figures(org, pool)
     known = {worker.id: worker for worker in crew}
     return [

@@ -15,11 +15,11 @@ def models() -> tuple[type, ...]:
     from chalicelib.storage.statistics import counters as stats
     from chalicelib.storage.statistics import event_log
     from chalicelib.storage.tasks import table as task_table
-    from chalicelib.storage.workers import workers
+    from chalicelib.storage.workers import table as worker_table
 
     return (
         task_table.TaskItem,
-        workers.WorkersTable,
+        worker_table.WorkersTable,
         event_log.EventItem,
         stats.StatsItem,
         access.AccessTable,

@@ -284,7 +284,7 @@ class Simulation(Actor):
         assert not unfinished, f"tasks that never ended: {[(task.id, task.status) for task in unfinished]}"
 
     def _everything_was_told(self) -> None:
-        head = connections.head(ORG)
+        head = connections.find_head(ORG)
         assert head is not None
         for number, watcher in enumerate(self.watchers.clients):
             assert watcher.seen == list(range(1, head.sequence + 1)), f"watcher {number} missed something"

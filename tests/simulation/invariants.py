@@ -219,7 +219,7 @@ def workers_counters_equal_a_recount(world: World) -> None:
         stored[where].update(mine)
         assert mine == logged[f"{where}worker#{worker.id}"], f"{worker.id}: its counters differ from the log"
     for where in logged.keys() - {name for name in logged if "worker#" in name}:
-        memory, _ = pools.crew(*where.split("#"))
+        memory, _ = pools.find_with_workers(*where.split("#"))
         departed = Counter(completed=memory.departed_completed, failed=memory.departed_failed)
         stored[where].update(departed)
         assert stored[where] == logged[where], f"{where}: its workers' counters differ from the log"
@@ -271,7 +271,7 @@ def watchers_are_up_to_date(world: World) -> None:
     for item in aws.items(ConnectionsTable):
         if item.live and item.sort in world.sockets.open:
             told = {frame["sequence"] for frame in world.sockets.sent[item.sort] if "sequence" in frame}
-            head = connections.head(item.key.partition("#")[2])
+            head = connections.find_head(item.key.partition("#")[2])
             assert head is not None
             assert told == set(range(int(item.since) + 1, head.sequence + 1)), f"{item.sort} was told {told}"
 

@@ -207,6 +207,6 @@ def _comes_back(world: World, act: Callable[[], object]) -> None:
 def _watchers_know_all(world: World) -> None:
     """Those that are still connected were told every change; all of them began at the first."""
     for name in world.sockets.open & {"v1", "v2"}:
-        head = connections.head(ORG)
+        head = connections.find_head(ORG)
         told = {frame["sequence"] for frame in world.sockets.sent[name] if "sequence" in frame}
         assert head is not None and told == set(range(1, head.sequence + 1))

@@ -186,7 +186,7 @@ def _connected_twice(world: World) -> None:
 
 
 def _uncounted(*said: Any, **named: Any) -> Any:
-    return _slot_freed(*said, **(named | {"counted": None}))
+    return _free_slot_write(*said, **(named | {"outcome": None}))
 
 
 def _left_behind(*said: Any, **more: Any) -> dict[str, Any]:
@@ -194,11 +194,12 @@ def _left_behind(*said: Any, **more: Any) -> dict[str, Any]:
 
 
 def _all_live(org: str) -> list[Any]:
-    return [watcher._replace(live=True) for watcher in _watchers(org)]
+    return [watcher._replace(live=True) for watcher in _find_watchers(org)]
 
 
 _permit_taken = permit_storage.acquire_write
-_slot_freed, _completion, _watchers = worker_storage.slot_freed, task_storage.completion_values, connections.watchers
+_free_slot_write, _completion = worker_storage.free_slot_write, task_storage.completion_values
+_find_watchers = connections.find_watchers
 
 
 BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager[Any]]] = {
@@ -275,7 +276,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a slot is freed and its attempt not counted": (
         invariants.workers_counters_equal_a_recount,
         _life,
-        patch.object(worker_storage, "slot_freed", _uncounted),
+        patch.object(worker_storage, "free_slot_write", _uncounted),
     ),
     "a completion leaves the task among those that are held": (
         invariants.each_task_stands_where_it_is_looked_for,
@@ -290,7 +291,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a watcher is told of changes before it has caught up": (
         invariants.watchers_are_told_everything_in_order,
         _watched_late,
-        patch.object(connections, "watchers", _all_live),
+        patch.object(connections, "find_watchers", _all_live),
     ),
     "a watcher goes live without what it missed": (
         invariants.watchers_are_up_to_date,

@@ -41,6 +41,7 @@ from chalicelib.storage.statistics import counters as stats
 from chalicelib.storage.statistics import event_log
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.workers import pools as pool_storage
+from chalicelib.storage.workers import table as worker_table
 from chalicelib.storage.workers import workers as worker_storage
 from infra.engine import ENGINE
 from infra.functions import Queue
@@ -229,18 +230,21 @@ class World:
         return [task_table.parse(item) for item in aws.items(task_table.TaskItem)]
 
     def workers(self) -> list[Worker]:
-        found = aws.items(worker_storage.WorkersTable)
-        return [worker_storage.parse(item) for item in found if isinstance(item, worker_storage.WorkerItem)]
+        found = aws.items(worker_table.WorkersTable)
+        return [worker_storage.parse(item) for item in found if isinstance(item, worker_table.WorkerItem)]
 
     def memories(self) -> list[Pool]:
-        found = aws.items(worker_storage.WorkersTable)
-        return [pool_storage.parse(item) for item in found if isinstance(item, worker_storage.PoolItem)]
+        found = aws.items(worker_table.WorkersTable)
+        return [pool_storage.parse(item) for item in found if isinstance(item, worker_table.PoolItem)]
 
     def permits(self) -> dict[tuple[str, str], set[str]]:
         """(org#pool, key) -> ids of the tasks that hold a permit."""
-        found = aws.items(worker_storage.WorkersTable)
-        kept = [item for item in found if isinstance(item, worker_storage.PermitItem) and item.holders]
-        return {(item.org_pool, item.id.removeprefix(worker_storage.PERMIT_PREFIX)): set(item.holders) for item in kept}
+        found = aws.items(worker_table.WorkersTable)
+        kept = [item for item in found if isinstance(item, worker_table.ConcurrencyLimitItem) and item.holders]
+        return {
+            (item.org_pool, item.id.removeprefix(worker_table.CONCURRENCY_LIMIT_PREFIX)): set(item.holders)
+            for item in kept
+        }
 
     def rows(self) -> dict[tuple[str, str], Any]:
         found = aws.items(stats.StatsItem)

@@ -61,7 +61,7 @@ class _Pass:
     def __init__(self, org: str, pool: str, nudges: list[Nudge]) -> None:
         self._now = clock.now()
         self._org, self._pool = org, pool
-        self._before, crew = pool_storage.crew(org, pool)
+        self._before, crew = pool_storage.find_with_workers(org, pool)
         self._workers = builtin_worker.staffed(org, pool, crew)
         self._lanes = dict(self._before.lanes) | _named_lanes(nudges)
         self._named = {nudge.task_id for nudge in nudges if nudge.task_id is not None}
@@ -166,7 +166,7 @@ class _Pass:
     def _lease(self, task: Task, worker: Worker) -> None:
         now = clock.now()
         held = transitions.leased(task, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
-        slot = worker_storage.slot_taken(worker, held)
+        slot = worker_storage.take_slot_write(worker, held)
         task_storage.commit([task_storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
 
     def _memory(self) -> Pool:

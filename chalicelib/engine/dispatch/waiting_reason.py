@@ -22,7 +22,7 @@ def waiting_for(task: Task, kind: str = "worker", by_hand: str = "a worker to be
     before = waiting_reasons.until_placed(task, now, by_hand)
     if before is not None or task.status is not Status.PENDING:
         return before
-    pool, crew = pool_storage.crew(task.org, task.pool)
+    pool, crew = pool_storage.find_with_workers(task.org, task.pool)
     return waiting_reasons.placement(task, pool, builtin_worker.expected(task.org, task.pool, crew), now, kind)
 
 

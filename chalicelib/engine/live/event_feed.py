@@ -21,7 +21,7 @@ from chalicelib.storage.aws.websocket_api import Gone
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections import subscriptions as storage
 from chalicelib.storage.connections.connections import Connection
-from chalicelib.storage.connections.subscriptions import Subscription, feed_of
+from chalicelib.storage.connections.subscriptions import Subscription, feed_name
 
 Admits = Callable[[Connection, str], bool]
 """Whether whoever opened a connection may see, at this moment, the facts of a channel."""
@@ -36,7 +36,7 @@ CHANNELS = {"task": "tasks", "comment": "tasks", "agent": "agents", "project": "
 def open(found: Connection) -> None:
     """Let a connection in; it is told nothing until it subscribes."""
     with suppress(Refused):  # the same event came twice
-        dynamodb.commit(connections.opened(found))
+        dynamodb.commit(connections.create_write(found))
 
 
 def subscribe(found: Connection, name: str, topic: str, filters: Mapping[str, Any], since: int | None) -> None:
@@ -44,28 +44,28 @@ def subscribe(found: Connection, name: str, topic: str, filters: Mapping[str, An
 
     Raises InvalidRequest for a number that was not given out yet, Conflict for one subscription too many.
     """
-    head = task_feed.opened(feed_of(found.org))
+    head = task_feed.opened(feed_name(found.org))
     if since is not None and since > head.sequence:
         what = f"must be at most {head.sequence}, the latest sequence"
         raise InvalidRequest(f"since: {what}, got {since}", fields={"since": what})
-    others = {one.name for one in storage.of_connection(found.org, found.id)} - {name}
+    others = {one.name for one in storage.find_by_connection(found.org, found.id)} - {name}
     if len(others) >= MOST_SUBSCRIPTIONS:
         raise Conflict(f"A connection has at most {MOST_SUBSCRIPTIONS} subscriptions: end one, or open another")
     start = head.sequence if since is None else since
-    dynamodb.commit(storage.subscribed(Subscription(found, name, topic, filters, start)))
+    dynamodb.commit(storage.put_write(Subscription(found, name, topic, filters, start)))
     queue_messages.join(found.org, found.id, name)
 
 
 def unsubscribe(found: Connection, name: str) -> None:
     """End a subscription, if there is one of this name."""
-    dynamodb.commit(storage.unsubscribed(found.org, found.id, name))
+    dynamodb.commit(storage.delete_write(found.org, found.id, name))
 
 
 def leave(found: Connection) -> None:
     """A connection has ended."""
-    for one in storage.of_connection(found.org, found.id):
-        dynamodb.commit(storage.unsubscribed(found.org, found.id, one.name))
-    dynamodb.commit(connections.closed(found.id))
+    for one in storage.find_by_connection(found.org, found.id):
+        dynamodb.commit(storage.delete_write(found.org, found.id, one.name))
+    dynamodb.commit(connections.delete_write(found.id))
 
 
 def publish(org: str, occasion: str, facts: Sequence[Fact], admits: Admits) -> None:
@@ -74,12 +74,12 @@ def publish(org: str, occasion: str, facts: Sequence[Fact], admits: Admits) -> N
     The same occasion again gives the same numbers, and sends them again.
     """
     entries = [_entry(fact) for fact in facts if _channel(fact.topic) is not None]
-    found = task_feed.number(feed_of(org), occasion, entries) if entries else None
+    found = task_feed.number(feed_name(org), occasion, entries) if entries else None
     if found is None:
         return
     head, first = found
-    audience = [one for one in storage.of_org(org) if one.live]
-    task_feed.keep_open(feed_of(org), head, watched=bool(audience))
+    audience = [one for one in storage.find_by_org(org) if one.live]
+    task_feed.keep_open(feed_name(org), head, watched=bool(audience))
     numbered = list(enumerate(entries, first))
     task_feed.side_by_side([partial(_send, one, numbered, admits) for one in audience])
 
@@ -114,7 +114,7 @@ def _frame(number: int, entry: Mapping[str, Any], name: str) -> Frame:
 
 
 def _wanted(one: Subscription, entry: Mapping[str, Any]) -> bool:
-    if _channel(entry["topic"]) != one.topic:
+    if _channel(entry["topic"]) != one.channel:
         return False
     return all(_fits(entry["about"].get(name), wanted) for name, wanted in one.filters.items())
 
@@ -131,7 +131,7 @@ def _send(one: Subscription, numbered: Sequence[tuple[int, Mapping[str, Any]]], 
     facts any more is cut off for good.
     """
     wanted = [_frame(number, entry, one.name) for number, entry in numbered if _is_due(one, number, entry)]
-    if wanted and not admits(one.connection, one.topic):
+    if wanted and not admits(one.connection, one.channel):
         websocket_api.close(one.connection.id)
         leave(one.connection)
         return False
@@ -159,20 +159,24 @@ def _posted(to: Connection, wanted: Sequence[Frame]) -> bool:
 def catch_up(org: str, connection_id: str, name: str, admits: Admits) -> None:
     """Tell a new subscription what came since its start; from then on it gets every fact that it wants. In its turn
     among the facts, so that none falls in between."""
-    one, head = storage.find(org, connection_id, name), connections.head(feed_of(org))
+    one, head = storage.find(org, connection_id, name), connections.find_head(feed_name(org))
     if one is None or one.live or head is None:
         return
     missed = head.sequence - one.since
-    found = list(connections.feed(feed_of(org), one.since, head.sequence)) if 0 < missed <= LONGEST_CATCH_UP else []
+    found = (
+        list(connections.read_entries(feed_name(org), one.since, head.sequence))
+        if 0 < missed <= LONGEST_CATCH_UP
+        else []
+    )
     complete = len(found) == max(0, missed)
     if not _send(one, found if complete else (), admits):
         return
     with suppress(Refused):  # it has ended meanwhile, or begun anew
-        dynamodb.commit(storage.went_live(one))
+        dynamodb.commit(storage.set_live_write(one))
         _posted(one.connection, [_subscribed(one, head.sequence, complete=complete)])
 
 
 def _subscribed(one: Subscription, sequence: int, *, complete: bool) -> Frame:
-    said = {"channel": one.topic, "subscription": one.name, "filters": one.filters, "sequence": sequence}
+    said = {"channel": one.channel, "subscription": one.name, "filters": one.filters, "sequence": sequence}
     # What was missed is not kept any more: the client must read anew what it shows.
     return {"type": "subscribed" if complete else "reset", **said}

@@ -63,7 +63,7 @@ def watch(found: Connection, since: int | None) -> None:
         )
     start = head.sequence if since is None else since
     with suppress(Refused):  # the same event came twice
-        dynamodb.commit(connections.opened(found), connections.joined(found, start))
+        dynamodb.commit(connections.create_write(found), connections.add_watcher_write(found, start))
     queue_messages.catch_up(found.org, found.id)
 
 
@@ -72,8 +72,8 @@ def opened(org: str) -> Head:
     until = clock.now() + KEPT_MS
 
     def attempt() -> Head:
-        head = connections.head(org)
-        if head is not None and head.until >= until - KEPT_MS // 2:
+        head = connections.find_head(org)
+        if head is not None and head.kept_until >= until - KEPT_MS // 2:
             return head
         with suppress(Refused):
             dynamodb.commit(_opening(org, head, until))
@@ -84,15 +84,15 @@ def opened(org: str) -> Head:
 
 def _opening(org: str, head: Head | None, until: int) -> Write:
     if head is None:
-        return connections.feed_begun(org, until)
-    if head.until < clock.now():
-        return connections.feed_reopened(org, until, clock.now())
-    return connections.feed_kept(org, until)
+        return connections.create_feed_write(org, until)
+    if head.kept_until < clock.now():
+        return connections.reopen_feed_write(org, until, clock.now())
+    return connections.extend_feed_write(org, until)
 
 
 def leave(found: Connection) -> None:
     """A watcher's connection has ended."""
-    dynamodb.commit(connections.closed(found.id), connections.left(found.org, found.id))
+    dynamodb.commit(connections.delete_write(found.id), connections.remove_watcher_write(found.org, found.id))
 
 
 def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> None:
@@ -105,7 +105,7 @@ def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> 
     if found is None:
         return
     head, first = found
-    live = [one for one in connections.watchers(org) if one.live]
+    live = [one for one in connections.find_watchers(org) if one.live]
     keep_open(org, head, watched=bool(live))
     numbered = list(enumerate(entries, first))
     words = {
@@ -122,8 +122,8 @@ def number(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tu
 
     The same occasion again gives the same numbers. Raises Unavailable when another function numbers at once.
     """
-    head, occasion = connections.head(feed), occasion[:LONGEST_OCCASION]
-    if head is None or head.until < clock.now():
+    head, occasion = connections.find_head(feed), occasion[:LONGEST_OCCASION]
+    if head is None or head.kept_until < clock.now():
         return None
     return head, head.recent.get(occasion) or _written(feed, head, occasion, entries)
 
@@ -131,7 +131,7 @@ def number(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tu
 def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str, Any]]) -> int:
     expires_at = (clock.now() + KEPT_MS) // clock.SECOND
     try:
-        dynamodb.commit(*connections.fed(feed, head, occasion, entries, expires_at))
+        dynamodb.commit(*connections.append_writes(feed, head, occasion, entries, expires_at))
     except Refused:
         raise Unavailable("Another function numbers this org's updates; this one comes again") from None
     return head.sequence + 1
@@ -139,31 +139,31 @@ def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str
 
 def keep_open(org: str, head: Head, *, watched: bool) -> None:
     """While anybody watches, the feed is kept."""
-    if watched and head.until < clock.now() + KEPT_MS // 2:
+    if watched and head.kept_until < clock.now() + KEPT_MS // 2:
         with suppress(Refused):
-            dynamodb.commit(connections.feed_kept(org, clock.now() + KEPT_MS))
+            dynamodb.commit(connections.extend_feed_write(org, clock.now() + KEPT_MS))
 
 
 def catch_up(org: str, connection_id: str, voices: Voices) -> None:
     """Tell a new watcher what came since its start; from then on it gets every update. In its turn among the updates,
     so that none falls in between."""
-    watcher, head = connections.watcher(org, connection_id), connections.head(org)
+    watcher, head = connections.find_watcher(org, connection_id), connections.find_head(org)
     if watcher is None or watcher.live or head is None:
         return
     with suppress(Refused):  # it has left meanwhile
         if _caught_up(org, watcher, head, voices[watcher.channel]):
-            dynamodb.commit(connections.went_live(org, connection_id))
+            dynamodb.commit(connections.set_watcher_live_write(org, connection_id))
 
 
 def _caught_up(org: str, watcher: Watcher, head: Head, voice: Voice) -> bool:
     """Whether the watcher could be told all that it missed, or that this is not kept any more."""
     missed = head.sequence - watcher.since
-    found = list(connections.feed(org, watcher.since, head.sequence)) if 0 < missed <= LONGEST_CATCH_UP else []
+    found = list(connections.read_entries(org, watcher.since, head.sequence)) if 0 < missed <= LONGEST_CATCH_UP else []
     told = [voice.update(*one) for one in found] if len(found) == missed else [voice.reset(head.sequence)]
     words = [frames.text(frame) for frame in [*told, voice.watching(head.sequence)]]
     for start in range(0, len(words), MARK):
         if start:
-            dynamodb.commit(connections.caught_up(org, watcher.id, watcher.since + start))
+            dynamodb.commit(connections.save_position_write(org, watcher.id, watcher.since + start))
         if not _send(org, watcher, words[start : start + MARK], patient=True):
             return False
     return True

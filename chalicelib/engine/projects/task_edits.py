@@ -153,7 +153,7 @@ def _there(org: str, pool: str, project: str | None, agent: str | None) -> list[
         check, error = document_storage.there(org, "project", project), _missing("projectId", "project", project)
         found.append(Precondition(check, error))
     if agent is not None:
-        check, error = worker_storage.there(org, pool, agent), _missing("agentId", "agent", agent)
+        check, error = worker_storage.exists_check(org, pool, agent), _missing("agentId", "agent", agent)
         found.append(Precondition(check, error))
     return found
 

@@ -16,7 +16,7 @@ def stuck() -> list[str]:
     found: list[str] = []
     for shard in task_table.wake_shards():
         found += list(task_storage.due_ids(shard, before))
-        found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.due(shard, before)]
+        found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.find_due(shard, before)]
     if found:
         logger().error("Overdue items were found", extra={"count": len(found), "ids": found[:REPORTED]})
     return found[:REPORTED]

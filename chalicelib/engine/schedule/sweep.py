@@ -68,7 +68,7 @@ def _begin(part: Part, now: int) -> None:
 
 
 _LOOKS: dict[Kind, Callable[[str, int], bool]] = {
-    "workers": lambda shard, now: any(True for _ in worker_storage.due(shard, now, 1)),
+    "workers": lambda shard, now: any(True for _ in worker_storage.find_due(shard, now, 1)),
     "tasks": lambda shard, now: any(True for _ in task_storage.due_ids(shard, now, 1)),
     "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
     "chores": lambda _, now: any(True for _ in background_jobs.due(now)),
@@ -110,7 +110,7 @@ def _note_the_rest() -> None:
 
 def _workers(shard: str) -> list[Job]:
     """Workers may keep a probe waiting, so that they are looked at side by side."""
-    found = islice(worker_storage.due(shard, clock.now()), ROWS)
+    found = islice(worker_storage.find_due(shard, clock.now()), ROWS)
     end = _end()
     return [partial(_look_before, end, key) for key in in_turn(found, lambda key: key[0])]
 

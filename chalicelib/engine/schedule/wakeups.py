@@ -12,7 +12,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.webhooks import retries
 from chalicelib.engine.workers import heartbeat_monitor, pools
 from chalicelib.storage.tasks import tasks as task_storage
-from chalicelib.storage.workers import workers as worker_storage
+from chalicelib.storage.workers import table as worker_table
 
 
 class Watch:
@@ -55,7 +55,7 @@ def _tell(task: Task) -> None:
 
 def settle_worker(org: str, pool: str, worker_id: str) -> None:
     """Do what is due on a worker, or look at a pool in which tasks wait."""
-    if worker_id == worker_storage.POOL_KEY:
+    if worker_id == worker_table.POOL_KEY:
         _nudge(org, pool)
     else:
         heartbeat_monitor.settle(org, pool, worker_id)

@@ -26,7 +26,7 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
         task, worker = lifecycle.get(org, task_id, pool), _get_worker(org, pool, worker_id)
         held = transitions.assigned(task, worker, clock.now())
         _require_free_slot(worker)
-        slot = worker_storage.slot_taken(worker, held)
+        slot = worker_storage.take_slot_write(worker, held)
         try:
             storage.commit([storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
         except Refused as refused:

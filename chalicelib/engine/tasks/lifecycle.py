@@ -97,7 +97,9 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
         return storage.end_write(task_id, org, by, done, known)
 
     overdue_at = worker_presence.overdue_at(now) if is_alive else None
-    slot = worker_storage.slot_freed(org, pool, by.worker_id, task_id, now, counted="completed", overdue_at=overdue_at)
+    slot = worker_storage.free_slot_write(
+        org, pool, by.worker_id, task_id, now, outcome="completed", overdue_at=overdue_at
+    )
     try:
         _commit_completion(task, ending, slot)
     except Refused as refused:
@@ -293,14 +295,14 @@ def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
     counted: worker_storage.Outcome | None = "failed" if burned else None
     if new.status is Status.COMPLETED and new.worker_id == old.worker_id:  # whoever said so, as the log has it
         counted = "completed"
-    freed = worker_storage.slot_freed(
+    freed = worker_storage.free_slot_write(
         old.org,
         old.pool,
         old.worker_id,
         old.id,
         new.updated_at,
-        counted=counted,
-        spoiled=burned and not end.reported and (new.error or {}).get("code") in transitions.SPOILED_BY_WORKER,
+        outcome=counted,
+        is_worker_fault=burned and not end.reported and (new.error or {}).get("code") in transitions.SPOILED_BY_WORKER,
         stop=stop,
         rest_until=end.rest_until,
         unreached=end.unreached,
@@ -314,7 +316,7 @@ def _credit_writes(old: Task, new: Task) -> list[Write]:
         return []
     assert new.worker_id is not None
     counted: worker_storage.Outcome = "completed" if new.status is Status.COMPLETED else "failed"
-    return [worker_storage.credited(new.org, new.pool, new.worker_id, counted, new.updated_at)]
+    return [worker_storage.credit_write(new.org, new.pool, new.worker_id, counted, new.updated_at)]
 
 
 def is_already_written(refused: Refused, new: Task) -> bool:

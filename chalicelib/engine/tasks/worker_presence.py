@@ -53,7 +53,7 @@ def record(org: str, pool: str, worker_id: str, known: Worker | None = None) -> 
             return False
         if not worker.alive or now - worker.last_heartbeat_at >= _stale_ms():
             new = replace(seen(worker, now), version=worker.version + 1, updated_at=now, changed_by=None)
-            optimistic.commit_change(new, storage.from_raw, [storage.changed(worker, new)])
+            optimistic.commit_change(new, storage.from_raw, [storage.update_write(worker, new)])
         return True
 
     with suppress(TooManyWriters):  # eight others wrote of the worker just now: its next sign of life is soon enough

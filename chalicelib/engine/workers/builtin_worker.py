@@ -53,7 +53,7 @@ def _performing(org: str, pool: str, names: tuple[str, ...]) -> Worker:
 def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
     worker = _performing(org, pool, names)
     try:
-        dynamodb.commit(worker_storage.created(worker))
+        dynamodb.commit(worker_storage.create_write(worker))
     except Refused as refused:
         return worker if refused.items[0] is None else worker_storage.from_raw(refused.items[0])
     return worker

@@ -22,7 +22,7 @@ def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
     """
     try:
         now = clock.now()
-        write = storage.claimed(org, pool, worker_id, outcome, now, worker_presence.overdue_at(now))
+        write = storage.idle_report_write(org, pool, worker_id, outcome, now, worker_presence.overdue_at(now))
         return storage.from_raw(dynamodb.commit(write, returning="ALL_NEW"))
     except Refused as refused:
         raw = refused.items[0]

@@ -182,7 +182,7 @@ def _bury(worker: Worker) -> None:
     if left is not None and not left.leases:
         worker_urls.free(left)
         with suppress(Refused):  # written meanwhile, so it is still due, or gone already
-            dynamodb.commit(storage.deleted(left), directory.unlisted(worker.id), *pools.keep_counts(left))
+            dynamodb.commit(storage.delete_write(left), directory.unlisted(worker.id), *pools.keep_counts(left))
 
 
 def _take_back_all(worker: Worker, why: Failure | ReleaseReason) -> None:

@@ -32,13 +32,13 @@ class Summary(NamedTuple):
 
 def overview(org: str, pool: str) -> tuple[Pool, list[Worker]]:
     """The pool and its workers that were not removed. One call."""
-    memory, workers = storage.crew(org, pool)
+    memory, workers = storage.find_with_workers(org, pool)
     return memory, [worker for worker in workers if not worker.removed and not worker.built_in]
 
 
 def summary(org: str, pool: str) -> Summary:
     """The pool's workers, and what they and those before them have done. One call."""
-    memory, workers = storage.crew(org, pool)
+    memory, workers = storage.find_with_workers(org, pool)
     return Summary(
         workers=[worker for worker in workers if not worker.removed and not worker.built_in],
         completed=memory.departed_completed + sum(worker.completed for worker in workers),
@@ -50,22 +50,22 @@ def keep_counts(worker: Worker) -> list[Write]:
     """The writes that keep a removed worker's counters with its pool; the pool's memory is made if there is none."""
     if not worker.completed and not worker.failed:
         return []
-    memory, _ = storage.crew(worker.org, worker.pool)
+    memory, _ = storage.find_with_workers(worker.org, worker.pool)
     _create(memory)
-    return [storage.departed(worker)]
+    return [storage.add_removed_worker_counts_write(worker)]
 
 
 def set_algorithm(org: str, pool: str, algorithm: Algorithm) -> None:
     """Balance the pool so from the next dispatch on."""
     try:
-        dynamodb.commit(storage.algorithm_set(org, pool, algorithm))
+        dynamodb.commit(storage.set_algorithm_write(org, pool, algorithm))
     except Refused:
         _create(replace(Pool(org=org, pool=pool), algorithm=str(algorithm)))
 
 
 def keep(before: Pool, after: Pool) -> None:
     """Store what a dispatch pass leaves to the next one; no call when nothing changed."""
-    write = storage.memory_kept(before, after)
+    write = storage.dispatch_state_write(before, after)
     if write is None:
         return
     try:
@@ -82,11 +82,11 @@ def watch(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
     those lanes that it has room to remember. Two calls. Raises Unavailable."""
 
     def attempt() -> frozenset[str]:
-        known = storage.memory(org, pool)
+        known = storage.find(org, pool)
         kept = remembered(known.lanes, lanes)
         watched = {name: needs for name, needs in lanes.items() if name in kept}
         try:
-            dynamodb.commit(storage.watching(known, watched, clock.now()))
+            dynamodb.commit(storage.watch_lanes_write(known, watched, clock.now()))
         except Refused:
             _create(known)
             raise StaleRead from None
@@ -114,7 +114,7 @@ def _bytes(lane: tuple[str, Needs]) -> int:
 
 def _create(pool: Pool) -> None:
     try:
-        dynamodb.commit(storage.created(pool))
+        dynamodb.commit(storage.create_write(pool))
     except Refused:
         # Somebody else made it in between: what it holds is as good, and the next pass adds what is missing.
         return

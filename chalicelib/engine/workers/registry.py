@@ -80,7 +80,7 @@ def register(org: str, said: Registration, by: str | None = None, kind: str = "W
     place = Place(org, said.pool, worker.id)
     try:
         worker_urls.claiming(
-            place, said.endpoints, kind, lambda claim: dynamodb.commit(storage.created(worker), *claim, *listing)
+            place, said.endpoints, kind, lambda claim: dynamodb.commit(storage.create_write(worker), *claim, *listing)
         )
     except Refused as refused:
         # Under a fresh id what stands there is this very write, sent again by the client.
@@ -183,7 +183,7 @@ def api_key(worker: Worker) -> str | None:
 
 def crew(org: str, pool: str) -> list[Worker]:
     """All workers of a pool that were not removed, oldest first."""
-    _, workers = pool_storage.crew(org, pool)
+    _, workers = pool_storage.find_with_workers(org, pool)
     return sorted((w for w in workers if not w.removed and not w.built_in), key=lambda w: (w.registered_at, w.id))
 
 
@@ -205,7 +205,7 @@ def heartbeat(
     now = clock.now()
     patience = ping_ms() if connection is not None else settings().heartbeat_timeout_seconds * clock.SECOND
     try:
-        worker = storage.beat(org, pool, worker_id, said, now, now + patience, connection)
+        worker = storage.record_heartbeat(org, pool, worker_id, said, now, now + patience, connection)
     except Refused:
         raise NotFound(kind, worker_id) from None
     worker_presence.remember_recorded(org, pool, worker_id)
@@ -327,7 +327,7 @@ def change(
         if new is old:
             return old
         new = replace(new, version=old.version + 1, updated_at=clock.now(), changed_by=by)
-        optimistic.commit_change(new, storage.from_raw, [storage.changed(old, new), *also], strict=strict)
+        optimistic.commit_change(new, storage.from_raw, [storage.update_write(old, new), *also], strict=strict)
         return new
 
     return optimistic.retry(attempt)

@@ -55,7 +55,7 @@ def connect(found: Connection) -> Worker:
             raise _taken(worker)
         return _connected(worker, found.id)
 
-    worker = registry.change(found.org, found.pool, found.worker_id, decide, [connections.opened(found)])
+    worker = registry.change(found.org, found.pool, found.worker_id, decide, [connections.create_write(found)])
     if worker is None:
         raise NotFound("Worker", found.worker_id)
     if before.connection is not None:
@@ -103,7 +103,7 @@ def disconnected(found: Connection) -> None:
     """A worker's connection has ended: nothing new goes to it; its tasks stay until its heartbeat is overdue."""
     assert found.pool is not None and found.worker_id is not None
     _let_go(found.org, found.pool, found.worker_id, found.id)
-    dynamodb.commit(connections.closed(found.id))
+    dynamodb.commit(connections.delete_write(found.id))
 
 
 def _let_go(org: str, pool: str, worker_id: str, connection_id: str) -> None:
@@ -119,7 +119,7 @@ def _lost(worker: Worker) -> None:
     """The gateway does not know the worker's connection any more."""
     assert worker.connection is not None
     _let_go(worker.org, worker.pool, worker.id, worker.connection)
-    dynamodb.commit(connections.closed(worker.connection))
+    dynamodb.commit(connections.delete_write(worker.connection))
 
 
 def ping(worker: Worker) -> None:

@@ -65,7 +65,7 @@ def claiming(worker: Place, endpoints: Mapping[str, str], kind: str, write: Call
         nonlocal left
         mine = Claim(worker.id, clock.now())
         try:
-            return write([storage.claimed(worker.org, worker.pool, _digest(url), mine, left)])
+            return write([storage.claim_write(worker.org, worker.pool, _digest(url), mine, left)])
         except Refused as refused:
             if refused.failed[0] or not refused.failed[1]:
                 raise
@@ -91,7 +91,7 @@ def free(worker: Worker) -> None:
     """Free the URL of a worker that is gone. One call, none without a URL."""
     if HANDED in worker.endpoints:
         with suppress(Refused):  # another worker has it by now
-            dynamodb.commit(storage.freed(worker.org, worker.pool, _digest(worker.endpoints[HANDED]), worker.id))
+            dynamodb.commit(storage.free_write(worker.org, worker.pool, _digest(worker.endpoints[HANDED]), worker.id))
 
 
 def _digest(url: str) -> str:

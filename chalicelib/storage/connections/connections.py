@@ -1,8 +1,8 @@
-"""The `connections` table: who is connected by WebSocket, and the feed of changes that watchers are told.
+"""The `connections` table: open WebSockets, the watchers of each org's tasks, and the feeds of updates sent to them.
 
-connection#<id>  what one connection is for, found by its id alone
+connection#<id>  one connection, found by its id alone
 audience#<org>   the connections that watch an org's tasks
-feed#<org>       the org's feed: `head`, with the sequence given out last, and one row for each update
+feed#<org>       the org's feed: `head`, with the latest sequence, and one row for each update
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,13 @@ from chalicelib.storage.aws.dynamodb import Item, Write
 from chalicelib.storage.tasks.table import CompactJson
 
 HEAD = "head"
-ALONE = "-"
-KEPT_SECONDS = 3 * 3600
-"""How long a connection is known whose end nobody told: API Gateway ends every one after two hours."""
-REMEMBERED = 20
-"""How many occasions a feed remembers: more than one function is given at once, so that those it is given again
-are known."""
+ONLY_ROW = "-"
+CONNECTION_KEPT_S = 3 * 3600
+"""Seconds after which a connection's item expires if its end was not reported. API Gateway closes every connection
+after two hours."""
+MAX_RECENT_OCCASIONS = 20
+"""How many occasions a feed keeps, so that a redelivered message finds the sequences that it was given. More than one
+function handles at once."""
 
 
 class ConnectionsTable(Item):
@@ -53,22 +54,22 @@ class ConnectionsTable(Item):
 
 
 class Connection(NamedTuple):
-    """One open WebSocket: whose, on which API's channel, and which worker it is, if it is one."""
+    """One open WebSocket: its org, its API's channel, and the worker that opened it, if a worker did."""
 
     id: str
     org: str
     channel: str
     pool: str | None = None
     worker_id: str | None = None
-    subject: str | None = None  # who opened it, in which role,
+    subject: str | None = None  # the user who opened it
     role: str | None = None
-    session: str | None = None  # by which session or API key,
-    key: str | None = None
-    scope: str | None = None  # limited to which permissions, with spaces between them
+    session: str | None = None  # id of the user's session, or
+    key: str | None = None  # id of the API key
+    scope: str | None = None  # the only permissions it may use, separated by spaces; None: all of the user's
 
 
 class Watcher(NamedTuple):
-    """A connection that watches an org's tasks; until it is live, it is still told what came after `since`."""
+    """A connection that watches an org's tasks. While it is not live, updates after `since` are still to be sent."""
 
     id: str
     channel: str
@@ -77,19 +78,19 @@ class Watcher(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where an org's feed stands: the sequence given out last, and until when it is kept."""
+    """The state of a feed: the latest sequence, and until when (epoch milliseconds) updates are numbered and kept."""
 
     sequence: int
-    until: int
+    kept_until: int
     recent: Mapping[str, int]
-    """Latest occasions that were given sequences -> the first of them, in order."""
+    """The latest occasions, oldest first -> the first sequence of each."""
 
 
-def opened(connection: Connection) -> Write:
-    """The write that makes a connection findable by its id."""
+def create_write(connection: Connection) -> Write:
+    """The write that creates a connection; refused when it exists."""
     item = ConnectionsTable(
         _connection_key(connection.id),
-        ALONE,
+        ONLY_ROW,
         org=connection.org,
         channel=connection.channel,
         pool=connection.pool,
@@ -99,122 +100,124 @@ def opened(connection: Connection) -> Write:
         session=connection.session,
         api_key=connection.key,
         scope=connection.scope,
-        expires_at=_expiry(),
+        expires_at=_expires_at_s(),
     )
     return dynamodb.put(item, ConnectionsTable.key.does_not_exist())
 
 
 def find(connection_id: str) -> Connection | None:
-    """What a connection is for, as of now, or None."""
-    item = _get(_connection_key(connection_id), ALONE)
+    """The connection as of now, or None."""
+    item = _get(_connection_key(connection_id), ONLY_ROW)
     if item is None or item.org is None or item.channel is None:
         return None
-    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id, *who(item))
+    return Connection(connection_id, item.org, item.channel, item.pool, item.worker_id, *opener_fields(item))
 
 
-def who(item: ConnectionsTable) -> tuple[str | None, ...]:
-    """Who opened a connection, as its last fields have it."""
+def opener_fields(item: ConnectionsTable) -> tuple[str | None, ...]:
+    """The values of the last fields of Connection, from `subject` on."""
     return item.subject, item.role, item.session, item.api_key, item.scope
 
 
-def closed(connection_id: str) -> Write:
-    """The write that forgets a connection."""
-    return dynamodb.delete(ConnectionsTable(_connection_key(connection_id), ALONE), whatever())
+def delete_write(connection_id: str) -> Write:
+    """The write that deletes a connection, if it exists."""
+    return dynamodb.delete(ConnectionsTable(_connection_key(connection_id), ONLY_ROW), any_state_condition())
 
 
-def joined(connection: Connection, since: int) -> Write:
-    """The write that puts a connection among its org's watchers, not live yet."""
+def add_watcher_write(connection: Connection, since: int) -> Write:
+    """The write that adds a connection to its org's watchers, not live yet; refused when it is one."""
     item = ConnectionsTable(
         audience_key(connection.org),
         connection.id,
         channel=connection.channel,
         live=False,
         since=since,
-        expires_at=_expiry(),
+        expires_at=_expires_at_s(),
     )
     return dynamodb.put(item, ConnectionsTable.key.does_not_exist())
 
 
-def left(org: str, connection_id: str) -> Write:
-    """The write that takes a connection out of its org's watchers."""
-    return dynamodb.delete(ConnectionsTable(audience_key(org), connection_id), whatever())
+def remove_watcher_write(org: str, connection_id: str) -> Write:
+    """The write that removes a connection from its org's watchers, if it is one."""
+    return dynamodb.delete(ConnectionsTable(audience_key(org), connection_id), any_state_condition())
 
 
-def went_live(org: str, connection_id: str) -> Write:
-    """The write that lets a watcher be told from now on, refused when it has left."""
+def set_watcher_live_write(org: str, connection_id: str) -> Write:
+    """The write that makes a watcher live, so that it gets every further update; refused when it has left."""
     key = ConnectionsTable(audience_key(org), connection_id)
     return dynamodb.update(key, [ConnectionsTable.live.set(True)], ConnectionsTable.key.exists())
 
 
-def caught_up(org: str, connection_id: str, to: int) -> Write:
-    """The write that notes how far a watcher has been told, refused when it has left."""
+def save_position_write(org: str, connection_id: str, sequence: int) -> Write:
+    """The write that stores the last sequence sent to a watcher; refused when it has left."""
     key = ConnectionsTable(audience_key(org), connection_id)
-    return dynamodb.update(key, [ConnectionsTable.since.set(to)], ConnectionsTable.key.exists())
+    return dynamodb.update(key, [ConnectionsTable.since.set(sequence)], ConnectionsTable.key.exists())
 
 
-def watchers(org: str) -> list[Watcher]:
+def find_watchers(org: str) -> list[Watcher]:
     """The connections that watch an org's tasks, as of now."""
     with dynamodb.reading():
-        found = ConnectionsTable.query(audience_key(org), consistent_read=True)
-        return [Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0)) for item in found]
+        items = ConnectionsTable.query(audience_key(org), consistent_read=True)
+        return [Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0)) for item in items]
 
 
-def watcher(org: str, connection_id: str) -> Watcher | None:
+def find_watcher(org: str, connection_id: str) -> Watcher | None:
     """One of an org's watchers, as of now, or None."""
     item = _get(audience_key(org), connection_id)
     return None if item is None else Watcher(item.sort, item.channel or "", bool(item.live), int(item.since or 0))
 
 
-def head(org: str) -> Head | None:
-    """Where the org's feed stands, as of now; None when nobody ever watched, or not for long."""
+def find_head(org: str) -> Head | None:
+    """The state of the org's feed as of now; None when it has none, because nobody ever watched."""
     item = _get(_feed_key(org), HEAD)
     if item is None:
         return None
     return Head(int(item.sequence or 0), int(item.until or 0), item.recent or {})
 
 
-def feed_begun(org: str, until: int) -> Write:
-    """The write of a feed's first head."""
+def create_feed_write(org: str, until: int) -> Write:
+    """The write that creates a feed; refused when it exists."""
     item = ConnectionsTable(_feed_key(org), HEAD, sequence=0, until=until)
     return dynamodb.put(item, ConnectionsTable.key.does_not_exist())
 
 
-def feed_kept(org: str, until: int) -> Write:
-    """The write that lets a feed be kept until then at least."""
-    longer = ConnectionsTable.until < until
-    return dynamodb.update(ConnectionsTable(_feed_key(org), HEAD), [ConnectionsTable.until.set(until)], longer)
+def extend_feed_write(org: str, until: int) -> Write:
+    """The write that keeps a feed until `until`; refused when it is kept longer already."""
+    is_longer = ConnectionsTable.until < until
+    return dynamodb.update(ConnectionsTable(_feed_key(org), HEAD), [ConnectionsTable.until.set(until)], is_longer)
 
 
-def feed_reopened(org: str, until: int, now: int) -> Write:
-    """The write that keeps a feed again that was not kept any more: one sequence stays empty, so that whoever saw the
-    last one before it knows that there is a gap."""
+def reopen_feed_write(org: str, until: int, now: int) -> Write:
+    """The write that keeps a feed again whose time was over. One sequence stays unused, so that a watcher that returns
+    with the sequence before it is told of the gap."""
     actions = [ConnectionsTable.until.set(until), ConnectionsTable.sequence.add(1)]
     return dynamodb.update(ConnectionsTable(_feed_key(org), HEAD), actions, ConnectionsTable.until < now)
 
 
-def fed(org: str, before: Head, occasion: str, updates: Sequence[Mapping[str, Any]], expires_at: int) -> list[Write]:
-    """The writes that give updates the next sequences, on the condition that nobody did so since `before` was read."""
+def append_writes(
+    org: str, before: Head, occasion: str, updates: Sequence[Mapping[str, Any]], expires_at_s: int
+) -> list[Write]:
+    """The writes that append updates under the next sequences; refused when the feed grew since `before` was read."""
     first = before.sequence + 1
-    recent = dict([*before.recent.items(), (occasion, first)][-REMEMBERED:])
+    recent = dict([*before.recent.items(), (occasion, first)][-MAX_RECENT_OCCASIONS:])
     actions = [ConnectionsTable.sequence.set(before.sequence + len(updates)), ConnectionsTable.recent.set(recent)]
-    moved = dynamodb.update(
+    head_write = dynamodb.update(
         ConnectionsTable(_feed_key(org), HEAD), actions, ConnectionsTable.sequence == before.sequence
     )
     rows = [
         dynamodb.put(
-            ConnectionsTable(_feed_key(org), _place(number), entry=dict(update), expires_at=expires_at),
+            ConnectionsTable(_feed_key(org), _sort_key(number), entry=dict(update), expires_at=expires_at_s),
             ConnectionsTable.key.does_not_exist(),
         )
         for number, update in enumerate(updates, first)
     ]
-    return [moved, *rows]
+    return [head_write, *rows]
 
 
-def feed(org: str, after: int, to: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(sequence, update) of the feed's entries after `after`, up to and with `to`, in order; read page by page."""
+def read_entries(org: str, after: int, to: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(sequence, update) of the feed's entries after `after`, up to and including `to`, in order; read page by page."""
     # "head" sorts behind every number.
-    last = _place(to) if to is not None else HEAD
-    span = ConnectionsTable.sort.between(_place(after + 1), last)
+    last = _sort_key(to) if to is not None else HEAD
+    span = ConnectionsTable.sort.between(_sort_key(after + 1), last)
     with dynamodb.reading():
         for item in ConnectionsTable.query(_feed_key(org), span, consistent_read=True):
             if item.sort != HEAD and item.entry is not None:
@@ -229,17 +232,17 @@ def _get(key: str, sort: str) -> ConnectionsTable | None:
             return None
 
 
-def whatever() -> Condition:
-    """The condition of a write that may find anything, or nothing, in its place."""
-    anything: Condition = ConnectionsTable.key.exists() | ConnectionsTable.key.does_not_exist()
-    return anything
+def any_state_condition() -> Condition:
+    """A condition that always holds, for a write that does not depend on the item's state."""
+    always: Condition = ConnectionsTable.key.exists() | ConnectionsTable.key.does_not_exist()
+    return always
 
 
-def _expiry() -> int:
-    return clock.now() // clock.SECOND + KEPT_SECONDS
+def _expires_at_s() -> int:
+    return clock.now() // clock.SECOND + CONNECTION_KEPT_S
 
 
-def _place(sequence: int) -> str:
+def _sort_key(sequence: int) -> str:
     return f"{sequence:016d}"
 
 
@@ -248,7 +251,7 @@ def _connection_key(connection_id: str) -> str:
 
 
 def audience_key(org: str) -> str:
-    """Partition of those who are told what stands in a feed."""
+    """The partition key of those who are sent a feed's entries."""
     return f"audience#{org}"
 
 

@@ -1,4 +1,4 @@
-"""Subscriptions to an org's facts, in the `connections` table: who is told what, over which connection.
+"""Subscriptions to an org's events, in the `connections` table: which events are sent over which connection.
 
 audience#<org>#facts   one row for each subscription: `<connection>#<its name>`
 """
@@ -14,47 +14,48 @@ from chalicelib.storage.connections.connections import Connection, ConnectionsTa
 
 
 class Subscription(NamedTuple):
-    """What one connection wants to be told; until it is live, it is still told what came after `since`."""
+    """The events that one connection gets. While it is not live, the events after `since` are still to be sent."""
 
     connection: Connection
     name: str
     """Unique on its connection."""
-    topic: str
-    """The channel that was subscribed to: tasks, agents, projects."""
+    channel: str
+    """tasks, agents or projects; stored as `topic`."""
     filters: Mapping[str, Any]
     since: int
     live: bool = False
 
 
-def feed_of(org: str) -> str:
-    """The name of the feed that an org's facts stand in, beside that of its tasks' updates."""
+def feed_name(org: str) -> str:
+    """The name of the feed of an org's events; the feed of its tasks' updates has the org's own name."""
     return f"{org}#facts"
 
 
 def _key(org: str, connection_id: str, name: str) -> ConnectionsTable:
-    return ConnectionsTable(connections.audience_key(feed_of(org)), f"{connection_id}#{name}")
+    return ConnectionsTable(connections.audience_key(feed_name(org)), f"{connection_id}#{name}")
 
 
-def subscribed(subscription: Subscription) -> Write:
-    """The write of a subscription, in the place of one of the same name on its connection."""
-    found = subscription.connection
-    item = _key(found.org, found.id, subscription.name)
-    item.channel, item.subject, item.role = found.channel, found.subject, found.role
-    item.session, item.api_key, item.scope = found.session, found.key, found.scope
-    item.topic, item.filters = subscription.topic, dict(subscription.filters)
-    item.since, item.live, item.expires_at = subscription.since, False, clock.now() // 1000 + connections.KEPT_SECONDS
-    return dynamodb.put(item, connections.whatever())
+def put_write(subscription: Subscription) -> Write:
+    """The write that creates a subscription, or replaces the one of the same name on its connection."""
+    connection = subscription.connection
+    item = _key(connection.org, connection.id, subscription.name)
+    item.channel, item.subject, item.role = connection.channel, connection.subject, connection.role
+    item.session, item.api_key, item.scope = connection.session, connection.key, connection.scope
+    item.topic, item.filters = subscription.channel, dict(subscription.filters)
+    item.since, item.live = subscription.since, False
+    item.expires_at = clock.now() // clock.SECOND + connections.CONNECTION_KEPT_S
+    return dynamodb.put(item, connections.any_state_condition())
 
 
-def unsubscribed(org: str, connection_id: str, name: str) -> Write:
-    """The write that ends a subscription."""
-    return dynamodb.delete(_key(org, connection_id, name), connections.whatever())
+def delete_write(org: str, connection_id: str, name: str) -> Write:
+    """The write that deletes a subscription, if it exists."""
+    return dynamodb.delete(_key(org, connection_id, name), connections.any_state_condition())
 
 
-def went_live(subscription: Subscription) -> Write:
-    """The write that lets a subscription be told from now on, refused when it has ended or begun anew."""
-    found = subscription.connection
-    key = _key(found.org, found.id, subscription.name)
+def set_live_write(subscription: Subscription) -> Write:
+    """The write that makes a subscription live; refused when it has ended or was replaced."""
+    connection = subscription.connection
+    key = _key(connection.org, connection.id, subscription.name)
     return dynamodb.update(key, [ConnectionsTable.live.set(True)], ConnectionsTable.since == subscription.since)
 
 
@@ -68,25 +69,25 @@ def find(org: str, connection_id: str, name: str) -> Subscription | None:
             return None
 
 
-def of_connection(org: str, connection_id: str) -> list[Subscription]:
+def find_by_connection(org: str, connection_id: str) -> list[Subscription]:
     """The subscriptions of one connection, as of now."""
-    return _queried(org, f"{connection_id}#")
+    return _query(org, f"{connection_id}#")
 
 
-def of_org(org: str) -> list[Subscription]:
-    """All subscriptions to an org's facts, as of now; one call for each megabyte."""
-    return _queried(org, None)
+def find_by_org(org: str) -> list[Subscription]:
+    """All subscriptions to an org's events, as of now; one call for each megabyte."""
+    return _query(org, None)
 
 
-def _queried(org: str, beginning: str | None) -> list[Subscription]:
-    span = ConnectionsTable.sort.startswith(beginning) if beginning is not None else None
+def _query(org: str, prefix: str | None) -> list[Subscription]:
+    span = ConnectionsTable.sort.startswith(prefix) if prefix is not None else None
     with dynamodb.reading():
-        found = ConnectionsTable.query(connections.audience_key(feed_of(org)), span, consistent_read=True)
-        return [_parse(org, item) for item in found]
+        items = ConnectionsTable.query(connections.audience_key(feed_name(org)), span, consistent_read=True)
+        return [_parse(org, item) for item in items]
 
 
 def _parse(org: str, item: ConnectionsTable) -> Subscription:
     connection_id, _, name = item.sort.partition("#")
-    connection = Connection(connection_id, org, item.channel or "", None, None, *connections.who(item))
+    connection = Connection(connection_id, org, item.channel or "", None, None, *connections.opener_fields(item))
     since = int(item.since or 0)
     return Subscription(connection, name, item.topic or "", item.filters or {}, since, bool(item.live))

@@ -10,7 +10,7 @@ from chalicelib.storage.aws.dynamodb import Item
 from chalicelib.storage.documents import documents
 from chalicelib.storage.documents.documents import DocumentItem
 from chalicelib.storage.workers import workers
-from chalicelib.storage.workers.workers import WorkerItem
+from chalicelib.storage.workers.table import WorkerItem, org_pool
 
 
 class Found(NamedTuple):
@@ -22,7 +22,7 @@ class Found(NamedTuple):
 
 def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids: Sequence[str]) -> Found:
     """The workers of a pool and the documents of a kind, as of now; one call for each hundred of them."""
-    crew, shelf = workers.org_pool(org, pool), documents.shelf(org, kind)
+    crew, shelf = org_pool(org, pool), documents.shelf(org, kind)
     keys = [_key(WorkerItem, "org_pool", crew, one) for one in worker_ids]
     keys += [_key(DocumentItem, "shelf", shelf, one) for one in document_ids]
     found = Found({}, {})

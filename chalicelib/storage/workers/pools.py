@@ -1,4 +1,4 @@
-"""The dispatcher's memory of each pool, in the `workers` table beside the pool's workers."""
+"""Each pool's settings and dispatch state, in the `workers` table beside the pool's workers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +13,10 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Write
 from chalicelib.storage.tasks.table import wake_shard
 from chalicelib.storage.workers import workers as worker_storage
-from chalicelib.storage.workers.workers import (
-    PERMIT_PREFIX,
+from chalicelib.storage.workers.table import (
+    CONCURRENCY_LIMIT_PREFIX,
     POOL_KEY,
-    PermitItem,
+    ConcurrencyLimitItem,
     PoolItem,
     WorkerItem,
     WorkersTable,
@@ -24,22 +24,22 @@ from chalicelib.storage.workers.workers import (
 )
 
 
-def crew(org: str, pool: str) -> tuple[Pool, list[Worker]]:
-    """The pool's memory and all its workers, as of now. One call for each megabyte."""
-    memory, workers, permits = Pool(org=org, pool=pool), [], {}
+def find_with_workers(org: str, pool: str) -> tuple[Pool, list[Worker]]:
+    """The pool, its concurrency limits and all its workers, as of now. One call for each megabyte."""
+    state, workers, holders = Pool(org=org, pool=pool), [], {}
     with dynamodb.reading():
         for item in WorkersTable.query(org_pool(org, pool), consistent_read=True):
             if isinstance(item, PoolItem):
-                memory = parse(item)
+                state = parse(item)
             elif isinstance(item, WorkerItem):
                 workers.append(worker_storage.parse(item))
-            elif isinstance(item, PermitItem):
-                permits[item.id.removeprefix(PERMIT_PREFIX)] = frozenset(item.holders or ())
-    return replace(memory, permits=permits), workers
+            elif isinstance(item, ConcurrencyLimitItem):
+                holders[item.id.removeprefix(CONCURRENCY_LIMIT_PREFIX)] = frozenset(item.holders or ())
+    return replace(state, permits=holders), workers
 
 
-def memory(org: str, pool: str) -> Pool:
-    """The pool's memory as of now, without its permits. One call."""
+def find(org: str, pool: str) -> Pool:
+    """The pool as of now, without its concurrency limits. One call."""
     with dynamodb.reading():
         try:
             return parse(PoolItem.get(org_pool(org, pool), POOL_KEY, consistent_read=True))
@@ -48,10 +48,13 @@ def memory(org: str, pool: str) -> Pool:
 
 
 def parse(item: PoolItem) -> Pool:
-    """The pool's stored memory as a value."""
+    """The pool of a stored item."""
     lanes = {
         name: Needs(
-            frozenset(lane.get("capabilities", ())), lane.get("group"), lane.get("worker"), _permit(lane.get("permit"))
+            frozenset(lane.get("capabilities", ())),
+            lane.get("group"),
+            lane.get("worker"),
+            _parse_concurrency_limit(lane.get("permit")),
         )
         for name, lane in item.lanes.as_dict().items()
     }
@@ -70,18 +73,18 @@ def parse(item: PoolItem) -> Pool:
     )
 
 
-def _permit(stored: list[Any] | None) -> Permit | None:
+def _parse_concurrency_limit(stored: list[Any] | None) -> Permit | None:
     return None if stored is None else Permit(str(stored[0]), int(stored[1]))
 
 
-def _lane(needs: Needs) -> dict[str, Any]:
+def _lane_values(needs: Needs) -> dict[str, Any]:
     lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities), "group": needs.group, "worker": needs.worker}
     lane["permit"] = None if needs.permit is None else list(needs.permit)
     return {name: value for name, value in lane.items() if value is not None}
 
 
-def created(pool: Pool) -> Write:
-    """The write of a pool's first memory."""
+def create_write(pool: Pool) -> Write:
+    """The write that creates a pool's item; refused when there is one."""
     item = PoolItem(
         org_pool(pool.org, pool.pool),
         POOL_KEY,
@@ -89,38 +92,40 @@ def created(pool: Pool) -> Write:
         pool=pool.pool,
         algorithm=pool.algorithm,
         weights=dict(pool.weights),
-        lanes={name: _lane(needs) for name, needs in pool.lanes.items()},
+        lanes={name: _lane_values(needs) for name, needs in pool.lanes.items()},
         wake_at=pool.wake_at,
         wake_shard=wake_shard(org_pool(pool.org, pool.pool)) if pool.wake_at is not None else None,
     )
     return dynamodb.put(item, PoolItem.id.does_not_exist())
 
 
-def _update(org: str, pool: str, actions: list[Action], unchanged: Condition | None = None) -> Write:
-    there: Condition = PoolItem.id.exists()
-    condition = there if unchanged is None else there & unchanged
+def _update_write(org: str, pool: str, actions: list[Action], and_if: Condition | None = None) -> Write:
+    exists: Condition = PoolItem.id.exists()
+    condition = exists if and_if is None else exists & and_if
     return dynamodb.update(PoolItem(org_pool(org, pool), POOL_KEY), actions, condition)
 
 
-def algorithm_set(org: str, pool: str, algorithm: str) -> Write:
-    """The write of another algorithm, which starts with a clean memory."""
-    return _update(org, pool, [PoolItem.algorithm.set(algorithm), PoolItem.weights.set({}), PoolItem.cursor.remove()])
+def set_algorithm_write(org: str, pool: str, algorithm: str) -> Write:
+    """The write that sets the balancing algorithm and resets what the one before it stored."""
+    return _update_write(
+        org, pool, [PoolItem.algorithm.set(algorithm), PoolItem.weights.set({}), PoolItem.cursor.remove()]
+    )
 
 
-def departed(worker: Worker) -> Write:
-    """The write that keeps a removed worker's counters with its pool, refused when the pool has no memory yet."""
+def add_removed_worker_counts_write(worker: Worker) -> Write:
+    """The write that adds a removed worker's counters to its pool's; refused when the pool has no item yet."""
     actions: list[Action] = [
         PoolItem.departed_completed.add(worker.completed),
         PoolItem.departed_failed.add(worker.failed),
     ]
-    return _update(worker.org, worker.pool, actions)
+    return _update_write(worker.org, worker.pool, actions)
 
 
-def memory_kept(before: Pool, after: Pool) -> Write | None:
-    """The write of what a dispatch pass must leave to the next; None when nothing changed.
+def dispatch_state_write(before: Pool, after: Pool) -> Write | None:
+    """The write that stores what the next dispatch pass needs; None when nothing changed.
 
-    It forgets a lane, or moves the pool's next look, only if nobody has put more tasks under that look since `before`
-    was read: the pass may not have seen them.
+    A write that removes a lane or changes `wake_at` is refused when lanes were watched (`watch_lanes_write`) since
+    `before` was read: this pass may not have seen their tasks.
     """
     actions: list[Action] = []
     if after.cursor != before.cursor and after.cursor is not None:
@@ -128,13 +133,17 @@ def memory_kept(before: Pool, after: Pool) -> Write | None:
     if after.weights != before.weights:
         actions.append(PoolItem.weights.set(dict(after.weights)))
     if after.wake_at != before.wake_at:
-        actions += _wake(after)
-    actions += _lanes_kept(before, after)
-    careful = after.wake_at != before.wake_at or bool(before.lanes.keys() - after.lanes.keys())
-    return _update(after.org, after.pool, actions, _unwatched_since(before) if careful else None) if actions else None
+        actions += _wake_actions(after)
+    actions += _lane_actions(before, after)
+    is_conditional = after.wake_at != before.wake_at or bool(before.lanes.keys() - after.lanes.keys())
+    return (
+        _update_write(after.org, after.pool, actions, _unchanged_since(before) if is_conditional else None)
+        if actions
+        else None
+    )
 
 
-def _unwatched_since(before: Pool) -> Condition:
+def _unchanged_since(before: Pool) -> Condition:
     watches: Condition = PoolItem.watches.does_not_exist()
     if before.watches:
         watches = PoolItem.watches == before.watches
@@ -145,21 +154,23 @@ def _unwatched_since(before: Pool) -> Condition:
     return unchanged
 
 
-def watching(known: Pool, lanes: Mapping[str, Needs], now: int) -> Write:
-    """The write by which the pool knows these lanes and is looked at now; refused when it has no memory yet."""
-    # Also those that it knew when it was read: a pass may have forgotten them since.
-    named = [PoolItem.lanes[name].set(_lane(needs)) for name, needs in lanes.items()]
-    return _update(known.org, known.pool, [*named, *_wake(replace(known, wake_at=now)), PoolItem.watches.add(1)])
+def watch_lanes_write(pool: Pool, lanes: Mapping[str, Needs], now: int) -> Write:
+    """The write that adds the lanes to the pool and wakes it now; refused when the pool has no item yet."""
+    # Lanes that the pool had when it was read are written too: a dispatch pass may have removed them since.
+    lane_actions = [PoolItem.lanes[name].set(_lane_values(needs)) for name, needs in lanes.items()]
+    return _update_write(
+        pool.org, pool.pool, [*lane_actions, *_wake_actions(replace(pool, wake_at=now)), PoolItem.watches.add(1)]
+    )
 
 
-def _wake(pool: Pool) -> list[Action]:
+def _wake_actions(pool: Pool) -> list[Action]:
     if pool.wake_at is None:
         return [PoolItem.wake_at.remove(), PoolItem.wake_shard.remove()]
     return [PoolItem.wake_at.set(pool.wake_at), PoolItem.wake_shard.set(wake_shard(org_pool(pool.org, pool.pool)))]
 
 
-def _lanes_kept(before: Pool, after: Pool) -> list[Action]:
-    opened = [name for name in after.lanes if name not in before.lanes]
-    closed = [name for name in before.lanes if name not in after.lanes]
-    actions: list[Action] = [PoolItem.lanes[name].set(_lane(after.lanes[name])) for name in opened]
-    return actions + [PoolItem.lanes[name].remove() for name in closed]
+def _lane_actions(before: Pool, after: Pool) -> list[Action]:
+    added = [name for name in after.lanes if name not in before.lanes]
+    removed = [name for name in before.lanes if name not in after.lanes]
+    actions: list[Action] = [PoolItem.lanes[name].set(_lane_values(after.lanes[name])) for name in added]
+    return actions + [PoolItem.lanes[name].remove() for name in removed]

@@ -1,4 +1,4 @@
-"""Which worker of a pool listens at a URL: one item for each URL, in the `access` table."""
+"""Which worker of a pool has which task URL: one item for each URL, in the `access` table."""
 
 from typing import NamedTuple
 
@@ -15,28 +15,28 @@ class WorkerUrlItem(AccessTable):
 
 
 class Claim(NamedTuple):
-    """That a worker took a URL, at an instant."""
+    """The worker that has a URL, and since when in epoch milliseconds."""
 
     worker_id: str
     since: int
 
 
-def claimed(org: str, pool: str, digest: str, claim: Claim, instead_of: Claim | None = None) -> Write:
-    """The write by which a worker takes a URL that is free, or its own already, or held under exactly the claim
-    `instead_of`. `digest` stands for the URL, which may hold secrets."""
-    mine = WorkerUrlItem.id.does_not_exist() | (WorkerUrlItem.worker_id == claim.worker_id)
+def claim_write(org: str, pool: str, digest: str, claim: Claim, instead_of: Claim | None = None) -> Write:
+    """The write that gives a worker a URL; refused when another worker has it, unless under exactly the claim
+    `instead_of`. `digest` stands for the URL, which may contain secrets."""
+    is_free = WorkerUrlItem.id.does_not_exist() | (WorkerUrlItem.worker_id == claim.worker_id)
     if instead_of is not None:
-        mine |= (WorkerUrlItem.worker_id == instead_of.worker_id) & (WorkerUrlItem.since == instead_of.since)
-    return dynamodb.put(WorkerUrlItem(_key(org, pool, digest), worker_id=claim.worker_id, since=claim.since), mine)
+        is_free |= (WorkerUrlItem.worker_id == instead_of.worker_id) & (WorkerUrlItem.since == instead_of.since)
+    return dynamodb.put(WorkerUrlItem(_key(org, pool, digest), worker_id=claim.worker_id, since=claim.since), is_free)
 
 
-def freed(org: str, pool: str, digest: str, worker_id: str) -> Write:
-    """The write that frees a URL, refused unless it is the worker's."""
+def free_write(org: str, pool: str, digest: str, worker_id: str) -> Write:
+    """The write that frees a URL; refused when the worker does not have it."""
     return dynamodb.delete(WorkerUrlItem(_key(org, pool, digest)), WorkerUrlItem.worker_id == worker_id)
 
 
 def from_raw(raw: RawItem) -> Claim:
-    """A raw item as a value."""
+    """The claim of a raw item."""
     item = WorkerUrlItem.from_raw_data(raw)
     return Claim(item.worker_id, int(item.since))
 

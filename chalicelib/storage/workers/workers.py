@@ -1,144 +1,35 @@
-"""The `workers` table: a pool's workers, its permits and the dispatcher's memory of it, side by side, so that one
-strongly consistent query reads all that a dispatch pass needs."""
+"""Workers, in the `workers` table: reading them, and the writes that change them."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Literal
 
-from pynamodb.attributes import (
-    BooleanAttribute,
-    DiscriminatorAttribute,
-    ListAttribute,
-    MapAttribute,
-    NumberAttribute,
-    UnicodeAttribute,
-    UnicodeSetAttribute,
-)
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.domain.tasks import circuit_breaker
 from chalicelib.domain.tasks.task import Task
 from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Item, RawItem, Write
-from chalicelib.storage.tasks.table import CompactJson, wake_shard
+from chalicelib.storage.aws.dynamodb import RawItem, Write
+from chalicelib.storage.tasks.table import wake_shard
 from chalicelib.storage.tasks.tasks import PAGE
-
-RESERVED = "#"
-"""What the sort keys of all but workers start with; no worker id does."""
-POOL_KEY = "#pool"
-"""Sort key of the pool's own item."""
-PERMIT_PREFIX = "#permit#"
-"""Before a permit's key, in the sort key of its item."""
-
-
-class WakeIndex(GlobalSecondaryIndex["WorkersTable"]):
-    """Workers and pools by the moment at which they must be looked at. Sparse and sharded."""
-
-    class Meta:
-        index_name = "wake"
-        projection = IncludeProjection(["kind"])  # PynamoDB filters every read of the table by it
-
-    wake_shard = UnicodeAttribute(hash_key=True)
-    wake_at = NumberAttribute(range_key=True)
-
-
-class WorkersTable(Item):
-    class Meta:
-        setting = "workers_table"
-        stream = True
-
-    org_pool = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-    kind = DiscriminatorAttribute()
-    org = UnicodeAttribute()
-    pool = UnicodeAttribute()
-    wake_at = NumberAttribute(null=True)
-    wake_shard = UnicodeAttribute(null=True)
-
-    by_wake = WakeIndex()
-
-
-class WorkerItem(WorkersTable, discriminator="worker"):
-    name = UnicodeAttribute()
-    type = UnicodeAttribute(null=True)
-    metadata = CompactJson(null=True)
-    hours = CompactJson(null=True)
-    changed_by = UnicodeAttribute(null=True)
-    max_concurrent = NumberAttribute()
-    weight = NumberAttribute()
-    capabilities = ListAttribute[str](null=True)
-    groups = ListAttribute[str](null=True)
-    endpoints = CompactJson(null=True)
-    callback_path = UnicodeAttribute(null=True)
-    sealed_key = UnicodeAttribute(null=True)
-    plan = UnicodeAttribute()
-    socket = BooleanAttribute(null=True)
-    connection = UnicodeAttribute(null=True)
-    attempt_ms = NumberAttribute(null=True)
-    health = UnicodeAttribute()
-    alive = BooleanAttribute()
-    maintenance = BooleanAttribute()
-    maintenance_reason = UnicodeAttribute(null=True)
-    drained = BooleanAttribute(null=True)
-    removed = BooleanAttribute()
-    registered_at = NumberAttribute()
-    updated_at = NumberAttribute()
-    version = NumberAttribute()
-    last_heartbeat_at = NumberAttribute()
-    placed_at = NumberAttribute(null=True)
-    heartbeat_timeout_ms = NumberAttribute()
-    online_since = NumberAttribute(null=True)
-    reported = CompactJson(null=True)
-    leases: MapAttribute[str, Any] = MapAttribute(default=dict)
-    commands: MapAttribute[str, Any] = MapAttribute(default=dict)
-    completed = NumberAttribute(null=True)
-    failed = NumberAttribute(null=True)
-    credits = NumberAttribute(null=True)
-    attempt_failures = NumberAttribute(null=True)
-    unreached = NumberAttribute(null=True)
-    unreached_since = NumberAttribute(null=True)
-    suspended_until = NumberAttribute(null=True)
-    on_trial = BooleanAttribute(null=True)
-    rest_until = NumberAttribute(null=True)
-
-
-class PermitItem(WorkersTable, discriminator="permit"):
-    """Who holds the permits of one key. A set, so that the first to take one needs nobody to have made the item."""
-
-    holders = UnicodeSetAttribute(null=True)
-
-
-class PoolItem(WorkersTable, discriminator="pool"):
-    algorithm = UnicodeAttribute()
-    cursor = UnicodeAttribute(null=True)
-    weights: MapAttribute[str, Any] = MapAttribute(default=dict)
-    lanes: MapAttribute[str, Any] = MapAttribute(default=dict)
-    departed_completed = NumberAttribute(null=True)
-    departed_failed = NumberAttribute(null=True)
-    watches = NumberAttribute(null=True)
-
+from chalicelib.storage.workers.table import RESERVED, WorkerItem, WorkersTable, org_pool
 
 _FIELDS = tuple(field.name for field in fields(Worker))
 _MAPS = ("leases", "commands")
-_COMMAND = re.compile(r"\w+:\d+")
-"""A command's name, and so what a receipt may be: anything else is no path into the item."""
+_COMMAND_NAME = re.compile(r"\w+:\d+")
+"""The name of a command, which a receipt repeats. A receipt of another form is ignored: it must not become part of a
+path into the item."""
 _LISTS = ("capabilities", "groups")
 _FLAGS = ("socket", "drained", "on_trial")
 _COUNTS = ("completed", "failed", "credits", "attempt_failures", "unreached")
 _BREAKER = ("unreached", "unreached_since", "suspended_until", "on_trial")
 _SUSPICIONS = (*_BREAKER, "attempt_failures")
-"""What a completed attempt clears."""
+"""The fields that a completed attempt resets."""
 Outcome = Literal["completed", "failed"]
-"""How an attempt ended, as its worker's own counter has it."""
-
-
-def org_pool(org: str, pool: str) -> str:
-    """Partition of a pool of an org."""
-    return f"{org}#{pool}"
+"""Which of its worker's counters an ended attempt increments."""
 
 
 def _key(org: str, pool: str, worker_id: str) -> WorkerItem:
@@ -156,7 +47,7 @@ def _values(worker: Worker) -> dict[str, Any]:
 
 
 def parse(item: WorkerItem) -> Worker:
-    """The stored item as a value."""
+    """The worker of a stored item."""
     values = {name: getattr(item, name) for name in _FIELDS}
     values |= {name: tuple(values[name] or ()) for name in _LISTS}
     values |= {name: bool(values[name]) for name in _FLAGS} | {name: int(values[name] or 0) for name in _COUNTS}
@@ -165,24 +56,24 @@ def parse(item: WorkerItem) -> Worker:
 
 
 def from_raw(raw: RawItem) -> Worker:
-    """A raw item as a value."""
+    """The worker of a raw item."""
     return parse(WorkerItem.from_raw_data(raw))
 
 
 def is_worker(raw: RawItem) -> bool:
-    """Whether a raw item of this table is a worker, and not a pool's memory or a permit."""
+    """Whether a raw item of this table is a worker, and not a pool or a concurrency limit."""
     return not raw["id"]["S"].startswith(RESERVED)
 
 
-def created(worker: Worker) -> Write:
-    """The write of a new worker."""
+def create_write(worker: Worker) -> Write:
+    """The write that creates a worker; refused when the id is taken."""
     values = {name: value for name, value in _values(worker).items() if value is not None}
     item = WorkerItem(org_pool(worker.org, worker.pool), **values)
     return dynamodb.put(item, WorkerItem.id.does_not_exist())
 
 
-def there(org: str, pool: str, worker_id: str) -> Write:
-    """The check, within a transaction, that there is such a worker."""
+def exists_check(org: str, pool: str, worker_id: str) -> Write:
+    """The check, as part of a transaction, that the worker exists and is not removed."""
     return dynamodb.check(_key(org, pool, worker_id), WorkerItem.removed == False)  # noqa: E712
 
 
@@ -198,14 +89,14 @@ def find(org: str, pool: str, worker_id: str) -> Worker | None:
 
 
 def find_many(keys: set[tuple[str, str, str]]) -> dict[tuple[str, str, str], Worker]:
-    """Those of the workers that exist, as of now, by (org, pool, id)."""
+    """The existing workers among `keys`, as of now, by (org, pool, id)."""
     with dynamodb.reading():
         found = WorkerItem.batch_get([(org_pool(org, pool), name) for org, pool, name in keys], consistent_read=True)
         return {(item.org, item.pool, item.id): parse(item) for item in found}
 
 
-def changed(old: Worker, new: Worker) -> Write:
-    """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
+def update_write(old: Worker, new: Worker) -> Write:
+    """The write that changes `old` to `new`; refused when the worker was written since `old` was read."""
     before, after = _values(old), _values(new)
     names = [name for name in (*_FIELDS, "wake_shard") if before[name] != after[name]]
     return dynamodb.update(
@@ -215,8 +106,8 @@ def changed(old: Worker, new: Worker) -> Write:
     )
 
 
-def deleted(worker: Worker) -> Write:
-    """The write that removes a worker that was not written since."""
+def delete_write(worker: Worker) -> Write:
+    """The write that deletes a worker; refused when the worker was written since it was read."""
     return dynamodb.delete(_key(worker.org, worker.pool, worker.id), WorkerItem.version == worker.version)
 
 
@@ -226,32 +117,34 @@ def _action(name: str, value: Any) -> Action:
     return action
 
 
-def beat(
-    org: str, pool: str, worker_id: str, said: Beat, now: int, overdue_at: int, connection: str | None = None
+def record_heartbeat(
+    org: str, pool: str, worker_id: str, beat: Beat, now: int, overdue_at: int, connection: str | None = None
 ) -> Worker:
-    """Note a heartbeat and answer the worker as it then is. One call. Raises Refused when it is not registered, or is
-    not connected by the `connection` that is named.
+    """Store a heartbeat and return the worker with it. One call. Raises Refused when the worker is not registered, or
+    when `connection` is given and is not its current connection.
 
-    `wake_at` is armed only if it is not: a timely heartbeat costs no index write, the sweep re-arms it lazily. Of a
-    worker with a connection it is when that is to be tried again.
+    A `wake_at` that is set already stays, so that a timely heartbeat costs no index write: the sweep moves it later.
+    For a worker with a connection, `wake_at` is always set: it is the time of the next ping.
     """
-    known: Condition = WorkerItem.removed == False  # noqa: E712
+    is_current: Condition = WorkerItem.removed == False  # noqa: E712
     actions: list[Action] = [
         WorkerItem.version.add(1),
         WorkerItem.updated_at.set(now),
-        WorkerItem.health.set(str(said.health)),
-        *_heard(worker_id, now, WorkerItem.wake_at | overdue_at if connection is None else overdue_at),
-        _action("reported", dict(said.reported) if said.reported is not None else None),
+        WorkerItem.health.set(str(beat.health)),
+        *_sign_of_life_actions(worker_id, now, WorkerItem.wake_at | overdue_at if connection is None else overdue_at),
+        _action("reported", dict(beat.reported) if beat.reported is not None else None),
     ]
-    actions += [WorkerItem.commands[name].remove() for name in sorted(set(said.receipts)) if _COMMAND.fullmatch(name)]
+    actions += [
+        WorkerItem.commands[name].remove() for name in sorted(set(beat.receipts)) if _COMMAND_NAME.fullmatch(name)
+    ]
     if connection is not None:
-        known &= WorkerItem.connection == connection
-    write = dynamodb.update(_key(org, pool, worker_id), actions, known)
+        is_current &= WorkerItem.connection == connection
+    write = dynamodb.update(_key(org, pool, worker_id), actions, is_current)
     return from_raw(dynamodb.commit(write, returning="ALL_NEW"))
 
 
-def _heard(worker_id: str, now: int, wake_at: Any) -> list[Action]:
-    """What a sign of life sets."""
+def _sign_of_life_actions(worker_id: str, now: int, wake_at: Any) -> list[Action]:
+    """The actions of every request that shows that the worker is alive."""
     return [
         WorkerItem.last_heartbeat_at.set(now),
         WorkerItem.alive.set(True),
@@ -261,93 +154,94 @@ def _heard(worker_id: str, now: int, wake_at: Any) -> list[Action]:
     ]
 
 
-def slot_taken(worker: Worker, held: Task) -> Write:
-    """The worker's half of a lease that a task takes with it, on the condition that it is in rotation and has room.
+def take_slot_write(worker: Worker, task: Task) -> Write:
+    """The worker's half of a new lease on `task`; refused when the worker is not in rotation or has no free slot.
 
-    If it was told to stop this very attempt before, it is told so no longer: what was given back unburned comes again
-    under the same number.
+    A command to stop this same attempt is removed: a task that was released without counting an attempt comes again
+    under the same attempt number.
     """
-    fit = WorkerItem.id.exists() & (size(WorkerItem.leases) < worker.max_concurrent)
-    fit &= (WorkerItem.max_concurrent == worker.max_concurrent) & (WorkerItem.alive == True)  # noqa: E712
-    fit &= (WorkerItem.maintenance == False) & (WorkerItem.removed == False)  # noqa: E712
-    fit &= WorkerItem.leases[held.id].does_not_exist()
-    actions = [*_placed(held.updated_at), WorkerItem.leases[held.id].set(held.epoch)]
-    if (stop := f"{held.id}:{held.attempt}") in worker.commands:
+    can_take = WorkerItem.id.exists() & (size(WorkerItem.leases) < worker.max_concurrent)
+    can_take &= (WorkerItem.max_concurrent == worker.max_concurrent) & (WorkerItem.alive == True)  # noqa: E712
+    can_take &= (WorkerItem.maintenance == False) & (WorkerItem.removed == False)  # noqa: E712
+    can_take &= WorkerItem.leases[task.id].does_not_exist()
+    actions = [*_placement_actions(task.updated_at), WorkerItem.leases[task.id].set(task.epoch)]
+    if (stop := f"{task.id}:{task.attempt}") in worker.commands:
         actions.append(WorkerItem.commands[stop].remove())
     if worker.unreached:
-        actions += _breaker(circuit_breaker.tried(worker, held.updated_at))
-    return dynamodb.update(_key(worker.org, worker.pool, worker.id), actions, fit)
+        actions += _breaker_actions(circuit_breaker.tried(worker, task.updated_at))
+    return dynamodb.update(_key(worker.org, worker.pool, worker.id), actions, can_take)
 
 
-def _breaker(worker: Worker) -> list[Action]:
-    """The worker's circuit breaker as it is to be from now on, and its next probe."""
+def _breaker_actions(worker: Worker) -> list[Action]:
+    """The actions that store the worker's circuit breaker and the time of its next probe."""
     values = _values(worker)
     return [_action(name, values[name]) for name in (*_BREAKER, "wake_at", "wake_shard")]
 
 
-def _placed(now: int) -> list[Action]:
+def _placement_actions(now: int) -> list[Action]:
     return [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), WorkerItem.placed_at.set(now)]
 
 
-def slot_freed(
+def free_slot_write(
     org: str,
     pool: str,
     worker_id: str,
     task_id: str,
     now: int,
     *,
-    counted: Outcome | None = None,
-    spoiled: bool = False,
+    outcome: Outcome | None = None,
+    is_worker_fault: bool = False,
     stop: str | None = None,
     rest_until: int | None = None,
     unreached: Worker | None = None,
     overdue_at: int | None = None,
 ) -> Write:
-    """The worker's half of a lease's end; `counted` says which of its counters grows.
+    """The worker's half of a lease's end; refused when the worker does not hold the task.
 
-    `spoiled` says that the attempt failed through the worker. `stop` queues a command to stop that attempt ("<task
-    id>:<attempt>"). `rest_until` sends the worker to rest. `unreached` is the worker once it is counted that the
-    hand-over did not arrive. `overdue_at` makes it a sign of life of the worker, and is when the next one is overdue.
+    `outcome` is the counter to increment. `is_worker_fault`: the attempt failed because of the worker. `stop` queues a
+    command to stop that attempt ("<task id>:<attempt>"). Until `rest_until` the worker gets no task. `unreached` is the
+    worker after counting a handover that did not arrive; its circuit breaker is stored. `overdue_at` is given when the
+    request also counts as a heartbeat: the next one is overdue then.
     """
-    actions = [*_placed(now), WorkerItem.leases[task_id].remove()]
+    actions = [*_placement_actions(now), WorkerItem.leases[task_id].remove()]
     if overdue_at is not None:
-        actions += _heard(worker_id, now, WorkerItem.wake_at | overdue_at)
-    if counted is not None:
-        actions.append(getattr(WorkerItem, counted).add(1))
-    if counted == "completed":
+        actions += _sign_of_life_actions(worker_id, now, WorkerItem.wake_at | overdue_at)
+    if outcome is not None:
+        actions.append(getattr(WorkerItem, outcome).add(1))
+    if outcome == "completed":
         actions += [getattr(WorkerItem, name).remove() for name in _SUSPICIONS]
-    if spoiled:
+    if is_worker_fault:
         actions.append(WorkerItem.attempt_failures.add(1))
     if unreached is not None:
-        actions += _breaker(unreached)
+        actions += _breaker_actions(unreached)
     if stop is not None:
         actions.append(WorkerItem.commands[stop].set(now))
     if rest_until is not None:
         actions.append(WorkerItem.rest_until.set(rest_until))
-    held: Condition = WorkerItem.leases[task_id].exists()
-    return dynamodb.update(_key(org, pool, worker_id), actions, held)
+    is_held: Condition = WorkerItem.leases[task_id].exists()
+    return dynamodb.update(_key(org, pool, worker_id), actions, is_held)
 
 
-def credited(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:
-    """The write that counts the end of a task which names a worker, and which it had no lease of, on the condition that
-    the worker is there."""
-    counter, there = getattr(WorkerItem, outcome), WorkerItem.removed == False  # noqa: E712
+def credit_write(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:
+    """The write that counts the end of a task for a worker that the task names but that had no lease on it; refused
+    when the worker does not exist or is removed."""
+    counter, exists = getattr(WorkerItem, outcome), WorkerItem.removed == False  # noqa: E712
     actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), counter.add(1), WorkerItem.credits.add(1)]
-    return dynamodb.update(_key(org, pool, worker_id), actions, there)
+    return dynamodb.update(_key(org, pool, worker_id), actions, exists)
 
 
-def claimed(org: str, pool: str, worker_id: str, outcome: Outcome, now: int, overdue_at: int) -> Write:
-    """The write of work that a worker has done besides its tasks, on the condition that it holds none. It is a sign of
-    life; the next one is overdue at `overdue_at`."""
+def idle_report_write(org: str, pool: str, worker_id: str, outcome: Outcome, now: int, overdue_at: int) -> Write:
+    """The write that counts an outcome that a worker reports while it holds no task; refused when it holds one. It
+    counts as a heartbeat; the next one is overdue at `overdue_at`."""
     actions = [WorkerItem.version.add(1), WorkerItem.updated_at.set(now), getattr(WorkerItem, outcome).add(1)]
-    actions += _heard(worker_id, now, WorkerItem.wake_at | overdue_at)
-    idle: Condition = (WorkerItem.removed == False) & (size(WorkerItem.leases) == 0)  # noqa: E712
-    return dynamodb.update(_key(org, pool, worker_id), actions, idle)
+    actions += _sign_of_life_actions(worker_id, now, WorkerItem.wake_at | overdue_at)
+    is_idle: Condition = (WorkerItem.removed == False) & (size(WorkerItem.leases) == 0)  # noqa: E712
+    return dynamodb.update(_key(org, pool, worker_id), actions, is_idle)
 
 
-def due(shard: str, now: int, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
-    """(org, pool, id) of the workers and pools of one wake shard that are due, at most so many, longest overdue first;
-    a pool's id is POOL_KEY."""
+def find_due(shard: str, now: int, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
+    """(org, pool, id) of the workers and pools of one wake shard whose `wake_at` has passed, at most `limit`, earliest
+    first. A pool's id is POOL_KEY."""
     with dynamodb.reading():
         page = min(PAGE, limit or PAGE)
         for row in WorkersTable.by_wake.query(shard, WorkersTable.wake_at <= now, page_size=page, limit=limit):

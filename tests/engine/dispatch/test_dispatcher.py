@@ -25,7 +25,7 @@ def run(*found: Task) -> int:
 
 
 def memory() -> Any:
-    return pool_storage.crew(ORG, POOL)[0]
+    return pool_storage.find_with_workers(ORG, POOL)[0]
 
 
 def lease_order(world: World) -> list[str]:

@@ -133,7 +133,7 @@ def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(world: W
     publish(fact(), admits=lambda *_: False)
     assert told(frames) == [("subscribed", 0)]
     assert world.sockets.closed == ["c1"]
-    assert subscriptions.of_org(ORG) == [] and connections.find("c1") is None
+    assert subscriptions.find_by_org(ORG) == [] and connections.find("c1") is None
 
 
 def test_a_connection_has_several_subscriptions_and_not_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_one_that_is_gone_is_forgotten_and_holds_nobody_up(world: World) -> None
     world.sockets.drop("c1")
     publish(fact())
     assert told(other)[-1] == ("task.updated", 1)
-    assert {one.connection.id for one in subscriptions.of_org(ORG)} == {"c2"}
+    assert {one.connection.id for one in subscriptions.find_by_org(ORG)} == {"c2"}
 
 
 def test_a_subscription_is_kept_while_it_is_listened_to(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -74,6 +75,11 @@ def stored() -> list[Any]:
     return aws.items(ConnectionsTable)
 
 
+def dying_before_live() -> AbstractContextManager[Any]:
+    """The function dies before a watcher that has caught up is made live."""
+    return patch.object(connections, "set_watcher_live_write", side_effect=Unavailable("dies here"))
+
+
 def test_a_watcher_is_told_each_change_of_each_task_of_its_org(world: World) -> None:
     frames = watch(world)
     world.register(reply=lambda *_: pytest.fail("never called"), endpoints={})
@@ -97,7 +103,7 @@ def test_another_org_sees_nothing(world: World) -> None:
     world.submit()
     world.settle()
     assert frames == [{"watching": 0}]
-    assert connections.head(ORG) is None
+    assert connections.find_head(ORG) is None
 
 
 def test_nothing_is_kept_for_orgs_that_nobody_watches(world: World) -> None:
@@ -158,7 +164,7 @@ def test_a_death_between_telling_and_going_live_tells_again(world: World) -> Non
     tell(1)
     frames = world.sockets.connect("v2")
     task_feed.watch(link("v2"), 0)
-    with patch.object(connections, "went_live", side_effect=Unavailable("dies here")), pytest.raises(Unavailable):
+    with dying_before_live(), pytest.raises(Unavailable):
         task_feed.catch_up(ORG, "v2", VOICES)
     tell(2)
     world.settle()
@@ -172,7 +178,7 @@ def test_a_long_way_to_catch_up_is_gone_in_steps(world: World) -> None:
             tell(start, start + 1)
         frames = world.sockets.connect("v2")
         task_feed.watch(link("v2"), 0)
-        with patch.object(connections, "went_live", side_effect=Unavailable("dies here")), pytest.raises(Unavailable):
+        with dying_before_live(), pytest.raises(Unavailable):
             task_feed.catch_up(ORG, "v2", VOICES)
         world.settle()
     assert sequences(frames) == [*range(1, 9), 7, 8]
@@ -195,7 +201,7 @@ def test_a_batch_that_is_given_again_has_the_same_numbers(world: World) -> None:
         for number in range(0, 20, 2):
             tell(number, number + 1)
     assert sequences(frames) == list(range(1, 21)) * 2
-    assert [number for number, _ in connections.feed(ORG, 0)] == list(range(1, 21))
+    assert [number for number, _ in connections.read_entries(ORG, 0)] == list(range(1, 21))
 
 
 def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(world: World) -> None:
@@ -214,14 +220,14 @@ def test_a_watcher_that_is_gone_is_forgotten(world: World) -> None:
     world.sockets.drop("v1")
     tell(1)
     assert sequences(frames) == [1]
-    assert [watcher.id for watcher in connections.watchers(ORG)] == ["v2"]
+    assert [watcher.id for watcher in connections.find_watchers(ORG)] == ["v2"]
     assert connections.find("v1") is None
 
 
 def test_one_that_goes_before_it_was_told_anything_is_forgotten(world: World) -> None:
     task_feed.watch(link("v1"), None)
     world.settle()
-    assert connections.watchers(ORG) == []
+    assert connections.find_watchers(ORG) == []
 
 
 def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World) -> None:

@@ -160,7 +160,7 @@ def test_a_waiting_task_is_looked_at_once_and_then_its_pool_each_minute(world: W
     assert world.task(task.id).wake_at == own_end(task)
     world.advance(1800)
     assert world.task(task.id).version == version
-    assert (pool_storage.memory(ORG, POOL).wake_at or 0) > world.clock.now() - clock.MINUTE
+    assert (pool_storage.find(ORG, POOL).wake_at or 0) > world.clock.now() - clock.MINUTE
 
 
 def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_task(world: World) -> None:
@@ -208,13 +208,13 @@ def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
     quietly(world, 60)
     own = [task for task in made if (world.task(task.id).wake_at or 0) < own_end(task)]
     assert len(own) == 5
-    assert len(pool_storage.memory(ORG, POOL).lanes) == 3
+    assert len(pool_storage.find(ORG, POOL).lanes) == 3
     worker = pull(world, max_concurrent=50)
     for _ in range(9):
         world.advance(60)
         beat(worker)
     assert all(world.task(task.id).held for task in made)
-    assert len(pool_storage.memory(ORG, POOL).lanes) <= 3
+    assert len(pool_storage.find(ORG, POOL).lanes) <= 3
 
 
 def test_lanes_fit_into_the_item_however_much_they_ask_for(world: World) -> None:
@@ -248,11 +248,11 @@ def test_what_is_put_under_a_pools_look_while_a_pass_ends_is_not_forgotten(
     late = {"group:x": Needs(group="x"), "group:y": Needs(group="y")}
     with aws.interfering(Meanwhile(lambda: pools.watch(ORG, POOL, late))):
         dispatcher.run_pass(ORG, POOL, [])
-    memory = pool_storage.memory(ORG, POOL)
+    memory = pool_storage.find(ORG, POOL)
     assert memory.wake_at is not None
     assert memory.lanes.keys() >= late.keys()
     dispatcher.run_pass(ORG, POOL, [])
-    assert pool_storage.memory(ORG, POOL).wake_at is None
+    assert pool_storage.find(ORG, POOL).wake_at is None
 
 
 def test_a_pass_that_ends_without_anything_between_forgets_what_is_empty(
@@ -262,4 +262,4 @@ def test_a_pass_that_ends_without_anything_between_forgets_what_is_empty(
     pull(world, groups=("x",), max_concurrent=9)
     pools.watch(ORG, POOL, {"group:x": Needs(group="x")})
     dispatcher.run_pass(ORG, POOL, [])
-    assert (pool_storage.memory(ORG, POOL).wake_at, dict(pool_storage.memory(ORG, POOL).lanes)) == (None, {})
+    assert (pool_storage.find(ORG, POOL).wake_at, dict(pool_storage.find(ORG, POOL).lanes)) == (None, {})

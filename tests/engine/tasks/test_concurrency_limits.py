@@ -12,6 +12,7 @@ from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused
 from chalicelib.storage.workers import concurrency_limits as storage
+from chalicelib.storage.workers.table import ConcurrencyLimitItem
 from tests.engine.helpers import beat, complete, holder, pull, together
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
@@ -236,7 +237,7 @@ def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
         complete(task)
     world.settle()
     dispatcher.run_pass(ORG, POOL, [])
-    assert [item.id for item in aws.items(storage.PermitItem)] == ["#permit#a", "#permit#b"]
+    assert [item.id for item in aws.items(ConcurrencyLimitItem)] == ["#permit#a", "#permit#b"]
     with pytest.raises(Refused):
         dynamodb.commit(storage.delete_idle_write(ORG, POOL, "a"))
 

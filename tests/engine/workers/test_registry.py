@@ -12,7 +12,7 @@ from chalicelib.engine.workers import commands, registry
 from chalicelib.errors import LeaseLost, NotFound, Unauthenticated
 from chalicelib.providers.http import outbound
 from chalicelib.storage.access.table import AccessTable
-from chalicelib.storage.workers.workers import WorkersTable
+from chalicelib.storage.workers.table import WorkersTable
 from tests.engine.helpers import beat, complete, held, holder, pull
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World, answer
