@@ -18,12 +18,12 @@ from bench.measure import Figure, Section, at_most, silence, table
 from bench.meter import metering
 from chalicelib.apis.projects import api
 from chalicelib.config import settings
-from chalicelib.domain.search import index_moves as rules
-from chalicelib.domain.search import query as facets
+from chalicelib.domain.search import index_updates
+from chalicelib.domain.search import query as queries
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.storage.search.index import ListingItem
 from tests.apis.projects.desk import DOCUMENTED, TASKS
-from tests.engine.catalogued import POOL, START, some, store
+from tests.engine.indexed_tasks import POOL, START, some, store
 from tests.support import aws, people
 from tests.support.client import Client
 from tests.support.world import HANDLED, ORG, STREAMED, World, new_world
@@ -124,11 +124,11 @@ def _file(entry: str, tasks: list[Task]) -> None:
     """The rows and the counters of one list, in moto's memory."""
     every = meter.table(settings().listings_table).items
     for task in tasks:
-        row = rules.row(ORG, POOL, entry, facets.place(task))
+        row = index_updates.entry_row(ORG, POOL, entry, queries.position(task))
         where, rank = (DynamoType({"S": name}) for name in row)
         every[where][rank] = Item(where, rank, ListingItem(*row).serialize())
-    for counted in {"all=", *([] if entry.partition("=")[0] in facets.UNCOUNTED else [entry])}:
-        ListingItem(*rules.counter(ORG, POOL, counted), pending=len(tasks)).save()
+    for counted in {"all=", *([] if entry.partition("=")[0] in queries.UNCOUNTED_FIELDS else [entry])}:
+        ListingItem(*index_updates.counter_row(ORG, POOL, counted), pending=len(tasks)).save()
 
 
 def _life(office: Office) -> tuple[list[Figure], str]:

@@ -11,7 +11,7 @@ def models() -> tuple[type, ...]:
     from chalicelib.storage.connections import connections
     from chalicelib.storage.deliveries import deliveries
     from chalicelib.storage.documents import documents
-    from chalicelib.storage.search import index as listings
+    from chalicelib.storage.search import index as index_storage
     from chalicelib.storage.statistics import counters as stats
     from chalicelib.storage.statistics import event_log
     from chalicelib.storage.tasks import table as task_table
@@ -25,6 +25,6 @@ def models() -> tuple[type, ...]:
         access.AccessTable,
         connections.ConnectionsTable,
         documents.DocumentItem,
-        listings.ListingItem,
+        index_storage.ListingItem,
         deliveries.DeliveryItem,
     )

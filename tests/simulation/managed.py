@@ -12,8 +12,8 @@ from chalicelib.domain.changes import derive
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.changes.public_events import fact_id
 from chalicelib.domain.document import CHORE
-from chalicelib.domain.search.index_moves import LAST, Filed, Move, Row, filed
-from chalicelib.domain.search.query import place
+from chalicelib.domain.search.index_updates import COUNTER_KEY, IndexState, IndexUpdate, Row, index_state
+from chalicelib.domain.search.query import position
 from chalicelib.domain.tasks.task_fields import project_of
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries.deliveries import DeliveryItem
@@ -27,17 +27,17 @@ from tests.support.world import ORG, World
 
 
 def lists_equal_a_recount(world: World) -> None:
-    """13: each task stands in just the lists that it belongs to, and every list counts what is in it."""
+    """13: each task is in exactly the lists that it belongs to, and each list's counters are right."""
     rows: set[Row] = set()
     numbers: Counter[tuple[Row, str]] = Counter()
     for task in managed(world):
-        move = Move(task.org, task.pool, place(task), Filed(), filed(task))
-        rows |= set(move.rows(move.added))
-        numbers.update(move.counts(move.added))
+        update = IndexUpdate(task.org, task.pool, position(task), IndexState(), index_state(task))
+        rows |= set(update.rows(update.added_marks))
+        numbers.update(update.counters(update.added_marks))
     every = aws.raw(settings().listings_table)
     stored = [raw for raw in every if raw["list"]["S"].startswith(f"{ORG}#{POOL}#") and "marks" not in raw]
     found = {Row(raw["list"]["S"], raw["rank"]["S"]) for raw in stored}
-    listed = {row for row in found if row.rank != LAST}
+    listed = {row for row in found if row.sort_key != COUNTER_KEY}
     assert listed == rows, f"lists differ from a recount: {listed - rows} / {rows - listed}"
     assert _counted(stored) == numbers, f"counters differ: {_counted(stored) - numbers} / {numbers - _counted(stored)}"
 

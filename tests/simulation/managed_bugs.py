@@ -8,7 +8,7 @@ from unittest.mock import patch
 from chalicelib import clock
 from chalicelib.domain.changes import announcements, public_events
 from chalicelib.domain.changes.effects import Announcement, Topic
-from chalicelib.domain.search.index_moves import Move
+from chalicelib.domain.search.index_updates import IndexUpdate
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.engine.projects import projects, task_edits
 from chalicelib.engine.projects.members import PROJECT, Giver
@@ -17,7 +17,7 @@ from chalicelib.engine.projects.task_edits import Draft
 from chalicelib.engine.schedule import job_handlers
 from chalicelib.engine.webhooks import endpoints
 from chalicelib.storage.aws.dynamodb import Write
-from chalicelib.storage.search import index as listings
+from chalicelib.storage.search import index as index_storage
 from tests.simulation import managed
 from tests.simulation.people import FOUNDER, POOL, anybody, new_project
 from tests.support.world import ORG, World, answer
@@ -61,12 +61,12 @@ def _project_gone(world: World) -> None:
         world.advance(61)
 
 
-def _ledger_alone(moves: Sequence[Move]) -> list[Write]:
-    return [*map(listings._filed, moves), *_counted(moves)]
+def _state_alone(updates: Sequence[IndexUpdate]) -> list[Write]:
+    return [*map(index_storage._state_write, updates), *_counted(updates)]
 
 
-def _moves_twice(moves: Sequence[Move]) -> list[Write]:
-    return _counted([*moves, *moves])
+def _counts_twice(updates: Sequence[IndexUpdate]) -> list[Write]:
+    return _counted([*updates, *updates])
 
 
 def _id_of_the_moment(said: Announcement) -> str:
@@ -77,18 +77,18 @@ def _silent(*_: object) -> Iterator[Announcement]:
     return iter(())
 
 
-_counted, _fact_id = listings._counted, public_events.fact_id
+_counted, _fact_id = index_storage._counter_writes, public_events.fact_id
 
 BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], AbstractContextManager[Any]]] = {
     "the rows of a list are lost": (
         managed.lists_equal_a_recount,
         _listed,
-        patch.object(listings, "moved", _ledger_alone),
+        patch.object(index_storage, "update_writes", _state_alone),
     ),
     "a list counts twice what is in it": (
         managed.lists_equal_a_recount,
         _listed,
-        patch.object(listings, "_counted", _moves_twice),
+        patch.object(index_storage, "_counter_writes", _counts_twice),
     ),
     "a fact is told twice": (
         managed.every_change_is_announced_once,

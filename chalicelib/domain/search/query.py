@@ -1,7 +1,7 @@
-"""By what the tasks of a managed pool are found, as pure text.
+"""The search of a managed pool as text: what a task is indexed under, and what a query asks for.
 
-A task is filed under entries, "<facet>=<value>": its phase, level of priority, agent and terms; what it is sorted by;
-and the words that it says. An entry is a list of tasks, or a range of one.
+A task is indexed under entries, "<field>=<value>": its phase, level of priority, agent and terms (project, creator,
+tags, words), and the values that lists are sorted by. An entry is a list of tasks, or a range of one.
 """
 
 import re
@@ -11,149 +11,155 @@ from typing import Literal, NamedTuple
 
 from chalicelib.domain.tasks.task import MAX_PRIORITY, Phase, Task
 
-LEVELS = (frozenset(range(4)), frozenset(range(4, 6)), frozenset(range(6, MAX_PRIORITY + 1)))
-"""Priorities that lists do not tell apart: low, medium and high."""
-ALL = "all="
+PRIORITY_LEVELS = (frozenset(range(4)), frozenset(range(4, 6)), frozenset(range(6, MAX_PRIORITY + 1)))
+"""Priorities that the index does not tell apart: low, medium and high."""
+ALL_TASKS = "all="
 """The entry of every task."""
-IN_ORDER = frozenset({"updated", "priority", "due", "word"})
-"""Facets whose values are read in order, or from one to another: a list each. Of the others each value has a list."""
-UNCOUNTED = IN_ORDER | {"phase"}
-"""Facets whose values nobody counts; how many tasks are in a phase the count of ALL tells."""
+ORDERED_FIELDS = frozenset({"updated", "priority", "due", "word"})
+"""Fields whose values are read in order or by range: one list for each field. Other fields have a list for each
+value."""
+UNCOUNTED_FIELDS = ORDERED_FIELDS | {"phase"}
+"""Fields without counters. How many tasks are in a phase is in the counter of ALL_TASKS."""
 
-LONGEST_WORD = 32
-"""Characters by which a word is known; whatever follows is cut off, also where one is looked for."""
-MOST_WORDS = 200
-"""Distinct words of a text by which it is found: the first ones."""
-# What is written without spaces is known by each of its characters.
+MAX_WORD_LENGTH = 32
+"""Characters of a word that are indexed; words of a query are cut to the same length."""
+MAX_WORDS = 200
+"""Distinct words of a text that are indexed: the first ones."""
+# Scripts that are written without spaces are indexed by character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 Sort = Literal["created", "updated", "priority", "due"]
 
 
 class Query(NamedTuple):
-    """Which tasks, in which order; None takes all. All that is asked for must fit."""
+    """Which tasks, in which order. None does not filter; a task must match all filters."""
 
     phases: frozenset[Phase] | None = None
     priorities: frozenset[int] | None = None  # whole levels
     agent: str | None = None
     project: str | None = None
     tags: tuple[str, ...] = ()  # any of them
-    search: str | None = None  # every word of it begins one of the task's words; a text without words finds nothing
-    created_after: int | None = None  # epoch milliseconds, this one included
-    created_before: int | None = None  # this one included
+    search: str | None = None  # each word must be the beginning of a word of the task; no word matches no task
+    created_after: int | None = None  # epoch milliseconds, inclusive
+    created_before: int | None = None  # inclusive
     sort: Sort = "created"  # then by creation; tasks without a due date come last
     ascending: bool = False
 
     @property
-    def windowed(self) -> bool:
+    def has_window(self) -> bool:
+        """Whether the query filters by creation time."""
         return self.created_after is not None or self.created_before is not None
 
 
-def words(text: str) -> tuple[str, ...]:
-    """The distinct words of a text, in order, without case and diacritics: at most MOST_WORDS of them."""
-    found = (word[:LONGEST_WORD] for word in _WORD.findall(_folded(text)))
-    return tuple(dict.fromkeys(found))[:MOST_WORDS]
+def distinct_words(text: str) -> tuple[str, ...]:
+    """The distinct words of a text, in order, without case and diacritics: at most MAX_WORDS of them."""
+    words = (word[:MAX_WORD_LENGTH] for word in _WORD.findall(_fold(text)))
+    return tuple(dict.fromkeys(words))[:MAX_WORDS]
 
 
-def _folded(text: str) -> str:
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(character for character in apart if unicodedata.category(character) != "Mn")
+def _fold(text: str) -> str:
+    """The text without case and diacritics."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
 
 
-def place(task: Task) -> str:
-    """Where a task stands in a list: by its creation. Names it for good, even if its id is given again."""
+def position(task: Task) -> str:
+    """Where a task is in a list that is sorted by creation. It also tells apart two tasks that had one id in turn."""
     return f"{task.created_at:013d}#{task.id}"
 
 
-def entries(task: Task) -> frozenset[str]:
-    """What a task is filed under."""
-    return frozenset((ALL, *_states(task), *task.terms, *_orders(task)))
+def index_entries(task: Task) -> frozenset[str]:
+    """The entries that a task is indexed under."""
+    return frozenset((ALL_TASKS, *_state_entries(task), *task.terms, *_sort_entries(task)))
 
 
-def _states(task: Task) -> Iterator[str]:
+def _state_entries(task: Task) -> Iterator[str]:
     yield f"phase={task.phase}"
     yield f"level={_level(task.priority)}"
     if task.assignee is not None:
         yield f"agent={task.assignee}"
     if task.held and task.person is not None:
-        yield f"person={task.person}"  # so that it is found when that person goes
+        yield f"person={task.person}"  # to find the tasks of a user who is deleted
 
 
 def _level(priority: int) -> int:
-    return next(number for number, level in enumerate(LEVELS) if priority in level)
+    return next(number for number, level in enumerate(PRIORITY_LEVELS) if priority in level)
 
 
-def _orders(task: Task) -> Iterator[str]:
+def _sort_entries(task: Task) -> Iterator[str]:
     yield f"updated={task.updated_at:013d}"
     yield f"priority={task.priority}"
-    # Without a due date it comes last in either direction, so it stands at both ends.
-    yield from ("due=!", "due=~") if task.due_at is None else (f"due={_due(task.due_at)}",)
+    # A task without a due date comes last in both directions, so it has a row at each end of the list.
+    yield from ("due=!", "due=~") if task.due_at is None else (f"due={_due_value(task.due_at)}",)
 
 
-def _due(at: int) -> str:
+def _due_value(at: int) -> str:
     return f"{max(0, at):015d}"
 
 
-def rank(task: Task, query: Query) -> str:
-    """By what a task is sorted: its value, then its place."""
+def sort_key(task: Task, query: Query) -> str:
+    """The task's sort key in the query's order: the value that is sorted by, then the position."""
     undated = "~" if query.ascending else "!"
     values = {
         "created": "",
         "updated": f"{task.updated_at:013d}#",
         "priority": f"{task.priority}#",
-        "due": f"{undated if task.due_at is None else _due(task.due_at)}#",
+        "due": f"{undated if task.due_at is None else _due_value(task.due_at)}#",
     }
-    return values[query.sort] + place(task)
+    return values[query.sort] + position(task)
 
 
-def place_of(rank: str) -> str:
-    """The place within a rank."""
-    return "#".join(rank.rsplit("#", 2)[-2:])
+def position_in(sort_key: str) -> str:
+    """The position at the end of a sort key."""
+    return "#".join(sort_key.rsplit("#", 2)[-2:])
 
 
-def id_of(rank: str) -> str:
-    """The id of the task within a rank."""
-    return rank.rpartition("#")[2]
+def task_id_in(sort_key: str) -> str:
+    """The task's id at the end of a sort key or a position."""
+    return sort_key.rpartition("#")[2]
 
 
 def conditions(query: Query) -> list[tuple[str, ...]]:
-    """What a query asks for besides its window: of each condition, the entries any of which meets it. A word's entry
-    is met by every word that begins with it. Raises ValueError for priorities that are not whole levels."""
+    """The filters of a query, without its window of time. A task meets a condition when it is under any of its entries.
+
+    The entry of a word stands for every word that begins with it. Raises ValueError for priorities that are not whole
+    levels.
+    """
     found: list[tuple[str, ...]] = []
     if query.phases is not None:
         found.append(tuple(f"phase={phase}" for phase in sorted(query.phases)))
     if query.priorities is not None:
         found.append(tuple(f"level={number}" for number in _levels(query.priorities)))
-    found += [(f"{facet}={value}",) for facet, value in (("agent", query.agent), ("project", query.project)) if value]
+    found += [(f"{field}={value}",) for field, value in (("agent", query.agent), ("project", query.project)) if value]
     if query.tags:
         found.append(tuple(f"tag={tag}" for tag in dict.fromkeys(query.tags)))
-    return found + ([] if query.search is None else _searched(query.search))
+    return found + ([] if query.search is None else _word_conditions(query.search))
 
 
 def _levels(priorities: frozenset[int]) -> list[int]:
-    found = [number for number, level in enumerate(LEVELS) if level <= priorities]
-    if frozenset().union(*(LEVELS[number] for number in found)) != priorities:
-        raise ValueError(f"Priorities are told apart by levels only: {LEVELS}")
-    return found
+    levels = [number for number, level in enumerate(PRIORITY_LEVELS) if level <= priorities]
+    if frozenset().union(*(PRIORITY_LEVELS[number] for number in levels)) != priorities:
+        raise ValueError(f"Priorities must be whole levels of: {PRIORITY_LEVELS}")
+    return levels
 
 
-def _searched(text: str) -> list[tuple[str, ...]]:
-    wanted = sought(text)
-    return [(f"word={word}",) for word in wanted] if wanted else [()]
+def _word_conditions(text: str) -> list[tuple[str, ...]]:
+    words = search_words(text)
+    return [(f"word={word}",) for word in words] if words else [()]
 
 
-def sought(text: str) -> list[str]:
-    """The words that are looked for; one that begins another is found with it."""
-    found = words(text)
-    return [word for word in found if not any(other != word and other.startswith(word) for other in found)]
+def search_words(text: str) -> list[str]:
+    """The words to search for. A word that begins another one is left out: the longer one implies it."""
+    words = distinct_words(text)
+    return [word for word in words if not any(other != word and other.startswith(word) for other in words)]
 
 
-def fits(task: Task, query: Query) -> bool:
-    """Whether a task is one that a query asks for."""
-    return _in_state(task, query) and _in_window(task, query) and _says(task, query)
+def matches(task: Task, query: Query) -> bool:
+    """Whether a task matches a query."""
+    return _matches_state(task, query) and _matches_window(task, query) and _matches_terms(task, query)
 
 
-def _in_state(task: Task, query: Query) -> bool:
+def _matches_state(task: Task, query: Query) -> bool:
     return (
         (query.phases is None or task.phase in query.phases)
         and (query.priorities is None or task.priority in query.priorities)
@@ -161,18 +167,18 @@ def _in_state(task: Task, query: Query) -> bool:
     )
 
 
-def _in_window(task: Task, query: Query) -> bool:
+def _matches_window(task: Task, query: Query) -> bool:
     after, before = query.created_after, query.created_before
     return (after is None or after <= task.created_at) and (before is None or task.created_at <= before)
 
 
-def _says(task: Task, query: Query) -> bool:
+def _matches_terms(task: Task, query: Query) -> bool:
     if query.project is not None and f"project={query.project}" not in task.terms:
         return False
     if query.tags and not any(f"tag={tag}" in task.terms for tag in query.tags):
         return False
-    return query.search is None or _found_by(task, sought(query.search))
+    return query.search is None or _has_words(task, search_words(query.search))
 
 
-def _found_by(task: Task, wanted: list[str]) -> bool:
-    return bool(wanted) and all(any(term.startswith(f"word={word}") for term in task.terms) for word in wanted)
+def _has_words(task: Task, words: list[str]) -> bool:
+    return bool(words) and all(any(term.startswith(f"word={word}") for term in task.terms) for word in words)

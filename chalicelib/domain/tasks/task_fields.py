@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.search import query as facets
+from chalicelib.domain.search import query as queries
 from chalicelib.domain.tasks.task import Task
 
 Sheet = Mapping[str, Any]
@@ -29,7 +29,7 @@ def _terms(sheet: Sheet, creator: str | None) -> tuple[str, ...]:
     said = [f"project={sheet['projectId']}"] if sheet.get("projectId") else []
     said += [f"creator={creator}"] if creator else []
     said += [f"tag={tag.casefold()}" for tag in sheet.get("tags") or ()]
-    said += [f"word={word}" for word in facets.words(f"{sheet['title']}\n{sheet.get('description') or ''}")]
+    said += [f"word={word}" for word in queries.distinct_words(f"{sheet['title']}\n{sheet.get('description') or ''}")]
     return tuple(said)
 
 

@@ -38,7 +38,7 @@ def clear(chore: Chore) -> bool:
 def _tasks(chore: Chore) -> bool:
     """What the user was working on waits for somebody else. Two calls a task."""
     until = clock.steady() + TURN_SECONDS * clock.SECOND
-    for task_id in search.task_ids(chore.org, POOL, "person", chore.subject):
+    for task_id in search.iterate_task_ids(chore.org, POOL, "person", chore.subject):
         with suppress(NotFound):
             lifecycle.change(chore.org, task_id, lambda task: _put_back(task, chore.subject))
         if clock.steady() > until:

@@ -78,7 +78,7 @@ def let_go(chore: Chore) -> bool:
     query = Query(phases=frozenset({Phase.PENDING, Phase.HELD}), agent=chore.subject)
     until, cursor = clock.steady() + background_jobs.TURN_SECONDS * clock.SECOND, None
     while True:
-        found = search.page(chore.org, chore.facts["pool"], query, limit=BATCH, cursor=cursor)
+        found = search.find_page(chore.org, chore.facts["pool"], query, limit=BATCH, cursor=cursor)
         for task in found.tasks:
             with suppress(NotFound):
                 lifecycle.change(chore.org, task.id, lambda task: _unwanted(task, chore.subject))

@@ -155,7 +155,7 @@ def tallies(org: str, projects: Collection[Document]) -> dict[str, Tally]:
     """How many tasks each has, by its id; one call for up to a hundred."""
     if not projects:
         return {}
-    counted = catalogue.tallies(org, POOL, "project", [project.id for project in projects])
+    counted = catalogue.count_by_phase(org, POOL, "project", [project.id for project in projects])
     return {project_id: Tally(counts) for project_id, counts in counted.items()}
 
 
@@ -186,7 +186,7 @@ def clear(chore: Chore) -> bool:
 
 
 def _tasks_removed(org: str, project_id: str, by: str) -> bool:
-    listed = catalogue.task_ids(org, POOL, "project", project_id)
+    listed = catalogue.iterate_task_ids(org, POOL, "project", project_id)
     # What is found by may lag: those that are gone, or moved elsewhere, are passed over.
     while some := list(islice(listed, task_storage.PAGE)):
         found = [task.id for task in task_storage.find_many(some).values() if _belongs(task, org, project_id)]

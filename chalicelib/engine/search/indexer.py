@@ -1,34 +1,35 @@
-"""The lists of managed pools, brought up to date with changes of tasks by the relay."""
+"""The indexer: the relay's step that brings the index of managed pools up to date with changes of tasks."""
 
 from collections.abc import Iterable
 
-from chalicelib.domain.search import index_moves
-from chalicelib.domain.search.index_moves import Move
+from chalicelib.domain.search import index_updates
+from chalicelib.domain.search.index_updates import IndexUpdate
 from chalicelib.domain.tasks.task import Task
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Refused
-from chalicelib.storage.search import index as listings
+from chalicelib.storage.search import index as index_storage
 
 
-def carry_out(changes: Iterable[tuple[Task | None, Task | None]]) -> None:
-    """File the tasks of these changes, in order, by what they are now: in as few transactions as their limit allows.
+def update_indexes(changes: Iterable[tuple[Task | None, Task | None]]) -> None:
+    """Index the tasks of these changes (old, new), in order, in as few transactions as possible.
 
-    What is filed as new already stays, so that it may be done twice, late, and again after dying anywhere.
+    A task that is indexed as of a newer version is left as it is. So the update may be repeated, be late, or start
+    again after it died at any call.
     """
-    waiting = index_moves.moves(changes)
+    waiting = index_updates.build_updates(changes)
     while waiting:
-        first, rest = index_moves.packed(waiting)
+        batch, rest = index_updates.split_batch(waiting)
         try:
-            dynamodb.commit(*listings.moved(first))
+            dynamodb.commit(*index_storage.update_writes(batch))
         except Refused as refused:
-            rest = [*_again(first, refused), *rest]
+            rest = [*_rebase_refused(batch, refused), *rest]
         waiting = rest
 
 
-def _again(moves: list[Move], refused: Refused) -> list[Move]:
-    """The moves that were refused from where their tasks stand in truth, the others as they were."""
-    found = [
-        index_moves.again(move, listings.filed(stored)) if failed else move
-        for move, failed, stored in zip(moves, refused.failed, refused.items, strict=False)
+def _rebase_refused(batch: list[IndexUpdate], refused: Refused) -> list[IndexUpdate]:
+    """The updates to try again: those that were refused start from the stored state, the others are unchanged."""
+    retried = [
+        index_updates.rebase(update, index_storage.parse_state(stored)) if failed else update
+        for update, failed, stored in zip(batch, refused.failed, refused.items, strict=False)
     ]
-    return [move for move in found if move is not None]
+    return [update for update in retried if update is not None]

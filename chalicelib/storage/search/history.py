@@ -1,34 +1,35 @@
-"""The histories of the tasks of managed pools: rows of the `listings` table, one for each logged change."""
+"""The histories of managed tasks: rows of the `listings` table, one for each logged change."""
 
 from chalicelib.domain.changes.history import Entry
 from chalicelib.domain.tasks.task import Task
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Write
-from chalicelib.storage.search.index import ListingItem, whatever
+from chalicelib.storage.search.index import ListingItem, unconditional
 
 
-def noted(task: Task, entry: Entry) -> Write:
-    """The write of the entry of this version. Whoever commits it knows from the log whether it is new."""
-    # Clocks differ: what came first is told by the version, and of tasks that were given one id by their creation.
+def entry_write(task: Task, entry: Entry) -> Write:
+    """The write of the history entry of this version. It has no condition: the log's write in the same transaction
+    is refused for an entry that is not new."""
+    # Clocks differ, so the version orders the entries, and the creation time orders tasks that had one id in turn.
     rank = f"{task.created_at:013d}#{task.version:08d}"
-    return dynamodb.put(ListingItem(_key(task.org, task.id), rank, entry=list(entry)), whatever())
+    return dynamodb.put(ListingItem(_partition(task.org, task.id), rank, entry=list(entry)), unconditional())
 
 
 def newest(org: str, task_id: str, limit: int) -> list[Entry]:
     """Up to `limit` entries of a task, newest first, as of now. One call."""
     with dynamodb.reading():
-        found = ListingItem.query(
-            _key(org, task_id), consistent_read=True, scan_index_forward=False, limit=limit, page_size=limit
+        items = ListingItem.query(
+            _partition(org, task_id), consistent_read=True, scan_index_forward=False, limit=limit, page_size=limit
         )
-        return [Entry(*(item.entry or ())) for item in found]
+        return [Entry(*(item.entry or ())) for item in items]
 
 
-def forgotten(org: str, task_id: str, limit: int) -> list[Write]:
-    """The writes that remove the oldest entries of a task."""
+def delete_oldest_writes(org: str, task_id: str, limit: int) -> list[Write]:
+    """The writes that delete the oldest entries of a task, at most `limit`. One call to read them."""
     with dynamodb.reading():
-        found = ListingItem.query(_key(org, task_id), consistent_read=True, limit=limit, page_size=limit)
-        return [dynamodb.delete(ListingItem(item.list, item.rank), whatever()) for item in found]
+        items = ListingItem.query(_partition(org, task_id), consistent_read=True, limit=limit, page_size=limit)
+        return [dynamodb.delete(ListingItem(item.list, item.rank), unconditional()) for item in items]
 
 
-def _key(org: str, task_id: str) -> str:
+def _partition(org: str, task_id: str) -> str:
     return f"{org}#{task_id}"

@@ -1,11 +1,13 @@
-"""The `listings` table: for managed pools, by what each task can be found, and how many can.
+"""The `listings` table: the index of managed pools, and the histories of their tasks.
 
-<org>#<pool>#<entry>   a list (domain.facets): rows in order of creation, `<created>#<task id>`, and at its end `~`, how
-                       many tasks of each phase are in it
-<org>#<pool>#<facet>   of facets whose values are in order: `<value>#<created>#<task id>`
-<org>#<pool>#age=<..>  `~`: how many tasks were made when (domain.ages)
-<org>#<pool>#<place>   `~`: what one task is filed under, as of which version
-<org>#<task id>        its history: `<created>#<version>` (storage.histories)
+The table's key attributes are named `list` and `rank`: a list's name, and the sort key of a row in it.
+
+<org>#<pool>#<entry>     a list (domain/search/query.py): rows in order of creation, `<created>#<task id>`; the last,
+                         `~`, counts the list's tasks by phase
+<org>#<pool>#<field>     for fields whose values are ordered: `<value>#<created>#<task id>`
+<org>#<pool>#age=<node>  `~`: how many tasks were created when (domain/search/age_tree.py)
+<org>#<pool>#<position>  `~`: what one task is indexed under, and as of which version
+<org>#<task id>          the task's history: `<created>#<version>` (storage/search/history.py)
 """
 
 from collections import Counter
@@ -17,19 +19,19 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib import clock
 from chalicelib.domain.search.age_tree import DIGITS
-from chalicelib.domain.search.index_moves import Filed, Move, Row
+from chalicelib.domain.search.index_updates import IndexState, IndexUpdate, Row
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.storage.aws import batch_get, dynamodb
 from chalicelib.storage.aws.dynamodb import Item, RawItem, Write
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks.table import FIELDS, LARGE_FIELDS, CompactJson, TaskItem
 
-REMEMBERED_DAYS = 30
-"""How long it is known that a task was removed: longer than a change of it may be parked."""
+REMOVED_STATE_DAYS = 30
+"""Days for which the index state of a removed task is kept: longer than a change of it can be parked."""
 ROWS_PER_CALL = 8_000
-"""About as many rows as fit into the megabyte that one Query reads."""
+"""Roughly the number of rows in the megabyte that one Query reads."""
 
-_LIGHT = [name for name in FIELDS if name not in LARGE_FIELDS]
+_LIGHT_FIELDS = [name for name in FIELDS if name not in LARGE_FIELDS]
 
 
 class ListingItem(Item):
@@ -43,11 +45,11 @@ class ListingItem(Item):
     version = NumberAttribute(null=True)
     marks = CompactJson(null=True)
     entry = CompactJson(null=True)
-    expires_at = NumberAttribute(null=True)
+    expires_at = NumberAttribute(null=True)  # epoch seconds
 
 
 class AgeItem(Item):
-    """A row of the same table, apart because of its many numbers."""
+    """A row of the same table with the counters of an age tree node; separate because of its 128 attributes."""
 
     class Meta:
         setting = "listings_table"
@@ -57,65 +59,72 @@ class AgeItem(Item):
     vars().update({name: NumberAttribute(null=True) for name in DIGITS})
 
 
-Numbers = Counter[str]
-"""What a row counts; of what it does not name there is none."""
+CounterValues = Counter[str]
+"""The counters of a row by name; missing ones are 0."""
 
 
-def moved(moves: Sequence[Move]) -> list[Write]:
-    """The writes that carry out the moves: first what each task is filed under, refused where it is not as the move
-    has it, then the rows and the counters."""
-    rows = [dynamodb.put(ListingItem(*row), whatever()) for move in moves for row in move.rows(move.added)]
-    rows += [dynamodb.delete(ListingItem(*row), whatever()) for move in moves for row in move.rows(move.removed)]
-    return [_filed(move) for move in moves] + rows + _counted(moves)
+def update_writes(updates: Sequence[IndexUpdate]) -> list[Write]:
+    """The writes that carry out index updates: first the state of each task, then the rows and the counters.
+
+    The write of a state is refused when the stored state is not the one that the update starts from.
+    """
+    rows = [dynamodb.put(ListingItem(*row), unconditional()) for one in updates for row in one.rows(one.added_marks)]
+    rows += [
+        dynamodb.delete(ListingItem(*row), unconditional()) for one in updates for row in one.rows(one.removed_marks)
+    ]
+    return [_state_write(update) for update in updates] + rows + _counter_writes(updates)
 
 
-def _filed(move: Move) -> Write:
-    before, after = move.before, move.after
-    item = ListingItem(*move.ledger, version=after.version, marks=sorted(after.marks))
+def _state_write(update: IndexUpdate) -> Write:
+    before, after = update.before, update.after
+    item = ListingItem(*update.state_row, version=after.version, marks=sorted(after.marks))
     if not after.marks:
-        item.expires_at = clock.now() // clock.SECOND + REMEMBERED_DAYS * 86_400
-    # The marks too: on the way to another version, or filed by another release, they are not what the version says.
-    known = (ListingItem.version == before.version) & (ListingItem.marks == sorted(before.marks))
-    return dynamodb.put(item, known if before != Filed() else ListingItem.list.does_not_exist())
+        item.expires_at = clock.now() // clock.SECOND + REMOVED_STATE_DAYS * 86_400
+    # The version alone does not tell the marks: an update may be half done, or another release may have indexed it.
+    unchanged = (ListingItem.version == before.version) & (ListingItem.marks == sorted(before.marks))
+    return dynamodb.put(item, unchanged if before != IndexState() else ListingItem.list.does_not_exist())
 
 
-def _counted(moves: Sequence[Move]) -> list[Write]:
-    deltas: dict[Row, Numbers] = {}
-    for move in moves:
-        for sign, marks in ((1, move.added), (-1, move.removed)):
-            for row, name in move.counts(marks):
+def _counter_writes(updates: Sequence[IndexUpdate]) -> list[Write]:
+    deltas: dict[Row, CounterValues] = {}
+    for update in updates:
+        for sign, marks in ((1, update.added_marks), (-1, update.removed_marks)):
+            for row, name in update.counters(marks):
                 deltas.setdefault(row, Counter())[name] += sign
-    return [_added(row, numbers) for row, numbers in deltas.items() if any(numbers.values())]
+    return [_addition_write(row, values) for row, values in deltas.items() if any(values.values())]
 
 
-def _added(row: Row, numbers: Numbers) -> Write:
-    model = AgeItem if numbers.keys() & set(DIGITS) else ListingItem
-    actions = [getattr(model, name).add(number) for name, number in numbers.items() if number]
-    return dynamodb.update(model(*row), actions, whatever())
+def _addition_write(row: Row, values: CounterValues) -> Write:
+    model = AgeItem if values.keys() & set(DIGITS) else ListingItem
+    actions = [getattr(model, name).add(value) for name, value in values.items() if value]
+    return dynamodb.update(model(*row), actions, unconditional())
 
 
-def whatever() -> Condition:
-    """The condition of a write that nothing can refuse, because another in its transaction says whether it is new."""
+def unconditional() -> Condition:
+    """A condition that always holds: for a write whose transaction has another write with the real condition."""
     anything: Condition = ListingItem.list.exists() | ListingItem.list.does_not_exist()
     return anything
 
 
-def filed(raw: RawItem | None) -> Filed:
-    """What a refused move found in place of what it had expected."""
+def parse_state(raw: RawItem | None) -> IndexState:
+    """The stored index state that a refused update met."""
     if raw is None:
-        return Filed()
+        return IndexState()
     item = ListingItem.from_raw_data(raw)
-    return Filed(int(item.version or 0), frozenset(item.marks or ()))
+    return IndexState(int(item.version or 0), frozenset(item.marks or ()))
 
 
-def ranks(name: str, low: str, high: str, *, descending: bool, limit: int | None = None) -> Iterator[list[str]]:
-    """The ranks of a list's rows between two, which count, as of now: what each call reads, as it is asked for.
+def read_sort_keys(
+    name: str, low: str, high: str, *, descending: bool, limit: int | None = None
+) -> Iterator[list[str]]:
+    """The sort keys of a list's rows from `low` to `high`, both included, as of now: one batch for each call.
 
-    Without a limit a call reads a megabyte, about ROWS_PER_CALL rows. Nothing is read where `low` is above `high`,
-    which DynamoDB would refuse."""
+    Without a limit a call reads a megabyte, about ROWS_PER_CALL rows. There is no call where `low` is above `high`,
+    which DynamoDB would refuse.
+    """
     if low > high:
         return
-    asked = {
+    request = {
         "TableName": ListingItem._get_connection().table_name,
         "KeyConditionExpression": "#list = :list AND #rank BETWEEN :low AND :high",
         "ProjectionExpression": "#rank",
@@ -125,57 +134,59 @@ def ranks(name: str, low: str, high: str, *, descending: bool, limit: int | None
         "ConsistentRead": True,
     }
     while True:
-        answer = _query(asked if limit is None else asked | {"Limit": limit})
-        found = [item["rank"]["S"] for item in answer["Items"]]
-        yield found
-        limit = None if limit is None else limit - len(found)
+        answer = _query(request if limit is None else request | {"Limit": limit})
+        sort_keys = [item["rank"]["S"] for item in answer["Items"]]
+        yield sort_keys
+        limit = None if limit is None else limit - len(sort_keys)
         if "LastEvaluatedKey" not in answer or limit == 0:
             return
-        asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def _query(asked: dict[str, Any]) -> dict[str, Any]:
-    return dynamodb.call(ListingItem._get_connection().connection, "Query", asked)
+def _query(request: dict[str, Any]) -> dict[str, Any]:
+    return dynamodb.call(ListingItem._get_connection().connection, "Query", request)
 
 
-def numbers(rows: Iterable[Row]) -> dict[Row, Numbers]:
-    """What these rows count, as of now; one call for each hundred."""
-    return _numbers(rows, (raw for _, raw in batch_get.read([_key(row) for row in dict.fromkeys(rows)])))
+def read_counters(rows: Iterable[Row]) -> dict[Row, CounterValues]:
+    """The counters of these rows as of now; one call for each hundred."""
+    return _parse_counters(rows, (raw for _, raw in batch_get.read([_row_key(row) for row in dict.fromkeys(rows)])))
 
 
-def tasks(ids: Iterable[str]) -> dict[str, Task]:
-    """Those of the tasks that exist, by id, whole; one call for each hundred."""
-    return _tasks(raw for _, raw in batch_get.read([_task_key(one) for one in ids]))
+def find_tasks(ids: Iterable[str]) -> dict[str, Task]:
+    """Those of the tasks that exist, by id, with payload and result; one call for each hundred."""
+    return _parse_tasks(raw for _, raw in batch_get.read([_task_key(task_id) for task_id in ids]))
 
 
-def light_tasks(ids: Iterable[str]) -> dict[str, Task]:
+def find_light_tasks(ids: Iterable[str]) -> dict[str, Task]:
     """Those of the tasks that exist, by id, without payload and result; one call for each hundred."""
-    return _tasks(raw for _, raw in batch_get.read([_task_key(one) for one in ids], _LIGHT))
+    return _parse_tasks(raw for _, raw in batch_get.read([_task_key(task_id) for task_id in ids], _LIGHT_FIELDS))
 
 
-def tasks_and_numbers(ids: Iterable[str], rows: Sequence[Row]) -> tuple[dict[str, Task], dict[Row, Numbers]]:
-    """Those of the tasks that exist, by id, and beside them what these rows count; one call for each hundred."""
-    found = list(batch_get.read([*map(_task_key, ids), *map(_key, dict.fromkeys(rows))]))
-    counted = _numbers(rows, (raw for model, raw in found if model is ListingItem))
-    return _tasks(raw for model, raw in found if model is TaskItem), counted
+def find_tasks_and_counters(
+    ids: Iterable[str], rows: Sequence[Row]
+) -> tuple[dict[str, Task], dict[Row, CounterValues]]:
+    """Those of the tasks that exist, by id, and the counters of these rows; one call for each hundred of both."""
+    items = list(batch_get.read([*map(_task_key, ids), *map(_row_key, dict.fromkeys(rows))]))
+    counters = _parse_counters(rows, (raw for model, raw in items if model is ListingItem))
+    return _parse_tasks(raw for model, raw in items if model is TaskItem), counters
 
 
-def _tasks(found: Iterable[RawItem]) -> dict[str, Task]:
-    return {task.id: task for task in map(task_table.from_raw, found)}
+def _parse_tasks(items: Iterable[RawItem]) -> dict[str, Task]:
+    return {task.id: task for task in map(task_table.from_raw, items)}
 
 
 def _task_key(task_id: str) -> batch_get.Key:
     return TaskItem, {"id": {"S": task_id}}
 
 
-def _key(row: Row) -> batch_get.Key:
-    return ListingItem, {"list": {"S": row.list}, "rank": {"S": row.rank}}
+def _row_key(row: Row) -> batch_get.Key:
+    return ListingItem, {"list": {"S": row.list}, "rank": {"S": row.sort_key}}
 
 
-def _numbers(rows: Iterable[Row], found: Iterable[RawItem]) -> dict[Row, Numbers]:
+def _parse_counters(rows: Iterable[Row], items: Iterable[RawItem]) -> dict[Row, CounterValues]:
     nothing = {row: Counter[str]() for row in rows}
-    return nothing | {Row(raw["list"]["S"], raw["rank"]["S"]): _counts(raw) for raw in found}
+    return nothing | {Row(raw["list"]["S"], raw["rank"]["S"]): _counter_values(raw) for raw in items}
 
 
-def _counts(raw: RawItem) -> Numbers:
+def _counter_values(raw: RawItem) -> CounterValues:
     return Counter({name: int(value["N"]) for name, value in raw.items() if "N" in value})

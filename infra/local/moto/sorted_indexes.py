@@ -72,7 +72,7 @@ class Index:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._partitions: dict[DynamoType, Partition] = {}
-        self._places: dict[Key, tuple[DynamoType, Rank]] = {}
+        self._positions: dict[Key, tuple[DynamoType, Rank]] = {}
         self._odd: set[Key] = set()
 
     @property
@@ -86,9 +86,9 @@ class Index:
 
     def place(self, key: Key, item: Item | None) -> None:
         """Have the item in its place, and nowhere else; None if there is no item of this key any more."""
-        before, after = self._places.get(key), None if item is None else self._place(item)
+        before, after = self._positions.get(key), None if item is None else self._place(item)
         if before is not None and before != after:
-            del self._places[key]
+            del self._positions[key]
             self._remove(*before)
         self._odd.discard(key)
         if item is not None and after is not None:
@@ -100,7 +100,7 @@ class Index:
         if types != self.schema.types or size > LARGEST_ITEM:
             self._odd.add(key)
             return
-        self._places[key] = value, rank
+        self._positions[key] = value, rank
         self._partitions.setdefault(value, Partition()).put(rank, item, size)
 
     def _place(self, item: Item) -> tuple[DynamoType, Rank] | None:

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from chalicelib.apis.projects.states import PHASE, PRIORITY, TASK_STATUS, URGENCIES, URGENCY, Priority, TaskStatus
-from chalicelib.domain.search.query import LEVELS
+from chalicelib.domain.search.query import PRIORITY_LEVELS
 from chalicelib.domain.tasks.task import MAX_PRIORITY, PHASES, Phase, Status
 
 
@@ -22,4 +22,4 @@ def test_every_urgency_has_a_word_and_every_word_its_own() -> None:
 
 
 def test_lists_tell_apart_just_the_words() -> None:
-    assert tuple(URGENCIES[word] for word in get_args(Priority)) == LEVELS
+    assert tuple(URGENCIES[word] for word in get_args(Priority)) == PRIORITY_LEVELS

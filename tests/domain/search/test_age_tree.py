@@ -15,7 +15,7 @@ def test_the_nodes_on_the_way_to_an_instant_know_how_many_are_older(made: list[i
         for node in age_tree.path(instant):
             counted[node.name][age_tree.DIGITS[node.digit]] += 1
     for one in [at, *made, *(instant + 1 for instant in made)]:
-        assert age_tree.older(one, counted) == sum(instant < one for instant in made)
+        assert age_tree.count_older(one, counted) == sum(instant < one for instant in made)
 
 
 def test_a_path_is_six_nodes_and_never_leaves_the_tree() -> None:

@@ -1,4 +1,4 @@
-"""Pages of a managed pool against a plain list of its tasks, and what they cost."""
+"""Pages of a managed pool compared with a plain list of its tasks, and what they cost in calls."""
 
 import random
 from collections.abc import Iterator
@@ -9,14 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.search import query as facets
-from chalicelib.domain.search.query import LEVELS, Query
+from chalicelib.domain.search import query as queries
+from chalicelib.domain.search.query import PRIORITY_LEVELS, Query
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.engine.search import indexer, intersection, search
 from chalicelib.engine.search.search import Page
 from chalicelib.errors import InvalidRequest
-from chalicelib.storage.search import index as listings
-from tests.engine.catalogued import AGENTS, POOL, PROJECTS, START, TAGS, changing, names, some, store
+from chalicelib.storage.search import index as index_storage
+from tests.engine.indexed_tasks import (
+    AGENTS,
+    POOL,
+    PROJECTS,
+    START,
+    TAGS,
+    ids_of,
+    random_changes,
+    random_task,
+    store_tasks,
+)
 from tests.support import aws
 from tests.support.world import ORG, new_world
 
@@ -29,40 +39,40 @@ class Population(list[Task]):
 
 
 def population(chance: random.Random, size: int) -> Population:
-    """Tasks that were made, changed and removed, filed change by change."""
-    first = [some(chance, number) for number in range(size)]
+    """Tasks that were created, changed and removed, indexed change by change."""
+    first = [random_task(chance, number) for number in range(size)]
     second = [
-        replace(task, version=2, updated_at=task.updated_at + chance.randint(0, 9), **changing(chance))
+        replace(task, version=2, updated_at=task.updated_at + chance.randint(0, 9), **random_changes(chance))
         for task in first
     ]
     gone = {task.id for task in second if chance.random() < 0.2}
     made = [(None, task) for task in first]
     changed = [(old, new) for old, new in zip(first, second, strict=True)]
-    indexer.carry_out([*made, *changed[: size // 2]])
-    indexer.carry_out([*changed[size // 2 :], *((task, None) for task in second if task.id in gone)])
+    indexer.update_indexes([*made, *changed[: size // 2]])
+    indexer.update_indexes([*changed[size // 2 :], *((task, None) for task in second if task.id in gone)])
     left = [task for task in second if task.id not in gone]
-    store(*left)
+    store_tasks(*left)
     return Population(left)
 
 
-def naive(tasks: list[Task], query: Query) -> list[str]:
-    """Ids of those that a query asks for, in its order, written down anew."""
-    found = [task for task in tasks if naively(task, query)]
+def expected_ids(tasks: list[Task], query: Query) -> list[str]:
+    """The ids of the tasks that match a query, in its order, computed from the plain list."""
+    matching = [task for task in tasks if expected_to_match(task, query)]
     key = {
         "created": lambda task: (task.created_at, task.id),
         "updated": lambda task: (task.updated_at, task.created_at, task.id),
         "priority": lambda task: (task.priority, task.created_at, task.id),
         "due": lambda task: (task.due_at, task.created_at, task.id),
     }
-    dated = [task for task in found if query.sort != "due" or task.due_at is not None]
-    undated = [task for task in found if task not in dated]
+    dated = [task for task in matching if query.sort != "due" or task.due_at is not None]
+    undated = [task for task in matching if task not in dated]
     ordered = sorted(dated, key=key[query.sort], reverse=not query.ascending)
     ordered += sorted(undated, key=key["created"], reverse=not query.ascending)
     return [task.id for task in ordered]
 
 
-def naively(task: Task, query: Query) -> bool:
-    said = [term.partition("=")[2] for term in task.terms if term.startswith("word=")]
+def expected_to_match(task: Task, query: Query) -> bool:
+    words = [term.partition("=")[2] for term in task.terms if term.startswith("word=")]
     return all(
         (
             query.phases is None or task.phase in query.phases,
@@ -71,7 +81,7 @@ def naively(task: Task, query: Query) -> bool:
             query.project is None or f"project={query.project}" in task.terms,
             not query.tags or any(f"tag={tag}" in task.terms for tag in query.tags),
             query.search is None
-            or all(any(one.startswith(word) for one in said) for word in facets.words(query.search)),
+            or all(any(one.startswith(word) for one in words) for word in queries.distinct_words(query.search)),
             query.created_after is None or task.created_at >= query.created_after,
             query.created_before is None or task.created_at <= query.created_before,
         )
@@ -82,7 +92,7 @@ maybe = lambda found: st.none() | found  # noqa: E731
 QUERIES = st.builds(
     Query,
     phases=maybe(st.frozensets(st.sampled_from(Phase), min_size=1, max_size=2)),
-    priorities=maybe(st.sampled_from([*LEVELS, LEVELS[0] | LEVELS[2]])),
+    priorities=maybe(st.sampled_from([*PRIORITY_LEVELS, PRIORITY_LEVELS[0] | PRIORITY_LEVELS[2]])),
     agent=maybe(st.sampled_from(AGENTS)),
     project=maybe(st.sampled_from(PROJECTS)),
     tags=st.lists(st.sampled_from([*TAGS, "none"]), max_size=2).map(tuple),
@@ -103,14 +113,14 @@ def populated() -> Iterator[list[Task]]:
 @settings(max_examples=30, derandomize=True)
 @given(QUERIES, st.sampled_from([7, 30]), st.sampled_from([1, 10, 100]))
 def test_pages_are_what_a_plain_list_gives(populated: list[Task], query: Query, limit: int, batch: int) -> None:
-    """Whether lists are read, or tasks looked at: how many fit one call decides it."""
+    """The batch size decides whether lists are read or tasks are fetched."""
     with patch.object(intersection, "MOST_KEYS", batch):
-        expected, cursor = naive(populated, query), None
+        expected, cursor = expected_ids(populated, query), None
         for number in range(1, len(expected) // limit + 2):
-            numbered = search.page(ORG, POOL, query, page=number, limit=limit)
-            followed = search.page(ORG, POOL, query, page=number, limit=limit, cursor=cursor)
+            numbered = search.find_page(ORG, POOL, query, page=number, limit=limit)
+            followed = search.find_page(ORG, POOL, query, page=number, limit=limit, cursor=cursor)
             wanted = expected[(number - 1) * limit : number * limit]
-            assert names(numbered) == names(followed) == wanted
+            assert ids_of(numbered) == ids_of(followed) == wanted
             assert numbered.total == followed.total == len(expected)
             cursor = followed.cursor
             assert (cursor is None) == (number * limit >= len(expected))
@@ -119,29 +129,29 @@ def test_pages_are_what_a_plain_list_gives(populated: list[Task], query: Query, 
 
 
 def test_counters_equal_a_recount(populated: list[Task]) -> None:
-    for facet, values in (("project", PROJECTS), ("agent", AGENTS), ("tag", TAGS), ("creator", ("user_0", "user_1"))):
-        found = search.tallies(ORG, POOL, facet, values)
+    for field, values in (("project", PROJECTS), ("agent", AGENTS), ("tag", TAGS), ("creator", ("user_0", "user_1"))):
+        found = search.count_by_phase(ORG, POOL, field, values)
         for value in values:
-            theirs = [task for task in populated if naively_has(task, facet, value)]
+            theirs = [task for task in populated if expected_to_have(task, field, value)]
             assert found[value] == {phase: sum(task.phase is phase for task in theirs) for phase in Phase}
-            listed = list(search.task_ids(ORG, POOL, facet, value))
-            assert listed == naive(theirs, Query())
+            listed = list(search.iterate_task_ids(ORG, POOL, field, value))
+            assert listed == expected_ids(theirs, Query())
 
 
-def naively_has(task: Task, facet: str, value: str) -> bool:
-    return task.assignee == value if facet == "agent" else f"{facet}={value}" in task.terms
+def expected_to_have(task: Task, field: str, value: str) -> bool:
+    return task.assignee == value if field == "agent" else f"{field}={value}" in task.terms
 
 
-def test_a_hundred_tallies_are_one_call(populated: list[Task]) -> None:
+def test_a_hundred_counts_are_one_call(populated: list[Task]) -> None:
     with aws.counting() as calls:
-        found = search.tallies(ORG, POOL, "project", [f"proj_{number}" for number in range(100)])
+        found = search.count_by_phase(ORG, POOL, "project", [f"proj_{number}" for number in range(100)])
     assert calls == {("DynamoDB", "BatchGetItem"): 1}
     assert set(found["proj_99"].values()) == {0}
 
 
 def test_nothing_is_found_by_a_text_without_words_or_by_no_phase_at_all(populated: list[Task]) -> None:
     for query in (Query(search="!?"), Query(phases=frozenset()), Query(priorities=frozenset())):
-        assert search.page(ORG, POOL, query) == Page([], 0, None)
+        assert search.find_page(ORG, POOL, query) == Page([], 0, None)
 
 
 @pytest.mark.parametrize("ascending", [True, False])
@@ -151,54 +161,54 @@ def test_a_window_that_ends_before_it_begins_holds_nothing(
 ) -> None:
     window = {"created_after": START + 5_000, "created_before": START + 4_000}
     query = Query(**window, **more, ascending=ascending)  # type: ignore[arg-type]
-    assert search.page(ORG, POOL, query) == Page([], 0, None)
+    assert search.find_page(ORG, POOL, query) == Page([], 0, None)
 
 
 def test_another_org_and_another_pool_see_nothing(populated: list[Task]) -> None:
-    assert search.page("other", POOL, Query()) == Page([], 0, None)
-    assert search.page(ORG, "other", Query()) == Page([], 0, None)
+    assert search.find_page("other", POOL, Query()) == Page([], 0, None)
+    assert search.find_page(ORG, "other", Query()) == Page([], 0, None)
 
 
 def test_levels_are_whole(populated: list[Task]) -> None:
     with pytest.raises(ValueError, match="levels"):
-        search.page(ORG, POOL, Query(priorities=frozenset({4})))
+        search.find_page(ORG, POOL, Query(priorities=frozenset({4})))
 
 
 def test_a_cursor_is_good_for_its_own_query_alone(populated: list[Task]) -> None:
-    cursor = search.page(ORG, POOL, Query(), limit=5).cursor
+    cursor = search.find_page(ORG, POOL, Query(), limit=5).cursor
     assert cursor is not None
     broken = ("A" if cursor[0] != "A" else "B") + cursor[1:]
     others = [(ORG, Query(ascending=True), cursor), (ORG, Query(search="lo"), cursor), ("other", Query(), cursor)]
     for org, query, given_one in [*others, (ORG, Query(), broken), (ORG, Query(), "")]:
         with pytest.raises(InvalidRequest, match="cursor"):
-            search.page(org, POOL, query, limit=5, cursor=given_one)
+            search.find_page(org, POOL, query, limit=5, cursor=given_one)
 
 
 def test_several_filters_cost_their_lists(populated: list[Task]) -> None:
     two = Query(project="proj_a", tags=("react",))
     for query, most in ((two, 3), (two._replace(search="lo", sort="due"), 4), (Query(tags=("api", "react")), 3)):
         with aws.counting() as calls:
-            search.page(ORG, POOL, query)
+            search.find_page(ORG, POOL, query)
         assert calls.total() <= most
 
 
 def test_what_would_take_too_many_calls_is_refused(populated: list[Task]) -> None:
-    with patch.object(intersection, "MOST_CALLS", 1), pytest.raises(InvalidRequest, match="look"):
-        search.page(ORG, POOL, Query(tags=("api", "react"), search="lo"))
+    with patch.object(intersection, "MAX_CALLS", 1), pytest.raises(InvalidRequest, match="look"):
+        search.find_page(ORG, POOL, Query(tags=("api", "react"), search="lo"))
     with (
-        patch.object(listings, "ROWS_PER_CALL", 3),
-        patch.object(search, "DEEPEST", 6),
+        patch.object(index_storage, "ROWS_PER_CALL", 3),
+        patch.object(search, "MAX_SKIPPED_ROWS", 6),
         pytest.raises(InvalidRequest),
     ):
-        search.page(ORG, POOL, Query(), page=10, limit=2)
+        search.find_page(ORG, POOL, Query(), page=10, limit=2)
 
 
 def test_far_pages_are_read_from_the_nearer_end_and_beyond_the_last_there_is_nothing(populated: list[Task]) -> None:
-    expected = naive(populated, Query())
-    with patch.object(listings, "ROWS_PER_CALL", 3):
+    expected = expected_ids(populated, Query())
+    with patch.object(index_storage, "ROWS_PER_CALL", 3):
         for number in range(1, len(expected) // 5 + 3):
-            page = search.page(ORG, POOL, Query(), page=number, limit=5)
-            assert names(page) == expected[(number - 1) * 5 : number * 5]
+            page = search.find_page(ORG, POOL, Query(), page=number, limit=5)
+            assert ids_of(page) == expected[(number - 1) * 5 : number * 5]
             assert page.total == len(expected)
             assert (page.cursor is None) == (number * 5 >= len(expected))
-        assert search.page(ORG, POOL, Query(), page=10**9) == Page([], len(expected), None)
+        assert search.find_page(ORG, POOL, Query(), page=10**9) == Page([], len(expected), None)

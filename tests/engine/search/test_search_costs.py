@@ -1,30 +1,30 @@
-"""What a page of a managed pool costs, and what it does about lists that lag."""
+"""What a page of a managed pool costs in calls, and how it copes with an index that lags."""
 
 import random
 from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.search import index_moves as rules
-from chalicelib.domain.search import query as facets
-from chalicelib.domain.search.query import LEVELS, Query
+from chalicelib.domain.search import index_updates
+from chalicelib.domain.search import query as queries
+from chalicelib.domain.search.query import PRIORITY_LEVELS, Query
 from chalicelib.domain.tasks.task import Phase, Status, Task
 from chalicelib.engine.search import indexer, search
 from chalicelib.storage.search.index import ListingItem
-from tests.engine.catalogued import POOL, START, names, some, store
+from tests.engine.indexed_tasks import POOL, START, ids_of, random_task, store_tasks
 from tests.support import aws
 from tests.support.world import ORG, World
 
 
 def test_a_row_whose_task_is_gone_or_changed_is_left_out_and_made_up_for(world: World) -> None:
-    tasks = [some(random.Random(number), number) for number in range(12)]
+    tasks = [random_task(random.Random(number), number) for number in range(12)]
     tasks = [replace(task, created_at=START + number, status=Status.PENDING) for number, task in enumerate(tasks)]
-    indexer.carry_out((None, task) for task in tasks)
-    store(*tasks[:9], replace(tasks[9], status=Status.COMPLETED), tasks[11])  # the lists lag: 9 is done, 10 gone
-    page = search.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING})), limit=4)
-    assert names(page) == ["task_011", "task_008", "task_007", "task_006"]
-    after = search.page(ORG, POOL, Query(phases=frozenset({Phase.PENDING})), limit=4, cursor=page.cursor)
-    assert names(after) == ["task_005", "task_004", "task_003", "task_002"]
+    indexer.update_indexes((None, task) for task in tasks)
+    store_tasks(*tasks[:9], replace(tasks[9], status=Status.COMPLETED), tasks[11])  # the index lags: 9 is done, 10 gone
+    page = search.find_page(ORG, POOL, Query(phases=frozenset({Phase.PENDING})), limit=4)
+    assert ids_of(page) == ["task_011", "task_008", "task_007", "task_006"]
+    after = search.find_page(ORG, POOL, Query(phases=frozenset({Phase.PENDING})), limit=4, cursor=page.cursor)
+    assert ids_of(after) == ["task_005", "task_004", "task_003", "task_002"]
 
 
 # What it costs
@@ -32,7 +32,7 @@ def test_a_row_whose_task_is_gone_or_changed_is_left_out_and_made_up_for(world: 
 SINGLE = {
     "all=": Query(),
     "phase=pending": Query(phases=frozenset({Phase.PENDING})),
-    "level=1": Query(priorities=LEVELS[1]),
+    "level=1": Query(priorities=PRIORITY_LEVELS[1]),
     "agent=agent_a": Query(agent="agent_a"),
     "project=proj_a": Query(project="proj_a"),
     "tag=react": Query(tags=("react",)),
@@ -43,47 +43,49 @@ SINGLE = {
 }
 
 
-def alike(number: int) -> Task:
-    """One of many that are found by each of the above."""
-    said = ("project=proj_a", "tag=react", "word=login")
-    task = replace(some(random.Random(1), number), created_at=START + number, updated_at=START, status=Status.PENDING)
-    return replace(task, id=f"task_{number:04d}", priority=5, wanted_worker="agent_a", due_at=None, terms=said)
+def similar_task(number: int) -> Task:
+    """One of many tasks that each of the queries above matches."""
+    terms = ("project=proj_a", "tag=react", "word=login")
+    task = replace(
+        random_task(random.Random(1), number), created_at=START + number, updated_at=START, status=Status.PENDING
+    )
+    return replace(task, id=f"task_{number:04d}", priority=5, wanted_worker="agent_a", due_at=None, terms=terms)
 
 
-def file_rows(entry: str, tasks: list[Task]) -> None:
-    """One list, as if it had been filed."""
+def store_rows(entry: str, tasks: list[Task]) -> None:
+    """Store one list with these tasks, as the indexer would."""
     with ListingItem.batch_write() as batch:
         for task in tasks:
-            batch.save(ListingItem(*rules.row(ORG, POOL, entry, facets.place(task))))
-        for counted in {"all=", *([] if entry.partition("=")[0] in facets.UNCOUNTED else [entry])}:
-            batch.save(ListingItem(*rules.counter(ORG, POOL, counted), pending=len(tasks)))
+            batch.save(ListingItem(*index_updates.entry_row(ORG, POOL, entry, queries.position(task))))
+        for counted in {"all=", *([] if entry.partition("=")[0] in queries.UNCOUNTED_FIELDS else [entry])}:
+            batch.save(ListingItem(*index_updates.counter_row(ORG, POOL, counted), pending=len(tasks)))
 
 
 @pytest.mark.parametrize(("entry", "query"), SINGLE.items(), ids=SINGLE)
 def test_two_calls_find_a_page_of_what_one_list_has(world: World, entry: str, query: Query) -> None:
     size = {"project=proj_a": 3_000, "word=login": 1_000}.get(entry, 100)
-    tasks = [alike(number) for number in range(size)]
+    tasks = [similar_task(number) for number in range(size)]
     for shown in (tasks[:0], tasks[:20], tasks):
-        file_rows(entry, shown)
+        store_rows(entry, shown)
         ordered = shown if query.ascending else shown[::-1]
         last = max(1, len(shown) // 20)
-        store(*{task.id: task for task in (*ordered[:30], *ordered[-20:])}.values())
+        store_tasks(*{task.id: task for task in (*ordered[:30], *ordered[-20:])}.values())
         for number in {1, last}:
             with aws.counting() as calls:
-                page = search.page(ORG, POOL, query, page=number, limit=20)
+                page = search.find_page(ORG, POOL, query, page=number, limit=20)
             assert calls.total() <= 2
-            assert names(page) == [task.id for task in ordered[(number - 1) * 20 : number * 20]]
+            assert ids_of(page) == [task.id for task in ordered[(number - 1) * 20 : number * 20]]
             assert page.total == len(shown)
 
 
 @pytest.mark.parametrize("size", [0, 15, 60])
 def test_two_calls_find_a_page_of_a_window_of_time_and_its_total(world: World, size: int) -> None:
-    tasks = [replace(alike(number), created_at=START + 61_003 * number, terms=()) for number in range(size)]
-    indexer.carry_out((None, task) for task in tasks)
-    store(*tasks)
+    tasks = [replace(similar_task(number), created_at=START + 61_003 * number, terms=()) for number in range(size)]
+    indexer.update_indexes((None, task) for task in tasks)
+    store_tasks(*tasks)
     for after, before in ((None, START + 999_999), (START + 61_003, None), (START + 61_003, START + 61_003 * 40)):
         wanted = [one for one in tasks if (after or 0) <= one.created_at <= (before or one.created_at)][::-1]
         with aws.counting() as calls:
-            page = search.page(ORG, POOL, Query(created_after=after, created_before=before), limit=20)
+            page = search.find_page(ORG, POOL, Query(created_after=after, created_before=before), limit=20)
         assert calls.total() <= 2
-        assert (names(page), page.total) == ([one.id for one in wanted[:20]], len(wanted))
+        assert (ids_of(page), page.total) == ([one.id for one in wanted[:20]], len(wanted))

@@ -156,7 +156,7 @@ def _get(caller: Caller, agent_id: str) -> Worker:
 
 
 def _latest_tasks(org: str, agent_id: str) -> list[TaskRow]:
-    return rows(org, search.page(org, NAME, Wanted(agent=agent_id), limit=TASKS_SHOWN).tasks)
+    return rows(org, search.find_page(org, NAME, Wanted(agent=agent_id), limit=TASKS_SHOWN).tasks)
 
 
 def _log(org: str, agent_id: str) -> list[LogLine]:

@@ -108,7 +108,7 @@ def listed(
     caller: Caller, request: Request, wanted: Wanted, page: int, limit: int, cursor: str | None
 ) -> Paged[TaskRow]:
     """The page of tasks that are wanted, for every list of tasks of this API."""
-    found = catalogue.page(caller.org, NAME, wanted, page=page, limit=limit, cursor=cursor)
+    found = catalogue.find_page(caller.org, NAME, wanted, page=page, limit=limit, cursor=cursor)
     shown = rows(caller.org, found.tasks)
     return paged(request, shown, page=page, limit=limit, total=found.total, cursor=found.cursor)
 
