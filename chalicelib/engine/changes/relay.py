@@ -52,7 +52,7 @@ def relay(records: Sequence[Change]) -> None:
     found = [_effects(record, pair) for record, pair in zip(records, pairs, strict=True)]
     managed = [pair for pair in pairs if _is_managed(pair)]
     _record([event for each in found for event in each.events], history.entry_writes(managed), _by_name(pairs))
-    indexer.carry_out(managed)
+    indexer.update_indexes(managed)
     occasion = hashlib.sha256("|".join(record.id for record in records).encode()).hexdigest()
     queue_messages.nudge((nudge for each in found for nudge in each.nudges), occasion)
     queue_messages.deliver(delivery for each in found for delivery in each.deliveries)

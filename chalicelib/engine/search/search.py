@@ -61,9 +61,9 @@ class _PageRequest:
 def find_page(org: str, pool: str, query: Query, *, page: int = 1, limit: int = 20, cursor: str | None = None) -> Page:
     """The page with this number; with a cursor of the same query, the page behind it, whatever its number.
 
-    Two calls where one list has the query's tasks (docs/how-it-works/lists-of-tasks.md has the cost of other queries). Raises
-    InvalidRequest for a cursor of another query and for a query that takes too many calls; ValueError for priorities
-    that are not whole levels.
+    Two calls where one list has the query's tasks (docs/how-it-works/lists-of-tasks.md has the cost of other queries).
+    Raises InvalidRequest for a cursor of another query and for a query that takes too many calls; ValueError for
+    priorities that are not whole levels.
     """
     cursor_scope = (org, pool, *(sorted(part) if isinstance(part, frozenset) else part for part in query))
     after = cursors.read(cursor, *cursor_scope) if cursor is not None else None

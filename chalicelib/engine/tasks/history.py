@@ -41,7 +41,7 @@ def entry_writes(changes: Iterable[TaskChange]) -> EntryWrites:
 
 def delete_entries(org: str, task_id: str) -> bool:
     """Remove up to a hundred entries of a task that was deleted; whether nothing is left of them."""
-    found = storage.forgotten(org, task_id, MAX_ENTRIES)
+    found = storage.delete_oldest_writes(org, task_id, MAX_ENTRIES)
     if found:
         dynamodb.commit(*found)
     return len(found) < MAX_ENTRIES
