@@ -169,7 +169,7 @@ def test_progress_moves_a_task_among_the_latest_and_is_not_in_its_history(world:
     world.clock.advance(1)
     tasks.change(ORG, first.id, lambda one: transitions.progressed(one, world.clock.now(), 50), by="user_1")
     world.settle()
-    assert ids_of(search.page(ORG, POOL, Query(sort="updated"))) == [first.id, second.id]
+    assert ids_of(search.find_page(ORG, POOL, Query(sort="updated"))) == [first.id, second.id]
     assert [entry.action for entry in history.newest_entries(ORG, first.id)] == ["status_changed", "created"]
 
 
