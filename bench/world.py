@@ -18,8 +18,7 @@ from bench import requests
 from bench.measure import silence
 from bench.meter import Call, metering
 from chalicelib.config import settings
-from chalicelib.engine.security import authentication, rate_limits
-from chalicelib.engine.tasks import listing
+from chalicelib.engine import ttl_cache
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import streams
 from chalicelib.providers.http import outbound
@@ -131,9 +130,7 @@ def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
     before = outbound.use_sender(lambda *_, **__: outbound.Answer(202, {}, b""))
     try:
         with deployment(), silence():
-            rate_limits._guesses.clear()
-            authentication._directory.clear()
-            listing._totals.clear()
+            ttl_cache.clear_all()
             made = House(app, requests.token(), calls)
             made.register()
             live(made, 1)

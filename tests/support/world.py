@@ -18,16 +18,12 @@ from chalicelib.apis.event_payloads import admits, heralds
 from chalicelib.config import settings
 from chalicelib.domain.tasks.task import Task
 from chalicelib.domain.tasks.worker import Pool, Worker
-from chalicelib.engine.accounts import api_keys, sessions, token_accounts
-from chalicelib.engine.live import connections
+from chalicelib.engine import ttl_cache
+from chalicelib.engine.accounts import token_accounts
 from chalicelib.engine.live.task_feed import Voices
-from chalicelib.engine.messaging import notifications, provider_accounts, provider_status
-from chalicelib.engine.projects import display_names
-from chalicelib.engine.security import authentication as access_engine
-from chalicelib.engine.security import guess_limits, rate_limits
-from chalicelib.engine.statistics import activity_log, request_counts, wait_estimate
+from chalicelib.engine.statistics import activity_log, request_counts
 from chalicelib.engine.tasks import lifecycle as tasks
-from chalicelib.engine.tasks import listing, submission, worker_presence
+from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.engine.workers import registry as workers
 from chalicelib.engine.workers.registry import Registration
@@ -278,23 +274,8 @@ class Unplugged(outbound.SystemNetwork):
 
 
 def forget() -> None:
-    """What a process remembers between requests, it forgets."""
-    for memory in (sessions._known, api_keys._known, worker_presence._recorded_at):
-        memory.clear()
-    guess_limits._blocked.clear()
-    rate_limits._asked.clear()
-    rate_limits._crowded.clear()
-    for memory in (provider_accounts._known, provider_status._checked, notifications._counted):
-        memory.clear()
-    for memory in (
-        rate_limits._guesses,
-        access_engine._directory,
-        listing._totals,
-        connections._known,
-        display_names._known,
-    ):
-        memory.clear()
-    wait_estimate._believed.clear()
+    """Empty what a process keeps between requests."""
+    ttl_cache.clear_all()
     request_counts._gathered.clear()
     activity_log._gathered.clear()
 

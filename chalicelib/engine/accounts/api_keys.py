@@ -15,7 +15,7 @@ from chalicelib.domain.document import Document
 from chalicelib.engine.documents import documents
 from chalicelib.engine.security import authentication, encryption
 from chalicelib.engine.security.authentication import Principal
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.storage.access import api_keys as storage
 from chalicelib.storage.access.api_keys import Key as Key
@@ -40,7 +40,7 @@ class Owned(NamedTuple):
     user: Document
 
 
-_known: Memory[str, Owned] = Memory(10 * clock.SECOND)
+_known: TtlCache[str, Owned] = TtlCache(10 * clock.SECOND)
 
 
 class Wanted(NamedTuple):
@@ -114,7 +114,7 @@ def revoke(org: str, user_id: str, identifier: str) -> None:
         documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.revoked(identifier)])
     except NotFound:
         raise NotFound("Key", identifier) from None
-    _known.forget(identifier)
+    _known.remove(identifier)
 
 
 def caller(text: str) -> Principal:

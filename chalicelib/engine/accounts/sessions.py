@@ -16,7 +16,7 @@ from chalicelib.domain.document import Document
 from chalicelib.engine.documents import documents
 from chalicelib.engine.security import authentication, tokens
 from chalicelib.engine.security.authentication import Principal
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.storage.access import sessions as storage
 from chalicelib.storage.access.sessions import Found, Session
@@ -29,7 +29,7 @@ REFRESH_SECONDS = 30 * 86_400
 GRACE = 10 * clock.SECOND
 """For so long a refresh token that was just used gets the same answer again, and never ends its session."""
 MOST_GENERATIONS = 2**53
-_known: Memory[str, Found] = Memory(30 * clock.SECOND)
+_known: TtlCache[str, Found] = TtlCache(30 * clock.SECOND)
 """By session; for so long the end of a session, or another role, may pass a process by."""
 
 
@@ -135,7 +135,7 @@ def _user_of(session: Session) -> Document:
 
 def end(identifier: str, client_id: str | None = None) -> None:
     """End a session, if it is there and belongs to this application, or to none."""
-    _known.forget(identifier)
+    _known.remove(identifier)
     with suppress(Refused):
         dynamodb.commit(storage.ended(identifier, client_id))
 

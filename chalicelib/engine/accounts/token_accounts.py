@@ -13,7 +13,7 @@ from chalicelib.config import settings
 from chalicelib.engine.accounts import users
 from chalicelib.engine.accounts.users import Profile
 from chalicelib.engine.security.authentication import Principal
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Conflict, Forbidden, NotFound
 
 DOMAIN = "token.localhost"
@@ -21,7 +21,7 @@ DOMAIN = "token.localhost"
 _PLAIN = re.compile(r"[a-z0-9._-]{1,64}")
 
 Judge = Callable[[Principal], bool]
-_known: Memory[tuple[str, str, str], bool] = Memory(30 * clock.SECOND)
+_known: TtlCache[tuple[str, str, str], bool] = TtlCache(30 * clock.SECOND)
 
 
 def require(found: Principal) -> None:

@@ -1,24 +1,25 @@
 """What a connection is for, by its id alone: all that API Gateway says with a frame."""
 
+from chalicelib import clock
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.connections import connections as storage
 from chalicelib.storage.connections.connections import Connection
 
 __all__ = ["Connection", "find", "forget"]
 
-_KEPT = 10_000
-_known: dict[str, Connection] = {}
+_cached: TtlCache[str, Connection] = TtlCache(2 * clock.HOUR)
+"""By id, for as long as API Gateway lets a connection last."""
 
 
 def find(connection_id: str) -> Connection | None:
     """The connection, or None when it was never let in. It never changes, so that each process asks once."""
-    found = _known.get(connection_id) or storage.find(connection_id)
-    if found is not None:
-        if len(_known) >= _KEPT:
-            _known.clear()
-        _known[connection_id] = found
-    return found
+    cached = _cached.get(connection_id)
+    if cached is not None:
+        return cached
+    connection = storage.find(connection_id)
+    return None if connection is None else _cached.put(connection_id, connection)
 
 
 def forget(connection_id: str) -> None:
     """The connection has ended."""
-    _known.pop(connection_id, None)
+    _cached.remove(connection_id)

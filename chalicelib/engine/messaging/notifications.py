@@ -23,7 +23,7 @@ from chalicelib.engine.messaging import provider_accounts
 from chalicelib.engine.messaging.provider_accounts import Accounts
 from chalicelib.engine.security import cursors
 from chalicelib.engine.tasks import payloads
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.errors import IdempotencyMismatch, NotConfigured, Unavailable
 from chalicelib.storage.aws import sqs
@@ -40,7 +40,7 @@ LOOKED_AT = 500
 COUNTED = 1_000
 """Messages that wait are counted so far in each wake shard."""
 _AT_A_TIME = 100
-_counted: Memory[str, "Waiting"] = Memory(5 * clock.SECOND)
+_counted: TtlCache[str, "Waiting"] = TtlCache(5 * clock.SECOND)
 _HINTS: Mapping[Provider, str] = {
     "telegram": "telegram.bot_token and telegram.chat_id",
     "whatsapp": "whatsapp.url and whatsapp.chat_id of a WAHA bridge, or whatsapp.access_token, "

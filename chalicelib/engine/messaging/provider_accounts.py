@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.deliveries.notification import PROVIDERS, Provider
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.observability import logger
 from chalicelib.providers.messengers import Account, missing
 from chalicelib.storage.aws import ssm
@@ -23,7 +23,7 @@ _SHORTEST, _SHORTEST_PIECE = 6, 12
 """Characters of a setting, and of a piece of one, that could tell anybody anything; shorter ones may be plain words."""
 _PIECES = re.compile(r"[/:?=&@]")
 
-_known: Memory[str, "Accounts"] = Memory(KEPT)
+_known: TtlCache[str, "Accounts"] = TtlCache(KEPT)
 
 
 class Accounts(NamedTuple):

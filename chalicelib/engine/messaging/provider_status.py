@@ -7,7 +7,7 @@ from chalicelib import clock
 from chalicelib.domain.deliveries.notification import PROVIDERS, Provider
 from chalicelib.engine.messaging import provider_accounts
 from chalicelib.engine.messaging.provider_accounts import Accounts
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import NotConfigured, Unavailable
 from chalicelib.providers.messengers import Account, Undelivered, messenger
 from chalicelib.providers.messengers.waha import Waha
@@ -27,7 +27,7 @@ _PAIRING: dict[str, PairingStatus] = {
     "STOPPED": "disconnected",
 }
 
-_checked: Memory[tuple[str, Provider], "Check"] = Memory(CHECKED)
+_checked: TtlCache[tuple[str, Provider], "Check"] = TtlCache(CHECKED)
 
 
 class Check(NamedTuple):
@@ -98,7 +98,7 @@ def log_out(org: str) -> None:
     except Undelivered as error:
         reason = provider_accounts.redacted(str(error), account)
         raise Unavailable(f"The WhatsApp bridge did not log out: {reason}") from None
-    _checked.forget((org, "whatsapp"))
+    _checked.remove((org, "whatsapp"))
 
 
 def _bridge(org: str) -> Account | None:

@@ -1,16 +1,16 @@
 """What agents and projects are called, for the many answers that show a task with both."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.domain.tasks.task import Task
 from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.documents import display_names as storage
 
 KEPT_MS = 10 * clock.SECOND
 """How long a process believes a name, so that a page of tasks costs no call for names."""
-_MOST_KEPT = 10_000
 
 
 class Name(NamedTuple):
@@ -28,36 +28,47 @@ class Names(NamedTuple):
     projects: dict[str, Name]
 
 
-_known: dict[tuple[str, str, str], tuple[int, Name | None]] = {}
-"""(org, pool, id) -> until when to believe it, and the name. Ids of agents and projects begin differently."""
+_NO_NAME = Name("", "")
+"""Stands for an id that names nothing."""
+_names: TtlCache[tuple[str, str, str], Name] = TtlCache(KEPT_MS)
+"""(org, pool, id) -> name. Ids of agents and projects begin differently."""
 
 
 def of(org: str, pool: str, tasks: Sequence[Task]) -> Names:
     """What the agents and projects of the tasks are called; one call for each hundred not known here yet."""
     agents = _distinct(task.assignee for task in tasks)
     projects = _distinct(project_of(task) for task in tasks)
-    _learn(org, pool, agents, projects)
-    return Names(_believed(org, pool, agents), _believed(org, pool, projects))
+    names = _cached(org, pool, [*agents, *projects])
+    names |= _fetched(org, pool, _without(agents, names), _without(projects, names))
+    return Names(_existing(names, agents), _existing(names, projects))
 
 
 def _distinct(identifiers: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(one for one in identifiers if one is not None))
+    return list(dict.fromkeys(identifier for identifier in identifiers if identifier is not None))
 
 
-def _learn(org: str, pool: str, agents: list[str], projects: list[str]) -> None:
-    now = clock.now()
-    news = [[one for one in ids if _known.get((org, pool, one), (0, None))[0] <= now] for ids in (agents, projects)]
-    if not any(news):
-        return
-    if len(_known) >= _MOST_KEPT:
-        _known.clear()
-    found = storage.find(org, pool, news[0], "project", news[1])
-    learnt = {one.id: Name(one.id, one.name, one.type) for one in found.workers.values() if not one.removed}
-    learnt |= {one.id: Name(one.id, one.body["name"]) for one in found.documents.values()}
-    for one in (*news[0], *news[1]):
-        _known[org, pool, one] = (now + KEPT_MS, learnt.get(one))
+def _without(identifiers: list[str], names: Mapping[str, Name]) -> list[str]:
+    return [identifier for identifier in identifiers if identifier not in names]
 
 
-def _believed(org: str, pool: str, identifiers: list[str]) -> dict[str, Name]:
-    found = {one: _known.get((org, pool, one), (0, None))[1] for one in identifiers}
-    return {one: name for one, name in found.items() if name is not None}
+def _cached(org: str, pool: str, identifiers: list[str]) -> dict[str, Name]:
+    names = {identifier: _names.get((org, pool, identifier)) for identifier in identifiers}
+    return {identifier: name for identifier, name in names.items() if name is not None}
+
+
+def _fetched(org: str, pool: str, agents: list[str], projects: list[str]) -> dict[str, Name]:
+    """The names of all these ids, _NO_NAME where there is none; they are cached."""
+    if not agents and not projects:
+        return {}
+    stored = storage.find(org, pool, agents, "project", projects)
+    workers = [worker for worker in stored.workers.values() if not worker.removed]
+    names = {worker.id: Name(worker.id, worker.name, worker.type) for worker in workers}
+    names |= {project.id: Name(project.id, project.body["name"]) for project in stored.documents.values()}
+    return {
+        identifier: _names.put((org, pool, identifier), names.get(identifier, _NO_NAME))
+        for identifier in (*agents, *projects)
+    }
+
+
+def _existing(names: Mapping[str, Name], identifiers: list[str]) -> dict[str, Name]:
+    return {identifier: names[identifier] for identifier in identifiers if names[identifier] is not _NO_NAME}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.engine.security import encryption, guess_limits, tokens
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Unauthenticated
 from chalicelib.storage.access import table as storage
 from chalicelib.storage.tasks import tasks
@@ -18,8 +19,7 @@ ROLES = ("user", "server", "admin")
 _TYPES = (tokens.ACCESS, "jwt")
 _REQUIRED = ("sub", "org", "role")
 
-DIRECTORY_KEPT = 60 * clock.SECOND
-_directory: dict[str, tuple[int, storage.DirectoryEntry]] = {}
+_directory: TtlCache[str, storage.DirectoryEntry] = TtlCache(60 * clock.SECOND)
 
 
 class Principal(NamedTuple):
@@ -112,12 +112,9 @@ def holder_by_key(task_id: str, api_key: str, *, address: str = "") -> Principal
 
 
 def _entry(worker_id: str) -> storage.DirectoryEntry | None:
-    """The directory's entry, remembered for a minute: what it leads to never changes, and writes check for removal."""
-    now = clock.steady()
-    known = _directory.get(worker_id)
-    if known is not None and known[0] > now:
-        return known[1]
+    """The directory's entry, cached for a minute: it never changes, and writes check that the worker is not removed."""
+    cached = _directory.get(worker_id)
+    if cached is not None:
+        return cached
     entry = storage.look_up(worker_id)
-    if entry is not None:
-        _directory[worker_id] = (now + DIRECTORY_KEPT, entry)
-    return entry
+    return None if entry is None else _directory.put(worker_id, entry)

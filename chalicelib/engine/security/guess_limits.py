@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from chalicelib import clock, ids
 from chalicelib.domain.accounts.address_blocks import network_of
 from chalicelib.engine.security import rate_limits
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import TooManyRequests, Unauthenticated
 
 AT_ONCE, AN_HOUR = 20, 60
 _BLOCKED_MS = clock.HOUR // AN_HOUR
 
-_blocked: Memory[str, bool] = Memory(_BLOCKED_MS)
+_blocked: TtlCache[str, bool] = TtlCache(_BLOCKED_MS)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import DEVELOPMENT_KEY_ID, DEVELOPMENT_SEAL, DEVELOPMENT_SECRET, Misconfigured, settings
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.aws import ssm
 
 KEY_BYTES = 32
@@ -22,13 +23,8 @@ class _Keys(NamedTuple):
     seal: dict[str, bytes]
 
 
-class _Reading(NamedTuple):
-    parameter: str
-    at: int
-    keys: _Keys
-
-
-_last: _Reading | None = None
+_read_keys: TtlCache[str, _Keys] = TtlCache(KEPT)
+"""By the name of their parameter."""
 
 
 def jwt_keys() -> dict[str, str]:
@@ -45,13 +41,10 @@ def seal_keys() -> dict[str, bytes]:
 
 
 def _keys() -> _Keys:
-    global _last
     if settings().local:
         return _Keys({DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}, {DEVELOPMENT_KEY_ID: base64.b64decode(DEVELOPMENT_SEAL)})
-    parameter, now = settings().secrets_parameter, clock.steady()
-    if _last is None or _last.parameter != parameter or now - _last.at >= KEPT:
-        _last = _Reading(parameter, now, _parse(ssm.read_parameter(parameter)))
-    return _last.keys
+    parameter = settings().secrets_parameter
+    return _read_keys.get(parameter) or _read_keys.put(parameter, _parse(ssm.read_parameter(parameter)))
 
 
 def _parse(text: str) -> _Keys:

@@ -9,11 +9,10 @@ A stored time further ahead than a full bucket comes from a clock that was ahead
 it is brought back to a full bucket, so that nobody is refused for longer than a bucket takes to empty.
 """
 
-from collections import Counter
 from typing import NamedTuple, Protocol
 
 from chalicelib import clock
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import TooManyRequests
 from chalicelib.storage.access import table as access
 from chalicelib.storage.aws.dynamodb import Write
@@ -23,9 +22,8 @@ _TICKS = 1000
 _SECOND = clock.SECOND * _TICKS
 _SKEW = 5 * _SECOND
 """By so much the clocks of two processes may differ without a time being brought back, which lets one request pass."""
-_guesses: dict[str, int] = {}
+_arrival_hints: TtlCache[str, int] = TtlCache(clock.DAY)
 """The arrival time last seen for each key: a hint which of the two conditional writes to try first."""
-_GUESSES_KEPT = 10_000
 
 
 class Admission(NamedTuple):
@@ -74,8 +72,9 @@ ORG_REQUESTS_PER_SECOND = 500
 """What an org may use of an API's stage, over all its callers: half of what the stage lets through."""
 SAMPLE = 50
 """One request of so many asks, on behalf of all of them: the others cost nothing."""
-_asked: Counter[tuple[str, str]] = Counter()
-_crowded: Memory[tuple[str, str], bool] = Memory(clock.SECOND)
+_request_counts: TtlCache[tuple[str, str], int] = TtlCache(clock.DAY)
+"""(API, org) -> the requests of this process, to sample them."""
+_crowded: TtlCache[tuple[str, str], bool] = TtlCache(clock.SECOND)
 
 
 def share(api: str, org: str) -> None:
@@ -86,10 +85,8 @@ def share(api: str, org: str) -> None:
     whose = (api, org)
     if _crowded.get(whose):
         raise _share_used_up()
-    if len(_asked) >= _GUESSES_KEPT:
-        _asked.clear()
-    _asked[whose] += 1
-    if _asked[whose] % SAMPLE:
+    requests = _request_counts.put(whose, (_request_counts.get(whose) or 0) + 1)
+    if requests % SAMPLE:
         return
     samples = ORG_REQUESTS_PER_SECOND // SAMPLE
     if not admit(f"{api}#share#{org}", samples, clock.SECOND, 2 * samples).allowed:
@@ -113,7 +110,7 @@ def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Adm
     bucket = window if burst is None else burst * interval
     key = _bucket_key(key, count, window, burst)
     latest = now + bucket - interval
-    seen = _guesses.get(key, 0)
+    seen = _arrival_hints.get(key) or 0
     for _ in range(4):
         moved, seen = _spend(key, seen > now, interval, now, latest)
         if not moved and seen > latest + interval + _SKEW:
@@ -166,7 +163,5 @@ def _admission(allowed: bool, tat: int, now: int, count: int, bucket: int, inter
 
 
 def _noted(key: str, tat: int, admission: Admission) -> Admission:
-    if len(_guesses) >= _GUESSES_KEPT:
-        _guesses.clear()
-    _guesses[key] = tat
+    _arrival_hints.put(key, tat)
     return admission

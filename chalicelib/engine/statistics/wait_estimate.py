@@ -13,6 +13,7 @@ from chalicelib.engine.statistics import recent
 from chalicelib.engine.statistics.recent import Recent
 from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import QueueFull
 from chalicelib.storage.tasks import listing
 
@@ -21,7 +22,6 @@ FURTHEST = 1000
 """Positions are counted so far: a place further back is told as this one's."""
 UNMEASURED_MS = 1000.0
 """What a task is taken to last while none has ended lately."""
-_KEPT = 10_000
 
 
 class Forecast(NamedTuple):
@@ -38,12 +38,10 @@ class _Believed:
     """A pool's figures, and how many tasks this process has accepted since it read them."""
 
     figures: Recent
-    read_at: int
-    """When they were read, on the steady clock."""
     accepted: int = 0
 
 
-_believed: dict[tuple[str, str], _Believed] = {}
+_believed: TtlCache[tuple[str, str], _Believed] = TtlCache(BELIEVED_MS)
 
 
 def submit(org: str, subject: str, asked: Submission) -> tuple[Task, Forecast]:
@@ -59,13 +57,8 @@ def submit(org: str, subject: str, asked: Submission) -> tuple[Task, Forecast]:
 
 
 def _figures(org: str, pool: str) -> _Believed:
-    known = _believed.get((org, pool))
-    if known is not None and clock.steady() - known.read_at < BELIEVED_MS:
-        return known
-    if len(_believed) >= _KEPT:
-        _believed.clear()
-    fresh = _believed[org, pool] = _Believed(recent.read(org, pool), clock.steady())
-    return fresh
+    cached = _believed.get((org, pool))
+    return cached if cached is not None else _believed.put((org, pool), _Believed(recent.read(org, pool)))
 
 
 def _require_room(pool: str, believed: _Believed) -> None:

@@ -8,6 +8,7 @@ from chalicelib.domain.statistics.counters import NOW, Counts
 from chalicelib.domain.tasks.task import HELD, PHASES, Phase, Status, Task
 from chalicelib.engine.security import cursors
 from chalicelib.engine.tasks import payloads
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.statistics import counters as stats
 from chalicelib.storage.tasks import listing
 from chalicelib.storage.tasks import table as task_table
@@ -19,8 +20,7 @@ TOTALS_TTL_MS = 2 * clock.SECOND
 MAX_HELD = 500
 MAX_PAGE_CHARS = 2_000_000
 """Characters of what tasks carry, as JSON: an answer may have 6 MB, as JSON within JSON."""
-_KEPT = 10_000
-_totals: dict[rules.Row, tuple[int, Counts]] = {}
+_totals: TtlCache[rules.Row, Counts] = TtlCache(TOTALS_TTL_MS)
 
 
 class Filter(NamedTuple):
@@ -145,15 +145,8 @@ _COUNTERS = {
 
 
 def _read_counts(row: rules.Row) -> Counts:
-    now = clock.now()
-    at, counts = _totals.get(row, (0, Counts()))
-    if now - at < TOTALS_TTL_MS:
-        return counts
-    if len(_totals) >= _KEPT:
-        _totals.clear()
-    counts = stats.find(row).counts
-    _totals[row] = (now, counts)
-    return counts
+    cached = _totals.get(row)
+    return cached if cached is not None else _totals.put(row, stats.find(row).counts)
 
 
 def _statuses_in(phase: Phase | None) -> frozenset[Status]:

@@ -16,13 +16,13 @@ from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import TooManyWriters
-from chalicelib.engine.ttl_cache import Memory
+from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.workers import workers as storage
 
 CHECK_INTERVAL_MS = 5 * clock.SECOND
 STALE_SHARE = 3
-_recorded_at: Memory[tuple[str, str, str], int] = Memory(CHECK_INTERVAL_MS)
+_recorded_at: TtlCache[tuple[str, str, str], int] = TtlCache(CHECK_INTERVAL_MS)
 
 
 @contextmanager
