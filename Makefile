@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: run demo demo-hard token test coverage soak test-dynalite test-dynalite-quick bench bench-local lint package clean help
+.PHONY: run demo demo-hard token test coverage soak test-dynalite test-dynalite-quick bench bench-local lint docs package clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -61,6 +61,9 @@ lint: $(READY) ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: ## these pages as a site with search, in build/site (the first time it needs a network)
+	@PYTHON=$(PYTHON) sh infra/docs/build.sh
 
 clean: ## remove what was made
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

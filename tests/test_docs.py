@@ -1,10 +1,14 @@
-"""The pages link to what is there, and the decisions are numbered and listed."""
+"""The pages link to what is there and name what is in the code, and the decisions are numbered and listed."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from chalicelib.config import Settings
+from chalicelib.domain.changes.effects import Effects
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -66,3 +70,50 @@ def test_no_line_of_prose_stands_on_two_pages() -> None:
         for line in {one.strip() for one in prose(page).splitlines() if len(one.strip()) > ONCE}:
             assert line.startswith("|--") or line not in seen, f"{page} and {seen[line]}: {line}"
             seen[line] = page
+
+
+# Pages that name what is in the code
+
+
+def flows() -> dict[str, list[str]]:
+    """The files of each flow of docs/how-it-works/a-tasks-life.md, by its heading."""
+    sections = re.split(r"^## (Flow .+)$", (ROOT / "docs/how-it-works/a-tasks-life.md").read_text(), flags=re.MULTILINE)
+    files = re.compile(r"^\| \d+ \| `([^`]+)` \|", re.MULTILINE)
+    return {sections[i]: files.findall(sections[i + 1]) for i in range(1, len(sections), 2)}
+
+
+def test_a_reader_follows_each_flow_through_at_most_fifteen_files_that_exist() -> None:
+    assert len(flows()) == 4
+    for files in flows().values():
+        assert 5 < len(files) <= 15
+        assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def test_the_overview_names_every_package_of_the_engine() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/how-it-works/overview.md").read_text(), re.MULTILINE)
+    assert rows == sorted(path.parent.name for path in (ROOT / "chalicelib/engine").glob("*/__init__.py"))
+
+
+def glossary(heading: str) -> str:
+    page = (ROOT / "docs/reference/glossary.md").read_text()
+    return page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_the_glossary_has_every_package_of_the_engine() -> None:
+    engine = ROOT / "chalicelib/engine"
+    packages = {path.parent.name for path in engine.glob("*/__init__.py")}
+    modules = {path.stem for path in engine.glob("*.py")} - {"__init__"}
+    rows = re.findall(r"^\| `(\w+)` \|", glossary("Packages of the engine"), re.MULTILINE)
+    assert rows == sorted(packages | modules)
+
+
+def test_the_glossary_has_every_queue() -> None:
+    settings = {field.name.removesuffix("_queue") for field in fields(Settings) if field.name.endswith("_queue")}
+    assert set(re.findall(r"^\| `(\w+)` \|", glossary("Queues"), re.MULTILINE)) == settings
+
+
+def test_the_glossary_has_every_kind_of_effect() -> None:
+    kinds = {re.sub(r"tuple\[(\w+), \.\.\.\]", r"\1", str(field.type)) for field in fields(Effects)}
+    kinds = {re.sub(r".*\.(\w+), \.\.\.\]", r"\1", kind) for kind in kinds}
+    section = glossary("Changes and what follows from them")
+    assert set(re.findall(r"^\| \*\*[\w -]+\*\* \| `(\w+)` \|", section, re.MULTILINE)) == kinds

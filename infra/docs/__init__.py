@@ -1,0 +1,1 @@
+"""What `make docs` needs besides docs/ and mkdocs.yml."""
