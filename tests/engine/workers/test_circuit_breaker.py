@@ -247,6 +247,23 @@ def test_a_task_that_waits_for_a_better_server_holds_up_nobody_behind_it(world: 
     assert sorted(str(world.task(task.id).worker_id) for task in behind) == ["None", "None", other.id]
 
 
+def test_who_is_behind_it_goes_before_a_less_urgent_task_of_another_lane(world: World) -> None:
+    world.register("good", Server(lambda *_: answer(202)), capabilities=("gpu",))
+    world.submit()
+    world.settle()
+    bad = Server(failing)
+    other = world.register("bad", bad, capabilities=("gpu",))
+    spoiled = world.submit(priority=9)
+    world.settle()
+    bad._reply = lambda *_: answer(202)
+    world.advance(10)
+    less_urgent = world.submit(priority=1, capabilities=("gpu",))
+    behind = world.submit(priority=8)
+    world.settle()
+    assert world.task(spoiled.id).ready
+    assert (world.task(behind.id).worker_id, world.task(less_urgent.id).worker_id) == (other.id, None)
+
+
 def test_a_server_whose_attempts_all_failed_is_tried_with_one_task_until_it_completes_one(
     world: World,
 ) -> None:
