@@ -11,7 +11,7 @@ from chalice import Chalice
 
 app = Chalice(app_name="bare")
 database = boto3.client("dynamodb", region_name="us-east-1")
-COUNT = {
+COUNT: Any = {
     "TableName": "yardmaster-access",
     "Key": {"id": {"S": "bench"}},
     "UpdateExpression": "ADD #count :one",
@@ -28,7 +28,8 @@ def _now() -> int:
 @app.route("/api/task", methods=["POST"])
 def create_task() -> Any:
     database.update_item(**COUNT)
-    body, now = app.current_request.json_body, _now()
+    request: Any = app.current_request
+    body, now = request.json_body, _now()
     task_id = f"task_{uuid.uuid4().hex}"
     item = {
         "id": {"S": task_id},
@@ -58,7 +59,8 @@ def get_task(id: str) -> Any:
 @app.route("/api/servers/{id}/heartbeat", methods=["POST"])
 def heartbeat(id: str) -> Any:
     database.update_item(**COUNT)
-    body = app.current_request.json_body
+    request: Any = app.current_request
+    body = request.json_body
     database.update_item(
         TableName="yardmaster-workers",
         Key={"org_pool": {"S": "bench#processing"}, "id": {"S": id}},
@@ -72,8 +74,9 @@ def heartbeat(id: str) -> Any:
 @app.route("/api/task/{id}", methods=["PUT"])
 def complete(id: str) -> Any:
     database.update_item(**COUNT)
-    body = app.current_request.json_body
-    done = {
+    request: Any = app.current_request
+    body = request.json_body
+    done: Any = {
         "TableName": "yardmaster-tasks",
         "Key": {"id": {"S": id}},
         "UpdateExpression": "SET #status = :status, #result = :result, updated_at = :now",
@@ -84,7 +87,7 @@ def complete(id: str) -> Any:
             ":now": {"N": str(_now())},
         },
     }
-    freed = {
+    freed: Any = {
         "TableName": "yardmaster-workers",
         "Key": {"org_pool": {"S": "bench#processing"}, "id": {"S": "server"}},
         "UpdateExpression": "REMOVE leases.#task",

@@ -4,6 +4,7 @@ alternate. Python's own start is in neither."""
 import os
 import subprocess
 import sys
+from functools import partial
 
 from bench.environment import PROCESSING
 from bench.measure import ROOT, Figure, Section, alternately, at_most
@@ -14,7 +15,7 @@ TIMED = "import time; start = time.perf_counter(); {}; print((time.perf_counter(
 
 
 def measure() -> Section:
-    ours, bare = (lambda: _milliseconds("import app")), (lambda: _milliseconds(BARE))
+    ours, bare = partial(_milliseconds, "import app"), partial(_milliseconds, BARE)
     ours(), bare()  # bytecode is written, files are in the page cache
     mine, theirs, ratio = alternately(ROUNDS, ours, bare)
     figures = [

@@ -33,7 +33,8 @@ class Call:
 def metering() -> Iterator[list[Call]]:
     """The calls made meanwhile, in order."""
     calls: list[Call] = []
-    call, lock = BaseClient._make_api_call, threading.RLock()
+    client_class: Any = BaseClient  # botocore-stubs leave out its private methods
+    call, lock = client_class._make_api_call, threading.RLock()
 
     def metered(client: Any, operation: str, asked: dict[str, Any]) -> Any:
         with lock:  # what a call changed is seen by looking before and after

@@ -7,9 +7,11 @@ import json
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 
 Item = dict[str, Any]
+CONTENT_TYPE = {"content-type": "application/x-amz-json-1.0"}
 LIMITS = "yardmaster-access"
 """The table with the rate limits, none of which was ever used."""
 
@@ -33,7 +35,7 @@ class Stub:
     def send(self, _session: URLLib3Session, request: Any) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         content = json.dumps(getattr(self, operation)(json.loads(request.body))).encode()
-        return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.0"}, _Body(content))
+        return AWSResponse(request.url, 200, HTTPHeaders.from_dict(CONTENT_TYPE), _Body(content))
 
     def PutItem(self, asked: Item) -> Item:  # noqa: N802 - DynamoDB's name
         self.items.setdefault(asked["TableName"], asked["Item"])
@@ -59,5 +61,6 @@ class Stub:
 def install() -> Stub:
     """Answer for DynamoDB in this process from now on."""
     stub = Stub()
-    URLLib3Session.send = lambda session, request: stub.send(session, request)  # type: ignore[method-assign]
+    session: Any = URLLib3Session
+    session.send = lambda session, request: stub.send(session, request)
     return stub

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import boto3
@@ -73,7 +74,7 @@ class House:
             records = aws.stream(getattr(settings(), f"{table}_table"))
             for start in range(self._read.get(table, 0), len(records), BATCH):
                 event = {"Records": records[start : start + BATCH]}
-                self._done(f"relay_{table}", lambda event=event, table=table: streams.relayed(event, table))
+                self._done(f"relay_{table}", partial(streams.relayed, event, table))
             self._read[table] = len(records)
         self.handle("live")
 
@@ -82,7 +83,7 @@ class House:
         url = _sqs().get_queue_url(QueueName=getattr(settings(), f"{kind}_queue"))["QueueUrl"]
         while found := _sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=BATCH).get("Messages"):
             event = {"Records": [{"messageId": one["MessageId"], "body": one["Body"]} for one in found]}
-            self._done(kind, lambda event=event: HANDLERS[kind](event))
+            self._done(kind, partial(HANDLERS[kind], event))
             for one in found:
                 _sqs().delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
 

@@ -137,3 +137,12 @@ def test_what_make_can_do_is_there() -> None:
     scripts = re.findall(r"\bsh (\S+\.sh)", text)
     assert scripts
     assert [script for script in scripts if not (ROOT / script).is_file()] == []
+
+
+COMMANDS = ["Makefile", ".ci/run", "tests/dynalite.sh", "infra/package.mk"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_tests_that_a_command_names_are_there(name: str) -> None:
+    paths = re.findall(r"\btests/[\w./*-]+", (ROOT / name).read_text())
+    assert [path for path in paths if not list(ROOT.glob(path.rstrip(".")))] == []

@@ -112,10 +112,10 @@ def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = f
     permits: dict[str, set[str]] = defaultdict(set)
     workers = {worker.id: worker for worker in world.workers()}
     for old, new in history(world):
-        if old is not None and new.epoch > old.epoch and new.worker_id in workers:
-            if (new.id, new.epoch) not in assigned:  # an owner assigns without the pool
-                known.add((new.pool, new.lane))
-                _no_more_urgent(new, workers[new.worker_id], ready, known, permits)
+        leased = old is not None and new.epoch > old.epoch and new.worker_id in workers
+        if leased and (new.id, new.epoch) not in assigned:  # an owner assigns without the pool
+            known.add((new.pool, new.lane))
+            _no_more_urgent(new, workers[new.worker_id], ready, known, permits)
         if new.permit is not None:
             (permits[new.permit.key].add if new.leased_out else permits[new.permit.key].discard)(new.id)
         if new.queued:

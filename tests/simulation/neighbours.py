@@ -117,7 +117,7 @@ class Quiet:
 
 def _publish(org: str, name: str) -> None:
     """A task's event, for the org's webhooks."""
-    data = {"about": {}, "recipients": {}, "data": {"id": name}}
+    data: Any = {"about": {}, "recipients": {}, "data": {"id": name}}
     posting.publish(
         org, [Fact(id=f"evt_{name}", org=org, topic=TOPIC, at=clock.now(), subject=name, version=1, **data)]
     )

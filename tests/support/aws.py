@@ -36,7 +36,8 @@ ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
 _lock = threading.RLock()
 _unlocked = roomy(BotocoreStubber.process_request)
-_session = URLLib3Session(socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
+_socket_options: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # botocore-stubs want strings
+_session = URLLib3Session(socket_options=_socket_options)
 
 
 def _process(self: Any, request: Any) -> Any:
@@ -54,7 +55,7 @@ def _sent(request: Any) -> tuple[int, dict[str, str], bytes]:
     return answer.status_code, dict(answer.headers), answer.content
 
 
-BotocoreStubber.process_request = _process
+BotocoreStubber.process_request = _process  # type: ignore[method-assign]  # every call passes through the tests' own hands
 
 Call = tuple[str, str]
 """(service, operation), such as ("DynamoDB", "PutItem")."""
@@ -145,11 +146,12 @@ def cloud() -> Iterator[None]:
 
 def _lay_tables() -> None:
     """Make the tables; moto's by a copy of those made first, because that takes a hundredth of the time."""
-    names = tuple(getattr(settings(), model.Meta.setting) for model in storage.models())
+    models: tuple[Any, ...] = storage.models()
+    names = tuple(getattr(settings(), model.Meta.setting) for model in models)
     if names in _laid:
         _backend().tables = pickle.loads(_laid[names])
         return
-    for model in storage.models():
+    for model in models:
         made = _client("dynamodb").create_table(**_table(model))["TableDescription"]
         if ELSEWHERE and "LatestStreamArn" in made:
             _tapes[made["TableName"]] = _Tape(made["LatestStreamArn"])
@@ -176,7 +178,8 @@ def _demolish() -> None:
 @cache
 def _client(service: str) -> Any:
     # Streams have a setting of their own, but no server of their own.
-    return boto3.client(service, endpoint_url=ELSEWHERE if service == "dynamodbstreams" else None)
+    client: Any = boto3.client  # typed for literal names only
+    return client(service, endpoint_url=ELSEWHERE if service == "dynamodbstreams" else None)
 
 
 def _table(model: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -115,7 +116,7 @@ class Fleet:
         self._sweep(now)
         for table in STREAMED:
             if not self._busy[table] and self.world.unread(table):
-                self._start(table, lambda table=table: self.world.relay(table, RECORDS))
+                self._start(table, partial(self.world.relay, table, RECORDS))
         for kind in HANDLED:
             self._take(kind)
 
@@ -133,7 +134,7 @@ class Fleet:
         while self._busy[kind] < most and (batch := self.world.queues.receive(queue, trigger.batch)):
             for held in batch:
                 held.visible_at = FOREVER
-            self._start(kind, lambda batch=batch: self._handle(kind, batch))
+            self._start(kind, partial(self._handle, kind, batch))
 
     def _handle(self, kind: str, batch: list[Held]) -> None:
         self.world.run(kind, batch)

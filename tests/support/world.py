@@ -46,6 +46,7 @@ from tests.support.queues import FakeQueues, Held
 from tests.support.sockets import FakeSockets
 
 START = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+START_MINUTE = START // clock.MINUTE
 ORG, POOL = "acme", "processing"
 WATCH = "test.watch"
 VOICES: Any = {
@@ -87,21 +88,27 @@ class World:
     voices: Voices = field(default_factory=lambda: VOICES)
     _read: dict[str, int] = field(default_factory=dict)
     _taken: dict[str, list[Held]] = field(default_factory=dict)
-    swept_minute: int = START // clock.MINUTE
+    swept_minute: int = START_MINUTE
 
     def submit(self, **asked: Any) -> Task:
-        return submission.submit(
-            asked.pop("org", ORG), "dev", Submission(**({"pool": POOL, "type": "t", "priority": 5} | asked))
-        )
+        org = asked.pop("org", ORG)
+        fields: dict[str, Any] = {"pool": POOL, "type": "t", "priority": 5} | asked
+        return submission.submit(org, "dev", Submission(**fields))
 
     def register(self, name: str = "one", reply: Reply | outbound.Answer | None = None, **said: Any) -> Worker:
         """A server at https://<name>.example; by default it accepts everything and reports nothing."""
         given = reply if reply is not None else answer(202)
         self.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
         endpoints = {"predict": f"https://{name}.example/predict", "health": f"https://{name}.example/health"}
-        base = {"pool": POOL, "kind": "server", "name": name, "max_concurrent": 1, "endpoints": endpoints}
+        base: dict[str, Any] = {
+            "pool": POOL,
+            "kind": "server",
+            "name": name,
+            "max_concurrent": 1,
+            "endpoints": endpoints,
+        }
         callback = "/api/task/{task_id}?serverId={worker_id}&lease={lease}"
-        base |= {"api_key": f"key-{name}", "callback_path": callback}
+        base |= {"endpoints": endpoints, "api_key": f"key-{name}", "callback_path": callback}
         return workers.register(said.pop("org", ORG), Registration(**(base | said)))
 
     def task(self, task_id: str) -> Task:
@@ -189,7 +196,7 @@ class World:
 
     def run(self, kind: str, batch: list[Held]) -> None:
         """The function of this queue has received these messages."""
-        handler = {
+        handlers: dict[str, Callable[[Any], Any]] = {
             "dispatch": queue_functions.dispatched,
             "deliver": queue_functions.delivered,
             "perform": queue_functions.performed,
@@ -199,9 +206,9 @@ class World:
             "announce": partial(queue_functions.announced, heralds=heralds, admits=admits),
             "webhooks": queue_functions.posted,
             "notifications": queue_functions.notified,
-        }[kind]
+        }
         self._taken[kind] = batch
-        self._answered(getattr(settings(), f"{kind}_queue"), batch, _failures(handler, batch))
+        self._answered(getattr(settings(), f"{kind}_queue"), batch, _failures(handlers[kind], batch))
 
     def _answered(self, queue: str, batch: list[Held], failed: set[str]) -> None:
         for held in batch:

@@ -36,7 +36,7 @@ def _work(session: requests.Session, url: str, task: dict[str, Any]) -> None:
         _call(session, "PUT", f"{url}/complete", json={"result": result, "error": None})
     except requests.HTTPError as refused:
         # The beat was late, as on a busy machine, and the task went back: it comes again, here or elsewhere.
-        if refused.response.status_code != HTTPStatus.CONFLICT:
+        if refused.response is None or refused.response.status_code != HTTPStatus.CONFLICT:
             raise
 
 

@@ -76,8 +76,8 @@ class Gateway:
         try:
             answer = await self._answer(request, body)
         except asyncio.CancelledError:
-            error = Unavailable("The server is shutting down; try again")
-            answer = _plain(failure(self._api, error, request.id), request)
+            stopping = Unavailable("The server is shutting down; try again")
+            answer = _plain(failure(self._api, stopping, request.id), request)
         await _send(send, answer)
 
     async def _answer(self, request: Incoming, body: bytes) -> Message:

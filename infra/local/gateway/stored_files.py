@@ -66,6 +66,7 @@ class Objects:
         signed = AWSRequest("GET", f"http://{request.header('host')}{request.path}?{rest}")
         signed.context["timestamp"] = query["X-Amz-Date"]
         region = self._session.region_name
-        auth: Any = S3SigV4QueryAuth(self._session.get_credentials(), "s3", region)
+        credentials: Any = self._session.get_credentials()
+        auth: Any = S3SigV4QueryAuth(credentials, "s3", region)
         text = auth.string_to_sign(signed, auth.canonical_request(signed))
         return str(auth.signature(text, signed))

@@ -11,8 +11,8 @@ from unittest.mock import patch
 from chalice.app import Rate, ScheduledEventConfig, ScheduleExpression
 
 from chalicelib.config import settings
-from infra.bundles import ENGINE
-from infra.functions import Bundle, Function, Queue, Schedule, Stream
+from infra.engine import ENGINE
+from infra.functions import Bundle, Function, Queue, Schedule, Socket, Stream
 from infra.local.lambdas.events import Context
 from infra.local.lambdas.schedules import ScheduleSource
 from infra.local.lambdas.sources import Invoke, QueueSource, Source, StreamSource
@@ -77,5 +77,5 @@ def _source(function: Function, invoke: Invoke, turns: Mapping[str, ScheduleExpr
             return QueueSource(getattr(settings(), queue), batch, min(concurrency, _threads(function)), invoke)
         case Schedule(retried):
             return ScheduleSource(function.name, turns[function.name], retried, invoke)
-        case None:
+        case Socket() | None:
             raise ValueError(f"Nothing starts {function.name}")

@@ -49,7 +49,8 @@ def _taken(request: Any) -> Any:
     if not isinstance(request, AWSPreparedRequest) or not _region(request.url):
         return normalize_request(request)
     headers = HeadersDict({name: _text(value) for name, value in request.headers.items()})
-    return _Taken(request.url, headers, request.body)
+    body: Any = request.body  # bytes, as botocore makes every body for DynamoDB
+    return _Taken(request.url, headers, body)
 
 
 def _text(value: Any) -> str:

@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 import moto.core.models
 import moto.core.responses
-from botocore.model import Shape, StructureShape
 from botocore.utils import merge_dicts
 from moto.core.base_backend import BaseBackend
 from moto.core.common_models import BaseModel
+from moto.core.model import Shape, StructureShape
 from moto.core.serialize import AttributePickerContext, JSONSerializer, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.comparisons import ConditionExpressionParser
@@ -124,7 +124,8 @@ _urls_by_moto: Any = BaseBackend.urls
 
 def _urls(backend: BaseBackend) -> Any:
     usual = type(backend).url_bases is BaseBackend.url_bases
-    return _urls_of(type(backend)) if usual else _urls_by_moto.fget(backend)
+    kind: Any = type(backend)
+    return _urls_of(kind) if usual else _urls_by_moto.fget(backend)
 
 
 @cache
@@ -219,7 +220,7 @@ def _traversed(node: Any, place: int, process: Callable[[Any], Any], kinds: Any,
     return node
 
 
-_is = cache(issubclass)
+_is: Callable[[type, Any], bool] = cache(issubclass)
 
 
 def _checked(validator: Any, root: Any) -> Any:
@@ -227,7 +228,8 @@ def _checked(validator: Any, root: Any) -> Any:
     names = vars(validator).get("expression_attribute_names", {})
     if names is None or not hasattr(root, "text"):
         return _traverse(validator, root)
-    _check(type(validator), root.text, tuple(sorted(names.items())))
+    kind: Any = type(validator)
+    _check(kind, root.text, tuple(sorted(names.items())))
     return root
 
 
@@ -242,7 +244,8 @@ def _check(kind: type[DepthFirstTraverser], expression: str, names: tuple[tuple[
 
 def _copied_value(value: DynamoType, memo: dict[int, Any]) -> DynamoType:
     if id(value) in memo:
-        return memo[id(value)]
+        copied: DynamoType = memo[id(value)]
+        return copied
     made = memo[id(value)] = DynamoType.__new__(type(value))
     made.type, inner = value.type, value.value
     if made.is_list():
@@ -273,7 +276,7 @@ def _project(item: Item, wanted: list[list[str]]) -> Item:
     found: dict[str, Any] = {}
     for path in wanted:
         merge_dicts(found, find_nested_key(path, _unwrapped(item, path[0].partition("[")[0])))
-    attributes = dynamo_type.serializer.serialize(found)["M"]
+    attributes: Any = dynamo_type.serializer.serialize(found)["M"]
     return Item(hash_key=item.hash_key, range_key=item.range_key, attrs=attributes)
 
 

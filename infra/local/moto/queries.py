@@ -55,7 +55,7 @@ def _query(table: Table, hash_key: DynamoType, *more: Any, **named: Any) -> Page
 
 def _alone(table: Table, hash_key: DynamoType) -> Table:
     """The table as if there were nothing in it but this partition."""
-    alone, found = object.__new__(Table), table.items.get(hash_key)
+    alone, found = object.__new__(type(table)), table.items.get(hash_key)
     vars(alone).update(vars(table), items={} if found is None else {hash_key: found})
     return alone
 

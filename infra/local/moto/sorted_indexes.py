@@ -198,8 +198,9 @@ def forget(table: Table) -> None:
 
 def _stored(items: Any, key: Key) -> Item | None:
     # Asking a defaultdict by [] would make what is not there.
-    found = items.get(key[0])
-    return found if key[1] is None or found is None else found.get(key[1])
+    found: Any = items.get(key[0])
+    stored: Item | None = found if key[1] is None or found is None else found.get(key[1])
+    return stored
 
 
 def _all(table: Table) -> Iterator[tuple[Key, Item]]:

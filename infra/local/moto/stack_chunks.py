@@ -20,7 +20,6 @@ _SLOTS = 1 << 16
 def roomy(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, all of whose calls find their frames' memory there already: half a megabyte of it."""
 
-    @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         return function(*args, **kwargs)
 
