@@ -23,7 +23,7 @@ from chalicelib.domain.search import query as queries
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.storage.search.index import ListingItem
 from tests.apis.projects.desk import DOCUMENTED, TASKS
-from tests.engine.indexed_tasks import POOL, START, some, store
+from tests.engine.indexed_tasks import POOL, START, random_task, store_tasks
 from tests.support import aws, people
 from tests.support.client import Client
 from tests.support.world import HANDLED, ORG, STREAMED, World, new_world
@@ -102,7 +102,7 @@ def _page_at(size: int, query: str, entry: str) -> int:
     with new_world() as world, silence():
         office, path = Office(world), f"{TASKS}?limit=20&{query}"
         tasks = [_alike(number) for number in range(size)]
-        store(*tasks[-60:])
+        store_tasks(*tasks[-60:])
         _file(entry, tasks)
         answer = office.ask("GET", path)
         if (len(answer["data"]), answer["pagination"]["total"]) != (20, size):
@@ -116,7 +116,7 @@ def _alike(number: int) -> Task:
 
 
 _PATTERN = replace(
-    some(Random(1), 0), status=Status.PENDING, priority=2, wanted_worker="agent_a", due_at=None, person=None
+    random_task(Random(1), 0), status=Status.PENDING, priority=2, wanted_worker="agent_a", due_at=None, person=None
 )
 
 
