@@ -1,5 +1,6 @@
 """The pages link to what is there and name what is in the code, and the decisions are numbered and listed."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -117,3 +118,9 @@ def test_the_glossary_has_every_kind_of_effect() -> None:
     kinds = {re.sub(r".*\.(\w+), \.\.\.\]", r"\1", kind) for kind in kinds}
     section = glossary("Changes and what follows from them")
     assert set(re.findall(r"^\| \*\*[\w -]+\*\* \| `(\w+)` \|", section, re.MULTILINE)) == kinds
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_imports_of_this_project_can_be_imported(page: Path) -> None:
+    for module, names in re.findall(r"from ((?:chalicelib|infra)[\w.]*) import ([\w, ]+)", page.read_text()):
+        assert all(hasattr(importlib.import_module(module), name.strip()) for name in names.split(",")), module
