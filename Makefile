@@ -1,11 +1,11 @@
-# Yardmaster. `make run` starts the product, `make test` tests it; both set up what they need.
+# Yardmaster. `make run` starts the local stack, `make test` runs the tests; both install what they need first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: run demo demo-hard token test coverage soak test-dynalite test-dynalite-quick bench bench-local lint docs package clean help
+.PHONY: run demo demo-hard token test coverage soak test-dynalite test-dynalite-quick bench bench-local lint docs package release clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -64,6 +64,9 @@ lint: $(READY) ## style and types
 
 docs: ## these pages as a site with search, in build/site (the first time it needs a network)
 	@PYTHON=$(PYTHON) sh infra/docs/build.sh
+
+release: $(READY) ## lint, test and tag this commit as the version that it names; pushes nothing
+	@exec $(BIN)/python -m infra.release
 
 clean: ## remove what was made
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

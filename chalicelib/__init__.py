@@ -1,3 +1,3 @@
 """Yardmaster: a serverless control plane for fleets of workers."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
