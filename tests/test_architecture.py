@@ -133,7 +133,19 @@ def test_every_folder_is_a_package() -> None:
 def test_what_make_can_do_is_there() -> None:
     text = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE))
-    assert targets >= {"run", "demo", "token", "test", "soak", "test-dynalite", "bench", "bench-local", "lint", "clean"}
+    assert targets >= {
+        "release",
+        "run",
+        "demo",
+        "token",
+        "test",
+        "soak",
+        "test-dynalite",
+        "bench",
+        "bench-local",
+        "lint",
+        "clean",
+    }
     scripts = re.findall(r"\bsh (\S+\.sh)", text)
     assert scripts
     assert [script for script in scripts if not (ROOT / script).is_file()] == []
