@@ -257,8 +257,12 @@ def test_who_is_behind_it_goes_before_a_less_urgent_task_of_another_lane(world: 
     world.settle()
     bad._reply = lambda *_: answer(202)
     world.advance(10)
+    first = world.submit()
+    world.settle()
     less_urgent = world.submit(priority=1, capabilities=("gpu",))
     behind = world.submit(priority=8)
+    world.settle()
+    lifecycle.complete(ORG, POOL, first.id, Holder(other.id, world.task(first.id).epoch), "done")
     world.settle()
     assert world.task(spoiled.id).ready
     assert (world.task(behind.id).worker_id, world.task(less_urgent.id).worker_id) == (other.id, None)
