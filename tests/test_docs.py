@@ -124,3 +124,14 @@ def test_the_glossary_has_every_kind_of_effect() -> None:
 def test_what_a_page_imports_of_this_project_can_be_imported(page: Path) -> None:
     for module, names in re.findall(r"from ((?:chalicelib|infra)[\w.]*) import ([\w, ]+)", page.read_text()):
         assert all(hasattr(importlib.import_module(module), name.strip()) for name in names.split(",")), module
+
+
+def test_the_invariants_and_tests_that_the_promises_name_exist() -> None:
+    page = (ROOT / "docs/how-it-works/reliability.md").read_text()
+    source = "\n".join(path.read_text() for path in (ROOT / "tests/simulation").glob("*.py"))
+    rows = "\n".join(line for line in page.splitlines() if line.startswith("|"))
+    names = set(re.findall(r"`([a-z]+(?:_[a-z]+){2,})`", rows))
+    assert len(names) > 15
+    assert [name for name in names if f"def {name}(" not in source] == []
+    paths = re.findall(r"`((?:tests|bench)/[\w/.]+)`", page)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
