@@ -142,7 +142,7 @@ def _held(memory: Pool) -> dict[str, Task]:
 
 def _figures(org: str, pool: str) -> Mapping[str, tuple[int, Counts]]:
     """By platform: how many sessions wait now, and the figures of this UTC day."""
-    always, today = rules.lifetime(org, pool), rules.day_partition(org, pool, rules.day_of(clock.now()))
+    always, today = rules.lifetime_partition(org, pool), rules.day_partition(org, pool, rules.day_of(clock.now()))
     rows = {name: rules.label_row(offer(name)) for name in settings().survey_platforms}
     found = stats.find_many((where, row) for row in rows.values() for where in (always, today))
     return {name: (found[always, row]["pending"], found[today, row]) for name, row in rows.items()}

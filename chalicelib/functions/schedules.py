@@ -14,19 +14,19 @@ def swept() -> dict[str, int]:
 @observed
 def gauged() -> dict[str, int]:
     """Every five minutes: how many tasks wait, are held and run."""
-    return {"pools": task_gauges.report()}
+    return {"pools": task_gauges.report_gauges()}
 
 
 @observed
 def hour_closed() -> dict[str, int]:
     """Each hour: the recount of the one before."""
-    return {"pools": rollup.hourly()}
+    return {"pools": rollup.roll_up_hour()}
 
 
 @observed
 def day_closed() -> dict[str, int]:
     """Each day: the recount of the one before."""
-    return {"pools": rollup.daily()}
+    return {"pools": rollup.roll_up_days()}
 
 
 @observed

@@ -30,7 +30,7 @@ def test_what_follows_from_a_task_happens(pump: Pump) -> None:
     task = submissions.submit("acme", "ann", submission())
     pump.drain()
     assert lifecycle.get("acme", task.id).status is Status.PENDING
-    assert daily.day("acme", "processing", NOON // clock.DAY).total["created"] == 1
+    assert daily.read_day("acme", "processing", NOON // clock.DAY).total["created"] == 1
 
 
 def test_the_sweep_comes_by_the_clock(pump: Pump, moment: clock.ManualClock) -> None:

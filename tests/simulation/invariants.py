@@ -176,7 +176,7 @@ def _transition(old: Task | None, new: Task) -> str | None:
 
 def counters_equal_a_recount(world: World) -> None:
     """6: every row is what a recount of the log makes of it."""
-    counted = event_counts.deltas(world.log())
+    counted = event_counts.count_events(world.log())
     stored = world.rows()
     for row in counted.keys() | stored.keys():
         assert _nonzero(stored.get(row)) == _nonzero(counted.get(row)), f"{row} differs from its recount"
@@ -191,10 +191,10 @@ def gauges_equal_the_tasks(world: World) -> None:
     now: dict[str, Counter[str]] = defaultdict(Counter)
     for task in world.tasks():
         for gauge in _gauges(task):
-            now[statistics.lifetime(task.org, task.pool)][gauge] += 1
+            now[statistics.lifetime_partition(task.org, task.pool)][gauge] += 1
     rows = world.rows()
     for where, counts in now.items():
-        row = rows.get((where, statistics.NOW), Counts())
+        row = rows.get((where, statistics.NOW_ROW), Counts())
         assert _nonzero(row) == counts, f"{where}: gauges are off"
 
 
@@ -208,9 +208,9 @@ def _gauges(task: Task) -> list[str]:
 def workers_counters_equal_a_recount(world: World) -> None:
     """6: what each worker has completed and burned, and what those before it had, is what the log makes of it."""
     logged: dict[str, Counter[str]] = defaultdict(Counter)
-    for (partition, row), counts in event_counts.deltas(world.log()).items():
+    for (partition, row), counts in event_counts.count_events(world.log()).items():
         if row.startswith("worker#") and "#" not in partition.partition("#")[2]:
-            ended = Counter(completed=counts["completed"], failed=counts.ended_badly)
+            ended = Counter(completed=counts["completed"], failed=counts.failures)
             logged[partition].update(ended)
             logged[partition + row].update(ended)
     stored: dict[str, Counter[str]] = defaultdict(Counter)

@@ -137,7 +137,7 @@ def _rollup(world: World) -> Callable[[], object]:
     world.submit()
     world.settle()
     world.clock.advance(3_600)
-    return rollup.hourly
+    return rollup.roll_up_hour
 
 
 STORIES: dict[str, Callable[[World], Callable[[], object]]] = {

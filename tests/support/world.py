@@ -283,8 +283,8 @@ class Unplugged(outbound.SystemNetwork):
 def forget() -> None:
     """Empty what a process keeps between requests."""
     ttl_cache.clear_all()
-    request_counts._gathered.clear()
-    activity_log._gathered.clear()
+    request_counts._buffers.clear()
+    activity_log._buffers.clear()
 
 
 @contextmanager

@@ -243,12 +243,12 @@ def set_maintenance(caller: Caller, id: ServerId, body: MaintenanceIn) -> Mainte
 def server_metrics(caller: Caller, id: ServerId) -> ServerMetrics:
     """Get a server's figures since it registered."""
     worker = registry.get(caller.org, NAME, id, KIND)
-    counts = daily.worker_lifetime(caller.org, NAME, id)
+    counts = daily.read_worker_lifetime(caller.org, NAME, id)
     metrics = Metrics(
         uptime=clock.now() - worker.registered_at,
         tasks_processed=counts.processed,
         success_count=counts["completed"],
-        failure_count=counts.ended_badly,
+        failure_count=counts.failures,
         average_processing_time=counts.average_ms,
         current_load=round(len(worker.leases) / worker.max_concurrent, 4),
     )

@@ -93,12 +93,12 @@ class ServerStatistics(CamelSchema):
 @routes.get("/tasks")
 def task_statistics(caller: Caller, date: Day | None = None) -> TaskStatistics:
     """Get a day's task statistics."""
-    day = daily.day(caller.org, NAME, _number(date))
+    day = daily.read_day(caller.org, NAME, _number(date))
     return TaskStatistics(
         total_tasks=day.total["created"],
         pending_tasks=day.pending,
         successful_tasks=day.total["completed"],
-        failed_tasks=day.total.ended_badly,
+        failed_tasks=day.total.failures,
         retried_tasks=day.total["retried"],
         average_processing_time=day.total.average_ms,
         server_count=len(registry.crew(caller.org, NAME)),
@@ -124,10 +124,10 @@ def hourly_report(caller: Caller, date: Day | None = None) -> HourlyReport:
             hour=hour,
             created=row["created"],
             completed=row["completed"],
-            failed=row.ended_badly,
+            failed=row.failures,
             average_time=row.average_ms,
         )
-        for hour, row in enumerate(daily.day(caller.org, NAME, number).hours)
+        for hour, row in enumerate(daily.read_day(caller.org, NAME, number).hours)
     ]
     return HourlyReport(date=clock.utc(number * clock.DAY).date().isoformat(), hours=rows)
 
@@ -135,12 +135,12 @@ def hourly_report(caller: Caller, date: Day | None = None) -> HourlyReport:
 @routes.get("/servers/{id}")
 def server_statistics(caller: Caller, id: ServerId, date: Day | None = None) -> ServerStatistics:
     """Get a server's statistics of a day."""
-    day = daily.worker_day(caller.org, NAME, id, _number(date), KIND)
+    day = daily.read_worker_day(caller.org, NAME, id, _number(date), KIND)
     return ServerStatistics(
         server_id=id,
         tasks_processed=day.counts.processed,
         success_count=day.counts["completed"],
-        failure_count=day.counts.ended_badly,
+        failure_count=day.counts.failures,
         success_rate=day.counts.success_rate,
         average_processing_time=day.counts.average_ms,
         uptime=day.uptime,

@@ -17,5 +17,5 @@ api: Api = Api(
     authenticate=access.authenticate,
     admit=access.admit,
     security=BEARER,
-    measure=request_counts.measure(access.NAME),
+    measure=request_counts.request_counter(access.NAME),
 )

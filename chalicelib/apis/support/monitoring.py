@@ -117,7 +117,7 @@ class ErrorRates(Schema):
 
     @classmethod
     def of(cls, figures: Recent) -> "ErrorRates":
-        tasks, invalid = figures.tasks, figures.asked["invalid"]
+        tasks, invalid = figures.tasks, figures.api_requests["invalid"]
         asked = max(1, tasks.processed + invalid)
         timeout, processing, validation = (
             round(count / asked, 4) for count in (tasks["timed_out"], tasks["failed"], invalid)
@@ -164,7 +164,7 @@ class Channels(Schema):
 def health(caller: Caller) -> Health:
     """Get the system's health."""
     started = clock.stopwatch()
-    figures = recent.read(caller.org, NAME)
+    figures = recent.read_recent(caller.org, NAME)
     latency = (clock.stopwatch() - started) * clock.SECOND
     pool, crew = pools.overview(caller.org, NAME)
     counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in crew), total=len(crew))
@@ -176,7 +176,7 @@ def health(caller: Caller) -> Health:
         metrics=InstanceMetrics(
             cpu_usage=percent(process_usage.cpu_share()),
             memory_usage=percent(process_usage.memory_share()),
-            average_response_time=duration(figures.asked["time_ms"] / max(1, figures.asked["requests"])),
+            average_response_time=duration(figures.api_requests["time_ms"] / max(1, figures.api_requests["requests"])),
         ),
     )
 
@@ -199,20 +199,20 @@ def _deserted(figures: Recent, counts: WorkerCounts) -> bool:
 
 def _queues(figures: Recent) -> Queues:
     return Queues(
-        tasks=Queue(length=figures.gauges["pending"], processing_rate=per_second(figures.begun_a_second)),
-        results=Queue(length=figures.gauges["active"], processing_rate=per_second(figures.done_a_second)),
+        tasks=Queue(length=figures.gauges["pending"], processing_rate=per_second(figures.leases_per_second)),
+        results=Queue(length=figures.gauges["active"], processing_rate=per_second(figures.completions_per_second)),
     )
 
 
 @routes.get("/metrics")
 def metrics(caller: Caller) -> Metrics:
     """Get performance metrics."""
-    figures = recent.read(caller.org, NAME)
+    figures = recent.read_recent(caller.org, NAME)
     return Metrics(
-        response_times=Percentiles.of(figures.asked),
+        response_times=Percentiles.of(figures.api_requests),
         task_times=Percentiles.of(figures.tasks),
         throughput=Throughput(
-            requests_per_second=number(figures.requests_a_second), tasks_processed=figures.tasks.processed
+            requests_per_second=number(figures.requests_per_second), tasks_processed=figures.tasks.processed
         ),
         error_rates=ErrorRates.of(figures),
     )
@@ -221,6 +221,6 @@ def metrics(caller: Caller) -> Metrics:
 @routes.get("/channels")
 def channels(caller: Caller) -> Channels:
     """Get the status of the channels."""
-    seen = recent.labels(caller.org, NAME)
+    seen = recent.read_labels(caller.org, NAME)
     unseen = Label(Counts(), Counts())
     return Channels(channels={name: Channel.of(seen.get(name, unseen)) for name in (*CHANNELS, *seen)})

@@ -107,11 +107,11 @@ def submit_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
     The same Idempotency-Key with the same body gives the same task, with another body 409.
     """
-    task, expected = wait_estimate.submit(caller.org, caller.subject, _submission(body, idempotency_key))
+    task, expected = wait_estimate.submit_with_estimate(caller.org, caller.subject, _submission(body, idempotency_key))
     return TaskAccepted(
         task_id=task.id,
         queue_position=expected.position,
-        estimated_process_time=duration(expected.milliseconds),
+        estimated_process_time=duration(expected.remaining_ms),
     )
 
 

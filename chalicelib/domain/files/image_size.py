@@ -1,12 +1,12 @@
-"""How large a picture is, by its header alone: PNG, JPEG, GIF and WebP. Nothing is decoded."""
+"""The size of a PNG, JPEG, GIF or WebP image, from its header alone. Nothing is decoded."""
 
 from typing import NamedTuple
 
-from chalicelib.domain.files.media_types import signature
+from chalicelib.domain.files.media_types import detect_signature
 
 
-class Picture(NamedTuple):
-    """What a picture's header says."""
+class Image(NamedTuple):
+    """Type and size of an image, as its header says."""
 
     media_type: str
     width: int
@@ -14,15 +14,15 @@ class Picture(NamedTuple):
     height: int
 
 
-_NO_SIZES = frozenset({0xC4, 0xC8, 0xCC})
-"""JPEG markers among those of frames that begin none."""
+_NOT_FRAMES = frozenset({0xC4, 0xC8, 0xCC})
+"""JPEG markers in the range of frame headers that are not one."""
 
 
-def picture(content: bytes) -> Picture | None:
-    """The picture, or None for what is none of the four, or breaks off before it says how large it is."""
-    found = signature(content)
-    size = _SIZES[found](content) if found in _SIZES else None
-    return Picture(found, *size) if found is not None and size is not None and min(size) > 0 else None
+def read_image_header(content: bytes) -> Image | None:
+    """Type and size of an image; None for another file, or one that ends before its size."""
+    media_type = detect_signature(content)
+    size = _SIZE_READERS[media_type](content) if media_type in _SIZE_READERS else None
+    return Image(media_type, *size) if media_type is not None and size is not None and min(size) > 0 else None
 
 
 Size = tuple[int, int]
@@ -41,16 +41,18 @@ def _gif(content: bytes) -> Size | None:
 
 
 def _jpeg(content: bytes) -> Size | None:
-    """The size is in the first frame's header; the segments before it say how long they are."""
-    place = 2
-    while place + 9 <= len(content) and content[place] == 0xFF:
-        marker = content[place + 1]
+    """The size is in the header of the first frame; each segment before it begins with its length."""
+    position = 2
+    while position + 9 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
         if marker == 0xFF:  # padding
-            place += 1
+            position += 1
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_SIZES:
-            return int.from_bytes(content[place + 7 : place + 9]), int.from_bytes(content[place + 5 : place + 7])
-        place += 2 + max(2, int.from_bytes(content[place + 2 : place + 4]))
+        if 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
+            return int.from_bytes(content[position + 7 : position + 9]), int.from_bytes(
+                content[position + 5 : position + 7]
+            )
+        position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4]))
     return None
 
 
@@ -72,4 +74,4 @@ def _little(raw: bytes) -> int:
     return int.from_bytes(raw, "little")
 
 
-_SIZES = {"image/png": _png, "image/jpeg": _jpeg, "image/gif": _gif, "image/webp": _webp}
+_SIZE_READERS = {"image/png": _png, "image/jpeg": _jpeg, "image/gif": _gif, "image/webp": _webp}

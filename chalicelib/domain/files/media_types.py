@@ -1,6 +1,6 @@
-"""What a file is, by its own bytes: a small table of signatures, and for text the name it goes by.
+"""Media types of files: detected from the first bytes, and for text from the name.
 
-What the client claims counts only where it can be checked: a claim to be of a type that has a signature must be true.
+The type that a client claims is only checked: a claim of an image type or PDF must be true.
 """
 
 from pathlib import PurePosixPath
@@ -39,9 +39,11 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"wOFF", "font/woff"),
     (0, b"wOF2", "font/woff2"),
 )
-_RIFF = {"image/webp", "audio/wav"}
-_CHECKED = {found for _, _, found in _SIGNATURES if found.startswith("image/")} | {"application/pdf"}
-"""The types that a false claim would do harm with: what shows them trusts the claim."""
+_RIFF_TYPES = {"image/webp", "audio/wav"}
+_CHECKED_TYPES = {media_type for _, _, media_type in _SIGNATURES if media_type.startswith("image/")} | {
+    "application/pdf"
+}
+"""Claims of these types must be true: a viewer trusts the claim, so a false one could do harm."""
 _ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
 _PROGRAMS = (
     b"\x7fELF",
@@ -52,8 +54,8 @@ _PROGRAMS = (
     b"\xcf\xfa\xed\xfe",
     b"\xca\xfe\xba\xbe",
 )
-"""ELF, Windows, Mach-O of each kind, and Java classes. Scripts are text, which is what many tasks are about."""
-_OF_SUFFIX = {
+"""ELF, Windows, all kinds of Mach-O, and Java classes. Scripts are text and accepted: many tasks are about them."""
+_TYPES_BY_SUFFIX = {
     ZIP: {
         ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -88,33 +90,33 @@ _OF_SUFFIX = {
         ".svg": "image/svg+xml",
     },
 }
-_UNPRINTED = bytes(range(32)).translate(None, b"\t\n\r\f\x1b")
+_CONTROL_BYTES = bytes(range(32)).translate(None, b"\t\n\r\f\x1b")
 
 
-def media_type(content: bytes, name: str, claimed: str = "") -> str:
-    """The type of a file called `name`. Raises InvalidRequest for an empty file, a program, and a false claim."""
+def detect_media_type(content: bytes, name: str, claimed: str = "") -> str:
+    """The media type of a file called `name`. Raises InvalidRequest for an empty file, a program, or a false claim."""
     if not content:
-        raise _refused("is empty")
+        raise _invalid_file("is empty")
     if content.startswith(_PROGRAMS):
-        raise _refused("is an executable program; those are not accepted")
-    kind = signature(content) or (TEXT if _is_text(content) else BINARY)
-    found = _OF_SUFFIX.get(kind, {}).get(PurePosixPath(name).suffix.lower(), kind)
-    said = _ALIASES.get(claimed, claimed)
-    if said in _CHECKED and said != found:
-        raise _refused(f"is sent as {said}, but by its content it is {found}")
-    return found
+        raise _invalid_file("is an executable program; those are not accepted")
+    kind = detect_signature(content) or (TEXT if _is_text(content) else BINARY)
+    detected = _TYPES_BY_SUFFIX.get(kind, {}).get(PurePosixPath(name).suffix.lower(), kind)
+    claim = _ALIASES.get(claimed, claimed)
+    if claim in _CHECKED_TYPES and claim != detected:
+        raise _invalid_file(f"is sent as {claim}, but by its content it is {detected}")
+    return detected
 
 
-def signature(content: bytes) -> str | None:
-    """The type that the first bytes tell, or None when they tell none of those known here."""
-    for offset, magic, found in _SIGNATURES:
-        if content.startswith(magic, offset) and (found not in _RIFF or content.startswith(b"RIFF")):
-            return found
+def detect_signature(content: bytes) -> str | None:
+    """The media type by the first bytes, None when they match no known signature."""
+    for offset, magic, media_type in _SIGNATURES:
+        if content.startswith(magic, offset) and (media_type not in _RIFF_TYPES or content.startswith(b"RIFF")):
+            return media_type
     return None
 
 
 def _is_text(content: bytes) -> bool:
-    if len(content.translate(None, _UNPRINTED)) < len(content):
+    if len(content.translate(None, _CONTROL_BYTES)) < len(content):
         return False
     try:
         content.decode()
@@ -123,5 +125,5 @@ def _is_text(content: bytes) -> bool:
     return True
 
 
-def _refused(what: str) -> InvalidRequest:
+def _invalid_file(what: str) -> InvalidRequest:
     return InvalidRequest(f"The file {what}", fields={"file": what})

@@ -1,7 +1,8 @@
-"""The figures and where they stand.
+"""The counters of the statistics, and the rows that have them.
 
-A row is named by (partition, row): a day of a pool has one row for each hour and one for each worker; a pool's
-lifetime has one row for what is true now and one for each worker. What counts where is in domain.counting.
+The key of a row is (partition, row). A day of a pool has a row for each hour, each worker and each label. The lifetime
+of a pool has a row of current gauges, and a row for each worker and each label. domain/statistics/event_counts.py says
+which event counts in which row.
 """
 
 from collections import defaultdict
@@ -12,13 +13,12 @@ from chalicelib.domain.statistics.histograms import BUCKETS
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
-HOURS = 24
-NOW = "now"
-CLOSE = "close"
+HOURS_PER_DAY = 24
+NOW_ROW = "now"
+CLOSING_ROW = "close"
 
 SLICES = 12
-"""An hour's row tells its leases and its completed tasks apart by parts of five minutes, so that a rate is of the last
-few."""
+"""The row of an hour counts leases and completed tasks by parts of five minutes, for rates over the last few."""
 SLICE_MS = HOUR_MS // SLICES
 
 Row = tuple[str, str]
@@ -53,22 +53,30 @@ COUNTERS = (
     "worked_ms",
     "quality",
     "graded",
-    *(f"at_{hour}" for hour in range(HOURS)),
+    *(f"at_{hour}" for hour in range(HOURS_PER_DAY)),
     *(f"done_{part}" for part in range(SLICES)),
     *(f"begun_{part}" for part in range(SLICES)),
     *(f"h{bucket}" for bucket in range(BUCKETS)),
 )
-"""What a row counts: events by kind; `pending`, `active` and `running` as net change; `kept_...`, the ended tasks that
-are still stored; sums of milliseconds with their number; of an API's row, its requests; `done_<n>` and `begun_<n>`,
-tasks completed (of an API's row: requests answered) and tasks leased in the n-th five minutes of the hour; `h<n>`, how
-many durations fell into each bucket of domain.histograms. Of a worker's row: `worked_ms`, the time it spent on attempts
-that came to an end; `quality`, in thousandths, of the completed tasks of which it was noted, with their number;
-`at_<hour>`, tasks completed in each hour of the UTC day."""
+"""The counters of a row; these are names of stored attributes.
+
+- events by kind: `created` ... `leased`
+- `pending`, `active`, `running`: the net change of tasks pending, held and running
+- `kept_...`: ended tasks that are still stored
+- sums of milliseconds, each with its number: `took_ms` and `taken` (attempts), `waited_ms` and `waits` (until the
+  lease), `whole_ms` and `wholes` (from submission to end)
+- in the row of an API: `requests`, `invalid`, `errors`, `time_ms`
+- `done_<n>`, `begun_<n>`: tasks completed (in the row of an API: requests answered) and tasks leased in the n-th five
+  minutes of the hour
+- `h<n>`: durations in each bucket of domain/statistics/histograms.py
+- in the row of a worker: `online_ms`; `worked_ms`, spent on attempts that ended; `quality`, in thousandths, and
+  `graded`, the number of tasks with a quality; `at_<hour>`, tasks completed in each hour of the UTC day
+"""
 
 
 @dataclass
 class Counts:
-    """The figures of one row; missing ones are 0."""
+    """The counters of one row; missing ones are 0."""
 
     values: dict[str, int] = field(default_factory=dict)
 
@@ -76,30 +84,33 @@ class Counts:
         return self.values.get(name, 0)
 
     @property
-    def ended_badly(self) -> int:
+    def failures(self) -> int:
+        """Failed and timed out."""
         return self["failed"] + self["timed_out"]
 
     @property
     def processed(self) -> int:
-        return self["completed"] + self.ended_badly
+        """Ended otherwise than by being cancelled."""
+        return self["completed"] + self.failures
 
     @property
     def average_ms(self) -> int:
-        """Mean time from lease to end of the attempts counted here; 0 when there are none."""
+        """Mean milliseconds from lease to end of the counted attempts; 0 when there are none."""
         return round(self["took_ms"] / self["taken"]) if self["taken"] else 0
 
     @property
     def whole_average_ms(self) -> float:
-        """Mean time from submission to end of the tasks completed here; 0 when there are none."""
+        """Mean milliseconds from submission to end of the counted completed tasks; 0 when there are none."""
         return self["whole_ms"] / self["wholes"] if self["wholes"] else 0.0
 
     @property
     def histogram(self) -> list[int]:
-        """How many durations fell into each bucket."""
+        """The number of durations in each bucket."""
         return [self[f"h{bucket}"] for bucket in range(BUCKETS)]
 
     @property
     def success_rate(self) -> float:
+        """Completed tasks as a share (0-1) of those processed; 0 when there are none."""
         return round(self["completed"] / self.processed, 4) if self.processed else 0.0
 
     def plus(self, other: "Counts") -> "Counts":
@@ -109,11 +120,11 @@ class Counts:
 
 def total(rows: Iterable[Counts]) -> Counts:
     """The sum of several rows."""
-    summed: dict[str, int] = defaultdict(int)
+    sums: dict[str, int] = defaultdict(int)
     for row in rows:
         for name, value in row.values.items():
-            summed[name] += value
-    return Counts(dict(summed))
+            sums[name] += value
+    return Counts(dict(sums))
 
 
 def day_of(instant: int) -> int:
@@ -126,8 +137,8 @@ def hour_of(instant: int) -> int:
     return instant % DAY_MS // HOUR_MS
 
 
-def lifetime(org: str, pool: str) -> str:
-    """Partition of a pool's lifetime figures."""
+def lifetime_partition(org: str, pool: str) -> str:
+    """Partition of the lifetime figures of a pool."""
     return f"{org}#{pool}"
 
 
@@ -137,16 +148,16 @@ def day_partition(org: str, pool: str, day: int) -> str:
 
 
 def day_number(row: Row) -> int | None:
-    """The day, counted from the epoch, that a row belongs to; None for a lifetime's."""
+    """The day of a row, counted from the epoch; None for a row of a lifetime."""
     parts = row[0].split("#")
     return int(parts[2]) if len(parts) == 3 else None
 
 
 def hour_number(row: Row) -> int | None:
-    """The hour, counted from the epoch, that a row counts; None for any but an hour's."""
+    """The hour of a row, counted from the epoch; None for a row of anything else."""
     day = day_number(row)
     is_hour = day is not None and row[1].startswith("hour#")
-    return day * HOURS + int(row[1].removeprefix("hour#")) if is_hour and day is not None else None
+    return day * HOURS_PER_DAY + int(row[1].removeprefix("hour#")) if is_hour and day is not None else None
 
 
 def hour_row(hour: int) -> str:
@@ -154,7 +165,7 @@ def hour_row(hour: int) -> str:
 
 
 def hour_counter(hour: int) -> str:
-    """The counter, of a worker's row, of what was completed in this hour of the UTC day."""
+    """The counter, in the row of a worker, of tasks completed in this hour of the UTC day."""
     return f"at_{hour}"
 
 
@@ -167,32 +178,32 @@ def label_row(label: str) -> str:
 
 
 def api_row(hour: int) -> str:
-    """The row of the API's own requests in an hour of the day."""
+    """The row of an API's requests in an hour of the day."""
     return f"api#{hour:02d}"
 
 
 def slice_of(instant: int) -> int:
-    """Which five minutes of its hour an instant falls into, 0-11."""
+    """The part of five minutes of its hour that an instant is in, 0-11."""
     return instant % HOUR_MS // SLICE_MS
 
 
-def rate(name: str, now: int, running: Counts, before: Counts) -> float:
-    """How many a second of `done` or `begun`, over the five minutes that are running and the five before them.
+def rate_per_second(name: str, now: int, current: Counts, before: Counts) -> float:
+    """`done` or `begun` per second, over the current five minutes and the five before them.
 
-    `running` is the row of the hour that holds `now`, `before` that of the hour before.
+    `current` is the row of the hour of `now`, `before` that of the hour before.
     """
     part = slice_of(now)
-    last = running[f"{name}_{part - 1}"] if part else before[f"{name}_{SLICES - 1}"]
-    return (running[f"{name}_{part}"] + last) * 1000 / (SLICE_MS + now % SLICE_MS)
+    last = current[f"{name}_{part - 1}"] if part else before[f"{name}_{SLICES - 1}"]
+    return (current[f"{name}_{part}"] + last) * 1000 / (SLICE_MS + now % SLICE_MS)
 
 
-def last_hours(org: str, pool: str, now: int) -> tuple[Row, Row]:
-    """The rows of the hour that is running and of the one before."""
+def last_hour_rows(org: str, pool: str, now: int) -> tuple[Row, Row]:
+    """The rows of the current hour and of the hour before."""
     return _hour(org, pool, now, hour_row), _hour(org, pool, now - HOUR_MS, hour_row)
 
 
-def last_api_hours(org: str, api: str, now: int) -> tuple[Row, Row]:
-    """The rows of an API's requests in the hour that is running and in the one before."""
+def last_api_hour_rows(org: str, api: str, now: int) -> tuple[Row, Row]:
+    """The rows of an API's requests in the current hour and in the hour before."""
     return _hour(org, api, now, api_row), _hour(org, api, now - HOUR_MS, api_row)
 
 
@@ -200,8 +211,8 @@ def _hour(org: str, pool: str, instant: int, name: Callable[[int], str]) -> Row:
     return day_partition(org, pool, day_of(instant)), name(hour_of(instant))
 
 
-def peaks(by_hour: Sequence[int]) -> list[tuple[int, int]]:
-    """The spans of hours, [from, to), in which at least half as much was done as in the best hour of the day."""
+def peak_hours(by_hour: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans of hours, [from, to), with at least half as many completed tasks as the best hour."""
     least = max(by_hour, default=0) / 2
     spans: list[tuple[int, int]] = []
     for hour in (hour for hour, done in enumerate(by_hour) if done and done >= least):

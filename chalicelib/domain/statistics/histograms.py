@@ -1,7 +1,7 @@
-"""Durations counted in buckets of fixed boundaries, so that counts from anywhere add up, and percentiles of them.
+"""Histograms of durations with fixed buckets, so that counts of several sources add up, and their percentiles.
 
-Bucket n holds the durations up to BOUNDS[n] milliseconds and above BOUNDS[n - 1]; the last holds all that are longer.
-The bounds grow by the square root of two, so that a percentile is off by a fifth of itself at most, or a millisecond.
+Bucket n counts the durations above BOUNDS[n - 1] and up to BOUNDS[n] milliseconds; the last counts all longer ones.
+Each bound is the square root of two times the one before, so a percentile is off by at most a fifth or a millisecond.
 """
 
 from bisect import bisect_left
@@ -16,14 +16,14 @@ BUCKETS = STEPS + 1
 
 
 def bucket_of(milliseconds: float) -> int:
-    """The number of the bucket that a duration belongs to."""
+    """The number of the bucket that counts a duration."""
     return bisect_left(BOUNDS, milliseconds)
 
 
 def percentile(counts: Sequence[int], share: float) -> float | None:
-    """The duration in milliseconds that `share` (0-1) of those counted do not exceed; None when none was counted.
+    """The duration in milliseconds that `share` (0-1) of the counted ones do not exceed; None when none is counted.
 
-    A bucket is spoken for by its geometric middle, the first by its end: that is what the error's bound rests on.
+    A bucket stands for its geometric mean, the first and the last for their bound: that limits the error.
     """
     sums = list(accumulate(counts))
     if not sums or not sums[-1]:

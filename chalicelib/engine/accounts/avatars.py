@@ -2,7 +2,7 @@
 
 from chalicelib import clock
 from chalicelib.domain.document import Document
-from chalicelib.domain.files.image_size import picture
+from chalicelib.domain.files.image_size import read_image_header
 from chalicelib.engine.documents import documents
 from chalicelib.errors import InvalidRequest, NotFound, TooLarge
 from chalicelib.storage.aws import s3
@@ -46,7 +46,7 @@ def forget(org: str, user_id: str) -> None:
 def _checked(content: bytes) -> str:
     if len(content) > LARGEST:
         raise TooLarge(f"The picture has {len(content)} bytes; at most {LARGEST} are accepted")
-    found = picture(content)
+    found = read_image_header(content)
     if found is None:
         raise _refused("must be a PNG, JPEG, GIF or WebP picture")
     if max(found.width, found.height) > LARGEST_SIDE:

@@ -147,7 +147,7 @@ def _record(events: Sequence[Event], notes: EntryWrites, pairs: Mapping[EventNam
 def _record_part(events: list[Event], notes: EntryWrites) -> list[Event]:
     """Record the events; returns those that were not recorded before."""
     while events:
-        writes = [event_storage.logged(event) for event in events]
+        writes = [event_storage.log_write(event) for event in events]
         try:
             dynamodb.commit(*writes, *_counting(events), *_noting(events, notes))
         except Refused as refused:
@@ -167,7 +167,7 @@ def _measure(events: Iterable[Event]) -> None:
 
 
 def _counting(events: Iterable[Event]) -> list[Write]:
-    return [stats.added(row, counts) for row, counts in event_counts.deltas(events).items()]
+    return [stats.addition_write(row, counts) for row, counts in event_counts.count_events(events).items()]
 
 
 def _noting(events: Iterable[Event], notes: EntryWrites) -> list[Write]:
@@ -185,4 +185,4 @@ def _parts(events: list[Event], notes: EntryWrites) -> list[list[Event]]:
 
 
 def _actions(events: list[Event], notes: EntryWrites) -> int:
-    return len(events) + len(event_counts.deltas(events)) + len(_noting(events, notes))
+    return len(events) + len(event_counts.count_events(events)) + len(_noting(events, notes))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.statistics import counters as rules
+from chalicelib.domain.statistics import counters
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Phase, Task
@@ -18,7 +18,7 @@ from chalicelib.engine.search.search import Query
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.engine.workers import registry
 from chalicelib.errors import NotFound
-from chalicelib.storage.statistics import counters as stats
+from chalicelib.storage.statistics import counters as counter_storage
 
 KIND = "Agent"
 CALLBACK = "/api/v1/tasks/{task_id}?agentId={worker_id}&lease={lease}"
@@ -43,13 +43,15 @@ class Report(NamedTuple):
     @property
     def peaks(self) -> list[tuple[int, int]]:
         """The hours of the UTC day, [from, to), in which it gets most done."""
-        return rules.peaks([self.figures[rules.hour_counter(hour)] for hour in range(rules.HOURS)])
+        return counters.peak_hours(
+            [self.figures[counters.hour_counter(hour)] for hour in range(counters.HOURS_PER_DAY)]
+        )
 
 
 def report(worker: Worker, days: range) -> Report:
     """An agent's figures of these days, counted from the epoch. One call for each hundred days."""
-    rows = [(rules.day_partition(worker.org, worker.pool, day), rules.worker_row(worker.id)) for day in days]
-    figures = rules.total(stats.find_many(rows).values())
+    rows = [(counters.day_partition(worker.org, worker.pool, day), counters.worker_row(worker.id)) for day in days]
+    figures = counters.total(counter_storage.find_many(rows).values())
     start, end = days.start * clock.DAY, min(clock.now(), days.stop * clock.DAY)
     since = worker.online_since if worker.online else None
     running = max(0, end - max(since, start)) if since is not None else 0
@@ -58,8 +60,8 @@ def report(worker: Worker, days: range) -> Report:
 
 def figures(org: str, pool: str, agent_ids: Iterable[str]) -> dict[str, Counts]:
     """What agents have done since they were created. One call for each hundred."""
-    rows = {agent_id: (rules.lifetime(org, pool), rules.worker_row(agent_id)) for agent_id in agent_ids}
-    found = stats.find_many(rows.values()) if rows else {}
+    rows = {agent_id: (counters.lifetime_partition(org, pool), counters.worker_row(agent_id)) for agent_id in agent_ids}
+    found = counter_storage.find_many(rows.values()) if rows else {}
     return {agent_id: found[row] for agent_id, row in rows.items()}
 
 

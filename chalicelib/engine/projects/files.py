@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from chalicelib.domain.document import Document
-from chalicelib.domain.files.media_types import media_type
+from chalicelib.domain.files.media_types import detect_media_type
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import attachments
@@ -20,7 +20,7 @@ def add(task: Task, name: str, content: bytes, claimed: str, description: str | 
 
     Raises InvalidRequest for what `domain.media` refuses, NotFound, Conflict.
     """
-    found = media_type(content, name, claimed)
+    found = detect_media_type(content, name, claimed)
     body = {"name": name, "size": len(content), "media_type": found, "description": description, "author": by}
     document = documents.new(task.org, FILE, body, parent=task.id, by=by)
     s3.put(_object(document), content, found)

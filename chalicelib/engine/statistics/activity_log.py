@@ -1,7 +1,7 @@
-"""The journal of an org: what went wrong with its requests, and what its tasks and agents did, line by line.
+"""The activity log of an org: its refused and failed requests, and what its tasks and agents did, line by line.
 
-Refused and failed requests are gathered by each process and written together, every ten seconds at most; the rest is
-read off the event log, which is written anyway. What a process has gathered and not written when it dies is lost.
+Each process buffers the lines of requests and writes them together, at most every ten seconds; lines that are not
+written when the process dies are lost. The lines of tasks and agents are read from the event log.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from chalicelib import clock
 from chalicelib.domain.changes.effects import Event, Kind
 from chalicelib.domain.statistics.counters import HOUR_MS
 from chalicelib.engine.documents import documents
-from chalicelib.engine.statistics.request_counts import Answered
+from chalicelib.engine.statistics.request_counts import AnsweredRequest
 from chalicelib.errors import Unavailable
 from chalicelib.storage.documents import documents as document_storage
 from chalicelib.storage.statistics import event_log
@@ -24,82 +24,82 @@ from chalicelib.storage.statistics import event_log
 Level = Literal["error", "warn", "info", "debug"]
 Service = Literal["api", "tasks", "agents"]
 
-KEPT_MS = 7 * clock.DAY
-WRITTEN_EVERY_MS = 10 * clock.SECOND
-HOURS_AT_ONCE = 6
+RETENTION_MS = 7 * clock.DAY
+FLUSH_INTERVAL_MS = 10 * clock.SECOND
+PARALLEL_HOURS = 6
 LINES_PER_DOCUMENT = 100
-"""What a process gathers between two writes; what is over that is only counted."""
+"""Lines that a process buffers between two writes; further ones are only counted."""
 
 
 class Line(NamedTuple):
-    """One thing that happened."""
+    """One line: what happened, when (epoch milliseconds), and its details."""
 
     at: int
     level: Level
     service: Service
     message: str
-    facts: dict[str, Any]
+    details: dict[str, Any]
 
 
 @dataclass
-class _Gathered:
+class _Buffer:
     since: int
     lines: list[Line] = field(default_factory=list)
     dropped: int = 0
 
 
-_gathered: dict[str, _Gathered] = {}
+_buffers: dict[str, _Buffer] = {}
 _lock = Lock()
 
 
-def note(answered: Answered) -> None:
-    """Remember a request that was refused or failed. One call when a write is due."""
-    due = _noted(answered.org, _line_of(answered) if answered.status >= 400 else None)
+def record_request(answered: AnsweredRequest) -> None:
+    """Buffer a request that was refused or failed. One call when a write is due."""
+    due = _add_to_buffer(answered.org, _request_line(answered) if answered.status >= 400 else None)
     if due is not None:
         _write(answered.org, due)
 
 
-def _line_of(answered: Answered) -> Line:
+def _request_line(answered: AnsweredRequest) -> Line:
     level: Level = "error" if answered.status >= 500 else "warn"
-    facts = {
+    details = {
         "requestId": answered.request_id,
         "method": answered.method,
         "route": answered.route,
         "status": answered.status,
         "durationMs": round(answered.milliseconds),
     }
-    return Line(clock.now(), level, "api", f"{answered.method} {answered.route}: {answered.status}", facts)
+    return Line(clock.now(), level, "api", f"{answered.method} {answered.route}: {answered.status}", details)
 
 
-def _noted(org: str, line: Line | None) -> _Gathered | None:
-    """Gather a line; returns all that is gathered once it is due to be written."""
+def _add_to_buffer(org: str, line: Line | None) -> _Buffer | None:
+    """Add a line to the org's buffer; returns the buffer when it is due to be written."""
     with _lock:
-        found = _gathered.get(org)
+        buffer = _buffers.get(org)
         if line is not None:
-            found = _gathered.setdefault(org, _Gathered(clock.steady()))
-            if len(found.lines) < LINES_PER_DOCUMENT:
-                found.lines.append(line)
+            buffer = _buffers.setdefault(org, _Buffer(clock.steady()))
+            if len(buffer.lines) < LINES_PER_DOCUMENT:
+                buffer.lines.append(line)
             else:
-                found.dropped += 1
-        if found is None or clock.steady() - found.since < WRITTEN_EVERY_MS:
+                buffer.dropped += 1
+        if buffer is None or clock.steady() - buffer.since < FLUSH_INTERVAL_MS:
             return None
-        return _gathered.pop(org)
+        return _buffers.pop(org)
 
 
-def _write(org: str, found: _Gathered) -> None:
-    lines = found.lines
-    if found.dropped:
-        lines = [*lines, Line(clock.now(), "warn", "api", f"{found.dropped} more refused requests", {})]
-    until = clock.now() + KEPT_MS
+def _write(org: str, buffer: _Buffer) -> None:
+    lines = buffer.lines
+    if buffer.dropped:
+        lines = [*lines, Line(clock.now(), "warn", "api", f"{buffer.dropped} more refused requests", {})]
+    until = clock.now() + RETENTION_MS
     body = {"lines": [list(line) for line in lines]}
     try:
         documents.create(documents.new(org, "log", body, expires_at=until))
     except Unavailable:
-        with _lock:  # the table is busy: the next time that it is due will do
-            _gathered.setdefault(org, found)
+        with _lock:  # the table is busy: try again with the next request
+            _buffers.setdefault(org, buffer)
 
 
-def read(
+def read_lines(
     org: str,
     pool: str,
     *,
@@ -109,37 +109,37 @@ def read(
     agent: str | None = None,
     limit: int = 100,
 ) -> list[Line]:
-    """The latest `limit` lines after `since`, latest first, of one level, service or agent if it is named.
+    """The newest `limit` lines since `since` (epoch milliseconds), newest first; None does not filter.
 
-    A call for each hour, six side by side, and for each megabyte of refused requests, as far back as the lines that are
-    wanted reach.
+    One call for each hour, six at a time, and one for each megabyte of refused requests, as far back as the lines
+    reach.
     """
-    sources = [_requests(org, since)] if service in (None, "api") and agent is None else []
+    sources = [_request_lines(org, since)] if service in (None, "api") and agent is None else []
     if service != "api":
-        sources.append(_events(org, pool, since))
+        sources.append(_event_lines(org, pool, since))
     lines = merge(*sources, key=lambda line: line.at, reverse=True)
-    wanted = (line for line in lines if level in (None, line.level) and service in (None, line.service))
-    return list(islice((line for line in wanted if agent in (None, line.facts.get("agentId"))), limit))
+    matching = (line for line in lines if level in (None, line.level) and service in (None, line.service))
+    return list(islice((line for line in matching if agent in (None, line.details.get("agentId"))), limit))
 
 
-def _requests(org: str, since: int) -> Iterator[Line]:
+def _request_lines(org: str, since: int) -> Iterator[Line]:
     with _lock:
-        unwritten = list(_gathered[org].lines) if org in _gathered else []
-    found = [line for line in unwritten if line.at >= since]
+        unwritten = list(_buffers[org].lines) if org in _buffers else []
+    lines = [line for line in unwritten if line.at >= since]
     for document in document_storage.every(org, "log"):
         if document.created_at < since:
             break
-        found += [line for line in (Line(*values) for values in document.body["lines"]) if line.at >= since]
-    yield from sorted(found, key=lambda line: line.at, reverse=True)
+        lines += [line for line in (Line(*values) for values in document.body["lines"]) if line.at >= since]
+    yield from sorted(lines, key=lambda line: line.at, reverse=True)
 
 
-def _events(org: str, pool: str, since: int) -> Iterator[Line]:
+def _event_lines(org: str, pool: str, since: int) -> Iterator[Line]:
     hours = range(clock.now() // HOUR_MS, since // HOUR_MS - 1, -1)
-    with ThreadPoolExecutor(HOURS_AT_ONCE) as threads:
-        for start in range(0, len(hours), HOURS_AT_ONCE):
-            wanted = hours[start : start + HOURS_AT_ONCE]
-            for found in threads.map(lambda hour: list(event_log.hour(org, pool, hour * HOUR_MS)), wanted):
-                yield from (_line(event) for event in reversed(found) if event.at >= since)
+    with ThreadPoolExecutor(PARALLEL_HOURS) as threads:
+        for start in range(0, len(hours), PARALLEL_HOURS):
+            batch = hours[start : start + PARALLEL_HOURS]
+            for events in threads.map(lambda hour: list(event_log.read_hour(org, pool, hour * HOUR_MS)), batch):
+                yield from (_event_line(event) for event in reversed(events) if event.at >= since)
 
 
 _LEVELS: dict[Kind, Level] = {
@@ -153,15 +153,15 @@ _LEVELS: dict[Kind, Level] = {
     Kind.STARTED: "debug",
     Kind.EDITED: "debug",
 }
-_OF_AGENTS = frozenset({Kind.ONLINE, Kind.OFFLINE, Kind.CLAIMED})
+_AGENT_KINDS = frozenset({Kind.ONLINE, Kind.OFFLINE, Kind.CLAIMED})
 
 
-def _line(event: Event) -> Line:
-    service: Service = "agents" if event.kind in _OF_AGENTS else "tasks"
-    facts: dict[str, Any] = {"agentId" if service == "agents" else "taskId": event.subject, "event": str(event.kind)}
+def _event_line(event: Event) -> Line:
+    service: Service = "agents" if event.kind in _AGENT_KINDS else "tasks"
+    details: dict[str, Any] = {"agentId" if service == "agents" else "taskId": event.subject, "event": str(event.kind)}
     if event.worker_id is not None:
-        facts["agentId"] = event.worker_id
+        details["agentId"] = event.worker_id
     if event.attempt is not None:
-        facts["attempt"] = event.attempt
+        details["attempt"] = event.attempt
     noun = "Agent" if service == "agents" else "Task"
-    return Line(event.at, _LEVELS.get(event.kind, "info"), service, f"{noun} {event.subject}: {event.kind}", facts)
+    return Line(event.at, _LEVELS.get(event.kind, "info"), service, f"{noun} {event.subject}: {event.kind}", details)

@@ -1,7 +1,7 @@
-"""What a dispatch pass measures, once a minute, of a pool in which tasks wait: how long the oldest one has been ready,
-and whether some ask for what no registered worker has.
+"""Backlog metrics that a dispatch pass measures once a minute in a pool with waiting tasks.
 
-A pass sees the head of each lane, so the age is that of the most urgent tasks; one behind them may be older.
+They are the age of the oldest ready task, and the number of lanes whose needs no registered worker meets. A pass reads
+the head of each lane, so the age is that of the most urgent tasks; less urgent ones may be older.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,27 @@ from chalicelib.domain.tasks.task import Needs, Task
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.observability import count, logger, measure
 
-OLDEST = "OldestReadyTaskAge"
-"""Seconds, of the oldest ready task that a look at a pool found without a worker."""
-UNSERVED = "LanesNobodyServes"
-"""How many lanes of the pool (sets of needs) have ready tasks that no registered worker could take, even if it were
-free and online."""
-NAMED = 10
-"""How many such lanes the log names, each by one of its tasks."""
+OLDEST_METRIC = "OldestReadyTaskAge"
+"""Metric: how long the oldest of the ready tasks without a worker has been ready."""
+UNSERVED_METRIC = "LanesNobodyServes"
+"""Metric: lanes of the pool whose ready tasks no registered worker can take, even when it is free and online."""
+MAX_LOGGED_LANES = 10
+"""Such lanes that the log names, each by one of its tasks."""
 
 
 def measure_backlog(waiting: Sequence[Task], workers: Sequence[Worker], now: int) -> None:
-    """Measure what a pass left: `waiting` are ready tasks for which there was no room. No call."""
+    """Send the metrics of a pass: `waiting` are the ready tasks that found no free worker. No call."""
     if not waiting:
         return
-    measure(OLDEST, max(now - task.ready_at for task in waiting if task.ready_at is not None))
-    unserved = unserved_lanes(waiting, workers)
-    count(UNSERVED, len(unserved))
+    measure(OLDEST_METRIC, max(now - task.ready_at for task in waiting if task.ready_at is not None))
+    unserved = find_unserved_lanes(waiting, workers)
+    count(UNSERVED_METRIC, len(unserved))
     if unserved:
-        logger().warning("No registered worker can take these tasks", extra=_told(unserved))
+        logger().warning("No registered worker can take these tasks", extra=_log_fields(unserved))
 
 
-def unserved_lanes(waiting: Sequence[Task], workers: Sequence[Worker]) -> list[Task]:
-    """One task of each lane that no registered worker could serve."""
+def find_unserved_lanes(waiting: Sequence[Task], workers: Sequence[Worker]) -> list[Task]:
+    """One task of each lane that no registered worker can serve."""
     registered = [worker for worker in workers if not worker.removed]
     by_lane = {task.lane: task for task in waiting}
     return [task for task in by_lane.values() if not _can_serve(registered, task.needs)]
@@ -41,7 +40,7 @@ def _can_serve(workers: Sequence[Worker], needs: Needs) -> bool:
     return any(worker.offers(needs) for worker in workers)
 
 
-def _told(unserved: Sequence[Task]) -> dict[str, object]:
+def _log_fields(unserved: Sequence[Task]) -> dict[str, object]:
     first = unserved[0]
     lanes = [
         {
@@ -50,6 +49,6 @@ def _told(unserved: Sequence[Task]) -> dict[str, object]:
             "group": task.needs.group,
             "worker": task.needs.worker,
         }
-        for task in unserved[:NAMED]
+        for task in unserved[:MAX_LOGGED_LANES]
     ]
     return {"org": first.org, "pool": first.pool, "count": len(unserved), "lanes": lanes}

@@ -1,4 +1,4 @@
-"""What the house stands on, asked just now: whether it answers, and how long that takes."""
+"""Health checks of the services that Yardmaster depends on: whether they answer now, and how long that takes."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,34 +11,34 @@ from chalicelib.storage.access import table as access
 from chalicelib.storage.aws import dynamodb, sqs
 
 
-class Answer(NamedTuple):
-    """How one dependency answered; `milliseconds` until it did, or until it was given up."""
+class CheckResult(NamedTuple):
+    """The result of one check; `milliseconds` until the answer, or until the check gave up."""
 
     healthy: bool
     milliseconds: float
 
 
-def connections() -> int:
-    """How many connections to the database this process has opened."""
+def connection_count() -> int:
+    """The number of connections to DynamoDB that this process has opened."""
     return dynamodb.connections()
 
 
-def look() -> dict[str, Answer]:
-    """The database and the queues, each asked once, side by side."""
+def check_dependencies() -> dict[str, CheckResult]:
+    """Check DynamoDB and SQS in parallel, with one call each."""
     with ThreadPoolExecutor(len(_PROBES)) as threads:
-        return dict(zip(_PROBES, threads.map(_timed, _PROBES.values()), strict=True))
+        return dict(zip(_PROBES, threads.map(_run_probe, _PROBES.values()), strict=True))
 
 
-def _timed(probe: Callable[[], object]) -> Answer:
+def _run_probe(probe: Callable[[], object]) -> CheckResult:
     started = clock.stopwatch()
     try:
         probe()
     except Unavailable:
-        return Answer(False, _since(started))
-    return Answer(True, _since(started))
+        return CheckResult(False, _elapsed_ms(started))
+    return CheckResult(True, _elapsed_ms(started))
 
 
-def _since(started: float) -> float:
+def _elapsed_ms(started: float) -> float:
     return round((clock.stopwatch() - started) * clock.SECOND, 1)
 
 

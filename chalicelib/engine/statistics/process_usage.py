@@ -1,4 +1,4 @@
-"""How busy the function instance is that runs this: its share of the processor and of the memory that it has."""
+"""CPU and memory usage of this process (in Lambda: of this instance of the function)."""
 
 import os
 import resource
@@ -7,64 +7,64 @@ import sys
 from chalicelib import clock
 
 MEGABYTE = 1024 * 1024
-MEMORY_OF_A_CPU_MB = 1769
-"""What buys a whole processor of Lambda's."""
-SHORTEST_LOOK = 1.0
-"""Seconds; a share of less time than this would be chance."""
+MEMORY_PER_CPU_MB = 1769
+"""Lambda gives a function one CPU for each so many megabytes of memory."""
+MIN_INTERVAL_S = 1.0
+"""Shorter intervals give no meaningful share."""
 
 
-class _Look:
-    """Processor seconds that the process had used, and when."""
+class _Sample:
+    """CPU seconds used by the process at an instant, and the share since the sample before."""
 
     def __init__(self) -> None:
-        self.used, self.at, self.share = _used(), clock.stopwatch(), 0.0
+        self.used, self.at, self.share = _cpu_seconds(), clock.stopwatch(), 0.0
 
 
-def _used() -> float:
+def _cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system
 
 
-_last = _Look()
-_born = clock.stopwatch()
+_last_sample = _Sample()
+_started_at = clock.stopwatch()
 
 
 def cpu_share() -> float:
-    """How much of its processors (0-1) the process has used since it was asked before, a second ago at least."""
-    global _last
-    look = _Look()
-    spent = look.at - _last.at
-    if spent < SHORTEST_LOOK:
-        return _last.share
-    look.share = min(1.0, (look.used - _last.used) / spent / _processors())
-    _last = look
-    return look.share
+    """The share (0-1) of its CPUs that the process has used since the last sample, at least a second ago."""
+    global _last_sample
+    sample = _Sample()
+    elapsed_s = sample.at - _last_sample.at
+    if elapsed_s < MIN_INTERVAL_S:
+        return _last_sample.share
+    sample.share = min(1.0, (sample.used - _last_sample.used) / elapsed_s / _cpu_count())
+    _last_sample = sample
+    return sample.share
 
 
-def _processors() -> float:
+def _cpu_count() -> float:
     megabytes = _lambda_megabytes()
-    return megabytes / MEMORY_OF_A_CPU_MB if megabytes else float(os.cpu_count() or 1)
+    return megabytes / MEMORY_PER_CPU_MB if megabytes else float(os.cpu_count() or 1)
 
 
 def _lambda_megabytes() -> int:
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
 
 
-def uptime() -> int:
-    """Whole seconds since this process began to serve."""
-    return round(clock.stopwatch() - _born)
+def uptime_s() -> int:
+    """Whole seconds since this process started."""
+    return round(clock.stopwatch() - _started_at)
 
 
 def memory_megabytes() -> int:
-    """How much memory the process has filled at most."""
-    return round(_peak() / MEGABYTE)
+    """Peak memory of the process in megabytes."""
+    return round(_peak_bytes() / MEGABYTE)
 
 
 def memory_share() -> float:
-    """How much of its memory (0-1) the process has filled at most: of the function's in Lambda, else the machine's."""
-    owned = _lambda_megabytes() * MEGABYTE or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min(1.0, _peak() / owned)
+    """Peak memory of the process as a share (0-1) of the function's memory in Lambda, elsewhere of the machine's."""
+    available = _lambda_megabytes() * MEGABYTE or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(1.0, _peak_bytes() / available)
 
 
-def _peak() -> int:
+def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,8 +1,7 @@
-"""An API's own requests, counted: how many, how they ended, how long they took.
+"""Counters of an API's requests: how many there were, how they ended and how long they took.
 
-Each process gathers them and adds them to the hour's row every ten seconds at most, with the request that finds it due.
-What a process has gathered and not written when it dies is lost: these are figures for the eye, and unlike those of
-tasks they are worth no write of their own.
+Each process buffers its counts. At most every ten seconds a request adds them to the row of the hour. Counts that are
+not written when the process dies are lost: they only inform people, so they are not worth a write for each request.
 """
 
 from collections import defaultdict
@@ -12,30 +11,30 @@ from threading import Lock
 from typing import Protocol
 
 from chalicelib import clock
-from chalicelib.domain.statistics.counters import Counts, Row, last_api_hours, slice_of
+from chalicelib.domain.statistics.counters import Counts, Row, last_api_hour_rows, slice_of
 from chalicelib.domain.statistics.histograms import bucket_of
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.statistics import counters as stats
+from chalicelib.storage.statistics import counters as counter_storage
 
-WRITTEN_EVERY_MS = 10 * clock.SECOND
-INVALID = frozenset({400, 413, 415, 422})
+FLUSH_INTERVAL_MS = 10 * clock.SECOND
+INVALID_STATUSES = frozenset({400, 413, 415, 422})
 
 
 @dataclass
-class _Gathered:
-    """What this process has counted of one API of one org since it last wrote."""
+class _Buffer:
+    """The counts of one API of one org that this process has not written."""
 
     since: int
     rows: dict[Row, Counts] = field(default_factory=lambda: defaultdict(Counts))
 
 
-_gathered: dict[tuple[str, str], _Gathered] = {}
+_buffers: dict[tuple[str, str], _Buffer] = {}
 _lock = Lock()
 
 
-class Answered(Protocol):
-    """One request of a known caller, once it is answered."""
+class AnsweredRequest(Protocol):
+    """An answered request of an authenticated caller."""
 
     @property
     def org(self) -> str: ...
@@ -51,52 +50,52 @@ class Answered(Protocol):
     def request_id(self) -> str: ...
 
 
-def measure(api: str) -> Callable[[Answered], None]:
-    """What an Api is told its answered requests by. One call when a write is due."""
+def request_counter(api: str) -> Callable[[AnsweredRequest], None]:
+    """The function that counts an API's answered requests. It makes one call when a write is due."""
 
-    def note(answered: Answered) -> None:
+    def count_request(answered: AnsweredRequest) -> None:
         counts = _counts(clock.now(), answered.status, answered.milliseconds)
-        found = _noted(answered.org, api, clock.now(), counts)
-        if found:
-            _write(answered.org, api, found)
+        due = _add_to_buffer(answered.org, api, clock.now(), counts)
+        if due:
+            _write(answered.org, api, due)
 
-    return note
+    return count_request
 
 
 def _counts(now: int, status: int, milliseconds: float) -> Counts:
     counts = {"requests": 1, "time_ms": round(milliseconds), f"done_{slice_of(now)}": 1}
-    counts |= {"invalid": int(status in INVALID), "errors": int(status >= 500)}
+    counts |= {"invalid": int(status in INVALID_STATUSES), "errors": int(status >= 500)}
     return Counts(counts | {f"h{bucket_of(milliseconds)}": 1})
 
 
-def _noted(org: str, api: str, now: int, counts: Counts) -> dict[Row, Counts]:
-    """Add the counts to what is gathered; returns all of it once it is due to be written."""
+def _add_to_buffer(org: str, api: str, now: int, counts: Counts) -> dict[Row, Counts]:
+    """Add the counts to the buffer; returns all rows of it when they are due to be written."""
     with _lock:
-        gathered = _gathered.setdefault((org, api), _Gathered(clock.steady()))
-        row, _ = last_api_hours(org, api, now)
-        gathered.rows[row] = gathered.rows[row].plus(counts)
-        if clock.steady() - gathered.since < WRITTEN_EVERY_MS:
+        buffer = _buffers.setdefault((org, api), _Buffer(clock.steady()))
+        row, _ = last_api_hour_rows(org, api, now)
+        buffer.rows[row] = buffer.rows[row].plus(counts)
+        if clock.steady() - buffer.since < FLUSH_INTERVAL_MS:
             return {}
-        return _gathered.pop((org, api)).rows
+        return _buffers.pop((org, api)).rows
 
 
 def _write(org: str, api: str, rows: dict[Row, Counts]) -> None:
     try:
-        dynamodb.commit(*(stats.added(row, counts) for row, counts in rows.items()))
+        dynamodb.commit(*(counter_storage.addition_write(row, counts) for row, counts in rows.items()))
     except Unavailable:
         _put_back(org, api, rows)
 
 
 def _put_back(org: str, api: str, rows: dict[Row, Counts]) -> None:
-    """The table is busy: the next time that it is due will do."""
+    """Return rows to the buffer when the table is busy; a later request writes them."""
     with _lock:
-        gathered = _gathered.setdefault((org, api), _Gathered(clock.steady()))
+        buffer = _buffers.setdefault((org, api), _Buffer(clock.steady()))
         for row, counts in rows.items():
-            gathered.rows[row] = gathered.rows[row].plus(counts)
+            buffer.rows[row] = buffer.rows[row].plus(counts)
 
 
-def unwritten(org: str, api: str, row: Row) -> Counts:
-    """What this process has gathered for a row and not yet written."""
+def unwritten_counts(org: str, api: str, row: Row) -> Counts:
+    """The counts of a row that this process has not written yet."""
     with _lock:
-        gathered = _gathered.get((org, api))
-        return gathered.rows.get(row, Counts()) if gathered is not None else Counts()
+        buffer = _buffers.get((org, api))
+        return buffer.rows.get(row, Counts()) if buffer is not None else Counts()

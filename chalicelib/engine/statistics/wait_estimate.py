@@ -1,6 +1,6 @@
-"""How long a submitted task will take, and whether one more may wait at all.
+"""Estimates of when a submitted task ends, and the limit of pending tasks of a pool.
 
-Both rest on a pool's figures, which follow within a second or so and which a process believes for two.
+Both use the figures of the pool, which follow within about a second and which a process caches for two seconds.
 """
 
 from dataclasses import dataclass
@@ -17,72 +17,74 @@ from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import QueueFull
 from chalicelib.storage.tasks import listing
 
-BELIEVED_MS = 2 * clock.SECOND
-FURTHEST = 1000
-"""Positions are counted so far: a place further back is told as this one's."""
-UNMEASURED_MS = 1000.0
-"""What a task is taken to last while none has ended lately."""
+CACHE_MS = 2 * clock.SECOND
+MAX_POSITION = 1000
+"""Positions are counted up to this one; a task further back gets the same."""
+DEFAULT_DURATION_MS = 1000.0
+"""The assumed duration of a task while none has ended in the last hours."""
 
 
-class Forecast(NamedTuple):
-    """When a task may be expected."""
+class WaitEstimate(NamedTuple):
+    """The estimate for one task."""
 
     position: int
-    """Its place among the tasks that wait for the same kind of worker; 1 is next, 0 no longer waits."""
-    milliseconds: float
-    """Until its end, by what was measured lately."""
+    """Its position among the tasks of its lane that wait: 1 is next, 0 does not wait."""
+    remaining_ms: float
+    """Until its end, by the figures of the last hours."""
 
 
 @dataclass
-class _Believed:
-    """A pool's figures, and how many tasks this process has accepted since it read them."""
+class _PoolFigures:
+    """Cached figures of a pool, and the number of tasks that this process has accepted since it read them."""
 
     figures: Recent
     accepted: int = 0
 
 
-_believed: TtlCache[tuple[str, str], _Believed] = TtlCache(BELIEVED_MS)
+_figures_by_pool: TtlCache[tuple[str, str], _PoolFigures] = TtlCache(CACHE_MS)
 
 
-def submit(org: str, subject: str, asked: Submission) -> tuple[Task, Forecast]:
-    """Accept a task as `submissions.submit` does, and say when it may be expected. Two calls, and sometimes one more.
+def submit_with_estimate(org: str, subject: str, submitted: Submission) -> tuple[Task, WaitEstimate]:
+    """Accept a task as `submission.submit` does, and estimate its wait. Two calls, and sometimes one more.
 
-    Raises QueueFull when as many tasks of the pool wait as the deployment allows.
+    Raises QueueFull when the pool has as many pending tasks as the deployment allows.
     """
-    believed = _figures(org, asked.pool)
-    _require_room(asked.pool, believed)
-    task = submission.submit(org, subject, asked)
-    believed.accepted += 1
-    return task, of(task, believed.figures)
+    cached = _figures(org, submitted.pool)
+    _require_below_limit(submitted.pool, cached)
+    task = submission.submit(org, subject, submitted)
+    cached.accepted += 1
+    return task, estimate_wait(task, cached.figures)
 
 
-def _figures(org: str, pool: str) -> _Believed:
-    cached = _believed.get((org, pool))
-    return cached if cached is not None else _believed.put((org, pool), _Believed(recent.read(org, pool)))
+def _figures(org: str, pool: str) -> _PoolFigures:
+    cached = _figures_by_pool.get((org, pool))
+    if cached is not None:
+        return cached
+    return _figures_by_pool.put((org, pool), _PoolFigures(recent.read_recent(org, pool)))
 
 
-def _require_room(pool: str, believed: _Believed) -> None:
+def _require_below_limit(pool: str, cached: _PoolFigures) -> None:
     limit = settings().queue_limits.get(pool, 0)
-    waiting = believed.figures.gauges["pending"] + believed.accepted
+    waiting = cached.figures.gauges["pending"] + cached.accepted
     if limit and waiting >= limit:
         raise QueueFull(f"The queue is full: {waiting} of at most {limit} tasks wait; try again later", limit=limit)
 
 
-def of(task: Task, figures: Recent) -> Forecast:
-    """The forecast of a task that was just submitted. One call, none for one that does not wait."""
-    place = 1 + listing.count_ahead(task, FURTHEST - 1) if task.queued else 0
-    return Forecast(place, _expected_ms(place, figures))
+def estimate_wait(task: Task, figures: Recent) -> WaitEstimate:
+    """The estimate for a task that was just submitted. One call; none for a task that does not wait."""
+    position = 1 + listing.count_ahead(task, MAX_POSITION - 1) if task.queued else 0
+    return WaitEstimate(position, _expected_ms(position, figures))
 
 
-def _expected_ms(place: int, figures: Recent) -> float:
-    """Those before it at the measured rate and then its own attempt, but no less than tasks have taken lately.
+def _expected_ms(position: int, figures: Recent) -> float:
+    """The tasks before it at the measured rate, then its own attempt; at least the mean total time of recent tasks.
 
-    A quiet pool completes little because little is asked of it: its rate is at least that of the tasks held now, each
-    at the mean time of an attempt.
+    A quiet pool completes few tasks because it gets few. So the rate is at least that of the tasks held now, at the
+    mean duration of an attempt.
     """
-    lately = figures.tasks
-    if not lately["taken"]:
-        return UNMEASURED_MS * max(1, place)
-    attempt = max(1.0, lately["took_ms"] / lately["taken"])
-    rate = max(figures.done_a_second / clock.SECOND, max(1, figures.gauges["active"]) / attempt)
-    return max(lately.whole_average_ms, max(0, place - 1) / rate + attempt)
+    recent_tasks = figures.tasks
+    if not recent_tasks["taken"]:
+        return DEFAULT_DURATION_MS * max(1, position)
+    attempt = max(1.0, recent_tasks["took_ms"] / recent_tasks["taken"])
+    rate = max(figures.completions_per_second / clock.SECOND, max(1, figures.gauges["active"]) / attempt)
+    return max(recent_tasks.whole_average_ms, max(0, position - 1) / rate + attempt)

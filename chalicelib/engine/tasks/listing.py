@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.domain.statistics import counters as rules
-from chalicelib.domain.statistics.counters import NOW, Counts
+from chalicelib.domain.statistics.counters import NOW_ROW, Counts
 from chalicelib.domain.tasks.task import HELD, PHASES, Phase, Status, Task
 from chalicelib.engine.security import cursors
 from chalicelib.engine.tasks import payloads
@@ -120,8 +120,8 @@ def _total(org: str, pool: str, wanted: Filter, found: _Rows, *, whole: bool) ->
 
 def _read_total(org: str, pool: str, wanted: Filter) -> int:
     if wanted.worker_id is None:
-        return _sum_counts(_read_counts((rules.lifetime(org, pool), NOW)), wanted)
-    ended = _read_counts((rules.lifetime(org, pool), rules.worker_row(wanted.worker_id)))
+        return _sum_counts(_read_counts((rules.lifetime_partition(org, pool), NOW_ROW)), wanted)
+    ended = _read_counts((rules.lifetime_partition(org, pool), rules.worker_row(wanted.worker_id)))
     worker = worker_storage.find(org, pool, wanted.worker_id) if wanted.phase in (None, Phase.HELD) else None
     held = len(worker.leases) if worker is not None else 0
     return _sum_counts(Counts(ended.values | {"pending": 0, "active": held}), wanted)

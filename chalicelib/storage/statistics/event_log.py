@@ -1,4 +1,4 @@
-"""The `events` table: the log, one partition for each hour of each pool, so that an hour can be recounted."""
+"""The `events` table: the event log, with a partition for each hour of each pool so that an hour can be recounted."""
 
 from collections.abc import Iterator
 
@@ -44,38 +44,38 @@ class EventItem(Item):
 
 
 _FIELDS = Event.__slots__
-_UNSAID = {"running": False, "completed": 0, "failed": 0}
-"""Fields that are stored only where they say something."""
+_DEFAULTS = {"running": False, "completed": 0, "failed": 0}
+"""Values that are not stored."""
 
 
-def bucket(org: str, pool: str, instant: int) -> str:
-    """Partition of the hour that holds `instant`."""
+def hour_partition(org: str, pool: str, instant: int) -> str:
+    """Partition of the hour of `instant` (epoch milliseconds)."""
     return f"{org}#{pool}#{instant // HOUR_MS}"
 
 
-def logged(event: Event) -> Write:
-    """The write of one entry, refused when it is in the log already: its id is the subject and its version."""
+def log_write(event: Event) -> Write:
+    """The write of one event, refused when it is in the log: its id has the subject and its version."""
     values = {name: getattr(event, name) for name in _FIELDS}
     item = EventItem(
-        bucket(event.org, event.pool, event.at),
+        hour_partition(event.org, event.pool, event.at),
         f"{event.at:013d}#{event.subject}#{event.version:08d}",
-        # Of a task that retention swept away the entry is as old as the task, and yet must be kept a while.
+        # The event of a task removed by retention is as old as the task, but has to be kept like others.
         expires_at=max(event.at, clock.now()) // 1000 + settings().retention_days * 86_400,
-        **{name: value for name, value in values.items() if value is not None and value != _UNSAID.get(name)},
+        **{name: value for name, value in values.items() if value is not None and value != _DEFAULTS.get(name)},
     )
     item.kind = str(event.kind)
     return dynamodb.put(item, EventItem.id.does_not_exist())
 
 
-def hour(org: str, pool: str, instant: int) -> Iterator[Event]:
-    """The entries of the hour that holds `instant`, in order of time, as of now."""
+def read_hour(org: str, pool: str, instant: int) -> Iterator[Event]:
+    """The events of the hour of `instant`, in order of time, as of now."""
     with dynamodb.reading():
-        for item in EventItem.query(bucket(org, pool, instant), consistent_read=True):
+        for item in EventItem.query(hour_partition(org, pool, instant), consistent_read=True):
             yield parse(item)
 
 
 def parse(item: EventItem) -> Event:
-    """The stored item as a value."""
+    """The event of a stored item."""
     values = {name: getattr(item, name) for name in _FIELDS}
-    values |= {name: unsaid for name, unsaid in _UNSAID.items() if values[name] is None}
+    values |= {name: default for name, default in _DEFAULTS.items() if values[name] is None}
     return Event(**(values | {"kind": Kind(item.kind), "left": Phase(item.left) if item.left else None}))

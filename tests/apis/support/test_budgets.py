@@ -41,7 +41,7 @@ def test_a_request_costs_no_more_than_its_budget(name: str, desk: Desk) -> None:
 
 def test_figures_are_read_each_two_seconds_and_requests_written_each_ten(desk: Desk) -> None:
     desk.submit()
-    desk.world.clock.advance(wait_estimate.BELIEVED_MS / 1000)
+    desk.world.clock.advance(wait_estimate.CACHE_MS / 1000)
     with counting() as calls:
         desk.submit(settle=False)
     assert calls == {
@@ -50,7 +50,7 @@ def test_figures_are_read_each_two_seconds_and_requests_written_each_ten(desk: D
         ("DynamoDB", "Query"): 1,
         ("DynamoDB", "BatchGetItem"): 1,
     }
-    desk.world.clock.advance(request_counts.WRITTEN_EVERY_MS / 1000)
+    desk.world.clock.advance(request_counts.FLUSH_INTERVAL_MS / 1000)
     with counting() as calls:
         desk.get("/workers")
         desk.get("/workers")

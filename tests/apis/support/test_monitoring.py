@@ -135,13 +135,13 @@ def test_channels_are_those_of_the_document_and_those_seen(desk: Desk) -> None:
 
 @pytest.mark.parametrize("path", ["/metrics", "/health"])
 def test_requests_of_all_processes_count_once_each(path: str, desk: Desk) -> None:
-    measure = request_counts.measure("support")
+    measure = request_counts.request_counter("support")
     for _ in range(3):
         measure(answered("acme", 200, 100.0))
-    desk.world.clock.advance(request_counts.WRITTEN_EVERY_MS / 1000)
+    desk.world.clock.advance(request_counts.FLUSH_INTERVAL_MS / 1000)
     measure(answered("acme", 200, 100.0))  # written by this one
     measure(answered("acme", 500, 100.0))  # only gathered yet
-    request_counts._gathered.clear()  # the process dies with it
+    request_counts._buffers.clear()  # the process dies with it
     shown = desk.get(path)
     if path == "/health":
         assert shown["metrics"]["average_response_time"] == "100ms"

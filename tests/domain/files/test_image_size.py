@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.files.image_size import Picture, picture
+from chalicelib.domain.files.image_size import Image, read_image_header
 
 
 def png(width: int, height: int) -> bytes:
@@ -22,8 +22,8 @@ def jpeg(width: int, height: int, frame: int = 0xC2) -> bytes:
     return start + bytes([0xFF, frame]) + struct.pack(">HBHH", 17, 8, height, width) + b"\x03"
 
 
-def webp(kind: bytes, facts: bytes) -> bytes:
-    return b"RIFF\x00\x00\x00\x00WEBP" + (kind + b"\x00\x00\x00\x00" + facts).ljust(20, b"\0")
+def webp(kind: bytes, data: bytes) -> bytes:
+    return b"RIFF\x00\x00\x00\x00WEBP" + (kind + b"\x00\x00\x00\x00" + data).ljust(20, b"\0")
 
 
 def lossless(width: int, height: int) -> bytes:
@@ -45,25 +45,25 @@ SIDES = st.integers(1, 2**14 - 1)
 
 @given(st.sampled_from(list(MADE)), SIDES, SIDES)
 def test_the_header_says_how_large_a_picture_is(make, width: int, height: int) -> None:
-    assert picture(make(width, height)) == Picture(MADE[make], width, height)
+    assert read_image_header(make(width, height)) == Image(MADE[make], width, height)
 
 
 @pytest.mark.parametrize("make", list(MADE))
 def test_a_picture_that_breaks_off_is_none(make) -> None:
     whole = make(20, 30)
-    known = {picture(whole[:length]) for length in range(len(whole))}
-    assert known <= {None, Picture(MADE[make], 20, 30)}
-    assert picture(whole[:8]) is None
+    parsed = {read_image_header(whole[:length]) for length in range(len(whole))}
+    assert parsed <= {None, Image(MADE[make], 20, 30)}
+    assert read_image_header(whole[:8]) is None
 
 
 def test_what_is_no_picture_or_has_no_size() -> None:
-    assert picture(b"") is None
-    assert picture(b"%PDF-1.7") is None
-    assert picture(png(0, 10)) is None
-    assert picture(webp(b"ABCD", b"")) is None
-    assert picture(jpeg(1, 1, frame=0xD9)) is None
+    assert read_image_header(b"") is None
+    assert read_image_header(b"%PDF-1.7") is None
+    assert read_image_header(png(0, 10)) is None
+    assert read_image_header(webp(b"ABCD", b"")) is None
+    assert read_image_header(jpeg(1, 1, frame=0xD9)) is None
 
 
 @given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]), st.binary(max_size=60))
 def test_no_bytes_are_an_error(start: bytes, rest: bytes) -> None:
-    picture(start + rest)
+    read_image_header(start + rest)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.files.media_types import media_type
+from chalicelib.domain.files.media_types import detect_media_type
 from chalicelib.errors import InvalidRequest
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00"
@@ -35,7 +35,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     ],
 )
 def test_what_a_file_is(content: bytes, name: str, claimed: str, found: str) -> None:
-    assert media_type(content, name, claimed) == found
+    assert detect_media_type(content, name, claimed) == found
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_what_a_file_is(content: bytes, name: str, claimed: str, found: str) -> 
 )
 def test_what_is_refused(content: bytes, claimed: str, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said) as refused:
-        media_type(content, "a", claimed)
+        detect_media_type(content, "a", claimed)
     assert list(refused.value.fields) == ["file"]
 
 
 @given(st.binary(min_size=1), st.text(), st.text())
 def test_everything_else_has_a_type(content: bytes, name: str, claimed: str) -> None:
     try:
-        assert "/" in media_type(content, name, claimed)
+        assert "/" in detect_media_type(content, name, claimed)
     except InvalidRequest as refused:
         assert content.startswith((b"MZ", b"\x7fELF", b"\xfe", b"\xce", b"\xcf", b"\xca")), refused

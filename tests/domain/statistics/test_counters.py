@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.changes.effects import Event, Kind
-from chalicelib.domain.statistics import counters as statistics
-from chalicelib.domain.statistics import event_counts
-from chalicelib.domain.statistics.counters import DAY_MS, HOUR_MS, Counts, Row, peaks
+from chalicelib.domain.statistics import counters, event_counts
+from chalicelib.domain.statistics.counters import DAY_MS, HOUR_MS, Counts, Row, peak_hours
 from chalicelib.domain.statistics.histograms import bucket_of
 from chalicelib.domain.tasks.task import Phase
 
@@ -22,7 +21,7 @@ def event(kind: Kind, **said: Any) -> Event:
 
 
 def figures(*events: Event) -> dict[Row, dict[str, int]]:
-    found = event_counts.deltas(events)
+    found = event_counts.count_events(events)
     return {row: {name: value for name, value in counts.values.items() if value} for row, counts in found.items()}
 
 
@@ -186,40 +185,40 @@ EVENTS = st.lists(
 
 @given(events=EVENTS, cut=st.integers(0, 30))
 def test_counting_in_parts_gives_the_same_as_counting_the_whole(events: list[Event], cut: int) -> None:
-    first, second = event_counts.deltas(events[:cut]), event_counts.deltas(events[cut:])
+    first, second = event_counts.count_events(events[:cut]), event_counts.count_events(events[cut:])
     summed = {row: first.get(row, Counts()).plus(second.get(row, Counts())) for row in first.keys() | second.keys()}
-    assert summed == event_counts.deltas(events)
+    assert summed == event_counts.count_events(events)
 
 
 def test_averages_and_rates_of_nothing_are_zero_and_otherwise_rounded() -> None:
     assert (Counts().average_ms, Counts().success_rate, Counts().processed) == (0, 0.0, 0)
     some = Counts({"completed": 2, "failed": 1, "timed_out": 0, "took_ms": 101, "taken": 2, "cancelled": 7})
-    assert (some.average_ms, some.success_rate, some.processed, some.ended_badly) == (50, 0.6667, 3, 1)
+    assert (some.average_ms, some.success_rate, some.processed, some.failures) == (50, 0.6667, 3, 1)
 
 
 def test_the_total_is_the_sum_of_its_rows() -> None:
-    assert statistics.total([Counts({"a": 1, "b": 2}), Counts({"b": 3})]).values == {"a": 1, "b": 5}
+    assert counters.total([Counts({"a": 1, "b": 2}), Counts({"b": 3})]).values == {"a": 1, "b": 5}
 
 
 @pytest.mark.parametrize(
     ("minute", "expected"),
     [
-        (0, (3 + 9) / 300),  # the hour before's last five minutes, and none of the running ones yet
+        (0, (3 + 9) / 300),  # the hour before's last five minutes, and none of the current ones yet
         (2.5, (3 + 9) / 450),
         (5, (3 + 5) / 300),
         (59, (7 + 11) / 540),
     ],
 )
-def test_a_rate_is_of_the_running_five_minutes_and_the_five_before(minute: float, expected: float) -> None:
-    running = Counts({"done_0": 3, "done_1": 5, "done_10": 7, "done_11": 11})
+def test_a_rate_is_of_the_current_five_minutes_and_the_five_before(minute: float, expected: float) -> None:
+    current = Counts({"done_0": 3, "done_1": 5, "done_10": 7, "done_11": 11})
     before = Counts({"done_11": 9, "done_0": 100})
     now = START + round(minute * 60_000)
-    assert statistics.rate("done", now, running, before) == pytest.approx(expected)
+    assert counters.rate_per_second("done", now, current, before) == pytest.approx(expected)
 
 
 def test_the_hour_before_midnight_is_the_day_before_s() -> None:
-    assert statistics.last_hours("acme", "p", START) == (HOUR_ROW, (f"acme#p#{DAY - 1}", "hour#23"))
-    assert statistics.last_api_hours("acme", "p", START + HOUR_MS) == (
+    assert counters.last_hour_rows("acme", "p", START) == (HOUR_ROW, (f"acme#p#{DAY - 1}", "hour#23"))
+    assert counters.last_api_hour_rows("acme", "p", START + HOUR_MS) == (
         (f"acme#p#{DAY}", "api#01"),
         (f"acme#p#{DAY}", "api#00"),
     )
@@ -237,4 +236,4 @@ def test_the_hour_before_midnight_is_the_day_before_s() -> None:
 def test_the_peaks_are_the_hours_with_at_least_half_of_the_best_one(
     done: dict[int, int], spans: list[tuple[int, int]]
 ) -> None:
-    assert peaks([done.get(hour, 0) for hour in range(24)]) == spans
+    assert peak_hours([done.get(hour, 0) for hour in range(24)]) == spans

@@ -1,4 +1,4 @@
-"""Percentiles from counted durations: they add up, they are in order, and they are nearly right."""
+"""Percentiles of histograms: counts add up, percentiles are in order, and their error is bounded."""
 
 from itertools import pairwise
 

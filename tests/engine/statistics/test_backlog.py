@@ -1,4 +1,4 @@
-"""What looks at pools measure of the tasks that wait."""
+"""The metrics that dispatch passes measure of the waiting tasks."""
 
 from collections.abc import Callable
 
@@ -17,8 +17,8 @@ from tests.support.world import ORG, POOL, World
 Read = Callable[[], Sent]
 
 
-def looked(world: World, sent: Read, minutes: float = 3) -> Sent:
-    """What is measured in the next minutes."""
+def measured(world: World, sent: Read, minutes: float = 3) -> Sent:
+    """The metrics sent in the next minutes."""
     world.settle()
     sent()
     world.advance(minutes * 60)
@@ -30,18 +30,18 @@ def test_a_task_that_no_registered_worker_could_take_is_counted_by_its_lane(worl
     for _ in range(3):
         world.submit(capabilities=("gpu",))
     world.submit(capabilities=("gpu", "ocr"))
-    found = looked(world, sent)
-    assert found[backlog.UNSERVED]
-    assert set(found[backlog.UNSERVED]) == {2}
+    metrics = measured(world, sent)
+    assert metrics[backlog.UNSERVED_METRIC]
+    assert set(metrics[backlog.UNSERVED_METRIC]) == {2}
 
 
 def test_the_age_is_of_the_one_that_waits_for_longest(world: World, sent: Read) -> None:
     world.submit(capabilities=("gpu",))
     world.advance(600)
     world.submit()
-    found = looked(world, sent)
-    assert found[backlog.OLDEST] == sorted(found[backlog.OLDEST])
-    assert 600 < found[backlog.OLDEST][0] < found[backlog.OLDEST][-1] <= 780
+    metrics = measured(world, sent)
+    assert metrics[backlog.OLDEST_METRIC] == sorted(metrics[backlog.OLDEST_METRIC])
+    assert 600 < metrics[backlog.OLDEST_METRIC][0] < metrics[backlog.OLDEST_METRIC][-1] <= 780
 
 
 def test_a_task_whose_workers_are_busy_only_waits(world: World, sent: Read) -> None:
@@ -50,26 +50,26 @@ def test_a_task_whose_workers_are_busy_only_waits(world: World, sent: Read) -> N
         world.submit(timeout_seconds=86_400)
     world.settle()
     beat(worker)
-    found = looked(world, sent, minutes=1.4)
-    assert found[backlog.OLDEST]
-    assert set(found[backlog.UNSERVED]) == {0}
+    metrics = measured(world, sent, minutes=1.4)
+    assert metrics[backlog.OLDEST_METRIC]
+    assert set(metrics[backlog.UNSERVED_METRIC]) == {0}
 
 
 def test_a_worker_that_is_offline_could_take_it_and_one_that_was_removed_could_not(world: World, sent: Read) -> None:
     worker = pull(world)
     world.advance(600)
     world.submit()
-    assert set(looked(world, sent)[backlog.UNSERVED]) == {0}
+    assert set(measured(world, sent)[backlog.UNSERVED_METRIC]) == {0}
     registry.unregister(ORG, POOL, worker.id)
-    assert set(looked(world, sent)[backlog.UNSERVED]) == {1}
+    assert set(measured(world, sent)[backlog.UNSERVED_METRIC]) == {1}
 
 
 def test_nothing_is_measured_where_nothing_waits(world: World, sent: Read) -> None:
     task = world.submit(capabilities=("gpu",))
-    assert looked(world, sent)[backlog.OLDEST]
+    assert measured(world, sent)[backlog.OLDEST_METRIC]
     lifecycle.cancel(ORG, task.id)
     world.advance(120)
-    assert not looked(world, sent).keys() & {backlog.OLDEST, backlog.UNSERVED}
+    assert not measured(world, sent).keys() & {backlog.OLDEST_METRIC, backlog.UNSERVED_METRIC}
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_nothing_is_measured_where_nothing_waits(world: World, sent: Read) -> No
 def test_any_kind_of_need_may_be_nobodys(needs: Needs, served: bool) -> None:
     worker = samples.worker("w1", capabilities=("ocr",), groups=("a",))
     task = samples.draft(capabilities=tuple(needs.capabilities), group=needs.group, wanted_worker=needs.worker)
-    assert backlog.unserved_lanes([task, task], [worker]) == ([] if served else [task])
+    assert backlog.find_unserved_lanes([task, task], [worker]) == ([] if served else [task])

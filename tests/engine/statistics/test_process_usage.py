@@ -1,4 +1,4 @@
-"""How busy this process is."""
+"""CPU and memory usage of this process."""
 
 import pytest
 
@@ -8,30 +8,30 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def looked(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world in which the processor was looked at just now."""
-    monkeypatch.setattr(process_usage, "_last", process_usage._Look())
+def sampled(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which the CPU was sampled just now."""
+    monkeypatch.setattr(process_usage, "_last_sample", process_usage._Sample())
     return world
 
 
-def test_the_processors_share_is_what_was_used_since_the_last_look(
-    looked: World, monkeypatch: pytest.MonkeyPatch
+def test_the_processors_share_is_what_was_used_since_the_last_sample(
+    sampled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_usage, "_used", lambda: process_usage._last.used + 1.0)
+    monkeypatch.setattr(process_usage, "_cpu_seconds", lambda: process_usage._last_sample.used + 1.0)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3538")
-    looked.clock.advance(2)
+    sampled.clock.advance(2)
     assert process_usage.cpu_share() == pytest.approx(0.25)
-    looked.clock.advance(0.5)
+    sampled.clock.advance(0.5)
     assert process_usage.cpu_share() == pytest.approx(0.25), "too short a time to tell"
-    looked.clock.advance(9.5)
+    sampled.clock.advance(9.5)
     assert process_usage.cpu_share() == pytest.approx(0.05)
-    looked.clock.advance(clock.HOUR)
-    monkeypatch.setattr(process_usage, "_used", lambda: 10.0**9)
+    sampled.clock.advance(clock.HOUR)
+    monkeypatch.setattr(process_usage, "_cpu_seconds", lambda: 10.0**9)
     assert process_usage.cpu_share() == 1.0
 
 
 def test_the_memorys_share_is_of_the_functions_or_of_the_machines(
-    looked: World, monkeypatch: pytest.MonkeyPatch
+    sampled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_the_machine = process_usage.memory_share()
     assert 0 < of_the_machine < 1

@@ -1,14 +1,14 @@
-"""An API's own requests are gathered and written now and then; nothing else touches their rows."""
+"""An API's requests are buffered and written every ten seconds; nothing else writes their rows."""
 
 from typing import Any
 
 import pytest
 
 from chalicelib import clock
-from chalicelib.domain.statistics import counters as statistics
+from chalicelib.domain.statistics import counters
 from chalicelib.domain.statistics.histograms import bucket_of
 from chalicelib.engine.statistics import recent, request_counts, rollup
-from chalicelib.engine.statistics.request_counts import WRITTEN_EVERY_MS
+from chalicelib.engine.statistics.request_counts import FLUSH_INTERVAL_MS
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
 from tests.engine.helpers import together
@@ -18,15 +18,15 @@ from tests.support.world import ORG, POOL, START, World
 
 DAY = START // clock.DAY
 ROW = (f"{ORG}#{POOL}#{DAY}", "api#12")
-_measure = request_counts.measure(POOL)
+_count = request_counts.request_counter(POOL)
 
 
-def note(org: str, status: int, milliseconds: float) -> None:
-    _measure(answered(org, status, milliseconds))
+def count_request(org: str, status: int, milliseconds: float) -> None:
+    _count(answered(org, status, milliseconds))
 
 
 def due(world: World) -> None:
-    world.clock.advance(WRITTEN_EVERY_MS / 1000)
+    world.clock.advance(FLUSH_INTERVAL_MS / 1000)
 
 
 def stored(world: World) -> dict[str, int]:
@@ -36,12 +36,12 @@ def stored(world: World) -> dict[str, int]:
 def test_requests_are_written_every_ten_seconds_by_the_one_that_finds_it_due(world: World) -> None:
     with aws.counting() as calls:
         for status in (200, 400, 413, 503):
-            note(ORG, status, 20.4)
+            count_request(ORG, status, 20.4)
     assert not calls
     due(world)
     with aws.counting() as calls:
-        note(ORG, 200, 1_000.0)
-        note(ORG, 200, 5.0)
+        count_request(ORG, 200, 1_000.0)
+        count_request(ORG, 200, 5.0)
     assert calls == {("DynamoDB", "UpdateItem"): 1}
     assert stored(world) == {
         "requests": 5,
@@ -52,31 +52,31 @@ def test_requests_are_written_every_ten_seconds_by_the_one_that_finds_it_due(wor
         f"h{bucket_of(20.4)}": 4,
         f"h{bucket_of(1_000.0)}": 1,
     }
-    seen = recent.read(ORG, POOL).asked
+    seen = recent.read_recent(ORG, POOL).api_requests
     assert (seen["requests"], seen["time_ms"]) == (6, 1_085)
 
 
 def test_each_request_counts_in_its_own_hour_though_they_are_written_together(world: World) -> None:
     world.clock.advance(3_599)
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     world.clock.advance(60)
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     rows = {row: counts.values for row, counts in world.rows().items()}
     assert rows[ROW] | {"done_11": 1, "requests": 1} == rows[ROW]
     assert rows[(ROW[0], "api#13")] | {"done_0": 1, "requests": 1} == rows[(ROW[0], "api#13")]
-    seen = recent.read(ORG, POOL)
+    seen = recent.read_recent(ORG, POOL)
     assert [hour["requests"] for hour in seen.requests] == [1, 1]
-    assert seen.requests_a_second == pytest.approx(2 / (300 + 59))
+    assert seen.requests_per_second == pytest.approx(2 / (300 + 59))
 
 
 def test_orgs_and_apis_are_kept_apart(world: World) -> None:
-    note(ORG, 200, 1.0)
-    note("umbra", 200, 1.0)
-    request_counts.measure("other")(answered(ORG, 200, 1.0))
-    assert recent.read(ORG, POOL).asked["requests"] == 1
-    assert recent.read("umbra", POOL).asked["requests"] == 1
+    count_request(ORG, 200, 1.0)
+    count_request("umbra", 200, 1.0)
+    request_counts.request_counter("other")(answered(ORG, 200, 1.0))
+    assert recent.read_recent(ORG, POOL).api_requests["requests"] == 1
+    assert recent.read_recent("umbra", POOL).api_requests["requests"] == 1
     due(world)
-    note("umbra", 200, 1.0)
+    count_request("umbra", 200, 1.0)
     assert list(world.rows()) == [(f"umbra#{POOL}#{DAY}", "api#12")]
 
 
@@ -84,38 +84,38 @@ def test_what_an_outage_kept_from_being_written_is_written_later(world: World, m
     def outage(*_: Any, **__: Any) -> Any:
         raise Unavailable("The database is busy")
 
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     due(world)
     with monkeypatch.context() as patched:
         patched.setattr(dynamodb, "commit", outage)
-        note(ORG, 200, 1.0)
-    note(ORG, 200, 1.0)
+        count_request(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     assert world.rows() == {}
     due(world)
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     assert stored(world)["requests"] == 4
 
 
 def test_threads_lose_none(world: World) -> None:
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     due(world)
-    together([lambda: [note(ORG, 200, 1.0) for _ in range(20)]] * 4)
+    together([lambda: [count_request(ORG, 200, 1.0) for _ in range(20)]] * 4)
     due(world)
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     assert stored(world)["requests"] == 82
 
 
 def test_a_rollup_leaves_them_alone_and_recounts_the_labels_of_the_day(world: World) -> None:
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     due(world)
-    note(ORG, 200, 1.0)
+    count_request(ORG, 200, 1.0)
     world.submit(label="chat")
     world.settle()
     before = {row: counts.values for row, counts in world.rows().items()}
     label = (ROW[0], "label#chat")
     assert before[label] == {"created": 1}
-    dynamodb.commit(request_counts.stats.added(label, statistics.Counts({"created": 5, "wholes": 2})))
+    dynamodb.commit(request_counts.stats.added(label, counters.Counts({"created": 5, "wholes": 2})))
     world.clock.advance(12 * 3_600)
-    assert (rollup.hourly(START + clock.HOUR), rollup.daily()) == (1, 1)
+    assert (rollup.roll_up_hour(START + clock.HOUR), rollup.roll_up_days()) == (1, 1)
     after = {row: counts.values for row, counts in world.rows().items()}
     assert {row: after[row] for row in (ROW, label)} == {row: before[row] for row in (ROW, label)}

@@ -11,7 +11,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.errors import NotFound
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.statistics import counters as stats
+from chalicelib.storage.statistics import counters as counter_storage
 from tests.engine.helpers import beat, complete, held, holder, pull
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
@@ -22,7 +22,7 @@ BROKEN = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, reported=Tru
 
 
 def busy(world: World) -> None:
-    """A little of everything within an hour."""
+    """A task with each kind of end within an hour."""
     worker = pull(world, max_concurrent=9)
     for end in ("complete", "fail", "cancel", "release", "wait"):
         task = held(world)
@@ -47,12 +47,12 @@ def figures(world: World) -> dict[Any, dict[str, int]]:
 
 
 def recount(world: World) -> dict[Any, dict[str, int]]:
-    found = event_counts.deltas(world.log())
-    return {row: {name: value for name, value in counts.values.items() if value} for row, counts in found.items()}
+    rows = event_counts.count_events(world.log())
+    return {row: {name: value for name, value in counts.values.items() if value} for row, counts in rows.items()}
 
 
 def raw() -> list[Any]:
-    return sorted(str(item.to_dynamodb_dict()) for item in aws.items(stats.StatsItem))
+    return sorted(str(item.to_dynamodb_dict()) for item in aws.items(counter_storage.StatsItem))
 
 
 def test_the_live_figures_equal_a_recount_of_the_log(world: World) -> None:
@@ -61,12 +61,12 @@ def test_the_live_figures_equal_a_recount_of_the_log(world: World) -> None:
     assert recount(world)
 
 
-@pytest.mark.parametrize(("close", "wait"), [(rollup.hourly, 3_600), (rollup.daily, HALF)])
+@pytest.mark.parametrize(("close", "wait"), [(rollup.roll_up_hour, 3_600), (rollup.roll_up_days, HALF)])
 def test_a_rollup_mends_what_was_miscounted_and_run_twice_changes_nothing(world: World, close: Any, wait: int) -> None:
     busy(world)
     right = figures(world)
     row = (f"{ORG}#{POOL}#{DAY}", "hour#12")
-    dynamodb.commit(stats.added(row, Counts({"completed": 5, "waited_ms": -3})))
+    dynamodb.commit(counter_storage.addition_write(row, Counts({"completed": 5, "waited_ms": -3})))
     assert figures(world) != right
     world.clock.advance(wait)
     assert close() == 1
@@ -79,22 +79,22 @@ def test_a_rollup_mends_what_was_miscounted_and_run_twice_changes_nothing(world:
 def test_an_hour_that_is_not_over_is_left_alone(world: World) -> None:
     busy(world)
     before = raw()
-    assert (rollup.hourly(), rollup.daily(), raw()) == (0, 0, before)
+    assert (rollup.roll_up_hour(), rollup.roll_up_days(), raw()) == (0, 0, before)
 
 
 def test_an_event_that_comes_after_the_rollup_is_still_counted_and_stays_counted(world: World) -> None:
     busy(world)
     world.submit()
     world.clock.advance(HALF)
-    rollup.hourly(START + clock.HOUR)
-    rollup.daily()
+    rollup.roll_up_hour(START + clock.HOUR)
+    rollup.roll_up_days()
     world.settle()
     assert figures(world) == recount(world)
     assert figures(world)[(f"{ORG}#{POOL}#{DAY}", "hour#12")]["created"] == 7
-    rollup.hourly(START + clock.HOUR)
-    rollup.daily()
+    rollup.roll_up_hour(START + clock.HOUR)
+    rollup.roll_up_days()
     assert figures(world) == recount(world)
-    assert daily.day(ORG, POOL, DAY).pending == 2
+    assert daily.read_day(ORG, POOL, DAY).pending == 2
 
 
 def test_the_day_s_closing_queue_is_kept_for_days_without_events_too(world: World) -> None:
@@ -102,47 +102,47 @@ def test_the_day_s_closing_queue_is_kept_for_days_without_events_too(world: Worl
         world.submit()
     world.settle()
     world.clock.advance(HALF)
-    rollup.daily()
-    assert daily.day(ORG, POOL, DAY).pending == daily.day(ORG, POOL, DAY + 1).pending == 3
+    rollup.roll_up_days()
+    assert daily.read_day(ORG, POOL, DAY).pending == daily.read_day(ORG, POOL, DAY + 1).pending == 3
     world.clock.advance(86_400)
-    assert rollup.daily() == 2
+    assert rollup.roll_up_days() == 2
     lifecycle.cancel(ORG, world.tasks()[0].id)
     world.settle()
     world.clock.advance(86_400)
-    assert rollup.daily() == 2
-    assert [daily.day(ORG, POOL, DAY + n).pending for n in range(4)] == [3, 3, 2, 2]
+    assert rollup.roll_up_days() == 2
+    assert [daily.read_day(ORG, POOL, DAY + n).pending for n in range(4)] == [3, 3, 2, 2]
 
 
-def test_a_day_tells_its_hours_and_the_workers_that_ended_attempts(world: World) -> None:
+def test_a_day_has_its_hours_and_the_workers_that_ended_attempts(world: World) -> None:
     busy(world)
-    found = daily.day(ORG, POOL, DAY)
-    assert len(found.hours) == 24
-    assert found.hours[12] == found.total
+    day = daily.read_day(ORG, POOL, DAY)
+    assert len(day.hours) == 24
+    assert day.hours[12] == day.total
     (worker,) = world.workers()
-    mine = found.workers[worker.id]
-    assert (found.total["created"], found.total["completed"], found.total["failed"], found.total["cancelled"]) == (
+    mine = day.workers[worker.id]
+    assert (day.total["created"], day.total["completed"], day.total["failed"], day.total["cancelled"]) == (
         6,
         1,
         1,
         1,
     )
     assert (mine["completed"], mine["failed"], mine.success_rate, mine.average_ms) == (1, 1, 0.5, 7_000)
-    assert found.pending == 1
+    assert day.pending == 1
     kept = {"kept_completed": 1, "kept_failed": 1, "kept_cancelled": 1}
-    assert daily.worker_lifetime(ORG, POOL, worker.id).values == mine.values | kept
+    assert daily.read_worker_lifetime(ORG, POOL, worker.id).values == mine.values | kept
 
 
 def test_reading_a_day_costs_two_calls(world: World) -> None:
     busy(world)
     with aws.counting() as calls:
-        daily.day(ORG, POOL, DAY)
+        daily.read_day(ORG, POOL, DAY)
     assert calls.total() == 2
 
 
 def test_uptime_is_cut_at_midnight_and_grows_while_the_worker_is_online(world: World) -> None:
     worker = pull(world)
     world.settle()
-    uptime = lambda day: daily.worker_day(ORG, POOL, worker.id, day).uptime  # noqa: E731
+    uptime = lambda day: daily.read_worker_day(ORG, POOL, worker.id, day).uptime  # noqa: E731
     world.clock.advance(HALF / 2)
     assert uptime(DAY) == round(6 / 18, 4)
     world.clock.advance(HALF / 2 + 6 * 3_600)
@@ -163,9 +163,9 @@ def test_maintenance_is_not_uptime(world: World) -> None:
     registry.set_maintenance(ORG, POOL, worker.id, False, None)
     world.settle()
     world.clock.advance(3_600)
-    assert daily.worker_day(ORG, POOL, worker.id, DAY).uptime == round(2 / 15, 4)
+    assert daily.read_worker_day(ORG, POOL, worker.id, DAY).uptime == round(2 / 15, 4)
 
 
 def test_a_worker_that_never_was_has_no_figures(world: World) -> None:
     with pytest.raises(NotFound, match="Server not found: server_none"):
-        daily.worker_day(ORG, POOL, "server_none", DAY, "Server")
+        daily.read_worker_day(ORG, POOL, "server_none", DAY, "Server")

@@ -1,4 +1,4 @@
-"""How many tasks of all orgs wait, are held and run."""
+"""The gauges: how many tasks of all orgs are pending, held and running."""
 
 from collections.abc import Callable
 
@@ -18,11 +18,11 @@ Read = Callable[[], Sent]
 
 
 def reported(sent: Read) -> tuple[float, ...]:
-    """Of tasks that wait, are held and run."""
+    """The numbers of pending, held and running tasks."""
     sent()
     schedules.gauged()
-    found = sent()
-    return tuple(value for metric in task_gauges.METRICS.values() for value in found[metric])
+    metrics = sent()
+    return tuple(value for metric in task_gauges.METRICS.values() for value in metrics[metric])
 
 
 def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent: Read) -> None:
@@ -64,5 +64,5 @@ def test_a_report_costs_a_call_for_each_hour_of_the_day_and_one_for_the_figures(
     world.submit()
     world.settle()
     with aws.counting() as calls:
-        assert task_gauges.report() == 1
+        assert task_gauges.report_gauges() == 1
     assert calls == {("DynamoDB", "Query"): 13, ("DynamoDB", "BatchGetItem"): 1}

@@ -1,4 +1,4 @@
-"""How long a task will take is told from what was measured, and how many may wait is bounded."""
+"""Wait estimates follow the measured figures, and the number of waiting tasks is limited."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from chalicelib import clock, config
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.engine.statistics import wait_estimate
 from chalicelib.engine.statistics.recent import Recent
-from chalicelib.engine.statistics.wait_estimate import BELIEVED_MS, Forecast
+from chalicelib.engine.statistics.wait_estimate import CACHE_MS, WaitEstimate
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import QueueFull
@@ -17,10 +17,10 @@ from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
 
-def ask(pool: str = POOL, **said: Any) -> Forecast:
+def ask(pool: str = POOL, **fields: Any) -> WaitEstimate:
     clock.sleep(0.001)
-    asked = {"pool": pool, "type": "t", "priority": 5, "capabilities": ("t",)} | said
-    return wait_estimate.submit(ORG, "dev", Submission(**asked))[1]
+    fields = {"pool": pool, "type": "t", "priority": 5, "capabilities": ("t",)} | fields
+    return wait_estimate.submit_with_estimate(ORG, "dev", Submission(**fields))[1]
 
 
 def figures(active: int = 0, **hour: int) -> Recent:
@@ -46,7 +46,7 @@ def test_a_task_that_does_not_wait_has_no_place(world: World) -> None:
 
 
 def test_a_place_far_back_is_not_counted_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wait_estimate, "FURTHEST", 3)
+    monkeypatch.setattr(wait_estimate, "MAX_POSITION", 3)
     assert [ask().position for _ in range(4)] == [1, 2, 3, 3]
     with aws.counting() as calls:
         assert ask().position == 3
@@ -54,7 +54,7 @@ def test_a_place_far_back_is_not_counted_out(world: World, monkeypatch: pytest.M
 
 
 def test_a_second_a_task_is_assumed_while_nothing_has_been_measured(world: World) -> None:
-    assert [ask().milliseconds for _ in range(3)] == [1_000, 2_000, 3_000]
+    assert [ask().remaining_ms for _ in range(3)] == [1_000, 2_000, 3_000]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_estimate_is_what_is_ahead_at_the_measured_rate_and_then_the_task_it
     assert wait_estimate._expected_ms(place, figures(**measured)) == pytest.approx(milliseconds)
 
 
-def test_what_is_told_comes_true_for_a_steady_worker(world: World) -> None:
+def test_an_estimate_comes_true_for_a_steady_worker(world: World) -> None:
     """One worker, one task after the other, 10 seconds each."""
     pull(world, capabilities=("t",))
 
@@ -92,7 +92,7 @@ def test_what_is_told_comes_true_for_a_steady_worker(world: World) -> None:
         ask()
         work()
     made = world.clock.now()
-    promised = [ask().milliseconds for _ in range(3)]
+    promised = [ask().remaining_ms for _ in range(3)]
     for _ in range(3):
         work()
     took = [(task.finished_at or 0) - task.created_at for task in world.tasks() if task.created_at > made]
@@ -108,12 +108,12 @@ def test_a_queue_is_full_by_the_gauge_and_by_what_this_process_let_in_since(worl
     assert (refused.value.status, refused.value.facts) == (503, {"limit": 3})
     assert not calls
     world.settle()
-    world.clock.advance(BELIEVED_MS / 1000)
+    world.clock.advance(CACHE_MS / 1000)
     with pytest.raises(QueueFull):
         ask()
     lifecycle.cancel(ORG, world.tasks()[0].id)
     world.settle()
-    world.clock.advance(BELIEVED_MS / 1000)
+    world.clock.advance(CACHE_MS / 1000)
     assert ask().position == 3
     assert len(world.tasks()) == 4
 

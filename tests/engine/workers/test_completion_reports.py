@@ -22,9 +22,9 @@ def report(worker_id: str, outcome: Outcome = "completed") -> tuple[int, int]:
 def recounted(world: World) -> tuple[int, int]:
     """What the event log says that all workers have done."""
     world.settle()
-    partition = rules.lifetime(ORG, POOL)
+    partition = rules.lifetime_partition(ORG, POOL)
     rows = [counts for row, counts in world.rows().items() if row[0] == partition and row[1].startswith("worker#")]
-    return sum(row["completed"] for row in rows), sum(row.ended_badly for row in rows)
+    return sum(row["completed"] for row in rows), sum(row.failures for row in rows)
 
 
 def test_a_worker_that_holds_nothing_is_counted_in_one_call(world: World) -> None:

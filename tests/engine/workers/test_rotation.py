@@ -85,7 +85,7 @@ def test_time_out_of_rotation_is_no_uptime_though_the_worker_beats(world: World)
     world.settle()
     world.clock.advance(3_600)
     day = START // clock.DAY
-    assert daily.worker_day(ORG, POOL, worker.id, day).uptime == round(2 / 15, 4)
+    assert daily.read_worker_day(ORG, POOL, worker.id, day).uptime == round(2 / 15, 4)
 
 
 def test_one_change_is_one_read_and_one_write_and_none_when_nothing_changes(world: World) -> None:

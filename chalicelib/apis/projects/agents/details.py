@@ -74,7 +74,7 @@ class AgentMetrics(CamelSchema):
             task_metrics=TaskMetrics(
                 total_tasks=figures.processed + figures["cancelled"],
                 completed_tasks=figures["completed"],
-                failed_tasks=figures.ended_badly,
+                failed_tasks=figures.failures,
                 cancelled_tasks=figures["cancelled"],
                 success_rate=success_rate(figures),
                 average_completion_time=_hours(figures.whole_average_ms) if figures["wholes"] else None,

@@ -161,7 +161,9 @@ def _latest_tasks(org: str, agent_id: str) -> list[TaskRow]:
 
 def _log(org: str, agent_id: str) -> list[LogLine]:
     since = clock.now() - LOG_HOURS * clock.HOUR
-    return [LogLine.of(line) for line in activity_log.read(org, NAME, since=since, agent=agent_id, limit=LINES_SHOWN)]
+    return [
+        LogLine.of(line) for line in activity_log.read_lines(org, NAME, since=since, agent=agent_id, limit=LINES_SHOWN)
+    ]
 
 
 @routes.put("/{agentId}", errors=[409])

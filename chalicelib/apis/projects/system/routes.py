@@ -32,22 +32,22 @@ from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, Routes
 from chalicelib.engine.statistics import activity_log, daily, dependency_checks, process_usage, recent
 from chalicelib.engine.statistics import request_counts as requests
-from chalicelib.engine.statistics.activity_log import KEPT_MS, Level, Service
-from chalicelib.engine.statistics.dependency_checks import Answer
+from chalicelib.engine.statistics.activity_log import RETENTION_MS, Level, Service
+from chalicelib.engine.statistics.dependency_checks import CheckResult
 from chalicelib.engine.statistics.recent import Recent
-from chalicelib.engine.statistics.request_counts import Answered
+from chalicelib.engine.statistics.request_counts import AnsweredRequest
 from chalicelib.engine.workers import registry
 from chalicelib.errors import InvalidRequest
 
 routes = Routes("/api/v1/system", tag="System")
 
-_count = requests.measure(NAME)
+_count = requests.request_counter(NAME)
 
 
-def measure(answered: Answered) -> None:
+def measure(answered: AnsweredRequest) -> None:
     """Count a request, and remember one that was refused."""
     _count(answered)
-    activity_log.note(answered)
+    activity_log.record_request(answered)
 
 
 LogCount = Annotated[int, Field(ge=1, le=1000, description="Number of log entries.")]
@@ -56,12 +56,13 @@ LogCount = Annotated[int, Field(ge=1, le=1000, description="Number of log entrie
 @routes.get("/health")
 def system_health(caller: Caller) -> Health:
     """Get the system's health."""
-    seen, crew, figures = dependency_checks.look(), registry.crew(caller.org, NAME), recent.read(caller.org, NAME)
-    services = _services(seen, crew)
+    checks, crew = dependency_checks.check_dependencies(), registry.crew(caller.org, NAME)
+    figures = recent.read_recent(caller.org, NAME)
+    services = _services(checks, crew)
     return Health(
         status=_worst(services.database.status, services.redis.status, services.agents.status),
         timestamp=clock.now(),
-        uptime=process_usage.uptime(),
+        uptime=process_usage.uptime_s(),
         version=__version__,
         environment=_environment(),
         services=services,
@@ -69,11 +70,11 @@ def system_health(caller: Caller) -> Health:
     )
 
 
-def _services(seen: dict[str, Answer], crew: list[Worker]) -> Services:
+def _services(seen: dict[str, CheckResult], crew: list[Worker]) -> Services:
     database, queue = seen["database"], seen["queue"]
     return Services(
         database=Database(
-            status=_standing(database), latency=database.milliseconds, connections=dependency_checks.connections()
+            status=_standing(database), latency=database.milliseconds, connections=dependency_checks.connection_count()
         ),
         redis=Queue(
             status=_standing(queue), latency=queue.milliseconds, memory=f"{process_usage.memory_megabytes()}MB"
@@ -82,7 +83,7 @@ def _services(seen: dict[str, Answer], crew: list[Worker]) -> Services:
     )
 
 
-def _standing(answer: Answer) -> Standing:
+def _standing(answer: CheckResult) -> Standing:
     return "healthy" if answer.healthy else "unhealthy"
 
 
@@ -96,13 +97,13 @@ def _environment() -> str:
 
 
 def _today(caller: Caller) -> Counts:
-    return daily.today(caller.org, NAME)
+    return daily.read_today(caller.org, NAME)
 
 
 @routes.get("/metrics")
 def system_metrics(caller: Caller) -> Metrics:
     """Get system metrics."""
-    figures, today = recent.read(caller.org, NAME), _today(caller)
+    figures, today = recent.read_recent(caller.org, NAME), _today(caller)
     crew = Counter(agent_status(worker) for worker in registry.crew(caller.org, NAME))
     return Metrics(
         timestamp=clock.now(),
@@ -120,7 +121,7 @@ def _task_figures(figures: Recent, today: Counts) -> TaskFigures:
         active=figures.gauges["active"],
         created_today=today["created"],
         completed_today=today["completed"],
-        failed_today=today.ended_badly,
+        failed_today=today.failures,
         cancelled_today=today["cancelled"],
         success_rate=today.success_rate,
         average_completion_time=round(today.whole_average_ms / clock.SECOND, 1),
@@ -128,12 +129,12 @@ def _task_figures(figures: Recent, today: Counts) -> TaskFigures:
 
 
 def _request_figures(figures: Recent) -> RequestFigures:
-    asked = figures.asked
+    asked = figures.api_requests
     p50, p95, p99 = map(round, recent.percentiles(asked))
     requests = max(1, asked["requests"])
     return RequestFigures(
         total=asked["requests"],
-        per_second=round(figures.requests_a_second, 2),
+        per_second=round(figures.requests_per_second, 2),
         average_response_time=round(asked["time_ms"] / requests, 1),
         response_times=Percentiles(p50=p50, p95=p95, p99=p99),
         invalid=asked["invalid"],
@@ -145,10 +146,11 @@ def _request_figures(figures: Recent) -> RequestFigures:
 @routes.get("/status")
 def system_status(caller: Caller) -> Status:
     """Get the status of the system part by part."""
-    seen, crew, figures = dependency_checks.look(), registry.crew(caller.org, NAME), recent.read(caller.org, NAME)
+    checks, crew = dependency_checks.check_dependencies(), registry.crew(caller.org, NAME)
+    figures = recent.read_recent(caller.org, NAME)
     agents = Agents.of(crew)
     components = [
-        *(Component(name=name, status=_standing(one), latency=one.milliseconds) for name, one in seen.items()),
+        *(Component(name=name, status=_standing(one), latency=one.milliseconds) for name, one in checks.items()),
         Component(name="agents", status=agents.status, details=agents.model_dump(exclude={"status"})),
         Component(
             name="tasks", status="healthy", details={name: figures.gauges[name] for name in ("pending", "active")}
@@ -160,7 +162,7 @@ def system_status(caller: Caller) -> Status:
         version=__version__,
         environment=_environment(),
         region=settings().region,
-        uptime=process_usage.uptime(),
+        uptime=process_usage.uptime_s(),
         components=components,
         limits={"bodyBytes": settings().body_limit_bytes, "pageSize": 100},
     )
@@ -179,12 +181,12 @@ def system_logs(
     They are kept for seven days.
     """
     start = clock.now() - clock.DAY if since is None else _kept(since)
-    lines = activity_log.read(caller.org, NAME, since=start, level=level, service=service, limit=limit)
+    lines = activity_log.read_lines(caller.org, NAME, since=start, level=level, service=service, limit=limit)
     return [LogLine.of(line) for line in lines]
 
 
 def _kept(since: int) -> int:
-    if since < clock.now() - KEPT_MS:
-        what = f"must lie in the last {KEPT_MS // clock.DAY} days: older lines are not kept"
+    if since < clock.now() - RETENTION_MS:
+        what = f"must lie in the last {RETENTION_MS // clock.DAY} days: older lines are not kept"
         raise InvalidRequest(f"since: {what}", fields={"since": what})
     return since

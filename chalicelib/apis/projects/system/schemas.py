@@ -71,7 +71,7 @@ class Figures(CamelSchema):
 
     @classmethod
     def of(cls, figures: Recent, today: Counts) -> Self:
-        asked = figures.asked
+        asked = figures.api_requests
         requests = max(1, asked["requests"])
         return cls(
             active_tasks=figures.gauges["active"],
@@ -170,4 +170,6 @@ class LogLine(CamelSchema):
 
     @classmethod
     def of(cls, line: Line) -> Self:
-        return cls(timestamp=line.at, level=line.level, service=line.service, message=line.message, details=line.facts)
+        return cls(
+            timestamp=line.at, level=line.level, service=line.service, message=line.message, details=line.details
+        )

@@ -10,7 +10,7 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.rotation import Rotation
 from chalicelib.domain.tasks.task import Holder
-from chalicelib.engine.statistics.request_counts import WRITTEN_EVERY_MS
+from chalicelib.engine.statistics.request_counts import FLUSH_INTERVAL_MS
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.engine.workers.registry import Change
@@ -108,7 +108,7 @@ def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(world: Wo
 def test_metrics_are_of_today_and_of_the_last_hours(world: World, client: Client) -> None:
     busy(world)
     call(client, "nowhere")
-    world.clock.advance(WRITTEN_EVERY_MS / 1000)
+    world.clock.advance(FLUSH_INTERVAL_MS / 1000)
     call(client, "logs", limit=0)
     found = told(client, "metrics")
     tasks_ = found["tasks"]
