@@ -11,6 +11,7 @@ from chalicelib.engine.statistics import recent, request_counts, rollup
 from chalicelib.engine.statistics.request_counts import FLUSH_INTERVAL_MS
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.statistics import counters as counter_storage
 from tests.engine.helpers import together
 from tests.support import aws
 from tests.support.client import answered
@@ -114,7 +115,7 @@ def test_a_rollup_leaves_them_alone_and_recounts_the_labels_of_the_day(world: Wo
     before = {row: counts.values for row, counts in world.rows().items()}
     label = (ROW[0], "label#chat")
     assert before[label] == {"created": 1}
-    dynamodb.commit(request_counts.stats.added(label, counters.Counts({"created": 5, "wholes": 2})))
+    dynamodb.commit(counter_storage.addition_write(label, counters.Counts({"created": 5, "wholes": 2})))
     world.clock.advance(12 * 3_600)
     assert (rollup.roll_up_hour(START + clock.HOUR), rollup.roll_up_days()) == (1, 1)
     after = {row: counts.values for row, counts in world.rows().items()}
