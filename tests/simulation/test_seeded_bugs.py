@@ -310,7 +310,7 @@ BUGS |= managed_bugs.BUGS
 
 def _nothing(event: Any) -> Any:
     """A write that changes nothing that anybody reads."""
-    return relay.stats.added(("elsewhere", f"{event.subject}#{event.version}"), relay.stats.Counts())
+    return relay.stats.addition_write(("elsewhere", f"{event.subject}#{event.version}"), relay.stats.Counts())
 
 
 @pytest.mark.parametrize("bug", BUGS)
