@@ -117,3 +117,10 @@ def test_widgets_do_not_overlap_and_hold_what_cloudwatch_takes() -> None:
     assert len(set(places)) == len(places)
     assert all(x + dashboard.WIDTH <= 24 for x, _ in places)
     assert all(0 < len(widget["properties"]["metrics"]) <= 100 for widget in body()["widgets"])
+
+
+def test_the_lines_of_the_log_that_the_page_quotes_are_written() -> None:
+    source = "\n".join(path.read_text() for path in (Path(__file__).parents[2] / "chalicelib").rglob("*.py"))
+    quoted = re.findall(r'the line "([^"]+)"', PAGE)
+    assert len(quoted) >= 4
+    assert [line for line in quoted if f'"{line}"' not in source] == []
