@@ -1,6 +1,6 @@
-"""What Lambda enters. `BUNDLE` says which bundle this deployment's functions are: an API's name, `live` or `engine`.
+"""The entry points of the Lambda functions. `BUNDLE` names the bundle of this deployment: an API, `live` or `engine`.
 
-The handlers stand here as plain named functions because Chalice deploys a handler under the module it is
+The handlers are plain functions in this module because Chalice deploys a handler under the module it is
 defined in, and Lambda imports that module alone (aws/chalice#1566).
 """
 
@@ -9,8 +9,7 @@ import importlib
 import os
 from typing import Any
 
-# Nothing of what an import makes is garbage, and no plugin of pydantic's is wanted: looking for either is a tenth of
-# a cold start.
+# Imports leave no garbage, and no pydantic plugin is used: looking for either takes a tenth of a cold start.
 gc.disable()
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
@@ -57,76 +56,76 @@ if BUNDLE == "engine":
 
     @app.on_dynamodb_record(stream_arn="tasks", batch_size=100)
     def relay_tasks(event: Any) -> Any:
-        return streams.relayed(event.to_dict(), "tasks")
+        return streams.handle_changes(event.to_dict(), "tasks")
 
     @app.on_dynamodb_record(stream_arn="workers", batch_size=100)
     def relay_workers(event: Any) -> Any:
-        return streams.relayed(event.to_dict(), "workers")
+        return streams.handle_changes(event.to_dict(), "workers")
 
     @app.on_dynamodb_record(stream_arn="documents", batch_size=100)
     def relay_documents(event: Any) -> Any:
-        return streams.relayed(event.to_dict(), "documents")
+        return streams.handle_changes(event.to_dict(), "documents")
 
     @app.on_sqs_message(queue="dispatch.fifo", batch_size=10)
     def dispatch(event: Any) -> Any:
-        return queues.dispatched(event.to_dict())
+        return queues.handle_dispatch(event.to_dict())
 
     @app.on_sqs_message(queue="deliver", batch_size=10)
     def deliver(event: Any) -> Any:
-        return queues.delivered(event.to_dict())
+        return queues.handle_handovers(event.to_dict())
 
     @app.on_sqs_message(queue="perform", batch_size=10)
     def perform(event: Any) -> Any:
-        return queues.performed(event.to_dict())
+        return queues.handle_builtin_handovers(event.to_dict())
 
     @app.on_sqs_message(queue="live.fifo", batch_size=10)
     def live(event: Any) -> Any:
-        # Only this function speaks for the APIs: the others do not wait for their import.
+        # Imported here: only this function and the next need the APIs, and the others do not wait for their import.
         from chalicelib.apis.task_feed_frames import voices
 
-        return queues.told(event.to_dict(), voices)
+        return queues.handle_task_updates(event.to_dict(), voices)
 
     @app.on_sqs_message(queue="announce.fifo", batch_size=10)
     def announce(event: Any) -> Any:
         from chalicelib.apis.event_payloads import admits, heralds
 
-        return queues.announced(event.to_dict(), heralds, admits)
+        return queues.handle_announcements(event.to_dict(), heralds, admits)
 
     @app.on_sqs_message(queue="webhooks.fifo", batch_size=1)
     def webhooks(event: Any) -> Any:
-        return queues.posted(event.to_dict())
+        return queues.handle_webhook_deliveries(event.to_dict())
 
     @app.on_sqs_message(queue="notifications.fifo", batch_size=1)
     def notifications(event: Any) -> Any:
-        return queues.notified(event.to_dict())
+        return queues.handle_notifications(event.to_dict())
 
     @app.on_sqs_message(queue="wakeups", batch_size=10)
     def wakeups(event: Any) -> Any:
-        return queues.woken(event.to_dict())
+        return queues.handle_wakeups(event.to_dict())
 
     @app.on_sqs_message(queue="sweeps", batch_size=1)
     def sweep(event: Any) -> Any:
-        return queues.swept(event.to_dict())
+        return queues.handle_sweep_parts(event.to_dict())
 
     @app.schedule(Rate(1, unit=Rate.MINUTES))
     def wake(event: Any) -> Any:
-        return schedules.swept()
+        return schedules.handle_sweep()
 
     @app.schedule(Rate(5, unit=Rate.MINUTES))
     def gauges(event: Any) -> Any:
-        return schedules.gauged()
+        return schedules.handle_gauges()
 
     @app.schedule(Cron(2, "*", "*", "*", "?", "*"))
     def rollup_hourly(event: Any) -> Any:
-        return schedules.hour_closed()
+        return schedules.handle_hourly_rollup()
 
     @app.schedule(Cron(10, 0, "*", "*", "?", "*"))
     def rollup_daily(event: Any) -> Any:
-        return schedules.day_closed()
+        return schedules.handle_daily_rollup()
 
     @app.schedule(Cron(30, 3, "*", "*", "?", "*"))
     def tidy(event: Any) -> Any:
-        return schedules.tidied()
+        return schedules.handle_stuck_report()
 
 
 gc.freeze()

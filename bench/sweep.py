@@ -11,6 +11,7 @@ from bench import meter
 from bench.measure import Section, at_most, exactly, silence
 from chalicelib import clock
 from chalicelib.config import settings
+from chalicelib.storage.aws import columns
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks import tasks as task_storage
 from tests.simulation.neighbours import MORTALS, QUIET, Quiet
@@ -66,7 +67,7 @@ def _fill(made: Fleet) -> None:
 def _copy(pattern: dict[str, Any], name: DynamoType, number: int, due: DynamoType) -> Item:
     org = f"org-{number % ORGS}"
     lane = task_table.lane_partition(org, POOL, pattern["lane"].value)
-    words = {"org": org, "place": lane, "wake_shard": task_table.wake_shard(name.value)}
+    words = {"org": org, "place": lane, "wake_shard": columns.wake_shard(name.value)}
     words["rank"] = pattern["rank"].value.rpartition("#")[0] + f"#{name.value}"
     item = Item(name, None, {})
     changed = {attribute: DynamoType({"S": value}) for attribute, value in words.items()}

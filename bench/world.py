@@ -28,10 +28,10 @@ from tests.support import aws
 
 BATCH = 10
 HANDLERS: Mapping[str, Callable[[Any], Any]] = {
-    "dispatch": queue_functions.dispatched,
-    "deliver": queue_functions.delivered,
+    "dispatch": queue_functions.handle_dispatch,
+    "deliver": queue_functions.handle_handovers,
     # Nobody watches: what every task pays is the look whether anybody does.
-    "live": lambda event: queue_functions.told(event, {}),
+    "live": lambda event: queue_functions.handle_task_updates(event, {}),
 }
 
 
@@ -74,7 +74,7 @@ class House:
             records = aws.stream(getattr(settings(), f"{table}_table"))
             for start in range(self._read.get(table, 0), len(records), BATCH):
                 event = {"Records": records[start : start + BATCH]}
-                self._done(f"relay_{table}", partial(streams.relayed, event, table))
+                self._done(f"relay_{table}", partial(streams.handle_changes, event, table))
             self._read[table] = len(records)
         self.handle("live")
 

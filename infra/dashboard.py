@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.domain.changes.effects import Kind
+from chalicelib.domain.changes.effects import EventKind
 from chalicelib.domain.tasks.transitions import Reason
 from infra.alarms import NAMESPACE
 from infra.bundles import BUNDLES, consumers
@@ -25,8 +25,8 @@ PERIOD = 300
 WIDTH, HEIGHT = 12, 6
 """Of a widget, on a grid that is 24 wide."""
 
-ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.TIMED_OUT, Kind.CANCELLED)
-ATTEMPTS = (Kind.LEASED, Kind.STARTED, Kind.RETRIED, Kind.RELEASED)
+ENDS = (EventKind.COMPLETED, EventKind.FAILED, EventKind.TIMED_OUT, EventKind.CANCELLED)
+ATTEMPTS = (EventKind.LEASED, EventKind.STARTED, EventKind.RETRIED, EventKind.RELEASED)
 
 Metric = list[Any]
 """[namespace, metric, dimension, value, ..., options], as CloudWatch writes them."""
@@ -55,7 +55,7 @@ def _tasks() -> list[Template]:
     return [
         _graph("Tasks by state", _own("TasksPending", "TasksHeld", "TasksRunning"), "Maximum"),
         _graph("Oldest ready task, seconds", _own("OldestReadyTaskAge"), "Maximum"),
-        _graph("Submitted and ended", _own(*map(_event, (Kind.SUBMITTED, *ENDS)))),
+        _graph("Submitted and ended", _own(*map(_event, (EventKind.SUBMITTED, *ENDS)))),
         _graph("Attempts: begun, tried again, given back", _own(*map(_event, ATTEMPTS))),
         _graph("Failed attempts by reason", _own(*(f"Failure.{reason}" for reason in Reason))),
         _graph("Lanes that nobody serves", _own("LanesNobodyServes"), "Maximum"),
@@ -67,7 +67,7 @@ def _told() -> list[Template]:
         _graph("Webhooks", _own("WebhookDelivered", "WebhookFailed", "WebhookDisabled")),
         _graph("Notifications", _own("NotificationSent", "NotificationRefused", "NotificationGivenUp", "EndingUntold")),
         _graph("The engine's own work", _own("Settled", "Stuck", "ChoreFailed", "Untold")),
-        _graph("Workers that came and went", _own(_event(Kind.ONLINE), _event(Kind.OFFLINE))),
+        _graph("Workers that came and went", _own(_event(EventKind.ONLINE), _event(EventKind.OFFLINE))),
     ]
 
 
@@ -107,7 +107,7 @@ def _own(*names: str) -> list[Metric]:
     return [[NAMESPACE, name, "service", "${Prefix}"] for name in names]
 
 
-def _event(kind: Kind) -> str:
+def _event(kind: EventKind) -> str:
     return f"Event.{kind}"
 
 

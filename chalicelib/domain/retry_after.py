@@ -19,12 +19,12 @@ _FORMS = [
 ]
 
 
-def named(headers: Mapping[str, str]) -> str | None:
+def header_value(headers: Mapping[str, str]) -> str | None:
     """The header's text, by a name in any case."""
     return next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
 
 
-def milliseconds(said: str | None, now: int | None) -> int | None:
+def parse_ms(said: str | None, now: int | None) -> int | None:
     """How long to wait: 0 where the date has passed, None where nothing is said that can be read.
 
     `now` is in epoch milliseconds; without it a date cannot be read.

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def in_turn(items: Iterable[T], owner: Callable[[T], Hashable]) -> Iterator[T]:
+def interleave(items: Iterable[T], owner: Callable[[T], Hashable]) -> Iterator[T]:
     """The items, one of each owner's in turn: each owner's in their order, and whoever's first item came first begins.
 
     An owner with few items waits for as many of the others' as there are owners, however many those have.

@@ -7,7 +7,7 @@ _USER = re.compile(r"(?<=//)[^/?#]*@")
 _VALUE = re.compile(r"=[^&]*")
 
 
-def masked(url: str) -> str:
+def mask_url(url: str) -> str:
     """The URL without a user name and password, and with each value of its query as ***. A parameter that has no `=` is
     hidden whole, since it may be a token."""
     bare, _, query = _USER.sub("", url.partition("#")[0], count=1).partition("?")

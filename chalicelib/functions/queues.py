@@ -1,5 +1,5 @@
-"""What a queue's messages become: each is parsed and handed to the engine, and those that failed are named, so that
-only they come back (partial batch responses)."""
+"""The handlers of the queues. Each parses its messages, calls the engine, and names the messages that failed, so that
+only those come back (partial batch responses)."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -23,77 +23,77 @@ Answer = dict[str, list[dict[str, str]]]
 
 
 @observed
-def dispatched(event: Event) -> Answer:
-    """Nudges: one dispatch pass for each pool named. On failure this pool's messages, and all after them, come back."""
+def handle_dispatch(event: Event) -> Answer:
+    """Dispatch requests: one pass for each pool. On failure this pool's messages, and all after them, come back."""
     records = event["Records"]
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in records:
         body = json.loads(record["body"])
         groups.setdefault((body["org"], body["pool"]), []).append(record)
     failed: list[str] = []
-    for (org, pool), found in groups.items():
+    for (org, pool), group in groups.items():
         try:
-            nudges = [nudge for record in found for nudge in queue_messages.read_nudges(json.loads(record["body"]))]
-            dispatcher.run_pass(org, pool, nudges)
-        except Exception as error:  # noqa: BLE001 - answered for, to the queue
-            _note(error, found)
-            failed += [record["messageId"] for record in found]
+            bodies = [json.loads(record["body"]) for record in group]
+            requests = [request for body in bodies for request in queue_messages.read_dispatch_requests(body)]
+            dispatcher.run_pass(org, pool, requests)
+        except Exception as error:  # noqa: BLE001 - logged, and named to the queue
+            _log_failure(error, group)
+            failed += [record["messageId"] for record in group]
     return _answer(failed)
 
 
 @observed
-def delivered(event: Event) -> Answer:
-    """Deliveries: tasks handed over and workers told, side by side."""
-    found = [queue_messages.read_handed(json.loads(record["body"])) for record in event["Records"]]
-    return _settled(event, task_delivery.send_to_workers(found))
+def handle_handovers(event: Event) -> Answer:
+    """Handovers of tasks and messages to connected workers, in parallel."""
+    messages = [queue_messages.read_handover_or_message(json.loads(record["body"])) for record in event["Records"]]
+    return _answer_for_outcomes(event, task_delivery.send_to_workers(messages))
 
 
 @observed
-def performed(event: Event) -> Answer:
-    """Deliveries to the house itself: its performers do the tasks."""
-    found = [queue_messages.read_delivery(json.loads(record["body"])) for record in event["Records"]]
-    return _settled(event, builtin_execution.perform_tasks(found))
+def handle_builtin_handovers(event: Event) -> Answer:
+    """Handovers to Yardmaster's own performers, in parallel."""
+    handovers = [queue_messages.read_handover(json.loads(record["body"])) for record in event["Records"]]
+    return _answer_for_outcomes(event, builtin_execution.perform_tasks(handovers))
 
 
 @observed
-def told(event: Event, voices: Voices) -> Answer:
-    """Updates for watchers, and new watchers, each org's in order."""
-    return _in_order(event, lambda body: _tell(body, voices))
+def handle_task_updates(event: Event, voices: Voices) -> Answer:
+    """Task updates for watchers, and new watchers; each org's in order."""
+    return _in_order(event, lambda body: _handle_task_update(body, voices))
 
 
 def _in_order(event: Event, handle: Callable[[Mapping[str, Any]], None]) -> Answer:
-    """Each org's messages in order. On failure this org's message and all after it come back; another org's are not
-    held up."""
+    """Handle each org's messages in order. On failure that message and all later ones of its org come back; those of
+    other orgs do not wait for it."""
     failed: list[str] = []
-    stuck: set[str] = set()
+    failed_orgs: set[str] = set()
     for record in event["Records"]:
         body = json.loads(record["body"])
         try:
-            if body["org"] not in stuck:
+            if body["org"] not in failed_orgs:
                 handle(body)
-        except Exception as error:  # noqa: BLE001 - answered for, to the queue
-            _note(error, [record])
-            stuck.add(body["org"])
-        if body["org"] in stuck:
+        except Exception as error:  # noqa: BLE001 - logged, and named to the queue
+            _log_failure(error, [record])
+            failed_orgs.add(body["org"])
+        if body["org"] in failed_orgs:
             failed.append(record["messageId"])
     return _answer(failed)
 
 
-def _tell(body: Mapping[str, Any], voices: Voices) -> None:
+def _handle_task_update(body: Mapping[str, Any], voices: Voices) -> None:
     if "connection" in body:
         task_feed.catch_up(body["org"], body["connection"], voices)
     else:
-        task_feed.tell(body["org"], body["occasion"], queue_messages.read_updates(body), voices)
+        task_feed.tell(body["org"], body["occasion"], queue_messages.read_task_updates(body), voices)
 
 
 @observed
-def announced(event: Event, heralds: Heralds, admits: Admits) -> Answer:
-    """Announcements: told to the webhooks, notifications and watchers that asked for them; and new watchers. Each org's
-    in order."""
-    return _in_order(event, lambda body: _announce(body, heralds, admits))
+def handle_announcements(event: Event, heralds: Heralds, admits: Admits) -> Answer:
+    """Announcements for webhooks, notifications and live subscriptions, and new subscriptions; each org's in order."""
+    return _in_order(event, lambda body: _handle_announcement(body, heralds, admits))
 
 
-def _announce(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None:
+def _handle_announcement(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None:
     if "connection" in body:
         event_feed.catch_up(body["org"], body["connection"], body["subscription"], admits)
     else:
@@ -101,51 +101,51 @@ def _announce(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None
 
 
 @observed
-def posted(event: Event) -> Answer:
-    """Deliveries to webhooks, side by side."""
-    return _settled(event, posting.post([json.loads(record["body"]) for record in event["Records"]]))
+def handle_webhook_deliveries(event: Event) -> Answer:
+    """Deliveries to webhooks, in parallel."""
+    return _answer_for_outcomes(event, posting.post([json.loads(record["body"]) for record in event["Records"]]))
 
 
 @observed
-def notified(event: Event) -> Answer:
-    """Notifications to messengers, the providers side by side."""
-    return _settled(event, sender.send([json.loads(record["body"]) for record in event["Records"]]))
+def handle_notifications(event: Event) -> Answer:
+    """Notifications to messengers, the providers in parallel."""
+    return _answer_for_outcomes(event, sender.send([json.loads(record["body"]) for record in event["Records"]]))
 
 
 @observed
-def woken(event: Event) -> Answer:
-    """Wakeups: what is due on single items."""
+def handle_wakeups(event: Event) -> Answer:
+    """Wakeups: single items on which something is due."""
     failed: list[str] = []
     for record in event["Records"]:
         try:
             wakeups.one(queue_messages.read_wakeup(json.loads(record["body"])))
-        except Exception as error:  # noqa: BLE001 - answered for, to the queue
-            _note(error, [record])
+        except Exception as error:  # noqa: BLE001 - logged, and named to the queue
+            _log_failure(error, [record])
             failed.append(record["messageId"])
     return _answer(failed)
 
 
 @observed
-def swept(event: Event) -> Answer:
-    """Parts of the sweep. One that fails raises: it is seen, and the next minute's sweep does what it left."""
+def handle_sweep_parts(event: Event) -> Answer:
+    """Parts of the sweep. A part that fails raises, and shows as an error; the next sweep does what it left."""
     for record in event["Records"]:
         body = json.loads(record["body"])
         count("Settled", sweep.sweep(Part(body["kind"], body["shard"]), body["begun_at"]))
     return _answer(())
 
 
-def _settled(event: Event, outcomes: Sequence[Exception | None]) -> Answer:
-    """The answer for records of which each has an outcome of its own."""
+def _answer_for_outcomes(event: Event, outcomes: Sequence[Exception | None]) -> Answer:
+    """The answer for records of which each has its own outcome."""
     failed = [(record, error) for record, error in zip(event["Records"], outcomes, strict=True) if error is not None]
     for record, error in failed:
-        _note(error, [record])
+        _log_failure(error, [record])
     return _answer([record["messageId"] for record, _ in failed])
 
 
-def _note(error: Exception, records: Sequence[Mapping[str, Any]]) -> None:
-    ids = [record["messageId"] for record in records]
-    logger().error("Messages failed and come back", extra={"messages": ids}, exc_info=error)
+def _log_failure(error: Exception, records: Sequence[Mapping[str, Any]]) -> None:
+    message_ids = [record["messageId"] for record in records]
+    logger().error("Messages failed and come back", extra={"messages": message_ids}, exc_info=error)
 
 
 def _answer(failed: Sequence[str]) -> Answer:
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,4 +1,4 @@
-"""What a schedule's tick becomes."""
+"""The handlers of the schedules."""
 
 from chalicelib.engine.schedule import stuck_report, sweep
 from chalicelib.engine.statistics import rollup, task_gauges
@@ -6,32 +6,32 @@ from chalicelib.observability import count, observed
 
 
 @observed
-def swept() -> dict[str, int]:
-    """Each minute: every part of the sweep in which anything is due begins."""
+def handle_sweep() -> dict[str, int]:
+    """Each minute: begin every part of the sweep in which anything is due."""
     return {"parts": sweep.begin()}
 
 
 @observed
-def gauged() -> dict[str, int]:
-    """Every five minutes: how many tasks wait, are held and run."""
+def handle_gauges() -> dict[str, int]:
+    """Every five minutes: report how many tasks wait, are held and run."""
     return {"pools": task_gauges.report_gauges()}
 
 
 @observed
-def hour_closed() -> dict[str, int]:
-    """Each hour: the recount of the one before."""
+def handle_hourly_rollup() -> dict[str, int]:
+    """Each hour: recount the hour before."""
     return {"pools": rollup.roll_up_hour()}
 
 
 @observed
-def day_closed() -> dict[str, int]:
-    """Each day: the recount of the one before."""
+def handle_daily_rollup() -> dict[str, int]:
+    """Each day: recount the days before."""
     return {"pools": rollup.roll_up_days()}
 
 
 @observed
-def tidied() -> dict[str, int]:
-    """Each day: the report of what is stuck."""
+def handle_stuck_report() -> dict[str, int]:
+    """Each day: report what is stuck."""
     found = len(stuck_report.stuck())
     count("Stuck", found)
     return {"stuck": found}

@@ -1,4 +1,4 @@
-"""What a table's stream becomes: changes for the relay."""
+"""The handler of the tables' streams: each record is a change for the relay."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,20 +13,20 @@ Answer = dict[str, list[dict[str, str]]]
 
 
 @observed
-def relayed(event: Event, table: Table) -> Answer:
-    """Relay a batch of records at once; if that fails, one by one, parking each that can't be carried out.
+def handle_changes(event: Event, table: Table) -> Answer:
+    """Relay a batch of records at once; if that fails, one by one, and park each that cannot be carried out.
 
-    When a service underneath does not answer, the record comes back with all that follow it (partial batch response).
+    When AWS does not answer, the record comes back with all that follow it (partial batch response).
     """
-    changes = [_change(record, table) for record in event["Records"]]
+    changes = [_parse_record(record, table) for record in event["Records"]]
     try:
         relay.relay(changes)
-    except Exception:  # noqa: BLE001 - found again, and answered for, one by one
-        return _one_by_one(changes)
+    except Exception:  # noqa: BLE001 - raised again one by one
+        return _relay_one_by_one(changes)
     return {"batchItemFailures": []}
 
 
-def _one_by_one(changes: list[Change]) -> Answer:
+def _relay_one_by_one(changes: list[Change]) -> Answer:
     for change in changes:
         try:
             relay.relay([change])
@@ -37,6 +37,6 @@ def _one_by_one(changes: list[Change]) -> Answer:
     return {"batchItemFailures": []}
 
 
-def _change(record: Mapping[str, Any], table: Table) -> Change:
-    found = record["dynamodb"]
-    return Change(found["SequenceNumber"], table, found.get("OldImage"), found.get("NewImage"))
+def _parse_record(record: Mapping[str, Any], table: Table) -> Change:
+    change = record["dynamodb"]
+    return Change(change["SequenceNumber"], table, change.get("OldImage"), change.get("NewImage"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.retry_after import milliseconds, named
+from chalicelib.domain.retry_after import header_value, parse_ms
 
 NOW = 784_111_777_000  # 1994-11-06T08:49:37Z, the instant of the RFC's examples
 YEAR = 365 * 86_400_000
@@ -24,9 +24,9 @@ YEAR = 365 * 86_400_000
     ],
 )
 def test_each_form_of_a_date_is_the_same_instant(date: str) -> None:
-    assert milliseconds(date, NOW - 90_500) == 90_500
-    assert milliseconds(date, NOW) == milliseconds(date, NOW + YEAR) == 0
-    assert milliseconds(date, None) is None
+    assert parse_ms(date, NOW - 90_500) == 90_500
+    assert parse_ms(date, NOW) == parse_ms(date, NOW + YEAR) == 0
+    assert parse_ms(date, None) is None
 
 
 @pytest.mark.parametrize(
@@ -41,22 +41,22 @@ def test_each_form_of_a_date_is_the_same_instant(date: str) -> None:
     ],
 )
 def test_two_digits_are_the_year_that_is_at_most_fifty_years_ahead(digits: str, now: int, year: int) -> None:
-    at = milliseconds(f"Fri, 01 Jan {now} 00:00:00 GMT", 0)
+    at = parse_ms(f"Fri, 01 Jan {now} 00:00:00 GMT", 0)
     assert at is not None
     said, meant = f"Friday, 01-Jan-{digits} 00:00:00 GMT", f"Fri, 01 Jan {year} 00:00:00 GMT"
-    assert milliseconds(said, at) == milliseconds(meant, at)
-    assert (milliseconds(said, at) == 0) is (year <= now)
+    assert parse_ms(said, at) == parse_ms(meant, at)
+    assert (parse_ms(said, at) == 0) is (year <= now)
 
 
 def test_a_leap_second_is_the_one_after() -> None:
-    assert milliseconds("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_799_000) == 1_000
+    assert parse_ms("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_799_000) == 1_000
 
 
 @pytest.mark.parametrize(
     ("said", "found"), [("0", 0), ("7", 7_000), (" 007 ", 7_000), ("9" * 5_000, 999_999_999_999_000)]
 )
 def test_seconds(said: str, found: int) -> None:
-    assert milliseconds(said, NOW) == milliseconds(said, None) == found
+    assert parse_ms(said, NOW) == parse_ms(said, None) == found
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_seconds(said: str, found: int) -> None:
     ],
 )
 def test_what_cannot_be_read_says_nothing(said: str | None) -> None:
-    assert milliseconds(said, NOW) is None
+    assert parse_ms(said, NOW) is None
 
 
 @given(
@@ -93,10 +93,10 @@ def test_what_cannot_be_read_says_nothing(said: str | None) -> None:
     | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT", fullmatch=True)
 )
 def test_anything_is_a_time_not_to_come_before_now_or_nothing(said: str) -> None:
-    found = milliseconds(said, NOW)
+    found = parse_ms(said, NOW)
     assert found is None or found >= 0
 
 
 def test_the_name_is_found_in_any_case() -> None:
-    assert named({"x": "1", "Retry-AFTER": "2"}) == "2"
-    assert named({}) is None
+    assert header_value({"x": "1", "Retry-AFTER": "2"}) == "2"
+    assert header_value({}) is None

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.round_robin import in_turn
+from chalicelib.domain.round_robin import interleave
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers()))
 
@@ -11,12 +11,12 @@ def owner(item: tuple[str, int]) -> str:
 
 
 def test_each_owner_has_its_turn_and_whose_first_item_came_first_begins() -> None:
-    assert "".join(in_turn("bbbbab", lambda item: item)) == "babbbb"
+    assert "".join(interleave("bbbbab", lambda item: item)) == "babbbb"
 
 
 @given(ITEMS)
 def test_nothing_is_lost_or_doubled_and_each_owners_order_is_kept(items: list[tuple[str, int]]) -> None:
-    found = list(in_turn(items, owner))
+    found = list(interleave(items, owner))
     assert sorted(found) == sorted(items)
     for name in "abcd":
         assert [one for one in found if owner(one) == name] == [one for one in items if owner(one) == name]
@@ -24,7 +24,7 @@ def test_nothing_is_lost_or_doubled_and_each_owners_order_is_kept(items: list[tu
 
 @given(ITEMS)
 def test_nobody_waits_for_more_of_anothers_items_than_it_has_itself(items: list[tuple[str, int]]) -> None:
-    found = list(in_turn(items, owner))
+    found = list(interleave(items, owner))
     for name in {owner(item) for item in items}:
         mine = [place for place, item in enumerate(found) if owner(item) == name]
         for number, place in enumerate(mine, 1):

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.domain.url_masking import masked
+from chalicelib.domain.url_masking import mask_url
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from chalicelib.domain.url_masking import masked
     ],
 )
 def test_a_url_is_shown_without_what_it_may_keep_secret(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert mask_url(url) == shown

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.domain.changes.effects import Topic
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.domain.document import Document
 from chalicelib.engine.webhooks import delivery as posting
@@ -18,14 +18,14 @@ from tests.support.world import ORG, Reply, World, answer
 SECRET = "a-secret-of-the-tests"
 
 
-def fact(number: int = 1, topic: Topic = Topic.TASK_CREATED, **said: Any) -> Fact:
+def fact(number: int = 1, topic: Topic = Topic.TASK_CREATED, **said: Any) -> PublicEvent:
     """Something that happens now."""
     base: dict[str, Any] = {"subject": f"task_{number}", "version": 1, "data": {"id": f"task_{number}"}}
     base |= {"about": {}, "recipients": {}, "org": ORG, "at": clock.now()}
-    return Fact(**(base | {"id": f"evt_task_{number}_1", "topic": topic} | said))
+    return PublicEvent(**(base | {"id": f"evt_task_{number}_1", "topic": topic} | said))
 
 
-def happen(*facts: Fact) -> None:
+def happen(*facts: PublicEvent) -> None:
     posting.publish(ORG, facts)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Nudge
+from chalicelib.domain.changes.effects import DispatchRequest
 from chalicelib.domain.tasks import transitions
 from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.security import rate_limits
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import pools, registry
-from chalicelib.storage.tasks.table import TaskItem, large_values, task_values, wake_shards
+from chalicelib.storage.aws.columns import wake_shards
+from chalicelib.storage.tasks.table import TaskItem, large_values, task_values
 from tests.domain import samples
 from tests.engine.helpers import beat, complete, held, pull
 from tests.support import aws
@@ -51,7 +52,7 @@ def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds
     assert calls(lambda: rate_limits.admit("k", 100, clock.MINUTE)) == 1
     world.settle()
     ready = [world.submit() for _ in range(4)]  # beside the one above, which holds a slot
-    nudges = [Nudge(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
+    nudges = [DispatchRequest(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
     assert calls(lambda: dispatcher.run_pass(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
     assert all(world.task(one.id).held for one in ready)
 
@@ -61,7 +62,7 @@ def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(world: Wor
     complete(held(world))
     world.settle()
     with aws.counting() as counted:
-        dispatcher.run_pass(ORG, POOL, [Nudge(org=ORG, pool=POOL)])
+        dispatcher.run_pass(ORG, POOL, [DispatchRequest(org=ORG, pool=POOL)])
     assert counted == {("DynamoDB", "Query"): 2}
 
 

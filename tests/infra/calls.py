@@ -136,25 +136,27 @@ def watch(world: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def _attribute(made: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    relayed = streams.relayed
+    relayed = streams.handle_changes
     monkeypatch.setattr(
-        streams, "relayed", lambda event, table: made.attributed(f"{ENGINE.name}.relay_{table}", relayed)(event, table)
+        streams,
+        "handle_changes",
+        lambda event, table: made.attributed(f"{ENGINE.name}.relay_{table}", relayed)(event, table),
     )
     for module, handler, function in (
-        (queue_functions, "dispatched", "dispatch"),
-        (queue_functions, "delivered", "deliver"),
-        (queue_functions, "performed", "perform"),
-        (queue_functions, "told", "live"),
-        (queue_functions, "announced", "announce"),
-        (queue_functions, "posted", "webhooks"),
-        (queue_functions, "notified", "notifications"),
-        (queue_functions, "woken", "wakeups"),
-        (queue_functions, "swept", "sweep"),
-        (schedules, "swept", "wake"),
-        (schedules, "gauged", "gauges"),
-        (schedules, "hour_closed", "rollup_hourly"),
-        (schedules, "day_closed", "rollup_daily"),
-        (schedules, "tidied", "tidy"),
+        (queue_functions, "handle_dispatch", "dispatch"),
+        (queue_functions, "handle_handovers", "deliver"),
+        (queue_functions, "handle_builtin_handovers", "perform"),
+        (queue_functions, "handle_task_updates", "live"),
+        (queue_functions, "handle_announcements", "announce"),
+        (queue_functions, "handle_webhook_deliveries", "webhooks"),
+        (queue_functions, "handle_notifications", "notifications"),
+        (queue_functions, "handle_wakeups", "wakeups"),
+        (queue_functions, "handle_sweep_parts", "sweep"),
+        (schedules, "handle_sweep", "wake"),
+        (schedules, "handle_gauges", "gauges"),
+        (schedules, "handle_hourly_rollup", "rollup_hourly"),
+        (schedules, "handle_daily_rollup", "rollup_daily"),
+        (schedules, "handle_stuck_report", "tidy"),
     ):
         monkeypatch.setattr(module, handler, made.attributed(f"{ENGINE.name}.{function}", getattr(module, handler)))
 

@@ -48,11 +48,11 @@ def whole(made: Watch, world: World) -> None:
     messenger_day.whole(made, world)
     onlookers_day.whole(made, world)
     surveys_day.whole(made, world)
-    schedules.gauged()
-    schedules.hour_closed()
+    schedules.handle_gauges()
+    schedules.handle_hourly_rollup()
     world.clock.advance(86_400)
-    schedules.day_closed()
-    schedules.tidied()
+    schedules.handle_daily_rollup()
+    schedules.handle_stuck_report()
     # Nobody watched for a day.
     world.clock.advance(86_400)
     Line(made, world, "/tasks/updates")
@@ -260,9 +260,11 @@ def park(world: World) -> None:
     """Changes that the relay cannot carry out, and one of each kind that it ever relayed tried again by the sweep."""
     broken = {"id": {"S": "broken"}, "kind": {"S": "chore"}}
     for table in ("tasks", "workers", "documents"):
-        streams.relayed({"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": broken}}]}, table)
+        streams.handle_changes({"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": broken}}]}, table)
     changes = [record["dynamodb"] for record in aws.stream(settings().tasks_table)]
-    images = [[relay._light(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes]
+    images = [
+        [relay._without_large_fields(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes
+    ]
     for old, new in {json.dumps([_kind(image) for image in pair]): pair for pair in images}.values():
         sqs.sqs().send(settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})])
     world.advance(600)

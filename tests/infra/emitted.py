@@ -5,12 +5,12 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from chalicelib.domain.changes.effects import Kind
+from chalicelib.domain.changes.effects import EventKind
 from chalicelib.domain.tasks.transitions import Reason
 from chalicelib.engine.statistics import task_gauges
 
 ROOT = Path(__file__).parents[2]
-ENDINGS = {"Event.": [str(kind) for kind in Kind], "Failure.": [str(reason) for reason in Reason]}
+ENDINGS = {"Event.": [str(kind) for kind in EventKind], "Failure.": [str(reason) for reason in Reason]}
 """Beginning of a name that is put together -> how it may go on."""
 SENDING = {"count", "measure"}
 

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.config import settings
-from chalicelib.domain import document as documents
-from chalicelib.domain.changes import derive
+from chalicelib.domain.changes import derive, document_changes
 from chalicelib.domain.changes.effects import Announcement, Topic
-from chalicelib.domain.changes.public_events import fact_id
-from chalicelib.domain.document import CHORE
+from chalicelib.domain.changes.public_events import public_event_id
+from chalicelib.domain.document import JOB_KIND
 from chalicelib.domain.search.index_updates import COUNTER_KEY, IndexState, IndexUpdate, Row, index_state
 from chalicelib.domain.search.query import position
 from chalicelib.domain.tasks.task_fields import project_of
@@ -54,7 +53,7 @@ def _counted(stored: list[dict[str, dict[str, str]]]) -> Counter[tuple[Row, str]
 
 def chores_end(_: World) -> None:
     """14: nothing is left to be done in the background, and of what was deleted nothing is left."""
-    left = [item.body["chore"] for item in aws.items(DocumentItem) if item.kind == CHORE]
+    left = [item.body["chore"] for item in aws.items(DocumentItem) if item.kind == JOB_KIND]
     assert not left, f"chores that never end: {left}"
 
 
@@ -71,7 +70,7 @@ def nothing_dangles(world: World) -> None:
 def every_change_is_announced_once(world: World) -> None:
     """9: each change that is announced has become one delivery for each webhook that asked for it; only what happened
     to something that is gone meanwhile may be told by its deletion alone. And nothing else was delivered."""
-    said = {fact_id(one): one for one in _announced()}
+    said = {public_event_id(one): one for one in _announced()}
     there = {task.id for task in world.tasks()} | {worker.id for worker in world.workers()}
     there |= {item.id for item in aws.items(DocumentItem)}
     must = {name: one for name, one in said.items() if one.subject in there or one.topic in _GONE}
@@ -98,9 +97,9 @@ def _deliveries() -> list[deliveries.Delivery]:
 def _announced() -> Iterator[Announcement]:
     """What is announced of all that the tables' own streams say happened."""
     rules = (
-        (settings().tasks_table, derive.of_task, task_table.from_raw),
-        (settings().documents_table, documents.of_document, document_storage.from_raw),
-        (settings().workers_table, derive.of_worker, _worker),
+        (settings().tasks_table, derive.task_effects, task_table.from_raw),
+        (settings().documents_table, document_changes.document_effects, document_storage.from_raw),
+        (settings().workers_table, derive.worker_effects, _worker),
     )
     for table, effects, parse in rules:
         for record in aws.stream(table):

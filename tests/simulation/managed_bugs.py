@@ -77,7 +77,7 @@ def _silent(*_: object) -> Iterator[Announcement]:
     return iter(())
 
 
-_counted, _fact_id = index_storage._counter_writes, public_events.fact_id
+_counted, _fact_id = index_storage._counter_writes, public_events.public_event_id
 
 BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], AbstractContextManager[Any]]] = {
     "the rows of a list are lost": (

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Topic
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.tasks.task import Permit
 from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.messaging import notifications as messenger
@@ -119,7 +119,7 @@ def _publish(org: str, name: str) -> None:
     """A task's event, for the org's webhooks."""
     data: Any = {"about": {}, "recipients": {}, "data": {"id": name}}
     posting.publish(
-        org, [Fact(id=f"evt_{name}", org=org, topic=TOPIC, at=clock.now(), subject=name, version=1, **data)]
+        org, [PublicEvent(id=f"evt_{name}", org=org, topic=TOPIC, at=clock.now(), subject=name, version=1, **data)]
     )
 
 

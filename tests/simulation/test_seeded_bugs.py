@@ -63,7 +63,7 @@ def _never_counted(_: list[Any], _notes: Any) -> list[Any]:
 
 
 _ready, _attempt_failed, _replayed = transitions.ready, transitions.attempt_failed, transitions.replayed
-_record_part = relay._record_part
+_record_part = relay._record_transaction
 
 
 def _life(world: World) -> None:
@@ -328,5 +328,5 @@ def test_without_the_bug_the_invariant_holds(world: World, bug: str) -> None:
     try:
         story(world)
     except Exception as refusal:  # noqa: BLE001 - without its bug a story may be refused, as it should be
-        assert type(refusal).__name__ in {"Conflict", "LeaseLost", "Refused"}
+        assert type(refusal).__name__ in {"Conflict", "LeaseLost", "ConditionFailed"}
     invariant(world)

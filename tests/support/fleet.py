@@ -123,7 +123,7 @@ class Fleet:
     def _sweep(self, now: int) -> None:
         if now // clock.MINUTE > self.world.swept_minute:
             self.world.swept_minute = now // clock.MINUTE
-            self._start("wake", schedules.swept)
+            self._start("wake", schedules.handle_sweep)
 
     def _take(self, kind: str) -> None:
         trigger, queue = TRIGGERS[f"{kind}_queue"], getattr(settings(), f"{kind}_queue")

@@ -156,7 +156,7 @@ class World:
         if not records:
             return False
         try:
-            failed = streams.relayed({"Records": records}, table)["batchItemFailures"]
+            failed = streams.handle_changes({"Records": records}, table)["batchItemFailures"]
         except Unavailable:
             return True
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
@@ -171,7 +171,7 @@ class World:
 
     def sweep(self) -> None:
         """The schedule of each minute, and all that it begins. What fails is raised once the rest was done."""
-        schedules.swept()
+        schedules.handle_sweep()
         errors = [error for _ in range(MOST_PARTS) if (error := self._swept_part()) is not None]
         if errors:
             raise errors[0]
@@ -197,15 +197,15 @@ class World:
     def run(self, kind: str, batch: list[Held]) -> None:
         """The function of this queue has received these messages."""
         handlers: dict[str, Callable[[Any], Any]] = {
-            "dispatch": queue_functions.dispatched,
-            "deliver": queue_functions.delivered,
-            "perform": queue_functions.performed,
-            "wakeups": queue_functions.woken,
-            "sweeps": queue_functions.swept,
-            "live": partial(queue_functions.told, voices=self.voices),
-            "announce": partial(queue_functions.announced, heralds=heralds, admits=admits),
-            "webhooks": queue_functions.posted,
-            "notifications": queue_functions.notified,
+            "dispatch": queue_functions.handle_dispatch,
+            "deliver": queue_functions.handle_handovers,
+            "perform": queue_functions.handle_builtin_handovers,
+            "wakeups": queue_functions.handle_wakeups,
+            "sweeps": queue_functions.handle_sweep_parts,
+            "live": partial(queue_functions.handle_task_updates, voices=self.voices),
+            "announce": partial(queue_functions.handle_announcements, heralds=heralds, admits=admits),
+            "webhooks": queue_functions.handle_webhook_deliveries,
+            "notifications": queue_functions.handle_notifications,
         }
         self._taken[kind] = batch
         self._answered(getattr(settings(), f"{kind}_queue"), batch, _failures(handlers[kind], batch))

@@ -10,7 +10,7 @@ from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
 from chalicelib.domain.tasks.worker import Beat, Health, Worker
-from chalicelib.domain.url_masking import masked
+from chalicelib.domain.url_masking import mask_url
 from chalicelib.edge import SECRET, Caller, CamelSchema, Created, Routes
 from chalicelib.engine.statistics import daily
 from chalicelib.engine.workers import commands, registry
@@ -36,7 +36,7 @@ class Endpoints(CamelSchema):
     @classmethod
     def of(cls, worker: Worker) -> "Endpoints":
         """As they are shown: with the values of their queries masked, which may be secrets."""
-        return cls(**{name: masked(url) for name, url in worker.endpoints.items()})
+        return cls(**{name: mask_url(url) for name, url in worker.endpoints.items()})
 
 
 class ServerIn(CamelSchema):

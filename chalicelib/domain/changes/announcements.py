@@ -1,19 +1,19 @@
-"""What of a change is announced to whoever asked to be told: webhooks, notifications, the live feed."""
+"""The announcements of a change of a task or a worker: for webhooks, notifications and the live feed."""
 
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.worker import Worker
 
-VISIBLE = ("status", "progress", "attempts", "epoch", "run_at")
-"""What those who watch a task see of it."""
+VISIBLE_FIELDS = ("status", "progress", "attempts", "epoch", "run_at")
+"""The fields of a task whose changes a client that watches it sees."""
 
 
-def of_task(old: Task | None, new: Task) -> tuple[Announcement, ...]:
-    """A task came, or changed in what its owner sees of it."""
-    if old is not None and not _told(old, new):
+def task_announcements(old: Task | None, new: Task) -> tuple[Announcement, ...]:
+    """The announcement of a new task, or of a change that its owner can see."""
+    if old is not None and not _is_visible_change(old, new):
         return ()
-    moved = old is not None and old.status is not new.status
-    said = Announcement(
+    has_moved = old is not None and old.status is not new.status
+    announcement = Announcement(
         org=new.org,
         pool=new.pool,
         topic=_task_topic(old, new),
@@ -21,23 +21,23 @@ def of_task(old: Task | None, new: Task) -> tuple[Announcement, ...]:
         version=new.version,
         at=new.updated_at,
         actor=new.changed_by,
-        was=str(old.status) if old is not None and moved else None,
+        was=str(old.status) if old is not None and has_moved else None,
         now=str(new.status),
     )
-    return (said,)
+    return (announcement,)
 
 
-def _told(old: Task, new: Task) -> bool:
-    """Whether a change is one that its owner would see."""
-    seen = (*VISIBLE, "edits", "overdue", "wanted_worker")
-    return any(getattr(old, name) != getattr(new, name) for name in seen)
+def _is_visible_change(old: Task, new: Task) -> bool:
+    """Whether the task's owner can see the change."""
+    fields = (*VISIBLE_FIELDS, "edits", "overdue", "wanted_worker")
+    return any(getattr(old, name) != getattr(new, name) for name in fields)
 
 
 def _task_topic(old: Task | None, new: Task) -> Topic:
     if old is None:
         return Topic.TASK_CREATED
     if new.terminal and not old.terminal:
-        return _ENDINGS.get(new.status, Topic.TASK_UPDATED)
+        return _TERMINAL_TOPICS.get(new.status, Topic.TASK_UPDATED)
     if new.status is Status.LEASED and new.epoch > old.epoch and new.wanted_worker is None:
         return Topic.TASK_ASSIGNED
     if new.wanted_worker is not None and new.wanted_worker != old.wanted_worker:
@@ -45,16 +45,16 @@ def _task_topic(old: Task | None, new: Task) -> Topic:
     return Topic.TASK_OVERDUE if new.overdue and not old.overdue else Topic.TASK_UPDATED
 
 
-_ENDINGS = {
+_TERMINAL_TOPICS = {
     Status.COMPLETED: Topic.TASK_COMPLETED,
     Status.FAILED: Topic.TASK_FAILED,
     Status.TIMED_OUT: Topic.TASK_FAILED,
 }
 
 
-def gone(old: Task) -> tuple[Announcement, ...]:
-    """That a task is there no more."""
-    said = Announcement(
+def deletion_announcements(old: Task) -> tuple[Announcement, ...]:
+    """The announcement that a task was deleted."""
+    announcement = Announcement(
         org=old.org,
         pool=old.pool,
         topic=Topic.TASK_DELETED,
@@ -63,34 +63,35 @@ def gone(old: Task) -> tuple[Announcement, ...]:
         at=old.updated_at,
         actor=old.changed_by,
     )
-    return (said,)
+    return (announcement,)
 
 
-def of_worker(old: Worker | None, new: Worker | None) -> tuple[Announcement, ...]:
-    """A worker came, went, has another standing (as `standing` tells), or its owner said something else of it."""
-    known = new or old
+def worker_announcements(old: Worker | None, new: Worker | None) -> tuple[Announcement, ...]:
+    """The announcement that a worker was added or removed, has another standing, or has another description."""
+    latest = new or old
     topic = _worker_topic(old, new)
-    if known is None or topic is None:
+    if latest is None or topic is None:
         return ()
-    said = Announcement(
-        org=known.org,
-        pool=known.pool,
+    is_owners = topic is not Topic.AGENT_STATUS_CHANGED or _is_maintenance_change(old, new)
+    announcement = Announcement(
+        org=latest.org,
+        pool=latest.pool,
         topic=topic,
-        subject=known.id,
-        version=known.version if new is not None else known.version + 1,
-        at=known.updated_at,
-        actor=known.changed_by if topic is not Topic.AGENT_STATUS_CHANGED or _turned(old, new) else None,
+        subject=latest.id,
+        version=latest.version if new is not None else latest.version + 1,
+        at=latest.updated_at,
+        actor=latest.changed_by if is_owners else None,
         was=old.standing if old is not None and new is not None else None,
         now=new.standing if old is not None and new is not None else None,
     )
-    return (said,)
+    return (announcement,)
 
 
-_DESCRIBED = ("name", "type", "metadata", "capabilities", "max_concurrent", "hours")
+_DESCRIPTION = ("name", "type", "metadata", "capabilities", "max_concurrent", "hours")
 
 
-def _turned(old: Worker | None, new: Worker | None) -> bool:
-    """Whether it was its owner who took it out of rotation, or put it back."""
+def _is_maintenance_change(old: Worker | None, new: Worker | None) -> bool:
+    """Whether the worker's owner took it out of rotation, or put it back."""
     return old is None or new is None or old.maintenance != new.maintenance
 
 
@@ -103,5 +104,5 @@ def _worker_topic(old: Worker | None, new: Worker | None) -> Topic | None:
         return Topic.AGENT_DELETED
     if old.standing != new.standing:
         return Topic.AGENT_STATUS_CHANGED
-    described = any(getattr(old, name) != getattr(new, name) for name in _DESCRIBED)
-    return Topic.AGENT_UPDATED if described else None
+    has_new_description = any(getattr(old, name) != getattr(new, name) for name in _DESCRIPTION)
+    return Topic.AGENT_UPDATED if has_new_description else None

@@ -1,56 +1,67 @@
-"""What follows from a change: the heart of the relay.
+"""The effects of a change of a task or a worker: the core of the relay.
 
-`of_task(old, new)` and `of_worker(old, new)` compare two versions of an item and say what must be written down, whom
-to tell, and what to hand over. They decide nothing about storage: the same answer can be carried out twice.
+`task_effects(old, new)` and `worker_effects(old, new)` compare two versions of an item. They read and write nothing:
+the same effects can be carried out twice.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.changes import announcements
-from chalicelib.domain.changes.effects import NOTHING, Call, Delivery, Effects, Event, Kind, Nudge, Update, Wakeup
+from chalicelib.domain.changes.effects import (
+    NO_EFFECTS,
+    DispatchRequest,
+    Effects,
+    Event,
+    EventKind,
+    Handover,
+    TaskUpdate,
+    Wakeup,
+    WakeupKind,
+    WorkerMessage,
+)
 from chalicelib.domain.tasks.reported_failure import is_number
 from chalicelib.domain.tasks.task import HELD, Status, Task
 from chalicelib.domain.tasks.transitions import is_credited
 from chalicelib.domain.tasks.worker import Worker
 
-LONGEST_ERROR = 200
-"""Characters of an error that those who watch are shown."""
+MAX_ERROR_CHARS = 200
+"""Characters of an error that clients that watch the tasks are shown."""
 
 
-def of_task(old: Task | None, new: Task | None) -> Effects:
-    """What follows from a task's change; from its removal by retention, that it is no longer counted."""
+def task_effects(old: Task | None, new: Task | None) -> Effects:
+    """What follows from a task's change. A task that retention removes is no longer counted."""
     if new is None:
-        return Effects(events=_swept(old), announcements=announcements.gone(old)) if old is not None else NOTHING
+        return NO_EFFECTS if old is None else _deletion_effects(old)
     return Effects(
         events=_task_events(old, new),
-        nudges=_task_nudges(old, new),
-        deliveries=_deliveries(old, new),
-        updates=_updates(old, new),
-        announcements=announcements.of_task(old, new),
+        dispatch_requests=_task_dispatch_requests(old, new),
+        handovers=_handovers(old, new),
+        task_updates=_updates(old, new),
+        announcements=announcements.task_announcements(old, new),
         wakeups=_task_wakeups(old, new),
     )
 
 
-def _swept(old: Task) -> tuple[Event, ...]:
+def _deletion_effects(old: Task) -> Effects:
     event = Event(
         org=old.org,
         pool=old.pool,
-        kind=Kind.SWEPT,
+        kind=EventKind.SWEPT,
         subject=old.id,
         version=old.version + 1,
         at=old.updated_at,
         worker_id=old.worker_id,
         left=old.phase,
     )
-    return (event,)
+    return Effects(events=(event,), announcements=announcements.deletion_announcements(old))
 
 
 def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
-    kind = _task_kind(old, new)
+    kind = _event_kind(old, new)
     if kind is None:
         return ()
-    moved = old is not None and kind not in _UNMOVED
+    has_moved = old is not None and kind not in _KEEPS_STATE
     event = Event(
         org=new.org,
         pool=new.pool,
@@ -61,103 +72,103 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
         worker_id=new.worker_id,
         attempt=old.attempt if old is not None else None,
         label=new.label,
-        left=old.phase if old is not None and moved else None,
-        running=old is not None and moved and old.status is Status.RUNNING,
-        burned=old is not None and new.attempts > old.attempts,
-        waited_ms=_since(old.ready_at, new.updated_at) if old is not None and kind is Kind.LEASED else None,
-        took_ms=_took(old, new),
-        whole_ms=_since(new.created_at, new.updated_at) if new.terminal else None,
-        reason=str((new.error or {}).get("code")) if kind in _FAILURES else None,
-        quality=_quality(new) if kind is Kind.COMPLETED else None,
+        left=old.phase if old is not None and has_moved else None,
+        running=old is not None and has_moved and old.status is Status.RUNNING,
+        attempt_failed=old is not None and new.attempts > old.attempts,
+        waited_ms=_duration(old.ready_at, new.updated_at) if old is not None and kind is EventKind.LEASED else None,
+        took_ms=_attempt_ms(old, new),
+        whole_ms=_duration(new.created_at, new.updated_at) if new.terminal else None,
+        reason=str((new.error or {}).get("code")) if kind in _FAILED_ATTEMPTS else None,
+        quality=_quality(new) if kind is EventKind.COMPLETED else None,
     )
     return (event,)
 
 
-def _took(old: Task | None, new: Task) -> int | None:
-    """How long the attempt took that the change ends, if it ends one: no time, where nobody had begun what ends in the
-    name of the worker that it names."""
+def _attempt_ms(old: Task | None, new: Task) -> int | None:
+    """How long the attempt took that the change ends, if it ends one; 0 for an end in the name of a worker that had no
+    lease."""
     if old is None or new.held:
         return None
     if old.held:
-        return _since(old.leased_at, new.updated_at)
+        return _duration(old.leased_at, new.updated_at)
     return 0 if is_credited(old, new) else None
 
 
 def _quality(task: Task) -> int | None:
-    noted: Any = (task.metadata or {}).get("qualityScore")
-    return round(noted * 1000) if is_number(noted) and 0 <= noted <= 1 else None
+    score: Any = (task.metadata or {}).get("qualityScore")
+    return round(score * 1000) if is_number(score) and 0 <= score <= 1 else None
 
 
-def _since(start: int | None, end: int) -> int | None:
+def _duration(start: int | None, end: int) -> int | None:
     return None if start is None else max(0, end - start)
 
 
 _TERMINAL_KINDS = {
-    Status.COMPLETED: Kind.COMPLETED,
-    Status.FAILED: Kind.FAILED,
-    Status.TIMED_OUT: Kind.TIMED_OUT,
-    Status.CANCELLED: Kind.CANCELLED,
+    Status.COMPLETED: EventKind.COMPLETED,
+    Status.FAILED: EventKind.FAILED,
+    Status.TIMED_OUT: EventKind.TIMED_OUT,
+    Status.CANCELLED: EventKind.CANCELLED,
 }
 
 
-_FAILURES = frozenset({Kind.FAILED, Kind.TIMED_OUT, Kind.RETRIED})
-_UNMOVED = frozenset({Kind.EDITED, Kind.OVERDUE})
-"""Entries of changes that leave a task in its state."""
+_FAILED_ATTEMPTS = frozenset({EventKind.FAILED, EventKind.TIMED_OUT, EventKind.RETRIED})
+_KEEPS_STATE = frozenset({EventKind.EDITED, EventKind.OVERDUE})
+"""Kinds of changes that leave a task in its state."""
 
 
-def _task_kind(old: Task | None, new: Task) -> Kind | None:
+def _event_kind(old: Task | None, new: Task) -> EventKind | None:
     if old is None:
-        return Kind.SUBMITTED
-    return _moved(old, new) or _unmoved(old, new)
+        return EventKind.SUBMITTED
+    return _transition_kind(old, new) or _other_kind(old, new)
 
 
-def _moved(old: Task, new: Task) -> Kind | None:
+def _transition_kind(old: Task, new: Task) -> EventKind | None:
     if new.terminal:
         return _TERMINAL_KINDS[new.status] if not old.terminal else None
     if new.epoch > old.epoch:
-        return Kind.LEASED if new.person is None else Kind.TAKEN
+        return EventKind.LEASED if new.person is None else EventKind.TAKEN
     if (old.status, new.status) == (Status.LEASED, Status.RUNNING):
-        return Kind.STARTED
+        return EventKind.STARTED
     if new.status is not Status.PENDING or old.status is Status.PENDING:
         return None
     if old.terminal:
-        return Kind.REPLAYED
-    return Kind.RETRIED if new.attempts > old.attempts else Kind.RELEASED
+        return EventKind.REPLAYED
+    return EventKind.RETRIED if new.attempts > old.attempts else EventKind.RELEASED
 
 
-def _unmoved(old: Task, new: Task) -> Kind | None:
+def _other_kind(old: Task, new: Task) -> EventKind | None:
     if new.edits > old.edits:
-        return Kind.EDITED
-    return Kind.OVERDUE if new.overdue and not old.overdue else None
+        return EventKind.EDITED
+    return EventKind.OVERDUE if new.overdue and not old.overdue else None
 
 
-def _task_nudges(old: Task | None, new: Task) -> tuple[Nudge, ...]:
+def _task_dispatch_requests(old: Task | None, new: Task) -> tuple[DispatchRequest, ...]:
     if old is not None and _waits_as_before(old, new):
         return ()
     if new.queued:
-        return (Nudge(org=new.org, pool=new.pool, task_id=new.id, lane=new.lane, needs=new.needs),)
+        return (DispatchRequest(org=new.org, pool=new.pool, task_id=new.id, lane=new.lane, needs=new.needs),)
     if old is not None and old.held and not new.held:
-        return (Nudge(org=new.org, pool=new.pool),)
+        return (DispatchRequest(org=new.org, pool=new.pool),)
     return ()
 
 
 def _waits_as_before(old: Task, new: Task) -> bool:
-    """Whether the dispatcher sees no difference: a waiting task was only looked at."""
-    seen = ("lane", "priority", "ready_at", "edits")
-    return old.queued and new.queued and all(getattr(old, name) == getattr(new, name) for name in seen)
+    """Whether the dispatcher sees no difference: both versions wait at the same place."""
+    fields = ("lane", "priority", "ready_at", "edits")
+    return old.queued and new.queued and all(getattr(old, name) == getattr(new, name) for name in fields)
 
 
-def _deliveries(old: Task | None, new: Task) -> tuple[Delivery, ...]:
+def _handovers(old: Task | None, new: Task) -> tuple[Handover, ...]:
     if new.status is not Status.LEASED or (old is not None and old.epoch == new.epoch):
         return ()
     assert new.worker_id is not None
-    return (Delivery(task_id=new.id, epoch=new.epoch, org=new.org, pool=new.pool, worker_id=new.worker_id),)
+    return (Handover(task_id=new.id, epoch=new.epoch, org=new.org, pool=new.pool, worker_id=new.worker_id),)
 
 
-def _updates(old: Task | None, new: Task) -> tuple[Update, ...]:
-    if old is not None and all(getattr(old, name) == getattr(new, name) for name in announcements.VISIBLE):
+def _updates(old: Task | None, new: Task) -> tuple[TaskUpdate, ...]:
+    if old is not None and all(getattr(old, name) == getattr(new, name) for name in announcements.VISIBLE_FIELDS):
         return ()
-    update = Update(
+    update = TaskUpdate(
         org=new.org,
         pool=new.pool,
         task_id=new.id,
@@ -170,39 +181,38 @@ def _updates(old: Task | None, new: Task) -> tuple[Update, ...]:
         progress=new.progress,
         worker_id=new.worker_id if new.status in HELD or new.terminal else None,
         label=new.label,
-        error=_shortened(new.error),
+        error=_short_message(new.error),
     )
     return (update,)
 
 
-def _shortened(error: Mapping[str, Any] | None) -> str | None:
-    return None if error is None else str(error.get("message"))[:LONGEST_ERROR]
+def _short_message(error: Mapping[str, Any] | None) -> str | None:
+    return None if error is None else str(error.get("message"))[:MAX_ERROR_CHARS]
 
 
 def _task_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
     at = new.prompt_at
     if at is None or (old is not None and old.prompt_at == at):
         return ()
-    return (Wakeup(kind="task", org=new.org, pool=new.pool, id=new.id, at=at),)
+    return (Wakeup(kind=WakeupKind.TASK, org=new.org, pool=new.pool, id=new.id, at=at),)
 
 
-def of_worker(old: Worker | None, new: Worker | None) -> Effects:
-    """What follows from a worker's change: its uptime, new room for the pool, what it is to be told, and its own
-    business when due."""
+def worker_effects(old: Worker | None, new: Worker | None) -> Effects:
+    """What follows from a worker's change: its uptime, a dispatch when it gained capacity, messages to it, wakeups."""
     events = _worker_events(old, new)
     if new is None:
-        return Effects(events=events, announcements=announcements.of_worker(old, None))
+        return Effects(events=events, announcements=announcements.worker_announcements(old, None))
     return Effects(
-        events=events + _claims(old, new),
-        announcements=announcements.of_worker(old, new),
-        nudges=_worker_nudges(old, new),
-        calls=_calls(old, new),
+        events=events + _claim_events(old, new),
+        announcements=announcements.worker_announcements(old, new),
+        dispatch_requests=_worker_dispatch_requests(old, new),
+        worker_messages=_worker_messages(old, new),
         wakeups=_worker_wakeups(old, new),
     )
 
 
-def _claims(old: Worker | None, new: Worker) -> tuple[Event, ...]:
-    """What it has done besides its tasks: its counters grew though no lease ended."""
+def _claim_events(old: Worker | None, new: Worker) -> tuple[Event, ...]:
+    """What the worker says it has done besides its tasks here: its counters grew though no lease ended."""
     if old is None or (old.completed, old.failed) == (new.completed, new.failed):
         return ()
     if old.leases != new.leases or old.credits != new.credits:
@@ -210,7 +220,7 @@ def _claims(old: Worker | None, new: Worker) -> tuple[Event, ...]:
     event = Event(
         org=new.org,
         pool=new.pool,
-        kind=Kind.CLAIMED,
+        kind=EventKind.CLAIMED,
         subject=new.id,
         version=new.version,
         at=new.updated_at,
@@ -221,36 +231,36 @@ def _claims(old: Worker | None, new: Worker) -> tuple[Event, ...]:
     return (event,)
 
 
-def _calls(old: Worker | None, new: Worker) -> tuple[Call, ...]:
+def _worker_messages(old: Worker | None, new: Worker) -> tuple[WorkerMessage, ...]:
     if new.connection is None:
         return ()
     greeting = old is None or old.connection != new.connection
     more = old is None or bool(new.commands.keys() - old.commands.keys()) or (new.maintenance and not old.maintenance)
     if not greeting and not more:
         return ()
-    return (Call(org=new.org, pool=new.pool, worker_id=new.id, greeting=greeting),)
+    return (WorkerMessage(org=new.org, pool=new.pool, worker_id=new.id, greeting=greeting),)
 
 
 def _worker_events(old: Worker | None, new: Worker | None) -> tuple[Event, ...]:
-    was, known = old is not None and old.online, new or old
-    online = new is not None and new.online
-    if known is None or was == online:
+    was_online, latest = old is not None and old.online, new or old
+    is_online = new is not None and new.online
+    if latest is None or was_online == is_online:
         return ()
     event = Event(
-        org=known.org,
-        pool=known.pool,
-        kind=Kind.ONLINE if online else Kind.OFFLINE,
-        subject=known.id,
-        version=known.version if new is not None else known.version + 1,
-        at=known.updated_at,
-        worker_id=known.id,
-        since=old.online_since if old is not None and was else None,
+        org=latest.org,
+        pool=latest.pool,
+        kind=EventKind.ONLINE if is_online else EventKind.OFFLINE,
+        subject=latest.id,
+        version=latest.version if new is not None else latest.version + 1,
+        at=latest.updated_at,
+        worker_id=latest.id,
+        since=old.online_since if old is not None and was_online else None,
     )
     return (event,)
 
 
-def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:
-    gained = old is None or any(
+def _worker_dispatch_requests(old: Worker | None, new: Worker) -> tuple[DispatchRequest, ...]:
+    has_gained = old is None or any(
         (
             new.online and not old.online,
             new.max_concurrent > old.max_concurrent,
@@ -259,21 +269,21 @@ def _worker_nudges(old: Worker | None, new: Worker) -> tuple[Nudge, ...]:
             new.hours != old.hours,
             old.rest_until is not None and new.rest_until is None,
             old.suspended_until is not None and new.suspended_until is None,
-            old.online and not new.online,  # what waited for it may go to others
+            old.online and not new.online,  # tasks that waited for it may go to others
             old.connection is None and new.connection is not None,
         )
     )
-    return (Nudge(org=new.org, pool=new.pool),) if gained else ()
+    return (DispatchRequest(org=new.org, pool=new.pool),) if has_gained else ()
 
 
 def _worker_wakeups(old: Worker | None, new: Worker) -> tuple[Wakeup, ...]:
-    found = []
+    instants = []
     if new.suspended_until is not None and (old is None or old.suspended_until != new.suspended_until):
-        found.append(new.suspended_until)
+        instants.append(new.suspended_until)
     if new.rest_until is not None and (old is None or old.rest_until != new.rest_until):
-        found.append(new.rest_until)
+        instants.append(new.rest_until)
     if (new.removed and (old is None or not old.removed)) or (new.drained and (old is None or not old.drained)):
-        found.append(new.updated_at)
+        instants.append(new.updated_at)
     if new.connection is not None and new.wake_at is not None and (old is None or old.wake_at != new.wake_at):
-        found.append(new.wake_at)
-    return tuple(Wakeup(kind="worker", org=new.org, pool=new.pool, id=new.id, at=at) for at in found)
+        instants.append(new.wake_at)
+    return tuple(Wakeup(kind=WakeupKind.WORKER, org=new.org, pool=new.pool, id=new.id, at=at) for at in instants)

@@ -1,6 +1,7 @@
-"""What can follow from a change, as values: what to write down, whom to tell, what to hand over.
+"""What can follow from a change, as values: log entries, messages to workers and people, handovers, wakeups.
 
-domain.changes says what follows from which change; the relay carries it out, perhaps twice.
+domain.changes.derive says what follows from which change. The relay carries the effects out, perhaps twice. Handovers,
+worker messages, updates, announcements and wakeups travel as queue messages: their field names are the messages' keys.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from chalicelib.domain.tasks.task import Needs, Phase, Status
 from chalicelib.domain.tasks.worker import BUILT_IN
 
 
-class Kind(StrEnum):
-    """The kinds of entry in the event log."""
+class EventKind(StrEnum):
+    """The kinds of entries in the event log."""
 
     SUBMITTED = "submitted"
     LEASED = "leased"
@@ -34,11 +35,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One entry of the log. `subject` and `version` name it: a redelivered change gives the same entry."""
+    """One entry of the event log. `subject` and `version` name it: a redelivered change gives the same entry."""
 
     org: str
     pool: str
-    kind: Kind
+    kind: EventKind
     subject: str  # task id or worker id
     version: int
     at: int
@@ -46,21 +47,21 @@ class Event:
     attempt: int | None = None
     label: str | None = None
     left: Phase | None = None  # the phase that the task was in before
-    running: bool = False  # the change ended work that had begun
-    burned: bool = False  # the change ended an attempt badly
+    running: bool = False  # the change ended an attempt that had begun
+    attempt_failed: bool = False  # the change ended an attempt, which is counted, without a result
     waited_ms: int | None = None  # of a lease: since the task became ready
     took_ms: int | None = None  # of an ended attempt: since the lease
     whole_ms: int | None = None  # of an ended task: since its submission
     reason: str | None = None  # of an attempt that ended badly, or of a task that failed: the code of its error
-    quality: int | None = None  # of a completed task: what was noted of its quality, in thousandths
+    quality: int | None = None  # of a completed task: its quality score in thousandths
     since: int | None = None  # of OFFLINE: online since then
-    completed: int = 0  # of CLAIMED: what the worker says it has done besides its tasks
+    completed: int = 0  # of CLAIMED: what the worker says it has done besides its tasks here
     failed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nudge:
-    """Look at this pool: a task became ready (then it is named, with its lane), or a slot came free."""
+class DispatchRequest:
+    """A request to dispatch this pool: a task became ready, which it names with its lane, or a slot became free."""
 
     org: str
     pool: str
@@ -70,8 +71,8 @@ class Nudge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """Hand this task over to the worker that holds it under this epoch."""
+class Handover:
+    """A leased task to be handed over to the worker that holds it under this epoch."""
 
     task_id: str
     epoch: int
@@ -81,13 +82,13 @@ class Delivery:
 
     @property
     def built_in(self) -> bool:
-        """Whether the house performs the task itself."""
+        """Whether Yardmaster performs the task itself."""
         return self.worker_id == BUILT_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """Tell a worker over its WebSocket what it must know: commands; when it has just come, also the tasks it holds."""
+class WorkerMessage:
+    """A request to send a worker its commands over its WebSocket, and with `greeting`, as it connected, its tasks."""
 
     org: str
     pool: str
@@ -96,8 +97,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
-    """A change of a task that whoever watches the org's tasks is to see."""
+class TaskUpdate:
+    """A change of a task, for the clients that watch the org's tasks."""
 
     org: str
     pool: str
@@ -115,7 +116,7 @@ class Update:
 
 
 class Topic(StrEnum):
-    """What can be announced to whoever asked to be told."""
+    """The topics of announcements."""
 
     TASK_CREATED = "task.created"
     TASK_UPDATED = "task.updated"
@@ -141,8 +142,8 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """Something that happened, for those who asked to be told: webhooks, notifications, the live feed. `subject` and
-    `version` name it: a redelivered change announces the same."""
+    """Something that happened, for webhooks, notifications and the live feed. `subject` and `version` name it: a
+    redelivered change gives the same announcement."""
 
     org: str
     pool: str
@@ -151,20 +152,34 @@ class Announcement:
     version: int
     at: int
     actor: str | None = None  # who did it, when it was a caller
-    was: str | None = None  # a word for its state before, and after, where the state has changed
+    was: str | None = None  # its state before the change, and after it, where they differ
     now: str | None = None
-    within: str | None = None  # what the subject belongs to: a comment's task
+    within: str | None = None  # the id of what the subject belongs to: a comment's task
+
+
+class WakeupKind(StrEnum):
+    """The kinds of items that can be due. The values are in queue messages."""
+
+    TASK = "task"
+    WORKER = "worker"
+    DELIVERY = "delivery"
+    JOB = "chore"  # a background job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wakeup:
-    """Something is due on this item at `at`; the sweep would find it too, only later."""
+    """Something is due on this item at `at`, in epoch milliseconds; the sweep would find it too, only later."""
 
-    kind: str  # "task", "worker" or "chore"
+    kind: WakeupKind
     org: str
-    pool: str
+    pool: str  # of a delivery: the id of its receiver
     id: str
     at: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the item is found by: its org, its pool or receiver, and its id."""
+        return self.org, self.pool, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +187,12 @@ class Effects:
     """Everything that follows from one change."""
 
     events: tuple[Event, ...] = ()
-    nudges: tuple[Nudge, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-    calls: tuple[Call, ...] = ()
-    updates: tuple[Update, ...] = ()
+    dispatch_requests: tuple[DispatchRequest, ...] = ()
+    handovers: tuple[Handover, ...] = ()
+    worker_messages: tuple[WorkerMessage, ...] = ()
+    task_updates: tuple[TaskUpdate, ...] = ()
     announcements: tuple[Announcement, ...] = ()
     wakeups: tuple[Wakeup, ...] = ()
 
 
-NOTHING = Effects()
+NO_EFFECTS = Effects()

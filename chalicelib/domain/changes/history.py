@@ -1,9 +1,9 @@
-"""A task's history: what each change of it that is logged was, in words that people understand."""
+"""A task's history: each logged change of it, as people are shown it."""
 
 from typing import NamedTuple
 
 from chalicelib.domain.changes import derive
-from chalicelib.domain.changes.effects import Kind
+from chalicelib.domain.changes.effects import EventKind
 from chalicelib.domain.tasks.task import Task
 
 
@@ -15,42 +15,42 @@ class Entry(NamedTuple):
     action: str
     from_: str | None
     to: str | None
-    user: str | None  # who asked for it, or the worker that did it; None: the house
+    user: str | None  # who asked for it, or the worker that did it; None: Yardmaster itself
     at: int
 
 
 _ACTIONS = {
-    Kind.SUBMITTED: "created",
-    Kind.STARTED: "started",
-    Kind.REPLAYED: "retried",
-    Kind.EDITED: "updated",
-    Kind.OVERDUE: "overdue",
+    EventKind.SUBMITTED: "created",
+    EventKind.STARTED: "started",
+    EventKind.REPLAYED: "retried",
+    EventKind.EDITED: "updated",
+    EventKind.OVERDUE: "overdue",
 }
-_SILENT = frozenset({Kind.STARTED, Kind.EDITED, Kind.OVERDUE})
-"""Changes that leave a task in its phase."""
+_KEEPS_PHASE = frozenset({EventKind.STARTED, EventKind.EDITED, EventKind.OVERDUE})
+"""Kinds of changes that leave a task in its phase."""
 
 
-def entry(old: Task | None, new: Task | None) -> Entry | None:
-    """The entry of a change; None for one that is not logged, or that ends the task's history."""
-    events = derive.of_task(old, new).events
+def history_entry(old: Task | None, new: Task | None) -> Entry | None:
+    """The entry of a change; None for one that is not logged, and for a deletion."""
+    events = derive.task_effects(old, new).events
     if new is None or not events:
         return None
     [event] = events
-    action, was, now = _said(event.kind, old, new)
-    name = f"history_{new.id.removeprefix('task_')}_{new.version}"
-    return Entry(name, action, was, now, _user(old, new), new.updated_at)
+    action, from_, to = _action(event.kind, old, new)
+    entry_id = f"history_{new.id.removeprefix('task_')}_{new.version}"
+    return Entry(entry_id, action, from_, to, _user(old, new), new.updated_at)
 
 
-def _said(kind: Kind, old: Task | None, new: Task) -> tuple[str, str | None, str | None]:
+def _action(kind: EventKind, old: Task | None, new: Task) -> tuple[str, str | None, str | None]:
     """(action, from, to)."""
-    if kind is Kind.EDITED and old is not None and old.wanted_worker != new.wanted_worker:
+    if kind is EventKind.EDITED and old is not None and old.wanted_worker != new.wanted_worker:
         return "assigned", old.wanted_worker, new.wanted_worker
-    if kind in _SILENT:
+    if kind in _KEEPS_PHASE:
         return _ACTIONS[kind], None, None
     return _ACTIONS.get(kind, "status_changed"), str(old.phase) if old is not None else None, str(new.phase)
 
 
 def _user(old: Task | None, new: Task) -> str | None:
-    """Who asked for it; else the worker that took the task, began it or let it go."""
-    worked = new.leased_out or (old is not None and old.leased_out)
-    return new.changed_by or (new.worker_id if worked else None)
+    """Who asked for the change; else the worker that leased, started or released the task."""
+    is_workers = new.leased_out or (old is not None and old.leased_out)
+    return new.changed_by or (new.worker_id if is_workers else None)

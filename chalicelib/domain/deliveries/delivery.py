@@ -133,7 +133,7 @@ def retry_after(status: int, headers: Mapping[str, str], now: int | None = None)
     milliseconds, a date cannot be read."""
     if status not in MAY_ASK_FOR_TIME:
         return 0
-    return min(waits.milliseconds(waits.named(headers), now) or 0, LONGEST_RETRY_AFTER)
+    return min(waits.parse_ms(waits.header_value(headers), now) or 0, LONGEST_RETRY_AFTER)
 
 
 def delivered(found: Delivery, attempt: Attempt) -> Delivery:

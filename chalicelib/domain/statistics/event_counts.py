@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from chalicelib.domain.changes.effects import Event, Kind
+from chalicelib.domain.changes.effects import Event, EventKind
 from chalicelib.domain.statistics.counters import (
     DAY_MS,
     NOW_ROW,
@@ -34,9 +34,9 @@ def count_events(events: Iterable[Event]) -> dict[Row, Counts]:
 
 
 def _event_rows(event: Event) -> Mapping[Row, Mapping[str, int]]:
-    if event.kind is Kind.OFFLINE:
+    if event.kind is EventKind.OFFLINE:
         return _uptime_rows(event)
-    if event.kind is Kind.ONLINE:
+    if event.kind is EventKind.ONLINE:
         return {}
     return _pool_rows(event) | _label_rows(event) | _worker_rows(event)
 
@@ -48,16 +48,18 @@ def _pool_rows(event: Event) -> dict[Row, Mapping[str, int]]:
     return rows | {(lifetime_partition(event.org, event.pool), NOW_ROW): now} if now else rows
 
 
-_COUNTED_AS = {Kind.SUBMITTED: "created", Kind.REPLAYED: "retried", Kind.TAKEN: "leased"}
-_UNCOUNTED_KINDS = frozenset({Kind.STARTED, Kind.SWEPT, Kind.CLAIMED, Kind.EDITED, Kind.OVERDUE})
-_KINDS_INTO_HELD = frozenset({Kind.LEASED, Kind.TAKEN})
-_KINDS_INTO_PENDING = frozenset({Kind.SUBMITTED, Kind.RETRIED, Kind.RELEASED, Kind.REPLAYED})
+_COUNTED_AS = {EventKind.SUBMITTED: "created", EventKind.REPLAYED: "retried", EventKind.TAKEN: "leased"}
+_UNCOUNTED_KINDS = frozenset(
+    {EventKind.STARTED, EventKind.SWEPT, EventKind.CLAIMED, EventKind.EDITED, EventKind.OVERDUE}
+)
+_KINDS_INTO_HELD = frozenset({EventKind.LEASED, EventKind.TAKEN})
+_KINDS_INTO_PENDING = frozenset({EventKind.SUBMITTED, EventKind.RETRIED, EventKind.RELEASED, EventKind.REPLAYED})
 _STORED_COUNTERS = {Phase.COMPLETED: "kept_completed", Phase.FAILED: "kept_failed", Phase.CANCELLED: "kept_cancelled"}
 _END_PHASES = {
-    Kind.COMPLETED: Phase.COMPLETED,
-    Kind.FAILED: Phase.FAILED,
-    Kind.TIMED_OUT: Phase.FAILED,
-    Kind.CANCELLED: Phase.CANCELLED,
+    EventKind.COMPLETED: Phase.COMPLETED,
+    EventKind.FAILED: Phase.FAILED,
+    EventKind.TIMED_OUT: Phase.FAILED,
+    EventKind.CANCELLED: Phase.CANCELLED,
 }
 
 
@@ -65,16 +67,16 @@ def _hour_counts(event: Event) -> dict[str, int]:
     if event.kind in _UNCOUNTED_KINDS:
         return {}
     counts = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _queue_changes(event)
-    if event.kind is Kind.LEASED:
+    if event.kind is EventKind.LEASED:
         counts |= {"waited_ms": event.waited_ms or 0, "waits": 1, f"begun_{slice_of(event.at)}": 1}
-    if event.kind is Kind.COMPLETED:
+    if event.kind is EventKind.COMPLETED:
         counts |= {f"done_{slice_of(event.at)}": 1, f"h{bucket_of(event.whole_ms or 0)}": 1}
     return counts | _attempt_time(event) | _total_time(event)
 
 
 def _queue_changes(event: Event) -> dict[str, int]:
     """The net change of the pending and of the held tasks."""
-    was_held = event.left is Phase.HELD and event.kind is not Kind.STARTED
+    was_held = event.left is Phase.HELD and event.kind is not EventKind.STARTED
     was_pending = event.left is Phase.PENDING
     return {
         "pending": int(event.kind in _KINDS_INTO_PENDING) - int(was_pending),
@@ -83,9 +85,11 @@ def _queue_changes(event: Event) -> dict[str, int]:
 
 
 def _gauge_changes(event: Event) -> dict[str, int]:
-    if event.kind is Kind.CLAIMED:
+    if event.kind is EventKind.CLAIMED:
         return {}
-    counts = _queue_changes(event) | {"running": int(event.kind in (Kind.STARTED, Kind.TAKEN)) - int(event.running)}
+    counts = _queue_changes(event) | {
+        "running": int(event.kind in (EventKind.STARTED, EventKind.TAKEN)) - int(event.running)
+    }
     return {name: value for name, value in (counts | _stored_changes(event)).items() if value}
 
 
@@ -97,13 +101,13 @@ def _stored_changes(event: Event) -> dict[str, int]:
 
 
 def _attempt_time(event: Event) -> dict[str, int]:
-    if event.took_ms is None or event.kind is not Kind.COMPLETED:
+    if event.took_ms is None or event.kind is not EventKind.COMPLETED:
         return {}
     return {"took_ms": event.took_ms, "taken": 1}
 
 
 def _total_time(event: Event) -> dict[str, int]:
-    if event.whole_ms is None or event.kind is not Kind.COMPLETED:
+    if event.whole_ms is None or event.kind is not EventKind.COMPLETED:
         return {}
     return {"whole_ms": event.whole_ms, "wholes": 1}
 
@@ -136,7 +140,7 @@ def _worker_rows(event: Event) -> dict[Row, Mapping[str, int]]:
 
 def _worker_counts(event: Event) -> dict[str, int]:
     """What a worker did in an attempt that ended, or what it reports in sum (CLAIMED)."""
-    if event.kind is Kind.CLAIMED:
+    if event.kind is EventKind.CLAIMED:
         claimed = {"completed": event.completed, "failed": event.failed}
         return {name: value for name, value in claimed.items() if value}
     if event.took_ms is None:
@@ -150,11 +154,11 @@ def _worker_counts(event: Event) -> dict[str, int]:
 
 def _attempt_outcome(event: Event) -> str | None:
     """The counter of a worker for the end of an attempt; None for an attempt that does not count."""
-    if event.kind in (Kind.COMPLETED, Kind.CANCELLED):
+    if event.kind in (EventKind.COMPLETED, EventKind.CANCELLED):
         return str(event.kind)
-    if not event.burned:
+    if not event.attempt_failed:
         return None
-    return "timed_out" if event.kind is Kind.TIMED_OUT else "failed"
+    return "timed_out" if event.kind is EventKind.TIMED_OUT else "failed"
 
 
 def _uptime_rows(event: Event) -> dict[Row, Mapping[str, int]]:

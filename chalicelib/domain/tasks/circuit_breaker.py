@@ -12,7 +12,7 @@ time, each after a pause, until it completes one (`Worker.slots`, `Worker.accept
 
 from dataclasses import replace
 
-from chalicelib.domain.backoff import LONGEST_OFFLINE_PAUSE_MS, LONGEST_PAUSE_MS, doubling
+from chalicelib.domain.backoff import MAX_OFFLINE_PAUSE_MS, MAX_PAUSE_MS, doubling_pause_ms
 from chalicelib.domain.tasks.worker import Worker
 
 OFFLINE_AFTER = 3
@@ -29,7 +29,7 @@ def unreached(worker: Worker, now: int) -> Worker:
     if worker.suspended_until is not None and worker.suspended_until > now and not worker.on_trial:
         return worker
     count = worker.unreached + 1
-    until = now + doubling(count, LONGEST_PAUSE_MS if worker.alive else LONGEST_OFFLINE_PAUSE_MS)
+    until = now + doubling_pause_ms(count, MAX_PAUSE_MS if worker.alive else MAX_OFFLINE_PAUSE_MS)
     since = worker.unreached_since if worker.unreached_since is not None else now
     return _suspended(replace(worker, unreached=count, unreached_since=since, on_trial=False), until)
 

@@ -64,7 +64,7 @@ def verdict(status: int, headers: Mapping[str, str], body: bytes, now: int | Non
         return Accepted()
     if status == 200:
         return _of_body(body)
-    asked = retry_after.milliseconds(retry_after.named(headers), now)
+    asked = retry_after.parse_ms(retry_after.header_value(headers), now)
     if status in (429, 503) or (status == 413 and asked is not None):
         return Busy(_rest(asked))
     if 400 <= status < 500:

@@ -121,7 +121,7 @@ class Worker:
     @property
     def slots(self) -> int:
         """How many leases it may hold: one, while all its latest attempts failed through it."""
-        suspect = self.attempt_failures >= backoff.FAILURES_IN_A_ROW and not self.built_in
+        suspect = self.attempt_failures >= backoff.SUSPECT_AFTER_FAILURES and not self.built_in
         return 1 if suspect else self.max_concurrent
 
     def silent(self, now: int) -> bool:
@@ -136,7 +136,9 @@ class Worker:
 
     def resting_until(self, now: int) -> int | None:
         """Until when it is left alone: it asked for it, cannot be reached, or its latest attempts all failed."""
-        calm_at = (self.placed_at or 0) + (0 if self.built_in else backoff.after_failures(self.attempt_failures))
+        calm_at = (self.placed_at or 0) + (
+            0 if self.built_in else backoff.pause_after_failures_ms(self.attempt_failures)
+        )
         until = max(self.rest_until or 0, calm_at, self.suspended_until or 0)
         return until if until > now or self.suspended_until is not None else None
 

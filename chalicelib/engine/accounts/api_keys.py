@@ -20,7 +20,7 @@ from chalicelib.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.storage.access import api_keys as storage
 from chalicelib.storage.access.api_keys import Key as Key
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.documents import documents as document_storage
 
 PREFIX = "ak_"
@@ -168,7 +168,7 @@ def _note_use(found: Owned) -> None:
     if key.last_used_at is not None and now - key.last_used_at < NOTED_EVERY:
         return
     _known.put(key.id, Owned(key._replace(last_used_at=now), found.user))
-    with suppress(Refused, Unavailable):
+    with suppress(ConditionFailed, Unavailable):
         dynamodb.commit(storage.used(key.id, now, now - NOTED_EVERY))
 
 

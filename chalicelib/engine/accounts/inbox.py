@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib import clock, ids
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.document import Document
 from chalicelib.engine.documents import documents
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.documents import documents as storage
 
 KIND = "notification"
@@ -19,7 +19,7 @@ AT_ONCE = 100
 """What one transaction holds."""
 
 
-def publish(org: str, facts: Sequence[Fact]) -> None:
+def publish(org: str, facts: Sequence[PublicEvent]) -> None:
     """Keep a notification for each recipient of each fact, except for whoever did it. Again, it changes nothing."""
     found = [_made(org, fact, user) for fact in facts for user in fact.recipients if user != fact.actor]
     for start in range(0, len(found), AT_ONCE):
@@ -30,20 +30,20 @@ def _keep(found: list[Document]) -> None:
     """All that are not kept yet."""
     while found:
         try:
-            dynamodb.commit(*map(storage.created, found))
-        except Refused as refused:
+            dynamodb.commit(*map(storage.create_write, found))
+        except ConditionFailed as refused:
             found = [one for one, known in zip(found, refused.failed, strict=True) if not known]
         else:
             return
 
 
-def _made(org: str, fact: Fact, user: str) -> Document:
+def _made(org: str, fact: PublicEvent, user: str) -> Document:
     body = {"type": fact.topic, "message": fact.recipients[user], "data": _pointers(fact), "readAt": None}
     made = documents.new(org, KIND, body, parent=user, id=ids.derived_at(fact.at, "notif", fact.id))
-    return replace(made, created_at=fact.at, updated_at=fact.at, expires_at=fact.at + KEPT)
+    return replace(made, created_at=fact.at, updated_at=fact.at, expires_at_ms=fact.at + KEPT)
 
 
-def _pointers(fact: Fact) -> dict[str, str]:
+def _pointers(fact: PublicEvent) -> dict[str, str]:
     """What it is about, by id."""
     kind = fact.topic.partition(".")[0]
     found = {name: identifier for name in ("projectId", "taskId") if (identifier := fact.about.get(name)) is not None}
@@ -52,7 +52,7 @@ def _pointers(fact: Fact) -> dict[str, str]:
 
 def latest(org: str, user: str) -> list[Document]:
     """A user's newest notifications. One call for each megabyte."""
-    return storage.page(org, KIND, user, limit=LISTED)
+    return storage.find_page(org, KIND, user, limit=LISTED)
 
 
 def read(org: str, user: str, identifier: str) -> Document:
@@ -76,8 +76,8 @@ def _read_together(found: Sequence[Document]) -> None:
     now = clock.now()
     reading = [replace(one, version=one.version + 1, updated_at=now, body={**one.body, "readAt": now}) for one in found]
     try:
-        dynamodb.commit(*(storage.changed(old, new) for old, new in zip(found, reading, strict=True)))
-    except Refused:  # somebody reads at the same time: then one by one
+        dynamodb.commit(*(storage.update_write(old, new) for old, new in zip(found, reading, strict=True)))
+    except ConditionFailed:  # somebody reads at the same time: then one by one
         for one in found:
             read(one.org, str(one.parent), one.id)
 

@@ -25,7 +25,7 @@ from chalicelib.errors import TooManyRequests, Unauthenticated
 from chalicelib.storage.access import logins as storage
 from chalicelib.storage.access.logins import Door, Guard
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import RawItem, Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem, Write
 
 
 class Patience(NamedTuple):
@@ -115,7 +115,7 @@ def _count(guards: Mapping[Guard, Patience]) -> None:
         tried = map(_tried, present, patiences)
         try:
             dynamodb.commit(*map(storage.counted, found, tried))
-        except Refused as refused:
+        except ConditionFailed as refused:
             found = list(map(_as_stored, found, refused.failed, refused.items))
         else:
             return

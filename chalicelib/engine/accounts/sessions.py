@@ -21,7 +21,7 @@ from chalicelib.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.storage.access import sessions as storage
 from chalicelib.storage.access.sessions import Found, Session
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 
 ACCESS_SECONDS = 3_600
 REFRESH_SECONDS = 30 * 86_400
@@ -136,7 +136,7 @@ def _user_of(session: Session) -> Document:
 def end(identifier: str, client_id: str | None = None) -> None:
     """End a session, if it is there and belongs to this application, or to none."""
     _known.remove(identifier)
-    with suppress(Refused):
+    with suppress(ConditionFailed):
         dynamodb.commit(storage.ended(identifier, client_id))
 
 

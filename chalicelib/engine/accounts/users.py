@@ -20,7 +20,7 @@ from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unauthenticate
 from chalicelib.storage.access import logins as storage
 from chalicelib.storage.access.logins import Login
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.documents import documents as document_storage
 
 USER = "user"
@@ -56,7 +56,7 @@ def get(org: str, user_id: str) -> Document:
 
 def every(org: str) -> list[Document]:
     """All users of an org, newest first; one call for each megabyte of them, some thousand users."""
-    return list(document_storage.every(org, USER))
+    return list(document_storage.iter_all(org, USER))
 
 
 def establish(org: str, user_id: str, profile: Profile, password: str) -> None:
@@ -65,8 +65,8 @@ def establish(org: str, user_id: str, profile: Profile, password: str) -> None:
     user = documents.new(org, USER, _body(profile, ACTIVE), id=user_id)
     email = email_addresses.key(profile.email)
     login = Login(org, user.id, passwords.hashed(password))
-    with suppress(Refused):
-        dynamodb.commit(document_storage.created(user), storage.taken(email, login), *_admins_moved(None, user))
+    with suppress(ConditionFailed):
+        dynamodb.commit(document_storage.create_write(user), storage.taken(email, login), *_admins_moved(None, user))
 
 
 def _body(profile: Profile, status: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def invite(org: str, profile: Profile, by: str) -> Invited:
     login = Login(org, user.id, invitation=invitation)
     try:
         documents.create(user, [storage.taken(email_addresses.key(profile.email), login)])
-    except Refused:
+    except ConditionFailed:
         raise Conflict("This email address has an account already") from None
     return Invited(user, _invitation_token(user, invitation))
 
@@ -91,7 +91,7 @@ def invite_again(org: str, user_id: str) -> Invited:
     user, invitation = get(org, user_id), ids.new("invitation")
     try:
         dynamodb.commit(storage.invited(_email(user), user.id, invitation))
-    except Refused:
+    except ConditionFailed:
         raise Conflict(f"User {user_id} has accepted an invitation already") from None
     return Invited(user, _invitation_token(user, invitation))
 
@@ -211,8 +211,10 @@ def delete(org: str, user_id: str, by: str) -> None:
             raise Conflict("Nobody can delete the account that they are signed in with")
         email_freed = storage.freed(_email(user), user.id)
         try:
-            dynamodb.commit(document_storage.deleted(user), email_freed, *_admins_moved(user, None), *_chores(user))
-        except Refused:
+            dynamodb.commit(
+                document_storage.delete_write(user), email_freed, *_admins_moved(user, None), *_chores(user)
+            )
+        except ConditionFailed:
             raise StaleRead from None
 
     optimistic.retry(attempt)
@@ -222,7 +224,7 @@ def _chores(user: Document) -> list[Write]:
     """What is left to do when a user goes: at once, and again for what it did in its last moments."""
     keys, memberships = list(user.body.get("keys", ())), list(user.body.get("memberships", ()))
     return [
-        background_jobs.begun(user.org, CHORE, user.id, wait_seconds=seconds, keys=keys, memberships=memberships)
+        background_jobs.create_write(user.org, CHORE, user.id, wait_seconds=seconds, keys=keys, memberships=memberships)
         for seconds in (0, LATE_SECONDS)
     ]
 

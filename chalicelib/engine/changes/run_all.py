@@ -1,45 +1,44 @@
-"""Many small jobs, of which one that fails does not stop the others."""
+"""Run many independent actions: one that fails does not stop the others."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-Job = Callable[[], object]
+Action = Callable[[], object]
 
 
-def carry_out(jobs: Iterable[Job], complaint: str) -> int:
-    """Do each job; returns how many were done. Raises ExceptionGroup(complaint) at the end when any failed."""
-    return _told([_attempt(job) for job in jobs], complaint)
+def run_each(actions: Iterable[Action], message: str) -> int:
+    """Run each action; returns how many ran. Raises ExceptionGroup(message) at the end when any failed."""
+    return _count_or_raise([_attempt(action) for action in actions], message)
 
 
-def carry_out_together(jobs: Sequence[Job], complaint: str, threads: int) -> int:
-    """Do the jobs in their order, so many at once that one that takes long does not hold up the next; else as
-    `carry_out`."""
-    waiting = deque(jobs)
+def run_each_in_threads(actions: Sequence[Action], message: str, threads: int) -> int:
+    """As `run_each`, with the actions begun in their order by so many threads: a slow one does not hold up the next."""
+    waiting = deque(actions)
     with ThreadPoolExecutor(max_workers=max(1, min(threads, len(waiting)))) as pool:
-        lines = list(pool.map(lambda _: list(_outcomes(waiting)), range(min(threads, len(waiting)))))
-    return _told([outcome for line in lines for outcome in line], complaint)
+        outcomes = list(pool.map(lambda _: list(_outcomes(waiting)), range(min(threads, len(waiting)))))
+    return _count_or_raise([outcome for thread in outcomes for outcome in thread], message)
 
 
-def _outcomes(waiting: deque[Job]) -> Iterator[Exception | None]:
+def _outcomes(waiting: deque[Action]) -> Iterator[Exception | None]:
     while True:
         try:
-            job = waiting.popleft()
+            action = waiting.popleft()
         except IndexError:  # another thread took the last one
             return
-        yield _attempt(job)
+        yield _attempt(action)
 
 
-def _attempt(job: Job) -> Exception | None:
+def _attempt(action: Action) -> Exception | None:
     try:
-        job()
-    except Exception as error:  # noqa: BLE001 - gathered, and raised at the end
+        action()
+    except Exception as error:  # noqa: BLE001 - collected, and raised at the end
         return error
     return None
 
 
-def _told(outcomes: Sequence[Exception | None], complaint: str) -> int:
+def _count_or_raise(outcomes: Sequence[Exception | None], message: str) -> int:
     errors = [outcome for outcome in outcomes if outcome is not None]
     if errors:
-        raise ExceptionGroup(complaint, errors)
+        raise ExceptionGroup(message, errors)
     return len(outcomes)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Delivery
+from chalicelib.domain.changes.effects import Handover
 from chalicelib.domain.tasks.push_responses import Done
 from chalicelib.domain.tasks.task import Holder, Task
 from chalicelib.domain.tasks.transitions import Failure, Reason
@@ -20,7 +20,7 @@ from chalicelib.providers.performers.registry import Performer
 from chalicelib.storage.tasks import tasks as task_storage
 
 
-def perform_tasks(deliveries: Sequence[Delivery]) -> list[Exception | None]:
+def perform_tasks(deliveries: Sequence[Handover]) -> list[Exception | None]:
     """Perform each task, one after the other; answers for each whether it is dealt with, or the error that it met.
 
     One whose lease has ended meanwhile is dealt with.
@@ -29,7 +29,7 @@ def perform_tasks(deliveries: Sequence[Delivery]) -> list[Exception | None]:
     return [_try_perform(one, found.get(one.task_id)) for one in deliveries]
 
 
-def _try_perform(delivery: Delivery, task: Task | None) -> Exception | None:
+def _try_perform(delivery: Handover, task: Task | None) -> Exception | None:
     try:
         if task is not None and is_current(task, delivery):
             _perform_and_report(task)

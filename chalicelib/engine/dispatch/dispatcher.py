@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib import clock, ids
-from chalicelib.domain.changes.effects import Nudge
+from chalicelib.domain.changes.effects import DispatchRequest
 from chalicelib.domain.tasks import transitions, worker_trust
 from chalicelib.domain.tasks.balancing import Balancer
 from chalicelib.domain.tasks.task import Needs, Task
@@ -17,7 +17,7 @@ from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.statistics import backlog
 from chalicelib.engine.tasks import concurrency_limits
 from chalicelib.engine.workers import builtin_worker, pools
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.tasks.table import queue_rank
 from chalicelib.storage.workers import pools as pool_storage
@@ -34,7 +34,7 @@ sweep when a task has waited in it for a minute."""
 LOOK_AGAIN_MS = 60_000
 
 
-def run_pass(org: str, pool: str, nudges: Iterable[Nudge]) -> int:
+def run_pass(org: str, pool: str, nudges: Iterable[DispatchRequest]) -> int:
     """Lease what can be leased now; returns how many tasks were. `nudges` may name tasks an index does not show yet."""
     return _Pass(org, pool, list(nudges)).run()
 
@@ -58,7 +58,7 @@ class _LaneHead:
 
 
 class _Pass:
-    def __init__(self, org: str, pool: str, nudges: list[Nudge]) -> None:
+    def __init__(self, org: str, pool: str, nudges: list[DispatchRequest]) -> None:
         self._now = clock.now()
         self._org, self._pool = org, pool
         self._before, crew = pool_storage.find_with_workers(org, pool)
@@ -147,7 +147,7 @@ class _Pass:
         while (worker := self._balancer.choose(task.needs, worker_trust.retry_of(task, self._now))) is not None:
             try:
                 self._lease(task, worker)
-            except Refused as refused:
+            except ConditionFailed as refused:
                 self._balancer.give_back(worker.id, task.needs)
                 if refused.failed[0]:
                     return True
@@ -157,7 +157,7 @@ class _Pass:
                 return True
         return False
 
-    def _learn(self, task: Task, worker: Worker, refused: Refused) -> None:
+    def _learn(self, task: Task, worker: Worker, refused: ConditionFailed) -> None:
         if refused.failed[1] or task.permit is None:
             self._balancer.drop(worker.id)
         else:
@@ -196,5 +196,5 @@ def _horizon(lanes: Iterable[_LaneHead], fresh: set[str]) -> str | None:
     return min((end.rank for end in ends if end.task_id in fresh), default=None)
 
 
-def _named_lanes(nudges: Iterable[Nudge]) -> dict[str, Needs]:
+def _named_lanes(nudges: Iterable[DispatchRequest]) -> dict[str, Needs]:
     return {nudge.lane: nudge.needs for nudge in nudges if nudge.lane is not None and nudge.needs is not None}

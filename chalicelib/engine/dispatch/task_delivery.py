@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.changes.effects import Call, Delivery
+from chalicelib.domain.changes.effects import Handover, WorkerMessage
 from chalicelib.domain.tasks import circuit_breaker, push_responses
 from chalicelib.domain.tasks.push_responses import Accepted, Busy, Done, Unreached, Verdict
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
@@ -29,7 +29,7 @@ TRIAL_REST_MS = 5_000
 """How long a worker rests for which there was no room among them."""
 
 
-def send_to_workers(messages: Sequence[Delivery | Call]) -> list[Exception | None]:
+def send_to_workers(messages: Sequence[Handover | WorkerMessage]) -> list[Exception | None]:
     """Hand each task over and tell each worker, side by side; answers for each whether it is dealt with, or the error
     that it met.
 
@@ -37,7 +37,7 @@ def send_to_workers(messages: Sequence[Delivery | Call]) -> list[Exception | Non
     Idempotency-Key, and a task that has begun is not handed over again.
     """
     once = list(dict.fromkeys(messages))
-    leases = [one for one in once if isinstance(one, Delivery)]
+    leases = [one for one in once if isinstance(one, Handover)]
     found = task_storage.find_many({one.task_id for one in leases}, whole=True) if leases else {}
     crew = worker_storage.find_many({(one.org, one.pool, one.worker_id) for one in leases}) if leases else {}
     with ThreadPoolExecutor(max_workers=max(1, len(once))) as threads:
@@ -46,10 +46,10 @@ def send_to_workers(messages: Sequence[Delivery | Call]) -> list[Exception | Non
 
 
 def _try_send(
-    message: Delivery | Call, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]
+    message: Handover | WorkerMessage, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]
 ) -> Exception | None:
     try:
-        if isinstance(message, Call):
+        if isinstance(message, WorkerMessage):
             websocket_workers.tell(message)
         else:
             _hand_over(message, found.get(message.task_id), crew.get((message.org, message.pool, message.worker_id)))
@@ -60,7 +60,7 @@ def _try_send(
     return None
 
 
-def _hand_over(delivery: Delivery, task: Task | None, worker: Worker | None) -> None:
+def _hand_over(delivery: Handover, task: Task | None, worker: Worker | None) -> None:
     if task is None or worker is None or not is_current(task, delivery):
         return
     if worker.pushed and worker.trusted and worker.completed:
@@ -91,7 +91,7 @@ def _postpone_trial(task: Task, worker: Worker) -> None:
     lifecycle.release(task.org, task.id, holder, rest_until=until, unreached=later, reason=reason)
 
 
-def is_current(task: Task, delivery: Delivery) -> bool:
+def is_current(task: Task, delivery: Handover) -> bool:
     """Whether the lease that a delivery speaks of is still to be handed over."""
     return task.status is Status.LEASED and task.epoch == delivery.epoch and task.worker_id == delivery.worker_id
 

@@ -1,4 +1,4 @@
-"""What can be done with any document: create, get, change, delete. A kind's own rules stand in its own module."""
+"""Create, get, change and delete documents of any kind. The module of a kind defines its own rules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,13 +10,13 @@ from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.documents import documents as storage
 
 Decision = Callable[[Document], Document]
 
 PREFIXES = {"project": "proj", "notification": "notif", "client": "client"}
-"""What ids of a kind begin with, where that is not the kind itself."""
+"""Kind -> what its ids begin with, where that is not the kind itself."""
 
 
 def new(
@@ -27,9 +27,9 @@ def new(
     parent: str | None = None,
     id: str | None = None,
     by: str | None = None,
-    expires_at: int | None = None,
+    expires_at_ms: int | None = None,
 ) -> Document:
-    """A document that is not stored yet, under a fresh id unless one is named."""
+    """A document that is not stored yet, under a new id unless one is named."""
     now = clock.now()
     return Document(
         org=org,
@@ -40,29 +40,29 @@ def new(
         created_at=now,
         updated_at=now,
         changed_by=by,
-        expires_at=expires_at,
+        expires_at_ms=expires_at_ms,
     )
 
 
 def create(document: Document, also: Sequence[Write] = ()) -> Document:
-    """Store a new document; `also` is written in the same transaction. Raises Conflict when its id is taken."""
+    """Store a new document; `also` is written in the same transaction. One call. Raises Conflict when its id is taken,
+    and ConditionFailed when only a condition of `also` does not hold."""
     try:
-        dynamodb.commit(storage.created(document), *also)
-    except Refused as refused:
-        stored = refused.items[0]
-        if not refused.failed[0]:
+        dynamodb.commit(storage.create_write(document), *also)
+    except ConditionFailed as error:
+        if not error.failed[0]:
             raise
-        if stored is None or storage.from_raw(stored) != document:  # else this very write, sent again by the client
+        if not optimistic.is_stored(document, storage.from_raw, error):
             raise Conflict(f"{document.kind.capitalize()} {document.id} exists already") from None
     return document
 
 
 def get(org: str, kind: str, identifier: str, parent: str | None = None) -> Document:
-    """The document as of now. Raises NotFound, also for another tenant's."""
-    found = storage.find(org, kind, identifier, parent)
-    if found is None:
+    """The document as of now. One call. Raises NotFound, also for another tenant's."""
+    document = storage.find(org, kind, identifier, parent)
+    if document is None:
         raise NotFound(kind.capitalize(), identifier)
-    return found
+    return document
 
 
 def change(
@@ -75,10 +75,10 @@ def change(
     by: str | None = None,
     also: Callable[[Document, Document], Sequence[Write]] | None = None,
 ) -> Document:
-    """Read, decide, write on the condition that nobody wrote in between; think again if somebody did.
+    """Store what `decide` makes of the document; see engine.documents.optimistic. Two calls.
 
-    Deciding for the same document writes nothing. `also`, of the old and the new one, is written in the same
-    transaction. Raises NotFound.
+    A decision for the same document writes nothing. The writes of `also`, which is given the old and the new document,
+    are in the same transaction. Raises NotFound.
     """
 
     def attempt() -> Document:
@@ -87,7 +87,7 @@ def change(
         if decided is old:
             return old
         new = replace(decided, version=old.version + 1, updated_at=clock.now(), changed_by=by)
-        writes = [storage.changed(old, new), *(also(old, new) if also is not None else ())]
+        writes = [storage.update_write(old, new), *(also(old, new) if also is not None else ())]
         optimistic.commit_change(new, storage.from_raw, writes)
         return new
 
@@ -95,13 +95,13 @@ def change(
 
 
 def merge(
-    org: str, kind: str, identifier: str, said: Mapping[str, Any], *, parent: str | None = None, by: str | None = None
+    org: str, kind: str, identifier: str, fields: Mapping[str, Any], *, parent: str | None = None, by: str | None = None
 ) -> Document:
-    """Set the fields that are said of a document's body and leave the others. Raises NotFound."""
+    """Set these fields of a document's body and leave the others. Two calls. Raises NotFound."""
 
-    def decide(found: Document) -> Document:
-        body = {**found.body, **said}
-        return found if body == found.body else replace(found, body=body)
+    def decide(document: Document) -> Document:
+        body = {**document.body, **fields}
+        return document if body == document.body else replace(document, body=body)
 
     return change(org, kind, identifier, decide, parent=parent, by=by)
 
@@ -113,15 +113,15 @@ def delete(
     parent: str | None = None,
     also: Callable[[Document], Sequence[Write]] = lambda _: (),
 ) -> Document:
-    """Remove a document and answer it as it was; `also`, of what it was, is written in the same transaction. Raises
-    NotFound."""
+    """Delete a document and return it as it was; the writes of `also`, which is given the document, are in the same
+    transaction. Two calls. Raises NotFound."""
 
     def attempt() -> Document:
         document = get(org, kind, identifier, parent)
         try:
-            dynamodb.commit(storage.deleted(document), *also(document))
-        except Refused as refused:
-            if not refused.failed[0]:
+            dynamodb.commit(storage.delete_write(document), *also(document))
+        except ConditionFailed as error:
+            if not error.failed[0]:
                 raise
             raise StaleRead from None
         return document

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import RawItem, Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem, Write
 
 TRIES = 8
 """How often an attempt is made before the caller is asked to try again later."""
@@ -48,25 +48,26 @@ def retry(attempt: Callable[[], T], *, tries: int = TRIES, message: str = TOO_MA
 def commit_change(new: T, parse: Callable[[RawItem], T], writes: Sequence[Write], *, strict: bool = False) -> None:
     """Send the write that stores `new`, the first one, with the others in its transaction. One call.
 
-    Raises StaleRead when a condition does not hold; with `strict`, Refused when only those of the others do not.
+    Raises StaleRead when a condition does not hold; with `strict`, ConditionFailed when only conditions of
+    the others do not.
     """
     try:
         dynamodb.commit(*writes)
-    except Refused as refused:
-        if strict and not refused.failed[0]:
+    except ConditionFailed as error:
+        if strict and not error.failed[0]:
             raise
-        if not is_stored(new, parse, refused):
+        if not is_stored(new, parse, error):
             raise StaleRead from None
 
 
-def is_stored(new: T, parse: Callable[[RawItem], T], refused: Refused) -> bool:
+def is_stored(new: T, parse: Callable[[RawItem], T], error: ConditionFailed) -> bool:
     """Whether the refused write had stored `new` before: its answer was lost, and the AWS client sent it again."""
-    stored = refused.items[0]
+    stored = error.items[0]
     return stored is not None and parse(stored) == new
 
 
-def unmet_error(preconditions: Sequence[Precondition], refused: Refused) -> YardmasterError | None:
+def unmet_error(preconditions: Sequence[Precondition], error: ConditionFailed) -> YardmasterError | None:
     """The error of the first precondition that does not hold, or None. Their checks are the transaction's writes from
     the second one on."""
-    failed = zip(preconditions, refused.failed[1:], strict=False)
+    failed = zip(preconditions, error.failed[1:], strict=False)
     return next((precondition.error for precondition, is_unmet in failed if is_unmet), None)

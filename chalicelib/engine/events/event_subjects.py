@@ -94,4 +94,4 @@ def _name(org: str) -> str:
 
 
 def _admins(org: str) -> list[str]:
-    return [user.id for user in document_storage.every(org, USER) if user.body.get("role") == "admin"]
+    return [user.id for user in document_storage.iter_all(org, USER) if user.body.get("role") == "admin"]

@@ -7,12 +7,12 @@ does it under the fact's own id, so that a redelivered announcement tells nobody
 from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.changes.effects import Announcement
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.engine.accounts import inbox
 from chalicelib.engine.live import event_feed
 from chalicelib.engine.webhooks import delivery as posting
 
-Herald = Callable[[str, Sequence[Announcement]], list[Fact]]
+Herald = Callable[[str, Sequence[Announcement]], list[PublicEvent]]
 """How an API words what happened in an org; what is gone meanwhile, or concerns nobody, may be left out."""
 Heralds = Mapping[str, Herald]
 """Pool -> herald."""
@@ -28,5 +28,5 @@ def announce(
     event_feed.publish(org, occasion, facts, admits)
 
 
-def _facts(org: str, pool: str, found: Sequence[Announcement], heralds: Heralds) -> list[Fact]:
+def _facts(org: str, pool: str, found: Sequence[Announcement], heralds: Heralds) -> list[PublicEvent]:
     return heralds[pool](org, [one for one in found if one.pool == pool])

@@ -10,13 +10,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.live import frames, task_feed
 from chalicelib.engine.live.frames import Frame
 from chalicelib.errors import Conflict, InvalidRequest, Unavailable
 from chalicelib.storage.aws import dynamodb, websocket_api
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.aws.websocket_api import Gone
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections import subscriptions as storage
@@ -35,7 +35,7 @@ CHANNELS = {"task": "tasks", "comment": "tasks", "agent": "agents", "project": "
 
 def open(found: Connection) -> None:
     """Let a connection in; it is told nothing until it subscribes."""
-    with suppress(Refused):  # the same event came twice
+    with suppress(ConditionFailed):  # the same event came twice
         dynamodb.commit(connections.create_write(found))
 
 
@@ -53,7 +53,7 @@ def subscribe(found: Connection, name: str, topic: str, filters: Mapping[str, An
         raise Conflict(f"A connection has at most {MOST_SUBSCRIPTIONS} subscriptions: end one, or open another")
     start = head.sequence if since is None else since
     dynamodb.commit(storage.put_write(Subscription(found, name, topic, filters, start)))
-    queue_messages.join(found.org, found.id, name)
+    queue_messages.enqueue_subscription_catch_up(found.org, found.id, name)
 
 
 def unsubscribe(found: Connection, name: str) -> None:
@@ -68,7 +68,7 @@ def leave(found: Connection) -> None:
     dynamodb.commit(connections.delete_write(found.id))
 
 
-def publish(org: str, occasion: str, facts: Sequence[Fact], admits: Admits) -> None:
+def publish(org: str, occasion: str, facts: Sequence[PublicEvent], admits: Admits) -> None:
     """Number the facts and send them to those who subscribed to them; nothing at all when nobody did for a day.
 
     The same occasion again gives the same numbers, and sends them again.
@@ -88,7 +88,7 @@ def _channel(topic: str) -> str | None:
     return CHANNELS.get(topic.partition(".")[0])
 
 
-def _entry(fact: Fact) -> dict[str, Any]:
+def _entry(fact: PublicEvent) -> dict[str, Any]:
     return {
         "topic": str(fact.topic),
         "at": fact.at,
@@ -171,7 +171,7 @@ def catch_up(org: str, connection_id: str, name: str, admits: Admits) -> None:
     complete = len(found) == max(0, missed)
     if not _send(one, found if complete else (), admits):
         return
-    with suppress(Refused):  # it has ended meanwhile, or begun anew
+    with suppress(ConditionFailed):  # it has ended meanwhile, or begun anew
         dynamodb.commit(storage.set_live_write(one))
         _posted(one.connection, [_subscribed(one, head.sequence, complete=complete)])
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Update
+from chalicelib.domain.changes.effects import TaskUpdate
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
@@ -20,7 +20,7 @@ from chalicelib.engine.live import frames
 from chalicelib.engine.live.frames import Frame
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.storage.aws import dynamodb, websocket_api
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.aws.websocket_api import Gone
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection, Head, Watcher
@@ -62,9 +62,9 @@ def watch(found: Connection, since: int | None) -> None:
             fields={"since": f"must be at most {head.sequence}"},
         )
     start = head.sequence if since is None else since
-    with suppress(Refused):  # the same event came twice
+    with suppress(ConditionFailed):  # the same event came twice
         dynamodb.commit(connections.create_write(found), connections.add_watcher_write(found, start))
-    queue_messages.catch_up(found.org, found.id)
+    queue_messages.enqueue_catch_up(found.org, found.id)
 
 
 def opened(org: str) -> Head:
@@ -75,7 +75,7 @@ def opened(org: str) -> Head:
         head = connections.find_head(org)
         if head is not None and head.kept_until >= until - KEPT_MS // 2:
             return head
-        with suppress(Refused):
+        with suppress(ConditionFailed):
             dynamodb.commit(_opening(org, head, until))
         raise StaleRead  # the number is read again, whoever has written the head
 
@@ -95,7 +95,7 @@ def leave(found: Connection) -> None:
     dynamodb.commit(connections.delete_write(found.id), connections.remove_watcher_write(found.org, found.id))
 
 
-def tell(org: str, occasion: str, updates: Sequence[Update], voices: Voices) -> None:
+def tell(org: str, occasion: str, updates: Sequence[TaskUpdate], voices: Voices) -> None:
     """Number the updates and send them to everybody who watches; nothing at all when nobody did for a day.
 
     The same occasion again gives the same numbers, and sends them again.
@@ -132,7 +132,7 @@ def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str
     expires_at = (clock.now() + KEPT_MS) // clock.SECOND
     try:
         dynamodb.commit(*connections.append_writes(feed, head, occasion, entries, expires_at))
-    except Refused:
+    except ConditionFailed:
         raise Unavailable("Another function numbers this org's updates; this one comes again") from None
     return head.sequence + 1
 
@@ -140,7 +140,7 @@ def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str
 def keep_open(org: str, head: Head, *, watched: bool) -> None:
     """While anybody watches, the feed is kept."""
     if watched and head.kept_until < clock.now() + KEPT_MS // 2:
-        with suppress(Refused):
+        with suppress(ConditionFailed):
             dynamodb.commit(connections.extend_feed_write(org, clock.now() + KEPT_MS))
 
 
@@ -150,7 +150,7 @@ def catch_up(org: str, connection_id: str, voices: Voices) -> None:
     watcher, head = connections.find_watcher(org, connection_id), connections.find_head(org)
     if watcher is None or watcher.live or head is None:
         return
-    with suppress(Refused):  # it has left meanwhile
+    with suppress(ConditionFailed):  # it has left meanwhile
         if _caught_up(org, watcher, head, voices[watcher.channel]):
             dynamodb.commit(connections.set_watcher_live_write(org, connection_id))
 

@@ -58,7 +58,7 @@ def register(org: str, by: str, said: Registration) -> tuple[Client, str | None]
 
     Raises Conflict beyond MOST of an org.
     """
-    if len(document_storage.page(org, KIND, limit=MOST)) >= MOST:
+    if len(document_storage.find_page(org, KIND, limit=MOST)) >= MOST:
         raise Conflict(f"At most {MOST} applications can be registered; delete one that is not used any more")
     secret = None if said.public else ids.secret("cs")
     return _created(_document(org, said, secret, by=by)), secret
@@ -88,7 +88,7 @@ def _created(document: Document) -> Client:
 
 def every(org: str) -> list[Client]:
     """The org's applications, newest first. One call."""
-    return [_parse(one) for one in document_storage.page(org, KIND, limit=MOST)]
+    return [_parse(one) for one in document_storage.find_page(org, KIND, limit=MOST)]
 
 
 def remove(org: str, client_id: str) -> None:

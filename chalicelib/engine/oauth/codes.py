@@ -13,7 +13,7 @@ from chalicelib.engine.security import encryption
 from chalicelib.storage.access import oauth as storage
 from chalicelib.storage.access.oauth import Grant
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 
 GOOD_SECONDS = 60
 
@@ -49,7 +49,7 @@ def redeem(code: str, grant: Grant) -> Tokens:
     tokens, opened = sessions.begun(user, id=identifier, client_id=grant.client_id, scope=grant.scope)
     try:
         dynamodb.commit(storage.redeemed(encryption.fingerprint(code)), opened)
-    except Refused:
+    except ConditionFailed:
         sessions.end(identifier, grant.client_id)
         raise Spent from None
     return tokens

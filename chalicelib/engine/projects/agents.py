@@ -12,7 +12,7 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.documents import background_jobs
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.search import search
 from chalicelib.engine.search.search import Query
 from chalicelib.engine.tasks import lifecycle, submission
@@ -68,17 +68,17 @@ def figures(org: str, pool: str, agent_ids: Iterable[str]) -> dict[str, Counts]:
 def remove(org: str, pool: str, agent_id: str, by: str) -> None:
     """Remove an agent: its leases go back unburned, and tasks that only it might take wait for a person. Raises
     NotFound."""
-    at_once = background_jobs.begun(org, CHORE, agent_id, pool=pool)
+    at_once = background_jobs.create_write(org, CHORE, agent_id, pool=pool)
     # Once more, for tasks that were meant for it just before it went and that no list showed yet.
-    later = background_jobs.begun(org, CHORE, agent_id, wait_seconds=LISTED_WITHIN_SECONDS, pool=pool)
+    later = background_jobs.create_write(org, CHORE, agent_id, wait_seconds=LISTED_WITHIN_SECONDS, pool=pool)
     registry.unregister(org, pool, agent_id, KIND, by=by, also=[at_once, later])
 
 
-def let_go(chore: Chore) -> bool:
+def let_go(chore: Job) -> bool:
     """The chore of an agent that is gone: nobody waits for it any longer. Two calls a task, a page read for each
     hundred."""
     query = Query(phases=frozenset({Phase.PENDING, Phase.HELD}), agent=chore.subject)
-    until, cursor = clock.steady() + background_jobs.TURN_SECONDS * clock.SECOND, None
+    until, cursor = clock.steady() + background_jobs.RUN_SECONDS * clock.SECOND, None
     while True:
         found = search.find_page(chore.org, chore.facts["pool"], query, limit=BATCH, cursor=cursor)
         for task in found.tasks:

@@ -3,15 +3,15 @@ count of its kind, and comes only while the task is there."""
 
 from contextlib import suppress
 
-from chalicelib.domain.document import POOL, Document
+from chalicelib.domain.document import PROJECTS_POOL, Document
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import documents
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.tasks import payloads
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.access import quotas
 from chalicelib.storage.aws import dynamodb, s3
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.documents import documents as storage
 from chalicelib.storage.tasks import tasks as task_storage
 
@@ -31,7 +31,7 @@ def attach(task: Task, document: Document) -> Document:
     counted = quotas.taken(task.org, _quota(document.kind, task.id), most)
     try:
         return documents.create(document, [task_storage.exists_check(task), counted])
-    except Refused as refused:
+    except ConditionFailed as refused:
         if refused.failed[1]:
             raise NotFound("Task", task.id) from None
         raise Conflict(f"The task has {most} {document.kind}s already, as many as it may") from None
@@ -45,12 +45,12 @@ def detach(org: str, kind: str, task_id: str, identifier: str) -> Document:
 
 def newest(org: str, kind: str, task_id: str) -> list[Document]:
     """The newest ones of a task, at most SHOWN. One call."""
-    return storage.page(org, kind, task_id, limit=SHOWN)
+    return storage.find_page(org, kind, task_id, limit=SHOWN)
 
 
 def every(org: str, kind: str, task_id: str) -> list[Document]:
     """All of a task, newest first; one call for each megabyte."""
-    return list(storage.every(org, kind, task_id))
+    return list(storage.iter_all(org, kind, task_id))
 
 
 def objects_of(org: str, task_id: str) -> str:
@@ -58,22 +58,22 @@ def objects_of(org: str, task_id: str) -> str:
     return f"files/{org}/{task_id}/"
 
 
-def clear(chore: Chore) -> bool:
+def clear(chore: Job) -> bool:
     """Do away with a part of what hung on a deleted task, and of what S3 keeps of it; whether nothing is left
     (engine.chores)."""
     org, task_id = chore.org, chore.subject
     if not all(_cleared(org, kind, task_id) for kind in MOST):
         return False
-    kept = (objects_of(org, task_id), payloads.s3_prefix(org, POOL, task_id) + "/")
+    kept = (objects_of(org, task_id), payloads.s3_prefix(org, PROJECTS_POOL, task_id) + "/")
     return all(s3.remove_all(prefix) for prefix in kept)
 
 
 def _cleared(org: str, kind: str, task_id: str) -> bool:
     """Remove some, and once there are none their count; whether there were none."""
-    found = storage.page(org, kind, task_id, limit=REMOVED_AT_ONCE)
+    found = storage.find_page(org, kind, task_id, limit=REMOVED_AT_ONCE)
     forgotten = quotas.forgotten(org, _quota(kind, task_id))
-    with suppress(Refused):  # somebody else removed one of them; the next step sees which are left
-        dynamodb.commit(*(map(storage.deleted, found) if found else [forgotten]))
+    with suppress(ConditionFailed):  # somebody else removed one of them; the next step sees which are left
+        dynamodb.commit(*(map(storage.delete_write, found) if found else [forgotten]))
     return not found
 
 

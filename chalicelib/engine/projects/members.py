@@ -147,7 +147,7 @@ def told(
         what = f"must name users of this organization, which {strangers[0]} is not"
         raise InvalidRequest(f"{field}: {what}", fields={field: what})
     concerned = [users[user] for user in moved if user in users]
-    return [storage.changed(user, _with_membership(user, project, _allowed(team, user.id))) for user in concerned]
+    return [storage.update_write(user, _with_membership(user, project, _allowed(team, user.id))) for user in concerned]
 
 
 def _with_membership(user: Document, project: Document, permissions: list[str] | None) -> Document:

@@ -6,18 +6,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-from chalicelib.domain.document import POOL, Document
+from chalicelib.domain.document import PROJECTS_POOL, Document
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.domain.tasks.task_fields import project_of
 from chalicelib.engine.documents import background_jobs, documents, optimistic
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.projects import members, task_edits
 from chalicelib.engine.projects.members import PROJECT, USER, Giver, Member, Team
 from chalicelib.engine.search import search as catalogue
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.storage.access import quotas
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.documents import display_names
 from chalicelib.storage.documents import documents as storage
 from chalicelib.storage.tasks import tasks as task_storage
@@ -73,7 +73,7 @@ def create(org: str, said: Said, team: Team, founder: Member, by: Giver, id: str
         project, told = _begun(org, said, team, founder, by, id)
         try:
             return documents.create(project, [*told, quotas.taken(org, PROJECT, MOST)])
-        except Refused as refused:
+        except ConditionFailed as refused:
             if refused.failed[-1]:
                 raise Conflict(f"An organization has at most {MOST} projects") from None
             raise StaleRead from None
@@ -85,7 +85,7 @@ def _begun(
     org: str, said: Said, team: Team, founder: Member, by: Giver, id: str | None
 ) -> tuple[Document, list[Write]]:
     """The project to be stored, and the writes to its members' users as they are now."""
-    found = display_names.find(org, POOL, said["agents"], USER, list({*team, by.subject}))
+    found = display_names.find(org, PROJECTS_POOL, said["agents"], USER, list({*team, by.subject}))
     _require_agents(said["agents"], found.workers)
     # The house's own tokens name nobody who could be a member.
     whole = {by.subject: founder, **team} if by.subject in found.documents else team
@@ -118,7 +118,7 @@ def update(org: str, project_id: str, said: Said, team: Team | None, by: Giver) 
     agents. Raises as `create` does, and NotFound."""
     agents = said.get("agents") or []
     if agents:
-        _require_agents(agents, display_names.find(org, POOL, agents, USER, []).workers)
+        _require_agents(agents, display_names.find(org, PROJECTS_POOL, agents, USER, []).workers)
 
     def decide(project: Document) -> Document:
         body = {**project.body, **said}
@@ -136,7 +136,7 @@ def _joined(team: Team, before: Team) -> Team:
 
 def find(org: str, wanted: Wanted) -> list[Document]:
     """The projects that fit, newest first; one call for each megabyte of all there are."""
-    return [project for project in storage.every(org, PROJECT) if _fits(project, wanted)]
+    return [project for project in storage.iter_all(org, PROJECT) if _fits(project, wanted)]
 
 
 def _fits(project: Document, wanted: Wanted) -> bool:
@@ -155,7 +155,7 @@ def tallies(org: str, projects: Collection[Document]) -> dict[str, Tally]:
     """How many tasks each has, by its id; one call for up to a hundred."""
     if not projects:
         return {}
-    counted = catalogue.count_by_phase(org, POOL, "project", [project.id for project in projects])
+    counted = catalogue.count_by_phase(org, PROJECTS_POOL, "project", [project.id for project in projects])
     return {project_id: Tally(counts) for project_id, counts in counted.items()}
 
 
@@ -169,14 +169,14 @@ def delete(org: str, project_id: str, by: str) -> None:
         team = sorted(members.team_of(found))
         return [
             quotas.given_back(org, PROJECT),
-            background_jobs.begun(org, PROJECT, project_id, members=team, by=by),
-            background_jobs.begun(org, PROJECT, project_id, wait_seconds=SECOND_LOOK_SECONDS, members=[], by=by),
+            background_jobs.create_write(org, PROJECT, project_id, members=team, by=by),
+            background_jobs.create_write(org, PROJECT, project_id, wait_seconds=SECOND_LOOK_SECONDS, members=[], by=by),
         ]
 
     documents.delete(org, PROJECT, project_id, also=also)
 
 
-def clear(chore: Chore) -> bool:
+def clear(chore: Job) -> bool:
     """Do away with a part of what a deleted project has left; whether nothing more is to be found (engine.chores).
 
     Tasks that have not ended are cancelled first, so that whoever works on them is told to stop.
@@ -186,7 +186,7 @@ def clear(chore: Chore) -> bool:
 
 
 def _tasks_removed(org: str, project_id: str, by: str) -> bool:
-    listed = catalogue.iterate_task_ids(org, POOL, "project", project_id)
+    listed = catalogue.iterate_task_ids(org, PROJECTS_POOL, "project", project_id)
     # What is found by may lag: those that are gone, or moved elsewhere, are passed over.
     while some := list(islice(listed, task_storage.PAGE)):
         found = [task.id for task in task_storage.find_many(some).values() if _belongs(task, org, project_id)]
@@ -207,13 +207,13 @@ def _remove_task(org: str, project_id: str, task_id: str, by: str) -> None:
             raise NotFound("Task", task_id)  # moved elsewhere just now
 
     with suppress(NotFound):
-        task_edits.delete(org, POOL, task_id, by, guard, reason="Its project was deleted")
+        task_edits.delete(org, PROJECTS_POOL, task_id, by, guard, reason="Its project was deleted")
 
 
 def forget_agent(org: str, agent_id: str) -> bool:
     """Take an agent that is gone out of some of its projects; whether it is in none any more. One call for each
     megabyte of projects, two for each that it is in."""
-    naming = [project.id for project in storage.every(org, PROJECT) if agent_id in project.body["agents"]]
+    naming = [project.id for project in storage.iter_all(org, PROJECT) if agent_id in project.body["agents"]]
     for project_id in naming[:CHANGED_AT_ONCE]:
         with suppress(NotFound):
             documents.change(org, PROJECT, project_id, lambda found: _without_agent(found, agent_id))

@@ -17,7 +17,7 @@ from chalicelib.engine.tasks.lifecycle import Decision
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import InvalidRequest
 from chalicelib.observability import logger
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.documents import documents as document_storage
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import workers as worker_storage
@@ -128,7 +128,7 @@ def delete(org: str, pool: str, task_id: str, by: str, guard: Guard, reason: str
         ended = lifecycle.change(org, task_id, decide, pool=pool, by=by)
         try:
             storage.commit([storage.delete_write(ended), _clearing(ended)])
-        except Refused:
+        except ConditionFailed:
             raise StaleRead from None
 
     optimistic.retry(attempt)
@@ -137,7 +137,7 @@ def delete(org: str, pool: str, task_id: str, by: str, guard: Guard, reason: str
 
 def _clearing(task: Task) -> Write:
     # Later, since the relay may still have to write what became of the task.
-    return background_jobs.begun(task.org, "task", task.id, wait_seconds=RELAYED_WITHIN_SECONDS, pool=task.pool)
+    return background_jobs.create_write(task.org, "task", task.id, wait_seconds=RELAYED_WITHIN_SECONDS, pool=task.pool)
 
 
 def _newly_named(old: Task, new: Task) -> list[Precondition]:
@@ -150,7 +150,7 @@ def _there(org: str, pool: str, project: str | None, agent: str | None) -> list[
     """That the project and the agent, where they are named, exist."""
     found = []
     if project is not None:
-        check, error = document_storage.there(org, "project", project), _missing("projectId", "project", project)
+        check, error = document_storage.exists_check(org, "project", project), _missing("projectId", "project", project)
         found.append(Precondition(check, error))
     if agent is not None:
         check, error = worker_storage.exists_check(org, pool, agent), _missing("agentId", "agent", agent)

@@ -1,18 +1,18 @@
 """Which step carries out each kind of chore. The one table of it."""
 
 from chalicelib.engine.accounts import user_cleanup, users
-from chalicelib.engine.documents.background_jobs import Chore, Steps
+from chalicelib.engine.documents.background_jobs import Job, Steps
 from chalicelib.engine.projects import agents, attachments, projects
 from chalicelib.engine.projects.members import PROJECT
 from chalicelib.engine.tasks import history
 from chalicelib.engine.webhooks import retries
 
 
-def _agent_gone(chore: Chore) -> bool:
+def _agent_gone(chore: Job) -> bool:
     return projects.forget_agent(chore.org, chore.subject) and agents.let_go(chore)
 
 
-def _task_gone(chore: Chore) -> bool:
+def _task_gone(chore: Job) -> bool:
     return attachments.clear(chore) and history.delete_entries(chore.org, chore.subject)
 
 

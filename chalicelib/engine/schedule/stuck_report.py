@@ -2,7 +2,7 @@
 
 from chalicelib import clock
 from chalicelib.observability import logger
-from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.aws import columns
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
@@ -14,7 +14,7 @@ def stuck() -> list[str]:
     """Report what has been due for over ten minutes and was not done: ids of tasks, workers and pools, at most 100."""
     before = clock.now() - STUCK_AFTER_MS
     found: list[str] = []
-    for shard in task_table.wake_shards():
+    for shard in columns.wake_shards():
         found += list(task_storage.due_ids(shard, before))
         found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.find_due(shard, before)]
     if found:

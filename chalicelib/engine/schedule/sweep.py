@@ -12,15 +12,14 @@ from typing import Literal, NamedTuple
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.round_robin import in_turn
+from chalicelib.domain.round_robin import interleave
 from chalicelib.engine.changes import queue_messages, relay, run_all
-from chalicelib.engine.changes.run_all import Job
+from chalicelib.engine.changes.run_all import Action
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.schedule import wakeups
 from chalicelib.engine.webhooks import retries
 from chalicelib.observability import logger
-from chalicelib.storage.aws import sqs
-from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.aws import columns, sqs
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
@@ -51,27 +50,27 @@ def begin() -> int:
     """Have each part done in which anything is due; returns how many. Raises ExceptionGroup when any could not be
     looked at, once the others were."""
     now = clock.now()
-    return run_all.carry_out([partial(_begin, part, now) for part in parts()], "Some parts could not be swept")
+    return run_all.run_each([partial(_begin, part, now) for part in parts()], "Some parts could not be swept")
 
 
 def parts() -> list[Part]:
     """Every part of a sweep."""
     sharded: tuple[Kind, ...] = ("workers", "tasks")
-    found = [Part(kind, shard) for kind in sharded for shard in task_table.wake_shards()]
+    found = [Part(kind, shard) for kind in sharded for shard in columns.wake_shards()]
     sent = [Part("deliveries", shard) for shard in retries.shards()]
     return [*found, *sent, Part("chores"), Part("parked")]
 
 
 def _begin(part: Part, now: int) -> None:
     if _LOOKS[part.kind](part.shard, now):
-        queue_messages.sweep(part.kind, part.shard, now)
+        queue_messages.enqueue_sweep_part(part.kind, part.shard, now)
 
 
 _LOOKS: dict[Kind, Callable[[str, int], bool]] = {
     "workers": lambda shard, now: any(True for _ in worker_storage.find_due(shard, now, 1)),
     "tasks": lambda shard, now: any(True for _ in task_storage.due_ids(shard, now, 1)),
     "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
-    "chores": lambda _, now: any(True for _ in background_jobs.due(now)),
+    "chores": lambda _, now: any(True for _ in background_jobs.find_due(now)),
     "parked": lambda *_: sqs.sqs().depth(settings().parked_queue) > 0,
 }
 """Whether anything of a part is due, by its kind. One call each."""
@@ -87,11 +86,11 @@ def sweep(part: Part, begun_at: int) -> int:
     if part.kind == "parked":
         return relay.replay_parked()
     if part.kind == "workers":
-        return run_all.carry_out_together(_workers(part.shard), COMPLAINT, THREADS)
-    return run_all.carry_out(_in_time(_JOBS[part.kind](part.shard)), COMPLAINT)
+        return run_all.run_each_in_threads(_workers(part.shard), COMPLAINT, THREADS)
+    return run_all.run_each(_in_time(_JOBS[part.kind](part.shard)), COMPLAINT)
 
 
-def _in_time(jobs: Iterator[Job]) -> Iterator[Job]:
+def _in_time(jobs: Iterator[Action]) -> Iterator[Action]:
     end = _end()
     for job in jobs:
         if clock.now() > end:
@@ -108,11 +107,11 @@ def _note_the_rest() -> None:
     logger().warning("A sweep ran out of time and leaves the rest to the next one")
 
 
-def _workers(shard: str) -> list[Job]:
+def _workers(shard: str) -> list[Action]:
     """Workers may keep a probe waiting, so that they are looked at side by side."""
     found = islice(worker_storage.find_due(shard, clock.now()), ROWS)
     end = _end()
-    return [partial(_look_before, end, key) for key in in_turn(found, lambda key: key[0])]
+    return [partial(_look_before, end, key) for key in interleave(found, lambda key: key[0])]
 
 
 def _look_before(end: int, key: tuple[str, str, str]) -> None:
@@ -120,13 +119,13 @@ def _look_before(end: int, key: tuple[str, str, str]) -> None:
         wakeups.settle_worker(*key)
 
 
-def _tasks(shard: str) -> Iterator[Job]:
+def _tasks(shard: str) -> Iterator[Action]:
     due = _fairly(list(islice(task_storage.due_ids(shard, clock.now()), ROWS)))
     watch = wakeups.Watch()
     for start in range(0, len(due), TOGETHER):
         asked = due[start : start + TOGETHER]
         found = task_storage.find_many(asked)
-        for task in in_turn((found[one] for one in asked if one in found), lambda task: task.org):
+        for task in interleave((found[one] for one in asked if one in found), lambda task: task.org):
             yield partial(wakeups.settle_task, task, watch)
 
 
@@ -135,19 +134,19 @@ def _fairly(task_ids: Sequence[str]) -> list[str]:
     if len(task_ids) <= TOGETHER:
         return list(task_ids)
     owners = task_storage.find_orgs(task_ids)
-    return list(in_turn((one for one in task_ids if one in owners), lambda one: owners[one]))
+    return list(interleave((one for one in task_ids if one in owners), lambda one: owners[one]))
 
 
-def _deliveries(shard: str) -> Iterator[Job]:
-    found = in_turn(retries.late(shard, ROWS), lambda key: (key.org, key.webhook))
+def _deliveries(shard: str) -> Iterator[Action]:
+    found = interleave(retries.late(shard, ROWS), lambda key: (key.org, key.webhook))
     while keys := list(islice(found, retries.REMINDERS)):
         yield partial(retries.remind, keys)
 
 
-def _chores(_: str) -> Iterator[Job]:
-    found = islice(background_jobs.due(clock.now()), ROWS)
-    for identifier, _org in in_turn(found, lambda one: one[1]):
+def _chores(_: str) -> Iterator[Action]:
+    found = islice(background_jobs.find_due(clock.now()), ROWS)
+    for identifier, _org in interleave(found, lambda one: one[1]):
         yield partial(wakeups.settle_chore, identifier)
 
 
-_JOBS: dict[Kind, Callable[[str], Iterator[Job]]] = {"tasks": _tasks, "deliveries": _deliveries, "chores": _chores}
+_JOBS: dict[Kind, Callable[[str], Iterator[Action]]] = {"tasks": _tasks, "deliveries": _deliveries, "chores": _chores}

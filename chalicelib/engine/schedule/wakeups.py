@@ -1,7 +1,7 @@
 """Doing what is due on single items: by a wakeup, which is the fast path, or by the sweep, which is the guarantee."""
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Nudge, Wakeup
+from chalicelib.domain.changes.effects import DispatchRequest, Wakeup, WakeupKind
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.changes import queue_messages
@@ -28,12 +28,14 @@ class Watch:
         if lane not in self._watched:
             self._watched[lane] = task.lane in pools.watch(task.org, task.pool, {task.lane: task.needs})
             if self._watched[lane]:
-                _nudge(task.org, task.pool)
+                _request_dispatch(task.org, task.pool)
         return self._watched[lane]
 
 
-def _nudge(org: str, pool: str) -> None:
-    queue_messages.nudge([Nudge(org=org, pool=pool)], occasion=f"sweep|{clock.now() // clock.MINUTE}")
+def _request_dispatch(org: str, pool: str) -> None:
+    queue_messages.enqueue_dispatch(
+        [DispatchRequest(org=org, pool=pool)], occasion=f"sweep|{clock.now() // clock.MINUTE}"
+    )
 
 
 def settle_task(task: Task, watch: Watch) -> None:
@@ -44,8 +46,8 @@ def settle_task(task: Task, watch: Watch) -> None:
         lifecycle.leave_to_pool(task)
     else:
         lifecycle.apply_due_transition(task)
-        named = Nudge(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
-        queue_messages.nudge([named], occasion=f"look|{task.id}|{clock.now()}")
+        named = DispatchRequest(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
+        queue_messages.enqueue_dispatch([named], occasion=f"look|{task.id}|{clock.now()}")
 
 
 def _tell(task: Task) -> None:
@@ -56,25 +58,25 @@ def _tell(task: Task) -> None:
 def settle_worker(org: str, pool: str, worker_id: str) -> None:
     """Do what is due on a worker, or look at a pool in which tasks wait."""
     if worker_id == worker_table.POOL_KEY:
-        _nudge(org, pool)
+        _request_dispatch(org, pool)
     else:
         heartbeat_monitor.settle(org, pool, worker_id)
 
 
 def settle_chore(identifier: str) -> None:
     """Give a chore its turn."""
-    background_jobs.carry_out(identifier, STEPS)
+    background_jobs.run(identifier, STEPS)
 
 
 def one(wakeup: Wakeup) -> None:
     """Settle the one item that a wakeup names."""
-    if wakeup.kind == "task":
+    if wakeup.kind is WakeupKind.TASK:
         task = task_storage.find(wakeup.id)
         if task is not None:
             settle_task(task, Watch())
-    elif wakeup.kind == "delivery":
-        retries.wake(wakeup.org, wakeup.pool, wakeup.id)
-    elif wakeup.kind == "chore":
+    elif wakeup.kind is WakeupKind.DELIVERY:
+        retries.wake(*wakeup.key)
+    elif wakeup.kind is WakeupKind.JOB:
         settle_chore(wakeup.id)
     else:
-        heartbeat_monitor.settle(wakeup.org, wakeup.pool, wakeup.id)
+        heartbeat_monitor.settle(*wakeup.key)

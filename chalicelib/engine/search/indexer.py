@@ -6,7 +6,7 @@ from chalicelib.domain.search import index_updates
 from chalicelib.domain.search.index_updates import IndexUpdate
 from chalicelib.domain.tasks.task import Task
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.search import index as index_storage
 
 
@@ -21,12 +21,12 @@ def update_indexes(changes: Iterable[tuple[Task | None, Task | None]]) -> None:
         batch, rest = index_updates.split_batch(waiting)
         try:
             dynamodb.commit(*index_storage.update_writes(batch))
-        except Refused as refused:
+        except ConditionFailed as refused:
             rest = [*_rebase_refused(batch, refused), *rest]
         waiting = rest
 
 
-def _rebase_refused(batch: list[IndexUpdate], refused: Refused) -> list[IndexUpdate]:
+def _rebase_refused(batch: list[IndexUpdate], refused: ConditionFailed) -> list[IndexUpdate]:
     """The updates to try again: those that were refused start from the stored state, the others are unchanged."""
     retried = [
         index_updates.rebase(update, index_storage.parse_state(stored)) if failed else update

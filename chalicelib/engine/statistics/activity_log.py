@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, Literal, NamedTuple
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Event, Kind
+from chalicelib.domain.changes.effects import Event, EventKind
 from chalicelib.domain.statistics.counters import HOUR_MS
 from chalicelib.engine.documents import documents
 from chalicelib.engine.statistics.request_counts import AnsweredRequest
@@ -93,7 +93,7 @@ def _write(org: str, buffer: _Buffer) -> None:
     until = clock.now() + RETENTION_MS
     body = {"lines": [list(line) for line in lines]}
     try:
-        documents.create(documents.new(org, "log", body, expires_at=until))
+        documents.create(documents.new(org, "log", body, expires_at_ms=until))
     except Unavailable:
         with _lock:  # the table is busy: try again with the next request
             _buffers.setdefault(org, buffer)
@@ -126,7 +126,7 @@ def _request_lines(org: str, since: int) -> Iterator[Line]:
     with _lock:
         unwritten = list(_buffers[org].lines) if org in _buffers else []
     lines = [line for line in unwritten if line.at >= since]
-    for document in document_storage.every(org, "log"):
+    for document in document_storage.iter_all(org, "log"):
         if document.created_at < since:
             break
         lines += [line for line in (Line(*values) for values in document.body["lines"]) if line.at >= since]
@@ -142,18 +142,18 @@ def _event_lines(org: str, pool: str, since: int) -> Iterator[Line]:
                 yield from (_event_line(event) for event in reversed(events) if event.at >= since)
 
 
-_LEVELS: dict[Kind, Level] = {
-    Kind.FAILED: "error",
-    Kind.TIMED_OUT: "error",
-    Kind.RETRIED: "warn",
-    Kind.RELEASED: "warn",
-    Kind.OVERDUE: "warn",
-    Kind.OFFLINE: "warn",
-    Kind.LEASED: "debug",
-    Kind.STARTED: "debug",
-    Kind.EDITED: "debug",
+_LEVELS: dict[EventKind, Level] = {
+    EventKind.FAILED: "error",
+    EventKind.TIMED_OUT: "error",
+    EventKind.RETRIED: "warn",
+    EventKind.RELEASED: "warn",
+    EventKind.OVERDUE: "warn",
+    EventKind.OFFLINE: "warn",
+    EventKind.LEASED: "debug",
+    EventKind.STARTED: "debug",
+    EventKind.EDITED: "debug",
 }
-_AGENT_KINDS = frozenset({Kind.ONLINE, Kind.OFFLINE, Kind.CLAIMED})
+_AGENT_KINDS = frozenset({EventKind.ONLINE, EventKind.OFFLINE, EventKind.CLAIMED})
 
 
 def _event_line(event: Event) -> Line:

@@ -11,7 +11,7 @@ from chalicelib.domain.statistics.counters import CLOSING_ROW, COUNTERS, HOURS_P
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.statistics import counters as counter_storage
 from chalicelib.storage.statistics import event_log as event_storage
 
@@ -104,7 +104,7 @@ def _replace_row(row: Row, counts: Counts, before: counter_storage.StoredRow) ->
         return True
     try:
         dynamodb.commit(counter_storage.replacement_write(row, counts, _RECOUNTED_COUNTERS, before))
-    except Refused:
+    except ConditionFailed:
         return False
     return True
 
@@ -136,6 +136,6 @@ def _try_closing_row(pool: _Pool, day: int) -> bool:
         dynamodb.commit(
             counter_storage.replacement_write((partition, CLOSING_ROW), counts, ("pending",), before, hour=next_day)
         )
-    except Refused:
+    except ConditionFailed:
         return False
     return True

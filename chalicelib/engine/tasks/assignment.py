@@ -10,7 +10,7 @@ from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.tasks import concurrency_limits, lifecycle
 from chalicelib.errors import Conflict, NotFound, WorkerOffline
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import workers as worker_storage
 
@@ -29,7 +29,7 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
         slot = worker_storage.take_slot_write(worker, held)
         try:
             storage.commit([storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
-        except Refused as refused:
+        except ConditionFailed as refused:
             concurrency_limits.raise_if_exhausted(held, refused)
             if not lifecycle.is_already_written(refused, held):
                 raise StaleRead from None

@@ -13,7 +13,7 @@ from chalicelib.domain.tasks.task import Task
 from chalicelib.domain.tasks.worker import Pool
 from chalicelib.errors import Conflict
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.workers import concurrency_limits as storage
 
 MAX_IDLE_KEYS = 50
@@ -32,7 +32,7 @@ def release_writes(old: Task) -> list[Write]:
     return [] if old.permit is None else [storage.release_write(old.org, old.pool, old.permit.key, old.id)]
 
 
-def raise_if_exhausted(held: Task, refused: Refused) -> None:
+def raise_if_exhausted(held: Task, refused: ConditionFailed) -> None:
     """Raise Conflict where a lease was refused for want of a permit alone."""
     if held.permit is not None and refused.failed == (False, False, True):
         holders = storage.holders_from_raw(refused.items[2])
@@ -45,5 +45,5 @@ def delete_idle(pool: Pool) -> None:
     if len(idle) <= MAX_IDLE_KEYS:
         return
     for key in idle[MAX_IDLE_KEYS:]:
-        with suppress(Refused):
+        with suppress(ConditionFailed):
             dynamodb.commit(storage.delete_idle_write(pool.org, pool.pool, key))

@@ -31,7 +31,7 @@ def event_name(event: Event) -> EventName:
 
 def entry_writes(changes: Iterable[TaskChange]) -> EntryWrites:
     """The entries that these changes of tasks are worth. Of its removal a task keeps none: its history goes with it."""
-    found = ((new, rules.entry(old, new)) for old, new in changes)
+    found = ((new, rules.history_entry(old, new)) for old, new in changes)
     return {
         (task.id, task.version): storage.entry_write(task, entry)
         for task, entry in found

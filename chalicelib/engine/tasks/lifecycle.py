@@ -18,7 +18,7 @@ from chalicelib.engine.documents.optimistic import Precondition, StaleRead
 from chalicelib.engine.tasks import concurrency_limits, payloads, worker_presence
 from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.observability import logger
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks import tasks as storage
 from chalicelib.storage.workers import workers as worker_storage
@@ -42,7 +42,7 @@ class LeaseEnd(NamedTuple):
 ENDED_BY_SERVICE = LeaseEnd()
 
 
-def _raise_if_unmet(preconditions: Sequence[Precondition], refused: Refused) -> None:
+def _raise_if_unmet(preconditions: Sequence[Precondition], refused: ConditionFailed) -> None:
     """Raise the error of the first precondition that does not hold, where the task itself was as it had been read."""
     error = optimistic.unmet_error(preconditions, refused)
     if not refused.failed[0] and error is not None:
@@ -102,7 +102,7 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: 
     )
     try:
         _commit_completion(task, ending, slot)
-    except Refused as refused:
+    except ConditionFailed as refused:
         return _accept_repeated_completion(refused, org, pool, task_id, by, value, reference)
     if is_alive:
         worker_presence.remember_recorded(org, pool, by.worker_id)
@@ -114,7 +114,7 @@ def _commit_completion(task: Task | None, ending: Callable[[Task | None], Write]
     given_back = [slot, *(concurrency_limits.release_writes(task) if task is not None else [])]
     try:
         storage.commit([ending(task), *given_back])
-    except Refused as refused:
+    except ConditionFailed as refused:
         if task is not None and not refused.failed[0]:
             storage.commit([ending(task), *_existing_writes(task, given_back, refused)])
             return
@@ -133,7 +133,7 @@ def current_holder(task: Task) -> Holder:
 
 
 def _accept_repeated_completion(
-    refused: Refused, org: str, pool: str, task_id: str, by: Holder, value: Any, reference: str | None
+    refused: ConditionFailed, org: str, pool: str, task_id: str, by: Holder, value: Any, reference: str | None
 ) -> int:
     """When this very completion was accepted, or the error that says why it was refused."""
     task = task_table.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
@@ -265,7 +265,7 @@ def change(
         demands = _of_other_items(preconditions(old, new), freed)
         try:
             storage.commit([storage.update_write(old, new), *(one.check for one in demands), *freed])
-        except Refused as refused:
+        except ConditionFailed as refused:
             _raise_if_unmet(demands, refused)
             if not refused.failed[0] and transitions.is_credited(old, new):
                 gone.add(new.worker_id)
@@ -319,24 +319,24 @@ def _credit_writes(old: Task, new: Task) -> list[Write]:
     return [worker_storage.credit_write(new.org, new.pool, new.worker_id, counted, new.updated_at)]
 
 
-def is_already_written(refused: Refused, new: Task) -> bool:
+def is_already_written(refused: ConditionFailed, new: Task) -> bool:
     """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
     return optimistic.is_stored(new, task_table.from_raw, refused)
 
 
-def _commit_without_missing(refused: Refused, old: Task, new: Task, end: LeaseEnd) -> bool:
+def _commit_without_missing(refused: ConditionFailed, old: Task, new: Task, end: LeaseEnd) -> bool:
     if refused.failed[0]:
         return False
     try:
         storage.commit(
             [storage.update_write(old, new), *_existing_writes(old, _lease_end_writes(old, new, end), refused)]
         )
-    except Refused:
+    except ConditionFailed:
         return False
     return True
 
 
-def _existing_writes(task: Task, given_back: Sequence[Write], refused: Refused) -> list[Write]:
+def _existing_writes(task: Task, given_back: Sequence[Write], refused: ConditionFailed) -> list[Write]:
     """What of it is there to be given back: a slot or a permit that is missing though its task is held would block the
     task for ever."""
     logger().error("A held task had no slot or permit", extra={"task_id": task.id, "worker_id": task.worker_id})

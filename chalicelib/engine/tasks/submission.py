@@ -11,7 +11,7 @@ from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import Precondition
 from chalicelib.engine.tasks import idempotency, payloads
 from chalicelib.errors import IdempotencyMismatch, Unavailable
-from chalicelib.storage.aws.dynamodb import RawItem, Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks import tasks as storage
 
@@ -55,7 +55,7 @@ def submit(org: str, subject: str, asked: Submission, preconditions: Sequence[Pr
     task = _build_task(org, subject, asked)
     try:
         storage.commit([storage.create_write(task), *(one.check for one in preconditions)])
-    except Refused as refused:
+    except ConditionFailed as refused:
         if not refused.failed[0]:
             raise optimistic.unmet_error(preconditions, refused) or refused from None
         return _accept_repeated_submission(task, refused.items[0])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Event, Kind
+from chalicelib.domain.changes.effects import Event, EventKind
 from chalicelib.domain.tasks.push_responses import Accepted, Busy, Done, Verdict
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.transitions import Failure
@@ -18,17 +18,17 @@ from chalicelib.observability import info, logs_info
 
 ENDED = "Task ended"
 MESSAGES = {
-    Kind.SUBMITTED: "Task accepted",
-    Kind.LEASED: "Task leased",
-    Kind.TAKEN: "Task begun by a person",
-    Kind.STARTED: "Task started",
-    Kind.RETRIED: "Task retried",
-    Kind.RELEASED: "Task released",
-    Kind.REPLAYED: "Task replayed",
-    Kind.COMPLETED: ENDED,
-    Kind.FAILED: ENDED,
-    Kind.TIMED_OUT: ENDED,
-    Kind.CANCELLED: ENDED,
+    EventKind.SUBMITTED: "Task accepted",
+    EventKind.LEASED: "Task leased",
+    EventKind.TAKEN: "Task begun by a person",
+    EventKind.STARTED: "Task started",
+    EventKind.RETRIED: "Task retried",
+    EventKind.RELEASED: "Task released",
+    EventKind.REPLAYED: "Task replayed",
+    EventKind.COMPLETED: ENDED,
+    EventKind.FAILED: ENDED,
+    EventKind.TIMED_OUT: ENDED,
+    EventKind.CANCELLED: ENDED,
 }
 """What the line of an event says. Events that are not here leave the task where it was."""
 
@@ -52,7 +52,7 @@ def _event_fields(event: Event, old: Task | None, new: Task) -> dict[str, Any]:
         "waited_ms": event.waited_ms,
         "took_ms": event.took_ms,
         "whole_ms": event.whole_ms,
-        "reason": new.release_reason if event.kind is Kind.RELEASED else event.reason,
+        "reason": new.release_reason if event.kind is EventKind.RELEASED else event.reason,
         **_own_fields(event.kind, new),
     }
 
@@ -65,13 +65,13 @@ def _holder(old: Task | None, new: Task) -> dict[str, str | None]:
     return {"worker_id": new.worker_id if new.held else None, "person": person}
 
 
-def _own_fields(kind: Kind, task: Task) -> dict[str, Any]:
+def _own_fields(kind: EventKind, task: Task) -> dict[str, Any]:
     """What only lines of this kind carry."""
     match kind:
-        case Kind.SUBMITTED:
+        case EventKind.SUBMITTED:
             delay = task.run_at - task.created_at if task.run_at is not None else None
             return {"priority": task.priority, "max_attempts": task.max_attempts, "delay_ms": delay}
-        case Kind.RETRIED:
+        case EventKind.RETRIED:
             return {"retry_in_ms": task.run_at - task.updated_at if task.run_at is not None else 0}
         case _:
             return {}

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
-from chalicelib.domain.changes.effects import Wakeup
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.effects import Wakeup, WakeupKind
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.deliveries import delivery as rules
 from chalicelib.domain.deliveries import json_stringify, notification, signatures
 from chalicelib.domain.deliveries.delivery import Attempt, Delivery, Health
@@ -28,14 +28,13 @@ from chalicelib.observability import count, logger
 from chalicelib.providers.http import outbound
 from chalicelib.providers.http.outbound import Answer, Unreachable
 from chalicelib.storage.aws import dynamodb, sqs
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.aws.sqs import Message
 from chalicelib.storage.deliveries import deliveries as storage
 from chalicelib.storage.deliveries import endpoint_health
 from chalicelib.storage.deliveries.deliveries import Key, Load
 from chalicelib.storage.documents import documents as document_storage
 
-WAKEUP = "delivery"
 """The kind of a delivery's wakeups."""
 ANSWER_BYTES = 65_536
 """How much is read of what a receiver says: its status decides, and the rest is not kept."""
@@ -56,7 +55,7 @@ class Post(NamedTuple):
 # Events
 
 
-def publish(org: str, facts: Sequence[Fact]) -> None:
+def publish(org: str, facts: Sequence[PublicEvent]) -> None:
     """Write down each fact and a delivery of it for each webhook of the org that asked for its topic, and have them
     posted. Again, it changes nothing, and stale messages harm nobody."""
     found = endpoints.every(org) if facts else []
@@ -64,13 +63,13 @@ def publish(org: str, facts: Sequence[Fact]) -> None:
     send(made)
 
 
-def _published(fact: Fact, wanting: Sequence[Document]) -> list[Delivery]:
+def _published(fact: PublicEvent, wanting: Sequence[Document]) -> list[Delivery]:
     if not wanting:
         return []
     made = [delivery_of(fact, webhook) for webhook in wanting]
     try:
         dynamodb.commit(*storage.created(fact.org, fact.id, body_of(fact), made))
-    except Refused:
+    except ConditionFailed:
         return _known(made)
     return made
 
@@ -80,7 +79,7 @@ def _known(made: Sequence[Delivery]) -> list[Delivery]:
     return [one for one in storage.by_key(map(key_of, made)).values() if one.version == 1]
 
 
-def delivery_of(fact: Fact, webhook: Document) -> Delivery:
+def delivery_of(fact: PublicEvent, webhook: Document) -> Delivery:
     """The delivery of a fact to a webhook: always the same one."""
     now = clock.now()
     return Delivery(
@@ -94,7 +93,7 @@ def delivery_of(fact: Fact, webhook: Document) -> Delivery:
     )
 
 
-def body_of(fact: Fact) -> str:
+def body_of(fact: PublicEvent) -> str:
     """What is posted (coordinaitor.md, "Webhook Payload"), as JSON that JavaScript writes back byte by byte.
 
     `abridged` names what had to be left out of the data for its length.
@@ -107,7 +106,7 @@ def body_of(fact: Fact) -> str:
     return text
 
 
-def _payload(fact: Fact, data: Mapping[str, Any], left_out: Sequence[str]) -> str:
+def _payload(fact: PublicEvent, data: Mapping[str, Any], left_out: Sequence[str]) -> str:
     said: dict[str, Any] = {
         "event": fact.topic,
         "timestamp": clock.utc(fact.at).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -267,8 +266,8 @@ def settle(found: Delivery, decide: Callable[[Delivery], Delivery], *, whatever:
 def wake(found: Delivery) -> None:
     """Have a delivery tried when it is due."""
     if found.wake_at is not None:
-        waits = Wakeup(kind=WAKEUP, org=found.org, pool=found.webhook, id=found.id, at=found.wake_at)
-        queue_messages.wake([waits])
+        waits = Wakeup(kind=WakeupKind.DELIVERY, org=found.org, pool=found.webhook, id=found.id, at=found.wake_at)
+        queue_messages.enqueue_wakeups([waits])
 
 
 def key_of(found: Delivery) -> Key:
@@ -283,7 +282,7 @@ def send(found: Iterable[Delivery]) -> None:
         queue = settings().notifications_queue if one.webhook in PROVIDERS else settings().webhooks_queue
         # A reminder has another moment than what it reminds of, so that it is no repetition to the queue.
         said = message_of(one)
-        parts[queue].append(queue_messages.in_lane(said, _lane(one), *map(str, said.values()), str(one.wake_at)))
+        parts[queue].append(queue_messages.fifo_message(said, _lane(one), *map(str, said.values()), str(one.wake_at)))
     for queue, asked in parts.items():
         sqs.send(queue, asked)
 

@@ -17,7 +17,7 @@ from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.observability import count
 from chalicelib.providers.http import outbound
 from chalicelib.storage.access import quotas
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.deliveries import endpoint_health
 from chalicelib.storage.documents import documents as storage
 
@@ -48,13 +48,13 @@ def create(org: str, said: Mapping[str, Any], secret: str | None, by: str) -> Sh
     body = {**said, "secret": encryption.seal(chosen, _context(made))}
     try:
         return Shown(documents.create(replace(made, body=body), [quotas.taken(org, KIND, MOST)]), chosen)
-    except Refused:
+    except ConditionFailed:
         raise Conflict(f"An organization has at most {MOST} webhooks: remove one that is no longer needed") from None
 
 
 def every(org: str) -> list[Document]:
     """All webhooks of an org, newest first. One call."""
-    return list(storage.every(org, KIND))
+    return list(storage.iter_all(org, KIND))
 
 
 def get(org: str, identifier: str) -> Document:

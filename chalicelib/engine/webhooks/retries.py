@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib import clock, ids
 from chalicelib.domain.changes.effects import Topic
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.deliveries import delivery as rules
 from chalicelib.domain.deliveries.delivery import TIMEOUT_SECONDS, Delivery, Status
 from chalicelib.domain.document import Document
 from chalicelib.engine.documents import background_jobs
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.security import long_call_slots
 from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.engine.webhooks import endpoints
@@ -75,7 +75,7 @@ def test(org: str, identifier: str) -> Delivery:
 
 
 def _tested(org: str, webhook: Document) -> Delivery:
-    fact = Fact(
+    fact = PublicEvent(
         id=ids.ordered("evt"),
         org=org,
         topic=Topic.WEBHOOK_TEST,
@@ -108,11 +108,11 @@ def recover(org: str, webhook: str, since: int) -> tuple[int, bool]:
     found = _given_up(org, webhook, since)
     more = len(found) == AT_A_TIME
     if more:
-        dynamodb.commit(background_jobs.begun(org, RECOVERY, webhook, since=since))
+        dynamodb.commit(background_jobs.create_write(org, RECOVERY, webhook, since=since))
     return _requeued(org, webhook, found), more
 
 
-def recovery(chore: Chore) -> bool:
+def recovery(chore: Job) -> bool:
     """The step of the chore: it ends when nothing is left, or nobody is there to take it."""
     try:
         _require_active(chore.org, chore.subject)

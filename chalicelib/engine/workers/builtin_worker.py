@@ -8,7 +8,7 @@ from chalicelib.domain.tasks.worker import BUILT_IN, Worker
 from chalicelib.engine.workers import registry as workers
 from chalicelib.providers.performers import registry as performers
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.workers import workers as worker_storage
 
 SLOTS = 50
@@ -54,7 +54,7 @@ def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
     worker = _performing(org, pool, names)
     try:
         dynamodb.commit(worker_storage.create_write(worker))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return worker if refused.items[0] is None else worker_storage.from_raw(refused.items[0])
     return worker
 

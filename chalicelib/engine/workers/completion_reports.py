@@ -8,7 +8,7 @@ from chalicelib.engine.tasks import lifecycle, worker_presence
 from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.workers import workers as storage
 from chalicelib.storage.workers.workers import Outcome
 
@@ -24,7 +24,7 @@ def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
         now = clock.now()
         write = storage.idle_report_write(org, pool, worker_id, outcome, now, worker_presence.overdue_at(now))
         return storage.from_raw(dynamodb.commit(write, returning="ALL_NEW"))
-    except Refused as refused:
+    except ConditionFailed as refused:
         raw = refused.items[0]
     worker = storage.from_raw(raw) if raw is not None and storage.is_worker(raw) else None
     if worker is None or worker.removed:

@@ -19,7 +19,7 @@ from chalicelib.observability import logger
 from chalicelib.providers.http import outbound
 from chalicelib.storage.access import table as directory
 from chalicelib.storage.aws import dynamodb, websocket_api
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.workers import workers as storage
 
 PROBE_TIMEOUT_SECONDS = 5.0
@@ -181,7 +181,7 @@ def _bury(worker: Worker) -> None:
     left = storage.find(worker.org, worker.pool, worker.id)
     if left is not None and not left.leases:
         worker_urls.free(left)
-        with suppress(Refused):  # written meanwhile, so it is still due, or gone already
+        with suppress(ConditionFailed):  # written meanwhile, so it is still due, or gone already
             dynamodb.commit(storage.delete_write(left), directory.unlisted(worker.id), *pools.keep_counts(left))
 
 

@@ -11,7 +11,7 @@ from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.workers import pools as storage
 
 MOST_LANES = 300
@@ -59,7 +59,7 @@ def set_algorithm(org: str, pool: str, algorithm: Algorithm) -> None:
     """Balance the pool so from the next dispatch on."""
     try:
         dynamodb.commit(storage.set_algorithm_write(org, pool, algorithm))
-    except Refused:
+    except ConditionFailed:
         _create(replace(Pool(org=org, pool=pool), algorithm=str(algorithm)))
 
 
@@ -70,7 +70,7 @@ def keep(before: Pool, after: Pool) -> None:
         return
     try:
         dynamodb.commit(write)
-    except Refused as refused:
+    except ConditionFailed as refused:
         if refused.items[0] is None:
             _create(after)
         else:  # tasks were put under the pool's look meanwhile: the next pass, which is due, sees them
@@ -87,7 +87,7 @@ def watch(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
         watched = {name: needs for name, needs in lanes.items() if name in kept}
         try:
             dynamodb.commit(storage.watch_lanes_write(known, watched, clock.now()))
-        except Refused:
+        except ConditionFailed:
             _create(known)
             raise StaleRead from None
         return frozenset(watched)
@@ -115,6 +115,6 @@ def _bytes(lane: tuple[str, Needs]) -> int:
 def _create(pool: Pool) -> None:
     try:
         dynamodb.commit(storage.create_write(pool))
-    except Refused:
+    except ConditionFailed:
         # Somebody else made it in between: what it holds is as good, and the next pass adds what is missing.
         return

@@ -18,7 +18,7 @@ from chalicelib.engine.workers.worker_urls import Place
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.access import table as directory
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.workers import pools as pool_storage
 from chalicelib.storage.workers import workers as storage
 
@@ -82,7 +82,7 @@ def register(org: str, said: Registration, by: str | None = None, kind: str = "W
         worker_urls.claiming(
             place, said.endpoints, kind, lambda claim: dynamodb.commit(storage.create_write(worker), *claim, *listing)
         )
-    except Refused as refused:
+    except ConditionFailed as refused:
         # Under a fresh id what stands there is this very write, sent again by the client.
         if said.id is not None and refused.items[0] is not None and storage.from_raw(refused.items[0]) != worker:
             raise Conflict(f"Worker {said.id} exists already") from None
@@ -206,7 +206,7 @@ def heartbeat(
     patience = ping_ms() if connection is not None else settings().heartbeat_timeout_seconds * clock.SECOND
     try:
         worker = storage.record_heartbeat(org, pool, worker_id, said, now, now + patience, connection)
-    except Refused:
+    except ConditionFailed:
         raise NotFound(kind, worker_id) from None
     worker_presence.remember_recorded(org, pool, worker_id)
     if worker.suspended_until is not None and worker.online_since == now:
@@ -316,7 +316,7 @@ def change(
     """Read, decide, write on the condition that nobody wrote in between; None when there is no such worker.
 
     `also` is written in the same transaction; `by` is the caller who asks for the change, when it is one. With `strict`
-    Refused is raised where it was `also` alone that was refused.
+    ConditionFailed is raised where it was `also` alone that was refused.
     """
 
     def attempt() -> Worker | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.domain.changes.effects import Call
+from chalicelib.domain.changes.effects import WorkerMessage
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.task import Holder, Status, Task
@@ -178,7 +178,7 @@ def task_frame(task: Task) -> dict[str, Any]:
     }
 
 
-def tell(call: Call) -> None:
+def tell(call: WorkerMessage) -> None:
     """Send a worker its commands and, when it has just come, the tasks that it holds."""
     worker = worker_storage.find(call.org, call.pool, call.worker_id)
     if worker is None or worker.connection is None:

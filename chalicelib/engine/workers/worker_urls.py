@@ -16,7 +16,7 @@ from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.tasks import payloads
 from chalicelib.errors import Conflict, InvalidRequest
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import RawItem, Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem, Write
 from chalicelib.storage.workers import worker_urls as storage
 from chalicelib.storage.workers import workers as worker_storage
 from chalicelib.storage.workers.worker_urls import Claim
@@ -53,7 +53,7 @@ def check(endpoints: Mapping[str, str]) -> None:
 
 def claiming(worker: Place, endpoints: Mapping[str, str], kind: str, write: Callable[[list[Write]], T]) -> T:
     """What `write` answers when it is given the write of the worker's claim to its URL, if it has one, as the second of
-    a transaction. `write` raises Refused when its transaction is refused.
+    a transaction. `write` raises ConditionFailed when its transaction is refused.
 
     Two calls more where somebody had the URL before. Raises Conflict, naming the worker, where one listens there now.
     """
@@ -66,7 +66,7 @@ def claiming(worker: Place, endpoints: Mapping[str, str], kind: str, write: Call
         mine = Claim(worker.id, clock.now())
         try:
             return write([storage.claim_write(worker.org, worker.pool, _digest(url), mine, left)])
-        except Refused as refused:
+        except ConditionFailed as refused:
             if refused.failed[0] or not refused.failed[1]:
                 raise
             left = _left_behind(worker, url, refused.items[1], kind)
@@ -90,7 +90,7 @@ def _left_behind(worker: Place, url: str, stored: RawItem | None, kind: str) -> 
 def free(worker: Worker) -> None:
     """Free the URL of a worker that is gone. One call, none without a URL."""
     if HANDED in worker.endpoints:
-        with suppress(Refused):  # another worker has it by now
+        with suppress(ConditionFailed):  # another worker has it by now
             dynamodb.commit(storage.free_write(worker.org, worker.pool, _digest(worker.endpoints[HANDED]), worker.id))
 
 

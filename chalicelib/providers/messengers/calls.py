@@ -133,11 +133,11 @@ def retry_after(spoken: Spoken) -> int | None:
     """The milliseconds of a `Retry-After` of an answer that may have one. Providers write fractions, too."""
     if spoken.status not in MAY_ASK_FOR_TIME:
         return None
-    said = waits.named(spoken.headers)
+    said = waits.header_value(spoken.headers)
     rest = milliseconds(said)
     if rest is not None:
         return rest
-    until = waits.milliseconds(said, clock.now())
+    until = waits.parse_ms(said, clock.now())
     return None if until is None else min(until, LONGEST_REST * clock.SECOND)
 
 

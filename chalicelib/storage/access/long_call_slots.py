@@ -13,7 +13,7 @@ from pynamodb.expressions.condition import Condition, size
 from chalicelib import clock
 from chalicelib.storage.access.table import AccessTable
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 
 KEPT_SECONDS = 3_600
 """How long an item stays after its latest use."""
@@ -33,19 +33,19 @@ def take(org: str, kind: str, most: int, token: str) -> frozenset[str]:
     actions = [SlotsItem.held.add({token}), SlotsItem.expires_at.set(expires_at)]
     try:
         dynamodb.commit(dynamodb.update(_key(org, kind), actions, free))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return _tokens(refused)
     return frozenset()
 
 
-def _tokens(refused: Refused) -> frozenset[str]:
+def _tokens(refused: ConditionFailed) -> frozenset[str]:
     [raw] = refused.items
     return frozenset() if raw is None else frozenset(SlotsItem.from_raw_data(raw).held or ())
 
 
 def give_back(org: str, kind: str, tokens: Collection[str]) -> None:
     """Remove tokens, as far as they are there. One call. Raises Unavailable."""
-    with suppress(Refused):
+    with suppress(ConditionFailed):
         dynamodb.commit(dynamodb.update(_key(org, kind), [SlotsItem.held.delete(set(tokens))], SlotsItem.held.exists()))
 
 

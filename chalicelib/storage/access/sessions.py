@@ -13,7 +13,7 @@ from chalicelib.domain.document import Document
 from chalicelib.storage.access.oauth import ClientItem, client_key
 from chalicelib.storage.access.table import AccessTable
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Item, RawItem, Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Item, RawItem, Write
 from chalicelib.storage.documents import documents
 from chalicelib.storage.documents.documents import DocumentItem
 
@@ -76,7 +76,7 @@ def renew(identifier: str, generation: int, now: int, expires_at: int) -> tuple[
     write = dynamodb.update(SessionItem(_key(identifier)), actions, SessionItem.generation == generation)
     try:
         return True, _parse(dynamodb.commit(write, returning="ALL_NEW"))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return False, None if refused.items[0] is None else _parse(refused.items[0])
 
 
@@ -88,7 +88,7 @@ def ended(identifier: str, client_id: str | None) -> Write:
 
 def find(identifier: str, org: str, user_id: str, client_id: str | None) -> Found | None:
     """The session with its user, as of now; None when either is gone, or the application that has it. One call."""
-    keys: list[Item] = [SessionItem(_key(identifier)), DocumentItem(documents.shelf(org, "user"), user_id)]
+    keys: list[Item] = [SessionItem(_key(identifier)), DocumentItem(documents.partition_key(org, "user"), user_id)]
     keys += [] if client_id is None else [ClientItem(client_key(client_id))]
     found = list(dynamodb.fetch(keys))
     if len(found) < len(keys):

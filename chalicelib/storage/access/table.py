@@ -7,7 +7,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Item, RawItem, Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Item, RawItem, Write
 
 
 class AccessTable(Item):
@@ -54,7 +54,7 @@ def _moved(key: str, action: Action, condition: Condition, expires_at: int) -> t
     try:
         write = dynamodb.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition)
         return True, _tat(dynamodb.commit(write, returning="ALL_NEW"))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return False, _tat(refused.items[0] or {})
 
 

@@ -1,6 +1,6 @@
 """How every table is reached: late binding, one shared client, and one way to write.
 
-A write is always conditional. One write is one call; several are one transaction. Either raises Refused when a
+A write is always conditional. One write is one call; several are one transaction. Either raises ConditionFailed when a
 condition does not hold, with the items as they are, so that the caller can say why without reading again.
 """
 
@@ -96,7 +96,7 @@ def _all(root: type[Item]) -> Iterator[type[Item]]:
         yield from _all(model)
 
 
-class Refused(Exception):
+class ConditionFailed(Exception):
     """A condition did not hold. `failed[i]` says whether write i's did not; `items[i]` is its item as stored."""
 
     def __init__(self, failed: Sequence[bool], items: Sequence[RawItem | None]) -> None:
@@ -146,8 +146,8 @@ def _connection(item: Item) -> Connection:
 def commit(*writes: Write, returning: Literal["NONE", "ALL_NEW", "ALL_OLD"] = "NONE") -> RawItem:
     """Carry out the writes, all or none, in one call.
 
-    Returns the attributes that `returning` asks for (single writes only). Raises Refused when a condition does not
-    hold, and Unavailable when the table throttles or cannot be reached.
+    Returns the attributes that `returning` asks for (single writes only). Raises ConditionFailed when a condition does
+    not hold, and Unavailable when the table throttles or cannot be reached.
     """
     for attempt in range(CONFLICT_RETRIES):
         try:
@@ -172,7 +172,7 @@ class _Conflict(Exception):
 
 
 def call(connection: Connection, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """One DynamoDB call, its errors told apart: Refused, Unavailable, or a defect of ours."""
+    """One DynamoDB call, its errors told apart: ConditionFailed, Unavailable, or a defect of ours."""
     try:
         return connection.dispatch(operation, arguments)
     except ClientError as error:
@@ -213,7 +213,7 @@ def _translated(error: ClientError) -> Exception:
     # Pynamodb wraps the client's error and drops the items from it; they are in the cause.
     response = cast(dict[str, Any], getattr(error.__cause__, "response", error.response))
     if code == "ConditionalCheckFailedException":
-        return Refused([True], [response.get("Item")])
+        return ConditionFailed([True], [response.get("Item")])
     if code == "TransactionConflictException":
         return _Conflict()
     if code == "TransactionCanceledException":
@@ -224,7 +224,9 @@ def _translated(error: ClientError) -> Exception:
 def _cancelled(reasons: Sequence[dict[str, Any]]) -> Exception:
     codes = [reason.get("Code", "None") for reason in reasons]
     if "ConditionalCheckFailed" in codes:
-        return Refused([code == "ConditionalCheckFailed" for code in codes], [reason.get("Item") for reason in reasons])
+        return ConditionFailed(
+            [code == "ConditionalCheckFailed" for code in codes], [reason.get("Item") for reason in reasons]
+        )
     if "TransactionConflict" in codes:
         return _Conflict()
     return Unavailable("The database is busy; try again")

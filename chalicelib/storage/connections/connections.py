@@ -13,8 +13,8 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib import clock
 from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.columns import CompactJson
 from chalicelib.storage.aws.dynamodb import Item, Write
-from chalicelib.storage.tasks.table import CompactJson
 
 HEAD = "head"
 ONLY_ROW = "-"

@@ -19,8 +19,8 @@ from chalicelib import clock
 from chalicelib.domain.deliveries.delivery import TEST, WELL, Attempt, Delivery, Health, event_of
 from chalicelib.domain.deliveries.notification import PROVIDERS
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Item, RawItem, Refused, Write
-from chalicelib.storage.tasks.table import CompactJson, wake_shard, wake_shards
+from chalicelib.storage.aws.columns import CompactJson, wake_shard, wake_shards
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Item, RawItem, Write
 
 RETENTION = 30 * clock.DAY
 PAGE = 100
@@ -125,7 +125,7 @@ def replaced(old: Delivery, new: Delivery) -> Delivery | None:
     """Write `new` unless somebody wrote since `old` was read; answers what stands now, None when it is gone."""
     try:
         dynamodb.commit(dynamodb.put(_item(new), DeliveryItem.version == old.version))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return from_raw(refused.items[0]) if refused.items[0] else None
     return new
 
@@ -232,7 +232,7 @@ def reminded(key: Key, now: int, until: int) -> Delivery | None:
     write = dynamodb.update(DeliveryItem(desk(key.org, key.webhook), key.id), [DeliveryItem.wake_at.set(until)], due)
     try:
         return from_raw(dynamodb.commit(write, returning="ALL_NEW"))
-    except Refused:
+    except ConditionFailed:
         return None
 
 

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib import clock
 from chalicelib.domain.deliveries.delivery import WELL, Health, pause
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import RawItem, Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries.deliveries import RETENTION, DeliveryItem
 
@@ -40,7 +40,7 @@ def unanswered(org: str, webhook: str, now: int, known: Health) -> Health:
     still = counted == known.unanswered if known.unanswered else counted.does_not_exist()
     try:
         return _of(dynamodb.commit(dynamodb.update(_key(org, webhook), actions, still), returning="ALL_NEW"))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return unanswered(org, webhook, now, _of(refused.items[0]))
 
 
@@ -50,7 +50,7 @@ def recovered(org: str, webhook: str, now: int) -> Health:
     free = DeliveryItem.unanswered.exists() | _free(now)
     try:
         dynamodb.commit(dynamodb.delete(_key(org, webhook), free))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return _of(refused.items[0])
     return WELL
 
@@ -67,7 +67,7 @@ def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> i
         ahead = (following > now) & (following < now + horizon)
         raw = dynamodb.commit(dynamodb.update(key, [following.add(spacing)], ahead), returning="ALL_NEW")
         return int(raw["next_turn"]["N"]) - spacing
-    except Refused as refused:
+    except ConditionFailed as refused:
         health = refused.items[0] or {}
     given, rest = (int(health.get(name, {"N": "0"})["N"]) for name in ("next_turn", "resting_until"))
     absurd = max(rest, now + horizon + spacing + SKEW)
@@ -76,7 +76,7 @@ def take_turn(org: str, webhook: str, now: int, spacing: int, horizon: int) -> i
     try:
         free = following.does_not_exist() | (following <= now) | (following > absurd)
         dynamodb.commit(dynamodb.update(key, [following.set(now + spacing)], free))
-    except Refused:  # somebody else was first, just now: after him
+    except ConditionFailed:  # somebody else was first, just now: after him
         return take_turn(org, webhook, now, spacing, horizon)
     return now
 
@@ -87,7 +87,7 @@ def begin_trial(org: str, webhook: str, now: int, until: int) -> int | None:
     due = DeliveryItem.unanswered.exists() & _free(now)
     try:
         dynamodb.commit(dynamodb.update(_key(org, webhook), [DeliveryItem.resting_until.set(until)], due))
-    except Refused as refused:  # somebody else began one; or it ended, and the webhook is well
+    except ConditionFailed as refused:  # somebody else began one; or it ended, and the webhook is well
         return _of(refused.items[0]).resting_until
     return None
 
@@ -101,7 +101,7 @@ def rest(org: str, provider: str, until: int) -> Health:
     try:
         earlier = following.does_not_exist() | (following < until)
         raw = dynamodb.commit(dynamodb.update(key, [*actions, following.set(until)], earlier), returning="ALL_NEW")
-    except Refused:  # turns after that are given out already, and stay so
+    except ConditionFailed:  # turns after that are given out already, and stay so
         return _rest_besides(key, actions, resting.does_not_exist() | (resting < until))
     return _of(raw)
 
@@ -109,7 +109,7 @@ def rest(org: str, provider: str, until: int) -> Health:
 def _rest_besides(key: DeliveryItem, actions: Sequence[Any], longer: Condition) -> Health:
     try:
         return _of(dynamodb.commit(dynamodb.update(key, actions, longer), returning="ALL_NEW"))
-    except Refused as refused:
+    except ConditionFailed as refused:
         return _of(refused.items[0])
 
 

@@ -15,7 +15,7 @@ from chalicelib import clock
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.domain.deliveries.notification import Notification
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Item, Refused, Write
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Item, Write
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries.deliveries import DeliveryItem
 
@@ -62,7 +62,7 @@ def created(org: str, made: Notification, found: Sequence[Delivery], key: str | 
     writes = deliveries.created(org, made.id, _text(made), found)
     try:
         dynamodb.commit(*([_noted(org, key, made.id, fingerprint)] if key is not None else []), *writes)
-    except Refused as refused:
+    except ConditionFailed as refused:
         if key is not None and refused.items[0] is not None:
             return Known(*json.loads(refused.items[0]["body"]["S"]))
     return None

@@ -1,4 +1,4 @@
-"""Workers and documents of one org together."""
+"""Workers and documents of one org, read together."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,19 +13,19 @@ from chalicelib.storage.workers import workers
 from chalicelib.storage.workers.table import WorkerItem, org_pool
 
 
-class Found(NamedTuple):
-    """Those that exist, by id."""
+class WorkersAndDocuments(NamedTuple):
+    """The workers and documents that exist, by id."""
 
     workers: dict[str, Worker]
     documents: dict[str, Document]
 
 
-def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids: Sequence[str]) -> Found:
+def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids: Sequence[str]) -> WorkersAndDocuments:
     """The workers of a pool and the documents of a kind, as of now; one call for each hundred of them."""
-    crew, shelf = org_pool(org, pool), documents.shelf(org, kind)
+    crew, shelf = org_pool(org, pool), documents.partition_key(org, kind)
     keys = [_key(WorkerItem, "org_pool", crew, one) for one in worker_ids]
     keys += [_key(DocumentItem, "shelf", shelf, one) for one in document_ids]
-    found = Found({}, {})
+    found = WorkersAndDocuments({}, {})
     for model, raw in batch_get.read(keys):
         if model is DocumentItem:
             found.documents[raw["id"]["S"]] = documents.from_raw(raw)

@@ -1,6 +1,6 @@
-"""The `documents` table: the tenants' own records, one shelf for each kind of each org, or of what it belongs to.
+"""The `documents` table: the tenants' records. A partition holds the documents of one kind of an org, or of one parent.
 
-Ids are ordered by time, so that a shelf read backwards is newest first, strongly consistent and without an index.
+Ids are ordered by time: a partition read backwards is newest first, strongly consistent and without an index.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,8 +13,8 @@ from pynamodb.expressions.condition import Condition
 from chalicelib import clock
 from chalicelib.domain.document import Document
 from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.columns import CompactJson
 from chalicelib.storage.aws.dynamodb import Item, RawItem, Write
-from chalicelib.storage.tasks.table import CompactJson
 
 
 class DocumentItem(Item):
@@ -23,7 +23,7 @@ class DocumentItem(Item):
         stream = True
         ttl = "expires_at"
 
-    shelf = UnicodeAttribute(hash_key=True)
+    partition = UnicodeAttribute(hash_key=True, attr_name="shelf")
     id = UnicodeAttribute(range_key=True)
     org = UnicodeAttribute()
     kind = UnicodeAttribute()
@@ -33,115 +33,116 @@ class DocumentItem(Item):
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
     changed_by = UnicodeAttribute(null=True)
-    expires_at = NumberAttribute(null=True)  # epoch seconds
+    expires_at_s = NumberAttribute(null=True, attr_name="expires_at")  # epoch seconds
 
 
-_FIELDS = tuple(field.name for field in fields(Document))
+_FIELDS = tuple(field.name for field in fields(Document) if field.name != "expires_at_ms")
+"""The fields that are stored as they are."""
 
 
-def shelf(org: str, kind: str, parent: str | None = None) -> str:
-    """Partition of the documents of one kind of an org, or of those that belong to `parent`."""
+def partition_key(org: str, kind: str, parent: str | None = None) -> str:
+    """The partition of the documents of one kind of an org, or of those that belong to `parent`."""
     return f"{org}#{kind}" if parent is None else f"{org}#{kind}#{parent}"
 
 
-def created(document: Document) -> Write:
-    """The write of a new document, refused when there is one of this id on its shelf."""
+def create_write(document: Document) -> Write:
+    """The write of a new document, refused when there is one with this id."""
     return dynamodb.put(_item(document), DocumentItem.id.does_not_exist())
 
 
-def changed(old: Document, new: Document) -> Write:
+def update_write(old: Document, new: Document) -> Write:
     """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
     return dynamodb.put(_item(new), DocumentItem.version == old.version)
 
 
-def deleted(document: Document) -> Write:
+def delete_write(document: Document) -> Write:
     """The write that removes a document, on the condition that nobody wrote since it was read."""
     return dynamodb.delete(_key(document), DocumentItem.version == document.version)
 
 
-def unchanged(document: Document) -> Write:
+def unchanged_check(document: Document) -> Write:
     """The check, within a transaction, that a document is still there as it was read."""
     key, condition = _key(document), DocumentItem.version == document.version
     return dynamodb.check(key, condition)
 
 
-def there(org: str, kind: str, identifier: str, parent: str | None = None) -> Write:
-    """The check, within a transaction, that there is such a document."""
-    return dynamodb.check(DocumentItem(shelf(org, kind, parent), identifier), DocumentItem.id.exists())
+def exists_check(org: str, kind: str, identifier: str, parent: str | None = None) -> Write:
+    """The check, within a transaction, that the document exists."""
+    return dynamodb.check(DocumentItem(partition_key(org, kind, parent), identifier), DocumentItem.id.exists())
 
 
 def find(org: str, kind: str, identifier: str, parent: str | None = None) -> Document | None:
     """The document as of now, or None."""
     with dynamodb.reading():
         try:
-            item = DocumentItem.get(shelf(org, kind, parent), identifier, consistent_read=True)
+            item = DocumentItem.get(partition_key(org, kind, parent), identifier, consistent_read=True)
         except DocumentItem.DoesNotExist:
             return None
-    return None if _expired(item) else parse(item)
+    return None if _is_expired(item) else parse(item)
 
 
 def find_many(org: str, kind: str, identifiers: Iterable[str], parent: str | None = None) -> dict[str, Document]:
-    """Those of the documents that exist, as of now, by id; one call for each hundred."""
-    keys = [(shelf(org, kind, parent), one) for one in dict.fromkeys(identifiers)]
+    """The documents that exist, as of now, by id; one call for each hundred ids."""
+    keys = [(partition_key(org, kind, parent), identifier) for identifier in dict.fromkeys(identifiers)]
     with dynamodb.reading():
-        found = DocumentItem.batch_get(keys, consistent_read=True) if keys else ()
-        return {item.id: parse(item) for item in found if not _expired(item)}
+        items = DocumentItem.batch_get(keys, consistent_read=True) if keys else ()
+        return {item.id: parse(item) for item in items if not _is_expired(item)}
 
 
-def page(
+def find_page(
     org: str, kind: str, parent: str | None = None, *, after: str | None = None, limit: int = 100, newest: bool = True
 ) -> list[Document]:
-    """Up to `limit` documents of a shelf after an id, as of now, newest first or oldest first. One call."""
+    """Up to `limit` documents of a partition after an id, as of now, newest or oldest first. One call."""
     with dynamodb.reading():
-        found = DocumentItem.query(
-            shelf(org, kind, parent),
-            _behind(after, newest),
+        items = DocumentItem.query(
+            partition_key(org, kind, parent),
+            _after_condition(after, newest),
             consistent_read=True,
             scan_index_forward=not newest,
             limit=limit,
             page_size=limit,
         )
-        return [parse(item) for item in found if not _expired(item)]
+        return [parse(item) for item in items if not _is_expired(item)]
 
 
-def every(org: str, kind: str, parent: str | None = None, *, newest: bool = True) -> Iterator[Document]:
-    """All documents of a shelf, newest or oldest first, as of now; one call for each megabyte, read as they are asked
-    for."""
+def iter_all(org: str, kind: str, parent: str | None = None, *, newest: bool = True) -> Iterator[Document]:
+    """All documents of a partition, newest or oldest first, as of now; one call for each megabyte, made when needed."""
     with dynamodb.reading():
-        for item in DocumentItem.query(shelf(org, kind, parent), consistent_read=True, scan_index_forward=not newest):
-            if not _expired(item):
+        partition = partition_key(org, kind, parent)
+        for item in DocumentItem.query(partition, consistent_read=True, scan_index_forward=not newest):
+            if not _is_expired(item):
                 yield parse(item)
 
 
-def _behind(after: str | None, newest: bool) -> Condition | None:
+def _after_condition(after: str | None, newest: bool) -> Condition | None:
     if after is None:
         return None
     return DocumentItem.id < after if newest else DocumentItem.id > after
 
 
 def _key(document: Document) -> DocumentItem:
-    return DocumentItem(shelf(document.org, document.kind, document.parent), document.id)
+    return DocumentItem(partition_key(document.org, document.kind, document.parent), document.id)
 
 
 def _item(document: Document) -> DocumentItem:
     values = {name: getattr(document, name) for name in _FIELDS if name != "id"}
     values["body"] = dict(document.body)
-    if document.expires_at is not None:
-        values["expires_at"] = document.expires_at // clock.SECOND
-    kept: Mapping[str, Any] = {name: value for name, value in values.items() if value is not None}
-    return DocumentItem(shelf(document.org, document.kind, document.parent), document.id, **kept)
+    if document.expires_at_ms is not None:
+        values["expires_at_s"] = document.expires_at_ms // clock.SECOND
+    present: Mapping[str, Any] = {name: value for name, value in values.items() if value is not None}
+    return DocumentItem(partition_key(document.org, document.kind, document.parent), document.id, **present)
 
 
-def _expired(item: DocumentItem) -> bool:
-    return item.expires_at is not None and item.expires_at * clock.SECOND <= clock.now()
+def _is_expired(item: DocumentItem) -> bool:
+    return item.expires_at_s is not None and item.expires_at_s * clock.SECOND <= clock.now()
 
 
 def parse(item: DocumentItem) -> Document:
     """The stored item as a value."""
     values = {name: getattr(item, name) for name in _FIELDS}
     values["body"] = item.body or {}
-    if item.expires_at is not None:
-        values["expires_at"] = int(item.expires_at) * clock.SECOND
+    if item.expires_at_s is not None:
+        values["expires_at_ms"] = int(item.expires_at_s) * clock.SECOND
     return Document(**values)
 
 

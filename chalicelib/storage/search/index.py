@@ -22,9 +22,10 @@ from chalicelib.domain.search.age_tree import DIGITS
 from chalicelib.domain.search.index_updates import IndexState, IndexUpdate, Row
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.storage.aws import batch_get, dynamodb
+from chalicelib.storage.aws.columns import CompactJson
 from chalicelib.storage.aws.dynamodb import Item, RawItem, Write
 from chalicelib.storage.tasks import table as task_table
-from chalicelib.storage.tasks.table import FIELDS, LARGE_FIELDS, CompactJson, TaskItem
+from chalicelib.storage.tasks.table import FIELDS, LARGE_FIELDS, TaskItem
 
 REMOVED_STATE_DAYS = 30
 """Days for which the index state of a removed task is kept: longer than a change of it can be parked."""

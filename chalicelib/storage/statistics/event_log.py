@@ -6,7 +6,7 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.changes.effects import Event, Kind
+from chalicelib.domain.changes.effects import Event, EventKind
 from chalicelib.domain.statistics.counters import HOUR_MS
 from chalicelib.domain.tasks.task import Phase
 from chalicelib.storage.aws import dynamodb
@@ -31,7 +31,7 @@ class EventItem(Item):
     label = UnicodeAttribute(null=True)
     left = UnicodeAttribute(null=True)
     running = BooleanAttribute(null=True)
-    burned = BooleanAttribute()
+    attempt_failed = BooleanAttribute(attr_name="burned")
     waited_ms = NumberAttribute(null=True)
     took_ms = NumberAttribute(null=True)
     whole_ms = NumberAttribute(null=True)
@@ -78,4 +78,4 @@ def parse(item: EventItem) -> Event:
     """The event of a stored item."""
     values = {name: getattr(item, name) for name in _FIELDS}
     values |= {name: default for name, default in _DEFAULTS.items() if values[name] is None}
-    return Event(**(values | {"kind": Kind(item.kind), "left": Phase(item.left) if item.left else None}))
+    return Event(**(values | {"kind": EventKind(item.kind), "left": Phase(item.left) if item.left else None}))

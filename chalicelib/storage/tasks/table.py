@@ -8,24 +8,17 @@ phase   the tasks of a pool in one phase, of those that are held in one state, y
 """
 
 import json
-import zlib
 from dataclasses import fields
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.tasks.task import HELD, MAX_PRIORITY, PHASES, Permit, Phase, Status, Task
+from chalicelib.storage.aws.columns import CompactJson, wake_shard
 from chalicelib.storage.aws.dynamodb import Item, RawItem
-
-
-class CompactJson(JSONAttribute):
-    """JSON text without padding: stored bytes are money."""
-
-    def serialize(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 class PlaceIndex(GlobalSecondaryIndex["TaskItem"]):
@@ -197,16 +190,6 @@ def worker_rank(phase: Phase, since: int, task_id: str) -> str:
 def age_key(task: Task) -> str:
     """Sort key by age; unique, so that a page can begin after it."""
     return f"{task.created_at:013d}#{task.id}"
-
-
-def wake_shards() -> list[str]:
-    """Every partition of the wake indexes."""
-    return [f"wake#{number}" for number in range(settings().wake_shards)]
-
-
-def wake_shard(identifier: str) -> str:
-    """The partition of the wake index that this item belongs to."""
-    return f"wake#{zlib.crc32(identifier.encode()) % settings().wake_shards}"
 
 
 def _index_values(task: Task) -> dict[str, Any]:

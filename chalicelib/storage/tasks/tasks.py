@@ -8,6 +8,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.tasks.task import Holder, Phase, Status, Task
 from chalicelib.storage.aws import batch_get, dynamodb
+from chalicelib.storage.aws.columns import wake_shard
 from chalicelib.storage.aws.dynamodb import Write
 from chalicelib.storage.tasks.table import (
     FIELDS,
@@ -24,7 +25,6 @@ from chalicelib.storage.tasks.table import (
     parse,
     state_partition,
     task_values,
-    wake_shard,
     worker_rank,
 )
 
@@ -163,5 +163,5 @@ def find_orgs(task_ids: Sequence[str]) -> dict[str, str]:
 
 
 def commit(writes: Sequence[Write]) -> None:
-    """Carry out the writes as one. Raises Refused."""
+    """Carry out the writes as one. Raises ConditionFailed."""
     dynamodb.commit(*writes)

@@ -10,8 +10,8 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.tasks.task import Needs, Permit
 from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.columns import wake_shard
 from chalicelib.storage.aws.dynamodb import Write
-from chalicelib.storage.tasks.table import wake_shard
 from chalicelib.storage.workers import workers as worker_storage
 from chalicelib.storage.workers.table import (
     CONCURRENCY_LIMIT_PREFIX,

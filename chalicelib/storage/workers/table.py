@@ -14,8 +14,8 @@ from pynamodb.attributes import (
 )
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
+from chalicelib.storage.aws.columns import CompactJson
 from chalicelib.storage.aws.dynamodb import Item
-from chalicelib.storage.tasks.table import CompactJson
 
 RESERVED = "#"
 """First character of the sort key of every item that is not a worker. No worker id starts with it."""

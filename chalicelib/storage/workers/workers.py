@@ -12,8 +12,8 @@ from chalicelib.domain.tasks import circuit_breaker
 from chalicelib.domain.tasks.task import Task
 from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws.columns import wake_shard
 from chalicelib.storage.aws.dynamodb import RawItem, Write
-from chalicelib.storage.tasks.table import wake_shard
 from chalicelib.storage.tasks.tasks import PAGE
 from chalicelib.storage.workers.table import RESERVED, WorkerItem, WorkersTable, org_pool
 
@@ -120,8 +120,8 @@ def _action(name: str, value: Any) -> Action:
 def record_heartbeat(
     org: str, pool: str, worker_id: str, beat: Beat, now: int, overdue_at: int, connection: str | None = None
 ) -> Worker:
-    """Store a heartbeat and return the worker with it. One call. Raises Refused when the worker is not registered, or
-    when `connection` is given and is not its current connection.
+    """Store a heartbeat and return the worker with it. One call. Raises ConditionFailed when the worker is not
+    registered, or when `connection` is given and is not its current connection.
 
     A `wake_at` that is set already stays, so that a timely heartbeat costs no index write: the sweep moves it later.
     For a worker with a connection, `wake_at` is always set: it is the time of the next ping.

@@ -96,12 +96,12 @@ def test_figures_equal_a_recount_before_and_after_the_rollups(desk: Desk) -> Non
     assert before[PATHS[0]]["successfulTasks"] == sum(task.status == "completed" for task in tasks)
     for _ in range(2):
         desk.world.clock.advance(3600)
-        schedules.hour_closed()
+        schedules.handle_hourly_rollup()
         assert {path: get(desk, path) for path in PATHS[:2]} == before
 
     desk.world.clock.advance(10 * 3600)
     for _ in range(2):
-        schedules.day_closed()
+        schedules.handle_daily_rollup()
         assert {path: get(desk, f"{path}?date={TODAY}") for path in PATHS[:2]} == before
 
 
@@ -126,7 +126,7 @@ def test_yesterdays_figures_stay_when_the_day_is_over(desk: Desk) -> None:
     waiting = desk.submit(capabilities=["nobody has"])
     desk.world.settle()
     desk.world.clock.advance(24 * 3600)
-    schedules.day_closed()
+    schedules.handle_daily_rollup()
     assert get(desk, "/api/stats/tasks")["totalTasks"] == 0
     assert get(desk, "/api/stats/tasks")["pendingTasks"] == 1
     old = get(desk, f"/api/stats/tasks?date={TODAY}")

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.apis.websockets import switchboard
 from chalicelib.domain.tasks.task import Holder
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.projects import agents
 from chalicelib.engine.schedule.job_handlers import STEPS
 from chalicelib.engine.tasks import lifecycle, submission
@@ -293,7 +293,7 @@ def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> N
     agent_id = desk.create()
     made = [desk.submit(agent_id) for _ in range(2)]
     desk.told("DELETE", f"/{agent_id}")
-    chore, deaths = Chore(ORG, agents.CHORE, agent_id, {"pool": POOL}), 0
+    chore, deaths = Job(ORG, agents.CHORE, agent_id, {"pool": POOL}), 0
     while not _done_before(deaths, chore):
         deaths += 1
     assert deaths > 4
@@ -302,7 +302,7 @@ def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> N
     assert {(task.status, task.wanted_worker, task.manual) for task in found} == {("pending", None, True)}
 
 
-def _done_before(calls: int, chore: Chore) -> bool:
+def _done_before(calls: int, chore: Job) -> bool:
     """Do the chore's step, and die in the call after so many; whether it was done before that."""
     left = iter(range(calls))
 

@@ -13,7 +13,7 @@ from chalicelib.apis.projects import api
 from chalicelib.config import settings
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import background_jobs, documents
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.projects import attachments, comments, files
 from chalicelib.engine.schedule.job_handlers import STEPS
 from chalicelib.engine.tasks import lifecycle, submission
@@ -86,7 +86,7 @@ def objects() -> list[str]:
 
 def delete_task(desk: Desk) -> None:
     found = lifecycle.get(ORG, desk.task)
-    dynamodb.commit(task_storage.delete_write(found), background_jobs.begun(ORG, "task", desk.task))
+    dynamodb.commit(task_storage.delete_write(found), background_jobs.create_write(ORG, "task", desk.task))
 
 
 # Comments
@@ -333,7 +333,7 @@ def test_large_payloads_go_with_their_task(desk: Desk) -> None:
     assert [key.partition("/")[0] for key in objects()] == ["expiring"]
 
 
-def died_after(calls: int, chore: Chore) -> bool:
+def died_after(calls: int, chore: Job) -> bool:
     """Carry the chore out, and die in this call; whether it was done before that."""
     left = count(calls, -1)
 
@@ -353,7 +353,7 @@ def test_clearing_up_may_die_anywhere(desk: Desk) -> None:
     comments.add(lifecycle.get(ORG, desk.task), "x", (), by="ann")
     desk.uploaded(parts.file("x"))
     delete_task(desk)
-    chore, deaths = Chore(ORG, "task", desk.task), 0
+    chore, deaths = Job(ORG, "task", desk.task), 0
     while not died_after(deaths + 1, chore):
         deaths += 1
     assert deaths > 3

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.changes import derive, effects
-from chalicelib.domain.changes.effects import Delivery, Effects, Kind, Nudge, Wakeup
+from chalicelib.domain.changes.effects import DispatchRequest, Effects, EventKind, Handover, Wakeup, WakeupKind
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Phase, Status, Task
 from chalicelib.domain.tasks.transitions import Reason
@@ -15,60 +15,65 @@ from tests.domain.samples import BACKOFF, FAILURE, NOW, worker
 
 LATER = NOW + 3_000
 POOL = {"org": "acme", "pool": "processing"}
-READY = Nudge(**POOL, task_id="task_1", lane="any", needs=samples.ready().needs)
-ROOM = Nudge(**POOL)
+READY = DispatchRequest(**POOL, task_id="task_1", lane="any", needs=samples.ready().needs)
+ROOM = DispatchRequest(**POOL)
 
 Move = Callable[[Task], Task]
-MOVES: dict[str, tuple[Task | None, Move, Kind | None, tuple[Nudge, ...]]] = {
-    "submit": (None, lambda task: task, Kind.SUBMITTED, (READY,)),
-    "lease": (samples.ready(), lambda t: transitions.leased(t, "worker_1", LATER), Kind.LEASED, ()),
-    "begin": (samples.leased(), lambda t: transitions.progressed(t, LATER), Kind.STARTED, ()),
+MOVES: dict[str, tuple[Task | None, Move, EventKind | None, tuple[DispatchRequest, ...]]] = {
+    "submit": (None, lambda task: task, EventKind.SUBMITTED, (READY,)),
+    "lease": (samples.ready(), lambda t: transitions.leased(t, "worker_1", LATER), EventKind.LEASED, ()),
+    "begin": (samples.leased(), lambda t: transitions.progressed(t, LATER), EventKind.STARTED, ()),
     "progress": (samples.running(), lambda t: transitions.progressed(t, LATER, 50), None, ()),
-    "complete": (samples.running(), lambda t: transitions.completed(t, LATER), Kind.COMPLETED, (ROOM,)),
+    "complete": (samples.running(), lambda t: transitions.completed(t, LATER), EventKind.COMPLETED, (ROOM,)),
     "retry later": (
         samples.running(),
         lambda t: transitions.attempt_failed(t, FAILURE, LATER, BACKOFF, 0.5),
-        Kind.RETRIED,
+        EventKind.RETRIED,
         (ROOM,),
     ),
     "retry now": (
         samples.running(),
         lambda t: transitions.attempt_failed(t, FAILURE, LATER, BACKOFF, 0.0),
-        Kind.RETRIED,
+        EventKind.RETRIED,
         (READY,),
     ),
     "fail": (
         samples.running(max_attempts=1),
         lambda t: transitions.attempt_failed(t, FAILURE, LATER, BACKOFF, 0.5),
-        Kind.FAILED,
+        EventKind.FAILED,
         (ROOM,),
     ),
-    "release": (samples.leased(), lambda t: transitions.released(t, LATER), Kind.RELEASED, (READY,)),
-    "cancel held": (samples.running(), lambda t: transitions.cancelled(t, LATER), Kind.CANCELLED, (ROOM,)),
-    "cancel waiting": (samples.ready(), lambda t: transitions.cancelled(t, LATER), Kind.CANCELLED, ()),
+    "release": (samples.leased(), lambda t: transitions.released(t, LATER), EventKind.RELEASED, (READY,)),
+    "cancel held": (samples.running(), lambda t: transitions.cancelled(t, LATER), EventKind.CANCELLED, (ROOM,)),
+    "cancel waiting": (samples.ready(), lambda t: transitions.cancelled(t, LATER), EventKind.CANCELLED, ()),
     "time out held": (
         samples.running(),
         lambda t: transitions.timed_out(t, Reason.TOTAL, "late", LATER),
-        Kind.TIMED_OUT,
+        EventKind.TIMED_OUT,
         (ROOM,),
     ),
     "time out waiting": (
         samples.ready(),
         lambda t: transitions.timed_out(t, Reason.SCHEDULE_TO_START, "late", LATER),
-        Kind.TIMED_OUT,
+        EventKind.TIMED_OUT,
         (),
     ),
-    "replay": (samples.ended(Status.FAILED), lambda t: transitions.replayed(t, LATER, 60_000), Kind.REPLAYED, (READY,)),
+    "replay": (
+        samples.ended(Status.FAILED),
+        lambda t: transitions.replayed(t, LATER, 60_000),
+        EventKind.REPLAYED,
+        (READY,),
+    ),
     "wake": (samples.sleeping(), lambda t: transitions.ready(t, LATER), None, (READY,)),
     "leave to the pool": (samples.ready(), lambda t: transitions.watched(t, LATER), None, ()),
-    "edit": (samples.ready(), lambda t: transitions.edited(t, LATER, priority=9), Kind.EDITED, (READY,)),
+    "edit": (samples.ready(), lambda t: transitions.edited(t, LATER, priority=9), EventKind.EDITED, (READY,)),
 }
 
 
 def moved(name: str) -> tuple[Task | None, Task, Effects]:
     old, move, _, _ = MOVES[name]
     new = move(old or samples.ready())
-    return old, new, derive.of_task(old, new)
+    return old, new, derive.task_effects(old, new)
 
 
 @pytest.mark.parametrize("name", MOVES)
@@ -77,34 +82,34 @@ def test_each_transition_logs_its_kind_once_and_nudges_whom_it_concerns(name: st
     _, _, kind, nudges = MOVES[name]
     assert [event.kind for event in found.events] == ([kind] if kind else [])
     assert all((e.subject, e.version, e.at) == (new.id, new.version, new.updated_at) for e in found.events)
-    assert found.nudges == nudges
+    assert found.dispatch_requests == nudges
 
 
 @pytest.mark.parametrize("name", MOVES)
 def test_the_same_change_has_the_same_effects_however_often_it_is_told(name: str) -> None:
     old, new, found = moved(name)
-    assert derive.of_task(old, new) == found
+    assert derive.task_effects(old, new) == found
 
 
 @pytest.mark.parametrize("name", samples.every())
 def test_a_write_that_moves_nothing_logs_and_hands_over_nothing(name: str) -> None:
     task = samples.every()[name]
-    found = derive.of_task(task, replace(task, version=task.version + 1, metadata={"seen": True}))
-    assert (found.events, found.deliveries, found.wakeups, found.nudges) == ((), (), (), ())
+    found = derive.task_effects(task, replace(task, version=task.version + 1, metadata={"seen": True}))
+    assert (found.events, found.handovers, found.wakeups, found.dispatch_requests) == ((), (), (), ())
 
 
 def test_a_task_removed_by_retention_is_no_longer_counted_and_nothing_else() -> None:
     gone = samples.ended(Status.COMPLETED)
-    found = derive.of_task(gone, None)
+    found = derive.task_effects(gone, None)
     assert found == Effects(events=found.events, announcements=found.announcements)
-    assert [(e.kind, e.left, e.version) for e in found.events] == [(Kind.SWEPT, Phase.COMPLETED, gone.version + 1)]
+    assert [(e.kind, e.left, e.version) for e in found.events] == [(EventKind.SWEPT, Phase.COMPLETED, gone.version + 1)]
 
 
 def test_a_lease_is_handed_over_once_to_its_holder_under_its_epoch() -> None:
     _, new, found = moved("lease")
-    assert found.deliveries == (Delivery(**POOL, task_id="task_1", epoch=1, worker_id="worker_1"),)
-    assert derive.of_task(new, replace(new, version=9)).deliveries == ()
-    assert all(moved(name)[2].deliveries == () for name in MOVES if name != "lease")
+    assert found.handovers == (Handover(**POOL, task_id="task_1", epoch=1, worker_id="worker_1"),)
+    assert derive.task_effects(new, replace(new, version=9)).handovers == ()
+    assert all(moved(name)[2].handovers == () for name in MOVES if name != "lease")
 
 
 def test_a_lease_tells_how_long_the_task_waited_and_its_end_how_long_it_took() -> None:
@@ -113,39 +118,39 @@ def test_a_lease_tells_how_long_the_task_waited_and_its_end_how_long_it_took() -
     assert [(e.waited_ms, e.took_ms) for e in moved("cancel waiting")[2].events] == [(None, None)]
 
 
-BURNED = {"retry later", "retry now", "fail", "time out held"}
-NAMED = BURNED | {"lease", "begin", "complete", "release", "cancel held", "replay"}
+FAILED_ATTEMPTS = {"retry later", "retry now", "fail", "time out held"}
+NAMED = FAILED_ATTEMPTS | {"lease", "begin", "complete", "release", "cancel held", "replay"}
 
 
 @pytest.mark.parametrize("name", [name for name in MOVES if MOVES[name][2]])
 def test_an_event_names_the_worker_concerned_and_whether_an_attempt_was_burned(name: str) -> None:
     (event,) = moved(name)[2].events
-    assert event.burned is (name in BURNED)
+    assert event.attempt_failed is (name in FAILED_ATTEMPTS)
     assert (event.worker_id == "worker_1") is (name in NAMED)
 
 
 def test_a_task_that_goes_to_sleep_is_woken_at_its_moment_once() -> None:
     _, new, found = moved("retry later")
     assert new.run_at is not None
-    assert found.wakeups == (Wakeup(**POOL, kind="task", id="task_1", at=new.run_at),)
-    assert derive.of_task(new, replace(new, version=9)).wakeups == ()
-    assert derive.of_task(None, samples.sleeping()).wakeups[0].at == NOW + 60_000
+    assert found.wakeups == (Wakeup(**POOL, kind=WakeupKind.TASK, id="task_1", at=new.run_at),)
+    assert derive.task_effects(new, replace(new, version=9)).wakeups == ()
+    assert derive.task_effects(None, samples.sleeping()).wakeups[0].at == NOW + 60_000
 
 
 def test_an_end_of_which_people_are_to_be_told_wakes_its_task_once() -> None:
     old = samples.running(notify=("telegram",))
     new = transitions.completed(old, LATER)
-    assert derive.of_task(old, new).wakeups == (Wakeup(**POOL, kind="task", id="task_1", at=LATER),)
+    assert derive.task_effects(old, new).wakeups == (Wakeup(**POOL, kind=WakeupKind.TASK, id="task_1", at=LATER),)
     told = transitions.told(new, LATER + 1)
-    assert (derive.of_task(new, told).wakeups, derive.of_task(new, told).events) == ((), ())
-    assert derive.of_task(old, transitions.cancelled(old, LATER)).wakeups == ()
+    assert (derive.task_effects(new, told).wakeups, derive.task_effects(new, told).events) == ((), ())
+    assert derive.task_effects(old, transitions.cancelled(old, LATER)).wakeups == ()
 
 
 # Workers
 
 
 def changed(old: Worker | None, **said: Any) -> Effects:
-    return derive.of_worker(old, replace(old or worker(), version=2, updated_at=LATER, **said))
+    return derive.worker_effects(old, replace(old or worker(), version=2, updated_at=LATER, **said))
 
 
 UP = worker()
@@ -155,25 +160,25 @@ DOWN = worker(alive=False, online_since=None)
 @pytest.mark.parametrize(
     ("old", "said", "kind", "since"),
     [
-        (None, {}, Kind.ONLINE, None),
-        (DOWN, {"alive": True, "online_since": LATER}, Kind.ONLINE, None),
-        (UP, {"alive": False, "online_since": None}, Kind.OFFLINE, NOW),
-        (UP, {"maintenance": True, "online_since": None}, Kind.OFFLINE, NOW),
-        (UP, {"removed": True, "online_since": None}, Kind.OFFLINE, NOW),
+        (None, {}, EventKind.ONLINE, None),
+        (DOWN, {"alive": True, "online_since": LATER}, EventKind.ONLINE, None),
+        (UP, {"alive": False, "online_since": None}, EventKind.OFFLINE, NOW),
+        (UP, {"maintenance": True, "online_since": None}, EventKind.OFFLINE, NOW),
+        (UP, {"removed": True, "online_since": None}, EventKind.OFFLINE, NOW),
         (UP, {"last_heartbeat_at": LATER}, None, None),
         (DOWN, {"maintenance": True}, None, None),
         (replace(UP, maintenance=True), {"alive": False}, None, None),
     ],
 )
 def test_coming_and_going_is_logged_with_the_time_online(
-    old: Worker | None, said: dict[str, Any], kind: Kind | None, since: int | None
+    old: Worker | None, said: dict[str, Any], kind: EventKind | None, since: int | None
 ) -> None:
     found = changed(old, **said).events
     assert [(e.kind, e.since, e.subject, e.at) for e in found] == ([(kind, since, "a", LATER)] if kind else [])
 
 
 def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
-    assert derive.of_worker(worker(removed=True, online_since=None), None) == effects.NOTHING
+    assert derive.worker_effects(worker(removed=True, online_since=None), None) == effects.NO_EFFECTS
 
 
 @pytest.mark.parametrize(
@@ -191,17 +196,17 @@ def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
     ],
 )
 def test_new_room_nudges_the_pool(old: Worker | None, said: dict[str, Any]) -> None:
-    assert changed(old, **said).nudges == (ROOM,)
+    assert changed(old, **said).dispatch_requests == (ROOM,)
 
 
 @pytest.mark.parametrize("said", [{"alive": False}, {"maintenance": True}, {"removed": True}])
 def test_what_waited_for_a_worker_that_leaves_may_go_to_others(said: dict[str, Any]) -> None:
-    assert changed(UP, **said).nudges == (ROOM,)
+    assert changed(UP, **said).dispatch_requests == (ROOM,)
 
 
 @pytest.mark.parametrize("said", [{"last_heartbeat_at": LATER}, {"leases": {"t": 1}}, {"suspended_until": LATER}])
 def test_a_worker_that_gained_nothing_nudges_nobody(said: dict[str, Any]) -> None:
-    assert changed(UP, **said).nudges == ()
+    assert changed(UP, **said).dispatch_requests == ()
 
 
 def test_a_rest_is_ended_on_time_and_a_removal_is_followed_up_at_once() -> None:

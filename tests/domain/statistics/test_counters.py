@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.changes.effects import Event, Kind
+from chalicelib.domain.changes.effects import Event, EventKind
 from chalicelib.domain.statistics import counters, event_counts
 from chalicelib.domain.statistics.counters import DAY_MS, HOUR_MS, Counts, Row, peak_hours
 from chalicelib.domain.statistics.histograms import bucket_of
@@ -16,7 +16,7 @@ HOUR_ROW = (f"acme#p#{DAY}", "hour#00")
 NOW_ROW = ("acme#p", "now")
 
 
-def event(kind: Kind, **said: Any) -> Event:
+def event(kind: EventKind, **said: Any) -> Event:
     return Event(**({"org": "acme", "pool": "p", "kind": kind, "subject": "task_1", "version": 1, "at": START} | said))
 
 
@@ -36,31 +36,31 @@ WORKER = ((f"acme#p#{DAY}", "worker#w"), ("acme#p", "worker#w"))
 @pytest.mark.parametrize(
     ("kind", "said", "hour", "gauges"),
     [
-        (Kind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
+        (EventKind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
         (
-            Kind.LEASED,
+            EventKind.LEASED,
             WAITED | {"worker_id": "w", "waited_ms": 30},
             {"leased": 1, "waited_ms": 30, "waits": 1, "begun_0": 1},
             {"pending": -1, "active": 1},
         ),
         (
-            Kind.COMPLETED,
+            EventKind.COMPLETED,
             DONE,
             {"completed": 1, "took_ms": 70, "taken": 1} | WHOLE,
             {"active": -1, "running": -1, "kept_completed": 1},
         ),
-        (Kind.FAILED, HELD | {"burned": True}, {"failed": 1}, {"active": -1, "kept_failed": 1}),
-        (Kind.TIMED_OUT, HELD | {"burned": True}, {"timed_out": 1}, {"active": -1, "kept_failed": 1}),
-        (Kind.TIMED_OUT, WAITED, {"timed_out": 1}, {"pending": -1, "kept_failed": 1}),
-        (Kind.CANCELLED, HELD, {"cancelled": 1}, {"active": -1, "kept_cancelled": 1}),
-        (Kind.CANCELLED, WAITED, {"cancelled": 1}, {"pending": -1, "kept_cancelled": 1}),
-        (Kind.RETRIED, HELD | {"burned": True}, {"retried": 1}, {"active": -1, "pending": 1}),
-        (Kind.RELEASED, HELD, {"released": 1}, {"active": -1, "pending": 1}),
-        (Kind.REPLAYED, {"left": Phase.FAILED}, {"retried": 1}, {"pending": 1, "kept_failed": -1}),
+        (EventKind.FAILED, HELD | {"attempt_failed": True}, {"failed": 1}, {"active": -1, "kept_failed": 1}),
+        (EventKind.TIMED_OUT, HELD | {"attempt_failed": True}, {"timed_out": 1}, {"active": -1, "kept_failed": 1}),
+        (EventKind.TIMED_OUT, WAITED, {"timed_out": 1}, {"pending": -1, "kept_failed": 1}),
+        (EventKind.CANCELLED, HELD, {"cancelled": 1}, {"active": -1, "kept_cancelled": 1}),
+        (EventKind.CANCELLED, WAITED, {"cancelled": 1}, {"pending": -1, "kept_cancelled": 1}),
+        (EventKind.RETRIED, HELD | {"attempt_failed": True}, {"retried": 1}, {"active": -1, "pending": 1}),
+        (EventKind.RELEASED, HELD, {"released": 1}, {"active": -1, "pending": 1}),
+        (EventKind.REPLAYED, {"left": Phase.FAILED}, {"retried": 1}, {"pending": 1, "kept_failed": -1}),
     ],
 )
 def test_each_kind_is_counted_in_its_hour_and_moves_the_gauges(
-    kind: Kind, said: dict[str, Any], hour: dict[str, int], gauges: dict[str, int]
+    kind: EventKind, said: dict[str, Any], hour: dict[str, int], gauges: dict[str, int]
 ) -> None:
     found = figures(event(kind, **said))
     assert found[HOUR_ROW] == hour | {name: gauges[name] for name in ("pending", "active") if name in gauges}
@@ -70,13 +70,13 @@ def test_each_kind_is_counted_in_its_hour_and_moves_the_gauges(
 @pytest.mark.parametrize(
     ("kind", "said", "gauges"),
     [
-        (Kind.STARTED, {"left": Phase.HELD, "worker_id": "w"}, {"running": 1}),
-        (Kind.SWEPT, {"left": Phase.COMPLETED}, {"kept_completed": -1}),
-        (Kind.CLAIMED, {"worker_id": "w", "completed": 1}, None),
+        (EventKind.STARTED, {"left": Phase.HELD, "worker_id": "w"}, {"running": 1}),
+        (EventKind.SWEPT, {"left": Phase.COMPLETED}, {"kept_completed": -1}),
+        (EventKind.CLAIMED, {"worker_id": "w", "completed": 1}, None),
     ],
 )
 def test_what_is_no_transition_moves_at_most_a_gauge(
-    kind: Kind, said: dict[str, Any], gauges: dict[str, int] | None
+    kind: EventKind, said: dict[str, Any], gauges: dict[str, int] | None
 ) -> None:
     found = figures(event(kind, **said))
     assert (found.get(HOUR_ROW), found.get(NOW_ROW)) == (None, gauges)
@@ -85,22 +85,27 @@ def test_what_is_no_transition_moves_at_most_a_gauge(
 @pytest.mark.parametrize(
     ("kind", "said", "counts", "kept"),
     [
-        (Kind.COMPLETED, HELD, WORKED | {"completed": 1, "took_ms": 70, "taken": 1, "at_0": 1}, {"kept_completed": 1}),
-        (Kind.FAILED, HELD | {"burned": True}, WORKED | {"failed": 1}, {"kept_failed": 1}),
-        (Kind.RETRIED, HELD | {"burned": True}, WORKED | {"failed": 1}, {}),
-        (Kind.TIMED_OUT, HELD | {"burned": True}, WORKED | {"timed_out": 1}, {"kept_failed": 1}),
-        (Kind.CLAIMED, {"worker_id": "w", "completed": 1}, {"completed": 1}, {}),
-        (Kind.CANCELLED, HELD, WORKED | {"cancelled": 1}, {"kept_cancelled": 1}),
-        (Kind.CANCELLED, {"worker_id": "w", "left": Phase.PENDING}, {}, {"kept_cancelled": 1}),
-        (Kind.REPLAYED, {"worker_id": "w", "left": Phase.FAILED}, {}, {"kept_failed": -1}),
-        (Kind.SWEPT, {"worker_id": "w", "left": Phase.CANCELLED}, {}, {"kept_cancelled": -1}),
-        (Kind.RELEASED, HELD, {}, {}),
-        (Kind.LEASED, WAITED | {"worker_id": "w", "waited_ms": 1}, {}, {}),
-        (Kind.SUBMITTED, {}, {}, {}),
+        (
+            EventKind.COMPLETED,
+            HELD,
+            WORKED | {"completed": 1, "took_ms": 70, "taken": 1, "at_0": 1},
+            {"kept_completed": 1},
+        ),
+        (EventKind.FAILED, HELD | {"attempt_failed": True}, WORKED | {"failed": 1}, {"kept_failed": 1}),
+        (EventKind.RETRIED, HELD | {"attempt_failed": True}, WORKED | {"failed": 1}, {}),
+        (EventKind.TIMED_OUT, HELD | {"attempt_failed": True}, WORKED | {"timed_out": 1}, {"kept_failed": 1}),
+        (EventKind.CLAIMED, {"worker_id": "w", "completed": 1}, {"completed": 1}, {}),
+        (EventKind.CANCELLED, HELD, WORKED | {"cancelled": 1}, {"kept_cancelled": 1}),
+        (EventKind.CANCELLED, {"worker_id": "w", "left": Phase.PENDING}, {}, {"kept_cancelled": 1}),
+        (EventKind.REPLAYED, {"worker_id": "w", "left": Phase.FAILED}, {}, {"kept_failed": -1}),
+        (EventKind.SWEPT, {"worker_id": "w", "left": Phase.CANCELLED}, {}, {"kept_cancelled": -1}),
+        (EventKind.RELEASED, HELD, {}, {}),
+        (EventKind.LEASED, WAITED | {"worker_id": "w", "waited_ms": 1}, {}, {}),
+        (EventKind.SUBMITTED, {}, {}, {}),
     ],
 )
 def test_a_worker_answers_for_the_attempts_it_ended_today_and_ever(
-    kind: Kind, said: dict[str, Any], counts: dict[str, int], kept: dict[str, int]
+    kind: EventKind, said: dict[str, Any], counts: dict[str, int], kept: dict[str, int]
 ) -> None:
     found = figures(event(kind, **said))
     today, ever = (found.get(row, {}) for row in WORKER)
@@ -113,20 +118,20 @@ LABEL = ((f"acme#p#{DAY}", "label#email"), ("acme#p", "label#email"))
 @pytest.mark.parametrize(
     ("kind", "said", "day", "now"),
     [
-        (Kind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
-        (Kind.LEASED, WAITED | {"worker_id": "w"}, {"leased": 1}, {"pending": -1, "active": 1}),
-        (Kind.STARTED, {"left": Phase.HELD}, {}, {}),
+        (EventKind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
+        (EventKind.LEASED, WAITED | {"worker_id": "w"}, {"leased": 1}, {"pending": -1, "active": 1}),
+        (EventKind.STARTED, {"left": Phase.HELD}, {}, {}),
         (
-            Kind.COMPLETED,
+            EventKind.COMPLETED,
             DONE,
             {"completed": 1, "took_ms": 70, "taken": 1, "whole_ms": 100, "wholes": 1},
             {"active": -1},
         ),
-        (Kind.SWEPT, {"left": Phase.COMPLETED}, {}, {}),
+        (EventKind.SWEPT, {"left": Phase.COMPLETED}, {}, {}),
     ],
 )
 def test_a_label_has_figures_of_its_own(
-    kind: Kind, said: dict[str, Any], day: dict[str, int], now: dict[str, int]
+    kind: EventKind, said: dict[str, Any], day: dict[str, int], now: dict[str, int]
 ) -> None:
     found = figures(event(kind, label="email", **said))
     assert tuple(found.get(row, {}) for row in LABEL) == (day, now)
@@ -135,17 +140,17 @@ def test_a_label_has_figures_of_its_own(
 
 @pytest.mark.parametrize("hour", [0, 9, 23])
 def test_an_event_falls_into_the_hour_row_of_its_utc_day(hour: int) -> None:
-    found = figures(event(Kind.SUBMITTED, at=START + hour * HOUR_MS + HOUR_MS - 1))
+    found = figures(event(EventKind.SUBMITTED, at=START + hour * HOUR_MS + HOUR_MS - 1))
     assert (f"acme#p#{DAY}", f"hour#{hour:02d}") in found
 
 
 def test_time_online_is_counted_when_it_ends_and_coming_online_counts_nothing() -> None:
-    gone = event(Kind.OFFLINE, worker_id="w", since=START - 1_000, at=START + 2_000)
+    gone = event(EventKind.OFFLINE, worker_id="w", since=START - 1_000, at=START + 2_000)
     assert figures(gone) == {
         (f"acme#p#{DAY - 1}", "worker#w"): {"online_ms": 1_000},
         (f"acme#p#{DAY}", "worker#w"): {"online_ms": 2_000},
     }
-    assert figures(event(Kind.ONLINE, worker_id="w")) == {}
+    assert figures(event(EventKind.ONLINE, worker_id="w")) == {}
 
 
 def test_an_interval_is_cut_at_every_midnight() -> None:
@@ -169,12 +174,12 @@ def test_cutting_loses_no_millisecond_and_no_day_has_more_than_its_own(start: in
 EVENTS = st.lists(
     st.builds(
         event,
-        st.sampled_from([kind for kind in Kind if kind is not Kind.ONLINE]),
+        st.sampled_from([kind for kind in EventKind if kind is not EventKind.ONLINE]),
         worker_id=st.sampled_from(["w", "v"]),
         at=st.integers(START, START + 3 * DAY_MS),
         took_ms=st.none() | st.integers(0, 10**6),
         waited_ms=st.integers(0, 10**6),
-        burned=st.booleans(),
+        attempt_failed=st.booleans(),
         left=st.none() | st.sampled_from(Phase),
         label=st.sampled_from([None, "email"]),
         since=st.integers(START - DAY_MS, START),

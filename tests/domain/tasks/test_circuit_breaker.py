@@ -73,6 +73,6 @@ def test_who_can_be_reached_is_not_on_trial() -> None:
 
 @given(st.integers(0, 10_000))
 def test_pauses_after_failures_begin_with_the_third_and_are_bounded(failures: int) -> None:
-    pause = backoff.after_failures(failures)
-    assert (pause == 0) == (failures < backoff.FAILURES_IN_A_ROW)
-    assert pause <= backoff.after_failures(failures + 1) <= backoff.LONGEST_PAUSE_MS
+    pause = backoff.pause_after_failures_ms(failures)
+    assert (pause == 0) == (failures < backoff.SUSPECT_AFTER_FAILURES)
+    assert pause <= backoff.pause_after_failures_ms(failures + 1) <= backoff.MAX_PAUSE_MS

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.changes.effects import Topic
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.engine.accounts import inbox
 from chalicelib.errors import NotFound
 from tests.engine.receivers import fact
@@ -14,7 +14,7 @@ from tests.support import aws
 from tests.support.world import ORG, World
 
 
-def told(number: int, recipients: Mapping[str, str], **said: str) -> Fact:
+def told(number: int, recipients: Mapping[str, str], **said: str) -> PublicEvent:
     return fact(number, Topic.TASK_FAILED, recipients=recipients, **said)
 
 

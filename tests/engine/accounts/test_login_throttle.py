@@ -11,7 +11,7 @@ from chalicelib.engine.security.passwords import Cost
 from chalicelib.errors import TooManyRequests, Unauthenticated, YardmasterError
 from chalicelib.storage.access import logins as storage
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from tests.engine.helpers import together
 from tests.support import aws, people
 from tests.support.passwords import CHEAP
@@ -196,7 +196,7 @@ def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(world: Wo
 def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(world: World, ada: Document) -> None:
     proof = login_throttle.prove(ADA, PASSWORD, HOME)
     users.change_password(ada, PASSWORD, "another one", HOME, None)
-    with pytest.raises(Refused):
+    with pytest.raises(ConditionFailed):
         dynamodb.commit(*login_throttle.acted_upon(proof))
 
 

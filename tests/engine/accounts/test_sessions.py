@@ -17,7 +17,7 @@ from chalicelib.engine.oauth import clients
 from chalicelib.engine.security import authentication, keyring, tokens
 from chalicelib.errors import Forbidden, Unauthenticated
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from tests.engine.helpers import together
 from tests.support import aws, people
 from tests.support.people import PASSWORD
@@ -368,7 +368,7 @@ def test_another_s_session_is_not_an_application_s_to_end(world: World, ada: Doc
 def test_a_session_s_id_is_used_once(world: World, ada: Document) -> None:
     _, opened = sessions.begun(ada, id="session_x")
     dynamodb.commit(opened)
-    with pytest.raises(Refused):
+    with pytest.raises(ConditionFailed):
         dynamodb.commit(sessions.begun(people.user(world, name="Eve"), id="session_x")[1])
 
 

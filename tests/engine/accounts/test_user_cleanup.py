@@ -8,7 +8,7 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.engine.accounts import api_keys, avatars, inbox, user_cleanup, users
 from chalicelib.engine.accounts.api_keys import Wanted
-from chalicelib.engine.documents import documents
+from chalicelib.engine.documents import background_jobs, documents
 from chalicelib.engine.projects import members
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.storage.access import api_keys as key_storage
@@ -39,7 +39,7 @@ def project(*team: Document) -> Document:
 
 
 def left(user: Document) -> list[Document]:
-    return document_storage.page(ORG, inbox.KIND, user.id)
+    return document_storage.find_page(ORG, inbox.KIND, user.id)
 
 
 def test_nothing_of_a_user_who_is_gone_is_left_dangling(world: World, admin: Document) -> None:
@@ -92,7 +92,7 @@ def test_it_may_die_before_any_call_and_is_done_in_the_end(world: World, admin: 
     task, joined = begin(world, ada), project(ada)
     documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id))
     world.settle()
-    chore = user_cleanup.Chore(
+    chore = background_jobs.Job(
         ORG, users.CHORE, ada.id, {"keys": list(users.get(ORG, ada.id).body["keys"]), "memberships": [joined.id]}
     )
     documents.delete(ORG, "user", ada.id)
@@ -110,7 +110,7 @@ class Died(Exception):
     pass
 
 
-def _dies_at(step: int, chore: user_cleanup.Chore) -> bool:
+def _dies_at(step: int, chore: background_jobs.Job) -> bool:
     """Whether it is through before its call of this number."""
     calls = iter(range(step - 1))
 

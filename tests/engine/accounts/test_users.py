@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.changes.document_changes import document_effects
 from chalicelib.domain.changes.effects import Topic
-from chalicelib.domain.document import Document, of_document
+from chalicelib.domain.document import Document
 from chalicelib.engine.accounts import sessions, users
 from chalicelib.engine.accounts.users import Invited, Profile
 from chalicelib.engine.security import tokens
@@ -152,7 +153,7 @@ def test_a_user_is_announced_once_it_is_active(world: World, admin: Document) ->
 
 
 def topics(old: Document | None, new: Document | None) -> list[Topic]:
-    return [one.topic for one in of_document(old, new).announcements]
+    return [one.topic for one in document_effects(old, new).announcements]
 
 
 def test_another_password_ends_all_sessions_but_the_one_it_was_changed_in(world: World) -> None:

@@ -85,7 +85,7 @@ def test_a_relay_that_dies_between_the_log_and_the_queues_is_run_again_and_count
     world.settle()
     task = world.submit()
     sqs.use(Down())
-    assert streams.relayed({"Records": records()}, "tasks")["batchItemFailures"] == [
+    assert streams.handle_changes({"Records": records()}, "tasks")["batchItemFailures"] == [
         {"itemIdentifier": number(records()[0])}
     ]
     assert figure(world, "created") == 1
@@ -98,7 +98,7 @@ def test_a_relay_that_dies_between_the_log_and_the_queues_is_run_again_and_count
 def test_where_a_service_is_down_the_record_and_all_after_it_come_back(world: World) -> None:
     made = [world.submit() for _ in range(4)]
     sqs.use(Down(about=made[2].id))
-    answer = streams.relayed({"Records": records()}, "tasks")
+    answer = streams.handle_changes({"Records": records()}, "tasks")
     assert answer == {"batchItemFailures": [{"itemIdentifier": number(records()[2])}]}
 
 
@@ -106,7 +106,7 @@ def test_a_poison_record_is_parked_without_its_payload_and_blocks_nobody(world: 
     for _ in range(3):
         world.submit(payload="secret")
     first, second, third = records()
-    assert streams.relayed({"Records": [first, poisoned(second), third]}, "tasks") == NOBODY
+    assert streams.handle_changes({"Records": [first, poisoned(second), third]}, "tasks") == NOBODY
     assert figure(world, "created") == 2
     (body,) = parked(world)
     assert (body["id"], body["table"], body["new"]["status"]) == ("666", "tasks", {"S": "levitating"})
@@ -139,7 +139,7 @@ def test_a_parked_record_that_still_fails_stops_neither_the_others_nor_what_is_d
     world.submit()
     late = world.submit(run_at=world.clock.now() + 30_000)
     good = records()[0]
-    streams.relayed({"Records": [poisoned(good)]}, "tasks")
+    streams.handle_changes({"Records": [poisoned(good)]}, "tasks")
     relay.park(relay.Change("2", "tasks", None, good["dynamodb"]["NewImage"]), ValueError("was broken then"))
     park_in_sqs(world)
     world.clock.advance(60)
@@ -153,7 +153,7 @@ def test_more_events_than_a_transaction_holds_are_recorded_in_several(world: Wor
     for _ in range(100):
         world.submit()
     with aws.counting() as calls:
-        assert streams.relayed({"Records": records()}, "tasks") == NOBODY
+        assert streams.handle_changes({"Records": records()}, "tasks") == NOBODY
     assert calls == {("DynamoDB", "TransactWriteItems"): 2}
     assert figure(world, "created") == len(world.log()) == 100
 
@@ -163,7 +163,7 @@ def test_the_pool_s_own_item_has_no_effects(world: World) -> None:
     pools = [one for one in records("workers") if one["dynamodb"]["Keys"]["id"]["S"] == "#pool"]
     before = world.rows(), world.log()
     assert pools
-    assert streams.relayed({"Records": pools}, "workers") == NOBODY
+    assert streams.handle_changes({"Records": pools}, "workers") == NOBODY
     assert (world.rows(), world.log()) == before
 
 
@@ -184,7 +184,7 @@ def test_of_the_nudges_only_those_of_the_failing_pool_come_back(world: World) ->
     fine = {"org": ORG, "pool": POOL, "tasks": [{"id": task.id, "lane": "any", "capabilities": [], "group": None}]}
     broken = {"org": ORG, "pool": "broken", "tasks": [{}]}
     event = {"Records": [message("1", broken), message("2", fine), message("3", broken)]}
-    assert failures(queue_functions.dispatched(event)) == ["1", "3"]
+    assert failures(queue_functions.handle_dispatch(event)) == ["1", "3"]
     assert world.task(task.id).held
 
 
@@ -206,7 +206,7 @@ def test_of_the_deliveries_only_the_failing_one_comes_back(world: World) -> None
             for task in now
         ]
     }
-    assert failures(queue_functions.delivered(event)) == [servers[0].id]
+    assert failures(queue_functions.handle_handovers(event)) == [servers[0].id]
     assert [world.task(task.id).status for task in now if task.worker_id == servers[1].id] == [Status.RUNNING]
 
 
@@ -216,5 +216,5 @@ def test_of_the_wakeups_only_the_failing_one_comes_back(world: World) -> None:
     wakeup = {"kind": "task", "org": ORG, "pool": POOL, "id": task.id, "at": 0}
     gone = [wakeup | {"id": "task_none"}, wakeup | {"kind": "worker", "id": "server_none"}]
     event = {"Records": [message("1", {}), message("2", wakeup), message("3", gone[0]), message("4", gone[1])]}
-    assert failures(queue_functions.woken(event)) == ["1"]
+    assert failures(queue_functions.handle_wakeups(event)) == ["1"]
     assert world.task(task.id).ready

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from chalicelib.domain.changes.effects import Delivery
+from chalicelib.domain.changes.effects import Handover
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN
 from chalicelib.engine.dispatch import builtin_execution
@@ -53,8 +53,8 @@ def ask(world: World, kind: str = KIND, **payload: Any) -> Task:
     return world.submit(pool=DESK, type=kind, capabilities=(kind,), payload=payload)
 
 
-def delivery(task: Task) -> Delivery:
-    return Delivery(task_id=task.id, epoch=task.epoch, org=ORG, pool=DESK, worker_id=BUILT_IN)
+def delivery(task: Task) -> Handover:
+    return Handover(task_id=task.id, epoch=task.epoch, org=ORG, pool=DESK, worker_id=BUILT_IN)
 
 
 def leased(world: World, **payload: Any) -> Task:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.changes.effects import Nudge
+from chalicelib.domain.changes.effects import DispatchRequest
 from chalicelib.domain.tasks.balancing import Algorithm
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.engine.dispatch import dispatcher
@@ -16,12 +16,12 @@ from tests.support.aws import Call
 from tests.support.world import ORG, POOL, START, World
 
 
-def named(task: Task) -> Nudge:
-    return Nudge(org=ORG, pool=POOL, task_id=task.id, lane=task.lane, needs=task.needs)
+def named(task: Task) -> DispatchRequest:
+    return DispatchRequest(org=ORG, pool=POOL, task_id=task.id, lane=task.lane, needs=task.needs)
 
 
 def run(*found: Task) -> int:
-    return dispatcher.run_pass(ORG, POOL, [named(task) for task in found] or [Nudge(org=ORG, pool=POOL)])
+    return dispatcher.run_pass(ORG, POOL, [named(task) for task in found] or [DispatchRequest(org=ORG, pool=POOL)])
 
 
 def memory() -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.config import settings
 from chalicelib.engine.documents import background_jobs
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.schedule import wakeups
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.documents.documents import DocumentItem
@@ -26,7 +26,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
 
 def begin(kind: str = "count", subject: str = "one", **facts: object) -> None:
-    dynamodb.commit(background_jobs.begun(ORG, kind, subject, **facts))
+    dynamodb.commit(background_jobs.create_write(ORG, kind, subject, **facts))
 
 
 def left() -> list[str]:
@@ -34,10 +34,10 @@ def left() -> list[str]:
     return [item.body["chore"]["subject"] for item in aws.items(DocumentItem)]
 
 
-def lasting(turns: int, done: list[Chore], meanwhile: Callable[[], object] = lambda: None) -> background_jobs.Step:
+def lasting(turns: int, done: list[Job], meanwhile: Callable[[], object] = lambda: None) -> background_jobs.Step:
     """A step after which nothing is left when it was done so often."""
 
-    def step(chore: Chore) -> bool:
+    def step(chore: Job) -> bool:
         done.append(chore)
         meanwhile()
         return len(done) >= turns
@@ -45,18 +45,18 @@ def lasting(turns: int, done: list[Chore], meanwhile: Callable[[], object] = lam
     return step
 
 
-def fail(_: Chore) -> bool:
+def fail(_: Job) -> bool:
     raise ZeroDivisionError
 
 
 def test_a_chore_is_carried_out_at_once_with_all_that_is_known_of_it_and_then_forgotten(
     world: World, steps: Steps
 ) -> None:
-    done: list[Chore] = []
+    done: list[Job] = []
     steps["count"] = lasting(3, done)
     begin(subject="proj_1", tags=["a"])
     world.settle()
-    assert done == [Chore(ORG, "count", "proj_1", {"tags": ["a"]})] * 3
+    assert done == [Job(ORG, "count", "proj_1", {"tags": ["a"]})] * 3
     assert left() == []
 
 
@@ -69,7 +69,7 @@ def lost_wakeups(world: World) -> Iterator[None]:
 
 
 def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(world: World, steps: Steps) -> None:
-    done: list[Chore] = []
+    done: list[Job] = []
     steps["count"] = lasting(1, done)
     with lost_wakeups(world):
         for number in range(20):
@@ -82,8 +82,8 @@ def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(world: World, steps: St
 
 
 def test_a_long_chore_goes_on_in_another_turn_and_keeps_nobody_waiting(world: World, steps: Steps) -> None:
-    long: list[Chore] = []
-    short: list[Chore] = []
+    long: list[Job] = []
+    short: list[Job] = []
     steps["long"] = lasting(20, long, lambda: world.clock.advance(1))
     steps["short"] = lasting(1, short, lambda: seen.append(len(long)))
     seen: list[int] = []
@@ -91,7 +91,7 @@ def test_a_long_chore_goes_on_in_another_turn_and_keeps_nobody_waiting(world: Wo
     begin("short", "short")
     world.settle()
     assert len(long) == 20
-    assert seen[0] <= 2 * background_jobs.TURN_SECONDS
+    assert seen[0] <= 2 * background_jobs.RUN_SECONDS
     assert left() == []
 
 
@@ -104,9 +104,9 @@ def wait(world: World, minutes: int) -> None:
 
 def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(world: World, steps: Steps) -> None:
     tries: list[int] = []
-    done: list[Chore] = []
+    done: list[Job] = []
 
-    def broken(_: Chore) -> bool:
+    def broken(_: Job) -> bool:
         tries.append(world.clock.now())
         raise ZeroDivisionError
 
@@ -128,7 +128,7 @@ def test_a_chore_that_is_not_due_is_left_alone(world: World, steps: Steps) -> No
     steps["count"] = fail
     begin()
     world.settle()
-    tried: list[Chore] = []
+    tried: list[Job] = []
     steps["count"] = lasting(1, tried)
     world.rewind("documents", 2)
     world.relay("documents")
@@ -138,10 +138,10 @@ def test_a_chore_that_is_not_due_is_left_alone(world: World, steps: Steps) -> No
 
 
 def test_two_who_carry_it_out_at_once_leave_one_word_of_it(world: World, steps: Steps) -> None:
-    done: list[Chore] = []
+    done: list[Job] = []
     [identifier] = _begun()
-    steps["count"] = lasting(2, done, lambda: len(done) == 1 and background_jobs.carry_out(identifier, steps))
-    background_jobs.carry_out(identifier, steps)
+    steps["count"] = lasting(2, done, lambda: len(done) == 1 and background_jobs.run(identifier, steps))
+    background_jobs.run(identifier, steps)
     assert left() == []
     world.settle()
     assert len(done) == 2
@@ -159,7 +159,7 @@ def test_what_a_chore_costs_besides_its_steps(world: World, steps: Steps) -> Non
         world.settle()
     assert calls.total() == 3  # written, read, removed
     with aws.counting() as calls:
-        assert list(background_jobs.due(world.clock.now())) == []
+        assert list(background_jobs.find_due(world.clock.now())) == []
     assert calls.total() == 1
 
 
@@ -170,7 +170,7 @@ def test_what_goes_on_failing_is_tried_ever_more_rarely(world: World, steps: Ste
     for _ in range(6):
         [item] = aws.items(DocumentItem)
         world.clock.advance(max(0, item.body["due_at"] - world.clock.now()) / 1000)
-        background_jobs.carry_out(item.id, steps)
+        background_jobs.run(item.id, steps)
         [item] = aws.items(DocumentItem)
         waits.append(item.body["due_at"] - world.clock.now())
     assert item.body["failures"] == 6

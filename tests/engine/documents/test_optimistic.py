@@ -8,7 +8,7 @@ from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import TRIES, Precondition, StaleRead, TooManyWriters
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import RawItem, Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem
 
 
 class Attempts:
@@ -53,7 +53,7 @@ def test_any_other_error_ends_the_loop_at_once() -> None:
         ((True,), {"version": {"N": "3"}}, False, StaleRead),
         ((True,), None, False, StaleRead),
         ((False, True), None, False, StaleRead),
-        ((False, True), None, True, Refused),
+        ((False, True), None, True, ConditionFailed),
         ((True, True), {"version": {"N": "3"}}, True, StaleRead),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_refused_change_is_written_already_or_stale(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*writes: Any) -> None:
-        raise Refused(failed, [stored, *[None] * (len(failed) - 1)])
+        raise ConditionFailed(failed, [stored, *[None] * (len(failed) - 1)])
 
     monkeypatch.setattr(dynamodb, "commit", refuse)
 
@@ -82,6 +82,6 @@ def test_a_refused_change_is_written_already_or_stale(
 def test_the_first_precondition_that_does_not_hold_gives_the_error() -> None:
     check: Any = None
     preconditions = [Precondition(check, NotFound("Project", "p")), Precondition(check, Conflict("agent"))]
-    refused = Refused([False, False, True, True], [None] * 4)
+    refused = ConditionFailed([False, False, True, True], [None] * 4)
     assert optimistic.unmet_error(preconditions, refused) is preconditions[1].error
-    assert optimistic.unmet_error(preconditions, Refused([True, False, False, True], [None] * 4)) is None
+    assert optimistic.unmet_error(preconditions, ConditionFailed([True, False, False, True], [None] * 4)) is None

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.changes.effects import Topic
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.engine.live import event_feed
 from chalicelib.errors import Conflict, InvalidRequest
 from chalicelib.storage.connections import connections, subscriptions
@@ -19,9 +19,9 @@ CHANNEL = "projects.live"
 Frames = list[dict[str, Any]]
 
 
-def fact(topic: str = "task.updated", subject: str = "task_1", **about: str) -> Fact:
+def fact(topic: str = "task.updated", subject: str = "task_1", **about: str) -> PublicEvent:
     data = {"id": subject, **about}
-    return Fact("evt", ORG, Topic(topic), START, subject, 1, data, {"id": subject, **about}, {})
+    return PublicEvent("evt", ORG, Topic(topic), START, subject, 1, data, {"id": subject, **about}, {})
 
 
 def connect(world: World, name: str = "c1") -> Frames:
@@ -38,7 +38,7 @@ def subscribe(
     world.settle()
 
 
-def publish(*facts: Fact, occasion: str = "o1", admits: event_feed.Admits = lambda *_: True) -> None:
+def publish(*facts: PublicEvent, occasion: str = "o1", admits: event_feed.Admits = lambda *_: True) -> None:
     event_feed.publish(ORG, occasion, facts, admits)
 
 

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.domain.changes.effects import Update
+from chalicelib.domain.changes.effects import TaskUpdate
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.live import task_feed
@@ -53,8 +53,8 @@ def sequences(frames: Frames) -> list[int]:
     return [frame["sequence"] for frame in frames if "sequence" in frame]
 
 
-def change(number: int) -> Update:
-    return Update(
+def change(number: int) -> TaskUpdate:
+    return TaskUpdate(
         org=ORG,
         pool=POOL,
         task_id=f"t{number}",
@@ -346,7 +346,7 @@ def test_one_that_missed_what_was_deleted_begins_anew(world: World) -> None:
 
 def test_many_updates_travel_in_order(world: World) -> None:
     frames = watch(world)
-    queue_messages.update([change(number) for number in range(200)], "one batch")
+    queue_messages.enqueue_task_updates([change(number) for number in range(200)], "one batch")
     world.settle()
     assert sequences(frames) == list(range(1, 201))
     assert [frame["task"] for frame in frames[1:]] == [f"t{number}" for number in range(200)]

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.config import settings
-from chalicelib.domain.changes.derive import of_task
+from chalicelib.domain.changes.derive import task_effects
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.tasks.task import Phase, Status, Task
 from chalicelib.engine.documents import documents
@@ -95,7 +95,7 @@ def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None
     change(task, Edit(move=Phase.COMPLETED))
     task_edits.delete(ORG, POOL, task.id, "user_bob", free)
     removal = task_table.from_image(aws.stream(settings().tasks_table)[-1]["dynamodb"]["OldImage"])
-    [said] = of_task(removal, None).announcements
+    [said] = task_effects(removal, None).announcements
     assert (said.topic, said.subject, said.actor) == (Topic.TASK_DELETED, task.id, "user_bob")
 
 

@@ -13,7 +13,7 @@ from chalicelib.engine.schedule import sweep, wakeups
 from chalicelib.engine.schedule.sweep import Part
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import pools
-from chalicelib.storage.tasks import table as task_table
+from chalicelib.storage.aws import columns
 from chalicelib.storage.workers import pools as pool_storage
 from tests.engine.helpers import beat, pull
 from tests.support import aws
@@ -58,7 +58,7 @@ def test_only_a_part_in_which_anything_is_due_is_run(world: World) -> None:
     world.clock.advance(1)
     sweep.begin()
     [message] = world.queues.queues[SWEEPS]
-    assert f'"kind":"tasks","shard":"{task_table.wake_shard(task.id)}"' in message.body
+    assert f'"kind":"tasks","shard":"{columns.wake_shard(task.id)}"' in message.body
     world.handle("sweeps")
     assert world.task(task.id).ready
 
@@ -82,15 +82,15 @@ def test_a_part_that_begins_too_late_is_left_to_the_next_sweep(world: World) -> 
     task = world.submit(run_at=world.clock.now() + 1000)
     begun = world.clock.now() + 1000
     world.clock.advance(1 + sweep.STALE_SECONDS)
-    part = Part("tasks", task_table.wake_shard(task.id))
+    part = Part("tasks", columns.wake_shard(task.id))
     assert sweep.sweep(part, begun) == 1
     assert sweep.sweep(part, begun - 1) == 0
 
 
 def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.clock.advance(61)
-    shard = task_table.wake_shards()[0]
-    mine = [task for task in (world.submit() for _ in range(20)) if task_table.wake_shard(task.id) == shard]
+    shard = columns.wake_shards()[0]
+    mine = [task for task in (world.submit() for _ in range(20)) if columns.wake_shard(task.id) == shard]
     world.clock.advance(61)
     settle, done = wakeups.settle_task, []
 
@@ -124,9 +124,9 @@ def test_another_orgs_few_tasks_are_not_held_up_by_ones_many(world: World, monke
     made += [world.submit(org="quiet", run_at=world.clock.now() + 9000) for _ in range(20)]
     world.clock.advance(10)
     seen = order_of(monkeypatch, "settle_task")
-    for shard in task_table.wake_shards():
+    for shard in columns.wake_shards():
         seen.clear()
-        mine = [task.org for task in made if task_table.wake_shard(task.id) == shard]
+        mine = [task.org for task in made if columns.wake_shard(task.id) == shard]
         assert sweep.sweep(Part("tasks", shard), world.clock.now()) == len(mine) == len(seen)
         few = mine.count("quiet")
         assert mine.count("noisy") > sweep.TOGETHER
@@ -142,7 +142,7 @@ def test_another_orgs_workers_are_looked_at_between_ones_many(world: World, monk
     world.clock.advance(200)
     seen = order_of(monkeypatch, "settle_worker")
     monkeypatch.setattr(sweep, "THREADS", 1)
-    for shard in task_table.wake_shards():
+    for shard in columns.wake_shards():
         seen.clear()
         sweep.sweep(Part("workers", shard), world.clock.now())
         few = seen.count("quiet")

@@ -20,7 +20,7 @@ Read = Callable[[], Sent]
 def reported(sent: Read) -> tuple[float, ...]:
     """The numbers of pending, held and running tasks."""
     sent()
-    schedules.gauged()
+    schedules.handle_gauges()
     metrics = sent()
     return tuple(value for metric in task_gauges.METRICS.values() for value in metrics[metric])
 
@@ -55,7 +55,7 @@ def test_tasks_that_wait_while_nothing_happens_are_counted_also_after_midnight(
     world.settle()
     for at in (at for at in CLOSINGS if at < hours):
         world.clock.advance(at * HOUR - (world.clock.now() - START) / 1000)
-        schedules.day_closed()
+        schedules.handle_daily_rollup()
     world.clock.advance(hours * HOUR - (world.clock.now() - START) / 1000)
     assert reported(sent) == (1, 0, 0)
 

@@ -10,7 +10,7 @@ from chalicelib.engine.tasks import assignment, concurrency_limits, lifecycle
 from chalicelib.engine.workers import completion_reports, registry
 from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.storage.aws import dynamodb
-from chalicelib.storage.aws.dynamodb import Refused
+from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.workers import concurrency_limits as storage
 from chalicelib.storage.workers.table import ConcurrencyLimitItem
 from tests.engine.helpers import beat, complete, holder, pull, together
@@ -147,7 +147,7 @@ def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
     for number in range(4):
         pull(world, f"w{number}")
     made = [world.submit(permit=Permit("k", 2)) for _ in range(6)]
-    nudges = [dispatcher.Nudge(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in made]
+    nudges = [dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in made]
     leased = together([lambda: dispatcher.run_pass(ORG, POOL, nudges)] * 8)
     assert sum(one for one in leased if isinstance(one, int)) == 2
     assert len(holders(world)) == 2
@@ -156,7 +156,9 @@ def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
 def test_a_pass_that_finds_the_permit_gone_leaves_the_worker_to_others(world: World) -> None:
     pull(world)
     urgent, fine = world.submit(permit=ONE, priority=9), world.submit()
-    nudges = [dispatcher.Nudge(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in (urgent, fine)]
+    nudges = [
+        dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in (urgent, fine)
+    ]
     late = [storage.acquire_write(ORG, POOL, "k", 1, "somebody_else")]
 
     def taken_in_between(call: aws.Call, send: Any) -> Any:
@@ -238,7 +240,7 @@ def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
     world.settle()
     dispatcher.run_pass(ORG, POOL, [])
     assert [item.id for item in aws.items(ConcurrencyLimitItem)] == ["#permit#a", "#permit#b"]
-    with pytest.raises(Refused):
+    with pytest.raises(ConditionFailed):
         dynamodb.commit(storage.delete_idle_write(ORG, POOL, "a"))
 
 
@@ -247,7 +249,9 @@ def calls(permit: Permit | None, world: World) -> list[Counter[aws.Call]]:
     with aws.counting() as leased:
         task = world.submit(permit=permit)
         dispatcher.run_pass(
-            ORG, POOL, [dispatcher.Nudge(org=ORG, pool=POOL, task_id=task.id, lane=task.lane, needs=task.needs)]
+            ORG,
+            POOL,
+            [dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=task.id, lane=task.lane, needs=task.needs)],
         )
     with aws.counting() as ended:
         complete(world.task(task.id))

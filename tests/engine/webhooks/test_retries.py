@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.engine.documents.background_jobs import Chore
+from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.webhooks import endpoints, retries
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.providers.http.outbound import Answer
@@ -162,7 +162,7 @@ def test_a_recovery_ends_when_the_webhook_is_out_of_service(world: World, monkey
     one = receiver(world)
     failed(world, one, 1, 2)
     endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
-    assert retries.recovery(Chore(ORG, retries.RECOVERY, one.webhook.id, {"since": 0}))
+    assert retries.recovery(Job(ORG, retries.RECOVERY, one.webhook.id, {"since": 0}))
     assert one.posts == []
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.config import settings
-from chalicelib.domain.changes.effects import Call, Delivery
+from chalicelib.domain.changes.effects import Handover, WorkerMessage
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN, Beat, Health, Worker
@@ -342,7 +342,7 @@ def test_a_hand_over_that_comes_late_does_not_take_back_what_the_new_connection_
     task, before = lease(world), world.worker("w1")
     world.sockets.drop("c1")
     frames = connect(world, "c2")
-    websocket_workers.tell(Call(org=ORG, pool=POOL, worker_id="w1", greeting=True))
+    websocket_workers.tell(WorkerMessage(org=ORG, pool=POOL, worker_id="w1", greeting=True))
     websocket_workers.hand_over(task, before)
     assert world.task(task.id).status is Status.RUNNING
     assert len(of_type(frames, "task")) == 1
@@ -351,7 +351,7 @@ def test_a_hand_over_that_comes_late_does_not_take_back_what_the_new_connection_
 def test_a_delivery_that_comes_twice_hands_over_once_if_the_first_was_noted(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
     task = given(world)
-    again = Delivery(task_id=task.id, epoch=task.epoch, org=ORG, pool=POOL, worker_id="w1")
+    again = Handover(task_id=task.id, epoch=task.epoch, org=ORG, pool=POOL, worker_id="w1")
     assert task_delivery.send_to_workers([again, again]) == [None, None]
     assert len(frames) == 1
 

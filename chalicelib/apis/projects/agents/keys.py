@@ -1,7 +1,7 @@
 """An agent's own key, which its owner chose for it: it opens what an agent needs for its work, and nothing else."""
 
 from chalicelib.apis.projects.permissions import Permission
-from chalicelib.domain.document import POOL
+from chalicelib.domain.document import PROJECTS_POOL
 from chalicelib.edge import Request
 from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
@@ -35,5 +35,5 @@ def agent(request: Request, api_key: str) -> Principal:
         raise Unauthenticated("Invalid API key; an agent's own is for its heartbeats, its tasks and its reports only")
     if not 0 < len(named) <= LONGEST_ID:
         raise Unauthenticated("Invalid API key")
-    found = authentication.worker_by_key(named, api_key, POOL, address=request.source)
+    found = authentication.worker_by_key(named, api_key, PROJECTS_POOL, address=request.source)
     return found._replace(permissions=frozenset(PERMISSIONS))

@@ -15,7 +15,7 @@ from chalicelib.apis.projects.states import TASK_STATUS
 from chalicelib.apis.projects.tasks.schemas import TaskRow
 from chalicelib.domain.changes import public_events
 from chalicelib.domain.changes.effects import Announcement, Topic
-from chalicelib.domain.changes.public_events import Fact
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.document import Document
 from chalicelib.domain.tasks.task import PHASES, Status, Task
 from chalicelib.domain.tasks.task_fields import project_of
@@ -39,7 +39,7 @@ class Wording(NamedTuple):
     recipients: Mapping[str, str] = NOBODY
 
 
-def herald(org: str, found: Sequence[Announcement]) -> list[Fact]:
+def herald(org: str, found: Sequence[Announcement]) -> list[PublicEvent]:
     """What happened, as this API shows it now. What is gone meanwhile is told of as deleted, by its id; what happened
     to it before is not told any more."""
     known = event_subjects.find(org, NAME, found)
@@ -47,9 +47,9 @@ def herald(org: str, found: Sequence[Announcement]) -> list[Fact]:
     return [_fact(said, wording, known) for said, wording in worded if wording is not None]
 
 
-def _fact(said: Announcement, wording: Wording, known: Subjects) -> Fact:
-    return Fact(
-        id=public_events.fact_id(said),
+def _fact(said: Announcement, wording: Wording, known: Subjects) -> PublicEvent:
+    return PublicEvent(
+        id=public_events.public_event_id(said),
         org=said.org,
         topic=said.topic,
         at=said.at,

@@ -447,7 +447,7 @@ def test_an_overdue_task_is_told_once_and_again_after_a_new_date(desk: Desk) -> 
     desk.world.advance(90)
     assert late() == 2
     assert desk.patch(task_id, status="completed")["overdue"] is False
-    told = [found.body["type"] for found in document_storage.every(ORG, "notification", "user_ada")]
+    told = [found.body["type"] for found in document_storage.iter_all(ORG, "notification", "user_ada")]
     assert told.count("task.overdue") == 2
 
 
