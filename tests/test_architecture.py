@@ -1,4 +1,4 @@
-"""The plan of the world: who may import whom, where time and chance come from, and what must be there."""
+"""The architecture: which layer may import which, where time and chance come from, and which files must exist."""
 
 import ast
 import re
@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "chalicelib"
-ASKED_BY_ALL = {"config", "clock", "ids", "errors", "observability", ""}
-"""The rooms that every other may import; "" is chalicelib itself, which holds the version."""
+SHARED_MODULES = {"config", "clock", "ids", "errors", "observability", ""}
+"""The modules that every layer may import; "" is chalicelib itself, which holds the version."""
 MAY_IMPORT = {
     "app": {"apis", "functions", "edge"},
     "apis": {"edge", "engine", "domain"},
@@ -22,8 +22,30 @@ MAY_IMPORT = {
     "providers": {"domain"},
     "domain": set(),
 }
-TO_ALL = dict.fromkeys(MAY_IMPORT, ASKED_BY_ALL) | {"domain": {"errors"}}
-GATHERING = {"event_payloads.py", "websockets.py", "task_feed_frames.py"}
+SHARED_FOR = dict.fromkeys(MAY_IMPORT, SHARED_MODULES) | {"domain": {"errors"}}
+ENGINE_ORDER = (
+    "ttl_cache",
+    "security",
+    "documents",
+    "tasks",
+    "search",
+    "changes",
+    "statistics",
+    "live",
+    "deliveries",
+    "workers",
+    "webhooks",
+    "messaging",
+    "dispatch",
+    "surveys",
+    "projects",
+    "accounts",
+    "oauth",
+    "events",
+    "schedule",
+)
+"""The packages inside engine/, low to high: each may import only lower ones."""
+GATHERING_MODULES = {"event_payloads.py", "websockets.py", "task_feed_frames.py"}
 AWS = {"pynamodb", "botocore", "boto3"}
 CHANCE = {"random", "uuid", "secrets"}
 TIME = re.compile(r"\b(time\.(time|time_ns|monotonic|perf_counter|sleep)|datetime\.(now|utcnow|today)|date\.today)\(")
@@ -46,7 +68,7 @@ def imports(source: str, by: Path) -> Iterator[Import]:
             yield from (Import(by, f"{node.module}.{name.name}") for name in node.names)
 
 
-def room_of(path: Path) -> str:
+def layer_of(path: Path) -> str:
     """`app` for app.py, else the folder or the module directly below chalicelib."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return "app" if parts == ("app",) else parts[1].removeprefix("__init__")
@@ -55,23 +77,37 @@ def room_of(path: Path) -> str:
 def wrong(found: Import) -> str | None:
     """What is wrong with an import; None if nothing is."""
     top, _, rest = found.what.partition(".")
-    room, other = room_of(found.by), rest.partition(".")[0]
-    if top in AWS and room != "storage":
-        return f"{room} imports {top}"
-    if top in CHANCE and room != "ids":
-        return f"{room} imports {top}"
-    if top != "chalicelib" or room == other:
-        return None if top != "chalicelib" or room != "apis" else wrong_sibling(found)
+    layer, other = layer_of(found.by), rest.partition(".")[0]
+    if top in AWS and layer != "storage":
+        return f"{layer} imports {top}"
+    if top in CHANCE and layer != "ids":
+        return f"{layer} imports {top}"
+    if top != "chalicelib" or layer == other:
+        return None if top != "chalicelib" or layer != "apis" else wrong_sibling(found)
     if not (PACKAGE / other).is_dir() and not (PACKAGE / f"{other}.py").is_file():
         other = ""  # a name of chalicelib itself
-    allowed = MAY_IMPORT.get(room, set()) | TO_ALL.get(room, ASKED_BY_ALL)
-    return None if other in allowed else f"{room} imports {other}"
+    allowed = MAY_IMPORT.get(layer, set()) | SHARED_FOR.get(layer, SHARED_MODULES)
+    return None if other in allowed else f"{layer} imports {other}"
 
 
 def wrong_sibling(found: Import) -> str | None:
-    """An API knows no other API; the modules beside them gather what all of them serve."""
+    """An API imports no other API; the modules in GATHERING_MODULES import all of them."""
     own, other = found.by.relative_to(PACKAGE / "apis").parts[0], found.what.split(".")[2]
-    return None if other in (own, "") or own in GATHERING else f"{own} imports its sibling {other}"
+    return None if other in (own, "") or own in GATHERING_MODULES else f"{own} imports its sibling {other}"
+
+
+def wrong_engine_order(found: Import) -> str | None:
+    """What is wrong with an import within the engine; None if it is of the same package or a lower one."""
+    parts = found.what.split(".")
+    if parts[:2] != ["chalicelib", "engine"] or len(parts) < 3:
+        return None
+    own, other = Path(found.by.relative_to(PACKAGE / "engine").parts[0]).stem, parts[2]
+    for package in (own, other):
+        if package not in (*ENGINE_ORDER, "__init__"):
+            return f"{package} has no place in ENGINE_ORDER"
+    if own == other or ENGINE_ORDER.index(other) < ENGINE_ORDER.index(own):
+        return None
+    return f"{own} imports {other}"
 
 
 def sources() -> list[Path]:
@@ -123,6 +159,41 @@ def test_time_comes_from_the_clock(path: Path) -> None:
 def test_the_search_for_time_finds_it() -> None:
     for line in ("time.time()", "time.sleep(1)", "datetime.now(UTC)", "datetime.datetime.utcnow()"):
         assert TIME.search(line)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "engine").rglob("*.py")), ids=named)
+def test_packages_of_the_engine_import_only_lower_ones(path: Path) -> None:
+    assert [error for each in imports(path.read_text(), path) if (error := wrong_engine_order(each))] == []
+
+
+@pytest.mark.parametrize(
+    ("by", "source", "error"),
+    [
+        ("documents/x.py", "from chalicelib.engine.tasks import lifecycle", "documents imports tasks"),
+        ("tasks/x.py", "from chalicelib.engine.documents import optimistic", None),
+        ("tasks/x.py", "from chalicelib.engine.tasks import lifecycle", None),
+        ("surveys.py", "from chalicelib.engine import events", "surveys imports events"),
+        ("events/x.py", "from chalicelib.engine.new_package import x", "new_package has no place in ENGINE_ORDER"),
+    ],
+)
+def test_a_wrong_order_is_found(by: str, source: str, error: str | None) -> None:
+    path = PACKAGE / "engine" / by
+    assert [wrong_engine_order(each) for each in imports(source, path)] == [error]
+
+
+def test_every_package_of_the_engine_has_a_place_in_the_order() -> None:
+    present = {path.stem for path in (PACKAGE / "engine").iterdir() if path.name not in ("__init__.py", "__pycache__")}
+    assert present == set(ENGINE_ORDER)
+
+
+@pytest.mark.parametrize("layer", ["engine", "domain", "storage", "providers"])
+def test_every_package_says_what_it_is_for(layer: str) -> None:
+    silent = [
+        named(path)
+        for path in sorted((PACKAGE / layer).rglob("__init__.py"))
+        if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
 
 
 def test_every_folder_is_a_package() -> None:

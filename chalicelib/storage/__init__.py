@@ -1,4 +1,4 @@
-"""The only room that knows DynamoDB, SQS and S3: one module for each table, with its named queries."""
+"""The only package that knows DynamoDB, SQS and S3: a package of named queries for each table."""
 
 
 def models() -> tuple[type, ...]:

@@ -1,0 +1,1 @@
+"""Rules of accounts: email addresses, passwords, networks and redirect URIs."""

@@ -1,0 +1,1 @@
+"""Rules of deliveries to webhooks and messengers: attempts, signatures and texts."""

@@ -1,0 +1,1 @@
+"""Which counters an event changes, and what is computed from them."""

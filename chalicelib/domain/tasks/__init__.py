@@ -1,0 +1,1 @@
+"""Tasks and workers as values, their transitions, and the choice of a worker."""

@@ -1,0 +1,1 @@
+"""What deliveries to webhooks and to messengers share: when a receiver that fails is tried again."""

@@ -1,0 +1,1 @@
+"""Give ready tasks to workers and hand them over."""

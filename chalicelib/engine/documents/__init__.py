@@ -1,0 +1,1 @@
+"""Records of any kind, background jobs, and the optimistic loop by which everything stored is changed."""

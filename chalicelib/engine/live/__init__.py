@@ -1,0 +1,1 @@
+"""WebSocket clients that watch tasks or subscribe to events."""

@@ -1,0 +1,1 @@
+"""Notifications to people through messengers: Telegram, WhatsApp, Discord and others."""

@@ -1,0 +1,1 @@
+"""Projects with their members, agents, comments and files, and the tasks that people manage in them."""

@@ -1,0 +1,1 @@
+"""Who calls, and how often: tokens, keys, passwords, encryption and rate limits."""

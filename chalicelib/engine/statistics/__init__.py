@@ -1,0 +1,1 @@
+"""Counters, gauges, rollups and estimates of the pools."""

@@ -1,0 +1,1 @@
+"""Webhooks: their endpoints, the deliveries to them, and their retries."""

@@ -1,0 +1,1 @@
+"""Workers: registration, heartbeats, rotation, and the workers on WebSockets."""

@@ -1,0 +1,1 @@
+"""How AWS is reached: DynamoDB, SQS, S3, SSM and the WebSocket API."""

@@ -1,0 +1,1 @@
+"""The `connections` table: WebSocket connections, what they watch, and the numbered feeds."""

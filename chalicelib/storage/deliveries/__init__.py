@@ -1,0 +1,1 @@
+"""The `deliveries` table: deliveries to webhooks and messengers, and the health of their receivers."""

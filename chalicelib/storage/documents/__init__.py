@@ -1,0 +1,1 @@
+"""The `documents` table: the records of the tenants."""

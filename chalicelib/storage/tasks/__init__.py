@@ -1,0 +1,1 @@
+"""The `tasks` table and its indexes."""

@@ -1,0 +1,1 @@
+"""The `workers` table: workers, pools, concurrency limits and claims to URLs."""
