@@ -112,15 +112,17 @@ def _pushed(world: World) -> int:
 
 
 def _socketed(world: World, posted: _Posted) -> int:
-    from chalicelib.engine.workers import registry
+    from chalicelib.engine.workers import registration, registry
     from chalicelib.engine.workers import websocket_workers as engine
-    from chalicelib.engine.workers.registry import Registration
+    from chalicelib.engine.workers.registration import Registration
     from chalicelib.storage.connections.connections import Connection
     from tests.support.world import POOL
 
     registry.unregister(ORG, POOL, world.workers()[0].id)
     world.settle()
-    registry.register(ORG, Registration(pool=POOL, kind="worker", name="w", max_concurrent=5, id="w", socket=True))
+    registration.register(
+        ORG, Registration(pool=POOL, id_prefix="worker", name="w", max_concurrent=5, id="w", socket=True)
+    )
     engine.connect(Connection("c", ORG, "support.worker", POOL, "w"))
     world.settle()
     before = posted.frames

@@ -82,7 +82,7 @@ def worker_channel(door: Door) -> Channel:
 
 
 def _signed(known: Connection, said: Sign) -> None:
-    websocket_workers.heard(known, Beat(said.status))
+    websocket_workers.record_heartbeat(known, Beat(said.status))
 
 
 def _progressed(known: Connection, said: Progress) -> None:
@@ -124,4 +124,4 @@ def _pool(known: Connection) -> str:
 
 def _leaves(known: Connection) -> None:
     connections.forget(known.id)
-    websocket_workers.disconnected(known)
+    websocket_workers.disconnect(known)

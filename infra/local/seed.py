@@ -20,7 +20,7 @@ from chalicelib.engine.oauth.clients import Registration
 from chalicelib.engine.projects import projects, task_edits
 from chalicelib.engine.projects.members import Giver
 from chalicelib.engine.projects.task_edits import Draft
-from chalicelib.engine.workers import registry
+from chalicelib.engine.workers import registration
 from chalicelib.errors import Conflict
 
 ORG = "local"
@@ -100,7 +100,7 @@ def _application() -> None:
 def _agents() -> None:
     for identifier, said in AGENTS.items():
         with suppress(Conflict):
-            registry.register(ORG, said.registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
+            registration.register(ORG, said.registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
 
 
 def _project() -> None:

@@ -33,7 +33,7 @@ def pull(world: World, name: str = "puller", **said: Any) -> Worker:
 
 
 def beat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
-    return registry.heartbeat(ORG, POOL, worker.id, Beat(health, receipts=receipts))
+    return registry.record_heartbeat(ORG, POOL, worker.id, Beat(health, receipts=receipts))
 
 
 def holder(task: Task) -> Holder:

@@ -47,8 +47,8 @@ def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds
     assert calls(lambda: lifecycle.get(ORG, task.id)) == 1
     assert calls(lambda: beat(worker)) == 1
     assert calls(lambda: complete(task)) == 1
-    assert calls(lambda: registry.crew(ORG, POOL)) == 1
-    assert calls(lambda: pools.overview(ORG, POOL)) == 1
+    assert calls(lambda: registry.list_workers(ORG, POOL)) == 1
+    assert calls(lambda: pools.find_with_workers(ORG, POOL)) == 1
     assert calls(lambda: rate_limits.admit("k", 100, clock.MINUTE)) == 1
     world.settle()
     ready = [world.submit() for _ in range(4)]  # beside the one above, which holds a slot

@@ -26,7 +26,11 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(world: Worl
     assert (ADMIN.email, PASSWORD, CLIENT_SECRET) == ("admin@orchestrator.com", "admin123", "YOUR_CLIENT_SECRET")
     [project] = projects.find(ORG, projects.Wanted())
     assert (project.id, {*project.body["members"]}) == ("proj-123", {"user-123", "user-456"})
-    assert {one.id for one in registry.crew(ORG, "projects")} == {*AGENTS} == {"agent-123", "agent-456", "agent-789"}
+    assert (
+        {one.id for one in registry.list_workers(ORG, "projects")}
+        == {*AGENTS}
+        == {"agent-123", "agent-456", "agent-789"}
+    )
     assert lifecycle.get(ORG, "task-123", "projects").name == "Implement user authentication"
 
 

@@ -175,7 +175,7 @@ class Simulation(Actor):
     def heartbeat(self) -> None:
         for server in list(self.servers.values()):
             if server.reachable:
-                self.attempt(lambda s=server: registry.heartbeat(ORG, POOL, s.id, Beat(Health.HEALTHY)))
+                self.attempt(lambda s=server: registry.record_heartbeat(ORG, POOL, s.id, Beat(Health.HEALTHY)))
 
     def partition(self) -> None:
         if (server := self._any_server()) is not None:

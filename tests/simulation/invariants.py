@@ -278,7 +278,7 @@ def watchers_are_up_to_date(world: World) -> None:
 
 def no_connection_that_answers_is_replaced(world: World) -> None:
     """12: a worker's open connection gives way to another only when it was silent for too long."""
-    patience = websocket_workers.PINGS_MISSED * workers.ping_ms()
+    patience = websocket_workers.PINGS_MISSED * workers.ping_interval_ms()
     for record in aws.stream(settings().workers_table):
         images = [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")]
         if not all(image and worker_storage.is_worker(image) for image in images):

@@ -10,8 +10,9 @@ from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.tasks import assignment, lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
-from chalicelib.engine.workers import completion_reports, registry, websocket_workers
-from chalicelib.engine.workers.registry import Change, Registration, Rotation
+from chalicelib.engine.workers import completion_reports, registration, registry, websocket_workers
+from chalicelib.engine.workers.registration import Registration
+from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from chalicelib.storage.connections.connections import Connection
 from tests.simulation import performer
 from tests.support.world import ORG, POOL, WATCH, World, answer
@@ -25,7 +26,7 @@ def _link(connection_id: str) -> Connection:
 
 def _socket(world: World) -> Worker:
     said = Registration(POOL, "worker", "w1", max_concurrent=2, id="w1", socket=True)
-    return registry.register(ORG, said)
+    return registration.register(ORG, said)
 
 
 def _connected(world: World) -> None:
@@ -71,7 +72,7 @@ def _take_over(world: World) -> Act:
 def _disconnect(world: World) -> Act:
     _given(world)
     world.sockets.drop("c1")
-    return lambda: websocket_workers.disconnected(_link("c1"))
+    return lambda: websocket_workers.disconnect(_link("c1"))
 
 
 def _hand_over(world: World) -> Act:
@@ -90,7 +91,7 @@ def _greet(world: World) -> Act:
     task = _given(world)
     world.submit()
     world.settle()
-    websocket_workers.disconnected(_link("c1"))
+    websocket_workers.disconnect(_link("c1"))
     lifecycle.cancel(ORG, task.id)
     world.settle()
     world.sockets.connect("c2")
@@ -165,14 +166,14 @@ def _start(world: World) -> Act:
 
 def _claim(world: World) -> Act:
     worker = _puller(world)
-    return lambda: completion_reports.report(ORG, POOL, worker.id, "completed")
+    return lambda: completion_reports.report_outcome(ORG, POOL, worker.id, "completed")
 
 
 def _report(world: World) -> Act:
     worker = _puller(world)
     world.submit()
     world.settle()
-    return lambda: completion_reports.report(ORG, POOL, worker.id, "failed")
+    return lambda: completion_reports.report_outcome(ORG, POOL, worker.id, "failed")
 
 
 def _permitted(world: World) -> Act:
@@ -195,7 +196,7 @@ def _pass_on(world: World) -> Act:
 
 def _drain(world: World) -> Act:
     _leased(world)
-    registry.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED))
+    registry.update(ORG, POOL, "w1", WorkerChange(rotation=Rotation.DRAINED))
     return world.sweep
 
 

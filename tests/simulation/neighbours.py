@@ -72,7 +72,7 @@ class Quiet:
         """Each second, what it does is done beside everything else."""
         second = (clock.now() // clock.SECOND) % 3600
         if second % 20 == 0:
-            self.fleet.happen(lambda: registry.heartbeat(QUIET, POOL, self._alive, Beat(Health.HEALTHY)))
+            self.fleet.happen(lambda: registry.record_heartbeat(QUIET, POOL, self._alive, Beat(Health.HEALTHY)))
         if second % EACH == 3:  # so that nothing is due within a second of a sweep, which would be luck
             self.fleet.happen(self._act)
 

@@ -11,7 +11,7 @@ from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.tasks import assignment, lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.engine.workers import completion_reports, registry
-from chalicelib.engine.workers.registry import Change, Rotation
+from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from tests.simulation import performer
 from tests.simulation.acting import Actor
 from tests.support.world import ORG, POOL
@@ -74,7 +74,9 @@ class Owners(Actor):
             lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}),
             lambda: lifecycle.complete(ORG, POOL, task_id, None, {"done": task_id}),
             lambda: lifecycle.fail(ORG, task_id, holder, reported_failure("no", self.random.random() < 0.8)),
-            lambda: completion_reports.report(ORG, POOL, worker.id, self.random.choice(["completed", "failed"])),
+            lambda: completion_reports.report_outcome(
+                ORG, POOL, worker.id, self.random.choice(["completed", "failed"])
+            ),
         ]
         work = self.random.choice(done)
         for _ in range(2 if self.chance(0.2) else 1):
@@ -82,7 +84,7 @@ class Owners(Actor):
 
     def _claim(self, worker: Worker) -> None:
         self.attempt(
-            lambda: completion_reports.report(ORG, POOL, worker.id, self.random.choice(["completed", "failed"]))
+            lambda: completion_reports.report_outcome(ORG, POOL, worker.id, self.random.choice(["completed", "failed"]))
         )
 
     def _any(self) -> Worker | None:
@@ -92,14 +94,14 @@ class Owners(Actor):
     def heartbeat(self) -> None:
         for worker_id in self.pullers:
             if not self.chance(0.2):
-                self.attempt(lambda name=worker_id: registry.heartbeat(ORG, POOL, name, Beat(Health.HEALTHY)))
+                self.attempt(lambda name=worker_id: registry.record_heartbeat(ORG, POOL, name, Beat(Health.HEALTHY)))
 
     def turn(self) -> None:
         """A worker of any kind is drained, closed, or opened again by hand."""
         crew = [worker.id for worker in self.world.workers() if worker.pool == POOL]
         if crew:
             name, rotation = self.random.choice(sorted(crew)), self.random.choice([*Rotation, Rotation.OPEN])
-            self.attempt(lambda: registry.update(ORG, POOL, name, Change(rotation=rotation)))
+            self.attempt(lambda: registry.update(ORG, POOL, name, WorkerChange(rotation=rotation)))
 
     def unregister(self) -> None:
         if self.pullers:
@@ -127,7 +129,7 @@ class Owners(Actor):
 
     def _finish(self, worker: Worker) -> None:
         if worker.maintenance:
-            self.attempt(lambda: registry.update(ORG, POOL, worker.id, Change(rotation=Rotation.OPEN)))
+            self.attempt(lambda: registry.update(ORG, POOL, worker.id, WorkerChange(rotation=Rotation.OPEN)))
         for task_id, epoch in worker.leases.items() if worker.id in self.pullers else ():
             holder = Holder(worker.id, epoch)
             self.attempt(lambda t=task_id, h=holder: lifecycle.complete(ORG, POOL, t, h, {"done": t}))

@@ -159,7 +159,7 @@ class People(Actor):
         """An agent comes."""
         if len(self.agents) < MOST_AGENTS:
             said: dict[str, Any] = {"endpoints": {}, "api_key": None, "callback_path": None, "type": "coding"}
-            said |= {"pool": POOL, "kind": "agent", "id": ids.ordered("agent"), "max_concurrent": 2}
+            said |= {"pool": POOL, "id_prefix": "agent", "id": ids.ordered("agent"), "max_concurrent": 2}
             made = self.attempt(lambda: self.world.register(f"agent{len(self.agents)}", **said))
             self.agents += [made.id] if made is not None else []
 
@@ -171,7 +171,7 @@ class People(Actor):
     def heartbeat(self) -> None:
         for name in self.agents:
             if not self.chance(0.2):
-                self.attempt(lambda agent=name: registry.heartbeat(ORG, POOL, agent, Beat(Health.HEALTHY)))
+                self.attempt(lambda agent=name: registry.record_heartbeat(ORG, POOL, agent, Beat(Health.HEALTHY)))
 
     def work(self) -> None:
         """An agent reports on something that it holds."""

@@ -7,8 +7,8 @@ from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status
 from chalicelib.domain.tasks.worker import Beat, Health
 from chalicelib.engine.tasks import lifecycle
-from chalicelib.engine.workers import registry, websocket_workers
-from chalicelib.engine.workers.registry import Registration
+from chalicelib.engine.workers import registration, registry, websocket_workers
+from chalicelib.engine.workers.registration import Registration
 from chalicelib.storage.connections.connections import Connection
 from tests.simulation.acting import Actor
 from tests.support import aws
@@ -46,7 +46,7 @@ class SocketWorkers(Actor):
             return
         said = Registration(
             pool=POOL,
-            kind="worker",
+            id_prefix="worker",
             id=f"socket{self._next()}",
             name="socket",
             socket=True,
@@ -55,7 +55,7 @@ class SocketWorkers(Actor):
             type="video",
             attempt_seconds=self.random.choice([None, 40]),
         )
-        worker = self.attempt(lambda: registry.enlist(ORG, said))
+        worker = self.attempt(lambda: registration.register_or_update(ORG, said))
         if worker is not None:
             self.crew[worker.id] = Socket(worker.id)
             self.connect(self.crew[worker.id])
@@ -86,7 +86,10 @@ class SocketWorkers(Actor):
             found = self.world.worker(one.id)
         if found.connection != one.connection:
             return False
-        return self.world.clock.now() - found.last_heartbeat_at <= websocket_workers.PINGS_MISSED * registry.ping_ms()
+        return (
+            self.world.clock.now() - found.last_heartbeat_at
+            <= websocket_workers.PINGS_MISSED * registry.ping_interval_ms()
+        )
 
     def disconnect(self) -> None:
         """A connection ends, properly or by a cut cable."""
@@ -104,7 +107,7 @@ class SocketWorkers(Actor):
         """A disconnect event arrives, perhaps after the worker is back."""
         if self.ends:
             link = self.ends.pop(self.random.randrange(len(self.ends)))
-            self.attempt(lambda: websocket_workers.disconnected(link))
+            self.attempt(lambda: websocket_workers.disconnect(link))
 
     def deafen(self) -> None:
         """One falls silent, or hears again."""
@@ -126,7 +129,7 @@ class SocketWorkers(Actor):
             one.given.append(frame)
         elif frame["type"] == "ping" and one.connection in self.world.sockets.open:
             link = one.link(one.connection)
-            self.attempt(lambda: websocket_workers.heard(link, Beat(Health.HEALTHY)))
+            self.attempt(lambda: websocket_workers.record_heartbeat(link, Beat(Health.HEALTHY)))
 
     def answer(self) -> None:
         """One reports on something that it was given: lately, long ago, again."""

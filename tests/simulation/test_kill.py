@@ -97,7 +97,7 @@ def _cancel(world: World) -> Callable[[], object]:
 
 def _heartbeat(world: World) -> Callable[[], object]:
     worker = world.register()
-    return lambda: registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+    return lambda: registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
 
 
 def _register(world: World) -> Callable[[], object]:

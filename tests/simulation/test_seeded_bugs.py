@@ -18,8 +18,8 @@ from chalicelib.engine.changes import relay
 from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.tasks import assignment, concurrency_limits, lifecycle
-from chalicelib.engine.workers import pools, registry, websocket_workers
-from chalicelib.engine.workers.registry import Registration
+from chalicelib.engine.workers import pools, registration, websocket_workers
+from chalicelib.engine.workers.registration import Registration
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection
 from chalicelib.storage.tasks import table as task_table
@@ -179,7 +179,7 @@ def _watched_late(world: World) -> None:
 
 
 def _connected_twice(world: World) -> None:
-    registry.register(ORG, Registration(POOL, "worker", "w1", max_concurrent=1, id="w1", socket=True))
+    registration.register(ORG, Registration(POOL, "worker", "w1", max_concurrent=1, id="w1", socket=True))
     for name in ("c1", "c2"):
         world.sockets.connect(name)
         websocket_workers.connect(Connection(name, ORG, "test.worker", POOL, "w1"))
@@ -261,7 +261,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a task is left to a pool that does not know": (
         invariants.waiting_tasks_are_looked_at,
         _unheard,
-        patch.object(pools, "watch", lambda _org, _pool, lanes: frozenset(lanes)),
+        patch.object(pools, "watch_lanes", lambda _org, _pool, lanes: frozenset(lanes)),
     ),
     "a redelivered change is counted again": (
         invariants.gauges_equal_the_tasks,

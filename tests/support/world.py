@@ -25,8 +25,8 @@ from chalicelib.engine.statistics import activity_log, request_counts
 from chalicelib.engine.tasks import lifecycle as tasks
 from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission
-from chalicelib.engine.workers import registry as workers
-from chalicelib.engine.workers.registry import Registration
+from chalicelib.engine.workers import registration
+from chalicelib.engine.workers.registration import Registration
 from chalicelib.errors import Conflict, Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
@@ -102,14 +102,14 @@ class World:
         endpoints = {"predict": f"https://{name}.example/predict", "health": f"https://{name}.example/health"}
         base: dict[str, Any] = {
             "pool": POOL,
-            "kind": "server",
+            "id_prefix": "server",
             "name": name,
             "max_concurrent": 1,
             "endpoints": endpoints,
         }
         callback = "/api/task/{task_id}?serverId={worker_id}&lease={lease}"
         base |= {"endpoints": endpoints, "api_key": f"key-{name}", "callback_path": callback}
-        return workers.register(said.pop("org", ORG), Registration(**(base | said)))
+        return registration.register(said.pop("org", ORG), Registration(**(base | said)))
 
     def task(self, task_id: str) -> Task:
         return tasks.get(ORG, task_id)

@@ -10,9 +10,10 @@ from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
 from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.edge import Caller, Created, NaiveInstant, Routes, Schema
-from chalicelib.engine.workers import commands, completion_reports, pools
+from chalicelib.engine.workers import commands, completion_reports, pools, registration
 from chalicelib.engine.workers import registry as workers
-from chalicelib.engine.workers.registry import Change, Registration
+from chalicelib.engine.workers.registration import Registration
+from chalicelib.engine.workers.registry import WorkerChange
 
 routes = Routes("/api/workers", tag="Workers")
 
@@ -146,7 +147,7 @@ def register_worker(caller: Caller, body: WorkerIn) -> Created[WorkerOut]:
     """Register a worker."""
     said = Registration(
         pool=NAME,
-        kind="worker",
+        id_prefix="worker",
         id=ids.uuid(),
         name=body.name,
         type=body.type,
@@ -155,21 +156,21 @@ def register_worker(caller: Caller, body: WorkerIn) -> Created[WorkerOut]:
         max_concurrent=body.metadata.max_concurrent,
         plan=caller.plan,
     )
-    worker = workers.register(caller.org, said)
+    worker = registration.register(caller.org, said)
     return Created(WorkerOut.of(worker), location=f"/api/workers/{worker.id}")
 
 
 @routes.get()
 def list_workers(caller: Caller) -> WorkerList:
     """List all registered workers."""
-    found = workers.crew(caller.org, NAME)
+    found = workers.list_workers(caller.org, NAME)
     return WorkerList(workers=[WorkerOut.of(worker) for worker in found], total=len(found))
 
 
 @routes.get("/stats/summary")
 def worker_statistics(caller: Caller) -> Summary:
     """Count the workers by status, and what they have done."""
-    summary = pools.summary(caller.org, NAME)
+    summary = pools.summarize(caller.org, NAME)
     by_status = Counter(worker_status(worker) for worker in summary.workers)
     return Summary(
         total_workers=len(summary.workers),
@@ -191,7 +192,7 @@ def get_worker(caller: Caller, worker_id: WorkerId) -> WorkerOut:
 @routes.put("/{worker_id}")
 def update_worker(caller: Caller, worker_id: WorkerId, body: WorkerUpdate) -> WorkerOut:
     """Change a worker's status or metadata."""
-    change = Change(
+    change = WorkerChange(
         rotation=ROTATION[body.status] if body.status is not None else None,
         metadata=body.metadata.notes if body.metadata is not None else None,
         max_concurrent=body.metadata.room if body.metadata is not None else None,
@@ -210,8 +211,8 @@ def unregister_worker(caller: Caller, worker_id: WorkerId) -> Unregistered:
 def worker_heartbeat(caller: Caller, worker_id: WorkerId, body: HeartbeatIn | None = None) -> HeartbeatOut:
     """Note that a worker is alive; the answer carries commands for it."""
     done = dict.fromkeys(name for name in (body.receipts if body else ()) if name != "drain")
-    worker = workers.heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(done)))
-    return HeartbeatOut.of(worker, commands=[Command(**command) for command in commands.of(worker)])
+    worker = workers.record_heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(done)))
+    return HeartbeatOut.of(worker, commands=[Command(**command) for command in commands.pending_commands(worker)])
 
 
 @routes.post("/{worker_id}/task/complete", errors=[409])
@@ -221,4 +222,6 @@ def worker_completed_task(caller: Caller, worker_id: WorkerId, success: bool = T
     If it holds exactly one task, that one ends so, without a result; of a worker that holds none it is only counted.
     With several it must be said which: complete that task by its id.
     """
-    return WorkerOut.of(completion_reports.report(caller.org, NAME, worker_id, "completed" if success else "failed"))
+    return WorkerOut.of(
+        completion_reports.report_outcome(caller.org, NAME, worker_id, "completed" if success else "failed")
+    )

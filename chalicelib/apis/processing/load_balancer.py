@@ -49,7 +49,7 @@ class AlgorithmSet(CamelSchema):
 @routes.get("")
 def load_balancer(caller: Caller) -> LoadBalancer:
     """Get the current load distribution and algorithm."""
-    pool, workers = pools.overview(caller.org, NAME)
+    pool, workers = pools.find_with_workers(caller.org, NAME)
     loads = {worker.id: Load.of(worker) for worker in workers}
     return LoadBalancer(
         algorithm=Algorithm(pool.algorithm),

@@ -13,8 +13,8 @@ from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.domain.url_masking import mask_url
 from chalicelib.edge import SECRET, Caller, CamelSchema, Created, Routes
 from chalicelib.engine.statistics import daily
-from chalicelib.engine.workers import commands, registry
-from chalicelib.engine.workers.registry import Registration
+from chalicelib.engine.workers import commands, registration, registry
+from chalicelib.engine.workers.registration import Registration
 from chalicelib.errors import Forbidden
 
 routes = Routes("/api/servers", tag="Servers", role="admin")
@@ -179,7 +179,7 @@ def register_server(caller: Caller, body: ServerIn) -> Created[ServerRegistered]
     One URL is one server. The same `endpoints.predict` with the same `apiKey` again is that server, changed to what is
     said now, and alive; with another `apiKey` it is refused, and the error names the server that has the URL.
     """
-    worker, known = registry.join(caller.org, _registration(body, caller.plan), KIND)
+    worker, known = registration.register_or_rejoin(caller.org, _registration(body, caller.plan), KIND)
     message = "Server was registered already and is updated" if known else "Server registered successfully"
     registered = ServerRegistered(server_id=worker.id, message=message)
     return Created(registered, location=f"/api/servers/{worker.id}/metrics")
@@ -188,7 +188,7 @@ def register_server(caller: Caller, body: ServerIn) -> Created[ServerRegistered]
 def _registration(body: ServerIn, plan: str) -> Registration:
     return Registration(
         pool=NAME,
-        kind="server",
+        id_prefix="server",
         name=body.name,
         max_concurrent=body.max_concurrent,
         weight=body.priority,
@@ -204,7 +204,7 @@ def _registration(body: ServerIn, plan: str) -> Registration:
 @routes.get("")
 def list_servers(caller: Caller, status: ServerStatus | None = None, group: str | None = None) -> ServerList:
     """List all registered servers; filters combine."""
-    found = [worker for worker in registry.crew(caller.org, NAME) if group is None or group in worker.groups]
+    found = [worker for worker in registry.list_workers(caller.org, NAME) if group is None or group in worker.groups]
     return ServerList(servers=[ServerOut.of(one) for one in found if status in (None, server_status(one))])
 
 
@@ -213,8 +213,8 @@ def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> Heartbe
     """Note that a server is alive and how it is; the answer carries commands for it."""
     if caller.role == "server" and caller.subject != id:
         raise Forbidden(f"Server {caller.subject} may not send the heartbeat of server {id}")
-    worker = registry.heartbeat(caller.org, NAME, id, _beat(body), KIND)
-    told = [Command(**command) for command in commands.of(worker)]
+    worker = registry.record_heartbeat(caller.org, NAME, id, _beat(body), KIND)
+    told = [Command(**command) for command in commands.pending_commands(worker)]
     return HeartbeatOut(server_id=id, status=server_status(worker), commands=told)
 
 

@@ -101,7 +101,7 @@ def task_statistics(caller: Caller, date: Day | None = None) -> TaskStatistics:
         failed_tasks=day.total.failures,
         retried_tasks=day.total["retried"],
         average_processing_time=day.total.average_ms,
-        server_count=len(registry.crew(caller.org, NAME)),
+        server_count=len(registry.list_workers(caller.org, NAME)),
         top_servers=_top(day.workers),
         hourly_trend=[TrendRow(hour=hour, tasks=row["created"]) for hour, row in enumerate(day.hours)],
     )

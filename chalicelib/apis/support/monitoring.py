@@ -166,7 +166,7 @@ def health(caller: Caller) -> Health:
     started = clock.stopwatch()
     figures = recent.read_recent(caller.org, NAME)
     latency = (clock.stopwatch() - started) * clock.SECOND
-    pool, crew = pools.overview(caller.org, NAME)
+    pool, crew = pools.find_with_workers(caller.org, NAME)
     counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in crew), total=len(crew))
     reasons = _reasons(figures, counts, waiting_reason.unserved_needs(pool, crew) if figures.gauges["pending"] else [])
     return Health(

@@ -13,8 +13,9 @@ from chalicelib.apis.support.tasks import Word
 from chalicelib.config import settings
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, Routes, Schema
+from chalicelib.engine.workers import registration
 from chalicelib.engine.workers import registry as workers
-from chalicelib.engine.workers.registry import Registration
+from chalicelib.engine.workers.registration import Registration
 
 routes = Routes("/workers", tag="Workers")
 
@@ -89,7 +90,7 @@ class WorkerList(Schema):
 @routes.get("")
 def list_workers(caller: Caller) -> WorkerList:
     """Get the status of all workers."""
-    found = [WorkerOut.of(worker) for worker in workers.crew(caller.org, NAME)]
+    found = [WorkerOut.of(worker) for worker in workers.list_workers(caller.org, NAME)]
     active = sum(worker.status == "active" for worker in found)
     return WorkerList(total_workers=len(found), active_workers=active, workers=found)
 
@@ -97,14 +98,14 @@ def list_workers(caller: Caller) -> WorkerList:
 @routes.post("", status=201, errors=[409])
 def start_worker(caller: Caller, body: WorkerIn) -> WorkerStarted:
     """Make a worker known, so that it can connect."""
-    worker = workers.enlist(caller.org, _registration(body, caller.plan))
+    worker = registration.register_or_update(caller.org, _registration(body, caller.plan))
     return WorkerStarted(worker_id=body.worker_id, endpoint=_endpoint(worker.id))
 
 
 def _registration(body: WorkerIn, plan: str) -> Registration:
     return Registration(
         pool=NAME,
-        kind="worker",
+        id_prefix="worker",
         id=str(body.worker_id),
         name=f"worker {body.worker_id}",
         max_concurrent=body.config.max_tasks,

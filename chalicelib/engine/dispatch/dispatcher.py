@@ -62,7 +62,7 @@ class _Pass:
         self._now = clock.now()
         self._org, self._pool = org, pool
         self._before, crew = pool_storage.find_with_workers(org, pool)
-        self._workers = builtin_worker.staffed(org, pool, crew)
+        self._workers = builtin_worker.ensure_builtin_worker(org, pool, crew)
         self._lanes = dict(self._before.lanes) | _named_lanes(nudges)
         self._named = {nudge.task_id for nudge in nudges if nudge.task_id is not None}
         self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)
@@ -78,7 +78,7 @@ class _Pass:
         again = True
         while again and self._leased < MAX_LEASES_PER_PASS:
             again = self._round()
-        pools.keep(self._before, self._memory())
+        pools.save_dispatch_state(self._before, self._memory())
         concurrency_limits.delete_idle(self._before)
         if self._asked_for_backlog:
             backlog.measure_backlog(self._unplaced, self._workers, self._now)
@@ -173,7 +173,9 @@ class _Pass:
         after = self._balancer.memory()
         forgotten = self._forgotten()
         known = {name: needs for name, needs in self._before.lanes.items() if name not in forgotten}
-        lanes = pools.remembered(known, {name: self._lanes[name] for name in self._lanes if name not in forgotten})
+        lanes = pools.remembered_lanes(
+            known, {name: self._lanes[name] for name in self._lanes if name not in forgotten}
+        )
         alive = {worker.id for worker in self._workers}
         weights = {name: weight for name, weight in after.weights.items() if name in alive}
         return replace(after, lanes=lanes, weights=weights, wake_at=self._next_look())

@@ -16,7 +16,7 @@ from chalicelib.domain.tasks.transitions import Failure
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.security import encryption, long_call_slots
 from chalicelib.engine.tasks import lifecycle, payloads, task_log, worker_presence
-from chalicelib.engine.workers import registry, websocket_workers
+from chalicelib.engine.workers import registration, registry, websocket_workers
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
 from chalicelib.providers.http import outbound
@@ -50,7 +50,7 @@ def _try_send(
 ) -> Exception | None:
     try:
         if isinstance(message, WorkerMessage):
-            websocket_workers.tell(message)
+            websocket_workers.send_commands(message)
         else:
             _hand_over(message, found.get(message.task_id), crew.get((message.org, message.pool, message.worker_id)))
     except (Conflict, NotFound) as late:
@@ -131,7 +131,7 @@ def _timeout_seconds(task: Task) -> float:
 
 def _headers(task: Task, worker: Worker) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "Idempotency-Key": f"{task.id}:{task.attempt}"}
-    key = registry.api_key(worker)
+    key = registration.read_api_key(worker)
     return headers | {"X-API-Key": key} if key is not None else headers
 
 

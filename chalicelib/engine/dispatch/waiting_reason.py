@@ -23,14 +23,20 @@ def waiting_for(task: Task, kind: str = "worker", by_hand: str = "a worker to be
     if before is not None or task.status is not Status.PENDING:
         return before
     pool, crew = pool_storage.find_with_workers(task.org, task.pool)
-    return waiting_reasons.placement(task, pool, builtin_worker.expected(task.org, task.pool, crew), now, kind)
+    return waiting_reasons.placement(
+        task, pool, builtin_worker.with_builtin_worker(task.org, task.pool, crew), now, kind
+    )
 
 
 def unserved_needs(pool: Pool, crew: list[Worker]) -> list[Needs]:
     """What tasks that wait need, where no live worker offers it. One call for each such need that the pool knows of, of
     at most MAX_LANES_READ; none where every need is served."""
     now = clock.now()
-    live = [one for one in builtin_worker.expected(pool.org, pool.pool, crew) if waiting_reasons.is_live(one, now)]
+    live = [
+        one
+        for one in builtin_worker.with_builtin_worker(pool.org, pool.pool, crew)
+        if waiting_reasons.is_live(one, now)
+    ]
     lanes = [name for name, needs in pool.lanes.items() if not any(worker.offers(needs) for worker in live)]
     found = [name for name in sorted(lanes)[:MAX_LANES_READ] if storage.ready_candidates(pool.org, pool.pool, name, 1)]
     return [pool.lanes[name] for name in found]

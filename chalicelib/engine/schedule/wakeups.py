@@ -26,7 +26,7 @@ class Watch:
         """Whether the pool watches the task's lane now; not when it remembers too many others."""
         lane = (task.org, task.pool, task.lane)
         if lane not in self._watched:
-            self._watched[lane] = task.lane in pools.watch(task.org, task.pool, {task.lane: task.needs})
+            self._watched[lane] = task.lane in pools.watch_lanes(task.org, task.pool, {task.lane: task.needs})
             if self._watched[lane]:
                 _request_dispatch(task.org, task.pool)
         return self._watched[lane]
@@ -60,7 +60,7 @@ def settle_worker(org: str, pool: str, worker_id: str) -> None:
     if worker_id == worker_table.POOL_KEY:
         _request_dispatch(org, pool)
     else:
-        heartbeat_monitor.settle(org, pool, worker_id)
+        heartbeat_monitor.check_worker(org, pool, worker_id)
 
 
 def settle_chore(identifier: str) -> None:
@@ -79,4 +79,4 @@ def one(wakeup: Wakeup) -> None:
     elif wakeup.kind is WakeupKind.JOB:
         settle_chore(wakeup.id)
     else:
-        heartbeat_monitor.settle(*wakeup.key)
+        heartbeat_monitor.check_worker(*wakeup.key)

@@ -1,46 +1,47 @@
-"""The worker that stands for the house's own performers in each pool that has any, so that their tasks are leased,
-retried and counted as all others are."""
+"""The built-in worker: it stands for Yardmaster's own performers in each pool that has any, so that their tasks are
+leased, retried and counted like all others."""
 
 from dataclasses import replace
 
 from chalicelib import clock
 from chalicelib.domain.tasks.worker import BUILT_IN, Worker
-from chalicelib.engine.workers import registry as workers
+from chalicelib.engine.workers import registry
 from chalicelib.providers.performers import registry as performers
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.workers import workers as worker_storage
 
-SLOTS = 50
-"""How many tasks of a pool the house performs at once."""
+MAX_CONCURRENT = 50
+"""How many tasks of a pool the performers run at once."""
 
 
-def staffed(org: str, pool: str, crew: list[Worker]) -> list[Worker]:
-    """The crew with the worker that stands for the pool's performers, made or brought up to date if it has to be."""
+def ensure_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Worker]:
+    """The pool's workers with its built-in worker, which is created or updated if needed. No call when it is up to
+    date."""
     names = performers.names(pool)
-    found = next((worker for worker in crew if worker.built_in), None)
-    if not names or (found is not None and found.capabilities == names):
-        return crew
-    present = _hired(org, pool, names) if found is None else _trained(found, names)
-    return [*(worker for worker in crew if not worker.built_in), present]
+    builtin = next((worker for worker in workers if worker.built_in), None)
+    if not names or (builtin is not None and builtin.capabilities == names):
+        return workers
+    builtin = _create(org, pool, names) if builtin is None else _update_capabilities(builtin, names)
+    return [*(worker for worker in workers if not worker.built_in), builtin]
 
 
-def expected(org: str, pool: str, crew: list[Worker]) -> list[Worker]:
-    """The crew as the next dispatch pass will have it. Nothing is written."""
+def with_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Worker]:
+    """The pool's workers as the next dispatch pass sees them, with the built-in worker. Writes nothing."""
     names = performers.names(pool)
-    if not names or any(worker.built_in for worker in crew):
-        return crew
-    return [*crew, _performing(org, pool, names)]
+    if not names or any(worker.built_in for worker in workers):
+        return workers
+    return [*workers, _new_builtin_worker(org, pool, names)]
 
 
-def _performing(org: str, pool: str, names: tuple[str, ...]) -> Worker:
+def _new_builtin_worker(org: str, pool: str, names: tuple[str, ...]) -> Worker:
     now = clock.now()
     return Worker(
         id=BUILT_IN,
         org=org,
         pool=pool,
         name="built-in performers",
-        max_concurrent=SLOTS,
+        max_concurrent=MAX_CONCURRENT,
         capabilities=names,
         registered_at=now,
         updated_at=now,
@@ -50,8 +51,8 @@ def _performing(org: str, pool: str, names: tuple[str, ...]) -> Worker:
     )
 
 
-def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
-    worker = _performing(org, pool, names)
+def _create(org: str, pool: str, names: tuple[str, ...]) -> Worker:
+    worker = _new_builtin_worker(org, pool, names)
     try:
         dynamodb.commit(worker_storage.create_write(worker))
     except ConditionFailed as refused:
@@ -59,8 +60,8 @@ def _hired(org: str, pool: str, names: tuple[str, ...]) -> Worker:
     return worker
 
 
-def _trained(worker: Worker, names: tuple[str, ...]) -> Worker:
-    def decide(found: Worker) -> Worker:
-        return found if found.capabilities == names else replace(found, capabilities=names)
+def _update_capabilities(worker: Worker, names: tuple[str, ...]) -> Worker:
+    def decide(stored: Worker) -> Worker:
+        return stored if stored.capabilities == names else replace(stored, capabilities=names)
 
-    return workers.change(worker.org, worker.pool, worker.id, decide) or worker
+    return registry.change(worker.org, worker.pool, worker.id, decide) or worker

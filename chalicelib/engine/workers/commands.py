@@ -1,4 +1,4 @@
-"""What a worker is to do: stop an attempt that is no longer its own, or take nothing new."""
+"""Commands to a worker: stop an attempt that is no longer its own, or take no new task."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,26 +6,29 @@ from typing import Any
 from chalicelib import clock
 from chalicelib.domain.tasks.worker import Worker
 
-KEPT_MS = 15 * clock.MINUTE
-"""How long a command is repeated to a worker that sends no receipt for it."""
+REPEATED_FOR_MS = 15 * clock.MINUTE
+"""How long a command is repeated to a worker that does not confirm it."""
 
 
-def of(worker: Worker) -> list[dict[str, Any]]:
-    """What the worker is told with each heartbeat until it confirms: tasks to stop, and whether to drain."""
-    told: list[dict[str, Any]] = [_stop(name) for name, since in worker.commands.items() if not _stale(since)]
-    return [*told, {"id": "drain", "type": "drain"}] if worker.maintenance else told
+def pending_commands(worker: Worker) -> list[dict[str, Any]]:
+    """The commands in the answer to each heartbeat, until the worker confirms them: tasks to stop, and whether to
+    drain."""
+    cancels: list[dict[str, Any]] = [
+        _cancel_command(name) for name, since in worker.commands.items() if not _is_stale(since)
+    ]
+    return [*cancels, {"id": "drain", "type": "drain"}] if worker.maintenance else cancels
 
 
-def _stop(name: str) -> dict[str, Any]:
+def _cancel_command(name: str) -> dict[str, Any]:
     task_id, _, attempt = name.rpartition(":")
     return {"id": name, "type": "cancel", "task_id": task_id, "attempt": int(attempt)}
 
 
-def _stale(since: int, now: int | None = None) -> bool:
-    return (now or clock.now()) - since > KEPT_MS
+def _is_stale(since: int, now: int | None = None) -> bool:
+    return (now or clock.now()) - since > REPEATED_FOR_MS
 
 
-def without_stale(worker: Worker, now: int) -> Worker:
-    """The worker without the commands that were repeated long enough; itself when there are none."""
-    kept = {name: since for name, since in worker.commands.items() if not _stale(since, now)}
-    return replace(worker, commands=kept) if kept != worker.commands else worker
+def without_stale_commands(worker: Worker, now: int) -> Worker:
+    """The worker without the commands that are no longer repeated; the same object when there are none."""
+    current = {name: since for name, since in worker.commands.items() if not _is_stale(since, now)}
+    return replace(worker, commands=current) if current != worker.commands else worker

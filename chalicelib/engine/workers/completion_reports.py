@@ -1,4 +1,4 @@
-"""What a worker says it has done, without saying of which task."""
+"""A worker reports that it completed or failed a task, without naming the task."""
 
 from chalicelib import clock
 from chalicelib.domain.tasks.reported_failure import reported_failure
@@ -13,12 +13,12 @@ from chalicelib.storage.workers import workers as storage
 from chalicelib.storage.workers.workers import Outcome
 
 
-def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
-    """End the one task that the worker holds, so, for good and without a result; of one that holds none, only count. It
-    is a sign of life.
+def report_outcome(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
+    """End the only task that the worker holds with this outcome, without a result or another attempt. When it holds no
+    task, only its counter grows. The report counts as a heartbeat.
 
-    Answers the worker as it then is. One call when it holds none. Raises NotFound, Conflict when it holds several,
-    LeaseLost when it has just lost the one.
+    Returns the worker with the report applied. One call when it holds no task. Raises NotFound, Conflict when it holds
+    several tasks, LeaseLost when it has just lost the only one.
     """
     try:
         now = clock.now()
@@ -29,14 +29,16 @@ def report(org: str, pool: str, worker_id: str, outcome: Outcome) -> Worker:
     worker = storage.from_raw(raw) if raw is not None and storage.is_worker(raw) else None
     if worker is None or worker.removed:
         raise NotFound("Worker", worker_id)
-    _end(worker, outcome)
+    _end_only_task(worker, outcome)
     return registry.get(org, pool, worker_id)
 
 
-def _end(worker: Worker, outcome: Outcome) -> None:
+def _end_only_task(worker: Worker, outcome: Outcome) -> None:
     if len(worker.leases) > 1:
-        held = ", ".join(sorted(worker.leases))
-        raise Conflict(f"Worker {worker.id} holds several tasks: complete the one that has ended by its id, of {held}")
+        task_ids = ", ".join(sorted(worker.leases))
+        raise Conflict(
+            f"Worker {worker.id} holds several tasks: complete the one that has ended by its id, of {task_ids}"
+        )
     [(task_id, epoch)] = worker.leases.items()
     holder = Holder(worker.id, epoch)
     if outcome == "completed":

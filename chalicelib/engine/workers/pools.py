@@ -1,4 +1,4 @@
-"""A pool's settings and the dispatcher's memory of it."""
+"""A pool's settings, its dispatch state and the totals of its workers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,57 +14,58 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.workers import pools as storage
 
-MOST_LANES = 300
-"""How many lanes a pool remembers. Each costs a dispatch pass a call when it could be served; tasks of further lanes
-have looks of their own."""
-LANES_BYTES = 200_000
-"""About as much room the lanes have in the pool's item, which DynamoDB limits to 400 KB."""
+MAX_LANES = 300
+"""How many lanes a pool keeps. Each costs a dispatch pass one call while a worker can take its tasks. A waiting task of
+a further lane is woken on its own."""
+MAX_LANES_BYTES = 200_000
+"""About how many bytes the lanes may take in the pool's item, which DynamoDB limits to 400 KB."""
 WATCH_TRIES = 3
 
 
 class Summary(NamedTuple):
-    """A pool's workers, and the attempts completed and burned by all it ever had."""
+    """A pool's workers, and the attempts that all its workers, the removed ones too, completed and failed."""
 
     workers: list[Worker]
     completed: int
     failed: int
 
 
-def overview(org: str, pool: str) -> tuple[Pool, list[Worker]]:
-    """The pool and its workers that were not removed. One call."""
-    memory, workers = storage.find_with_workers(org, pool)
-    return memory, [worker for worker in workers if not worker.removed and not worker.built_in]
+def find_with_workers(org: str, pool: str) -> tuple[Pool, list[Worker]]:
+    """The pool and its workers, without removed ones and the built-in one. One call."""
+    state, workers = storage.find_with_workers(org, pool)
+    return state, [worker for worker in workers if not worker.removed and not worker.built_in]
 
 
-def summary(org: str, pool: str) -> Summary:
-    """The pool's workers, and what they and those before them have done. One call."""
-    memory, workers = storage.find_with_workers(org, pool)
+def summarize(org: str, pool: str) -> Summary:
+    """The pool's workers, and the totals of these and the removed ones. One call."""
+    state, workers = storage.find_with_workers(org, pool)
     return Summary(
         workers=[worker for worker in workers if not worker.removed and not worker.built_in],
-        completed=memory.departed_completed + sum(worker.completed for worker in workers),
-        failed=memory.departed_failed + sum(worker.failed for worker in workers),
+        completed=state.departed_completed + sum(worker.completed for worker in workers),
+        failed=state.departed_failed + sum(worker.failed for worker in workers),
     )
 
 
-def keep_counts(worker: Worker) -> list[Write]:
-    """The writes that keep a removed worker's counters with its pool; the pool's memory is made if there is none."""
+def removed_worker_counts_writes(worker: Worker) -> list[Write]:
+    """The writes that add a removed worker's counters to its pool's. Two calls, which create the pool's item if there
+    is none; no call when there is nothing to add."""
     if not worker.completed and not worker.failed:
         return []
-    memory, _ = storage.find_with_workers(worker.org, worker.pool)
-    _create(memory)
+    state, _ = storage.find_with_workers(worker.org, worker.pool)
+    _create(state)
     return [storage.add_removed_worker_counts_write(worker)]
 
 
 def set_algorithm(org: str, pool: str, algorithm: Algorithm) -> None:
-    """Balance the pool so from the next dispatch on."""
+    """Set the pool's balancing algorithm, from the next dispatch pass on."""
     try:
         dynamodb.commit(storage.set_algorithm_write(org, pool, algorithm))
     except ConditionFailed:
         _create(replace(Pool(org=org, pool=pool), algorithm=str(algorithm)))
 
 
-def keep(before: Pool, after: Pool) -> None:
-    """Store what a dispatch pass leaves to the next one; no call when nothing changed."""
+def save_dispatch_state(before: Pool, after: Pool) -> None:
+    """Store what the next dispatch pass needs; no call when nothing changed."""
     write = storage.dispatch_state_write(before, after)
     if write is None:
         return
@@ -73,40 +74,40 @@ def keep(before: Pool, after: Pool) -> None:
     except ConditionFailed as refused:
         if refused.items[0] is None:
             _create(after)
-        else:  # tasks were put under the pool's look meanwhile: the next pass, which is due, sees them
-            keep(before, replace(after, wake_at=before.wake_at, lanes={**before.lanes, **after.lanes}))
+        else:  # lanes were watched meanwhile: the next pass, which is due, sees their tasks
+            save_dispatch_state(before, replace(after, wake_at=before.wake_at, lanes={**before.lanes, **after.lanes}))
 
 
-def watch(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
-    """Have the pool looked at, now and each minute, for as long as tasks wait in these lanes; returns the names of
-    those lanes that it has room to remember. Two calls. Raises Unavailable."""
+def watch_lanes(org: str, pool: str, lanes: Mapping[str, Needs]) -> frozenset[str]:
+    """Have the dispatcher check these lanes now and each minute, as long as tasks wait in them. Returns the names of
+    the lanes that the pool could keep. Two calls. Raises Unavailable."""
 
     def attempt() -> frozenset[str]:
-        known = storage.find(org, pool)
-        kept = remembered(known.lanes, lanes)
+        stored = storage.find(org, pool)
+        kept = remembered_lanes(stored.lanes, lanes)
         watched = {name: needs for name, needs in lanes.items() if name in kept}
         try:
-            dynamodb.commit(storage.watch_lanes_write(known, watched, clock.now()))
+            dynamodb.commit(storage.watch_lanes_write(stored, watched, clock.now()))
         except ConditionFailed:
-            _create(known)
+            _create(stored)
             raise StaleRead from None
         return frozenset(watched)
 
     return optimistic.retry(attempt, tries=WATCH_TRIES)
 
 
-def remembered(known: Mapping[str, Needs], more: Mapping[str, Needs]) -> dict[str, Needs]:
-    """The lanes that a pool knows, and as many more as it has room to remember."""
-    kept, room = dict(known), LANES_BYTES - sum(map(_bytes, known.items()))
-    for lane in more.items():
-        room -= _bytes(lane) if lane[0] not in kept else 0
-        if room < 0 or (len(kept) >= MOST_LANES and lane[0] not in kept):
+def remembered_lanes(stored: Mapping[str, Needs], added: Mapping[str, Needs]) -> dict[str, Needs]:
+    """The stored lanes, and as many of the added ones as the pool can keep."""
+    kept, bytes_left = dict(stored), MAX_LANES_BYTES - sum(map(_lane_bytes, stored.items()))
+    for lane in added.items():
+        bytes_left -= _lane_bytes(lane) if lane[0] not in kept else 0
+        if bytes_left < 0 or (len(kept) >= MAX_LANES and lane[0] not in kept):
             break
         kept[lane[0]] = lane[1]
     return kept
 
 
-def _bytes(lane: tuple[str, Needs]) -> int:
+def _lane_bytes(lane: tuple[str, Needs]) -> int:
     name, needs = lane
     words = (name, *needs.capabilities, needs.group or "", needs.worker or "", needs.permit.key if needs.permit else "")
     return sum(len(word.encode()) + 5 for word in words) + 50
@@ -116,5 +117,5 @@ def _create(pool: Pool) -> None:
     try:
         dynamodb.commit(storage.create_write(pool))
     except ConditionFailed:
-        # Somebody else made it in between: what it holds is as good, and the next pass adds what is missing.
+        # Another function created it in between: its state is as good, and the next pass adds what is missing.
         return

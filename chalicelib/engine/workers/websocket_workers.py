@@ -1,8 +1,8 @@
-"""Workers that hold a WebSocket: they are there while they answer, and tasks go to them as frames
+"""Workers with a WebSocket: they are online while they answer, and get their tasks as frames
 (docs/reference/websockets.md).
 
-A connection is not a lease. A worker that comes back under the same id before its heartbeat is overdue still holds its
-tasks, and is told them again.
+A connection is not a lease. A worker that connects again under the same id before its heartbeat is overdue still holds
+its tasks, and they are sent to it again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,34 +30,35 @@ from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
 PINGS_MISSED = 2.25
-"""A connection that was silent for so many pings may be replaced by a new one of the same worker."""
+"""A connection with no message for so many ping intervals may be replaced by a new one of the same worker."""
 PING: Frame = {"type": "ping"}
 
 
-def connect(found: Connection) -> Worker:
-    """A registered worker opens its connection: it is alive, and may be given tasks. Three calls, and two more to take
-    over from an earlier connection. The same connection again changes nothing.
+def connect(connection: Connection) -> Worker:
+    """Handle a registered worker's new connection: the worker is alive and may get tasks. Three calls, and two more to
+    replace an earlier connection. The same connection again changes nothing.
 
-    Raises NotFound when it is not registered, Conflict when it is connected already and answers.
+    Raises NotFound when the worker is not registered, Conflict when it has another connection that answers.
     """
-    assert found.pool is not None and found.worker_id is not None
-    before = registry.get(found.org, found.pool, found.worker_id)
-    if before.connection == found.id:
+    assert connection.pool is not None and connection.worker_id is not None
+    before = registry.get(connection.org, connection.pool, connection.worker_id)
+    if before.connection == connection.id:
         return before
     if not before.socket:
-        raise NotFound("Worker", found.worker_id)
+        raise NotFound("Worker", connection.worker_id)
     _require_abandoned(before)
 
     def decide(worker: Worker) -> Worker:
-        if worker.connection == found.id:
+        if worker.connection == connection.id:
             return worker
         if worker.connection not in (None, before.connection):
-            raise _taken(worker)
-        return _connected(worker, found.id)
+            raise _already_connected(worker)
+        return _as_connected(worker, connection.id)
 
-    worker = registry.change(found.org, found.pool, found.worker_id, decide, [connections.create_write(found)])
+    create_write = connections.create_write(connection)
+    worker = registry.change(connection.org, connection.pool, connection.worker_id, decide, [create_write])
     if worker is None:
-        raise NotFound("Worker", found.worker_id)
+        raise NotFound("Worker", connection.worker_id)
     if before.connection is not None:
         websocket_api.close(before.connection)
     return worker
@@ -65,18 +66,18 @@ def connect(found: Connection) -> Worker:
 
 def _require_abandoned(worker: Worker) -> None:
     """Raise Conflict while an earlier connection of the worker is still in use."""
-    if worker.connection is None or clock.now() - worker.last_heartbeat_at > PINGS_MISSED * registry.ping_ms():
+    if worker.connection is None or clock.now() - worker.last_heartbeat_at > PINGS_MISSED * registry.ping_interval_ms():
         return
     with suppress(Gone):
         _send(worker, frames.text(PING))
-        raise _taken(worker)
+        raise _already_connected(worker)
 
 
-def _taken(worker: Worker) -> Conflict:
+def _already_connected(worker: Worker) -> Conflict:
     return Conflict(f"Worker {worker.id} is connected already; close that connection, or try again in a minute")
 
 
-def _connected(worker: Worker, connection_id: str) -> Worker:
+def _as_connected(worker: Worker, connection_id: str) -> Worker:
     now = clock.now()
     return replace(
         worker,
@@ -85,28 +86,29 @@ def _connected(worker: Worker, connection_id: str) -> Worker:
         health=Health.HEALTHY,
         last_heartbeat_at=now,
         online_since=None if worker.maintenance else worker.online_since or now,
-        wake_at=now + registry.ping_ms(),
+        wake_at=now + registry.ping_interval_ms(),
     )
 
 
-def heard(found: Connection, said: Beat) -> None:
-    """A connected worker gave a sign of life: its heartbeat. A connection that has been replaced, or whose worker is
-    removed, is closed. One call."""
-    assert found.pool is not None and found.worker_id is not None
+def record_heartbeat(connection: Connection, beat: Beat) -> None:
+    """Store the heartbeat of a connected worker. A connection that was replaced, or whose worker was removed, is
+    closed. One call."""
+    assert connection.pool is not None and connection.worker_id is not None
     try:
-        registry.heartbeat(found.org, found.pool, found.worker_id, said, connection=found.id)
+        registry.record_heartbeat(connection.org, connection.pool, connection.worker_id, beat, connection=connection.id)
     except NotFound:
-        websocket_api.close(found.id)
+        websocket_api.close(connection.id)
 
 
-def disconnected(found: Connection) -> None:
-    """A worker's connection has ended: nothing new goes to it; its tasks stay until its heartbeat is overdue."""
-    assert found.pool is not None and found.worker_id is not None
-    _let_go(found.org, found.pool, found.worker_id, found.id)
-    dynamodb.commit(connections.delete_write(found.id))
+def disconnect(connection: Connection) -> None:
+    """Handle the end of a worker's connection: it gets no new task, and keeps its tasks until its heartbeat is
+    overdue."""
+    assert connection.pool is not None and connection.worker_id is not None
+    _detach(connection.org, connection.pool, connection.worker_id, connection.id)
+    dynamodb.commit(connections.delete_write(connection.id))
 
 
-def _let_go(org: str, pool: str, worker_id: str, connection_id: str) -> None:
+def _detach(org: str, pool: str, worker_id: str, connection_id: str) -> None:
     def decide(worker: Worker) -> Worker:
         if worker.connection != connection_id:
             return worker
@@ -115,58 +117,59 @@ def _let_go(org: str, pool: str, worker_id: str, connection_id: str) -> None:
     registry.change(org, pool, worker_id, decide)
 
 
-def _lost(worker: Worker) -> None:
-    """The gateway does not know the worker's connection any more."""
+def _detach_lost(worker: Worker) -> None:
+    """Handle a connection that API Gateway reports as gone."""
     assert worker.connection is not None
-    _let_go(worker.org, worker.pool, worker.id, worker.connection)
+    _detach(worker.org, worker.pool, worker.id, worker.connection)
     dynamodb.commit(connections.delete_write(worker.connection))
 
 
 def ping(worker: Worker) -> None:
-    """Ask a connected worker whether it is still there; its pong is its heartbeat."""
+    """Send a ping to a connected worker; its pong counts as its heartbeat."""
     try:
         _send(worker, frames.text(PING))
     except Gone:
-        _lost(worker)
+        _detach_lost(worker)
 
 
 def hand_over(task: Task, worker: Worker) -> None:
-    """Send a leased task to its worker; one whose connection is gone gives the lease back unburned.
+    """Send a leased task to its worker. If its connection is gone, the task is queued again without counting an
+    attempt.
 
     Raises Conflict, NotFound when the lease has ended meanwhile.
     """
     holder = Holder(worker.id, task.epoch)
-    words = frames.text(task_frame(task))
-    if len(words.encode()) > websocket_api.LARGEST_MESSAGE:
+    frame = frames.text(task_frame(task))
+    if len(frame.encode()) > websocket_api.LARGEST_MESSAGE:
         lifecycle.fail(task.org, task.id, holder, Failure(Reason.REJECTED, "The task does not fit into a frame", False))
         return
     try:
         if worker.connection is None:
             raise Gone(worker.id)
         task_log.log_handover(task, "socket")
-        _send(worker, words)
+        _send(worker, frame)
     except Gone:
         if worker.connection is not None:
-            _lost(worker)
-        _give_back(task, holder)
+            _detach_lost(worker)
+        _release(task, holder)
     else:
         lifecycle.report_progress(task.org, task.id, holder, None)
 
 
-def _give_back(task: Task, holder: Holder) -> None:
-    """The lease goes back unburned, unless the worker was told of it meanwhile over a new connection."""
+def _release(task: Task, holder: Holder) -> None:
+    """Release the task without counting an attempt, unless the worker got it meanwhile over a new connection."""
 
-    def decide(found: Task) -> Task:
-        transitions.require_holder(found, holder)
-        if found.status is not Status.LEASED:
-            return found
-        return transitions.released(found, clock.now(), ReleaseReason.NOT_CONNECTED)
+    def decide(current: Task) -> Task:
+        transitions.require_holder(current, holder)
+        if current.status is not Status.LEASED:
+            return current
+        return transitions.released(current, clock.now(), ReleaseReason.NOT_CONNECTED)
 
     lifecycle.change(task.org, task.id, decide, end=lifecycle.LeaseEnd(told=False))
 
 
 def task_frame(task: Task) -> dict[str, Any]:
-    """What a worker is sent: `deadline` is when the attempt times out, in epoch milliseconds."""
+    """The frame with a task for its worker. `deadline` is when the attempt times out, in epoch milliseconds."""
     return {
         "type": "task",
         "task_id": task.id,
@@ -178,34 +181,34 @@ def task_frame(task: Task) -> dict[str, Any]:
     }
 
 
-def tell(call: WorkerMessage) -> None:
-    """Send a worker its commands and, when it has just come, the tasks that it holds."""
-    worker = worker_storage.find(call.org, call.pool, call.worker_id)
+def send_commands(message: WorkerMessage) -> None:
+    """Send a worker its commands and, if it has just connected, the tasks that it holds."""
+    worker = worker_storage.find(message.org, message.pool, message.worker_id)
     if worker is None or worker.connection is None:
         return
-    told = commands.of(worker)
+    pending = commands.pending_commands(worker)
     try:
-        for command in told:
-            _send(worker, frames.text(_order(command)))
-        for task in _held(worker) if call.greeting else ():
-            _greet(task, worker)
+        for command in pending:
+            _send(worker, frames.text(_command_frame(command)))
+        for task in _held_tasks(worker) if message.greeting else ():
+            _resend_task(task, worker)
     except Gone:
-        _lost(worker)
+        _detach_lost(worker)
         return
-    _forget(worker, {str(command["id"]) for command in told})
+    _remove_commands(worker, {str(command["id"]) for command in pending})
 
 
-def _order(command: Mapping[str, Any]) -> Frame:
+def _command_frame(command: Mapping[str, Any]) -> Frame:
     return {name: value for name, value in command.items() if name != "id"}
 
 
-def _held(worker: Worker) -> Iterable[Task]:
-    found = task_storage.find_many(worker.leases, whole=True) if worker.leases else {}
-    held = [task for task in found.values() if task.held and worker.leases[task.id] == task.epoch]
+def _held_tasks(worker: Worker) -> Iterable[Task]:
+    tasks = task_storage.find_many(worker.leases, whole=True) if worker.leases else {}
+    held = [task for task in tasks.values() if task.held and worker.leases[task.id] == task.epoch]
     return sorted(held, key=lambda task: (task.leased_at, task.id))
 
 
-def _greet(task: Task, worker: Worker) -> None:
+def _resend_task(task: Task, worker: Worker) -> None:
     if task.status is Status.LEASED:
         with suppress(Conflict, NotFound):
             hand_over(task, worker)
@@ -213,17 +216,17 @@ def _greet(task: Task, worker: Worker) -> None:
         _send(worker, frames.text(task_frame(task)))
 
 
-def _forget(worker: Worker, names: set[str]) -> None:
-    """Commands that were sent need no receipt: a connection that is there delivers them."""
+def _remove_commands(worker: Worker, names: set[str]) -> None:
+    """Remove commands that were sent: over a connection they need no receipt."""
 
-    def decide(found: Worker) -> Worker:
-        left = {name: since for name, since in found.commands.items() if name not in names}
-        return found if left == found.commands else replace(found, commands=left)
+    def decide(current: Worker) -> Worker:
+        remaining = {name: since for name, since in current.commands.items() if name not in names}
+        return current if remaining == current.commands else replace(current, commands=remaining)
 
     registry.change(worker.org, worker.pool, worker.id, decide)
 
 
-def _send(worker: Worker, words: str) -> None:
+def _send(worker: Worker, frame: str) -> None:
     assert worker.connection is not None
-    young = clock.now() - worker.last_heartbeat_at < frames.OPENING_MS
-    frames.post(worker.connection, words, patient=young)
+    is_new = clock.now() - worker.last_heartbeat_at < frames.OPENING_MS
+    frames.post(worker.connection, frame, patient=is_new)

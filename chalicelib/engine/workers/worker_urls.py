@@ -1,8 +1,8 @@
-"""The URL to which tasks are handed is one worker's in its pool: a second worker there would get more of the server
-than it has, and one that was forgotten would swallow work.
+"""In a pool, only one worker can have a URL to which tasks are sent: two would send one server more tasks than it can
+take.
 
-Who has which URL stands in an item beside the worker, written in the worker's own transaction. The item counts only as
-long as its worker is there and has that URL: what a removed or moved worker left behind is taken over.
+An item beside the worker says which worker has the URL; it is written in the worker's own transaction. It is valid only
+while that worker exists and has that URL: another worker can take over the claim of one that was removed or moved.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,24 +23,24 @@ from chalicelib.storage.workers.worker_urls import Claim
 
 T = TypeVar("T")
 
-HANDED = "predict"
+TASK_ENDPOINT = "predict"
 """The endpoint to which tasks are POSTed."""
 """How often a URL is claimed again because somebody else had left it or took it in between."""
 
 
-class Place(NamedTuple):
-    """Which worker."""
+class WorkerKey(NamedTuple):
+    """Where a worker is stored."""
 
     org: str
     pool: str
     id: str
 
 
-def check(endpoints: Mapping[str, str]) -> None:
+def check_endpoints(endpoints: Mapping[str, str]) -> None:
     """Raise InvalidRequest, naming the field, when an endpoint may not be called."""
     if not endpoints:
         return
-    # Only who registers pays for the outbound client's import; the other requests of an API never call out.
+    # Imported here, because only registering needs the outbound client: the other requests start faster without it.
     from chalicelib.providers.http import outbound
 
     for name, url in endpoints.items():
@@ -51,47 +51,51 @@ def check(endpoints: Mapping[str, str]) -> None:
             raise InvalidRequest(f"{field}: {error.message}", fields={field: error.message}) from None
 
 
-def claiming(worker: Place, endpoints: Mapping[str, str], kind: str, write: Callable[[list[Write]], T]) -> T:
-    """What `write` answers when it is given the write of the worker's claim to its URL, if it has one, as the second of
-    a transaction. `write` raises ConditionFailed when its transaction is refused.
+def write_with_claim(
+    worker: WorkerKey, endpoints: Mapping[str, str], kind: str, write: Callable[[list[Write]], T]
+) -> T:
+    """Call `write` with the write that claims the worker's URL, if it has one, and return its result. `write` sends it
+    as the second write of its transaction, and raises ConditionFailed when that is refused.
 
-    Two calls more where somebody had the URL before. Raises Conflict, naming the worker, where one listens there now.
+    Two calls more when another worker had the URL before. Raises Conflict, naming the worker, when one has it now.
     """
-    url, left = endpoints.get(HANDED), None
+    url, abandoned = endpoints.get(TASK_ENDPOINT), None
     if url is None:
         return write([])
 
     def attempt() -> T:
-        nonlocal left
-        mine = Claim(worker.id, clock.now())
+        nonlocal abandoned
+        claim = Claim(worker.id, clock.now())
         try:
-            return write([storage.claim_write(worker.org, worker.pool, _digest(url), mine, left)])
+            return write([storage.claim_write(worker.org, worker.pool, _digest(url), claim, abandoned)])
         except ConditionFailed as refused:
             if refused.failed[0] or not refused.failed[1]:
                 raise
-            left = _left_behind(worker, url, refused.items[1], kind)
+            abandoned = _abandoned_claim(worker, url, refused.items[1], kind)
             raise StaleRead from None
 
     return optimistic.retry(attempt)
 
 
-def _left_behind(worker: Place, url: str, stored: RawItem | None, kind: str) -> Claim | None:
-    """The claim that refused another one, if nothing stands behind it any more. Raises Conflict where a worker does."""
+def _abandoned_claim(worker: WorkerKey, url: str, stored: RawItem | None, kind: str) -> Claim | None:
+    """The stored claim that refused the write, when its worker no longer has the URL. Raises Conflict when it has."""
     if stored is None:
         return None
     claim = storage.from_raw(stored)
     owner = worker_storage.find(worker.org, worker.pool, claim.worker_id)
-    if owner is not None and not owner.removed and _digest(owner.endpoints.get(HANDED, "")) == _digest(url):
+    if owner is not None and not owner.removed and _digest(owner.endpoints.get(TASK_ENDPOINT, "")) == _digest(url):
         message = f"{kind} {owner.id} is registered with this URL already: remove it first, or name another URL"
         raise Conflict(message, worker_id=owner.id)
     return claim
 
 
-def free(worker: Worker) -> None:
-    """Free the URL of a worker that is gone. One call, none without a URL."""
-    if HANDED in worker.endpoints:
-        with suppress(ConditionFailed):  # another worker has it by now
-            dynamodb.commit(storage.free_write(worker.org, worker.pool, _digest(worker.endpoints[HANDED]), worker.id))
+def free_url(worker: Worker) -> None:
+    """Free the URL of a removed worker. One call, none without a URL."""
+    if TASK_ENDPOINT in worker.endpoints:
+        with suppress(ConditionFailed):  # another worker has taken it over
+            dynamodb.commit(
+                storage.free_write(worker.org, worker.pool, _digest(worker.endpoints[TASK_ENDPOINT]), worker.id)
+            )
 
 
 def _digest(url: str) -> str:

@@ -7,7 +7,7 @@ from chalicelib.domain.document import Document
 from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import task_edits
 from chalicelib.engine.projects.task_edits import Draft
-from chalicelib.engine.workers.registry import Registration, register
+from chalicelib.engine.workers.registration import Registration, register
 from tests.support.client import Client, Reply
 from tests.support.world import ORG, World
 
@@ -67,7 +67,7 @@ def memberships(name: str) -> Any:
 
 
 def agent(name: str, room: int = 1) -> str:
-    said = Registration(pool=POOL, kind="agent", name=name, max_concurrent=room)
+    said = Registration(pool=POOL, id_prefix="agent", name=name, max_concurrent=room)
     return register(ORG, said).id
 
 

@@ -146,7 +146,7 @@ def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
         return {
             "metrics": {name: shown[name] for name in ("taskMetrics", "performanceMetrics")},
             "counters": (worker.completed, worker.failed, len(worker.leases)),
-            "crew": registry.crew(ORG, "projects")[0].id == agent or None,
+            "crew": registry.list_workers(ORG, "projects")[0].id == agent or None,
             "rows": _rows(world),
             "attempts": [(task.status, task.attempts, task.assignee) for task in world.tasks()],
         }

@@ -64,7 +64,7 @@ class Desk:
         """Time passes, and the worker answers that it is there."""
         self.world.clock.advance(seconds)
         beat = Beat(Health.HEALTHY)
-        registry.heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
+        registry.record_heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
 
     def complete(self, task_id: str, result: Any = None) -> None:
         task = lifecycle.get(ORG, task_id)

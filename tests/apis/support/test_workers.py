@@ -85,7 +85,7 @@ def test_a_worker_is_offline_then_idle_then_active(desk: Desk) -> None:
     assert listed["workers"] == [
         shown | {"status": "active", "uptime": "1m", "tasks_processed": 2, "current_load": 0.25}
     ]
-    websocket_workers.disconnected(Connection("connection-7", ORG, "support.worker", POOL, "7"))
+    websocket_workers.disconnect(Connection("connection-7", ORG, "support.worker", POOL, "7"))
     assert (desk.worker(7)["status"], desk.worker(7)["uptime"]) == ("offline", "0s")
 
 

@@ -171,23 +171,23 @@ def test_a_message_that_is_lost_costs_time_and_no_task(world: World) -> None:
 
 
 def test_a_pool_with_performers_is_staffed_once_however_many_look(world: World) -> None:
-    crews = together([lambda: builtin_worker.staffed(ORG, DESK, [])] * 4)
+    crews = together([lambda: builtin_worker.ensure_builtin_worker(ORG, DESK, [])] * 4)
     assert [[worker.id for worker in crew] for crew in crews] == [[BUILT_IN]] * 4
     assert [worker.id for worker in world.workers()] == [BUILT_IN]
     found = built_in_worker()
-    assert (found.capabilities, found.max_concurrent, found.wake_at) == ((KIND,), builtin_worker.SLOTS, None)
+    assert (found.capabilities, found.max_concurrent, found.wake_at) == ((KIND,), builtin_worker.MAX_CONCURRENT, None)
     with aws.counting() as calls:
-        assert builtin_worker.staffed(ORG, DESK, [found]) == [found]
-        assert builtin_worker.staffed(ORG, "processing", []) == []
+        assert builtin_worker.ensure_builtin_worker(ORG, DESK, [found]) == [found]
+        assert builtin_worker.ensure_builtin_worker(ORG, "processing", []) == []
     assert not calls
 
 
 def test_the_built_in_worker_learns_what_was_added(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    builtin_worker.staffed(ORG, DESK, [])
+    builtin_worker.ensure_builtin_worker(ORG, DESK, [])
     monkeypatch.setattr(
         performers, "REGISTERED", {DESK: {"moody": "tests.engine.dispatch.test_builtin_execution:Moody"}}
     )
-    [trained] = builtin_worker.staffed(ORG, DESK, [built_in_worker()])
+    [trained] = builtin_worker.ensure_builtin_worker(ORG, DESK, [built_in_worker()])
     assert trained.capabilities == built_in_worker().capabilities == ("moody",)
 
 
@@ -195,6 +195,6 @@ def test_the_built_in_worker_never_goes_offline_and_is_nobodys(world: World) -> 
     ask(world, text="good")
     world.advance(600)
     assert built_in_worker().alive
-    assert workers.crew(ORG, DESK) == []
+    assert workers.list_workers(ORG, DESK) == []
     with pytest.raises(NotFound):
         workers.get(ORG, DESK, BUILT_IN)

@@ -149,7 +149,7 @@ def test_another_algorithm_is_used_by_the_very_next_pass_and_starts_clean(world:
 
 def test_an_algorithm_can_be_chosen_before_the_pool_has_any_memory(world: World) -> None:
     pools.set_algorithm(ORG, POOL, Algorithm.RANDOM)
-    assert pools.overview(ORG, POOL)[0].algorithm == "random"
+    assert pools.find_with_workers(ORG, POOL)[0].algorithm == "random"
 
 
 def test_beyond_the_lanes_it_keeps_a_pool_forgets_empty_ones_and_a_nudge_opens_them_again(world: World) -> None:

@@ -95,7 +95,7 @@ def test_a_result_is_read_behind_hints_and_folded_header_lines(world: World, pla
 )
 def test_a_busy_server_burns_no_attempt_however_much_it_says(world: World, play: Play, answer: bytes) -> None:
     task, _ = handed(world, play, answer)
-    [worker] = registry.crew(ORG, POOL)
+    [worker] = registry.list_workers(ORG, POOL)
     assert (task.status, task.attempts) == ("pending", 0)
     assert worker.rest_until == world.clock.now() + 7_000
 
@@ -216,5 +216,5 @@ def test_a_probe_heeds_the_status_alone(world: World, play: Play, answer: bytes,
     peer = play(says(answer))
     worker = world.register("one", endpoints={"predict": peer.url, "health": peer.url})
     world.clock.advance(600)
-    heartbeat_monitor.settle(ORG, POOL, worker.id)
+    heartbeat_monitor.check_worker(ORG, POOL, worker.id)
     assert world.worker(worker.id).alive is alive

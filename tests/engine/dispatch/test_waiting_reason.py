@@ -47,6 +47,6 @@ def test_who_holds_its_permit_is_named_until_it_is_given_back(world: World) -> N
 def test_asking_changes_nothing(world: World) -> None:
     task = world.submit(capabilities=("gpu",))
     world.settle()
-    before = pools.overview(ORG, POOL), world.task(task.id)
+    before = pools.find_with_workers(ORG, POOL), world.task(task.id)
     waiting_for(task)
-    assert (pools.overview(ORG, POOL), world.task(task.id)) == before
+    assert (pools.find_with_workers(ORG, POOL), world.task(task.id)) == before

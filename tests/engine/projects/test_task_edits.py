@@ -39,7 +39,7 @@ def change(task: Task, edit: Edit) -> Task:
 
 
 def agent(world: World, name: str = "one", room: int = 1) -> str:
-    return world.register(name, pool=POOL, kind="agent", endpoints={}, max_concurrent=room).id
+    return world.register(name, pool=POOL, id_prefix="agent", endpoints={}, max_concurrent=room).id
 
 
 def gone(task: Task) -> bool:

@@ -203,7 +203,7 @@ def test_a_waiting_task_that_is_edited_has_a_look_of_its_own_again(world: World)
 def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "MOST_LANES", 3)
+    monkeypatch.setattr(pools, "MAX_LANES", 3)
     made = [world.submit(permit=Permit(f"key-{number}", 1)) for number in range(8)]
     quietly(world, 60)
     own = [task for task in made if (world.task(task.id).wake_at or 0) < own_end(task)]
@@ -219,10 +219,10 @@ def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
 
 def test_lanes_fit_into_the_item_however_much_they_ask_for(world: World) -> None:
     wordy = {f"lane-{n}": Needs(frozenset(f"{n}-{m}-{'x' * 90}" for m in range(32))) for n in range(200)}
-    kept = pools.watch(ORG, POOL, wordy)
+    kept = pools.watch_lanes(ORG, POOL, wordy)
     assert 0 < len(kept) < 100
-    assert pools.watch(ORG, POOL, {name: wordy[name] for name in kept}) == kept
-    assert pools.watch(ORG, POOL, {"lane-199": wordy["lane-199"]}) == frozenset()
+    assert pools.watch_lanes(ORG, POOL, {name: wordy[name] for name in kept}) == kept
+    assert pools.watch_lanes(ORG, POOL, {"lane-199": wordy["lane-199"]}) == frozenset()
 
 
 class Meanwhile:
@@ -244,9 +244,9 @@ def test_what_is_put_under_a_pools_look_while_a_pass_ends_is_not_forgotten(
 ) -> None:
     monkeypatch.setattr(dispatcher, "MAX_LANES", 0)
     pull(world, max_concurrent=9)
-    pools.watch(ORG, POOL, {"any": Needs(), "group:x": Needs(group="x")})
+    pools.watch_lanes(ORG, POOL, {"any": Needs(), "group:x": Needs(group="x")})
     late = {"group:x": Needs(group="x"), "group:y": Needs(group="y")}
-    with aws.interfering(Meanwhile(lambda: pools.watch(ORG, POOL, late))):
+    with aws.interfering(Meanwhile(lambda: pools.watch_lanes(ORG, POOL, late))):
         dispatcher.run_pass(ORG, POOL, [])
     memory = pool_storage.find(ORG, POOL)
     assert memory.wake_at is not None
@@ -260,6 +260,6 @@ def test_a_pass_that_ends_without_anything_between_forgets_what_is_empty(
 ) -> None:
     monkeypatch.setattr(dispatcher, "MAX_LANES", 0)
     pull(world, groups=("x",), max_concurrent=9)
-    pools.watch(ORG, POOL, {"group:x": Needs(group="x")})
+    pools.watch_lanes(ORG, POOL, {"group:x": Needs(group="x")})
     dispatcher.run_pass(ORG, POOL, [])
     assert (pool_storage.find(ORG, POOL).wake_at, dict(pool_storage.find(ORG, POOL).lanes)) == (None, {})

@@ -185,7 +185,7 @@ def test_a_batch_is_indexed_in_few_calls(world: World) -> None:
 
 
 def test_a_history_tells_who_did_what_newest_first(world: World) -> None:
-    worker = world.register("agent", pool=POOL, kind="agent", endpoints={})
+    worker = world.register("agent", pool=POOL, id_prefix="agent", endpoints={})
     task = submit(world, manual=False)
     world.settle()
     tasks.report_progress(ORG, task.id, None, 10)

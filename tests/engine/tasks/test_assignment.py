@@ -95,10 +95,10 @@ def test_a_worker_must_be_there_in_rotation_and_have_room(world: World) -> None:
     with pytest.raises(Conflict, match="holds 1 of 1"):
         assign(task, worker.id)
     for rotation in (Rotation.CLOSED, Rotation.DRAINED):
-        registry.update(ORG, POOL, worker.id, registry.Change(rotation=rotation))
+        registry.update(ORG, POOL, worker.id, registry.WorkerChange(rotation=rotation))
         with pytest.raises(WorkerOffline):
             assign(task, worker.id)
-    registry.update(ORG, POOL, worker.id, registry.Change(rotation=Rotation.OPEN))
+    registry.update(ORG, POOL, worker.id, registry.WorkerChange(rotation=Rotation.OPEN))
     world.advance(300)
     with pytest.raises(WorkerOffline):
         assign(task, worker.id)

@@ -224,7 +224,7 @@ def test_a_permit_that_is_missing_does_not_hold_its_task(world: World, ending: s
 def test_a_permit_is_no_worker(world: World) -> None:
     pull(world)
     submitted(world, ONE)
-    for work in (registry.get, lambda *who: completion_reports.report(*who, "completed")):
+    for work in (registry.get, lambda *who: completion_reports.report_outcome(*who, "completed")):
         with pytest.raises(NotFound):
             work(ORG, POOL, "#permit#k")
 

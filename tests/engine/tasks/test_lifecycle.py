@@ -84,8 +84,8 @@ def test_the_holder_is_told_to_stop_with_every_heartbeat_until_it_confirms(world
     task = held(world)
     lifecycle.cancel(ORG, task.id)
     stop = {"id": f"{task.id}:1", "type": "cancel", "task_id": task.id, "attempt": 1}
-    assert commands.of(beat(worker)) == commands.of(beat(worker)) == [stop]
-    assert commands.of(beat(worker, stop["id"], "unknown:1", "", "a.b", "a[0]", stop["id"])) == []
+    assert commands.pending_commands(beat(worker)) == commands.pending_commands(beat(worker)) == [stop]
+    assert commands.pending_commands(beat(worker, stop["id"], "unknown:1", "", "a.b", "a[0]", stop["id"])) == []
     with pytest.raises(LeaseLost):
         complete(task, "late")
 
@@ -94,9 +94,9 @@ def test_a_command_that_nobody_confirms_is_forgotten_after_fifteen_minutes(world
     worker = pull(world)
     lifecycle.cancel(ORG, held(world).id)
     world.clock.advance(900)
-    assert len(commands.of(beat(worker))) == 1
+    assert len(commands.pending_commands(beat(worker))) == 1
     world.clock.advance(0.001)
-    assert commands.of(beat(worker)) == []
+    assert commands.pending_commands(beat(worker)) == []
     assert world.worker(worker.id).commands == {}
 
 

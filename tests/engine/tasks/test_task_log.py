@@ -18,8 +18,9 @@ from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import Edit
 from chalicelib.engine.security import long_call_slots
 from chalicelib.engine.tasks import lifecycle
-from chalicelib.engine.workers import registry, websocket_workers
-from chalicelib.engine.workers.registry import Change, Registration, Rotation
+from chalicelib.engine.workers import registration, registry, websocket_workers
+from chalicelib.engine.workers.registration import Registration
+from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from chalicelib.providers.http import outbound
 from chalicelib.storage.connections.connections import Connection
 from tests.engine.helpers import complete, held, holder, pull
@@ -140,7 +141,7 @@ def too_many_trials(world: World, task: Task) -> None:
 def drained(world: World, task: Task) -> None:
     worker = pull(world)
     world.settle()
-    registry.update(ORG, POOL, worker.id, Change(rotation=Rotation.DRAINED))
+    registry.update(ORG, POOL, worker.id, WorkerChange(rotation=Rotation.DRAINED))
     world.settle()
 
 
@@ -195,7 +196,9 @@ def link(connection_id: str) -> Connection:
 
 def on_socket(world: World) -> Task:
     """A task that waits for a worker on a WebSocket, which has just connected."""
-    registry.register(ORG, Registration(pool=POOL, kind="worker", id="w1", name="w1", max_concurrent=1, socket=True))
+    registration.register(
+        ORG, Registration(pool=POOL, id_prefix="worker", id="w1", name="w1", max_concurrent=1, socket=True)
+    )
     world.sockets.connect("c1")
     websocket_workers.connect(link("c1"))
     return world.submit()

@@ -114,12 +114,12 @@ def test_who_is_gone_or_has_a_socket_does_not_come_to_life_so(gone: str, world: 
 def test_who_says_that_it_has_done_something_is_there(world: World) -> None:
     worker = pull(world)
     world.clock.advance(60)
-    completion_reports.report(ORG, POOL, worker.id, "completed")
+    completion_reports.report_outcome(ORG, POOL, worker.id, "completed")
     assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
     for outcome in ("completed", "failed"):
         held(world)
         world.clock.advance(60)
-        completion_reports.report(ORG, POOL, worker.id, outcome)
+        completion_reports.report_outcome(ORG, POOL, worker.id, outcome)
         assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
 
 

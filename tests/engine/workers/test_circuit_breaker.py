@@ -87,7 +87,7 @@ def test_a_server_that_sends_heartbeats_is_not_offline_for_being_out_of_reach(wo
     world.submit()
     for _ in range(30):
         world.advance(1)
-        registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+        registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
     found = world.worker(worker.id)
     assert found.alive and not found.accepting(world.clock.now())
     assert found.unreached == 5  # at 0, 1, 3, 7 and 15 s; the next probe is at 31 s
@@ -158,7 +158,7 @@ def test_a_server_that_is_out_of_reach_and_then_silent_is_offline(world: World, 
     world.submit()
     for _ in range(4 if heard else 0):
         wait(world, 5)
-        registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+        registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
     wait(world, 160, step=10)
     assert not world.worker(worker.id).alive
 
@@ -181,7 +181,7 @@ def test_a_heartbeat_of_a_server_that_was_offline_brings_it_work_at_once(world: 
     world.settle()
     wait(world, 400, step=5)
     server.on = True
-    registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+    registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
     world.settle()
     assert statuses(world) == {"completed"}
     assert world.worker(worker.id).wake_at <= world.clock.now() + 90 * clock.SECOND  # type: ignore[operator]
@@ -192,7 +192,7 @@ def test_the_wait_for_a_server_that_cannot_be_reached_is_bounded(world: World) -
     task = world.submit()
     for _ in range(25 * 12):
         world.advance(300)
-        registry.heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+        registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
         if world.task(task.id).terminal:
             break
     ended = world.task(task.id)

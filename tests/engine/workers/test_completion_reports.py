@@ -15,7 +15,7 @@ from tests.support.world import ORG, POOL, World
 
 
 def report(worker_id: str, outcome: Outcome = "completed") -> tuple[int, int]:
-    worker = completion_reports.report(ORG, POOL, worker_id, outcome)
+    worker = completion_reports.report_outcome(ORG, POOL, worker_id, outcome)
     return worker.completed, worker.failed
 
 
@@ -73,7 +73,7 @@ def test_a_worker_nobody_registered_here_cannot_report(world: World) -> None:
     registry.unregister(ORG, POOL, worker.id)
     for org, pool, name in ((ORG, POOL, worker.id), (ORG, POOL, "none"), ("other", POOL, worker.id)):
         with pytest.raises(NotFound, match="Worker not found"):
-            completion_reports.report(org, pool, name, "completed")
+            completion_reports.report_outcome(org, pool, name, "completed")
 
 
 def test_what_a_worker_did_outlives_it(world: World) -> None:
@@ -86,8 +86,8 @@ def test_what_a_worker_did_outlives_it(world: World) -> None:
     assert lifecycle.get(ORG, held_by_first.id).held
     for worker in (first, idle):
         registry.unregister(ORG, POOL, worker.id)
-        assert pools.summary(ORG, POOL)[1:] == (3, 1), "not counted twice while it goes"
+        assert pools.summarize(ORG, POOL)[1:] == (3, 1), "not counted twice while it goes"
         world.settle()
-        assert pools.summary(ORG, POOL)[1:] == (3, 1)
-    assert {one.id for one in pools.summary(ORG, POOL).workers} == {second.id}
+        assert pools.summarize(ORG, POOL)[1:] == (3, 1)
+    assert {one.id for one in pools.summarize(ORG, POOL).workers} == {second.id}
     assert recounted(world) == (3, 1)

@@ -63,7 +63,7 @@ def test_a_key_is_stored_nowhere_and_logged_nowhere_in_clear_but_sent_to_its_own
 def test_a_heartbeat_says_how_the_worker_is(world: World) -> None:
     worker = pull(world)
     world.clock.advance(10)
-    said = registry.heartbeat(ORG, POOL, worker.id, Beat(Health.DEGRADED, {"cpu": 0.5}))
+    said = registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.DEGRADED, {"cpu": 0.5}))
     assert said == world.worker(worker.id)
     assert (said.health, said.reported, said.last_heartbeat_at) == (Health.DEGRADED, {"cpu": 0.5}, START + 10_000)
     assert said.wake_at == START + TIMEOUT * 1000, "a timely heartbeat moves no index row"
@@ -73,14 +73,14 @@ def test_a_heartbeat_says_how_the_worker_is(world: World) -> None:
 def test_a_worker_nobody_registered_here_is_not_found(world: World, org: str) -> None:
     name = pull(world).id if org == "other" else "server_none"
     for use in (
-        lambda: registry.heartbeat(org, POOL, name, Beat(Health.HEALTHY), "Server"),
+        lambda: registry.record_heartbeat(org, POOL, name, Beat(Health.HEALTHY), "Server"),
         lambda: registry.get(org, POOL, name, "Server"),
         lambda: registry.set_maintenance(org, POOL, name, True, None, "Server"),
         lambda: registry.unregister(org, POOL, name, "Server"),
     ):
         with pytest.raises(NotFound, match="Server not found"):
             use()
-    assert registry.crew(org, POOL) == ([] if org == "other" else registry.crew(ORG, POOL))
+    assert registry.list_workers(org, POOL) == ([] if org == "other" else registry.list_workers(ORG, POOL))
 
 
 # Lost and found
@@ -123,7 +123,7 @@ def test_a_worker_that_is_heard_of_again_is_back_in_rotation_and_its_late_result
     assert world.task(old.id).epoch == 2
     with pytest.raises(LeaseLost):
         complete(old, "late")
-    assert [command["id"] for command in commands.of(world.worker(worker.id))] == [f"{old.id}:1"]
+    assert [command["id"] for command in commands.pending_commands(world.worker(worker.id))] == [f"{old.id}:1"]
 
 
 def test_a_tenth_of_the_heartbeats_lost_takes_no_worker_offline(world: World) -> None:
@@ -144,7 +144,7 @@ def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(world
     worker = pull(world, max_concurrent=2)
     first = held(world)
     shut = registry.set_maintenance(ORG, POOL, worker.id, True, "new disk")
-    assert {"id": "drain", "type": "drain"} in commands.of(shut)
+    assert {"id": "drain", "type": "drain"} in commands.pending_commands(shut)
     second = held(world)
     assert (world.task(first.id).held, second.ready) == (True, True)
     complete(first)
@@ -152,7 +152,7 @@ def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(world
     assert world.task(second.id).ready
     back = registry.set_maintenance(ORG, POOL, worker.id, False, None)
     world.settle()
-    assert (back.maintenance_reason, commands.of(back)) == (None, [])
+    assert (back.maintenance_reason, commands.pending_commands(back)) == (None, [])
     assert world.task(second.id).worker_id == worker.id
 
 
@@ -167,7 +167,7 @@ def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(wor
     worker = world.register("one")
     task = held(world)
     registry.unregister(ORG, POOL, worker.id)
-    assert registry.crew(ORG, POOL) == []
+    assert registry.list_workers(ORG, POOL) == []
     with pytest.raises(NotFound):
         registry.get(ORG, POOL, worker.id)
     with pytest.raises(NotFound):

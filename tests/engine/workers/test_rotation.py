@@ -7,7 +7,7 @@ from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.statistics import daily
 from chalicelib.engine.tasks.payloads import MAX_METADATA_CHARS
 from chalicelib.engine.workers import commands, registry
-from chalicelib.engine.workers.registry import Change, Rotation
+from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from chalicelib.errors import InvalidRequest, NotFound
 from tests.engine.helpers import beat, complete, held, pull, together
 from tests.support import aws
@@ -15,7 +15,7 @@ from tests.support.world import ORG, POOL, START, World
 
 
 def turn(worker_id: str, rotation: Rotation) -> None:
-    registry.update(ORG, POOL, worker_id, Change(rotation=rotation))
+    registry.update(ORG, POOL, worker_id, WorkerChange(rotation=rotation))
 
 
 def test_a_drained_worker_s_leases_go_to_others_unburned_and_it_is_told(world: World) -> None:
@@ -27,7 +27,7 @@ def test_a_drained_worker_s_leases_go_to_others_unburned_and_it_is_told(world: W
     for task in (first, second):
         moved = world.task(task.id)
         assert (moved.worker_id, moved.attempts, moved.status) == (other.id, 0, Status.LEASED)
-    told = commands.of(beat(worker))
+    told = commands.pending_commands(beat(worker))
     assert {one.get("task_id") for one in told if one["type"] == "cancel"} == {first.id, second.id}
     assert told[-1]["type"] == "drain"
     assert world.worker(worker.id).leases == {}
@@ -90,7 +90,7 @@ def test_time_out_of_rotation_is_no_uptime_though_the_worker_beats(world: World)
 
 def test_one_change_is_one_read_and_one_write_and_none_when_nothing_changes(world: World) -> None:
     worker = pull(world, metadata={"a": 1})
-    change = Change(rotation=Rotation.CLOSED, metadata={"b": 2}, max_concurrent=3)
+    change = WorkerChange(rotation=Rotation.CLOSED, metadata={"b": 2}, max_concurrent=3)
     with aws.counting() as calls:
         changed = registry.update(ORG, POOL, worker.id, change)
     assert calls.total() == 2
@@ -103,7 +103,7 @@ def test_one_change_is_one_read_and_one_write_and_none_when_nothing_changes(worl
 def test_changes_at_once_are_all_kept(world: World) -> None:
     worker = pull(world)
     notes = [{f"k{number}": number} for number in range(5)]
-    together([lambda note=note: registry.update(ORG, POOL, worker.id, Change(metadata=note)) for note in notes])
+    together([lambda note=note: registry.update(ORG, POOL, worker.id, WorkerChange(metadata=note)) for note in notes])
     assert world.worker(worker.id).metadata == {f"k{number}": number for number in range(5)}
 
 
@@ -113,10 +113,10 @@ def test_more_room_or_another_ability_brings_waiting_work(world: World) -> None:
     waiting = [world.submit(), world.submit(capabilities=("b",))]
     world.settle()
     assert not any(world.task(task.id).held for task in waiting)
-    registry.update(ORG, POOL, worker.id, Change(max_concurrent=3))
+    registry.update(ORG, POOL, worker.id, WorkerChange(max_concurrent=3))
     world.settle()
     assert [world.task(task.id).held for task in waiting] == [True, False]
-    registry.update(ORG, POOL, worker.id, Change(capabilities=("b",)))
+    registry.update(ORG, POOL, worker.id, WorkerChange(capabilities=("b",)))
     world.settle()
     assert world.task(waiting[1].id).held
 
@@ -124,7 +124,7 @@ def test_more_room_or_another_ability_brings_waiting_work(world: World) -> None:
 def test_less_room_takes_nothing_away(world: World) -> None:
     worker = pull(world, max_concurrent=2)
     first, second = held(world), held(world)
-    registry.update(ORG, POOL, worker.id, Change(max_concurrent=1))
+    registry.update(ORG, POOL, worker.id, WorkerChange(max_concurrent=1))
     complete(first)
     waiting = held(world)
     assert (world.task(second.id).held, waiting.held) == (True, False)
@@ -137,7 +137,7 @@ def test_metadata_stay_small(world: World) -> None:
     half = "é" * (MAX_METADATA_CHARS // 2)
     worker = pull(world, metadata={"a": half})
     for grow in (
-        lambda: registry.update(ORG, POOL, worker.id, Change(metadata={"b": half})),
+        lambda: registry.update(ORG, POOL, worker.id, WorkerChange(metadata={"b": half})),
         lambda: pull(world, "two", metadata={"a": half * 2}),
         lambda: world.submit(metadata={"a": half * 2}),
     ):
@@ -151,5 +151,5 @@ def test_metadata_stay_small(world: World) -> None:
 def test_another_tenant_s_worker_cannot_be_changed(world: World) -> None:
     worker = pull(world)
     with pytest.raises(NotFound):
-        registry.update("other", POOL, worker.id, Change(rotation=Rotation.DRAINED))
+        registry.update("other", POOL, worker.id, WorkerChange(rotation=Rotation.DRAINED))
     assert world.worker(worker.id) == worker

@@ -14,8 +14,9 @@ from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN, Beat, Health, Worker
 from chalicelib.engine.dispatch import task_delivery
 from chalicelib.engine.tasks import lifecycle
-from chalicelib.engine.workers import registry, websocket_workers
-from chalicelib.engine.workers.registry import Change, Registration, Rotation
+from chalicelib.engine.workers import registration, registry, websocket_workers
+from chalicelib.engine.workers.registration import Registration
+from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection
@@ -31,8 +32,8 @@ CHANNEL = "test.worker"
 @pytest.fixture
 def worker(world: World) -> Worker:
     """Registered, not connected."""
-    said = Registration(pool=POOL, kind="worker", id="w1", name="w1", max_concurrent=2, socket=True)
-    return registry.register(ORG, said)
+    said = Registration(pool=POOL, id_prefix="worker", id="w1", name="w1", max_concurrent=2, socket=True)
+    return registration.register(ORG, said)
 
 
 def link(connection_id: str, worker_id: str = "w1", org: str = ORG) -> Connection:
@@ -47,7 +48,7 @@ def connect(world: World, connection_id: str) -> Frames:
 
 
 def pong(connection_id: str) -> Worker:
-    return registry.heartbeat(ORG, POOL, "w1", Beat(Health.HEALTHY), connection=connection_id)
+    return registry.record_heartbeat(ORG, POOL, "w1", Beat(Health.HEALTHY), connection=connection_id)
 
 
 def of_type(frames: Frames, kind: str) -> Frames:
@@ -174,7 +175,7 @@ def test_a_disconnect_that_comes_before_its_connect_is_found_out_by_the_ping(wor
 def test_a_disconnect_keeps_the_leases_and_a_reconnect_is_told_them_again(world: World, worker: Worker) -> None:
     connect(world, "c1")
     task = given(world)
-    websocket_workers.disconnected(link("c1"))
+    websocket_workers.disconnect(link("c1"))
     other = world.submit()
     world.advance(30)
     assert world.task(task.id).status is Status.RUNNING
@@ -190,7 +191,7 @@ def test_the_end_of_an_old_connection_does_not_touch_the_new_one(world: World, w
     world.sockets.drop("c1")
     connect(world, "c2")
     for _ in range(2):
-        websocket_workers.disconnected(link("c1"))
+        websocket_workers.disconnect(link("c1"))
     assert world.worker("w1").connection == "c2"
     assert connections.find("c1") is None
     assert connections.find("c2") == link("c2")
@@ -199,7 +200,7 @@ def test_the_end_of_an_old_connection_does_not_touch_the_new_one(world: World, w
 def test_who_stays_away_loses_its_tasks_and_is_told_so_when_it_comes_late(world: World, worker: Worker) -> None:
     connect(world, "c1")
     task = given(world)
-    websocket_workers.disconnected(link("c1"))
+    websocket_workers.disconnect(link("c1"))
     world.advance(150)
     found = world.task(task.id)
     assert found.status is Status.PENDING
@@ -281,7 +282,7 @@ def test_a_cancel_is_sent_once(world: World, worker: Worker) -> None:
 def test_a_cancel_waits_for_a_worker_that_is_away(world: World, worker: Worker) -> None:
     connect(world, "c1")
     task = given(world)
-    websocket_workers.disconnected(link("c1"))
+    websocket_workers.disconnect(link("c1"))
     lifecycle.cancel(ORG, task.id)
     world.settle()
     frames = connect(world, "c2")
@@ -293,7 +294,7 @@ def test_a_cancel_waits_for_a_worker_that_is_away(world: World, worker: Worker) 
 def test_a_worker_is_told_to_drain(world: World, worker: Worker, drained: bool) -> None:
     frames = connect(world, "c1")
     task = given(world)
-    registry.update(ORG, POOL, "w1", Change(rotation=Rotation.DRAINED if drained else Rotation.CLOSED))
+    registry.update(ORG, POOL, "w1", WorkerChange(rotation=Rotation.DRAINED if drained else Rotation.CLOSED))
     world.settle()
     assert len(of_type(frames, "drain")) >= 1
     assert bool(of_type(frames, "cancel")) is drained
@@ -342,7 +343,7 @@ def test_a_hand_over_that_comes_late_does_not_take_back_what_the_new_connection_
     task, before = lease(world), world.worker("w1")
     world.sockets.drop("c1")
     frames = connect(world, "c2")
-    websocket_workers.tell(WorkerMessage(org=ORG, pool=POOL, worker_id="w1", greeting=True))
+    websocket_workers.send_commands(WorkerMessage(org=ORG, pool=POOL, worker_id="w1", greeting=True))
     websocket_workers.hand_over(task, before)
     assert world.task(task.id).status is Status.RUNNING
     assert len(of_type(frames, "task")) == 1
@@ -377,8 +378,10 @@ def test_a_gateway_that_does_not_answer_is_asked_again(world: World, worker: Wor
 
 
 def test_a_worker_may_take_less_time_than_the_task_allows(world: World) -> None:
-    said = Registration(pool=POOL, kind="worker", id="w1", name="w", max_concurrent=1, socket=True, attempt_seconds=30)
-    registry.register(ORG, said)
+    said = Registration(
+        pool=POOL, id_prefix="worker", id="w1", name="w", max_concurrent=1, socket=True, attempt_seconds=30
+    )
+    registration.register(ORG, said)
     frames = connect(world, "c1")
     given(world)
     [frame] = frames
@@ -414,14 +417,14 @@ def test_budgets(world: World, worker: Worker) -> None:
         pong("c1")
     assert calls.total() == 1
     with aws.counting() as calls:
-        websocket_workers.disconnected(link("c1"))
+        websocket_workers.disconnect(link("c1"))
     assert calls.total() == 3
 
 
 def test_where_patience_is_short_it_is_asked_more_often(world: World) -> None:
     before = config.replace(heartbeat_timeout_seconds=6)
-    said = Registration(pool=POOL, kind="worker", id="w1", name="w1", max_concurrent=1, socket=True)
-    registry.register(ORG, said)
+    said = Registration(pool=POOL, id_prefix="worker", id="w1", name="w1", max_concurrent=1, socket=True)
+    registration.register(ORG, said)
     frames = connect(world, "c1")
     for number in range(1, 5):
         world.advance(2)

@@ -40,8 +40,8 @@ from chalicelib.engine.search import search
 from chalicelib.engine.search.search import Query as Wanted
 from chalicelib.engine.statistics import activity_log
 from chalicelib.engine.tasks import worker_presence
-from chalicelib.engine.workers import commands, registry
-from chalicelib.engine.workers.registry import Change
+from chalicelib.engine.workers import commands, registration, registry
+from chalicelib.engine.workers.registry import WorkerChange
 from chalicelib.errors import Forbidden, InvalidRequest
 
 routes = Routes("/api/v1/agents", tag="Agents")
@@ -100,7 +100,7 @@ def list_agents(
 
 
 def _crew(caller: Caller, type: AgentType | None) -> list[Worker]:
-    return [one for one in registry.crew(caller.org, NAME) if type in (None, one.type)]
+    return [one for one in registry.list_workers(caller.org, NAME) if type in (None, one.type)]
 
 
 def _rows(org: str, found: Sequence[Worker]) -> list[AgentOut]:
@@ -120,7 +120,7 @@ def create_agent(caller: Caller, body: AgentIn) -> Created[AgentOut]:
     An `endpoint` is one agent's: another agent with the same one is refused, and the error names the first.
     """
     with _blaming_endpoint():
-        worker = registry.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject, kind=KIND)
+        worker = registration.register(caller.org, body.registration(NAME, caller.plan), by=caller.subject, kind=KIND)
     return Created(AgentOut.of(worker, Counts()), location=f"/api/v1/agents/{worker.id}")
 
 
@@ -183,7 +183,7 @@ def delete_agent(caller: Caller, agent_id: AgentId) -> AgentDeleted:
 @routes.post("/{agentId}/enable")
 def enable_agent(caller: Caller, agent_id: AgentId) -> AgentOut:
     """Put an agent back into rotation; this counts as a sign of life."""
-    change = Change(rotation=Rotation.OPEN)
+    change = WorkerChange(rotation=Rotation.OPEN)
     return _shown(registry.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))
 
 
@@ -194,7 +194,7 @@ def disable_agent(caller: Caller, agent_id: AgentId, body: DisableIn | None = No
     It is given nothing new, is told to drain, and finishes what it has unless that is released.
     """
     said = body or DisableIn()
-    change = Change(rotation=Rotation.DRAINED if said.release else Rotation.CLOSED, reason=said.reason)
+    change = WorkerChange(rotation=Rotation.DRAINED if said.release else Rotation.CLOSED, reason=said.reason)
     return _shown(registry.update(caller.org, NAME, agent_id, change, KIND, by=caller.subject))
 
 
@@ -203,8 +203,8 @@ def agent_heartbeat(caller: Caller, agent_id: AgentId, body: HeartbeatIn | None 
     """Note that an agent is there and how it is; the answer carries commands for it."""
     if caller.role == access.AGENT and agent_id != caller.subject:
         raise Forbidden(f"Agent {caller.subject} may not send agent {agent_id}'s heartbeats")
-    worker = registry.heartbeat(caller.org, NAME, agent_id, (body or HeartbeatIn()).beat, KIND)
-    told = [Command(**command) for command in commands.of(worker)]
+    worker = registry.record_heartbeat(caller.org, NAME, agent_id, (body or HeartbeatIn()).beat, KIND)
+    told = [Command(**command) for command in commands.pending_commands(worker)]
     return HeartbeatOut(id=agent_id, status=agent_status(worker), commands=told)
 
 

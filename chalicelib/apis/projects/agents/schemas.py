@@ -12,7 +12,8 @@ from chalicelib.domain.tasks.working_hours import DAYS, is_zone
 from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.accounts.api_keys import PREFIX
 from chalicelib.engine.projects import agents
-from chalicelib.engine.workers.registry import Change, Registration
+from chalicelib.engine.workers.registration import Registration
+from chalicelib.engine.workers.registry import WorkerChange
 
 AgentType = Literal["coding", "analysis", "review", "qa", "documentation"]
 AgentStatus = Literal["available", "busy", "offline", "error"]
@@ -124,7 +125,7 @@ class AgentIn(Described):
         """As the engine lets workers join."""
         return Registration(
             pool=pool,
-            kind="agent",
+            id_prefix="agent",
             name=self.name,
             type=self.type,
             max_concurrent=self.max_concurrent_tasks,
@@ -145,10 +146,10 @@ class AgentUpdate(Described):
     name: Name | None = None
     type: AgentType | None = None
 
-    def change(self) -> Change:
+    def change(self) -> WorkerChange:
         """As the engine changes workers."""
         said = self.model_fields_set
-        return Change(
+        return WorkerChange(
             name=self.name,
             type=self.type,
             max_concurrent=self.max_concurrent_tasks if "max_concurrent_tasks" in said else None,

@@ -56,7 +56,7 @@ LogCount = Annotated[int, Field(ge=1, le=1000, description="Number of log entrie
 @routes.get("/health")
 def system_health(caller: Caller) -> Health:
     """Get the system's health."""
-    checks, crew = dependency_checks.check_dependencies(), registry.crew(caller.org, NAME)
+    checks, crew = dependency_checks.check_dependencies(), registry.list_workers(caller.org, NAME)
     figures = recent.read_recent(caller.org, NAME)
     services = _services(checks, crew)
     return Health(
@@ -104,7 +104,7 @@ def _today(caller: Caller) -> Counts:
 def system_metrics(caller: Caller) -> Metrics:
     """Get system metrics."""
     figures, today = recent.read_recent(caller.org, NAME), _today(caller)
-    crew = Counter(agent_status(worker) for worker in registry.crew(caller.org, NAME))
+    crew = Counter(agent_status(worker) for worker in registry.list_workers(caller.org, NAME))
     return Metrics(
         timestamp=clock.now(),
         tasks=_task_figures(figures, today),
@@ -146,7 +146,7 @@ def _request_figures(figures: Recent) -> RequestFigures:
 @routes.get("/status")
 def system_status(caller: Caller) -> Status:
     """Get the status of the system part by part."""
-    checks, crew = dependency_checks.check_dependencies(), registry.crew(caller.org, NAME)
+    checks, crew = dependency_checks.check_dependencies(), registry.list_workers(caller.org, NAME)
     figures = recent.read_recent(caller.org, NAME)
     agents = Agents.of(crew)
     components = [

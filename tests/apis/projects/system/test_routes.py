@@ -13,7 +13,7 @@ from chalicelib.domain.tasks.task import Holder
 from chalicelib.engine.statistics.request_counts import FLUSH_INTERVAL_MS
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
-from chalicelib.engine.workers.registry import Change
+from chalicelib.engine.workers.registry import WorkerChange
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import sqs
 from tests.support.client import Client, Reply, token
@@ -53,7 +53,7 @@ def told(client: Client, name: str, **query: Any) -> Any:
 
 def busy(world: World) -> str:
     """An agent that has completed a task, failed one for good and is at work on a third."""
-    worker = world.register(pool="projects", kind="agent")
+    worker = world.register(pool="projects", id_prefix="agent")
     for ending in ("completed", "failed", None):
         task = world.submit(pool="projects")
         world.settle()
@@ -95,7 +95,7 @@ def test_a_queue_that_does_not_answer_is_told(client: Client, monkeypatch: pytes
 
 def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(world: World, client: Client) -> None:
     agent = busy(world)
-    registry.update("acme", "projects", agent, Change(rotation=Rotation.CLOSED))
+    registry.update("acme", "projects", agent, WorkerChange(rotation=Rotation.CLOSED))
     assert told(client, "health")["status"] == "degraded"
     world.advance(400)
     task = world.submit(pool="projects", manual=True)

@@ -521,7 +521,7 @@ def test_each_role_may_do_with_tasks_what_it_may(desk: Desk) -> None:
 
 def test_an_agent_s_own_key_opens_its_own_tasks_only(desk: Desk) -> None:
     agents = [
-        desk.world.register(name, pool="projects", kind="agent", endpoints={}, api_key=f"secret-{name}").id
+        desk.world.register(name, pool="projects", id_prefix="agent", endpoints={}, api_key=f"secret-{name}").id
         for name in ("one", "two")
     ]
     task_id = desk.create(agentId=agents[0])

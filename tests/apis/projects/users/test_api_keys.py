@@ -153,7 +153,7 @@ def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts: Accounts) -
         allowed("webhooks:write"),
         {"url": "https://a.example/", "events": []},
     )
-    made = accounts.world.register("bot", pool="projects", kind="agent", type="qa", endpoints={})
+    made = accounts.world.register("bot", pool="projects", id_prefix="agent", type="qa", endpoints={})
     assert accounts.ask("GET", f"/api/v1/agents/{made.id}?include=metrics", key=agents).status == 200
     assert (
         "tasks:read" in accounts.refused(403, "GET", f"/api/v1/agents/{made.id}?include=tasks", key=agents)["message"]
