@@ -18,7 +18,7 @@ from chalicelib.engine.accounts.users import Profile
 from chalicelib.engine.oauth import clients
 from chalicelib.engine.oauth.clients import Registration
 from chalicelib.engine.projects import projects, task_edits
-from chalicelib.engine.projects.members import Giver
+from chalicelib.engine.projects.members import Grantor
 from chalicelib.engine.projects.task_edits import Draft
 from chalicelib.engine.workers import registration
 from chalicelib.errors import Conflict
@@ -105,7 +105,7 @@ def _agents() -> None:
 
 def _project() -> None:
     founder = MemberIn(user_id=ADMIN_ID, role="project-manager").member
-    projects.create(ORG, PROJECT.said, PROJECT.team or {}, founder, Giver(ADMIN_ID, ALL), PROJECT_ID)
+    projects.create(ORG, PROJECT.said, PROJECT.team or {}, founder, Grantor(ADMIN_ID, ALL), PROJECT_ID)
 
 
 def _task() -> None:

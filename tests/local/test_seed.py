@@ -24,7 +24,7 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(world: Worl
     assert (client.id, client.public) == (CLIENT_ID, False)
     assert client.redirect_uris == ("http://127.0.0.1:3000/oauth/done",)
     assert (ADMIN.email, PASSWORD, CLIENT_SECRET) == ("admin@orchestrator.com", "admin123", "YOUR_CLIENT_SECRET")
-    [project] = projects.find(ORG, projects.Wanted())
+    [project] = projects.find(ORG, projects.ProjectFilter())
     assert (project.id, {*project.body["members"]}) == ("proj-123", {"user-123", "user-456"})
     assert (
         {one.id for one in registry.list_workers(ORG, "projects")}

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Permit
 from chalicelib.domain.tasks.worker import Beat, Health
-from chalicelib.engine.projects.projects import SECOND_LOOK_SECONDS
+from chalicelib.engine.projects.projects import SECOND_PASS_DELAY_S
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict, Unavailable
@@ -260,7 +260,7 @@ class Simulation(Actor):
     def _late_chores(self) -> None:
         """What is looked at once more later, is; the minutes until then are not worth simulating."""
         for _ in range(2):
-            self.world.clock.advance(SECOND_LOOK_SECONDS)
+            self.world.clock.advance(SECOND_PASS_DELAY_S)
             self.world.advance(61)
 
     def _calm_minute(self, last: str) -> None:

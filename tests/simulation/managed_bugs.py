@@ -11,7 +11,7 @@ from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.search.index_updates import IndexUpdate
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.engine.projects import projects, task_edits
-from chalicelib.engine.projects.members import PROJECT, Giver
+from chalicelib.engine.projects.members import PROJECT, Grantor
 from chalicelib.engine.projects.task_edit_rules import Edit
 from chalicelib.engine.projects.task_edits import Draft
 from chalicelib.engine.schedule import job_handlers
@@ -33,7 +33,7 @@ def _listed(world: World) -> None:
     """A task that somebody completes."""
     task = _task(tags=["a"])
     world.settle()
-    task_edits.change(ORG, POOL, task.id, Edit(move=Phase.COMPLETED), ADA, anybody)
+    task_edits.change(ORG, POOL, task.id, Edit(phase=Phase.COMPLETED), ADA, anybody)
     world.settle()
 
 
@@ -51,11 +51,11 @@ def _announced_again(world: World) -> None:
 
 def _project_gone(world: World) -> None:
     """A project is deleted with a task in it."""
-    project = projects.create(ORG, new_project(), {}, FOUNDER, Giver(ADA, []))
+    project = projects.create(ORG, new_project(), {}, FOUNDER, Grantor(ADA, []))
     _task(projectId=project.id)
     world.settle()
     projects.delete(ORG, project.id, ADA)
-    for seconds in (projects.SECOND_LOOK_SECONDS, task_edits.RELAYED_WITHIN_SECONDS):
+    for seconds in (projects.SECOND_PASS_DELAY_S, task_edits.RELAY_LAG_S):
         world.settle()
         world.clock.advance(seconds)
         world.advance(61)

@@ -16,7 +16,7 @@ from chalicelib.domain.tasks.worker import Beat, Health, Worker
 from chalicelib.engine.changes import run_all
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.projects import agents, projects, task_edits
-from chalicelib.engine.projects.members import Giver, Member
+from chalicelib.engine.projects.members import Grantor, Member
 from chalicelib.engine.projects.task_edit_rules import Edit, Outcome
 from chalicelib.engine.projects.task_edits import Draft
 from chalicelib.engine.webhooks import delivery as posting
@@ -94,7 +94,7 @@ class People(Actor):
     def found(self) -> None:
         """A project."""
         if len(self.projects) < MOST_PROJECTS:
-            made = self.attempt(lambda: projects.create(ORG, new_project(), {}, FOUNDER, Giver("ada", [])))
+            made = self.attempt(lambda: projects.create(ORG, new_project(), {}, FOUNDER, Grantor("ada", [])))
             self.projects += [made.id] if made is not None else []
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class People(Actor):
     def dismiss(self) -> None:
         """An agent goes, whatever was meant for it."""
         if self.agents:
-            self._one(self.agents, lambda name: agents.remove(ORG, POOL, name, "eve"))
+            self._one(self.agents, lambda name: agents.remove_agent(ORG, POOL, name, "eve"))
 
     def heartbeat(self) -> None:
         for name in self.agents:
@@ -180,7 +180,7 @@ class People(Actor):
                 failure = reported_failure("no", self.random.random() < 0.8)
                 move = self.random.choice([None, Phase.HELD, Phase.COMPLETED, Phase.FAILED, Phase.PENDING])
                 self._report(
-                    worker, task_id, epoch, Edit(move=move, progress=50, outcome=Outcome("done", None, failure))
+                    worker, task_id, epoch, Edit(phase=move, progress=50, outcome=Outcome("done", None, failure))
                 )
 
     def _report(self, worker: Worker, task_id: str, epoch: int, edit: Edit) -> None:
@@ -200,7 +200,7 @@ class People(Actor):
     def finish(self) -> None:
         """Agents are there, and all that has not ended is completed by hand."""
         self.heartbeat()
-        done = Edit(move=Phase.COMPLETED, outcome=Outcome("done"))
+        done = Edit(phase=Phase.COMPLETED, outcome=Outcome("done"))
         for task in managed(self.world):
             if not task.terminal:
                 self.attempt(lambda name=task.id: task_edits.change(ORG, POOL, name, done, "ada", anybody))

@@ -271,7 +271,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "counters move without the log": (
         invariants.counters_equal_a_recount,
         _life,
-        patch.object(relay.event_storage, "logged", lambda event: _nothing(event)),
+        patch.object(relay.event_storage, "log_write", lambda event: _nothing(event)),
     ),
     "a slot is freed and its attempt not counted": (
         invariants.workers_counters_equal_a_recount,

@@ -54,7 +54,7 @@ def _put_back(task: Task, user_id: str) -> Task:
 def _memberships(chore: Job) -> bool:
     found = storage.find_many(chore.org, members.PROJECT, chore.facts["memberships"])
     joined = [project.id for project in found.values() if chore.subject in members.team_of(project)]
-    members.forget(chore.org, chore.subject, joined[:AT_ONCE])
+    members.remove_user(chore.org, chore.subject, joined[:AT_ONCE])
     return len(joined) <= AT_ONCE
 
 

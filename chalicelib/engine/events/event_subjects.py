@@ -45,11 +45,11 @@ def find(org: str, pool: str, found: Sequence[Announcement]) -> Subjects:
     return Subjects(
         organization=_name(org),
         tasks=tasks,
-        names=names.of(org, pool, list(tasks.values())),
+        names=names.find_names(org, pool, list(tasks.values())),
         workers=workers,
-        figures=agents.figures(org, pool, workers) if workers else {},
+        figures=agents.read_lifetime_counts(org, pool, workers) if workers else {},
         documents=documents,
-        tallies=projects.tallies(org, [one for one in documents.values() if one.kind == PROJECT]),
+        tallies=projects.count_tasks(org, [one for one in documents.values() if one.kind == PROJECT]),
         admins=_admins(org) if ids[WEBHOOK] else (),
     )
 

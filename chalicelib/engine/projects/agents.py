@@ -1,4 +1,4 @@
-"""Agents: the workers of a managed pool. What they have done, and what becomes of their tasks when they go."""
+"""Agents: the workers of a managed pool. Their activity reports, and the removal of an agent from its tasks."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,75 +21,77 @@ from chalicelib.errors import NotFound
 from chalicelib.storage.statistics import counters as counter_storage
 
 KIND = "Agent"
-CALLBACK = "/api/v1/tasks/{task_id}?agentId={worker_id}&lease={lease}"
-"""Where an agent reports on a task that it was handed."""
+CALLBACK_PATH = "/api/v1/tasks/{task_id}?agentId={worker_id}&lease={lease}"
+"""Path at which an agent reports on a task that was handed to it."""
 
-CHORE = "agent"
-"""The chore that is left when an agent goes."""
-LISTED_WITHIN_SECONDS = 120
-"""A task's change is found by lists within a few seconds; after so long, even where the relay had to try again."""
-BATCH = 100
+JOB_KIND = "agent"
+"""Kind of the background job that follows the removal of an agent."""
+INDEX_LAG_S = 120
+"""Seconds after which the index surely has a change of a task, even after retries; usually it takes a few."""
+BATCH_SIZE = 100
 
 
-class Report(NamedTuple):
+class AgentReport(NamedTuple):
     """What an agent did in a period of whole UTC days; instants in epoch milliseconds."""
 
     worker: Worker
     start: int
     end: int
-    figures: Counts
+    counts: Counts
     online_ms: int
 
     @property
     def peaks(self) -> list[tuple[int, int]]:
-        """The hours of the UTC day, [from, to), in which it gets most done."""
-        return counters.peak_hours(
-            [self.figures[counters.hour_counter(hour)] for hour in range(counters.HOURS_PER_DAY)]
-        )
+        """The hours of the UTC day, [from, to), in which it completes the most tasks."""
+        return counters.peak_hours([self.counts[counters.hour_counter(hour)] for hour in range(counters.HOURS_PER_DAY)])
 
 
-def report(worker: Worker, days: range) -> Report:
-    """An agent's figures of these days, counted from the epoch. One call for each hundred days."""
+def build_report(worker: Worker, days: range) -> AgentReport:
+    """An agent's report for these days (days since the epoch). One call for each hundred days."""
     rows = [(counters.day_partition(worker.org, worker.pool, day), counters.worker_row(worker.id)) for day in days]
-    figures = counters.total(counter_storage.find_many(rows).values())
+    counts = counters.total(counter_storage.find_many(rows).values())
     start, end = days.start * clock.DAY, min(clock.now(), days.stop * clock.DAY)
     since = worker.online_since if worker.online else None
     running = max(0, end - max(since, start)) if since is not None else 0
-    return Report(worker, start, end, figures, figures["online_ms"] + running)
+    return AgentReport(worker, start, end, counts, counts["online_ms"] + running)
 
 
-def figures(org: str, pool: str, agent_ids: Iterable[str]) -> dict[str, Counts]:
-    """What agents have done since they were created. One call for each hundred."""
+def read_lifetime_counts(org: str, pool: str, agent_ids: Iterable[str]) -> dict[str, Counts]:
+    """The counts of agents since they were created, by id. One call for each hundred."""
     rows = {agent_id: (counters.lifetime_partition(org, pool), counters.worker_row(agent_id)) for agent_id in agent_ids}
-    found = counter_storage.find_many(rows.values()) if rows else {}
-    return {agent_id: found[row] for agent_id, row in rows.items()}
+    counts = counter_storage.find_many(rows.values()) if rows else {}
+    return {agent_id: counts[row] for agent_id, row in rows.items()}
 
 
-def remove(org: str, pool: str, agent_id: str, by: str) -> None:
-    """Remove an agent: its leases go back unburned, and tasks that only it might take wait for a person. Raises
-    NotFound."""
-    at_once = background_jobs.create_write(org, CHORE, agent_id, pool=pool)
-    # Once more, for tasks that were meant for it just before it went and that no list showed yet.
-    later = background_jobs.create_write(org, CHORE, agent_id, wait_seconds=LISTED_WITHIN_SECONDS, pool=pool)
+def remove_agent(org: str, pool: str, agent_id: str, by: str) -> None:
+    """Remove an agent. Its tasks are queued again and no attempt is counted; tasks assigned to it wait for a person.
+
+    Raises NotFound.
+    """
+    at_once = background_jobs.create_write(org, JOB_KIND, agent_id, pool=pool)
+    # A second time, for tasks assigned just before the removal that the index did not have yet.
+    later = background_jobs.create_write(org, JOB_KIND, agent_id, wait_seconds=INDEX_LAG_S, pool=pool)
     registry.unregister(org, pool, agent_id, KIND, by=by, also=[at_once, later])
 
 
-def let_go(chore: Job) -> bool:
-    """The chore of an agent that is gone: nobody waits for it any longer. Two calls a task, a page read for each
-    hundred."""
-    query = Query(phases=frozenset({Phase.PENDING, Phase.HELD}), agent=chore.subject)
+def unassign_tasks(job: Job) -> bool:
+    """Run the job of a removed agent: no task stays assigned to it. Returns whether the job is done.
+
+    Two calls for each task, and a page read for each hundred.
+    """
+    query = Query(phases=frozenset({Phase.PENDING, Phase.HELD}), agent=job.subject)
     until, cursor = clock.steady() + background_jobs.RUN_SECONDS * clock.SECOND, None
     while True:
-        found = search.find_page(chore.org, chore.facts["pool"], query, limit=BATCH, cursor=cursor)
-        for task in found.tasks:
+        page = search.find_page(job.org, job.facts["pool"], query, limit=BATCH_SIZE, cursor=cursor)
+        for task in page.tasks:
             with suppress(NotFound):
-                lifecycle.change(chore.org, task.id, lambda task: _unwanted(task, chore.subject))
-        cursor = found.cursor
+                lifecycle.change(job.org, task.id, lambda task: _unassigned(task, job.subject))
+        cursor = page.cursor
         if cursor is None or clock.steady() >= until:
             return cursor is None
 
 
-def _unwanted(task: Task, agent_id: str) -> Task:
+def _unassigned(task: Task, agent_id: str) -> Task:
     if task.terminal or task.wanted_worker != agent_id:
         return task
     return transitions.edited(

@@ -12,9 +12,9 @@ from chalicelib.storage.documents import documents as storage
 
 
 def add(task: Task, content: str, mentions: Sequence[str], *, by: str) -> Document:
-    """Comment on a task; whoever is mentioned will be told. One call, one more with mentions.
+    """Comment on a task; the mentioned users get a notification. One call, one more with mentions.
 
-    Raises InvalidRequest for a mention of nobody in the org, NotFound, Conflict.
+    Raises InvalidRequest for a mention that is not a user of the org, NotFound, Conflict.
     """
     mentioned = list(dict.fromkeys(mentions))
     _require_users(task.org, mentioned)
@@ -23,21 +23,21 @@ def add(task: Task, content: str, mentions: Sequence[str], *, by: str) -> Docume
 
 
 def _require_users(org: str, mentioned: Sequence[str]) -> None:
-    known = storage.find_many(org, "user", mentioned)
-    strangers = [user for user in mentioned if user not in known]
-    if strangers:
-        what = f"must name users of this organization, which {strangers[0]} is not"
+    users = storage.find_many(org, "user", mentioned)
+    missing = [user_id for user_id in mentioned if user_id not in users]
+    if missing:
+        what = f"must name users of this organization; {missing[0]} is not one"
         raise InvalidRequest(f"mentions: {what}", fields={"mentions": what})
 
 
-def of(org: str, task_id: str) -> list[Document]:
+def list_newest(org: str, task_id: str) -> list[Document]:
     """The newest comments on a task, at most a hundred. One call."""
-    return attachments.newest(org, COMMENT, task_id)
+    return attachments.list_newest(org, COMMENT, task_id)
 
 
-def every(org: str, task_id: str) -> list[Document]:
+def list_all(org: str, task_id: str) -> list[Document]:
     """All comments on a task, newest first; one call for each megabyte."""
-    return attachments.every(org, COMMENT, task_id)
+    return attachments.list_all(org, COMMENT, task_id)
 
 
 def get(org: str, task_id: str, comment_id: str) -> Document:
@@ -46,5 +46,5 @@ def get(org: str, task_id: str, comment_id: str) -> Document:
 
 
 def delete(org: str, task_id: str, comment_id: str) -> None:
-    """Remove a comment. Raises NotFound."""
+    """Delete a comment. Raises NotFound."""
     attachments.detach(org, COMMENT, task_id, comment_id)

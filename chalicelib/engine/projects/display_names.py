@@ -1,4 +1,4 @@
-"""What agents and projects are called, for the many answers that show a task with both."""
+"""Names of agents and projects, for answers that show tasks with both."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from chalicelib.domain.tasks.task_fields import project_of
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.documents import display_names as storage
 
-KEPT_MS = 10 * clock.SECOND
-"""How long a process believes a name, so that a page of tasks costs no call for names."""
+CACHE_MS = 10 * clock.SECOND
+"""How long a process caches a name, so that most pages of tasks need no call for names."""
 
 
 class Name(NamedTuple):
-    """What an agent or a project is called; `type` is an agent's."""
+    """The name of an agent or a project; only agents have a `type`."""
 
     id: str
     name: str
@@ -22,7 +22,7 @@ class Name(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The names of those that exist, by id."""
+    """The names of agents and projects that exist, by id."""
 
     agents: dict[str, Name]
     projects: dict[str, Name]
@@ -30,16 +30,16 @@ class Names(NamedTuple):
 
 _NO_NAME = Name("", "")
 """Stands for an id that names nothing."""
-_names: TtlCache[tuple[str, str, str], Name] = TtlCache(KEPT_MS)
+_names: TtlCache[tuple[str, str, str], Name] = TtlCache(CACHE_MS)
 """(org, pool, id) -> name. Ids of agents and projects begin differently."""
 
 
-def of(org: str, pool: str, tasks: Sequence[Task]) -> Names:
-    """What the agents and projects of the tasks are called; one call for each hundred not known here yet."""
+def find_names(org: str, pool: str, tasks: Sequence[Task]) -> Names:
+    """The names of the agents and projects of the tasks; one call for each hundred that are not cached."""
     agents = _distinct(task.assignee for task in tasks)
     projects = _distinct(project_of(task) for task in tasks)
-    names = _cached(org, pool, [*agents, *projects])
-    names |= _fetched(org, pool, _without(agents, names), _without(projects, names))
+    names = _read_cache(org, pool, [*agents, *projects])
+    names |= _fetch(org, pool, _missing_from(agents, names), _missing_from(projects, names))
     return Names(_existing(names, agents), _existing(names, projects))
 
 
@@ -47,16 +47,16 @@ def _distinct(identifiers: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(identifier for identifier in identifiers if identifier is not None))
 
 
-def _without(identifiers: list[str], names: Mapping[str, Name]) -> list[str]:
+def _missing_from(identifiers: list[str], names: Mapping[str, Name]) -> list[str]:
     return [identifier for identifier in identifiers if identifier not in names]
 
 
-def _cached(org: str, pool: str, identifiers: list[str]) -> dict[str, Name]:
+def _read_cache(org: str, pool: str, identifiers: list[str]) -> dict[str, Name]:
     names = {identifier: _names.get((org, pool, identifier)) for identifier in identifiers}
     return {identifier: name for identifier, name in names.items() if name is not None}
 
 
-def _fetched(org: str, pool: str, agents: list[str], projects: list[str]) -> dict[str, Name]:
+def _fetch(org: str, pool: str, agents: list[str], projects: list[str]) -> dict[str, Name]:
     """The names of all these ids, _NO_NAME where there is none; they are cached."""
     if not agents and not projects:
         return {}

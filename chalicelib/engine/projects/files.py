@@ -1,4 +1,4 @@
-"""Files of tasks: what is known of one is a document, what is in it an object in S3."""
+"""Files of tasks. The metadata of a file is a document; its content is an object in S3."""
 
 from urllib.parse import quote
 
@@ -11,53 +11,53 @@ from chalicelib.engine.projects.attachments import FILE
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import s3
 
-LINK_SECONDS = 300
-"""How long a link to a file leads to it."""
+LINK_TTL_S = 300
+"""How long a link to a file is valid."""
 
 
-def add(task: Task, name: str, content: bytes, claimed: str, description: str | None, *, by: str) -> Document:
-    """Keep a file with a task. Two calls: S3 has the object before anybody can ask for it.
+def add(task: Task, name: str, content: bytes, claimed_type: str, description: str | None, *, by: str) -> Document:
+    """Attach a file to a task. Two calls; the object is in S3 before the document is visible.
 
-    Raises InvalidRequest for what `domain.media` refuses, NotFound, Conflict.
+    Raises InvalidRequest for a file that is not accepted (domain/files/media_types.py), NotFound, Conflict.
     """
-    found = detect_media_type(content, name, claimed)
-    body = {"name": name, "size": len(content), "media_type": found, "description": description, "author": by}
+    media_type = detect_media_type(content, name, claimed_type)
+    body = {"name": name, "size": len(content), "media_type": media_type, "description": description, "author": by}
     document = documents.new(task.org, FILE, body, parent=task.id, by=by)
-    s3.put(_object(document), content, found)
+    s3.put(_object_key(document), content, media_type)
     try:
         return attachments.attach(task, document)
     except (NotFound, Conflict):
-        s3.remove(_object(document))
+        s3.remove(_object_key(document))
         raise
 
 
-def of(org: str, task_id: str) -> list[Document]:
+def list_newest(org: str, task_id: str) -> list[Document]:
     """The files of a task, at most a hundred, newest first. One call."""
-    return attachments.newest(org, FILE, task_id)
+    return attachments.list_newest(org, FILE, task_id)
 
 
 def get(org: str, task_id: str, file_id: str) -> Document:
-    """What is known of a file. Raises NotFound."""
+    """The metadata of a file. Raises NotFound."""
     return documents.get(org, FILE, file_id, task_id)
 
 
-def link(file: Document) -> str:
-    """Where anyone may fetch the file for LINK_SECONDS, as a download and not as a page. No call."""
+def download_link(file: Document) -> str:
+    """A link by which anyone can download the file for LINK_TTL_S. A browser does not show it as a page. No call."""
     name = file.body["name"]
     plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%' else "_" for letter in name)
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    asked = {"ResponseContentType": file.body["media_type"], "ResponseContentDisposition": disposition}
-    return s3.link(_object(file), LINK_SECONDS, **asked)
+    headers = {"ResponseContentType": file.body["media_type"], "ResponseContentDisposition": disposition}
+    return s3.link(_object_key(file), LINK_TTL_S, **headers)
 
 
 def delete(org: str, task_id: str, file_id: str) -> None:
-    """Remove a file. Three calls. Raises NotFound.
+    """Delete a file. Three calls. Raises NotFound.
 
-    An object that is left when the function dies here is unreachable, and goes with its task.
+    If the function dies before the S3 object is deleted, the object is unreachable and is deleted with its task.
     """
-    s3.remove(_object(attachments.detach(org, FILE, task_id, file_id)))
+    s3.remove(_object_key(attachments.detach(org, FILE, task_id, file_id)))
 
 
-def _object(file: Document) -> str:
+def _object_key(file: Document) -> str:
     assert file.parent is not None
-    return f"{attachments.objects_of(file.org, file.parent)}{file.id}"
+    return f"{attachments.object_prefix(file.org, file.parent)}{file.id}"

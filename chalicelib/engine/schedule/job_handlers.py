@@ -9,16 +9,16 @@ from chalicelib.engine.webhooks import retries
 
 
 def _agent_gone(chore: Job) -> bool:
-    return projects.forget_agent(chore.org, chore.subject) and agents.let_go(chore)
+    return projects.remove_agent(chore.org, chore.subject) and agents.unassign_tasks(chore)
 
 
 def _task_gone(chore: Job) -> bool:
-    return attachments.clear(chore) and history.delete_entries(chore.org, chore.subject)
+    return attachments.clear_task(chore) and history.delete_entries(chore.org, chore.subject)
 
 
 STEPS: Steps = {
-    agents.CHORE: _agent_gone,
-    PROJECT: projects.clear,
+    agents.JOB_KIND: _agent_gone,
+    PROJECT: projects.clear_project,
     "task": _task_gone,
     users.CHORE: user_cleanup.clear,
     retries.RECOVERY: retries.recovery,

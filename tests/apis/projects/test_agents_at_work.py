@@ -293,8 +293,8 @@ def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> N
     agent_id = desk.create()
     made = [desk.submit(agent_id) for _ in range(2)]
     desk.told("DELETE", f"/{agent_id}")
-    chore, deaths = Job(ORG, agents.CHORE, agent_id, {"pool": POOL}), 0
-    while not _done_before(deaths, chore):
+    job, deaths = Job(ORG, agents.JOB_KIND, agent_id, {"pool": POOL}), 0
+    while not _done_before(deaths, job):
         deaths += 1
     assert deaths > 4
     desk.world.settle()
@@ -302,8 +302,8 @@ def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(desk: Desk) -> N
     assert {(task.status, task.wanted_worker, task.manual) for task in found} == {("pending", None, True)}
 
 
-def _done_before(calls: int, chore: Job) -> bool:
-    """Do the chore's step, and die in the call after so many; whether it was done before that."""
+def _done_before(calls: int, job: Job) -> bool:
+    """Do the job's step, and die in the call after so many; whether it was done before that."""
     left = iter(range(calls))
 
     def dies(_: aws.Call, send: Any) -> Any:
@@ -312,7 +312,7 @@ def _done_before(calls: int, chore: Job) -> bool:
         return send()
 
     with aws.interfering(dies), suppress(Unavailable):
-        return STEPS[agents.CHORE](chore)
+        return STEPS[agents.JOB_KIND](job)
     return False
 
 

@@ -118,7 +118,7 @@ def test_comments_are_listed_newest_first(desk: Desk) -> None:
     assert [comment["content"] for comment in page["data"]] == ["2", "1"]
     assert page["pagination"]["total"] == 3
     assert [comment["content"] for comment in desk.told("GET", "/comments?limit=2&page=2")] == ["0"]
-    assert [one.body["content"] for one in comments.of(ORG, desk.task)] == ["2", "1", "0"]
+    assert [one.body["content"] for one in comments.list_newest(ORG, desk.task)] == ["2", "1", "0"]
 
 
 WRONG_COMMENTS: list[tuple[Any, str]] = [
@@ -136,7 +136,7 @@ def test_wrong_comments_are_refused(desk: Desk) -> None:
     for body, field in WRONG_COMMENTS:
         error = desk.refused(422, "POST", "/comments", body)
         assert (error["code"], list(error["details"])) == ("VALIDATION_ERROR", [field]), body
-    assert comments.of(ORG, desk.task) == []
+    assert comments.list_newest(ORG, desk.task) == []
 
 
 def test_a_comment_is_its_authors_to_delete_and_of_whoever_may_delete_the_task(desk: Desk) -> None:
@@ -280,22 +280,22 @@ def test_what_it_costs(desk: Desk) -> None:
         assert calls.total() == 11 + 3 * 3
         desk.told("DELETE", f"/files/{file}")
         assert calls.total() == 20 + 6
-        desk.told("DELETE", f"/comments/{comments.of(ORG, desk.task)[0].id}")
+        desk.told("DELETE", f"/comments/{comments.list_newest(ORG, desk.task)[0].id}")
         assert calls.total() == 26 + 1 + 5
         calls.clear()
-        comments.of(ORG, desk.task), files.of(ORG, desk.task)
+        comments.list_newest(ORG, desk.task), files.list_newest(ORG, desk.task)
         assert calls.total() == 2
 
 
 def test_a_task_has_so_many_and_no_more_however_many_come_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(attachments.MOST, "file", 2)
+    monkeypatch.setitem(attachments.MAX_PER_TASK, "file", 2)
     task = lifecycle.get(ORG, desk.task)
 
     outcomes = together([lambda: files.add(task, "a.txt", b"x", "", None, by="ann")] * 6)
     assert [type(one) for one in outcomes].count(Conflict) == 4
-    assert len(objects()) == len(files.of(ORG, desk.task)) == 2
+    assert len(objects()) == len(files.list_newest(ORG, desk.task)) == 2
     assert desk.upload(parts.file("x")).json["error"]["code"] == "CONFLICT_ERROR"
-    desk.told("DELETE", f"/files/{files.of(ORG, desk.task)[0].id}")
+    desk.told("DELETE", f"/files/{files.list_newest(ORG, desk.task)[0].id}")
     desk.uploaded(parts.file("x"))
 
 
@@ -358,4 +358,4 @@ def test_clearing_up_may_die_anywhere(desk: Desk) -> None:
         deaths += 1
     assert deaths > 3
     assert objects() == []
-    assert not comments.of(ORG, desk.task) and not files.of(ORG, desk.task)
+    assert not comments.list_newest(ORG, desk.task) and not files.list_newest(ORG, desk.task)

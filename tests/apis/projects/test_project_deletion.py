@@ -17,7 +17,7 @@ from tests.support.world import ORG
 def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projects, "CHANGED_AT_ONCE", 2)  # several steps
+    monkeypatch.setattr(projects, "BATCH_SIZE", 2)  # several steps
     made = documented(plan)
     project, other = made["id"], plan.create("other")
     [first, second] = made["agents"]
@@ -44,7 +44,7 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     told = [found.commands for found in plan.world.workers()]
     assert sorted(name.partition(":")[0] for commands in told for name in commands) == sorted(running)
     assert not any(found.leases for found in plan.world.workers())
-    plan.world.advance(projects.SECOND_LOOK_SECONDS + 60)
+    plan.world.advance(projects.SECOND_PASS_DELAY_S + 60)
     assert _chores() == []
     assert waiting
 
@@ -62,9 +62,9 @@ def test_what_lists_show_late_of_a_deleted_project_goes_too(plan: Plan) -> None:
         plan.world.handle("wakeups")
     assert [one.id for one in plan.world.tasks()] == [late]
     plan.world.settle()
-    plan.world.advance(projects.SECOND_LOOK_SECONDS + 60)
+    plan.world.advance(projects.SECOND_PASS_DELAY_S + 60)
     assert plan.world.tasks() == []
-    plan.world.advance(task_edits.RELAYED_WITHIN_SECONDS)
+    plan.world.advance(task_edits.RELAY_LAG_S)
     assert _chores() == []
 
 
@@ -127,6 +127,6 @@ def test_clearing_up_survives_a_death_behind_every_call(plan: Plan) -> None:
 def test_an_agent_that_is_gone_leaves_its_projects(plan: Plan) -> None:
     gone, stays = agent("gone"), agent("stays")
     project = plan.create(agents=[gone, stays])
-    agents.remove(ORG, "projects", gone, "dev")
+    agents.remove_agent(ORG, "projects", gone, "dev")
     plan.world.settle()
     assert plan.told("GET", f"/{project}")["agents"] == [stays]

@@ -33,8 +33,8 @@ def project(*team: Document) -> Document:
     who = {user.id: {"role": "developer", "permissions": ["tasks:write"], "since": 0} for user in team}
     made = documents.create(documents.new(ORG, "project", {"name": "x", "status": "active", "members": {}}))
     return documents.change(
-        ORG, "project", made.id, lambda found: members.with_team(found, who, members.Giver("x", ["tasks:write"])),
-        also=members.follow,
+        ORG, "project", made.id, lambda found: members.with_team(found, who, members.Grantor("x", ["tasks:write"])),
+        also=members.membership_writes,
     )  # fmt: skip
 
 

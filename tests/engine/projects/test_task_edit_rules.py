@@ -1,4 +1,4 @@
-"""What people and agents may do with a task: the table of moves, and any sequence of them."""
+"""The rules of edits and reports: the table of changes of phase, and any sequence of them."""
 
 from collections.abc import Callable
 
@@ -18,31 +18,31 @@ from tests.domain.samples import NOW
 POOL = "projects"
 ADA, BOB = "user_ada", "user_bob"
 AGENT = Holder("worker_1")
-WAYS: dict[Phase, frozenset[Phase]] = {
+MOVES: dict[Phase, frozenset[Phase]] = {
     Phase.PENDING: frozenset(Phase),
     Phase.HELD: frozenset(Phase),
     Phase.COMPLETED: frozenset({Phase.COMPLETED}),
     Phase.FAILED: frozenset({Phase.FAILED, Phase.PENDING}),
     Phase.CANCELLED: frozenset({Phase.CANCELLED}),
 }
-"""Where people may move a task, from where."""
+"""From -> the phases that people may move a task to."""
 REPORTS = frozenset({Phase.HELD, Phase.COMPLETED, Phase.FAILED, Phase.PENDING})
 
 
-def every() -> dict[str, Task]:
+def all_tasks() -> dict[str, Task]:
     taken = transitions.taken(samples.ready(pool=POOL), ADA, NOW)
     return samples.every() | {"taken": taken, "completed by a person": transitions.completed(taken, NOW)}
 
 
 @pytest.mark.parametrize("to", Phase)
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", all_tasks())
 def test_a_person_may_make_just_the_moves_of_the_table(name: str, to: Phase) -> None:
-    task = every()[name]
-    if to not in WAYS[task.phase]:
+    task = all_tasks()[name]
+    if to not in MOVES[task.phase]:
         with pytest.raises(Conflict, match=task.id):
-            task_edit_rules.changed(task, Edit(move=to, sheet={"title": "new"}), BOB, NOW)
+            task_edit_rules.edited(task, Edit(phase=to, fields={"title": "new"}), BOB, NOW)
         return
-    moved = task_edit_rules.changed(task, Edit(move=to), BOB, NOW)
+    moved = task_edit_rules.edited(task, Edit(phase=to), BOB, NOW)
     assert moved.phase is to
     if task.phase is to and task.status is not Status.LEASED:
         assert moved is task
@@ -52,49 +52,56 @@ def test_a_person_may_make_just_the_moves_of_the_table(name: str, to: Phase) -> 
 
 def test_who_ended_a_task_is_known() -> None:
     waited = transitions.released(samples.leased(), NOW)
-    done = task_edit_rules.changed(waited, Edit(move=Phase.COMPLETED), ADA, NOW)
+    done = task_edit_rules.edited(waited, Edit(phase=Phase.COMPLETED), ADA, NOW)
     assert (done.person, done.worker_id, done.assignee, done.progress) == (ADA, None, None, 100)
-    taken_over = task_edit_rules.changed(samples.running(), Edit(move=Phase.COMPLETED), ADA, NOW)
+    taken_over = task_edit_rules.edited(samples.running(), Edit(phase=Phase.COMPLETED), ADA, NOW)
     assert (taken_over.person, taken_over.assignee) == (None, "worker_1")
-    assert task_edit_rules.changed(waited, Edit(move=Phase.CANCELLED), ADA, NOW).assignee is None
+    assert task_edit_rules.edited(waited, Edit(phase=Phase.CANCELLED), ADA, NOW).assignee is None
 
 
-def test_one_change_says_moves_and_assigns_all_at_once() -> None:
+def test_one_edit_changes_fields_phase_and_assignment_at_once() -> None:
     edit = Edit(
-        sheet={"title": "new", "tags": ["a"]},
-        notes={"actualHours": 2},
+        fields={"title": "new", "tags": ["a"]},
+        metadata={"actualHours": 2},
         priority=6,
         progress=40.0,
-        assigns=True,
+        is_assignment=True,
         agent="agent_1",
-        move=Phase.HELD,
+        phase=Phase.HELD,
     )
-    task = task_edit_rules.changed(samples.ready(pool=POOL), edit, ADA, NOW + 5)
+    task = task_edit_rules.edited(samples.ready(pool=POOL), edit, ADA, NOW + 5)
     assert (task.version, task.name, task.payload) == (2, "new", {"title": "new", "tags": ["a"]})
     assert (task.metadata, task.priority, task.progress) == ({"actualHours": 2}, 6, 40.0)
     assert (task.wanted_worker, task.manual, task.person, task.status) == ("agent_1", False, ADA, Status.RUNNING)
     assert {"tag=a", "word=new"} <= set(task.terms)
 
 
-def test_what_is_said_again_changes_nothing() -> None:
+def test_a_repeated_edit_changes_nothing() -> None:
     edit = Edit(
-        sheet={"title": "new"}, notes={"actualHours": 2}, priority=6, progress=0, assigns=True, move=Phase.PENDING
+        fields={"title": "new"},
+        metadata={"actualHours": 2},
+        priority=6,
+        progress=0,
+        is_assignment=True,
+        phase=Phase.PENDING,
     )
-    once = task_edit_rules.changed(samples.ready(pool=POOL), edit, ADA, NOW)
-    assert task_edit_rules.changed(once, edit, ADA, NOW + 1) is once
+    once = task_edit_rules.edited(samples.ready(pool=POOL), edit, ADA, NOW)
+    assert task_edit_rules.edited(once, edit, ADA, NOW + 1) is once
 
 
-def test_none_clears_what_was_said() -> None:
-    said = task_edit_rules.changed(samples.ready(), Edit(sheet={"title": "t", "tags": ["a"]}, notes={"x": 1}), ADA, NOW)
-    cleared = task_edit_rules.changed(said, Edit(sheet={"tags": None}, notes={"x": None}), ADA, NOW)
+def test_none_clears_a_field() -> None:
+    said = task_edit_rules.edited(
+        samples.ready(), Edit(fields={"title": "t", "tags": ["a"]}, metadata={"x": 1}), ADA, NOW
+    )
+    cleared = task_edit_rules.edited(said, Edit(fields={"tags": None}, metadata={"x": None}), ADA, NOW)
     assert (cleared.payload, cleared.metadata) == ({"title": "t"}, None)
 
 
 def test_a_completed_task_s_progress_is_one() -> None:
-    done = task_edit_rules.changed(samples.running(), Edit(move=Phase.COMPLETED, progress=30.0), ADA, NOW)
+    done = task_edit_rules.edited(samples.running(), Edit(phase=Phase.COMPLETED, progress=30.0), ADA, NOW)
     assert done.progress == 100
     with pytest.raises(Conflict, match="progress"):
-        task_edit_rules.changed(done, Edit(progress=30.0), ADA, NOW)
+        task_edit_rules.edited(done, Edit(progress=30.0), ADA, NOW)
 
 
 ASSIGNED = {
@@ -116,22 +123,27 @@ ASSIGNED = {
 def test_whoever_else_holds_an_assigned_task_lets_go(name: str) -> None:
     make, agent, status, wanted, manual = ASSIGNED[name]
     task: Task = make()
-    given = task_edit_rules.given(task, Edit(agent=agent, priority=6), NOW)
-    assert (given.status, given.wanted_worker, given.manual, given.priority) == (status, wanted, manual, 6)
-    assert given.version == task.version + 1
-    assert (given.lane == "any") == (wanted is None)
+    reassigned = task_edit_rules.reassigned(task, Edit(agent=agent, priority=6), NOW)
+    assert (reassigned.status, reassigned.wanted_worker, reassigned.manual, reassigned.priority) == (
+        status,
+        wanted,
+        manual,
+        6,
+    )
+    assert reassigned.version == task.version + 1
+    assert (reassigned.lane == "any") == (wanted is None)
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT])
 def test_a_task_that_has_ended_is_not_assigned(status: Status) -> None:
     with pytest.raises(Conflict, match="assigned"):
-        task_edit_rules.given(samples.ended(status), Edit(agent="agent_1"), NOW)
+        task_edit_rules.reassigned(samples.ended(status), Edit(agent="agent_1"), NOW)
 
 
 @pytest.mark.parametrize("to", [None, *Phase])
 @pytest.mark.parametrize("holder", [AGENT, AGENT._replace(epoch=7), Holder("another")])
 def test_an_agent_reports_on_what_it_holds_and_nothing_else(to: Phase | None, holder: Holder) -> None:
-    task, edit = samples.leased(), Edit(move=to, progress=50.0, notes={"actualHours": 1})
+    task, edit = samples.leased(), Edit(phase=to, progress=50.0, metadata={"actualHours": 1})
     if holder != AGENT:
         with pytest.raises(LeaseLost):
             task_edit_rules.reported(task, edit, holder, NOW)
@@ -146,23 +158,26 @@ def test_an_agent_reports_on_what_it_holds_and_nothing_else(to: Phase | None, ho
 
 
 def test_the_last_report_made_again_is_accepted_and_another_is_not() -> None:
-    done = Edit(move=Phase.COMPLETED, outcome=Outcome(result={"a": 1}))
+    done = Edit(phase=Phase.COMPLETED, outcome=Outcome(result={"a": 1}))
     completed = task_edit_rules.reported(samples.running(), done, AGENT, NOW)
     assert task_edit_rules.reported(completed, done, AGENT, NOW) is completed
     with pytest.raises(Conflict, match="another result"):
-        task_edit_rules.reported(completed, Edit(move=Phase.COMPLETED), AGENT, NOW)
+        task_edit_rules.reported(completed, Edit(phase=Phase.COMPLETED), AGENT, NOW)
     with pytest.raises(LeaseLost):
         task_edit_rules.reported(completed, done, Holder("another"), NOW)
-    broken = Edit(move=Phase.FAILED, outcome=Outcome(failure=reported_failure("broken", retryable=False)))
+    broken = Edit(phase=Phase.FAILED, outcome=Outcome(failure=reported_failure("broken", retryable=False)))
     failed = task_edit_rules.reported(samples.running(), broken, AGENT, NOW)
     assert (failed.status, task_edit_rules.reported(failed, broken, AGENT, NOW)) == (Status.FAILED, failed)
 
 
+AGENT_BY_PHASE = {Phase.HELD: "worker_1"}
 ACTIONS: dict[str, Callable[[Task, Phase], Task]] = {
-    "ada": lambda task, to: task_edit_rules.changed(task, Edit(move=to, notes={"n": 1}), ADA, NOW),
-    "bob": lambda task, to: task_edit_rules.changed(task, Edit(move=to, sheet={"title": str(to)}), BOB, NOW),
-    "agent": lambda task, to: task_edit_rules.reported(task, Edit(move=to, progress=10.0), AGENT, NOW),
-    "assign": lambda task, to: task_edit_rules.given(task, Edit(agent="worker_1" if to is Phase.HELD else None), NOW),
+    "ada": lambda task, to: task_edit_rules.edited(task, Edit(phase=to, metadata={"n": 1}), ADA, NOW),
+    "bob": lambda task, to: task_edit_rules.edited(task, Edit(phase=to, fields={"title": str(to)}), BOB, NOW),
+    "agent": lambda task, to: task_edit_rules.reported(task, Edit(phase=to, progress=10.0), AGENT, NOW),
+    "assign": lambda task, to: task_edit_rules.reassigned(
+        task, Edit(agent="worker_1" if to is Phase.HELD else None), NOW
+    ),
     "dispatch": lambda task, _: transitions.leased(task, "worker_1", NOW) if task.queued else task,
 }
 
@@ -176,10 +191,10 @@ def test_no_sequence_of_moves_leaves_the_table(steps: list[tuple[str, Phase]]) -
         try:
             task = ACTIONS[who](task, to)
         except Conflict:
-            assert who not in ("ada", "bob") or to not in WAYS[before.phase]
+            assert who not in ("ada", "bob") or to not in MOVES[before.phase]
             continue
         if who in ("ada", "bob"):
-            assert to in WAYS[before.phase]
+            assert to in MOVES[before.phase]
             assert task.phase is to
         if who == "agent":
             assert (before.leased_out and to in REPORTS) or task is before

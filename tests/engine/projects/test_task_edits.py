@@ -1,4 +1,4 @@
-"""People's tasks as use cases: what dies halfway, and what others do meanwhile."""
+"""Use cases of managed tasks: when they die halfway, and when others change the task meanwhile."""
 
 from collections.abc import Iterator
 
@@ -26,16 +26,16 @@ from tests.support.world import ORG, World
 POOL = "projects"
 
 
-def free(_: str | None) -> None:
-    """Everybody may."""
+def allow(_: str | None) -> None:
+    """A guard that allows everything."""
 
 
-def create(title: str = "one", agent: str | None = None, **sheet: str) -> Task:
-    return task_edits.create(ORG, POOL, "user_ada", Draft({"title": title} | sheet, "task", 4, agent))
+def create(title: str = "one", agent: str | None = None, **fields: str) -> Task:
+    return task_edits.create(ORG, POOL, "user_ada", Draft({"title": title} | fields, "task", 4, agent))
 
 
 def change(task: Task, edit: Edit) -> Task:
-    return task_edits.change(ORG, POOL, task.id, edit, "user_ada", free)
+    return task_edits.change(ORG, POOL, task.id, edit, "user_ada", allow)
 
 
 def agent(world: World, name: str = "one", room: int = 1) -> str:
@@ -56,23 +56,23 @@ def test_a_deletion_that_dies_anywhere_is_finished_by_the_next(call: int, world:
     task = create(agent=one)
     world.settle()
     with pytest.raises(Killed), dying_before(world, call):
-        task_edits.delete(ORG, POOL, task.id, "user_ada", free)
+        task_edits.delete(ORG, POOL, task.id, "user_ada", allow)
     world.settle()
     assert not gone(task)
-    task_edits.delete(ORG, POOL, task.id, "user_ada", free)
+    task_edits.delete(ORG, POOL, task.id, "user_ada", allow)
     world.advance(5)
     assert gone(task)
     [worker] = world.workers()
     assert (worker.leases, list(worker.commands)) == ({}, [f"{task.id}:1"])
 
 
-@pytest.mark.parametrize(("edit", "counted"), [(Edit(), 1), (Edit(assigns=True), 0)])
+@pytest.mark.parametrize(("edit", "counted"), [(Edit(), 1), (Edit(is_assignment=True), 0)])
 def test_what_a_person_says_is_done_counts_for_the_agent_that_has_it_still(
     edit: Edit, counted: int, world: World
 ) -> None:
     task = create(agent=agent(world))
     world.settle()
-    change(task, edit._replace(move=Phase.COMPLETED))
+    change(task, edit._replace(phase=Phase.COMPLETED))
     world.settle()
     [worker] = world.workers()
     assert (worker.leases, worker.completed) == ({}, counted)
@@ -81,19 +81,19 @@ def test_what_a_person_says_is_done_counts_for_the_agent_that_has_it_still(
 
 def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relayed(world: World) -> None:
     task = create()
-    change(task, Edit(move=Phase.COMPLETED))
-    task_edits.delete(ORG, POOL, task.id, "user_ada", free)
+    change(task, Edit(phase=Phase.COMPLETED))
+    task_edits.delete(ORG, POOL, task.id, "user_ada", allow)
     while world.relay("documents") or world.handle("wakeups"):
         pass  # what is to be done in the background is ahead of the changes
-    world.advance(task_edits.RELAYED_WITHIN_SECONDS + 60)
+    world.advance(task_edits.RELAY_LAG_S + 60)
     left = [raw["list"]["S"] for raw in aws.raw(settings().listings_table)]
     assert f"{ORG}#{task.id}" not in left
 
 
 def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None:
     task = create()
-    change(task, Edit(move=Phase.COMPLETED))
-    task_edits.delete(ORG, POOL, task.id, "user_bob", free)
+    change(task, Edit(phase=Phase.COMPLETED))
+    task_edits.delete(ORG, POOL, task.id, "user_bob", allow)
     removal = task_table.from_image(aws.stream(settings().tasks_table)[-1]["dynamodb"]["OldImage"])
     [said] = task_effects(removal, None).announcements
     assert (said.topic, said.subject, said.actor) == (Topic.TASK_DELETED, task.id, "user_bob")
@@ -101,7 +101,7 @@ def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None
 
 def test_deleting_twice_at_once_removes_it_once(world: World) -> None:
     task = create()
-    work = [lambda: task_edits.delete(ORG, POOL, task.id, "user_ada", free)] * 2
+    work = [lambda: task_edits.delete(ORG, POOL, task.id, "user_ada", allow)] * 2
     outcomes = together(work)
     assert gone(task)
     assert all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes)
@@ -115,7 +115,7 @@ def test_a_task_is_never_made_within_a_project_that_goes_at_the_same_time(world:
         create(projectId=project.id)
     task = create()
     with pytest.raises(InvalidRequest, match="no project"):
-        change(task, Edit(sheet={"projectId": project.id}))
+        change(task, Edit(fields={"projectId": project.id}))
     assert lifecycle.get(ORG, task.id).version == 1
 
 
@@ -126,7 +126,7 @@ def test_an_agent_that_was_removed_gets_nothing_more(world: World) -> None:
         create(agent=one)
     task = create()
     with pytest.raises(InvalidRequest, match="no agent"):
-        change(task, Edit(assigns=True, agent=one))
+        change(task, Edit(is_assignment=True, agent=one))
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_an_edit_names_the_agent_that_holds_the_task_and_moves_it_at_once(
     move: Phase | None, held_unasked: Task, world: World
 ) -> None:
     holder_id = held_unasked.worker_id
-    changed = change(held_unasked, Edit(assigns=True, agent=holder_id, move=move))
+    changed = change(held_unasked, Edit(is_assignment=True, agent=holder_id, phase=move))
     assert (changed.assignee, changed.phase) == (holder_id, held_unasked.phase if move is None else move)
     world.settle()
     workers_counters_equal_a_recount(world)
@@ -154,7 +154,7 @@ def test_an_edit_names_the_agent_that_holds_the_task_and_moves_it_at_once(
 @pytest.mark.parametrize("move", [None, *Phase])
 def test_an_edit_names_an_agent_for_a_task_that_waits_and_moves_it_at_once(move: Phase | None, world: World) -> None:
     one, task = agent(world), create()
-    changed = change(task, Edit(assigns=True, agent=one, move=move))
+    changed = change(task, Edit(is_assignment=True, agent=one, phase=move))
     assert (changed.assignee, changed.phase) == (one, task.phase if move is None else move)
     world.settle()
     workers_counters_equal_a_recount(world)
@@ -165,7 +165,7 @@ def test_an_end_in_the_name_of_an_agent_that_was_removed_is_refused(move: Phase,
     one, task = agent(world), create()
     registry.unregister(ORG, POOL, one)
     with pytest.raises(InvalidRequest, match="there is no agent"):
-        change(task, Edit(assigns=True, agent=one, move=move))
+        change(task, Edit(is_assignment=True, agent=one, phase=move))
     assert lifecycle.get(ORG, task.id) == task
 
 
@@ -176,10 +176,10 @@ def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(world: World) -> N
     held = lifecycle.get(ORG, task.id)
     assert held.status is Status.LEASED
     with pytest.raises(InvalidRequest, match="no agent"):
-        task_edits.assign(ORG, POOL, task.id, Edit(agent="agent_none"), "user_ada", free)
+        task_edits.assign(ORG, POOL, task.id, Edit(agent="agent_none"), "user_ada", allow)
     assert lifecycle.get(ORG, task.id) == held
-    given = task_edits.assign(ORG, POOL, task.id, Edit(agent=two), "user_ada", free)
-    assert (given.status, given.wanted_worker) == (Status.PENDING, two)
+    assigned = task_edits.assign(ORG, POOL, task.id, Edit(agent=two), "user_ada", allow)
+    assert (assigned.status, assigned.wanted_worker) == (Status.PENDING, two)
     world.settle()
     assert holder(lifecycle.get(ORG, task.id)).worker_id == two
 
@@ -189,7 +189,7 @@ def test_assigning_many_at_once_never_gives_an_agent_more_than_it_takes(world: W
     made = [create(str(number)) for number in range(5)]
     edit = Edit(agent=one)
     outcomes = together(
-        [lambda task=task: task_edits.assign(ORG, POOL, task.id, edit, "user_ada", free) for task in made]
+        [lambda task=task: task_edits.assign(ORG, POOL, task.id, edit, "user_ada", allow) for task in made]
     )
     assert all(isinstance(outcome, Task) for outcome in outcomes)
     world.settle()

@@ -262,7 +262,7 @@ def test_a_task_that_a_person_begins_names_the_person(world: World, log: Log) ->
     task = world.submit(manual=True)
     lifecycle.change(ORG, task.id, lambda found: transitions.taken(found, "user_ada", clock.now()))
     lifecycle.change(
-        ORG, task.id, lambda found: task_edit_rules.changed(found, Edit(progress=50.0), "user_ada", clock.now())
+        ORG, task.id, lambda found: task_edit_rules.edited(found, Edit(progress=50.0), "user_ada", clock.now())
     )
     lifecycle.change(ORG, task.id, lambda found: transitions.released(found, clock.now()))
     world.settle()

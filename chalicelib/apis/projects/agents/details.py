@@ -10,7 +10,7 @@ from chalicelib.apis.projects.agents.schemas import AgentOut, response_time, suc
 from chalicelib.apis.projects.system.schemas import LogLine
 from chalicelib.apis.projects.tasks.schemas import TaskRow
 from chalicelib.edge import CamelSchema, Instant
-from chalicelib.engine.projects.agents import Report
+from chalicelib.engine.projects.agents import AgentReport
 
 
 class Period(CamelSchema):
@@ -66,8 +66,8 @@ class AgentMetrics(CamelSchema):
     utilization_metrics: UtilizationMetrics
 
     @classmethod
-    def of(cls, found: Report) -> Self:
-        figures = found.figures
+    def of(cls, found: AgentReport) -> Self:
+        figures = found.counts
         return cls(
             agent_id=found.worker.id,
             period=Period(start=found.start, end=found.end),
@@ -87,9 +87,9 @@ class AgentMetrics(CamelSchema):
         )
 
 
-def _utilization(found: Report) -> UtilizationMetrics:
+def _utilization(found: AgentReport) -> UtilizationMetrics:
     slots_ms = found.online_ms * found.worker.max_concurrent
-    active_ms = found.figures["worked_ms"]
+    active_ms = found.counts["worked_ms"]
     return UtilizationMetrics(
         total_hours=_hours(found.online_ms),
         active_hours=_hours(active_ms),

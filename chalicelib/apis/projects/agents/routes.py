@@ -104,7 +104,7 @@ def _crew(caller: Caller, type: AgentType | None) -> list[Worker]:
 
 
 def _rows(org: str, found: Sequence[Worker]) -> list[AgentOut]:
-    figures = agents.figures(org, NAME, [worker.id for worker in found])
+    figures = agents.read_lifetime_counts(org, NAME, [worker.id for worker in found])
     return [AgentOut.of(worker, figures[worker.id]) for worker in found]
 
 
@@ -144,9 +144,9 @@ def get_agent(caller: Caller, agent_id: AgentId, include: Include = ()) -> Agent
     worker = _get(caller, agent_id)
     return AgentDetail.of(
         worker,
-        agents.figures(caller.org, NAME, [agent_id])[agent_id],
+        agents.read_lifetime_counts(caller.org, NAME, [agent_id])[agent_id],
         tasks=_latest_tasks(caller.org, agent_id) if "tasks" in include else None,
-        metrics=AgentMetrics.of(agents.report(worker, _days(None, None))) if "metrics" in include else None,
+        metrics=AgentMetrics.of(agents.build_report(worker, _days(None, None))) if "metrics" in include else None,
         logs=_log(caller.org, agent_id) if "logs" in include else None,
     )
 
@@ -176,7 +176,7 @@ def update_agent(caller: Caller, agent_id: AgentId, body: AgentUpdate) -> AgentO
 @routes.delete("/{agentId}")
 def delete_agent(caller: Caller, agent_id: AgentId) -> AgentDeleted:
     """Remove an agent for good. What it works on goes back to the queue; what only it was to do waits for somebody."""
-    agents.remove(caller.org, NAME, agent_id, caller.subject)
+    agents.remove_agent(caller.org, NAME, agent_id, caller.subject)
     return AgentDeleted(id=agent_id)
 
 
@@ -231,7 +231,7 @@ def list_agent_tasks(
 @routes.get("/{agentId}/metrics")
 def get_agent_metrics(caller: Caller, agent_id: AgentId, since: From = None, until: To = None) -> AgentMetrics:
     """Get an agent's figures of a period: the last 30 days, unless days are named."""
-    return AgentMetrics.of(agents.report(_get(caller, agent_id), _days(since, until)))
+    return AgentMetrics.of(agents.build_report(_get(caller, agent_id), _days(since, until)))
 
 
 def _days(first: date | None, last: date | None) -> range:

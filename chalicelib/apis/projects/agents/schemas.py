@@ -133,7 +133,7 @@ class AgentIn(Described):
             hours=self.hours or None,
             endpoints=self.endpoints,
             api_key=self.api_key,
-            callback_path=agents.CALLBACK,
+            callback_path=agents.CALLBACK_PATH,
             plan=plan,
             metadata=self.notes,
             socket=self.socket,

@@ -24,8 +24,8 @@ from chalicelib.apis.projects.tasks.schemas import TaskRow
 from chalicelib.domain.document import Document
 from chalicelib.edge import Caller, Created, Paged, Query, Request, Routes
 from chalicelib.engine.projects import projects
-from chalicelib.engine.projects.members import Giver, Member
-from chalicelib.engine.projects.projects import NO_TASKS, Wanted
+from chalicelib.engine.projects.members import Grantor, Member
+from chalicelib.engine.projects.projects import NO_TASKS, ProjectFilter
 from chalicelib.engine.search import search as catalogue
 
 routes = Routes("/api/v1/projects", tag="Projects")
@@ -49,13 +49,13 @@ def list_projects(
     limit: PageSize = 20,
 ) -> Paged[ProjectRow]:
     """List the projects, newest first; filters combine."""
-    found = projects.find(caller.org, Wanted(status, search, member_id))
+    found = projects.find(caller.org, ProjectFilter(status, search, member_id))
     rows = _rows(caller.org, found[(page - 1) * limit : page * limit])
     return paged(request, rows, page=page, limit=limit, total=len(found))
 
 
 def _rows(org: str, found: Sequence[Document]) -> list[ProjectRow]:
-    tallies = projects.tallies(org, found)
+    tallies = projects.count_tasks(org, found)
     return [ProjectRow.of(project, tallies[project.id]) for project in found]
 
 
@@ -73,9 +73,9 @@ def _founder(caller: Caller) -> Member:
     return Member(role="project-manager", permissions=permissions, since=clock.now())
 
 
-def giver(caller: Caller, project_id: str | None = None) -> Giver:
+def giver(caller: Caller, project_id: str | None = None) -> Grantor:
     """The caller as one who makes others members of this project."""
-    return Giver(caller.subject, access.effective(caller, project_id))
+    return Grantor(caller.subject, access.effective(caller, project_id))
 
 
 @routes.get("/{projectId}")
@@ -86,7 +86,7 @@ def get_project(caller: Caller, project_id: Identifier) -> ProjectOut:
 
 
 def _shown(project: Document) -> ProjectOut:
-    return ProjectOut.of(project, projects.tallies(project.org, [project])[project.id])
+    return ProjectOut.of(project, projects.count_tasks(project.org, [project])[project.id])
 
 
 @routes.put("/{projectId}", errors=[409])

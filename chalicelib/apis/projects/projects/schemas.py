@@ -13,7 +13,7 @@ from chalicelib.apis.projects.tasks.schemas import neat
 from chalicelib.domain.document import Document
 from chalicelib.domain.tasks.task import Phase
 from chalicelib.edge import CamelSchema, Instant
-from chalicelib.engine.projects.members import MOST_AT_ONCE, Member
+from chalicelib.engine.projects.members import MAX_CHANGES, Member
 from chalicelib.engine.projects.projects import Tally
 
 ProjectStatus = Literal["active", "completed", "archived", "on-hold"]
@@ -80,7 +80,7 @@ class ProjectIn(CamelSchema):
     start_date: Due | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
     end_date: Due | None = Field(default=None, examples=["2026-06-30T23:59:59Z"], description="Not before startDate.")
     budget: Budget | None = None
-    team_members: Annotated[list[MemberIn], Field(max_length=MOST_AT_ONCE), AfterValidator(_each_once)] = Field(
+    team_members: Annotated[list[MemberIn], Field(max_length=MAX_CHANGES), AfterValidator(_each_once)] = Field(
         default=[], description="More members can be added one by one, up to 200."
     )
     agents: Annotated[list[Identifier], Field(max_length=90), AfterValidator(_distinct)] = Field(

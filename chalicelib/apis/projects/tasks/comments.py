@@ -76,7 +76,7 @@ def list_comments(
 ) -> Paged[CommentOut]:
     """The comments on a task, newest first."""
     task = task_within(caller, task_id, "tasks:read")
-    found = [CommentOut.of(comment) for comment in comments.every(caller.org, task.id)]
+    found = [CommentOut.of(comment) for comment in comments.list_all(caller.org, task.id)]
     return sliced(request, found, page=page, limit=limit)
 
 

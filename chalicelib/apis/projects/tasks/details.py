@@ -85,9 +85,9 @@ def parts(task: Task, wanted: Collection[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     entries = histories.newest_entries(task.org, task.id) if {"history", "metrics"} & {*wanted} else []
     if "comments" in wanted:
-        found["comments"] = [CommentOut.of(comment) for comment in comments.of(task.org, task.id)]
+        found["comments"] = [CommentOut.of(comment) for comment in comments.list_newest(task.org, task.id)]
     if "files" in wanted:
-        found["files"] = [FileOut.of(file) for file in files.of(task.org, task.id)]
+        found["files"] = [FileOut.of(file) for file in files.list_newest(task.org, task.id)]
     if "history" in wanted:
         found["history"] = [HistoryOut.of(entry) for entry in entries]
     if "metrics" in wanted:

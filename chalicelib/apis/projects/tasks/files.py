@@ -47,7 +47,7 @@ class FileOut(CamelSchema):
             uploaded_at=file.created_at,
             description=body["description"],
             uploaded_by=body["author"],
-            url=files.link(file),
+            url=files.download_link(file),
         )
 
 
@@ -69,7 +69,7 @@ def list_files(
 ) -> Paged[FileOut]:
     """The files of a task, newest first."""
     task = task_within(caller, task_id, "tasks:read")
-    found = sliced(request, files.of(caller.org, task.id), page=page, limit=limit)
+    found = sliced(request, files.list_newest(caller.org, task.id), page=page, limit=limit)
     return Paged(data=[FileOut.of(file) for file in found.data], pagination=found.pagination, links=found.links)
 
 

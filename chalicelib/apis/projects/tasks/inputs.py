@@ -151,13 +151,13 @@ class TaskChange(_Sheet):
     def edit(self) -> Edit:
         """As the engine takes it, without the result."""
         return Edit(
-            sheet=self.named(SHEET),
-            notes=self._notes(),
+            fields=self.named(SHEET),
+            metadata=self._notes(),
             priority=URGENCY[self.priority] if "priority" in self.model_fields_set else None,
             progress=None if self.progress is None else self.progress * 100,
-            assigns="agent_id" in self.model_fields_set,
+            is_assignment="agent_id" in self.model_fields_set,
             agent=self.agent_id,
-            move=None if self.status is None else PHASE[self.status],
+            phase=None if self.status is None else PHASE[self.status],
             outcome=Outcome(failure=self._failure()),
         )
 
@@ -181,4 +181,4 @@ class AssignIn(CamelSchema):
         """As the engine takes it; a priority or date of null is left as it is."""
         sheet = {} if self.due_date is None else {"dueDate": self.due_date}
         priority = None if self.priority is None else URGENCY[self.priority]
-        return Edit(sheet=sheet, priority=priority, assigns=True, agent=self.agent_id)
+        return Edit(fields=sheet, priority=priority, is_assignment=True, agent=self.agent_id)

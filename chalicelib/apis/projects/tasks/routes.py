@@ -164,9 +164,9 @@ def update_task(
     409 and changes nothing.
     """
     holder, guard = _holder(caller, agent_id, lease), _guard(caller, "tasks:write")
-    edit = body.edit()._replace(claims=request.method == "PATCH")
+    edit = body.edit()._replace(is_claim=request.method == "PATCH")
     if body.status == "completed":
-        edit = task_edits.placed(caller.org, NAME, task_id, edit, body.result)
+        edit = task_edits.store_result(caller.org, NAME, task_id, edit, body.result)
     if holder is not None:
         with worker_presence.recording_report(caller.org, NAME, holder, proven=caller.role == AGENT):
             return _out(task_edits.report(caller.org, NAME, task_id, edit, holder, guard))

@@ -125,11 +125,11 @@ def _cut(text: str) -> str:
 
 def rows(org: str, found: Sequence[Task]) -> list[TaskRow]:
     """The tasks as a list shows them; one call for each hundred names that are not known here yet."""
-    known = display_names.of(org, NAME, found)
+    known = display_names.find_names(org, NAME, found)
     return [TaskRow.of(task, known) for task in found]
 
 
 def shown(org: str, found: Sequence[Task]) -> list[TaskOut]:
     """The tasks in full; one call for each hundred names that are not known here yet, and one for a long result."""
-    known = display_names.of(org, NAME, found)
+    known = display_names.find_names(org, NAME, found)
     return [TaskOut.of(task, known) for task in found]

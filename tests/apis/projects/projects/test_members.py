@@ -102,8 +102,8 @@ def test_the_project_and_its_users_always_say_the_same(plan: Plan, rounds: list[
 
 
 def test_a_project_has_room_for_so_many_members(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.engine.projects.members.MOST", 2)
-    monkeypatch.setattr("chalicelib.engine.projects.members.MOST_MEMBERSHIPS", 1)
+    monkeypatch.setattr("chalicelib.engine.projects.members.MAX_MEMBERS", 2)
+    monkeypatch.setattr("chalicelib.engine.projects.members.MAX_MEMBERSHIPS", 1)
     project = plan.create()
     for name in ("ada", "bob", "eve"):
         user(name)

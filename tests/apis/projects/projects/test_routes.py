@@ -208,7 +208,7 @@ def test_whoever_creates_several_at_once_gets_them_all(plan: Plan) -> None:
 
 
 def test_the_limit_of_projects_holds_for_those_who_create_at_once(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projects, "MOST", 3)
+    monkeypatch.setattr(projects, "MAX_PROJECTS", 3)
     tried = together([lambda: plan.ask("POST", body={"name": "x"}).status for _ in range(5)])
     assert sorted(tried) == [201, 201, 201, 409, 409]
     [first, *_] = plan.told("GET")
