@@ -1,0 +1,22 @@
+"""What a worker is told to do, and for how long it is repeated."""
+
+from dataclasses import replace
+
+from chalicelib.engine.workers import commands
+from tests.support.world import World
+
+
+def test_a_task_to_stop_is_repeated_for_fifteen_minutes(world: World) -> None:
+    worker = replace(world.register(), commands={"task_7:2": world.clock.now()})
+    stop = {"id": "task_7:2", "type": "cancel", "task_id": "task_7", "attempt": 2}
+    world.clock.advance(15 * 60)
+    assert commands.of(worker) == [stop]
+    assert commands.without_stale(worker, world.clock.now()) is worker
+    world.clock.advance(1)
+    assert commands.of(worker) == []
+    assert commands.without_stale(worker, world.clock.now()).commands == {}
+
+
+def test_a_worker_in_maintenance_is_told_to_drain(world: World) -> None:
+    worker = replace(world.register(), maintenance=True, commands={"task_7:1": world.clock.now()})
+    assert [command["type"] for command in commands.of(worker)] == ["cancel", "drain"]
