@@ -1,4 +1,4 @@
-"""The deployment archive: unused libraries taken out, bytecode put in, and a look at what is there."""
+"""The deployment archive: remove unused libraries, add bytecode, and check the content."""
 
 import compileall
 import hashlib
@@ -9,21 +9,21 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 SIZE_LIMIT = 100 * 1024 * 1024
-"""Bytes that an archive may take unpacked. Lambda takes 250 MB, and every one of them costs time at a cold start."""
+"""The largest unpacked size in bytes. Lambda accepts 250 MB, but each megabyte costs time at a cold start."""
 
 UNUSED = ("requests", "certifi", "charset_normalizer", "idna")
-"""Libraries that only vaderSentiment's demo imports, and certificates that botocore would prefer to its own."""
+"""Libraries that only vaderSentiment's demo imports, and certificates that botocore would use instead of its own."""
 
 
-class Unfit(Exception):
-    """The archive must not be deployed; the message says why."""
+class InvalidArchive(Exception):
+    """The archive must not be deployed. The message says why."""
 
 
 def prepare(archive: Path, cache: Path) -> None:
-    """Take out UNUSED and add bytecode, or put the archive from `cache` in its place that was made of the same one.
+    """Remove UNUSED and add bytecode, or copy the result of an earlier run on the same archive from `cache`.
 
-    Lambda cannot write beside the code, so that without it every cold start compiles every module anew. It is marked
-    as never to be checked against the source; a Python of another version ignores it.
+    Lambda cannot write beside the code, so without bytecode every cold start compiles every module again. It is
+    marked as unchecked: Python does not compare it with the source. Another version of Python ignores it.
     """
     compiled = cache / f"{hashlib.sha256(repr(UNUSED).encode() + archive.read_bytes()).hexdigest()}.zip"
     if not compiled.exists():
@@ -46,16 +46,16 @@ def _compile(archive: Path, compiled: Path) -> None:
 
 
 def inspect(archive: Path, source: Path) -> str:
-    """One line on the archive's size. Raises Unfit where it is too large or does not hold exactly `source`'s code."""
+    """Return one line with the archive's size. Raises InvalidArchive if it is too large or differs from `source`."""
     with zipfile.ZipFile(archive) as opened:
         size = sum(entry.file_size for entry in opened.infolist())
         packed = {name for name in opened.namelist() if not name.endswith(("/", ".pyc"))}
-    wanted = {str(path.relative_to(source)) for path in (source / "chalicelib").rglob("*") if path.is_file()}
-    ours = {name for name in packed if name.startswith("chalicelib/")}
-    if ours != wanted or "app.py" not in packed:
-        raise Unfit(f"{archive} differs from the source in {sorted(ours ^ wanted)}")
-    if strangers := sorted(name for name in packed if name.startswith(("tests/", "infra/", "bench/"))):
-        raise Unfit(f"{archive} holds {strangers}")
+    source_files = {str(path.relative_to(source)) for path in (source / "chalicelib").rglob("*") if path.is_file()}
+    package_files = {name for name in packed if name.startswith("chalicelib/")}
+    if package_files != source_files or "app.py" not in packed:
+        raise InvalidArchive(f"{archive} differs from the source in {sorted(package_files ^ source_files)}")
+    if unwanted := sorted(name for name in packed if name.startswith(("tests/", "infra/", "bench/"))):
+        raise InvalidArchive(f"{archive} holds {unwanted}")
     if size > SIZE_LIMIT:
-        raise Unfit(f"{archive} takes {size} bytes unpacked, more than {SIZE_LIMIT}")
+        raise InvalidArchive(f"{archive} takes {size} bytes unpacked, more than {SIZE_LIMIT}")
     return f"{archive}: {archive.stat().st_size / 1024**2:.0f} MB packed, {size / 1024**2:.0f} MB unpacked"

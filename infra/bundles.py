@@ -1,15 +1,15 @@
-"""What runs in AWS: every bundle, its functions, what starts each of them and what each may touch.
+"""What runs in AWS: every bundle, its functions, what starts each of them and what each may access.
 
-The one declared table. `.chalice/config.json`, the IAM policies, the event-source mappings, the visibility timeouts and
-the alarms are all made from it. To add a bundle, declare it here, name it in BUNDLES and run `make stages`. The
-engine's many functions have a file of their own.
+`.chalice/config.json`, the IAM policies, the event-source mappings, the visibility timeouts and the alarms are
+generated from this one table. To add a bundle, declare it here, name it in BUNDLES and run `make stages`. The engine's
+functions are in infra/engine.py.
 
-What must be bounded is bounded at its source, by MaximumConcurrency of a queue's mapping and by the API's throttle. The
-engine's functions reserve concurrency only where the deployment asks for it: a young account has too little of it to
-give away and would refuse the deployment.
+Load is limited at its source: by MaximumConcurrency of a queue's mapping and by the API's throttle. The engine's
+functions reserve concurrency only if the deployment asks for it: a new AWS account has too little concurrency, and the
+deployment would fail.
 """
 
-from infra.engine import ENGINE, RECOVER
+from infra.engine import ENGINE, REDELIVER
 from infra.functions import (
     Bundle,
     Function,
@@ -26,10 +26,10 @@ from infra.functions import (
 
 
 def api_handler(*grants: Grant, accounts: bool = False) -> Function:
-    """The function behind an API: 29 s is all that API Gateway waits.
+    """The function behind an API. API Gateway waits 29 s at most.
 
-    512 MB, because a request is a little Python between two network calls: more would buy idle CPU, and less would
-    stretch the import of pydantic and botocore on the first request and come near the 150 MB that they fill.
+    512 MB, because a request is a little Python between two network calls. More memory would buy idle CPU; less would
+    slow the import of pydantic and botocore on the first request, which fill 150 MB.
     """
     return Function(name="api_handler", timeout=29, memory=512, secrets=True, accounts=accounts, grants=grants)
 
@@ -69,10 +69,10 @@ SUPPORT = Bundle(
             table("tasks", "GetItem", "PutItem"),
             indexes("tasks", "place"),
             table("workers", "GetItem", "Query", "PutItem", "UpdateItem"),
-            # Figures are read, and the API's own requests counted.
+            # Statistics are read, and the API's own requests counted.
             table("stats", "BatchGetItem", "Query", "UpdateItem"),
             table("access", "UpdateItem"),
-            # Results alone: what a client sends stays with its task.
+            # Only results are read: a client's payload is stored in its task's item.
             payloads("GetObject"),
         ),
     ),
@@ -84,7 +84,7 @@ MESSENGER = Bundle(
     "messenger",
     (
         api_handler(
-            # A tally is counted where messages are sent.
+            # `notifications` counts what it sends; here the counts are read.
             table("deliveries", "BatchGetItem", "GetItem", "Query", "PutItem"),
             indexes("deliveries", "wake"),
             table("access", "UpdateItem"),
@@ -125,13 +125,13 @@ PROJECTS = Bundle(
             ),
             table("access", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             table("listings", "BatchGetItem", "Query"),
-            # Figures and the log are read, and the API's own requests counted; its health is asked of what it needs.
+            # Statistics and the event log are read, and requests counted. The health check measures the queue.
             table("stats", "BatchGetItem", "Query", "UpdateItem"),
             table("events", "Query"),
             *measure("dispatch"),
-            # A test is posted at once, and judged as any delivery is.
+            # A webhook test is sent at once and recorded as a delivery.
             table("deliveries", "GetItem", "Query", "UpdateItem", "DeleteItem"),
-            *RECOVER,
+            *REDELIVER,
             payloads("GetObject", "PutObject", "DeleteObject"),
         ),
     ),
@@ -150,7 +150,7 @@ LIVE = Bundle(
             grants=(
                 table("connections", "GetItem", "PutItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
-                # People of the projects API come with a session or a key of their own.
+                # Users of the projects API connect with a session or an API key.
                 table("access", "BatchGetItem", "UpdateItem"),
                 table("documents", "BatchGetItem", "GetItem"),
                 connections("POST", "DELETE"),
@@ -163,7 +163,7 @@ LIVE = Bundle(
             memory=512,
             trigger=Socket(),
             grants=(
-                # To subscribe takes leave, which is asked for again each time.
+                # A subscription needs a permission, which is checked each time.
                 table("connections", "GetItem", "Query", "PutItem", "DeleteItem"),
                 table("access", "BatchGetItem"),
                 table("documents", "BatchGetItem", "GetItem"),
@@ -190,6 +190,6 @@ BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, MESSENGER, SURVEYS, PROJECTS, LIVE,
 
 
 def consumers() -> dict[str, Function]:
-    """Setting of a queue -> the function that its messages start."""
+    """Map the setting of each queue to the function that reads it."""
     functions = (function for bundle in BUNDLES for function in bundle.functions)
     return {function.trigger.queue: function for function in functions if isinstance(function.trigger, Queue)}

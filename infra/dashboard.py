@@ -1,5 +1,5 @@
-"""A CloudWatch dashboard over the whole deployment, as CloudFormation: tasks first, then what is told to others, then
-what costs money. docs/reference/alarms.md says what each metric means."""
+"""A CloudWatch dashboard of the whole deployment, as CloudFormation: tasks first, then deliveries and queues, then
+costs. docs/reference/alarms.md says what each metric means."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from infra.alarms import NAMESPACE
 from infra.bundles import BUNDLES, consumers
 from infra.names import API_STAGE, PREFIX, STORED, Template, default
 from infra.policies import function_name
-from infra.resources import dead_name
+from infra.resources import dead_letter_queue_name
 
 PARAMETER: Template = {
     "Type": "String",
@@ -23,17 +23,18 @@ CONDITIONS: Template = {"HasDashboard": {"Fn::Equals": [{"Ref": "Dashboard"}, "t
 
 PERIOD = 300
 WIDTH, HEIGHT = 12, 6
-"""Of a widget, on a grid that is 24 wide."""
+"""Size of a widget, on a grid of 24 columns."""
 
 ENDS = (EventKind.COMPLETED, EventKind.FAILED, EventKind.TIMED_OUT, EventKind.CANCELLED)
+NOTIFICATION_METRICS = ("NotificationSent", "NotificationRefused", "NotificationGivenUp", "EndingUntold")
 ATTEMPTS = (EventKind.LEASED, EventKind.STARTED, EventKind.RETRIED, EventKind.RELEASED)
 
 Metric = list[Any]
-"""[namespace, metric, dimension, value, ..., options], as CloudWatch writes them."""
+"""[namespace, metric, dimension, value, ..., options], CloudWatch's notation."""
 
 
 def resources() -> Template:
-    """The dashboard, called as the deployment is."""
+    """The dashboard. Its name is the deployment's prefix."""
     body = {"widgets": [_placed(number, widget) for number, widget in enumerate(_widgets())]}
     properties = {"DashboardName": {"Ref": "Prefix"}, "DashboardBody": {"Fn::Sub": json.dumps(body)}}
     return {
@@ -48,33 +49,36 @@ def _placed(number: int, properties: Template) -> Template:
 
 
 def _widgets() -> list[Template]:
-    return [*_tasks(), *_told(), *_queues(), *_costs()]
+    return [*_tasks(), *_deliveries(), *_queues(), *_costs()]
 
 
 def _tasks() -> list[Template]:
     return [
-        _graph("Tasks by state", _own("TasksPending", "TasksHeld", "TasksRunning"), "Maximum"),
-        _graph("Oldest ready task, seconds", _own("OldestReadyTaskAge"), "Maximum"),
-        _graph("Submitted and ended", _own(*map(_event, (EventKind.SUBMITTED, *ENDS)))),
-        _graph("Attempts: begun, tried again, given back", _own(*map(_event, ATTEMPTS))),
-        _graph("Failed attempts by reason", _own(*(f"Failure.{reason}" for reason in Reason))),
-        _graph("Lanes that nobody serves", _own("LanesNobodyServes"), "Maximum"),
+        _graph("Tasks by state", _own_metrics("TasksPending", "TasksHeld", "TasksRunning"), "Maximum"),
+        _graph("Oldest ready task, seconds", _own_metrics("OldestReadyTaskAge"), "Maximum"),
+        _graph("Submitted and ended", _own_metrics(*map(_event, (EventKind.SUBMITTED, *ENDS)))),
+        _graph("Attempts: leased, started, retried, released", _own_metrics(*map(_event, ATTEMPTS))),
+        _graph("Failed attempts by reason", _own_metrics(*(f"Failure.{reason}" for reason in Reason))),
+        _graph("Lanes that no worker serves", _own_metrics("LanesNobodyServes"), "Maximum"),
     ]
 
 
-def _told() -> list[Template]:
+def _deliveries() -> list[Template]:
     return [
-        _graph("Webhooks", _own("WebhookDelivered", "WebhookFailed", "WebhookDisabled")),
-        _graph("Notifications", _own("NotificationSent", "NotificationRefused", "NotificationGivenUp", "EndingUntold")),
-        _graph("The engine's own work", _own("Settled", "Stuck", "ChoreFailed", "Untold")),
-        _graph("Workers that came and went", _own(_event(EventKind.ONLINE), _event(EventKind.OFFLINE))),
+        _graph("Webhooks", _own_metrics("WebhookDelivered", "WebhookFailed", "WebhookDisabled")),
+        _graph(
+            "Notifications",
+            _own_metrics("NotificationSent", "NotificationRefused", "NotificationGivenUp", "EndingUntold"),
+        ),
+        _graph("The engine's own work", _own_metrics("Settled", "Stuck", "ChoreFailed", "Untold")),
+        _graph("Workers that went online and offline", _own_metrics(_event(EventKind.ONLINE), _event(EventKind.OFFLINE))),
     ]
 
 
 def _queues() -> list[Template]:
-    names = [_named(setting) for setting in consumers()]
+    names = [_physical_name(setting) for setting in consumers()]
     ages = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name] for name in names]
-    dead = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name] for name in _graves()]
+    dead = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name] for name in _dead_letter_queues()]
     return [
         _graph("Oldest message of each queue, seconds", ages, "Maximum"),
         _graph("Dead letters and parked changes", dead, "Maximum"),
@@ -83,16 +87,19 @@ def _queues() -> list[Template]:
 
 def _costs() -> list[Template]:
     functions = [function_name(bundle, function) for bundle in BUNDLES for function in bundle.functions]
-    tables = [_named(setting) for setting in STORED if setting.endswith("_table")]
-    sent = [["AWS/SQS", "NumberOfMessagesSent", "QueueName", _named(setting)] for setting in consumers()]
+    tables = [_physical_name(setting) for setting in STORED if setting.endswith("_table")]
+    sent = [["AWS/SQS", "NumberOfMessagesSent", "QueueName", _physical_name(setting)] for setting in consumers()]
     return [
-        _graph("Lambda: milliseconds by function", _of("AWS/Lambda", "Duration", "FunctionName", functions)),
-        _graph("Lambda: runs by function", _of("AWS/Lambda", "Invocations", "FunctionName", functions)),
+        _graph("Lambda: milliseconds by function", _metrics_of("AWS/Lambda", "Duration", "FunctionName", functions)),
+        _graph("Lambda: runs by function", _metrics_of("AWS/Lambda", "Invocations", "FunctionName", functions)),
         _graph(
             "DynamoDB: write units by table",
-            _of("AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", tables),
+            _metrics_of("AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", tables),
         ),
-        _graph("DynamoDB: read units by table", _of("AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", tables)),
+        _graph(
+            "DynamoDB: read units by table",
+            _metrics_of("AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", tables),
+        ),
         _graph("SQS: messages by queue", sent),
         _graph("Requests by API", [_requests(bundle.name) for bundle in BUNDLES if bundle.http]),
     ]
@@ -103,7 +110,7 @@ def _graph(title: str, metrics: Iterable[Metric], statistic: str = "Sum") -> Tem
     return shown | {"stat": statistic, "metrics": list(metrics)}
 
 
-def _own(*names: str) -> list[Metric]:
+def _own_metrics(*names: str) -> list[Metric]:
     return [[NAMESPACE, name, "service", "${Prefix}"] for name in names]
 
 
@@ -111,7 +118,7 @@ def _event(kind: EventKind) -> str:
     return f"Event.{kind}"
 
 
-def _of(namespace: str, metric: str, dimension: str, names: Iterable[str]) -> list[Metric]:
+def _metrics_of(namespace: str, metric: str, dimension: str, names: Iterable[str]) -> list[Metric]:
     return [[namespace, metric, dimension, name] for name in names]
 
 
@@ -119,11 +126,11 @@ def _requests(api: str) -> Metric:
     return ["AWS/ApiGateway", "Count", "ApiName", f"${{Prefix}}-{api}", "Stage", API_STAGE]
 
 
-def _named(setting: str) -> str:
+def _physical_name(setting: str) -> str:
     """The physical name, for Fn::Sub."""
     return "${Prefix}" + str(default(setting)).removeprefix(PREFIX)
 
 
-def _graves() -> list[str]:
-    graves = (dead_name(str(default(setting))) for setting in consumers())
-    return [_named("parked_queue"), *("${Prefix}" + name.removeprefix(PREFIX) for name in graves)]
+def _dead_letter_queues() -> list[str]:
+    names = (dead_letter_queue_name(str(default(setting))) for setting in consumers())
+    return [_physical_name("parked_queue"), *("${Prefix}" + name.removeprefix(PREFIX) for name in names)]

@@ -1,15 +1,15 @@
-"""Dead letters of a deployment: what failed five times, to be looked at by name and then replayed.
+"""Dead letters of a deployment: messages that failed five times. List, show, replay and delete them.
 
-    python -m infra.dead_letters list                           how many wait, in which queue
-    python -m infra.dead_letters show QUEUE [--limit N]         the first of them (10), which stay where they are
-    python -m infra.dead_letters replay QUEUE [--id ID ...]     back to their queue, all or those that are named
-    python -m infra.dead_letters drop QUEUE --id ID [...]       deleted for good
+    python -m infra.dead_letters list                           how many wait in each queue
+    python -m infra.dead_letters show QUEUE [--limit N]         print the first N (10) and leave them in the queue
+    python -m infra.dead_letters replay QUEUE [--id ID ...]     move all, or the named ones, back to their queue
+    python -m infra.dead_letters drop QUEUE --id ID [...]       delete the named ones for good
 
 QUEUE is the function that failed, such as `webhooks`, or `parked`: changes that could not be relayed, which the sweep
-replays by itself. `--prefix` names the deployment (yardmaster). Region and credentials are the AWS CLI's.
+replays by itself. `--prefix` names the deployment (default: yardmaster). Region and credentials are the AWS CLI's.
 
-A message is sent before it is deleted: a replay that is interrupted may repeat one and loses none. What is shown or
-passed over is hidden from others for up to 30 seconds. Where nothing is found to replay or to drop, the exit status
+A message is sent before it is deleted: an interrupted replay may repeat a message and loses none. Messages that were
+received are hidden from other readers for up to 30 seconds. If no message was found to replay or drop, the exit status
 is 1.
 """
 
@@ -26,22 +26,22 @@ import boto3
 
 from infra.bundles import consumers
 from infra.names import PREFIX, default
-from infra.resources import dead_name
+from infra.resources import dead_letter_queue_name
 
 PARKED = "parked"
 BATCH = 10
 HIDDEN_SECONDS = 30
 WAIT_SECONDS = 1
-"""For so long SQS looks for messages: with less it may miss some that are there."""
+"""How long SQS looks for messages: without waiting it may miss some."""
 
 
 class NothingFound(Exception):
-    """There is no such message, so that nothing was changed."""
+    """A named message, or any message, was not found."""
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One message as it was received. `group` is that of a FIFO queue."""
+class DeadLetter:
+    """One received message. `group` is its message group, in a FIFO queue."""
 
     id: str
     receipt: str
@@ -52,8 +52,8 @@ class Letter:
     attributes: dict[str, Any]
 
     @classmethod
-    def from_message(cls, message: Any) -> "Letter":
-        """Read what ReceiveMessage answered."""
+    def from_message(cls, message: Any) -> "DeadLetter":
+        """Read a message of ReceiveMessage's response."""
         system = message["Attributes"]
         return cls(
             id=message["MessageId"],
@@ -67,13 +67,13 @@ class Letter:
 
     @property
     def text(self) -> str:
-        """The message as it is shown."""
+        """The message as `show` prints it."""
         sent = datetime.fromtimestamp(self.sent_ms / 1000, UTC).isoformat(timespec="seconds")
         group = f"  group {self.group}" if self.group is not None else ""
         return f"{self.id}  sent {sent}  received {self.receives} times{group}\n    {_readable(self.body)}"
 
 
-Deal = Callable[[Letter], None]
+Action = Callable[[DeadLetter], None]
 
 
 def _readable(body: str) -> str:
@@ -83,8 +83,8 @@ def _readable(body: str) -> str:
         return body
 
 
-def names() -> dict[str, str]:
-    """What a queue is called here -> its setting."""
+def settings_by_queue() -> dict[str, str]:
+    """Name of a queue on the command line -> its setting."""
     return {setting.removesuffix("_queue"): setting for setting in consumers()}
 
 
@@ -95,33 +95,34 @@ class DeadLetters:
         self._client, self._prefix, self._wait = client, prefix, wait_seconds
 
     def waiting(self) -> dict[str, int]:
-        """About how many messages wait in each queue."""
-        return {name: self._depth(self.grave(name)) for name in (*names(), PARKED)}
+        """The approximate number of messages in each queue."""
+        return {name: self._depth(self.queue_name(name)) for name in (*settings_by_queue(), PARKED)}
 
-    def grave(self, name: str) -> str:
+    def queue_name(self, name: str) -> str:
         """The physical name of the queue that holds the dead letters of `name`."""
-        stored = str(default("parked_queue")) if name == PARKED else dead_name(str(default(names()[name])))
-        return self._prefixed(stored)
+        if name == PARKED:
+            return self._prefixed(str(default("parked_queue")))
+        return self._prefixed(dead_letter_queue_name(str(default(settings_by_queue()[name]))))
 
-    def read(self, name: str, limit: int | None = None) -> list[Letter]:
-        """The first messages, or all that can be seen now; they are visible to others again when this returns."""
-        url = self._url(self.grave(name))
-        found = list(self._received(url, limit))
-        self._show_again(url, found)
-        return found
+    def read(self, name: str, limit: int | None = None) -> list[DeadLetter]:
+        """The first messages, or all that are visible; they become visible to other readers again."""
+        url = self._url(self.queue_name(name))
+        letters = list(self._receive(url, limit))
+        self._show_again(url, letters)
+        return letters
 
-    def replay(self, name: str, ids: Collection[str] = ()) -> list[Letter]:
-        """Send messages back to their queue, all or those named. Raises NothingFound."""
-        target = self._url(self._prefixed(str(default(names()[name]))))
-        return self._taken(name, ids, lambda letter: self._send(target, letter))
+    def replay(self, name: str, ids: Collection[str] = ()) -> list[DeadLetter]:
+        """Move all messages, or the named ones, back to their queue. Raises NothingFound."""
+        target = self._url(self._prefixed(str(default(settings_by_queue()[name]))))
+        return self._delete_messages(name, ids, lambda letter: self._send(target, letter))
 
-    def drop(self, name: str, ids: Collection[str]) -> list[Letter]:
+    def drop(self, name: str, ids: Collection[str]) -> list[DeadLetter]:
         """Delete the named messages. Raises NothingFound."""
-        return self._taken(name, ids, None)
+        return self._delete_messages(name, ids, None)
 
-    def _taken(self, name: str, ids: Collection[str], before_deletion: Deal | None) -> list[Letter]:
-        url, done, passed = self._url(self.grave(name)), [], []
-        for letter in self._received(url, None):
+    def _delete_messages(self, name: str, ids: Collection[str], before_deletion: Action | None) -> list[DeadLetter]:
+        url, done, passed = self._url(self.queue_name(name)), [], []
+        for letter in self._receive(url, None):
             if ids and letter.id not in ids:
                 passed.append(letter)
                 continue
@@ -132,11 +133,11 @@ class DeadLetters:
         self._show_again(url, passed)
         missing = sorted(set(ids) - {letter.id for letter in done})
         if missing or not done:
-            raise NothingFound(_not_found(self.grave(name), missing, len(done)))
+            raise NothingFound(_not_found_text(self.queue_name(name), missing, len(done)))
         return done
 
-    def _received(self, url: str, limit: int | None) -> Iterator[Letter]:
-        """Messages in the order in which SQS gives them, hidden meanwhile; none twice."""
+    def _receive(self, url: str, limit: int | None) -> Iterator[DeadLetter]:
+        """Messages in the order of SQS, each once; they stay hidden meanwhile."""
         seen: set[str] = set()
         while limit is None or len(seen) < limit:
             answer = self._client.receive_message(
@@ -147,22 +148,23 @@ class DeadLetters:
                 AttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
-            fresh = [letter for letter in map(Letter.from_message, answer.get("Messages", [])) if letter.id not in seen]
+            received = map(DeadLetter.from_message, answer.get("Messages", []))
+            fresh = [letter for letter in received if letter.id not in seen]
             if not fresh:
                 return
             seen |= {letter.id for letter in fresh}
             yield from fresh
 
-    def _send(self, url: str, letter: Letter) -> None:
+    def _send(self, url: str, letter: DeadLetter) -> None:
         fifo = {}
         if letter.group is not None:
-            # A name of its own: SQS would drop the message as a repetition of itself within five minutes.
+            # A new deduplication id: with the old one SQS would drop the message as a duplicate within five minutes.
             fifo = {"MessageGroupId": letter.group, "MessageDeduplicationId": f"replay-{letter.id}"}
         self._client.send_message(
             QueueUrl=url, MessageBody=letter.body, MessageAttributes=_sendable(letter.attributes), **fifo
         )
 
-    def _show_again(self, url: str, letters: Sequence[Letter]) -> None:
+    def _show_again(self, url: str, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:
             self._client.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.receipt, VisibilityTimeout=0)
 
@@ -183,22 +185,22 @@ def _sendable(attributes: dict[str, Any]) -> dict[str, Any]:
     return {name: {key: value[key] for key in kept if key in value} for name, value in attributes.items()}
 
 
-def _not_found(grave: str, missing: Sequence[str], done: int) -> str:
+def _not_found_text(queue: str, missing: Sequence[str], done: int) -> str:
     if not missing:
-        return f"No message can be seen in {grave}."
+        return f"No message is visible in {queue}."
     others = f" {done} others were found." if done else ""
     return (
-        f"Not found in {grave}: {', '.join(missing)}.{others} Of a FIFO queue only the first {BATCH} of each group "
-        f"can be seen, and what another reader holds comes back within {HIDDEN_SECONDS} seconds."
+        f"Not found in {queue}: {', '.join(missing)}.{others} Of a FIFO queue only the first {BATCH} of each group "
+        f"are visible, and messages that another reader received become visible within {HIDDEN_SECONDS} seconds."
     )
 
 
 def main(arguments: Sequence[str], letters: DeadLetters | None = None) -> int:
-    """Do what the command line asks for; the exit status."""
-    given = _parser().parse_args(arguments)
-    found = letters or DeadLetters(boto3.client("sqs", region_name=os.environ.get("AWS_REGION")), given.prefix)
+    """Run the command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    dead_letters = letters or DeadLetters(boto3.client("sqs", region_name=os.environ.get("AWS_REGION")), options.prefix)
     try:
-        for line in _lines(given, found):
+        for line in _output_lines(options, dead_letters):
             print(line)
     except NothingFound as nothing:
         print(nothing, file=sys.stderr)
@@ -206,32 +208,32 @@ def main(arguments: Sequence[str], letters: DeadLetters | None = None) -> int:
     return 0
 
 
-def _lines(given: argparse.Namespace, letters: DeadLetters) -> Iterator[str]:
-    if given.command == "list":
-        yield from (f"{name:<16} {number:>6}  {letters.grave(name)}" for name, number in letters.waiting().items())
-    elif given.command == "show":
-        shown = letters.read(given.queue, given.limit)
+def _output_lines(options: argparse.Namespace, letters: DeadLetters) -> Iterator[str]:
+    if options.command == "list":
+        yield from (f"{name:<16} {number:>6}  {letters.queue_name(name)}" for name, number in letters.waiting().items())
+    elif options.command == "show":
+        shown = letters.read(options.queue, options.limit)
         yield from (letter.text for letter in shown)
-        yield f"{len(shown)} shown of {letters.grave(given.queue)}"
-    elif given.command == "replay":
-        yield f"{len(letters.replay(given.queue, given.id or ()))} replayed"
+        yield f"{len(shown)} shown of {letters.queue_name(options.queue)}"
+    elif options.command == "replay":
+        yield f"{len(letters.replay(options.queue, options.id or ()))} replayed"
     else:
-        yield f"{len(letters.drop(given.queue, given.id))} deleted"
+        yield f"{len(letters.drop(options.queue, options.id))} deleted"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m infra.dead_letters", description="Dead letters of a deployment.")
     parser.add_argument("--prefix", default=PREFIX, help="the deployment's Prefix")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="how many wait, in which queue")
-    show = commands.add_parser("show", help="the first messages, which stay where they are")
-    show.add_argument("queue", choices=[*names(), PARKED])
+    commands.add_parser("list", help="how many wait in each queue")
+    show = commands.add_parser("show", help="print the first messages and leave them in the queue")
+    show.add_argument("queue", choices=[*settings_by_queue(), PARKED])
     show.add_argument("--limit", type=int, default=BATCH)
-    replay = commands.add_parser("replay", help="back to their queue")
-    replay.add_argument("queue", choices=list(names()))
-    replay.add_argument("--id", action="append", help="only this message; may be given again")
+    replay = commands.add_parser("replay", help="move messages back to their queue")
+    replay.add_argument("queue", choices=list(settings_by_queue()))
+    replay.add_argument("--id", action="append", help="only this message; may be repeated")
     drop = commands.add_parser("drop", help="delete messages for good")
-    drop.add_argument("queue", choices=[*names(), PARKED])
+    drop.add_argument("queue", choices=[*settings_by_queue(), PARKED])
     drop.add_argument("--id", action="append", required=True)
     return parser
 

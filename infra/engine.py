@@ -1,4 +1,4 @@
-"""The engine's functions: what follows from every change, and what time brings (see infra/bundles.py)."""
+"""The engine's functions: they carry out the effects of changes, and what is due (see infra/bundles.py)."""
 
 from infra.functions import (
     Bundle,
@@ -9,21 +9,21 @@ from infra.functions import (
     Stream,
     connections,
     indexes,
-    listing,
+    list_payloads,
     measure,
     payloads,
+    receive,
     send,
     table,
-    take,
 )
 
-# The relay writes by transactions, which need leave for each kind of write in them.
+# The relay writes in transactions, which need a grant for each kind of write in them.
 RECORD = (table("events", "PutItem"), table("stats", "UpdateItem"))
-# The lists of what people manage, and the histories of its tasks.
-FILE = (table("listings", "PutItem", "UpdateItem", "DeleteItem"),)
+# The search index of managed pools, and the histories of their tasks.
+INDEX = (table("listings", "PutItem", "UpdateItem", "DeleteItem"),)
 
-# What settling one due task or worker takes; a worker may be probed, with its sealed key or over its connection,
-# and the counters of one that has left stay with its pool.
+# To handle one due task or worker. A worker may be probed, with its sealed key or over its connection. The counters of
+# a worker that was removed stay with its pool.
 SETTLE = (
     table("tasks", "GetItem", "UpdateItem"),
     table("workers", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
@@ -32,28 +32,28 @@ SETTLE = (
     connections("POST", "DELETE"),
 )
 
-# Chores clear up behind what was deleted: a project's tasks, and what hung on a task: documents, files and large
-# payloads; their counts as above.
-CLEAR = (
+# Background jobs delete what belonged to a deleted item: a project's tasks, and a task's documents, files and large
+# payloads, with their index entries.
+CLEAN_UP = (
     table("tasks", "BatchGetItem", "DeleteItem"),
     table("documents", "BatchGetItem", "GetItem", "Query", "PutItem", "DeleteItem"),
     table("listings", "BatchGetItem", "Query", "DeleteItem"),
     payloads("DeleteObject"),
-    listing(),
+    list_payloads(),
 )
 
 DUE = (indexes("tasks", "wake"), indexes("workers", "wake"))
-SWEPT = (*DUE, indexes("deliveries", "wake"))
+DUE_ANYWHERE = (*DUE, indexes("deliveries", "wake"))
 
-# What was given up of a webhook's deliveries is tried again, if need be in the background.
-RECOVER = (
+# A webhook's deliveries that were given up are queued again, if necessary by a background job.
+REDELIVER = (
     table("deliveries", "BatchGetItem", "PutItem"),
     indexes("deliveries", "failed"),
     *send("webhooks"),
 )
 
-# Those who watch are told over their connections, in order; one that is gone is forgotten.
-WATCHED = (
+# Watchers get updates over their connections, in order; a connection that has ended is deleted.
+SEND_TO_WATCHERS = (
     table("connections", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
     connections("POST"),
 )
@@ -62,11 +62,11 @@ RECOUNT = (table("events", "Query"), indexes("stats", "hour"))
 
 
 RELAYS = 20
-"""Of one table at once: one for each shard of its stream, and a shard bears a thousand writes a second."""
+"""Concurrent runs of one table's relay: one for each shard of its stream. A shard carries 1,000 writes a second."""
 
 
 def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
-    """The relay of a table's changes. What it cannot carry out it parks; Lambda does so when it fails altogether."""
+    """The relay of a table's changes. It parks the changes that it cannot carry out, Lambda those of a failed run."""
     return Function(
         name=f"relay_{source}",
         timeout=60,
@@ -80,7 +80,7 @@ def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
 ENGINE = Bundle(
     "engine",
     (
-        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce", also=(*RECORD, *FILE)),
+        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce", also=(*RECORD, *INDEX)),
         relay("workers", "dispatch", "deliver", "wakeups", "announce", also=RECORD),
         relay("documents", "wakeups", "announce"),
         Function(
@@ -91,11 +91,11 @@ ENGINE = Bundle(
             grants=(
                 table("tasks", "BatchGetItem", "UpdateItem"),
                 indexes("tasks", "place"),
-                # Keys of permits that nobody uses are forgotten.
+                # Unused keys of concurrency limits are deleted.
                 table("workers", "Query", "PutItem", "UpdateItem", "DeleteItem"),
             ),
         ),
-        # Sentiment is all that is performed as yet: a little computing, no waiting.
+        # The only built-in performer is sentiment analysis: a little computing, no waiting.
         Function(
             name="perform",
             timeout=60,
@@ -111,7 +111,7 @@ ENGINE = Bundle(
             timeout=60,
             memory=512,
             trigger=Queue("live_queue", concurrency=50),
-            grants=WATCHED,
+            grants=SEND_TO_WATCHERS,
         ),
         Function(
             name="announce",
@@ -125,9 +125,9 @@ ENGINE = Bundle(
                 table("listings", "BatchGetItem"),
                 table("documents", "BatchGetItem", "GetItem", "Query", "PutItem"),
                 table("deliveries", "BatchGetItem", "PutItem"),
-                # Subscribers are told, if they still may be; else they are cut off.
+                # Subscribers get the event if they still have the permission; else they are disconnected.
                 table("access", "BatchGetItem"),
-                *WATCHED,
+                *SEND_TO_WATCHERS,
                 connections("DELETE"),
                 *send("webhooks"),
             ),
@@ -136,8 +136,8 @@ ENGINE = Bundle(
             name="webhooks",
             timeout=60,
             memory=512,
-            # One message each, so that a receiver that does not answer holds nothing but its own lanes: an organisation
-            # with fifty such webhooks holds 200 functions, until they are known for it.
+            # One message for each run, so that a receiver that does not answer delays only its own deliveries. An org
+            # with 50 such webhooks occupies 200 runs until they are paused.
             trigger=Queue("webhooks_queue", batch=1, concurrency=250),
             secrets=True,
             grants=(
@@ -157,7 +157,7 @@ ENGINE = Bundle(
                 *send("wakeups"),
             ),
         ),
-        # One batch is handed over side by side, so that the slowest worker's answer must fit, not the sum of them.
+        # The tasks of a batch are handed over in parallel, so the timeout must cover the slowest worker, not the sum.
         Function(
             name="deliver",
             timeout=90,
@@ -180,21 +180,21 @@ ENGINE = Bundle(
             memory=256,
             trigger=Queue("wakeups_queue"),
             secrets=True,
-            # People are told how a task ended.
+            # It notifies people that a task has ended.
             accounts=True,
-            grants=(*SETTLE, *CLEAR, *RECOVER, table("deliveries", "GetItem"), *send("notifications")),
+            grants=(*SETTLE, *CLEAN_UP, *REDELIVER, table("deliveries", "GetItem"), *send("notifications")),
         ),
-        # It looks where anything is due; the sweep does it.
+        # It finds the parts in which anything is due; `sweep` handles them.
         Function(
             name="wake",
             timeout=30,
             memory=256,
-            # The next minute's run does what a failed one left.
+            # The next minute's run makes up for a failed one.
             trigger=Schedule(retried=False),
             reserve=2,
-            grants=(*SWEPT, table("documents", "Query"), *measure("parked"), *send("sweeps")),
+            grants=(*DUE_ANYWHERE, table("documents", "Query"), *measure("parked"), *send("sweeps")),
         ),
-        # Each part of a sweep in a run of its own, so that none holds up another.
+        # Each part of a sweep has a run of its own, so that no part delays another.
         Function(
             name="sweep",
             timeout=60,
@@ -202,25 +202,25 @@ ENGINE = Bundle(
             trigger=Queue("sweeps_queue", batch=1, concurrency=20),
             secrets=True,
             accounts=True,
-            # It relays parked changes, too.
+            # It also relays parked changes.
             grants=(
-                *SWEPT,
+                *DUE_ANYWHERE,
                 *SETTLE,
-                *CLEAR,
+                *CLEAN_UP,
                 *RECORD,
-                *FILE,
-                *RECOVER,
+                *INDEX,
+                *REDELIVER,
                 table("tasks", "BatchGetItem"),
                 table("deliveries", "GetItem", "UpdateItem"),
                 *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
-                take("parked"),
+                receive("parked"),
             ),
         ),
         Function(
             name="gauges",
             timeout=60,
             memory=256,
-            # The next five minutes' run measures anew.
+            # The next run, five minutes later, measures again.
             trigger=Schedule(retried=False),
             grants=(indexes("stats", "hour"), table("stats", "BatchGetItem")),
         ),

@@ -1,6 +1,6 @@
-"""A web application firewall before the APIs, where the parameter RequestsPerAddress asks for one.
+"""A web application firewall before the APIs, if the parameter RequestsPerAddress is set.
 
-It counts what no function can: requests of one address over all APIs, known or not, before they cost anything here.
+It counts the requests of one address over all APIs, authenticated or not, before they reach a function.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _WINDOW_SECONDS = 300
 
 
 def resources(stages: Iterable[tuple[str, Template]]) -> Template:
-    """The firewall, and its place before each stage, given as (name, ARN)."""
+    """The firewall and its association with each stage, which is given as (name, ARN)."""
     return {"Firewall": _acl()} | {f"{name}Firewall": _association(arn) for name, arn in stages}
 
 
@@ -32,7 +32,7 @@ def _acl() -> Template:
     rule = {
         "Name": "address",
         "Priority": 0,
-        # The gateway says what this means, in the words of the API: its response WAF_FILTERED.
+        # The API's error format for this is in its gateway response WAF_FILTERED.
         "Action": {"Block": {}},
         "Statement": {"RateBasedStatement": rate},
         "VisibilityConfig": _visible("address"),

@@ -1,4 +1,4 @@
-"""The words in which infra/bundles.py says what runs: bundles, functions, what starts them and what they may touch."""
+"""The types that infra/bundles.py declares bundles with: functions, what starts them and what they may access."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ LISTING = "s3:ListBucket"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to call `actions` on what the setting `on` names, or on `parts` of it alone: a table's indexes, or the HTTP
-    methods by which connections are managed."""
+    """Permission to call `actions` on the resource that the setting `on` names, or only on `parts` of it: a table's
+    indexes, or the HTTP methods that manage connections."""
 
     on: str
     actions: tuple[str, ...]
@@ -34,7 +34,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Started by the clock; when is said where the function is, in app.py."""
+    """Started by a schedule, which is declared at the function in app.py."""
 
     retried: bool
     """Whether a failed run is tried again before its next turn."""
@@ -42,12 +42,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """Started by what happens on the bundle's WebSocket API: clients connect, say something or disconnect."""
+    """Started by the bundle's WebSocket API: a client connects, sends a frame or disconnects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """One Lambda function. `timeout` in seconds; `memory` in MB, and a vCPU is 1769 of them."""
+    """One Lambda function. `timeout` is in seconds, `memory` in MB; 1769 MB bring one vCPU."""
 
     name: str
     timeout: int
@@ -57,19 +57,19 @@ class Function:
     secrets: bool = False
     """Whether it reads the SSM parameter with the deployment's keys."""
     accounts: bool = False
-    """Whether it reads the SSM parameters with the orgs' accounts with messengers."""
+    """Whether it reads the SSM parameters with the orgs' messenger accounts."""
     reserve: int = 0
-    """Concurrency to be reserved for a function that no queue's mapping limits; 0 for none."""
+    """Concurrency to reserve for a function that no queue mapping limits; 0 for none."""
 
     @property
     def reserved(self) -> int:
-        """The concurrency that a deployment may reserve for it: all that its queue's mapping can use, so that the
-        reservation never holds up what the mapping lets through."""
+        """The concurrency that a deployment may reserve for it: the maximum of its queue's mapping, so that the
+        reservation never throttles the mapping."""
         return self.trigger.concurrency if isinstance(self.trigger, Queue) else self.reserve
 
     @property
     def chalice_name(self) -> str:
-        """What Chalice calls it, in its configuration and in what it generates."""
+        """Chalice's name for it, in the configuration and in generated templates."""
         return f"websocket_{self.name}" if isinstance(self.trigger, Socket) else self.name
 
 
@@ -101,8 +101,8 @@ def payloads(*actions: str) -> Grant:
     return Grant("payload_bucket", tuple(f"s3:{action}" for action in actions))
 
 
-def listing() -> Grant:
-    """To list what the payload bucket holds, which AWS grants on the bucket itself."""
+def list_payloads() -> Grant:
+    """List the objects of the payload bucket, which AWS grants on the bucket itself."""
     return Grant("payload_bucket", (LISTING,))
 
 
@@ -111,18 +111,18 @@ def send(*names: str) -> tuple[Grant, ...]:
 
 
 def measure(*names: str) -> tuple[Grant, ...]:
-    """To ask queues how much waits in them."""
+    """Read how many messages wait in queues."""
     return tuple(Grant(f"{name}_queue", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")) for name in names)
 
 
 def connections(*methods: str) -> Grant:
-    """To post to open WebSockets by POST, to end them by DELETE."""
+    """Send to open WebSockets with POST, close them with DELETE."""
     return Grant("sockets_endpoint", ("execute-api:ManageConnections",), methods)
 
 
-def take(name: str) -> Grant:
+def receive(name: str) -> Grant:
     return Grant(f"{name}_queue", ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueUrl"))
 
 
 CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-"""What Lambda does with the queue that starts a function."""
+"""What Lambda needs on the queue that starts a function."""

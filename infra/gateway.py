@@ -1,4 +1,4 @@
-"""An API Gateway made ours: it refuses in the words of its API, logs every request and leaves the 405 to the API."""
+"""Settings of an API Gateway: errors in the format of its API, an access log, and 405 answers left to the API."""
 
 import json
 
@@ -9,12 +9,12 @@ from infra.stages import LOG_DAYS
 
 REQUESTS_PER_SECOND = 1000
 BURST = 2000
-"""What the stage lets through: a flood is refused here, and costs neither concurrency nor table capacity."""
+"""The stage's limits. Requests beyond them are refused here and cost neither concurrency nor table capacity."""
 
 _UNKNOWN_PATH = errors.NotFound("Path", "$context.path")
 _TOO_MANY = errors.TooManyRequests("Too many requests at once: try again in a second", retry_after=1)
 
-# What API Gateway refuses by itself. Where a path is unknown it says that a token is missing; nobody here means that.
+# Errors of API Gateway itself. Its MISSING_AUTHENTICATION_TOKEN means an unknown path here.
 _REFUSALS: dict[str, errors.YardmasterError] = {
     "MISSING_AUTHENTICATION_TOKEN": _UNKNOWN_PATH,
     "RESOURCE_NOT_FOUND": _UNKNOWN_PATH,
@@ -46,11 +46,11 @@ _LOGGED = {
     "error": "$context.error.responseType",
     "trace_id": "$context.xrayTraceId",
 }
-"""The access log's line. The route, not the path: a path may carry what nobody should log."""
+"""One line of the access log. It has the route and not the path, because a path may contain a secret."""
 
 
 def resources(name: Template, dialect: Dialect) -> Template:
-    """What to merge into a bundle with an API called `name`: its settings and its access log."""
+    """The resources to merge into a bundle whose API has this name: its settings and its access log."""
     settings = {
         "Name": name,
         # Without it SAM makes a second stage, called Stage.
@@ -101,7 +101,7 @@ def _retry(error: errors.YardmasterError) -> Template:
 
 
 def outputs(name: str) -> Template:
-    """The outputs `BaseUrl`: what stands before every documented path, without a slash at its end, and `StageArn`."""
+    """The outputs `BaseUrl` (the prefix of every documented path, without a final slash) and `StageArn`."""
     arn = f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}::/restapis/${{RestAPI}}/stages/{API_STAGE}"
     url = f"https://${{RestAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{API_STAGE}"
     return {
@@ -111,9 +111,9 @@ def outputs(name: str) -> Template:
 
 
 def open_methods(template: Template) -> None:
-    """Send the methods that a path does not serve to the API as well, which refuses them with its 405 and `Allow`.
+    """Route the methods that a path does not serve to the API as well, which answers 405 with `Allow`.
 
-    API Gateway would answer them like unknown paths.
+    API Gateway itself would answer them like unknown paths.
     """
     for methods in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
         served = next(iter(methods.values()))
@@ -124,6 +124,6 @@ def open_methods(template: Template) -> None:
 
 
 def nodes(paths: list[str]) -> int:
-    """How many API Gateway resources these paths take: one for each distinct beginning."""
+    """Count the API Gateway resources for these paths: one for each distinct prefix."""
     parts = [path.strip("/").split("/") for path in paths]
     return len({tuple(segments[: depth + 1]) for segments in parts for depth in range(len(segments))}) + 1

@@ -1,6 +1,6 @@
-"""What Chalice cannot say about a bundle, as the template that `chalice package --merge-template` merges into its own.
+"""The template that `chalice package --merge-template` merges into Chalice's own, with all that Chalice cannot express.
 
-The merger goes deep into objects, and replaces everything else; ours wins.
+Chalice merges objects recursively and replaces everything else by what is here.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ from infra.names import (
     PREFIX_PARAMETER,
     STORED,
     Template,
+    environment_variable,
     parameter,
     sockets_api,
-    stream,
+    stream_parameter,
     template,
-    variable,
 )
 from infra.policies import function_name
 from infra.stages import LOG_DAYS
@@ -49,18 +49,20 @@ RESERVE_CONCURRENCY: Template = {
     "AllowedValues": ["true", "false"],
     "Description": "Whether the engine's functions reserve concurrency; an account needs at least 690 for it.",
 }
-RESERVES_CONCURRENCY: Template = {"ReservesConcurrency": {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}}
+RESERVES_CONCURRENCY_CONDITION: Template = {
+    "ReservesConcurrency": {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}
+}
 
 STREAM_BATCH = 100
 STREAM_RETRIES = 1000
 STREAM_AGE_SECONDS = 12 * 3600
-"""When Lambda gives a batch up. The relay itself parks poison; this is for outages, which are waited out."""
+"""When Lambda gives up a batch. The relay itself parks changes that always fail; these limits let outages pass."""
 LATEST_ONLY_SECONDS = 60
-"""A run that is not retried is not worth starting after this time either."""
+"""A scheduled run that is not retried does not start later than this either."""
 
 
 def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
-    """The template to merge into what Chalice makes of `bundle`; an API refuses in its `dialect`."""
+    """The template to merge into Chalice's template of `bundle`. `dialect` is the error format of its API."""
     resources: Template = {}
     for function in bundle.functions:
         resources |= _function(bundle, function)
@@ -76,7 +78,7 @@ def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
     return template(
         f"Yardmaster: {bundle.name}",
         Parameters=parameters(bundle),
-        Conditions=alarms.CONDITIONS | (RESERVES_CONCURRENCY if reserves(bundle) else {}),
+        Conditions=alarms.CONDITIONS | (RESERVES_CONCURRENCY_CONDITION if may_reserve_concurrency(bundle) else {}),
         Globals={"Function": {"Environment": {"Variables": _environment(bundle)}}},
         Resources=resources,
         Outputs=outputs,
@@ -85,13 +87,13 @@ def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
 
 def parameters(bundle: Bundle) -> Template:
     """The parameters of the bundle's template."""
-    texts = [parameter(setting) for setting in STORED] + [stream(table) for table in _streams(bundle)]
+    texts = [parameter(setting) for setting in STORED] + [stream_parameter(table) for table in _streams(bundle)]
     found: Template = {name: {"Type": "String"} for name in texts}
     if "api_urls" in bundle.reads:
         found["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
     if not bundle.sockets and not websocket_apis.SCHEMES.keys().isdisjoint(bundle.reads):
         found[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
-    if reserves(bundle):
+    if may_reserve_concurrency(bundle):
         found["ReserveConcurrency"] = RESERVE_CONCURRENCY
     if bundle.http:
         found["CorsOrigins"] = CORS_ORIGINS
@@ -103,8 +105,8 @@ def parameters(bundle: Bundle) -> Template:
     }
 
 
-def reserves(bundle: Bundle) -> bool:
-    """Whether any of its functions may reserve concurrency."""
+def may_reserve_concurrency(bundle: Bundle) -> bool:
+    """Whether any of the bundle's functions may reserve concurrency."""
     return any(function.reserved for function in bundle.functions)
 
 
@@ -115,8 +117,8 @@ def _streams(bundle: Bundle) -> list[str]:
 
 def _environment(bundle: Bundle) -> Template:
     settings = [*STORED, "stage", "secrets_parameter", *bundle.reads, *(["cors_origins"] if bundle.http else [])]
-    found = {variable(setting): _value(bundle, setting) for setting in settings}
-    # By this dimension the metrics of two deployments in one account are told apart.
+    found = {environment_variable(setting): _value(bundle, setting) for setting in settings}
+    # This dimension separates the metrics of two deployments in one account.
     return found | {"POWERTOOLS_SERVICE_NAME": {"Ref": "Prefix"}}
 
 
@@ -129,7 +131,7 @@ def _function(bundle: Bundle, function: Function) -> Template:
     name = "APIHandler" if function.name == "api_handler" else logical(function.chalice_name)
     full_name = function_name(bundle, function)
     log_group = {"LogGroupName": {"Fn::Sub": f"/aws/lambda/{full_name}"}, "RetentionInDays": LOG_DAYS}
-    lag = {f"{name}Lag": alarms.lagging({"Ref": name})} if isinstance(function.trigger, Stream) else {}
+    lag = {f"{name}Lag": alarms.late_stream({"Ref": name})} if isinstance(function.trigger, Stream) else {}
     return lag | {
         name: {"Properties": {"FunctionName": {"Fn::Sub": full_name}, **_trigger(function), **_reserve(function)}},
         f"{logical(function.chalice_name)}LogGroup": {"Properties": log_group},
@@ -151,7 +153,7 @@ def _trigger(function: Function) -> Template:
 
 
 def _reserve(function: Function) -> Template:
-    """The concurrency that nobody else can take from the function, if the deployment reserves any."""
+    """The function's reserved concurrency, if the deployment reserves any."""
     if not function.reserved:
         return {}
     reserved = {"Fn::If": ["ReservesConcurrency", function.reserved, {"Ref": "AWS::NoValue"}]}
@@ -164,8 +166,8 @@ def _event(name: str, properties: dict[str, Any]) -> Template:
 
 def _stream_mapping(table: str) -> dict[str, Any]:
     return {
-        "Stream": {"Ref": stream(table)},
-        # From the oldest record kept: what happens while the mapping is being made is not missed.
+        "Stream": {"Ref": stream_parameter(table)},
+        # From the oldest record: changes are not missed while the mapping is being created.
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": STREAM_BATCH,
         "MaximumBatchingWindowInSeconds": 0,
@@ -180,7 +182,7 @@ def _stream_mapping(table: str) -> dict[str, Any]:
 
 def _queue_mapping(trigger: Queue) -> dict[str, Any]:
     return {
-        # Not a Ref: Chalice writes Fn::Sub here, and the merger would keep both.
+        # Not a Ref: Chalice writes Fn::Sub here, and the merge would keep both.
         "Queue": queue_arn(trigger.queue),
         "BatchSize": trigger.batch,
         "ScalingConfig": {"MaximumConcurrency": trigger.concurrency},

@@ -1,4 +1,4 @@
-"""How one thing is called in every place: setting, environment variable, template parameter and physical name.
+"""The names of one thing in every place: setting, environment variable, template parameter and physical name.
 
 `tasks_table` of Settings is the variable TASKS_TABLE of a function, the parameter TasksTable of a bundle's template,
 the output TasksTable of the storage template, and in AWS the table `${Prefix}-tasks`.
@@ -11,7 +11,7 @@ from chalicelib.config import Settings
 Template = dict[str, Any]
 
 PREFIX = "yardmaster"
-"""Default of the parameter Prefix, and what every default name in Settings begins with."""
+"""Default of the parameter Prefix, and the prefix of every default name in Settings."""
 
 API_STAGE = "prod"
 """The stage of every API Gateway; part of its URL until a custom domain hides it."""
@@ -20,7 +20,7 @@ PREFIX_PARAMETER: Template = {
     "Type": "String",
     "Default": PREFIX,
     "AllowedPattern": "^[a-z][a-z0-9-]{1,19}$",
-    "Description": "Begins the name of everything: give each deployment in an account its own.",
+    "Description": "Every name begins with it: give each deployment in an account its own.",
 }
 
 STORED = tuple(name for name in vars(Settings()) if name.endswith(("_table", "_bucket", "_queue")))
@@ -28,16 +28,16 @@ STORED = tuple(name for name in vars(Settings()) if name.endswith(("_table", "_b
 
 
 def default(setting: str) -> Any:
-    """What the setting is when the environment says nothing."""
+    """The setting's default value."""
     return getattr(Settings(), setting)
 
 
 def parameter(setting: str) -> str:
-    """The template parameter (and output, and logical id) that belongs to a setting: `tasks_table` -> `TasksTable`."""
+    """The template parameter (and output, and logical id) of a setting: `tasks_table` -> `TasksTable`."""
     return "".join(word.capitalize() for word in setting.split("_"))
 
 
-def variable(setting: str) -> str:
+def environment_variable(setting: str) -> str:
     """The environment variable that Settings reads the setting from."""
     return setting.upper()
 
@@ -47,17 +47,17 @@ def prefixed(name: str) -> Template:
     return {"Fn::Sub": "${Prefix}" + name.removeprefix(PREFIX)}
 
 
-def stream(table: str) -> str:
+def stream_parameter(table: str) -> str:
     """The parameter that holds the ARN of a table's stream."""
     return f"{parameter(table)}Stream"
 
 
 def sockets_api(owner: bool) -> str:
-    """What refers to the id of the WebSocket API: Chalice's resource in its owner's template, elsewhere a parameter."""
+    """The logical id of the WebSocket API: Chalice's resource in its owner's template, elsewhere a parameter."""
     return "WebsocketAPI" if owner else "SocketsApi"
 
 
-def dead(queue: str) -> str:
+def dead_letter_id(queue: str) -> str:
     """The logical id of a queue's dead-letter queue."""
     return parameter(queue).replace("Queue", "DeadQueue")
 

@@ -25,12 +25,12 @@ from infra.resources import storage_template
 
 ROOT = Path(__file__).parent.parent
 REGION = "us-east-1"
-"""Chalice wants to know one; nothing in the templates depends on it."""
+"""Chalice needs a region; nothing in the templates depends on it."""
 _JUNK = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
 
 
 def package(build: Path) -> None:
-    """Fill `build`/package. Needs no credentials; the first run downloads the libraries, a repeated one is quick."""
+    """Fill `build`/package. Needs no credentials; the first run downloads libraries, a repeated one takes seconds."""
     out = build / "package"
     _write(out / "storage" / "template.json", storage_template())
     _write(out / "template.json", parent_template())
@@ -48,7 +48,7 @@ def _write(path: Path, template: Template) -> None:
 
 
 def stage_sources(source: Path) -> Path:
-    """Copy what is packaged: Chalice would take compiled files along, and with them never find its cache fresh."""
+    """Copy the sources to package, without compiled files: with them Chalice's cache would never be valid."""
     shutil.rmtree(source / "chalicelib", ignore_errors=True)
     shutil.copytree(ROOT / "chalicelib", source / "chalicelib", ignore=_JUNK)
     (source / ".chalice").mkdir(exist_ok=True)
@@ -59,12 +59,12 @@ def stage_sources(source: Path) -> Path:
 
 
 def _requirements(text: str) -> str:
-    """The runtime's libraries without Chalice: it packs its own runtime, and its command line needs 17 MB more."""
+    """The runtime's libraries without Chalice, which packs its own runtime; its command line would add 17 MB."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("chalice=="))
 
 
 def package_bundle(bundle: Bundle, source: Path, out: Path) -> None:
-    """Chalice's template of the bundle and its archive, from `source` into `out`, with what Chalice cannot say."""
+    """Write Chalice's template of the bundle, merged with ours, and its archive from `source` into `out`."""
     merge = source / f"merge-{bundle.name}.json"
     _write(merge, merge_template(bundle, dialect(bundle) if bundle.http else None))
     _chalice(bundle, source, out, merge)
@@ -75,7 +75,7 @@ def package_bundle(bundle: Bundle, source: Path, out: Path) -> None:
 
 
 def dialect(bundle: Bundle) -> Dialect:
-    """How the bundle's API words its refusals."""
+    """The error format of the bundle's API."""
     api: Api = import_module(f"chalicelib.apis.{bundle.name}").api
     return api.dialect
 

@@ -1,6 +1,6 @@
-"""The template that is deployed: it nests the data, then every API, then the engine, and watches the queues.
+"""The template that is deployed. It nests the storage, every API and the engine, and has the alarms on queues.
 
-Everything in it refers to the nested stacks' outputs alone.
+Its resources refer only to outputs of the nested stacks.
 """
 
 import json
@@ -10,15 +10,15 @@ from infra import alarms, dashboard, firewall
 from infra.bundles import BUNDLES, consumers
 from infra.functions import Bundle
 from infra.merge import CORS_ORIGINS, RESERVE_CONCURRENCY, SECRETS_PARAMETER, STAGE, parameters
-from infra.names import PREFIX_PARAMETER, Template, dead, parameter, sockets_api, template
+from infra.names import PREFIX_PARAMETER, Template, dead_letter_id, parameter, sockets_api, template
 from infra.tables import RETAINED
 
 _LOCAL_URL = {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}}
-"""Nested templates are paths here: `aws cloudformation package` uploads them. cfn-lint asks whether that is meant."""
+"""Nested templates are local paths, which `aws cloudformation package` uploads. cfn-lint would warn about them."""
 
 
 def parent_template() -> Template:
-    """The template over all others, to be given to `aws cloudformation package`."""
+    """The parent template, the input of `aws cloudformation package`."""
     return template(
         "Yardmaster",
         Parameters={
@@ -33,9 +33,13 @@ def parent_template() -> Template:
             "RequestsPerAddress": firewall.PARAMETER,
         },
         Conditions=alarms.CONDITIONS | dashboard.CONDITIONS | firewall.CONDITIONS,
-        Resources=_stacks() | _watch() | dashboard.resources() | _firewall() | _tls_only() | _access_logs(),
+        Resources=_stacks() | _monitoring() | _firewall() | _tls_only() | _access_logs(),
         Outputs=_outputs(),
     )
+
+
+def _monitoring() -> Template:
+    return _queue_and_task_alarms() | dashboard.resources()
 
 
 def _stacks() -> Template:
@@ -60,7 +64,7 @@ def _bundle(bundle: Bundle) -> Template:
     }
     others = {"ApiUrls": _api_urls, sockets_api(owner=False): _sockets_api}
     values |= {name: found() for name, found in others.items() if name in values}
-    # An API's access log needs the account's leave to write it.
+    # An API can write its access log only with the account's role.
     after = {"DependsOn": ["ApiGatewayAccount"]} if bundle.http or bundle.sockets else {}
     return _nested(f"./{bundle.name}/sam.json", values, **after)
 
@@ -79,17 +83,17 @@ def _sockets_api() -> Template:
     return {"Fn::GetAtt": [_logical(bundle), "Outputs.WebsocketAPIId"]}
 
 
-def _watch() -> Template:
-    """An alarm for each queue that may hold dead letters, for each in which messages may grow old, for chores, for ends
-    that nobody is told of, and for tasks that nobody takes."""
-    graves = [parameter("parked_queue"), *map(dead, consumers())]
-    full = {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in graves}
-    late = {f"{name}Late": alarms.late(_output(name)) for name in map(parameter, consumers())}
+def _queue_and_task_alarms() -> Template:
+    """Alarms: each dead-letter queue, each queue whose messages wait too long, failed background jobs, lost completion
+    notices, and tasks that no worker takes."""
+    dead_letters = [parameter("parked_queue"), *map(dead_letter_id, consumers())]
+    full = {f"{name}NotEmpty": alarms.dead_letters(_output(name)) for name in dead_letters}
+    late = {f"{name}Late": alarms.late_queue(_output(name)) for name in map(parameter, consumers())}
     return {
         **full,
         **late,
-        "ChoresFailed": alarms.failed_chores(),
-        "EndingsUntold": alarms.untold_endings(),
+        "ChoresFailed": alarms.failed_jobs(),
+        "EndingsUntold": alarms.lost_completion_notices(),
         "TasksNobodyCanTake": alarms.unserved_lanes(),
         "TasksWaitLong": alarms.long_waits(),
     }
@@ -122,7 +126,7 @@ def _tls_only() -> Template:
 
 
 def _access_logs() -> Template:
-    """The account's one role for API Gateway's logs. Kept when the stack goes: other APIs may write with it."""
+    """The account's role for API Gateway's logs. It is retained when the stack is deleted: other APIs may use it."""
     trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
     managed = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
     role = {

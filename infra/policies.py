@@ -1,6 +1,6 @@
-"""IAM policies, one for each function, that name exactly what it may touch. `python -m infra.policies` writes them.
+"""IAM policies, one for each function, with exactly the access it needs. `python -m infra.policies` writes them.
 
-They refer to the parameters of the bundle's template, since Chalice copies them into it.
+Chalice copies them into the bundle's template, so they refer to its parameters.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.bundles import BUNDLES
 from infra.functions import CONSUME, LISTING, Bundle, Function, Grant, Queue, Stream
-from infra.names import API_STAGE, parameter, sockets_api, stream
+from infra.names import API_STAGE, parameter, sockets_api, stream_parameter
 
 Statement = dict[str, Any]
 
@@ -22,7 +22,7 @@ def filename(bundle: Bundle, function: Function) -> str:
 
 
 def function_name(bundle: Bundle, function: Function) -> str:
-    """What the function is called in AWS, for Fn::Sub. It is fixed, so that its role can name its log group."""
+    """The function's name in AWS, for Fn::Sub. It is fixed, so that the function's role can name its log group."""
     return f"${{Prefix}}-{bundle.name}-{function.name}"
 
 
@@ -31,9 +31,9 @@ def document(bundle: Bundle, function: Function) -> dict[str, Any]:
     statements = [_logs(bundle, function), _traces(), *_trigger(function.trigger)]
     statements += [_allow(grant.actions, *_arns(bundle, grant)) for grant in function.grants]
     if function.secrets:
-        statements += _secrets()
+        statements += _read_secrets()
     if function.accounts:
-        statements += _accounts()
+        statements += _read_accounts()
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -67,7 +67,7 @@ def _logs(bundle: Bundle, function: Function) -> Statement:
 
 
 def _traces() -> Statement:
-    # X-Ray has no resources to name.
+    # X-Ray actions take no resource.
     return _allow(("xray:PutTraceSegments", "xray:PutTelemetryRecords"), "*")
 
 
@@ -80,25 +80,26 @@ def _trigger(trigger: object) -> list[Statement]:
 
 
 def stream_statements(table: str) -> list[Statement]:
-    """Leave to read a table's stream; to list, for any of the table's: no ARN names one before it is found."""
+    """Permission to read a table's stream. Listing is allowed on all streams of the table, because a stream is listed
+    before its ARN is known."""
     read = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
     return [
-        _allow(read, {"Ref": stream(table)}),
+        _allow(read, {"Ref": stream_parameter(table)}),
         _allow(("dynamodb:ListStreams",), _arn("dynamodb", f"table/${{{parameter(table)}}}/stream/*")),
     ]
 
 
-def _secrets() -> list[Statement]:
-    return _opened(_arn("ssm", "parameter${SecretsParameter}"), "StringEquals")
+def _read_secrets() -> list[Statement]:
+    return _read_parameter(_arn("ssm", "parameter${SecretsParameter}"), "StringEquals")
 
 
-def _accounts() -> list[Statement]:
-    """Orgs come and go: theirs are whatever stands there."""
-    return _opened(_arn("ssm", "parameter${SecretsParameter}/messengers/*"), "StringLike")
+def _read_accounts() -> list[Statement]:
+    """All parameters below the path: orgs are added and removed without a deployment."""
+    return _read_parameter(_arn("ssm", "parameter${SecretsParameter}/messengers/*"), "StringLike")
 
 
-def _opened(secret: dict[str, str], comparison: str) -> list[Statement]:
-    # Whichever key encrypts the parameter, it opens this parameter and nothing else.
+def _read_parameter(secret: dict[str, str], comparison: str) -> list[Statement]:
+    # Any KMS key is allowed, but only to decrypt this parameter.
     only_here = {
         "kms:ViaService": {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"},
         "kms:EncryptionContext:PARAMETER_ARN": secret,
@@ -119,7 +120,7 @@ def documents() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write the policy files, and remove those of functions that are no more."""
+    """Write the policy files, and delete those of functions that no longer exist."""
     current = documents()
     for stale in set(FOLDER.glob("policy-*.json")) - {FOLDER / name for name in current}:
         stale.unlink()

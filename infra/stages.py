@@ -11,7 +11,7 @@ from infra.policies import FOLDER, filename
 PATH = FOLDER / "config.json"
 LOG_DAYS = 30
 COMPRESS_BYTES = 1024
-"""Replies from this size on are compressed for clients that take it; smaller ones would only grow."""
+"""Responses from this size on are compressed if the client accepts it; smaller ones would only grow."""
 
 
 def config() -> dict[str, Any]:
@@ -45,9 +45,9 @@ def _function(bundle: Bundle, function: Function) -> dict[str, Any]:
     }
 
 
-def text() -> str:
+def config_text() -> str:
     return json.dumps(config(), indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    PATH.write_text(text())
+    PATH.write_text(config_text())

@@ -1,4 +1,4 @@
-"""DynamoDB tables as CloudFormation, read off the PynamoDB models: the models alone say what a table is."""
+"""DynamoDB tables as CloudFormation, generated from the PynamoDB models, which define keys, indexes, stream and TTL."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def _table(model: type[Model]) -> Template:
         "AttributeDefinitions": schema["attribute_definitions"],
         "KeySchema": _keys(schema["key_schema"]),
         "BillingMode": "PAY_PER_REQUEST",
-        # Also against what goes by CloudFormation, such as a change that replaces the table.
+        # Also protects against CloudFormation itself, such as a change that would replace the table.
         "DeletionProtectionEnabled": True,
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS"},
@@ -40,17 +40,17 @@ def _table(model: type[Model]) -> Template:
 
 
 def _options(model: type[Model]) -> Template:
-    """Stream and expiry, of the tables whose model asks for them."""
-    found: Template = {}
+    """The stream and the expiry, if the model has them."""
+    options: Template = {}
     if getattr(model.Meta, "stream", False):
-        found["StreamSpecification"] = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+        options["StreamSpecification"] = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     if expiry := getattr(model.Meta, "ttl", None):
-        found["TimeToLiveSpecification"] = {"AttributeName": expiry, "Enabled": True}
-    return found
+        options["TimeToLiveSpecification"] = {"AttributeName": expiry, "Enabled": True}
+    return options
 
 
 def _keys(keys: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """HASH before RANGE, as CloudFormation wants it."""
+    """HASH before RANGE, as CloudFormation requires."""
     return sorted(keys, key=lambda key: key["KeyType"])
 
 

@@ -1,4 +1,4 @@
-"""The WebSocket API: its settings, its access log, and where it is. There is one, whatever the number of bundles."""
+"""The WebSocket API: its settings, its access log and its URLs. A deployment has one, for all bundles."""
 
 import json
 
@@ -9,7 +9,7 @@ from infra.names import API_STAGE, Template, sockets_api
 from infra.stages import LOG_DAYS
 
 SCHEMES = {"sockets_url": "wss", "sockets_endpoint": "https"}
-"""Setting -> scheme of the URL: where clients connect, and where functions post to those that are connected."""
+"""Setting -> scheme of its URL: clients connect to the first; functions send to connected clients at the second."""
 
 _LOGGED = {
     "request_id": "$context.requestId",
@@ -20,13 +20,13 @@ _LOGGED = {
     "latency_ms": "$context.integrationLatency",
     "error": "$context.error.responseType",
 }
-"""The access log's line, one for each event. It has no query, which may carry a token."""
+"""The access log's line, one for each event. It leaves the query out, because that may contain a token."""
 
 _NAMESPACE = "Yardmaster"
 
 
 def url(bundle: Bundle, setting: str) -> Template:
-    """The value of a setting in SCHEMES, as the bundle's template can say it; without a slash at its end."""
+    """The value of a setting in SCHEMES, for the bundle's template; without a final slash."""
     return _url(SCHEMES[setting], bundle.sockets)
 
 
@@ -36,9 +36,9 @@ def _url(scheme: str, owner: bool) -> Template:
 
 
 def resources(name: Template) -> Template:
-    """What to merge into the bundle with the WebSocket API, called `name`: its settings, access log and alarm.
+    """The resources to merge into the bundle whose WebSocket API has this name: settings, access log and alarm.
 
-    API Gateway traces no WebSockets; the functions behind them are traced.
+    API Gateway does not trace WebSockets; the functions behind them are traced.
     """
     settings = {
         "AccessLogSettings": {
@@ -50,7 +50,7 @@ def resources(name: Template) -> Template:
     log = {"LogGroupName": {"Fn::Sub": f"/aws/apigateway/{name['Fn::Sub']}"}, "RetentionInDays": LOG_DAYS}
     failed = {
         "LogGroupName": {"Ref": "AccessLog"},
-        # API Gateway's own metric counts those that were refused rightly, too.
+        # API Gateway's own metric also counts events that were refused for good reason.
         "FilterPattern": '{ $.status = "5*" }',
         "MetricTransformations": [{"MetricNamespace": _NAMESPACE, "MetricName": name, "MetricValue": "1"}],
     }
@@ -64,5 +64,5 @@ def resources(name: Template) -> Template:
 
 
 def outputs() -> Template:
-    """The output `BaseUrl`: what clients connect to, the documented path in the query parameter `path`."""
+    """The output `BaseUrl`: clients connect to it, with the documented path in the query parameter `path`."""
     return {"BaseUrl": {"Description": "Where WebSockets are opened", "Value": _url("wss", owner=True)}}

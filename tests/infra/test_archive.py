@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra import archive
-from infra.archive import Unfit
+from infra.archive import InvalidArchive
 
 
 @pytest.fixture
@@ -83,17 +83,17 @@ def test_a_sound_archive_passes(tmp_path: Path, packed: Path, source: Path) -> N
 
 def test_an_archive_without_an_asset_is_refused(packed: Path, source: Path) -> None:
     (source / "chalicelib" / "edge" / "more.css").write_text("a {}\n")
-    with pytest.raises(Unfit, match=r"more\.css"):
+    with pytest.raises(InvalidArchive, match=r"more\.css"):
         archive.inspect(packed, source)
 
 
 def test_an_archive_with_tests_is_refused(packed: Path, source: Path) -> None:
     add(packed, "tests/test_x.py")
-    with pytest.raises(Unfit, match="tests/test_x"):
+    with pytest.raises(InvalidArchive, match="tests/test_x"):
         archive.inspect(packed, source)
 
 
 def test_an_archive_that_is_too_large_is_refused(packed: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "SIZE_LIMIT", 10)
-    with pytest.raises(Unfit, match="more than 10"):
+    with pytest.raises(InvalidArchive, match="more than 10"):
         archive.inspect(packed, source)

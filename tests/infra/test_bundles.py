@@ -10,7 +10,7 @@ from infra.bundles import BUNDLES, ENGINE, consumers
 from infra.functions import Queue, Stream
 from infra.gateway import nodes
 from infra.merge import parameters
-from infra.names import parameter, variable
+from infra.names import environment_variable, parameter
 from infra.package import dialect
 
 Templates = dict[str, dict[str, Any]]
@@ -53,7 +53,7 @@ def test_bodies_of_several_parts_reach_the_functions_byte_by_byte(packaged: Temp
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_is_read_by_settings(packaged: Templates, name: str) -> None:
-    known = {variable(setting) for setting in vars(Settings())} | {"POWERTOOLS_SERVICE_NAME"}
+    known = {environment_variable(setting) for setting in vars(Settings())} | {"POWERTOOLS_SERVICE_NAME"}
     given = packaged[name]["Globals"]["Function"]["Environment"]["Variables"]
     assert given.keys() <= known
     assert {"STAGE", "SECRETS_PARAMETER", "TASKS_TABLE", "PAYLOAD_BUCKET", "DISPATCH_QUEUE"} <= given.keys()

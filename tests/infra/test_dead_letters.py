@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from infra import dead_letters
-from infra.dead_letters import DeadLetters, Letter, NothingFound
+from infra.dead_letters import DeadLetter, DeadLetters, NothingFound
 from infra.local.moto import resources
 from infra.resources import storage_template
 
@@ -38,14 +38,14 @@ def url(sqs: Any, name: str) -> str:
     return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
 
-def bury(sqs: Any, letters: DeadLetters, queue: str, count: int, groups: int = 1) -> list[str]:
+def put_dead_letters(sqs: Any, letters: DeadLetters, queue: str, count: int, groups: int = 1) -> list[str]:
     """Put messages into a dead-letter queue; their ids, in order."""
     fifo = queue in FIFO
     made = []
     for number in range(count):
         more = {"MessageGroupId": f"g{number % groups}", "MessageDeduplicationId": f"d{number}"} if fifo else {}
         sent = sqs.send_message(
-            QueueUrl=url(sqs, letters.grave(queue)),
+            QueueUrl=url(sqs, letters.queue_name(queue)),
             MessageBody=json.dumps({"n": number}),
             MessageAttributes={"trace": {"DataType": "String", "StringValue": "t"}},
             **more,
@@ -54,28 +54,26 @@ def bury(sqs: Any, letters: DeadLetters, queue: str, count: int, groups: int = 1
     return made
 
 
-def live(sqs: Any, queue: str) -> list[Letter]:
+def live(sqs: Any, queue: str) -> list[DeadLetter]:
     """What is in the queue that the function reads."""
     name = f"yardmaster-{queue}.fifo" if queue in FIFO else f"yardmaster-{queue}"
-    found: list[Letter] = []
+    found: list[DeadLetter] = []
     while messages := sqs.receive_message(
         QueueUrl=url(sqs, name), MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
     ).get("Messages"):
-        found += map(Letter.from_message, messages)
+        found += map(DeadLetter.from_message, messages)
         for message in messages:
             sqs.delete_message(QueueUrl=url(sqs, name), ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
-def numbers(found: list[Letter]) -> list[int]:
+def numbers(found: list[DeadLetter]) -> list[int]:
     return [json.loads(letter.body)["n"] for letter in found]
 
 
-@pytest.mark.parametrize("queue", dead_letters.names())
-def test_all_of_a_queue_go_back_in_their_order_with_all_that_was_said_of_them(
-    sqs: Any, letters: DeadLetters, queue: str
-) -> None:
-    bury(sqs, letters, queue, 23, groups=2)
+@pytest.mark.parametrize("queue", dead_letters.settings_by_queue())
+def test_a_replay_keeps_order_body_and_attributes_of_all_messages(sqs: Any, letters: DeadLetters, queue: str) -> None:
+    put_dead_letters(sqs, letters, queue, 23, groups=2)
     assert letters.waiting()[queue] == 23
     assert len(letters.replay(queue)) == 23
     found = live(sqs, queue)
@@ -89,8 +87,8 @@ def test_all_of_a_queue_go_back_in_their_order_with_all_that_was_said_of_them(
 
 
 @pytest.mark.parametrize("queue", ["deliver", "dispatch"])
-def test_to_look_changes_nothing_and_one_can_look_again(sqs: Any, letters: DeadLetters, queue: str) -> None:
-    made = bury(sqs, letters, queue, 12, groups=3)
+def test_reading_changes_nothing_and_can_be_repeated(sqs: Any, letters: DeadLetters, queue: str) -> None:
+    made = put_dead_letters(sqs, letters, queue, 12, groups=3)
     for limit in (3, 10):
         shown = [letter.id for letter in letters.read(queue, limit)]
         assert len(shown) == limit
@@ -99,23 +97,23 @@ def test_to_look_changes_nothing_and_one_can_look_again(sqs: Any, letters: DeadL
 
 
 @pytest.mark.parametrize("queue", ["deliver", "announce"])
-def test_only_those_that_are_named_go_back_or_are_deleted(sqs: Any, letters: DeadLetters, queue: str) -> None:
-    made = bury(sqs, letters, queue, 5)
+def test_only_named_messages_are_replayed_or_deleted(sqs: Any, letters: DeadLetters, queue: str) -> None:
+    made = put_dead_letters(sqs, letters, queue, 5)
     assert [letter.id for letter in letters.replay(queue, {made[1]})] == [made[1]]
     assert [letter.id for letter in letters.drop(queue, {made[3]})] == [made[3]]
     assert numbers(live(sqs, queue)) == [1]
     assert sorted(numbers(letters.read(queue))) == [0, 2, 4]
 
 
-def test_one_that_is_not_there_is_said_and_the_others_are_replayed(sqs: Any, letters: DeadLetters) -> None:
-    [made] = bury(sqs, letters, "deliver", 1)
+def test_a_message_that_is_not_found_is_reported_and_the_others_are_replayed(sqs: Any, letters: DeadLetters) -> None:
+    [made] = put_dead_letters(sqs, letters, "deliver", 1)
     with pytest.raises(NothingFound, match=r"deliver-dead: nobody\. 1 others were found"):
         letters.replay("deliver", {"nobody", made})
     assert numbers(live(sqs, "deliver")) == [0]
 
 
 def test_a_replay_that_dies_between_sending_and_deleting_loses_nothing(sqs: Any, letters: DeadLetters) -> None:
-    bury(sqs, letters, "dispatch", 2)
+    put_dead_letters(sqs, letters, "dispatch", 2)
 
     class Dying:
         """Dies before the first message is deleted."""
@@ -130,14 +128,12 @@ def test_a_replay_that_dies_between_sending_and_deleting_loses_nothing(sqs: Any,
     assert numbers(live(sqs, "dispatch")) == [0]
 
 
-def test_a_message_that_fails_within_minutes_of_being_sent_is_no_repetition_of_itself(
-    sqs: Any, letters: DeadLetters
-) -> None:
-    """SQS drops what comes again under the same deduplication id within five minutes."""
+def test_a_replay_within_five_minutes_is_not_dropped_as_a_duplicate(sqs: Any, letters: DeadLetters) -> None:
+    """SQS drops a message with the same deduplication id within five minutes."""
     first = {"MessageGroupId": "g0", "MessageDeduplicationId": "d0"}
     sqs.send_message(QueueUrl=url(sqs, "yardmaster-dispatch.fifo"), MessageBody='{"n": 7}', **first)
     assert numbers(live(sqs, "dispatch")) == [7]
-    bury(sqs, letters, "dispatch", 1)
+    put_dead_letters(sqs, letters, "dispatch", 1)
     letters.replay("dispatch")
     assert numbers(live(sqs, "dispatch")) == [0]
 
@@ -153,7 +149,7 @@ def run(letters: DeadLetters, capsys: pytest.CaptureFixture[str], *arguments: st
 
 
 def test_the_commands_of_the_page(sqs: Any, letters: DeadLetters, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = bury(sqs, letters, "webhooks", 2)
+    first, second = put_dead_letters(sqs, letters, "webhooks", 2)
     assert "webhooks              2  yardmaster-webhooks-dead.fifo\n" in run(letters, capsys, "list")[1]
     status, shown = run(letters, capsys, "show", "webhooks")
     assert (status, first in shown, second in shown, '{"n": 1}' in shown) == (0, True, True, True)
@@ -161,14 +157,14 @@ def test_the_commands_of_the_page(sqs: Any, letters: DeadLetters, capsys: pytest
     assert run(letters, capsys, "drop", "webhooks", "--id", second) == (0, "1 deleted\n")
     assert run(letters, capsys, "replay", "webhooks") == (
         1,
-        "No message can be seen in yardmaster-webhooks-dead.fifo.\n",
+        "No message is visible in yardmaster-webhooks-dead.fifo.\n",
     )
 
 
-def test_parked_changes_can_be_seen_and_deleted_but_the_sweep_alone_replays_them(
+def test_parked_changes_can_be_shown_and_deleted_but_not_replayed(
     sqs: Any, letters: DeadLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [made] = bury(sqs, letters, "parked", 1)
+    [made] = put_dead_letters(sqs, letters, "parked", 1)
     assert made in run(letters, capsys, "show", "parked")[1]
     with pytest.raises(SystemExit) as refused:
         run(letters, capsys, "replay", "parked")
@@ -176,7 +172,7 @@ def test_parked_changes_can_be_seen_and_deleted_but_the_sweep_alone_replays_them
     assert run(letters, capsys, "drop", "parked", "--id", made)[0] == 0
 
 
-def test_another_deployment_s_queues_are_meant_by_its_prefix(sqs: Any) -> None:
+def test_the_prefix_chooses_the_deployment(sqs: Any) -> None:
     letters = DeadLetters(sqs, "second")
-    assert letters.grave("live") == "second-live-dead.fifo"
-    assert letters.grave("parked") == "second-relay-dead"
+    assert letters.queue_name("live") == "second-live-dead.fifo"
+    assert letters.queue_name("parked") == "second-relay-dead"

@@ -9,7 +9,7 @@ import pytest
 from chalicelib import storage
 from infra.bundles import BUNDLES, LIVE
 from infra.functions import Bundle, Function, Stream
-from infra.names import stream
+from infra.names import stream_parameter
 from infra.policies import FOLDER, document, documents
 from infra.tables import setting
 
@@ -79,7 +79,7 @@ def test_granted_indexes_exist(bundle: Bundle, function: Function) -> None:
 @pytest.mark.parametrize(("bundle", "function"), [one for one in ALL if isinstance(one.values[1].trigger, Stream)])
 def test_a_relay_may_read_its_stream_and_park(bundle: Bundle, function: Function) -> None:
     allowed = {action: json.dumps(one["Resource"]) for one in statements(bundle, function) for action in one["Action"]}
-    assert stream(function.trigger.table) in allowed["dynamodb:GetRecords"]
+    assert stream_parameter(function.trigger.table) in allowed["dynamodb:GetRecords"]
     parking = [one for one in statements(bundle, function) if "sqs:SendMessage" in one["Action"]]
     assert any("${ParkedQueue}" in resource for one in parking for resource in resources(one))
 

@@ -14,7 +14,7 @@ from chalicelib import storage
 from chalicelib.config import Settings
 from infra.bundles import BUNDLES
 from infra.functions import Queue, Stream
-from infra.names import STORED, default, parameter, stream
+from infra.names import STORED, default, parameter, stream_parameter
 from infra.resources import MAX_RECEIVES, storage_template
 from infra.tables import setting
 
@@ -143,7 +143,7 @@ def test_it_comes_up_under_any_prefix(deployed: dict[str, str]) -> None:
         name: value.replace("yardmaster", "second", 1) for name, value in names.items()
     }
     assert deployed["PayloadBucket"].startswith("second-payloads-")
-    assert deployed[stream("tasks_table")].startswith(deployed["TasksTableArn"] + "/stream/")
+    assert deployed[stream_parameter("tasks_table")].startswith(deployed["TasksTableArn"] + "/stream/")
     assert deployed["DispatchQueueUrl"].endswith("/second-dispatch.fifo")
 
 

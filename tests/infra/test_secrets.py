@@ -1,4 +1,4 @@
-"""Generated values are values that the engine takes, and a rotation never leaves a token or a key unreadable."""
+"""The engine accepts generated values, and a rotation leaves every token and key readable."""
 
 import io
 import json
@@ -24,7 +24,7 @@ class Shell:
         return self._capsys.readouterr().out
 
     def captured(self) -> Any:
-        """What was printed since it was last asked."""
+        """What was printed since the last call."""
         return self._capsys.readouterr()
 
 
@@ -33,7 +33,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return Shell(monkeypatch, capsys)
 
 
-def test_a_fresh_value_is_fit_and_never_the_same(shell: Shell) -> None:
+def test_a_new_value_is_valid_and_never_the_same(shell: Shell) -> None:
     value = shell.run("new")
     parsed = engine_keys._parse(value)
     assert (len(parsed.jwt), len(parsed.seal)) == (1, 1)
@@ -59,8 +59,8 @@ def test_one_section_can_be_rotated_alone(shell: Shell) -> None:
     assert after["jwt"] == json.loads(before)["jwt"]
 
 
-def refused(shell: Shell, *arguments: str, value: str) -> tuple[int, str]:
-    """Exit status and what is said on standard error; no value is printed, and no key said."""
+def run_refused(shell: Shell, *arguments: str, value: str) -> tuple[int, str]:
+    """Exit status and standard error. No value is printed, and no key is in the message."""
     with pytest.raises(SystemExit) as ended:
         shell.run(*arguments, value=value)
     printed = shell.captured()
@@ -73,40 +73,40 @@ def refused(shell: Shell, *arguments: str, value: str) -> tuple[int, str]:
 @pytest.mark.parametrize("section", ["jwt", "seal"])
 @pytest.mark.parametrize("step", ["promote", "retire"])
 def test_a_step_that_would_change_nothing_fails_and_says_what_to_do(shell: Shell, step: str, section: str) -> None:
-    status, said = refused(shell, step, section, value=shell.run("new"))
+    status, message = run_refused(shell, step, section, value=shell.run("new"))
     assert status == 1
-    assert f"The section {section} has a single key" in said
-    assert "`add`" in said
+    assert f"The section {section} has a single key" in message
+    assert "`add`" in message
 
 
-def test_to_promote_both_sections_where_one_has_nothing_to_promote_changes_neither(shell: Shell) -> None:
+def test_promoting_both_sections_changes_neither_if_one_has_a_single_key(shell: Shell) -> None:
     value = shell.run("add", "jwt", value=shell.run("new"))
-    status, said = refused(shell, "promote", value=value)
-    assert (status, "The section seal" in said, "Name the section" in said) == (1, True, True)
+    status, message = run_refused(shell, "promote", value=value)
+    assert (status, "The section seal" in message, "Name one section" in message) == (1, True, True)
     assert json.loads(shell.run("promote", "jwt", value=value))["seal"] == json.loads(value)["seal"]
 
 
 def test_retire_needs_its_section_and_new_takes_none(shell: Shell) -> None:
     value = shell.run("promote", value=shell.run("add", value=shell.run("new")))
-    status, said = refused(shell, "retire", value=value)
-    assert (status, "jwt or seal" in said) == (2, True)
-    assert refused(shell, "new", "jwt", value="")[0] == 2
+    status, message = run_refused(shell, "retire", value=value)
+    assert (status, "jwt or seal" in message) == (2, True)
+    assert run_refused(shell, "new", "jwt", value="")[0] == 2
 
 
 @pytest.mark.parametrize("value", ["", "{}", '{"jwt": {"k": "key"}}', '{"jwt": {}, "seal": {}}', '{"jwt": {"k": "key"'])
 @pytest.mark.parametrize("step", [("add",), ("promote",), ("retire", "jwt")])
-def test_what_is_no_value_is_refused_without_being_said(shell: Shell, step: tuple[str, ...], value: str) -> None:
+def test_an_invalid_value_is_refused_and_not_repeated(shell: Shell, step: tuple[str, ...], value: str) -> None:
     """As when the parameter could not be read, or a step before this one failed."""
     with pytest.raises(SystemExit) as ended:
         shell.run(*step, value=value)
     printed = shell.captured()
     assert (ended.value.code, printed.out) == (1, "")
-    assert "Standard input is no value" in printed.err
+    assert "Standard input has no keys" in printed.err
     assert '"key"' not in printed.err
 
 
-def test_after_a_leak_nothing_of_the_leaked_key_is_left(shell: Shell) -> None:
-    """The emergency as docs/how-to/deploy.md has it: add, promote, retire, one into the next."""
+def test_after_the_three_steps_a_leaked_key_is_gone(shell: Shell) -> None:
+    """The commands of docs/how-to/deploy.md for a leaked key: add, promote, retire in one pipe."""
     before = shell.run("new")
     [leaked] = json.loads(before)["jwt"].values()
     value = before
@@ -117,21 +117,21 @@ def test_after_a_leak_nothing_of_the_leaked_key_is_left(shell: Shell) -> None:
     assert (len(parsed.jwt), parsed.seal) == (1, engine_keys._parse(before).seal)
 
 
-def test_a_token_of_the_leaked_key_is_refused_and_one_of_the_new_key_taken(
+def test_a_token_of_the_leaked_key_is_refused_and_one_of_the_new_key_accepted(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     value = shell.run("new")
     made = authentication.Principal("acme", "ops", "admin")
 
-    def deployed(text: str) -> None:
+    def deploy(text: str) -> None:
         monkeypatch.setattr(engine_keys, "_keys", lambda: engine_keys._parse(text))
 
-    deployed(value)
+    deploy(value)
     forged = authentication.issue(made, 3_600)
     assert authentication.verify(forged).subject == "ops"
     for step in ("add", "promote", "retire"):
         value = shell.run(step, "jwt", value=value)
-    deployed(value)
+    deploy(value)
     with pytest.raises(Unauthenticated):
         authentication.verify(forged)
     assert authentication.verify(authentication.issue(made, 3_600)).subject == "ops"

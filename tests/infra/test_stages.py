@@ -4,14 +4,14 @@ import ast
 from pathlib import Path
 
 from infra.bundles import BUNDLES, ENGINE, LIVE
-from infra.stages import PATH, config, text
+from infra.stages import PATH, config, config_text
 
 APP = Path(__file__).parent.parent.parent / "app.py"
 
 
 def test_the_file_is_current() -> None:
     """If this fails: make stages."""
-    assert PATH.read_text() == text()
+    assert PATH.read_text() == config_text()
 
 
 def test_each_bundle_is_a_stage_that_says_its_name() -> None:
