@@ -71,7 +71,9 @@ def _deliveries() -> list[Template]:
             _own_metrics("NotificationSent", "NotificationRefused", "NotificationGivenUp", "EndingUntold"),
         ),
         _graph("The engine's own work", _own_metrics("Settled", "Stuck", "ChoreFailed", "Untold")),
-        _graph("Workers that went online and offline", _own_metrics(_event(EventKind.ONLINE), _event(EventKind.OFFLINE))),
+        _graph(
+            "Workers that went online and offline", _own_metrics(_event(EventKind.ONLINE), _event(EventKind.OFFLINE))
+        ),
     ]
 
 
