@@ -65,6 +65,24 @@ def test_decisions_are_numbered_without_gaps_and_listed_in_order() -> None:
     assert [(DECISIONS / name).read_text()[:8] for name in names] == [f"# {name[:4]}: " for name in names]
 
 
+@pytest.mark.parametrize("page", sorted(DECISIONS.glob("[0-9]*.md")), ids=lambda page: str(page.name))
+def test_a_decision_has_a_date_a_status_and_the_alternatives_that_were_refused(page: Path) -> None:
+    text = page.read_text()
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Alternatives refused"]
+    assert re.search(r"^- Date: \d{4}-\d{2}-\d{2}$", text, re.MULTILINE)
+    assert re.search(r"^- Status: (accepted|superseded by \[)", text, re.MULTILINE)
+    assert all(len(section.strip()) > 60 for section in re.split(r"^## .+$", text, flags=re.MULTILINE)[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_line_that_begins_with_a_number_and_a_point_belongs_to_a_list(page: Path) -> None:
+    """A sentence may not begin a line with `410. So ...`: Markdown takes it for a list."""
+    before = 0
+    for number in map(int, re.findall(r"^ *(\d+)\. ", prose(page), re.MULTILINE)):
+        assert number in (1, before + 1), f"{page}: {number}."
+        before = number
+
+
 def test_no_line_of_prose_stands_on_two_pages() -> None:
     seen: dict[str, Path] = {}
     for page in PAGES:
