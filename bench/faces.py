@@ -28,7 +28,7 @@ def measure() -> Section:
 
 
 def _asking(api: Api) -> Callable[..., Any]:
-    app, headers = mount(api), {"Authorization": "Bearer " + authentication.issue(_caller(), 86_400)}
+    app, headers = mount(api), {"Authorization": "Bearer " + authentication.issue_token(_caller(), 86_400)}
 
     def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
         return requests.answered(app(event(method, path, body, headers=headers, **more), None))
@@ -94,11 +94,11 @@ class _Posted:
 
 def _hand_over(world: World) -> list[Figure]:
     posted = _Posted()
-    websocket_api.use(posted)
+    websocket_api.use_sockets(posted)
     try:
         push, socket = _pushed(world), _socketed(world, posted)
     finally:
-        websocket_api.use(None)
+        websocket_api.use_sockets(None)
     return [
         Figure("hand-over by POST", f"{push} calls"),
         at_most("hand-over by WebSocket, more than by POST", socket - push, 2, "calls"),

@@ -37,7 +37,9 @@ HEARTBEAT = {"status": "healthy", "activeTasks": 3, "metrics": {"cpu": 45, "memo
 
 def token(role: str = "admin") -> dict[str, str]:
     """The header of a caller whose plan no measurement uses up."""
-    return {"Authorization": "Bearer " + authentication.issue(Principal(ORG, "bench", role, "enterprise"), 86_400)}
+    return {
+        "Authorization": "Bearer " + authentication.issue_token(Principal(ORG, "bench", role, "enterprise"), 86_400)
+    }
 
 
 def answered(answer: Any) -> Any:

@@ -61,7 +61,7 @@ class Caller:
 
     def __init__(self, url: str, org: str, subject: str, role: str = "user") -> None:
         self._url, self._session = url, requests.Session()
-        token = authentication.issue(Principal(org, subject, role, "enterprise"), TTL_SECONDS)
+        token = authentication.issue_token(Principal(org, subject, role, "enterprise"), TTL_SECONDS)
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:

@@ -105,7 +105,7 @@ class House:
 
 
 def _sqs() -> Any:
-    return sqs.sqs()._client
+    return sqs.client()._client
 
 
 @contextmanager

@@ -28,9 +28,9 @@ def token() -> str:
     if not ttl.isdecimal() or int(ttl) == 0:
         raise Unfit(f"TTL must be a number of seconds from 1 up, not '{ttl}'")
     org, subject = _asked("ORG", "local"), _asked("SUB", "dev")
-    made = authentication.issue(Principal(org, subject, role, plan), int(ttl))
+    made = authentication.issue_token(Principal(org, subject, role, plan), int(ttl))
     try:
-        authentication.verify(made)
+        authentication.verify_token(made)
     except Unauthenticated as error:
         raise Unfit(
             f"No API takes a token of ORG '{org}' and SUB '{subject}': use up to 128 letters and digits"

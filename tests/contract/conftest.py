@@ -91,12 +91,12 @@ def shown(face: Face) -> list[Documented]:
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """One scene of an API for a module, whose tests leave it as it is."""
-    before = passwords.use(CHEAP)
+    before = passwords.use_cost(CHEAP)
     with new_world() as world:
         # What the world changed it puts back at its end, and this with it.
         config.replace(**request.param.settings)
         yield scene_of(request.param, world)
-    passwords.use(before)
+    passwords.use_cost(before)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class Watch:
         """Meanwhile this function is what runs; inside another one, the inner counts."""
         before, self._running = self._running, function
         # Each function is a process of its own, whose client knows no queue's URL yet.
-        queue_storage.sqs()._urls.clear()
+        queue_storage.client()._urls.clear()
         try:
             yield
         finally:
@@ -124,13 +124,13 @@ def watch(world: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
         made.note(ACCOUNTS)
         return known(org)
 
-    present, sign, known = keyring._keys, s3.link, provider_accounts.of
+    present, sign, known = keyring._keys, s3.presigned_url, provider_accounts.of
     monkeypatch.setattr(provider_accounts, "of", accounts_of)
-    monkeypatch.setattr(s3, "link", link)
+    monkeypatch.setattr(s3, "presigned_url", link)
     monkeypatch.setattr(keyring, "_keys", read_keys)
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    queue_storage.use(WatchedQueues(made, world.queues))
-    socket_storage.use(WatchedSockets(made, world.sockets))
+    queue_storage.use_queues(WatchedQueues(made, world.queues))
+    socket_storage.use_sockets(WatchedSockets(made, world.sockets))
     _attribute(made, monkeypatch)
     return made
 

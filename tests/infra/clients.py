@@ -15,7 +15,7 @@ from tests.support.world import ORG, World, forget
 
 
 def token() -> str:
-    return authentication.issue(Principal(ORG, "ops", "admin"), 7 * 86_400)
+    return authentication.issue_token(Principal(ORG, "ops", "admin"), 7 * 86_400)
 
 
 class Client:

@@ -266,7 +266,9 @@ def park(world: World) -> None:
         [relay._without_large_fields(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes
     ]
     for old, new in {json.dumps([_kind(image) for image in pair]): pair for pair in images}.values():
-        sqs.sqs().send(settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})])
+        sqs.client().send(
+            settings().parked_queue, [Message({"id": "parked", "table": "tasks", "old": old, "new": new})]
+        )
     world.advance(600)
 
 

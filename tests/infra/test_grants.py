@@ -17,7 +17,7 @@ Needed = dict[str, set[Permission]]
 @pytest.fixture(scope="module")
 def needed() -> Needed:
     """Function name -> the permissions that it needed in the course of a day."""
-    sqs.sqs.cache_clear()  # a client that knows a queue's URL no longer asks for it
+    sqs.client.cache_clear()  # a client that knows a queue's URL no longer asks for it
     with pytest.MonkeyPatch.context() as monkeypatch, new_world() as world:
         made = watch(world, monkeypatch)
         day.whole(made, world)

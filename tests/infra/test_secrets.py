@@ -127,11 +127,11 @@ def test_a_token_of_the_leaked_key_is_refused_and_one_of_the_new_key_accepted(
         monkeypatch.setattr(engine_keys, "_keys", lambda: engine_keys._parse(text))
 
     deploy(value)
-    forged = authentication.issue(made, 3_600)
-    assert authentication.verify(forged).subject == "ops"
+    forged = authentication.issue_token(made, 3_600)
+    assert authentication.verify_token(forged).subject == "ops"
     for step in ("add", "promote", "retire"):
         value = shell.run(step, "jwt", value=value)
     deploy(value)
     with pytest.raises(Unauthenticated):
-        authentication.verify(forged)
-    assert authentication.verify(authentication.issue(made, 3_600)).subject == "ops"
+        authentication.verify_token(forged)
+    assert authentication.verify_token(authentication.issue_token(made, 3_600)).subject == "ops"

@@ -19,7 +19,7 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(world: Worl
     config.restore(before)
     user = users.sign_in("admin@orchestrator.com", "admin123", "")
     assert (user.id, user.org, user.body["name"], user.body["role"]) == (ADMIN_ID, "local", "Administrator", "admin")
-    assert (len(users.every(ORG)), logins.admins(ORG)) == (3, 1)
+    assert (len(users.every(ORG)), logins.count_admins(ORG)) == (3, 1)
     [client] = clients.every(ORG)
     assert (client.id, client.public) == (CLIENT_ID, False)
     assert client.redirect_uris == ("http://127.0.0.1:3000/oauth/done",)

@@ -13,13 +13,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_token_of_nobody_in_particular() -> None:
-    assert authentication.verify(token()) == Principal("local", "dev", "user", "standard")
+    assert authentication.verify_token(token()) == Principal("local", "dev", "user", "standard")
 
 
 def test_a_token_as_asked_for(asked: pytest.MonkeyPatch) -> None:
     for name, value in {"ROLE": "admin", "ORG": "acme", "SUB": "ann", "PLAN": "pro", "TTL": "60"}.items():
         asked.setenv(name, value)
-    assert authentication.verify(token()) == Principal("acme", "ann", "admin", "pro")
+    assert authentication.verify_token(token()) == Principal("acme", "ann", "admin", "pro")
 
 
 UNFIT = [

@@ -93,14 +93,14 @@ class _Queues:
 @contextmanager
 def everywhere(world: World, interference: Interference) -> Iterator[None]:
     """Let `interference` stand between the code and all that it calls: tables, queues and connections."""
-    websocket_api.use(_Sockets(world.sockets, interference))
-    sqs.use(_Queues(world.queues, interference))
+    websocket_api.use_sockets(_Sockets(world.sockets, interference))
+    sqs.use_queues(_Queues(world.queues, interference))
     try:
         with aws.interfering(interference):
             yield
     finally:
-        websocket_api.use(world.sockets)
-        sqs.use(world.queues)
+        websocket_api.use_sockets(world.sockets)
+        sqs.use_queues(world.queues)
 
 
 @contextmanager

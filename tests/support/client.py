@@ -21,7 +21,7 @@ def token(
     role: str = "admin", org: str = ORG, subject: str = "dev", plan: str = "standard", seconds: int = MONTH
 ) -> str:
     """A signed token of this caller."""
-    return authentication.issue(Principal(org, subject, role, plan), seconds)
+    return authentication.issue_token(Principal(org, subject, role, plan), seconds)
 
 
 def answered(org: str, status: int, milliseconds: float, route: str = "/api/x") -> Answered:

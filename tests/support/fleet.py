@@ -43,9 +43,9 @@ class _Paced:
     pause: Callable[[], None]
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        for start in range(0, len(messages), sqs.BATCH):
+        for start in range(0, len(messages), sqs.BATCH_SIZE):
             self.pause()
-            self.inner.send(queue, messages[start : start + sqs.BATCH])
+            self.inner.send(queue, messages[start : start + sqs.BATCH_SIZE])
 
     def depth(self, queue: str) -> int:
         self.pause()
@@ -158,7 +158,7 @@ def fleet(
         made = Fleet(world, timeline, call_seconds, share, lost)
         before = clock.use(timeline)
         stack.callback(clock.use, before)
-        sqs.use(_Paced(world.queues, made.call))
+        sqs.use_queues(_Paced(world.queues, made.call))
         sender = outbound.use_sender(made.send)
         stack.callback(outbound.use_sender, sender)
         stack.enter_context(aws.pacing(made.call))

@@ -13,6 +13,6 @@ CHEAP = Cost(1, 8, 1)
 @pytest.fixture
 def cheap() -> Iterator[None]:
     """Hash at the least cost there is."""
-    before = passwords.use(CHEAP)
+    before = passwords.use_cost(CHEAP)
     yield
-    passwords.use(before)
+    passwords.use_cost(before)

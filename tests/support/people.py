@@ -32,11 +32,11 @@ def user(
     password: str = PASSWORD,
 ) -> Document:
     """An active user, who signs in as `<name>@<org>.example` with PASSWORD; the world need not settle for it."""
-    identifier, cost = ids.ordered("user"), passwords.use(Cost(1, 8, 1))
+    identifier, cost = ids.ordered("user"), passwords.use_cost(Cost(1, 8, 1))
     try:
         users.establish(org, identifier, Profile(email(name, org), name, role, plan), password)
     finally:
-        passwords.use(cost)
+        passwords.use_cost(cost)
     return users.get(org, identifier)
 
 

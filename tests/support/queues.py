@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from chalicelib import clock
-from chalicelib.storage.aws.sqs import Message, batches
+from chalicelib.storage.aws.sqs import Message, split_into_batches
 
 MAX_RECEIVES = 5
 MOST_ENTRIES, LARGEST_BATCH, LONGEST_DELAY = 10, 1_048_576, 900
@@ -89,7 +89,7 @@ class FakeQueues:
     _seen: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        entries = [entry for batch in batches(messages) for entry in self._taken(queue, batch)]
+        entries = [entry for batch in split_into_batches(messages) for entry in self._taken(queue, batch)]
         for message, entry in zip(messages, entries, strict=True):
             if self._repeated(queue, message) or self._dropped(queue):
                 continue

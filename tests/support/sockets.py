@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.aws.websocket_api import ConnectionGone
 
 
 @dataclass
@@ -28,7 +28,7 @@ class FakeSockets:
 
     def post(self, connection_id: str, text: str) -> None:
         if connection_id not in self.open:
-            raise Gone(connection_id)
+            raise ConnectionGone(connection_id)
         self.sent[connection_id].append(json.loads(text))
 
     def close(self, connection_id: str) -> None:

@@ -26,7 +26,7 @@ def authenticate(request: Request) -> Caller:
     """
     if request.route.startswith(HOOKS):
         return _by_hook(request)
-    return authentication.bearer(request.headers.get("authorization"), NAME)
+    return authentication.authenticate_bearer(request.headers.get("authorization"), NAME)
 
 
 def _by_hook(request: Request) -> Caller:
@@ -35,7 +35,7 @@ def _by_hook(request: Request) -> Caller:
     Without a query the org is the token's, or `local`. An org that has a secret lets nobody in without a credential.
     """
     sent, secret = request.headers.get("authorization"), request.headers.get(SECRET)
-    caller = authentication.bearer(sent, NAME) if sent or secret is None else None
+    caller = authentication.authenticate_bearer(sent, NAME) if sent or secret is None else None
     own = ANONYMOUS.org if caller is None else caller.org
     named = request.query.get(ORG, own)
     if caller is not None and named != own:
@@ -49,7 +49,7 @@ def _by_hook(request: Request) -> Caller:
 
 
 def _by_secret(org: str, secret: str, address: str) -> Caller:
-    with guess_limits.bounded(f"hook#{org}", address):
+    with guess_limits.limit_guesses(f"hook#{org}", address):
         expected = provider_accounts.of(org).n8n_secret
         if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
             raise Unauthenticated("Invalid hook secret for the org that ?org= names")

@@ -19,7 +19,7 @@ def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>` or `X-API-Key: <apiKey>`. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return authentication.verify(token.strip())
+        return authentication.verify_token(token.strip())
     api_key = request.headers.get("x-api-key")
     if api_key:
         return _server(request, api_key)
@@ -31,13 +31,13 @@ def _server(request: Request, api_key: str) -> Caller:
     identifier = _plausible(request.path_values.get("id", ""))
     match request.method, request.route:
         case "POST", "/api/servers/{id}/heartbeat":
-            return authentication.worker_by_key(identifier, api_key, address=request.source)
+            return authentication.authenticate_worker(identifier, api_key, address=request.source)
         case "PUT", "/api/task/{id}":
             if "serverId" in request.query:
-                return authentication.worker_by_key(
+                return authentication.authenticate_worker(
                     _plausible(request.query["serverId"]), api_key, address=request.source
                 )
-            return authentication.holder_by_key(identifier, api_key, address=request.source)
+            return authentication.authenticate_holder(identifier, api_key, address=request.source)
     raise Unauthenticated("An apiKey is accepted on a server's heartbeat and on its reports; elsewhere send a token")
 
 

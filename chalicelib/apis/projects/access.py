@@ -74,7 +74,7 @@ def permitted(found: Principal) -> Principal:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request: the plan says how many an hour and at once, or the API key, where that has less."""
-    rate_limits.share(NAME, caller.org)
+    rate_limits.count_org_request(NAME, caller.org)
     count, burst = rate_of(caller)
     key = f"{NAME}#{name}#{caller.org}#{_of(caller).key or caller.subject}"
     return rate_limits.admit(key, count, limit.seconds * clock.SECOND, burst)

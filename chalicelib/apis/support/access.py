@@ -11,7 +11,7 @@ LIMITS = {"default": Limit(100, 60)}
 
 def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>`. Raises Unauthenticated."""
-    return authentication.bearer(request.headers.get("authorization"), NAME)
+    return authentication.authenticate_bearer(request.headers.get("authorization"), NAME)
 
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:

@@ -14,7 +14,7 @@ LIMITS = {"default": Limit(100, 60)}
 
 def authenticate(request: Request) -> Caller:
     """The caller by `Authorization: Bearer <token>`; the local stage may open the API. Raises Unauthenticated."""
-    return authentication.bearer(request.headers.get("authorization"), NAME)
+    return authentication.authenticate_bearer(request.headers.get("authorization"), NAME)
 
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:

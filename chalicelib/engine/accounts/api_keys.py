@@ -18,7 +18,7 @@ from chalicelib.engine.security.authentication import Principal
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.storage.access import api_keys as storage
-from chalicelib.storage.access.api_keys import Key as Key
+from chalicelib.storage.access.api_keys import ApiKey as ApiKey
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.documents import documents as document_storage
@@ -36,7 +36,7 @@ NOTED_EVERY = 5 * clock.MINUTE
 class Owned(NamedTuple):
     """A key and the user whose it is, as they were read."""
 
-    key: Key
+    key: ApiKey
     user: Document
 
 
@@ -48,12 +48,12 @@ class Wanted(NamedTuple):
 
     name: str
     permissions: Collection[str]
-    expires_at: int | None = None
+    expires_at_ms: int | None = None
     requests_per_hour: int | None = None
     burst: int | None = None
 
 
-def create(org: str, user_id: str, wanted: Wanted) -> tuple[Key, str]:
+def create(org: str, user_id: str, wanted: Wanted) -> tuple[ApiKey, str]:
     """A new key of a user, and its text, which cannot be had again. Two calls.
 
     Raises NotFound for one who is no user, Conflict where it has as many as it may.
@@ -67,8 +67,8 @@ def establish(org: str, user_id: str, text: str, wanted: Wanted) -> None:
     _given(org, user_id, text, wanted)
 
 
-def _given(org: str, user_id: str, text: str, wanted: Wanted) -> Key:
-    key = Key(
+def _given(org: str, user_id: str, text: str, wanted: Wanted) -> ApiKey:
+    key = ApiKey(
         id=_id_in(text),
         org=org,
         user_id=user_id,
@@ -84,9 +84,9 @@ def _given(org: str, user_id: str, text: str, wanted: Wanted) -> Key:
         kept = {one: until for one, until in _listed(user).items() if until is None or until > clock.now()}
         if len(kept) >= MOST:
             raise Conflict(f"A user has at most {MOST} API keys: revoke one that is not used")
-        return replace(user, body={**user.body, "keys": {**kept, key.id: key.expires_at}})
+        return replace(user, body={**user.body, "keys": {**kept, key.id: key.expires_at_ms}})
 
-    documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.created(key)])
+    documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.create_write(key)])
     return key
 
 
@@ -96,7 +96,7 @@ def _listed(user: Document) -> Mapping[str, int | None]:
     return listed
 
 
-def every(org: str, user_id: str) -> list[Key]:
+def every(org: str, user_id: str) -> list[ApiKey]:
     """A user's keys that are good, newest first. Two calls. Raises NotFound for one who is no user."""
     return storage.find_many(list(_listed(documents.get(org, "user", user_id))))
 
@@ -111,7 +111,7 @@ def revoke(org: str, user_id: str, identifier: str) -> None:
         return replace(user, body={**user.body, "keys": kept})
 
     try:
-        documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.revoked(identifier)])
+        documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.delete_write(identifier)])
     except NotFound:
         raise NotFound("Key", identifier) from None
     _known.remove(identifier)
@@ -123,12 +123,12 @@ def caller(text: str) -> Principal:
     Two calls for a key that this process has not seen lately, and one more to note its use, at most every five minutes.
     """
     found = _owned(_id_in(text)) if is_key(text) else None
-    if found is None or not encryption.matches(text, found.key.fingerprint) or _is_over(found.key):
+    if found is None or not encryption.has_fingerprint(text, found.key.fingerprint) or _is_over(found.key):
         raise Unauthenticated("Invalid or expired API key")
     _note_use(found)
     key = found.key
     rate = (key.requests_per_hour, key.burst)
-    return authentication.of_user(found.user)._replace(key=key.id, scope=key.permissions, rate=rate)
+    return authentication.principal_from_user(found.user)._replace(key=key.id, scope=key.permissions, rate=rate)
 
 
 def standing(identifier: str) -> Principal | None:
@@ -136,7 +136,7 @@ def standing(identifier: str) -> Principal | None:
     found = _owned(identifier)
     if found is None or _is_over(found.key):
         return None
-    return authentication.of_user(found.user)._replace(key=identifier, scope=found.key.permissions)
+    return authentication.principal_from_user(found.user)._replace(key=identifier, scope=found.key.permissions)
 
 
 def is_key(text: str) -> bool:
@@ -158,8 +158,8 @@ def _owned(identifier: str) -> Owned | None:
     return _known.put(identifier, Owned(key, user))
 
 
-def _is_over(key: Key) -> bool:
-    return key.expires_at is not None and key.expires_at <= clock.now()
+def _is_over(key: ApiKey) -> bool:
+    return key.expires_at_ms is not None and key.expires_at_ms <= clock.now()
 
 
 def _note_use(found: Owned) -> None:
@@ -169,7 +169,7 @@ def _note_use(found: Owned) -> None:
         return
     _known.put(key.id, Owned(key._replace(last_used_at=now), found.user))
     with suppress(ConditionFailed, Unavailable):
-        dynamodb.commit(storage.used(key.id, now, now - NOTED_EVERY))
+        dynamodb.commit(storage.record_use_write(key.id, now, now - NOTED_EVERY))
 
 
 def _drawn() -> str:

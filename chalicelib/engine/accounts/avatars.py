@@ -22,12 +22,12 @@ def change(org: str, user_id: str, content: bytes) -> Document:
     NotFound.
     """
     media_type = _checked(content)
-    s3.put(_object(org, user_id), content, media_type)
+    s3.put_object(_object(org, user_id), content, media_type)
     said = {"avatar": {"media_type": media_type, "at": clock.now()}}
     try:
         return documents.merge(org, USER, user_id, said, by=user_id)
     except NotFound:
-        s3.remove(_object(org, user_id))
+        s3.delete_object(_object(org, user_id))
         raise
 
 
@@ -35,12 +35,12 @@ def link(org: str, user_id: str) -> str:
     """Where anyone may fetch the user's picture for LINK_SECONDS. One call. Raises NotFound."""
     if not documents.get(org, USER, user_id).body.get("avatar"):
         raise NotFound("Avatar", user_id)
-    return s3.link(_object(org, user_id), LINK_SECONDS)
+    return s3.presigned_url(_object(org, user_id), LINK_SECONDS)
 
 
 def forget(org: str, user_id: str) -> None:
     """Remove the picture of a user who is gone. One call."""
-    s3.remove(_object(org, user_id))
+    s3.delete_object(_object(org, user_id))
 
 
 def _checked(content: bytes) -> str:

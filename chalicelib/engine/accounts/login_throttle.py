@@ -23,7 +23,7 @@ from chalicelib.domain.accounts.address_blocks import network_of
 from chalicelib.engine.security import passwords, rate_limits
 from chalicelib.errors import TooManyRequests, Unauthenticated
 from chalicelib.storage.access import logins as storage
-from chalicelib.storage.access.logins import Door, Guard
+from chalicelib.storage.access.logins import LoginAttempts, LoginState
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem, Write
 
@@ -64,14 +64,14 @@ def prove(email: str, password: str, address: str) -> Proof:
     Raises Unauthenticated, in the same words whatever is wrong, and TooManyRequests while the account is locked.
     """
     key, network = email_addresses.key(email), network_of(address)
-    door = storage.door(key, email_addresses.kept_key(email), network)
+    door = storage.read_login_state(key, email_addresses.kept_key(email), network)
     known = _is_known(door.address)
     if not known:
         _admit(network)
     guards = {door.address: AT_ADDRESS} if known else {door.address: AT_ADDRESS, door.account: ANYWHERE}
     _count(guards)
     login, kept = door.login, None if door.login is None else door.login.password_hash
-    if not passwords.matches(password, kept) or login is None or kept is None:
+    if not passwords.is_correct(password, kept) or login is None or kept is None:
         raise Unauthenticated("Wrong email or password")
     return Proof(door.email, login.org, login.user_id, password, kept, tuple(_settled(door, network, known)))
 
@@ -81,16 +81,19 @@ def acted_upon(proof: Proof) -> list[Write]:
     anew where hashes have become dearer."""
     if passwords.is_outdated(proof.password_hash):
         return replaced(proof, proof.password)
-    return [*proof.settled, storage.unchanged(proof.email, proof.password_hash)]
+    return [*proof.settled, storage.password_unchanged_check(proof.email, proof.password_hash)]
 
 
 def replaced(proof: Proof, password: str) -> list[Write]:
     """The writes that put another password in the place of the one that was shown."""
-    return [*proof.settled, storage.secured(proof.email, proof.password_hash, passwords.hashed(password))]
+    return [
+        *proof.settled,
+        storage.set_password_write(proof.email, proof.password_hash, passwords.hash_password(password)),
+    ]
 
 
-def _is_known(guard: Guard) -> bool:
-    return guard.known and guard.expires_at > clock.now()
+def _is_known(guard: LoginAttempts) -> bool:
+    return guard.known and guard.expires_at_ms > clock.now()
 
 
 def _admit(network: str) -> None:
@@ -104,7 +107,7 @@ def _network_key(network: str) -> str:
     return f"sign-in#{network}"
 
 
-def _count(guards: Mapping[Guard, Patience]) -> None:
+def _count(guards: Mapping[LoginAttempts, Patience]) -> None:
     """Count a try at each guard. Raises TooManyRequests where none is free at one, which ends all contention."""
     found, patiences = list(guards), list(guards.values())
     while True:
@@ -114,35 +117,35 @@ def _count(guards: Mapping[Guard, Patience]) -> None:
             raise _locked(max(1, -(-left // clock.SECOND)))
         tried = map(_tried, present, patiences)
         try:
-            dynamodb.commit(*map(storage.counted, found, tried))
+            dynamodb.commit(*map(storage.count_attempt_write, found, tried))
         except ConditionFailed as refused:
             found = list(map(_as_stored, found, refused.failed, refused.items))
         else:
             return
 
 
-def _as_stored(guard: Guard, failed: bool, item: RawItem | None) -> Guard:
+def _as_stored(guard: LoginAttempts, failed: bool, item: RawItem | None) -> LoginAttempts:
     """A guard as it is now, by what a refusal has said of it."""
     if not failed:
         return guard
-    return storage.guard(item) if item is not None else Guard(guard.id)
+    return storage.attempts_from_raw(item) if item is not None else LoginAttempts(guard.id)
 
 
-def _left(guard: Guard, patience: Patience) -> int:
+def _left(guard: LoginAttempts, patience: Patience) -> int:
     """For how long a guard is locked still, in milliseconds. An end further ahead than its tries could have put it was
     set by a clock that was ahead of ours, or has been set back since: it locks nobody."""
     left = guard.locked_until - clock.now()
     return left if left <= lock(guard.failures, patience) + SKEW else 0
 
 
-def _present(guard: Guard) -> Guard:
-    return guard if guard.expires_at > clock.now() else Guard(guard.id)
+def _present(guard: LoginAttempts) -> LoginAttempts:
+    return guard if guard.expires_at_ms > clock.now() else LoginAttempts(guard.id)
 
 
-def _tried(guard: Guard, patience: Patience) -> Guard:
+def _tried(guard: LoginAttempts, patience: Patience) -> LoginAttempts:
     now, failures = clock.now(), guard.failures + 1
     kept = KNOWN_FOR if guard.known else FORGIVEN_AFTER
-    return guard._replace(failures=failures, locked_until=now + lock(failures, patience), expires_at=now + kept)
+    return guard._replace(failures=failures, locked_until=now + lock(failures, patience), expires_at_ms=now + kept)
 
 
 def lock(failures: int, patience: Patience = AT_ADDRESS) -> int:
@@ -155,12 +158,12 @@ def _locked(seconds: int) -> TooManyRequests:
     return TooManyRequests(f"Too many tries to sign in; try again in {seconds} seconds", retry_after=seconds)
 
 
-def _settled(door: Door, network: str, known: bool) -> list[Write]:
+def _settled(door: LoginState, network: str, known: bool) -> list[Write]:
     """The guards that counted this try forget all of them, the network is given it back, and the address is known."""
     now = clock.now()
-    at_address = Guard(door.address.id, known=bool(network), expires_at=now + KNOWN_FOR)
+    at_address = LoginAttempts(door.address.id, known=bool(network), expires_at_ms=now + KNOWN_FOR)
     if known:
-        return [storage.opened(at_address)]
-    anywhere = Guard(door.account.id, expires_at=now + FORGIVEN_AFTER)
-    back = rate_limits.given_back(_network_key(network), ADDRESS_TRIES_AN_HOUR, clock.HOUR, ADDRESS_TRIES)
-    return [storage.opened(at_address), storage.opened(anywhere), back]
+        return [storage.reset_attempts_write(at_address)]
+    anywhere = LoginAttempts(door.account.id, expires_at_ms=now + FORGIVEN_AFTER)
+    back = rate_limits.give_back_write(_network_key(network), ADDRESS_TRIES_AN_HOUR, clock.HOUR, ADDRESS_TRIES)
+    return [storage.reset_attempts_write(at_address), storage.reset_attempts_write(anywhere), back]

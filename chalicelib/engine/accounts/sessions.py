@@ -19,7 +19,7 @@ from chalicelib.engine.security.authentication import Principal
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.storage.access import sessions as storage
-from chalicelib.storage.access.sessions import Found, Session
+from chalicelib.storage.access.sessions import Session, SessionAndUser
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 
@@ -29,7 +29,7 @@ REFRESH_SECONDS = 30 * 86_400
 GRACE = 10 * clock.SECOND
 """For so long a refresh token that was just used gets the same answer again, and never ends its session."""
 MOST_GENERATIONS = 2**53
-_known: TtlCache[str, Found] = TtlCache(30 * clock.SECOND)
+_known: TtlCache[str, SessionAndUser] = TtlCache(30 * clock.SECOND)
 """By session; for so long the end of a session, or another role, may pass a process by."""
 
 
@@ -57,12 +57,12 @@ def begun(
         begun_at=now,
         renewed_at=now,
         previous_at=0,
-        expires_at=now + REFRESH_SECONDS * clock.SECOND,
+        expires_at_ms=now + REFRESH_SECONDS * clock.SECOND,
         era=era_of(user),
         client_id=client_id,
         scope=scope,
     )
-    return _tokens(session, user, scope), storage.begun(session)
+    return _tokens(session, user, scope), storage.create_write(session)
 
 
 def opened(user: Document) -> Tokens:
@@ -137,7 +137,7 @@ def end(identifier: str, client_id: str | None = None) -> None:
     """End a session, if it is there and belongs to this application, or to none."""
     _known.remove(identifier)
     with suppress(ConditionFailed):
-        dynamodb.commit(storage.ended(identifier, client_id))
+        dynamodb.commit(storage.delete_write(identifier, client_id))
 
 
 def end_by(token: str, caller: Principal | None) -> None:
@@ -153,14 +153,14 @@ def caller(token: str) -> Principal:
 
     No call for a session that this process has judged lately, otherwise one.
     """
-    claims = authentication.claims_of(token)
+    claims = authentication.read_claims(token)
     if "sid" not in claims:
-        return authentication.of_claims(claims)
+        return authentication.principal_from_claims(claims)
     found = _known.get(str(claims["sid"])) or _known.put(str(claims["sid"]), _found(claims))
     session, scope = found.session, claims.get("scope")
     if (session.org, session.user_id, session.client_id) != (claims["org"], claims["sub"], claims.get("client_id")):
         raise Unauthenticated("Invalid or expired token")
-    return authentication.of_user(found.user)._replace(
+    return authentication.principal_from_user(found.user)._replace(
         session=session.id, scope=None if scope is None else frozenset(str(scope).split())
     )
 
@@ -174,10 +174,10 @@ def standing(org: str, user_id: str, identifier: str) -> Principal | None:
             found = storage.find(identifier, org, user_id, found.session.client_id)
     if found is None or not _is_good(found.session, found.user):
         return None
-    return authentication.of_user(_known.put(identifier, found).user)._replace(session=identifier)
+    return authentication.principal_from_user(_known.put(identifier, found).user)._replace(session=identifier)
 
 
-def _found(claims: Mapping[str, Any]) -> Found:
+def _found(claims: Mapping[str, Any]) -> SessionAndUser:
     found = storage.find(str(claims["sid"]), claims["org"], claims["sub"], claims.get("client_id"))
     if found is None or not _is_good(found.session, found.user):
         raise Unauthenticated("Invalid or expired token")

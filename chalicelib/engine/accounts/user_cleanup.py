@@ -30,7 +30,7 @@ def clear(chore: Job) -> bool:
     if not all(done):
         return False
     if chore.facts["keys"]:
-        dynamodb.commit(*map(api_keys.revoked, chore.facts["keys"]))
+        dynamodb.commit(*map(api_keys.delete_write, chore.facts["keys"]))
     avatars.forget(chore.org, chore.subject)
     return True
 

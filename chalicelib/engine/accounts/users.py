@@ -64,9 +64,11 @@ def establish(org: str, user_id: str, profile: Profile, password: str) -> None:
     with."""
     user = documents.new(org, USER, _body(profile, ACTIVE), id=user_id)
     email = email_addresses.key(profile.email)
-    login = Login(org, user.id, passwords.hashed(password))
+    login = Login(org, user.id, passwords.hash_password(password))
     with suppress(ConditionFailed):
-        dynamodb.commit(document_storage.create_write(user), storage.taken(email, login), *_admins_moved(None, user))
+        dynamodb.commit(
+            document_storage.create_write(user), storage.claim_email_write(email, login), *_admins_moved(None, user)
+        )
 
 
 def _body(profile: Profile, status: str) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def invite(org: str, profile: Profile, by: str) -> Invited:
     invitation = ids.new("invitation")
     login = Login(org, user.id, invitation=invitation)
     try:
-        documents.create(user, [storage.taken(email_addresses.key(profile.email), login)])
+        documents.create(user, [storage.claim_email_write(email_addresses.key(profile.email), login)])
     except ConditionFailed:
         raise Conflict("This email address has an account already") from None
     return Invited(user, _invitation_token(user, invitation))
@@ -90,7 +92,7 @@ def invite_again(org: str, user_id: str) -> Invited:
     """Another invitation in the place of the one before. Two calls. Raises NotFound; Conflict when it was accepted."""
     user, invitation = get(org, user_id), ids.new("invitation")
     try:
-        dynamodb.commit(storage.invited(_email(user), user.id, invitation))
+        dynamodb.commit(storage.replace_invitation_write(_email(user), user.id, invitation))
     except ConditionFailed:
         raise Conflict(f"User {user_id} has accepted an invitation already") from None
     return Invited(user, _invitation_token(user, invitation))
@@ -109,7 +111,7 @@ def accept(token: str, password: str, name: str | None = None) -> Document:
     """
     claims = tokens.read(token, [tokens.INVITATION], ("sub", "org", "invitation"))
     passwords.require_uncommon(password, "password", name or "")
-    password_hash = passwords.hashed(password)
+    password_hash = passwords.hash_password(password)
 
     def decide(user: Document) -> Document:
         _require_open(user, claims["invitation"])
@@ -118,7 +120,9 @@ def accept(token: str, password: str, name: str | None = None) -> Document:
         return replace(user, body={**user.body, **said, **sessions.new_era()})
 
     def also(old: Document, new: Document) -> Sequence[Write]:
-        return storage.accepted(_email(new), claims["invitation"], password_hash), *_admins_moved(old, new)
+        return storage.accept_invitation_write(_email(new), claims["invitation"], password_hash), *_admins_moved(
+            old, new
+        )
 
     try:
         return documents.change(claims["org"], USER, claims["sub"], decide, by=claims["sub"], also=also)
@@ -209,7 +213,7 @@ def delete(org: str, user_id: str, by: str) -> None:
         user = get(org, user_id)
         if user.id == by:
             raise Conflict("Nobody can delete the account that they are signed in with")
-        email_freed = storage.freed(_email(user), user.id)
+        email_freed = storage.release_email_write(_email(user), user.id)
         try:
             dynamodb.commit(
                 document_storage.delete_write(user), email_freed, *_admins_moved(user, None), *_chores(user)
@@ -235,10 +239,10 @@ def _admins_moved(old: Document | None, new: Document | None) -> list[Write]:
     if was == now:
         return []
     if now is not None:
-        return [storage.one_admin_more(now)]
-    if was is not None and storage.admins(was) <= 1:
+        return [storage.add_admin_write(now)]
+    if was is not None and storage.count_admins(was) <= 1:
         raise Conflict("The last admin of an organization stays one: make somebody else admin first")
-    return [storage.one_admin_less(was)] if was is not None else []
+    return [storage.remove_admin_write(was)] if was is not None else []
 
 
 def _admin_of(user: Document | None) -> str | None:

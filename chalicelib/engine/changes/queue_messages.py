@@ -25,7 +25,7 @@ from chalicelib.domain.changes.effects import (
 )
 from chalicelib.domain.tasks.task import Needs, Permit, Status
 from chalicelib.storage.aws import sqs
-from chalicelib.storage.aws.sqs import LONGEST_DELAY_SECONDS, Message
+from chalicelib.storage.aws.sqs import MAX_DELAY_SECONDS, Message
 
 _GROUP = re.compile("[!-~]{1,128}")
 DISPATCH_REQUESTS_PER_MESSAGE = 100
@@ -213,7 +213,7 @@ def read_announcements(body: Mapping[str, Any]) -> list[Announcement]:
 def enqueue_wakeups(wakeups: Iterable[Wakeup]) -> None:
     """Send the wakeups that a queue can delay, those of the next 15 minutes; the sweep finds the later ones."""
     now = clock.now()
-    soon = [wakeup for wakeup in wakeups if wakeup.at - now <= LONGEST_DELAY_SECONDS * clock.SECOND]
+    soon = [wakeup for wakeup in wakeups if wakeup.at - now <= MAX_DELAY_SECONDS * clock.SECOND]
     messages = [Message(asdict(wakeup), delay=_delay_seconds(wakeup.at - now)) for wakeup in soon]
     sqs.send(settings().wakeups_queue, messages)
 

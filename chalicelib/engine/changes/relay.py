@@ -83,13 +83,13 @@ def replay_parked() -> int:
 
 def _replay(receipt: str, change: Change) -> None:
     relay([change])
-    sqs.sqs().delete(settings().parked_queue, receipt)
+    sqs.client().delete(settings().parked_queue, receipt)
 
 
 def _receive_parked() -> Iterator[tuple[str, dict[str, Any]]]:
     """(receipt, body) of up to a hundred parked messages that are not in flight."""
     for _ in range(PARKED_BATCHES):
-        messages = sqs.sqs().receive(settings().parked_queue)
+        messages = sqs.client().receive(settings().parked_queue)
         yield from messages
         if not messages:
             return

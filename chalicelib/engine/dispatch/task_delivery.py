@@ -74,7 +74,7 @@ def _hand_over(delivery: Handover, task: Task | None, worker: Worker | None) -> 
 def _hand_over_on_trial(task: Task, worker: Worker) -> None:
     """Hand a task to a worker of which nothing good is known. An org has few such hand-overs under way at once, so that
     its servers that hang do not keep everybody's functions waiting. Two calls more."""
-    with long_call_slots.slot(task.org, "hand-overs on trial", MAX_TRIALS_PER_ORG, _timeout_seconds(task)) as held:
+    with long_call_slots.hold_slot(task.org, "hand-overs on trial", MAX_TRIALS_PER_ORG, _timeout_seconds(task)) as held:
         if held:
             _apply_verdict(task, worker, _post_task(task, worker))
         else:
@@ -119,7 +119,7 @@ def _post(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]
         )
     except outbound.Unreachable as unreachable:
         return None, push_responses.no_answer(str(unreachable), sent=unreachable.sent)
-    except encryption.Unsealable:
+    except encryption.CannotUnseal:
         logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
         return None, Unreached()
     return answer.status, push_responses.verdict(answer.status, answer.headers, answer.body, clock.now())

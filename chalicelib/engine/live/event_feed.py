@@ -17,7 +17,7 @@ from chalicelib.engine.live.frames import Frame
 from chalicelib.errors import Conflict, InvalidRequest, Unavailable
 from chalicelib.storage.aws import dynamodb, websocket_api
 from chalicelib.storage.aws.dynamodb import ConditionFailed
-from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.aws.websocket_api import ConnectionGone
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections import subscriptions as storage
 from chalicelib.storage.connections.connections import Connection
@@ -146,7 +146,7 @@ def _posted(to: Connection, wanted: Sequence[Frame]) -> bool:
     try:
         for frame in wanted:
             frames.post(to.id, frames.text(frame))
-    except Gone:
+    except ConnectionGone:
         leave(to)
     except Unavailable:
         websocket_api.close(to.id)

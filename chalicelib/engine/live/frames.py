@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import clock
 from chalicelib.storage.aws import websocket_api
-from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.aws.websocket_api import ConnectionGone
 
 Frame = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def post(connection_id: str, words: str, *, patient: bool = False) -> None:
     what seems gone is tried again for a moment.
     """
     for pause in OPENING_SECONDS if patient else ():
-        with suppress(Gone):
+        with suppress(ConnectionGone):
             websocket_api.post(connection_id, words)
             return
         clock.sleep(pause)
@@ -42,5 +42,5 @@ def post(connection_id: str, words: str, *, patient: bool = False) -> None:
 
 def answer(connection_id: str, frame: Frame) -> None:
     """Answer a connection that has just spoken; one that is gone needs no answer."""
-    with suppress(Gone):
+    with suppress(ConnectionGone):
         post(connection_id, text(frame))

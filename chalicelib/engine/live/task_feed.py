@@ -21,7 +21,7 @@ from chalicelib.engine.live.frames import Frame
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.storage.aws import dynamodb, websocket_api
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
-from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.aws.websocket_api import ConnectionGone
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection, Head, Watcher
 
@@ -178,7 +178,7 @@ def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = F
     try:
         for one in words:
             frames.post(watcher.id, one, patient=patient)
-    except Gone:
+    except ConnectionGone:
         leave(Connection(watcher.id, org, watcher.channel))
     except Unavailable:
         websocket_api.close(watcher.id)

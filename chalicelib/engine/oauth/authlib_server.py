@@ -61,7 +61,7 @@ class Application(ClientMixin):  # type: ignore[misc]
         return self.client.redirect(redirect_uri) is not None
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return encryption.matches(client_secret, self.client.fingerprint or "")
+        return encryption.has_fingerprint(client_secret, self.client.fingerprint or "")
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - there is one endpoint
         return method == "none" if self.client.public else method in WITH_SECRET

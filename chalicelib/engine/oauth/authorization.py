@@ -114,11 +114,11 @@ def exchange(form: Mapping[str, str], authorization: str | None, address: str = 
         return _invalid("Missing 'grant_type'.")
     if form["grant_type"] not in authlib_server.GRANTS:
         return _invalid(f"There are {' and '.join(authlib_server.GRANTS)}.", "unsupported_grant_type")
-    guessed = guess_limits.key_of(f"application#{_client_id(form, authorization)}", address)
-    guess_limits.refuse_if_blocked(guessed)
+    guessed = guess_limits.guess_key(f"application#{_client_id(form, authorization)}", address)
+    guess_limits.require_not_blocked(guessed)
     answer = authlib_server.exchange(form, authorization)
     if answer.status == INVALID_CLIENT:
-        guess_limits.count(guessed)
+        guess_limits.count_guess(guessed)
     return answer
 
 

@@ -83,7 +83,7 @@ def _document(
 
 
 def _created(document: Document) -> Client:
-    return _parse(documents.create(document, [storage.listed(document.id, document.org)]))
+    return _parse(documents.create(document, [storage.add_client_write(document.id, document.org)]))
 
 
 def every(org: str) -> list[Client]:
@@ -93,12 +93,12 @@ def every(org: str) -> list[Client]:
 
 def remove(org: str, client_id: str) -> None:
     """Forget an application: what it was granted ends with it. Raises NotFound."""
-    documents.delete(org, KIND, client_id, also=lambda _: [storage.unlisted(client_id)])
+    documents.delete(org, KIND, client_id, also=lambda _: [storage.remove_client_write(client_id)])
 
 
 def find(client_id: str) -> Client | None:
     """The application, whosever it is. Two calls."""
-    org = storage.org_of(client_id) if len(client_id) <= LONGEST_ID else None
+    org = storage.find_client_org(client_id) if len(client_id) <= LONGEST_ID else None
     return None if org is None else find_of(org, client_id)
 
 

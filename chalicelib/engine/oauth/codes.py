@@ -26,9 +26,9 @@ def issue(
     client: Client, user_id: str, scope: str, redirect_uri: str | None, code_challenge: str | None, code: str
 ) -> None:
     """Keep what `code` stands for. One call."""
-    expires_at = clock.now() // clock.SECOND + GOOD_SECONDS
-    grant = Grant(client.org, client.id, user_id, scope, redirect_uri, code_challenge, expires_at)
-    dynamodb.commit(storage.issued(encryption.fingerprint(code), grant))
+    expires_at_s = clock.now() // clock.SECOND + GOOD_SECONDS
+    grant = Grant(client.org, client.id, user_id, scope, redirect_uri, code_challenge, expires_at_s)
+    dynamodb.commit(storage.create_code_write(encryption.fingerprint(code), grant))
 
 
 def find(code: str, client: Client) -> Grant:
@@ -48,7 +48,7 @@ def redeem(code: str, grant: Grant) -> Tokens:
         raise Spent
     tokens, opened = sessions.begun(user, id=identifier, client_id=grant.client_id, scope=grant.scope)
     try:
-        dynamodb.commit(storage.redeemed(encryption.fingerprint(code)), opened)
+        dynamodb.commit(storage.redeem_code_write(encryption.fingerprint(code)), opened)
     except ConditionFailed:
         sessions.end(identifier, grant.client_id)
         raise Spent from None

@@ -33,7 +33,7 @@ def attach(task: Task, document: Document) -> Document:
     Raises NotFound when the task does not exist, Conflict when it has the maximum number.
     """
     limit = MAX_PER_TASK[document.kind]
-    counted = quotas.taken(task.org, _quota_name(document.kind, task.id), limit)
+    counted = quotas.take_write(task.org, _quota_name(document.kind, task.id), limit)
     try:
         return documents.create(document, [task_storage.exists_check(task), counted])
     except ConditionFailed as refused:
@@ -44,7 +44,7 @@ def attach(task: Task, document: Document) -> Document:
 
 def detach(org: str, kind: str, task_id: str, identifier: str) -> Document:
     """Delete a document of a task, and return it. Two calls. Raises NotFound."""
-    counted = quotas.given_back(org, _quota_name(kind, task_id))
+    counted = quotas.give_back_write(org, _quota_name(kind, task_id))
     return documents.delete(org, kind, identifier, task_id, also=lambda _: [counted])
 
 
@@ -69,13 +69,13 @@ def clear_task(job: Job) -> bool:
     if not all(_clear_kind(org, kind, task_id) for kind in MAX_PER_TASK):
         return False
     prefixes = (object_prefix(org, task_id), payloads.s3_prefix(org, PROJECTS_POOL, task_id) + "/")
-    return all(s3.remove_all(prefix) for prefix in prefixes)
+    return all(s3.delete_prefix(prefix) for prefix in prefixes)
 
 
 def _clear_kind(org: str, kind: str, task_id: str) -> bool:
     """Delete some documents, and their count when there are none; returns whether there were none."""
     batch = storage.find_page(org, kind, task_id, limit=BATCH_SIZE)
-    forgotten = quotas.forgotten(org, _quota_name(kind, task_id))
+    forgotten = quotas.delete_write(org, _quota_name(kind, task_id))
     with suppress(ConditionFailed):  # another process deleted one of them; the next step reads what is left
         dynamodb.commit(*(map(storage.delete_write, batch) if batch else [forgotten]))
     return not batch

@@ -23,11 +23,11 @@ def add(task: Task, name: str, content: bytes, claimed_type: str, description: s
     media_type = detect_media_type(content, name, claimed_type)
     body = {"name": name, "size": len(content), "media_type": media_type, "description": description, "author": by}
     document = documents.new(task.org, FILE, body, parent=task.id, by=by)
-    s3.put(_object_key(document), content, media_type)
+    s3.put_object(_object_key(document), content, media_type)
     try:
         return attachments.attach(task, document)
     except (NotFound, Conflict):
-        s3.remove(_object_key(document))
+        s3.delete_object(_object_key(document))
         raise
 
 
@@ -47,7 +47,7 @@ def download_link(file: Document) -> str:
     plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%' else "_" for letter in name)
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     headers = {"ResponseContentType": file.body["media_type"], "ResponseContentDisposition": disposition}
-    return s3.link(_object_key(file), LINK_TTL_S, **headers)
+    return s3.presigned_url(_object_key(file), LINK_TTL_S, **headers)
 
 
 def delete(org: str, task_id: str, file_id: str) -> None:
@@ -55,7 +55,7 @@ def delete(org: str, task_id: str, file_id: str) -> None:
 
     If the function dies before the S3 object is deleted, the object is unreachable and is deleted with its task.
     """
-    s3.remove(_object_key(attachments.detach(org, FILE, task_id, file_id)))
+    s3.delete_object(_object_key(attachments.detach(org, FILE, task_id, file_id)))
 
 
 def _object_key(file: Document) -> str:

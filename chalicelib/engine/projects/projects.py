@@ -74,7 +74,7 @@ def create(
     def attempt() -> Document:
         project, user_writes = _new_project(org, fields, team, founder, by, id)
         try:
-            return documents.create(project, [*user_writes, quotas.taken(org, PROJECT, MAX_PROJECTS)])
+            return documents.create(project, [*user_writes, quotas.take_write(org, PROJECT, MAX_PROJECTS)])
         except ConditionFailed as refused:
             if refused.failed[-1]:
                 raise Conflict(f"An organization has at most {MAX_PROJECTS} projects") from None
@@ -176,7 +176,7 @@ def delete(org: str, project_id: str, by: str) -> None:
     def also(project: Document) -> list[Write]:
         team = sorted(members.team_of(project))
         return [
-            quotas.given_back(org, PROJECT),
+            quotas.give_back_write(org, PROJECT),
             background_jobs.create_write(org, PROJECT, project_id, members=team, by=by),
             background_jobs.create_write(org, PROJECT, project_id, wait_seconds=SECOND_PASS_DELAY_S, members=[], by=by),
         ]

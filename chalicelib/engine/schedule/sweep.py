@@ -71,7 +71,7 @@ _LOOKS: dict[Kind, Callable[[str, int], bool]] = {
     "tasks": lambda shard, now: any(True for _ in task_storage.due_ids(shard, now, 1)),
     "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
     "chores": lambda _, now: any(True for _ in background_jobs.find_due(now)),
-    "parked": lambda *_: sqs.sqs().depth(settings().parked_queue) > 0,
+    "parked": lambda *_: sqs.client().depth(settings().parked_queue) > 0,
 }
 """Whether anything of a part is due, by its kind. One call each."""
 

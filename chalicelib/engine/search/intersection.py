@@ -14,7 +14,7 @@ from chalicelib.domain.search import query as queries
 from chalicelib.domain.search.query import ALL_TASKS, Query, Sort
 from chalicelib.domain.tasks.task import Phase, Task
 from chalicelib.errors import InvalidRequest
-from chalicelib.storage.aws.batch_get import MOST_KEYS
+from chalicelib.storage.aws.batch_get import MAX_KEYS
 from chalicelib.storage.search import index as index_storage
 from chalicelib.storage.search.index import ROWS_PER_CALL
 
@@ -148,7 +148,7 @@ class _Intersection:
         """
         entries = [*chain.from_iterable(unread), *([] if self._query.sort == "created" else [ALL_TASKS])]
         reading = sum(1 + self._size(entry) // ROWS_PER_CALL for entry in entries)
-        fetching = -(-len(positions) // MOST_KEYS)
+        fetching = -(-len(positions) // MAX_KEYS)
         if self._calls + min(reading, fetching) > MAX_CALLS:
             raise _too_expensive()
         return 0 < reading >= fetching
@@ -168,7 +168,7 @@ class _Intersection:
     def _fetch(self, positions: set[str], after: str | None) -> Matches:
         """The matches, by fetching all these tasks: with payload and result if one call does it."""
         ids = [queries.task_id_in(position) for position in positions]
-        tasks = index_storage.find_light_tasks(ids) if len(ids) > MOST_KEYS else index_storage.find_tasks(ids)
+        tasks = index_storage.find_light_tasks(ids) if len(ids) > MAX_KEYS else index_storage.find_tasks(ids)
         matching = (
             task
             for task in tasks.values()
@@ -177,7 +177,7 @@ class _Intersection:
         sort_keys = sorted(
             (queries.sort_key(task, self._query) for task in matching), reverse=not self._query.ascending
         )
-        return Matches(self._after(sort_keys, after), len(sort_keys), tasks if len(ids) <= MOST_KEYS else None)
+        return Matches(self._after(sort_keys, after), len(sort_keys), tasks if len(ids) <= MAX_KEYS else None)
 
     def _sort(self, positions: set[str], after: str | None, needed: int) -> Matches:
         """The matches that are needed, in order, by reading lists alone."""

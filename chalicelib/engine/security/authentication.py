@@ -43,7 +43,7 @@ class Principal(NamedTuple):
     """Requests an hour and at once, where an API key has less than the plan."""
 
 
-def issue(principal: Principal, ttl_seconds: int) -> str:
+def issue_token(principal: Principal, ttl_seconds: int) -> str:
     """A signed access token for `principal`, valid for `ttl_seconds`: of the house's own, without a session."""
     org, subject, role, plan, *_ = principal
     claims = {"sub": subject, "org": org, "role": role, "plan": plan}
@@ -54,7 +54,7 @@ ANONYMOUS = Principal("local", "anonymous", "admin", "standard")
 """Whoever calls an API that the local stage opens, without a credential."""
 
 
-def bearer(authorization: str | None, api: str) -> Principal:
+def authenticate_bearer(authorization: str | None, api: str) -> Principal:
     """The caller by the `Authorization` header; without one, where this stage opens the API, the anonymous one.
 
     Raises Unauthenticated.
@@ -64,57 +64,61 @@ def bearer(authorization: str | None, api: str) -> Principal:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("Send a token as 'Authorization: Bearer <token>'")
-    return verify(token.strip())
+    return verify_token(token.strip())
 
 
-def verify(token: str) -> Principal:
+def verify_token(token: str) -> Principal:
     """The principal of one of the house's own access tokens. Raises Unauthenticated as `tokens.read` does.
 
     A token that belongs to a session is refused: it is judged where sessions are (`sessions.caller`).
     """
-    return of_claims(claims_of(token))
+    return principal_from_claims(read_claims(token))
 
 
-def claims_of(token: str) -> Mapping[str, Any]:
+def read_claims(token: str) -> Mapping[str, Any]:
     """What a valid access token says, of a session or not. Raises Unauthenticated."""
     return tokens.read(token, _TYPES, _REQUIRED)
 
 
-def of_claims(claims: Mapping[str, Any]) -> Principal:
+def principal_from_claims(claims: Mapping[str, Any]) -> Principal:
     """The principal of a house token's claims. Raises Unauthenticated for those of a session, or of an unknown role."""
     if "sid" in claims or claims["role"] not in ROLES:
         raise Unauthenticated("Invalid or expired token")
     return Principal(claims["org"], claims["sub"], claims["role"], str(claims.get("plan", "standard")))
 
 
-def of_user(user: "Document") -> Principal:
+def principal_from_user(user: "Document") -> Principal:
     """The principal that a user is."""
     grants = {project: frozenset(granted) for project, granted in user.body.get("memberships", {}).items()}
     return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
 
 
-def worker_by_key(worker_id: str, api_key: str, pool: str | None = None, *, address: str = "") -> Principal:
+def authenticate_worker(worker_id: str, api_key: str, pool: str | None = None, *, address: str = "") -> Principal:
     """The worker, of this pool if one is named, that names itself and proves it by its own key. Raises Unauthenticated
     otherwise, and TooManyRequests after too many wrong keys from this address."""
-    with guess_limits.bounded(f"worker#{worker_id}", address):
-        entry = _entry(worker_id)
-        if entry is None or pool not in (None, entry.pool) or not encryption.matches(api_key, entry.fingerprint):
+    with guess_limits.limit_guesses(f"worker#{worker_id}", address):
+        entry = _directory_entry(worker_id)
+        if (
+            entry is None
+            or pool not in (None, entry.pool)
+            or not encryption.has_fingerprint(api_key, entry.fingerprint)
+        ):
             raise Unauthenticated("Invalid API key")
     return Principal(entry.org, entry.worker_id, "server", entry.plan)
 
 
-def holder_by_key(task_id: str, api_key: str, *, address: str = "") -> Principal:
+def authenticate_holder(task_id: str, api_key: str, *, address: str = "") -> Principal:
     """The worker that holds a task, or held it last, proved by its key. One call more. Raises Unauthenticated."""
     task = tasks.find(task_id)
     if task is None or task.worker_id is None:
         raise Unauthenticated("Invalid API key")
-    return worker_by_key(task.worker_id, api_key, address=address)
+    return authenticate_worker(task.worker_id, api_key, address=address)
 
 
-def _entry(worker_id: str) -> storage.DirectoryEntry | None:
+def _directory_entry(worker_id: str) -> storage.DirectoryEntry | None:
     """The directory's entry, cached for a minute: it never changes, and writes check that the worker is not removed."""
     cached = _directory.get(worker_id)
     if cached is not None:
         return cached
-    entry = storage.look_up(worker_id)
+    entry = storage.find_directory_entry(worker_id)
     return None if entry is None else _directory.put(worker_id, entry)

@@ -27,10 +27,10 @@ def read(cursor: str, *bound: object) -> str:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         mark = raw[SIGNATURE_BYTES:].decode()
     except ValueError:
-        raise _unfit() from None
+        raise _invalid_cursor() from None
     given = raw[:SIGNATURE_BYTES]
     if not any(hmac.compare_digest(given, _signature(key, mark, bound)) for key in keyring.jwt_keys().values()):
-        raise _unfit()
+        raise _invalid_cursor()
     return mark
 
 
@@ -39,6 +39,6 @@ def _signature(secret: str, mark: str, bound: tuple[object, ...]) -> bytes:
     return hmac.digest(secret.encode(), text.encode(), hashlib.sha256)[:SIGNATURE_BYTES]
 
 
-def _unfit() -> InvalidRequest:
+def _invalid_cursor() -> InvalidRequest:
     what = "must be one that this very list gave, with the same filters"
     return InvalidRequest(f"cursor: {what}", fields={"cursor": what})

@@ -15,7 +15,7 @@ VERSION = "v1"
 NONCE_BYTES = 12
 
 
-class Unsealable(ValueError):
+class CannotUnseal(ValueError):
     """The text cannot be opened: its key is gone, or it was altered, or it was sealed in another context."""
 
 
@@ -38,7 +38,7 @@ def unseal(sealed: str, context: str) -> str:
     try:
         return AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], context.encode()).decode()
     except (InvalidTag, ValueError):
-        raise Unsealable("The sealed text was altered or belongs to another context.") from None
+        raise CannotUnseal("The sealed text was altered or belongs to another context.") from None
 
 
 def fingerprint(plain: str) -> str:
@@ -46,7 +46,7 @@ def fingerprint(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def matches(plain: str, fingerprint_: str) -> bool:
+def has_fingerprint(plain: str, fingerprint_: str) -> bool:
     """Whether `plain` is what the fingerprint was taken of, in constant time."""
     return hmac.compare_digest(fingerprint(plain).encode(), fingerprint_.encode())
 
@@ -60,11 +60,11 @@ def _open_envelope(sealed: str) -> tuple[bytes, bytes]:
     version, _, rest = sealed.partition(".")
     key_id, _, text = rest.rpartition(".")
     if version != VERSION:
-        raise Unsealable("The text is not sealed in a version known here.")
+        raise CannotUnseal("The text is not sealed in a version known here.")
     key = keyring.seal_keys().get(key_id)
     if key is None:
-        raise Unsealable(f"Sealing key '{key_id}' is no longer among the deployment's keys.")
+        raise CannotUnseal(f"Sealing key '{key_id}' is no longer among the deployment's keys.")
     try:
         return key, base64.urlsafe_b64decode(text)
     except ValueError:
-        raise Unsealable("The sealed text was altered.") from None
+        raise CannotUnseal("The sealed text was altered.") from None

@@ -17,45 +17,45 @@ from chalicelib.engine.security import rate_limits
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import TooManyRequests, Unauthenticated
 
-AT_ONCE, AN_HOUR = 20, 60
-_BLOCKED_MS = clock.HOUR // AN_HOUR
+MAX_BURST, MAX_PER_HOUR = 20, 60
+_BLOCKED_MS = clock.HOUR // MAX_PER_HOUR
 
 _blocked: TtlCache[str, bool] = TtlCache(_BLOCKED_MS)
 
 
 @contextmanager
-def bounded(what: str, address: str) -> Iterator[None]:
+def limit_guesses(what: str, address: str) -> Iterator[None]:
     """Whatever is refused with Unauthenticated meanwhile is a guess at `what`, from this address.
 
     No call but for a guess, and then one or two. Raises TooManyRequests where there were too many.
     """
-    key = key_of(what, address)
-    refuse_if_blocked(key)
+    key = guess_key(what, address)
+    require_not_blocked(key)
     try:
         yield
     except Unauthenticated:
-        count(key)
+        count_guess(key)
         raise
 
 
-def key_of(what: str, address: str) -> str:
+def guess_key(what: str, address: str) -> str:
     """By what guesses at `what` from an address are counted."""
     return f"guess#{ids.derived('guess', what, network_of(address))}"
 
 
-def refuse_if_blocked(key: str) -> None:
+def require_not_blocked(key: str) -> None:
     """Raise TooManyRequests where this process has seen too many guesses."""
     if _blocked.get(key):
-        raise _too_many()
+        raise _too_many_guesses()
 
 
-def count(key: str) -> None:
+def count_guess(key: str) -> None:
     """Count a guess that was wrong. Raises TooManyRequests where it was one too many."""
-    if not rate_limits.admit(key, AN_HOUR, clock.HOUR, AT_ONCE).allowed:
+    if not rate_limits.admit(key, MAX_PER_HOUR, clock.HOUR, MAX_BURST).allowed:
         _blocked.put(key, True)
-        raise _too_many()
+        raise _too_many_guesses()
 
 
-def _too_many() -> TooManyRequests:
+def _too_many_guesses() -> TooManyRequests:
     seconds = _BLOCKED_MS // clock.SECOND
     return TooManyRequests(f"Too many wrong credentials; try again in {seconds} seconds", retry_after=seconds)

@@ -14,7 +14,7 @@ from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.aws import ssm
 
 KEY_BYTES = 32
-KEPT = 5 * clock.MINUTE
+KEYS_TTL_MS = 5 * clock.MINUTE
 """How long keys read from SSM are used before they are read again, in milliseconds."""
 
 
@@ -23,7 +23,7 @@ class _Keys(NamedTuple):
     seal: dict[str, bytes]
 
 
-_read_keys: TtlCache[str, _Keys] = TtlCache(KEPT)
+_read_keys: TtlCache[str, _Keys] = TtlCache(KEYS_TTL_MS)
 """By the name of their parameter."""
 
 

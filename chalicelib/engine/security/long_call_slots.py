@@ -17,26 +17,26 @@ MARGIN_SECONDS = 10
 
 
 @contextmanager
-def slot(org: str, kind: str, most: int, seconds: float) -> Iterator[bool]:
+def hold_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[bool]:
     """Hold one of the `most` slots that an org has of this kind; gives whether there was one.
 
     `seconds` is the longest that a slot is used. Two calls; two more where requests that held slots have died.
     Raises Unavailable before the slot is held, and not after.
     """
-    token = f"{clock.now() + _longest(seconds):014d}.{ids.new('slot')}"
+    token = f"{clock.now() + _max_hold_ms(seconds):014d}.{ids.new('slot')}"
     held = _take(org, kind, most, seconds, token)
     try:
         yield held
     finally:
         if held:
             with suppress(Unavailable):  # then it ends by itself
-                storage.give_back(org, kind, [token])
+                storage.release(org, kind, [token])
 
 
 @contextmanager
-def required(org: str, kind: str, most: int, seconds: float) -> Iterator[None]:
+def hold_required_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[None]:
     """The same for what cannot be done without one. Raises TooManyRequests."""
-    with slot(org, kind, most, seconds) as held:
+    with hold_slot(org, kind, most, seconds) as held:
         if not held:
             raise TooManyRequests(f"At most {most} of these requests at once; try again in a second", retry_after=1)
         yield
@@ -46,19 +46,19 @@ def _take(org: str, kind: str, most: int, seconds: float, token: str) -> bool:
     there = storage.take(org, kind, most, token)
     if not there:
         return True
-    over = [one for one in there if _is_over(one, seconds)]
+    over = [one for one in there if _has_expired(one, seconds)]
     if not over:
         return False
-    storage.give_back(org, kind, over)
+    storage.release(org, kind, over)
     return not storage.take(org, kind, most, token)
 
 
-def _is_over(token: str, seconds: float) -> bool:
+def _has_expired(token: str, seconds: float) -> bool:
     """Whether a slot has ended by itself; also one that ends later than any could that was taken by now, since then the
     clock has stepped back."""
     until = int(token.partition(".")[0])
-    return not clock.now() < until <= clock.now() + _longest(seconds)
+    return not clock.now() < until <= clock.now() + _max_hold_ms(seconds)
 
 
-def _longest(seconds: float) -> int:
+def _max_hold_ms(seconds: float) -> int:
     return round((seconds + MARGIN_SECONDS) * clock.SECOND)

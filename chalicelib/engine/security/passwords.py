@@ -11,7 +11,7 @@ from chalicelib import ids
 from chalicelib.domain.accounts import common_passwords as rules
 from chalicelib.errors import InvalidRequest
 
-SHORTEST, LONGEST = 8, 128
+MIN_LENGTH, MAX_LENGTH = 8, 128
 """Characters; NIST SP 800-63B asks for at least 8 and nothing about what they are."""
 _SALT_BYTES = 16
 
@@ -25,11 +25,11 @@ class Cost(NamedTuple):
 
 
 _cost = Cost()
-NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+NO_ONES_HASH = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 """A hash that no password has, of the same cost as any: what is checked where there is no account."""
 
 
-def use(cost: Cost) -> Cost:
+def use_cost(cost: Cost) -> Cost:
     """Make `cost` that of new hashes, for tests; returns the one it replaces."""
     global _cost
     previous, _cost = _cost, cost
@@ -41,30 +41,30 @@ def require_uncommon(password: str, field: str, *about: str) -> None:
 
     It is asked of passwords that are set. Those that are set already open what they did.
     """
-    what = rules.weakness(password, _common(), about)
+    what = rules.weakness(password, _common_passwords(), about)
     if what is not None:
         raise InvalidRequest(f"{field}: {what}", fields={field: what})
 
 
 @cache
-def _common() -> frozenset[str]:
+def _common_passwords() -> frozenset[str]:
     """The 30,000 passwords that leaked most often, as zxcvbn keeps them."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """The hash to be kept of a password, with its cost and a fresh salt."""
     return str(_hasher().hash(_canonical(password), salt=ids.entropy(_SALT_BYTES)))
 
 
-def matches(password: str, kept: str | None) -> bool:
+def is_correct(password: str, kept: str | None) -> bool:
     """Whether this is the password that the hash was made of; without a hash it is not, and that takes as long."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return bool(_hasher().verify(kept or NOBODY, _canonical(password))) and kept is not None
+        return bool(_hasher().verify(kept or NO_ONES_HASH, _canonical(password))) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
 

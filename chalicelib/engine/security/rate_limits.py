@@ -40,7 +40,7 @@ PLANS = {"standard": 1, "pro": 10, "enterprise": 100}
 """By what a plan multiplies the documented limits; any other plan is standard."""
 
 
-def factor(plan: str) -> int:
+def plan_factor(plan: str) -> int:
     """How many times the documented limit a caller on this plan may spend."""
     return PLANS.get(plan, 1)
 
@@ -63,9 +63,9 @@ def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) 
 
     Raises TooManyRequests as `share` does.
     """
-    share(api, caller.org)
+    count_org_request(api, caller.org)
     key = f"{api}#{name}#{caller.org}#{caller.role}#{caller.subject}"
-    return admit(key, count * factor(caller.plan), seconds * clock.SECOND)
+    return admit(key, count * plan_factor(caller.plan), seconds * clock.SECOND)
 
 
 ORG_REQUESTS_PER_SECOND = 500
@@ -74,23 +74,23 @@ SAMPLE = 50
 """One request of so many asks, on behalf of all of them: the others cost nothing."""
 _request_counts: TtlCache[tuple[str, str], int] = TtlCache(clock.DAY)
 """(API, org) -> the requests of this process, to sample them."""
-_crowded: TtlCache[tuple[str, str], bool] = TtlCache(clock.SECOND)
+_refused_orgs: TtlCache[tuple[str, str], bool] = TtlCache(clock.SECOND)
 
 
-def share(api: str, org: str) -> None:
+def count_org_request(api: str, org: str) -> None:
     """Count one request of an org against its share of the API. No call, but one for each SAMPLE of a process.
 
     Raises TooManyRequests while the org has more than its share: those of others would be refused by the stage.
     """
     whose = (api, org)
-    if _crowded.get(whose):
+    if _refused_orgs.get(whose):
         raise _share_used_up()
     requests = _request_counts.put(whose, (_request_counts.get(whose) or 0) + 1)
     if requests % SAMPLE:
         return
     samples = ORG_REQUESTS_PER_SECOND // SAMPLE
     if not admit(f"{api}#share#{org}", samples, clock.SECOND, 2 * samples).allowed:
-        _crowded.put(whose, True)
+        _refused_orgs.put(whose, True)
         raise _share_used_up()
 
 
@@ -114,17 +114,17 @@ def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Adm
     for _ in range(4):
         moved, seen = _spend(key, seen > now, interval, now, latest)
         if not moved and seen > latest + interval + _SKEW:
-            moved, seen = _bring_back(key, interval, latest)
+            moved, seen = _clamp(key, interval, latest)
         if moved or seen > latest:
-            return _noted(key, seen, _admission(moved, seen, now, count, bucket, interval))
+            return _remember_arrival(key, seen, _admission(moved, seen, now, count, bucket, interval))
     # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
     return _admission(False, latest + interval, now, count, bucket, interval)
 
 
-def given_back(key: str, count: int, window_ms: int, burst: int | None = None) -> Write:
+def give_back_write(key: str, count: int, window_ms: int, burst: int | None = None) -> Write:
     """The write that gives a request back which `admit` of the same arguments let pass."""
     window = window_ms * _TICKS
-    return access.given_back(f"limit#{_bucket_key(key, count, window, burst)}", max(1, window // count))
+    return access.give_back_write(f"limit#{_bucket_key(key, count, window, burst)}", max(1, window // count))
 
 
 def _bucket_key(key: str, count: int, window: int, burst: int | None) -> str:
@@ -133,20 +133,22 @@ def _bucket_key(key: str, count: int, window: int, burst: int | None) -> str:
 
 def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[bool, int]:
     tat = interval if busy else now + interval
-    return access.spend(_item(key), tat, busy=busy, now=now, latest=latest, expires_at=_expiry(interval, latest))
+    return access.spend(
+        _item_id(key), tat, busy=busy, now=now, latest=latest, expires_at_s=_expires_at_s(interval, latest)
+    )
 
 
-def _bring_back(key: str, interval: int, latest: int) -> tuple[bool, int]:
+def _clamp(key: str, interval: int, latest: int) -> tuple[bool, int]:
     """Let one request pass into a bucket that is full with it."""
     full = latest + interval
-    return access.bring_back(_item(key), full, beyond=full + _SKEW, expires_at=_expiry(interval, latest))
+    return access.clamp(_item_id(key), full, beyond=full + _SKEW, expires_at_s=_expires_at_s(interval, latest))
 
 
-def _item(key: str) -> str:
+def _item_id(key: str) -> str:
     return f"limit#{key}"
 
 
-def _expiry(interval: int, latest: int) -> int:
+def _expires_at_s(interval: int, latest: int) -> int:
     """Epoch seconds from which the stored time says nothing more."""
     return (latest + 2 * interval) // _SECOND + 3600
 
@@ -162,6 +164,6 @@ def _admission(allowed: bool, tat: int, now: int, count: int, bucket: int, inter
     )
 
 
-def _noted(key: str, tat: int, admission: Admission) -> Admission:
+def _remember_arrival(key: str, tat: int, admission: Admission) -> Admission:
     _arrival_hints.put(key, tat)
     return admission

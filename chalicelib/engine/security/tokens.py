@@ -22,11 +22,11 @@ ACCESS = "at+jwt"
 REFRESH = "refresh+jwt"
 INVITATION = "invitation+jwt"
 """Kinds of tokens, by their `typ`: what opens one door is nothing at another."""
-_ALWAYS = ("exp", "iss", "aud")
-_TIMES = ("exp", "nbf", "iat")
-LONGEST_NAME = 255
+_REQUIRED_CLAIMS = ("exp", "iss", "aud")
+_TIME_CLAIMS = ("exp", "nbf", "iat")
+MAX_NAME_BYTES = 255
 """In bytes: as long as a `sub` may be (OpenID Connect Core, section 2), and few enough for keys of several parts."""
-LONGEST_TEXT = 1_000
+MAX_TEXT_BYTES = 1_000
 """In bytes, of any claim: what DynamoDB takes for a sort key."""
 _UNSTORABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -46,7 +46,7 @@ def _without_cryptography() -> ModuleType:
 pyjwt = _without_cryptography()
 
 
-class Unfit(Exception):
+class InvalidToken(Exception):
     """A well-formed token that is not one of those asked for."""
 
 
@@ -69,8 +69,8 @@ def read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[
     Those are texts that stored keys can be made of (`_is_name`), and no other claim is a text that cannot be one.
     """
     try:
-        return _read(token, kinds, (*_ALWAYS, *required))
-    except (pyjwt.PyJWTError, UnicodeError, Unfit):
+        return _read(token, kinds, (*_REQUIRED_CLAIMS, *required))
+    except (pyjwt.PyJWTError, UnicodeError, InvalidToken):
         raise Unauthenticated("Invalid or expired token") from None
 
 
@@ -78,7 +78,7 @@ def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict
     header = pyjwt.get_unverified_header(token)
     secret = keyring.jwt_keys().get(str(header.get("kid")))
     if secret is None or str(header.get("typ", "jwt")).lower() not in kinds:
-        raise Unfit
+        raise InvalidToken
     # The house's clock judges the times: PyJWT would ask the machine's.
     claims: dict[str, Any] = pyjwt.decode(
         token,
@@ -89,18 +89,18 @@ def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict
         options={"require": list(required), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
     )
     _check_times(claims)
-    names = [claims[claim] for claim in required if claim not in _ALWAYS]
+    names = [claims[claim] for claim in required if claim not in _REQUIRED_CLAIMS]
     if not (all(map(_is_name, names)) and all(map(_is_storable, claims.values()))):
-        raise Unfit
+        raise InvalidToken
     return claims
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:
     """Raise Unfit unless it is time: RFC 7519 has seconds, with or without a fraction."""
     now = clock.now() / clock.SECOND
-    times = {name: claims[name] for name in _TIMES if name in claims}
+    times = {name: claims[name] for name in _TIME_CLAIMS if name in claims}
     if not all(map(_is_instant, times.values())) or not times.get("nbf", 0) <= now < times["exp"]:
-        raise Unfit
+        raise InvalidToken
 
 
 def _is_instant(claim: object) -> bool:
@@ -115,10 +115,10 @@ def _is_instant(claim: object) -> bool:
 
 def _is_name(claim: object) -> bool:
     """Whether a claim can be part of a stored key of several parts, which "#" separates."""
-    return isinstance(claim, str) and bool(claim) and "#" not in claim and _is_storable(claim, LONGEST_NAME)
+    return isinstance(claim, str) and bool(claim) and "#" not in claim and _is_storable(claim, MAX_NAME_BYTES)
 
 
-def _is_storable(claim: object, longest: int = LONGEST_TEXT) -> bool:
+def _is_storable(claim: object, longest: int = MAX_TEXT_BYTES) -> bool:
     """Whether a claim is no text, or one that is not too long, without halves of characters and control characters."""
     if not isinstance(claim, str):
         return True

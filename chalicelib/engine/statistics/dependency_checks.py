@@ -20,7 +20,7 @@ class CheckResult(NamedTuple):
 
 def connection_count() -> int:
     """The number of connections to DynamoDB that this process has opened."""
-    return dynamodb.connections()
+    return dynamodb.count_connections()
 
 
 def check_dependencies() -> dict[str, CheckResult]:
@@ -43,6 +43,6 @@ def _elapsed_ms(started: float) -> float:
 
 
 _PROBES: dict[str, Callable[[], object]] = {
-    "database": lambda: access.look_up("nobody"),
+    "database": lambda: access.find_directory_entry("nobody"),
     "queue": lambda: sqs.depth(settings().dispatch_queue),
 }

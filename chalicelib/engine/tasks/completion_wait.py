@@ -33,7 +33,7 @@ def wait_until_ended(task: Task, seconds: float = MAX_WAIT_SECONDS) -> Task:
     if task.terminal or not _process_waits.acquire(blocking=False):
         return task
     try:
-        with long_call_slots.slot(task.org, KIND, MAX_WAITS_PER_ORG, seconds) as held:
+        with long_call_slots.hold_slot(task.org, KIND, MAX_WAITS_PER_ORG, seconds) as held:
             return _poll(task, seconds) if held else task
     except Unavailable as error:
         logger().warning("Nobody could wait for a task", extra={"task_id": task.id, "reason": error.message})

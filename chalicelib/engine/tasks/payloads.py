@@ -52,12 +52,12 @@ def store_if_large(prefix: str, value: Any) -> tuple[Any, str | None]:
     found = compact_json(value)
     if len(found.encode()) <= settings().inline_limit_bytes:
         return value, None
-    return None, s3.store(prefix, found, digest(value))
+    return None, s3.store_json(prefix, found, digest(value))
 
 
 def load(value: Any, reference: str | None) -> Any:
     """The value, wherever it is."""
-    return value if reference is None else s3.load(reference)
+    return value if reference is None else s3.load_json(reference)
 
 
 def require_small_metadata(metadata: Any) -> None:

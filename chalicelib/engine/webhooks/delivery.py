@@ -214,7 +214,7 @@ def _sent(post: Post, webhook: Document) -> tuple[Answer | None, str | None]:
         ), None
     except Unreachable as unreachable:
         return None, str(unreachable)
-    except encryption.Unsealable:
+    except encryption.CannotUnseal:
         logger().error("A webhook's secret can no longer be opened", extra={"webhook": webhook.id, "org": webhook.org})
         return None, "its secret can no longer be opened; rotate it"
 

@@ -47,7 +47,7 @@ def create(org: str, said: Mapping[str, Any], secret: str | None, by: str) -> Sh
     made, chosen = documents.new(org, KIND, {}, by=by), _chosen(secret)
     body = {**said, "secret": encryption.seal(chosen, _context(made))}
     try:
-        return Shown(documents.create(replace(made, body=body), [quotas.taken(org, KIND, MOST)]), chosen)
+        return Shown(documents.create(replace(made, body=body), [quotas.take_write(org, KIND, MOST)]), chosen)
     except ConditionFailed:
         raise Conflict(f"An organization has at most {MOST} webhooks: remove one that is no longer needed") from None
 
@@ -76,7 +76,7 @@ def change(org: str, identifier: str, said: Mapping[str, Any], by: str) -> Docum
 
 def delete(org: str, identifier: str) -> None:
     """Remove a webhook; what is still on its way to it is given up. Raises NotFound."""
-    documents.delete(org, KIND, identifier, also=lambda _: [quotas.given_back(org, KIND)])
+    documents.delete(org, KIND, identifier, also=lambda _: [quotas.give_back_write(org, KIND)])
 
 
 def rotate(org: str, identifier: str, secret: str | None, overlap_ms: int, by: str) -> Shown:

@@ -70,7 +70,7 @@ def test(org: str, identifier: str) -> Delivery:
     Raises NotFound; TooManyRequests while TESTS_AT_ONCE of the org wait for their receivers.
     """
     webhook = endpoints.get(org, identifier)
-    with long_call_slots.required(org, "webhook tests", TESTS_AT_ONCE, TIMEOUT_SECONDS):
+    with long_call_slots.hold_required_slot(org, "webhook tests", TESTS_AT_ONCE, TIMEOUT_SECONDS):
         return _tested(org, webhook)
 
 

@@ -151,7 +151,7 @@ def _request_status(worker: Worker, method: str, url: str) -> int | None:
         answer = outbound.send(
             method, url, headers=headers, body=b"", timeout=PROBE_TIMEOUT_SECONDS, needs_body=outbound.never
         )
-    except (outbound.Unreachable, encryption.Unsealable):
+    except (outbound.Unreachable, encryption.CannotUnseal):
         return None
     return answer.status
 
@@ -187,7 +187,7 @@ def _delete_removed(worker: Worker) -> None:
         with suppress(ConditionFailed):  # it was written meanwhile and is checked again, or is deleted already
             dynamodb.commit(
                 storage.delete_write(current),
-                directory.unlisted(worker.id),
+                directory.remove_from_directory_write(worker.id),
                 *pools.removed_worker_counts_writes(current),
             )
 

@@ -55,7 +55,7 @@ def register(org: str, registration: Registration, by: str | None = None, kind: 
     worker = replace(_new_worker(org, registration), changed_by=by)
     fingerprint = encryption.fingerprint(registration.api_key or "")
     entry = directory.DirectoryEntry(worker.id, org, registration.pool, fingerprint, registration.plan)
-    directory_writes = [directory.listed(entry)] if registration.api_key else []
+    directory_writes = [directory.add_to_directory_write(entry)] if registration.api_key else []
     try:
         worker_urls.write_with_claim(
             WorkerKey(org, registration.pool, worker.id),
@@ -100,9 +100,9 @@ def register_or_rejoin(org: str, registration: Registration, kind: str = "Worker
     try:
         return register(org, registration, kind=kind), False
     except Conflict as conflict:
-        entry = directory.look_up(conflict.facts.get("worker_id", ""))
+        entry = directory.find_directory_entry(conflict.facts.get("worker_id", ""))
         api_key = registration.api_key
-        if entry is None or api_key is None or not encryption.matches(api_key, entry.fingerprint):
+        if entry is None or api_key is None or not encryption.has_fingerprint(api_key, entry.fingerprint):
             raise
     worker = registry.change(
         org, registration.pool, entry.worker_id, lambda worker: _with_registration(worker, registration)

@@ -23,7 +23,7 @@ from chalicelib.engine.tasks import lifecycle, payloads, task_log
 from chalicelib.engine.workers import commands, registry
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb, websocket_api
-from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.aws.websocket_api import ConnectionGone
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection
 from chalicelib.storage.tasks import tasks as task_storage
@@ -68,7 +68,7 @@ def _require_abandoned(worker: Worker) -> None:
     """Raise Conflict while an earlier connection of the worker is still in use."""
     if worker.connection is None or clock.now() - worker.last_heartbeat_at > PINGS_MISSED * registry.ping_interval_ms():
         return
-    with suppress(Gone):
+    with suppress(ConnectionGone):
         _send(worker, frames.text(PING))
         raise _already_connected(worker)
 
@@ -128,7 +128,7 @@ def ping(worker: Worker) -> None:
     """Send a ping to a connected worker; its pong counts as its heartbeat."""
     try:
         _send(worker, frames.text(PING))
-    except Gone:
+    except ConnectionGone:
         _detach_lost(worker)
 
 
@@ -140,15 +140,15 @@ def hand_over(task: Task, worker: Worker) -> None:
     """
     holder = Holder(worker.id, task.epoch)
     frame = frames.text(task_frame(task))
-    if len(frame.encode()) > websocket_api.LARGEST_MESSAGE:
+    if len(frame.encode()) > websocket_api.MAX_MESSAGE_BYTES:
         lifecycle.fail(task.org, task.id, holder, Failure(Reason.REJECTED, "The task does not fit into a frame", False))
         return
     try:
         if worker.connection is None:
-            raise Gone(worker.id)
+            raise ConnectionGone(worker.id)
         task_log.log_handover(task, "socket")
         _send(worker, frame)
-    except Gone:
+    except ConnectionGone:
         if worker.connection is not None:
             _detach_lost(worker)
         _release(task, holder)
@@ -192,7 +192,7 @@ def send_commands(message: WorkerMessage) -> None:
             _send(worker, frames.text(_command_frame(command)))
         for task in _held_tasks(worker) if message.greeting else ():
             _resend_task(task, worker)
-    except Gone:
+    except ConnectionGone:
         _detach_lost(worker)
         return
     _remove_commands(worker, {str(command["id"]) for command in pending})

@@ -24,7 +24,7 @@ class KeyItem(AccessTable):
     last_used_at = NumberAttribute(null=True)
 
 
-class Key(NamedTuple):
+class ApiKey(NamedTuple):
     """An API key: what may be shown of it, and the fingerprint that proves it. Times in epoch milliseconds."""
 
     id: str
@@ -35,47 +35,48 @@ class Key(NamedTuple):
     last4: str
     permissions: frozenset[str]
     created_at: int
-    expires_at: int | None = None
+    expires_at_ms: int | None = None
     """In whole seconds."""
     requests_per_hour: int | None = None
     burst: int | None = None
     last_used_at: int | None = None
 
 
-def created(key: Key) -> Write:
+def create_write(key: ApiKey) -> Write:
     """The write of a new key."""
-    kept = {name: value for name, value in key._asdict().items() if value is not None and name != "id"}
-    if key.expires_at is not None:
-        kept["expires_at"] = key.expires_at // clock.SECOND
-    return dynamodb.put(KeyItem(_key(key.id), **kept), KeyItem.id.does_not_exist())
+    values = {name: value for name, value in key._asdict().items() if value is not None}
+    del values["id"]
+    if (expires_at_ms := values.pop("expires_at_ms", None)) is not None:
+        values["expires_at_s"] = expires_at_ms // clock.SECOND
+    return dynamodb.put(KeyItem(_key(key.id), **values), KeyItem.id.does_not_exist())
 
 
-def revoked(identifier: str) -> Write:
+def delete_write(identifier: str) -> Write:
     """The write that ends a key, if it is there."""
     return dynamodb.delete(KeyItem(_key(identifier)), KeyItem.id.exists() | KeyItem.id.does_not_exist())
 
 
-def used(identifier: str, now: int, before: int) -> Write:
+def record_use_write(identifier: str, now: int, before: int) -> Write:
     """The write of a key's latest use, refused when one after `before` is known."""
     late = KeyItem.last_used_at.does_not_exist() | (KeyItem.last_used_at <= before)
     return dynamodb.update(KeyItem(_key(identifier)), [KeyItem.last_used_at.set(now)], KeyItem.id.exists() & late)
 
 
-def find(identifier: str) -> Key | None:
+def find(identifier: str) -> ApiKey | None:
     """The key as of now, or None when it is revoked or has expired."""
     return next(iter(find_many([identifier])), None)
 
 
-def find_many(identifiers: Sequence[str]) -> list[Key]:
+def find_many(identifiers: Sequence[str]) -> list[ApiKey]:
     """Those of the keys that are good, as of now, the newest first; one call for each hundred."""
-    found = [_parse(raw) for _, raw in dynamodb.fetch([KeyItem(_key(one)) for one in identifiers])]
-    good = (key for key in found if key.expires_at is None or key.expires_at > clock.now())
+    found = [_parse(raw) for _, raw in dynamodb.batch_get([KeyItem(_key(one)) for one in identifiers])]
+    good = (key for key in found if key.expires_at_ms is None or key.expires_at_ms > clock.now())
     return sorted(good, key=lambda key: (-key.created_at, key.id))
 
 
-def _parse(raw: RawItem) -> Key:
+def _parse(raw: RawItem) -> ApiKey:
     item = KeyItem.from_raw_data(raw)
-    return Key(
+    return ApiKey(
         id=item.id.removeprefix(_key("")),
         org=item.org,
         user_id=item.user_id,
@@ -84,14 +85,14 @@ def _parse(raw: RawItem) -> Key:
         last4=item.last4,
         permissions=frozenset(item.permissions),
         created_at=int(item.created_at),
-        expires_at=_whole(item.expires_at, clock.SECOND),
-        requests_per_hour=_whole(item.requests_per_hour),
-        burst=_whole(item.burst),
-        last_used_at=_whole(item.last_used_at),
+        expires_at_ms=_scaled(item.expires_at_s, clock.SECOND),
+        requests_per_hour=_scaled(item.requests_per_hour),
+        burst=_scaled(item.burst),
+        last_used_at=_scaled(item.last_used_at),
     )
 
 
-def _whole(number: float | None, unit: int = 1) -> int | None:
+def _scaled(number: float | None, unit: int = 1) -> int | None:
     return None if number is None else int(number) * unit
 
 

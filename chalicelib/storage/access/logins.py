@@ -22,7 +22,7 @@ class LoginItem(AccessTable):
     invitation = UnicodeAttribute(null=True)
 
 
-class GuardItem(AccessTable):
+class AttemptsItem(AccessTable):
     failures = NumberAttribute(default=0)
     locked_until = NumberAttribute(default=0)
     known = NumberAttribute(default=0)
@@ -41,7 +41,7 @@ class Login(NamedTuple):
     invitation: str | None = None
 
 
-class Guard(NamedTuple):
+class LoginAttempts(NamedTuple):
     """The tries since it last worked, as stored; times in epoch milliseconds, 0 for never."""
 
     id: str
@@ -49,32 +49,34 @@ class Guard(NamedTuple):
     locked_until: int = 0
     known: bool = False
     """Whether somebody has signed in from this address before."""
-    expires_at: int = 0
+    expires_at_ms: int = 0
 
 
-class Door(NamedTuple):
+class LoginState(NamedTuple):
     """What stands between an email address and its account."""
 
     login: Login | None
     email: str
     """The key under which the login is kept."""
-    account: Guard
-    address: Guard
+    account: LoginAttempts
+    address: LoginAttempts
     """Of the account too, but for those who come from one address."""
 
 
-def door(email: str, typed: str, address: str) -> Door:
+def read_login_state(email: str, typed: str, address: str) -> LoginState:
     """Whose the email is, with the guards of the account and of this address, as of now. One call.
 
     `email` is the key of the address. One that was kept before addresses were tidied is found by how it was `typed`.
     """
     logins = {name: LoginItem(_key(name)) for name in (email, typed)}
-    guards = [GuardItem(_guard_id(email)), GuardItem(_guard_id(email, address))]
-    found = {raw["id"]["S"]: raw for _, raw in dynamodb.fetch([*logins.values(), *guards])}
+    guards = [AttemptsItem(_attempts_id(email)), AttemptsItem(_attempts_id(email, address))]
+    found = {raw["id"]["S"]: raw for _, raw in dynamodb.batch_get([*logins.values(), *guards])}
     kept = next((name for name, item in logins.items() if item.id in found), None)
-    account, at_address = (guard(found[one.id]) if one.id in found else Guard(one.id) for one in guards)
+    account, at_address = (
+        attempts_from_raw(found[one.id]) if one.id in found else LoginAttempts(one.id) for one in guards
+    )
     login = None if kept is None else _parse(LoginItem.from_raw_data(found[logins[kept].id]))
-    return Door(login, kept or email, account, at_address)
+    return LoginState(login, kept or email, account, at_address)
 
 
 def find(email: str) -> Login | None:
@@ -86,60 +88,62 @@ def find(email: str) -> Login | None:
             return None
 
 
-def taken(email: str, login: Login) -> Write:
+def claim_email_write(email: str, login: Login) -> Write:
     """The write that gives an email address to a user, refused when it is somebody's."""
     kept = {name: value for name, value in login._asdict().items() if value is not None}
     return dynamodb.put(LoginItem(_key(email), **kept), LoginItem.id.does_not_exist())
 
 
-def freed(email: str, user_id: str) -> Write:
+def release_email_write(email: str, user_id: str) -> Write:
     """The write that takes an email address from its user."""
     condition = (LoginItem.user_id == user_id) | LoginItem.id.does_not_exist()
     return dynamodb.delete(LoginItem(_key(email)), condition)
 
 
-def unchanged(email: str, password_hash: str) -> Write:
+def password_unchanged_check(email: str, password_hash: str) -> Write:
     """The check, within a transaction, that the password is still this one."""
     return dynamodb.check(LoginItem(_key(email)), LoginItem.password_hash == password_hash)
 
 
-def secured(email: str, before: str, password_hash: str) -> Write:
+def set_password_write(email: str, before: str, password_hash: str) -> Write:
     """The write of another password, or hash of it, refused when it is not the one from before any more."""
     condition = LoginItem.password_hash == before
     return dynamodb.update(LoginItem(_key(email)), [LoginItem.password_hash.set(password_hash)], condition)
 
 
-def invited(email: str, user_id: str, invitation: str) -> Write:
+def replace_invitation_write(email: str, user_id: str, invitation: str) -> Write:
     """The write that replaces a user's invitation, refused when one was accepted."""
     condition = (LoginItem.user_id == user_id) & LoginItem.password_hash.does_not_exist()
     return dynamodb.update(LoginItem(_key(email)), [LoginItem.invitation.set(invitation)], condition)
 
 
-def accepted(email: str, invitation: str, password_hash: str) -> Write:
+def accept_invitation_write(email: str, invitation: str, password_hash: str) -> Write:
     """The write that uses up an invitation for a password, refused when it is used or replaced."""
     actions = [LoginItem.password_hash.set(password_hash), LoginItem.invitation.remove()]
     return dynamodb.update(LoginItem(_key(email)), actions, LoginItem.invitation == invitation)
 
 
-def counted(stored: Guard, now: Guard) -> Write:
+def count_attempt_write(stored: LoginAttempts, now: LoginAttempts) -> Write:
     """The write of one more try, refused when somebody else tried since the guard was read."""
-    same = (GuardItem.failures == stored.failures) & (GuardItem.expires_at == stored.expires_at // clock.SECOND)
-    return dynamodb.put(_guard_item(now), same if stored.expires_at else GuardItem.id.does_not_exist())
+    same = (AttemptsItem.failures == stored.failures) & (
+        AttemptsItem.expires_at_s == stored.expires_at_ms // clock.SECOND
+    )
+    return dynamodb.put(_attempts_item(now), same if stored.expires_at_ms else AttemptsItem.id.does_not_exist())
 
 
-def opened(now: Guard) -> Write:
+def reset_attempts_write(now: LoginAttempts) -> Write:
     """The write of a guard that starts anew, whatever was tried meanwhile."""
-    return dynamodb.put(_guard_item(now), GuardItem.id.exists() | GuardItem.id.does_not_exist())
+    return dynamodb.put(_attempts_item(now), AttemptsItem.id.exists() | AttemptsItem.id.does_not_exist())
 
 
-def guard(raw: RawItem) -> Guard:
+def attempts_from_raw(raw: RawItem) -> LoginAttempts:
     """The stored item as a value."""
-    item = GuardItem.from_raw_data(raw)
-    expires_at = int(item.expires_at or 0) * clock.SECOND
-    return Guard(item.id, int(item.failures), int(item.locked_until), bool(item.known), expires_at)
+    item = AttemptsItem.from_raw_data(raw)
+    expires_at_ms = int(item.expires_at_s or 0) * clock.SECOND
+    return LoginAttempts(item.id, int(item.failures), int(item.locked_until), bool(item.known), expires_at_ms)
 
 
-def one_admin_more(org: str) -> Write:
+def add_admin_write(org: str) -> Write:
     """The write that counts one more administrator of an org."""
     return dynamodb.update(
         AdminsItem(_admins_key(org)),
@@ -148,12 +152,12 @@ def one_admin_more(org: str) -> Write:
     )
 
 
-def one_admin_less(org: str) -> Write:
+def remove_admin_write(org: str) -> Write:
     """The write that counts one less, refused when it is the last."""
     return dynamodb.update(AdminsItem(_admins_key(org)), [AdminsItem.number.add(-1)], AdminsItem.number > 1)
 
 
-def admins(org: str) -> int:
+def count_admins(org: str) -> int:
     """How many active administrators an org has."""
     with dynamodb.reading():
         try:
@@ -166,13 +170,13 @@ def _parse(item: LoginItem) -> Login:
     return Login(item.org, item.user_id, item.password_hash, item.invitation)
 
 
-def _guard_item(found: Guard) -> GuardItem:
-    return GuardItem(
+def _attempts_item(found: LoginAttempts) -> AttemptsItem:
+    return AttemptsItem(
         found.id,
         failures=found.failures,
         locked_until=found.locked_until,
         known=int(found.known),
-        expires_at=found.expires_at // clock.SECOND,
+        expires_at_s=found.expires_at_ms // clock.SECOND,
     )
 
 
@@ -180,7 +184,7 @@ def _key(email: str) -> str:
     return f"email#{email}"
 
 
-def _guard_id(*parts: str) -> str:
+def _attempts_id(*parts: str) -> str:
     return f"guard#{ids.derived('guard', *parts)}"
 
 

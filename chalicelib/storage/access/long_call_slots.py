@@ -29,8 +29,8 @@ def take(org: str, kind: str, most: int, token: str) -> frozenset[str]:
     Raises Unavailable.
     """
     free: Condition = SlotsItem.held.does_not_exist() | (size(SlotsItem.held) < most)
-    expires_at = clock.now() // clock.SECOND + KEPT_SECONDS
-    actions = [SlotsItem.held.add({token}), SlotsItem.expires_at.set(expires_at)]
+    expires_at_s = clock.now() // clock.SECOND + KEPT_SECONDS
+    actions = [SlotsItem.held.add({token}), SlotsItem.expires_at_s.set(expires_at_s)]
     try:
         dynamodb.commit(dynamodb.update(_key(org, kind), actions, free))
     except ConditionFailed as refused:
@@ -43,7 +43,7 @@ def _tokens(refused: ConditionFailed) -> frozenset[str]:
     return frozenset() if raw is None else frozenset(SlotsItem.from_raw_data(raw).held or ())
 
 
-def give_back(org: str, kind: str, tokens: Collection[str]) -> None:
+def release(org: str, kind: str, tokens: Collection[str]) -> None:
     """Remove tokens, as far as they are there. One call. Raises Unavailable."""
     with suppress(ConditionFailed):
         dynamodb.commit(dynamodb.update(_key(org, kind), [SlotsItem.held.delete(set(tokens))], SlotsItem.held.exists()))

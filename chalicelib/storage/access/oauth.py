@@ -38,21 +38,20 @@ class Grant(NamedTuple):
     redirect_uri: str | None
     """As the request named it; None when it named none."""
     code_challenge: str | None
-    expires_at: int
-    """Epoch seconds."""
+    expires_at_s: int
 
 
-def listed(client_id: str, org: str) -> Write:
+def add_client_write(client_id: str, org: str) -> Write:
     """The write that makes an application findable by its id alone."""
     return dynamodb.put(ClientItem(client_key(client_id), org=org), ClientItem.id.does_not_exist())
 
 
-def unlisted(client_id: str) -> Write:
+def remove_client_write(client_id: str) -> Write:
     """The write that takes an application's id out of use."""
     return dynamodb.delete(ClientItem(client_key(client_id)), ClientItem.id.exists() | ClientItem.id.does_not_exist())
 
 
-def org_of(client_id: str) -> str | None:
+def find_client_org(client_id: str) -> str | None:
     """The org that an application belongs to, or None."""
     with dynamodb.reading():
         try:
@@ -61,15 +60,15 @@ def org_of(client_id: str) -> str | None:
             return None
 
 
-def issued(digest: str, grant: Grant) -> Write:
+def create_code_write(digest: str, grant: Grant) -> Write:
     """The write of a fresh code."""
     kept = {name: value for name, value in grant._asdict().items() if value is not None}
     return dynamodb.put(CodeItem(_code_key(digest), **kept), CodeItem.id.does_not_exist())
 
 
-def redeemed(digest: str) -> Write:
+def redeem_code_write(digest: str) -> Write:
     """The write that uses a code up, refused when it is used already or has expired."""
-    condition = CodeItem.expires_at > clock.now() // clock.SECOND
+    condition = CodeItem.expires_at_s > clock.now() // clock.SECOND
     return dynamodb.delete(CodeItem(_code_key(digest)), condition)
 
 
@@ -81,7 +80,7 @@ def find_code(digest: str) -> Grant | None:
         except CodeItem.DoesNotExist:
             return None
     found = Grant(*(getattr(item, name) for name in Grant._fields))
-    return found if found.expires_at > clock.now() // clock.SECOND else None
+    return found if found.expires_at_s > clock.now() // clock.SECOND else None
 
 
 def client_key(client_id: str) -> str:

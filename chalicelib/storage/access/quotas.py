@@ -11,18 +11,18 @@ class QuotaItem(AccessTable):
     used = NumberAttribute(null=True)
 
 
-def taken(org: str, kind: str, most: int) -> Write:
+def take_write(org: str, kind: str, most: int) -> Write:
     """The write that counts one more, refused when the org has `most` already."""
     free = QuotaItem.used.does_not_exist() | (QuotaItem.used < most)
     return dynamodb.update(_key(org, kind), [QuotaItem.used.add(1)], free)
 
 
-def given_back(org: str, kind: str) -> Write:
+def give_back_write(org: str, kind: str) -> Write:
     """The write that counts one less."""
     return dynamodb.update(_key(org, kind), [QuotaItem.used.add(-1)], QuotaItem.used > 0)
 
 
-def forgotten(org: str, kind: str) -> Write:
+def delete_write(org: str, kind: str) -> Write:
     """The write that removes the count once nothing counted is left; refused when there is none."""
     return dynamodb.delete(_key(org, kind), QuotaItem.used.exists())
 

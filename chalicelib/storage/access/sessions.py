@@ -42,7 +42,7 @@ class Session(NamedTuple):
     renewed_at: int
     previous_at: int
     """When it was renewed the time before; 0 when there was none."""
-    expires_at: int
+    expires_at_ms: int
     era: str
     """Of its user's password."""
     client_id: str | None = None
@@ -51,27 +51,28 @@ class Session(NamedTuple):
     """The permissions that it is limited to, with spaces between them."""
 
 
-class Found(NamedTuple):
+class SessionAndUser(NamedTuple):
     """A session with what it depends on, as of now."""
 
     session: Session
     user: Document
 
 
-def begun(session: Session) -> Write:
+def create_write(session: Session) -> Write:
     """The write of a new session."""
-    kept = {name: value for name, value in session._asdict().items() if value is not None and name != "id"}
-    kept["expires_at"] = session.expires_at // clock.SECOND
-    return dynamodb.put(SessionItem(_key(session.id), **kept), SessionItem.id.does_not_exist())
+    values = {name: value for name, value in session._asdict().items() if value is not None}
+    del values["id"], values["expires_at_ms"]
+    values["expires_at_s"] = session.expires_at_ms // clock.SECOND
+    return dynamodb.put(SessionItem(_key(session.id), **values), SessionItem.id.does_not_exist())
 
 
-def renew(identifier: str, generation: int, now: int, expires_at: int) -> tuple[bool, Session | None]:
+def renew(identifier: str, generation: int, now: int, expires_at_ms: int) -> tuple[bool, Session | None]:
     """Use up the refresh token of this generation, once. Returns whether that was so, and the session as it now is."""
     actions = [
         SessionItem.generation.set(generation + 1),
         SessionItem.previous_at.set(SessionItem.renewed_at),
         SessionItem.renewed_at.set(now),
-        SessionItem.expires_at.set(expires_at // clock.SECOND),
+        SessionItem.expires_at_s.set(expires_at_ms // clock.SECOND),
     ]
     write = dynamodb.update(SessionItem(_key(identifier)), actions, SessionItem.generation == generation)
     try:
@@ -80,22 +81,22 @@ def renew(identifier: str, generation: int, now: int, expires_at: int) -> tuple[
         return False, None if refused.items[0] is None else _parse(refused.items[0])
 
 
-def ended(identifier: str, client_id: str | None) -> Write:
+def delete_write(identifier: str, client_id: str | None) -> Write:
     """The write that ends a session, refused unless it belongs to this application, or to none."""
     own = SessionItem.client_id.does_not_exist() if client_id is None else SessionItem.client_id == client_id
     return dynamodb.delete(SessionItem(_key(identifier)), own)
 
 
-def find(identifier: str, org: str, user_id: str, client_id: str | None) -> Found | None:
+def find(identifier: str, org: str, user_id: str, client_id: str | None) -> SessionAndUser | None:
     """The session with its user, as of now; None when either is gone, or the application that has it. One call."""
     keys: list[Item] = [SessionItem(_key(identifier)), DocumentItem(documents.partition_key(org, "user"), user_id)]
     keys += [] if client_id is None else [ClientItem(client_key(client_id))]
-    found = list(dynamodb.fetch(keys))
+    found = list(dynamodb.batch_get(keys))
     if len(found) < len(keys):
         return None
     session = next(_parse(raw) for _, raw in found if raw.get("id") == {"S": _key(identifier)})
     user = next(documents.from_raw(raw) for _, raw in found if "shelf" in raw)
-    return Found(session, user) if session.expires_at > clock.now() else None
+    return SessionAndUser(session, user) if session.expires_at_ms > clock.now() else None
 
 
 def _parse(raw: RawItem) -> Session:
@@ -108,7 +109,7 @@ def _parse(raw: RawItem) -> Session:
         begun_at=int(item.begun_at),
         renewed_at=int(item.renewed_at),
         previous_at=int(item.previous_at),
-        expires_at=int(item.expires_at) * clock.SECOND,
+        expires_at_ms=int(item.expires_at_s) * clock.SECOND,
         era=item.era,
         client_id=item.client_id,
         scope=item.scope,

@@ -16,7 +16,7 @@ class AccessTable(Item):
         ttl = "expires_at"
 
     id = UnicodeAttribute(hash_key=True)
-    expires_at = NumberAttribute(null=True)
+    expires_at_s = NumberAttribute(null=True, attr_name="expires_at")  # epoch seconds
 
 
 class LimitItem(AccessTable):
@@ -31,7 +31,7 @@ class DirectoryItem(AccessTable):
     plan = UnicodeAttribute()
 
 
-def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: int) -> tuple[bool, int]:
+def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at_s: int) -> tuple[bool, int]:
     """Move a limiter's theoretical arrival time, in one conditional call.
 
     `busy` asks to add `tat` to a time that lies in the future and not beyond `latest`; otherwise `tat` is set where
@@ -42,23 +42,23 @@ def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at: 
         condition = (LimitItem.tat > now) & (LimitItem.tat <= latest)
     else:
         condition = LimitItem.tat.does_not_exist() | (LimitItem.tat <= now)
-    return _moved(key, action, condition, expires_at)
+    return _move(key, action, condition, expires_at_s)
 
 
-def bring_back(key: str, tat: int, *, beyond: int, expires_at: int) -> tuple[bool, int]:
+def clamp(key: str, tat: int, *, beyond: int, expires_at_s: int) -> tuple[bool, int]:
     """Set a limiter's theoretical arrival time that lies beyond what it can be. Returns as `spend` does. One call."""
-    return _moved(key, LimitItem.tat.set(tat), LimitItem.tat > beyond, expires_at)
+    return _move(key, LimitItem.tat.set(tat), LimitItem.tat > beyond, expires_at_s)
 
 
-def _moved(key: str, action: Action, condition: Condition, expires_at: int) -> tuple[bool, int]:
+def _move(key: str, action: Action, condition: Condition, expires_at_s: int) -> tuple[bool, int]:
     try:
-        write = dynamodb.update(LimitItem(key), [action, LimitItem.expires_at.set(expires_at)], condition)
+        write = dynamodb.update(LimitItem(key), [action, LimitItem.expires_at_s.set(expires_at_s)], condition)
         return True, _tat(dynamodb.commit(write, returning="ALL_NEW"))
     except ConditionFailed as refused:
         return False, _tat(refused.items[0] or {})
 
 
-def given_back(key: str, interval: int) -> Write:
+def give_back_write(key: str, interval: int) -> Write:
     """The write that moves a limiter's theoretical arrival time back by one request."""
     there = LimitItem.tat.exists() | LimitItem.tat.does_not_exist()
     return dynamodb.update(LimitItem(key), [LimitItem.tat.add(-interval)], there)
@@ -78,7 +78,7 @@ class DirectoryEntry(NamedTuple):
     plan: str
 
 
-def listed(entry: DirectoryEntry) -> Write:
+def add_to_directory_write(entry: DirectoryEntry) -> Write:
     """The write that makes a worker findable by its id alone."""
     item = DirectoryItem(
         _directory_key(entry.worker_id),
@@ -91,13 +91,13 @@ def listed(entry: DirectoryEntry) -> Write:
     return dynamodb.put(item, DirectoryItem.id.does_not_exist())
 
 
-def unlisted(worker_id: str) -> Write:
+def remove_from_directory_write(worker_id: str) -> Write:
     """The write that takes a worker out of the directory."""
     key = DirectoryItem(_directory_key(worker_id))
     return dynamodb.delete(key, DirectoryItem.id.exists() | DirectoryItem.id.does_not_exist())
 
 
-def look_up(worker_id: str) -> DirectoryEntry | None:
+def find_directory_entry(worker_id: str) -> DirectoryEntry | None:
     """The directory's entry for a worker id, or None."""
     with dynamodb.reading():
         try:

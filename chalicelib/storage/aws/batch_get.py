@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Item, RawItem
 
-MOST_KEYS = 100
+MAX_KEYS = 100
 """As many as one call takes."""
 Key = tuple[type[Item], RawItem]
 """A model, and the key of one of its items."""
@@ -19,16 +19,16 @@ def read(keys: Sequence[Key], names: Sequence[str] = ()) -> Iterator[tuple[type[
     waiting = [(model._get_connection().table_name, key) for model, key in keys]
     while waiting:
         asked: dict[str, Any] = {}
-        for table, key in waiting[:MOST_KEYS]:
-            asked.setdefault(table, {"Keys": [], "ConsistentRead": True, **_only(names)})["Keys"].append(key)
+        for table, key in waiting[:MAX_KEYS]:
+            asked.setdefault(table, {"Keys": [], "ConsistentRead": True, **_projection(names)})["Keys"].append(key)
         connection = keys[0][0]._get_connection().connection
         answer = dynamodb.call(connection, "BatchGetItem", {"RequestItems": asked})
         yield from ((models[table], raw) for table, items in answer["Responses"].items() for raw in items)
         left = answer.get("UnprocessedKeys", {})
-        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MOST_KEYS:]
+        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MAX_KEYS:]
 
 
-def _only(names: Sequence[str]) -> dict[str, Any]:
+def _projection(names: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {}
     spoken = {f"#{number}": name for number, name in enumerate(names)}

@@ -22,7 +22,7 @@ from chalicelib.errors import Unavailable
 
 RawItem = dict[str, dict[str, Any]]
 CONFLICT_RETRIES = 8
-MOST_KEYS = 100
+MAX_BATCH_KEYS = 100
 """As many as one batch of reads takes."""
 _THROTTLED = frozenset(
     {
@@ -73,7 +73,7 @@ def _client(connection: Connection) -> Any:
     return _shared.client
 
 
-def connections() -> int:
+def count_connections() -> int:
     """How many connections to DynamoDB this process has opened."""
     if _shared is None:
         return 0
@@ -82,18 +82,18 @@ def connections() -> int:
     return sum(int(pools[key].num_connections) for key in pools.keys())  # noqa: SIM118 - it cannot be iterated over
 
 
-def forget() -> None:
+def reset_connections() -> None:
     """Bind every table anew on next use: the settings or the endpoint have changed."""
     global _shared
     _shared = None
-    for model in _all(Item):
+    for model in _subclasses(Item):
         model._connection = None
 
 
-def _all(root: type[Item]) -> Iterator[type[Item]]:
+def _subclasses(root: type[Item]) -> Iterator[type[Item]]:
     for model in root.__subclasses__():
         yield model
-        yield from _all(model)
+        yield from _subclasses(model)
 
 
 class ConditionFailed(Exception):
@@ -176,23 +176,23 @@ def call(connection: Connection, operation: str, arguments: dict[str, Any]) -> d
     try:
         return connection.dispatch(operation, arguments)
     except ClientError as error:
-        raise _translated(error) from error
+        raise _translate_error(error) from error
     except BotoCoreError as error:
         raise Unavailable("The database cannot be reached; try again") from error
 
 
-def fetch(keys: Sequence[Item]) -> Iterator[tuple[str, RawItem]]:
+def batch_get(keys: Sequence[Item]) -> Iterator[tuple[str, RawItem]]:
     """Those items with these keys that exist, as of now, each with its table's name: of several tables in one call for
     each hundred keys."""
     waiting = [(found["TableName"], found["Key"]) for found in (key.get_delete_kwargs_from_instance() for key in keys)]
     while waiting:
         asked: dict[str, Any] = {}
-        for table, key in waiting[:MOST_KEYS]:
+        for table, key in waiting[:MAX_BATCH_KEYS]:
             asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
         answer = call(_connection(keys[0]), "BatchGetItem", {"RequestItems": asked})
         yield from ((table, raw) for table, items in answer["Responses"].items() for raw in items)
         left = answer.get("UnprocessedKeys", {})
-        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MOST_KEYS:]
+        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MAX_BATCH_KEYS:]
 
 
 @contextmanager
@@ -202,13 +202,13 @@ def reading() -> Iterator[None]:
         yield
     except PynamoDBException as error:
         if isinstance(error.cause, ClientError):
-            raise _translated(error.cause) from error
+            raise _translate_error(error.cause) from error
         if isinstance(error.cause, BotoCoreError):
             raise Unavailable("The database cannot be reached; try again") from error
         raise
 
 
-def _translated(error: ClientError) -> Exception:
+def _translate_error(error: ClientError) -> Exception:
     code = error.response.get("Error", {}).get("Code")
     # Pynamodb wraps the client's error and drops the items from it; they are in the cause.
     response = cast(dict[str, Any], getattr(error.__cause__, "response", error.response))
@@ -217,11 +217,11 @@ def _translated(error: ClientError) -> Exception:
     if code == "TransactionConflictException":
         return _Conflict()
     if code == "TransactionCanceledException":
-        return _cancelled(response.get("CancellationReasons", []))
+        return _translate_cancellation(response.get("CancellationReasons", []))
     return Unavailable("The database is busy; try again") if code in _THROTTLED else error
 
 
-def _cancelled(reasons: Sequence[dict[str, Any]]) -> Exception:
+def _translate_cancellation(reasons: Sequence[dict[str, Any]]) -> Exception:
     codes = [reason.get("Code", "None") for reason in reasons]
     if "ConditionalCheckFailed" in codes:
         return ConditionFailed(

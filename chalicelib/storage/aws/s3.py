@@ -14,7 +14,7 @@ from chalicelib.errors import Unavailable
 
 EXPIRING = "expiring"
 """What lies under it is removed by age; everything else stays until it is removed by name."""
-MOST_REMOVED = 1000
+MAX_DELETED = 1000
 """Objects in one call."""
 
 
@@ -34,40 +34,40 @@ def _client(endpoint: str = "") -> Any:
     return boto3.client("s3", region_name=settings().region, endpoint_url=endpoint or None, config=config)
 
 
-def forget() -> None:
+def reset_clients() -> None:
     """Make the clients anew on next use."""
     _client.cache_clear()
 
 
 @contextmanager
-def _reaching() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
         raise Unavailable("The payload store cannot be reached; try again") from error
 
 
-def store(prefix: str, text: str, digest: str) -> str:
+def store_json(prefix: str, text: str, digest: str) -> str:
     """Keep a JSON text; returns its reference, which holds its value's digest: what is equal is stored once."""
     key = f"{prefix}/{digest[:32]}.json"
-    put(key, text.encode(), "application/json")
+    put_object(key, text.encode(), "application/json")
     return key
 
 
-def load(reference: str) -> Any:
+def load_json(reference: str) -> Any:
     """The document behind a reference."""
-    with _reaching():
+    with _translated_errors():
         body = _client().get_object(Bucket=settings().payload_bucket, Key=reference)["Body"].read()
     return json.loads(body)
 
 
-def put(key: str, content: bytes, media_type: str) -> None:
+def put_object(key: str, content: bytes, media_type: str) -> None:
     """Keep the content under this key, in the place of what may be there."""
-    with _reaching():
+    with _translated_errors():
         _client().put_object(Bucket=settings().payload_bucket, Key=key, Body=content, ContentType=media_type)
 
 
-def link(key: str, seconds: int, **answer: str) -> str:
+def presigned_url(key: str, seconds: int, **answer: str) -> str:
     """A URL under which anyone may fetch the object for so long. No call.
 
     `answer` are headers of the answer as S3 names them: ResponseContentType, ResponseContentDisposition.
@@ -77,17 +77,17 @@ def link(key: str, seconds: int, **answer: str) -> str:
     return str(client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
 
 
-def remove(key: str) -> None:
+def delete_object(key: str) -> None:
     """Remove the object, if it is there."""
-    with _reaching():
+    with _translated_errors():
         _client().delete_object(Bucket=settings().payload_bucket, Key=key)
 
 
-def remove_all(prefix: str) -> bool:
+def delete_prefix(prefix: str) -> bool:
     """Remove up to MOST_REMOVED objects below a prefix, which ends in "/"; says whether none is left. Two calls."""
     bucket = settings().payload_bucket
-    with _reaching():
-        found = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=MOST_REMOVED)
+    with _translated_errors():
+        found = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=MAX_DELETED)
         keys = [{"Key": one["Key"]} for one in found.get("Contents", ())]
         answer = _client().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
     return not (found["IsTruncated"] or answer.get("Errors"))

@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.config import settings
 from chalicelib.errors import Unavailable
 
-BATCH = 10
-LARGEST_BATCH = 1024 * 1024
+BATCH_SIZE = 10
+MAX_BATCH_BYTES = 1024 * 1024
 """In bytes: SQS takes no more in one call, be it one message or ten."""
-LONGEST_DELAY_SECONDS = 900
+MAX_DELAY_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class SqsQueues:
         self._urls: dict[str, str] = {}
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        for batch in batches(messages):
+        for batch in split_into_batches(messages):
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._url(queue), Entries=batch)
             except (ClientError, BotoCoreError) as error:
@@ -55,7 +55,7 @@ class SqsQueues:
 
     def receive(self, queue: str) -> list[tuple[str, dict[str, Any]]]:
         """Up to ten messages as (receipt, body)."""
-        answer = self._client.receive_message(QueueUrl=self._url(queue), MaxNumberOfMessages=BATCH)
+        answer = self._client.receive_message(QueueUrl=self._url(queue), MaxNumberOfMessages=BATCH_SIZE)
         return [(found["ReceiptHandle"], json.loads(found["Body"])) for found in answer.get("Messages", [])]
 
     def delete(self, queue: str, receipt: str) -> None:
@@ -77,7 +77,7 @@ class SqsQueues:
         return self._urls[queue]
 
 
-def batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
+def split_into_batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
     """The messages as entries of SendMessageBatch, in order, in batches that SQS takes: at most ten entries and
     LARGEST_BATCH bytes each. A message that is too large by itself makes a batch of its own, which SQS refuses."""
     batch: list[Any] = []
@@ -85,7 +85,7 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
     for message in messages:
         entry = _entry(str(len(batch)), message)
         length = len(entry["MessageBody"])
-        if batch and (len(batch) == BATCH or size + length > LARGEST_BATCH):
+        if batch and (len(batch) == BATCH_SIZE or size + length > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
             entry = entry | {"Id": "0"}
@@ -107,12 +107,12 @@ _queues: Queues | None = None
 
 
 @cache
-def sqs() -> SqsQueues:
+def client() -> SqsQueues:
     """The process's SQS client."""
     return SqsQueues()
 
 
-def use(queues: Queues | None) -> None:
+def use_queues(queues: Queues | None) -> None:
     """Send through `queues` from now on; None for SQS itself."""
     global _queues
     _queues = queues
@@ -121,9 +121,9 @@ def use(queues: Queues | None) -> None:
 def send(queue: str, messages: Sequence[Message]) -> None:
     """Send messages, in batches of ten. Raises Unavailable when one was not taken."""
     if messages:
-        (_queues or sqs()).send(queue, messages)
+        (_queues or client()).send(queue, messages)
 
 
 def depth(queue: str) -> int:
     """About how many messages wait in a queue. Raises Unavailable."""
-    return (_queues or sqs()).depth(queue)
+    return (_queues or client()).depth(queue)

@@ -10,11 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.config import settings
 from chalicelib.errors import Unavailable
 
-LARGEST_MESSAGE = 128 * 1024
+MAX_MESSAGE_BYTES = 128 * 1024
 """What API Gateway lets through in one message, in bytes."""
 
 
-class Gone(Exception):
+class ConnectionGone(Exception):
     """The connection does not exist any more."""
 
 
@@ -44,7 +44,7 @@ class GatewaySockets:
         try:
             self._client.post_to_connection(ConnectionId=connection_id, Data=text.encode())
         except self._client.exceptions.GoneException:
-            raise Gone(connection_id) from None
+            raise ConnectionGone(connection_id) from None
         except (ClientError, BotoCoreError) as error:
             raise Unavailable("The WebSocket gateway cannot be reached; try again") from error
 
@@ -61,12 +61,12 @@ _sockets: Sockets | None = None
 
 
 @cache
-def gateway() -> GatewaySockets:
+def client() -> GatewaySockets:
     """The process's client of API Gateway."""
     return GatewaySockets()
 
 
-def use(sockets: Sockets | None) -> None:
+def use_sockets(sockets: Sockets | None) -> None:
     """Reach connections through `sockets` from now on; None for API Gateway itself."""
     global _sockets
     _sockets = sockets
@@ -74,9 +74,9 @@ def use(sockets: Sockets | None) -> None:
 
 def post(connection_id: str, text: str) -> None:
     """Send a text frame to a client. Raises Gone, Unavailable."""
-    (_sockets or gateway()).post(connection_id, text)
+    (_sockets or client()).post(connection_id, text)
 
 
 def close(connection_id: str) -> None:
     """End a connection, if it is still there. Raises Unavailable."""
-    (_sockets or gateway()).close(connection_id)
+    (_sockets or client()).close(connection_id)

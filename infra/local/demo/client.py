@@ -14,7 +14,7 @@ class Client:
     """A caller of the API at `url`; errors are raised as requests.HTTPError."""
 
     def __init__(self, url: str, role: str) -> None:
-        self.token = authentication.issue(Principal("demo", f"demo-{role}", role, "enterprise"), TTL_SECONDS)
+        self.token = authentication.issue_token(Principal("demo", f"demo-{role}", role, "enterprise"), TTL_SECONDS)
         self.url, self._headers = url, {"Authorization": f"Bearer {self.token}"}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:

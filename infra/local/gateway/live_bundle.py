@@ -21,11 +21,11 @@ def hub() -> Iterator[Hub]:
     module = functions.load(LIVE)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="frame", initializer=call_turns.serve_requests)
     made = Hub(Live(module.connect, module.message, module.disconnect), pool)
-    websocket_api.use(made)
+    websocket_api.use_sockets(made)
     try:
         yield made
     finally:
-        websocket_api.use(None)
+        websocket_api.use_sockets(None)
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from chalicelib.storage.aws.websocket_api import LARGEST_MESSAGE
+from chalicelib.storage.aws.websocket_api import MAX_MESSAGE_BYTES
 from infra.local import CannotRun
 from infra.local.gateway.connection_limits import Connections, most_connections
 from infra.local.gateway.http_protocol import LIMITS, Bounded, BoundedSocket, Limits
@@ -124,7 +124,7 @@ def _config(app: Any, connections: Connections, limits: Limits) -> uvicorn.Confi
         app,
         http=partial(Bounded, connections, limits),  # type: ignore[arg-type]
         ws=partial(BoundedSocket, connections, limits),  # type: ignore[arg-type]
-        ws_max_size=LARGEST_MESSAGE,
+        ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=None,
         # API Gateway compresses nothing.
         ws_per_message_deflate=False,

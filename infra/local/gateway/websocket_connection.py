@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chalicelib.storage.aws.websocket_api import Gone
+from chalicelib.storage.aws.websocket_api import ConnectionGone
 from infra.local.gateway.proxy_event import Message, Receive, Send
 
 Handle = Callable[[str | bytes], Awaitable[None]]
@@ -74,7 +74,7 @@ class Outbox:
                 self._call(self._filled.set)
                 return
         self.end(TOO_SLOW)
-        raise Gone
+        raise ConnectionGone
 
     def end(self, close: Close) -> None:
         """Let `close` be the last that is sent, after what waits already. A second end changes nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib import ids
 from chalicelib.errors import Unavailable
 from chalicelib.observability import logger
-from chalicelib.storage.aws.websocket_api import LARGEST_MESSAGE, Gone
+from chalicelib.storage.aws.websocket_api import MAX_MESSAGE_BYTES, ConnectionGone
 from infra.local.gateway.proxy_event import Incoming, Receive, Send
 from infra.local.gateway.websocket_connection import CLOSED, GOING_AWAY, LIMITS, Close, Connection, Limits
 from infra.local.gateway.websocket_events import Client, Event
@@ -51,11 +51,11 @@ class Hub:
 
     def post(self, connection_id: str, text: str) -> None:
         """Send a text frame. Raises Gone, and Unavailable for one that API Gateway would not take."""
-        if len(text.encode()) > LARGEST_MESSAGE:
-            raise Unavailable(f"A message of more than {LARGEST_MESSAGE} bytes does not pass the WebSocket gateway")
+        if len(text.encode()) > MAX_MESSAGE_BYTES:
+            raise Unavailable(f"A message of more than {MAX_MESSAGE_BYTES} bytes does not pass the WebSocket gateway")
         connection = self._connections.get(connection_id)
         if connection is None:
-            raise Gone(connection_id)
+            raise ConnectionGone(connection_id)
         connection.post(text)
 
     def close(self, connection_id: str) -> None:
@@ -109,7 +109,7 @@ class Hub:
         try:
             await self._start("message", client.sends(data, request_id))
         except FunctionFailed:
-            with suppress(Gone):
+            with suppress(ConnectionGone):
                 self.post(client.id, _failure(client, request_id))
 
     async def _leave(self, client: Client, ended: Close) -> None:

@@ -48,9 +48,9 @@ def cloud() -> Iterator[dict[str, str]]:
 
 def _forget() -> None:
     """Clients bound to what was before must not be used."""
-    dynamodb.forget()
-    s3.forget()
-    sqs.sqs.cache_clear()
+    dynamodb.reset_connections()
+    s3.reset_clients()
+    sqs.client.cache_clear()
 
 
 @contextmanager

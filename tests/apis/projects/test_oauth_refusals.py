@@ -37,10 +37,10 @@ from tests.support.world import World, new_world
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    before = passwords.use(Cost(1, 8, 1))
+    before = passwords.use_cost(Cost(1, 8, 1))
     with new_world() as made:
         yield made
-    passwords.use(before)
+    passwords.use_cost(before)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def ada(world: World) -> Document:
     return people.user(world)
 
 
-def create(ada: Document, **wanted: object) -> tuple[api_keys.Key, str]:
+def create(ada: Document, **wanted: object) -> tuple[api_keys.ApiKey, str]:
     return api_keys.create(ORG, ada.id, Wanted(**({"name": "x", "permissions": READ} | wanted)))  # type: ignore[arg-type]
 
 
@@ -153,7 +153,7 @@ def test_another_s_key_is_not_there_to_be_revoked(world: World, ada: Document) -
 
 
 def test_an_expired_key_is_refused_to_the_millisecond_and_not_listed(world: World, ada: Document) -> None:
-    _, text = create(ada, expires_at=START + 5_000)
+    _, text = create(ada, expires_at_ms=START + 5_000)
     world.clock.advance(4.999)
     assert not refused(text)
     world.clock.advance(0.001)
@@ -179,7 +179,7 @@ def test_a_key_has_its_owner_s_present_role(world: World, ada: Document) -> None
 
 def test_a_user_has_so_many_keys_at_most_and_expired_ones_do_not_count(world: World, ada: Document) -> None:
     for number in range(MOST):
-        create(ada, expires_at=START + 60_000 if number == 0 else None)
+        create(ada, expires_at_ms=START + 60_000 if number == 0 else None)
     with pytest.raises(Conflict):
         create(ada)
     world.clock.advance(60)

@@ -75,8 +75,8 @@ def test_an_unknown_email_costs_the_same_calls_and_the_same_work(
     world: World, ada: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked = []
-    matches = passwords.matches
-    monkeypatch.setattr(passwords, "matches", lambda *given: checked.append(given[1] is None) or matches(*given))
+    matches = passwords.is_correct
+    monkeypatch.setattr(passwords, "is_correct", lambda *given: checked.append(given[1] is None) or matches(*given))
     costs = []
     for email in (ADA, "nobody@acme.example"):
         with aws.counting() as counted:
@@ -172,8 +172,8 @@ def test_an_account_of_before_is_found_as_it_was_typed(world: World, ada: Docume
     odd = "ada\u200b@acme.example"
     login = storage.find(ADA)
     assert login is not None
-    dynamodb.commit(storage.taken(odd, login))
-    dynamodb.commit(storage.freed(ADA, ada.id))
+    dynamodb.commit(storage.claim_email_write(odd, login))
+    dynamodb.commit(storage.release_email_write(ADA, ada.id))
     assert attempt(PASSWORD, email=odd) == "in"
     assert attempt(PASSWORD) == WRONG
 
@@ -185,12 +185,12 @@ def test_tries_are_forgiven_after_a_day(world: World, ada: Document) -> None:
 
 
 def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(world: World, ada: Document) -> None:
-    passwords.use(Cost(2, 8, 1))
+    passwords.use_cost(Cost(2, 8, 1))
     assert attempt(PASSWORD) == "in"
     login = storage.find(ADA)
     assert login is not None and login.password_hash is not None and ",t=2," in login.password_hash
     assert attempt(PASSWORD) == "in"
-    passwords.use(CHEAP)
+    passwords.use_cost(CHEAP)
 
 
 def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(world: World, ada: Document) -> None:

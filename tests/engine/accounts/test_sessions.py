@@ -84,7 +84,7 @@ REFRESH_ABUSES: dict[str, Abuse] = {
     "an access token": lambda given, _: given.access_token,
     "an access token that says it is a refresh token": lambda given, _: forged(given.refresh_token, typ="at+jwt"),
     "typ JWT": lambda given, _: forged(given.refresh_token, typ="JWT"),
-    "a world token": lambda *_: authentication.issue(authentication.Principal(ORG, "dev", "admin"), 60),
+    "a world token": lambda *_: authentication.issue_token(authentication.Principal(ORG, "dev", "admin"), 60),
     "an invitation": lambda _, ada: tokens.sign(tokens.INVITATION, {"sub": ada.id, "org": ORG}, 60),
     "alg none": lambda given, _: forged(given.refresh_token, "", "none"),
     "another secret": lambda given, _: forged(given.refresh_token, "x" * 40),
@@ -133,7 +133,7 @@ def test_no_refresh_token_but_the_session_s_own_is_taken(world: World, ada: Docu
 
 def test_the_other_apis_take_no_session_s_token(world: World) -> None:
     with pytest.raises(Unauthenticated):
-        authentication.verify(sessions.opened(people.admin(world)).access_token)
+        authentication.verify_token(sessions.opened(people.admin(world)).access_token)
 
 
 def test_a_session_is_who_its_user_is_for_an_hour(world: World, ada: Document) -> None:
@@ -150,7 +150,7 @@ def test_a_session_is_who_its_user_is_for_an_hour(world: World, ada: Document) -
 
 
 def test_an_operator_token_needs_no_session(world: World) -> None:
-    found = sessions.caller(authentication.issue(authentication.Principal(ORG, "dev", "server", "pro"), 60))
+    found = sessions.caller(authentication.issue_token(authentication.Principal(ORG, "dev", "server", "pro"), 60))
     assert (found.subject, found.role, found.plan, found.session) == ("dev", "server", "pro", None)
 
 
@@ -182,7 +182,7 @@ ENDS: dict[str, Callable[[Document, Tokens], object]] = {
 def ended(given: Tokens) -> list[Any]:
     from chalicelib.storage.access import sessions as storage
 
-    return [storage.ended(claims_of(given.access_token)["sid"], None)]
+    return [storage.delete_write(claims_of(given.access_token)["sid"], None)]
 
 
 @pytest.mark.parametrize("how", ENDS)

@@ -55,7 +55,7 @@ def parked(world: World) -> list[dict[str, Any]]:
 
 def park_in_sqs(world: World) -> None:
     """What the fake queues hold as parked, where the sweep looks for it."""
-    sqs.sqs().send(settings().parked_queue, [Message(body) for body in parked(world)])
+    sqs.client().send(settings().parked_queue, [Message(body) for body in parked(world)])
 
 
 def test_records_told_twice_are_counted_and_logged_once(world: World) -> None:
@@ -84,12 +84,12 @@ def test_a_relay_that_dies_between_the_log_and_the_queues_is_run_again_and_count
     pull(world)
     world.settle()
     task = world.submit()
-    sqs.use(Down())
+    sqs.use_queues(Down())
     assert streams.handle_changes({"Records": records()}, "tasks")["batchItemFailures"] == [
         {"itemIdentifier": number(records()[0])}
     ]
     assert figure(world, "created") == 1
-    sqs.use(world.queues)
+    sqs.use_queues(world.queues)
     world.settle()
     assert figure(world, "created") == 1
     assert world.task(task.id).status is Status.LEASED
@@ -97,7 +97,7 @@ def test_a_relay_that_dies_between_the_log_and_the_queues_is_run_again_and_count
 
 def test_where_a_service_is_down_the_record_and_all_after_it_come_back(world: World) -> None:
     made = [world.submit() for _ in range(4)]
-    sqs.use(Down(about=made[2].id))
+    sqs.use_queues(Down(about=made[2].id))
     answer = streams.handle_changes({"Records": records()}, "tasks")
     assert answer == {"batchItemFailures": [{"itemIdentifier": number(records()[2])}]}
 

@@ -34,6 +34,6 @@ def test_what_is_not_a_visit_is_none(world: World, cookie: str) -> None:
 
 
 def test_a_visit_is_no_access_token_and_an_access_token_is_no_visit(world: World) -> None:
-    assert browser_sessions.read(authentication.issue(Principal("acme", "dev", "admin"), 60)) is None
+    assert browser_sessions.read(authentication.issue_token(Principal("acme", "dev", "admin"), 60)) is None
     with pytest.raises(Unauthenticated):
-        authentication.verify(browser_sessions.signed(browser_sessions.begun()))
+        authentication.verify_token(browser_sessions.signed(browser_sessions.begun()))

@@ -126,18 +126,18 @@ ABUSES = {
 @pytest.mark.parametrize("abuse", ABUSES)
 def test_a_token_that_is_not_valid_is_refused_always_in_the_same_words(abuse: str) -> None:
     with pytest.raises(Unauthenticated) as caught:
-        authentication.verify(ABUSES[abuse])
+        authentication.verify_token(ABUSES[abuse])
     assert (caught.value.message, caught.value.facts) == ("Invalid or expired token", {})
     assert caught.value.__cause__ is None
 
 
 def test_a_token_says_who_calls_until_it_expires(moment: clock.ManualClock) -> None:
-    issued = authentication.issue(SOMEBODY, 60)
+    issued = authentication.issue_token(SOMEBODY, 60)
     moment.advance(59.999)
-    assert authentication.verify(issued) == SOMEBODY
+    assert authentication.verify_token(issued) == SOMEBODY
     moment.advance(0.001)
     with pytest.raises(Unauthenticated):
-        authentication.verify(issued)
+        authentication.verify_token(issued)
 
 
 def test_times_may_have_fractions_of_a_second(moment: clock.ManualClock) -> None:
@@ -148,20 +148,20 @@ def test_times_may_have_fractions_of_a_second(moment: clock.ManualClock) -> None
 
 
 def test_whole_numbers_may_be_written_as_fractions_and_an_issue_instant_says_nothing() -> None:
-    assert authentication.verify(raw(b'"exp": 1800000060.0, "nbf": 1.8e9, "iat": 4e9')).subject == "dev"
+    assert authentication.verify_token(raw(b'"exp": 1800000060.0, "nbf": 1.8e9, "iat": 4e9')).subject == "dev"
 
 
 @pytest.mark.parametrize(
     "name", ["x" * 255, "ada@example.com", "\u540d\u524d", "auth0|5f7c8ec7c33c6c004bbafe82", "a b/c"]
 )
 def test_a_subject_and_an_org_may_be_any_text_that_keys_can_hold(name: str) -> None:
-    found = authentication.verify(token(sub=name, org=name))
+    found = authentication.verify_token(token(sub=name, org=name))
     assert (found.subject, found.org) == (name, name)
 
 
 def _is_taken(issued: str) -> bool:
     try:
-        authentication.verify(issued)
+        authentication.verify_token(issued)
     except Unauthenticated:
         return False
     return True
@@ -169,27 +169,27 @@ def _is_taken(issued: str) -> bool:
 
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "AT+JWT"])
 def test_a_token_of_an_access_type_without_a_plan_is_on_the_standard_plan(typ: str) -> None:
-    assert authentication.verify(token({"typ": typ}, nbf=NOW)) == Principal("acme", "dev", "user", "standard")
+    assert authentication.verify_token(token({"typ": typ}, nbf=NOW)) == Principal("acme", "dev", "user", "standard")
 
 
 def test_of_two_live_keys_the_first_signs_and_both_verify(monkeypatch: pytest.MonkeyPatch) -> None:
-    older = authentication.issue(SOMEBODY, 60)
+    older = authentication.issue_token(SOMEBODY, 60)
     both = {"new": "n" * 32, DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}
     monkeypatch.setattr(keyring, "jwt_keys", lambda: both)
-    newer = authentication.issue(SOMEBODY, 60)
+    newer = authentication.issue_token(SOMEBODY, 60)
     assert jwt.get_unverified_header(newer)["kid"] == "new"
-    assert authentication.verify(older) == authentication.verify(newer) == SOMEBODY
+    assert authentication.verify_token(older) == authentication.verify_token(newer) == SOMEBODY
     del both[DEVELOPMENT_KEY_ID]
-    assert authentication.verify(newer) == SOMEBODY
+    assert authentication.verify_token(newer) == SOMEBODY
     with pytest.raises(Unauthenticated):
-        authentication.verify(older)
+        authentication.verify_token(older)
 
 
 def test_issuer_and_audience_are_the_deployment_s_own() -> None:
-    issued = authentication.issue(SOMEBODY, 60)
+    issued = authentication.issue_token(SOMEBODY, 60)
     before = config.replace(jwt_audience="another-deployment")
     try:
         with pytest.raises(Unauthenticated):
-            authentication.verify(issued)
+            authentication.verify_token(issued)
     finally:
         config.replace(jwt_audience=before.jwt_audience)

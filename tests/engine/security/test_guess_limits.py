@@ -10,7 +10,7 @@ HERE, THERE = "192.0.2.1", "198.51.100.7"
 
 def attempt(worker_id: str, key: str, address: str = HERE) -> str:
     try:
-        authentication.worker_by_key(worker_id, key, address=address)
+        authentication.authenticate_worker(worker_id, key, address=address)
     except Unauthenticated:
         return "no"
     except TooManyRequests as error:

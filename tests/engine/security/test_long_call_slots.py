@@ -15,7 +15,7 @@ MOST, SECONDS = 3, 20
 
 
 def taken(stack: ExitStack, org: str = "acme", kind: str = "k") -> bool:
-    return stack.enter_context(long_call_slots.slot(org, kind, MOST, SECONDS))
+    return stack.enter_context(long_call_slots.hold_slot(org, kind, MOST, SECONDS))
 
 
 def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(world: World) -> None:
@@ -28,21 +28,21 @@ def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(world: World) -> No
 
 def test_a_slot_is_given_back_whatever_becomes_of_the_request(world: World) -> None:
     for _ in range(2 * MOST):
-        with pytest.raises(ZeroDivisionError), long_call_slots.required("acme", "k", MOST, SECONDS):
+        with pytest.raises(ZeroDivisionError), long_call_slots.hold_required_slot("acme", "k", MOST, SECONDS):
             raise ZeroDivisionError
 
 
 def test_what_needs_one_is_refused_without(world: World) -> None:
     with ExitStack() as stack:
         for _ in range(MOST):
-            stack.enter_context(long_call_slots.required("acme", "k", MOST, SECONDS))
+            stack.enter_context(long_call_slots.hold_required_slot("acme", "k", MOST, SECONDS))
         with pytest.raises(TooManyRequests, match="At most 3 of these requests at once"):
-            stack.enter_context(long_call_slots.required("acme", "k", MOST, SECONDS))
+            stack.enter_context(long_call_slots.hold_required_slot("acme", "k", MOST, SECONDS))
 
 
 def abandon(number: int = MOST) -> None:
     """Requests take a slot, and die."""
-    until = clock.now() + long_call_slots._longest(SECONDS)
+    until = clock.now() + long_call_slots._max_hold_ms(SECONDS)
     for each in range(number):
         assert not storage.take("acme", "k", MOST, f"{until:014d}.{each}")
 
@@ -66,7 +66,7 @@ def test_a_clock_that_steps_back_blocks_none(world: World) -> None:
 
 def test_it_costs_two_calls_and_where_requests_died_four(world: World) -> None:
     def calls() -> int:
-        with aws.counting() as counted, long_call_slots.slot("acme", "k", MOST, SECONDS):
+        with aws.counting() as counted, long_call_slots.hold_slot("acme", "k", MOST, SECONDS):
             pass
         return counted.total()
 
@@ -80,7 +80,7 @@ def test_a_table_that_does_not_answer_when_a_slot_is_given_back_spoils_nothing(w
     def refuse(*_: object) -> None:
         raise Unavailable("The database is busy; try again")
 
-    with long_call_slots.slot("acme", "k", MOST, SECONDS) as held, aws.interfering(refuse):
+    with long_call_slots.hold_slot("acme", "k", MOST, SECONDS) as held, aws.interfering(refuse):
         assert held
-    with pytest.raises(Unavailable), aws.interfering(refuse), long_call_slots.slot("acme", "k", MOST, SECONDS):
+    with pytest.raises(Unavailable), aws.interfering(refuse), long_call_slots.hold_slot("acme", "k", MOST, SECONDS):
         raise AssertionError("there is none")

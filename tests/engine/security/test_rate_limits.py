@@ -91,7 +91,7 @@ def test_a_request_costs_one_write_while_its_key_is_remembered_and_never_more_th
 
 @pytest.mark.parametrize(("plan", "factor"), [("standard", 1), ("pro", 10), ("enterprise", 100), ("other", 1)])
 def test_a_plan_multiplies_the_documented_limit(plan: str, factor: int) -> None:
-    assert rate_limits.factor(plan) == factor
+    assert rate_limits.plan_factor(plan) == factor
 
 
 def test_more_than_one_request_a_millisecond_is_counted_one_by_one(world: World) -> None:
@@ -122,7 +122,7 @@ def shared(org: str, tries: int, api: str = "processing") -> int:
     passed = 0
     for _ in range(tries):
         with suppress(TooManyRequests):
-            rate_limits.share(api, org)
+            rate_limits.count_org_request(api, org)
             passed += 1
     return passed
 
@@ -149,12 +149,12 @@ def test_several_processes_count_together(world: World) -> None:
     passed = 0
     for _ in range(100):
         rate_limits._request_counts.clear()
-        rate_limits._crowded.clear()
+        rate_limits._refused_orgs.clear()
         passed += shared("loud", rate_limits.SAMPLE)
     assert passed <= gateway.BURST + 100 * (rate_limits.SAMPLE - 1)
     with pytest.raises(TooManyRequests, match="At most 500 requests a second of one organization"):
         for _ in range(rate_limits.SAMPLE):
-            rate_limits.share("processing", "loud")
+            rate_limits.count_org_request("processing", "loud")
 
 
 def test_what_an_org_shares_costs_one_call_in_fifty(world: World) -> None:

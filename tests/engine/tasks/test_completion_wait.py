@@ -67,7 +67,7 @@ def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wa
     with ExitStack() as stack:
         for _ in range(completion_wait.MAX_WAITS_PER_ORG):
             assert stack.enter_context(
-                long_call_slots.slot(ORG, completion_wait.KIND, completion_wait.MAX_WAITS_PER_ORG, 20)
+                long_call_slots.hold_slot(ORG, completion_wait.KIND, completion_wait.MAX_WAITS_PER_ORG, 20)
             )
         assert waited(world, mine) == 0
         assert waited(world, others) >= 20

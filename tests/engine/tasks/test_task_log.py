@@ -134,7 +134,7 @@ def too_many_trials(world: World, task: Task) -> None:
     world.register()
     with ExitStack() as taken:
         for _ in range(MAX_TRIALS_PER_ORG):
-            assert taken.enter_context(long_call_slots.slot(ORG, "hand-overs on trial", MAX_TRIALS_PER_ORG, 60))
+            assert taken.enter_context(long_call_slots.hold_slot(ORG, "hand-overs on trial", MAX_TRIALS_PER_ORG, 60))
         world.settle()
 
 

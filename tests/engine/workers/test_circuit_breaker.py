@@ -127,7 +127,7 @@ def test_a_server_that_is_back_does_not_wait_for_long_when_others_that_hang_leav
     task = world.submit()
     wait(world, 2)
     monkeypatch.setattr(task_delivery, "MAX_TRIALS_PER_ORG", 1)
-    with long_call_slots.slot(ORG, "hand-overs on trial", 1, 60) as held:
+    with long_call_slots.hold_slot(ORG, "hand-overs on trial", 1, 60) as held:
         assert held
         server.on = True
         wait(world, 10)

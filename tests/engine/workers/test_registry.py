@@ -30,21 +30,21 @@ def cut_off(*_: object) -> outbound.Answer:
 
 def test_a_registered_worker_can_prove_itself_by_its_key_alone(world: World) -> None:
     worker = world.register("one", plan="pro")
-    assert authentication.worker_by_key(worker.id, "key-one") == authentication.Principal(
+    assert authentication.authenticate_worker(worker.id, "key-one") == authentication.Principal(
         ORG, worker.id, "server", "pro"
     )
     for name, key in ((worker.id, "key-two"), ("server_none", "key-one"), (worker.id, "")):
         with pytest.raises(Unauthenticated, match="Invalid API key"):
-            authentication.worker_by_key(name, key)
+            authentication.authenticate_worker(name, key)
 
 
 def test_the_holder_of_a_task_is_known_by_its_own_key_only(world: World) -> None:
     worker = world.register("one")
     task = held(world)
-    assert authentication.holder_by_key(task.id, "key-one").subject == worker.id
+    assert authentication.authenticate_holder(task.id, "key-one").subject == worker.id
     for name, key in ((task.id, "key-two"), ("task_none", "key-one"), (world.submit().id, "key-one")):
         with pytest.raises(Unauthenticated):
-            authentication.holder_by_key(name, key)
+            authentication.authenticate_holder(name, key)
 
 
 def test_a_key_is_stored_nowhere_and_logged_nowhere_in_clear_but_sent_to_its_own_server(
@@ -178,7 +178,7 @@ def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(wor
     assert (world.workers(), [i.id for i in aws.items(AccessTable) if not i.id.startswith("slots#")]) == ([], [])
     world.clock.advance(60)
     with pytest.raises(Unauthenticated):
-        authentication.worker_by_key(worker.id, "key-one")
+        authentication.authenticate_worker(worker.id, "key-one")
 
 
 def test_an_unhealthy_worker_gets_nothing_until_it_is_well_again(world: World) -> None:

@@ -21,7 +21,7 @@ CONTENT = b"\x89PNG\r\n\x00"
 @pytest.fixture(scope="module")
 def objects() -> Iterator[Objects]:
     with stack({}, objects_url=f"http://{HOST}"), ThreadPoolExecutor(1) as pool:
-        s3.put(KEY, CONTENT, "image/png")
+        s3.put_object(KEY, CONTENT, "image/png")
         yield Objects(pool)
 
 
@@ -39,7 +39,7 @@ def fetch(objects: Objects, url: str, method: str = "GET") -> tuple[int, dict[by
 
 def test_a_link_leads_to_its_file(objects: Objects) -> None:
     said = "attachment; filename*=UTF-8''gr%C3%BC%C3%9Fe%26.png"
-    url = s3.link(KEY, 300, ResponseContentType="image/png", ResponseContentDisposition=said)
+    url = s3.presigned_url(KEY, 300, ResponseContentType="image/png", ResponseContentDisposition=said)
     assert url.startswith(f"http://{HOST}/")
     status, headers, body = fetch(objects, url)
     assert (status, body) == (200, CONTENT)
@@ -48,11 +48,11 @@ def test_a_link_leads_to_its_file(objects: Objects) -> None:
 
 
 def test_a_link_is_good_for_its_time_and_its_file_only(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = s3.link(KEY, 300)
+    url = s3.presigned_url(KEY, 300)
     for wrong in (url.replace("file_1", "file_2"), url + "0", url.replace("Expires=300", "Expires=301"), url[:60]):
         assert fetch(objects, wrong)[0] == 403
     assert fetch(objects, url, "PUT")[0] == 403
-    assert fetch(objects, s3.link("files/none", 300))[0] == 404
+    assert fetch(objects, s3.presigned_url("files/none", 300))[0] == 404
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + 302 * clock.SECOND)
     assert fetch(objects, url)[0] == 403

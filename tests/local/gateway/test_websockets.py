@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.edge import Api, Caller, FlatErrors, Request, Routes
 from chalicelib.errors import Unavailable
-from chalicelib.storage.aws.websocket_api import LARGEST_MESSAGE, Gone
+from chalicelib.storage.aws.websocket_api import MAX_MESSAGE_BYTES, ConnectionGone
 from infra.local.gateway.http import Gateway
 from infra.local.gateway.server import Servers, listen
 from infra.local.gateway.websocket_connection import LIMITS, Limits
@@ -65,7 +65,7 @@ class Toys:
         try:
             self.hub.post(connection, "early")
             self.early.put("posted")
-        except Gone:
+        except ConnectionGone:
             self.early.put("gone")
 
     def message(self, event: Event, _: object) -> None:
@@ -223,7 +223,7 @@ def test_a_refused_client_is_told_why_and_never_was_connected(
     with served.client(f"/updates?{urlencode(query)}") as client:
         assert closed(client) == expected
     refused = served.toys.connection()
-    with pytest.raises(Gone):
+    with pytest.raises(ConnectionGone):
         served.hub.post(refused, "x")
     with served.client():
         pass
@@ -285,31 +285,31 @@ def test_a_connection_closed_here_gets_what_was_posted_first(served: Served) -> 
         connection = served.toys.connection()
         served.hub.post(connection, "last")
         served.hub.close(connection)
-        with pytest.raises(Gone):
+        with pytest.raises(ConnectionGone):
             served.hub.post(connection, "too late")
         assert client.recv(ENOUGH) == "last"
         assert closed(client) == (1000, "")
     assert served.toys.end(connection) == (1000, "")
     served.hub.close(connection)
-    with pytest.raises(Gone):
+    with pytest.raises(ConnectionGone):
         served.hub.post(connection, "much too late")
 
 
 def test_messages_over_the_limit_pass_neither_way(served: Served) -> None:
     with served.client() as client:
         connection = served.toys.connection()
-        client.send("x" * LARGEST_MESSAGE)
-        assert client.recv(ENOUGH) == "x" * LARGEST_MESSAGE
+        client.send("x" * MAX_MESSAGE_BYTES)
+        assert client.recv(ENOUGH) == "x" * MAX_MESSAGE_BYTES
         with pytest.raises(Unavailable):
-            served.hub.post(connection, "é" * (LARGEST_MESSAGE // 2 + 1))
-        client.send("x" * (LARGEST_MESSAGE + 1))
+            served.hub.post(connection, "é" * (MAX_MESSAGE_BYTES // 2 + 1))
+        client.send("x" * (MAX_MESSAGE_BYTES + 1))
         assert closed(client)[0] == 1009
     assert served.toys.end(connection)[0] == 1009
 
 
 def flood(served: Served, connection: str) -> int:
     """Post until the connection is gone, at a pace at which a client that reads would keep up; returns how many."""
-    with served.client() as other, pytest.raises(Gone):
+    with served.client() as other, pytest.raises(ConnectionGone):
         for count in range(2000):
             served.hub.post(connection, "x" * 100_000)
             if count % 50 == 0:
@@ -322,7 +322,7 @@ def test_a_client_that_does_not_read_is_let_go() -> None:
     with serving(Limits(outgoing=200)) as served, served.client(max_queue=1) as client:
         connection = served.toys.connection()
         assert flood(served, connection) > 200
-        with pytest.raises(Gone):
+        with pytest.raises(ConnectionGone):
             served.hub.post(connection, "x")
         assert closed(client)[0] == 1013
     assert served.toys.end(connection)[0] == 1013

@@ -7,27 +7,27 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.config import settings
-from chalicelib.storage.aws.sqs import BATCH, LARGEST_BATCH, LONGEST_DELAY_SECONDS, Message, batches
+from chalicelib.storage.aws.sqs import BATCH_SIZE, MAX_BATCH_BYTES, MAX_DELAY_SECONDS, Message, split_into_batches
 from tests.support.queues import RefusedBySqs, require_taken
 from tests.support.world import World
 
 
 def sizes(messages: list[Message]) -> list[int]:
-    return [len(batch) for batch in batches(messages)]
+    return [len(batch) for batch in split_into_batches(messages)]
 
 
 def test_messages_go_in_order_and_ten_at_a_time_under_distinct_ids() -> None:
-    found = list(batches([Message({"n": number}) for number in range(23)]))
-    assert [len(batch) for batch in found] == [BATCH, BATCH, 3]
+    found = list(split_into_batches([Message({"n": number}) for number in range(23)]))
+    assert [len(batch) for batch in found] == [BATCH_SIZE, BATCH_SIZE, 3]
     assert [entry["MessageBody"] for batch in found for entry in batch] == [f'{{"n":{number}}}' for number in range(23)]
     for batch in found:
         require_taken("plain", batch)
 
 
 def test_a_batch_is_no_larger_than_sqs_takes() -> None:
-    half = Message({"text": "x" * (LARGEST_BATCH // 2 - 20)})
+    half = Message({"text": "x" * (MAX_BATCH_BYTES // 2 - 20)})
     assert sizes([half] * 5) == [2, 2, 1]
-    assert sizes([Message({}), Message({"text": "x" * (LARGEST_BATCH - 11)}), Message({})]) == [1, 1, 1]
+    assert sizes([Message({}), Message({"text": "x" * (MAX_BATCH_BYTES - 11)}), Message({})]) == [1, 1, 1]
     assert sizes([]) == []
 
 
@@ -37,17 +37,17 @@ def entry(**changes: Any) -> dict[str, Any]:
 
 FIFO = {"MessageGroupId": "g", "MessageDeduplicationId": "d"}
 REFUSED: dict[str, tuple[bool, list[dict[str, Any]]]] = {
-    "a delay of more than 15 minutes": (False, [entry(DelaySeconds=LONGEST_DELAY_SECONDS + 1)]),
+    "a delay of more than 15 minutes": (False, [entry(DelaySeconds=MAX_DELAY_SECONDS + 1)]),
     "a delay below zero": (False, [entry(DelaySeconds=-1)]),
     "nothing": (False, []),
     "eleven": (False, [entry(Id=str(number)) for number in range(11)]),
     "an id twice": (False, [entry(), entry()]),
     "a bad id": (False, [entry(Id="a.b")]),
     "no body": (False, [entry(MessageBody="")]),
-    "more than a mebibyte": (False, [entry(MessageBody="x" * (LARGEST_BATCH + 1))]),
+    "more than a mebibyte": (False, [entry(MessageBody="x" * (MAX_BATCH_BYTES + 1))]),
     "more than a mebibyte together": (
         False,
-        [entry(Id="0", MessageBody="x" * LARGEST_BATCH), entry(Id="1", MessageBody="x")],
+        [entry(Id="0", MessageBody="x" * MAX_BATCH_BYTES), entry(Id="1", MessageBody="x")],
     ),
     "a deduplication id without an order": (False, [entry(MessageDeduplicationId="d")]),
     "no group": (True, [entry(MessageDeduplicationId="d")]),
@@ -73,9 +73,9 @@ MOTO_TAKES = frozenset(
 )
 """What SQS refuses by its API reference (SendMessageBatch, SendMessage), and moto lets pass."""
 TAKEN: list[tuple[bool, list[dict[str, Any]]]] = [
-    (False, [entry(DelaySeconds=LONGEST_DELAY_SECONDS)]),
+    (False, [entry(DelaySeconds=MAX_DELAY_SECONDS)]),
     (False, [entry(Id=str(number)) for number in range(10)]),
-    (False, [entry(MessageBody="x" * LARGEST_BATCH)]),
+    (False, [entry(MessageBody="x" * MAX_BATCH_BYTES)]),
     (True, [entry(**FIFO)]),
     (True, [entry(**FIFO, DelaySeconds=0)]),
 ]
@@ -112,8 +112,8 @@ def test_the_fake_queues_take_what_sqs_takes(world: World, fifo: bool, entries: 
 @pytest.mark.parametrize(
     "message",
     [
-        Message({}, delay=LONGEST_DELAY_SECONDS + 1),
-        Message({"text": "x" * LARGEST_BATCH}),
+        Message({}, delay=MAX_DELAY_SECONDS + 1),
+        Message({"text": "x" * MAX_BATCH_BYTES}),
         Message({}, group="g", deduplication="d", delay=1),
         Message({}, group="g"),
     ],

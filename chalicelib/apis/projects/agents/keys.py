@@ -35,5 +35,5 @@ def agent(request: Request, api_key: str) -> Principal:
         raise Unauthenticated("Invalid API key; an agent's own is for its heartbeats, its tasks and its reports only")
     if not 0 < len(named) <= LONGEST_ID:
         raise Unauthenticated("Invalid API key")
-    found = authentication.worker_by_key(named, api_key, PROJECTS_POOL, address=request.source)
+    found = authentication.authenticate_worker(named, api_key, PROJECTS_POOL, address=request.source)
     return found._replace(permissions=frozenset(PERMISSIONS))

@@ -72,7 +72,7 @@ class Ping(Schema):
 def _admit(request: Request) -> Caller:
     """As the API does; without a credential only where this stage opens the channel."""
     if not any(name in request.headers for name in ("authorization", "x-api-key")):
-        return permitted(authentication.bearer(None, LIVE))
+        return permitted(authentication.authenticate_bearer(None, LIVE))
     return authenticate(request)
 
 

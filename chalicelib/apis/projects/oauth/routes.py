@@ -18,7 +18,7 @@ from chalicelib.engine.oauth import authorization as oauth
 from chalicelib.engine.oauth import browser_sessions
 from chalicelib.engine.oauth.authorization import Question
 from chalicelib.engine.oauth.browser_sessions import Visit
-from chalicelib.engine.security.passwords import LONGEST
+from chalicelib.engine.security.passwords import MAX_LENGTH
 from chalicelib.errors import (
     Forbidden,
     InvalidRequest,
@@ -48,7 +48,7 @@ class LoginIn(FormSchema):
     request: str = ""
     word: Annotated[str, SECRET] = ""
     email: str = Field(default="", max_length=LONGEST_EMAIL)
-    password: Annotated[str, SECRET] = Field(default="", max_length=LONGEST)
+    password: Annotated[str, SECRET] = Field(default="", max_length=MAX_LENGTH)
 
 
 class DecisionIn(FormSchema):

@@ -16,7 +16,7 @@ from chalicelib.apis.projects.tasks.inputs import Identifier, Moment
 from chalicelib.apis.projects.users.schemas import Name
 from chalicelib.edge import Caller, CamelSchema, Created, Instant, Paged, Request, Routes
 from chalicelib.engine.accounts import api_keys
-from chalicelib.engine.accounts.api_keys import Key, Wanted
+from chalicelib.engine.accounts.api_keys import ApiKey, Wanted
 from chalicelib.errors import InvalidRequest
 
 routes = Routes("/api/v1/auth/api-keys", tag="API keys")
@@ -46,8 +46,8 @@ class KeyIn(CamelSchema):
     @property
     def wanted(self) -> Wanted:
         rate = self.rate_limit
-        expires_at = None if self.expires_at is None else self.expires_at // clock.SECOND * clock.SECOND
-        return Wanted(self.name, set(self.permissions), expires_at, rate.requests_per_hour, rate.burst)
+        expires_at_ms = None if self.expires_at is None else self.expires_at // clock.SECOND * clock.SECOND
+        return Wanted(self.name, set(self.permissions), expires_at_ms, rate.requests_per_hour, rate.burst)
 
 
 class KeyOut(CamelSchema):
@@ -63,11 +63,11 @@ class KeyOut(CamelSchema):
     last_used_at: Instant | None = Field(description="Noted at most every five minutes.")
 
     @classmethod
-    def of(cls, found: Key, **more: str) -> Self:
+    def of(cls, found: ApiKey, **more: str) -> Self:
         """The key as this API shows it."""
         rate = RateLimit(requests_per_hour=found.requests_per_hour, burst=found.burst)
-        shown = ("id", "name", "last4", "created_at", "expires_at", "last_used_at")
-        facts = {name: getattr(found, name) for name in shown}
+        shown = ("id", "name", "last4", "created_at", "last_used_at")
+        facts = {name: getattr(found, name) for name in shown} | {"expires_at": found.expires_at_ms}
         return cls(**facts, permissions=sorted(found.permissions), rate_limit=rate, **more)
 
 

@@ -13,7 +13,7 @@ from chalicelib.domain.tasks.working_hours import is_zone
 from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.accounts.user_stats import Stats
 from chalicelib.engine.accounts.users import Profile
-from chalicelib.engine.security.passwords import LONGEST, SHORTEST
+from chalicelib.engine.security.passwords import MAX_LENGTH, MIN_LENGTH
 
 LONGEST_EMAIL = 254
 Plan = Literal["free", "pro", "enterprise"]
@@ -49,7 +49,7 @@ Name = Annotated[str, BeforeValidator(_trimmed), StringConstraints(min_length=1,
 Password = Annotated[
     str,
     SECRET,
-    StringConstraints(min_length=SHORTEST, max_length=LONGEST),
+    StringConstraints(min_length=MIN_LENGTH, max_length=MAX_LENGTH),
     Field(
         description="Any characters, but nothing that everybody tries first.",
         examples=["correct horse battery"],

@@ -39,9 +39,9 @@ ME = "/api/v1/oauth/clients"
 
 @pytest.fixture(scope="module", autouse=True)
 def cheap():
-    before = passwords.use(Cost(1, 8, 1))
+    before = passwords.use_cost(Cost(1, 8, 1))
     yield
-    passwords.use(before)
+    passwords.use_cost(before)
 
 
 @pytest.fixture(scope="module")
