@@ -153,3 +153,12 @@ def test_the_invariants_and_tests_that_the_promises_name_exist() -> None:
     assert [name for name in names if f"def {name}(" not in source] == []
     paths = re.findall(r"`((?:tests|bench)/[\w/.]+)`", page)
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_modules_that_a_page_names_exist(page: Path) -> None:
+    layers = sorted(path.name for path in (ROOT / "chalicelib").iterdir() if path.is_dir())
+    folders = "|".join(["chalicelib", "infra", "tests", "bench", "docs", *layers])
+    named = re.findall(rf"`((?:{folders})/[\w/.-]+\.(?:py|sh|md|mjs|txt|toml))`", prose(page))
+    if page.name != "CHANGELOG.md":
+        assert [name for name in named if not any((root / name).exists() for root in (ROOT, ROOT / "chalicelib"))] == []

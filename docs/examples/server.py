@@ -3,7 +3,7 @@
     TOKEN=$(make -s token ROLE=admin) python3 docs/examples/server.py
 
 It registers itself, answers each task with its result, sends heartbeats, and unregisters itself when it ends (Ctrl-C).
-PORT is where it listens (9000), API is where Yardmaster is (http://localhost:8787).
+Set PORT to the port on which it listens (9000), and API to the URL of Yardmaster (http://localhost:8787).
 """
 
 import json
@@ -19,12 +19,12 @@ from urllib.request import Request, urlopen
 API = os.environ.get("API", "http://localhost:8787")
 PORT = int(os.environ.get("PORT", "9000"))
 TOKEN = os.environ.get("TOKEN", "")
-API_KEY = os.environ.get("API_KEY", "the-greeters-own-key")  # Yardmaster sends it with each task, and takes it from us
-BEAT_SECONDS = 30
+API_KEY = os.environ.get("API_KEY", "the-greeters-own-key")  # Yardmaster and this server send it to each other
+HEARTBEAT_SECONDS = 30
 
 
 def perform(task):
-    """Your work; what it returns is the task's result."""
+    """Do the work; the return value is the task's result."""
     return {"greeting": f"Hello, {task['payload'].get('name', 'stranger')}!"}
 
 
@@ -35,7 +35,7 @@ class Work(BaseHTTPRequestHandler):
             return self.answer(403, {"error": "not Yardmaster"})
         try:
             return self.answer(200, {"status": "COMPLETED", "result": perform(task)})
-        except Exception as error:  # this attempt has failed; Yardmaster tries again
+        except Exception as error:  # this attempt has failed; Yardmaster retries the task
             return self.answer(200, {"status": "FAILED", "error": repr(error)})
 
     def answer(self, status, body):
@@ -47,7 +47,7 @@ class Work(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *about):
-        """Say nothing of each request."""
+        """Log no requests."""
 
 
 def call(method, path, body=None, **headers):
@@ -58,21 +58,21 @@ def call(method, path, body=None, **headers):
 
 
 def register(url):
-    """Join the fleet, or come back to it: the same URL under the same key is the same server."""
-    said = {"name": "greeter", "endpoints": {"predict": url}, "apiKey": API_KEY, "maxConcurrent": 4}
-    server_id = call("POST", "/api/servers", said, Authorization=f"Bearer {TOKEN}")["serverId"]
+    """Register, or register again: the same URL with the same key is the same server."""
+    registration = {"name": "greeter", "endpoints": {"predict": url}, "apiKey": API_KEY, "maxConcurrent": 4}
+    server_id = call("POST", "/api/servers", registration, Authorization=f"Bearer {TOKEN}")["serverId"]
     print(f"{server_id} is registered and listens on {url}", flush=True)
     return server_id
 
 
-def beat(server_id, url):
-    """Say that we are there; where nobody knows us any more (Yardmaster was started anew), register again."""
+def send_heartbeat(server_id, url):
+    """Send a heartbeat. If Yardmaster does not know this server any more (it was restarted), register again."""
     try:
         call("POST", f"/api/servers/{server_id}/heartbeat", {"status": "healthy"}, **{"X-API-Key": API_KEY})
     except HTTPError as refused:
         return register(url) if refused.code in (401, 404) else server_id
     except OSError:
-        pass  # not reachable now; the next heartbeat may be
+        pass  # Yardmaster cannot be reached now; the next heartbeat tries again
     return server_id
 
 
@@ -87,8 +87,8 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
     server_id = register(url)
-    while not end.wait(BEAT_SECONDS):
-        server_id = beat(server_id, url)
+    while not end.wait(HEARTBEAT_SECONDS):
+        server_id = send_heartbeat(server_id, url)
     call("DELETE", f"/api/servers/{server_id}", Authorization=f"Bearer {TOKEN}")
     print(f"{server_id} is unregistered", flush=True)
 

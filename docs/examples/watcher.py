@@ -1,8 +1,8 @@
-"""Watches all tasks of an org over a WebSocket (docs/reference/websockets.md), a line for each change.
+"""Prints each change of every task of an org, from a WebSocket (docs/reference/websockets.md).
 
 It needs `pip install websockets`.
 
-python watcher.py ws://localhost:8003/tasks/updates [token] [sequence seen last]
+python watcher.py ws://localhost:8003/tasks/updates [token] [last sequence seen]
 """
 
 import asyncio
@@ -18,20 +18,20 @@ LONGEST_PAUSE = 30.0
 
 
 class Watcher:
-    """Sees each change once and in order, whatever happens to the connection."""
+    """Prints each change once and in order, whatever happens to the connection."""
 
     def __init__(self, since=None):
-        self.since = since  # the sequence seen last
-        self.versions = {}  # task id -> the latest version seen
+        self.since = since  # the last sequence seen
+        self.versions = {}  # task id -> its highest version seen
 
-    def hear(self, frame):
+    def handle(self, frame):
         match frame["type"]:
             case "watching":
                 self.since = frame["sequence"]
                 print("watching from", self.since, file=sys.stderr, flush=True)
             case "reset":
                 self.since = frame["sequence"]
-                print("reset: look at the tasks anew, some changes were not kept", flush=True)
+                print("reset: read the tasks again, some changes are not stored any more", flush=True)
             case "task.updated" if self.since is None or frame["sequence"] > self.since:
                 self.since = frame["sequence"]
                 if frame["version"] > self.versions.get(frame["task_id"], 0):
@@ -46,16 +46,16 @@ class Watcher:
                 async with connect(url + query, additional_headers=headers, ping_interval=None) as socket:
                     async for text in socket:
                         failures = 0
-                        self.hear(json.loads(text))
+                        self.handle(json.loads(text))
             except ConnectionClosed as ended:
                 status = ended.rcvd.code - 4000 if ended.rcvd else 0
-            except InvalidStatus as refused:  # AWS refuses within the handshake
+            except InvalidStatus as refused:  # AWS refuses the handshake
                 status = refused.response.status_code
             except OSError:
                 pass
             if status in HOPELESS:
                 sys.exit(f"refused: {status}")
-            if status == 400:  # a sequence that was never given out: this is another deployment
+            if status == 400:  # a sequence of another deployment
                 self.since, self.versions = None, {}
             failures += 1
             await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.5 * 2**failures)))

@@ -2,7 +2,7 @@
 
 python worker.py ws://localhost:8003/worker/3 [token]
 
-First make it known: POST /workers {"worker_id": 3, "config": {"max_tasks": 4, "types": ["shout"]}}; the answer's
+Register it first: POST /workers {"worker_id": 3, "config": {"max_tasks": 4, "types": ["shout"]}}; the answer's
 `endpoint` is the URL.
 """
 
@@ -19,7 +19,7 @@ LONGEST_PAUSE = 30.0
 
 
 async def perform(task_type, data):
-    """Your work; what it returns is the task's result."""
+    """Do the work; the return value is the task's result."""
     if task_type != "shout":
         raise ValueError(f"I cannot {task_type}")
     await asyncio.sleep(data.get("seconds", 0))
@@ -27,21 +27,21 @@ async def perform(task_type, data):
 
 
 class Worker:
-    """Does each attempt once, whatever happens to the connection, and repeats what it said until that is confirmed."""
+    """Performs each attempt once, whatever happens to the connection, and repeats each report until it is confirmed."""
 
     def __init__(self):
         self.socket = None
         self.running = {}  # (task id, attempt) -> asyncio task
-        self.said = {}  # (task id, attempt) -> what was answered; the oldest are forgotten
+        self.reports = {}  # (task id, attempt) -> the report; confirmed old ones are dropped
         self.unconfirmed = set()
 
-    async def hear(self, frame):
+    async def handle(self, frame):
         key = frame.get("task_id"), frame.get("attempt")
         match frame["type"]:
             case "ping":
-                await self.say({"type": "pong"})
-            case "task" if key in self.said:
-                await self.say(self.said[key])
+                await self.send({"type": "pong"})
+            case "task" if key in self.reports:
+                await self.send(self.reports[key])
             case "task" if key not in self.running:
                 self.running[key] = asyncio.create_task(self.work(key, frame))
             case "cancel" if key in self.running:
@@ -54,22 +54,22 @@ class Worker:
     async def work(self, key, frame):
         about = {"task_id": key[0], "attempt": key[1]}
         try:
-            answer = {"type": "result", **about, "result": await perform(frame["task_type"], frame["data"])}
+            report = {"type": "result", **about, "result": await perform(frame["task_type"], frame["data"])}
         except Exception as error:
-            answer = {"type": "error", **about, "error": str(error)}
+            report = {"type": "error", **about, "error": str(error)}
         self.running.pop(key, None)
-        self.said[key] = answer
+        self.reports[key] = report
         self.unconfirmed.add(key)
-        for old in [one for one in self.said if one not in self.unconfirmed][:-1000]:
-            del self.said[old]
-        await self.say(answer)
+        for old in [key for key in self.reports if key not in self.unconfirmed][:-1000]:
+            del self.reports[old]
+        await self.send(report)
 
-    async def say(self, frame):
+    async def send(self, frame):
         try:
             if self.socket is not None:
                 await self.socket.send(json.dumps(frame))
         except ConnectionClosed:
-            pass  # it is said again over the next connection, if it matters
+            pass  # an unconfirmed report is sent again over the next connection
 
     async def run(self, url, token):
         headers, failures = {"Authorization": f"Bearer {token}"} if token else {}, 0
@@ -78,13 +78,13 @@ class Worker:
             try:
                 async with connect(url, additional_headers=headers, ping_interval=None) as self.socket:
                     for key in list(self.unconfirmed):
-                        await self.say(self.said[key])
+                        await self.send(self.reports[key])
                     async for text in self.socket:
                         failures = 0
-                        await self.hear(json.loads(text))
+                        await self.handle(json.loads(text))
             except ConnectionClosed as ended:
                 status = ended.rcvd.code - 4000 if ended.rcvd else 0
-            except InvalidStatus as refused:  # AWS refuses within the handshake
+            except InvalidStatus as refused:  # AWS refuses the handshake
                 status = refused.response.status_code
             except OSError:
                 pass
