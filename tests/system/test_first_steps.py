@@ -1,4 +1,5 @@
-"""The commands of docs/first-steps, as they stand there but for addresses, against a stack of their own."""
+"""The commands of docs/first-steps and the workers of docs/reference, as they stand there but for addresses, against a
+stack of their own."""
 
 import json
 import re
@@ -81,3 +82,29 @@ def test_the_first_call_to_each_api_succeeds(fresh: Stack, command: str) -> None
 def test_there_is_a_first_call_to_each_api_but_the_one_of_the_first_steps() -> None:
     page = "\n".join(commands("six-apis.md"))
     assert {api for api, port in PORTS.items() if f"localhost:{port}/" in page} == {*PORTS} - {"processing"}
+
+
+WORK = {
+    "coordinator": {"name": "one", "type": "captcha", "payload": {"image": "aW1hZ2U="}, "auto_assign": True},
+    "survey": {"platform": "prolific", "account_id": "account-uuid"},
+}
+
+
+@pytest.mark.parametrize("api", WORK)
+def test_a_worker_of_the_reference_does_its_task(fresh: Stack, api: str, tmp_path: Path) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / f"docs/reference/{api}-api.md").read_text(), re.DOTALL)
+    coordinator = fresh.open("coordinator")
+    script = tmp_path / "worker.py"
+    script.write_text(code.replace("http://localhost:8000", fresh.urls["coordinator"]))
+    if api == "survey":
+        identifier = fresh.open("surveys").json("POST", "/api/start", WORK[api])["session_id"]
+    else:
+        identifier = coordinator.json("POST", "/api/tasks", WORK[api])["id"]
+    with subprocess.Popen([sys.executable, str(script)], env=environment(), stdout=subprocess.DEVNULL) as process:
+        try:
+            until(
+                partial(coordinator.json, "GET", f"/api/tasks/{identifier}"),
+                lambda found: found["status"] == "completed",
+            )
+        finally:
+            process.kill()
