@@ -81,15 +81,15 @@ if BUNDLE == "engine":
     @app.on_sqs_message(queue="live.fifo", batch_size=10)
     def live(event: Any) -> Any:
         # Imported here: only this function and the next need the APIs, and the others do not wait for their import.
-        from chalicelib.apis.task_feed_frames import voices
+        from chalicelib.apis.task_feed_frames import frame_builders
 
-        return queues.handle_task_updates(event.to_dict(), voices)
+        return queues.handle_task_updates(event.to_dict(), frame_builders)
 
     @app.on_sqs_message(queue="announce.fifo", batch_size=10)
     def announce(event: Any) -> Any:
-        from chalicelib.apis.event_payloads import admits, heralds
+        from chalicelib.apis.event_payloads import may_see, payload_builders
 
-        return queues.handle_announcements(event.to_dict(), heralds, admits)
+        return queues.handle_announcements(event.to_dict(), payload_builders, may_see)
 
     @app.on_sqs_message(queue="webhooks.fifo", batch_size=1)
     def webhooks(event: Any) -> Any:

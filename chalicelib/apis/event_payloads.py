@@ -3,9 +3,9 @@
 from chalicelib.apis.projects.events.live_access import admits as projects_admits
 from chalicelib.apis.projects.events.payloads import herald as projects
 from chalicelib.engine.events.fan_out import Heralds
-from chalicelib.engine.live.event_feed import Admits
+from chalicelib.engine.live.event_feed import MaySee
 
-heralds: Heralds = {"projects": projects}
+payload_builders: Heralds = {"projects": projects}
 """Pool -> how its API words what happened."""
-admits: Admits = projects_admits
+may_see: MaySee = projects_admits
 """Whether a subscriber may still see what it subscribed to: the projects API alone has such."""

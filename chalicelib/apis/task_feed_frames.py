@@ -1,6 +1,6 @@
 """How each channel speaks to its watchers: all that the engine's functions need of the APIs."""
 
 from chalicelib.apis.support import task_feed_frames as support
-from chalicelib.engine.live.task_feed import Voices
+from chalicelib.engine.live.task_feed import FrameBuilders
 
-voices: Voices = {support.UPDATES: support.VOICE}
+frame_builders: FrameBuilders = {support.UPDATES: support.FRAME_BUILDER}

@@ -12,4 +12,4 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
 }
 """API name -> what it serves."""
 
-switchboard = Switchboard((one for served in CHANNELS.values() for one in served), connections.find, frames.answer)
+switchboard = Switchboard((one for served in CHANNELS.values() for one in served), connections.find, frames.reply)

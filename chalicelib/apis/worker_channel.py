@@ -15,7 +15,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import websocket_workers
 from chalicelib.errors import Conflict, NotFound, YardmasterError
 
-LONGEST_ID = 64
+MAX_ID_CHARS = 64
 
 
 class Sign(Schema):
@@ -60,8 +60,8 @@ def worker_channel(door: Door) -> Channel:
 
     def opened(caller: Caller, opening: Opening) -> None:
         [worker_id] = opening.path_values.values()
-        if len(worker_id) > LONGEST_ID:
-            raise NotFound("Worker", worker_id[:LONGEST_ID])
+        if len(worker_id) > MAX_ID_CHARS:
+            raise NotFound("Worker", worker_id[:MAX_ID_CHARS])
         websocket_workers.connect(Connection(opening.connection_id, caller.org, door.name, door.pool, worker_id))
 
     return Channel(
@@ -70,34 +70,34 @@ def worker_channel(door: Door) -> Channel:
         authenticate=door.authenticate,
         opened=opened,
         hears={
-            "progress": Hears(Progress, _progressed),
-            "result": Hears(Result, _done),
-            "error": Hears(Error, _failed),
-            "pong": Hears(Sign, _signed),
-            "ready": Hears(Sign, _signed),
+            "progress": Hears(Progress, _handle_progress),
+            "result": Hears(Result, _handle_result),
+            "error": Hears(Error, _handle_error),
+            "pong": Hears(Sign, _handle_sign),
+            "ready": Hears(Sign, _handle_sign),
         },
-        refused=_refused,
-        closed=_leaves,
+        refused=_refusal_frame,
+        closed=_handle_disconnect,
     )
 
 
-def _signed(known: Connection, said: Sign) -> None:
+def _handle_sign(known: Connection, said: Sign) -> None:
     websocket_workers.record_heartbeat(known, Beat(said.status))
 
 
-def _progressed(known: Connection, said: Progress) -> None:
+def _handle_progress(known: Connection, said: Progress) -> None:
     lifecycle.report_progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
 
 
-def _done(known: Connection, said: Result) -> Frame:
+def _handle_result(known: Connection, said: Result) -> Frame:
     lifecycle.complete(known.org, _pool(known), said.task_id, _holder(known, said), said.result)
-    return _accepted(said)
+    return _accepted_frame(said)
 
 
-def _failed(known: Connection, said: Error) -> Frame:
+def _handle_error(known: Connection, said: Error) -> Frame:
     failure = reported_failure(said.error, said.retryable, said.retry_after)
     lifecycle.fail(known.org, said.task_id, _holder(known, said), failure, _pool(known))
-    return _accepted(said)
+    return _accepted_frame(said)
 
 
 def _holder(known: Connection, said: Report) -> Holder:
@@ -105,11 +105,11 @@ def _holder(known: Connection, said: Report) -> Holder:
     return Holder(known.worker_id, said.lease, said.attempt)
 
 
-def _accepted(said: Report) -> Frame:
+def _accepted_frame(said: Report) -> Frame:
     return {"type": "accepted", "task_id": said.task_id, "attempt": said.attempt}
 
 
-def _refused(error: YardmasterError, said: BaseModel | None) -> Frame:
+def _refusal_frame(error: YardmasterError, said: BaseModel | None) -> Frame:
     """A report that comes too late is rejected for good; any other error says what was wrong."""
     about = {"task_id": said.task_id, "attempt": said.attempt} if isinstance(said, Report) else {}
     if about and isinstance(error, Conflict | NotFound):
@@ -122,6 +122,6 @@ def _pool(known: Connection) -> str:
     return known.pool
 
 
-def _leaves(known: Connection) -> None:
+def _handle_disconnect(known: Connection) -> None:
     connections.forget(known.id)
     websocket_workers.disconnect(known)

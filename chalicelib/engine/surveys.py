@@ -25,11 +25,11 @@ SESSION_SECONDS = 4 * 3600
 """How long one attempt at a session may take."""
 TOTAL_SECONDS = 7 * 86_400
 """How long it may take in all; those before it on its platform may take days."""
-AT_ONCE = 1
+SESSIONS_PER_PLATFORM = 1
 """Sessions of a platform."""
 
 
-class Session(NamedTuple):
+class SessionRequest(NamedTuple):
     """A session to be held."""
 
     platform: str
@@ -53,10 +53,10 @@ class Platform(NamedTuple):
     @property
     def permit(self) -> Permit:
         """What a session here needs."""
-        return _permit(self.id)
+        return _concurrency_limit(self.id)
 
 
-def start(org: str, pool: str, api: str, subject: str, asked: Session) -> Task:
+def start_session(org: str, pool: str, api: str, subject: str, asked: SessionRequest) -> Task:
     """Accept a session through an API; it waits until its platform is free and a worker there. One call.
 
     Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
@@ -66,8 +66,8 @@ def start(org: str, pool: str, api: str, subject: str, asked: Session) -> Task:
     return submission.submit(org, subject, _submission(pool, api, asked))
 
 
-def _submission(pool: str, api: str, asked: Session) -> Submission:
-    permit = _permit(asked.platform)
+def _submission(pool: str, api: str, asked: SessionRequest) -> Submission:
+    permit = _concurrency_limit(asked.platform)
     said = {"platform": asked.platform, "account_id": asked.account_id, "survey_type": asked.survey_type}
     return Submission(
         pool=pool,
@@ -86,8 +86,8 @@ def _submission(pool: str, api: str, asked: Session) -> Submission:
     )
 
 
-def _permit(platform: str) -> Permit:
-    return Permit(offer(platform), AT_ONCE)
+def _concurrency_limit(platform: str) -> Permit:
+    return Permit(platform_capability(platform), SESSIONS_PER_PLATFORM)
 
 
 def _require_known(platform: str) -> None:
@@ -97,21 +97,21 @@ def _require_known(platform: str) -> None:
         raise InvalidRequest(f"platform: {what}", fields={"platform": what})
 
 
-def offer(platform: str) -> str:
+def platform_capability(platform: str) -> str:
     """The capability of a worker that holds sessions there; also the key of the platform's permit."""
     return f"{TYPE}:{platform}"
 
 
-def platforms(org: str, pool: str) -> dict[str, list[Worker]]:
+def workers_by_platform(org: str, pool: str) -> dict[str, list[Worker]]:
     """Every platform's id, and the workers that offer it. One call."""
     _, crew = pool_storage.find_with_workers(org, pool)
-    return _offered(crew)
+    return _group_by_platform(crew)
 
 
-def overview(org: str, pool: str) -> list[Platform]:
+def list_platforms(org: str, pool: str) -> list[Platform]:
     """Every platform as it is now. Two calls, three while any session is under way."""
     memory, crew = pool_storage.find_with_workers(org, pool)
-    offered, held, counts = _offered(crew), _held(memory), _figures(org, pool)
+    offered, held, counts = _group_by_platform(crew), _find_sessions(memory), _read_counts(org, pool)
     known = {worker.id: worker for worker in crew}
     return [
         Platform(name, settings().survey_platforms[name], workers, session, _holder(session, known), *counts[name])
@@ -124,25 +124,25 @@ def _holder(session: Task | None, known: Mapping[str, Worker]) -> Worker | None:
     return known.get(session.worker_id or "") if session is not None else None
 
 
-def _offered(crew: list[Worker]) -> dict[str, list[Worker]]:
+def _group_by_platform(crew: list[Worker]) -> dict[str, list[Worker]]:
     present = [worker for worker in crew if not worker.removed]
     return {
-        name: [worker for worker in present if worker.offers(Needs(frozenset({offer(name)})))]
+        name: [worker for worker in present if worker.offers(Needs(frozenset({platform_capability(name)})))]
         for name in settings().survey_platforms
     }
 
 
-def _held(memory: Pool) -> dict[str, Task]:
+def _find_sessions(memory: Pool) -> dict[str, Task]:
     """The session that holds each platform's permit."""
-    holders = {name: memory.permits.get(offer(name), frozenset()) for name in settings().survey_platforms}
+    holders = {name: memory.permits.get(platform_capability(name), frozenset()) for name in settings().survey_platforms}
     wanted = [task_id for ids in holders.values() for task_id in ids]
     found = storage.find_many(wanted, whole=True) if wanted else {}
     return {name: found[task_id] for name, ids in holders.items() for task_id in ids if task_id in found}
 
 
-def _figures(org: str, pool: str) -> Mapping[str, tuple[int, Counts]]:
+def _read_counts(org: str, pool: str) -> Mapping[str, tuple[int, Counts]]:
     """By platform: how many sessions wait now, and the figures of this UTC day."""
     always, today = rules.lifetime_partition(org, pool), rules.day_partition(org, pool, rules.day_of(clock.now()))
-    rows = {name: rules.label_row(offer(name)) for name in settings().survey_platforms}
+    rows = {name: rules.label_row(platform_capability(name)) for name in settings().survey_platforms}
     found = stats.find_many((where, row) for row in rows.values() for where in (always, today))
     return {name: (found[always, row]["pending"], found[today, row]) for name, row in rows.items()}

@@ -10,8 +10,8 @@ from chalicelib.engine.dispatch import builtin_execution, dispatcher, task_deliv
 from chalicelib.engine.events import fan_out
 from chalicelib.engine.events.fan_out import Heralds
 from chalicelib.engine.live import event_feed, task_feed
-from chalicelib.engine.live.event_feed import Admits
-from chalicelib.engine.live.task_feed import Voices
+from chalicelib.engine.live.event_feed import MaySee
+from chalicelib.engine.live.task_feed import FrameBuilders
 from chalicelib.engine.messaging import sender
 from chalicelib.engine.schedule import sweep, wakeups
 from chalicelib.engine.schedule.sweep import Part
@@ -57,9 +57,9 @@ def handle_builtin_handovers(event: Event) -> Answer:
 
 
 @observed
-def handle_task_updates(event: Event, voices: Voices) -> Answer:
+def handle_task_updates(event: Event, frame_builders: FrameBuilders) -> Answer:
     """Task updates for watchers, and new watchers; each org's in order."""
-    return _in_order(event, lambda body: _handle_task_update(body, voices))
+    return _in_order(event, lambda body: _handle_task_update(body, frame_builders))
 
 
 def _in_order(event: Event, handle: Callable[[Mapping[str, Any]], None]) -> Answer:
@@ -80,24 +80,26 @@ def _in_order(event: Event, handle: Callable[[Mapping[str, Any]], None]) -> Answ
     return _answer(failed)
 
 
-def _handle_task_update(body: Mapping[str, Any], voices: Voices) -> None:
+def _handle_task_update(body: Mapping[str, Any], frame_builders: FrameBuilders) -> None:
     if "connection" in body:
-        task_feed.catch_up(body["org"], body["connection"], voices)
+        task_feed.catch_up(body["org"], body["connection"], frame_builders)
     else:
-        task_feed.tell(body["org"], body["occasion"], queue_messages.read_task_updates(body), voices)
+        task_feed.send_updates(body["org"], body["occasion"], queue_messages.read_task_updates(body), frame_builders)
 
 
 @observed
-def handle_announcements(event: Event, heralds: Heralds, admits: Admits) -> Answer:
+def handle_announcements(event: Event, payload_builders: Heralds, may_see: MaySee) -> Answer:
     """Announcements for webhooks, notifications and live subscriptions, and new subscriptions; each org's in order."""
-    return _in_order(event, lambda body: _handle_announcement(body, heralds, admits))
+    return _in_order(event, lambda body: _handle_announcement(body, payload_builders, may_see))
 
 
-def _handle_announcement(body: Mapping[str, Any], heralds: Heralds, admits: Admits) -> None:
+def _handle_announcement(body: Mapping[str, Any], payload_builders: Heralds, may_see: MaySee) -> None:
     if "connection" in body:
-        event_feed.catch_up(body["org"], body["connection"], body["subscription"], admits)
+        event_feed.catch_up(body["org"], body["connection"], body["subscription"], may_see)
     else:
-        fan_out.announce(body["org"], body["occasion"], queue_messages.read_announcements(body), heralds, admits)
+        fan_out.announce(
+            body["org"], body["occasion"], queue_messages.read_announcements(body), payload_builders, may_see
+        )
 
 
 @observed
@@ -118,7 +120,7 @@ def handle_wakeups(event: Event) -> Answer:
     failed: list[str] = []
     for record in event["Records"]:
         try:
-            wakeups.one(queue_messages.read_wakeup(json.loads(record["body"])))
+            wakeups.process_wakeup(queue_messages.read_wakeup(json.loads(record["body"])))
         except Exception as error:  # noqa: BLE001 - logged, and named to the queue
             _log_failure(error, [record])
             failed.append(record["messageId"])
@@ -130,7 +132,7 @@ def handle_sweep_parts(event: Event) -> Answer:
     """Parts of the sweep. A part that fails raises, and shows as an error; the next sweep does what it left."""
     for record in event["Records"]:
         body = json.loads(record["body"])
-        count("Settled", sweep.sweep(Part(body["kind"], body["shard"]), body["begun_at"]))
+        count("Settled", sweep.sweep_part(Part(body["kind"], body["shard"]), body["begun_at"]))
     return _answer(())
 
 

@@ -8,7 +8,7 @@ from chalicelib.observability import count, observed
 @observed
 def handle_sweep() -> dict[str, int]:
     """Each minute: begin every part of the sweep in which anything is due."""
-    return {"parts": sweep.begin()}
+    return {"parts": sweep.enqueue_due_parts()}
 
 
 @observed
@@ -32,6 +32,6 @@ def handle_daily_rollup() -> dict[str, int]:
 @observed
 def handle_stuck_report() -> dict[str, int]:
     """Each day: report what is stuck."""
-    found = len(stuck_report.stuck())
+    found = len(stuck_report.report_stuck())
     count("Stuck", found)
     return {"stuck": found}

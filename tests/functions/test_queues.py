@@ -17,5 +17,5 @@ def test_an_orgs_failing_updates_hold_up_its_own_and_nobody_elses(world: World) 
         record("other", "globex", connection="gone"),
         record("later", "acme", connection="gone"),
     ]
-    failed = queues.handle_task_updates({"Records": records}, world.voices)["batchItemFailures"]
+    failed = queues.handle_task_updates({"Records": records}, world.frame_builders)["batchItemFailures"]
     assert [one["itemIdentifier"] for one in failed] == ["poison", "later"]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.apis import coordinator, processing, projects, support
-from chalicelib.apis.task_feed_frames import voices
+from chalicelib.apis.task_feed_frames import frame_builders
 from chalicelib.config import settings
 from chalicelib.engine.changes import relay
 from chalicelib.engine.tasks import lifecycle as tasks_engine
@@ -30,7 +30,7 @@ LARGE = {"text": "x" * 150_000}
 
 def whole(made: Watch, world: World) -> None:
     """The day."""
-    world.voices = voices
+    world.frame_builders = frame_builders
     client = Client(made, processing.api)
     work(client, world)
     look(client, register(client, world, "watched", answer(202)))

@@ -103,11 +103,11 @@ BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], Abstract
     "a deleted project's tasks are forgotten": (
         managed.nothing_dangles,
         _project_gone,
-        patch.dict(job_handlers.STEPS, {PROJECT: lambda _: True}),
+        patch.dict(job_handlers.JOB_STEPS, {PROJECT: lambda _: True}),
     ),
     "a chore never ends": (
         managed.chores_end,
         _project_gone,
-        patch.dict(job_handlers.STEPS, {PROJECT: lambda _: 1 // 0 > 0}),
+        patch.dict(job_handlers.JOB_STEPS, {PROJECT: lambda _: 1 // 0 > 0}),
     ),
 }

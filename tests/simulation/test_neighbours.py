@@ -54,7 +54,7 @@ def one_run() -> Iterator[None]:
     parts = sorted(sweep.parts(), key=lambda part: part.kind != "tasks")
     with (
         patch.object(sweep, "parts", lambda: parts),
-        patch.object(sweep, "_begin", lambda part, now: sweep.sweep(part, now)),
+        patch.object(sweep, "_enqueue_if_due", lambda part, now: sweep.sweep_part(part, now)),
     ):
         yield
 
@@ -64,7 +64,7 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
     "organisations do not take turns": (
         "woken",
         ("flood",),
-        patch.object(sweep, "in_turn", lambda items, _: iter(items)),
+        patch.object(sweep, "interleave", lambda items, _: iter(items)),
     ),
     "a webhook that does not answer has as many attempts under way as there are events for it": (
         "webhooks",

@@ -296,7 +296,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a watcher goes live without what it missed": (
         invariants.watchers_are_up_to_date,
         _watched_late,
-        patch.object(task_feed, "_caught_up", lambda *_: True),
+        patch.object(task_feed, "_send_missed", lambda *_: True),
     ),
     "a change of state is no change to watchers": (
         invariants.the_feed_ends_as_the_tasks_did,

@@ -14,13 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from chalicelib import clock, config, ids
-from chalicelib.apis.event_payloads import admits, heralds
+from chalicelib.apis.event_payloads import may_see, payload_builders
 from chalicelib.config import settings
 from chalicelib.domain.tasks.task import Task
 from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine import ttl_cache
 from chalicelib.engine.accounts import token_accounts
-from chalicelib.engine.live.task_feed import Voices
+from chalicelib.engine.live.task_feed import FrameBuilders
 from chalicelib.engine.statistics import activity_log, request_counts
 from chalicelib.engine.tasks import lifecycle as tasks
 from chalicelib.engine.tasks import submission
@@ -49,7 +49,7 @@ START = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 START_MINUTE = START // clock.MINUTE
 ORG, POOL = "acme", "processing"
 WATCH = "test.watch"
-VOICES: Any = {
+FRAME_BUILDERS: Any = {
     WATCH: SimpleNamespace(
         update=lambda number, said: {"sequence": number, **said},
         reset=lambda number: {"reset": number},
@@ -85,7 +85,7 @@ class World:
     random: Random
     servers: dict[str, Reply] = field(default_factory=dict)  # by host
     calls: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
-    voices: Voices = field(default_factory=lambda: VOICES)
+    frame_builders: FrameBuilders = field(default_factory=lambda: FRAME_BUILDERS)
     _read: dict[str, int] = field(default_factory=dict)
     _taken: dict[str, list[Held]] = field(default_factory=dict)
     swept_minute: int = START_MINUTE
@@ -202,8 +202,10 @@ class World:
             "perform": queue_functions.handle_builtin_handovers,
             "wakeups": queue_functions.handle_wakeups,
             "sweeps": queue_functions.handle_sweep_parts,
-            "live": partial(queue_functions.handle_task_updates, voices=self.voices),
-            "announce": partial(queue_functions.handle_announcements, heralds=heralds, admits=admits),
+            "live": partial(queue_functions.handle_task_updates, frame_builders=self.frame_builders),
+            "announce": partial(
+                queue_functions.handle_announcements, payload_builders=payload_builders, may_see=may_see
+            ),
             "webhooks": queue_functions.handle_webhook_deliveries,
             "notifications": queue_functions.handle_notifications,
         }

@@ -30,9 +30,13 @@ ENGINE_STATUS: dict[TaskStatus, frozenset[Status]] = {
     for word in set(TASK_STATUS.values())
 }
 
-URGENCY: dict[Priority, int] = {"low": 2, "normal": 4, "high": 6, "critical": 8}
+ENGINE_PRIORITY: dict[Priority, int] = {"low": 2, "normal": 4, "high": 6, "critical": 8}
 PRIORITY: dict[int, Priority] = {
-    urgency: max((word for word in URGENCY if URGENCY[word] <= urgency), key=URGENCY.__getitem__, default="low")
+    urgency: max(
+        (word for word in ENGINE_PRIORITY if ENGINE_PRIORITY[word] <= urgency),
+        key=ENGINE_PRIORITY.__getitem__,
+        default="low",
+    )
     for urgency in range(MAX_PRIORITY + 1)
 }
 

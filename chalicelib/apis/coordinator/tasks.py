@@ -8,16 +8,16 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import (
+    ENGINE_PRIORITY,
     ENGINE_STATUS,
     GENERAL,
     PRIORITY,
     TASK_STATUS,
-    URGENCY,
     Kind,
     Priority,
     TaskStatus,
 )
-from chalicelib.apis.coordinator.workers import LONGEST_WORD, WorkerId
+from chalicelib.apis.coordinator.workers import MAX_WORD_CHARS, WorkerId
 from chalicelib.config import settings
 from chalicelib.domain.tasks.reported_failure import LARGEST_DETAILS, LONGEST_MESSAGE, reported_failure
 from chalicelib.domain.tasks.task import Holder, Status, Task
@@ -34,23 +34,23 @@ TaskId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
 Size = Annotated[int, Field(ge=1, le=100, description="The most tasks to answer.")]
 Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
-MOST_NEEDS = 32
+MAX_CAPABILITIES = 32
 
 
-def _needs(metadata: dict[str, Any]) -> list[str] | None:
+def _required_capabilities(metadata: dict[str, Any]) -> list[str] | None:
     """The capabilities that a task's metadata name; None when they name none."""
     named = metadata.get("capabilities")
     return named if isinstance(named, list) and all(isinstance(one, str) for one in named) else None
 
 
-def _with_few_needs(metadata: dict[str, Any]) -> dict[str, Any]:
-    needs = _needs(metadata) or []
-    if len(needs) > MOST_NEEDS or not all(1 <= len(one) <= LONGEST_WORD for one in needs):
-        raise ValueError(f"capabilities must be at most {MOST_NEEDS} words of 1 to {LONGEST_WORD} characters")
+def _check_capabilities(metadata: dict[str, Any]) -> dict[str, Any]:
+    needs = _required_capabilities(metadata) or []
+    if len(needs) > MAX_CAPABILITIES or not all(1 <= len(one) <= MAX_WORD_CHARS for one in needs):
+        raise ValueError(f"capabilities must be at most {MAX_CAPABILITIES} words of 1 to {MAX_WORD_CHARS} characters")
     return metadata
 
 
-def _kept_whole(error: str | dict[str, Any]) -> str | dict[str, Any]:
+def _check_error_size(error: str | dict[str, Any]) -> str | dict[str, Any]:
     if isinstance(error, dict) and len(json.dumps(error)) > LARGEST_DETAILS:
         raise ValueError(f"must be at most {LARGEST_DETAILS} characters as JSON")
     return error
@@ -58,7 +58,7 @@ def _kept_whole(error: str | dict[str, Any]) -> str | dict[str, Any]:
 
 Reason = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_MESSAGE)] | dict[str, Any],
-    AfterValidator(_kept_whole),
+    AfterValidator(_check_error_size),
 ]
 
 
@@ -69,7 +69,7 @@ class TaskIn(Schema):
     type: Kind = Field(examples=["captcha"])
     priority: Priority = Field(default="normal", examples=["high"])
     payload: dict[str, Any] = Field(default_factory=dict, description="What the worker gets, as it is.")
-    metadata: Annotated[dict[str, Any], AfterValidator(_with_few_needs)] = Field(
+    metadata: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = Field(
         default_factory=dict,
         description="Notes, at most 16,000 characters as JSON. `capabilities`, a list of words, is what a worker must "
         "have to be given the task by itself; without it, the task's type is, unless that is general.",
@@ -118,11 +118,11 @@ class TaskOut(Schema):
             started_at=task.started_at if begun else None,
             completed_at=task.finished_at if task.terminal else None,
             result=task.result if task.status is Status.COMPLETED else None,
-            error=_reason(task),
+            error=_error(task),
         )
 
 
-def _reason(task: Task) -> str | dict[str, Any] | None:
+def _error(task: Task) -> str | dict[str, Any] | None:
     """Why it failed: as the worker said it, or in the engine's words."""
     if TASK_STATUS[task.status] != "failed" or task.error is None:
         return None
@@ -176,14 +176,14 @@ def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
 
 def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
-    needs = _needs(body.metadata)
+    needs = _required_capabilities(body.metadata)
     if needs is None:
         needs = [] if body.type == GENERAL else [body.type]
     return Submission(
         pool=NAME,
         name=body.name,
         type=body.type,
-        priority=URGENCY[body.priority],
+        priority=ENGINE_PRIORITY[body.priority],
         payload=body.payload,
         metadata=body.metadata,
         capabilities=tuple(needs),

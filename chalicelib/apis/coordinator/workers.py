@@ -18,8 +18,8 @@ from chalicelib.engine.workers.registry import WorkerChange
 routes = Routes("/api/workers", tag="Workers")
 
 WorkerId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-LONGEST_WORD = 64
-Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
+MAX_WORD_CHARS = 64
+Word = Annotated[str, StringConstraints(min_length=1, max_length=MAX_WORD_CHARS)]
 CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|task_[a-z0-9]+:[0-9]+)$")]
 
 

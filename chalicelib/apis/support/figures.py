@@ -12,10 +12,10 @@ def duration(milliseconds: float) -> str:
     if round(milliseconds) < clock.SECOND:
         return f"{round(milliseconds, 1 if milliseconds < 10 else None):g}ms"
     seconds = round(milliseconds / clock.SECOND, 1)
-    return f"{seconds:g}s" if seconds < 60 else _long(round(seconds) * clock.SECOND)
+    return f"{seconds:g}s" if seconds < 60 else _minutes_or_longer(round(seconds) * clock.SECOND)
 
 
-def _long(milliseconds: int) -> str:
+def _minutes_or_longer(milliseconds: int) -> str:
     place = next(place for place, (size, _) in enumerate(_UNITS) if milliseconds >= size)
     (large, name), (small, smaller) = _UNITS[place : place + 2]
     rest = milliseconds % large // small

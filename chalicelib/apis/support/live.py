@@ -9,7 +9,7 @@ from chalicelib.engine.live.connections import Connection
 from chalicelib.errors import InvalidRequest
 
 WORKER = "support.worker"
-LONGEST_SEQUENCE = 15
+MAX_SEQUENCE_DIGITS = 15
 """Digits."""
 
 
@@ -17,19 +17,19 @@ class Ping(Schema):
     """A watcher keeps its connection from being idle."""
 
 
-def _watcher_connects(caller: Caller, opening: Opening) -> None:
-    task_feed.watch(Connection(opening.connection_id, caller.org, UPDATES), _sequence(opening.query.get("since")))
+def _handle_watcher_connect(caller: Caller, opening: Opening) -> None:
+    task_feed.watch(Connection(opening.connection_id, caller.org, UPDATES), _parse_sequence(opening.query.get("since")))
 
 
-def _sequence(text: str | None) -> int | None:
+def _parse_sequence(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SEQUENCE):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_SEQUENCE_DIGITS):
         raise InvalidRequest("since: must be a whole number of at least 0", fields={"since": "must be a whole number"})
     return int(text)
 
 
-def _watcher_leaves(known: Connection) -> None:
+def _handle_watcher_disconnect(known: Connection) -> None:
     connections.forget(known.id)
     task_feed.leave(known)
 
@@ -40,10 +40,10 @@ channels = (
         name=UPDATES,
         path="/tasks/updates",
         authenticate=authenticate,
-        opened=_watcher_connects,
+        opened=_handle_watcher_connect,
         hears={"ping": Hears(Ping, lambda *_: {"type": "pong"})},
         refused=lambda error, _: error_frame(error, CodedErrors()),
-        closed=_watcher_leaves,
+        closed=_handle_watcher_disconnect,
         query=("since",),
     ),
 )

@@ -182,18 +182,18 @@ def health(caller: Caller) -> Health:
 
 
 def _reasons(figures: Recent, counts: WorkerCounts, unserved: list[Needs]) -> list[str]:
-    found = ["The queue is full: no more tasks are accepted"] if _full(figures) else []
-    found += ["Tasks wait while no known worker is connected"] if _deserted(figures, counts) else []
+    found = ["The queue is full: no more tasks are accepted"] if _is_queue_full(figures) else []
+    found += ["Tasks wait while no known worker is connected"] if _has_no_active_worker(figures, counts) else []
     types = sorted(kind for needs in unserved for kind in needs.capabilities)
     return found + [f"Tasks of type {kind} wait: no connected worker performs them" for kind in types]
 
 
-def _full(figures: Recent) -> bool:
+def _is_queue_full(figures: Recent) -> bool:
     limit = settings().queue_limits.get(NAME, 0)
     return bool(limit) and figures.gauges["pending"] >= limit
 
 
-def _deserted(figures: Recent, counts: WorkerCounts) -> bool:
+def _has_no_active_worker(figures: Recent, counts: WorkerCounts) -> bool:
     return bool(figures.gauges["pending"] and counts.total and not counts.active)
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from chalicelib.apis.support.states import TASK_STATUS
 from chalicelib.domain.tasks.task import Status
-from chalicelib.engine.live.task_feed import Voice
+from chalicelib.engine.live.task_feed import FrameBuilder
 
 UPDATES = "support.updates"
 """The channel's name."""
 
 
-def _update(sequence: int, said: Mapping[str, Any]) -> dict[str, Any]:
+def _update_frame(sequence: int, said: Mapping[str, Any]) -> dict[str, Any]:
     """A change of a task; `timestamp` is in epoch milliseconds, and what does not apply is left out."""
     frame = {
         "type": "task.updated",
@@ -31,8 +31,8 @@ def _update(sequence: int, said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in frame.items() if value is not None}
 
 
-VOICE = Voice(
-    update=_update,
+FRAME_BUILDER = FrameBuilder(
+    update=_update_frame,
     reset=lambda sequence: {"type": "reset", "sequence": sequence},
     watching=lambda sequence: {"type": "watching", "sequence": sequence},
 )

@@ -71,7 +71,7 @@ class WorkerOut(Schema):
         status = worker_status(worker)
         since = worker.online_since if status != "offline" else None
         return cls(
-            id=_shown(worker.id),
+            id=_number_if_decimal(worker.id),
             status=status,
             tasks_processed=worker.completed + worker.failed,
             uptime=duration(clock.now() - since if since is not None else 0),
@@ -124,6 +124,6 @@ def _endpoint(worker_id: str) -> str:
     return settings().api_urls.get(NAME, "").replace("http", "ws", 1).rstrip("/") + path
 
 
-def _shown(identifier: str) -> int | str:
+def _number_if_decimal(identifier: str) -> int | str:
     """A number where it was one."""
     return int(identifier) if identifier.isdecimal() and str(int(identifier)) == identifier else identifier

@@ -29,6 +29,6 @@ class PlatformList(Schema):
 @routes.get()
 def list_platforms(caller: Caller) -> PlatformList:
     """List the platforms on which sessions can be started."""
-    names, found = settings().survey_platforms, surveys.platforms(caller.org, POOL)
+    names, found = settings().survey_platforms, surveys.workers_by_platform(caller.org, POOL)
     rows = [PlatformRow(id=one, name=names[one], status=platform_status(crew)) for one, crew in found.items()]
     return PlatformList(platforms=rows)

@@ -10,7 +10,7 @@ from chalicelib.apis.surveys.states import SESSION_STATUS, PlatformStatus, Sessi
 from chalicelib.domain.tasks.task import Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
 from chalicelib.engine import surveys
-from chalicelib.engine.surveys import Platform, Session
+from chalicelib.engine.surveys import Platform, SessionRequest
 
 routes = Routes("/api", tag="Sessions")
 
@@ -98,14 +98,14 @@ class PlatformOut(Schema):
             id=found.id,
             name=found.name,
             status=platform_status(found.crew),
-            sessions=_counted(found),
+            sessions=_session_counts(found),
             waiting_for=waiting_for(found),
             session=CurrentSession.of(found.session) if found.session is not None else None,
             worker=WorkerRow(id=worker.id, name=worker.name) if worker is not None else None,
         )
 
 
-def _counted(found: Platform) -> Counted:
+def _session_counts(found: Platform) -> Counted:
     return Counted(
         queued=found.queued,
         active=int(found.session is not None),
@@ -132,8 +132,8 @@ def start_session(caller: Caller, body: SessionIn, idempotency_key: IdempotencyK
     It is queued, and held as soon as its platform has no other session and a worker offers it. The same
     Idempotency-Key with the same body gives the same answer, with another body 409.
     """
-    asked = Session(body.platform, body.account_id, body.survey_type, tuple(body.notify), idempotency_key)
-    task = surveys.start(caller.org, POOL, NAME, caller.subject, asked)
+    asked = SessionRequest(body.platform, body.account_id, body.survey_type, tuple(body.notify), idempotency_key)
+    task = surveys.start_session(caller.org, POOL, NAME, caller.subject, asked)
     said = body.model_dump(exclude={"notify"})
     return Created(
         SessionOut(session_id=task.id, **said, status="queued", created_at=task.created_at), location="/api/status"
@@ -143,9 +143,9 @@ def start_session(caller: Caller, body: SessionIn, idempotency_key: IdempotencyK
 @routes.get("/status")
 def get_status(caller: Caller) -> StatusOut:
     """Count the sessions, and see which one is held on each platform and by whom."""
-    rows = [PlatformOut.of(found) for found in surveys.overview(caller.org, POOL)]
-    return StatusOut(sessions=_summed(rows), platforms=rows, timestamp=clock.now())
+    rows = [PlatformOut.of(found) for found in surveys.list_platforms(caller.org, POOL)]
+    return StatusOut(sessions=_total_counts(rows), platforms=rows, timestamp=clock.now())
 
 
-def _summed(rows: list[PlatformOut]) -> Counted:
+def _total_counts(rows: list[PlatformOut]) -> Counted:
     return Counted(**{name: sum(getattr(row.sessions, name) for row in rows) for name in Counted.model_fields})

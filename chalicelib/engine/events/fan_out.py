@@ -19,14 +19,14 @@ Heralds = Mapping[str, Herald]
 
 
 def announce(
-    org: str, occasion: str, found: Sequence[Announcement], heralds: Heralds, admits: event_feed.Admits
+    org: str, occasion: str, found: Sequence[Announcement], payload_builders: Heralds, may_see: event_feed.MaySee
 ) -> None:
     """Tell everyone who asked for it."""
-    facts = [fact for pool in {one.pool for one in found} for fact in _facts(org, pool, found, heralds)]
+    facts = [fact for pool in {one.pool for one in found} for fact in _facts(org, pool, found, payload_builders)]
     inbox.publish(org, facts)
     posting.publish(org, facts)
-    event_feed.publish(org, occasion, facts, admits)
+    event_feed.publish(org, occasion, facts, may_see)
 
 
-def _facts(org: str, pool: str, found: Sequence[Announcement], heralds: Heralds) -> list[PublicEvent]:
-    return heralds[pool](org, [one for one in found if one.pool == pool])
+def _facts(org: str, pool: str, found: Sequence[Announcement], payload_builders: Heralds) -> list[PublicEvent]:
+    return payload_builders[pool](org, [one for one in found if one.pool == pool])

@@ -23,17 +23,17 @@ from chalicelib.storage.connections import subscriptions as storage
 from chalicelib.storage.connections.connections import Connection
 from chalicelib.storage.connections.subscriptions import Subscription, feed_name
 
-Admits = Callable[[Connection, str], bool]
+MaySee = Callable[[Connection, str], bool]
 """Whether whoever opened a connection may see, at this moment, the facts of a channel."""
-MOST_SUBSCRIPTIONS = 20
+MAX_SUBSCRIPTIONS = 20
 """On one connection."""
-LONGEST_CATCH_UP = 1_000
+MAX_CATCH_UP = 1_000
 """A subscriber that missed more is told to begin anew."""
 CHANNELS = {"task": "tasks", "comment": "tasks", "agent": "agents", "project": "projects"}
 """First word of a topic -> the channel whose subscribers are told."""
 
 
-def open(found: Connection) -> None:
+def open_connection(found: Connection) -> None:
     """Let a connection in; it is told nothing until it subscribes."""
     with suppress(ConditionFailed):  # the same event came twice
         dynamodb.commit(connections.create_write(found))
@@ -44,13 +44,13 @@ def subscribe(found: Connection, name: str, topic: str, filters: Mapping[str, An
 
     Raises InvalidRequest for a number that was not given out yet, Conflict for one subscription too many.
     """
-    head = task_feed.opened(feed_name(found.org))
+    head = task_feed.open_feed(feed_name(found.org))
     if since is not None and since > head.sequence:
         what = f"must be at most {head.sequence}, the latest sequence"
         raise InvalidRequest(f"since: {what}, got {since}", fields={"since": what})
     others = {one.name for one in storage.find_by_connection(found.org, found.id)} - {name}
-    if len(others) >= MOST_SUBSCRIPTIONS:
-        raise Conflict(f"A connection has at most {MOST_SUBSCRIPTIONS} subscriptions: end one, or open another")
+    if len(others) >= MAX_SUBSCRIPTIONS:
+        raise Conflict(f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions: end one, or open another")
     start = head.sequence if since is None else since
     dynamodb.commit(storage.put_write(Subscription(found, name, topic, filters, start)))
     queue_messages.enqueue_subscription_catch_up(found.org, found.id, name)
@@ -68,23 +68,23 @@ def leave(found: Connection) -> None:
     dynamodb.commit(connections.delete_write(found.id))
 
 
-def publish(org: str, occasion: str, facts: Sequence[PublicEvent], admits: Admits) -> None:
+def publish(org: str, occasion: str, facts: Sequence[PublicEvent], may_see: MaySee) -> None:
     """Number the facts and send them to those who subscribed to them; nothing at all when nobody did for a day.
 
     The same occasion again gives the same numbers, and sends them again.
     """
-    entries = [_entry(fact) for fact in facts if _channel(fact.topic) is not None]
-    found = task_feed.number(feed_name(org), occasion, entries) if entries else None
+    entries = [_entry(fact) for fact in facts if _channel_of_topic(fact.topic) is not None]
+    found = task_feed.number_entries(feed_name(org), occasion, entries) if entries else None
     if found is None:
         return
     head, first = found
     audience = [one for one in storage.find_by_org(org) if one.live]
-    task_feed.keep_open(feed_name(org), head, watched=bool(audience))
+    task_feed.extend_feed(feed_name(org), head, watched=bool(audience))
     numbered = list(enumerate(entries, first))
-    task_feed.side_by_side([partial(_send, one, numbered, admits) for one in audience])
+    task_feed.run_in_threads([partial(_send, one, numbered, may_see) for one in audience])
 
 
-def _channel(topic: str) -> str | None:
+def _channel_of_topic(topic: str) -> str | None:
     return CHANNELS.get(topic.partition(".")[0])
 
 
@@ -108,44 +108,44 @@ def _frame(number: int, entry: Mapping[str, Any], name: str) -> Frame:
         "subscription": name,
         "event": topic,
         "sequence": number,
-        "timestamp": frames.instant(entry["at"]),
+        "timestamp": frames.format_instant(entry["at"]),
         "data": entry["data"],
     }
 
 
-def _wanted(one: Subscription, entry: Mapping[str, Any]) -> bool:
-    if _channel(entry["topic"]) != one.channel:
+def _is_wanted(one: Subscription, entry: Mapping[str, Any]) -> bool:
+    if _channel_of_topic(entry["topic"]) != one.channel:
         return False
-    return all(_fits(entry["about"].get(name), wanted) for name, wanted in one.filters.items())
+    return all(_matches(entry["about"].get(name), wanted) for name, wanted in one.filters.items())
 
 
-def _fits(value: Any, wanted: Any) -> bool:
+def _matches(value: Any, wanted: Any) -> bool:
     """Whether a value is the wanted one, or one of those."""
     return value in wanted if isinstance(wanted, list) else value == wanted
 
 
-def _send(one: Subscription, numbered: Sequence[tuple[int, Mapping[str, Any]]], admits: Admits) -> bool:
+def _send(one: Subscription, numbered: Sequence[tuple[int, Mapping[str, Any]]], may_see: MaySee) -> bool:
     """Send a subscriber what it wants of the facts; False when it is not there any more, and is forgotten.
 
     One to whom nothing can be sent is cut off: it comes back and says how far it was told. One that may not see the
     facts any more is cut off for good.
     """
     wanted = [_frame(number, entry, one.name) for number, entry in numbered if _is_due(one, number, entry)]
-    if wanted and not admits(one.connection, one.channel):
+    if wanted and not may_see(one.connection, one.channel):
         websocket_api.close(one.connection.id)
         leave(one.connection)
         return False
-    return _posted(one.connection, wanted)
+    return _post_all(one.connection, wanted)
 
 
 def _is_due(one: Subscription, number: int, entry: Mapping[str, Any]) -> bool:
-    return number > one.since and _wanted(one, entry)
+    return number > one.since and _is_wanted(one, entry)
 
 
-def _posted(to: Connection, wanted: Sequence[Frame]) -> bool:
+def _post_all(to: Connection, wanted: Sequence[Frame]) -> bool:
     try:
         for frame in wanted:
-            frames.post(to.id, frames.text(frame))
+            frames.post(to.id, frames.encode(frame))
     except ConnectionGone:
         leave(to)
     except Unavailable:
@@ -156,7 +156,7 @@ def _posted(to: Connection, wanted: Sequence[Frame]) -> bool:
     return False
 
 
-def catch_up(org: str, connection_id: str, name: str, admits: Admits) -> None:
+def catch_up(org: str, connection_id: str, name: str, may_see: MaySee) -> None:
     """Tell a new subscription what came since its start; from then on it gets every fact that it wants. In its turn
     among the facts, so that none falls in between."""
     one, head = storage.find(org, connection_id, name), connections.find_head(feed_name(org))
@@ -164,19 +164,17 @@ def catch_up(org: str, connection_id: str, name: str, admits: Admits) -> None:
         return
     missed = head.sequence - one.since
     found = (
-        list(connections.read_entries(feed_name(org), one.since, head.sequence))
-        if 0 < missed <= LONGEST_CATCH_UP
-        else []
+        list(connections.read_entries(feed_name(org), one.since, head.sequence)) if 0 < missed <= MAX_CATCH_UP else []
     )
     complete = len(found) == max(0, missed)
-    if not _send(one, found if complete else (), admits):
+    if not _send(one, found if complete else (), may_see):
         return
     with suppress(ConditionFailed):  # it has ended meanwhile, or begun anew
         dynamodb.commit(storage.set_live_write(one))
-        _posted(one.connection, [_subscribed(one, head.sequence, complete=complete)])
+        _post_all(one.connection, [_subscribed_frame(one, head.sequence, complete=complete)])
 
 
-def _subscribed(one: Subscription, sequence: int, *, complete: bool) -> Frame:
+def _subscribed_frame(one: Subscription, sequence: int, *, complete: bool) -> Frame:
     said = {"channel": one.channel, "subscription": one.name, "filters": one.filters, "sequence": sequence}
     # What was missed is not kept any more: the client must read anew what it shows.
     return {"type": "subscribed" if complete else "reset", **said}

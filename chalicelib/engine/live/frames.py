@@ -11,17 +11,17 @@ from chalicelib.storage.aws.websocket_api import ConnectionGone
 
 Frame = Mapping[str, Any]
 
-OPENING_SECONDS = (0.1, 0.4, 1.0)
+OPENING_PAUSES_S = (0.1, 0.4, 1.0)
 """Pauses after which a connection that was let in just now must be open."""
 OPENING_MS = 2 * clock.SECOND
 
 
-def instant(at: int) -> str:
+def format_instant(at: int) -> str:
     """An instant in epoch milliseconds as ISO 8601 in UTC, in whole seconds with Z."""
     return clock.utc(at).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def text(frame: Frame) -> str:
+def encode(frame: Frame) -> str:
     """The frame as it is sent."""
     return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
 
@@ -32,7 +32,7 @@ def post(connection_id: str, words: str, *, patient: bool = False) -> None:
     A client is let in before its connection is open, and until then the gateway does not know it: with `patient`,
     what seems gone is tried again for a moment.
     """
-    for pause in OPENING_SECONDS if patient else ():
+    for pause in OPENING_PAUSES_S if patient else ():
         with suppress(ConnectionGone):
             websocket_api.post(connection_id, words)
             return
@@ -40,7 +40,7 @@ def post(connection_id: str, words: str, *, patient: bool = False) -> None:
     websocket_api.post(connection_id, words)
 
 
-def answer(connection_id: str, frame: Frame) -> None:
+def reply(connection_id: str, frame: Frame) -> None:
     """Answer a connection that has just spoken; one that is gone needs no answer."""
     with suppress(ConnectionGone):
-        post(connection_id, text(frame))
+        post(connection_id, encode(frame))

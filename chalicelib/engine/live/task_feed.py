@@ -27,15 +27,15 @@ from chalicelib.storage.connections.connections import Connection, Head, Watcher
 
 KEPT_MS = clock.DAY
 """How long updates are kept for a watcher that comes back, and numbered though nobody watches."""
-LONGEST_CATCH_UP = 5_000
+MAX_CATCH_UP = 5_000
 """A watcher that missed more is told to begin anew."""
-MARK = 500
+FRAMES_PER_STEP = 500
 """How many frames are sent between two notes of how far a watcher has been told."""
-LONGEST_OCCASION = 16
+MAX_OCCASION_CHARS = 16
 THREADS = 16
 
 
-class Voice(NamedTuple):
+class FrameBuilder(NamedTuple):
     """How the frames of a channel look."""
 
     update: Callable[[int, Mapping[str, Any]], Frame]
@@ -46,7 +46,7 @@ class Voice(NamedTuple):
     """Of the latest sequence: the watcher has been told all up to there, and is told what follows."""
 
 
-Voices = Mapping[str, Voice]
+FrameBuilders = Mapping[str, FrameBuilder]
 """Channel -> how its frames look."""
 
 
@@ -55,7 +55,7 @@ def watch(found: Connection, since: int | None) -> None:
 
     Raises InvalidRequest for a sequence that was not given out yet.
     """
-    head = opened(found.org)
+    head = open_feed(found.org)
     if since is not None and since > head.sequence:
         raise InvalidRequest(
             f"since: must be at most {head.sequence}, the latest sequence, got {since}",
@@ -67,7 +67,7 @@ def watch(found: Connection, since: int | None) -> None:
     queue_messages.enqueue_catch_up(found.org, found.id)
 
 
-def opened(org: str) -> Head:
+def open_feed(org: str) -> Head:
     """A feed's head, begun if it was not, and kept for another day."""
     until = clock.now() + KEPT_MS
 
@@ -76,13 +76,13 @@ def opened(org: str) -> Head:
         if head is not None and head.kept_until >= until - KEPT_MS // 2:
             return head
         with suppress(ConditionFailed):
-            dynamodb.commit(_opening(org, head, until))
+            dynamodb.commit(_open_write(org, head, until))
         raise StaleRead  # the number is read again, whoever has written the head
 
     return optimistic.retry(attempt, message="Too many watchers come at once; try again")
 
 
-def _opening(org: str, head: Head | None, until: int) -> Write:
+def _open_write(org: str, head: Head | None, until: int) -> Write:
     if head is None:
         return connections.create_feed_write(org, until)
     if head.kept_until < clock.now():
@@ -95,40 +95,40 @@ def leave(found: Connection) -> None:
     dynamodb.commit(connections.delete_write(found.id), connections.remove_watcher_write(found.org, found.id))
 
 
-def tell(org: str, occasion: str, updates: Sequence[TaskUpdate], voices: Voices) -> None:
+def send_updates(org: str, occasion: str, updates: Sequence[TaskUpdate], frame_builders: FrameBuilders) -> None:
     """Number the updates and send them to everybody who watches; nothing at all when nobody did for a day.
 
     The same occasion again gives the same numbers, and sends them again.
     """
     entries = [asdict(update) for update in updates]
-    found = number(org, occasion, entries)
+    found = number_entries(org, occasion, entries)
     if found is None:
         return
     head, first = found
     live = [one for one in connections.find_watchers(org) if one.live]
-    keep_open(org, head, watched=bool(live))
+    extend_feed(org, head, watched=bool(live))
     numbered = list(enumerate(entries, first))
     words = {
-        channel: [frames.text(voices[channel].update(*one)) for one in numbered]
+        channel: [frames.encode(frame_builders[channel].update(*one)) for one in numbered]
         for channel in {watcher.channel for watcher in live}
     }
     # What was numbered before a watcher's start may be told again: it is not for that one.
     known = {watcher.id: max(0, watcher.since + 1 - first) for watcher in live}
-    side_by_side([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
+    run_in_threads([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
 
 
-def number(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Head, int] | None:
+def number_entries(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Head, int] | None:
     """Write entries down in a feed: its head before, and the first one's number. None when nobody watched it for a day.
 
     The same occasion again gives the same numbers. Raises Unavailable when another function numbers at once.
     """
-    head, occasion = connections.find_head(feed), occasion[:LONGEST_OCCASION]
+    head, occasion = connections.find_head(feed), occasion[:MAX_OCCASION_CHARS]
     if head is None or head.kept_until < clock.now():
         return None
-    return head, head.recent.get(occasion) or _written(feed, head, occasion, entries)
+    return head, head.recent.get(occasion) or _append(feed, head, occasion, entries)
 
 
-def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str, Any]]) -> int:
+def _append(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str, Any]]) -> int:
     expires_at = (clock.now() + KEPT_MS) // clock.SECOND
     try:
         dynamodb.commit(*connections.append_writes(feed, head, occasion, entries, expires_at))
@@ -137,34 +137,35 @@ def _written(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str
     return head.sequence + 1
 
 
-def keep_open(org: str, head: Head, *, watched: bool) -> None:
+def extend_feed(org: str, head: Head, *, watched: bool) -> None:
     """While anybody watches, the feed is kept."""
     if watched and head.kept_until < clock.now() + KEPT_MS // 2:
         with suppress(ConditionFailed):
             dynamodb.commit(connections.extend_feed_write(org, clock.now() + KEPT_MS))
 
 
-def catch_up(org: str, connection_id: str, voices: Voices) -> None:
+def catch_up(org: str, connection_id: str, frame_builders: FrameBuilders) -> None:
     """Tell a new watcher what came since its start; from then on it gets every update. In its turn among the updates,
     so that none falls in between."""
     watcher, head = connections.find_watcher(org, connection_id), connections.find_head(org)
     if watcher is None or watcher.live or head is None:
         return
     with suppress(ConditionFailed):  # it has left meanwhile
-        if _caught_up(org, watcher, head, voices[watcher.channel]):
+        if _send_missed(org, watcher, head, frame_builders[watcher.channel]):
             dynamodb.commit(connections.set_watcher_live_write(org, connection_id))
 
 
-def _caught_up(org: str, watcher: Watcher, head: Head, voice: Voice) -> bool:
-    """Whether the watcher could be told all that it missed, or that this is not kept any more."""
+def _send_missed(org: str, watcher: Watcher, head: Head, builder: FrameBuilder) -> bool:
+    """Send a watcher the updates that it missed, or a reset when they are not kept any more. False when it is gone."""
     missed = head.sequence - watcher.since
-    found = list(connections.read_entries(org, watcher.since, head.sequence)) if 0 < missed <= LONGEST_CATCH_UP else []
-    told = [voice.update(*one) for one in found] if len(found) == missed else [voice.reset(head.sequence)]
-    words = [frames.text(frame) for frame in [*told, voice.watching(head.sequence)]]
-    for start in range(0, len(words), MARK):
+    entries = list(connections.read_entries(org, watcher.since, head.sequence)) if 0 < missed <= MAX_CATCH_UP else []
+    is_complete = len(entries) == missed
+    to_send = [builder.update(*entry) for entry in entries] if is_complete else [builder.reset(head.sequence)]
+    texts = [frames.encode(frame) for frame in [*to_send, builder.watching(head.sequence)]]
+    for start in range(0, len(texts), FRAMES_PER_STEP):
         if start:
             dynamodb.commit(connections.save_position_write(org, watcher.id, watcher.since + start))
-        if not _send(org, watcher, words[start : start + MARK], patient=True):
+        if not _send(org, watcher, texts[start : start + FRAMES_PER_STEP], patient=True):
             return False
     return True
 
@@ -188,7 +189,7 @@ def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = F
     return False
 
 
-def side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
+def run_in_threads(jobs: Sequence[Callable[[], object]]) -> None:
     """Run the jobs in threads, so that a slow one keeps only itself waiting; raises what one of them raised."""
     if jobs:
         with ThreadPoolExecutor(min(THREADS, len(jobs))) as threads:

@@ -8,18 +8,18 @@ from chalicelib.engine.tasks import history
 from chalicelib.engine.webhooks import retries
 
 
-def _agent_gone(chore: Job) -> bool:
+def _clean_up_agent(chore: Job) -> bool:
     return projects.remove_agent(chore.org, chore.subject) and agents.unassign_tasks(chore)
 
 
-def _task_gone(chore: Job) -> bool:
+def _clean_up_task(chore: Job) -> bool:
     return attachments.clear_task(chore) and history.delete_entries(chore.org, chore.subject)
 
 
-STEPS: Steps = {
-    agents.JOB_KIND: _agent_gone,
+JOB_STEPS: Steps = {
+    agents.JOB_KIND: _clean_up_agent,
     PROJECT: projects.clear_project,
-    "task": _task_gone,
+    "task": _clean_up_task,
     users.CHORE: user_cleanup.clear,
     retries.RECOVERY: retries.recovery,
 }

@@ -7,10 +7,10 @@ from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
 STUCK_AFTER_MS = 10 * clock.MINUTE
-REPORTED = 100
+MAX_REPORTED = 100
 
 
-def stuck() -> list[str]:
+def report_stuck() -> list[str]:
     """Report what has been due for over ten minutes and was not done: ids of tasks, workers and pools, at most 100."""
     before = clock.now() - STUCK_AFTER_MS
     found: list[str] = []
@@ -18,5 +18,5 @@ def stuck() -> list[str]:
         found += list(task_storage.due_ids(shard, before))
         found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.find_due(shard, before)]
     if found:
-        logger().error("Overdue items were found", extra={"count": len(found), "ids": found[:REPORTED]})
-    return found[:REPORTED]
+        logger().error("Overdue items were found", extra={"count": len(found), "ids": found[:MAX_REPORTED]})
+    return found[:MAX_REPORTED]

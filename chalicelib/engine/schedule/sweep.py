@@ -23,20 +23,20 @@ from chalicelib.storage.aws import columns, sqs
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
-SECONDS = 45
+MAX_PART_SECONDS = 45
 """A part that takes longer leaves the rest to the next sweep."""
 STALE_SECONDS = 60
 """A part that begins later than this has a successor, and is left to it."""
-ROWS = 25_000
+MAX_ROWS = 25_000
 """How much of what is due a part looks through, to find whose it is. One call for each hundred where it is more than
 that, and about 200 bytes each."""
-TOGETHER = 100
+TASKS_PER_READ = 100
 """Tasks that are read at once."""
 THREADS = 20
 """Workers that are looked at side by side: a probe may wait for five seconds."""
 
 Kind = Literal["tasks", "workers", "deliveries", "chores", "parked"]
-COMPLAINT = "Some of what was due could not be done"
+FAILURE_MESSAGE = "Some of what was due could not be done"
 
 
 class Part(NamedTuple):
@@ -46,11 +46,11 @@ class Part(NamedTuple):
     shard: str = ""
 
 
-def begin() -> int:
+def enqueue_due_parts() -> int:
     """Have each part done in which anything is due; returns how many. Raises ExceptionGroup when any could not be
     looked at, once the others were."""
     now = clock.now()
-    return run_all.run_each([partial(_begin, part, now) for part in parts()], "Some parts could not be swept")
+    return run_all.run_each([partial(_enqueue_if_due, part, now) for part in parts()], "Some parts could not be swept")
 
 
 def parts() -> list[Part]:
@@ -61,12 +61,12 @@ def parts() -> list[Part]:
     return [*found, *sent, Part("chores"), Part("parked")]
 
 
-def _begin(part: Part, now: int) -> None:
-    if _LOOKS[part.kind](part.shard, now):
+def _enqueue_if_due(part: Part, now: int) -> None:
+    if _HAS_DUE[part.kind](part.shard, now):
         queue_messages.enqueue_sweep_part(part.kind, part.shard, now)
 
 
-_LOOKS: dict[Kind, Callable[[str, int], bool]] = {
+_HAS_DUE: dict[Kind, Callable[[str, int], bool]] = {
     "workers": lambda shard, now: any(True for _ in worker_storage.find_due(shard, now, 1)),
     "tasks": lambda shard, now: any(True for _ in task_storage.due_ids(shard, now, 1)),
     "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
@@ -76,7 +76,7 @@ _LOOKS: dict[Kind, Callable[[str, int], bool]] = {
 """Whether anything of a part is due, by its kind. One call each."""
 
 
-def sweep(part: Part, begun_at: int) -> int:
+def sweep_part(part: Part, begun_at: int) -> int:
     """Do what is due of one part, for at most 45 s; returns how much was done. What fails does not stop the rest.
 
     Raises ExceptionGroup at the end when any failed, so that the failure is seen.
@@ -86,67 +86,71 @@ def sweep(part: Part, begun_at: int) -> int:
     if part.kind == "parked":
         return relay.replay_parked()
     if part.kind == "workers":
-        return run_all.run_each_in_threads(_workers(part.shard), COMPLAINT, THREADS)
-    return run_all.run_each(_in_time(_JOBS[part.kind](part.shard)), COMPLAINT)
+        return run_all.run_each_in_threads(_worker_actions(part.shard), FAILURE_MESSAGE, THREADS)
+    return run_all.run_each(_until_deadline(_ACTIONS[part.kind](part.shard)), FAILURE_MESSAGE)
 
 
-def _in_time(jobs: Iterator[Action]) -> Iterator[Action]:
-    end = _end()
+def _until_deadline(jobs: Iterator[Action]) -> Iterator[Action]:
+    end = _deadline()
     for job in jobs:
         if clock.now() > end:
-            _note_the_rest()
+            _log_unfinished()
             return
         yield job
 
 
-def _end() -> int:
-    return clock.now() + SECONDS * clock.SECOND
+def _deadline() -> int:
+    return clock.now() + MAX_PART_SECONDS * clock.SECOND
 
 
-def _note_the_rest() -> None:
+def _log_unfinished() -> None:
     logger().warning("A sweep ran out of time and leaves the rest to the next one")
 
 
-def _workers(shard: str) -> list[Action]:
+def _worker_actions(shard: str) -> list[Action]:
     """Workers may keep a probe waiting, so that they are looked at side by side."""
-    found = islice(worker_storage.find_due(shard, clock.now()), ROWS)
-    end = _end()
-    return [partial(_look_before, end, key) for key in interleave(found, lambda key: key[0])]
+    found = islice(worker_storage.find_due(shard, clock.now()), MAX_ROWS)
+    end = _deadline()
+    return [partial(_process_worker_before, end, key) for key in interleave(found, lambda key: key[0])]
 
 
-def _look_before(end: int, key: tuple[str, str, str]) -> None:
+def _process_worker_before(end: int, key: tuple[str, str, str]) -> None:
     if clock.now() <= end:
-        wakeups.settle_worker(*key)
+        wakeups.process_due_worker_or_pool(*key)
 
 
-def _tasks(shard: str) -> Iterator[Action]:
-    due = _fairly(list(islice(task_storage.due_ids(shard, clock.now()), ROWS)))
-    watch = wakeups.Watch()
-    for start in range(0, len(due), TOGETHER):
-        asked = due[start : start + TOGETHER]
+def _task_actions(shard: str) -> Iterator[Action]:
+    due = _interleave_by_org(list(islice(task_storage.due_ids(shard, clock.now()), MAX_ROWS)))
+    watch = wakeups.LaneWatcher()
+    for start in range(0, len(due), TASKS_PER_READ):
+        asked = due[start : start + TASKS_PER_READ]
         found = task_storage.find_many(asked)
         for task in interleave((found[one] for one in asked if one in found), lambda task: task.org):
-            yield partial(wakeups.settle_task, task, watch)
+            yield partial(wakeups.process_due_task, task, watch)
 
 
-def _fairly(task_ids: Sequence[str]) -> list[str]:
+def _interleave_by_org(task_ids: Sequence[str]) -> list[str]:
     """The tasks in turn by org, where there are so many that it makes a difference."""
-    if len(task_ids) <= TOGETHER:
+    if len(task_ids) <= TASKS_PER_READ:
         return list(task_ids)
     owners = task_storage.find_orgs(task_ids)
     return list(interleave((one for one in task_ids if one in owners), lambda one: owners[one]))
 
 
-def _deliveries(shard: str) -> Iterator[Action]:
-    found = interleave(retries.late(shard, ROWS), lambda key: (key.org, key.webhook))
+def _delivery_actions(shard: str) -> Iterator[Action]:
+    found = interleave(retries.late(shard, MAX_ROWS), lambda key: (key.org, key.webhook))
     while keys := list(islice(found, retries.REMINDERS)):
         yield partial(retries.remind, keys)
 
 
-def _chores(_: str) -> Iterator[Action]:
-    found = islice(background_jobs.find_due(clock.now()), ROWS)
+def _job_actions(_: str) -> Iterator[Action]:
+    found = islice(background_jobs.find_due(clock.now()), MAX_ROWS)
     for identifier, _org in interleave(found, lambda one: one[1]):
-        yield partial(wakeups.settle_chore, identifier)
+        yield partial(wakeups.run_job, identifier)
 
 
-_JOBS: dict[Kind, Callable[[str], Iterator[Action]]] = {"tasks": _tasks, "deliveries": _deliveries, "chores": _chores}
+_ACTIONS: dict[Kind, Callable[[str], Iterator[Action]]] = {
+    "tasks": _task_actions,
+    "deliveries": _delivery_actions,
+    "chores": _job_actions,
+}

@@ -7,7 +7,7 @@ from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.messaging import completion_notifications
-from chalicelib.engine.schedule.job_handlers import STEPS
+from chalicelib.engine.schedule.job_handlers import JOB_STEPS
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.webhooks import retries
 from chalicelib.engine.workers import heartbeat_monitor, pools
@@ -15,7 +15,7 @@ from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import table as worker_table
 
 
-class Watch:
+class LaneWatcher:
     """Puts the lanes of waiting tasks under their pools' look, each once in a sweep: two calls and a nudge for a lane,
     however many tasks wait in it."""
 
@@ -38,10 +38,10 @@ def _request_dispatch(org: str, pool: str) -> None:
     )
 
 
-def settle_task(task: Task, watch: Watch) -> None:
+def process_due_task(task: Task, watch: LaneWatcher) -> None:
     """Do what is due on a task that was just read."""
     if not transitions.seeks_worker(task, clock.now()):
-        _tell(lifecycle.apply_due_transition(task))
+        _enqueue_notifications(lifecycle.apply_due_transition(task))
     elif watch.takes(task):
         lifecycle.leave_to_pool(task)
     else:
@@ -50,12 +50,12 @@ def settle_task(task: Task, watch: Watch) -> None:
         queue_messages.enqueue_dispatch([named], occasion=f"look|{task.id}|{clock.now()}")
 
 
-def _tell(task: Task) -> None:
+def _enqueue_notifications(task: Task) -> None:
     if task.terminal and task.wake_at is not None:
         completion_notifications.tell(task)
 
 
-def settle_worker(org: str, pool: str, worker_id: str) -> None:
+def process_due_worker_or_pool(org: str, pool: str, worker_id: str) -> None:
     """Do what is due on a worker, or look at a pool in which tasks wait."""
     if worker_id == worker_table.POOL_KEY:
         _request_dispatch(org, pool)
@@ -63,20 +63,20 @@ def settle_worker(org: str, pool: str, worker_id: str) -> None:
         heartbeat_monitor.check_worker(org, pool, worker_id)
 
 
-def settle_chore(identifier: str) -> None:
+def run_job(identifier: str) -> None:
     """Give a chore its turn."""
-    background_jobs.run(identifier, STEPS)
+    background_jobs.run(identifier, JOB_STEPS)
 
 
-def one(wakeup: Wakeup) -> None:
+def process_wakeup(wakeup: Wakeup) -> None:
     """Settle the one item that a wakeup names."""
     if wakeup.kind is WakeupKind.TASK:
         task = task_storage.find(wakeup.id)
         if task is not None:
-            settle_task(task, Watch())
+            process_due_task(task, LaneWatcher())
     elif wakeup.kind is WakeupKind.DELIVERY:
         retries.wake(*wakeup.key)
     elif wakeup.kind is WakeupKind.JOB:
-        settle_chore(wakeup.id)
+        run_job(wakeup.id)
     else:
         heartbeat_monitor.check_worker(*wakeup.key)

@@ -69,7 +69,7 @@ def _require_abandoned(worker: Worker) -> None:
     if worker.connection is None or clock.now() - worker.last_heartbeat_at > PINGS_MISSED * registry.ping_interval_ms():
         return
     with suppress(ConnectionGone):
-        _send(worker, frames.text(PING))
+        _send(worker, frames.encode(PING))
         raise _already_connected(worker)
 
 
@@ -127,7 +127,7 @@ def _detach_lost(worker: Worker) -> None:
 def ping(worker: Worker) -> None:
     """Send a ping to a connected worker; its pong counts as its heartbeat."""
     try:
-        _send(worker, frames.text(PING))
+        _send(worker, frames.encode(PING))
     except ConnectionGone:
         _detach_lost(worker)
 
@@ -139,7 +139,7 @@ def hand_over(task: Task, worker: Worker) -> None:
     Raises Conflict, NotFound when the lease has ended meanwhile.
     """
     holder = Holder(worker.id, task.epoch)
-    frame = frames.text(task_frame(task))
+    frame = frames.encode(task_frame(task))
     if len(frame.encode()) > websocket_api.MAX_MESSAGE_BYTES:
         lifecycle.fail(task.org, task.id, holder, Failure(Reason.REJECTED, "The task does not fit into a frame", False))
         return
@@ -189,7 +189,7 @@ def send_commands(message: WorkerMessage) -> None:
     pending = commands.pending_commands(worker)
     try:
         for command in pending:
-            _send(worker, frames.text(_command_frame(command)))
+            _send(worker, frames.encode(_command_frame(command)))
         for task in _held_tasks(worker) if message.greeting else ():
             _resend_task(task, worker)
     except ConnectionGone:
@@ -213,7 +213,7 @@ def _resend_task(task: Task, worker: Worker) -> None:
         with suppress(Conflict, NotFound):
             hand_over(task, worker)
     else:
-        _send(worker, frames.text(task_frame(task)))
+        _send(worker, frames.encode(task_frame(task)))
 
 
 def _remove_commands(worker: Worker, names: set[str]) -> None:

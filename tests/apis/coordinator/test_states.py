@@ -6,11 +6,11 @@ from typing import get_args
 import pytest
 
 from chalicelib.apis.coordinator.states import (
+    ENGINE_PRIORITY,
     ENGINE_STATUS,
     PRIORITY,
     ROTATION,
     TASK_STATUS,
-    URGENCY,
     Priority,
     TaskStatus,
     WorkerStatus,
@@ -38,9 +38,9 @@ def test_every_word_can_be_listed() -> None:
 
 
 def test_every_urgency_has_a_word_and_every_word_its_own() -> None:
-    assert URGENCY == {"low": 2, "normal": 4, "high": 6, "critical": 8}
+    assert ENGINE_PRIORITY == {"low": 2, "normal": 4, "high": 6, "critical": 8}
     assert set(PRIORITY) == set(range(MAX_PRIORITY + 1))
-    assert {PRIORITY[urgency]: urgency for urgency in URGENCY.values()} == URGENCY
+    assert {PRIORITY[urgency]: urgency for urgency in ENGINE_PRIORITY.values()} == ENGINE_PRIORITY
     words = [get_args(Priority).index(PRIORITY[urgency]) for urgency in sorted(PRIORITY)]
     assert words == sorted(words)
 

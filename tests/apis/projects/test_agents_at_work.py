@@ -10,7 +10,7 @@ from chalicelib.apis.websockets import switchboard
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.projects import agents
-from chalicelib.engine.schedule.job_handlers import STEPS
+from chalicelib.engine.schedule.job_handlers import JOB_STEPS
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.errors import Unavailable
 from tests.apis.projects.agency import POOL, Desk, meant, open_desk
@@ -312,7 +312,7 @@ def _done_before(calls: int, job: Job) -> bool:
         return send()
 
     with aws.interfering(dies), suppress(Unavailable):
-        return STEPS[agents.JOB_KIND](job)
+        return JOB_STEPS[agents.JOB_KIND](job)
     return False
 
 

@@ -15,7 +15,7 @@ from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import background_jobs, documents
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.projects import attachments, comments, files
-from chalicelib.engine.schedule.job_handlers import STEPS
+from chalicelib.engine.schedule.job_handlers import JOB_STEPS
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import Conflict, NotFound, Unavailable
@@ -343,7 +343,7 @@ def died_after(calls: int, chore: Job) -> bool:
         return send()
 
     with aws.interfering(dies), suppress(Unavailable):
-        while not STEPS["task"](chore):
+        while not JOB_STEPS["task"](chore):
             pass
         return True
     return False

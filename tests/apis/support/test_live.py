@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.apis.support import task_feed_frames
-from chalicelib.apis.task_feed_frames import voices
+from chalicelib.apis.task_feed_frames import frame_builders
 from chalicelib.apis.websockets import CHANNELS, switchboard
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.workers import registry
@@ -23,7 +23,7 @@ Answer = tuple[int, str]
 
 @pytest.fixture(autouse=True)
 def speaking(world: World) -> None:
-    world.voices = voices
+    world.frame_builders = frame_builders
 
 
 class Line:
@@ -282,8 +282,12 @@ def test_a_watcher_may_ping_and_is_told_what_else_it_may_not(watcher: Line) -> N
     assert answer is not None and answer["type"] == "error"
 
 
-def test_every_channel_of_watchers_has_a_voice() -> None:
-    assert {one.name for served in CHANNELS.values() for one in served} >= set(voices) == {task_feed_frames.UPDATES}
+def test_every_channel_of_watchers_has_a_frame_builder() -> None:
+    assert (
+        {one.name for served in CHANNELS.values() for one in served}
+        >= set(frame_builders)
+        == {task_feed_frames.UPDATES}
+    )
 
 
 def test_budgets(desk: Desk, worker: Line, task: Frame) -> None:

@@ -21,7 +21,7 @@ Steps = dict[str, background_jobs.Step]
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     """What can be done as a chore, in this world."""
     known: Steps = {}
-    monkeypatch.setattr(wakeups, "STEPS", known)
+    monkeypatch.setattr(wakeups, "JOB_STEPS", known)
     return known
 
 

@@ -25,7 +25,7 @@ def fact(topic: str = "task.updated", subject: str = "task_1", **about: str) -> 
 
 
 def connect(world: World, name: str = "c1") -> Frames:
-    event_feed.open(Connection(name, ORG, CHANNEL, subject="dev", role="admin"))
+    event_feed.open_connection(Connection(name, ORG, CHANNEL, subject="dev", role="admin"))
     return world.sockets.connect(name)
 
 
@@ -38,8 +38,8 @@ def subscribe(
     world.settle()
 
 
-def publish(*facts: PublicEvent, occasion: str = "o1", admits: event_feed.Admits = lambda *_: True) -> None:
-    event_feed.publish(ORG, occasion, facts, admits)
+def publish(*facts: PublicEvent, occasion: str = "o1", may_see: event_feed.MaySee = lambda *_: True) -> None:
+    event_feed.publish(ORG, occasion, facts, may_see)
 
 
 def told(frames: Frames) -> list[tuple[Any, ...]]:
@@ -110,7 +110,7 @@ def test_a_number_that_was_not_given_out_is_refused_and_a_gap_is_told(
         subscribe(world, since=1)
     subscribe(world)
     publish(*[fact()] * 4)
-    monkeypatch.setattr(event_feed, "LONGEST_CATCH_UP", 3)
+    monkeypatch.setattr(event_feed, "MAX_CATCH_UP", 3)
     connect(world, "c2")
     late = world.sockets.connect("c2")
     subscribe(world, "c2", since=0)
@@ -130,7 +130,7 @@ def test_the_same_occasion_again_has_the_same_numbers(world: World) -> None:
 def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(world: World) -> None:
     frames = connect(world)
     subscribe(world)
-    publish(fact(), admits=lambda *_: False)
+    publish(fact(), may_see=lambda *_: False)
     assert told(frames) == [("subscribed", 0)]
     assert world.sockets.closed == ["c1"]
     assert subscriptions.find_by_org(ORG) == [] and connections.find("c1") is None
@@ -138,7 +138,7 @@ def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(world: W
 
 def test_a_connection_has_several_subscriptions_and_not_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = connect(world)
-    monkeypatch.setattr(event_feed, "MOST_SUBSCRIPTIONS", 2)
+    monkeypatch.setattr(event_feed, "MAX_SUBSCRIPTIONS", 2)
     subscribe(world, called="one", projectId="p1")
     subscribe(world, called="two", projectId="p2")
     subscribe(world, called="two", projectId="p3")

@@ -12,7 +12,7 @@ from chalicelib.domain.changes.effects import TaskUpdate
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.live import task_feed
-from chalicelib.engine.live.task_feed import Voice
+from chalicelib.engine.live.task_feed import FrameBuilder
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.storage.connections import connections
@@ -22,8 +22,8 @@ from tests.support import aws
 from tests.support.world import ORG, POOL, WATCH, World
 
 Frames = list[dict[str, Any]]
-VOICES = {
-    WATCH: Voice(
+FRAME_BUILDERS = {
+    WATCH: FrameBuilder(
         update=lambda number, said: {"sequence": number, "task": said["task_id"], "status": str(said["status"])},
         reset=lambda number: {"reset": number},
         watching=lambda number: {"watching": number},
@@ -32,8 +32,8 @@ VOICES = {
 
 
 @pytest.fixture(autouse=True)
-def voices(world: World) -> Iterator[None]:
-    world.voices = VOICES
+def frame_builders(world: World) -> Iterator[None]:
+    world.frame_builders = FRAME_BUILDERS
     yield
 
 
@@ -68,7 +68,9 @@ def change(number: int) -> TaskUpdate:
 
 
 def tell(*numbers: int, occasion: str = "") -> None:
-    task_feed.tell(ORG, occasion or f"occasion {numbers}", [change(number) for number in numbers], VOICES)
+    task_feed.send_updates(
+        ORG, occasion or f"occasion {numbers}", [change(number) for number in numbers], FRAME_BUILDERS
+    )
 
 
 def stored() -> list[Any]:
@@ -165,7 +167,7 @@ def test_a_death_between_telling_and_going_live_tells_again(world: World) -> Non
     frames = world.sockets.connect("v2")
     task_feed.watch(link("v2"), 0)
     with dying_before_live(), pytest.raises(Unavailable):
-        task_feed.catch_up(ORG, "v2", VOICES)
+        task_feed.catch_up(ORG, "v2", FRAME_BUILDERS)
     tell(2)
     world.settle()
     assert sequences(frames) == [1, 1, 2]
@@ -173,13 +175,13 @@ def test_a_death_between_telling_and_going_live_tells_again(world: World) -> Non
 
 def test_a_long_way_to_catch_up_is_gone_in_steps(world: World) -> None:
     watch(world)
-    with patch.object(task_feed, "MARK", 3):
+    with patch.object(task_feed, "FRAMES_PER_STEP", 3):
         for start in range(0, 8, 2):
             tell(start, start + 1)
         frames = world.sockets.connect("v2")
         task_feed.watch(link("v2"), 0)
         with dying_before_live(), pytest.raises(Unavailable):
-            task_feed.catch_up(ORG, "v2", VOICES)
+            task_feed.catch_up(ORG, "v2", FRAME_BUILDERS)
         world.settle()
     assert sequences(frames) == [*range(1, 9), 7, 8]
 
@@ -332,7 +334,7 @@ def test_a_feed_that_is_watched_is_kept_on(world: World) -> None:
 def test_one_that_missed_too_much_begins_anew(world: World) -> None:
     watch(world)
     tell(*range(10))
-    with patch.object(task_feed, "LONGEST_CATCH_UP", 9):
+    with patch.object(task_feed, "MAX_CATCH_UP", 9):
         assert watch(world, "v2", since=0) == [{"reset": 10}, {"watching": 10}]
         assert sequences(watch(world, "v3", since=1)) == list(range(2, 11))
 
@@ -362,5 +364,5 @@ def test_budgets(world: World) -> None:
         tell(*range(90))
     assert calls.total() == 3
     with aws.counting() as calls:
-        task_feed.tell("other", "x", [change(1)], VOICES)
+        task_feed.send_updates("other", "x", [change(1)], FRAME_BUILDERS)
     assert calls.total() == 1

@@ -11,10 +11,10 @@ def test_what_is_overdue_for_ten_minutes_is_found(world: World) -> None:
     task = world.submit(run_at=world.clock.now() + 60_000)
     world.settle()
     world.clock.advance(60 + 9 * 60)
-    assert stuck_report.stuck() == []
+    assert stuck_report.report_stuck() == []
     world.clock.advance(2 * 60)
     with logging_to(Log()) as log:
-        found = stuck_report.stuck()
+        found = stuck_report.report_stuck()
     assert task.id in found
     assert f"{ORG}#{POOL}#{worker.id}" in found
     [line] = log.lines
@@ -23,5 +23,5 @@ def test_what_is_overdue_for_ten_minutes_is_found(world: World) -> None:
 
 def test_nothing_is_logged_where_nothing_is_overdue(world: World) -> None:
     with logging_to(Log()) as log:
-        assert stuck_report.stuck() == []
+        assert stuck_report.report_stuck() == []
     assert log.lines == []

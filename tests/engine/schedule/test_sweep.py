@@ -47,7 +47,7 @@ def own_end(task: Task) -> int:
 def test_a_minute_in_which_nothing_is_due_costs_a_look_at_each_part_and_sends_nothing(world: World) -> None:
     world.sweep()
     with aws.counting() as calls:
-        assert sweep.begin() == len(sweep.parts())
+        assert sweep.enqueue_due_parts() == len(sweep.parts())
     assert calls[("DynamoDB", "Query")] == 17
     assert calls.total() == 18
     assert world.queues.queues.get(SWEEPS, []) == []
@@ -56,7 +56,7 @@ def test_a_minute_in_which_nothing_is_due_costs_a_look_at_each_part_and_sends_no
 def test_only_a_part_in_which_anything_is_due_is_run(world: World) -> None:
     task = world.submit(run_at=world.clock.now() + 1000)
     world.clock.advance(1)
-    sweep.begin()
+    sweep.enqueue_due_parts()
     [message] = world.queues.queues[SWEEPS]
     assert f'"kind":"tasks","shard":"{columns.wake_shard(task.id)}"' in message.body
     world.handle("sweeps")
@@ -71,9 +71,9 @@ def test_a_part_that_cannot_be_looked_at_holds_up_no_other(world: World) -> None
         raise ValueError("broken")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sweep._LOOKS, "workers", broken)
+        patch.setitem(sweep._HAS_DUE, "workers", broken)
         with pytest.raises(ExceptionGroup):
-            sweep.begin()
+            sweep.enqueue_due_parts()
     world.handle("sweeps")
     assert world.task(task.id).ready
 
@@ -83,8 +83,8 @@ def test_a_part_that_begins_too_late_is_left_to_the_next_sweep(world: World) -> 
     begun = world.clock.now() + 1000
     world.clock.advance(1 + sweep.STALE_SECONDS)
     part = Part("tasks", columns.wake_shard(task.id))
-    assert sweep.sweep(part, begun) == 1
-    assert sweep.sweep(part, begun - 1) == 0
+    assert sweep.sweep_part(part, begun) == 1
+    assert sweep.sweep_part(part, begun - 1) == 0
 
 
 def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,16 +92,16 @@ def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, m
     shard = columns.wake_shards()[0]
     mine = [task for task in (world.submit() for _ in range(20)) if columns.wake_shard(task.id) == shard]
     world.clock.advance(61)
-    settle, done = wakeups.settle_task, []
+    process, done = wakeups.process_due_task, []
 
-    def slowly(task: Task, watch: wakeups.Watch) -> None:
+    def slowly(task: Task, watcher: wakeups.LaneWatcher) -> None:
         world.clock.advance(30)
-        settle(task, watch)
+        process(task, watcher)
         done.append(task.id)
 
-    monkeypatch.setattr(wakeups, "settle_task", slowly)
+    monkeypatch.setattr(wakeups, "process_due_task", slowly)
     assert len(mine) > 2
-    assert sweep.sweep(Part("tasks", shard), world.clock.now()) == 2
+    assert sweep.sweep_part(Part("tasks", shard), world.clock.now()) == 2
     assert len(done) == 2
 
 
@@ -109,13 +109,13 @@ def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, m
 
 
 def order_of(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
-    """The orgs whose items are settled from now on, in order; nothing is done about them."""
+    """Replace a function of wakeups by one that only notes the orgs of its items, in order."""
     seen: list[str] = []
-    settled: dict[str, Callable[..., None]] = {
-        "settle_task": lambda task, _: seen.append(task.org),
-        "settle_worker": lambda org, *_: seen.append(org),
+    replacements: dict[str, Callable[..., None]] = {
+        "process_due_task": lambda task, _: seen.append(task.org),
+        "process_due_worker_or_pool": lambda org, *_: seen.append(org),
     }
-    monkeypatch.setattr(wakeups, name, settled[name])
+    monkeypatch.setattr(wakeups, name, replacements[name])
     return seen
 
 
@@ -123,13 +123,13 @@ def test_another_orgs_few_tasks_are_not_held_up_by_ones_many(world: World, monke
     made = [world.submit(org="noisy", run_at=world.clock.now() + 1000 + number) for number in range(500)]
     made += [world.submit(org="quiet", run_at=world.clock.now() + 9000) for _ in range(20)]
     world.clock.advance(10)
-    seen = order_of(monkeypatch, "settle_task")
+    seen = order_of(monkeypatch, "process_due_task")
     for shard in columns.wake_shards():
         seen.clear()
         mine = [task.org for task in made if columns.wake_shard(task.id) == shard]
-        assert sweep.sweep(Part("tasks", shard), world.clock.now()) == len(mine) == len(seen)
+        assert sweep.sweep_part(Part("tasks", shard), world.clock.now()) == len(mine) == len(seen)
         few = mine.count("quiet")
-        assert mine.count("noisy") > sweep.TOGETHER
+        assert mine.count("noisy") > sweep.TASKS_PER_READ
         assert seen[: 2 * few].count("quiet") == few
 
 
@@ -140,11 +140,11 @@ def test_another_orgs_workers_are_looked_at_between_ones_many(world: World, monk
     for number in range(4):
         world.register(f"q{number}", org="quiet")
     world.clock.advance(200)
-    seen = order_of(monkeypatch, "settle_worker")
+    seen = order_of(monkeypatch, "process_due_worker_or_pool")
     monkeypatch.setattr(sweep, "THREADS", 1)
     for shard in columns.wake_shards():
         seen.clear()
-        sweep.sweep(Part("workers", shard), world.clock.now())
+        sweep.sweep_part(Part("workers", shard), world.clock.now())
         few = seen.count("quiet")
         assert seen[: 2 * few].count("quiet") == few
 

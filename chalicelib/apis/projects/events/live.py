@@ -80,7 +80,7 @@ def _connects(caller: Caller, opening: Opening) -> None:
     assert isinstance(caller, Principal)
     scope = None if caller.scope is None else " ".join(sorted(caller.scope))
     who = (caller.subject, caller.role, caller.session, caller.key, scope)
-    event_feed.open(Connection(opening.connection_id, caller.org, LIVE, NAME, None, *who))
+    event_feed.open_connection(Connection(opening.connection_id, caller.org, LIVE, NAME, None, *who))
 
 
 def _subscribed(known: Connection, said: Subscribe) -> Frame | None:

@@ -116,7 +116,7 @@ def _then(said: Announcement) -> Json:
     status = TASK_STATUS[PHASES[Status(said.now)]]
     if status == "completed" and said.was is None:
         return {"status": status}  # what changed was something else: it was completed before
-    return {"status": status, "completedAt": frames.instant(said.at) if status == "completed" else None}
+    return {"status": status, "completedAt": frames.format_instant(said.at) if status == "completed" else None}
 
 
 def _task_about(task: Task, data: Json) -> About:
