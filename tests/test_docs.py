@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.config import Settings
 from chalicelib.domain.changes.effects import Effects
+from tests.test_architecture import ENGINE_ORDER, MAY_IMPORT
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -108,9 +109,16 @@ def test_a_reader_follows_each_flow_through_at_most_fifteen_files_that_exist() -
         assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
-def test_the_overview_names_every_package_of_the_engine() -> None:
+def test_the_overview_names_every_package_of_the_engine_in_their_order() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/how-it-works/overview.md").read_text(), re.MULTILINE)
-    assert rows == sorted(path.parent.name for path in (ROOT / "chalicelib/engine").glob("*/__init__.py"))
+    assert tuple(rows) == tuple(ENGINE_ORDER)
+
+
+def test_the_picture_of_the_layers_has_the_imports_that_are_allowed() -> None:
+    picture = (ROOT / "docs/how-it-works/overview.md").read_text().partition("## The layers of the code")[2]
+    arrows = re.findall(r'^    (\w+)(?:\["[^"]*"\])? --> ([\w &]+)$', picture, re.MULTILINE)
+    drawn = {layer: set(others.split(" & ")) for layer, others in arrows}
+    assert drawn == {layer: others for layer, others in MAY_IMPORT.items() if others}
 
 
 def glossary(heading: str) -> str:
