@@ -1,4 +1,4 @@
-"""What a connection is for, by its id alone: all that API Gateway says with a frame."""
+"""Finding a WebSocket connection by its id, which is all that API Gateway sends with a frame."""
 
 from chalicelib import clock
 from chalicelib.engine.ttl_cache import TtlCache
@@ -12,7 +12,7 @@ _cached: TtlCache[str, Connection] = TtlCache(2 * clock.HOUR)
 
 
 def find(connection_id: str) -> Connection | None:
-    """The connection, or None when it was never let in. It never changes, so that each process asks once."""
+    """The connection, or None when it was never accepted. It never changes, so each process reads it once."""
     cached = _cached.get(connection_id)
     if cached is not None:
         return cached
@@ -21,5 +21,5 @@ def find(connection_id: str) -> Connection | None:
 
 
 def forget(connection_id: str) -> None:
-    """The connection has ended."""
+    """Drop an ended connection from the cache."""
     _cached.remove(connection_id)

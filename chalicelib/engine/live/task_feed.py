@@ -1,8 +1,7 @@
-"""Watching an org's tasks: every change gets a number, one after the other, and goes to whoever is connected.
+"""The task feed: each change of an org's tasks gets the next number and is sent to the connections that watch the org.
 
-An org's changes are numbered by one function at a time (its messages share a FIFO group), and only while somebody
-watches or did so within the last day. A watcher that comes back with the last number it saw is told what it missed.
-"""
+One function at a time numbers an org's changes (its messages share a FIFO group), and only while a connection watches
+or did so within the last day. A watcher that comes back with the last number that it got is sent what it missed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,49 +25,49 @@ from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection, Head, Watcher
 
 KEPT_MS = clock.DAY
-"""How long updates are kept for a watcher that comes back, and numbered though nobody watches."""
+"""How long updates are kept for a watcher that comes back, and numbered after the last one has left."""
 MAX_CATCH_UP = 5_000
-"""A watcher that missed more is told to begin anew."""
+"""A watcher that missed more updates gets a reset: it must read the tasks again."""
 FRAMES_PER_STEP = 500
-"""How many frames are sent between two notes of how far a watcher has been told."""
+"""How many frames are sent to a watcher that catches up before its position is stored."""
 MAX_OCCASION_CHARS = 16
 THREADS = 16
 
 
 class FrameBuilder(NamedTuple):
-    """How the frames of a channel look."""
+    """Builds the frames of one channel."""
 
     update: Callable[[int, Mapping[str, Any]], Frame]
-    """Of a sequence and an update's fields."""
+    """From a sequence and an update's fields."""
     reset: Callable[[int], Frame]
-    """Of the latest sequence: what came before it and was not seen is not kept any more."""
+    """From the latest sequence: the watcher missed updates before it that are no longer kept."""
     watching: Callable[[int], Frame]
-    """Of the latest sequence: the watcher has been told all up to there, and is told what follows."""
+    """From the latest sequence: the watcher has got every update up to it, and will get the further ones."""
 
 
 FrameBuilders = Mapping[str, FrameBuilder]
-"""Channel -> how its frames look."""
+"""By channel."""
 
 
-def watch(found: Connection, since: int | None) -> None:
-    """A watcher connects: it will be told every change after the sequence `since`, or from now on.
+def watch(connection: Connection, since: int | None) -> None:
+    """Add a watcher: it gets every change after the sequence `since`, or from now on.
 
-    Raises InvalidRequest for a sequence that was not given out yet.
+    Raises InvalidRequest for a sequence that is not in use yet.
     """
-    head = open_feed(found.org)
+    head = open_feed(connection.org)
     if since is not None and since > head.sequence:
         raise InvalidRequest(
             f"since: must be at most {head.sequence}, the latest sequence, got {since}",
             fields={"since": f"must be at most {head.sequence}"},
         )
     start = head.sequence if since is None else since
-    with suppress(ConditionFailed):  # the same event came twice
-        dynamodb.commit(connections.create_write(found), connections.add_watcher_write(found, start))
-    queue_messages.enqueue_catch_up(found.org, found.id)
+    with suppress(ConditionFailed):  # API Gateway reported the connection twice
+        dynamodb.commit(connections.create_write(connection), connections.add_watcher_write(connection, start))
+    queue_messages.enqueue_catch_up(connection.org, connection.id)
 
 
 def open_feed(org: str) -> Head:
-    """A feed's head, begun if it was not, and kept for another day."""
+    """The head of the feed, which is created if needed and kept for another day."""
     until = clock.now() + KEPT_MS
 
     def attempt() -> Head:
@@ -77,7 +76,7 @@ def open_feed(org: str) -> Head:
             return head
         with suppress(ConditionFailed):
             dynamodb.commit(_open_write(org, head, until))
-        raise StaleRead  # the number is read again, whoever has written the head
+        raise StaleRead  # the head is read again, whichever function has written it
 
     return optimistic.retry(attempt, message="Too many watchers come at once; try again")
 
@@ -90,37 +89,39 @@ def _open_write(org: str, head: Head | None, until: int) -> Write:
     return connections.extend_feed_write(org, until)
 
 
-def leave(found: Connection) -> None:
-    """A watcher's connection has ended."""
-    dynamodb.commit(connections.delete_write(found.id), connections.remove_watcher_write(found.org, found.id))
+def leave(connection: Connection) -> None:
+    """Remove a watcher whose connection has ended."""
+    remove_write = connections.remove_watcher_write(connection.org, connection.id)
+    dynamodb.commit(connections.delete_write(connection.id), remove_write)
 
 
 def send_updates(org: str, occasion: str, updates: Sequence[TaskUpdate], frame_builders: FrameBuilders) -> None:
-    """Number the updates and send them to everybody who watches; nothing at all when nobody did for a day.
+    """Number the updates and send them to the org's watchers. Nothing happens when the org had no watcher for a day.
 
-    The same occasion again gives the same numbers, and sends them again.
+    The same occasion again gives the same numbers, and sends the updates again.
     """
     entries = [asdict(update) for update in updates]
-    found = number_entries(org, occasion, entries)
-    if found is None:
+    numbered_from = number_entries(org, occasion, entries)
+    if numbered_from is None:
         return
-    head, first = found
-    live = [one for one in connections.find_watchers(org) if one.live]
+    head, first = numbered_from
+    live = [watcher for watcher in connections.find_watchers(org) if watcher.live]
     extend_feed(org, head, watched=bool(live))
     numbered = list(enumerate(entries, first))
-    words = {
-        channel: [frames.encode(frame_builders[channel].update(*one)) for one in numbered]
+    texts = {
+        channel: [frames.encode(frame_builders[channel].update(*entry)) for entry in numbered]
         for channel in {watcher.channel for watcher in live}
     }
-    # What was numbered before a watcher's start may be told again: it is not for that one.
-    known = {watcher.id: max(0, watcher.since + 1 - first) for watcher in live}
-    run_in_threads([partial(_send, org, one, words[one.channel][known[one.id] :]) for one in live])
+    # A redelivered occasion may be older than a watcher's start: the watcher does not get its updates.
+    skipped = {watcher.id: max(0, watcher.since + 1 - first) for watcher in live}
+    run_in_threads([partial(_send, org, each, texts[each.channel][skipped[each.id] :]) for each in live])
 
 
 def number_entries(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Head, int] | None:
-    """Write entries down in a feed: its head before, and the first one's number. None when nobody watched it for a day.
+    """Append entries to a feed. Returns its head before that and the first entry's number; None when nobody watched it
+    for a day.
 
-    The same occasion again gives the same numbers. Raises Unavailable when another function numbers at once.
+    The same occasion again gives the same numbers. Raises Unavailable when another function appends at the same time.
     """
     head, occasion = connections.find_head(feed), occasion[:MAX_OCCASION_CHARS]
     if head is None or head.kept_until < clock.now():
@@ -129,24 +130,24 @@ def number_entries(feed: str, occasion: str, entries: Sequence[Mapping[str, Any]
 
 
 def _append(feed: str, head: Head, occasion: str, entries: Sequence[Mapping[str, Any]]) -> int:
-    expires_at = (clock.now() + KEPT_MS) // clock.SECOND
+    expires_at_s = (clock.now() + KEPT_MS) // clock.SECOND
     try:
-        dynamodb.commit(*connections.append_writes(feed, head, occasion, entries, expires_at))
+        dynamodb.commit(*connections.append_writes(feed, head, occasion, entries, expires_at_s))
     except ConditionFailed:
-        raise Unavailable("Another function numbers this org's updates; this one comes again") from None
+        raise Unavailable("Another function numbers this org's updates; the message comes again") from None
     return head.sequence + 1
 
 
 def extend_feed(org: str, head: Head, *, watched: bool) -> None:
-    """While anybody watches, the feed is kept."""
+    """Keep the feed for another day if it is watched. No call while it is kept for half a day or more."""
     if watched and head.kept_until < clock.now() + KEPT_MS // 2:
         with suppress(ConditionFailed):
             dynamodb.commit(connections.extend_feed_write(org, clock.now() + KEPT_MS))
 
 
 def catch_up(org: str, connection_id: str, frame_builders: FrameBuilders) -> None:
-    """Tell a new watcher what came since its start; from then on it gets every update. In its turn among the updates,
-    so that none falls in between."""
+    """Send a new watcher the updates since its start; from then on it gets every update. This is handled in order with
+    the org's updates, so that the watcher misses none."""
     watcher, head = connections.find_watcher(org, connection_id), connections.find_head(org)
     if watcher is None or watcher.live or head is None:
         return
@@ -170,15 +171,15 @@ def _send_missed(org: str, watcher: Watcher, head: Head, builder: FrameBuilder) 
     return True
 
 
-def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = False) -> bool:
-    """Send a watcher its frames; False when it is not there any more, and is forgotten.
+def _send(org: str, watcher: Watcher, texts: Sequence[str], *, patient: bool = False) -> bool:
+    """Send a watcher its frames. False when its connection is gone: the watcher is removed.
 
-    One to whom nothing can be sent is cut off: it comes back and says how far it was told. Raises Unavailable when
-    the gateway does not even do that.
+    A connection that cannot be sent to is closed: the client comes back with the last sequence that it got. Raises
+    Unavailable when API Gateway does not close it either.
     """
     try:
-        for one in words:
-            frames.post(watcher.id, one, patient=patient)
+        for text in texts:
+            frames.post(watcher.id, text, patient=patient)
     except ConnectionGone:
         leave(Connection(watcher.id, org, watcher.channel))
     except Unavailable:
@@ -189,8 +190,8 @@ def _send(org: str, watcher: Watcher, words: Sequence[str], *, patient: bool = F
     return False
 
 
-def run_in_threads(jobs: Sequence[Callable[[], object]]) -> None:
-    """Run the jobs in threads, so that a slow one keeps only itself waiting; raises what one of them raised."""
-    if jobs:
-        with ThreadPoolExecutor(min(THREADS, len(jobs))) as threads:
-            list(threads.map(lambda job: job(), jobs))
+def run_in_threads(actions: Sequence[Callable[[], object]]) -> None:
+    """Run the actions in threads, so that a slow one does not delay the others. Raises what one of them raised."""
+    if actions:
+        with ThreadPoolExecutor(min(THREADS, len(actions))) as threads:
+            list(threads.map(lambda action: action(), actions))

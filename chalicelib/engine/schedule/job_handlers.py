@@ -1,4 +1,4 @@
-"""Which step carries out each kind of chore. The one table of it."""
+"""The function that runs a step of each kind of background job."""
 
 from chalicelib.engine.accounts import user_cleanup, users
 from chalicelib.engine.documents.background_jobs import Job, Steps
@@ -8,12 +8,12 @@ from chalicelib.engine.tasks import history
 from chalicelib.engine.webhooks import retries
 
 
-def _clean_up_agent(chore: Job) -> bool:
-    return projects.remove_agent(chore.org, chore.subject) and agents.unassign_tasks(chore)
+def _clean_up_agent(job: Job) -> bool:
+    return projects.remove_agent(job.org, job.subject) and agents.unassign_tasks(job)
 
 
-def _clean_up_task(chore: Job) -> bool:
-    return attachments.clear_task(chore) and history.delete_entries(chore.org, chore.subject)
+def _clean_up_task(job: Job) -> bool:
+    return attachments.clear_task(job) and history.delete_entries(job.org, job.subject)
 
 
 JOB_STEPS: Steps = {

@@ -1,4 +1,4 @@
-"""Once a day: what is stuck is said aloud. Expiry of items and objects is TTL's and the bucket lifecycle's work."""
+"""The daily report of stuck items: it logs those that are more than ten minutes overdue."""
 
 from chalicelib import clock
 from chalicelib.observability import logger
@@ -11,12 +11,12 @@ MAX_REPORTED = 100
 
 
 def report_stuck() -> list[str]:
-    """Report what has been due for over ten minutes and was not done: ids of tasks, workers and pools, at most 100."""
+    """Log and return the ids of tasks, workers and pools that are more than ten minutes overdue, at most 100."""
     before = clock.now() - STUCK_AFTER_MS
-    found: list[str] = []
+    overdue: list[str] = []
     for shard in columns.wake_shards():
-        found += list(task_storage.due_ids(shard, before))
-        found += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.find_due(shard, before)]
-    if found:
-        logger().error("Overdue items were found", extra={"count": len(found), "ids": found[:MAX_REPORTED]})
-    return found[:MAX_REPORTED]
+        overdue += list(task_storage.due_ids(shard, before))
+        overdue += [f"{org}#{pool}#{name}" for org, pool, name in worker_storage.find_due(shard, before)]
+    if overdue:
+        logger().error("Overdue items were found", extra={"count": len(overdue), "ids": overdue[:MAX_REPORTED]})
+    return overdue[:MAX_REPORTED]

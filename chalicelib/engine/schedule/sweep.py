@@ -1,8 +1,8 @@
-"""The sweep: each minute all that is due is found and done, whatever messages were lost.
+"""The sweep: each minute it finds every item that is due and processes it, also when its message was lost.
 
-It comes in parts, one for each kind of thing and each shard of the index it is found in. `begin` looks whether a part
-has anything due, which costs one call, and has that part done by a function run of its own: so no kind holds up
-another. Within a part the orgs come in turn, so that one org's thousands do not hold up another's few.
+It has parts, one for each kind of item and each shard of that kind's index. `enqueue_due_parts` checks with one call
+whether a part has due items, and enqueues it for a function run of its own, so that no kind delays another. Within a
+part the orgs take turns, so that one org with thousands of due items does not delay another with a few.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,31 +24,32 @@ from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
 MAX_PART_SECONDS = 45
-"""A part that takes longer leaves the rest to the next sweep."""
+"""A part that takes longer leaves its remaining items to the next sweep."""
 STALE_SECONDS = 60
-"""A part that begins later than this has a successor, and is left to it."""
+"""A part that starts later than this does nothing: the next sweep has enqueued it again."""
 MAX_ROWS = 25_000
-"""How much of what is due a part looks through, to find whose it is. One call for each hundred where it is more than
-that, and about 200 bytes each."""
+"""How many due items a part reads to let the orgs take turns. With more than a hundred it costs one call for each
+hundred, and about 200 bytes for each item."""
 TASKS_PER_READ = 100
-"""Tasks that are read at once."""
+"""Tasks that are read in one call."""
 THREADS = 20
-"""Workers that are looked at side by side: a probe may wait for five seconds."""
+"""Workers that are checked in parallel: a probe may wait for five seconds."""
 
+# "chores" are background jobs: the word is in the queue's messages.
 Kind = Literal["tasks", "workers", "deliveries", "chores", "parked"]
 FAILURE_MESSAGE = "Some of what was due could not be done"
 
 
 class Part(NamedTuple):
-    """One part of a sweep. What is not sharded has no shard."""
+    """One part of a sweep. A kind without shards has an empty shard."""
 
     kind: Kind
     shard: str = ""
 
 
 def enqueue_due_parts() -> int:
-    """Have each part done in which anything is due; returns how many. Raises ExceptionGroup when any could not be
-    looked at, once the others were."""
+    """Enqueue each part that has due items; returns the number of parts checked. Raises ExceptionGroup at the end when
+    some could not be checked."""
     now = clock.now()
     return run_all.run_each([partial(_enqueue_if_due, part, now) for part in parts()], "Some parts could not be swept")
 
@@ -56,9 +57,9 @@ def enqueue_due_parts() -> int:
 def parts() -> list[Part]:
     """Every part of a sweep."""
     sharded: tuple[Kind, ...] = ("workers", "tasks")
-    found = [Part(kind, shard) for kind in sharded for shard in columns.wake_shards()]
-    sent = [Part("deliveries", shard) for shard in retries.shards()]
-    return [*found, *sent, Part("chores"), Part("parked")]
+    by_wake = [Part(kind, shard) for kind in sharded for shard in columns.wake_shards()]
+    deliveries = [Part("deliveries", shard) for shard in retries.shards()]
+    return [*by_wake, *deliveries, Part("chores"), Part("parked")]
 
 
 def _enqueue_if_due(part: Part, now: int) -> None:
@@ -73,13 +74,13 @@ _HAS_DUE: dict[Kind, Callable[[str, int], bool]] = {
     "chores": lambda _, now: any(True for _ in background_jobs.find_due(now)),
     "parked": lambda *_: sqs.client().depth(settings().parked_queue) > 0,
 }
-"""Whether anything of a part is due, by its kind. One call each."""
+"""Whether a part has due items, by its kind. One call each."""
 
 
 def sweep_part(part: Part, begun_at: int) -> int:
-    """Do what is due of one part, for at most 45 s; returns how much was done. What fails does not stop the rest.
+    """Process the due items of one part, for at most 45 s; returns how many. A failure does not stop the others.
 
-    Raises ExceptionGroup at the end when any failed, so that the failure is seen.
+    Raises ExceptionGroup at the end when some failed, so that the failure is visible.
     """
     if clock.now() > begun_at + STALE_SECONDS * clock.SECOND:
         return 0
@@ -90,13 +91,13 @@ def sweep_part(part: Part, begun_at: int) -> int:
     return run_all.run_each(_until_deadline(_ACTIONS[part.kind](part.shard)), FAILURE_MESSAGE)
 
 
-def _until_deadline(jobs: Iterator[Action]) -> Iterator[Action]:
-    end = _deadline()
-    for job in jobs:
-        if clock.now() > end:
+def _until_deadline(actions: Iterator[Action]) -> Iterator[Action]:
+    deadline = _deadline()
+    for action in actions:
+        if clock.now() > deadline:
             _log_unfinished()
             return
-        yield job
+        yield action
 
 
 def _deadline() -> int:
@@ -108,45 +109,45 @@ def _log_unfinished() -> None:
 
 
 def _worker_actions(shard: str) -> list[Action]:
-    """Workers may keep a probe waiting, so that they are looked at side by side."""
-    found = islice(worker_storage.find_due(shard, clock.now()), MAX_ROWS)
-    end = _deadline()
-    return [partial(_process_worker_before, end, key) for key in interleave(found, lambda key: key[0])]
+    """Workers are checked in parallel, because a probe may have to wait."""
+    due = islice(worker_storage.find_due(shard, clock.now()), MAX_ROWS)
+    deadline = _deadline()
+    return [partial(_process_worker_before, deadline, key) for key in interleave(due, lambda key: key[0])]
 
 
-def _process_worker_before(end: int, key: tuple[str, str, str]) -> None:
-    if clock.now() <= end:
+def _process_worker_before(deadline: int, key: tuple[str, str, str]) -> None:
+    if clock.now() <= deadline:
         wakeups.process_due_worker_or_pool(*key)
 
 
 def _task_actions(shard: str) -> Iterator[Action]:
     due = _interleave_by_org(list(islice(task_storage.due_ids(shard, clock.now()), MAX_ROWS)))
-    watch = wakeups.LaneWatcher()
+    watcher = wakeups.LaneWatcher()
     for start in range(0, len(due), TASKS_PER_READ):
-        asked = due[start : start + TASKS_PER_READ]
-        found = task_storage.find_many(asked)
-        for task in interleave((found[one] for one in asked if one in found), lambda task: task.org):
-            yield partial(wakeups.process_due_task, task, watch)
+        batch = due[start : start + TASKS_PER_READ]
+        tasks = task_storage.find_many(batch)
+        for task in interleave((tasks[task_id] for task_id in batch if task_id in tasks), lambda task: task.org):
+            yield partial(wakeups.process_due_task, task, watcher)
 
 
 def _interleave_by_org(task_ids: Sequence[str]) -> list[str]:
-    """The tasks in turn by org, where there are so many that it makes a difference."""
+    """The tasks with the orgs taking turns; unchanged when they fit into one read."""
     if len(task_ids) <= TASKS_PER_READ:
         return list(task_ids)
-    owners = task_storage.find_orgs(task_ids)
-    return list(interleave((one for one in task_ids if one in owners), lambda one: owners[one]))
+    orgs = task_storage.find_orgs(task_ids)
+    return list(interleave((task_id for task_id in task_ids if task_id in orgs), lambda task_id: orgs[task_id]))
 
 
 def _delivery_actions(shard: str) -> Iterator[Action]:
-    found = interleave(retries.late(shard, MAX_ROWS), lambda key: (key.org, key.webhook))
-    while keys := list(islice(found, retries.REMINDERS)):
+    due = interleave(retries.late(shard, MAX_ROWS), lambda key: (key.org, key.webhook))
+    while keys := list(islice(due, retries.REMINDERS)):
         yield partial(retries.remind, keys)
 
 
 def _job_actions(_: str) -> Iterator[Action]:
-    found = islice(background_jobs.find_due(clock.now()), MAX_ROWS)
-    for identifier, _org in interleave(found, lambda one: one[1]):
-        yield partial(wakeups.run_job, identifier)
+    due = islice(background_jobs.find_due(clock.now()), MAX_ROWS)
+    for job_id, _org in interleave(due, lambda row: row[1]):
+        yield partial(wakeups.run_job, job_id)
 
 
 _ACTIONS: dict[Kind, Callable[[str], Iterator[Action]]] = {

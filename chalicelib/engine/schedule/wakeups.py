@@ -1,4 +1,4 @@
-"""Doing what is due on single items: by a wakeup, which is the fast path, or by the sweep, which is the guarantee."""
+"""Processing single items that are due: after a wakeup, which is fast, or in the sweep, which finds every one."""
 
 from chalicelib import clock
 from chalicelib.domain.changes.effects import DispatchRequest, Wakeup, WakeupKind
@@ -16,14 +16,14 @@ from chalicelib.storage.workers import table as worker_table
 
 
 class LaneWatcher:
-    """Puts the lanes of waiting tasks under their pools' look, each once in a sweep: two calls and a nudge for a lane,
-    however many tasks wait in it."""
+    """Has pools watch the lanes of waiting tasks, each lane once in a sweep: two calls and one dispatch request for a
+    lane, however many tasks wait in it."""
 
     def __init__(self) -> None:
         self._watched: dict[tuple[str, str, str], bool] = {}
 
-    def takes(self, task: Task) -> bool:
-        """Whether the pool watches the task's lane now; not when it remembers too many others."""
+    def watches(self, task: Task) -> bool:
+        """Have the pool watch the task's lane. False when the pool has too many other lanes."""
         lane = (task.org, task.pool, task.lane)
         if lane not in self._watched:
             self._watched[lane] = task.lane in pools.watch_lanes(task.org, task.pool, {task.lane: task.needs})
@@ -38,16 +38,16 @@ def _request_dispatch(org: str, pool: str) -> None:
     )
 
 
-def process_due_task(task: Task, watch: LaneWatcher) -> None:
-    """Do what is due on a task that was just read."""
+def process_due_task(task: Task, watcher: LaneWatcher) -> None:
+    """Do what is due for a task that was just read."""
     if not transitions.seeks_worker(task, clock.now()):
         _enqueue_notifications(lifecycle.apply_due_transition(task))
-    elif watch.takes(task):
+    elif watcher.watches(task):
         lifecycle.leave_to_pool(task)
     else:
         lifecycle.apply_due_transition(task)
-        named = DispatchRequest(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
-        queue_messages.enqueue_dispatch([named], occasion=f"look|{task.id}|{clock.now()}")
+        request = DispatchRequest(org=task.org, pool=task.pool, task_id=task.id, lane=task.lane, needs=task.needs)
+        queue_messages.enqueue_dispatch([request], occasion=f"look|{task.id}|{clock.now()}")
 
 
 def _enqueue_notifications(task: Task) -> None:
@@ -56,20 +56,20 @@ def _enqueue_notifications(task: Task) -> None:
 
 
 def process_due_worker_or_pool(org: str, pool: str, worker_id: str) -> None:
-    """Do what is due on a worker, or look at a pool in which tasks wait."""
+    """Do what is due for a worker, or request a dispatch pass for a pool in which tasks wait."""
     if worker_id == worker_table.POOL_KEY:
         _request_dispatch(org, pool)
     else:
         heartbeat_monitor.check_worker(org, pool, worker_id)
 
 
-def run_job(identifier: str) -> None:
-    """Give a chore its turn."""
-    background_jobs.run(identifier, JOB_STEPS)
+def run_job(job_id: str) -> None:
+    """Run the next step of a background job."""
+    background_jobs.run(job_id, JOB_STEPS)
 
 
 def process_wakeup(wakeup: Wakeup) -> None:
-    """Settle the one item that a wakeup names."""
+    """Process the item that a wakeup names."""
     if wakeup.kind is WakeupKind.TASK:
         task = task_storage.find(wakeup.id)
         if task is not None:

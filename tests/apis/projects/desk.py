@@ -54,7 +54,7 @@ class Desk:
     def agent(self, name: str = "one", room: int = 1) -> str:
         """An agent that fetches its tasks."""
         made = self.world.register(
-            name, pool="projects", kind="agent", max_concurrent=room, type="coding", endpoints={}
+            name, pool="projects", id_prefix="agent", max_concurrent=room, type="coding", endpoints={}
         )
         self.world.settle()
         return made.id
