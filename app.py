@@ -33,22 +33,22 @@ EVENTS = ("engine", "live")
 app = Chalice(app_name=f"yardmaster-{BUNDLE}") if BUNDLE in EVENTS else _http(BUNDLE)
 
 if BUNDLE == "live":
-    from chalicelib.apis.websockets import switchboard
+    from chalicelib.apis.websockets import router
 
     # Chalice packages no WebSockets otherwise.
     app.experimental_feature_flags.add("WEBSOCKETS")
 
     @app.on_ws_connect()
     def connect(event: Any) -> Any:
-        return switchboard.connected(event.to_dict())
+        return router.handle_connect(event.to_dict())
 
     @app.on_ws_message()
     def message(event: Any) -> Any:
-        return switchboard.heard(event.to_dict())
+        return router.handle_message(event.to_dict())
 
     @app.on_ws_disconnect()
     def disconnect(event: Any) -> Any:
-        return switchboard.closed(event.to_dict())
+        return router.handle_disconnect(event.to_dict())
 
 
 if BUNDLE == "engine":

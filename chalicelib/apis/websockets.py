@@ -3,7 +3,7 @@
 from chalicelib.apis.projects.events import live as projects
 from chalicelib.apis.support import live as support
 from chalicelib.apis.worker_channel import worker_channel
-from chalicelib.edge import Channel, Switchboard
+from chalicelib.edge import Channel, WebSocketRouter
 from chalicelib.engine.live import connections, frames
 
 CHANNELS: dict[str, tuple[Channel, ...]] = {
@@ -12,4 +12,4 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
 }
 """API name -> what it serves."""
 
-switchboard = Switchboard((one for served in CHANNELS.values() for one in served), connections.find, frames.reply)
+router = WebSocketRouter((one for served in CHANNELS.values() for one in served), connections.find, frames.reply)

@@ -7,7 +7,16 @@ from pydantic import BaseModel, Field, StringConstraints
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.worker import Beat, Health
-from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
+from chalicelib.edge import (
+    Caller,
+    Channel,
+    CodedErrors,
+    ConnectRequest,
+    FrameHandler,
+    Schema,
+    WorkerEndpoint,
+    error_frame,
+)
 from chalicelib.engine.live import connections
 from chalicelib.engine.live.connections import Connection
 from chalicelib.engine.live.frames import Frame
@@ -55,10 +64,10 @@ class Error(Report):
     )
 
 
-def worker_channel(door: Door) -> Channel:
+def worker_channel(door: WorkerEndpoint) -> Channel:
     """What is served where workers connect."""
 
-    def opened(caller: Caller, opening: Opening) -> None:
+    def opened(caller: Caller, opening: ConnectRequest) -> None:
         [worker_id] = opening.path_values.values()
         if len(worker_id) > MAX_ID_CHARS:
             raise NotFound("Worker", worker_id[:MAX_ID_CHARS])
@@ -68,16 +77,16 @@ def worker_channel(door: Door) -> Channel:
         name=door.name,
         path=door.path,
         authenticate=door.authenticate,
-        opened=opened,
-        hears={
-            "progress": Hears(Progress, _handle_progress),
-            "result": Hears(Result, _handle_result),
-            "error": Hears(Error, _handle_error),
-            "pong": Hears(Sign, _handle_sign),
-            "ready": Hears(Sign, _handle_sign),
+        on_connect=opened,
+        frame_handlers={
+            "progress": FrameHandler(Progress, _handle_progress),
+            "result": FrameHandler(Result, _handle_result),
+            "error": FrameHandler(Error, _handle_error),
+            "pong": FrameHandler(Sign, _handle_sign),
+            "ready": FrameHandler(Sign, _handle_sign),
         },
-        refused=_refusal_frame,
-        closed=_handle_disconnect,
+        render_error=_refusal_frame,
+        on_disconnect=_handle_disconnect,
     )
 
 

@@ -1,4 +1,4 @@
-"""The HTTP kernel: typed routes, binding, replies, errors, limits and OpenAPI over Chalice. It knows no fleet."""
+"""HTTP and WebSockets over Chalice: typed routes, binding, replies, errors, limits and OpenAPI. It knows no tasks."""
 
 from chalicelib.edge.api import BEARER, BEARER_OR_KEY, Admission, Api, Caller, Limit, routes_of
 from chalicelib.edge.chalice_app import BINARY_TYPES, mount
@@ -12,8 +12,8 @@ from chalicelib.edge.request import Request
 from chalicelib.edge.responses import Answer, Bare, Created, Html, JsonText, Raw, Redirect, Reply
 from chalicelib.edge.routing import Endpoint, Header, Query, Routes
 from chalicelib.edge.schemas import SECRET, CamelSchema, FormSchema, Instant, MultipartSchema, NaiveInstant, Schema
-from chalicelib.edge.websocket_messages import Hears, error_frame
-from chalicelib.edge.websockets import Channel, Door, Opening, Switchboard
+from chalicelib.edge.websocket_messages import FrameHandler, error_frame
+from chalicelib.edge.websockets import Channel, ConnectRequest, WebSocketRouter, WorkerEndpoint
 
 __all__ = [
     "BEARER",
@@ -28,17 +28,17 @@ __all__ = [
     "CamelSchema",
     "Channel",
     "CodedErrors",
+    "ConnectRequest",
     "Cookie",
     "Created",
     "Dialect",
-    "Door",
     "Endpoint",
     "Enveloped",
     "FilePart",
     "FlatErrors",
     "FormSchema",
+    "FrameHandler",
     "Header",
-    "Hears",
     "Html",
     "Instant",
     "JsonText",
@@ -46,7 +46,6 @@ __all__ = [
     "Links",
     "MultipartSchema",
     "NaiveInstant",
-    "Opening",
     "Paged",
     "Pagination",
     "Query",
@@ -56,9 +55,10 @@ __all__ = [
     "Request",
     "Routes",
     "Schema",
-    "Switchboard",
     "TracedErrors",
     "Upload",
+    "WebSocketRouter",
+    "WorkerEndpoint",
     "docs_page",
     "documentation_routes",
     "error_frame",

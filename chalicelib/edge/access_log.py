@@ -1,4 +1,4 @@
-"""The one line per request.
+"""One log line per request.
 
 It is written straight to standard output, in the shape of the structured logger's lines: the logger itself takes
 40 µs a line, which is twice what Chalice takes for a whole request.
@@ -16,11 +16,11 @@ from chalicelib.observability import SERVICE, logger
 CREATED = 201
 
 
-def write(answer: Answer, *, method: str, route: str, path: str | None, org: str, started: int) -> None:
+def write_request(answer: Answer, *, method: str, route: str, path: str | None, org: str, started: int) -> None:
     """Log a finished request; `started` is in epoch milliseconds, `org` is empty for an unknown caller.
 
-    The path, or the location of what was created, holds the ids of what the request was about. Where a redirect leads
-    is not logged: it may carry a code or a signature.
+    The path, or the location of what was created, holds the ids that the request concerns. The target of a redirect is
+    not logged: it can carry a code or a signature.
     """
     if logger().log_level > logging.INFO:
         return

@@ -1,4 +1,4 @@
-"""An API as one value: its name, its dialect, its endpoints, and who may call them how often."""
+"""An API as one value: its name, dialect and endpoints, who may call them, and how often."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ BEARER_OR_KEY: Mapping[str, Mapping[str, str]] = {
 
 
 class Caller(Protocol):
-    """Who is calling: a parameter of this type gets the authenticated principal."""
+    """The caller: a handler's parameter of this type gets the authenticated principal."""
 
     @property
     def org(self) -> str: ...
@@ -31,8 +31,8 @@ class Caller(Protocol):
     def plan(self) -> str: ...
 
 
-class Answered(NamedTuple):
-    """One request of a known caller, once it is answered."""
+class AnsweredRequest(NamedTuple):
+    """One answered request of a known caller."""
 
     org: str
     status: int
@@ -51,7 +51,7 @@ class Limit:
 
 
 class Admission(Protocol):
-    """The rate limiter's word on one request."""
+    """The rate limiter's decision about one request."""
 
     @property
     def allowed(self) -> bool: ...
@@ -74,9 +74,9 @@ class Api:
 
     `authenticate` raises Unauthenticated for a request without a valid credential; `admit` counts one request of
     the caller against the named limit. `security` holds OpenAPI security schemes, of which any one suffices.
-    `measure` is told of each request of a known caller once it is answered. `authorize` raises Forbidden for a known
-    caller who may not call an endpoint, beyond what the endpoint's roles say. `window_header` shows the limit's window,
-    too. `exempt` says which requests are let through though their limit is used up; they are counted all the same.
+    `measure` is called with each answered request of a known caller. `authorize` raises Forbidden for a known
+    caller who may not call an endpoint although its role may. `window_header` adds the limit's window to the headers.
+    `exempt` says which requests are admitted although their limit is used up; they are counted, too.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Api:
     authenticate: Callable[[Request], Caller]
     admit: Callable[[Caller, str, Limit], Admission]
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: BEARER_OR_KEY)
-    measure: Callable[[Answered], None] | None = None
+    measure: Callable[[AnsweredRequest], None] | None = None
     authorize: Callable[[Caller, Endpoint], None] | None = None
     window_header: bool = False
     exempt: Callable[[Endpoint, Request], bool] | None = None
@@ -101,7 +101,7 @@ def routes_of(api: Api) -> tuple[Endpoint, ...]:
     return tuple(endpoint for group in api.groups for endpoint in group.endpoints)
 
 
-def check(api: Api) -> None:
+def check_routes(api: Api) -> None:
     """Raise ValueError for a route table that API Gateway would refuse or that contradicts itself."""
     endpoints = routes_of(api)
     _refuse_repeated("route", (f"{endpoint.method} {endpoint.path}" for endpoint in endpoints))

@@ -1,7 +1,7 @@
-"""From a handler's signature to its arguments: the signature is the schema of path, query, headers and body.
+"""Bind requests to handlers: a handler's signature is the schema of path, query, headers and body.
 
-The signature is read when the API is mounted, so that a wrong one is found at once. Validators are made when a
-parameter is first used, because making them is cold-start time.
+The signature is read when the API is mounted, so that a wrong one is found at once. A validator is made when its
+parameter is first used, because making all of them would lengthen the cold start.
 """
 
 import inspect
@@ -16,22 +16,22 @@ from pydantic.alias_generators import to_camel
 
 from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.forms import form_fields
-from chalicelib.edge.json_body import json_value
+from chalicelib.edge.json_body import read_json
 from chalicelib.edge.multipart import multipart_fields
 from chalicelib.edge.request import Request
 from chalicelib.edge.routing import Endpoint, Header, Query
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART, Schema
-from chalicelib.edge.validation_errors import SHOWN, JsonSchema, Problem, explain, refusal
+from chalicelib.edge.validation_errors import MAX_SHOWN_CHARS, JsonSchema, Problem, find_problems, problems_error
 from chalicelib.errors import UnsupportedMediaType
 
 Source = Literal["path", "query", "header"]
 REQUIRED: Any = inspect.Parameter.empty
 READERS: Mapping[str, Callable[[bytes, str], Any]] = {
-    JSON: lambda body, _: json_value(body, "body"),
+    JSON: lambda body, _: read_json(body, "body"),
     FORM: form_fields,
     MULTIPART: multipart_fields,
 }
-"""Media type -> what reads a body of it, given the whole Content-Type too."""
+"""Media type -> the reader of such a body; it is also given the whole Content-Type."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Parameter:
 
     name: str
     key: str
-    """Its name on the wire."""
+    """Its name in the request."""
     source: Source
     annotation: Any
     default: Any
@@ -67,7 +67,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Body:
-    """The argument that is the body, sent as its model says; without a default, an absent body counts as `{}`."""
+    """The argument that is the body, in its model's media type; without a default, an absent body counts as `{}`."""
 
     name: str
     model: type[Schema]
@@ -82,8 +82,8 @@ class Body:
         if request.body:
             media_type, content_type = self.model.media_type, request.headers.get("content-type", "")
             _require_once(request.repeated_headers)
-            _require(media_type, content_type)
-            _require_plain(request.headers.get("content-encoding", ""))
+            _require_media_type(media_type, content_type)
+            _require_no_encoding(request.headers.get("content-encoding", ""))
             return self.model.__pydantic_validator__.validate_python(READERS[media_type](request.body, content_type))
         if self.default is REQUIRED:
             return self.model.__pydantic_validator__.validate_python({})
@@ -91,7 +91,7 @@ class Body:
 
 
 class Signature(NamedTuple):
-    """What a handler takes and gives."""
+    """The parameters and the result of a handler."""
 
     caller: str | None
     """The name of the argument that gets the principal."""
@@ -101,7 +101,7 @@ class Signature(NamedTuple):
     body: Body | None
     result: Any
     strict: bool = True
-    """Whether query parameters that it does not have are refused."""
+    """Whether unknown query parameters are refused."""
 
     def bind(self, request: Request, caller: Caller | None) -> dict[str, Any]:
         """The handler's keyword arguments; raises InvalidRequest naming every problem, the first as its message."""
@@ -112,17 +112,17 @@ class Signature(NamedTuple):
             try:
                 arguments[parameter.name] = parameter.read(sources[parameter.source])
             except KeyError:
-                problems.append(_absent(parameter))
+                problems.append(_missing_problem(parameter))
             except ValidationError as error:
                 secret = parameter.source == "header"
-                problems += explain(error, parameter.schema, root=parameter.key, secret=secret)
+                problems += find_problems(error, parameter.schema, root=parameter.key, secret=secret)
         if self.body:
             try:
                 arguments[self.body.name] = self.body.read(request)
             except ValidationError as error:
-                problems += explain(error, self.body.schema)
+                problems += find_problems(error, self.body.schema)
         if problems:
-            raise refusal(problems)
+            raise problems_error(problems)
         if self.caller:
             arguments[self.caller] = caller
         if self.request:
@@ -130,7 +130,7 @@ class Signature(NamedTuple):
         return arguments
 
     @property
-    def _asked(self) -> dict[str, Parameter]:
+    def _query_parameters(self) -> dict[str, Parameter]:
         """The parameters of the query, by name."""
         return {parameter.key: parameter for parameter in self.parameters if parameter.source == "query"}
 
@@ -138,25 +138,27 @@ class Signature(NamedTuple):
         """The query's values; those of a list with commas between them."""
         if not request.repeated:
             return request.query
-        lists = [name for name, parameter in self._asked.items() if parameter.many and name in request.repeated]
+        lists = [
+            name for name, parameter in self._query_parameters.items() if parameter.many and name in request.repeated
+        ]
         return {**request.query, **{name: ",".join(request.values[name]) for name in lists}}
 
     def _misplaced(self, request: Request) -> list[Problem]:
-        """What is wrong with the query's names: one that is not known here, or repeated though it is no list."""
+        """The problems of the query's names: unknown ones, and those repeated that are not lists."""
         if not (self.strict and request.values):
             return []
-        known = self._asked
-        unknown = [_unknown(name, known) for name in request.values if name not in known]
+        known = self._query_parameters
+        unknown = [_unknown_problem(name, known) for name in request.values if name not in known]
         repeated = [name for name in request.values if name in request.repeated and name in known]
-        return unknown + [_repeated(name) for name in repeated if not known[name].many]
+        return unknown + [_repeated_problem(name) for name in repeated if not known[name].many]
 
     def _repeated_headers(self, request: Request) -> list[Problem]:
-        """Headers that are given more than once though they are parameters."""
+        """The problems of header parameters that are given more than once."""
         keys = [parameter.key for parameter in self.parameters if parameter.source == "header"]
-        return [_repeated(key) for key in keys if key in request.repeated_headers]
+        return [_repeated_problem(key) for key in keys if key in request.repeated_headers]
 
 
-def signature(endpoint: Endpoint) -> Signature:
+def read_signature(endpoint: Endpoint) -> Signature:
     """Read the handler's signature; raises ValueError where it does not fit its endpoint."""
     handler = endpoint.handler
     hints = get_type_hints(handler, include_extras=True)
@@ -211,18 +213,18 @@ def _parameter(name: str, hint: Any, default: Any, variables: set[str]) -> Param
     return Parameter(name, name, "query", hint, default)
 
 
-def _absent(parameter: Parameter) -> Problem:
+def _missing_problem(parameter: Parameter) -> Problem:
     what = "header" if parameter.source == "header" else "query parameter"
     return Problem(parameter.key, "is required", f"Missing required {what}: {parameter.key}")
 
 
-def _unknown(name: str, known: Iterable[str]) -> Problem:
+def _unknown_problem(name: str, known: Iterable[str]) -> Problem:
     listed = ", ".join(known)
     what = f"is not a query parameter of this endpoint, which has {listed or 'none'}"
-    return Problem(name[:SHOWN], what, f"{name[:SHOWN]} {what}")
+    return Problem(name[:MAX_SHOWN_CHARS], what, f"{name[:MAX_SHOWN_CHARS]} {what}")
 
 
-def _repeated(name: str) -> Problem:
+def _repeated_problem(name: str) -> Problem:
     what = "is given more than once"
     return Problem(name, what, f"{name} {what}")
 
@@ -233,12 +235,12 @@ def _require_once(repeated: Collection[str]) -> None:
             raise UnsupportedMediaType(f"{name} is given more than once")
 
 
-def _require(media_type: str, content_type: str) -> None:
-    given = content_type.partition(";")[0].strip().lower()
-    if given != media_type:
-        raise UnsupportedMediaType(f"The body must be {media_type}, not {given[:SHOWN] or 'of no type'}")
+def _require_media_type(media_type: str, content_type: str) -> None:
+    sent = content_type.partition(";")[0].strip().lower()
+    if sent != media_type:
+        raise UnsupportedMediaType(f"The body must be {media_type}, not {sent[:MAX_SHOWN_CHARS] or 'of no type'}")
 
 
-def _require_plain(coding: str) -> None:
+def _require_no_encoding(coding: str) -> None:
     if coding.strip().lower() not in {"", "identity"}:
-        raise UnsupportedMediaType(f"The body must have no Content-Encoding, not {coding[:SHOWN]}")
+        raise UnsupportedMediaType(f"The body must have no Content-Encoding, not {coding[:MAX_SHOWN_CHARS]}")

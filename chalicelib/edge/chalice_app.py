@@ -1,4 +1,4 @@
-"""From an Api to the Chalice app that serves it."""
+"""Make the Chalice app that serves an Api."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,23 +8,23 @@ from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib.edge import kernel, origins
-from chalicelib.edge.api import Api, check, routes_of
-from chalicelib.edge.binding import signature
-from chalicelib.edge.request import Request, id_of
+from chalicelib.edge.api import Api, check_routes, routes_of
+from chalicelib.edge.binding import read_signature
+from chalicelib.edge.request import Request, request_id
 from chalicelib.edge.responses import Answer
 from chalicelib.edge.routing import Endpoint
 from chalicelib.edge.schemas import MULTIPART
 from chalicelib.errors import YardmasterError
 
 ANY_CONTENT_TYPE: list[str] = []
-"""Chalice must not judge content types: its 415 is not in the dialect."""
+"""Chalice must not check content types: its 415 is not in the dialect."""
 BINARY_TYPES = [MULTIPART]
-"""The bodies that API Gateway hands over byte by byte; others it takes for text. No answer is binary."""
+"""The bodies that API Gateway passes on as bytes; it takes others for text. No answer is binary."""
 
 
 def mount(api: Api) -> Chalice:
     """A Chalice app with every endpoint of the API; raises ValueError for a route table that cannot be served."""
-    check(api)
+    check_routes(api)
     app = Chalice(app_name=f"yardmaster-{api.name}", configure_logs=False)
     app.api.binary_types = BINARY_TYPES
     for endpoint in routes_of(api):
@@ -32,51 +32,51 @@ def mount(api: Api) -> Chalice:
             endpoint.path, methods=[endpoint.method], name=endpoint.name, content_types=ANY_CONTENT_TYPE
         )
         register(_view(app, api, endpoint))
-    app.register_middleware(_in_dialect(api), "http")
+    app.register_middleware(_dialect_middleware(api), "http")
     return app
 
 
 def _view(app: Chalice, api: Api, endpoint: Endpoint) -> Callable[..., Response]:
-    bound = signature(endpoint)
+    bound = read_signature(endpoint)
 
     @wraps(endpoint.handler)
     def view(**_still_encoded: str) -> Response:
-        request = Request.of(cast(ChaliceRequest, app.current_request))
+        request = Request.from_chalice(cast(ChaliceRequest, app.current_request))
         return _response(kernel.serve(api, endpoint, bound, request))
 
     return view
 
 
-def _in_dialect(api: Api) -> Callable[[Any, Callable[[Any], Response]], Response]:
-    """Middleware that rewords what Chalice answers by itself: its bodies are dicts, ours are text.
+def _dialect_middleware(api: Api) -> Callable[[Any, Callable[[Any], Response]], Response]:
+    """Middleware that renders Chalice's own answers, whose bodies are dicts, in the dialect.
 
-    It answers preflights, too: API Gateway sends every method of a known path here. And it says of every answer which
-    pages may read it.
+    It also answers preflights, since API Gateway sends every method of a known path here, and adds the CORS headers to
+    every answer.
     """
 
     def middleware(request: ChaliceRequest | None, get_response: Callable[[Any], Response]) -> Response:
         try:
             response = get_response(request)
-        except Exception as error:  # noqa: BLE001 - an event that is not API Gateway's breaks Chalice itself
-            return _response(kernel.failure(api, error, id_of(request)))
+        except Exception as error:  # noqa: BLE001 - an event that is not API Gateway's makes Chalice itself raise
+            return _response(kernel.failure(api, error, request_id(request)))
         if not isinstance(response.body, str):
-            response = _response(_reworded(api, request, response))
+            response = _response(_reword(api, request, response))
         if request is not None:
-            response.headers |= origins.shared(request.headers)
+            response.headers |= origins.cors_headers(request.headers)
         return response
 
     return middleware
 
 
-def _reworded(api: Api, request: ChaliceRequest | None, response: Response) -> Answer:
+def _reword(api: Api, request: ChaliceRequest | None, response: Response) -> Answer:
     if request is None or response.status_code != 405:
-        return kernel.failure(api, YardmasterError("An unexpected error occurred"), id_of(request))
+        return kernel.failure(api, YardmasterError("An unexpected error occurred"), request_id(request))
     allowed = sorted(method for method in str(response.headers["Allow"]).split(", ") if method)
     if not allowed:
-        return kernel.not_found(api, request.method, request.path, id_of(request))
+        return kernel.not_found(api, request.method, request.path, request_id(request))
     if origins.is_preflight(request.method, request.headers):
-        return kernel.preflight(api, request.path, request.headers, allowed, id_of(request))
-    return kernel.method_not_allowed(api, request.method, request.path, allowed, id_of(request))
+        return kernel.preflight(api, request.path, request.headers, allowed, request_id(request))
+    return kernel.method_not_allowed(api, request.method, request.path, allowed, request_id(request))
 
 
 def _response(answer: Answer) -> Response:

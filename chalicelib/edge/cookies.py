@@ -1,4 +1,4 @@
-"""Cookies as answers set them."""
+"""Cookies that answers set."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _VALUE = re.compile(r"[\w.!#$%&'()*+/:<=>?@\[\]^`{|}~-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
-    """One cookie that no script may read and no other site's request but a plain link carries.
+    """One cookie, HttpOnly and SameSite=Lax: no script can read it, and of other sites' requests only links carry it.
 
     Making one raises ValueError for what a cookie cannot hold. `max_age` is in seconds: 0 removes it, None keeps it
     until the browser is closed.

@@ -1,4 +1,4 @@
-"""How an API words its answers. One subclass per documented convention; handlers know none of this."""
+"""Dialects: how an API renders its answers. One subclass per documented convention; handlers do not depend on it."""
 
 import re
 from abc import ABC, abstractmethod
@@ -41,7 +41,7 @@ TITLES = {
 
 
 class Dialect(ABC):
-    """Renders successes and errors as JSON documents in UTF-8, and says what their schemas are."""
+    """Renders successes and errors as JSON documents in UTF-8, and describes their schemas."""
 
     exclude_none: ClassVar[bool] = True
     """Whether fields that are None are left out of answers."""
@@ -112,8 +112,8 @@ class CodedErrors(Dialect):
     NO_TASK: ClassVar[str] = "TASK_NOT_FOUND"
 
     def error(self, error: YardmasterError, request_id: str) -> bytes:  # noqa: ARG002 - this dialect shows no id
-        said = {"code": self._code(error), "message": error.message, "details": _details(error)}
-        return self.json({"error": said})
+        shown = {"code": self._code(error), "message": error.message, "details": _details(error)}
+        return self.json({"error": shown})
 
     def _code(self, error: YardmasterError) -> str:
         if isinstance(error, NotFound) and error.kind == "Task":
@@ -127,8 +127,8 @@ class CodedErrors(Dialect):
             "message": text,
             "details": {"type": "object", "additionalProperties": text},
         }
-        said = {"type": "object", "required": list(fields), "properties": fields}
-        return {"type": "object", "required": ["error"], "properties": {"error": said}}
+        error = {"type": "object", "required": list(fields), "properties": fields}
+        return {"type": "object", "required": ["error"], "properties": {"error": error}}
 
 
 class TracedErrors(Dialect):
@@ -203,12 +203,12 @@ class Enveloped(Dialect):
         return self.UNPROCESSABLE if self._invalid(error) else error.status
 
     def error(self, error: YardmasterError, request_id: str) -> bytes:
-        said: dict[str, Any] = {"code": self._code(error), "message": error.message}
+        shown: dict[str, Any] = {"code": self._code(error), "message": error.message}
         if error.fields:
-            said["details"] = {field or "body": [_sentence(field, what)] for field, what in error.fields.items()}
+            shown["details"] = {field or "body": [_sentence(field, what)] for field, what in error.fields.items()}
         if isinstance(error, TooManyRequests):
-            said["retryAfter"] = error.retry_after
-        return self.json({"success": False, "error": said, "meta": self._meta(request_id)})
+            shown["retryAfter"] = error.retry_after
+        return self.json({"success": False, "error": shown, "meta": self._meta(request_id)})
 
     def _code(self, error: YardmasterError) -> str:
         if self._invalid(error):
@@ -223,13 +223,13 @@ class Enveloped(Dialect):
 
     def error_schema(self) -> dict[str, Any]:
         text = {"type": "string"}
-        said = {
+        properties = {
             "code": text | {"enum": sorted({*self.CODES.values(), self.INVALID})},
             "message": text,
             "details": {"type": "object", "additionalProperties": {"type": "array", "items": text}},
             "retryAfter": {"type": "integer"},
         }
-        error = {"type": "object", "required": ["code", "message"], "properties": said}
+        error = {"type": "object", "required": ["code", "message"], "properties": properties}
         fields = {"success": {"const": False}, "error": error, "meta": _META}
         return {"type": "object", "required": list(fields), "properties": fields}
 
@@ -246,7 +246,7 @@ _META: dict[str, Any] = {
 
 
 def _sentence(field: str, what: str) -> str:
-    """A clause about a field, standing alone: "Due date is required"; what has its own subject stays as it is."""
+    """A clause about a field as a sentence: "Due date is required". A clause with its own subject is kept."""
     if not what.startswith(_CLAUSES):
         return what[:1].upper() + what[1:]
     name = next((step for step in reversed(field.split(".")) if step and not step.isdecimal()), "the body")

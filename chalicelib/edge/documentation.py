@@ -18,7 +18,7 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data:; font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The browser itself keeps the page from asking anyone but this API."""
+"""The browser lets the page call this API only."""
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -51,8 +51,8 @@ def docs_page(api: Api, spec: str = "openapi.json") -> str:
     return PAGE.format(
         title=html.escape(api.title),
         style=_without_source_map((ASSETS / "swagger-ui.css").read_text("utf-8")),
-        script=_inline((ASSETS / "swagger-ui-bundle.js").read_text("utf-8")),
-        spec=_inline(json.dumps(spec)),
+        script=_escape_script((ASSETS / "swagger-ui-bundle.js").read_text("utf-8")),
+        spec=_escape_script(json.dumps(spec)),
     )
 
 
@@ -77,8 +77,8 @@ def documentation_routes(api: Callable[[], Api], docs: str = "/docs") -> Routes:
     return routes
 
 
-def _inline(script: str) -> str:
-    """The script so that no HTML parser sees it end early; `\\x3c` is "<" in strings and regular expressions alike."""
+def _escape_script(script: str) -> str:
+    """The script, escaped so that no HTML parser ends it early; `\\x3c` is "<" in strings and regular expressions."""
     return script.replace("</script", r"\x3c/script").replace("<!--", r"\x3c!--")
 
 

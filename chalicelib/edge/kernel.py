@@ -1,7 +1,7 @@
-"""What happens to every request, in this order: origin, size, credential, role, limit, validation, handler, dialect.
+"""Serve a request, in this order: origin, size, credential, role, limit, validation, handler, dialect.
 
-Errors are translated here and nowhere else. Anything that is not one of ours is logged with its stack and
-answered without saying more than that it happened.
+Errors become answers here and nowhere else. An error that is no YardmasterError is logged with its stack; its answer
+says only that it happened.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ from typing import Any
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.edge import access_log, origins
-from chalicelib.edge.api import Admission, Answered, Api, Caller, Limit
+from chalicelib.edge.api import Admission, AnsweredRequest, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
-from chalicelib.edge.request import Request, refuse_ambiguous_credential
+from chalicelib.edge.request import Request, require_single_credential
 from chalicelib.edge.responses import Answer, Bare, Raw, Reply
-from chalicelib.edge.routing import Endpoint, Refused
+from chalicelib.edge.routing import Endpoint, ErrorRenderer
 from chalicelib.errors import (
     Forbidden,
     MethodNotAllowed,
@@ -34,46 +34,46 @@ UNMATCHED = "unmatched"
 
 @dataclass(slots=True)
 class Exchange:
-    """What has been learnt so far about the request being answered."""
+    """What is known so far about the request that is being answered."""
 
     headers: Headers
-    """Those of the answer, whatever it will be."""
+    """Headers of the answer, be it a success or an error."""
     org: str = ""
 
 
 def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) -> Answer:
     """Answer one request that matched an endpoint, and log it in one line."""
-    started, precisely = clock.now(), clock.stopwatch()
+    started, stopwatch = clock.now(), clock.stopwatch()
     exchange = Exchange(_common_headers(request.id))
     log = logger()
     log.thread_safe_append_keys(request_id=request.id)
     try:
         answer = _handle(api, endpoint, signature, request, exchange)
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-        answer = failure(api, error, request.id, exchange.headers, endpoint.refused)
+        answer = failure(api, error, request.id, exchange.headers, endpoint.render_error)
     if api.measure and exchange.org:
-        milliseconds = (clock.stopwatch() - precisely) * clock.SECOND
-        told = Answered(exchange.org, answer.status, milliseconds, request.method, endpoint.path, request.id)
-        _measured(api.measure, told)
+        milliseconds = (clock.stopwatch() - stopwatch) * clock.SECOND
+        answered = AnsweredRequest(exchange.org, answer.status, milliseconds, request.method, endpoint.path, request.id)
+        _call_measure(api.measure, answered)
     log.thread_safe_clear_keys()
-    facts = {"method": request.method, "route": endpoint.path, "path": request.path}
-    access_log.write(answer, **facts, org=exchange.org, started=started)
+    fields = {"method": request.method, "route": endpoint.path, "path": request.path}
+    access_log.write_request(answer, **fields, org=exchange.org, started=started)
     return answer
 
 
-def _measured(measure: Callable[[Answered], None], answered: Answered) -> None:
+def _call_measure(measure: Callable[[AnsweredRequest], None], answered: AnsweredRequest) -> None:
     try:
         measure(answered)
-    except Exception as error:  # noqa: BLE001 - figures are worth a line in the log, but not the answer
+    except Exception as error:  # noqa: BLE001 - a failure to count is logged and does not fail the answer
         logger().error("a request could not be counted", exc_info=error)
 
 
 def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:
-    origins.refuse_foreign(request.headers, request.repeated_headers)
+    origins.require_allowed_page(request.headers, request.repeated_headers)
     _check_size(request)
-    caller = None if endpoint.public else _let_in(api, endpoint, request, exchange)
+    caller = None if endpoint.public else _admit_with_headers(api, endpoint, request, exchange)
     result = endpoint.handler(**signature.bind(request, caller))
-    return _rendered(api, endpoint, result, request.id, exchange.headers)
+    return _render(api, endpoint, result, request.id, exchange.headers)
 
 
 def _check_size(request: Request) -> None:
@@ -82,10 +82,10 @@ def _check_size(request: Request) -> None:
         raise TooLarge(f"The body has {size} bytes; at most {limit} are accepted")
 
 
-def _let_in(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
-    """The caller, as `_admitted` has it; a refusal that does not come from the limiter has its headers all the same."""
+def _admit_with_headers(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
+    """As `_admit`; a TooManyRequests that another limit raises gets the limit's headers, too."""
     try:
-        return _admitted(api, endpoint, request, exchange)
+        return _admit(api, endpoint, request, exchange)
     except TooManyRequests as error:
         limit = api.limits[endpoint.limit]
         reset_at = clock.now() // clock.SECOND + error.retry_after
@@ -93,9 +93,9 @@ def _let_in(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) 
         raise
 
 
-def _admitted(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
-    """The caller, known, of the right role and within the limit, whose state goes into the headers."""
-    refuse_ambiguous_credential(request)
+def _admit(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
+    """The authenticated caller, of the right role and within the limit; adds the limit's state to the headers."""
+    require_single_credential(request)
     caller = api.authenticate(request)
     exchange.org = caller.org
     logger().thread_safe_append_keys(org=caller.org)
@@ -123,7 +123,7 @@ def _roles_required(roles: Sequence[str]) -> str:
     return f"One of these roles required: {', '.join(roles)}"
 
 
-def _rendered(api: Api, endpoint: Endpoint, result: Any, request_id: str, headers: Headers) -> Answer:
+def _render(api: Api, endpoint: Endpoint, result: Any, request_id: str, headers: Headers) -> Answer:
     if isinstance(result, Raw):
         headers |= {**result.headers, "Content-Type": result.media_type}
         return Answer(result.status or endpoint.status, headers, result.content, result.cookies)
@@ -142,10 +142,14 @@ def _body(api: Api, reply: Reply[Any], request_id: str, headers: Headers) -> str
 
 
 def failure(
-    api: Api, error: Exception, request_id: str, headers: Headers | None = None, worded: Refused | None = None
+    api: Api,
+    error: Exception,
+    request_id: str,
+    headers: Headers | None = None,
+    render_error: ErrorRenderer | None = None,
 ) -> Answer:
-    """The answer to an error, in the API's words or those of `worded`; an unexpected one is logged with its stack and
-    told to nobody."""
+    """The answer to an error, rendered by the API's dialect or by `render_error`. An unexpected error is logged with
+    its stack and not shown."""
     if not isinstance(error, YardmasterError):
         logger().error("unhandled error", exc_info=error)
         error = YardmasterError("An unexpected error occurred")
@@ -155,8 +159,8 @@ def failure(
         own["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
         own["WWW-Authenticate"] = f'Bearer realm="{api.name}"'
-    if worded is not None:
-        status, body = worded(error)
+    if render_error is not None:
+        status, body = render_error(error)
         return Answer(status, common | own | {"Content-Type": JSON}, api.dialect.json(body).decode())
     return Answer(api.dialect.status(error), common | own, api.dialect.error(error, request_id).decode())
 
@@ -180,17 +184,17 @@ def method_not_allowed(
 def preflight(api: Api, path: str, headers: Mapping[str, str], allowed: Sequence[str], request_id: str) -> Answer:
     """The answer to a browser that asks whether a page may call a path whose methods are `allowed` (CORS)."""
     try:
-        leave = origins.leave(headers, allowed)
+        cors = origins.preflight_headers(headers, allowed)
     except Forbidden as error:
         return _unmatched(api, "OPTIONS", error, request_id)
-    answer = Answer(204, _common_headers(request_id) | leave, "")
-    access_log.write(answer, method="OPTIONS", route=UNMATCHED, path=path, org="", started=clock.now())
+    answer = Answer(204, _common_headers(request_id) | cors, "")
+    access_log.write_request(answer, method="OPTIONS", route=UNMATCHED, path=path, org="", started=clock.now())
     return answer
 
 
 def _unmatched(api: Api, method: str, error: YardmasterError, request_id: str | None) -> Answer:
     answer = failure(api, error, request_id or ids.new("req"))
-    access_log.write(answer, method=method, route=UNMATCHED, path=None, org="", started=clock.now())
+    access_log.write_request(answer, method=method, route=UNMATCHED, path=None, org="", started=clock.now())
     return answer
 
 

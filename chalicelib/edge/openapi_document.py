@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import TypeAdapter
 
 from chalicelib.edge.api import VARIABLE, Api, routes_of
-from chalicelib.edge.binding import REQUIRED, Parameter, Signature, signature
+from chalicelib.edge.binding import REQUIRED, Parameter, Signature, read_signature
 from chalicelib.edge.paging import Paged
 from chalicelib.edge.responses import Bare, Created, Raw, Redirect, Reply
 from chalicelib.edge.routing import Endpoint
@@ -51,12 +51,12 @@ EXAMPLES: tuple[YardmasterError, ...] = (
     Unavailable("The service is busy; try again"),
 )
 AFTER_ADMISSION = {400, 404, 409, 415, 429}
-"""Errors that are found when the rate limit is already known, and so carry its headers."""
+"""Statuses of errors after the rate limit was counted: they carry its headers."""
 
 
 def document(api: Api) -> Json:
     """The document, as plain JSON values."""
-    operations = [(endpoint, signature(endpoint)) for endpoint in routes_of(api)]
+    operations = [(endpoint, read_signature(endpoint)) for endpoint in routes_of(api)]
     schemas, definitions = _schemas(operations)
     paths: dict[str, Json] = {}
     for endpoint, bound in operations:
@@ -65,7 +65,7 @@ def document(api: Api) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": api.title, "version": api.version, "description": api.description},
-        "servers": [{"url": ".", "description": "Where this document is."}],
+        "servers": [{"url": ".", "description": "The address of this document."}],
         "tags": [{"name": tag} for tag in dict.fromkeys(group.tag for group in api.groups)],
         "paths": paths,
         "components": {
@@ -101,10 +101,10 @@ def _operation(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str
 
 
 def _schemas(operations: list[Keyed]) -> tuple[dict[str, Json], Json]:
-    """Every schema in one go, so that pydantic gives each model one definition: (key -> schema, definitions)."""
+    """All schemas at once, so that pydantic gives each model one definition: (key -> schema, definitions)."""
     wanted = [(key, mode, TypeAdapter(annotation)) for key, mode, annotation in _annotations(operations)]
-    made, shared = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
-    return {key: dict(schema) for (key, _), schema in made.items()}, shared.get("$defs", {})
+    schemas, shared = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
+    return {key: dict(schema) for (key, _), schema in schemas.items()}, shared.get("$defs", {})
 
 
 def _annotations(operations: list[Keyed]) -> Iterator[tuple[str, Any, Any]]:
@@ -116,7 +116,7 @@ def _annotations(operations: list[Keyed]) -> Iterator[tuple[str, Any, Any]]:
         for status, kind in endpoint.answers.items():
             if _payload(kind) is not None:
                 yield _key(endpoint, str(status)), "serialization", kind
-        for result in _kinds(bound.result):
+        for result in _result_types(bound.result):
             if (payload := _payload(result)) is not None:
                 yield _key(endpoint, "return"), "serialization", payload
 
@@ -125,28 +125,28 @@ def _key(endpoint: Endpoint, part: str) -> str:
     return f"{endpoint.name} {part}"
 
 
-def _kinds(result: Any) -> tuple[Any, ...]:
-    """What a handler may return: of several, such as a page or a redirect, each."""
+def _result_types(result: Any) -> tuple[Any, ...]:
+    """The types that a handler may return, such as a page or a redirect."""
     several = get_origin(result) in (Union, UnionType) and any(
-        _is(one, Raw) or _is(one, Reply) for one in get_args(result)
+        _is_type(one, Raw) or _is_type(one, Reply) for one in get_args(result)
     )
     return get_args(result) if several else (result,)
 
 
 def _payload(result: Any) -> Any:
     """The type that is rendered as JSON; None where the answer has no JSON body."""
-    if _is(result, Raw) or _is(result, Redirect) or result in (None, NoneType):
+    if _is_type(result, Raw) or _is_type(result, Redirect) or result in (None, NoneType):
         return None
-    return get_args(result)[0] if _is(result, Reply) else result
+    return get_args(result)[0] if _is_type(result, Reply) else result
 
 
-def _is(result: Any, kind: type) -> bool:
+def _is_type(result: Any, kind: type) -> bool:
     origin = get_origin(result) or result
     return isinstance(origin, type) and issubclass(origin, kind)
 
 
 def _parameter(parameter: Parameter, schema: Json) -> Json:
-    """A parameter is absent rather than null, so the null that `X | None` allows is left out."""
+    """One parameter. It is absent rather than null, so the null that `X | None` allows is left out."""
     members = [member for member in schema.get("anyOf", ()) if member.get("type") != "null"]
     if len(members) == 1:
         schema = {key: value for key, value in schema.items() if key != "anyOf"} | members[0]
@@ -163,41 +163,41 @@ def _parameter(parameter: Parameter, schema: Json) -> Json:
 
 def _responses(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str, Json]) -> Json:
     schema = schemas.get(_key(endpoint, "return"))
-    successes = dict(_success(api, endpoint, result, schema) for result in _kinds(bound.result))
-    errors = {str(code): _error(api, endpoint, code) for code in _errors(api, endpoint, bound)}
-    own = {str(code): _own(endpoint, code, schemas, errors.get(str(code))) for code in endpoint.answers}
+    successes = dict(_success_answer(api, endpoint, result, schema) for result in _result_types(bound.result))
+    errors = {str(code): _error_answer(api, endpoint, code) for code in _error_statuses(api, endpoint, bound)}
+    own = {str(code): _own_answer(endpoint, code, schemas, errors.get(str(code))) for code in endpoint.answers}
     return successes | errors | own
 
 
-def _success(api: Api, endpoint: Endpoint, result: Any, schema: Json | None) -> tuple[str, Json]:
+def _success_answer(api: Api, endpoint: Endpoint, result: Any, schema: Json | None) -> tuple[str, Json]:
     status = _status(endpoint, result)
     success: Json = {
         "description": HTTPStatus(status).phrase,
         "headers": _header_references(limited=not endpoint.public),
     }
-    if _is(result, Created) or _is(result, Redirect):
+    if _is_type(result, Created) or _is_type(result, Redirect):
         success["headers"]["Location"] = {"$ref": "#/components/headers/Location"}
-    if _is(result, Raw):
+    if _is_type(result, Raw):
         success["content"] = {result.media_type.partition(";")[0]: {"schema": {}}}
     elif _payload(result) is not None and schema is not None:
-        bare, paged = _is(result, Bare), _is(_payload(result), Paged)
+        bare, paged = _is_type(result, Bare), _is_type(_payload(result), Paged)
         rendered = schema if bare else api.dialect.success_schema(schema, paged=paged)
         success["content"] = {JSON: {"schema": rendered}}
     return str(status), success
 
 
 def _status(endpoint: Endpoint, result: Any) -> int:
-    if _is(result, Created):
+    if _is_type(result, Created):
         return 201
-    if _is(result, Redirect) and endpoint.status < 300:
+    if _is_type(result, Redirect) and endpoint.status < 300:
         return Redirect.STATUS
     return endpoint.status
 
 
-def _errors(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
+def _error_statuses(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
     """The statuses that follow from the endpoint's options and signature, and those it declares."""
-    if endpoint.refused is not None:
-        return sorted(endpoint.errors)  # what it answers by itself is all that there is
+    if endpoint.render_error is not None:
+        return sorted(endpoint.errors)  # it declares every answer itself
     found = {*endpoint.errors, 413, 500}
     if bound.parameters or bound.body or bound.strict:
         found |= {400, api.dialect.status(INVALID)}
@@ -212,18 +212,18 @@ def _errors(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]:
     return sorted(found)
 
 
-def _error(api: Api, endpoint: Endpoint, status: int) -> Json:
-    """What all errors of a status have in common; to who calls a public endpoint, no limit is told."""
+def _error_answer(api: Api, endpoint: Endpoint, status: int) -> Json:
+    """The common answer of a status; a public endpoint has no limit, and so no headers about it."""
     if not endpoint.public:
         return {"$ref": f"#/components/responses/{_phrase(status)}"}
     error = next(error for error in reversed(EXAMPLES) if api.dialect.status(error) == status)
     return _error_response(api, error, limited=False)
 
 
-def _own(endpoint: Endpoint, status: int, schemas: dict[str, Json], common: Json | None) -> Json:
-    """What the endpoint answers in a way of its own; and the common error, where it may be either."""
+def _own_answer(endpoint: Endpoint, status: int, schemas: dict[str, Json], common: Json | None) -> Json:
+    """The endpoint's own answer of a status, together with the common error where both are possible."""
     kind = endpoint.answers[status]
-    media_type = kind.media_type.partition(";")[0] if _is(kind, Raw) else JSON
+    media_type = kind.media_type.partition(";")[0] if _is_type(kind, Raw) else JSON
     schema = schemas.get(_key(endpoint, str(status)), {})
     content = dict(common["content"]) if common else {}
     if media_type in content:
@@ -256,7 +256,10 @@ def _headers() -> Json:
         **{name: {"description": text, "schema": whole} for name, text in LIMIT_HEADERS.items()},
         RETRY_AFTER: {"description": "Whole seconds until a request can be admitted.", "schema": whole},
         REQUEST_ID: {"description": "The request's id, as in the logs.", "schema": {"type": "string"}},
-        "Location": {"description": "Where the new thing is, or where to go on.", "schema": {"type": "string"}},
+        "Location": {
+            "description": "The address of what was created, or where to go.",
+            "schema": {"type": "string"},
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""A page of a list, as dialects with an envelope show it."""
+"""A page of a list, for dialects with an envelope."""
 
 from typing import Generic, TypeVar
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Pagination(CamelSchema):
-    """Where a page stands among all."""
+    """The page's place among all pages."""
 
     page: int
     limit: int
@@ -30,7 +30,7 @@ class Links(CamelSchema):
 
 
 class Paged(CamelSchema, Generic[T]):
-    """One page: its rows, and how to reach the others."""
+    """One page: its rows, and the paths of the others."""
 
     data: list[T]
     pagination: Pagination

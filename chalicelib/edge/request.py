@@ -1,4 +1,4 @@
-"""What the rest of the house may see of an HTTP request: a small read-only view, free of Chalice."""
+"""An HTTP request as the APIs see it: a small read-only value that does not depend on Chalice."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from chalice.app import Request as ChaliceRequest
 from chalicelib import ids
 from chalicelib.errors import Unauthenticated
 
-CREDENTIALS = ("Authorization", "X-API-Key", "X-Webhook-Secret")
-PAGES = ("Host", "Origin", "Sec-Fetch-Site")
-SINGLE_HEADERS = (*CREDENTIALS, *PAGES, "Content-Encoding", "Content-Type", "Idempotency-Key")
-"""Headers that the APIs read. Each has one value: of two, which one counts would depend on who reads the request."""
+CREDENTIAL_HEADERS = ("Authorization", "X-API-Key", "X-Webhook-Secret")
+PAGE_HEADERS = ("Host", "Origin", "Sec-Fetch-Site")
+SINGLE_HEADERS = (*CREDENTIAL_HEADERS, *PAGE_HEADERS, "Content-Encoding", "Content-Type", "Idempotency-Key")
+"""Headers that the APIs read. Each may be sent once: readers of a request differ in which of two values they take."""
 
 
 class Request(NamedTuple):
@@ -22,20 +22,20 @@ class Request(NamedTuple):
 
     method: str
     path: str
-    """The path as it was asked for, still percent-encoded, without the gateway's stage."""
+    """The path as sent, still percent-encoded, without the gateway's stage."""
     route: str
     """The template that matched, such as `/api/task/{id}`."""
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """By name in any case."""
     path_values: Mapping[str, str]
     """Template variable -> value, percent-decoded."""
     query: Mapping[str, str]
-    """Decoded; of a repeated parameter, the last value. Endpoints are asked with none repeated but lists."""
+    """Decoded; of a repeated parameter, the last value. Only lists may be repeated."""
     body: bytes
     id: str
-    """The gateway's request id, by which the answer and the log lines are found."""
+    """The gateway's request id, which the answer and the log lines carry."""
     source: str = ""
-    """The address that it came from, as the gateway saw it."""
+    """The client's address, as the gateway sees it."""
     values: Mapping[str, Sequence[str]] = MappingProxyType({})
     """All values of each query parameter."""
     repeated_headers: Sequence[str] = ()
@@ -44,16 +44,17 @@ class Request(NamedTuple):
     @property
     def repeated(self) -> frozenset[str]:
         """Query parameters that were given more than once."""
-        return frozenset(name for name, given in self.values.items() if len(given) > 1)
+        return frozenset(name for name, values in self.values.items() if len(values) > 1)
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """By name; of several of one name the first, which is the one of the most specific path."""
-        pairs = (one.strip().partition("=") for one in self.headers.get("cookie", "").split(";"))
+        """By name; of several with one name the first, which has the most specific path."""
+        pairs = (pair.strip().partition("=") for pair in self.headers.get("cookie", "").split(";"))
         return {name: value for name, _, value in reversed(list(pairs)) if name}
 
     @classmethod
-    def of(cls, raw: ChaliceRequest) -> "Request":
+    def from_chalice(cls, raw: ChaliceRequest) -> "Request":
+        """The request that Chalice is handling."""
         event = raw.to_original_event()
         query = event["multiValueQueryStringParameters"] or {}
         return cls(
@@ -64,9 +65,9 @@ class Request(NamedTuple):
             path_values={name: unquote(value) for name, value in (raw.uri_params or {}).items()},
             query={name: values[-1] for name, values in query.items()},
             body=cast(bytes, raw.raw_body),
-            id=id_of(raw),
+            id=request_id(raw),
             source=str((raw.context.get("identity") or {}).get("sourceIp") or ""),
-            values={name: tuple(given) for name, given in query.items()},
+            values={name: tuple(sent) for name, sent in query.items()},
             repeated_headers=repeated_headers(event),
         )
 
@@ -74,19 +75,19 @@ class Request(NamedTuple):
 def repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
     """The headers of SINGLE_HEADERS that a gateway's event holds more than once, in any case of letters."""
     counts: Counter[str] = Counter()
-    for name, given in (event.get("multiValueHeaders") or {}).items():
-        counts[name.lower()] += len(given)
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        counts[name.lower()] += len(values)
     return tuple(name for name in SINGLE_HEADERS if counts[name.lower()] > 1)
 
 
-def refuse_ambiguous_credential(request: Request) -> None:
+def require_single_credential(request: Request) -> None:
     """Raise Unauthenticated for a request with two credentials of one kind."""
-    for name in CREDENTIALS:
+    for name in CREDENTIAL_HEADERS:
         if name in request.repeated_headers:
             raise Unauthenticated(f"{name} is given more than once")
 
 
-def id_of(raw: ChaliceRequest | None) -> str:
+def request_id(raw: ChaliceRequest | None) -> str:
     """The API gateway's id of the request, else Lambda's, else a fresh one."""
     if raw is None:
         return ids.new("req")

@@ -1,6 +1,6 @@
-"""What a handler may return besides a model, and what the kernel makes of either.
+"""What a handler may return besides a model, and the answer that the kernel makes of it.
 
-A plain model is answered with the endpoint's status. The wrappers are for the few that need more.
+A plain model is answered with the endpoint's status. The wrappers are for answers that need more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,34 +33,32 @@ class Reply(Generic[T]):
 
 
 class Created(Reply[T]):
-    """A 201 that says where the new thing is."""
+    """A 201 with the address of what was created."""
 
     def __init__(self, value: T, *, location: str) -> None:
         super().__init__(value, 201, {"Location": location})
 
 
 class Bare(Reply[T]):
-    """A value that is answered as it is, without the dialect's envelope."""
+    """A value that is sent without the dialect's envelope."""
 
 
 class Redirect(Reply[None]):
-    """Go on there: by default as a GET, whatever this request was.
-
-    What may not stand in a header is percent-encoded.
-    """
+    """Sends the client to another address, by default with a GET. Characters that a header cannot hold are
+    percent-encoded."""
 
     STATUS: ClassVar[int] = 303
 
     def __init__(self, location: str, status: int = STATUS, cookies: Sequence[Cookie] = ()) -> None:
-        super().__init__(None, status, {"Location": quote(location, safe=_OF_URLS)}, cookies)
+        super().__init__(None, status, {"Location": quote(location, safe=_URL_CHARACTERS)}, cookies)
 
 
-_OF_URLS = ":/?#[]@!$&'()*+,;=%"
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 
 
 @dataclass(frozen=True)
 class Raw:
-    """Text that is sent as it stands; a subclass names its media type. `status=None` means the endpoint's."""
+    """Text that is sent unchanged; a subclass names its media type. `status=None` means the endpoint's."""
 
     media_type: ClassVar[str] = "text/plain; charset=utf-8"
 

@@ -1,4 +1,4 @@
-"""Routes as data: what the decorators collect is what is mounted, documented and tested."""
+"""Routes as data: the decorators collect endpoints, which are mounted, documented and tested."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -19,21 +19,21 @@ class Header(NamedTuple):
 
 
 class Query(NamedTuple):
-    """`Annotated[T, Query("camelName")]`: the query parameter's name on the wire, if it is another than in Python.
+    """`Annotated[T, Query("camelName")]`: the query parameter's name in requests, if it is not the Python one.
 
-    One that is `many` is a list: with commas, by repeating it, or both. Its type is made from the text with commas.
+    One that is `many` is a list: with commas, by repeating it, or both. Its type reads the text with commas.
     """
 
     name: str = ""
     many: bool = False
 
 
-Refused = Callable[[YardmasterError], tuple[int, Any]]
-"""Gives the status and the bare body of the answer to an error."""
+ErrorRenderer = Callable[[YardmasterError], tuple[int, Any]]
+"""Returns the status and the body of the answer to an error."""
 
 
 class Endpoint(NamedTuple):
-    """One operation: where it is, who may call it, how it answers, and the function that does it."""
+    """One operation: its path, who may call it, how it answers, and the function that handles it."""
 
     method: str
     path: str
@@ -53,16 +53,16 @@ class Endpoint(NamedTuple):
     errors: tuple[int, ...]
     """Statuses it may answer beyond those that follow from its signature."""
     answers: Mapping[int, Any]
-    """Status -> what a public endpoint answers then in a way of its own: a kind of Raw, or a model, sent bare."""
-    refused: Refused | None = None
-    """How it words every error, where it is not as its API does."""
+    """Status -> what a public endpoint answers instead of the dialect's document: a Raw type, or a model, sent bare."""
+    render_error: ErrorRenderer | None = None
+    """Renders every error of this endpoint, in place of the API's dialect."""
 
 
 @dataclass
 class Routes:
-    """A group of endpoints under one prefix; `role` and `public` are what its endpoints inherit.
+    """A group of endpoints under one prefix; its endpoints inherit `role` and `public`.
 
-    `role` is one role, several of which any will do, or None for every authenticated caller.
+    `role` is one role, several roles of which the caller needs one, or None for every authenticated caller.
     """
 
     prefix: str
@@ -97,11 +97,11 @@ class Routes:
         limit: str = "default",
         errors: Sequence[int] = (),
         answers: Mapping[int, Any] = MappingProxyType({}),
-        refused: Refused | None = None,
+        render_error: ErrorRenderer | None = None,
         name: str | None = None,
         summary: str | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Collect the decorated function as it is; options left out are the group's."""
+        """Collect the decorated function unchanged; options that are left out are the group's."""
 
         def collect(handler: Handler) -> Handler:
             headline, _, rest = (inspect.getdoc(handler) or "").partition("\n")
@@ -120,7 +120,7 @@ class Routes:
                     status=status,
                     errors=tuple(errors),
                     answers=answers,
-                    refused=refused,
+                    render_error=render_error,
                 )
             )
             return handler

@@ -1,6 +1,6 @@
-"""What is wrong with the input and what would be right, in sentences made from the schema.
+"""Sentences, made from the schema, that say what is wrong with the input and what would be right.
 
-A sentence repeats what was sent, if that is short, but never a secret (`schemas.SECRET`), a file, or what holds one.
+A sentence repeats the input, if it is short, but never a secret (`schemas.SECRET`), a file, or what contains one.
 """
 
 import json
@@ -20,8 +20,8 @@ SECRET_NAME = re.compile(
     r"password|passwd|passphrase|secret|token|api_?key|private_?key|credential|authorization|cookie|verifier|^code$",
     re.IGNORECASE,
 )
-"""What secrets are called: a test holds that fields with such names are declared as secrets."""
-SHOWN = 60
+"""Names of secrets: a test holds that fields with such names are declared as secrets."""
+MAX_SHOWN_CHARS = 60
 """Longer input is described, not repeated."""
 NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false", "object": "an object"}
 FORMATS = {
@@ -37,22 +37,22 @@ class Problem(NamedTuple):
     """One thing wrong with the input."""
 
     path: str
-    """Where, such as `payload.items.0`; empty for the whole body."""
+    """The place, such as `payload.items.0`; empty for the whole body."""
     what: str
-    """A clause about what is there."""
+    """A clause about the value there, such as "is required"."""
     sentence: str
-    """The same, standing alone."""
+    """The same as a whole sentence."""
 
 
-def explain(error: ValidationError, schema: JsonSchema, *, root: str = "", secret: bool = False) -> list[Problem]:
+def find_problems(error: ValidationError, schema: JsonSchema, *, root: str = "", secret: bool = False) -> list[Problem]:
     """Every problem pydantic found in a value of `schema`, in order; `root` is the value's own name.
 
-    Of a `secret` one nothing is repeated, whatever its schema says.
+    Nothing of a `secret` value is repeated, whatever its schema says.
     """
     return [_problem(detail, schema, root, secret) for detail in error.errors(include_url=False)]
 
 
-def refusal(problems: Sequence[Problem]) -> InvalidRequest:
+def problems_error(problems: Sequence[Problem]) -> InvalidRequest:
     """The error for a request with these problems; the first is the message."""
     return InvalidRequest(problems[0].sentence, fields={problem.path: problem.what for problem in problems})
 
@@ -63,21 +63,21 @@ def _problem(detail: ErrorDetails, schema: JsonSchema, root: str, secret: bool) 
     if detail["type"] == "missing":
         return Problem(path, "is required", f"Missing required field: {path}")
     hidden = secret or place.secret or _holds_secret(place.schema, schema)
-    what = _what(detail, place.schema, schema, hidden)
+    what = _clause(detail, place.schema, schema, hidden)
     return Problem(path, what, f"{path}: {what}" if path else f"The body {what}")
 
 
-def _what(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema, hidden: bool) -> str:
+def _clause(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema, hidden: bool) -> str:
     if detail["type"] in {"value_error", "assertion_error"}:
         return str(detail["ctx"]["error"])
     wanted = _describe(target, schema)
     if not wanted:
         return detail["msg"].replace("Input should be", "must be", 1)
-    return f"must be {wanted}, got {_got(detail, hidden)}"
+    return f"must be {wanted}, got {_actual(detail, hidden)}"
 
 
-def _got(detail: ErrorDetails, hidden: bool) -> str:
-    """What is there; of a list that is too short or too long, how many."""
+def _actual(detail: ErrorDetails, hidden: bool) -> str:
+    """The value as the sentence shows it; of a list that is too short or too long, its length."""
     length = detail.get("ctx", {}).get("actual_length")
     if isinstance(detail["input"], list) and length is not None:
         return str(length)
@@ -85,7 +85,7 @@ def _got(detail: ErrorDetails, hidden: bool) -> str:
 
 
 class _Place(NamedTuple):
-    """Where in the input a problem is: the way there, the schema of what is there, whether it is within a secret."""
+    """The place of a problem: the path to it, the schema of the value there, and whether it is within a secret."""
 
     steps: list[str]
     schema: JsonSchema
@@ -93,7 +93,7 @@ class _Place(NamedTuple):
 
 
 def _locate(loc: Sequence[int | str], schema: JsonSchema) -> _Place:
-    """The place that `loc` names; pydantic's tags of union members are no part of the way."""
+    """The place that `loc` names; pydantic's tags of union members are left out of the path."""
     steps, here, tagged, secret = [], schema, False, False
     for key in loc:
         tagged = not tagged and _is_union(here)
@@ -102,9 +102,9 @@ def _locate(loc: Sequence[int | str], schema: JsonSchema) -> _Place:
         for branch in _branches(here, schema):
             child = _child(branch, key)
             if child is not None:
-                # Names of its own choice within a secret may be part of it.
-                chosen = secret and isinstance(key, str) and key not in branch.get("properties", {})
-                steps.append("*" if chosen else str(key))
+                # Within a secret, a name that the caller chose may be a part of the secret.
+                is_chosen = secret and isinstance(key, str) and key not in branch.get("properties", {})
+                steps.append("*" if is_chosen else str(key))
                 here, secret = child, secret or any(map(_is_secret, [child, *_branches(child, schema)]))
                 break
     return _Place(steps, here, secret)
@@ -115,7 +115,7 @@ def _is_secret(schema: JsonSchema) -> bool:
 
 
 def _holds_secret(schema: JsonSchema, root: JsonSchema, seen: frozenset[str] = frozenset()) -> bool:
-    """Whether what the schema describes is a secret or a file, or has one in it, at any depth."""
+    """Whether the value of this schema is a secret or a file, or contains one at any depth."""
     if _is_secret(schema):
         return True
     name = schema.get("$ref", "")
@@ -128,7 +128,7 @@ def _holds_secret(schema: JsonSchema, root: JsonSchema, seen: frozenset[str] = f
 
 
 def _is_union(schema: JsonSchema) -> bool:
-    """Whether a value's problems are told for each member, which is named first."""
+    """Whether pydantic reports the problems for each member of a union, whose tag comes first."""
     return len([member for member in schema.get("anyOf", ()) if member.get("type") != "null"]) > 1
 
 
@@ -154,7 +154,7 @@ def _branches(schema: JsonSchema, root: JsonSchema) -> Iterator[JsonSchema]:
 
 
 def _describe(schema: JsonSchema, root: JsonSchema) -> str:
-    """What a value must be, such as "an integer between 0 and 9"; empty where the schema does not say."""
+    """What a value must be, such as "an integer between 0 and 9"; empty if the schema does not say."""
     wanted = [_noun(branch) for branch in _branches(schema, root) if branch.get("type") != "null"]
     return " or ".join(dict.fromkeys(wanted)) if all(wanted) else ""
 
@@ -166,13 +166,13 @@ def _noun(schema: JsonSchema) -> str:
         return ("one of: " if len(values) > 1 else "") + ", ".join(map(str, values))
     if kind == "string":
         shape = f" matching {schema['pattern']}" if "pattern" in schema else ""
-        return FORMATS.get(schema.get("format", ""), "a string") + _sized(schema, "Length", "characters") + shape
+        return FORMATS.get(schema.get("format", ""), "a string") + _size_clause(schema, "Length", "characters") + shape
     if kind == "array":
-        return "a list" + _sized(schema, "Items", "items")
-    return NOUNS.get(kind, "") + _ranged(schema)
+        return "a list" + _size_clause(schema, "Items", "items")
+    return NOUNS.get(kind, "") + _range_clause(schema)
 
 
-def _sized(schema: JsonSchema, suffix: str, unit: str) -> str:
+def _size_clause(schema: JsonSchema, suffix: str, unit: str) -> str:
     low, high = schema.get(f"min{suffix}"), schema.get(f"max{suffix}")
     if low and high:
         return f" of {low} to {high} {unit}"
@@ -181,7 +181,7 @@ def _sized(schema: JsonSchema, suffix: str, unit: str) -> str:
     return f" of at most {high} {unit}" if high else ""
 
 
-def _ranged(schema: JsonSchema) -> str:
+def _range_clause(schema: JsonSchema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         return f" between {low} and {high}"
@@ -191,7 +191,7 @@ def _ranged(schema: JsonSchema) -> str:
 
 
 def _kind(value: Any) -> str:
-    """What sort of value it is, and no more."""
+    """The kind of the value, without its content."""
     match value:
         case str():
             return f"text of {len(value)} characters"
@@ -211,6 +211,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     text = json.dumps(value, ensure_ascii=False, default=str)
-    if len(text) <= SHOWN:
+    if len(text) <= MAX_SHOWN_CHARS:
         return text
     return f"a value of {len(value if isinstance(value, str) else text)} characters"

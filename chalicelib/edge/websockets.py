@@ -1,8 +1,7 @@
-"""The WebSocket side of the edge: channels as data, and what API Gateway's connect, message and disconnect events
-become. It knows no fleet.
+"""WebSockets: channels as data, and the router of API Gateway's connect, message and disconnect events.
 
 API Gateway's WebSocket APIs have no paths: the path travels as the query parameter `path`. A browser cannot send
-headers with a WebSocket, so that a token may be the query parameter `token`.
+headers with a WebSocket, so a token may be the query parameter `token`.
 """
 
 import base64
@@ -16,31 +15,31 @@ from pydantic import BaseModel
 
 from chalicelib.edge import origins, websocket_messages
 from chalicelib.edge.api import VARIABLE, Caller
-from chalicelib.edge.json_body import SHOWN
-from chalicelib.edge.request import Request, refuse_ambiguous_credential, repeated_headers
-from chalicelib.edge.websocket_messages import Frame, Hears
+from chalicelib.edge.json_body import MAX_SHOWN_CHARS
+from chalicelib.edge.request import Request, repeated_headers, require_single_credential
+from chalicelib.edge.websocket_messages import Frame, FrameHandler
 from chalicelib.errors import InvalidRequest, NotFound, YardmasterError
 from chalicelib.observability import logger
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
-LET_IN: Answer = {"statusCode": 200}
-REFUSED_BELOW = 500
-CODES = 4000
-"""A refused client gets this plus the HTTP status as its close code, where the gateway can send one."""
-INTERNAL = 1011
+ACCEPTED: Answer = {"statusCode": 200}
+MIN_SERVER_ERROR = 500
+CLOSE_CODE_BASE = 4000
+"""The close code of a refused client is this plus the HTTP status, where the gateway can send one."""
+CLOSE_CODE_INTERNAL = 1011
 
 
-class Opening(NamedTuple):
-    """A WebSocket that wants to be let in."""
+class ConnectRequest(NamedTuple):
+    """A client's request to open a WebSocket."""
 
     connection_id: str
     path_values: Mapping[str, str]
     query: Mapping[str, str]
 
 
-class Door(NamedTuple):
-    """Where the workers of an API's pool connect: a path whose only variable is the worker's id."""
+class WorkerEndpoint(NamedTuple):
+    """The path on which the workers of an API's pool connect; its only variable is the worker's id."""
 
     name: str
     """Unique among the channels of all APIs."""
@@ -49,8 +48,8 @@ class Door(NamedTuple):
     authenticate: Callable[[Request], Caller]
 
 
-class Known(Protocol):
-    """A connection that was let in."""
+class OpenConnection(Protocol):
+    """A connection that was accepted."""
 
     @property
     def id(self) -> str: ...
@@ -62,9 +61,9 @@ class Known(Protocol):
 class Channel:
     """What an API serves on one WebSocket path.
 
-    `opened` lets a connection in by returning, or refuses it by raising; `hears` says by its type what becomes of a
-    frame of one that was let in, `refused` how an error is answered, with the frame as far as it could be read;
-    `closed` is told of a connection's end. Each may be called twice for one event.
+    `on_connect` accepts a connection by returning, or refuses it by raising. `frame_handlers` has the handler of each
+    type of frame. `render_error` makes the frame that answers an error; it is also given the frame that caused it, if
+    that could be read. `on_disconnect` is called when a connection has ended. Each may be called twice for one event.
     """
 
     name: str
@@ -72,22 +71,22 @@ class Channel:
     path: str
     """A template, such as `/worker/{worker_id}`."""
     authenticate: Callable[[Request], Caller]
-    opened: Callable[[Caller, Opening], None]
-    hears: Mapping[str, Hears]
-    refused: Callable[[YardmasterError, BaseModel | None], Frame]
-    closed: Callable[[Any], None]
+    on_connect: Callable[[Caller, ConnectRequest], None]
+    frame_handlers: Mapping[str, FrameHandler]
+    render_error: Callable[[YardmasterError, BaseModel | None], Frame]
+    on_disconnect: Callable[[Any], None]
     query: tuple[str, ...] = ()
     """The query parameters that it has, besides `token`."""
 
 
-class Switchboard:
-    """Which event belongs to which channel. `find` tells what a connection id was let in as, None if it was not;
-    `answer` sends a frame to a connection."""
+class WebSocketRouter:
+    """Passes each event on to its channel. `find` returns the accepted connection of an id, or None; `answer` sends a
+    frame to a connection."""
 
     def __init__(
         self,
         channels: Iterable[Channel],
-        find: Callable[[str], Known | None],
+        find: Callable[[str], OpenConnection | None],
         answer: Callable[[str, Frame], None],
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
@@ -95,54 +94,56 @@ class Switchboard:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """What is served."""
+        """Every channel that is served."""
         return tuple(self._channels.values())
 
-    def connected(self, event: Event) -> Answer:
-        """Let a client in, or refuse it with a status, a close code and a reason."""
+    def handle_connect(self, event: Event) -> Answer:
+        """Accept a client, or refuse it with a status, a close code and a reason."""
         try:
-            channel, opening, request = self._matched(event)
-            channel.opened(channel.authenticate(request), opening)
+            channel, connect_request, request = self._match(event)
+            channel.on_connect(channel.authenticate(request), connect_request)
         except YardmasterError as error:
-            return _refusal(error)
+            return _refusal_answer(error)
         except Exception as error:  # noqa: BLE001 - the one place where a connection's errors become an answer
-            return _refusal(_unexpected(error))
-        return LET_IN
+            return _refusal_answer(_log_unexpected(error))
+        return ACCEPTED
 
-    def heard(self, event: Event) -> Answer:
-        """One frame. Of a connection that was not let in there is nothing to say."""
-        known = self._find(_connection_id(event))
-        reply = _reply(self._channels[known.channel], known, _text(event)) if known is not None else None
-        if known is not None and reply is not None:
-            self._answer(known.id, reply)
-        return LET_IN
+    def handle_message(self, event: Event) -> Answer:
+        """Handle one frame. A frame of a connection that was not accepted is ignored."""
+        connection = self._find(_connection_id(event))
+        reply = (
+            _reply_to(self._channels[connection.channel], connection, _text(event)) if connection is not None else None
+        )
+        if connection is not None and reply is not None:
+            self._answer(connection.id, reply)
+        return ACCEPTED
 
-    def closed(self, event: Event) -> Answer:
-        """A connection has ended."""
-        known = self._find(_connection_id(event))
-        if known is not None:
-            self._channels[known.channel].closed(known)
-        return LET_IN
+    def handle_disconnect(self, event: Event) -> Answer:
+        """Tell the channel that a connection has ended."""
+        connection = self._find(_connection_id(event))
+        if connection is not None:
+            self._channels[connection.channel].on_disconnect(connection)
+        return ACCEPTED
 
-    def _matched(self, event: Event) -> tuple[Channel, Opening, Request]:
+    def _match(self, event: Event) -> tuple[Channel, ConnectRequest, Request]:
         _refuse_repeated(event.get("multiValueQueryStringParameters") or {})
         query = dict(event.get("queryStringParameters") or {})
         path = query.pop("path", "/")
         for channel in self._channels.values():
-            values = _values(channel.path, path)
+            values = _match_path(channel.path, path)
             if values is not None:
                 request = _request(event, channel, values, query)
-                origins.refuse_foreign(request.headers, request.repeated_headers)
-                refuse_ambiguous_credential(request)
+                origins.require_allowed_page(request.headers, request.repeated_headers)
+                require_single_credential(request)
                 _refuse_unknown(query, channel)
-                return channel, Opening(_connection_id(event), values, query), request
+                return channel, ConnectRequest(_connection_id(event), values, query), request
         raise NotFound("Path", path)
 
 
 def _refuse_repeated(query: Mapping[str, Sequence[str]]) -> None:
-    for name, given in query.items():
-        if len(given) > 1:
-            raise InvalidRequest(f"{name[:SHOWN]} is given more than once")
+    for name, values in query.items():
+        if len(values) > 1:
+            raise InvalidRequest(f"{name[:MAX_SHOWN_CHARS]} is given more than once")
 
 
 def _refuse_unknown(query: Mapping[str, str], channel: Channel) -> None:
@@ -150,22 +151,24 @@ def _refuse_unknown(query: Mapping[str, str], channel: Channel) -> None:
     for name in query:
         if name not in known:
             listed = ", ".join(known)
-            raise InvalidRequest(f"{name[:SHOWN]} is not a query parameter of this WebSocket, which has {listed}")
+            raise InvalidRequest(
+                f"{name[:MAX_SHOWN_CHARS]} is not a query parameter of this WebSocket, which has {listed}"
+            )
 
 
-def _reply(channel: Channel, known: Known, text: str) -> Frame | None:
-    """What is answered to a frame. A mistake of the client's ends nothing."""
-    said: BaseModel | None = None
+def _reply_to(channel: Channel, connection: OpenConnection, text: str) -> Frame | None:
+    """The frame that answers a frame, if any. An invalid frame does not end the connection."""
+    frame: BaseModel | None = None
     try:
-        hears, said = websocket_messages.read(text, channel.hears)
-        return hears.handle(known, said)
+        handler, frame = websocket_messages.read_frame(text, channel.frame_handlers)
+        return handler.handle(connection, frame)
     except YardmasterError as error:
-        return channel.refused(error, said)
+        return channel.render_error(error, frame)
     except Exception as error:  # noqa: BLE001 - the one place where a frame's errors become an answer
-        return channel.refused(_unexpected(error), said)
+        return channel.render_error(_log_unexpected(error), frame)
 
 
-def _unexpected(error: Exception) -> YardmasterError:
+def _log_unexpected(error: Exception) -> YardmasterError:
     logger().error("unhandled error", exc_info=error)
     return YardmasterError("An unexpected error occurred")
 
@@ -174,23 +177,23 @@ def _connection_id(event: Event) -> str:
     return str(event["requestContext"]["connectionId"])
 
 
-def _values(template: str, path: str) -> dict[str, str] | None:
+def _match_path(template: str, path: str) -> dict[str, str] | None:
     """The values of the template's variables in the path, or None when it does not fit."""
-    wanted, given = template.split("/"), path.rstrip("/").split("/")
-    if len(wanted) != len(given):
+    steps, path_steps = template.split("/"), path.rstrip("/").split("/")
+    if len(steps) != len(path_steps):
         return None
     values: dict[str, str] = {}
-    for want, have in zip(wanted, given, strict=True):
-        variable = VARIABLE.fullmatch(want)
-        if variable and have:
-            values[variable[1]] = unquote(have)
-        elif want != have:
+    for step, path_step in zip(steps, path_steps, strict=True):
+        variable = VARIABLE.fullmatch(step)
+        if variable and path_step:
+            values[variable[1]] = unquote(path_step)
+        elif step != path_step:
             return None
     return values
 
 
 def _request(event: Event, channel: Channel, values: Mapping[str, str], query: Mapping[str, str]) -> Request:
-    """What the API's own authentication reads, a token of the query in its place."""
+    """The request that the API's authentication reads; a token of the query becomes its Authorization header."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     if "token" in query:
         headers.setdefault("authorization", f"Bearer {query['token']}")
@@ -203,8 +206,8 @@ def _request(event: Event, channel: Channel, values: Mapping[str, str], query: M
     )
 
 
-def _refusal(error: YardmasterError) -> Answer:
-    code = CODES + error.status if error.status < REFUSED_BELOW else INTERNAL
+def _refusal_answer(error: YardmasterError) -> Answer:
+    code = CLOSE_CODE_BASE + error.status if error.status < MIN_SERVER_ERROR else CLOSE_CODE_INTERNAL
     return {"statusCode": error.status, "body": json.dumps({"code": code, "reason": error.message})}
 
 

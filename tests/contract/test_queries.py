@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.edge import routes_of
-from chalicelib.edge.binding import Parameter, signature
+from chalicelib.edge.binding import Parameter, read_signature
 from tests.contract import over
 from tests.contract.conftest import Scene
 from tests.contract.documented import Documented
@@ -13,7 +13,7 @@ from tests.contract.face import Face
 
 def parameters(face: Face, endpoint: Documented) -> list[Parameter]:
     [found] = [one for one in routes_of(face.api) if f"{one.method} {one.path}" == endpoint.id]
-    return [one for one in signature(found).parameters if one.source == "query"]
+    return [one for one in read_signature(found).parameters if one.source == "query"]
 
 
 def asked(shared: Scene, endpoint: Documented, *pairs: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.apis.websockets import CHANNELS
 from chalicelib.edge import routes_of
-from chalicelib.edge.binding import signature
+from chalicelib.edge.binding import read_signature
 from chalicelib.edge.schemas import FORM, JSON, MULTIPART
 from chalicelib.edge.validation_errors import SECRET_NAME, JsonSchema
 from tests.contract import over
@@ -48,7 +48,7 @@ def declared(schema: JsonSchema) -> bool:
 
 def bodies(face: Face) -> Iterator[tuple[str, str, JsonSchema]]:
     for endpoint in routes_of(face.api):
-        body = signature(endpoint).body
+        body = read_signature(endpoint).body
         if body is not None:
             yield f"{endpoint.method} {endpoint.path}", body.model.media_type, body.schema
 
@@ -133,7 +133,7 @@ def test_no_error_repeats_a_secret(endpoint: Documented, shared: Scene) -> None:
 
 @over.each(over.guarded)
 def test_no_error_repeats_a_header(endpoint: Documented, shared: Scene) -> None:
-    names = [one.key for one in signature(route(shared.face, endpoint)).parameters if one.source == "header"]
+    names = [one.key for one in read_signature(route(shared.face, endpoint)).parameters if one.source == "header"]
     for name in [*names, "X-API-Key", "X-Webhook-Secret", "Cookie"]:
         for value in (HIDDEN, HIDDEN * 20, "", f"{HIDDEN} \u00e9"):
             reply = shared.send(endpoint, [], headers={name: value})

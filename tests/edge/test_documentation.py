@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.edge import Api, docs_page, openapi, routes_of
-from chalicelib.edge.documentation import _inline
+from chalicelib.edge.documentation import _escape_script
 from tests.edge.toys import API, Client
 
 
@@ -122,4 +122,4 @@ def test_the_page_holds_its_scripts_whole(api: Api) -> None:
 
 
 def test_inlined_script_cannot_end_early() -> None:
-    assert _inline("a='</script><!-- '") == r"a='\x3c/script>\x3c!-- '"
+    assert _escape_script("a='</script><!-- '") == r"a='\x3c/script>\x3c!-- '"

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.edge import Api, FlatErrors, method_not_allowed, mount, not_found
-from chalicelib.edge.api import Answered
-from chalicelib.edge.request import CREDENTIALS, PAGES
+from chalicelib.edge.api import AnsweredRequest
+from chalicelib.edge.request import CREDENTIAL_HEADERS, PAGE_HEADERS
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.observability import logger
 from tests.edge.conftest import Logged
@@ -45,7 +45,7 @@ def test_no_credential(stranger: Client) -> None:
     assert "X-RateLimit-Limit" not in answer.headers
 
 
-@pytest.mark.parametrize(("names", "status"), [(CREDENTIALS, 401), (PAGES, 403)])
+@pytest.mark.parametrize(("names", "status"), [(CREDENTIAL_HEADERS, 401), (PAGE_HEADERS, 403)])
 def test_a_header_that_counts_once_is_refused_when_it_comes_twice(
     api: Api, names: tuple[str, ...], status: int
 ) -> None:
@@ -230,9 +230,9 @@ def test_a_dialect_is_a_subclass(api: Api) -> None:
 
 
 def test_an_answered_request_of_a_known_caller_is_measured_and_a_failure_to_do_so_is_no_failure(api: Api) -> None:
-    seen: list[Answered] = []
+    seen: list[AnsweredRequest] = []
 
-    def measure(answered: Answered) -> None:
+    def measure(answered: AnsweredRequest) -> None:
         seen.append(answered)
         if answered.status == 404:
             raise RuntimeError

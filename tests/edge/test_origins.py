@@ -9,7 +9,7 @@ import pytest
 from chalicelib import config
 from chalicelib.config import Misconfigured
 from chalicelib.edge import Api, mount, origins, routes_of
-from chalicelib.edge.binding import signature
+from chalicelib.edge.binding import read_signature
 from tests.contract.faces import FACES
 from tests.edge.toys import Answered, Client, answered, gateway_event
 
@@ -180,7 +180,9 @@ def test_a_foreign_page_learns_nothing_and_changes_nothing(user: Client) -> None
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
 def test_every_header_that_an_endpoint_reads_may_be_sent_by_pages(face: Any) -> None:
-    read = {one.key for route in routes_of(face.api) for one in signature(route).parameters if one.source == "header"}
+    read = {
+        one.key for route in routes_of(face.api) for one in read_signature(route).parameters if one.source == "header"
+    }
     assert read <= {*origins.ALLOWED_HEADERS}
 
 

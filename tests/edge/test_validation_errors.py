@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from chalicelib.edge import SECRET, CamelSchema
-from chalicelib.edge.validation_errors import explain
+from chalicelib.edge.validation_errors import find_problems
 
 HIDDEN = "hunter2-hunter2"
 NUMBER = 73512845
@@ -40,7 +40,7 @@ class Outer(CamelSchema):
 def said(body: Any, model: type[BaseModel] = Outer) -> str:
     with pytest.raises(ValidationError) as caught:
         model.model_validate(body)
-    return " | ".join(problem.sentence for problem in explain(caught.value, model.model_json_schema()))
+    return " | ".join(problem.sentence for problem in find_problems(caught.value, model.model_json_schema()))
 
 
 PLACES: dict[str, Any] = {

@@ -5,7 +5,7 @@ import json
 from itertools import count
 from typing import Any
 
-from chalicelib.apis.websockets import switchboard
+from chalicelib.apis.websockets import router
 from chalicelib.edge import Api, mount
 from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
@@ -74,9 +74,9 @@ class Line:
 
     def _answered(self, function: str, event: dict[str, Any]) -> None:
         handlers = {
-            "connect": switchboard.connected,
-            "message": switchboard.heard,
-            "disconnect": switchboard.closed,
+            "connect": router.handle_connect,
+            "message": router.handle_message,
+            "disconnect": router.handle_disconnect,
         }
         forget()  # each event may come to a new process
         with self._watch.running(f"live.{function}"):

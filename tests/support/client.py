@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib.edge import Api, mount, routes_of
-from chalicelib.edge.api import VARIABLE, Answered
+from chalicelib.edge.api import VARIABLE, AnsweredRequest
 from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
 
@@ -24,9 +24,9 @@ def token(
     return authentication.issue_token(Principal(org, subject, role, plan), seconds)
 
 
-def answered(org: str, status: int, milliseconds: float, route: str = "/api/x") -> Answered:
+def answered(org: str, status: int, milliseconds: float, route: str = "/api/x") -> AnsweredRequest:
     """What an API tells of a request that it answered."""
-    return Answered(org, status, milliseconds, "GET", route, "req_1")
+    return AnsweredRequest(org, status, milliseconds, "GET", route, "req_1")
 
 
 @dataclass(frozen=True)

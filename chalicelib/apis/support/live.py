@@ -3,7 +3,16 @@ tasks."""
 
 from chalicelib.apis.support.access import NAME, authenticate
 from chalicelib.apis.support.task_feed_frames import UPDATES
-from chalicelib.edge import Caller, Channel, CodedErrors, Door, Hears, Opening, Schema, error_frame
+from chalicelib.edge import (
+    Caller,
+    Channel,
+    CodedErrors,
+    ConnectRequest,
+    FrameHandler,
+    Schema,
+    WorkerEndpoint,
+    error_frame,
+)
 from chalicelib.engine.live import connections, task_feed
 from chalicelib.engine.live.connections import Connection
 from chalicelib.errors import InvalidRequest
@@ -17,7 +26,7 @@ class Ping(Schema):
     """A watcher keeps its connection from being idle."""
 
 
-def _handle_watcher_connect(caller: Caller, opening: Opening) -> None:
+def _handle_watcher_connect(caller: Caller, opening: ConnectRequest) -> None:
     task_feed.watch(Connection(opening.connection_id, caller.org, UPDATES), _parse_sequence(opening.query.get("since")))
 
 
@@ -34,16 +43,16 @@ def _handle_watcher_disconnect(known: Connection) -> None:
     task_feed.leave(known)
 
 
-workers = Door(WORKER, "/worker/{worker_id}", NAME, authenticate)
+workers = WorkerEndpoint(WORKER, "/worker/{worker_id}", NAME, authenticate)
 channels = (
     Channel(
         name=UPDATES,
         path="/tasks/updates",
         authenticate=authenticate,
-        opened=_handle_watcher_connect,
-        hears={"ping": Hears(Ping, lambda *_: {"type": "pong"})},
-        refused=lambda error, _: error_frame(error, CodedErrors()),
-        closed=_handle_watcher_disconnect,
+        on_connect=_handle_watcher_connect,
+        frame_handlers={"ping": FrameHandler(Ping, lambda *_: {"type": "pong"})},
+        render_error=lambda error, _: error_frame(error, CodedErrors()),
+        on_disconnect=_handle_watcher_disconnect,
         query=("since",),
     ),
 )

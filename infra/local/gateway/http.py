@@ -97,8 +97,8 @@ class Gateway:
     async def _refuse(self, request: Incoming, error: TooLarge, receive: Receive, send: Send) -> None:
         match = self._router.match(request.path)
         endpoint = match and match.methods.get(request.method)
-        worded = endpoint.refused if isinstance(endpoint, Endpoint) else None
-        answer = _plain(failure(self._api, error, request.id, worded=worded), request)
+        worded = endpoint.render_error if isinstance(endpoint, Endpoint) else None
+        answer = _plain(failure(self._api, error, request.id, render_error=worded), request)
         answer["headers"]["Connection"] = "close"
         await _send(send, answer, more=True)
         if request.header("expect") is None:
@@ -107,7 +107,7 @@ class Gateway:
 
 
 def _plain(answer: Answer, request: Incoming) -> Message:
-    headers = {**answer.headers, **origins.shared(dict(request.headers))}
+    headers = {**answer.headers, **origins.cors_headers(dict(request.headers))}
     return {"statusCode": answer.status, "headers": headers, "body": answer.body}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.websockets import switchboard
+from chalicelib.apis.websockets import router
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.projects import agents
@@ -209,7 +209,7 @@ class Socket:
     def __init__(self, world: World, agent_id: str, name: str = "c1", query: Any = None, **headers: str) -> None:
         self.name, self.frames = name, world.sockets.connect(name)
         said = {"path": f"/agents/{agent_id}", **(query or {})}
-        self.answer = switchboard.connected(self._event(queryStringParameters=said, headers=headers))
+        self.answer = router.handle_connect(self._event(queryStringParameters=said, headers=headers))
         world.settle()
 
     @property
@@ -220,7 +220,7 @@ class Socket:
         return {"requestContext": {"connectionId": self.name}, **more}
 
     def say(self, **frame: Any) -> Any:
-        switchboard.heard(self._event(body=json.dumps(frame)))
+        router.handle_message(self._event(body=json.dumps(frame)))
         return self.frames[-1]
 
 

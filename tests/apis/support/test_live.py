@@ -9,7 +9,7 @@ import pytest
 from chalicelib import config
 from chalicelib.apis.support import task_feed_frames
 from chalicelib.apis.task_feed_frames import frame_builders
-from chalicelib.apis.websockets import CHANNELS, switchboard
+from chalicelib.apis.websockets import CHANNELS, router
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.workers import registry
 from tests.apis.support.conftest import Desk
@@ -33,7 +33,7 @@ class Line:
         self.world, self.name = world, name
         self.frames = world.sockets.connect(name)
         event = self._event(queryStringParameters={"path": path, "token": token(org=org), **query})
-        self.answer = switchboard.connected(event)
+        self.answer = router.handle_connect(event)
         world.settle()
 
     @property
@@ -47,12 +47,12 @@ class Line:
     def say(self, **frame: Any) -> Frame | None:
         """What this is answered with, if anything."""
         before = len(self.frames)
-        switchboard.heard(self._event(body=json.dumps(frame)))
+        router.handle_message(self._event(body=json.dumps(frame)))
         return self.frames[before] if len(self.frames) > before else None
 
     def hang_up(self) -> None:
         self.world.sockets.drop(self.name)
-        switchboard.closed(self._event())
+        router.handle_disconnect(self._event())
 
 
 @pytest.fixture
@@ -204,10 +204,10 @@ def test_a_second_connection_is_refused_and_the_first_stays(world: World, worker
 def test_without_a_token_only_an_opened_stage_lets_in(world: World, desk: Desk, path: str) -> None:
     desk.start(3)
     event = {"queryStringParameters": {"path": path}, "requestContext": {"connectionId": "c1"}}
-    assert switchboard.connected(event)["statusCode"] == 401
+    assert router.handle_connect(event)["statusCode"] == 401
     assert Line(world, path, "c1", token="x").refusal == (4401, "Invalid or expired token")
     config.replace(open_apis=frozenset({"support"}))
-    assert switchboard.connected(event)["statusCode"] == (404 if path == "/worker/3" else 200)
+    assert router.handle_connect(event)["statusCode"] == (404 if path == "/worker/3" else 200)
 
 
 def test_a_connection_that_was_replaced_is_closed_at_its_next_sign(world: World, worker: Line, task: Frame) -> None:

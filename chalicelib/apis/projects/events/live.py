@@ -12,7 +12,17 @@ from chalicelib.apis.projects.agents.schemas import AgentStatus, AgentType
 from chalicelib.apis.projects.events.live_access import admits
 from chalicelib.apis.projects.projects.schemas import ProjectStatus
 from chalicelib.apis.projects.states import Priority, TaskStatus
-from chalicelib.edge import Caller, Channel, Door, Enveloped, Hears, Opening, Request, Schema, error_frame
+from chalicelib.edge import (
+    Caller,
+    Channel,
+    ConnectRequest,
+    Enveloped,
+    FrameHandler,
+    Request,
+    Schema,
+    WorkerEndpoint,
+    error_frame,
+)
 from chalicelib.engine.live import connections, event_feed
 from chalicelib.engine.live.connections import Connection
 from chalicelib.engine.live.frames import Frame
@@ -76,7 +86,7 @@ def _admit(request: Request) -> Caller:
     return authenticate(request)
 
 
-def _connects(caller: Caller, opening: Opening) -> None:
+def _connects(caller: Caller, opening: ConnectRequest) -> None:
     assert isinstance(caller, Principal)
     scope = None if caller.scope is None else " ".join(sorted(caller.scope))
     who = (caller.subject, caller.role, caller.session, caller.key, scope)
@@ -139,19 +149,19 @@ def _agent(request: Request) -> Caller:
     return caller
 
 
-workers = Door(AGENT, keys.SOCKET, NAME, _agent)
+workers = WorkerEndpoint(AGENT, keys.SOCKET, NAME, _agent)
 channels = (
     Channel(
         name=LIVE,
         path="/ws",
         authenticate=_admit,
-        opened=_connects,
-        hears={
-            "subscribe": Hears(Subscribe, _subscribed),
-            "unsubscribe": Hears(Unsubscribe, _unsubscribed),
-            "ping": Hears(Ping, lambda *_: {"type": "pong"}),
+        on_connect=_connects,
+        frame_handlers={
+            "subscribe": FrameHandler(Subscribe, _subscribed),
+            "unsubscribe": FrameHandler(Unsubscribe, _unsubscribed),
+            "ping": FrameHandler(Ping, lambda *_: {"type": "pong"}),
         },
-        refused=_refused,
-        closed=_leaves,
+        render_error=_refused,
+        on_disconnect=_leaves,
     ),
 )

@@ -178,7 +178,7 @@ _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 """What an error_description may not hold."""
 
 
-@routes.post("/oauth/token", answers=dict.fromkeys((400, 401, 429, 500, 503), TokenError), refused=_refused)
+@routes.post("/oauth/token", answers=dict.fromkeys((400, 401, 429, 500, 503), TokenError), render_error=_refused)
 def give_tokens(
     request: Request, body: TokenIn, authorization: Annotated[Text, Header("Authorization")] = None
 ) -> Bare[TokenOut]:

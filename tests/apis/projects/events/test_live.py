@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.apis.projects import api
-from chalicelib.apis.websockets import switchboard
+from chalicelib.apis.websockets import router
 from chalicelib.engine.accounts import api_keys, sessions, users
 from chalicelib.engine.accounts.api_keys import Wanted
 from chalicelib.engine.documents import documents
@@ -34,12 +34,12 @@ class Line:
             "queryStringParameters": {"path": "/ws", **query},
             "headers": headers,
         }
-        self.answer = switchboard.connected(event)
+        self.answer = router.handle_connect(event)
 
     def say(self, **frame: Any) -> list[Frame]:
         """What comes of it."""
         before = len(self.frames)
-        switchboard.heard({"requestContext": {"connectionId": self.name}, "body": json.dumps(frame)})
+        router.handle_message({"requestContext": {"connectionId": self.name}, "body": json.dumps(frame)})
         self.world.settle()
         return self.frames[before:]
 
@@ -220,7 +220,7 @@ def test_one_that_hangs_up_is_forgotten(world: World, make: Callable[..., Frame]
     line = Line(world, query={"token": token()})
     line.subscribe()
     assert line.say(type="ping") == [{"type": "pong"}]
-    switchboard.closed({"requestContext": {"connectionId": "c1"}})
+    router.handle_disconnect({"requestContext": {"connectionId": "c1"}})
     before = len(line.frames)
     make("tasks", title="t")
     assert len(line.frames) == before
