@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.apis import processing
 from chalicelib.config import Settings
 from chalicelib.domain.changes.effects import Effects
+from chalicelib.domain.tasks.balancing import Algorithm
+from chalicelib.edge import routes_of
 from tests.test_architecture import ENGINE_ORDER, MAY_IMPORT
 
 ROOT = Path(__file__).parents[1]
@@ -170,3 +173,11 @@ def test_the_modules_that_a_page_names_exist(page: Path) -> None:
     named = re.findall(rf"`((?:{folders})/[\w/.-]+\.(?:py|sh|md|mjs|txt|toml))`", prose(page))
     if page.name != "CHANGELOG.md":
         assert [name for name in named if not any((root / name).exists() for root in (ROOT, ROOT / "chalicelib"))] == []
+
+
+def test_the_page_of_the_processing_api_has_all_its_endpoints_and_no_other() -> None:
+    page = (ROOT / "docs/reference/processing-api.md").read_text()
+    rows = re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)
+    documented = {f"{endpoint.method} {endpoint.path}" for endpoint in routes_of(processing.api)}
+    assert set(rows) == documented - {"GET /docs", "GET /openapi.json"}
+    assert [name for name in Algorithm if f"`{name}`" not in page] == []
