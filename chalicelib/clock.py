@@ -1,9 +1,9 @@
 """The only source of time.
 
-`now` may step back, when a machine's clock is set: what lasts within one process is measured by `steady`.
+`now` may step back when a machine's clock is set; `steady` measures durations within one process.
 
-Every instant in the engine is an integer of milliseconds since the Unix epoch, in UTC. Tests and the local
-run replace the clock with `use`; nothing else in the house may read the time or sleep.
+Every instant is an integer of milliseconds since the Unix epoch, in UTC. Tests and the local stack replace the clock
+with `use`. No other module may read the time or sleep.
 """
 
 import time
@@ -17,7 +17,7 @@ DAY = 24 * HOUR
 
 
 class Clock(Protocol):
-    """Something that tells the time in epoch milliseconds, and can let time pass."""
+    """A source of time in epoch milliseconds that can also sleep."""
 
     def now(self) -> int: ...
 
@@ -68,7 +68,7 @@ class ManualClock:
         self._steady += round(seconds * SECOND)
 
     def step(self, seconds: float) -> None:
-        """Set the clock on, or back, without any time passing."""
+        """Set the clock forward or back without letting time pass."""
         self._now += round(seconds * SECOND)
 
 
@@ -93,12 +93,12 @@ def sleep(seconds: float) -> None:
 
 
 def stopwatch() -> float:
-    """Seconds, precisely, since some instant: the difference of two is what passed in between."""
+    """Precise seconds since an arbitrary instant: the difference of two is the time between them."""
     return _clock.stopwatch()
 
 
 def steady() -> int:
-    """Milliseconds since some instant: they go on evenly when the clock is set, and mean nothing to other processes."""
+    """Milliseconds since an arbitrary instant. Setting the clock does not change them; other processes have others."""
     return _clock.steady()
 
 

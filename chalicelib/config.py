@@ -1,4 +1,4 @@
-"""Settings: what this deployment is called and where its things are, read from the environment on first use.
+"""Settings of this deployment, read from the environment on first use.
 
 Secrets (token keys, sealing keys) come from one SSM SecureString parameter in AWS, and from documented development
 values on the local stage, and only there.
@@ -27,10 +27,10 @@ class Misconfigured(RuntimeError):
 
 @dataclass(frozen=True, repr=False)
 class Settings:
-    """One deployment's configuration; durations are in the unit their name says.
+    """One deployment's configuration; durations are in the unit that their name says.
 
-    Each is the environment variable of its name in capitals. A plain dataclass, because every function waits for it:
-    a pydantic model takes ten times as long to be made (docs/decisions/0006-cold-start.md).
+    Each setting is the environment variable of its name in capitals. A plain dataclass, because every cold start waits
+    for it: a pydantic model takes ten times as long to build (docs/decisions/0006-cold-start.md).
     """
 
     stage: str = LOCAL
@@ -144,7 +144,7 @@ def settings() -> Settings:
 
 
 def replace(**changes: Any) -> Settings:
-    """Change settings of the running process: for the local stack and for tests. Returns what was before."""
+    """Change settings of the running process, for the local stack and tests. Returns the settings before."""
     global _settings
     before = settings()
     _settings = changed(before, **changes)
@@ -152,7 +152,7 @@ def replace(**changes: Any) -> Settings:
 
 
 def restore(before: Settings) -> None:
-    """Put back what `replace` returned."""
+    """Restore the settings that `replace` returned."""
     replace(**asdict(before))
 
 

@@ -9,25 +9,25 @@
     ├── MethodNotAllowed        405  the path exists, the method does not
     ├── Conflict                409  the thing is not in a state that allows this
     │   ├── LeaseLost           409  the caller no longer holds the task: an older epoch, or another holder
-    │   ├── WorkerOffline       409  the worker is not there, or out of rotation
+    │   ├── WorkerOffline       409  the worker is offline, or out of rotation
     │   └── IdempotencyMismatch 409  the Idempotency-Key was used before with another body
     ├── TooLarge                413  the body exceeds the limit, which is named
     ├── UnsupportedMediaType    415  the body is not of a type that is read here
     ├── TooManyRequests         429  the rate limit is used up; `retry_after` says for how long
     └── Unavailable             503  a service underneath does not answer or throttles; trying again is right
-        ├── QueueFull           503  as many tasks wait as may
-        └── NotConfigured       503  what it takes has not been set up; the message names what to set
+        ├── QueueFull           503  as many tasks wait as the deployment allows
+        └── NotConfigured       503  a setting is missing; the message names it
 
 Each class carries the HTTP `status`, a stable machine-readable `code`, and instances carry a `message` for
 people, which says what was wrong, where, and what would be right. The edge turns them into the documented shape
-of each API; nothing else builds an error reply.
+of each API; nothing else builds an error answer.
 """
 
 from typing import Any, ClassVar
 
 
 class YardmasterError(Exception):
-    """The root: an error that a caller may be told about."""
+    """The root: an error whose message may be shown to the caller."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -42,16 +42,22 @@ class YardmasterError(Exception):
 
 
 class InvalidRequest(YardmasterError):
+    """The request cannot be understood, or breaks a rule of its schema."""
+
     status = 400
     code = "invalid_request"
 
 
 class Unauthenticated(YardmasterError):
+    """The request has no valid credential."""
+
     status = 401
     code = "unauthenticated"
 
 
 class Forbidden(YardmasterError):
+    """The caller has no right to do this."""
+
     status = 403
     code = "forbidden"
 
@@ -65,42 +71,58 @@ class NotFound(YardmasterError):
     def __init__(self, kind: str, identifier: str) -> None:
         super().__init__(f"{kind} not found: {identifier}")
         self.kind = kind
-        """What was looked for: Task, Worker, Path, ..."""
+        """The kind of what does not exist: Task, Worker, Path, ..."""
 
 
 class MethodNotAllowed(YardmasterError):
+    """The path exists, the method does not."""
+
     status = 405
     code = "method_not_allowed"
 
 
 class Conflict(YardmasterError):
+    """The state of the thing does not allow this."""
+
     status = 409
     code = "conflict"
 
 
 class LeaseLost(Conflict):
+    """The caller no longer holds the task: it has another epoch or another holder."""
+
     code = "lease_lost"
 
 
 class WorkerOffline(Conflict):
+    """The worker is offline or out of rotation."""
+
     code = "worker_offline"
 
 
 class IdempotencyMismatch(Conflict):
+    """The Idempotency-Key was used before with another body."""
+
     code = "idempotency_mismatch"
 
 
 class TooLarge(YardmasterError):
+    """The body exceeds the limit, which the message names."""
+
     status = 413
     code = "too_large"
 
 
 class UnsupportedMediaType(YardmasterError):
+    """The body has a type that this endpoint does not read."""
+
     status = 415
     code = "unsupported_media_type"
 
 
 class TooManyRequests(YardmasterError):
+    """The rate limit is used up."""
+
     status = 429
     code = "too_many_requests"
 
@@ -111,13 +133,19 @@ class TooManyRequests(YardmasterError):
 
 
 class Unavailable(YardmasterError):
+    """A service below does not answer or throttles; trying again is right."""
+
     status = 503
     code = "unavailable"
 
 
 class QueueFull(Unavailable):
+    """As many tasks wait as the deployment allows."""
+
     code = "queue_full"
 
 
 class NotConfigured(Unavailable):
+    """A setting is missing; the message names it."""
+
     code = "not_configured"

@@ -1,4 +1,4 @@
-"""The only source of new identifiers and of chance.
+"""The only source of new identifiers and of random numbers.
 
 Both come from one replaceable source, so that a test can make a run repeatable.
 """
@@ -48,34 +48,34 @@ _source: Source = SystemSource()
 
 
 def use(source: Source) -> Source:
-    """Make `source` the origin of ids and chance for the whole process; returns the one it replaces."""
+    """Make `source` the source of ids and random numbers for the whole process; returns the one it replaces."""
     global _source
     previous, _source = _source, source
     return previous
 
 
 def new(kind: str) -> str:
-    """A fresh, unguessable id such as `task_3f6k...`: 120 random bits."""
+    """A new, unguessable id such as `task_3f6k...`: 120 random bits."""
     return f"{kind}_{_text(_source.token(15))}"
 
 
 def secret(kind: str) -> str:
-    """A fresh text such as `cs_Zp3...`, that opens something: 256 random bits."""
+    """A new secret such as `cs_Zp3...`: 256 random bits."""
     return f"{kind}_{base64.urlsafe_b64encode(_source.token(32)).decode().rstrip('=')}"
 
 
 def ordered(kind: str) -> str:
-    """A fresh id that sorts after those made in earlier milliseconds: 48 bits of time, 72 random bits."""
+    """A new id that sorts after those of earlier milliseconds: 48 bits of time, 72 random bits."""
     return f"{kind}_{base64.b32hexencode(clock.now().to_bytes(6) + _source.token(9)).decode().lower()}"
 
 
 def entropy(size: int) -> bytes:
-    """Fresh random bytes, for keys."""
+    """New random bytes, for keys."""
     return _source.token(size)
 
 
 def uuid() -> str:
-    """A fresh random UUID, for those whose documents show one."""
+    """A new random UUID, for APIs whose documents show one."""
     return str(UUID(bytes=_source.token(16), version=4))
 
 

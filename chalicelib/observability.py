@@ -1,4 +1,4 @@
-"""Logs, metrics and traces: one JSON line per fact, EMF metrics and X-Ray, through aws-lambda-powertools.
+"""Logs, metrics and traces: JSON lines, EMF metrics and X-Ray, through aws-lambda-powertools.
 
 Lines carry ids (request, task, org, worker), never payloads, results, tokens or keys.
 """
@@ -23,12 +23,12 @@ SERVICE = "yardmaster"
 
 @cache
 def logger() -> Logger:
-    """The house's structured logger; level from `LOG_LEVEL`, INFO by default."""
+    """The structured logger; level from `LOG_LEVEL`, INFO by default."""
     return Logger(service=SERVICE, utc=True)
 
 
 def info(message: str, **fields: Any) -> None:
-    """Write a line at INFO in the shape of the logger's and to the same stream; fields that are None are left out.
+    """Write a line at INFO as the logger does, to the same stream; fields that are None are left out.
 
     For lines that are written for each change of a task: the logger itself takes three times as long (34 us).
     """
@@ -43,12 +43,12 @@ def info(message: str, **fields: Any) -> None:
 
 
 def logs_info() -> bool:
-    """Whether lines at INFO are written at all."""
+    """Whether lines at INFO are written."""
     return logger().log_level <= logging.INFO
 
 
 def _stream() -> Any:
-    """Where the logger writes to."""
+    """The stream that the logger writes to."""
     return next(handler.stream for handler in logger().handlers if isinstance(handler, logging.StreamHandler))
 
 
@@ -66,12 +66,12 @@ def count(name: str, value: float = 1) -> None:
 
 
 def measure(name: str, milliseconds: float) -> None:
-    """Note a duration in a metric of the running invocation, which holds seconds."""
+    """Add a duration to a metric of the running invocation, which is in seconds."""
     _add(name, "Seconds", milliseconds / 1000)
 
 
 def _add(name: str, unit: str, value: float) -> None:
-    # Powertools would go on gathering what it must not send.
+    # Powertools would still collect metrics that it must not send.
     if os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() in ("true", "1"):
         return
     metrics().add_metric(name=name, unit=unit, value=value)

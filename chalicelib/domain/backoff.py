@@ -1,12 +1,12 @@
-"""Pauses that double with every failure, up to a longest one."""
+"""Pauses of a worker after failures: each doubles the one before, up to a maximum."""
 
 FIRST_PAUSE_MS = 1_000
 MAX_PAUSE_MS = 60_000
-"""Of a worker that is online."""
+"""Of a worker that is online, between attempts."""
 MAX_OFFLINE_PAUSE_MS = 900_000
-"""Between probes of a worker that is offline."""
+"""Of a worker that is offline, between probes."""
 SUSPECT_AFTER_FAILURES = 3
-"""So many failed attempts, with no completion in between, make a worker suspect."""
+"""After so many failed attempts without a completion in between, a worker gets pauses."""
 _MAX_DOUBLINGS = 20
 
 
@@ -16,7 +16,7 @@ def doubling_pause_ms(failures: int, longest_ms: int) -> int:
 
 
 def pause_after_failures_ms(failures: int) -> int:
-    """How many milliseconds a worker is left alone after so many failed attempts in a row; 0 for a few."""
+    """For how many milliseconds a worker gets no task after so many failed attempts in a row; 0 for a few."""
     if failures < SUSPECT_AFTER_FAILURES:
         return 0
     return doubling_pause_ms(failures - SUSPECT_AFTER_FAILURES + 1, MAX_PAUSE_MS)

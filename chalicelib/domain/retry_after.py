@@ -1,4 +1,4 @@
-"""Read `Retry-After` (RFC 9110, 10.2.3): seconds, or a date in any of HTTP's three forms. One reading for everybody."""
+"""Read `Retry-After` (RFC 9110, 10.2.3): seconds, or a date in any of HTTP's three forms."""
 
 import re
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ _FORMS = [
 
 
 def header_value(headers: Mapping[str, str]) -> str | None:
-    """The header's text, by a name in any case."""
+    """The text of the Retry-After header, whose name is found in any case; None if there is none."""
     return next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
 
 
-def parse_ms(said: str | None, now: int | None) -> int | None:
-    """How long to wait: 0 where the date has passed, None where nothing is said that can be read.
+def parse_ms(value: str | None, now: int | None) -> int | None:
+    """How many milliseconds to wait: 0 if the date has passed, None if there is no value that can be read.
 
     `now` is in epoch milliseconds; without it a date cannot be read.
     """
-    text = (said or "").strip()
+    text = (value or "").strip()
     if _SECONDS.fullmatch(text):
         return int(text[:_MOST_DIGITS]) * 1000
     at = _instant(text, now) if now is not None else None
@@ -38,13 +38,13 @@ def parse_ms(said: str | None, now: int | None) -> int | None:
 
 def _instant(text: str, now: int) -> int | None:
     """A date's epoch milliseconds. The name of the weekday is not checked."""
-    found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
-    if found is None:
+    date = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+    if date is None:
         return None
     try:
-        month = _MONTHS.index(found["month"].lower()) + 1
-        day, hour, minute, second = (int(found[unit]) for unit in ("day", "hour", "minute", "second"))
-        at = datetime(_year(found["year"], now), month, day, hour, minute, tzinfo=UTC) + timedelta(seconds=second)
+        month = _MONTHS.index(date["month"].lower()) + 1
+        day, hour, minute, second = (int(date[unit]) for unit in ("day", "hour", "minute", "second"))
+        at = datetime(_year(date["year"], now), month, day, hour, minute, tzinfo=UTC) + timedelta(seconds=second)
     except (ValueError, OverflowError):
         return None
     return round(at.timestamp() * 1000)

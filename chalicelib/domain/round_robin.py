@@ -1,4 +1,4 @@
-"""Whose turn it is, where many wait and some of them have much."""
+"""Take items of many owners in turn, so that an owner with many does not hold up the others."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -8,15 +8,15 @@ T = TypeVar("T")
 
 
 def interleave(items: Iterable[T], owner: Callable[[T], Hashable]) -> Iterator[T]:
-    """The items, one of each owner's in turn: each owner's in their order, and whoever's first item came first begins.
+    """The items, one of each owner in turn. Each owner's items keep their order; the owner of the first item begins.
 
-    An owner with few items waits for as many of the others' as there are owners, however many those have.
+    Before each of an owner's items comes at most one item of every other owner, however many those have.
     """
-    lines: dict[Hashable, deque[T]] = {}
+    queues: dict[Hashable, deque[T]] = {}
     for item in items:
-        lines.setdefault(owner(item), deque()).append(item)
-    while lines:
-        for name in list(lines):
-            yield lines[name].popleft()
-            if not lines[name]:
-                del lines[name]
+        queues.setdefault(owner(item), deque()).append(item)
+    while queues:
+        for name in list(queues):
+            yield queues[name].popleft()
+            if not queues[name]:
+                del queues[name]

@@ -1,4 +1,4 @@
-"""URLs as they may be shown: where they lead, without what they may keep secret."""
+"""Mask the parts of URLs that can be secret, so that the URLs can be shown."""
 
 import re
 
@@ -8,13 +8,13 @@ _VALUE = re.compile(r"=[^&]*")
 
 
 def mask_url(url: str) -> str:
-    """The URL without a user name and password, and with each value of its query as ***. A parameter that has no `=` is
-    hidden whole, since it may be a token."""
-    bare, _, query = _USER.sub("", url.partition("#")[0], count=1).partition("?")
+    """The URL without user name and password, and with each value of its query as ***. A parameter without `=` is
+    masked as a whole, since it may be a token."""
+    address, _, query = _USER.sub("", url.partition("#")[0], count=1).partition("?")
     if not query:
-        return bare
-    return f"{bare}?{'&'.join(_shown(each) for each in query.split('&'))}"
+        return address
+    return f"{address}?{'&'.join(_mask_parameter(each) for each in query.split('&'))}"
 
 
-def _shown(parameter: str) -> str:
+def _mask_parameter(parameter: str) -> str:
     return _VALUE.sub(f"={_HIDDEN}", parameter, count=1) if "=" in parameter else _HIDDEN

@@ -1,4 +1,4 @@
-"""Who is calling: access tokens, and the keys that workers registered with."""
+"""Authenticate callers: by access tokens, and workers by the keys that they registered with."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from chalicelib.errors import Unauthenticated
 from chalicelib.storage.access import table as storage
 from chalicelib.storage.tasks import tasks
 
-if TYPE_CHECKING:  # what announcements are made of is not every API's to load
+if TYPE_CHECKING:  # not every API has to load the module
     from chalicelib.domain.document import Document
 
 ROLES = ("user", "server", "admin")
@@ -23,39 +23,39 @@ _directory: TtlCache[str, storage.DirectoryEntry] = TtlCache(60 * clock.SECOND)
 
 
 class Principal(NamedTuple):
-    """A caller: whose org, who, in which role, under which rate plan. The rest is known of people alone."""
+    """A caller: its org, subject, role and rate plan. The other fields are set for people only."""
 
     org: str
     subject: str
     role: str
     plan: str = "standard"
     permissions: frozenset[str] = frozenset()
-    """What it may do everywhere in its org."""
+    """The permissions that it has everywhere in its org."""
     grants: Mapping[str, frozenset[str]] = MappingProxyType({})
-    """Project id -> what it may do there besides, as a member."""
+    """Project id -> the permissions that it has there besides, as a member."""
     scope: frozenset[str] | None = None
-    """The permissions that the credential is limited to, where it is: an API key, or what somebody consented to."""
+    """The permissions that an API key or an OAuth grant is limited to; None for no limit."""
     session: str | None = None
-    """Id of the session that an access token belongs to."""
+    """The id of the session that the access token belongs to."""
     key: str | None = None
-    """Id of the API key that it called with."""
+    """The id of the API key that it called with."""
     rate: tuple[int | None, int | None] = (None, None)
-    """Requests an hour and at once, where an API key has less than the plan."""
+    """(requests an hour, burst) of an API key that has less than the plan."""
 
 
 def issue_token(principal: Principal, ttl_seconds: int) -> str:
-    """A signed access token for `principal`, valid for `ttl_seconds`: of the house's own, without a session."""
+    """A signed access token for `principal`, valid for `ttl_seconds`, without a session."""
     org, subject, role, plan, *_ = principal
     claims = {"sub": subject, "org": org, "role": role, "plan": plan}
     return tokens.sign(tokens.ACCESS, claims, ttl_seconds)
 
 
 ANONYMOUS = Principal("local", "anonymous", "admin", "standard")
-"""Whoever calls an API that the local stage opens, without a credential."""
+"""The caller without a credential, of an API that the local stage opens."""
 
 
 def authenticate_bearer(authorization: str | None, api: str) -> Principal:
-    """The caller by the `Authorization` header; without one, where this stage opens the API, the anonymous one.
+    """The caller of an `Authorization` header; without one, the anonymous caller where this stage opens the API.
 
     Raises Unauthenticated.
     """
@@ -68,34 +68,34 @@ def authenticate_bearer(authorization: str | None, api: str) -> Principal:
 
 
 def verify_token(token: str) -> Principal:
-    """The principal of one of the house's own access tokens. Raises Unauthenticated as `tokens.read` does.
+    """The principal of an access token without a session. Raises Unauthenticated as `tokens.read` does.
 
-    A token that belongs to a session is refused: it is judged where sessions are (`sessions.caller`).
+    A token that belongs to a session is refused here; engine.accounts.sessions reads it.
     """
     return principal_from_claims(read_claims(token))
 
 
 def read_claims(token: str) -> Mapping[str, Any]:
-    """What a valid access token says, of a session or not. Raises Unauthenticated."""
+    """The claims of a valid access token, with or without a session. Raises Unauthenticated."""
     return tokens.read(token, _TYPES, _REQUIRED)
 
 
 def principal_from_claims(claims: Mapping[str, Any]) -> Principal:
-    """The principal of a house token's claims. Raises Unauthenticated for those of a session, or of an unknown role."""
+    """The principal of a token's claims. Raises Unauthenticated for those of a session or of an unknown role."""
     if "sid" in claims or claims["role"] not in ROLES:
         raise Unauthenticated("Invalid or expired token")
     return Principal(claims["org"], claims["sub"], claims["role"], str(claims.get("plan", "standard")))
 
 
 def principal_from_user(user: "Document") -> Principal:
-    """The principal that a user is."""
-    grants = {project: frozenset(granted) for project, granted in user.body.get("memberships", {}).items()}
+    """Build the principal for this user."""
+    grants = {project: frozenset(permissions) for project, permissions in user.body.get("memberships", {}).items()}
     return Principal(user.org, user.id, user.body["role"], user.body["plan"], grants=grants)
 
 
 def authenticate_worker(worker_id: str, api_key: str, pool: str | None = None, *, address: str = "") -> Principal:
-    """The worker, of this pool if one is named, that names itself and proves it by its own key. Raises Unauthenticated
-    otherwise, and TooManyRequests after too many wrong keys from this address."""
+    """The worker with this id and key, of this pool if one is named. Raises Unauthenticated for any other, and
+    TooManyRequests after too many wrong keys from this address."""
     with guess_limits.limit_guesses(f"worker#{worker_id}", address):
         entry = _directory_entry(worker_id)
         if (
@@ -108,7 +108,7 @@ def authenticate_worker(worker_id: str, api_key: str, pool: str | None = None, *
 
 
 def authenticate_holder(task_id: str, api_key: str, *, address: str = "") -> Principal:
-    """The worker that holds a task, or held it last, proved by its key. One call more. Raises Unauthenticated."""
+    """The worker that holds a task, or held it last, with this key. One call more. Raises Unauthenticated."""
     task = tasks.find(task_id)
     if task is None or task.worker_id is None:
         raise Unauthenticated("Invalid API key")

@@ -1,7 +1,7 @@
-"""Where the next page of a list begins, as a text that only this house can make.
+"""Cursors: signed texts that say where the next page of a list begins.
 
-A cursor is bound to what it was given for (the route, its filters, the tenant): under any other it is refused. It holds
-no secret, but it is signed, so that no caller can name a place in an index.
+A cursor is bound to its list (the route, the filters, the tenant) and refused for any other. It holds no secret, but it
+is signed, so that a caller cannot choose a position in an index.
 """
 
 import base64
@@ -15,21 +15,21 @@ SIGNATURE_BYTES = 12
 
 
 def seal(mark: str, *bound: object) -> str:
-    """The cursor that leads behind `mark`, for a list that `bound` describes."""
+    """The cursor of the page after `mark`, in the list that `bound` describes."""
     secret = next(iter(keyring.jwt_keys().values()))
     raw = _signature(secret, mark, bound) + mark.encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def read(cursor: str, *bound: object) -> str:
-    """The mark that a cursor of the same list leads behind. Raises InvalidRequest for any other text."""
+    """The mark of a cursor of the same list. Raises InvalidRequest for any other text."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         mark = raw[SIGNATURE_BYTES:].decode()
     except ValueError:
         raise _invalid_cursor() from None
-    given = raw[:SIGNATURE_BYTES]
-    if not any(hmac.compare_digest(given, _signature(key, mark, bound)) for key in keyring.jwt_keys().values()):
+    signature = raw[:SIGNATURE_BYTES]
+    if not any(hmac.compare_digest(signature, _signature(key, mark, bound)) for key in keyring.jwt_keys().values()):
         raise _invalid_cursor()
     return mark
 

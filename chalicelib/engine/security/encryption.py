@@ -1,7 +1,7 @@
-"""Secrets of tenants that must be sent again, such as a server's apiKey: kept sealed, never shown.
+"""Encrypt secrets of tenants that Yardmaster must send again, such as a server's apiKey.
 
-A sealed text is `v1.<key id>.<base64url of nonce and ciphertext>`, AES-256-GCM. It opens only in the context it was
-sealed in, so that a text copied to another record or tenant stays shut.
+A sealed text is `v1.<key id>.<base64url of nonce and ciphertext>`, AES-256-GCM. It can be decrypted only in the context
+it was encrypted in: a text that is copied to another record or tenant cannot be used there.
 """
 
 import base64
@@ -16,11 +16,11 @@ NONCE_BYTES = 12
 
 
 class CannotUnseal(ValueError):
-    """The text cannot be opened: its key is gone, or it was altered, or it was sealed in another context."""
+    """The text cannot be decrypted: its key is gone, it was altered, or it was sealed in another context."""
 
 
 def seal(plain: str, context: str) -> str:
-    """`plain`, sealed under the first key for `context`, such as "org#worker id"."""
+    """`plain`, encrypted with the first key for `context`, such as "org#worker id"."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     key_id, key = next(iter(keyring.seal_keys().items()))
@@ -30,7 +30,7 @@ def seal(plain: str, context: str) -> str:
 
 
 def unseal(sealed: str, context: str) -> str:
-    """The text that `seal` was given. Raises Unsealable where it cannot be had under any live key."""
+    """The plain text of a sealed one. Raises CannotUnseal where no present key decrypts it in this context."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -42,17 +42,17 @@ def unseal(sealed: str, context: str) -> str:
 
 
 def fingerprint(plain: str) -> str:
-    """The SHA-256 of `plain` in hex: enough to recognise a key of high entropy, not to learn it."""
+    """The SHA-256 of `plain` in hex: it recognises a key of high entropy and does not reveal it."""
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def has_fingerprint(plain: str, fingerprint_: str) -> bool:
-    """Whether `plain` is what the fingerprint was taken of, in constant time."""
+    """Whether `plain` has this fingerprint, in constant time."""
     return hmac.compare_digest(fingerprint(plain).encode(), fingerprint_.encode())
 
 
 def _nonce() -> bytes:
-    # An id carries 120 random bits, more than the 96 of a nonce; hashing keeps them whatever an id looks like.
+    # An id carries 120 random bits, more than the 96 of a nonce; hashing keeps them whatever the form of an id is.
     return hashlib.sha256(ids.new("nonce").encode()).digest()[:NONCE_BYTES]
 
 

@@ -1,11 +1,11 @@
-"""What keeps others from finding a chosen secret by trying: a worker's key, an application's, a hook's.
+"""Limit guesses at secrets that people choose: a worker's key, an application's, a hook's.
 
-Who knows it pays nothing. What is refused is counted for the secret and the network that it came from: twenty at once,
-and one more a minute. Then a process refuses all that comes from there for that secret for a minute, the right one,
-too, or the answers would still tell it from the wrong ones. Other networks, and other secrets, are not concerned: no
-owner is locked out by a stranger elsewhere, and no fleet by the one of its servers that has an old key.
+A request with the right secret costs nothing. A wrong one is counted for the secret and the network that it came from:
+twenty at once, and one more a minute. After that a process refuses every request from that network for that secret for
+a minute, the right one, too: otherwise the answers would still tell it from wrong ones. Other networks and other
+secrets are not affected: a stranger elsewhere locks out no owner, and one server with an old key locks out no fleet.
 
-Secrets that nobody has chosen (tokens, API keys, codes, invitations) have too many bits for that.
+Generated secrets (tokens, API keys, codes, invitations) have too many bits to be guessed.
 """
 
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ _blocked: TtlCache[str, bool] = TtlCache(_BLOCKED_MS)
 
 @contextmanager
 def limit_guesses(what: str, address: str) -> Iterator[None]:
-    """Whatever is refused with Unauthenticated meanwhile is a guess at `what`, from this address.
+    """Count each Unauthenticated raised within as a guess at `what` from this address.
 
-    No call but for a guess, and then one or two. Raises TooManyRequests where there were too many.
+    A guess takes one or two calls, anything else none. Raises TooManyRequests where there were too many.
     """
     key = guess_key(what, address)
     require_not_blocked(key)
@@ -39,7 +39,7 @@ def limit_guesses(what: str, address: str) -> Iterator[None]:
 
 
 def guess_key(what: str, address: str) -> str:
-    """By what guesses at `what` from an address are counted."""
+    """The key under which guesses at `what` from an address are counted."""
     return f"guess#{ids.derived('guess', what, network_of(address))}"
 
 
@@ -50,7 +50,7 @@ def require_not_blocked(key: str) -> None:
 
 
 def count_guess(key: str) -> None:
-    """Count a guess that was wrong. Raises TooManyRequests where it was one too many."""
+    """Count a wrong guess. Raises TooManyRequests where it was one too many."""
     if not rate_limits.admit(key, MAX_PER_HOUR, clock.HOUR, MAX_BURST).allowed:
         _blocked.put(key, True)
         raise _too_many_guesses()

@@ -1,7 +1,7 @@
-"""The keys this deployment lives by: those that sign tokens, and those that seal what must be sent again.
+"""The deployment's keys: those that sign tokens, and those that encrypt secrets which must be sent again.
 
-Each kind is a mapping of key id to key, the one in use first, so that a key can be rotated: put the new one first,
-and drop the old one when nothing made with it is left.
+Each kind is a mapping of key id to key, the one in use first. To rotate a key, put the new one first, and drop the old
+one when nothing made with it is left.
 """
 
 import base64
@@ -24,19 +24,19 @@ class _Keys(NamedTuple):
 
 
 _read_keys: TtlCache[str, _Keys] = TtlCache(KEYS_TTL_MS)
-"""By the name of their parameter."""
+"""Parameter name -> its keys."""
 
 
 def jwt_keys() -> dict[str, str]:
-    """Key id -> secret of at least 32 bytes for signing tokens; the first one signs, any verifies.
+    """Key id -> secret of at least 32 bytes for signing tokens; the first one signs, each verifies.
 
-    Raises Misconfigured where the deployment's keys are unfit, Unavailable where they cannot be read.
+    Raises Misconfigured where the deployment's keys are invalid, Unavailable where they cannot be read.
     """
     return _keys().jwt
 
 
 def seal_keys() -> dict[str, bytes]:
-    """Key id -> 32 bytes for sealing; the first one seals, any unseals. Raises what `jwt_keys` raises."""
+    """Key id -> 32 bytes for sealing; the first one seals, each unseals. Raises what `jwt_keys` raises."""
     return _keys().seal
 
 
@@ -58,12 +58,12 @@ def _parse(text: str) -> _Keys:
 
 
 def _section(document: object, name: str) -> dict[str, str]:
-    found = document.get(name) if isinstance(document, dict) else None
-    if not isinstance(found, dict) or not found or not all(isinstance(value, str) for value in found.values()):
+    keys = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(keys, dict) or not keys or not all(isinstance(value, str) for value in keys.values()):
         raise Misconfigured(
             f'The secrets parameter must hold "{name}": an object of key id to text, with at least one.'
         )
-    return found
+    return keys
 
 
 def _jwt_key(key_id: str, text: str) -> str:

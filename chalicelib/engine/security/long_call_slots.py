@@ -1,8 +1,7 @@
-"""How many requests of an org may hold a function for long at once: a wait, a call to somebody's slow server.
+"""Slots: how many requests of an org may take long at once, because they wait or call a slow server.
 
-Each such request holds a thread here and one of the account's concurrent executions in AWS, for seconds in which it
-works for nobody else. A limit on how many begin in a minute does not bound how many are there; this does, over all
-processes, for two calls a slow request and none for any other.
+Each such request occupies a thread here and one of the account's concurrent executions in AWS for seconds. A rate limit
+does not bound how many run at once; slots do, over all processes. A slow request costs two calls, any other none.
 """
 
 from collections.abc import Iterator
@@ -13,49 +12,49 @@ from chalicelib.errors import TooManyRequests, Unavailable
 from chalicelib.storage.access import long_call_slots as storage
 
 MARGIN_SECONDS = 10
-"""So much longer than it may take is a slot held by a request that died."""
+"""A slot of a request that died is held for so much longer than the request may take."""
 
 
 @contextmanager
 def hold_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[bool]:
-    """Hold one of the `most` slots that an org has of this kind; gives whether there was one.
+    """Hold one of the `most` slots that an org has of this kind; yields whether one was free.
 
     `seconds` is the longest that a slot is used. Two calls; two more where requests that held slots have died.
     Raises Unavailable before the slot is held, and not after.
     """
     token = f"{clock.now() + _max_hold_ms(seconds):014d}.{ids.new('slot')}"
-    held = _take(org, kind, most, seconds, token)
+    is_held = _take(org, kind, most, seconds, token)
     try:
-        yield held
+        yield is_held
     finally:
-        if held:
-            with suppress(Unavailable):  # then it ends by itself
+        if is_held:
+            with suppress(Unavailable):  # the slot expires
                 storage.release(org, kind, [token])
 
 
 @contextmanager
 def hold_required_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[None]:
-    """The same for what cannot be done without one. Raises TooManyRequests."""
-    with hold_slot(org, kind, most, seconds) as held:
-        if not held:
+    """As `hold_slot`. Raises TooManyRequests when no slot is free."""
+    with hold_slot(org, kind, most, seconds) as is_held:
+        if not is_held:
             raise TooManyRequests(f"At most {most} of these requests at once; try again in a second", retry_after=1)
         yield
 
 
 def _take(org: str, kind: str, most: int, seconds: float, token: str) -> bool:
-    there = storage.take(org, kind, most, token)
-    if not there:
+    tokens = storage.take(org, kind, most, token)
+    if not tokens:
         return True
-    over = [one for one in there if _has_expired(one, seconds)]
-    if not over:
+    expired = [held for held in tokens if _has_expired(held, seconds)]
+    if not expired:
         return False
-    storage.release(org, kind, over)
+    storage.release(org, kind, expired)
     return not storage.take(org, kind, most, token)
 
 
 def _has_expired(token: str, seconds: float) -> bool:
-    """Whether a slot has ended by itself; also one that ends later than any could that was taken by now, since then the
-    clock has stepped back."""
+    """Whether a slot has expired; also one that expires later than any slot that can be taken now, since then the clock
+    has stepped back."""
     until = int(token.partition(".")[0])
     return not clock.now() < until <= clock.now() + _max_hold_ms(seconds)
 

@@ -1,6 +1,6 @@
-"""Passwords, kept as argon2id hashes at the cost that OWASP names (Password Storage): 19 MiB, two passes, one lane.
+"""Passwords, stored as argon2id hashes at the cost that OWASP names (Password Storage): 19 MiB, two passes, one lane.
 
-The libraries are imported by the first password that is set or checked: no other request waits for them.
+The libraries are imported when the first password is set or checked: no other request waits for them.
 """
 
 import unicodedata
@@ -17,7 +17,7 @@ _SALT_BYTES = 16
 
 
 class Cost(NamedTuple):
-    """What one hash costs."""
+    """The cost of one hash."""
 
     passes: int = 2
     kibibytes: int = 19_456
@@ -26,11 +26,11 @@ class Cost(NamedTuple):
 
 _cost = Cost()
 NO_ONES_HASH = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-"""A hash that no password has, of the same cost as any: what is checked where there is no account."""
+"""A hash that no password has, of the usual cost: it is checked where there is no account."""
 
 
 def use_cost(cost: Cost) -> Cost:
-    """Make `cost` that of new hashes, for tests; returns the one it replaces."""
+    """Set the cost of new hashes, for tests; returns the cost that it replaces."""
     global _cost
     previous, _cost = _cost, cost
     return previous
@@ -39,7 +39,7 @@ def use_cost(cost: Cost) -> Cost:
 def require_uncommon(password: str, field: str, *about: str) -> None:
     """Raise InvalidRequest, about the field, for a password that is easy to guess; `about` says whose it is.
 
-    It is asked of passwords that are set. Those that are set already open what they did.
+    Only new passwords are checked. Passwords that are set already stay valid.
     """
     what = rules.weakness(password, _common_passwords(), about)
     if what is not None:
@@ -48,30 +48,30 @@ def require_uncommon(password: str, field: str, *about: str) -> None:
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    """The 30,000 passwords that leaked most often, as zxcvbn keeps them."""
+    """The 30,000 passwords that leaked most often, from zxcvbn."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
 def hash_password(password: str) -> str:
-    """The hash to be kept of a password, with its cost and a fresh salt."""
+    """The hash of a password, with its cost and a new salt."""
     return str(_hasher().hash(_canonical(password), salt=ids.entropy(_SALT_BYTES)))
 
 
-def is_correct(password: str, kept: str | None) -> bool:
-    """Whether this is the password that the hash was made of; without a hash it is not, and that takes as long."""
+def is_correct(password: str, stored_hash: str | None) -> bool:
+    """Whether the hash is of this password. Without a hash the answer is no, and takes as long."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return bool(_hasher().verify(kept or NO_ONES_HASH, _canonical(password))) and kept is not None
+        return bool(_hasher().verify(stored_hash or NO_ONES_HASH, _canonical(password))) and stored_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
-def is_outdated(kept: str) -> bool:
-    """Whether the hash was made at another cost than new ones are."""
-    return bool(_hasher().check_needs_rehash(kept))
+def is_outdated(stored_hash: str) -> bool:
+    """Whether the hash has another cost than new hashes."""
+    return bool(_hasher().check_needs_rehash(stored_hash))
 
 
 def _hasher() -> Any:
@@ -81,5 +81,5 @@ def _hasher() -> Any:
 
 
 def _canonical(password: str) -> bytes:
-    """One spelling of the same characters, whatever keyboard they come from."""
+    """The same bytes for the same characters, whatever keyboard they come from."""
     return unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")

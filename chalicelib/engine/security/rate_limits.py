@@ -1,12 +1,12 @@
 """Rate limits: the generic cell rate algorithm (GCRA), in one conditional update a request.
 
-A limiter keeps one instant for each key, the theoretical arrival time: when the bucket will be empty again. A request
-moves it on by one interval; it is refused when that would put it further ahead than a full bucket. So exactly `burst`
-requests pass at once (`count`, where no burst is named), and one more every `window / count` after that, under any
-concurrency.
+A limiter stores one instant for each key, the theoretical arrival time: when the bucket will be empty again. A request
+moves it on by one interval, and is refused when the instant would then be further ahead than a full bucket. So exactly
+`burst` requests pass at once (`count`, where no burst is named), and one more every `window / count` after that, under
+any concurrency.
 
-A stored time further ahead than a full bucket comes from a clock that was ahead of ours, or has been set back since:
-it is brought back to a full bucket, so that nobody is refused for longer than a bucket takes to empty.
+A stored time further ahead than a full bucket comes from a clock that was ahead, or was set back since. It is set to a
+full bucket, so that no caller is refused for longer than a bucket takes to empty.
 """
 
 from typing import NamedTuple, Protocol
@@ -21,7 +21,7 @@ _TICKS = 1000
 """Instants are kept in microseconds: some plans let pass more than one request in a millisecond."""
 _SECOND = clock.SECOND * _TICKS
 _SKEW = 5 * _SECOND
-"""By so much the clocks of two processes may differ without a time being brought back, which lets one request pass."""
+"""The clocks of two processes may differ by so much before a stored time is set back, which admits one request."""
 _arrival_hints: TtlCache[str, int] = TtlCache(clock.DAY)
 """The arrival time last seen for each key: a hint which of the two conditional writes to try first."""
 
@@ -37,16 +37,16 @@ class Admission(NamedTuple):
 
 
 PLANS = {"standard": 1, "pro": 10, "enterprise": 100}
-"""By what a plan multiplies the documented limits; any other plan is standard."""
+"""Plan -> the factor of the documented limits; any other plan is standard."""
 
 
 def plan_factor(plan: str) -> int:
-    """How many times the documented limit a caller on this plan may spend."""
+    """The factor of the documented limits for a caller on this plan."""
     return PLANS.get(plan, 1)
 
 
 class Caller(Protocol):
-    """What a limit depends on of a caller."""
+    """The fields of a caller that its limit depends on."""
 
     @property
     def org(self) -> str: ...
@@ -61,7 +61,7 @@ class Caller(Protocol):
 def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) -> Admission:
     """Count one request of a caller against the API's limit of that name; its plan multiplies the documented limit.
 
-    Raises TooManyRequests as `share` does.
+    Raises TooManyRequests as `count_org_request` does.
     """
     count_org_request(api, caller.org)
     key = f"{api}#{name}#{caller.org}#{caller.role}#{caller.subject}"
@@ -69,41 +69,41 @@ def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) 
 
 
 ORG_REQUESTS_PER_SECOND = 500
-"""What an org may use of an API's stage, over all its callers: half of what the stage lets through."""
+"""The share of one org, over all its callers: half of what the API's stage lets through."""
 SAMPLE = 50
-"""One request of so many asks, on behalf of all of them: the others cost nothing."""
+"""One request of so many is counted, on behalf of all of them: the others cost no call."""
 _request_counts: TtlCache[tuple[str, str], int] = TtlCache(clock.DAY)
 """(API, org) -> the requests of this process, to sample them."""
 _refused_orgs: TtlCache[tuple[str, str], bool] = TtlCache(clock.SECOND)
 
 
 def count_org_request(api: str, org: str) -> None:
-    """Count one request of an org against its share of the API. No call, but one for each SAMPLE of a process.
+    """Count one request of an org against its share of the API. One call for each SAMPLE requests of a process.
 
-    Raises TooManyRequests while the org has more than its share: those of others would be refused by the stage.
+    Raises TooManyRequests while the org uses more than its share: the stage would refuse other orgs' requests.
     """
-    whose = (api, org)
-    if _refused_orgs.get(whose):
+    key = (api, org)
+    if _refused_orgs.get(key):
         raise _share_used_up()
-    requests = _request_counts.put(whose, (_request_counts.get(whose) or 0) + 1)
+    requests = _request_counts.put(key, (_request_counts.get(key) or 0) + 1)
     if requests % SAMPLE:
         return
     samples = ORG_REQUESTS_PER_SECOND // SAMPLE
     if not admit(f"{api}#share#{org}", samples, clock.SECOND, 2 * samples).allowed:
-        _refused_orgs.put(whose, True)
+        _refused_orgs.put(key, True)
         raise _share_used_up()
 
 
 def _share_used_up() -> TooManyRequests:
-    said = f"At most {ORG_REQUESTS_PER_SECOND} requests a second of one organization; try again in a second"
-    return TooManyRequests(said, retry_after=1)
+    message = f"At most {ORG_REQUESTS_PER_SECOND} requests a second of one organization; try again in a second"
+    return TooManyRequests(message, retry_after=1)
 
 
 def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Admission:
-    """Let one request of `key` pass, or not: `count` in `window_ms`, of which `burst`, or all, may be spent at once.
+    """Admit one request of `key`, or not: `count` in `window_ms`, of which `burst`, or all, may come at once.
 
-    Each rate has a bucket of its own: what was spent under a small plan is measured in its long intervals and would
-    fill a larger plan's bucket whole. One call where this process saw the key lately, at most two otherwise.
+    Each rate has its own bucket: a small plan's requests are measured in its long intervals, and a few of them would
+    fill a larger plan's bucket. One call where this process saw the key lately, at most two otherwise.
     """
     now, window = clock.now() * _TICKS, window_ms * _TICKS
     interval = max(1, window // count)
@@ -117,12 +117,12 @@ def admit(key: str, count: int, window_ms: int, burst: int | None = None) -> Adm
             moved, seen = _clamp(key, interval, latest)
         if moved or seen > latest:
             return _remember_arrival(key, seen, _admission(moved, seen, now, count, bucket, interval))
-    # Others spent between our looks each time: the next look would be fair again, but a caller must not wait for it.
+    # Other processes counted requests between each read and write: a caller must not wait for another try.
     return _admission(False, latest + interval, now, count, bucket, interval)
 
 
 def give_back_write(key: str, count: int, window_ms: int, burst: int | None = None) -> Write:
-    """The write that gives a request back which `admit` of the same arguments let pass."""
+    """The write that takes back a request that `admit` admitted with the same arguments."""
     window = window_ms * _TICKS
     return access.give_back_write(f"limit#{_bucket_key(key, count, window, burst)}", max(1, window // count))
 
@@ -139,7 +139,7 @@ def _spend(key: str, busy: bool, interval: int, now: int, latest: int) -> tuple[
 
 
 def _clamp(key: str, interval: int, latest: int) -> tuple[bool, int]:
-    """Let one request pass into a bucket that is full with it."""
+    """Set the time to a full bucket, and admit one request."""
     full = latest + interval
     return access.clamp(_item_id(key), full, beyond=full + _SKEW, expires_at_s=_expires_at_s(interval, latest))
 
@@ -149,7 +149,7 @@ def _item_id(key: str) -> str:
 
 
 def _expires_at_s(interval: int, latest: int) -> int:
-    """Epoch seconds from which the stored time says nothing more."""
+    """Epoch seconds from which the stored time has no meaning any more."""
     return (latest + 2 * interval) // _SECOND + 3600
 
 

@@ -1,8 +1,8 @@
-"""Signed tokens (JWT, RFC 8725): HS256 by the deployment's keys, of one kind each, read by the house's own clock.
+"""Signed tokens (JWT, RFC 8725): HS256 by the deployment's keys, of one kind each, checked by Yardmaster's clock.
 
-PyJWT is taken without the asymmetric algorithms. Every token here is HS256 and nothing else is accepted, but PyJWT
-imports all of `cryptography` for the algorithms that are refused: a sixth of a cold start. It takes the package's
-absence well, so it is told that it is absent.
+PyJWT is imported without the asymmetric algorithms. Only HS256 is accepted, but PyJWT would import all of
+`cryptography` for the others, which takes a sixth of a cold start. PyJWT works without that package, so it is hidden
+during the import.
 """
 
 import math
@@ -21,7 +21,7 @@ ALGORITHM = "HS256"
 ACCESS = "at+jwt"
 REFRESH = "refresh+jwt"
 INVITATION = "invitation+jwt"
-"""Kinds of tokens, by their `typ`: what opens one door is nothing at another."""
+"""Kinds of tokens, by their `typ`: a token of one kind is refused where another is needed."""
 _REQUIRED_CLAIMS = ("exp", "iss", "aud")
 _TIME_CLAIMS = ("exp", "nbf", "iat")
 MAX_NAME_BYTES = 255
@@ -47,26 +47,26 @@ pyjwt = _without_cryptography()
 
 
 class InvalidToken(Exception):
-    """A well-formed token that is not one of those asked for."""
+    """A well-formed token of another kind, another key, or with unusable claims."""
 
 
 def sign(kind: str, claims: Mapping[str, Any], seconds: int, *, at: int | None = None) -> str:
-    """A token of `kind`, valid for `seconds` from `at` (epoch milliseconds; now, unless it is said).
+    """A token of `kind`, valid for `seconds` from `at` (epoch milliseconds; by default now).
 
-    The same claims of the same instant give the same text, as long as the same key comes first.
+    The same claims at the same instant give the same text, as long as the first key stays the same.
     """
     key_id, secret = next(iter(keyring.jwt_keys().items()))
-    begun = (clock.now() if at is None else at) // clock.SECOND
+    issued_at_s = (clock.now() if at is None else at) // clock.SECOND
     own = {"iss": settings().jwt_issuer, "aud": settings().jwt_audience}
-    whole = {**own, **claims, "iat": begun, "exp": begun + seconds}
-    return str(pyjwt.encode(whole, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": kind}))
+    all_claims = {**own, **claims, "iat": issued_at_s, "exp": issued_at_s + seconds}
+    return str(pyjwt.encode(all_claims, secret, algorithm=ALGORITHM, headers={"kid": key_id, "typ": kind}))
 
 
 def read(token: str, kinds: Collection[str], required: Collection[str]) -> dict[str, Any]:
-    """The claims of a token of one of the `kinds`. Raises Unauthenticated, always in the same words, for any other.
+    """The claims of a token of one of the `kinds`. Raises Unauthenticated, always with the same message, for any other.
 
-    Pinned: algorithm, issuer, audience and kind; required: a known `kid`, an `exp`, and the claims named `required`.
-    Those are texts that stored keys can be made of (`_is_name`), and no other claim is a text that cannot be one.
+    Algorithm, issuer, audience and kind are fixed. A known `kid`, an `exp` and the claims in `required` must be there.
+    The latter must be texts that can be part of a stored key (`_is_name`), and every text must be storable.
     """
     try:
         return _read(token, kinds, (*_REQUIRED_CLAIMS, *required))
@@ -79,7 +79,7 @@ def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict
     secret = keyring.jwt_keys().get(str(header.get("kid")))
     if secret is None or str(header.get("typ", "jwt")).lower() not in kinds:
         raise InvalidToken
-    # The house's clock judges the times: PyJWT would ask the machine's.
+    # The times are checked by Yardmaster's clock: PyJWT would use the machine's.
     claims: dict[str, Any] = pyjwt.decode(
         token,
         secret,
@@ -96,7 +96,7 @@ def _read(token: str, kinds: Collection[str], required: Collection[str]) -> dict
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:
-    """Raise Unfit unless it is time: RFC 7519 has seconds, with or without a fraction."""
+    """Raise InvalidToken unless the token is valid now. Times are seconds, with or without a fraction (RFC 7519)."""
     now = clock.now() / clock.SECOND
     times = {name: claims[name] for name in _TIME_CLAIMS if name in claims}
     if not all(map(_is_instant, times.values())) or not times.get("nbf", 0) <= now < times["exp"]:
@@ -119,7 +119,7 @@ def _is_name(claim: object) -> bool:
 
 
 def _is_storable(claim: object, longest: int = MAX_TEXT_BYTES) -> bool:
-    """Whether a claim is no text, or one that is not too long, without halves of characters and control characters."""
+    """Whether a claim is no text, or a text that is not too long, without lone surrogates and control characters."""
     if not isinstance(claim, str):
         return True
     return len(claim) <= longest and not _UNSTORABLE.search(claim) and len(claim.encode()) <= longest

@@ -1,4 +1,4 @@
-"""API keys, in the `access` table: found by the id that each key begins with. Whose they are, users' documents list."""
+"""API keys, in the `access` table, by the id that each key begins with. A user's document lists the user's keys."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class KeyItem(AccessTable):
 
 
 class ApiKey(NamedTuple):
-    """An API key: what may be shown of it, and the fingerprint that proves it. Times in epoch milliseconds."""
+    """An API key: what may be shown of it, and its fingerprint. Times in epoch milliseconds."""
 
     id: str
     org: str
@@ -52,14 +52,14 @@ def create_write(key: ApiKey) -> Write:
 
 
 def delete_write(identifier: str) -> Write:
-    """The write that ends a key, if it is there."""
+    """The write that deletes a key, if it exists."""
     return dynamodb.delete(KeyItem(_key(identifier)), KeyItem.id.exists() | KeyItem.id.does_not_exist())
 
 
 def record_use_write(identifier: str, now: int, before: int) -> Write:
-    """The write of a key's latest use, refused when one after `before` is known."""
-    late = KeyItem.last_used_at.does_not_exist() | (KeyItem.last_used_at <= before)
-    return dynamodb.update(KeyItem(_key(identifier)), [KeyItem.last_used_at.set(now)], KeyItem.id.exists() & late)
+    """The write of a key's latest use, refused when a use after `before` is stored."""
+    is_earlier = KeyItem.last_used_at.does_not_exist() | (KeyItem.last_used_at <= before)
+    return dynamodb.update(KeyItem(_key(identifier)), [KeyItem.last_used_at.set(now)], KeyItem.id.exists() & is_earlier)
 
 
 def find(identifier: str) -> ApiKey | None:
@@ -68,10 +68,12 @@ def find(identifier: str) -> ApiKey | None:
 
 
 def find_many(identifiers: Sequence[str]) -> list[ApiKey]:
-    """Those of the keys that are good, as of now, the newest first; one call for each hundred."""
-    found = [_parse(raw) for _, raw in dynamodb.batch_get([KeyItem(_key(one)) for one in identifiers])]
-    good = (key for key in found if key.expires_at_ms is None or key.expires_at_ms > clock.now())
-    return sorted(good, key=lambda key: (-key.created_at, key.id))
+    """The keys that exist and have not expired, as of now, the newest first; one call for each hundred."""
+    items = dynamodb.batch_get([KeyItem(_key(identifier)) for identifier in identifiers])
+    valid = (
+        key for key in (_parse(raw) for _, raw in items) if key.expires_at_ms is None or key.expires_at_ms > clock.now()
+    )
+    return sorted(valid, key=lambda key: (-key.created_at, key.id))
 
 
 def _parse(raw: RawItem) -> ApiKey:

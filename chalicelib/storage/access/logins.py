@@ -1,8 +1,8 @@
-"""What people sign in with, in the `access` table: whose an email address is, and how often somebody has tried it.
+"""Logins, in the `access` table: the user of an email address, and the attempts to sign in.
 
-email#<address>   the user whom it belongs to, the hash of the password, and the invitation that may still be accepted
-guard#<digest>    the tries at an account since it last worked, or those from one address
-admins#<org>      how many active administrators an org has: the last one stays
+email#<address>   the user, the hash of the password, and the invitation that may still be accepted
+guard#<digest>    the failed attempts at an account since the last success, of all addresses or of one
+admins#<org>      how many active administrators an org has, so that the last one stays
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class AdminsItem(AccessTable):
 
 
 class Login(NamedTuple):
-    """Whose an email address is. There is no password until the invitation is accepted."""
+    """The user of an email address. There is no password until the invitation is accepted."""
 
     org: str
     user_id: str
@@ -42,7 +42,7 @@ class Login(NamedTuple):
 
 
 class LoginAttempts(NamedTuple):
-    """The tries since it last worked, as stored; times in epoch milliseconds, 0 for never."""
+    """The failed attempts since the last success; times in epoch milliseconds, 0 for never."""
 
     id: str
     failures: int = 0
@@ -53,20 +53,20 @@ class LoginAttempts(NamedTuple):
 
 
 class LoginState(NamedTuple):
-    """What stands between an email address and its account."""
+    """All that decides whether a password may be tried at an email address."""
 
     login: Login | None
     email: str
-    """The key under which the login is kept."""
+    """The key under which the login is stored."""
     account: LoginAttempts
     address: LoginAttempts
-    """Of the account too, but for those who come from one address."""
+    """The attempts at the account from the caller's address."""
 
 
 def read_login_state(email: str, typed: str, address: str) -> LoginState:
-    """Whose the email is, with the guards of the account and of this address, as of now. One call.
+    """The login of an email address with the attempts at its account, of all addresses and of this one. One call.
 
-    `email` is the key of the address. One that was kept before addresses were tidied is found by how it was `typed`.
+    `email` is the key of the email address. A login that was stored under another spelling is found as `typed`.
     """
     logins = {name: LoginItem(_key(name)) for name in (email, typed)}
     guards = [AttemptsItem(_attempts_id(email)), AttemptsItem(_attempts_id(email, address))]
@@ -80,7 +80,7 @@ def read_login_state(email: str, typed: str, address: str) -> LoginState:
 
 
 def find(email: str) -> Login | None:
-    """Whose the email is, as of now, or None."""
+    """The login of the email address, as of now, or None."""
     with dynamodb.reading():
         try:
             return _parse(LoginItem.get(_key(email), consistent_read=True))
@@ -89,13 +89,13 @@ def find(email: str) -> Login | None:
 
 
 def claim_email_write(email: str, login: Login) -> Write:
-    """The write that gives an email address to a user, refused when it is somebody's."""
-    kept = {name: value for name, value in login._asdict().items() if value is not None}
-    return dynamodb.put(LoginItem(_key(email), **kept), LoginItem.id.does_not_exist())
+    """The write that gives an email address to a user, refused when another user has it."""
+    values = {name: value for name, value in login._asdict().items() if value is not None}
+    return dynamodb.put(LoginItem(_key(email), **values), LoginItem.id.does_not_exist())
 
 
 def release_email_write(email: str, user_id: str) -> Write:
-    """The write that takes an email address from its user."""
+    """The write that releases an email address of a user."""
     condition = (LoginItem.user_id == user_id) | LoginItem.id.does_not_exist()
     return dynamodb.delete(LoginItem(_key(email)), condition)
 
@@ -106,33 +106,33 @@ def password_unchanged_check(email: str, password_hash: str) -> Write:
 
 
 def set_password_write(email: str, before: str, password_hash: str) -> Write:
-    """The write of another password, or hash of it, refused when it is not the one from before any more."""
+    """The write of a new password hash, refused when the stored one is not `before` any more."""
     condition = LoginItem.password_hash == before
     return dynamodb.update(LoginItem(_key(email)), [LoginItem.password_hash.set(password_hash)], condition)
 
 
 def replace_invitation_write(email: str, user_id: str, invitation: str) -> Write:
-    """The write that replaces a user's invitation, refused when one was accepted."""
+    """The write that replaces a user's invitation, refused when the user has accepted one."""
     condition = (LoginItem.user_id == user_id) & LoginItem.password_hash.does_not_exist()
     return dynamodb.update(LoginItem(_key(email)), [LoginItem.invitation.set(invitation)], condition)
 
 
 def accept_invitation_write(email: str, invitation: str, password_hash: str) -> Write:
-    """The write that uses up an invitation for a password, refused when it is used or replaced."""
+    """The write that uses an invitation and sets the password, refused when it is used or replaced."""
     actions = [LoginItem.password_hash.set(password_hash), LoginItem.invitation.remove()]
     return dynamodb.update(LoginItem(_key(email)), actions, LoginItem.invitation == invitation)
 
 
 def count_attempt_write(stored: LoginAttempts, now: LoginAttempts) -> Write:
-    """The write of one more try, refused when somebody else tried since the guard was read."""
-    same = (AttemptsItem.failures == stored.failures) & (
+    """The write of one more attempt, refused when another one was written since `stored` was read."""
+    is_same = (AttemptsItem.failures == stored.failures) & (
         AttemptsItem.expires_at_s == stored.expires_at_ms // clock.SECOND
     )
-    return dynamodb.put(_attempts_item(now), same if stored.expires_at_ms else AttemptsItem.id.does_not_exist())
+    return dynamodb.put(_attempts_item(now), is_same if stored.expires_at_ms else AttemptsItem.id.does_not_exist())
 
 
 def reset_attempts_write(now: LoginAttempts) -> Write:
-    """The write of a guard that starts anew, whatever was tried meanwhile."""
+    """The write of attempts that start again, whatever is stored."""
     return dynamodb.put(_attempts_item(now), AttemptsItem.id.exists() | AttemptsItem.id.does_not_exist())
 
 
@@ -153,12 +153,12 @@ def add_admin_write(org: str) -> Write:
 
 
 def remove_admin_write(org: str) -> Write:
-    """The write that counts one less, refused when it is the last."""
+    """The write that counts one administrator less, refused for the last one."""
     return dynamodb.update(AdminsItem(_admins_key(org)), [AdminsItem.number.add(-1)], AdminsItem.number > 1)
 
 
 def count_admins(org: str) -> int:
-    """How many active administrators an org has."""
+    """How many active administrators an org has. One call."""
     with dynamodb.reading():
         try:
             return int(AdminsItem.get(_admins_key(org), consistent_read=True).number)

@@ -1,7 +1,7 @@
-"""OAuth's part of the `access` table: the org of each application, and the codes on their way to one.
+"""OAuth clients and codes, in the `access` table.
 
-client#<id>     the org whose document says what the application is
-code#<digest>   what a user granted, until the code is redeemed; the code itself is not kept
+client#<id>     the org whose document describes the client
+code#<digest>   what a user granted, until the code is redeemed; the code itself is not stored
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ class CodeItem(AccessTable):
 
 
 class Grant(NamedTuple):
-    """What a user granted to an application, as a code stands for it."""
+    """What a user granted to a client; a code stands for it."""
 
     org: str
     client_id: str
@@ -36,23 +36,23 @@ class Grant(NamedTuple):
     scope: str
     """Permissions, with spaces between them."""
     redirect_uri: str | None
-    """As the request named it; None when it named none."""
+    """The one that the request named; None when it named none."""
     code_challenge: str | None
     expires_at_s: int
 
 
 def add_client_write(client_id: str, org: str) -> Write:
-    """The write that makes an application findable by its id alone."""
+    """The write that adds a client, by its id alone."""
     return dynamodb.put(ClientItem(client_key(client_id), org=org), ClientItem.id.does_not_exist())
 
 
 def remove_client_write(client_id: str) -> Write:
-    """The write that takes an application's id out of use."""
+    """The write that removes a client's id."""
     return dynamodb.delete(ClientItem(client_key(client_id)), ClientItem.id.exists() | ClientItem.id.does_not_exist())
 
 
 def find_client_org(client_id: str) -> str | None:
-    """The org that an application belongs to, or None."""
+    """The org that a client belongs to, or None. One call."""
     with dynamodb.reading():
         try:
             return ClientItem.get(client_key(client_id), consistent_read=True).org
@@ -61,30 +61,30 @@ def find_client_org(client_id: str) -> str | None:
 
 
 def create_code_write(digest: str, grant: Grant) -> Write:
-    """The write of a fresh code."""
-    kept = {name: value for name, value in grant._asdict().items() if value is not None}
-    return dynamodb.put(CodeItem(_code_key(digest), **kept), CodeItem.id.does_not_exist())
+    """The write of a new code."""
+    values = {name: value for name, value in grant._asdict().items() if value is not None}
+    return dynamodb.put(CodeItem(_code_key(digest), **values), CodeItem.id.does_not_exist())
 
 
 def redeem_code_write(digest: str) -> Write:
-    """The write that uses a code up, refused when it is used already or has expired."""
+    """The write that uses a code, refused when it was used already or has expired."""
     condition = CodeItem.expires_at_s > clock.now() // clock.SECOND
     return dynamodb.delete(CodeItem(_code_key(digest)), condition)
 
 
 def find_code(digest: str) -> Grant | None:
-    """What a code stands for; None when it is used, has expired, or never was."""
+    """What a code stands for; None when it was used, has expired or never existed. One call."""
     with dynamodb.reading():
         try:
             item = CodeItem.get(_code_key(digest), consistent_read=True)
         except CodeItem.DoesNotExist:
             return None
-    found = Grant(*(getattr(item, name) for name in Grant._fields))
-    return found if found.expires_at_s > clock.now() // clock.SECOND else None
+    grant = Grant(*(getattr(item, name) for name in Grant._fields))
+    return grant if grant.expires_at_s > clock.now() // clock.SECOND else None
 
 
 def client_key(client_id: str) -> str:
-    """Partition of an application's id."""
+    """The partition of a client's id."""
     return f"client#{client_id}"
 
 

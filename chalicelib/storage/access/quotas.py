@@ -1,4 +1,4 @@
-"""How much of what an org may have a certain number of it has, counted in the transactions that add and remove it."""
+"""Quotas: how many things of a kind an org has, counted in the transactions that add and remove them."""
 
 from pynamodb.attributes import NumberAttribute
 
@@ -13,8 +13,8 @@ class QuotaItem(AccessTable):
 
 def take_write(org: str, kind: str, most: int) -> Write:
     """The write that counts one more, refused when the org has `most` already."""
-    free = QuotaItem.used.does_not_exist() | (QuotaItem.used < most)
-    return dynamodb.update(_key(org, kind), [QuotaItem.used.add(1)], free)
+    is_free = QuotaItem.used.does_not_exist() | (QuotaItem.used < most)
+    return dynamodb.update(_key(org, kind), [QuotaItem.used.add(1)], is_free)
 
 
 def give_back_write(org: str, kind: str) -> Write:
@@ -23,7 +23,7 @@ def give_back_write(org: str, kind: str) -> Write:
 
 
 def delete_write(org: str, kind: str) -> Write:
-    """The write that removes the count once nothing counted is left; refused when there is none."""
+    """The write that deletes the count; refused when there is none."""
     return dynamodb.delete(_key(org, kind), QuotaItem.used.exists())
 
 

@@ -1,7 +1,7 @@
-"""Sessions, in the `access` table: each a family of refresh tokens, of which the latest is good.
+"""Sessions, in the `access` table: each is a family of refresh tokens, of which only the latest is valid.
 
-A session says nothing of its user but the id. Who reads one to let somebody in reads the user beside it, in the same
-call: so a user's role is the present one, and with the user gone all sessions are, too.
+A session stores only the id of its user. `find` reads the user in the same call: so the role is the present one, and a
+deleted user has no session.
 """
 
 from typing import NamedTuple
@@ -37,22 +37,22 @@ class Session(NamedTuple):
     org: str
     user_id: str
     generation: int
-    """Of the refresh token that is good; grows by one with each renewal."""
+    """Of the refresh token that is valid; grows by one with each renewal."""
     begun_at: int
     renewed_at: int
     previous_at: int
-    """When it was renewed the time before; 0 when there was none."""
+    """The renewal before the latest one; 0 when there was none."""
     expires_at_ms: int
     era: str
-    """Of its user's password."""
+    """The era of its user's password: another password begins another era."""
     client_id: str | None = None
-    """The application that it was given to, where it is not the user's own."""
+    """The OAuth client that has it; None for the user's own session."""
     scope: str | None = None
     """The permissions that it is limited to, with spaces between them."""
 
 
 class SessionAndUser(NamedTuple):
-    """A session with what it depends on, as of now."""
+    """A session with its user, as of now."""
 
     session: Session
     user: Document
@@ -67,7 +67,8 @@ def create_write(session: Session) -> Write:
 
 
 def renew(identifier: str, generation: int, now: int, expires_at_ms: int) -> tuple[bool, Session | None]:
-    """Use up the refresh token of this generation, once. Returns whether that was so, and the session as it now is."""
+    """Use the refresh token of this generation, once. Returns whether it was still valid, and the session as it now is.
+    One call."""
     actions = [
         SessionItem.generation.set(generation + 1),
         SessionItem.previous_at.set(SessionItem.renewed_at),
@@ -77,25 +78,25 @@ def renew(identifier: str, generation: int, now: int, expires_at_ms: int) -> tup
     write = dynamodb.update(SessionItem(_key(identifier)), actions, SessionItem.generation == generation)
     try:
         return True, _parse(dynamodb.commit(write, returning="ALL_NEW"))
-    except ConditionFailed as refused:
-        return False, None if refused.items[0] is None else _parse(refused.items[0])
+    except ConditionFailed as error:
+        return False, None if error.items[0] is None else _parse(error.items[0])
 
 
 def delete_write(identifier: str, client_id: str | None) -> Write:
-    """The write that ends a session, refused unless it belongs to this application, or to none."""
-    own = SessionItem.client_id.does_not_exist() if client_id is None else SessionItem.client_id == client_id
-    return dynamodb.delete(SessionItem(_key(identifier)), own)
+    """The write that ends a session, refused unless it belongs to this client, or to none for None."""
+    is_own = SessionItem.client_id.does_not_exist() if client_id is None else SessionItem.client_id == client_id
+    return dynamodb.delete(SessionItem(_key(identifier)), is_own)
 
 
 def find(identifier: str, org: str, user_id: str, client_id: str | None) -> SessionAndUser | None:
-    """The session with its user, as of now; None when either is gone, or the application that has it. One call."""
+    """The session with its user, as of now; None when one of them, or the client, does not exist. One call."""
     keys: list[Item] = [SessionItem(_key(identifier)), DocumentItem(documents.partition_key(org, "user"), user_id)]
     keys += [] if client_id is None else [ClientItem(client_key(client_id))]
-    found = list(dynamodb.batch_get(keys))
-    if len(found) < len(keys):
+    items = list(dynamodb.batch_get(keys))
+    if len(items) < len(keys):
         return None
-    session = next(_parse(raw) for _, raw in found if raw.get("id") == {"S": _key(identifier)})
-    user = next(documents.from_raw(raw) for _, raw in found if "shelf" in raw)
+    session = next(_parse(raw) for _, raw in items if raw.get("id") == {"S": _key(identifier)})
+    user = next(documents.from_raw(raw) for _, raw in items if "shelf" in raw)
     return SessionAndUser(session, user) if session.expires_at_ms > clock.now() else None
 
 

@@ -1,4 +1,4 @@
-"""The `access` table: what guards the doors. Rate limits, and which worker of which org a worker id names."""
+"""The `access` table: rate limits and the directory of workers. The other modules beside it have its other items."""
 
 from typing import NamedTuple
 
@@ -34,8 +34,8 @@ class DirectoryItem(AccessTable):
 def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at_s: int) -> tuple[bool, int]:
     """Move a limiter's theoretical arrival time, in one conditional call.
 
-    `busy` asks to add `tat` to a time that lies in the future and not beyond `latest`; otherwise `tat` is set where
-    the stored time has passed. Returns whether it was moved, and the time as it now is (0 when there is none).
+    With `busy`, add `tat` to a stored time that is in the future and not after `latest`; otherwise set `tat` where the
+    stored time has passed. Returns whether it was written, and the time as it now is (0 when there is none).
     """
     action: Action = LimitItem.tat.add(tat) if busy else LimitItem.tat.set(tat)
     if busy:
@@ -46,7 +46,7 @@ def spend(key: str, tat: int, *, busy: bool, now: int, latest: int, expires_at_s
 
 
 def clamp(key: str, tat: int, *, beyond: int, expires_at_s: int) -> tuple[bool, int]:
-    """Set a limiter's theoretical arrival time that lies beyond what it can be. Returns as `spend` does. One call."""
+    """Set a limiter's theoretical arrival time that is later than it can be. Returns as `spend` does. One call."""
     return _move(key, LimitItem.tat.set(tat), LimitItem.tat > beyond, expires_at_s)
 
 
@@ -54,14 +54,14 @@ def _move(key: str, action: Action, condition: Condition, expires_at_s: int) -> 
     try:
         write = dynamodb.update(LimitItem(key), [action, LimitItem.expires_at_s.set(expires_at_s)], condition)
         return True, _tat(dynamodb.commit(write, returning="ALL_NEW"))
-    except ConditionFailed as refused:
-        return False, _tat(refused.items[0] or {})
+    except ConditionFailed as error:
+        return False, _tat(error.items[0] or {})
 
 
 def give_back_write(key: str, interval: int) -> Write:
     """The write that moves a limiter's theoretical arrival time back by one request."""
-    there = LimitItem.tat.exists() | LimitItem.tat.does_not_exist()
-    return dynamodb.update(LimitItem(key), [LimitItem.tat.add(-interval)], there)
+    always = LimitItem.tat.exists() | LimitItem.tat.does_not_exist()
+    return dynamodb.update(LimitItem(key), [LimitItem.tat.add(-interval)], always)
 
 
 def _tat(stored: RawItem) -> int:
@@ -69,7 +69,7 @@ def _tat(stored: RawItem) -> int:
 
 
 class DirectoryEntry(NamedTuple):
-    """Where a worker id leads, and the fingerprint of its key."""
+    """The org and the pool of a worker id, and the fingerprint of its key."""
 
     worker_id: str
     org: str
@@ -79,7 +79,7 @@ class DirectoryEntry(NamedTuple):
 
 
 def add_to_directory_write(entry: DirectoryEntry) -> Write:
-    """The write that makes a worker findable by its id alone."""
+    """The write that adds a worker to the directory, by its id alone."""
     item = DirectoryItem(
         _directory_key(entry.worker_id),
         org=entry.org,
@@ -92,7 +92,7 @@ def add_to_directory_write(entry: DirectoryEntry) -> Write:
 
 
 def remove_from_directory_write(worker_id: str) -> Write:
-    """The write that takes a worker out of the directory."""
+    """The write that removes a worker from the directory."""
     key = DirectoryItem(_directory_key(worker_id))
     return dynamodb.delete(key, DirectoryItem.id.exists() | DirectoryItem.id.does_not_exist())
 

@@ -1,4 +1,4 @@
-"""BatchGetItem over several tables at once, which PynamoDB does not do."""
+"""Read items of several tables in one BatchGetItem, which PynamoDB does not support."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,22 +7,22 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Item, RawItem
 
 MAX_KEYS = 100
-"""As many as one call takes."""
+"""Of one call."""
 Key = tuple[type[Item], RawItem]
-"""A model, and the key of one of its items."""
+"""A model and the key of one of its items."""
 
 
 def read(keys: Sequence[Key], names: Sequence[str] = ()) -> Iterator[tuple[type[Item], RawItem]]:
-    """Those of the items that exist, as of now, each with its model; one call for each hundred keys. With `names`, only
-    these attributes of them."""
+    """The items that exist, as of now, each with its model; with `names`, only these attributes. One call for each
+    hundred keys."""
     models = {model._get_connection().table_name: model for model, _ in keys}
     waiting = [(model._get_connection().table_name, key) for model, key in keys]
     while waiting:
-        asked: dict[str, Any] = {}
+        request: dict[str, Any] = {}
         for table, key in waiting[:MAX_KEYS]:
-            asked.setdefault(table, {"Keys": [], "ConsistentRead": True, **_projection(names)})["Keys"].append(key)
+            request.setdefault(table, {"Keys": [], "ConsistentRead": True, **_projection(names)})["Keys"].append(key)
         connection = keys[0][0]._get_connection().connection
-        answer = dynamodb.call(connection, "BatchGetItem", {"RequestItems": asked})
+        answer = dynamodb.call(connection, "BatchGetItem", {"RequestItems": request})
         yield from ((models[table], raw) for table, items in answer["Responses"].items() for raw in items)
         left = answer.get("UnprocessedKeys", {})
         waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MAX_KEYS:]
@@ -31,5 +31,5 @@ def read(keys: Sequence[Key], names: Sequence[str] = ()) -> Iterator[tuple[type[
 def _projection(names: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {}
-    spoken = {f"#{number}": name for number, name in enumerate(names)}
-    return {"ProjectionExpression": ", ".join(spoken), "ExpressionAttributeNames": spoken}
+    aliases = {f"#{number}": name for number, name in enumerate(names)}
+    return {"ProjectionExpression": ", ".join(aliases), "ExpressionAttributeNames": aliases}

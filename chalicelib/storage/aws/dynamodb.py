@@ -1,7 +1,7 @@
-"""How every table is reached: late binding, one shared client, and one way to write.
+"""Access to every table: one shared client, bound on first use, and one way to write.
 
 A write is always conditional. One write is one call; several are one transaction. Either raises ConditionFailed when a
-condition does not hold, with the items as they are, so that the caller can say why without reading again.
+condition does not hold, with the items as stored, so that the caller can say why without reading again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from chalicelib.errors import Unavailable
 RawItem = dict[str, dict[str, Any]]
 CONFLICT_RETRIES = 8
 MAX_BATCH_KEYS = 100
-"""As many as one batch of reads takes."""
+"""Of one BatchGetItem."""
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -37,7 +37,7 @@ _THROTTLED = frozenset(
 
 
 class Item(Model):
-    """Base of every stored item. `Meta.setting` names the setting that holds the table's name."""
+    """Base of every stored item. `Meta.setting` names the setting with the table's name."""
 
     class Meta:
         abstract = True
@@ -54,10 +54,10 @@ _shared: Connection | None = None
 
 def _bind(model: type[Item]) -> None:
     meta: Any = model.Meta
-    found = settings()
-    meta.table_name = getattr(found, meta.setting)
-    meta.region = found.region
-    # Pynamodb's own waits are longer than the gateway's patience.
+    config = settings()
+    meta.table_name = getattr(config, meta.setting)
+    meta.region = config.region
+    # PynamoDB's default timeouts are longer than the gateway's.
     meta.connect_timeout_seconds, meta.read_timeout_seconds, meta.max_retry_attempts = 1, 3, 3
     meta.max_pool_connections = 50
     connection = Model._get_connection.__func__(model)  # type: ignore[attr-defined]
@@ -65,7 +65,7 @@ def _bind(model: type[Item]) -> None:
 
 
 def _client(connection: Connection) -> Any:
-    """One botocore client for all tables: making one costs more than a request."""
+    """One botocore client for all tables: creating one takes longer than a request."""
     global _shared
     if _shared is None:
         _ = connection.client
@@ -74,7 +74,7 @@ def _client(connection: Connection) -> Any:
 
 
 def count_connections() -> int:
-    """How many connections to DynamoDB this process has opened."""
+    """How many connections to DynamoDB this process has open."""
     if _shared is None:
         return 0
     session: Any = _shared.client._endpoint.http_session
@@ -83,7 +83,7 @@ def count_connections() -> int:
 
 
 def reset_connections() -> None:
-    """Bind every table anew on next use: the settings or the endpoint have changed."""
+    """Bind every table again on next use, because the settings or the endpoint have changed."""
     global _shared
     _shared = None
     for model in _subclasses(Item):
@@ -97,7 +97,7 @@ def _subclasses(root: type[Item]) -> Iterator[type[Item]]:
 
 
 class ConditionFailed(Exception):
-    """A condition did not hold. `failed[i]` says whether write i's did not; `items[i]` is its item as stored."""
+    """A condition does not hold. `failed[i]` says whether it is write i's; `items[i]` is that item as stored."""
 
     def __init__(self, failed: Sequence[bool], items: Sequence[RawItem | None]) -> None:
         super().__init__("conditional write refused")
@@ -134,7 +134,7 @@ def delete(key: Item, condition: Condition) -> Write:
 
 
 def check(key: Item, condition: Condition) -> Write:
-    """Within a transaction: nothing is written unless the condition holds of the item with `key`'s key."""
+    """Within a transaction: write nothing unless the condition holds for the item with `key`'s key."""
     arguments = key.get_delete_kwargs_from_instance(condition=condition, return_values_on_condition_failure="ALL_OLD")
     return Write("ConditionCheck", arguments, _connection(key))
 
@@ -168,11 +168,11 @@ def _send(writes: Sequence[Write], returning: str) -> RawItem:
 
 
 class _Conflict(Exception):
-    """Another transaction is at work on one of the items."""
+    """Another transaction is writing one of the items."""
 
 
 def call(connection: Connection, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """One DynamoDB call, its errors told apart: ConditionFailed, Unavailable, or a defect of ours."""
+    """Make one DynamoDB call. Raises ConditionFailed, Unavailable, or botocore's error for a defect of ours."""
     try:
         return connection.dispatch(operation, arguments)
     except ClientError as error:
@@ -182,14 +182,15 @@ def call(connection: Connection, operation: str, arguments: dict[str, Any]) -> d
 
 
 def batch_get(keys: Sequence[Item]) -> Iterator[tuple[str, RawItem]]:
-    """Those items with these keys that exist, as of now, each with its table's name: of several tables in one call for
-    each hundred keys."""
-    waiting = [(found["TableName"], found["Key"]) for found in (key.get_delete_kwargs_from_instance() for key in keys)]
+    """The items with these keys that exist, as of now, each with its table's name; of several tables. One call for each
+    hundred keys."""
+    arguments = [key.get_delete_kwargs_from_instance() for key in keys]
+    waiting = [(each["TableName"], each["Key"]) for each in arguments]
     while waiting:
-        asked: dict[str, Any] = {}
+        request: dict[str, Any] = {}
         for table, key in waiting[:MAX_BATCH_KEYS]:
-            asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
-        answer = call(_connection(keys[0]), "BatchGetItem", {"RequestItems": asked})
+            request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
+        answer = call(_connection(keys[0]), "BatchGetItem", {"RequestItems": request})
         yield from ((table, raw) for table, items in answer["Responses"].items() for raw in items)
         left = answer.get("UnprocessedKeys", {})
         waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MAX_BATCH_KEYS:]
@@ -197,7 +198,7 @@ def batch_get(keys: Sequence[Item]) -> Iterator[tuple[str, RawItem]]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around PynamoDB's own reads: the same translation of their errors."""
+    """Around PynamoDB's own reads: translate their errors as `call` does."""
     try:
         yield
     except PynamoDBException as error:
@@ -210,7 +211,7 @@ def reading() -> Iterator[None]:
 
 def _translate_error(error: ClientError) -> Exception:
     code = error.response.get("Error", {}).get("Code")
-    # Pynamodb wraps the client's error and drops the items from it; they are in the cause.
+    # PynamoDB wraps the client's error and drops the items from it; they are in the cause.
     response = cast(dict[str, Any], getattr(error.__cause__, "response", error.response))
     if code == "ConditionalCheckFailedException":
         return ConditionFailed([True], [response.get("Item")])

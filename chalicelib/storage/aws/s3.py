@@ -1,4 +1,4 @@
-"""What is too large for an item, in S3: JSON documents and people's files."""
+"""JSON documents and files that are too large for a DynamoDB item, in S3."""
 
 import json
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from chalicelib.config import settings
 from chalicelib.errors import Unavailable
 
 EXPIRING = "expiring"
-"""What lies under it is removed by age; everything else stays until it is removed by name."""
+"""Objects with this prefix are deleted by age; others stay until they are deleted by name."""
 MAX_DELETED = 1000
-"""Objects in one call."""
+"""Objects of one call."""
 
 
 @cache
 def _client(endpoint: str = "") -> Any:
     import boto3
 
-    # Links are signed for the host that they name, and only these settings name the region's own.
+    # A URL is signed for its host, and only these settings give the region's host.
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "virtual"},
-        # All tries together are shorter than the gateway's patience.
+        # All tries together take less time than the gateway allows.
         connect_timeout=2,
         read_timeout=5,
         retries={"total_max_attempts": 3},
@@ -35,7 +35,7 @@ def _client(endpoint: str = "") -> Any:
 
 
 def reset_clients() -> None:
-    """Make the clients anew on next use."""
+    """Create the clients again on next use."""
     _client.cache_clear()
 
 
@@ -48,46 +48,46 @@ def _translated_errors() -> Iterator[None]:
 
 
 def store_json(prefix: str, text: str, digest: str) -> str:
-    """Keep a JSON text; returns its reference, which holds its value's digest: what is equal is stored once."""
+    """Store a JSON text; returns its reference, which holds the value's digest: equal values are stored once."""
     key = f"{prefix}/{digest[:32]}.json"
     put_object(key, text.encode(), "application/json")
     return key
 
 
 def load_json(reference: str) -> Any:
-    """The document behind a reference."""
+    """The value of a reference."""
     with _translated_errors():
         body = _client().get_object(Bucket=settings().payload_bucket, Key=reference)["Body"].read()
     return json.loads(body)
 
 
 def put_object(key: str, content: bytes, media_type: str) -> None:
-    """Keep the content under this key, in the place of what may be there."""
+    """Store the content under this key; it replaces an existing object."""
     with _translated_errors():
         _client().put_object(Bucket=settings().payload_bucket, Key=key, Body=content, ContentType=media_type)
 
 
 def presigned_url(key: str, seconds: int, **answer: str) -> str:
-    """A URL under which anyone may fetch the object for so long. No call.
+    """A URL with which anybody can download the object for so many seconds. No call.
 
-    `answer` are headers of the answer as S3 names them: ResponseContentType, ResponseContentDisposition.
+    `answer` are headers of the download as S3 names them: ResponseContentType, ResponseContentDisposition.
     """
-    asked = {"Bucket": settings().payload_bucket, "Key": key, **answer}
+    parameters = {"Bucket": settings().payload_bucket, "Key": key, **answer}
     client = _client(settings().objects_url)
-    return str(client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
+    return str(client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds))
 
 
 def delete_object(key: str) -> None:
-    """Remove the object, if it is there."""
+    """Delete the object, if it exists."""
     with _translated_errors():
         _client().delete_object(Bucket=settings().payload_bucket, Key=key)
 
 
 def delete_prefix(prefix: str) -> bool:
-    """Remove up to MOST_REMOVED objects below a prefix, which ends in "/"; says whether none is left. Two calls."""
+    """Delete up to MAX_DELETED objects below a prefix, which ends in "/"; returns whether none is left. Two calls."""
     bucket = settings().payload_bucket
     with _translated_errors():
-        found = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=MAX_DELETED)
-        keys = [{"Key": one["Key"]} for one in found.get("Contents", ())]
+        listed = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=MAX_DELETED)
+        keys = [{"Key": each["Key"]} for each in listed.get("Contents", ())]
         answer = _client().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
-    return not (found["IsTruncated"] or answer.get("Errors"))
+    return not (listed["IsTruncated"] or answer.get("Errors"))

@@ -1,4 +1,4 @@
-"""The queues: messages out. SQS holds no truth; what is lost here is found again by the sweep."""
+"""The queues. A lost message loses nothing: the sweep finds what it was about."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from chalicelib.errors import Unavailable
 
 BATCH_SIZE = 10
 MAX_BATCH_BYTES = 1024 * 1024
-"""In bytes: SQS takes no more in one call, be it one message or ten."""
+"""Of one call, be it with one message or ten."""
 MAX_DELAY_SECONDS = 900
 
 
@@ -30,14 +30,14 @@ class Message:
 
 
 class Queues(Protocol):
-    """What the engine needs of a message service."""
+    """The message service that the engine needs."""
 
     def send(self, queue: str, messages: Sequence[Message]) -> None: ...
     def depth(self, queue: str) -> int: ...
 
 
 class SqsQueues:
-    """SQS itself. Raises Unavailable when a message was not taken, so that its sender is run again."""
+    """SQS itself. Raises Unavailable when SQS does not accept a message, so that its sender is run again."""
 
     def __init__(self) -> None:
         config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4})
@@ -56,17 +56,17 @@ class SqsQueues:
     def receive(self, queue: str) -> list[tuple[str, dict[str, Any]]]:
         """Up to ten messages as (receipt, body)."""
         answer = self._client.receive_message(QueueUrl=self._url(queue), MaxNumberOfMessages=BATCH_SIZE)
-        return [(found["ReceiptHandle"], json.loads(found["Body"])) for found in answer.get("Messages", [])]
+        return [(message["ReceiptHandle"], json.loads(message["Body"])) for message in answer.get("Messages", [])]
 
     def delete(self, queue: str, receipt: str) -> None:
-        """The message is dealt with."""
+        """Delete a message that has been handled."""
         self._client.delete_message(QueueUrl=self._url(queue), ReceiptHandle=receipt)
 
     def depth(self, queue: str) -> int:
         """About how many messages wait. Raises Unavailable."""
-        wanted: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
+        name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
         try:
-            answer = self._client.get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=[wanted])
+            answer = self._client.get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=[name])
         except (ClientError, BotoCoreError) as error:
             raise Unavailable("The queue cannot be reached; try again") from error
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
@@ -78,8 +78,8 @@ class SqsQueues:
 
 
 def split_into_batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
-    """The messages as entries of SendMessageBatch, in order, in batches that SQS takes: at most ten entries and
-    LARGEST_BATCH bytes each. A message that is too large by itself makes a batch of its own, which SQS refuses."""
+    """The messages as entries of SendMessageBatch, in order, in batches of at most ten entries and MAX_BATCH_BYTES. A
+    message that is too large by itself is a batch of its own, which SQS refuses."""
     batch: list[Any] = []
     size = 0
     for message in messages:
@@ -119,7 +119,7 @@ def use_queues(queues: Queues | None) -> None:
 
 
 def send(queue: str, messages: Sequence[Message]) -> None:
-    """Send messages, in batches of ten. Raises Unavailable when one was not taken."""
+    """Send messages, in batches of ten. Raises Unavailable when SQS does not accept one."""
     if messages:
         (_queues or client()).send(queue, messages)
 

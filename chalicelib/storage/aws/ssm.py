@@ -1,4 +1,4 @@
-"""Secrets kept in SSM, read by name."""
+"""Read secrets from SSM by name."""
 
 from chalicelib.config import settings
 from chalicelib.errors import Unavailable
@@ -7,7 +7,7 @@ from chalicelib.errors import Unavailable
 def read_parameter(name: str) -> str:
     """The decrypted text of the SecureString `name`.
 
-    Raises Unavailable where SSM does not give it: throttled, not there, not allowed or out of reach.
+    Raises Unavailable where SSM does not return it: it throttles, has no such parameter, denies it or does not answer.
     """
     found = find_parameter(name)
     if found is None:
@@ -17,12 +17,12 @@ def read_parameter(name: str) -> str:
 
 def find_parameter(name: str) -> str | None:
     """As `read_parameter`, but None where there is no such parameter."""
-    # Imported here: boto3 is dear at start, and the local stage never reads a parameter.
+    # Imported here: boto3 takes long to import, and the local stage never reads a parameter.
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # Boto's own waits, a minute each, are longer than the patience of the gateway or of a function.
+    # Boto's default timeouts, a minute each, are longer than those of the gateway and of a function.
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
     try:
         client = boto3.client("ssm", region_name=settings().region, config=config)

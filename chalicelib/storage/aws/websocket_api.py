@@ -1,4 +1,4 @@
-"""Messages out to connected WebSocket clients, through API Gateway's management API."""
+"""Send messages to connected WebSocket clients, through API Gateway's management API."""
 
 from functools import cache
 from typing import Protocol
@@ -11,21 +11,21 @@ from chalicelib.config import settings
 from chalicelib.errors import Unavailable
 
 MAX_MESSAGE_BYTES = 128 * 1024
-"""What API Gateway lets through in one message, in bytes."""
+"""The largest message that API Gateway passes on."""
 
 
 class ConnectionGone(Exception):
-    """The connection does not exist any more."""
+    """The connection has ended."""
 
 
 class Sockets(Protocol):
-    """What the engine needs of whoever holds the connections."""
+    """The holder of the connections, as the engine needs it."""
 
     def post(self, connection_id: str, text: str) -> None:
         """Send a text frame. Raises Gone."""
 
     def close(self, connection_id: str) -> None:
-        """End the connection, if it is still there."""
+        """End the connection, if it still exists."""
 
 
 class GatewaySockets:
@@ -78,5 +78,5 @@ def post(connection_id: str, text: str) -> None:
 
 
 def close(connection_id: str) -> None:
-    """End a connection, if it is still there. Raises Unavailable."""
+    """End a connection, if it still exists. Raises Unavailable."""
     (_sockets or client()).close(connection_id)
