@@ -13,6 +13,7 @@ from chalicelib.config import Settings
 from chalicelib.domain.changes.effects import Effects
 from chalicelib.domain.tasks.balancing import Algorithm
 from chalicelib.edge import routes_of
+from infra.bundles import BUNDLES
 from tests.test_architecture import ENGINE_ORDER, MAY_IMPORT
 
 ROOT = Path(__file__).parents[1]
@@ -181,3 +182,15 @@ def test_the_page_of_the_processing_api_has_all_its_endpoints_and_no_other() -> 
     documented = {f"{endpoint.method} {endpoint.path}" for endpoint in routes_of(processing.api)}
     assert set(rows) == documented - {"GET /docs", "GET /openapi.json"}
     assert [name for name in Algorithm if f"`{name}`" not in page] == []
+
+
+def test_every_endpoint_that_a_page_names_exists() -> None:
+    apis = [importlib.import_module(f"chalicelib.apis.{bundle.name}").api for bundle in BUNDLES if bundle.http]
+    known = {(each.method, re.sub(r"{\w+}", "{}", each.path)) for api in apis for each in routes_of(api)}
+    named = {
+        (method, re.sub(r"{\w+}", "{}", path))
+        for page in (ROOT / "docs").rglob("*.md")
+        for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`\s?|]*)[`\s?]", page.read_text())
+    }
+    assert len(named) > 50
+    assert named - known == set()
