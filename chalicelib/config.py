@@ -156,7 +156,7 @@ def restore(before: Settings) -> None:
     replace(**asdict(before))
 
 
-def forget() -> None:
+def reset() -> None:
     """Read the environment again on next use."""
     global _settings
     _settings = None
@@ -165,7 +165,7 @@ def forget() -> None:
 def _from_environment() -> Settings:
     named = {one.name: os.environ[one.name.upper()] for one in fields(Settings) if os.environ.get(one.name.upper())}
     named.setdefault("region", os.environ.get("AWS_REGION", Settings.region))
-    found = Settings(**{name: _parsed(name, text) for name, text in named.items()})
+    found = Settings(**{name: _parse(name, text) for name, text in named.items()})
     _refuse_development_in_aws(found)
     _check_origins(found)
     return found
@@ -177,7 +177,7 @@ def _check_origins(found: Settings) -> None:
             raise Misconfigured(f"CORS_ORIGINS: {origin} is no origin: write https://host, or https://host:port.")
 
 
-def _parsed(name: str, text: str) -> Any:
+def _parse(name: str, text: str) -> Any:
     [kind] = [one.type for one in fields(Settings) if one.name == name]
     try:
         found = _PARSERS[kind](text)
@@ -188,19 +188,19 @@ def _parsed(name: str, text: str) -> Any:
     return found
 
 
-def _flag(text: str) -> bool:
+def _parse_flag(text: str) -> bool:
     return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
 
 
-def _names(text: str) -> frozenset[str]:
+def _parse_names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def _texts(text: str) -> dict[str, str]:
-    return {str(name): str(said) for name, said in dict(json.loads(text)).items()}
+def _parse_texts(text: str) -> dict[str, str]:
+    return {str(name): str(value) for name, value in dict(json.loads(text)).items()}
 
 
-def _numbers(text: str) -> dict[str, int]:
+def _parse_numbers(text: str) -> dict[str, int]:
     return {str(name): int(number) for name, number in dict(json.loads(text)).items()}
 
 
@@ -208,10 +208,10 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
     float: float,
-    bool: _flag,
-    frozenset[str]: _names,
-    dict[str, str]: _texts,
-    dict[str, int]: _numbers,
+    bool: _parse_flag,
+    frozenset[str]: _parse_names,
+    dict[str, str]: _parse_texts,
+    dict[str, int]: _parse_numbers,
 }
 _KINDS: dict[Any, str] = {
     str: "text",

@@ -88,7 +88,7 @@ def require_single_credential(request: Request) -> None:
 
 
 def request_id(raw: ChaliceRequest | None) -> str:
-    """The API gateway's id of the request, else Lambda's, else a fresh one."""
+    """The API gateway's id of the request, else Lambda's, else a new one."""
     if raw is None:
         return ids.new("req")
     return raw.context.get("requestId") or getattr(raw.lambda_context, "aws_request_id", "") or ids.new("req")

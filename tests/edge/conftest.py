@@ -9,12 +9,12 @@ import pytest
 
 from chalicelib.edge import Api, mount
 from chalicelib.observability import logger
-from tests.edge.toys import Client, fresh
+from tests.edge.toys import Client, build_api
 
 
 @pytest.fixture
 def api() -> Api:
-    return fresh()
+    return build_api()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Every way a value gets from the request into a handler, and what is said when it is wrong."""
+"""How values get from a request into a handler, and the errors of wrong ones."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib import config
 from chalicelib.edge import mount
-from tests.edge.toys import API, Client, answered, fresh, gateway_event
+from tests.edge.toys import API, Client, answered, build_api, gateway_event
 
 TOY = {"kind": "car", "priority": 1}
 LISTED = "colour, size, pageSize, madeOn, loud"
@@ -237,12 +237,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-APP = mount(fresh())
+APP = mount(build_api())
 
 
 @given(st.dictionaries(st.sampled_from(["kind", "priority", "maxSpeed", "parts", "payload"]), JSON) | JSON)
 def test_no_json_body_is_a_server_error(body: Any) -> None:
-    client = Client(mount(fresh()), API)
+    client = Client(mount(build_api()), API)
     assert client("POST", "/api/toys", body).status in {201, 400, 409}
 
 
@@ -255,5 +255,5 @@ def test_no_bytes_are_a_server_error(body: str | bytes) -> None:
 
 @given(st.sampled_from(["colour", "size", "pageSize", "madeOn", "loud"]), st.text(st.characters(codec="utf-8")))
 def test_no_query_is_a_server_error(name: str, value: str) -> None:
-    client = Client(mount(fresh()), API)
+    client = Client(mount(build_api()), API)
     assert client("GET", "/api/toys", query={name: [value]}).status in {200, 400}

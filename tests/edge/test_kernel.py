@@ -117,7 +117,7 @@ def test_our_own_errors_keep_their_words(user: Client, admin: Client) -> None:
 
 
 @pytest.mark.parametrize("how", ["output", "chaos"])
-def test_anything_else_is_logged_and_not_told(admin: Client, how: str, logged: Logged) -> None:
+def test_anything_else_is_logged_and_not_shown(admin: Client, how: str, logged: Logged) -> None:
     answer = admin("POST", "/api/admin/break", query={"how": [how]})
     expected = {"error": "Internal server error", "details": "An unexpected error occurred"}
     assert (answer.status, answer.json) == (500, expected)

@@ -208,8 +208,8 @@ def asked_of(app: Any, api: Api, path: str) -> Answered:
 )
 def test_what_is_no_origin_cannot_be_listed(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", f"https://b.example:8443, {said}")
-    config.forget()
+    config.reset()
     with pytest.raises(Misconfigured, match="no origin"):
         config.settings()
     monkeypatch.delenv("CORS_ORIGINS")
-    config.forget()
+    config.reset()

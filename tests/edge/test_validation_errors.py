@@ -37,7 +37,7 @@ class Outer(CamelSchema):
     plain: Annotated[str, Field(max_length=3)] = ""
 
 
-def said(body: Any, model: type[BaseModel] = Outer) -> str:
+def sentences(body: Any, model: type[BaseModel] = Outer) -> str:
     with pytest.raises(ValidationError) as caught:
         model.model_validate(body)
     return " | ".join(problem.sentence for problem in find_problems(caught.value, model.model_json_schema()))
@@ -76,24 +76,25 @@ def test_no_sentence_repeats_a_secret(place: str, shape: str) -> None:
     body = PLACES[place](SHAPES[shape])
     if isinstance(body, dict):
         body = {"count": 1, "plain": "wrong"} | body
-    sentences = said(body)
-    assert HIDDEN not in sentences or place == "in the place of a dictionary of such"
-    assert str(NUMBER) not in sentences
+    text = sentences(body)
+    assert HIDDEN not in text or place == "in the place of a dictionary of such"
+    assert str(NUMBER) not in text
 
 
 def test_what_is_wrong_with_a_secret_is_said_all_the_same() -> None:
     assert (
-        said({"password": HIDDEN, "count": 5})
+        sentences({"password": HIDDEN, "count": 5})
         == "password: must be a string of at least 20 characters, got text of 15 characters"
     )
     assert (
-        said({"password": NUMBER, "count": 5}) == "password: must be a string of at least 20 characters, got a number"
+        sentences({"password": NUMBER, "count": 5})
+        == "password: must be a string of at least 20 characters, got a number"
     )
-    assert said({"password": True, "count": 5}).endswith("got true or false")
-    assert said({"password": None, "count": 5}).endswith("got null")
-    assert said({"password": [1], "count": 5}).endswith("got a list")
+    assert sentences({"password": True, "count": 5}).endswith("got true or false")
+    assert sentences({"password": None, "count": 5}).endswith("got null")
+    assert sentences({"password": [1], "count": 5}).endswith("got a list")
 
 
 def test_what_is_no_secret_is_shown() -> None:
-    assert said({"password": "x" * 20, "count": 1}) == "count: must be an integer at least 5, got 1"
-    assert said({"password": "x" * 20, "count": 5, "inner": {"passPhrase": "y" * 20, "name": 7}}).endswith("got 7")
+    assert sentences({"password": "x" * 20, "count": 1}) == "count: must be an integer at least 5, got 1"
+    assert sentences({"password": "x" * 20, "count": 5, "inner": {"passPhrase": "y" * 20, "name": 7}}).endswith("got 7")

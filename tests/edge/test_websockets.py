@@ -1,4 +1,4 @@
-"""What API Gateway's WebSocket events become: toys on a switchboard."""
+"""What API Gateway's WebSocket events become: toys behind a router."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ class Toys:
     error: Exception | None = None
 
     @property
-    def board(self) -> WebSocketRouter:
+    def router(self) -> WebSocketRouter:
         hears = {
             "add": FrameHandler(Add, self.add),
             "fail": FrameHandler(Fail, self.fail),
@@ -84,7 +84,7 @@ class Toys:
     def hear(self, text: str, **more: Any) -> Any:
         """What is answered to a frame."""
         event = {"requestContext": {"connectionId": "c1"}, "body": text, "isBase64Encoded": False} | more
-        assert self.board.handle_message(event) == {"statusCode": 200}
+        assert self.router.handle_message(event) == {"statusCode": 200}
         return self.sent[-1][1] if self.sent else None
 
 
@@ -107,7 +107,7 @@ def refusal(answer: Any) -> tuple[int, int, str]:
 
 
 def test_a_connection_is_let_in_with_what_its_url_says(toys: Toys) -> None:
-    assert toys.board.handle_connect(opening("/toys/a%20b/parts/", color="red")) == {"statusCode": 200}
+    assert toys.router.handle_connect(opening("/toys/a%20b/parts/", color="red")) == {"statusCode": 200}
     [(caller, let_in)] = toys.openings
     assert caller.org == "acme"
     assert let_in == ConnectRequest("c9", {"toy_id": "a b"}, {"color": "red"})
@@ -115,7 +115,7 @@ def test_a_connection_is_let_in_with_what_its_url_says(toys: Toys) -> None:
 
 @pytest.mark.parametrize("path", ["/toys", "/toys//parts", "/toys/7/parts/8", "/", "toys/7/parts", "/toys/7/wings"])
 def test_a_path_that_is_not_served_is_refused(toys: Toys, path: str) -> None:
-    assert refusal(toys.board.handle_connect(opening(path))) == (404, 4404, f"Path not found: {path}")
+    assert refusal(toys.router.handle_connect(opening(path))) == (404, 4404, f"Path not found: {path}")
 
 
 FOREIGN = [
@@ -131,43 +131,43 @@ FOREIGN = [
 def test_the_local_stage_lets_no_foreign_page_in(toys: Toys, headers: dict[str, str], token: str | None) -> None:
     query = {} if token is None else {"token": token}
     sent = {"Host": "localhost:8003"} | {name.title(): value for name, value in headers.items()}
-    answer = toys.board.handle_connect(opening(headers=sent, **query))
+    answer = toys.router.handle_connect(opening(headers=sent, **query))
     assert refusal(answer)[:2] == (403, 4403)
     assert toys.openings == []
 
 
 def test_a_page_of_this_machine_is_let_in(toys: Toys) -> None:
     headers = {"Host": "localhost:8003", "Origin": "http://127.0.0.1:5173"}
-    assert toys.board.handle_connect(opening(headers=headers, token="ann"))["statusCode"] == 200
+    assert toys.router.handle_connect(opening(headers=headers, token="ann"))["statusCode"] == 200
 
 
 def test_a_query_that_names_something_twice_is_refused(toys: Toys) -> None:
     event = opening(token="ann") | {"multiValueQueryStringParameters": {"token": ["ann", "bob"], "path": ["/x"]}}
-    assert refusal(toys.board.handle_connect(event)) == (400, 4400, "token is given more than once")
+    assert refusal(toys.router.handle_connect(event)) == (400, 4400, "token is given more than once")
 
 
 def test_a_query_parameter_that_is_not_known_is_refused_and_named(toys: Toys) -> None:
     what = "colour is not a query parameter of this WebSocket, which has color, token"
-    assert refusal(toys.board.handle_connect(opening(colour="red"))) == (400, 4400, what)
+    assert refusal(toys.router.handle_connect(opening(colour="red"))) == (400, 4400, what)
     assert toys.openings == []
 
 
 @pytest.mark.parametrize(("name", "code"), [("Origin", 4403), ("Authorization", 4401)])
 def test_a_header_that_counts_once_is_refused_when_it_comes_twice(toys: Toys, name: str, code: int) -> None:
     event = opening() | {"multiValueHeaders": {name: ["https://evil.example", "Bearer ann"]}}
-    assert refusal(toys.board.handle_connect(event))[1:] == (code, f"{name} is given more than once")
+    assert refusal(toys.router.handle_connect(event))[1:] == (code, f"{name} is given more than once")
     assert toys.openings == []
 
 
 def test_without_a_path_nothing_is_served(toys: Toys) -> None:
     event = opening() | {"queryStringParameters": None, "headers": None}
-    assert refusal(toys.board.handle_connect(event))[:2] == (404, 4404)
+    assert refusal(toys.router.handle_connect(event))[:2] == (404, 4404)
 
 
 def test_a_token_may_stand_in_the_query_and_the_header_is_preferred(toys: Toys) -> None:
-    assert toys.board.handle_connect(opening(headers={}, token="ann"))["statusCode"] == 200
-    assert toys.board.handle_connect(opening(headers={"AUTHORIZATION": "Bearer ann"}, token="x"))["statusCode"] == 200
-    assert toys.board.handle_connect(opening(headers={"Authorization": "Bearer x"}, token="ann"))["statusCode"] == 401
+    assert toys.router.handle_connect(opening(headers={}, token="ann"))["statusCode"] == 200
+    assert toys.router.handle_connect(opening(headers={"AUTHORIZATION": "Bearer ann"}, token="x"))["statusCode"] == 200
+    assert toys.router.handle_connect(opening(headers={"Authorization": "Bearer x"}, token="ann"))["statusCode"] == 401
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_a_token_may_stand_in_the_query_and_the_header_is_preferred(toys: Toys) 
         (ValueError("secret"), (500, 1011, "An unexpected error occurred")),
     ],
 )
-def test_who_is_refused_is_told_why(toys: Toys, error: Exception, said: tuple[int, int, str]) -> None:
+def test_a_refused_client_gets_the_reason(toys: Toys, error: Exception, said: tuple[int, int, str]) -> None:
     toys.error = error
-    assert refusal(toys.board.handle_connect(opening())) == said
+    assert refusal(toys.router.handle_connect(opening())) == said
 
 
 def test_a_frame_is_read_by_the_model_of_its_type_and_answered(toys: Toys) -> None:
@@ -243,10 +243,10 @@ def test_of_an_unknown_connection_there_is_nothing_to_say(
     toys: Toys, act: Callable[[WebSocketRouter, Event], Any]
 ) -> None:
     event = {"requestContext": {"connectionId": "c2"}, "body": '{"type": "add", "numbers": []}'}
-    assert act(toys.board, event) == {"statusCode": 200}
+    assert act(toys.router, event) == {"statusCode": 200}
     assert (toys.sent, toys.closed) == ([], [])
 
 
-def test_the_end_is_told_to_the_channel(toys: Toys) -> None:
-    assert toys.board.handle_disconnect({"requestContext": {"connectionId": "c1"}}) == {"statusCode": 200}
+def test_the_channel_handles_the_end_of_a_connection(toys: Toys) -> None:
+    assert toys.router.handle_disconnect({"requestContext": {"connectionId": "c1"}}) == {"statusCode": 200}
     assert toys.closed == [Connection("c1")]

@@ -220,7 +220,7 @@ def api_of(*groups: Routes, limiter: Limiter | None = None) -> Api:
 API = api_of()
 
 
-def fresh() -> Api:
+def build_api() -> Api:
     """The toy API with an unused limiter."""
     return replace(API, admit=Limiter().admit)
 

@@ -3,7 +3,7 @@ from chalicelib.engine.ttl_cache import TtlCache
 from tests.support.world import World
 
 
-def test_what_was_put_is_known_until_its_time_is_over(world: World) -> None:
+def test_a_value_is_kept_until_its_time_is_over(world: World) -> None:
     cache: TtlCache[str, int] = TtlCache(1_000)
     assert cache.get("a") is None
     assert cache.put("a", 1) == cache.get("a") == 1
@@ -13,7 +13,7 @@ def test_what_was_put_is_known_until_its_time_is_over(world: World) -> None:
     assert cache.get("a") is None
 
 
-def test_it_forgets_one_when_told_and_all_when_it_is_full(world: World) -> None:
+def test_one_value_can_be_removed_and_a_full_cache_is_emptied(world: World) -> None:
     cache: TtlCache[str, int] = TtlCache(1_000, max_entries=2)
     cache.put("a", 1), cache.put("b", 2)
     for key in ("a", "nothing"):
@@ -24,7 +24,7 @@ def test_it_forgets_one_when_told_and_all_when_it_is_full(world: World) -> None:
     assert (cache.get("b"), cache.get("c"), cache.get("d")) == (None, None, 4)
 
 
-def test_a_clock_that_is_set_back_makes_nothing_be_remembered_for_longer(world: World) -> None:
+def test_a_clock_that_is_set_back_keeps_no_value_for_longer(world: World) -> None:
     cache: TtlCache[str, int] = TtlCache(1_000)
     cache.put("a", 1)
     world.clock.step(-3_600)

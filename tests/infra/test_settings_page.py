@@ -92,7 +92,7 @@ def test_where_it_matters_and_what_happens_if_it_is_wrong_is_said(name: str) -> 
 def test_its_default_can_be_set_as_the_page_writes_it(name: str) -> None:
     text = SETTINGS[name]["default"].strip("`")
     if text != "(empty)":
-        assert config._parsed(FIELDS[name].name, text) == getattr(Settings(), FIELDS[name].name)
+        assert config._parse(FIELDS[name].name, text) == getattr(Settings(), FIELDS[name].name)
 
 
 def test_what_the_stack_gives_is_marked() -> None:

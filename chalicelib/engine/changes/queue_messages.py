@@ -149,7 +149,7 @@ def read_handover_or_message(body: Mapping[str, Any]) -> Handover | WorkerMessag
 
 
 def enqueue_task_updates(updates: Iterable[TaskUpdate], occasion: str) -> None:
-    """Have the clients that watch tasks told of the updates: messages of each org, in order."""
+    """Have the updates sent to the clients that watch tasks: messages of each org, in order."""
     orgs: dict[str, list[TaskUpdate]] = {}
     for update in updates:
         orgs.setdefault(update.org, []).append(update)

@@ -22,9 +22,9 @@ class WorkersAndDocuments(NamedTuple):
 
 def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids: Sequence[str]) -> WorkersAndDocuments:
     """The workers of a pool and the documents of a kind, as of now; one call for each hundred of them."""
-    crew, shelf = org_pool(org, pool), documents.partition_key(org, kind)
-    keys = [_key(WorkerItem, "org_pool", crew, one) for one in worker_ids]
-    keys += [_key(DocumentItem, "shelf", shelf, one) for one in document_ids]
+    workers_partition, documents_partition = org_pool(org, pool), documents.partition_key(org, kind)
+    keys = [_key(WorkerItem, "org_pool", workers_partition, worker_id) for worker_id in worker_ids]
+    keys += [_key(DocumentItem, "shelf", documents_partition, document_id) for document_id in document_ids]
     found = WorkersAndDocuments({}, {})
     for model, raw in batch_get.read(keys):
         if model is DocumentItem:

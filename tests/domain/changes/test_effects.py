@@ -16,7 +16,7 @@ from tests.domain.samples import BACKOFF, FAILURE, NOW, worker
 LATER = NOW + 3_000
 POOL = {"org": "acme", "pool": "processing"}
 READY = DispatchRequest(**POOL, task_id="task_1", lane="any", needs=samples.ready().needs)
-ROOM = DispatchRequest(**POOL)
+SLOT_FREE = DispatchRequest(**POOL)
 
 Move = Callable[[Task], Task]
 MOVES: dict[str, tuple[Task | None, Move, EventKind | None, tuple[DispatchRequest, ...]]] = {
@@ -24,12 +24,12 @@ MOVES: dict[str, tuple[Task | None, Move, EventKind | None, tuple[DispatchReques
     "lease": (samples.ready(), lambda t: transitions.leased(t, "worker_1", LATER), EventKind.LEASED, ()),
     "begin": (samples.leased(), lambda t: transitions.progressed(t, LATER), EventKind.STARTED, ()),
     "progress": (samples.running(), lambda t: transitions.progressed(t, LATER, 50), None, ()),
-    "complete": (samples.running(), lambda t: transitions.completed(t, LATER), EventKind.COMPLETED, (ROOM,)),
+    "complete": (samples.running(), lambda t: transitions.completed(t, LATER), EventKind.COMPLETED, (SLOT_FREE,)),
     "retry later": (
         samples.running(),
         lambda t: transitions.attempt_failed(t, FAILURE, LATER, BACKOFF, 0.5),
         EventKind.RETRIED,
-        (ROOM,),
+        (SLOT_FREE,),
     ),
     "retry now": (
         samples.running(),
@@ -41,16 +41,16 @@ MOVES: dict[str, tuple[Task | None, Move, EventKind | None, tuple[DispatchReques
         samples.running(max_attempts=1),
         lambda t: transitions.attempt_failed(t, FAILURE, LATER, BACKOFF, 0.5),
         EventKind.FAILED,
-        (ROOM,),
+        (SLOT_FREE,),
     ),
     "release": (samples.leased(), lambda t: transitions.released(t, LATER), EventKind.RELEASED, (READY,)),
-    "cancel held": (samples.running(), lambda t: transitions.cancelled(t, LATER), EventKind.CANCELLED, (ROOM,)),
+    "cancel held": (samples.running(), lambda t: transitions.cancelled(t, LATER), EventKind.CANCELLED, (SLOT_FREE,)),
     "cancel waiting": (samples.ready(), lambda t: transitions.cancelled(t, LATER), EventKind.CANCELLED, ()),
     "time out held": (
         samples.running(),
         lambda t: transitions.timed_out(t, Reason.TOTAL, "late", LATER),
         EventKind.TIMED_OUT,
-        (ROOM,),
+        (SLOT_FREE,),
     ),
     "time out waiting": (
         samples.ready(),
@@ -77,16 +77,16 @@ def moved(name: str) -> tuple[Task | None, Task, Effects]:
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_each_transition_logs_its_kind_once_and_nudges_whom_it_concerns(name: str) -> None:
+def test_each_transition_logs_its_kind_once_and_requests_a_dispatch(name: str) -> None:
     _, new, found = moved(name)
-    _, _, kind, nudges = MOVES[name]
+    _, _, kind, requests = MOVES[name]
     assert [event.kind for event in found.events] == ([kind] if kind else [])
     assert all((e.subject, e.version, e.at) == (new.id, new.version, new.updated_at) for e in found.events)
-    assert found.dispatch_requests == nudges
+    assert found.dispatch_requests == requests
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_the_same_change_has_the_same_effects_however_often_it_is_told(name: str) -> None:
+def test_the_same_change_has_the_same_effects_each_time(name: str) -> None:
     old, new, found = moved(name)
     assert derive.task_effects(old, new) == found
 
@@ -137,20 +137,20 @@ def test_a_task_that_goes_to_sleep_is_woken_at_its_moment_once() -> None:
     assert derive.task_effects(None, samples.sleeping()).wakeups[0].at == NOW + 60_000
 
 
-def test_an_end_of_which_people_are_to_be_told_wakes_its_task_once() -> None:
+def test_an_end_that_people_are_notified_of_wakes_its_task_once() -> None:
     old = samples.running(notify=("telegram",))
     new = transitions.completed(old, LATER)
     assert derive.task_effects(old, new).wakeups == (Wakeup(**POOL, kind=WakeupKind.TASK, id="task_1", at=LATER),)
-    told = transitions.told(new, LATER + 1)
-    assert (derive.task_effects(new, told).wakeups, derive.task_effects(new, told).events) == ((), ())
+    notified = transitions.told(new, LATER + 1)
+    assert (derive.task_effects(new, notified).wakeups, derive.task_effects(new, notified).events) == ((), ())
     assert derive.task_effects(old, transitions.cancelled(old, LATER)).wakeups == ()
 
 
 # Workers
 
 
-def changed(old: Worker | None, **said: Any) -> Effects:
-    return derive.worker_effects(old, replace(old or worker(), version=2, updated_at=LATER, **said))
+def changed(old: Worker | None, **fields: Any) -> Effects:
+    return derive.worker_effects(old, replace(old or worker(), version=2, updated_at=LATER, **fields))
 
 
 UP = worker()
@@ -158,7 +158,7 @@ DOWN = worker(alive=False, online_since=None)
 
 
 @pytest.mark.parametrize(
-    ("old", "said", "kind", "since"),
+    ("old", "fields", "kind", "since"),
     [
         (None, {}, EventKind.ONLINE, None),
         (DOWN, {"alive": True, "online_since": LATER}, EventKind.ONLINE, None),
@@ -171,9 +171,9 @@ DOWN = worker(alive=False, online_since=None)
     ],
 )
 def test_coming_and_going_is_logged_with_the_time_online(
-    old: Worker | None, said: dict[str, Any], kind: EventKind | None, since: int | None
+    old: Worker | None, fields: dict[str, Any], kind: EventKind | None, since: int | None
 ) -> None:
-    found = changed(old, **said).events
+    found = changed(old, **fields).events
     assert [(e.kind, e.since, e.subject, e.at) for e in found] == ([(kind, since, "a", LATER)] if kind else [])
 
 
@@ -182,7 +182,7 @@ def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "said"),
+    ("old", "fields"),
     [
         (None, {}),
         (DOWN, {"alive": True}),
@@ -195,18 +195,18 @@ def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
         (replace(UP, suspended_until=LATER), {"suspended_until": None}),
     ],
 )
-def test_new_room_nudges_the_pool(old: Worker | None, said: dict[str, Any]) -> None:
-    assert changed(old, **said).dispatch_requests == (ROOM,)
+def test_new_capacity_requests_a_dispatch(old: Worker | None, fields: dict[str, Any]) -> None:
+    assert changed(old, **fields).dispatch_requests == (SLOT_FREE,)
 
 
-@pytest.mark.parametrize("said", [{"alive": False}, {"maintenance": True}, {"removed": True}])
-def test_what_waited_for_a_worker_that_leaves_may_go_to_others(said: dict[str, Any]) -> None:
-    assert changed(UP, **said).dispatch_requests == (ROOM,)
+@pytest.mark.parametrize("fields", [{"alive": False}, {"maintenance": True}, {"removed": True}])
+def test_what_waited_for_a_worker_that_leaves_may_go_to_others(fields: dict[str, Any]) -> None:
+    assert changed(UP, **fields).dispatch_requests == (SLOT_FREE,)
 
 
-@pytest.mark.parametrize("said", [{"last_heartbeat_at": LATER}, {"leases": {"t": 1}}, {"suspended_until": LATER}])
-def test_a_worker_that_gained_nothing_nudges_nobody(said: dict[str, Any]) -> None:
-    assert changed(UP, **said).dispatch_requests == ()
+@pytest.mark.parametrize("fields", [{"last_heartbeat_at": LATER}, {"leases": {"t": 1}}, {"suspended_until": LATER}])
+def test_a_worker_that_gained_nothing_requests_no_dispatch(fields: dict[str, Any]) -> None:
+    assert changed(UP, **fields).dispatch_requests == ()
 
 
 def test_a_rest_is_ended_on_time_and_a_removal_is_followed_up_at_once() -> None:

@@ -52,7 +52,7 @@ def bodies(world: World, queue: str) -> list[dict[str, object]]:
     return [json.loads(held.body) for held in world.queues.queues[queue]]
 
 
-def test_nudges_with_many_needs_travel_in_messages_that_sqs_takes(world: World) -> None:
+def test_dispatch_requests_with_many_needs_are_split_into_messages_that_sqs_takes(world: World) -> None:
     needs = Needs(frozenset(f"{number:02}" + "\N{ROCKET}" * 62 for number in range(32)), None)
     sent = [DispatchRequest(org="acme", pool="p", task_id=f"t{number}", lane="l", needs=needs) for number in range(100)]
     queue_messages.enqueue_dispatch(sent, "once")

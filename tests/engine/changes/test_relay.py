@@ -58,7 +58,7 @@ def park_in_sqs(world: World) -> None:
     sqs.client().send(settings().parked_queue, [Message(body) for body in parked(world)])
 
 
-def test_records_told_twice_are_counted_and_logged_once(world: World) -> None:
+def test_records_delivered_twice_are_counted_and_logged_once(world: World) -> None:
     pull(world, max_concurrent=3)
     for task in [held(world), held(world), held(world)]:
         complete(task)
@@ -131,8 +131,8 @@ def test_a_parked_document_is_replayed_with_all_that_it_says(world: World) -> No
     relay.park(relay.Change("1", "documents", before, after), ValueError("was broken then"))
     park_in_sqs(world)
     world.sweep()
-    [told] = world.queues.queues[settings().announce_queue]
-    assert '"topic":"project.completed"' in told.body.replace(" ", "")
+    [announced] = world.queues.queues[settings().announce_queue]
+    assert '"topic":"project.completed"' in announced.body.replace(" ", "")
 
 
 def test_a_parked_record_that_still_fails_stops_neither_the_others_nor_what_is_due(world: World) -> None:
@@ -178,7 +178,7 @@ def failures(answer: Any) -> list[str]:
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
 
-def test_of_the_nudges_only_those_of_the_failing_pool_come_back(world: World) -> None:
+def test_of_the_dispatch_requests_only_those_of_the_failing_pool_come_back(world: World) -> None:
     pull(world)
     task = world.submit()
     fine = {"org": ORG, "pool": POOL, "tasks": [{"id": task.id, "lane": "any", "capabilities": [], "group": None}]}
@@ -188,7 +188,7 @@ def test_of_the_nudges_only_those_of_the_failing_pool_come_back(world: World) ->
     assert world.task(task.id).held
 
 
-def test_of_the_deliveries_only_the_failing_one_comes_back(world: World) -> None:
+def test_of_the_handovers_only_the_failing_one_comes_back(world: World) -> None:
     def explode(*_: Any) -> Any:
         raise RuntimeError("a defect")
 

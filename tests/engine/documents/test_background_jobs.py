@@ -19,7 +19,7 @@ Steps = dict[str, background_jobs.Step]
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
-    """What can be done as a chore, in this world."""
+    """The steps of the jobs of this world."""
     known: Steps = {}
     monkeypatch.setattr(wakeups, "JOB_STEPS", known)
     return known
@@ -37,8 +37,8 @@ def left() -> list[str]:
 def lasting(turns: int, done: list[Job], meanwhile: Callable[[], object] = lambda: None) -> background_jobs.Step:
     """A step after which nothing is left when it was done so often."""
 
-    def step(chore: Job) -> bool:
-        done.append(chore)
+    def step(job: Job) -> bool:
+        done.append(job)
         meanwhile()
         return len(done) >= turns
 
@@ -49,9 +49,7 @@ def fail(_: Job) -> bool:
     raise ZeroDivisionError
 
 
-def test_a_chore_is_carried_out_at_once_with_all_that_is_known_of_it_and_then_forgotten(
-    world: World, steps: Steps
-) -> None:
+def test_a_job_runs_at_once_with_its_facts_and_is_then_deleted(world: World, steps: Steps) -> None:
     done: list[Job] = []
     steps["count"] = lasting(3, done)
     begin(subject="proj_1", tags=["a"])
@@ -68,7 +66,7 @@ def lost_wakeups(world: World) -> Iterator[None]:
     world.queues.queues[settings().wakeups_queue].clear()
 
 
-def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(world: World, steps: Steps) -> None:
+def test_the_sweep_finds_the_job_whose_wakeup_was_lost(world: World, steps: Steps) -> None:
     done: list[Job] = []
     steps["count"] = lasting(1, done)
     with lost_wakeups(world):
@@ -81,7 +79,7 @@ def test_the_sweep_finds_the_chore_whose_wakeup_was_lost(world: World, steps: St
     assert left() == []
 
 
-def test_a_long_chore_goes_on_in_another_turn_and_keeps_nobody_waiting(world: World, steps: Steps) -> None:
+def test_a_long_job_goes_on_in_another_run_and_holds_up_no_other(world: World, steps: Steps) -> None:
     long: list[Job] = []
     short: list[Job] = []
     steps["long"] = lasting(20, long, lambda: world.clock.advance(1))
@@ -102,7 +100,7 @@ def wait(world: World, minutes: int) -> None:
         world.settle()
 
 
-def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(world: World, steps: Steps) -> None:
+def test_a_job_that_fails_stays_is_tried_again_later_and_holds_up_no_other(world: World, steps: Steps) -> None:
     tries: list[int] = []
     done: list[Job] = []
 
@@ -124,7 +122,7 @@ def test_a_chore_that_fails_stays_is_tried_again_later_and_blocks_nobody(world: 
     assert left() == []
 
 
-def test_a_chore_that_is_not_due_is_left_alone(world: World, steps: Steps) -> None:
+def test_a_job_that_is_not_due_is_left_alone(world: World, steps: Steps) -> None:
     steps["count"] = fail
     begin()
     world.settle()
@@ -152,7 +150,7 @@ def _begun() -> list[str]:
     return [item.id for item in aws.items(DocumentItem)]
 
 
-def test_what_a_chore_costs_besides_its_steps(world: World, steps: Steps) -> None:
+def test_what_a_job_costs_besides_its_steps(world: World, steps: Steps) -> None:
     steps["count"] = lambda _: True
     with aws.counting() as calls:
         begin()
