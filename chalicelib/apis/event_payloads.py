@@ -1,7 +1,7 @@
 """How each API words what happened: all that the engine's `announce` function needs of the APIs."""
 
-from chalicelib.apis.projects.events.live_access import admits as projects_admits
-from chalicelib.apis.projects.events.payloads import herald as projects
+from chalicelib.apis.projects.events.live_access import may_see as projects_admits
+from chalicelib.apis.projects.events.payloads import build_payloads as projects
 from chalicelib.engine.events.fan_out import Heralds
 from chalicelib.engine.live.event_feed import MaySee
 

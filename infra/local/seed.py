@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.agents.schemas import AgentIn
-from chalicelib.apis.projects.permissions import ALL
+from chalicelib.apis.projects.permissions import ALL_PERMISSIONS
 from chalicelib.apis.projects.projects.schemas import MemberIn, ProjectIn
-from chalicelib.apis.projects.states import URGENCY
+from chalicelib.apis.projects.states import PRIORITY_NUMBER
 from chalicelib.config import settings
 from chalicelib.engine.accounts import api_keys, users
 from chalicelib.engine.accounts.api_keys import Wanted
@@ -89,7 +89,7 @@ def _people() -> None:
 
 
 def _key() -> None:
-    api_keys.establish(ORG, ADMIN_ID, API_KEY, Wanted("The document's examples", ALL))
+    api_keys.establish(ORG, ADMIN_ID, API_KEY, Wanted("The document's examples", ALL_PERMISSIONS))
 
 
 def _application() -> None:
@@ -100,13 +100,15 @@ def _application() -> None:
 def _agents() -> None:
     for identifier, said in AGENTS.items():
         with suppress(Conflict):
-            registration.register(ORG, said.registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
+            registration.register(ORG, said.to_registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
 
 
 def _project() -> None:
     founder = MemberIn(user_id=ADMIN_ID, role="project-manager").member
-    projects.create(ORG, PROJECT.said, PROJECT.team or {}, founder, Grantor(ADMIN_ID, ALL), PROJECT_ID)
+    projects.create(
+        ORG, PROJECT.stored_fields, PROJECT.team or {}, founder, Grantor(ADMIN_ID, ALL_PERMISSIONS), PROJECT_ID
+    )
 
 
 def _task() -> None:
-    task_edits.create(ORG, NAME, ADMIN_ID, Draft(TASK, "task", URGENCY["high"], id=TASK_ID))
+    task_edits.create(ORG, NAME, ADMIN_ID, Draft(TASK, "task", PRIORITY_NUMBER["high"], id=TASK_ID))

@@ -1,4 +1,4 @@
-"""The projects API (coordinaitor.md, "CoordinAItor"): people and agents, their projects and tasks."""
+"""The projects API (coordinaitor.md): projects, their tasks, and the people and agents who do them."""
 
 from chalicelib import __version__
 from chalicelib.apis.projects import access
@@ -17,7 +17,7 @@ from chalicelib.edge import BEARER_OR_KEY, Api, Enveloped, documentation_routes
 
 api: Api = Api(
     name=access.NAME,
-    title="CoordinAItor",
+    title="Yardmaster: projects API",
     version=__version__,
     description="Projects, their tasks, and the people and agents who do them.",
     port=3000,

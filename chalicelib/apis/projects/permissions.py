@@ -1,4 +1,4 @@
-"""Who may do what: each role's permissions, and the permission that each endpoint needs. The one table of it."""
+"""Permissions of each role, and the permission that each endpoint requires."""
 
 from typing import Literal, NamedTuple
 
@@ -19,42 +19,45 @@ Permission = Literal[
     "system:admin",
 ]
 
-READS: frozenset[Permission] = frozenset({"tasks:read", "agents:read", "projects:read", "system:read"})
-WORKS: frozenset[Permission] = READS | {"tasks:write"}
-MANAGES: frozenset[Permission] = WORKS | {
+VIEWER_PERMISSIONS: frozenset[Permission] = frozenset({"tasks:read", "agents:read", "projects:read", "system:read"})
+DEVELOPER_PERMISSIONS: frozenset[Permission] = VIEWER_PERMISSIONS | {"tasks:write"}
+MANAGER_PERMISSIONS: frozenset[Permission] = DEVELOPER_PERMISSIONS | {
     "tasks:delete",
     "agents:write",
     "projects:write",
     "webhooks:read",
     "webhooks:write",
 }
-ALL: frozenset[Permission] = MANAGES | {"users:read", "users:write", "system:admin"}
+ALL_PERMISSIONS: frozenset[Permission] = MANAGER_PERMISSIONS | {"users:read", "users:write", "system:admin"}
 
-OF_ROLE: dict[Role, frozenset[Permission]] = {
-    "admin": ALL,
-    "project-manager": MANAGES,
-    "developer": WORKS,
-    "viewer": READS,
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    "admin": ALL_PERMISSIONS,
+    "project-manager": MANAGER_PERMISSIONS,
+    "developer": DEVELOPER_PERMISSIONS,
+    "viewer": VIEWER_PERMISSIONS,
 }
 
 
-IN_PROJECT: frozenset[Permission] = frozenset(
+PROJECT_PERMISSIONS: frozenset[Permission] = frozenset(
     {"tasks:read", "tasks:write", "tasks:delete", "projects:read", "projects:write"}
 )
-"""What a member may be allowed in one project alone; a member's role stands for what of it that role has."""
+"""Permissions that a member can have in one project; by default those of the member's role."""
 
 
-class Within(NamedTuple):
-    """A permission that its members may have in one project alone. Whoever has it in any project gets in; the handler
-    asks for it in the project that it is about (`access.require`)."""
+class InProject(NamedTuple):
+    """A permission that a caller can have in the organization or in a project.
+
+    The endpoint admits callers who have it in any project; its handler requires it in the project that the request is
+    about (`access.require`).
+    """
 
     permission: Permission
 
 
 OWN = None
-"""What everybody known may do: what is the caller's own (`access.authorize`)."""
+"""No permission required: the endpoint is about the caller's own data (`access.authorize`)."""
 
-NEEDED: dict[str, Permission | Within | None] = {
+REQUIRED_PERMISSIONS: dict[str, Permission | InProject | None] = {
     "create_api_key": OWN,
     "create_api_key_unversioned": OWN,
     "list_api_keys": OWN,
@@ -75,31 +78,31 @@ NEEDED: dict[str, Permission | Within | None] = {
     "delete_client": "system:admin",
     "list_tasks": "tasks:read",
     "list_tasks_unversioned": "tasks:read",
-    "create_task": Within("tasks:write"),
+    "create_task": InProject("tasks:write"),
     "get_task": "tasks:read",
-    "update_task": Within("tasks:write"),
-    "patch_task": Within("tasks:write"),
-    "delete_task": Within("tasks:delete"),
-    "assign_task": Within("tasks:write"),
-    "add_comment": Within("tasks:write"),
+    "update_task": InProject("tasks:write"),
+    "patch_task": InProject("tasks:write"),
+    "delete_task": InProject("tasks:delete"),
+    "assign_task": InProject("tasks:write"),
+    "add_comment": InProject("tasks:write"),
     "list_comments": "tasks:read",
     "get_comment": "tasks:read",
-    "delete_comment": Within("tasks:write"),
-    "upload_file": Within("tasks:write"),
+    "delete_comment": InProject("tasks:write"),
+    "upload_file": InProject("tasks:write"),
     "list_files": "tasks:read",
     "get_file": "tasks:read",
-    "delete_file": Within("tasks:write"),
+    "delete_file": InProject("tasks:write"),
     "upload_avatar": OWN,
     "get_avatar": OWN,
     "list_projects": "projects:read",
     "create_project": "projects:write",
-    "get_project": Within("projects:read"),
-    "update_project": Within("projects:write"),
-    "delete_project": Within("projects:write"),
-    "list_project_tasks": Within("tasks:read"),
-    "list_members": Within("projects:read"),
-    "add_member": Within("projects:write"),
-    "remove_member": Within("projects:write"),
+    "get_project": InProject("projects:read"),
+    "update_project": InProject("projects:write"),
+    "delete_project": InProject("projects:write"),
+    "list_project_tasks": InProject("tasks:read"),
+    "list_members": InProject("projects:read"),
+    "add_member": InProject("projects:write"),
+    "remove_member": InProject("projects:write"),
     "list_agents": "agents:read",
     "create_agent": "agents:write",
     "get_agent": "agents:read",
@@ -129,9 +132,9 @@ NEEDED: dict[str, Permission | Within | None] = {
     "get_webhook_delivery": "webhooks:read",
     "resend_webhook_delivery": "webhooks:write",
 }
-"""Endpoint name -> the permission that it needs."""
+"""Endpoint name -> the permission that it requires."""
 
-REPORTS = frozenset({"agent_heartbeat", "update_task", "patch_task"})
-"""What an agent may call that changes anything, in its own name."""
-INVITES = frozenset({"create_user", "invite_again"})
-"""What an operator's token may change though its subject has no account: somebody must be first."""
+AGENT_ENDPOINTS = frozenset({"agent_heartbeat", "update_task", "patch_task"})
+"""Endpoints that change something and that an agent may call."""
+INVITATION_ENDPOINTS = frozenset({"create_user", "invite_again"})
+"""Endpoints that change something and that take no account: somebody has to invite the first user."""

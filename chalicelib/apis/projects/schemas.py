@@ -1,4 +1,4 @@
-"""What several resources answer alike."""
+"""Schemas shared by several resources."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from chalicelib.edge import CamelSchema
 
 
 class Deleted(CamelSchema):
-    """What was deleted."""
+    """A deleted resource."""
 
     id: str
     deleted: Literal[True] = True

@@ -1,4 +1,4 @@
-"""The projects API's words for the engine's phases and priorities, both ways."""
+"""The words of the projects API for the phases and priorities of the engine, in both directions."""
 
 from typing import Literal
 
@@ -14,14 +14,18 @@ TASK_STATUS: dict[Phase, TaskStatus] = {
     Phase.FAILED: "failed",
     Phase.CANCELLED: "cancelled",
 }
-PHASE: dict[TaskStatus, Phase] = {word: phase for phase, word in TASK_STATUS.items()}
+PHASE_BY_STATUS: dict[TaskStatus, Phase] = {word: phase for phase, word in TASK_STATUS.items()}
 
-URGENCY: dict[Priority, int] = {"low": 2, "medium": 4, "high": 6}
-PRIORITY: dict[int, Priority] = {
-    urgency: max((word for word in URGENCY if URGENCY[word] <= urgency), key=URGENCY.__getitem__, default="low")
-    for urgency in range(MAX_PRIORITY + 1)
+PRIORITY_NUMBER: dict[Priority, int] = {"low": 2, "medium": 4, "high": 6}
+PRIORITY_WORD: dict[int, Priority] = {
+    number: max(
+        (word for word in PRIORITY_NUMBER if PRIORITY_NUMBER[word] <= number),
+        key=PRIORITY_NUMBER.__getitem__,
+        default="low",
+    )
+    for number in range(MAX_PRIORITY + 1)
 }
-URGENCIES: dict[Priority, frozenset[int]] = {
-    word: frozenset(urgency for urgency, spoken in PRIORITY.items() if spoken == word) for word in URGENCY
+PRIORITY_NUMBERS: dict[Priority, frozenset[int]] = {
+    word: frozenset(number for number, other in PRIORITY_WORD.items() if other == word) for word in PRIORITY_NUMBER
 }
-"""Every engine priority that a word stands for."""
+"""All priorities of the engine that a word stands for."""

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from chalicelib.apis.projects import access, api
-from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Role, Within
+from chalicelib.apis.projects.permissions import REQUIRED_PERMISSIONS, ROLE_PERMISSIONS, InProject, Permission, Role
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
 from chalicelib.engine.accounts import api_keys, sessions
@@ -31,8 +31,8 @@ def client() -> Client:
 
 
 def needed(endpoint: Endpoint) -> Permission | None:
-    found = NEEDED[endpoint.name]
-    return found.permission if isinstance(found, Within) else found
+    found = REQUIRED_PERMISSIONS[endpoint.name]
+    return found.permission if isinstance(found, InProject) else found
 
 
 def asked(endpoint: Endpoint, **ids: str) -> tuple[str, str]:
@@ -41,12 +41,17 @@ def asked(endpoint: Endpoint, **ids: str) -> tuple[str, str]:
 
 
 def test_the_table_has_a_line_for_every_endpoint_that_is_not_public_and_no_other() -> None:
-    assert {endpoint.name for endpoint in GUARDED} == set(NEEDED)
+    assert {endpoint.name for endpoint in GUARDED} == set(REQUIRED_PERMISSIONS)
 
 
 def test_every_permission_is_somebody_s_and_an_admin_has_all() -> None:
-    assert OF_ROLE["admin"] == set(PERMISSIONS)
-    assert OF_ROLE["viewer"] < OF_ROLE["developer"] < OF_ROLE["project-manager"] < OF_ROLE["admin"]
+    assert ROLE_PERMISSIONS["admin"] == set(PERMISSIONS)
+    assert (
+        ROLE_PERMISSIONS["viewer"]
+        < ROLE_PERMISSIONS["developer"]
+        < ROLE_PERMISSIONS["project-manager"]
+        < ROLE_PERMISSIONS["admin"]
+    )
     assert {needed(endpoint) for endpoint in GUARDED} - {None} <= set(PERMISSIONS)
 
 
@@ -54,7 +59,7 @@ def test_every_permission_is_somebody_s_and_an_admin_has_all() -> None:
 def test_what_a_role_may_not_is_refused_over_http_and_nothing_else(world: World, client: Client, role: Role) -> None:
     mine = people.token(people.user(world, role))
     replies = {endpoint.name: client.request(*asked(endpoint), {}, token=mine).status for endpoint in GUARDED}
-    assert {name for name, status in replies.items() if status != 403} == of(OF_ROLE[role])
+    assert {name for name, status in replies.items() if status != 403} == of(ROLE_PERMISSIONS[role])
     assert not {401, 429} & set(replies.values())
 
 
@@ -63,7 +68,7 @@ def callable_by(caller: Principal) -> set[str]:
     found = set()
     for endpoint in GUARDED:
         with suppress(Forbidden):
-            access.authorize(access.permitted(caller), endpoint)
+            access.authorize(access.with_permissions(caller), endpoint)
             found.add(endpoint.name)
     return found
 
@@ -75,7 +80,7 @@ def of(permissions: frozenset[Permission]) -> set[str]:
 
 @pytest.mark.parametrize("role", get_args(Role))
 def test_each_role_may_call_what_its_permissions_say(world: World, role: Role) -> None:
-    assert callable_by(sessions.caller(people.token(people.user(world, role)))) == of(OF_ROLE[role])
+    assert callable_by(sessions.caller(people.token(people.user(world, role)))) == of(ROLE_PERMISSIONS[role])
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
@@ -87,7 +92,7 @@ def test_an_admin_s_key_with_one_permission_may_that_alone(world: World, permiss
 
 @pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("admin", "admin")])
 def test_operator_tokens_have_a_role_here(world: World, role: str, means: Role) -> None:
-    assert callable_by(sessions.caller(token(role))) == of(OF_ROLE[means])
+    assert callable_by(sessions.caller(token(role))) == of(ROLE_PERMISSIONS[means])
 
 
 def test_without_a_credential_nothing_that_is_guarded_is_served(world: World, client: Client) -> None:
@@ -104,7 +109,7 @@ WORKS: dict[str, Any] = {
     "assign_task": {"agentId": None},
 }
 """Bodies that are read before anything else is asked."""
-MEMBERS = [endpoint for endpoint in GUARDED if isinstance(NEEDED[endpoint.name], Within)]
+MEMBERS = [endpoint for endpoint in GUARDED if isinstance(REQUIRED_PERMISSIONS[endpoint.name], InProject)]
 
 
 def place(name: str) -> dict[str, str]:
@@ -150,9 +155,9 @@ def test_a_member_may_in_that_project_alone_what_the_membership_says(
             return client.request(*asked(endpoint, **where), body(file("x")), token=session, headers=headers).status
         return client.request(*asked(endpoint, **where), said, token=session).status
 
-    assert (status(others) == 403) == (permission not in OF_ROLE["viewer"])
+    assert (status(others) == 403) == (permission not in ROLE_PERMISSIONS["viewer"])
     if endpoint.name != "delete_comment":  # which is its author's
         assert status(mine) != 403
     documents.merge(ORG, "user", viewer.id, {"memberships": {}})
     world.clock.advance(30)
-    assert (status(mine) == 403) == (permission not in OF_ROLE["viewer"])
+    assert (status(mine) == 403) == (permission not in ROLE_PERMISSIONS["viewer"])

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.apis.projects import api
-from chalicelib.apis.projects.permissions import NEEDED, REPORTS
+from chalicelib.apis.projects.permissions import AGENT_ENDPOINTS, REQUIRED_PERMISSIONS
 from chalicelib.edge import routes_of
 from chalicelib.engine.accounts import token_accounts, users
 from chalicelib.errors import Unauthenticated
@@ -135,8 +135,8 @@ def test_nobody_signs_in_to_an_account_made_for_a_token(local: Desk) -> None:
 def test_a_server_s_token_reads_and_reports_and_makes_nothing(local: Desk) -> None:
     server = token("server", subject=local.agent())
     for endpoint in routes_of(api):
-        own = endpoint.name in NEEDED and NEEDED[endpoint.name] is None
-        if endpoint.public or endpoint.name in REPORTS or (endpoint.method == "GET" and not own):
+        own = endpoint.name in REQUIRED_PERMISSIONS and REQUIRED_PERMISSIONS[endpoint.name] is None
+        if endpoint.public or endpoint.name in AGENT_ENDPOINTS or (endpoint.method == "GET" and not own):
             continue
         local.refused(403, *asked(endpoint), {}, token=server)
     assert (local.world.tasks(), users.every(ORG)) == ([], [])

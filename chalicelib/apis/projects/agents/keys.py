@@ -1,4 +1,4 @@
-"""An agent's own key, which its owner chose for it: it opens what an agent needs for its work, and nothing else."""
+"""Authentication by an agent's own key, which is valid only for the endpoints that the agent needs for its work."""
 
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.domain.document import PROJECTS_POOL
@@ -7,33 +7,33 @@ from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
 from chalicelib.errors import Unauthenticated
 
-SOCKET = "/agents/{agentId}"
-"""The WebSocket of an agent that is handed its tasks there."""
+SOCKET_PATH = "/agents/{agentId}"
+"""Path of the WebSocket at which an agent gets its tasks."""
 
-OWN = frozenset(
+AGENT_ROUTES = frozenset(
     {
         ("POST", "/api/v1/agents/{agentId}/heartbeat"),
         ("GET", "/api/v1/agents/{agentId}/tasks"),
-        ("GET", SOCKET),
+        ("GET", SOCKET_PATH),
     }
 )
-"""Where its id stands in the path."""
-TASKS = frozenset({("GET", "/api/v1/tasks/{taskId}"), ("PATCH", "/api/v1/tasks/{taskId}")})
-"""Where it names itself as `agentId`."""
+"""Routes with the agent's id in the path."""
+TASK_ROUTES = frozenset({("GET", "/api/v1/tasks/{taskId}"), ("PATCH", "/api/v1/tasks/{taskId}")})
+"""Routes with the agent's id in the query, as `agentId`."""
 PERMISSIONS: frozenset[Permission] = frozenset({"tasks:read", "tasks:write"})
-LONGEST_ID = 128
+MAX_ID_LENGTH = 128
 
 
-def agent(request: Request, api_key: str) -> Principal:
-    """The agent whose key it is, as the request names it. Raises Unauthenticated."""
-    called = (request.method, request.route)
-    if called in OWN:
-        named = request.path_values.get("agentId", "")
-    elif called in TASKS:
-        named = request.query.get("agentId", "")
+def authenticate_agent(request: Request, api_key: str) -> Principal:
+    """The agent that the request names, if this is its key. Raises Unauthenticated."""
+    route = (request.method, request.route)
+    if route in AGENT_ROUTES:
+        agent_id = request.path_values.get("agentId", "")
+    elif route in TASK_ROUTES:
+        agent_id = request.query.get("agentId", "")
     else:
-        raise Unauthenticated("Invalid API key; an agent's own is for its heartbeats, its tasks and its reports only")
-    if not 0 < len(named) <= LONGEST_ID:
+        raise Unauthenticated("Invalid API key; an agent's key is only for its heartbeats, its tasks and its reports")
+    if not 0 < len(agent_id) <= MAX_ID_LENGTH:
         raise Unauthenticated("Invalid API key")
-    found = authentication.authenticate_worker(named, api_key, PROJECTS_POOL, address=request.source)
-    return found._replace(permissions=frozenset(PERMISSIONS))
+    principal = authentication.authenticate_worker(agent_id, api_key, PROJECTS_POOL, address=request.source)
+    return principal._replace(permissions=frozenset(PERMISSIONS))

@@ -1,4 +1,4 @@
-"""What the agent endpoints of the projects API take and answer (coordinaitor.md, "Agent Endpoints")."""
+"""Schemas of agents (coordinaitor.md, "Agent Endpoints")."""
 
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -23,47 +23,50 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[list[Word], Field(max_length=64)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Slots = Annotated[int, Field(ge=1, le=500, strict=True, description="Tasks that it works on at once.")]
+Slots = Annotated[int, Field(ge=1, le=500, strict=True, description="Tasks that it can work on at the same time.")]
 CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|task[_-][a-z0-9]+:[0-9]+)$")]
 
 
-def _zone(name: str) -> str:
+def _check_zone(name: str) -> str:
     if not is_zone(name):
         raise ValueError("must be a time zone such as UTC or America/New_York")
     return name
 
 
-Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Closing = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ClosingTime = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
 
 class WorkingHours(CamelSchema):
-    """When it is given tasks, by the clocks of its zone. A window that ends before it starts runs past midnight."""
+    """When the agent gets tasks, in its time zone. A window that ends before it starts runs past midnight."""
 
-    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] = Field(examples=["UTC"])
-    start: Clock = Field(examples=["09:00"])
-    end: Closing = Field(examples=["17:00"], description="Not included; 24:00 is midnight.")
+    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_zone)] = Field(examples=["UTC"])
+    start: ClockTime = Field(examples=["09:00"])
+    end: ClosingTime = Field(examples=["17:00"], description="Exclusive; 24:00 is midnight.")
     days: list[Day] | None = Field(
-        default=None, min_length=1, max_length=len(DAYS), description="Days on which the window begins; else all."
+        default=None, min_length=1, max_length=len(DAYS), description="Days on which the window begins; all by default."
     )
 
 
-def _own(key: str) -> str:
+def _check_own_key(key: str) -> str:
     if key.startswith(PREFIX):
-        raise ValueError(f"must not begin with {PREFIX}: that is how API keys of people begin")
+        raise ValueError(f"must not begin with {PREFIX}, the prefix of users' API keys")
     return key
 
 
 OwnKey = Annotated[
-    str, SECRET, StringConstraints(min_length=16, max_length=512, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_own)
+    str,
+    SECRET,
+    StringConstraints(min_length=16, max_length=512, pattern=r"^[\x21-\x7e]+$"),
+    AfterValidator(_check_own_key),
 ]
 
-NOTES = ("model", "provider", "specializations", "configuration")
-"""What the engine keeps beside the worker, without reading it."""
+METADATA_FIELDS = ("model", "provider", "specializations", "configuration")
+"""Fields that the engine stores as the worker's metadata."""
 
 
-class Described(CamelSchema):
-    """What is said of an agent. null clears what may be null."""
+class _AgentFields(CamelSchema):
+    """Fields of an agent that can be created and changed. null clears a field that may be null."""
 
     model: Name | None = Field(default=None, examples=["gpt-4"])
     provider: Name | None = Field(default=None, examples=["openai"])
@@ -73,33 +76,33 @@ class Described(CamelSchema):
     working_hours: WorkingHours | None = Field(default=None, description="null: always.")
     configuration: dict[str, Any] = Field(
         default_factory=dict,
-        description="The agent's own settings: with model, provider and specializations at most 16,000 characters as "
-        "JSON.",
+        description="Settings of the agent. Together with model, provider and specializations they have at most 16,000 "
+        "characters as JSON.",
     )
     endpoint: Url | None = Field(
         default=None,
-        description="Tasks are POSTed here; a GET that is answered with 200 says that it is there. Without it the "
-        "agent fetches its tasks and sends heartbeats (docs/how-to/write-an-agent.md).",
+        description="Tasks are POSTed to this URL; answer a GET with 200 to show that the agent is available. Without "
+        "it the agent fetches its tasks and sends heartbeats (docs/how-to/write-an-agent.md).",
         examples=["https://agents.example.com/full-stack"],
     )
 
     @property
-    def notes(self) -> dict[str, Any]:
-        """As the engine keeps them; only what is said."""
-        return self.model_dump(include={*NOTES}, exclude_unset=True)
+    def metadata(self) -> dict[str, Any]:
+        """The worker's metadata, with the fields that were sent."""
+        return self.model_dump(include={*METADATA_FIELDS}, exclude_unset=True)
 
     @property
     def hours(self) -> dict[str, Any]:
-        """As the engine keeps them (domain.hours); empty: always."""
+        """The worker's hours (domain/tasks/working_hours.py); empty: always."""
         return self.working_hours.model_dump(exclude_none=True) if self.working_hours else {}
 
     @property
     def endpoints(self) -> dict[str, str]:
-        """Where the agent listens, if it does."""
+        """The worker's endpoints; empty without one."""
         return {"predict": self.endpoint} if self.endpoint else {}
 
 
-class AgentIn(Described):
+class AgentIn(_AgentFields):
     """An agent to be created."""
 
     name: Name = Field(examples=["Full Stack Developer Bot"])
@@ -107,22 +110,22 @@ class AgentIn(Described):
     socket: bool = Field(
         default=False,
         strict=True,
-        description="true: it opens the WebSocket /agents/{id} and gets its tasks there; it has no endpoint then.",
+        description="true: the agent opens the WebSocket /agents/{id} and gets its tasks there; it has no endpoint.",
     )
     api_key: OwnKey | None = Field(
         default=None,
-        description="The agent's own key: sent to its endpoint with each task, and accepted as X-API-Key from it on "
-        "its heartbeats, its list of tasks and its reports. Never shown again.",
+        description="The agent's own key. It is sent to the endpoint with each task, and accepted as X-API-Key on the "
+        "agent's heartbeats, list of tasks and reports. It is never shown again.",
     )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.socket and self.endpoint:
-            raise ValueError("may have socket or endpoint, not both")
+            raise ValueError("can have socket or endpoint, not both")
         return self
 
-    def registration(self, pool: str, plan: str) -> Registration:
-        """As the engine lets workers join."""
+    def to_registration(self, pool: str, plan: str) -> Registration:
+        """The engine's registration of this agent."""
         return Registration(
             pool=pool,
             id_prefix="agent",
@@ -135,59 +138,61 @@ class AgentIn(Described):
             api_key=self.api_key,
             callback_path=agents.CALLBACK_PATH,
             plan=plan,
-            metadata=self.notes,
+            metadata=self.metadata,
             socket=self.socket,
         )
 
 
-class AgentUpdate(Described):
-    """What changes; what is left out stays."""
+class AgentUpdate(_AgentFields):
+    """Changes of an agent. Fields that are not sent stay as they are."""
 
     name: Name | None = None
     type: AgentType | None = None
 
-    def change(self) -> WorkerChange:
-        """As the engine changes workers."""
-        said = self.model_fields_set
+    def to_change(self) -> WorkerChange:
+        """The engine's change of the worker."""
+        sent = self.model_fields_set
         return WorkerChange(
             name=self.name,
             type=self.type,
-            max_concurrent=self.max_concurrent_tasks if "max_concurrent_tasks" in said else None,
-            capabilities=tuple(dict.fromkeys(self.capabilities)) if "capabilities" in said else None,
-            hours=self.hours if "working_hours" in said else None,
-            endpoints=self.endpoints if "endpoint" in said else None,
-            metadata=self.notes or None,
+            max_concurrent=self.max_concurrent_tasks if "max_concurrent_tasks" in sent else None,
+            capabilities=tuple(dict.fromkeys(self.capabilities)) if "capabilities" in sent else None,
+            hours=self.hours if "working_hours" in sent else None,
+            endpoints=self.endpoints if "endpoint" in sent else None,
+            metadata=self.metadata or None,
         )
 
 
 class DisableIn(CamelSchema):
-    """Why an agent is disabled, and what becomes of the tasks that it works on."""
+    """Why an agent is disabled, and whether its tasks are released."""
 
     reason: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         default=None, examples=["Maintenance required"]
     )
     release: bool = Field(
-        default=False, strict=True, description="true: they go back to the queue at once; false: it finishes them."
+        default=False, strict=True, description="true: its tasks are queued again at once; false: it finishes them."
     )
 
 
 class HeartbeatIn(CamelSchema):
-    """How an agent says it is."""
+    """A heartbeat of an agent."""
 
-    status: Health = Field(default=Health.HEALTHY, description="An unhealthy agent is given nothing.")
+    status: Health = Field(default=Health.HEALTHY, description="An unhealthy agent gets no tasks.")
     current_load: float | None = Field(default=None, ge=0, le=1_000_000, strict=True)
-    receipts: list[CommandId] = Field(default=[], max_length=100, description="Ids of commands carried out.")
+    receipts: list[CommandId] = Field(
+        default=[], max_length=100, description="Ids of the commands that were carried out."
+    )
 
     @property
     def beat(self) -> Beat:
-        """As the engine notes it."""
+        """The engine's heartbeat."""
         done = dict.fromkeys(name for name in self.receipts if name != "drain")
         reported = {"current_load": self.current_load} if self.current_load is not None else None
         return Beat(self.status, reported, tuple(done))
 
 
 class Command(CamelSchema):
-    """What the agent is to do. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
+    """A command for the agent. It is repeated until its id is in `receipts`, for at most 15 minutes."""
 
     id: str
     type: Literal["cancel", "drain"]
@@ -196,14 +201,14 @@ class Command(CamelSchema):
 
 
 class AgentOut(CamelSchema):
-    """An agent as it is now. Its shares and times are of all it has done; null while it has done nothing."""
+    """An agent. Its rates and times are of its whole life; null until its first task ends."""
 
     id: str = Field(examples=["agent_abc123"])
     name: str
     type: str
     status: AgentStatus = Field(
-        description="available: would be given a task now; busy: has no room, or rests; error: says that it is "
-        "unhealthy; offline: not heard of for 90 s, not reached, pausing after failed attempts, disabled, or outside "
+        description="available: can get a task now; busy: has no free slot, or is paused; error: reports that it is "
+        "unhealthy; offline: no heartbeat for 90 s, unreachable, paused after failed attempts, disabled, or outside "
         "its working hours."
     )
     model: str | None
@@ -212,13 +217,13 @@ class AgentOut(CamelSchema):
     specializations: list[str]
     max_concurrent_tasks: int
     current_tasks: int
-    current_load: float | None = Field(description="As its last heartbeat said, if it did.")
-    average_response_time: float | None = Field(description="Seconds from being given a task to its result.")
-    success_rate: float | None = Field(description="Share (0-1) completed of all that ended in its hands.")
+    current_load: float | None = Field(description="From its last heartbeat; null if it had none.")
+    average_response_time: float | None = Field(description="Mean seconds from the handover of a task to its result.")
+    success_rate: float | None = Field(description="Completed share (0-1) of its attempts that ended.")
     total_tasks_completed: int
     created_at: Instant
     updated_at: Instant
-    last_active_at: Instant = Field(description="Its last heartbeat, or when a task last came or went.")
+    last_active_at: Instant = Field(description="Its last heartbeat, or when it last got or ended a task.")
     working_hours: dict[str, Any] | None
     configuration: dict[str, Any]
     endpoint: str | None
@@ -227,29 +232,29 @@ class AgentOut(CamelSchema):
     disabled_reason: str | None
 
     @classmethod
-    def of(cls, worker: Worker, figures: Counts, **more: Any) -> Self:
-        """The agent, with what it has done since it was created (`agents.figures`)."""
-        notes = worker.metadata or {}
+    def from_worker(cls, worker: Worker, counts: Counts, **more: Any) -> Self:
+        """The agent with its lifetime counts (`agents.read_lifetime_counts`)."""
+        metadata = worker.metadata or {}
         return cls(
             id=worker.id,
             name=worker.name,
             type=worker.type or "",
             status=agent_status(worker),
-            model=notes.get("model"),
-            provider=notes.get("provider"),
+            model=metadata.get("model"),
+            provider=metadata.get("provider"),
             capabilities=list(worker.capabilities),
-            specializations=notes.get("specializations", []),
+            specializations=metadata.get("specializations", []),
             max_concurrent_tasks=worker.max_concurrent,
             current_tasks=len(worker.leases),
             current_load=(worker.reported or {}).get("current_load"),
-            average_response_time=response_time(figures),
-            success_rate=success_rate(figures),
+            average_response_time=response_time(counts),
+            success_rate=success_rate(counts),
             total_tasks_completed=worker.completed,
             created_at=worker.registered_at,
             updated_at=worker.updated_at,
             last_active_at=max(worker.last_heartbeat_at, worker.placed_at or 0),
             working_hours=dict(worker.hours) if worker.hours else None,
-            configuration=notes.get("configuration", {}),
+            configuration=metadata.get("configuration", {}),
             endpoint=worker.endpoints.get("predict"),
             socket=worker.socket,
             enabled=not worker.maintenance,
@@ -259,23 +264,23 @@ class AgentOut(CamelSchema):
 
 
 def agent_status(worker: Worker) -> AgentStatus:
-    """The document's word for what may be expected of an agent now."""
+    """The status of an agent now, in the document's words."""
     return cast(AgentStatus, standing_at(worker, clock.now()))
 
 
-def response_time(figures: Counts) -> float | None:
-    """Seconds from being given a task to its result, on average; None without any."""
-    return round(figures["took_ms"] / figures["taken"] / clock.SECOND, 1) if figures["taken"] else None
+def response_time(counts: Counts) -> float | None:
+    """Mean seconds from the handover of a task to its result; None without any."""
+    return round(counts["took_ms"] / counts["taken"] / clock.SECOND, 1) if counts["taken"] else None
 
 
-def success_rate(figures: Counts) -> float | None:
-    """The share completed of all that ended in an agent's hands; None when nothing did."""
-    ended = figures.processed + figures["cancelled"]
-    return round(figures["completed"] / ended, 4) if ended else None
+def success_rate(counts: Counts) -> float | None:
+    """Completed share of an agent's attempts that ended; None without any."""
+    ended = counts.processed + counts["cancelled"]
+    return round(counts["completed"] / ended, 4) if ended else None
 
 
 class HeartbeatOut(CamelSchema):
-    """A heartbeat that was noted, and what the agent is to do."""
+    """The agent's status after a heartbeat, and commands for it."""
 
     id: str
     status: AgentStatus
@@ -283,7 +288,7 @@ class HeartbeatOut(CamelSchema):
 
 
 class AgentDeleted(CamelSchema):
-    """An agent that is gone."""
+    """A deleted agent."""
 
     id: str
     deleted: Literal[True] = True

@@ -1,6 +1,6 @@
-"""How the projects API words what happened: the resource as the API shows it, whom it concerns, what it is found by.
+"""Payloads of the events of the projects API: the resource as the API shows it, its filter fields and its recipients.
 
-The engine imports it: it stays light.
+The functions that send events import this module, so it imports little.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,95 +28,97 @@ from chalicelib.observability import count, logger
 
 Json = dict[str, Any]
 About = Mapping[str, str | None]
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NO_RECIPIENTS: Mapping[str, str] = MappingProxyType({})
 
 
-class Wording(NamedTuple):
-    """One announcement in this API's words."""
+class Payload(NamedTuple):
+    """The payload of one event: the data, the fields to filter by, and the users to notify with a text for each."""
 
     data: Json
-    about: About = NOBODY
-    recipients: Mapping[str, str] = NOBODY
+    about: About = NO_RECIPIENTS
+    recipients: Mapping[str, str] = NO_RECIPIENTS
 
 
-def herald(org: str, found: Sequence[Announcement]) -> list[PublicEvent]:
-    """What happened, as this API shows it now. What is gone meanwhile is told of as deleted, by its id; what happened
-    to it before is not told any more."""
-    known = event_subjects.find(org, NAME, found)
-    worded = [(said, _worded_or_left_out(said, known)) for said in found]
-    return [_fact(said, wording, known) for said, wording in worded if wording is not None]
+def build_payloads(org: str, announcements: Sequence[Announcement]) -> list[PublicEvent]:
+    """The events of these announcements, with each resource as this API shows it now.
+
+    The deletion of a resource has its id alone. Earlier events of a deleted resource are skipped.
+    """
+    subjects = event_subjects.find(org, NAME, announcements)
+    built = [(announcement, _build_or_skip(announcement, subjects)) for announcement in announcements]
+    return [_fact(announcement, payload, subjects) for announcement, payload in built if payload is not None]
 
 
-def _fact(said: Announcement, wording: Wording, known: Subjects) -> PublicEvent:
+def _fact(announcement: Announcement, payload: Payload, subjects: Subjects) -> PublicEvent:
     return PublicEvent(
-        id=public_events.public_event_id(said),
-        org=said.org,
-        topic=said.topic,
-        at=said.at,
-        subject=said.subject,
-        version=said.version,
-        data=wording.data,
-        about={"id": said.subject, **wording.about},
-        recipients=wording.recipients,
-        organization=known.organization,
-        actor=said.actor,
-        was=said.was,
-        now=said.now,
+        id=public_events.public_event_id(announcement),
+        org=announcement.org,
+        topic=announcement.topic,
+        at=announcement.at,
+        subject=announcement.subject,
+        version=announcement.version,
+        data=payload.data,
+        about={"id": announcement.subject, **payload.about},
+        recipients=payload.recipients,
+        organization=subjects.organization,
+        actor=announcement.actor,
+        was=announcement.was,
+        now=announcement.now,
     )
 
 
-def _worded_or_left_out(said: Announcement, known: Subjects) -> Wording | None:
-    """One that cannot be worded is a defect of ours: it must not hold up all that its org is told afterwards."""
+def _build_or_skip(announcement: Announcement, subjects: Subjects) -> Payload | None:
+    """Build a payload. A failure is a defect of the code: it is logged and skipped, so that later events are sent."""
     try:
-        return _worded(said, known)
-    except Exception as error:  # noqa: BLE001 - logged, and seen in the figures
-        logger().error("What happened could not be told", extra={"announcement": asdict(said)}, exc_info=error)
+        return _build(announcement, subjects)
+    except Exception as error:  # noqa: BLE001 - logged, and counted in a metric
+        logger().error("Event payload could not be built", extra={"announcement": asdict(announcement)}, exc_info=error)
         count("Untold")
         return None
 
 
-_GONE = frozenset({Topic.TASK_DELETED, Topic.AGENT_DELETED, Topic.PROJECT_DELETED})
+_DELETIONS = frozenset({Topic.TASK_DELETED, Topic.AGENT_DELETED, Topic.PROJECT_DELETED})
 
 
-def _worded(said: Announcement, known: Subjects) -> Wording | None:
-    if said.topic in _GONE:
-        return Wording({"id": said.subject})
-    if said.topic is Topic.MEMBER_ADDED:
-        return _member(said, known)
-    kind = said.topic.partition(".")[0]
-    shelf: Mapping[str, Any] = {"task": known.tasks, "agent": known.workers}.get(kind, known.documents)
-    subject = shelf.get(said.subject)
-    return None if subject is None else _WORDS[kind](said, subject, known)
+def _build(announcement: Announcement, subjects: Subjects) -> Payload | None:
+    if announcement.topic in _DELETIONS:
+        return Payload({"id": announcement.subject})
+    if announcement.topic is Topic.MEMBER_ADDED:
+        return _member(announcement, subjects)
+    kind = announcement.topic.partition(".")[0]
+    resources: Mapping[str, Any] = {"task": subjects.tasks, "agent": subjects.workers}.get(kind, subjects.documents)
+    subject = resources.get(announcement.subject)
+    return None if subject is None else _BUILDERS[kind](announcement, subject, subjects)
 
 
-def shown(value: CamelSchema) -> Json:
-    """The value as the API answers it."""
+def to_json(value: CamelSchema) -> Json:
+    """The value as the JSON of the API."""
     return value.model_dump(mode="json", by_alias=True)
 
 
 # Tasks
 
 
-def _task(said: Announcement, task: Task, known: Subjects) -> Wording:
-    data = task_shown(task, known) | _then(said)
-    return Wording(data, _task_about(task, data), _task_recipients(said, task, data))
+def _task(announcement: Announcement, task: Task, subjects: Subjects) -> Payload:
+    data = task_json(task, subjects) | _announced_status(announcement)
+    return Payload(data, _task_about(task, data), _task_recipients(announcement, task, data))
 
 
-def task_shown(task: Task, known: Subjects) -> Json:
-    """The task as lists show it, with its agent as the document's payload does (coordinaitor.md, "Webhook Payload")."""
-    data = shown(TaskRow.of(task, known.names))
+def task_json(task: Task, subjects: Subjects) -> Json:
+    """The task as in lists, with `agent` as in the document's payload (coordinaitor.md, "Webhook Payload")."""
+    data = to_json(TaskRow.from_task(task, subjects.names))
     agent = data["assignedAgent"]
     return data | {"agent": agent and {"id": agent["id"], "name": agent["name"]}}
 
 
-def _then(said: Announcement) -> Json:
-    """The status that was announced, though the task may have moved on since."""
-    if said.now is None:
+def _announced_status(announcement: Announcement) -> Json:
+    """The status that was announced: the task may have another one now."""
+    if announcement.now is None:
         return {}
-    status = TASK_STATUS[PHASES[Status(said.now)]]
-    if status == "completed" and said.was is None:
-        return {"status": status}  # what changed was something else: it was completed before
-    return {"status": status, "completedAt": frames.format_instant(said.at) if status == "completed" else None}
+    status = TASK_STATUS[PHASES[Status(announcement.now)]]
+    if status == "completed" and announcement.was is None:
+        return {"status": status}  # another field of a completed task changed
+    return {"status": status, "completedAt": frames.format_instant(announcement.at) if status == "completed" else None}
 
 
 def _task_about(task: Task, data: Json) -> About:
@@ -131,54 +133,55 @@ def _task_about(task: Task, data: Json) -> About:
     }
 
 
-def _task_recipients(said: Announcement, task: Task, data: Json) -> dict[str, str]:
-    """Whoever made the task is told when somebody gets it, when it is late and when it fails; whoever works on it, when
-    it is late."""
+def _task_recipients(announcement: Announcement, task: Task, data: Json) -> dict[str, str]:
+    """The users to notify: the creator of an assigned, overdue or failed task, and who works on an overdue one."""
     title, agent = data["title"], data["agent"]
     texts = {
         Topic.TASK_ASSIGNED: f"'{title}' was assigned to {agent['name'] if agent else 'somebody'}",
         Topic.TASK_OVERDUE: f"'{title}' is overdue",
         Topic.TASK_FAILED: f"'{title}' failed",
     }
-    concerned = [task.submitted_by, task.person if said.topic is Topic.TASK_OVERDUE else None]
-    return {user: texts[said.topic] for user in concerned if user is not None and said.topic in texts}
+    concerned = [task.submitted_by, task.person if announcement.topic is Topic.TASK_OVERDUE else None]
+    return {user: texts[announcement.topic] for user in concerned if user is not None and announcement.topic in texts}
 
 
 # Agents, projects, people
 
 
-def _agent(said: Announcement, worker: Worker, known: Subjects) -> Wording:
-    data = shown(AgentOut.of(worker, known.figures[worker.id]))
-    # What it was, when this was announced, may have passed by now.
-    status = said.now if said.topic is Topic.AGENT_STATUS_CHANGED and said.now else data["status"]
-    data |= {"status": status} | ({"previousStatus": said.was} if said.was else {})
-    return Wording(data, {"agentId": worker.id, "status": status, "type": worker.type})
+def _agent(announcement: Announcement, worker: Worker, subjects: Subjects) -> Payload:
+    data = to_json(AgentOut.from_worker(worker, subjects.figures[worker.id]))
+    # The announced status: the agent may have another one now.
+    status = (
+        announcement.now if announcement.topic is Topic.AGENT_STATUS_CHANGED and announcement.now else data["status"]
+    )
+    data |= {"status": status} | ({"previousStatus": announcement.was} if announcement.was else {})
+    return Payload(data, {"agentId": worker.id, "status": status, "type": worker.type})
 
 
-def _project(said: Announcement, project: Document, known: Subjects) -> Wording:  # noqa: ARG001 - all kinds are alike
-    data = shown(ProjectRow.of(project, known.tallies[project.id]))
-    return Wording(data, {"projectId": project.id, "status": data["status"]})
+def _project(announcement: Announcement, project: Document, subjects: Subjects) -> Payload:  # noqa: ARG001 - all builders have the same parameters
+    data = to_json(ProjectRow.from_project(project, subjects.tallies[project.id]))
+    return Payload(data, {"projectId": project.id, "status": data["status"]})
 
 
-def _user(said: Announcement, user: Document, known: Subjects) -> Wording:  # noqa: ARG001
+def _user(announcement: Announcement, user: Document, subjects: Subjects) -> Payload:  # noqa: ARG001
     names = ("email", "name", "role")
-    return Wording({"id": user.id, **{name: user.body.get(name) for name in names}})
+    return Payload({"id": user.id, **{name: user.body.get(name) for name in names}})
 
 
-def _member(said: Announcement, known: Subjects) -> Wording | None:
-    user, project = known.documents.get(said.subject), known.documents.get(said.within or "")
+def _member(announcement: Announcement, subjects: Subjects) -> Payload | None:
+    user, project = subjects.documents.get(announcement.subject), subjects.documents.get(announcement.within or "")
     if user is None or project is None:
         return None
     name = project.body["name"]
     data = {"id": project.id, "name": name, "member": {"id": user.id, "name": user.body.get("name")}}
-    return Wording(data, {"projectId": project.id}, {user.id: f"You are now a member of the project '{name}'"})
+    return Payload(data, {"projectId": project.id}, {user.id: f"You are now a member of the project '{name}'"})
 
 
-def _comment(said: Announcement, comment: Document, known: Subjects) -> Wording | None:
-    task = known.tasks.get(said.within or "")
+def _comment(announcement: Announcement, comment: Document, subjects: Subjects) -> Payload | None:
+    task = subjects.tasks.get(announcement.within or "")
     if task is None:
         return None
-    row, content = task_shown(task, known), comment.body["content"]
+    row, content = task_json(task, subjects), comment.body["content"]
     data = {
         "id": comment.id,
         "taskId": task.id,
@@ -189,18 +192,20 @@ def _comment(said: Announcement, comment: Document, known: Subjects) -> Wording 
         "project": row["project"],
     }
     text = f"You were mentioned on '{row['title']}'"
-    return Wording(data, _task_about(task, row), dict.fromkeys(data["mentions"], text))
+    return Payload(data, _task_about(task, row), dict.fromkeys(data["mentions"], text))
 
 
-def _webhook(said: Announcement, webhook: Document, known: Subjects) -> Wording:  # noqa: ARG001
+def _webhook(announcement: Announcement, webhook: Document, subjects: Subjects) -> Payload:  # noqa: ARG001
     url, reason = webhook.body["url"], webhook.body.get("disabledReason")
-    text = f"The webhook to {url} was disabled: {_WHY.get(str(reason), reason)}"
-    return Wording({"id": webhook.id, "url": url, "reason": reason}, NOBODY, dict.fromkeys(known.admins, text))
+    text = f"The webhook to {url} was disabled: {_DISABLED_REASONS.get(str(reason), reason)}"
+    return Payload(
+        {"id": webhook.id, "url": url, "reason": reason}, NO_RECIPIENTS, dict.fromkeys(subjects.admins, text)
+    )
 
 
-_WHY = {"gone": "it answered 410 Gone", "failing": "nothing has arrived there for five days"}
+_DISABLED_REASONS = {"gone": "it answered 410 Gone", "failing": "nothing has arrived there for five days"}
 
-_WORDS: Mapping[str, Any] = {
+_BUILDERS: Mapping[str, Any] = {
     "task": _task,
     "agent": _agent,
     "project": _project,

@@ -1,4 +1,4 @@
-"""What the webhook endpoints take and answer (coordinaitor.md, "Webhooks")."""
+"""Schemas of webhooks (coordinaitor.md, "Webhooks")."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -6,46 +6,46 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib import clock
-from chalicelib.apis.projects.tasks.inputs import Moment
+from chalicelib.apis.projects.tasks.inputs import InstantMs
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.deliveries.delivery import Attempt, Delivery, Status
 from chalicelib.domain.document import Document
 from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.webhooks.endpoints import Shown
 
-MOST_HEADERS = 20
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
-_OURS = re.compile(
+MAX_HEADERS = 20
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
+_RESERVED_HEADERS = re.compile(
     r"host|connection|keep-alive|te|trailers?|transfer-encoding|upgrade|expect|accept-encoding|forwarded"
     r"|proxy-.*|content-.*|webhook-.*|x-orchestrator-.*",
     re.IGNORECASE,
 )
-"""Headers that frame the request, say what is in it or sign it are not the owner's to set."""
+"""Headers that cannot be set: they frame the request, describe its content or sign it."""
 
 
-def _own(headers: dict[str, str]) -> dict[str, str]:
+def _check_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if not _NAME.fullmatch(name):
-            raise ValueError("must name each header by letters, digits and hyphens, apart from its value")
-        if _OURS.fullmatch(name):
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("must have header names of letters, digits and hyphens")
+        if _RESERVED_HEADERS.fullmatch(name):
             raise ValueError(f"must not set {name[:64]}")
-        if not _VALUE.fullmatch(value):
+        if not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"{name}: must be at most 1,000 printable ASCII characters")
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("must name each header once")
     return headers
 
 
-def _announced(events: list[Topic]) -> list[Topic]:
+def _check_events(events: list[Topic]) -> list[Topic]:
     if Topic.WEBHOOK_TEST in events:
-        raise ValueError("must not name webhook.test, which is sent on request alone")
+        raise ValueError("must not name webhook.test, which is only sent on request")
     return list(dict.fromkeys(events))
 
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-Events = Annotated[list[Topic], Field(min_length=1, max_length=64), AfterValidator(_announced)]
-Headers = Annotated[dict[str, str], SECRET, Field(max_length=MOST_HEADERS), AfterValidator(_own)]
+Events = Annotated[list[Topic], Field(min_length=1, max_length=64), AfterValidator(_check_events)]
+Headers = Annotated[dict[str, str], SECRET, Field(max_length=MAX_HEADERS), AfterValidator(_check_headers)]
 Secret = Annotated[str, SECRET, StringConstraints(min_length=16, max_length=256, pattern=r"^[\x21-\x7e]+$")]
 
 
@@ -59,59 +59,63 @@ class WebhookIn(CamelSchema):
     events: Events = Field(examples=[["task.created", "task.completed"]])
     secret: Secret | None = Field(
         default=None,
-        description="What signs. Without one it is made here, as Standard Webhooks wants it; one that begins with "
-        "`whsec_` goes on in base64.",
+        description="The key of the signatures. By default the service creates one in the format of Standard Webhooks. "
+        "After the prefix `whsec_` it must be base64.",
         examples=["your-webhook-secret"],
     )
     active: bool = Field(default=True, strict=True, description="Nothing is sent while it is false.")
     headers: Headers = Field(
         default_factory=dict,
-        description="Sent with each event; none that frame the request, say what is in it or sign it.",
+        description="Sent with each event. Headers that frame, describe or sign the request are refused.",
         examples=[{"User-Agent": "Orchestrator-Webhook/1.0"}],
     )
 
     @property
-    def said(self) -> dict[str, Any]:
-        """As the engine keeps it."""
+    def stored_fields(self) -> dict[str, Any]:
+        """The fields that the engine stores."""
         return self.model_dump(mode="json", exclude={"secret"})
 
 
 class WebhookUpdate(CamelSchema):
-    """What changes; what is left out stays. Secrets are changed by rotate-secret."""
+    """Changes of a webhook. Fields that are not sent stay as they are; rotate-secret changes the secret."""
 
     url: Url = Field(default_factory=str)
-    events: Events = Field(default_factory=list, description="All that it asks for from now on.")
-    active: bool = Field(default=True, strict=True, description="true also ends what the house disabled it for.")
-    headers: Headers = Field(default_factory=dict, description="All that are sent from now on.")
+    events: Events = Field(default_factory=list, description="All events to be sent from now on.")
+    active: bool = Field(
+        default=True, strict=True, description="true also enables a webhook that the service disabled."
+    )
+    headers: Headers = Field(default_factory=dict, description="All headers to be sent from now on.")
 
     @property
-    def said(self) -> dict[str, Any]:
-        """As the engine keeps it: only what is said."""
+    def stored_fields(self) -> dict[str, Any]:
+        """The fields to change, as the engine stores them: only those that were sent."""
         return self.model_dump(mode="json", exclude_unset=True)
 
 
 class RotateIn(CamelSchema):
-    """How a secret is changed."""
+    """How to change a secret."""
 
-    secret: Secret | None = Field(default=None, description="Made here when it is left out.")
+    secret: Secret | None = Field(default=None, description="By default the service creates one.")
     overlap_hours: int = Field(
-        default=24, ge=0, le=168, strict=True, description="For so long the secret before signs as well."
+        default=24, ge=0, le=168, strict=True, description="Hours for which the previous secret signs, too."
     )
 
     @property
     def overlap_ms(self) -> int:
-        """In milliseconds."""
+        """The overlap in milliseconds."""
         return self.overlap_hours * clock.HOUR
 
 
 class RecoverIn(CamelSchema):
-    """What is to be sent again."""
+    """Which deliveries to send again."""
 
-    since: Moment = Field(description="Events that happened then or later.", examples=["2024-01-15T10:30:00Z"])
+    since: InstantMs = Field(
+        description="Events that happened at this time or later.", examples=["2024-01-15T10:30:00Z"]
+    )
 
 
 class WebhookOut(CamelSchema):
-    """A webhook as it is now."""
+    """A webhook."""
 
     id: str = Field(examples=["webhook_abc123"])
     url: str
@@ -120,14 +124,14 @@ class WebhookOut(CamelSchema):
     headers: dict[str, str]
     created_at: Instant
     updated_at: Instant
-    disabled_at: Instant | None = Field(description="When the house took it out of service.")
+    disabled_at: Instant | None = Field(description="When the service disabled it.")
     disabled_reason: Literal["gone", "failing"] | None = Field(
-        description="gone: it answered 410; failing: nothing has arrived for five days."
+        description="gone: it answered 410; failing: no delivery has succeeded for five days."
     )
-    previous_secret_until: Instant | None = Field(description="Until then the secret before signs as well.")
+    previous_secret_until: Instant | None = Field(description="Until then the previous secret signs, too.")
 
     @classmethod
-    def of(cls, webhook: Document, **more: Any) -> Self:
+    def from_document(cls, webhook: Document, **more: Any) -> Self:
         body = webhook.body
         until = body.get("previousUntil", 0)
         return cls(
@@ -146,49 +150,49 @@ class WebhookOut(CamelSchema):
 
 
 class WebhookSecret(WebhookOut):
-    """A webhook with its secret, which is not shown again."""
+    """A webhook with its secret, which is never shown again."""
 
     secret: str
 
     @classmethod
-    def shown(cls, found: Shown) -> Self:
-        return cls.of(found.webhook, secret=found.secret)
+    def from_shown(cls, shown: Shown) -> Self:
+        return cls.from_document(shown.webhook, secret=shown.secret)
 
 
 class WebhookDeleted(CamelSchema):
-    """A webhook that is gone."""
+    """A deleted webhook."""
 
     id: str
     deleted: Literal[True] = True
 
 
 class AttemptOut(CamelSchema):
-    """One POST."""
+    """One attempt: a POST to the webhook."""
 
     at: Instant
     took_ms: int
-    status: int | None = Field(description="What was answered; only 2xx is a success.")
-    error: str | None = Field(description="Why there was no answer.")
+    status: int | None = Field(description="HTTP status of the response; only 2xx is a success.")
+    error: str | None = Field(description="Why there was no response.")
 
     @classmethod
-    def of(cls, attempt: Attempt) -> Self:
+    def from_attempt(cls, attempt: Attempt) -> Self:
         return cls(at=attempt.at, took_ms=attempt.took_ms, status=attempt.status, error=attempt.error)
 
 
 class DeliveryOut(CamelSchema):
-    """One event on its way to a webhook."""
+    """The delivery of one event to a webhook."""
 
     id: str
-    event_id: str = Field(description="The webhook-id header, the same with each attempt.")
+    event_id: str = Field(description="The header webhook-id, the same in each attempt.")
     event: Topic
     status: Status
     created_at: Instant
     next_attempt_at: Instant | None
-    reason: str | None = Field(description="Why it was given up without another attempt, or why it waits.")
+    reason: str | None = Field(description="Why there is no further attempt, or why the next one is delayed.")
     attempts: list[AttemptOut] = Field(description="The latest 30.")
 
     @classmethod
-    def of(cls, delivery: Delivery) -> Self:
+    def from_delivery(cls, delivery: Delivery) -> Self:
         return cls(
             id=delivery.id,
             event_id=delivery.event_id,
@@ -197,12 +201,12 @@ class DeliveryOut(CamelSchema):
             created_at=delivery.created_at,
             next_attempt_at=delivery.wake_at,
             reason=delivery.reason,
-            attempts=[AttemptOut.of(attempt) for attempt in delivery.attempts],
+            attempts=[AttemptOut.from_attempt(attempt) for attempt in delivery.attempts],
         )
 
 
 class RecoveryOut(CamelSchema):
-    """What is sent again."""
+    """The deliveries that are sent again."""
 
     requeued: int = Field(description="Deliveries that are due now.")
-    more: bool = Field(description="Whether further ones follow in the background, within minutes.")
+    more: bool = Field(description="true: more are sent again in the background, within minutes.")

@@ -1,4 +1,4 @@
-"""Webhooks: who is told what happens, and what became of it (coordinaitor.md, "Webhooks")."""
+"""Webhooks and their deliveries (coordinaitor.md, "Webhooks")."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ from chalicelib.apis.projects.events.webhook_schemas import (
     WebhookSecret,
     WebhookUpdate,
 )
-from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.tasks.inputs import Identifier
 from chalicelib.domain.deliveries.delivery import Status
@@ -23,7 +23,7 @@ from chalicelib.engine.webhooks import endpoints, retries
 
 routes = Routes("/api/v1/webhooks", tag="Webhooks")
 
-READS: Mapping[str, Permission] = {
+READ_PERMISSIONS: Mapping[str, Permission] = {
     "task": "tasks:read",
     "comment": "tasks:read",
     "agent": "agents:read",
@@ -31,72 +31,72 @@ READS: Mapping[str, Permission] = {
     "user": "users:read",
     "webhook": "webhooks:read",
 }
-"""First word of an event -> what whoever has it sent somewhere must be allowed to read."""
+"""First word of an event -> the permission that a webhook for it requires."""
 
 
 @routes.post(status=201, errors=[409])
 def create_webhook(caller: Caller, body: WebhookIn) -> Created[WebhookSecret]:
-    """Create a webhook; its secret is shown this once. An organization has at most 50.
+    """Create a webhook. Only this response shows its secret. An organization has at most 50.
 
-    Events are only of what the caller may read: `user.registered` takes `users:read`.
+    The caller needs permission to read what the events are about: `user.registered` takes `users:read`.
     """
     _require_readable(caller, body.events)
-    made = endpoints.create(caller.org, body.said, body.secret, by=caller.subject)
-    return Created(WebhookSecret.shown(made), location=f"/api/v1/webhooks/{made.webhook.id}")
+    created = endpoints.create(caller.org, body.stored_fields, body.secret, by=caller.subject)
+    return Created(WebhookSecret.from_shown(created), location=f"/api/v1/webhooks/{created.webhook.id}")
 
 
 def _require_readable(caller: Caller, events: Iterable[str]) -> None:
-    """Raise Forbidden for events of what the caller may not read itself."""
-    access.require_all(caller, {READS[event.partition(".")[0]] for event in events})
+    """Raise Forbidden unless the caller may read what the events are about."""
+    access.require_all(caller, {READ_PERMISSIONS[event.partition(".")[0]] for event in events})
 
 
 @routes.get()
 def list_webhooks(caller: Caller, request: Request, page: PageNumber = 1, limit: PageSize = 20) -> Paged[WebhookOut]:
     """List the webhooks, newest first."""
-    found = [WebhookOut.of(webhook) for webhook in endpoints.every(caller.org)]
-    return sliced(request, found, page=page, limit=limit)
+    rows = [WebhookOut.from_document(webhook) for webhook in endpoints.every(caller.org)]
+    return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.get("/{webhookId}")
 def get_webhook(caller: Caller, webhook_id: Identifier) -> WebhookOut:
-    """Get a webhook as it is now."""
-    return WebhookOut.of(endpoints.get(caller.org, webhook_id))
+    """Get a webhook."""
+    return WebhookOut.from_document(endpoints.get(caller.org, webhook_id))
 
 
 @routes.put("/{webhookId}")
 def update_webhook(caller: Caller, webhook_id: Identifier, body: WebhookUpdate) -> WebhookOut:
-    """Change what is said of a webhook. To switch it on ends what it was disabled for."""
+    """Change a webhook. `active` true also enables a webhook that the service disabled."""
     _require_readable(caller, body.events or endpoints.get(caller.org, webhook_id).body["events"])
-    return WebhookOut.of(endpoints.change(caller.org, webhook_id, body.said, by=caller.subject))
+    return WebhookOut.from_document(endpoints.change(caller.org, webhook_id, body.stored_fields, by=caller.subject))
 
 
 @routes.delete("/{webhookId}")
 def delete_webhook(caller: Caller, webhook_id: Identifier) -> WebhookDeleted:
-    """Delete a webhook; what is on its way to it is not sent any more."""
+    """Delete a webhook. Its pending deliveries are not sent."""
     endpoints.delete(caller.org, webhook_id)
     return WebhookDeleted(id=webhook_id)
 
 
 @routes.post("/{webhookId}/test")
 def test_webhook(caller: Caller, webhook_id: Identifier) -> DeliveryOut:
-    """Send a `webhook.test` event now, once, whether or not the webhook is active, and see what is answered.
+    """Send a `webhook.test` event now, once, even to a webhook that is not active. The response has the attempt.
 
-    It takes as long as the receiver does, at most 15 seconds; an organization has five at once.
+    It takes as long as the receiver does, at most 15 seconds. An organization can run five tests at the same time.
     """
-    return DeliveryOut.of(retries.test(caller.org, webhook_id))
+    return DeliveryOut.from_delivery(retries.test(caller.org, webhook_id))
 
 
 @routes.post("/{webhookId}/rotate-secret")
 def rotate_webhook_secret(caller: Caller, webhook_id: Identifier, body: RotateIn) -> WebhookSecret:
-    """Change the secret; for a while the one before signs as well, so that no event is refused meanwhile."""
-    return WebhookSecret.shown(
+    """Change the secret. During the overlap the previous secret signs, too, so that no event is refused."""
+    return WebhookSecret.from_shown(
         endpoints.rotate(caller.org, webhook_id, body.secret, body.overlap_ms, by=caller.subject)
     )
 
 
 @routes.post("/{webhookId}/recover", errors=[409])
 def recover_webhook(caller: Caller, webhook_id: Identifier, body: RecoverIn) -> RecoveryOut:
-    """Send again all that was given up of events since then, each in a new round of attempts."""
+    """Send again all failed deliveries of events since a time, each with a new round of attempts."""
     requeued, more = retries.recover(caller.org, webhook_id, body.since)
     return RecoveryOut(requeued=requeued, more=more)
 
@@ -110,20 +110,21 @@ def list_webhook_deliveries(
     page: PageNumber = 1,
     limit: PageSize = 20,
 ) -> Paged[DeliveryOut]:
-    """List the newest 1,000 deliveries, or of those the ones of a status; of status failed, the newest 1,000 of all.
+    """List the newest 1,000 deliveries, or those of them with a status.
 
-    They are kept for 30 days."""
-    found = [DeliveryOut.of(one) for one in retries.latest(caller.org, webhook_id, status)]
-    return sliced(request, found, page=page, limit=limit)
+    With status failed, the newest 1,000 failed ones of all. Deliveries are kept for 30 days.
+    """
+    rows = [DeliveryOut.from_delivery(delivery) for delivery in retries.latest(caller.org, webhook_id, status)]
+    return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.get("/{webhookId}/deliveries/{deliveryId}")
 def get_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
     """Get a delivery with its attempts."""
-    return DeliveryOut.of(retries.get(caller.org, webhook_id, delivery_id))
+    return DeliveryOut.from_delivery(retries.get(caller.org, webhook_id, delivery_id))
 
 
 @routes.post("/{webhookId}/deliveries/{deliveryId}/resend", errors=[409])
 def resend_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
-    """Send a delivery again, whatever became of it, in a new round of attempts."""
-    return DeliveryOut.of(retries.resend(caller.org, webhook_id, delivery_id))
+    """Send a delivery again, whatever its status, with a new round of attempts."""
+    return DeliveryOut.from_delivery(retries.resend(caller.org, webhook_id, delivery_id))

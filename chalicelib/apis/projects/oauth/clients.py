@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.domain.accounts import redirect_uris as redirects
@@ -81,7 +81,7 @@ def register_client(caller: Caller, body: ClientIn) -> Created[ClientOut]:
 def list_clients(caller: Caller, request: Request, page: PageNumber = 1, limit: PageSize = 20) -> Paged[ClientOut]:
     """List the applications, newest first."""
     rows = [ClientOut.of(client) for client in clients.every(caller.org)]
-    return sliced(request, rows, page=page, limit=limit)
+    return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.delete("/{clientId}")

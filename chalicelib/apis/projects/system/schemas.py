@@ -1,4 +1,4 @@
-"""What the system endpoints of the projects API answer (coordinaitor.md, "System Endpoints")."""
+"""Schemas of the system endpoints (coordinaitor.md, "System Endpoints")."""
 
 from collections import Counter
 from typing import Any, Literal, Self
@@ -9,51 +9,50 @@ from chalicelib.apis.projects.agents.schemas import agent_status
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import CamelSchema, Instant
-from chalicelib.engine.statistics.activity_log import Level, Line, Service
 from chalicelib.engine.statistics.recent import Recent
 
-Standing = Literal["healthy", "degraded", "unhealthy"]
+HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
 
 class Database(CamelSchema):
-    """DynamoDB: one read, just now."""
+    """The state of DynamoDB, from one read."""
 
-    status: Standing
+    status: HealthStatus
     latency: float = Field(description="Milliseconds.", examples=[12.3])
-    connections: int = Field(description="That this process has opened.", examples=[15])
+    connections: int = Field(description="Connections opened by this process.", examples=[15])
 
 
 class Queue(CamelSchema):
-    """The queues, asked once, just now. The document calls it redis; here it is SQS."""
+    """The state of the queues, from one request. The document calls them redis; they are SQS."""
 
-    status: Standing
+    status: HealthStatus
     latency: float = Field(description="Milliseconds.", examples=[2.1])
-    memory: str = Field(description="What this process has filled at most.", examples=["45MB"])
+    memory: str = Field(description="Peak memory of this process.", examples=["45MB"])
 
 
 class Agents(CamelSchema):
-    """The org's agents. degraded: they hold tasks, and none of them is there."""
+    """The agents of the organization. degraded: agents hold tasks, and no agent is available or busy."""
 
-    status: Standing
+    status: HealthStatus
     total: int
     available: int
     busy: int
 
     @classmethod
-    def of(cls, crew: list[Worker]) -> Self:
-        count = Counter(agent_status(worker) for worker in crew)
-        there = count["available"] + count["busy"]
-        deserted = not there and any(worker.leases for worker in crew)
+    def from_workers(cls, workers: list[Worker]) -> Self:
+        count = Counter(agent_status(worker) for worker in workers)
+        present = count["available"] + count["busy"]
+        deserted = not present and any(worker.leases for worker in workers)
         return cls(
             status="degraded" if deserted else "healthy",
-            total=len(crew),
+            total=len(workers),
             available=count["available"],
             busy=count["busy"],
         )
 
 
 class Services(CamelSchema):
-    """What the service is made of."""
+    """The services that the API depends on."""
 
     database: Database
     redis: Queue
@@ -61,32 +60,32 @@ class Services(CamelSchema):
 
 
 class Figures(CamelSchema):
-    """activeTasks: held now; completedToday: since midnight UTC; the others of the API's requests lately (an hour or
-    two)."""
+    """activeTasks: held now; completedToday: since midnight UTC; the others: of the API's requests in the last one to
+    two hours."""
 
     active_tasks: int
     completed_today: int
     average_response_time: float = Field(description="Milliseconds.")
-    error_rate: float = Field(description="Share (0-1) of requests that were answered with 5xx.")
+    error_rate: float = Field(description="Share (0-1) of requests answered with 5xx.")
 
     @classmethod
-    def of(cls, figures: Recent, today: Counts) -> Self:
-        asked = figures.api_requests
-        requests = max(1, asked["requests"])
+    def from_counts(cls, figures: Recent, today: Counts) -> Self:
+        counts = figures.api_requests
+        requests = max(1, counts["requests"])
         return cls(
             active_tasks=figures.gauges["active"],
             completed_today=today["completed"],
-            average_response_time=round(asked["time_ms"] / requests, 1),
-            error_rate=round(asked["errors"] / requests, 4),
+            average_response_time=round(counts["time_ms"] / requests, 1),
+            error_rate=round(counts["errors"] / requests, 4),
         )
 
 
 class Health(CamelSchema):
-    """How the service is: as the worst of its services."""
+    """The health of the API: that of its worst service."""
 
-    status: Standing
+    status: HealthStatus
     timestamp: Instant
-    uptime: int = Field(description="Seconds since the process that answers began.")
+    uptime: int = Field(description="Seconds since this process started.")
     version: str
     environment: str
     services: Services
@@ -94,7 +93,7 @@ class Health(CamelSchema):
 
 
 class TaskFigures(CamelSchema):
-    """Now, and since midnight UTC; times in seconds."""
+    """Tasks now, and since midnight UTC; times in seconds."""
 
     pending: int
     active: int
@@ -102,12 +101,12 @@ class TaskFigures(CamelSchema):
     completed_today: int
     failed_today: int
     cancelled_today: int
-    success_rate: float = Field(description="Share (0-1) of those that ended today otherwise than by being cancelled.")
-    average_completion_time: float = Field(description="From submission to end, of those completed today.")
+    success_rate: float = Field(description="Completed share (0-1) of the tasks ended today, without cancelled ones.")
+    average_completion_time: float = Field(description="Mean time from submission to end of the tasks completed today.")
 
 
 class Percentiles(CamelSchema):
-    """Milliseconds."""
+    """Percentiles in milliseconds."""
 
     p50: int
     p95: int
@@ -115,7 +114,7 @@ class Percentiles(CamelSchema):
 
 
 class RequestFigures(CamelSchema):
-    """Of the API's requests in the last hour or two."""
+    """The API's requests in the last one to two hours."""
 
     total: int
     per_second: float = Field(description="In the last five to ten minutes.")
@@ -127,49 +126,33 @@ class RequestFigures(CamelSchema):
 
 
 class Metrics(CamelSchema):
-    """The org's figures."""
+    """The metrics of the organization."""
 
     timestamp: Instant
     tasks: TaskFigures
-    agents: dict[str, int] = Field(description="How many there are of each status.")
+    agents: dict[str, int] = Field(description="Number of agents by status.")
     requests: RequestFigures
-    cpu: float = Field(description="Share (0-1) of its processors that this process has used lately.")
-    memory: float = Field(description="Share (0-1) of its memory that this process has filled at most.")
+    cpu: float = Field(description="Share (0-1) of its CPUs that this process uses.")
+    memory: float = Field(description="Peak share (0-1) of its memory that this process has used.")
 
 
 class Component(CamelSchema):
-    """One part of the service; `latency` in milliseconds where it was asked just now."""
+    """One component; `latency` in milliseconds if it was checked for this response."""
 
     name: str
-    status: Standing
+    status: HealthStatus
     latency: float | None = None
     details: dict[str, Any] = Field(default_factory=dict)
 
 
 class Status(CamelSchema):
-    """The service, part by part."""
+    """The status of each component."""
 
-    status: Standing
+    status: HealthStatus
     timestamp: Instant
     version: str
     environment: str
     region: str
     uptime: int
     components: list[Component]
-    limits: dict[str, int] = Field(description="What this deployment accepts.")
-
-
-class LogLine(CamelSchema):
-    """One thing that happened."""
-
-    timestamp: Instant
-    level: Level
-    service: Service
-    message: str
-    details: dict[str, Any]
-
-    @classmethod
-    def of(cls, line: Line) -> Self:
-        return cls(
-            timestamp=line.at, level=line.level, service=line.service, message=line.message, details=line.details
-        )
+    limits: dict[str, int] = Field(description="Limits of this deployment.")

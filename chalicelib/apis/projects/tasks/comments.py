@@ -6,7 +6,7 @@ from pydantic import Field
 
 from chalicelib.apis.projects import access
 from chalicelib.apis.projects.access import NAME
-from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.apis.projects.tasks.inputs import Identifier
@@ -24,11 +24,11 @@ CommentId = Annotated[Identifier, Field(description="The comment's id.")]
 
 
 class CommentIn(CamelSchema):
-    """What is to be said."""
+    """A comment to be added."""
 
     content: str = Field(min_length=1, max_length=10_000, examples=["Great progress on the authentication system!"])
     mentions: list[Identifier] = Field(
-        default=[], max_length=50, description="Ids of users of the organization, who are told."
+        default=[], max_length=50, description="Ids of users of the organization; they get a notification."
     )
 
 
@@ -42,7 +42,7 @@ class CommentOut(CamelSchema):
     created_at: Instant
 
     @classmethod
-    def of(cls, comment: Document) -> Self:
+    def from_document(cls, comment: Document) -> Self:
         return cls(id=comment.id, created_at=comment.created_at, **comment.body)
 
 
@@ -54,7 +54,7 @@ def task_within(caller: Caller, task_id: str, permission: Permission) -> Task:
 
 
 def require_own(caller: Caller, task: Task, document: Document) -> None:
-    """Raise Forbidden unless what hangs on the task is the caller's own, or the caller may delete the task itself."""
+    """Raise Forbidden unless the caller is the author of the comment or file, or may delete the task."""
     if document.body["author"] != caller.subject:
         access.require(caller, "tasks:delete", project_of(task))
 
@@ -63,33 +63,33 @@ def require_own(caller: Caller, task: Task, document: Document) -> None:
 def add_comment(caller: Caller, task_id: TaskId, body: CommentIn) -> Created[CommentOut]:
     """Comment on a task.
 
-    Whoever is mentioned gets a notification. A task has at most 1,000 comments.
+    The mentioned users get a notification. A task has at most 1,000 comments.
     """
     task = task_within(caller, task_id, "tasks:write")
-    made = CommentOut.of(comments.add(task, body.content, body.mentions, by=caller.subject))
-    return Created(made, location=f"/api/v1/tasks/{task_id}/comments/{made.id}")
+    comment = CommentOut.from_document(comments.add(task, body.content, body.mentions, by=caller.subject))
+    return Created(comment, location=f"/api/v1/tasks/{task_id}/comments/{comment.id}")
 
 
 @routes.get()
 def list_comments(
     request: Request, caller: Caller, task_id: TaskId, page: PageNumber = 1, limit: PageSize = 20
 ) -> Paged[CommentOut]:
-    """The comments on a task, newest first."""
+    """List the comments on a task, newest first."""
     task = task_within(caller, task_id, "tasks:read")
-    found = [CommentOut.of(comment) for comment in comments.list_all(caller.org, task.id)]
-    return sliced(request, found, page=page, limit=limit)
+    rows = [CommentOut.from_document(comment) for comment in comments.list_all(caller.org, task.id)]
+    return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.get("/{commentId}")
 def get_comment(caller: Caller, task_id: TaskId, comment_id: CommentId) -> CommentOut:
-    """One comment."""
+    """Get a comment."""
     task = task_within(caller, task_id, "tasks:read")
-    return CommentOut.of(comments.get(caller.org, task.id, comment_id))
+    return CommentOut.from_document(comments.get(caller.org, task.id, comment_id))
 
 
 @routes.delete("/{commentId}")
 def delete_comment(caller: Caller, task_id: TaskId, comment_id: CommentId) -> Deleted:
-    """Delete a comment: its author may, and whoever may delete the task."""
+    """Delete a comment. Its author can, and every caller who can delete the task."""
     task = task_within(caller, task_id, "tasks:write")
     require_own(caller, task, comments.get(caller.org, task.id, comment_id))
     comments.delete(caller.org, task.id, comment_id)

@@ -1,19 +1,19 @@
-"""What callers say of tasks (coordinaitor.md, "Task Endpoints"), checked and made fit for the engine."""
+"""Request bodies and parameters of tasks (coordinaitor.md, "Task Endpoints"), and their conversion for the engine."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from chalicelib.apis.projects.states import PHASE, URGENCY, Priority, TaskStatus
-from chalicelib.apis.projects.tasks.schemas import neat
+from chalicelib.apis.projects.states import PHASE_BY_STATUS, PRIORITY_NUMBER, Priority, TaskStatus
+from chalicelib.apis.projects.tasks.schemas import round_number
 from chalicelib.domain.tasks.reported_failure import LONGEST_MESSAGE, reported_failure
 from chalicelib.domain.tasks.transitions import Failure
 from chalicelib.edge import CamelSchema
 from chalicelib.engine.projects.task_edit_rules import Edit, Outcome
 from chalicelib.engine.projects.task_edits import Draft
 
-SHEET = frozenset(
+TASK_FIELDS = frozenset(
     {
         "title",
         "description",
@@ -25,160 +25,161 @@ SHEET = frozenset(
         "due_date",
     }
 )
-"""Fields of what a task says; whoever does it is handed them."""
-NOTES = frozenset({"actual_hours", "quality_score"})
-"""Fields of what is noted beside it."""
-MOST_WORDS, LONGEST_WORD = 20, 50
-"""Of tags."""
+"""Fields of a task's payload, which is handed to its agent."""
+METADATA_FIELDS = frozenset({"actual_hours", "quality_score"})
+"""Fields of a task's metadata."""
+MAX_TAGS, MAX_TAG_LENGTH = 20, 50
+"""Limits of a task's tags."""
 
 
-def _instant(text: Any) -> datetime:
-    """An ISO 8601 date, or date and time; in UTC where it names no offset."""
+def _parse_instant(text: Any) -> datetime:
+    """Parse an ISO 8601 date, or date and time; UTC by default."""
     try:
-        found = datetime.fromisoformat(text)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        instant = datetime.fromisoformat(text)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("must be a date, or a date and time (ISO 8601)") from None
-    if found.year < 1970:
+    if instant.year < 1970:
         raise ValueError("must be 1970 or later")
-    return found
+    return instant
 
 
-def _zoned(text: str) -> str:
-    return _instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _to_utc_text(text: str) -> str:
+    return _parse_instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _milliseconds(text: Any) -> int:
-    return round(_instant(text).timestamp() * 1000)
+def _to_epoch_ms(text: Any) -> int:
+    return round(_parse_instant(text).timestamp() * 1000)
 
 
-def _apart(text: str) -> tuple[str, ...]:
-    """The words between the commas."""
-    found = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-    if len(found) > MOST_WORDS or any(len(word) > LONGEST_WORD for word in found):
+def _split_words(text: str) -> tuple[str, ...]:
+    """The distinct words between the commas."""
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if len(words) > MAX_TAGS or any(len(word) > MAX_TAG_LENGTH for word in words):
         raise ValueError(
-            f"must be at most {MOST_WORDS} words of at most {LONGEST_WORD} characters, with commas between"
+            f"must be at most {MAX_TAGS} words of at most {MAX_TAG_LENGTH} characters, separated by commas"
         )
-    return found
+    return words
 
 
-def _without_commas(tag: str) -> str:
+def _check_tag(tag: str) -> str:
     if "," in tag or not tag.strip():
-        raise ValueError("must be a word or a few, without commas")
+        raise ValueError("must be one or more words without commas")
     return tag.strip()
 
 
-def _once(tags: list[str]) -> list[str]:
+def _drop_duplicates(tags: list[str]) -> list[str]:
     return list({tag.casefold(): tag for tag in reversed(tags)}.values())[::-1]
 
 
-def _filled(title: Any) -> Any:
+def _strip(title: Any) -> Any:
     return title.strip() if isinstance(title, str) else title
 
 
-Title = Annotated[str, BeforeValidator(_filled), StringConstraints(min_length=1, max_length=256)]
+Title = Annotated[str, BeforeValidator(_strip), StringConstraints(min_length=1, max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=20_000)]
 Lines = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=1_000)]], Field(max_length=100)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD), AfterValidator(_without_commas)]
-Tags = Annotated[list[Tag], Field(max_length=MOST_WORDS), AfterValidator(_once)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TAG_LENGTH), AfterValidator(_check_tag)]
+Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_drop_duplicates)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Hours = Annotated[float, Field(ge=0, le=100_000, strict=True), AfterValidator(neat)]
-Fraction = Annotated[float, Field(ge=0, le=1, strict=True), AfterValidator(neat)]
-Due = Annotated[
+Hours = Annotated[float, Field(ge=0, le=100_000, strict=True), AfterValidator(round_number)]
+Fraction = Annotated[float, Field(ge=0, le=1, strict=True), AfterValidator(round_number)]
+UtcInstant = Annotated[
     str,
     StringConstraints(max_length=64),
-    AfterValidator(_zoned),
-    Field(description="ISO 8601; a date alone is its midnight, and what names no offset is in UTC."),
+    AfterValidator(_to_utc_text),
+    Field(description="ISO 8601; a date alone means its midnight, and without an offset it is UTC."),
 ]
-Moment = Annotated[
+InstantMs = Annotated[
     int,
-    BeforeValidator(_milliseconds),
+    BeforeValidator(_to_epoch_ms),
     WithJsonSchema({"type": "string", "format": "date-time"}),
-    Field(description="ISO 8601, this one included; what names no offset is in UTC."),
+    Field(description="ISO 8601, inclusive; without an offset it is UTC."),
 ]
-Words = Annotated[tuple[str, ...], BeforeValidator(_apart), WithJsonSchema({"type": "string"})]
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split_words), WithJsonSchema({"type": "string"})]
 
 
-class _Sheet(CamelSchema):
-    """What the bodies that describe a task have in common."""
+class _TaskFields(CamelSchema):
+    """Fields that the request bodies of tasks share."""
 
     description: Description | None = None
     priority: Priority = "medium"
     project_id: Identifier | None = None
-    agent_id: Identifier | None = Field(default=None, description="The agent that is to do it.")
+    agent_id: Identifier | None = Field(default=None, description="The agent to assign it to.")
     tags: Tags | None = Field(default=None, examples=[["frontend", "dashboard"]])
     estimated_hours: Hours | None = None
-    due_date: Due | None = Field(default=None, examples=["2026-02-20T00:00:00Z"])
+    due_date: UtcInstant | None = Field(default=None, examples=["2026-02-20T00:00:00Z"])
     requirements: Lines | None = Field(default=None, examples=[["Responsive design"]])
     acceptance_criteria: Lines | None = Field(default=None, examples=[["Dashboard loads within 2 seconds"]])
 
-    def named(self, fields: frozenset[str]) -> dict[str, Any]:
-        """Those of the fields that were sent, by their names on the wire."""
+    def sent_fields(self, fields: frozenset[str]) -> dict[str, Any]:
+        """Those of the fields that were sent, by their JSON names; an empty value is None."""
         sent = self.model_dump(include=set(fields & self.model_fields_set), by_alias=True)
         return {name: None if value in ([], "") else value for name, value in sent.items()}
 
 
-class TaskIn(_Sheet):
-    """A task to be done."""
+class TaskIn(_TaskFields):
+    """A task to be created."""
 
     title: Title = Field(examples=["Build user dashboard"])
     type: Identifier = "task"
 
-    def draft(self, idempotency_key: str | None) -> Draft:
-        """As the engine takes it."""
-        said = {name: value for name, value in self.named(SHEET).items() if value is not None}
-        return Draft(said, self.type, URGENCY[self.priority], self.agent_id, idempotency_key)
+    def to_draft(self, idempotency_key: str | None) -> Draft:
+        """The engine's draft of the task."""
+        fields = {name: value for name, value in self.sent_fields(TASK_FIELDS).items() if value is not None}
+        return Draft(fields, self.type, PRIORITY_NUMBER[self.priority], self.agent_id, idempotency_key)
 
 
-class TaskChange(_Sheet):
-    """What is new of a task. What is not sent stays as it is; null clears a field."""
+class TaskChange(_TaskFields):
+    """Changes of a task. Fields that are not sent stay as they are; null clears a field."""
 
     title: Title = Field(default_factory=str, examples=["Updated task title"])
     status: TaskStatus | None = Field(
-        default=None, description="active begins it, pending puts it back; null or the same again changes nothing."
+        default=None,
+        description="active starts it, pending returns it to the queue; null or the current status changes nothing.",
     )
-    progress: Fraction | None = Field(default=None, description="0 to 1; a completed task's is 1.")
+    progress: Fraction | None = Field(default=None, description="0 to 1; that of a completed task is 1.")
     actual_hours: Hours | None = None
-    quality_score: Fraction | None = Field(default=None, description="What whoever completed it thinks of it, 0 to 1.")
-    result: Any = Field(default=None, description="With completed: what is kept with the task.")
+    quality_score: Fraction | None = Field(default=None, description="Quality of the completed work, 0 to 1.")
+    result: Any = Field(default=None, description="With completed: the result to store.")
     error: Annotated[str, StringConstraints(max_length=LONGEST_MESSAGE)] | None = Field(
-        default=None, description="With failed: why."
+        default=None, description="With failed: the reason."
     )
     retryable: bool = Field(
-        default=True, strict=True, description="With failed, by an agent: false if it would only fail again."
+        default=True, strict=True, description="With failed, from an agent: false if another attempt would fail, too."
     )
 
-    def edit(self) -> Edit:
-        """As the engine takes it, without the result."""
+    def to_edit(self) -> Edit:
+        """The engine's edit, without the result."""
         return Edit(
-            fields=self.named(SHEET),
-            metadata=self._notes(),
-            priority=URGENCY[self.priority] if "priority" in self.model_fields_set else None,
+            fields=self.sent_fields(TASK_FIELDS),
+            metadata=self._metadata(),
+            priority=PRIORITY_NUMBER[self.priority] if "priority" in self.model_fields_set else None,
             progress=None if self.progress is None else self.progress * 100,
             is_assignment="agent_id" in self.model_fields_set,
             agent=self.agent_id,
-            phase=None if self.status is None else PHASE[self.status],
+            phase=None if self.status is None else PHASE_BY_STATUS[self.status],
             outcome=Outcome(failure=self._failure()),
         )
 
-    def _notes(self) -> dict[str, Any]:
-        notes = self.named(NOTES)
-        # None of them is what is shown where none were noted.
-        return notes | {"actualHours": None} if notes.get("actualHours") == 0 else notes
+    def _metadata(self) -> dict[str, Any]:
+        metadata = self.sent_fields(METADATA_FIELDS)
+        # 0 is shown where there are no actualHours, so to set 0 is to clear them.
+        return metadata | {"actualHours": None} if metadata.get("actualHours") == 0 else metadata
 
     def _failure(self) -> Failure:
         return reported_failure(self.error or "Reported as failed", self.retryable)
 
 
 class AssignIn(CamelSchema):
-    """Who is to do a task; null takes it from whoever should."""
+    """The agent to assign a task to; null: none."""
 
     agent_id: Identifier | None = Field(examples=["agent_abc123"])
     priority: Priority | None = None
-    due_date: Due | None = None
+    due_date: UtcInstant | None = None
 
-    def edit(self) -> Edit:
-        """As the engine takes it; a priority or date of null is left as it is."""
-        sheet = {} if self.due_date is None else {"dueDate": self.due_date}
-        priority = None if self.priority is None else URGENCY[self.priority]
-        return Edit(fields=sheet, priority=priority, is_assignment=True, agent=self.agent_id)
+    def to_edit(self) -> Edit:
+        """The engine's edit. A priority or due date of null stays as it is."""
+        fields = {} if self.due_date is None else {"dueDate": self.due_date}
+        priority = None if self.priority is None else PRIORITY_NUMBER[self.priority]
+        return Edit(fields=fields, priority=priority, is_assignment=True, agent=self.agent_id)

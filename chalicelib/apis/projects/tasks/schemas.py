@@ -1,4 +1,4 @@
-"""Tasks as the projects API takes and shows them (coordinaitor.md, "Task Endpoints")."""
+"""Schemas of tasks (coordinaitor.md, "Task Endpoints")."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from chalicelib.apis.projects.access import NAME
-from chalicelib.apis.projects.states import PRIORITY, TASK_STATUS, Priority, TaskStatus
+from chalicelib.apis.projects.states import PRIORITY_WORD, TASK_STATUS, Priority, TaskStatus
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.task_fields import project_of, sheet_of
 from chalicelib.edge import CamelSchema, Instant
@@ -14,17 +14,17 @@ from chalicelib.engine.projects import display_names
 from chalicelib.engine.projects.display_names import Names
 from chalicelib.engine.tasks import lifecycle
 
-LONGEST_SHOWN = 5_000
-"""Characters of a description in a list; a hundred whole ones would be more than an answer may carry."""
+MAX_DESCRIPTION = 5_000
+"""Characters of a description in a list; a hundred complete ones would exceed the size limit of a response."""
 
 
-def neat(number: float) -> int | float:
-    """12 rather than 12.0, and no more digits than mean something."""
+def round_number(number: float) -> int | float:
+    """The number as an int if it is whole, otherwise with five decimals."""
     return int(number) if float(number).is_integer() else round(number, 5)
 
 
 class AgentName(CamelSchema):
-    """An agent, as tasks name it."""
+    """The agent of a task."""
 
     id: str = Field(examples=["agent_abc123"])
     name: str = Field(examples=["Senior Developer Bot"])
@@ -32,14 +32,14 @@ class AgentName(CamelSchema):
 
 
 class ProjectName(CamelSchema):
-    """A project, as tasks name it."""
+    """The project of a task."""
 
     id: str = Field(examples=["proj_abc123"])
     name: str = Field(examples=["E-commerce Platform"])
 
 
 class TaskRow(CamelSchema):
-    """A task as a list shows it; a long description is cut, ending in an ellipsis."""
+    """A task in a list. A long description is cut and ends in an ellipsis."""
 
     id: str = Field(examples=["task_abc123"])
     title: str
@@ -47,7 +47,9 @@ class TaskRow(CamelSchema):
     status: TaskStatus
     priority: Priority
     project_id: str | None
-    agent_id: str | None = Field(description="The agent it is assigned to, that works on it, or that ended it.")
+    agent_id: str | None = Field(
+        description="The agent that the task is assigned to, that works on it, or that ended it."
+    )
     tags: list[str]
     estimated_hours: int | float | None
     actual_hours: int | float
@@ -59,52 +61,52 @@ class TaskRow(CamelSchema):
     assigned_agent: AgentName | None
     project: ProjectName | None
     type: str = Field(examples=["task"])
-    worked_by: str | None = Field(description="The user who works on it, or did last; null when it was an agent.")
-    overdue: bool = Field(description="Not ended, and past its dueDate.")
+    worked_by: str | None = Field(description="The user who works on the task, or did last; null for an agent.")
+    overdue: bool = Field(description="true: its dueDate is over and it has not ended.")
     started_at: Instant | None
     completed_at: Instant | None = Field(description="When it was completed.")
 
     @classmethod
-    def of(cls, task: Task, known: Names) -> Self:
-        """The task, with the names of its agent and project where they are known."""
-        return cls(**_shown(task, known) | {"description": _cut(sheet_of(task).get("description") or "")})
+    def from_task(cls, task: Task, names: Names) -> Self:
+        """The task, with the names of its agent and project if they exist."""
+        return cls(**_row_fields(task, names) | {"description": _truncate(sheet_of(task).get("description") or "")})
 
 
 class TaskOut(TaskRow):
-    """A task as it is now."""
+    """A task."""
 
     requirements: list[str]
     acceptance_criteria: list[str]
-    result: Any = Field(description="What whoever completed it gave.")
-    error: str | None = Field(description="Why it failed, or why its latest attempt did.")
+    result: Any = Field(description="The result with which it was completed.")
+    error: str | None = Field(description="Why the task, or its latest attempt, failed.")
 
     @classmethod
-    def of(cls, task: Task, known: Names) -> Self:
-        sheet = sheet_of(task)
+    def from_task(cls, task: Task, names: Names) -> Self:
+        fields = sheet_of(task)
         return cls(
-            **_shown(task, known),
-            requirements=sheet.get("requirements") or [],
-            acceptance_criteria=sheet.get("acceptanceCriteria") or [],
+            **_row_fields(task, names),
+            requirements=fields.get("requirements") or [],
+            acceptance_criteria=fields.get("acceptanceCriteria") or [],
             result=lifecycle.load_result(task) if task.status is Status.COMPLETED else None,
             error=task.error["message"] if task.error is not None else None,
         )
 
 
-def _shown(task: Task, known: Names) -> dict[str, Any]:
-    sheet, said, project_id = sheet_of(task), task.metadata or {}, project_of(task)
-    agent, project = known.agents.get(task.assignee or ""), known.projects.get(project_id or "")
+def _row_fields(task: Task, names: Names) -> dict[str, Any]:
+    fields, metadata, project_id = sheet_of(task), task.metadata or {}, project_of(task)
+    agent, project = names.agents.get(task.assignee or ""), names.projects.get(project_id or "")
     return {
         "id": task.id,
         "title": task.name or "",
-        "description": sheet.get("description") or "",
+        "description": fields.get("description") or "",
         "status": TASK_STATUS[task.phase],
-        "priority": PRIORITY[task.priority],
+        "priority": PRIORITY_WORD[task.priority],
         "project_id": project_id,
         "agent_id": task.assignee,
-        "tags": sheet.get("tags") or [],
-        "estimated_hours": sheet.get("estimatedHours"),
-        "actual_hours": said.get("actualHours") or 0,
-        "progress": neat((task.progress or 0) / 100),
+        "tags": fields.get("tags") or [],
+        "estimated_hours": fields.get("estimatedHours"),
+        "actual_hours": metadata.get("actualHours") or 0,
+        "progress": round_number((task.progress or 0) / 100),
         "due_date": task.due_at,
         "created_at": task.created_at,
         "updated_at": task.updated_at,
@@ -119,17 +121,17 @@ def _shown(task: Task, known: Names) -> dict[str, Any]:
     }
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"
 
 
-def rows(org: str, found: Sequence[Task]) -> list[TaskRow]:
-    """The tasks as a list shows them; one call for each hundred names that are not known here yet."""
-    known = display_names.find_names(org, NAME, found)
-    return [TaskRow.of(task, known) for task in found]
+def task_rows(org: str, tasks: Sequence[Task]) -> list[TaskRow]:
+    """The rows of a list of tasks; one call for each hundred names that are not cached."""
+    names = display_names.find_names(org, NAME, tasks)
+    return [TaskRow.from_task(task, names) for task in tasks]
 
 
-def shown(org: str, found: Sequence[Task]) -> list[TaskOut]:
-    """The tasks in full; one call for each hundred names that are not known here yet, and one for a long result."""
-    known = display_names.find_names(org, NAME, found)
-    return [TaskOut.of(task, known) for task in found]
+def tasks_out(org: str, tasks: Sequence[Task]) -> list[TaskOut]:
+    """The tasks in full; one call for each hundred names that are not cached, and one for each result in S3."""
+    names = display_names.find_names(org, NAME, tasks)
+    return [TaskOut.from_task(task, names) for task in tasks]

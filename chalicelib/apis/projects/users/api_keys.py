@@ -9,10 +9,10 @@ from pydantic import Field
 
 from chalicelib import clock
 from chalicelib.apis.projects import access
-from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
-from chalicelib.apis.projects.tasks.inputs import Identifier, Moment
+from chalicelib.apis.projects.tasks.inputs import Identifier, InstantMs
 from chalicelib.apis.projects.users.schemas import Name
 from chalicelib.edge import Caller, CamelSchema, Created, Instant, Paged, Request, Routes
 from chalicelib.engine.accounts import api_keys
@@ -40,7 +40,7 @@ class KeyIn(CamelSchema):
     permissions: Annotated[list[Permission], Field(min_length=1, max_length=50)] = Field(
         examples=[["tasks:read", "tasks:write", "agents:read"]], description="Any of your own."
     )
-    expires_at: Moment | None = Field(default=None, description="ISO 8601, in whole seconds; never, if not sent.")
+    expires_at: InstantMs | None = Field(default=None, description="ISO 8601, in whole seconds; never, if not sent.")
     rate_limit: RateLimit = Field(default_factory=RateLimit)
 
     @property
@@ -91,7 +91,7 @@ def create_api_key(caller: Caller, body: KeyIn) -> Created[CreatedKeyOut]:
 def list_api_keys(request: Request, caller: Caller, page: PageNumber = 1, limit: PageSize = 20) -> Paged[KeyOut]:
     """List your API keys that are good, newest first."""
     found = [KeyOut.of(key) for key in api_keys.every(caller.org, caller.subject)]
-    return sliced(request, found, page=page, limit=limit)
+    return slice_page(request, found, page=page, limit=limit)
 
 
 @routes.delete("/{keyId}")
@@ -104,8 +104,8 @@ def revoke_api_key(caller: Caller, key_id: Identifier) -> Deleted:
 
 def _require_within(caller: Caller, body: KeyIn) -> None:
     """Raise InvalidRequest for more than the caller has itself."""
-    per_hour, burst = access.rate_of(caller)
-    beyond = sorted(set(body.permissions) - access.effective(caller))
+    per_hour, burst = access.rate_limit_of(caller)
+    beyond = sorted(set(body.permissions) - access.effective_permissions(caller))
     asked = body.rate_limit
     problems = {
         "permissions": f"must be among your own, which {beyond[0]} is not" if beyond else "",

@@ -133,7 +133,7 @@ def logout(request: Request, body: RefreshIn) -> LoggedOut:
 
     A Bearer token is not needed; one that is sent must be the same user's.
     """
-    sessions.end_by(body.refresh_token, access.known(request))
+    sessions.end_by(body.refresh_token, access.optional_caller(request))
     return LoggedOut()
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
+from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
 from chalicelib.domain.document import Document
 from chalicelib.edge import Caller, CamelSchema, Instant, Paged, Request, Routes
 from chalicelib.engine.accounts import inbox
@@ -57,7 +57,7 @@ def list_notifications(
 ) -> Paged[NotificationOut]:
     """List the caller's notifications, newest first: of the newest 1,000."""
     found = [NotificationOut.of(one) for one in inbox.latest(caller.org, caller.subject)]
-    return sliced(request, [one for one in found if unread in (None, not one.read)], page=page, limit=limit)
+    return slice_page(request, [one for one in found if unread in (None, not one.read)], page=page, limit=limit)
 
 
 @routes.put("/read-all")

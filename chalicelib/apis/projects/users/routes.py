@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 
 from chalicelib.apis.projects import access
-from chalicelib.apis.projects.paging import PageNumber, PageSize, sliced
-from chalicelib.apis.projects.permissions import OF_ROLE, Role
+from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
+from chalicelib.apis.projects.permissions import ROLE_PERMISSIONS, Role
 from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.apis.projects.tasks.inputs import Identifier
 from chalicelib.apis.projects.users.schemas import InvitedOut, MeChange, MeOut, PasswordIn, UserChange, UserIn, UserOut
@@ -30,7 +30,7 @@ def list_users(
 ) -> Paged[UserOut]:
     """List the organization's users, newest first; `search` looks into names and email addresses."""
     found = [user for user in users.every(caller.org) if _is_wanted(user, role, search)]
-    return sliced(request, [UserOut.of(user) for user in found], page=page, limit=limit)
+    return slice_page(request, [UserOut.of(user) for user in found], page=page, limit=limit)
 
 
 def _is_wanted(user: Document, role: Role | None, search: str | None) -> bool:
@@ -44,7 +44,7 @@ def create_user(caller: Caller, body: UserIn) -> Created[InvitedOut]:
 
     An API key or an application gives no role that may more than it may itself.
     """
-    access.require_all(caller, OF_ROLE[body.role])
+    access.require_all(caller, ROLE_PERMISSIONS[body.role])
     return _invited(users.invite(caller.org, body.profile, caller.subject))
 
 
@@ -90,7 +90,7 @@ def update_user(caller: Caller, user_id: Identifier, body: UserChange) -> UserOu
     """Change a user's name, role or plan, within half a minute for open sessions, too. The last admin stays one."""
     said: dict[str, Any] = body.model_dump(exclude_unset=True)
     if "role" in said:
-        access.require_all(caller, OF_ROLE[body.role])
+        access.require_all(caller, ROLE_PERMISSIONS[body.role])
     return UserOut.of(users.change(caller.org, user_id, said, caller.subject))
 
 
@@ -105,7 +105,7 @@ def delete_user(caller: Caller, user_id: Identifier) -> Deleted:
 def invite_again(caller: Caller, user_id: Identifier) -> Created[InvitedOut]:
     """Invite somebody anew who has not accepted; the invitation before is good for nothing any more."""
     role: Role = users.get(caller.org, user_id).body["role"]
-    access.require_all(caller, OF_ROLE[role])
+    access.require_all(caller, ROLE_PERMISSIONS[role])
     return _invited(users.invite_again(caller.org, user_id))
 
 

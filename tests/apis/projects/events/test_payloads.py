@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.projects.events.payloads import herald
+from chalicelib.apis.projects.events.payloads import build_payloads
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.engine.accounts import inbox
 from chalicelib.engine.documents import documents
@@ -162,24 +162,24 @@ def test_what_is_gone_meanwhile_is_not_told_of_and_stops_nobody(world: World) ->
         announced(Topic.MEMBER_ADDED, "user_gone", within="proj_gone"),
         announced(Topic.WEBHOOK_DISABLED, "webhook_gone"),
     ]
-    assert herald(ORG, gone) == []
-    [fact] = herald(ORG, [*gone, announced(Topic.TASK_DELETED, "task_gone", version=2)])
+    assert build_payloads(ORG, gone) == []
+    [fact] = build_payloads(ORG, [*gone, announced(Topic.TASK_DELETED, "task_gone", version=2)])
     assert (fact.id, fact.data, fact.about["id"]) == ("evt_task_gone_2", {"id": "task_gone"}, "task_gone")
 
 
 def test_what_cannot_be_worded_is_left_out_and_holds_nobody_up(world: World, desk: Desk) -> None:
     broken = documents.create(documents.new(ORG, "project", {"name": "made by hand"}))
     said = [announced(Topic.PROJECT_UPDATED, broken.id), announced(Topic.TASK_UPDATED, desk.create())]
-    assert [fact.topic for fact in herald(ORG, said)] == [Topic.TASK_UPDATED]
+    assert [fact.topic for fact in build_payloads(ORG, said)] == [Topic.TASK_UPDATED]
 
 
 def test_a_task_of_another_org_is_never_told_of(world: World, desk: Desk) -> None:
     task = desk.create()
-    assert herald("rival", [announced(Topic.TASK_UPDATED, task, org="rival")]) == []
+    assert build_payloads("rival", [announced(Topic.TASK_UPDATED, task, org="rival")]) == []
 
 
 def test_a_batch_costs_a_few_calls_however_many_tasks_it_is_about(world: World) -> None:
     said = [announced(Topic.TASK_UPDATED, world.submit(pool="projects", manual=True).id) for _ in range(20)]
     with aws.counting() as calls:
-        assert len(herald(ORG, said)) == 20
+        assert len(build_payloads(ORG, said)) == 20
     assert calls.total() == 2

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from chalicelib.apis.projects.tasks.inputs import Due, Hours, Moment, Tags
+from chalicelib.apis.projects.tasks.inputs import Hours, InstantMs, Tags, UtcInstant
 
-due, moment, hours = TypeAdapter(Due), TypeAdapter(Moment), TypeAdapter(Hours)
+due, moment, hours = TypeAdapter(UtcInstant), TypeAdapter(InstantMs), TypeAdapter(Hours)
 ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 

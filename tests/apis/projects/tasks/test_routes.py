@@ -217,7 +217,7 @@ def test_what_is_sent_is_changed_and_the_rest_stays(method: str, desk: Desk) -> 
         "dueDate": "2026-02-25T00:00:00Z", "tags": ["updated", "priority"],
     }  # fmt: skip
     changed = desk.told(method, f"/{task_id}", said)
-    assert before["waitingFor"] == "somebody to begin it, or an agent to be assigned"
+    assert before["waitingFor"] == "somebody to start it, or an agent to be assigned"
     new = {"workedBy": "user_ada", "startedAt": NOON, "waitingFor": None}
     assert desk.task(task_id) == before | said | new
     assert changed == {name: value for name, value in desk.task(task_id).items() if name in changed}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.apis.projects import api
-from chalicelib.apis.projects.access import AGENTS
-from chalicelib.apis.projects.permissions import NEEDED, OF_ROLE, Permission, Within
+from chalicelib.apis.projects.access import AGENT_REFUSAL
+from chalicelib.apis.projects.permissions import REQUIRED_PERMISSIONS, ROLE_PERMISSIONS, InProject, Permission
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
 from tests.contract.documented import Allowance, Documented, Paging, Submitting, Told, without
@@ -65,26 +65,28 @@ def identifier(endpoint: Endpoint) -> str:
 
 def needed(endpoint: Endpoint) -> Permission | None:
     """The permission that an endpoint needs; None where everybody known may."""
-    found = NEEDED[endpoint.name]
-    return found.permission if isinstance(found, Within) else found
+    found = REQUIRED_PERMISSIONS[endpoint.name]
+    return found.permission if isinstance(found, InProject) else found
 
 
 PERMISSION = {identifier(one): needed(one) for one in routes_of(api) if not one.public}
 """Endpoint id -> the permission that it needs."""
 
 
-MANAGED = {name for name, wanted in PERMISSION.items() if wanted not in (None, *OF_ROLE["developer"])}
+MANAGED = {name for name, wanted in PERMISSION.items() if wanted not in (None, *ROLE_PERMISSIONS["developer"])}
 """What of the world's own tokens only an admin's may."""
 PEOPLES = {
     identifier(one)
     for one in routes_of(api)
-    if not one.public and one.name != "agent_heartbeat" and (one.method != "GET" or NEEDED[one.name] is None)
+    if not one.public
+    and one.name != "agent_heartbeat"
+    and (one.method != "GET" or REQUIRED_PERMISSIONS[one.name] is None)
 }
 """What no agent's token may."""
 
 
 def refusal(endpoint: Documented, _: Any) -> str:
-    return f"You need the permission {PERMISSION[endpoint.id]} for this" if endpoint.id in MANAGED else AGENTS
+    return f"You need the permission {PERMISSION[endpoint.id]} for this" if endpoint.id in MANAGED else AGENT_REFUSAL
 
 
 def written(now: int) -> str:
