@@ -13,7 +13,7 @@ from chalicelib.apis.projects.projects.schemas import MemberIn, ProjectIn
 from chalicelib.apis.projects.states import PRIORITY_NUMBER
 from chalicelib.config import settings
 from chalicelib.engine.accounts import api_keys, users
-from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.api_keys import KeyRequest
 from chalicelib.engine.accounts.users import Profile
 from chalicelib.engine.oauth import clients
 from chalicelib.engine.oauth.clients import Registration
@@ -83,18 +83,18 @@ def _in_turn(steps: Sequence[Callable[[], None]]) -> None:
 
 
 def _people() -> None:
-    users.establish(ORG, ADMIN_ID, ADMIN, PASSWORD)
+    users.ensure_user(ORG, ADMIN_ID, ADMIN, PASSWORD)
     for identifier, (profile, password) in DEVELOPERS.items():
-        users.establish(ORG, identifier, profile, password)
+        users.ensure_user(ORG, identifier, profile, password)
 
 
 def _key() -> None:
-    api_keys.establish(ORG, ADMIN_ID, API_KEY, Wanted("The document's examples", ALL_PERMISSIONS))
+    api_keys.ensure_key(ORG, ADMIN_ID, API_KEY, KeyRequest("The document's examples", ALL_PERMISSIONS))
 
 
 def _application() -> None:
     back = f"{settings().api_urls['projects']}/oauth/done"
-    clients.seed(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(back,)))
+    clients.ensure_client(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(back,)))
 
 
 def _agents() -> None:

@@ -19,7 +19,7 @@ def whole(made: Watch, world: World) -> None:
     user = join(admin, eve)
     work(eve)
     world.settle()
-    users.establish(ORG, "user_boss", Profile("boss@acme.example", "Boss", "admin", "free"), PASSWORD)
+    users.ensure_user(ORG, "user_boss", Profile("boss@acme.example", "Boss", "admin", "free"), PASSWORD)
     for role in ("admin", "developer"):
         admin("PUT", f"{USERS}/{{userId}}", {"role": role}, userId=user)
     admin("DELETE", f"{USERS}/{{userId}}", userId=user)

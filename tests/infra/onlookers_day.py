@@ -2,7 +2,7 @@
 
 from chalicelib.apis import projects
 from chalicelib.engine.accounts import api_keys, users
-from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.api_keys import KeyRequest
 from chalicelib.engine.accounts.users import Profile
 from tests.apis.projects.browser import SCOPES, Browser, application, asked, code_exchange
 from tests.domain.files.test_image_size import png
@@ -27,7 +27,7 @@ def whole(made: Watch, world: World) -> None:
 
 def give_leave(made: Watch) -> None:
     """An application is registered, asks a user, and gets tokens."""
-    users.establish(ORG, "user_lea", Profile("lea@acme.example", "Lea", "developer", "free"), PASSWORD)
+    users.ensure_user(ORG, "user_lea", Profile("lea@acme.example", "Lea", "developer", "free"), PASSWORD)
     browser = Browser(http.Client(projects.api))
     with made.running("projects.api_handler"):
         known, secret = application()
@@ -53,7 +53,7 @@ def look(client: Client, world: World) -> None:
 def subscribe(made: Watch, client: Client, world: World) -> None:
     """Subscribers of every kind are told, lose their connection or their leave, come back, and leave."""
     lea = users.get(ORG, "user_lea")
-    (_, key), (lost, other) = (api_keys.create(ORG, lea.id, Wanted("x", ("tasks:read",))) for _ in range(2))
+    (_, key), (lost, other) = (api_keys.create(ORG, lea.id, KeyRequest("x", ("tasks:read",))) for _ in range(2))
     lines = [Line(made, world, "/ws", token=one) for one in (token(), people.token(lea), key, other)]
     for line in lines:
         line.say("subscribe", channel="tasks")

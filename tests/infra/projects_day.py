@@ -41,7 +41,9 @@ def clear_up(client: Client, world: World, lost: bool) -> None:
 def begin(client: Client, world: World, name: str) -> tuple[str, str, str]:
     """A member, an agent and a project with tasks: the agent's, one begun by nobody, and one with much to clear up."""
     member = f"user_{name}".lower()
-    users.establish(ORG, member, Profile(f"{member}@acme.example", name, "developer", "free"), "correct horse battery")
+    users.ensure_user(
+        ORG, member, Profile(f"{member}@acme.example", name, "developer", "free"), "correct horse battery"
+    )
     agent = created(client, AGENTS, name=name, type="coding")
     team = [{"userId": member, "role": "viewer"}]
     project = created(client, PROJECTS, name=name, teamMembers=team, agents=[agent])

@@ -20,7 +20,7 @@ def whole(made: Watch, world: World) -> None:
     """The webhooks' part of the day."""
     client = Client(made, projects.api)
     documents.create(documents.new(ORG, "org", {"name": "Acme Corp"}, id="org"))
-    users.establish(ORG, "ops", Profile("ops@acme.example", "Ops", "admin", "free"), PASSWORD)
+    users.ensure_user(ORG, "ops", Profile("ops@acme.example", "Ops", "admin", "free"), PASSWORD)
     said = {"url": "https://hooks.example/", "events": TOPICS}
     webhook = client("POST", WEBHOOKS, said)["data"]["id"]
     for reply in (answer(200), answer(500), answer(200), answer(500)):

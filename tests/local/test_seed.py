@@ -19,8 +19,8 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(world: Worl
     config.restore(before)
     user = users.sign_in("admin@orchestrator.com", "admin123", "")
     assert (user.id, user.org, user.body["name"], user.body["role"]) == (ADMIN_ID, "local", "Administrator", "admin")
-    assert (len(users.every(ORG)), logins.count_admins(ORG)) == (3, 1)
-    [client] = clients.every(ORG)
+    assert (len(users.list_users(ORG)), logins.count_admins(ORG)) == (3, 1)
+    [client] = clients.list_clients(ORG)
     assert (client.id, client.public) == (CLIENT_ID, False)
     assert client.redirect_uris == ("http://127.0.0.1:3000/oauth/done",)
     assert (ADMIN.email, PASSWORD, CLIENT_SECRET) == ("admin@orchestrator.com", "admin123", "YOUR_CLIENT_SECRET")
@@ -43,6 +43,6 @@ def test_the_document_s_api_key_is_good_where_it_is_said_to_be(world: World) -> 
     assert client.get("/api/v1/users/me", headers=said).json["data"]["id"] == ADMIN_ID
     bearer = {"Authorization": "Bearer your-api-key"}
     assert client.get("/api/v1/tasks/task-123", headers=bearer).json["data"]["createdBy"] == ADMIN_ID
-    [key] = api_keys.every(ORG, ADMIN_ID)
+    [key] = api_keys.list_keys(ORG, ADMIN_ID)
     assert key.name == "The document's examples"
     config.restore(before)

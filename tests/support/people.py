@@ -34,7 +34,7 @@ def user(
     """An active user, who signs in as `<name>@<org>.example` with PASSWORD; the world need not settle for it."""
     identifier, cost = ids.ordered("user"), passwords.use_cost(Cost(1, 8, 1))
     try:
-        users.establish(org, identifier, Profile(email(name, org), name, role, plan), password)
+        users.ensure_user(org, identifier, Profile(email(name, org), name, role, plan), password)
     finally:
         passwords.use_cost(cost)
     return users.get(org, identifier)
@@ -47,4 +47,4 @@ def email(name: str, org: str = ORG) -> str:
 
 def token(found: Document) -> str:
     """An access token of a new session of the user."""
-    return sessions.opened(documents.get(found.org, "user", found.id)).access_token
+    return sessions.open_session(documents.get(found.org, "user", found.id)).access_token

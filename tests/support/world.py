@@ -303,7 +303,7 @@ def new_world(seed: int = 0) -> Iterator[World]:
     queue_storage.use_queues(made.queues)
     sockets.use_sockets(made.sockets)
     # Most tests call with tokens of nobody in particular.
-    token_accounts.use(lambda _: True)
+    token_accounts.use_account_check(lambda _: True)
     forget()
     try:
         with aws.cloud():
@@ -316,5 +316,5 @@ def new_world(seed: int = 0) -> Iterator[World]:
         outbound.use(before_network)
         queue_storage.use_queues(None)
         sockets.use_sockets(None)
-        token_accounts.use(None)
+        token_accounts.use_account_check(None)
         config.restore(before_settings)

@@ -58,7 +58,7 @@ def _resolve_example(credential: str) -> str:
 
 def _by_key(request: Request, api_key: str) -> Principal:
     if api_key.startswith(api_keys.PREFIX):
-        return with_permissions(api_keys.caller(api_key))
+        return with_permissions(api_keys.authenticate(api_key))
     return keys.authenticate_agent(request, api_key)
 
 
@@ -69,7 +69,7 @@ def optional_caller(request: Request) -> Principal | None:
 
 
 def _by_token(token: str) -> Principal:
-    return api_keys.caller(token) if token.startswith(api_keys.PREFIX) else sessions.caller(token)
+    return api_keys.authenticate(token) if token.startswith(api_keys.PREFIX) else sessions.authenticate(token)
 
 
 def with_permissions(principal: Principal) -> Principal:
@@ -106,7 +106,7 @@ def authorize(caller: Caller, endpoint: Endpoint) -> None:
     if _principal(caller).role == AGENT_ROLE:
         _require_agent_endpoint(endpoint)
     elif _has_service_token(caller) and _needs_account(endpoint):
-        token_accounts.require(_with_role(_principal(caller)))
+        token_accounts.require_account(_with_role(_principal(caller)))
 
 
 def _require_permission(caller: Caller, endpoint: Endpoint) -> None:

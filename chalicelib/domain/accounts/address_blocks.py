@@ -1,19 +1,18 @@
-"""From how far apart two addresses are somebody else's."""
+"""Blocks of addresses that belong to one subscriber."""
 
 
 def network_of(address: str) -> str:
-    """The network that an address stands for: itself, or of IPv6 the /64 that one subscriber has at least.
-
-    What is no address stands for itself.
+    """The block that an address belongs to: an IPv4 address itself, and the /64 of an IPv6 address, the least that a
+    subscriber has. A text that is no address is returned as it is.
     """
     from ipaddress import IPv6Address, ip_address
 
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"

@@ -1,8 +1,8 @@
-"""Where an application may have its users sent back to (RFC 9700, section 2.1; RFC 8252, section 7.3)."""
+"""URLs that an application may have its users sent back to (RFC 9700, section 2.1; RFC 8252, section 7.3)."""
 
 import re
 
-LONGEST = 2_000
+MAX_LENGTH = 2_000
 _WRITABLE = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
 """Printable ASCII without what no URL has: quotes, angle brackets, backslashes, braces, bars, carets and backticks."""
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(:[0-9]{1,5})?(?=[/?]|\Z)")
@@ -10,9 +10,9 @@ _SECURE = re.compile(r"https://[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*(?::[0-9]{1,5})?
 
 
 def fault(uri: str) -> str | None:
-    """What keeps a URL from being registered; None when nothing does."""
-    if not _WRITABLE.fullmatch(uri) or len(uri) > LONGEST:
-        return f"must be a URL of at most {LONGEST} ASCII characters"
+    """Why a URL cannot be registered; None when it can."""
+    if not _WRITABLE.fullmatch(uri) or len(uri) > MAX_LENGTH:
+        return f"must be a URL of at most {MAX_LENGTH} ASCII characters"
     if "#" in uri or "*" in uri:
         return "must have no fragment and no wildcard"
     if not (_SECURE.match(uri) or is_loopback(uri)):
@@ -21,15 +21,15 @@ def fault(uri: str) -> str | None:
 
 
 def is_loopback(uri: str) -> bool:
-    """Whether it leads to the user's own machine, where a native application listens."""
+    """Whether the URL leads to the user's own machine, where a native application listens."""
     return _LOOPBACK.match(uri) is not None
 
 
-def matches(registered: str, asked: str) -> bool:
-    """Whether a URL is the registered one: to the letter, but that an application on loopback may choose its port."""
-    if registered == asked:
+def matches(registered: str, requested: str) -> bool:
+    """Whether a URL equals the registered one; on loopback the application may choose the port."""
+    if registered == requested:
         return True
-    return is_loopback(registered) and is_loopback(asked) and _portless(registered) == _portless(asked)
+    return is_loopback(registered) and is_loopback(requested) and _portless(registered) == _portless(requested)
 
 
 def origin(uri: str) -> str:

@@ -1,7 +1,7 @@
-"""API keys of users, for programs: `ak_<id><secret><checksum>`, shown once and kept as a fingerprint.
+"""API keys of users, for programs: `ak_<id><secret><checksum>`. A key is shown once and stored as a fingerprint.
 
-The checksum tells a mistyped key, or another text, from a key without a call. A key is looked up together with its
-owner and remembered for 10 seconds, so that it never may more than its owner may now.
+The checksum tells a mistyped key from a real one without a call. A key is read together with its owner and remembered
+for 10 seconds, so that it never has a permission that its owner has lost.
 """
 
 import zlib
@@ -24,27 +24,27 @@ from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.documents import documents as document_storage
 
 PREFIX = "ak_"
-ID, SECRET, CHECKSUM = 16, 32, 6
+ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 16, 32, 6
 """Characters of base62 of each part: 95 and 190 random bits, and 32 bits of CRC."""
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-MOST = 50
-"""Of one user."""
-NOTED_EVERY = 5 * clock.MINUTE
-"""How old a key's latest use may be before a new one is written down."""
+MAX_KEYS = 50
+"""Of one user, without expired ones."""
+USE_RECORDED_EVERY_MS = 5 * clock.MINUTE
+"""The time of a key's latest use is stored at most this often."""
 
 
-class Owned(NamedTuple):
-    """A key and the user whose it is, as they were read."""
+class KeyAndOwner(NamedTuple):
+    """A key and its owner, as they were read."""
 
     key: ApiKey
     user: Document
 
 
-_known: TtlCache[str, Owned] = TtlCache(10 * clock.SECOND)
+_recent_keys: TtlCache[str, KeyAndOwner] = TtlCache(10 * clock.SECOND)
 
 
-class Wanted(NamedTuple):
-    """A key that somebody wants. Times in epoch milliseconds; a rate it has not is its owner's plan's."""
+class KeyRequest(NamedTuple):
+    """A key to be created. Times in epoch milliseconds. Without a rate it has that of its owner's plan."""
 
     name: str
     permissions: Collection[str]
@@ -53,21 +53,21 @@ class Wanted(NamedTuple):
     burst: int | None = None
 
 
-def create(org: str, user_id: str, wanted: Wanted) -> tuple[ApiKey, str]:
-    """A new key of a user, and its text, which cannot be had again. Two calls.
+def create(org: str, user_id: str, request: KeyRequest) -> tuple[ApiKey, str]:
+    """Create a key; returns it and its text, which cannot be read again. Two calls.
 
-    Raises NotFound for one who is no user, Conflict where it has as many as it may.
+    Raises NotFound for an unknown user, Conflict when the user has MAX_KEYS.
     """
-    text = _drawn()
-    return _given(org, user_id, text, wanted), text
+    text = _generate()
+    return _store(org, user_id, text, request), text
 
 
-def establish(org: str, user_id: str, text: str, wanted: Wanted) -> None:
-    """A key whose text is known beforehand, unless the user has it: what the local stage begins with. Two calls."""
-    _given(org, user_id, text, wanted)
+def ensure_key(org: str, user_id: str, text: str, request: KeyRequest) -> None:
+    """Create a key with a given text, unless the user has it: the local stack's example key. Two calls."""
+    _store(org, user_id, text, request)
 
 
-def _given(org: str, user_id: str, text: str, wanted: Wanted) -> ApiKey:
+def _store(org: str, user_id: str, text: str, request: KeyRequest) -> ApiKey:
     key = ApiKey(
         id=_id_in(text),
         org=org,
@@ -75,66 +75,67 @@ def _given(org: str, user_id: str, text: str, wanted: Wanted) -> ApiKey:
         fingerprint=encryption.fingerprint(text),
         last4=text[-4:],
         created_at=clock.now(),
-        **wanted._replace(permissions=frozenset(wanted.permissions))._asdict(),
+        **request._replace(permissions=frozenset(request.permissions))._asdict(),
     )
 
     def decide(user: Document) -> Document:
-        if key.id in _listed(user):
+        if key.id in _key_expiries(user):
             return user
-        kept = {one: until for one, until in _listed(user).items() if until is None or until > clock.now()}
-        if len(kept) >= MOST:
-            raise Conflict(f"A user has at most {MOST} API keys: revoke one that is not used")
-        return replace(user, body={**user.body, "keys": {**kept, key.id: key.expires_at_ms}})
+        current = {key_id: at for key_id, at in _key_expiries(user).items() if at is None or at > clock.now()}
+        if len(current) >= MAX_KEYS:
+            raise Conflict(f"A user has at most {MAX_KEYS} API keys: revoke one that is not used")
+        return replace(user, body={**user.body, "keys": {**current, key.id: key.expires_at_ms}})
 
     documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.create_write(key)])
     return key
 
 
-def _listed(user: Document) -> Mapping[str, int | None]:
-    """Ids of a user's keys, with when each expires."""
-    listed: Mapping[str, int | None] = user.body.get("keys", {})
-    return listed
+def _key_expiries(user: Document) -> Mapping[str, int | None]:
+    """When each of a user's keys expires, by id."""
+    expiries: Mapping[str, int | None] = user.body.get("keys", {})
+    return expiries
 
 
-def every(org: str, user_id: str) -> list[ApiKey]:
-    """A user's keys that are good, newest first. Two calls. Raises NotFound for one who is no user."""
-    return storage.find_many(list(_listed(documents.get(org, "user", user_id))))
+def list_keys(org: str, user_id: str) -> list[ApiKey]:
+    """A user's valid keys, newest first. Two calls. Raises NotFound for an unknown user."""
+    return storage.find_many(list(_key_expiries(documents.get(org, "user", user_id))))
 
 
 def revoke(org: str, user_id: str, identifier: str) -> None:
-    """End a key: at once here, and within 10 seconds everywhere. Raises NotFound when the user has none of this id."""
+    """Revoke a key: at once in this process, within 10 seconds in others. Raises NotFound unless it is the user's."""
 
     def decide(user: Document) -> Document:
-        if identifier not in _listed(user):
+        if identifier not in _key_expiries(user):
             raise NotFound("Key", identifier)
-        kept = {one: until for one, until in _listed(user).items() if one != identifier}
-        return replace(user, body={**user.body, "keys": kept})
+        others = {key_id: at for key_id, at in _key_expiries(user).items() if key_id != identifier}
+        return replace(user, body={**user.body, "keys": others})
 
     try:
         documents.change(org, "user", user_id, decide, by=user_id, also=lambda *_: [storage.delete_write(identifier)])
     except NotFound:
         raise NotFound("Key", identifier) from None
-    _known.remove(identifier)
+    _recent_keys.remove(identifier)
 
 
-def caller(text: str) -> Principal:
-    """Who calls with an API key: its owner, within the key's permissions and rate. Raises Unauthenticated.
+def authenticate(text: str) -> Principal:
+    """Build the principal for an API key: its owner, limited to the key's permissions and rate. Raises Unauthenticated.
 
-    Two calls for a key that this process has not seen lately, and one more to note its use, at most every five minutes.
+    Two calls for a key that this process has not seen for 10 seconds, and one at most every five minutes to record its
+    use.
     """
-    found = _owned(_id_in(text)) if is_key(text) else None
-    if found is None or not encryption.has_fingerprint(text, found.key.fingerprint) or _is_over(found.key):
+    found = _find_with_owner(_id_in(text)) if is_key(text) else None
+    if found is None or not encryption.has_fingerprint(text, found.key.fingerprint) or _is_expired(found.key):
         raise Unauthenticated("Invalid or expired API key")
-    _note_use(found)
+    _record_use(found)
     key = found.key
     rate = (key.requests_per_hour, key.burst)
     return authentication.principal_from_user(found.user)._replace(key=key.id, scope=key.permissions, rate=rate)
 
 
-def standing(identifier: str) -> Principal | None:
-    """Whose a key is, as of now or lately, within its permissions; None when it is no good any more."""
-    found = _owned(identifier)
-    if found is None or _is_over(found.key):
+def current_principal(identifier: str) -> Principal | None:
+    """The principal of a key as of now or 10 seconds ago; None when the key is revoked or expired."""
+    found = _find_with_owner(identifier)
+    if found is None or _is_expired(found.key):
         return None
     return authentication.principal_from_user(found.user)._replace(key=identifier, scope=found.key.permissions)
 
@@ -142,49 +143,51 @@ def standing(identifier: str) -> Principal | None:
 def is_key(text: str) -> bool:
     """Whether the text has the shape of an API key, checksum and all."""
     body = text.removeprefix(PREFIX)
-    if not text.startswith(PREFIX) or len(body) != ID + SECRET + CHECKSUM:
+    if not text.startswith(PREFIX) or len(body) != ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH:
         return False
-    return body[-CHECKSUM:] == _checksum(body[:-CHECKSUM])
+    return body[-CHECKSUM_LENGTH:] == _checksum(body[:-CHECKSUM_LENGTH])
 
 
-def _owned(identifier: str) -> Owned | None:
-    """The key with its owner; None when either is gone or the owner may not sign in."""
-    if (known := _known.get(identifier)) is not None:
-        return known
+def _find_with_owner(identifier: str) -> KeyAndOwner | None:
+    """The key with its owner; None when either is deleted or the owner is not active."""
+    if (recent := _recent_keys.get(identifier)) is not None:
+        return recent
     key = storage.find(identifier)
     user = None if key is None else document_storage.find(key.org, "user", key.user_id)
-    if key is None or user is None or user.body["status"] != "active" or identifier not in _listed(user):
+    if key is None or user is None or user.body["status"] != "active" or identifier not in _key_expiries(user):
         return None
-    return _known.put(identifier, Owned(key, user))
+    return _recent_keys.put(identifier, KeyAndOwner(key, user))
 
 
-def _is_over(key: ApiKey) -> bool:
+def _is_expired(key: ApiKey) -> bool:
     return key.expires_at_ms is not None and key.expires_at_ms <= clock.now()
 
 
-def _note_use(found: Owned) -> None:
-    """Write down that the key is in use, unless that was done lately. What cannot be written now is later."""
+def _record_use(found: KeyAndOwner) -> None:
+    """Store the time of this use, unless one was stored lately. A write that fails is made up for by the next use."""
     now, key = clock.now(), found.key
-    if key.last_used_at is not None and now - key.last_used_at < NOTED_EVERY:
+    if key.last_used_at is not None and now - key.last_used_at < USE_RECORDED_EVERY_MS:
         return
-    _known.put(key.id, Owned(key._replace(last_used_at=now), found.user))
+    _recent_keys.put(key.id, KeyAndOwner(key._replace(last_used_at=now), found.user))
     with suppress(ConditionFailed, Unavailable):
-        dynamodb.commit(storage.record_use_write(key.id, now, now - NOTED_EVERY))
+        dynamodb.commit(storage.record_use_write(key.id, now, now - USE_RECORDED_EVERY_MS))
 
 
-def _drawn() -> str:
-    """A fresh key."""
-    number = int.from_bytes(ids.entropy(2 + (ID + SECRET) * 6 // 8))  # 6 bits for a digit, and 16 against bias
-    body = _base62(number, ID + SECRET)
+def _generate() -> str:
+    """The text of a new key."""
+    number = int.from_bytes(
+        ids.entropy(2 + (ID_LENGTH + SECRET_LENGTH) * 6 // 8)
+    )  # 6 bits for a digit, and 16 against bias
+    body = _base62(number, ID_LENGTH + SECRET_LENGTH)
     return f"{PREFIX}{body}{_checksum(body)}"
 
 
 def _id_in(text: str) -> str:
-    return text[len(PREFIX) : len(PREFIX) + ID]
+    return text[len(PREFIX) : len(PREFIX) + ID_LENGTH]
 
 
 def _checksum(body: str) -> str:
-    return _base62(zlib.crc32(body.encode()), CHECKSUM)
+    return _base62(zlib.crc32(body.encode()), CHECKSUM_LENGTH)
 
 
 def _base62(number: int, length: int) -> str:

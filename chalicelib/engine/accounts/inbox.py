@@ -1,4 +1,4 @@
-"""Notifications: what happened, told to the users whom it concerns, and kept for a while with whether they read it."""
+"""The inbox: notifications for users about events that concern them, with the time at which they were read."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,76 +12,83 @@ from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.documents import documents as storage
 
 KIND = "notification"
-KEPT = 90 * clock.DAY
-LISTED = 1_000
-"""A user is shown so many, the newest: one call."""
-AT_ONCE = 100
-"""What one transaction holds."""
+RETENTION_MS = 90 * clock.DAY
+MAX_LISTED = 1_000
+"""Most notifications in a list, the newest ones: one call."""
+BATCH_SIZE = 100
+"""Writes in one transaction."""
 
 
-def publish(org: str, facts: Sequence[PublicEvent]) -> None:
-    """Keep a notification for each recipient of each fact, except for whoever did it. Again, it changes nothing."""
-    found = [_made(org, fact, user) for fact in facts for user in fact.recipients if user != fact.actor]
-    for start in range(0, len(found), AT_ONCE):
-        _keep(found[start : start + AT_ONCE])
+def add_notifications(org: str, events: Sequence[PublicEvent]) -> None:
+    """Store a notification for each recipient of each event, except for its actor. Calling it again changes nothing."""
+    notifications = [
+        _new_notification(org, event, user) for event in events for user in event.recipients if user != event.actor
+    ]
+    for start in range(0, len(notifications), BATCH_SIZE):
+        _create_missing(notifications[start : start + BATCH_SIZE])
 
 
-def _keep(found: list[Document]) -> None:
-    """All that are not kept yet."""
-    while found:
+def _create_missing(notifications: list[Document]) -> None:
+    """Store those that are not stored yet."""
+    while notifications:
         try:
-            dynamodb.commit(*map(storage.create_write, found))
+            dynamodb.commit(*map(storage.create_write, notifications))
         except ConditionFailed as refused:
-            found = [one for one, known in zip(found, refused.failed, strict=True) if not known]
+            pairs = zip(notifications, refused.failed, strict=True)
+            notifications = [notification for notification, is_stored in pairs if not is_stored]
         else:
             return
 
 
-def _made(org: str, fact: PublicEvent, user: str) -> Document:
-    body = {"type": fact.topic, "message": fact.recipients[user], "data": _pointers(fact), "readAt": None}
-    made = documents.new(org, KIND, body, parent=user, id=ids.derived_at(fact.at, "notif", fact.id))
-    return replace(made, created_at=fact.at, updated_at=fact.at, expires_at_ms=fact.at + KEPT)
+def _new_notification(org: str, event: PublicEvent, user: str) -> Document:
+    body = {"type": event.topic, "message": event.recipients[user], "data": _reference_ids(event), "readAt": None}
+    notification = documents.new(org, KIND, body, parent=user, id=ids.derived_at(event.at, "notif", event.id))
+    return replace(notification, created_at=event.at, updated_at=event.at, expires_at_ms=event.at + RETENTION_MS)
 
 
-def _pointers(fact: PublicEvent) -> dict[str, str]:
-    """What it is about, by id."""
-    kind = fact.topic.partition(".")[0]
-    found = {name: identifier for name in ("projectId", "taskId") if (identifier := fact.about.get(name)) is not None}
-    return {f"{kind}Id": fact.subject} | found
+def _reference_ids(event: PublicEvent) -> dict[str, str]:
+    """The ids of what the event is about."""
+    kind = event.topic.partition(".")[0]
+    parents = {
+        name: identifier for name in ("projectId", "taskId") if (identifier := event.about.get(name)) is not None
+    }
+    return {f"{kind}Id": event.subject} | parents
 
 
-def latest(org: str, user: str) -> list[Document]:
+def list_newest(org: str, user: str) -> list[Document]:
     """A user's newest notifications. One call for each megabyte."""
-    return storage.find_page(org, KIND, user, limit=LISTED)
+    return storage.find_page(org, KIND, user, limit=MAX_LISTED)
 
 
-def read(org: str, user: str, identifier: str) -> Document:
-    """Note that the user has read it; again, it stays as it was. Raises NotFound, also for another user's."""
+def mark_read(org: str, user: str, identifier: str) -> Document:
+    """Mark a notification as read; the first time stays. Raises NotFound, also for another user's."""
 
-    def decide(found: Document) -> Document:
-        return found if is_read(found) else replace(found, body={**found.body, "readAt": clock.now()})
+    def decide(notification: Document) -> Document:
+        if is_read(notification):
+            return notification
+        return replace(notification, body={**notification.body, "readAt": clock.now()})
 
     return documents.change(org, KIND, identifier, decide, parent=user, by=user)
 
 
-def read_all(org: str, user: str) -> int:
-    """Note that the user has read the newest ones; answers how many were unread."""
-    unread = [one for one in latest(org, user) if not is_read(one)]
-    for start in range(0, len(unread), AT_ONCE):
-        _read_together(unread[start : start + AT_ONCE])
+def mark_all_read(org: str, user: str) -> int:
+    """Mark the newest notifications as read; returns how many were unread."""
+    unread = [notification for notification in list_newest(org, user) if not is_read(notification)]
+    for start in range(0, len(unread), BATCH_SIZE):
+        _mark_batch_read(unread[start : start + BATCH_SIZE])
     return len(unread)
 
 
-def _read_together(found: Sequence[Document]) -> None:
+def _mark_batch_read(unread: Sequence[Document]) -> None:
     now = clock.now()
-    reading = [replace(one, version=one.version + 1, updated_at=now, body={**one.body, "readAt": now}) for one in found]
+    read = [replace(old, version=old.version + 1, updated_at=now, body={**old.body, "readAt": now}) for old in unread]
     try:
-        dynamodb.commit(*(storage.update_write(old, new) for old, new in zip(found, reading, strict=True)))
-    except ConditionFailed:  # somebody reads at the same time: then one by one
-        for one in found:
-            read(one.org, str(one.parent), one.id)
+        dynamodb.commit(*(storage.update_write(old, new) for old, new in zip(unread, read, strict=True)))
+    except ConditionFailed:  # another request marks one of them at the same time: one by one then
+        for notification in unread:
+            mark_read(notification.org, str(notification.parent), notification.id)
 
 
-def is_read(found: Document) -> bool:
+def is_read(notification: Document) -> bool:
     """Whether its user has read it."""
-    return found.body["readAt"] is not None
+    return notification.body["readAt"] is not None

@@ -1,17 +1,17 @@
-"""Signing in by email and password, and what keeps others from doing it by trying (OWASP, Authentication).
+"""Sign-in by email and password, with limits on guessing (OWASP, Authentication).
 
-A try is counted before the password is looked at, so that a hundred at once are a hundred. Three counters bound
-guessing, and none of them locks an owner out for ever:
+A try is counted before the password is checked, so that a hundred tries at once count as a hundred. Three counters
+limit guessing, and none of them locks an owner out for ever:
 
-- An account from one address: from the fifth try in a row on each one locks it there for the next, for a second, two,
-  four, up to a quarter of an hour. So nobody locks anybody else out.
-- An account from all addresses that nobody has signed in to it from: likewise from the twentieth try on, up to five
-  minutes. That takes many addresses. One from which somebody has signed in before is not concerned.
-- An address over all accounts: fifty tries that don't work, and ten more an hour; tries at accounts to which somebody
-  has signed in from there before don't count. So one who tries one password on many accounts gets nowhere.
+- One account from one address: from the fifth failed try in a row on, each locks the account for that address, for 1,
+  2, 4 seconds and so on, up to 15 minutes. So nobody can lock out anybody else.
+- One account from all addresses from which nobody has signed in to it: the same from the twentieth try on, up to five
+  minutes. An address from which somebody has signed in before is not affected.
+- One address over all accounts: 50 failed tries, and ten more per hour. Tries at accounts to which somebody has signed
+  in from there before do not count. So trying one password on many accounts does not work.
 
-A lock refuses the right password, too, or it would be none. Sessions and API keys are not concerned at all. Whether an
-account exists is not to be learnt: unknown emails are counted and locked the same, and cost the same work.
+A lock refuses the right password, too. Sessions and API keys are not affected. A caller cannot learn whether an account
+exists: tries for unknown emails are counted and locked in the same way, and take as long.
 """
 
 from collections.abc import Mapping
@@ -28,142 +28,145 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem, Write
 
 
-class Patience(NamedTuple):
-    """How many tries in a row are free, and for how long further ones lock at most, in milliseconds."""
+class Threshold(NamedTuple):
+    """How many failed tries in a row do not lock, and the longest lock."""
 
     free: int
-    longest: int
+    max_lock_ms: int
 
 
-AT_ADDRESS = Patience(5, 15 * clock.MINUTE)
-ANYWHERE = Patience(20, 5 * clock.MINUTE)
-ADDRESS_TRIES, ADDRESS_TRIES_AN_HOUR = 50, 10
-SKEW = 5 * clock.SECOND
-"""By so much the clocks of two processes may differ."""
-FORGIVEN_AFTER = clock.DAY
-"""After so long without a try, they count from the beginning."""
-KNOWN_FOR = 90 * clock.DAY
-"""For so long an address is known from which somebody has signed in."""
+FROM_ONE_ADDRESS = Threshold(5, 15 * clock.MINUTE)
+FROM_ALL_ADDRESSES = Threshold(20, 5 * clock.MINUTE)
+ADDRESS_BURST, ADDRESS_ATTEMPTS_PER_HOUR = 50, 10
+CLOCK_SKEW_MS = 5 * clock.SECOND
+"""The clocks of two processes may differ by this much."""
+ATTEMPTS_TTL_MS = clock.DAY
+"""After this long without a try, the count begins at 0."""
+KNOWN_ADDRESS_TTL_MS = 90 * clock.DAY
+"""An address is known for this long after somebody has signed in from it."""
 
 
 class Proof(NamedTuple):
-    """Somebody has shown the password of an account."""
+    """The caller has given the right password of an account."""
 
     email: str
     org: str
     user_id: str
     password: str
     password_hash: str
-    settled: tuple[Write, ...]
-    """By these, the tries are forgotten and the address is known."""
+    reset_writes: tuple[Write, ...]
+    """They reset the counters and make the address known."""
 
 
-def prove(email: str, password: str, address: str) -> Proof:
-    """Check a password; `address` is where the caller's requests come from. Two calls, three from an unknown address.
+def verify_password(email: str, password: str, address: str) -> Proof:
+    """Check a password. `address` is where the request comes from. Two calls, three for an unknown address.
 
-    Raises Unauthenticated, in the same words whatever is wrong, and TooManyRequests while the account is locked.
+    Raises Unauthenticated, with the same message whatever is wrong, and TooManyRequests while the account is locked.
     """
-    key, network = email_addresses.key(email), network_of(address)
-    door = storage.read_login_state(key, email_addresses.kept_key(email), network)
-    known = _is_known(door.address)
-    if not known:
-        _admit(network)
-    guards = {door.address: AT_ADDRESS} if known else {door.address: AT_ADDRESS, door.account: ANYWHERE}
-    _count(guards)
-    login, kept = door.login, None if door.login is None else door.login.password_hash
-    if not passwords.is_correct(password, kept) or login is None or kept is None:
+    key, network = email_addresses.unique_key(email), network_of(address)
+    state = storage.read_login_state(key, email_addresses.stored_key(email), network)
+    is_known = _is_known_address(state.address)
+    if not is_known:
+        _count_address_attempt(network)
+    thresholds = {state.address: FROM_ONE_ADDRESS}
+    if not is_known:
+        thresholds[state.account] = FROM_ALL_ADDRESSES
+    _count_attempt(thresholds)
+    login, password_hash = state.login, None if state.login is None else state.login.password_hash
+    if not passwords.is_correct(password, password_hash) or login is None or password_hash is None:
         raise Unauthenticated("Wrong email or password")
-    return Proof(door.email, login.org, login.user_id, password, kept, tuple(_settled(door, network, known)))
+    resets = tuple(_reset_writes(state, network, is_known))
+    return Proof(state.email, login.org, login.user_id, password, password_hash, resets)
 
 
-def acted_upon(proof: Proof) -> list[Write]:
-    """What is to be written together with what the password was shown for: it must still be the one, and is hashed
-    anew where hashes have become dearer."""
+def success_writes(proof: Proof) -> list[Write]:
+    """The writes to send with the change that the password was given for. They check that it is still the password, and
+    store a new hash if the stored one has outdated parameters."""
     if passwords.is_outdated(proof.password_hash):
-        return replaced(proof, proof.password)
-    return [*proof.settled, storage.password_unchanged_check(proof.email, proof.password_hash)]
+        return replace_password_writes(proof, proof.password)
+    return [*proof.reset_writes, storage.password_unchanged_check(proof.email, proof.password_hash)]
 
 
-def replaced(proof: Proof, password: str) -> list[Write]:
-    """The writes that put another password in the place of the one that was shown."""
+def replace_password_writes(proof: Proof, password: str) -> list[Write]:
+    """The writes that replace the password that was given."""
     return [
-        *proof.settled,
+        *proof.reset_writes,
         storage.set_password_write(proof.email, proof.password_hash, passwords.hash_password(password)),
     ]
 
 
-def _is_known(guard: LoginAttempts) -> bool:
-    return guard.known and guard.expires_at_ms > clock.now()
+def _is_known_address(attempts: LoginAttempts) -> bool:
+    return attempts.known and attempts.expires_at_ms > clock.now()
 
 
-def _admit(network: str) -> None:
-    """Count a try from a network against all of its tries. Raises TooManyRequests."""
-    admission = rate_limits.admit(_network_key(network), ADDRESS_TRIES_AN_HOUR, clock.HOUR, ADDRESS_TRIES)
+def _count_address_attempt(network: str) -> None:
+    """Count a try against the limit of its network. Raises TooManyRequests."""
+    admission = rate_limits.admit(_network_key(network), ADDRESS_ATTEMPTS_PER_HOUR, clock.HOUR, ADDRESS_BURST)
     if not admission.allowed:
-        raise _locked(admission.retry_after)
+        raise _lock_error(admission.retry_after)
 
 
 def _network_key(network: str) -> str:
     return f"sign-in#{network}"
 
 
-def _count(guards: Mapping[LoginAttempts, Patience]) -> None:
-    """Count a try at each guard. Raises TooManyRequests where none is free at one, which ends all contention."""
-    found, patiences = list(guards), list(guards.values())
+def _count_attempt(thresholds_by_counter: Mapping[LoginAttempts, Threshold]) -> None:
+    """Count a try at each counter. Raises TooManyRequests when one of them is locked, which also ends the retries."""
+    counters, thresholds = list(thresholds_by_counter), list(thresholds_by_counter.values())
     while True:
-        present = [_present(guard) for guard in found]
-        left = max(map(_left, present, patiences))
-        if left > 0:
-            raise _locked(max(1, -(-left // clock.SECOND)))
-        tried = map(_tried, present, patiences)
+        present = [_unexpired(counter) for counter in counters]
+        remaining_ms = max(map(_remaining_lock_ms, present, thresholds))
+        if remaining_ms > 0:
+            raise _lock_error(max(1, -(-remaining_ms // clock.SECOND)))
+        counted = map(_next_attempts, present, thresholds)
         try:
-            dynamodb.commit(*map(storage.count_attempt_write, found, tried))
+            dynamodb.commit(*map(storage.count_attempt_write, counters, counted))
         except ConditionFailed as refused:
-            found = list(map(_as_stored, found, refused.failed, refused.items))
+            counters = list(map(_current_attempts, counters, refused.failed, refused.items))
         else:
             return
 
 
-def _as_stored(guard: LoginAttempts, failed: bool, item: RawItem | None) -> LoginAttempts:
-    """A guard as it is now, by what a refusal has said of it."""
+def _current_attempts(attempts: LoginAttempts, failed: bool, item: RawItem | None) -> LoginAttempts:
+    """The counter as it is stored, which a refused write returns."""
     if not failed:
-        return guard
-    return storage.attempts_from_raw(item) if item is not None else LoginAttempts(guard.id)
+        return attempts
+    return storage.attempts_from_raw(item) if item is not None else LoginAttempts(attempts.id)
 
 
-def _left(guard: LoginAttempts, patience: Patience) -> int:
-    """For how long a guard is locked still, in milliseconds. An end further ahead than its tries could have put it was
-    set by a clock that was ahead of ours, or has been set back since: it locks nobody."""
-    left = guard.locked_until - clock.now()
-    return left if left <= lock(guard.failures, patience) + SKEW else 0
+def _remaining_lock_ms(attempts: LoginAttempts, threshold: Threshold) -> int:
+    """How long the lock lasts. One that is longer than its tries allow was set by a wrong clock and does not count."""
+    remaining_ms = attempts.locked_until - clock.now()
+    return remaining_ms if remaining_ms <= lock_ms(attempts.failures, threshold) + CLOCK_SKEW_MS else 0
 
 
-def _present(guard: LoginAttempts) -> LoginAttempts:
-    return guard if guard.expires_at_ms > clock.now() else LoginAttempts(guard.id)
+def _unexpired(attempts: LoginAttempts) -> LoginAttempts:
+    return attempts if attempts.expires_at_ms > clock.now() else LoginAttempts(attempts.id)
 
 
-def _tried(guard: LoginAttempts, patience: Patience) -> LoginAttempts:
-    now, failures = clock.now(), guard.failures + 1
-    kept = KNOWN_FOR if guard.known else FORGIVEN_AFTER
-    return guard._replace(failures=failures, locked_until=now + lock(failures, patience), expires_at_ms=now + kept)
+def _next_attempts(attempts: LoginAttempts, threshold: Threshold) -> LoginAttempts:
+    now, failures = clock.now(), attempts.failures + 1
+    ttl_ms = KNOWN_ADDRESS_TTL_MS if attempts.known else ATTEMPTS_TTL_MS
+    locked_until = now + lock_ms(failures, threshold)
+    return attempts._replace(failures=failures, locked_until=locked_until, expires_at_ms=now + ttl_ms)
 
 
-def lock(failures: int, patience: Patience = AT_ADDRESS) -> int:
-    """For how long so many tries in a row that did not work lock, in milliseconds."""
-    doublings = min(failures - patience.free, 20)
-    return min(patience.longest, clock.SECOND << doublings) if doublings >= 0 else 0
+def lock_ms(failures: int, threshold: Threshold = FROM_ONE_ADDRESS) -> int:
+    """How long this many failed tries in a row lock."""
+    doublings = min(failures - threshold.free, 20)
+    return min(threshold.max_lock_ms, clock.SECOND << doublings) if doublings >= 0 else 0
 
 
-def _locked(seconds: int) -> TooManyRequests:
+def _lock_error(seconds: int) -> TooManyRequests:
     return TooManyRequests(f"Too many tries to sign in; try again in {seconds} seconds", retry_after=seconds)
 
 
-def _settled(door: LoginState, network: str, known: bool) -> list[Write]:
-    """The guards that counted this try forget all of them, the network is given it back, and the address is known."""
+def _reset_writes(state: LoginState, network: str, is_known: bool) -> list[Write]:
+    """Reset the counters of this try, give it back to the limit of the network, and make the address known."""
     now = clock.now()
-    at_address = LoginAttempts(door.address.id, known=bool(network), expires_at_ms=now + KNOWN_FOR)
-    if known:
+    at_address = LoginAttempts(state.address.id, known=bool(network), expires_at_ms=now + KNOWN_ADDRESS_TTL_MS)
+    if is_known:
         return [storage.reset_attempts_write(at_address)]
-    anywhere = LoginAttempts(door.account.id, expires_at_ms=now + FORGIVEN_AFTER)
-    back = rate_limits.give_back_write(_network_key(network), ADDRESS_TRIES_AN_HOUR, clock.HOUR, ADDRESS_TRIES)
-    return [storage.reset_attempts_write(at_address), storage.reset_attempts_write(anywhere), back]
+    anywhere = LoginAttempts(state.account.id, expires_at_ms=now + ATTEMPTS_TTL_MS)
+    give_back = rate_limits.give_back_write(_network_key(network), ADDRESS_ATTEMPTS_PER_HOUR, clock.HOUR, ADDRESS_BURST)
+    return [storage.reset_attempts_write(at_address), storage.reset_attempts_write(anywhere), give_back]

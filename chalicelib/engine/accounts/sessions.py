@@ -1,10 +1,12 @@
-"""Sessions of people: an access token for an hour, and a refresh token that is good once (RFC 9700, section 4.14).
+"""Sessions of people: an access token for an hour, and a refresh token that can be used once (RFC 9700, section 4.14).
 
-Each refresh uses its token up and gives the next. One that comes again was copied, or its answer was lost: within a few
-seconds it gets the very same successor, or is refused where the successor is used up, too; afterwards the whole session
-ends. That needs nothing but the number of the token that is good, and when the last two were used: a successor is the
-same text whenever it is signed. A session ends, too, with its user, with the
-application that it was given to, and with the password, and each is judged anew at most 30 seconds after it was.
+Each refresh uses its token up and returns the next one. A refresh token that is used again was copied, or the answer to
+its first use was lost. Within GRACE_MS the caller gets the same successor, or is refused if that is used up, too. After
+that the whole session ends. The session stores the number of its valid token and when the last two were used; a
+successor is the same text whenever it is signed.
+
+A session also ends with its user, with the application that it was given to, and with a change of the password. Each
+process reads a session again at most 30 seconds after it did.
 """
 
 from collections.abc import Mapping
@@ -23,31 +25,32 @@ from chalicelib.storage.access.sessions import Session, SessionAndUser
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 
-ACCESS_SECONDS = 3_600
-REFRESH_SECONDS = 30 * 86_400
-"""A session that is not refreshed for so long is over."""
-GRACE = 10 * clock.SECOND
-"""For so long a refresh token that was just used gets the same answer again, and never ends its session."""
-MOST_GENERATIONS = 2**53
-_known: TtlCache[str, SessionAndUser] = TtlCache(30 * clock.SECOND)
-"""By session; for so long the end of a session, or another role, may pass a process by."""
+ACCESS_TTL_S = 3_600
+REFRESH_TTL_S = 30 * 86_400
+"""A session ends when it is not refreshed for this long."""
+GRACE_MS = 10 * clock.SECOND
+"""For this long after its use, a refresh token gets the same answer again and does not end its session."""
+MAX_GENERATION = 2**53
+_judged_sessions: TtlCache[str, SessionAndUser] = TtlCache(30 * clock.SECOND)
+"""By session id. For this long a process may not notice that a session ended or that the user's role changed."""
 
 
 class Tokens(NamedTuple):
-    """What a caller gets."""
+    """The tokens of a session."""
 
     access_token: str
     refresh_token: str
     expires_in: int
-    """Seconds that the access token is good for."""
+    """Seconds until the access token expires."""
     scope: str | None
-    """The permissions that it is limited to, with spaces between them, if it is."""
+    """The permissions that the tokens are limited to, separated by spaces; None for all of the user's."""
 
 
-def begun(
+def new_session(
     user: Document, *, id: str | None = None, client_id: str | None = None, scope: str | None = None
 ) -> tuple[Tokens, Write]:
-    """A new session of a user, or of an application for it within `scope`; it is open when the write is."""
+    """The tokens of a new session, and the write that opens it. With `client_id` it is an application's, limited to
+    `scope`."""
     now = clock.now()
     session = Session(
         id=id or ids.new("session"),
@@ -57,90 +60,90 @@ def begun(
         begun_at=now,
         renewed_at=now,
         previous_at=0,
-        expires_at_ms=now + REFRESH_SECONDS * clock.SECOND,
+        expires_at_ms=now + REFRESH_TTL_S * clock.SECOND,
         era=era_of(user),
         client_id=client_id,
         scope=scope,
     )
-    return _tokens(session, user, scope), storage.create_write(session)
+    return _issue_tokens(session, user, scope), storage.create_write(session)
 
 
-def opened(user: Document) -> Tokens:
-    """A new session of a user. One call."""
-    given, opening = begun(user)
-    dynamodb.commit(opening)
-    return given
+def open_session(user: Document) -> Tokens:
+    """Open a session of a user. One call."""
+    issued, create_write = new_session(user)
+    dynamodb.commit(create_write)
+    return issued
 
 
 def refresh(token: str, client_id: str | None = None, scope: str | None = None) -> Tokens:
-    """New tokens for a refresh token, once; the access token for less than was granted, where `scope` says so.
+    """Use a refresh token up and issue new tokens. `scope` limits the access token further. Two calls.
 
-    Two calls. Raises Unauthenticated, having ended the session if the token was used before; Forbidden where `scope` is
-    more than was granted.
+    Raises Unauthenticated, and ends the session if the token was used before; Forbidden when `scope` is more than was
+    granted.
     """
     claims = _claims(token)
     if claims.get("client_id") != client_id:
-        raise _refused()
-    narrowed = _narrowed(claims.get("scope"), scope)
-    session = _renewed(claims["sid"], claims["gen"])
-    return _tokens(session, _user_of(session), narrowed)
+        raise _refresh_error()
+    narrower = _narrow_scope(claims.get("scope"), scope)
+    session = _renew(claims["sid"], claims["gen"])
+    return _issue_tokens(session, _user_of(session), narrower)
 
 
 def _claims(token: str) -> Mapping[str, Any]:
     claims = tokens.read(token, [tokens.REFRESH], ("sub", "org", "sid"))
     generation = claims.get("gen")
-    if isinstance(generation, bool) or not isinstance(generation, int) or not 0 < generation <= MOST_GENERATIONS:
-        raise _refused()
+    if isinstance(generation, bool) or not isinstance(generation, int) or not 0 < generation <= MAX_GENERATION:
+        raise _refresh_error()
     return claims
 
 
-def _narrowed(granted: str | None, asked: str | None) -> str | None:
-    if not asked:
+def _narrow_scope(granted: str | None, requested: str | None) -> str | None:
+    if not requested:
         return granted
-    if granted is not None and not set(asked.split()) <= set(granted.split()):
+    if granted is not None and not set(requested.split()) <= set(granted.split()):
         raise Forbidden("The scope is more than was granted")
-    return " ".join(dict.fromkeys(asked.split()))
+    return " ".join(dict.fromkeys(requested.split()))
 
 
-def _renewed(identifier: str, generation: int) -> Session:
-    """The session with this refresh token used up, by us or just before."""
+def _renew(identifier: str, generation: int) -> Session:
+    """The session after this refresh token was used up, by this request or within GRACE_MS before it."""
     now = clock.now()
-    renewed, session = storage.renew(identifier, generation, now, now + REFRESH_SECONDS * clock.SECOND)
+    renewed, session = storage.renew(identifier, generation, now, now + REFRESH_TTL_S * clock.SECOND)
     if session is None:
-        raise _refused()
+        raise _refresh_error()
     if renewed or (session.generation == generation + 1 and _is_recent(session.renewed_at, now)):
         return session
-    if not _is_recent(_used_at(session, generation), now):
+    if not _is_recent(_last_used_at(session, generation), now):
         end(identifier, session.client_id)
-    raise _refused()
+    raise _refresh_error()
 
 
-def _used_at(session: Session, generation: int) -> int:
-    """When the refresh token of a past generation was used; the latest that it can have been, where that is lost."""
+def _last_used_at(session: Session, generation: int) -> int:
+    """When the refresh token of a past generation was used, or the latest time at which it can have been."""
     return session.renewed_at if session.generation == generation + 1 else session.previous_at
 
 
 def _is_recent(instant: int, now: int) -> bool:
-    """Whether an instant lies within GRACE; one further ahead than that, a clock has noted that was wrong."""
-    return abs(now - instant) <= GRACE
+    """Whether an instant is at most GRACE_MS from now. One further ahead was stored by a clock that was wrong."""
+    return abs(now - instant) <= GRACE_MS
 
 
 def _user_of(session: Session) -> Document:
     with suppress(NotFound):
         user = documents.get(session.org, "user", session.user_id)
-        if _is_good(session, user):
+        if _is_valid(session, user):
             return user
-    raise _refused()
+    raise _refresh_error()
 
 
 def end(identifier: str, client_id: str | None = None) -> None:
     """End a session, if it is there and belongs to this application, or to none."""
-    _known.remove(identifier)
+    _judged_sessions.remove(identifier)
     with suppress(ConditionFailed):
         dynamodb.commit(storage.delete_write(identifier, client_id))
 
 
-def end_by(token: str, caller: Principal | None) -> None:
+def end_by_token(token: str, caller: Principal | None) -> None:
     """End the session of a refresh token. Raises Unauthenticated; Forbidden when the caller is somebody else."""
     claims = _claims(token)
     if caller is not None and (caller.org, caller.subject) != (claims["org"], claims["sub"]):
@@ -148,15 +151,15 @@ def end_by(token: str, caller: Principal | None) -> None:
     end(claims["sid"], claims.get("client_id"))
 
 
-def caller(token: str) -> Principal:
-    """Who calls with an access token, of a session or of the house's own. Raises Unauthenticated.
+def authenticate(token: str) -> Principal:
+    """Build the principal for an access token, of a session or an operator's. Raises Unauthenticated.
 
-    No call for a session that this process has judged lately, otherwise one.
+    One call, or none for a session that this process has read within 30 seconds.
     """
     claims = authentication.read_claims(token)
     if "sid" not in claims:
         return authentication.principal_from_claims(claims)
-    found = _known.get(str(claims["sid"])) or _known.put(str(claims["sid"]), _found(claims))
+    found = _judged_sessions.get(str(claims["sid"])) or _judged_sessions.put(str(claims["sid"]), _find_valid(claims))
     session, scope = found.session, claims.get("scope")
     if (session.org, session.user_id, session.client_id) != (claims["org"], claims["sub"], claims.get("client_id")):
         raise Unauthenticated("Invalid or expired token")
@@ -165,62 +168,62 @@ def caller(token: str) -> Principal:
     )
 
 
-def standing(org: str, user_id: str, identifier: str) -> Principal | None:
-    """Whose a session is, as of now or lately; None when it has ended. No call where this process knows it."""
-    found = _known.get(identifier)
+def current_principal(org: str, user_id: str, identifier: str) -> Principal | None:
+    """The principal of a session as of now or 30 seconds ago; None when it has ended. One call, two, or none."""
+    found = _judged_sessions.get(identifier)
     if found is None:
         found = storage.find(identifier, org, user_id, None)
         if found is not None and found.session.client_id is not None:
             found = storage.find(identifier, org, user_id, found.session.client_id)
-    if found is None or not _is_good(found.session, found.user):
+    if found is None or not _is_valid(found.session, found.user):
         return None
-    return authentication.principal_from_user(_known.put(identifier, found).user)._replace(session=identifier)
+    return authentication.principal_from_user(_judged_sessions.put(identifier, found).user)._replace(session=identifier)
 
 
-def _found(claims: Mapping[str, Any]) -> SessionAndUser:
+def _find_valid(claims: Mapping[str, Any]) -> SessionAndUser:
     found = storage.find(str(claims["sid"]), claims["org"], claims["sub"], claims.get("client_id"))
-    if found is None or not _is_good(found.session, found.user):
+    if found is None or not _is_valid(found.session, found.user):
         raise Unauthenticated("Invalid or expired token")
     return found
 
 
-def _is_good(session: Session, user: Document) -> bool:
-    """Whether a session is of the user's present password, or outlived the change of it."""
+def _is_valid(session: Session, user: Document) -> bool:
+    """Whether a session was opened with the user's current password, or was kept when the password changed."""
     if session.user_id != user.id or user.body["status"] != "active":
         return False
     return session.era == era_of(user) or session.id == user.body.get("kept_session")
 
 
 def era_of(user: Document) -> str:
-    """Of a user's passwords, the present one: each begins an era of sessions."""
+    """The era of the user's current password: sessions of another era are over."""
     return str(user.body.get("era", ""))
 
 
-def new_era(but: str | None = None) -> Mapping[str, Any]:
-    """What to set in a user's body with another password: all sessions end but the one named."""
-    return {"era": ids.new("era"), "kept_session": but}
+def new_era_fields(except_session: str | None = None) -> Mapping[str, Any]:
+    """The fields of a user to set with a new password: all sessions end except one."""
+    return {"era": ids.new("era"), "kept_session": except_session}
 
 
-def _tokens(session: Session, user: Document, scope: str | None) -> Tokens:
+def _issue_tokens(session: Session, user: Document, scope: str | None) -> Tokens:
     whose = {"sub": session.user_id, "org": session.org, "sid": session.id}
     whose |= {} if session.client_id is None else {"client_id": session.client_id}
-    now = {"role": user.body["role"], "plan": user.body["plan"]} | _scoped(scope)
+    now = {"role": user.body["role"], "plan": user.body["plan"]} | _scope_claim(scope)
     return Tokens(
-        tokens.sign(tokens.ACCESS, whose | now, ACCESS_SECONDS),
+        tokens.sign(tokens.ACCESS, whose | now, ACCESS_TTL_S),
         tokens.sign(
             tokens.REFRESH,
-            whose | {"gen": session.generation} | _scoped(session.scope),
-            REFRESH_SECONDS,
+            whose | {"gen": session.generation} | _scope_claim(session.scope),
+            REFRESH_TTL_S,
             at=session.renewed_at,
         ),
-        ACCESS_SECONDS,
+        ACCESS_TTL_S,
         scope,
     )
 
 
-def _scoped(scope: str | None) -> dict[str, str]:
+def _scope_claim(scope: str | None) -> dict[str, str]:
     return {} if scope is None else {"scope": scope}
 
 
-def _refused() -> Unauthenticated:
+def _refresh_error() -> Unauthenticated:
     return Unauthenticated("Invalid or expired refresh token")

@@ -1,7 +1,7 @@
-"""The accounts that tokens without a session name: an operator's, or `make token`'s.
+"""Accounts for tokens without a session, such as an operator's or those of `make token`.
 
-Such a token says who calls and in which role, and nothing stands behind it. Where things belong to people, it is good
-for as much as its subject has an account. The local stack makes that account; elsewhere people are invited.
+Such a token names a subject and a role; no session and no password belongs to it. An API whose data belongs to people
+accepts it only if the subject has an account. The local stack creates that account; elsewhere an admin invites people.
 """
 
 import re
@@ -17,62 +17,64 @@ from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import Conflict, Forbidden, NotFound
 
 DOMAIN = "token.localhost"
-"""Of the email addresses of accounts that are made here: nobody can sign in with them, nor have such an address."""
+"""Domain of the email addresses of accounts that are created here. Nobody can sign in with such an address."""
 _PLAIN = re.compile(r"[a-z0-9._-]{1,64}")
 
-Judge = Callable[[Principal], bool]
-_known: TtlCache[tuple[str, str, str], bool] = TtlCache(30 * clock.SECOND)
+AccountCheck = Callable[[Principal], bool]
+_checked_tokens: TtlCache[tuple[str, str, str], bool] = TtlCache(30 * clock.SECOND)
 
 
-def require(found: Principal) -> None:
-    """Raise Forbidden unless the subject has an account, which the local stack makes; one that exists gets the token's
-    role there, where that is admin. One call each half minute and process."""
-    key = (found.org, found.subject, found.role)
-    if _known.get(key) is None:
-        if not _judge(found):
+def require_account(principal: Principal) -> None:
+    """Raise Forbidden unless the token's subject has an account. One call per half minute and process.
+
+    The local stack creates the account, and makes an existing one an admin for an admin's token.
+    """
+    key = (principal.org, principal.subject, principal.role)
+    if _checked_tokens.get(key) is None:
+        if not _check(principal):
             raise Forbidden(
-                f"Your token is signed for '{found.subject}', who has no account here: sign in at "
+                f"Your token is signed for '{principal.subject}', who has no account here: sign in at "
                 "POST /api/v1/auth/login, or send an API key. An admin invites people at POST /api/v1/users"
             )
-        _known.put(key, True)
+        _checked_tokens.put(key, True)
 
 
-def _stored(found: Principal) -> bool:
-    """Whether there is an active account."""
+def _has_active_account(principal: Principal) -> bool:
+    """Whether the subject has an active account."""
     if settings().token_accounts:
-        _make(found)
+        _ensure_account(principal)
     try:
-        return str(users.get(found.org, found.subject).body["status"]) == users.ACTIVE
+        return str(users.get(principal.org, principal.subject).body["status"]) == users.ACTIVE
     except NotFound:
         return False
 
 
-def _make(found: Principal) -> None:
-    profile = Profile(_email(found), found.subject, found.role, found.plan)
+def _ensure_account(principal: Principal) -> None:
+    profile = Profile(_email(principal), principal.subject, principal.role, principal.plan)
     try:
-        made = users.get(found.org, found.subject)
+        user = users.get(principal.org, principal.subject)
     except NotFound:
-        # Nobody is told the password.
-        users.establish(found.org, found.subject, profile, ids.secret("nobody"))
+        # The password is random and shown to nobody.
+        users.ensure_user(principal.org, principal.subject, profile, ids.secret("nobody"))
         return
-    if made.body["email"] == profile.email and found.role == users.ADMIN != made.body["role"]:
+    if user.body["email"] == profile.email and principal.role == users.ADMIN != user.body["role"]:
         with suppress(Conflict):
-            users.change(found.org, found.subject, {"role": found.role}, found.subject)
+            users.change(principal.org, principal.subject, {"role": principal.role}, principal.subject)
 
 
-def _email(found: Principal) -> str:
-    return f"{_plain('user', found.subject)}@{_plain('org', found.org)}.{DOMAIN}"
+def _email(principal: Principal) -> str:
+    return f"{_email_part('user', principal.subject)}@{_email_part('org', principal.org)}.{DOMAIN}"
 
 
-def _plain(kind: str, text: str) -> str:
+def _email_part(kind: str, text: str) -> str:
     return text if _PLAIN.fullmatch(text) else ids.derived(kind, text)
 
 
-_judge: Judge = _stored
+_check: AccountCheck = _has_active_account
 
 
-def use(judge: Judge | None) -> None:
-    """Have `judge` say who has an account from now on; None for what is stored."""
-    global _judge
-    _judge = judge or _stored
-    _known.clear()
+def use_account_check(check: AccountCheck | None) -> None:
+    """Let `check` decide from now on who has an account; None for the stored accounts."""
+    global _check
+    _check = check or _has_active_account
+    _checked_tokens.clear()

@@ -1,6 +1,6 @@
-"""What a user who is gone leaves behind, removed: keys, tasks begun and not ended, memberships, notifications, picture.
+"""The background job that cleans up after a deleted user: API keys, running tasks, memberships, notifications, avatar.
 
-Every step may be done twice, and none needs to know how far another came.
+Every step may run twice, and no step depends on how far another one came.
 """
 
 from contextlib import suppress
@@ -20,46 +20,46 @@ from chalicelib.storage.access import api_keys
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.documents import documents as storage
 
-AT_ONCE = 25
-"""Memberships or notifications that one step takes."""
+BATCH_SIZE = 25
+"""Memberships or notifications that one step handles."""
 
 
-def clear(chore: Job) -> bool:
-    """One step of the chore `users.CHORE`."""
-    done = [_tasks(chore), _memberships(chore), _notifications(chore)]
+def run_step(job: Job) -> bool:
+    """Run one step of the job `users.CLEANUP_JOB`; returns whether the job is finished."""
+    done = [_release_tasks(job), _remove_memberships(job), _delete_notifications(job)]
     if not all(done):
         return False
-    if chore.facts["keys"]:
-        dynamodb.commit(*map(api_keys.delete_write, chore.facts["keys"]))
-    avatars.forget(chore.org, chore.subject)
+    if job.facts["keys"]:
+        dynamodb.commit(*map(api_keys.delete_write, job.facts["keys"]))
+    avatars.delete_avatar(job.org, job.subject)
     return True
 
 
-def _tasks(chore: Job) -> bool:
-    """What the user was working on waits for somebody else. Two calls a task."""
+def _release_tasks(job: Job) -> bool:
+    """Queue the tasks again that the user was working on. Two calls per task."""
     until = clock.steady() + RUN_SECONDS * clock.SECOND
-    for task_id in search.iterate_task_ids(chore.org, PROJECTS_POOL, "person", chore.subject):
+    for task_id in search.iterate_task_ids(job.org, PROJECTS_POOL, "person", job.subject):
         with suppress(NotFound):
-            lifecycle.change(chore.org, task_id, lambda task: _put_back(task, chore.subject))
+            lifecycle.change(job.org, task_id, lambda task: _release_from(task, job.subject))
         if clock.steady() > until:
             return False
     return True
 
 
-def _put_back(task: Task, user_id: str) -> Task:
+def _release_from(task: Task, user_id: str) -> Task:
     mine = task.held and task.person == user_id
     return transitions.released(task, clock.now(), ReleaseReason.PERSON_LEFT) if mine else task
 
 
-def _memberships(chore: Job) -> bool:
-    found = storage.find_many(chore.org, members.PROJECT, chore.facts["memberships"])
-    joined = [project.id for project in found.values() if chore.subject in members.team_of(project)]
-    members.remove_user(chore.org, chore.subject, joined[:AT_ONCE])
-    return len(joined) <= AT_ONCE
+def _remove_memberships(job: Job) -> bool:
+    found = storage.find_many(job.org, members.PROJECT, job.facts["memberships"])
+    joined = [project.id for project in found.values() if job.subject in members.team_of(project)]
+    members.remove_user(job.org, job.subject, joined[:BATCH_SIZE])
+    return len(joined) <= BATCH_SIZE
 
 
-def _notifications(chore: Job) -> bool:
-    found = storage.find_page(chore.org, inbox.KIND, chore.subject, limit=AT_ONCE)
+def _delete_notifications(job: Job) -> bool:
+    found = storage.find_page(job.org, inbox.KIND, job.subject, limit=BATCH_SIZE)
     if found:
         dynamodb.commit(*map(storage.delete_write, found))
-    return len(found) < AT_ONCE
+    return len(found) < BATCH_SIZE

@@ -1,4 +1,4 @@
-"""What a user has done, in figures."""
+"""Figures of one user: tasks created and completed, active projects."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ PROJECT = "project"
 
 
 class Stats(NamedTuple):
-    """Of one user."""
+    """The figures."""
 
     tasks_created: int
     tasks_completed: int
@@ -20,9 +20,9 @@ class Stats(NamedTuple):
     """Active ones that the user is a member of."""
 
 
-def stats(user: Document) -> Stats:
+def compute_stats(user: Document) -> Stats:
     """A user's figures. Two calls, and one more for each hundred projects beyond the first."""
-    found = search.count_by_phase(user.org, PROJECTS_POOL, "creator", [user.id])[user.id]
+    counts = search.count_by_phase(user.org, PROJECTS_POOL, "creator", [user.id])[user.id]
     projects = storage.find_many(user.org, PROJECT, user.body.get("memberships", ()))
     active = sum(project.body.get("status") == "active" for project in projects.values())
-    return Stats(sum(found.values()), found[Phase.COMPLETED], active)
+    return Stats(sum(counts.values()), counts[Phase.COMPLETED], active)

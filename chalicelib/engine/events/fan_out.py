@@ -23,7 +23,7 @@ def announce(
 ) -> None:
     """Tell everyone who asked for it."""
     facts = [fact for pool in {one.pool for one in found} for fact in _facts(org, pool, found, payload_builders)]
-    inbox.publish(org, facts)
+    inbox.add_notifications(org, facts)
     posting.publish(org, facts)
     event_feed.publish(org, occasion, facts, may_see)
 

@@ -1,7 +1,7 @@
-"""Authlib's core, told where this house keeps applications, codes and sessions. `engine.oauth` alone imports it, late.
+"""The adapter to authlib: it tells authlib where applications, codes and sessions are. Imported by authorization.py.
 
-Authlib judges what is asked. It writes nothing: it would make tokens, save them and then delete the code, which lets a
-code be redeemed twice at once, so that both grants here give theirs in one transaction.
+Authlib judges the requests and writes nothing. By itself it would store the tokens and then delete the code, so two
+requests at once could redeem one code. Both grants here do it in one transaction instead.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,27 +25,27 @@ from chalicelib import ids
 from chalicelib.engine.accounts import sessions
 from chalicelib.engine.accounts.sessions import Tokens
 from chalicelib.engine.oauth import clients, codes
-from chalicelib.engine.oauth.authorization import Answer, Declined, Question
 from chalicelib.engine.oauth.clients import Client
-from chalicelib.engine.oauth.codes import Spent
+from chalicelib.engine.oauth.codes import InvalidCode
+from chalicelib.engine.oauth.types import Answer, Question, Refusal
 from chalicelib.engine.security import encryption
 from chalicelib.errors import Forbidden, Unauthenticated
 from chalicelib.storage.access.oauth import Grant
 
-WITH_SECRET = ("client_secret_basic", "client_secret_post")
-METHODS = (*WITH_SECRET, "none")
-"""How an application may prove itself at the token endpoint: `none` is for public ones."""
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+CLIENT_METHODS = (*SECRET_METHODS, "none")
+"""How an application authenticates at the token endpoint; `none` is for public applications."""
 BASIC = 'Basic realm="oauth", charset="UTF-8"'
 """Authlib names no realm, which RFC 7617 requires."""
 GRANTS = ("authorization_code", "refresh_token")
 Reply = tuple[int, Any, Sequence[tuple[str, str]]]
-"""Status, body and headers, as authlib passes them on."""
-HERE = "https://this.server/"
-"""Authlib refuses plain http, but TLS ends before this code: it is the gateway's matter."""
+"""Status, body and headers, as authlib returns them."""
+PLACEHOLDER_URL = "https://this.server/"
+"""Authlib refuses plain http. TLS ends at the gateway, before this code, so authlib gets this URL."""
 
 
 class Application(ClientMixin):  # type: ignore[misc]
-    """An application, as authlib asks about it."""
+    """An application with the methods that authlib calls."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -64,7 +64,7 @@ class Application(ClientMixin):  # type: ignore[misc]
         return encryption.has_fingerprint(client_secret, self.client.fingerprint or "")
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - there is one endpoint
-        return method == "none" if self.client.public else method in WITH_SECRET
+        return method == "none" if self.client.public else method in SECRET_METHODS
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"
@@ -73,11 +73,11 @@ class Application(ClientMixin):  # type: ignore[misc]
         return grant_type in GRANTS
 
 
-class Asked(OAuth2Request):  # type: ignore[misc]
-    """A request, as authlib reads it."""
+class ParsedRequest(OAuth2Request):  # type: ignore[misc]
+    """A request in the form that authlib reads."""
 
     def __init__(self, method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        super().__init__(method, HERE, headers=headers)
+        super().__init__(method, PLACEHOLDER_URL, headers=headers)
         self.payload = BasicOAuth2Payload(parameters)
 
     @property
@@ -90,16 +90,16 @@ class Challenge(CodeChallenge):  # type: ignore[misc]
     """PKCE, by S256 alone; a public application must use it (RFC 9700, section 2.1.1)."""
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
-        said = grant.request.payload.data
-        if "code_challenge" in said and said.get("code_challenge_method") != "S256":
+        parameters = grant.request.payload.data
+        if "code_challenge" in parameters and parameters.get("code_challenge_method") != "S256":
             raise InvalidRequestError("The code_challenge_method must be S256.")
-        if "code_challenge" not in said and grant.client.client.public:
+        if "code_challenge" not in parameters and grant.client.client.public:
             raise InvalidRequestError("A public application must send a code_challenge.")
         super().validate_code_challenge(grant, redirect_uri)
 
 
 class Code(NamedTuple):
-    """A code that is to be redeemed, as authlib asks about it."""
+    """A code that is to be redeemed, with the attributes that authlib reads."""
 
     text: str
     grant: Grant
@@ -113,44 +113,44 @@ class Code(NamedTuple):
         return self.grant.redirect_uri
 
 
-def _given(tokens: Tokens) -> Reply:
+def _token_reply(tokens: Tokens) -> Reply:
     return 200, {"token_type": "Bearer", **tokens._asdict()}, ()
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """A code for a user's yes, and tokens for the code."""
+    """The authorization code grant: a code when the user agrees, and tokens for the code."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+    TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     def generate_authorization_code(self) -> str:
         return ids.secret("code")
 
     def save_authorization_code(self, code: str, request: Any) -> None:
-        said, client = request.payload, request.client.client
-        challenge = said.data.get("code_challenge")
-        codes.issue(client, request.user, request.scope, said.redirect_uri, challenge, code)
+        parameters, client = request.payload, request.client.client
+        challenge = parameters.data.get("code_challenge")
+        codes.issue(client, request.user, request.scope, parameters.redirect_uri, challenge, code)
 
     def query_authorization_code(self, code: str, client: Application) -> Code | None:
         try:
             return Code(code, codes.find(code, client.client))
-        except Spent:
+        except InvalidCode:
             return None
 
     def create_token_response(self) -> Reply:
         code: Code = self.request.authorization_code
         try:
-            return _given(codes.redeem(code.text, code.grant))
-        except Spent:
+            return _token_reply(codes.redeem(code.text, code.grant))
+        except InvalidCode:
             raise InvalidGrantError("Invalid 'code' in request.") from None
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
-    """New tokens for a refresh token, which is used up; for less than was granted, where that is asked."""
+    """The refresh token grant: it uses the refresh token up, and can limit the scope further."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+    TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     def authenticate_refresh_token(self, refresh_token: str) -> "RefreshGrant":  # noqa: ARG002
-        """Taken as it is: it is judged and used up at once, when the new tokens are made."""
+        """Accept it here: it is checked and used up in one step, when the new tokens are made."""
         return self
 
     def check_client(self, client: Application) -> bool:  # noqa: ARG002
@@ -161,9 +161,11 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
         return scope
 
     def create_token_response(self) -> Reply:
-        said = self.request.payload
+        parameters = self.request.payload
         try:
-            return _given(sessions.refresh(said.data["refresh_token"], self.request.client.client.id, said.scope))
+            return _token_reply(
+                sessions.refresh(parameters.data["refresh_token"], self.request.client.client.id, parameters.scope)
+            )
         except Unauthenticated:
             raise InvalidGrantError("The refresh token is used, revoked or expired.") from None
         except Forbidden:
@@ -185,16 +187,16 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             self._known[client_id] = None if client is None else Application(client)
         return self._known[client_id]
 
-    def create_oauth2_request(self, request: Asked) -> Asked:
+    def create_oauth2_request(self, request: ParsedRequest) -> ParsedRequest:
         return request
 
     def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
         return Answer(status, body, dict(headers))
 
-    def handle_error_response(self, request: Asked, error: OAuth2Error) -> Answer:  # noqa: ARG002
+    def handle_error_response(self, request: ParsedRequest, error: OAuth2Error) -> Answer:  # noqa: ARG002
         if not isinstance(error, InvalidClientError):
             return self.handle_response(*error())
-        # In one way for all: whether there is such an application is nobody's business.
+        # The same error for all reasons: a caller must not learn whether there is such an application.
         error.status_code, error.description = 401, "The application is unknown, or did not prove itself."
         status, body, headers = error()
         return self.handle_response(status, body, {**dict(headers), "WWW-Authenticate": BASIC})
@@ -203,25 +205,25 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         """Nobody listens."""
 
 
-def question(said: Mapping[str, str], named: Callable[[str], str]) -> Question | Declined:
-    """Judge an application's request; `named` adds this server's name to where the browser goes."""
-    server, asked = Server(), Asked("GET", said, {})
+def read_question(parameters: Mapping[str, str], add_issuer: Callable[[str], str]) -> Question | Refusal:
+    """Judge an application's request. `add_issuer` adds this server's name to the URL to which the browser is sent."""
+    server, asked = Server(), ParsedRequest("GET", parameters, {})
     try:
         grant = server.get_consent_grant(asked)
     except OAuth2Error as error:
         if error.redirect_uri is None:
-            return Declined(_fault(server, said), None)
-        return Declined(error.description, named(server.handle_error_response(asked, error).headers["Location"]))
+            return Refusal(_redirect_fault(server, parameters), None)
+        return Refusal(error.description, add_issuer(server.handle_error_response(asked, error).headers["Location"]))
 
     def answer(user_id: str | None) -> str:
-        return named(server.create_authorization_response(asked, user_id, grant).headers["Location"])
+        return add_issuer(server.create_authorization_response(asked, user_id, grant).headers["Location"])
 
     return Question(asked.client.client, tuple(asked.scope.split()), grant.redirect_uri, answer)
 
 
-def _fault(server: Server, said: Mapping[str, str]) -> str:
-    """Why a browser cannot be sent back, for its user."""
-    if server.query_client(said.get("client_id", "")) is None:
+def _redirect_fault(server: Server, parameters: Mapping[str, str]) -> str:
+    """Why the browser cannot be sent back, for its user."""
+    if server.query_client(parameters.get("client_id", "")) is None:
         return "The application that sent you here is not registered."
     return "The application that sent you here wants you back at an address that it has not registered."
 
@@ -229,5 +231,5 @@ def _fault(server: Server, said: Mapping[str, str]) -> str:
 def exchange(form: Mapping[str, str], authorization: str | None) -> Answer:
     """Answer the token endpoint."""
     headers = {} if authorization is None else {"Authorization": authorization}
-    answer: Answer = Server().create_token_response(Asked("POST", form, headers))
+    answer: Answer = Server().create_token_response(ParsedRequest("POST", form, headers))
     return answer

@@ -14,65 +14,67 @@ from chalicelib.engine.security import tokens
 from chalicelib.errors import Forbidden, TooManyRequests, Unauthenticated
 from chalicelib.storage.documents import documents
 
-KEPT_SECONDS = 900
+TTL_S = 900
 KIND = "visit+jwt"
 
 
-class Visit(NamedTuple):
-    """One browser's visit. `word` is what its forms must repeat: no other site can know it."""
+class BrowserSession(NamedTuple):
+    """One browser's session. `word` is what its forms must repeat: no other site can know it."""
 
     word: str
     org: str | None = None
     user_id: str | None = None
     """Of the user that has signed in, if any has."""
     era: str = ""
-    """Of the user's password (`sessions`): another one ends the visit."""
+    """Of the user's password (`sessions`): another one ends the session."""
 
     def repeated(self, word: str) -> bool:
         """Whether a form repeated the word."""
         return hmac.compare_digest(self.word.encode(), word.encode())
 
 
-def begun(user: Document | None = None) -> Visit:
-    """A new visit, of a user that has just signed in, or of nobody known yet."""
+def new_session(user: Document | None = None) -> BrowserSession:
+    """A new session, of a user who has just signed in, or of nobody yet."""
     word = ids.secret("w")
-    return Visit(word) if user is None else Visit(word, user.org, user.id, sessions.era_of(user))
+    return BrowserSession(word) if user is None else BrowserSession(word, user.org, user.id, sessions.era_of(user))
 
 
-def signed(visit: Visit) -> str:
+def sign_cookie(session: BrowserSession) -> str:
     """The cookie's value."""
-    return tokens.sign(KIND, visit._asdict(), KEPT_SECONDS)
+    return tokens.sign(KIND, session._asdict(), TTL_S)
 
 
-def read(cookie: str) -> Visit | None:
-    """The visit that a cookie tells of; None when it is not one of ours, or is over."""
+def read_cookie(cookie: str) -> BrowserSession | None:
+    """The session in a cookie; None when this server did not sign the cookie, or when it has expired."""
     with suppress(Unauthenticated):
         claims = tokens.read(cookie, [KIND], ["word"])
-        return Visit(*(claims[name] for name in Visit._fields))
+        return BrowserSession(*(claims[name] for name in BrowserSession._fields))
     return None
 
 
-def sign_in(org: str, email: str, password: str, address: str) -> Visit | Unauthenticated | TooManyRequests | Forbidden:
-    """The visit of the user of this org with the email and password, or why there is none: a page shows it.
+def sign_in(
+    org: str, email: str, password: str, address: str
+) -> BrowserSession | Unauthenticated | TooManyRequests | Forbidden:
+    """Sign a user of this org in; returns the session, or the error that the page shows.
 
     `address` is where the request came from. Four calls.
     """
     try:
-        found = users.sign_in(email, password, address)
+        user = users.sign_in(email, password, address)
     except (Unauthenticated, TooManyRequests) as error:
         return error
-    if found.org != org:
+    if user.org != org:
         return Forbidden("Your account belongs to another organization than this application")
-    return begun(found)
+    return new_session(user)
 
 
-def user(visit: Visit, org: str) -> Document | None:
-    """The user that has signed in, as of now, if it is one of this org. One call, where one has."""
-    found = active(org, visit.user_id) if visit.user_id and visit.org == org else None
-    return found if found and sessions.era_of(found) == visit.era else None
+def find_user(session: BrowserSession, org: str) -> Document | None:
+    """The user who has signed in, as of now, if it is one of this org. One call, or none."""
+    found = find_active_user(org, session.user_id) if session.user_id and session.org == org else None
+    return found if found and sessions.era_of(found) == session.era else None
 
 
-def active(org: str, user_id: str) -> Document | None:
-    """The org's user, unless it is gone or has not accepted its invitation. One call."""
+def find_active_user(org: str, user_id: str) -> Document | None:
+    """The org's user, unless it is deleted or has not accepted its invitation. One call."""
     found = documents.find(org, users.USER, user_id)
     return found if found and found.body["status"] == users.ACTIVE else None

@@ -1,4 +1,4 @@
-"""Applications that act for users: registered by an admin of the org whose users they may ask."""
+"""Applications that act for users. An admin registers them for the users of an org."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,9 +14,9 @@ from chalicelib.storage.access import oauth as storage
 from chalicelib.storage.documents import documents as document_storage
 
 KIND = "client"
-LONGEST_ID = 128
-MOST = 100
-"""Of one org: few enough to be listed at once."""
+MAX_ID_LENGTH = 128
+MAX_CLIENTS = 100
+"""Of one org: few enough to be listed in one call."""
 
 
 class Client(NamedTuple):
@@ -37,15 +37,15 @@ class Client(NamedTuple):
         return self.fingerprint is None
 
     def redirect(self, asked: str | None) -> str | None:
-        """Where a request may send the browser back to; None when it may not. One that names no place gets the only
-        one there is."""
+        """The URL that a request may send the browser to; None when it may not. A request that names none gets the
+        only registered one."""
         if asked is None:
             return self.redirect_uris[0] if len(self.redirect_uris) == 1 else None
         return asked if any(redirects.matches(one, asked) for one in self.redirect_uris) else None
 
 
 class Registration(NamedTuple):
-    """What an admin says of an application."""
+    """What an admin registers."""
 
     name: str
     redirect_uris: Sequence[str]
@@ -53,56 +53,56 @@ class Registration(NamedTuple):
     public: bool
 
 
-def register(org: str, by: str, said: Registration) -> tuple[Client, str | None]:
-    """Register an application; returns its secret too, which is not known again, unless it is public.
+def register(org: str, by: str, registration: Registration) -> tuple[Client, str | None]:
+    """Register an application; returns it and its secret, which cannot be read again. A public one has none.
 
     Raises Conflict beyond MOST of an org.
     """
-    if len(document_storage.find_page(org, KIND, limit=MOST)) >= MOST:
-        raise Conflict(f"At most {MOST} applications can be registered; delete one that is not used any more")
-    secret = None if said.public else ids.secret("cs")
-    return _created(_document(org, said, secret, by=by)), secret
+    if len(document_storage.find_page(org, KIND, limit=MAX_CLIENTS)) >= MAX_CLIENTS:
+        raise Conflict(f"At most {MAX_CLIENTS} applications can be registered; delete one that is not used any more")
+    secret = None if registration.public else ids.secret("cs")
+    return _create(_document(org, registration, secret, by=by)), secret
 
 
-def seed(org: str, client_id: str, secret: str, said: Registration) -> None:
-    """Register an application under an id and secret known beforehand, unless it is there: the local stage's own."""
+def ensure_client(org: str, client_id: str, secret: str, registration: Registration) -> None:
+    """Register an application with a given id and secret, unless it exists: the example of the local stack."""
     with suppress(Conflict):
-        _created(_document(org, said, secret, id=client_id))
+        _create(_document(org, registration, secret, id=client_id))
 
 
 def _document(
-    org: str, said: Registration, secret: str | None, *, id: str | None = None, by: str | None = None
+    org: str, registration: Registration, secret: str | None, *, id: str | None = None, by: str | None = None
 ) -> Document:
     body = {
-        "name": said.name,
-        "redirect_uris": list(said.redirect_uris),
-        "scopes": list(said.scopes),
+        "name": registration.name,
+        "redirect_uris": list(registration.redirect_uris),
+        "scopes": list(registration.scopes),
         "fingerprint": None if secret is None else encryption.fingerprint(secret),
     }
     return documents.new(org, KIND, body, id=id, by=by)
 
 
-def _created(document: Document) -> Client:
+def _create(document: Document) -> Client:
     return _parse(documents.create(document, [storage.add_client_write(document.id, document.org)]))
 
 
-def every(org: str) -> list[Client]:
+def list_clients(org: str) -> list[Client]:
     """The org's applications, newest first. One call."""
-    return [_parse(one) for one in document_storage.find_page(org, KIND, limit=MOST)]
+    return [_parse(one) for one in document_storage.find_page(org, KIND, limit=MAX_CLIENTS)]
 
 
-def remove(org: str, client_id: str) -> None:
-    """Forget an application: what it was granted ends with it. Raises NotFound."""
+def delete(org: str, client_id: str) -> None:
+    """Delete an application. Its grants end with it. Raises NotFound."""
     documents.delete(org, KIND, client_id, also=lambda _: [storage.remove_client_write(client_id)])
 
 
 def find(client_id: str) -> Client | None:
-    """The application, whosever it is. Two calls."""
-    org = storage.find_client_org(client_id) if len(client_id) <= LONGEST_ID else None
-    return None if org is None else find_of(org, client_id)
+    """The application, of any org. Two calls."""
+    org = storage.find_client_org(client_id) if len(client_id) <= MAX_ID_LENGTH else None
+    return None if org is None else find_in_org(org, client_id)
 
 
-def find_of(org: str, client_id: str) -> Client | None:
+def find_in_org(org: str, client_id: str) -> Client | None:
     """The org's application. One call."""
     with suppress(NotFound):
         return _parse(documents.get(org, KIND, client_id))

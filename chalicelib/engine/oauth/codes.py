@@ -1,7 +1,7 @@
-"""Authorization codes: a user's yes, on its way through the browser to the application (RFC 6749, section 4.1).
+"""Authorization codes: they carry a user's consent through the browser to the application (RFC 6749, section 4.1).
 
-A code is good for a minute and once. The session that it opens has an id that follows from the code: so a code that
-comes again ends the session that it opened, and nothing has to be kept of used codes for that.
+A code can be used once, within a minute. The id of the session that it opens is derived from the code. So a code that
+is used again ends the session that it opened, and used codes need not be stored for that.
 """
 
 from chalicelib import clock, ids
@@ -15,18 +15,18 @@ from chalicelib.storage.access.oauth import Grant
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
 
-GOOD_SECONDS = 60
+CODE_TTL_S = 60
 
 
-class Spent(Exception):
-    """The code was redeemed already, has expired, or never was."""
+class InvalidCode(Exception):
+    """The code was redeemed before, has expired, or never existed."""
 
 
 def issue(
     client: Client, user_id: str, scope: str, redirect_uri: str | None, code_challenge: str | None, code: str
 ) -> None:
-    """Keep what `code` stands for. One call."""
-    expires_at_s = clock.now() // clock.SECOND + GOOD_SECONDS
+    """Store the grant of a code. One call."""
+    expires_at_s = clock.now() // clock.SECOND + CODE_TTL_S
     grant = Grant(client.org, client.id, user_id, scope, redirect_uri, code_challenge, expires_at_s)
     dynamodb.commit(storage.create_code_write(encryption.fingerprint(code), grant))
 
@@ -37,21 +37,21 @@ def find(code: str, client: Client) -> Grant:
     if grant is None:
         sessions.end(_session_id(code), client.id)
     if grant is None or grant.client_id != client.id:
-        raise Spent
+        raise InvalidCode
     return grant
 
 
 def redeem(code: str, grant: Grant) -> Tokens:
     """The tokens for a code; it is used up in the same transaction. Raises Spent."""
-    user, identifier = browser_sessions.active(grant.org, grant.user_id), _session_id(code)
+    user, identifier = browser_sessions.find_active_user(grant.org, grant.user_id), _session_id(code)
     if user is None:
-        raise Spent
-    tokens, opened = sessions.begun(user, id=identifier, client_id=grant.client_id, scope=grant.scope)
+        raise InvalidCode
+    tokens, opened = sessions.new_session(user, id=identifier, client_id=grant.client_id, scope=grant.scope)
     try:
         dynamodb.commit(storage.redeem_code_write(encryption.fingerprint(code)), opened)
     except ConditionFailed:
         sessions.end(identifier, grant.client_id)
-        raise Spent from None
+        raise InvalidCode from None
     return tokens
 
 

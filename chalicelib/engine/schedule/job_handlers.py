@@ -20,6 +20,6 @@ JOB_STEPS: Steps = {
     agents.JOB_KIND: _clean_up_agent,
     PROJECT: projects.clear_project,
     "task": _clean_up_task,
-    users.CHORE: user_cleanup.clear,
+    users.CLEANUP_JOB: user_cleanup.run_step,
     retries.RECOVERY: retries.recovery,
 }

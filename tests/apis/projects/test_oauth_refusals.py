@@ -279,7 +279,7 @@ SOME = settings(max_examples=60, derandomize=True, suppress_health_check=list(He
 @given(parameters=st.dictionaries(st.sampled_from(NAMES), ODD), named=st.booleans())
 def test_no_request_breaks_the_judging(known: tuple[Application, str], parameters: dict[str, str], named: bool) -> None:
     said = parameters | {"client_id": known[0].id if named else parameters.get("state", "")}
-    found = authorization.question(said, "https://api.example")
+    found = authorization.read_question(said, "https://api.example")
     location = found.answer(None) if isinstance(found, Question) else found.location
     assert location is None or location.startswith(BACK + "?error=")
 

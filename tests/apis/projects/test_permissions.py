@@ -10,7 +10,7 @@ from chalicelib.apis.projects.permissions import REQUIRED_PERMISSIONS, ROLE_PERM
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
 from chalicelib.engine.accounts import api_keys, sessions
-from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.api_keys import KeyRequest
 from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import task_edits
 from chalicelib.engine.projects.task_edits import Draft
@@ -80,19 +80,19 @@ def of(permissions: frozenset[Permission]) -> set[str]:
 
 @pytest.mark.parametrize("role", get_args(Role))
 def test_each_role_may_call_what_its_permissions_say(world: World, role: Role) -> None:
-    assert callable_by(sessions.caller(people.token(people.user(world, role)))) == of(ROLE_PERMISSIONS[role])
+    assert callable_by(sessions.authenticate(people.token(people.user(world, role)))) == of(ROLE_PERMISSIONS[role])
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
 def test_an_admin_s_key_with_one_permission_may_that_alone(world: World, permission: Permission) -> None:
-    _, key = api_keys.create(ORG, people.admin(world).id, Wanted("x", [permission]))
+    _, key = api_keys.create(ORG, people.admin(world).id, KeyRequest("x", [permission]))
     own = {endpoint.name for endpoint in GUARDED if needed(endpoint) is None and endpoint.method != "GET"}
-    assert callable_by(api_keys.caller(key)) == of(frozenset({permission})) - own
+    assert callable_by(api_keys.authenticate(key)) == of(frozenset({permission})) - own
 
 
 @pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("admin", "admin")])
 def test_operator_tokens_have_a_role_here(world: World, role: str, means: Role) -> None:
-    assert callable_by(sessions.caller(token(role))) == of(ROLE_PERMISSIONS[means])
+    assert callable_by(sessions.authenticate(token(role))) == of(ROLE_PERMISSIONS[means])
 
 
 def test_without_a_credential_nothing_that_is_guarded_is_served(world: World, client: Client) -> None:

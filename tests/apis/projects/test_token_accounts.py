@@ -39,7 +39,7 @@ READS = ("/api/v1/tasks", "/api/v1/projects", "/api/v1/agents", "/api/v1/users",
 @pytest.fixture
 def desk(world: World) -> Desk:
     """As it is outside of most tests: an account is looked for."""
-    token_accounts.use(None)
+    token_accounts.use_account_check(None)
     return desk_of(world)
 
 
@@ -61,7 +61,7 @@ def test_elsewhere_a_token_without_an_account_reads_and_invites_and_is_told_what
     made = desk.told("POST", "/api/v1/users", invited, token=token("admin"))
     desk.told("POST", f"/api/v1/users/{made['id']}/invitation", token=token("admin"))
     assert desk.world.tasks() == []
-    assert len(users.every(ORG)) == 1
+    assert len(users.list_users(ORG)) == 1
 
 
 def test_one_whose_subject_has_an_account_is_good_for_it_until_it_is_gone(desk: Desk) -> None:
@@ -109,7 +109,7 @@ def test_each_subject_of_each_org_has_one_account_however_often_and_at_once_it_i
         for name in names:
             together([lambda org=org, name=name: local.ask("GET", ME, token=token("user", org=org, subject=name))] * 3)
             assert local.told("GET", ME, token=token("user", org=org, subject=name))["id"] == name
-        assert sorted(one.id for one in users.every(org)) == sorted(names)
+        assert sorted(one.id for one in users.list_users(org)) == sorted(names)
 
 
 def test_an_account_made_for_a_token_becomes_an_admin_s_and_stays_one_and_others_stay_as_they_are(local: Desk) -> None:
@@ -123,7 +123,7 @@ def test_an_account_made_for_a_token_becomes_an_admin_s_and_stays_one_and_others
 
 def test_nobody_signs_in_to_an_account_made_for_a_token(local: Desk) -> None:
     local.told("GET", ME, token=token("admin"))
-    [made] = users.every(ORG)
+    [made] = users.list_users(ORG)
     for guess in ("dev", "", "nobody"):
         with pytest.raises(Unauthenticated):
             users.sign_in(made.body["email"], guess, "")
@@ -139,7 +139,7 @@ def test_a_server_s_token_reads_and_reports_and_makes_nothing(local: Desk) -> No
         if endpoint.public or endpoint.name in AGENT_ENDPOINTS or (endpoint.method == "GET" and not own):
             continue
         local.refused(403, *asked(endpoint), {}, token=server)
-    assert (local.world.tasks(), users.every(ORG)) == ([], [])
+    assert (local.world.tasks(), users.list_users(ORG)) == ([], [])
 
 
 def test_a_server_s_token_reports_in_its_agents_name_alone(local: Desk) -> None:

@@ -26,18 +26,18 @@ from chalicelib.domain.accounts import email_addresses
     ],
 )
 def test_what_looks_like_one_address_is_one(spelling: str) -> None:
-    assert email_addresses.key(spelling) == "ada@acme.example"
+    assert email_addresses.unique_key(spelling) == "ada@acme.example"
 
 
 @pytest.mark.parametrize(
     "other", ["ad\u00e4@acme.example", "\u0430da@acme.example", "a.da@acme.example", "ada+x@acme.example"]
 )
 def test_what_differs_to_see_or_to_its_provider_is_another(other: str) -> None:
-    assert email_addresses.key(other) != "ada@acme.example"
+    assert email_addresses.unique_key(other) != "ada@acme.example"
 
 
 @given(st.text())
 def test_tidying_twice_changes_nothing_and_the_key_of_what_is_kept_is_its_own(text: str) -> None:
-    tidied = email_addresses.tidied(text)
-    assert email_addresses.tidied(tidied) == tidied
-    assert email_addresses.key(text) == email_addresses.key(tidied) == email_addresses.kept_key(tidied)
+    tidied = email_addresses.normalize(text)
+    assert email_addresses.normalize(tidied) == tidied
+    assert email_addresses.unique_key(text) == email_addresses.unique_key(tidied) == email_addresses.stored_key(tidied)

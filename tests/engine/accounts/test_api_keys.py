@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.document import Document
 from chalicelib.engine.accounts import api_keys, users
-from chalicelib.engine.accounts.api_keys import MOST, Wanted, is_key
+from chalicelib.engine.accounts.api_keys import MAX_KEYS, KeyRequest, is_key
 from chalicelib.engine.documents import documents
 from chalicelib.errors import Conflict, NotFound, Unauthenticated
 from chalicelib.storage.access.api_keys import KeyItem
@@ -27,12 +27,12 @@ def ada(world: World) -> Document:
 
 
 def create(ada: Document, **wanted: object) -> tuple[api_keys.ApiKey, str]:
-    return api_keys.create(ORG, ada.id, Wanted(**({"name": "x", "permissions": READ} | wanted)))  # type: ignore[arg-type]
+    return api_keys.create(ORG, ada.id, KeyRequest(**({"name": "x", "permissions": READ} | wanted)))  # type: ignore[arg-type]
 
 
 def refused(text: str) -> bool:
     try:
-        api_keys.caller(text)
+        api_keys.authenticate(text)
     except Unauthenticated:
         return True
     return False
@@ -40,7 +40,7 @@ def refused(text: str) -> bool:
 
 def test_a_key_is_its_owner_within_its_permissions_and_rate(ada: Document) -> None:
     key, text = create(ada, requests_per_hour=500, burst=5)
-    found = api_keys.caller(text)
+    found = api_keys.authenticate(text)
     assert (found.org, found.subject, found.role, found.plan) == (ORG, ada.id, "developer", "enterprise")
     assert (found.scope, found.rate, found.key, found.session) == (READ, (500, 5), key.id, None)
 
@@ -93,7 +93,7 @@ def test_any_text_may_be_asked_about(text: str) -> None:
 
 def test_a_secret_that_was_guessed_is_refused_though_the_key_is_known(ada: Document) -> None:
     _, text = create(ada)
-    api_keys.caller(text)
+    api_keys.authenticate(text)
     body = text[3:19] + "0" * 32
     assert refused(f"ak_{body}{api_keys._checksum(body)}")
     assert not refused(text)
@@ -107,10 +107,10 @@ def test_a_key_costs_two_calls_and_then_none_for_ten_seconds_its_use_one_in_five
     for seconds in (0, 5, 5, 300):
         world.clock.advance(seconds)
         with aws.counting() as counted:
-            api_keys.caller(text), api_keys.caller(text)
+            api_keys.authenticate(text), api_keys.authenticate(text)
         costs.append(counted.total())
     assert costs == [3, 0, 2, 3]
-    assert [key.last_used_at for key in api_keys.every(ORG, ada.id)] == [START + 310_000]
+    assert [key.last_used_at for key in api_keys.list_keys(ORG, ada.id)] == [START + 310_000]
 
 
 def test_that_its_use_cannot_be_noted_refuses_nobody(world: World, ada: Document) -> None:
@@ -127,19 +127,19 @@ def test_that_its_use_cannot_be_noted_refuses_nobody(world: World, ada: Document
 
 def test_a_revoked_key_is_refused_here_at_once_and_elsewhere_within_ten_seconds(world: World, ada: Document) -> None:
     key, text = create(ada)
-    api_keys.caller(text)
+    api_keys.authenticate(text)
     api_keys.revoke(ORG, ada.id, key.id)
     assert refused(text)
     other, text = create(ada)
-    api_keys.caller(text)
-    remembered = api_keys._known.get(other.id)
+    api_keys.authenticate(text)
+    remembered = api_keys._recent_keys.get(other.id)
     api_keys.revoke(ORG, ada.id, other.id)
     assert remembered is not None
-    api_keys._known.put(other.id, remembered)
+    api_keys._recent_keys.put(other.id, remembered)
     assert not refused(text)
     world.clock.advance(10)
     assert refused(text)
-    assert api_keys.every(ORG, ada.id) == []
+    assert api_keys.list_keys(ORG, ada.id) == []
     with pytest.raises(NotFound):
         api_keys.revoke(ORG, ada.id, key.id)
 
@@ -158,13 +158,13 @@ def test_an_expired_key_is_refused_to_the_millisecond_and_not_listed(world: Worl
     assert not refused(text)
     world.clock.advance(0.001)
     assert refused(text)
-    assert api_keys.every(ORG, ada.id) == []
+    assert api_keys.list_keys(ORG, ada.id) == []
 
 
 def test_with_its_owner_gone_a_key_is_refused(world: World, ada: Document) -> None:
     people.admin(world)
     _, text = create(ada)
-    api_keys.caller(text)
+    api_keys.authenticate(text)
     users.delete(ORG, ada.id, "user_admin")
     world.clock.advance(10)
     assert refused(text)
@@ -174,36 +174,36 @@ def test_a_key_has_its_owner_s_present_role(world: World, ada: Document) -> None
     _, text = create(ada)
     users.change(ORG, ada.id, {"role": "viewer"}, "user_admin")
     world.clock.advance(10)
-    assert api_keys.caller(text).role == "viewer"
+    assert api_keys.authenticate(text).role == "viewer"
 
 
 def test_a_user_has_so_many_keys_at_most_and_expired_ones_do_not_count(world: World, ada: Document) -> None:
-    for number in range(MOST):
+    for number in range(MAX_KEYS):
         create(ada, expires_at_ms=START + 60_000 if number == 0 else None)
     with pytest.raises(Conflict):
         create(ada)
     world.clock.advance(60)
     create(ada)
-    assert len(api_keys.every(ORG, ada.id)) == MOST
+    assert len(api_keys.list_keys(ORG, ada.id)) == MAX_KEYS
 
 
 def test_keys_that_are_made_at_once_are_all_there(world: World, ada: Document) -> None:
     made = together([lambda: create(ada)] * 4)
-    assert {key.id for key in api_keys.every(ORG, ada.id)} == {key.id for key, _ in made}
+    assert {key.id for key in api_keys.list_keys(ORG, ada.id)} == {key.id for key, _ in made}
 
 
 def test_who_is_no_user_has_no_keys(world: World) -> None:
     with pytest.raises(NotFound):
-        api_keys.create(ORG, "dev", Wanted("x", READ))
+        api_keys.create(ORG, "dev", KeyRequest("x", READ))
     with pytest.raises(NotFound):
-        api_keys.every(ORG, "dev")
+        api_keys.list_keys(ORG, "dev")
 
 
 @pytest.mark.parametrize("said", [{"status": users.INVITED}, {"keys": {}}])
 def test_a_key_is_only_as_good_as_what_its_owner_s_account_says(world: World, ada: Document, said: Any) -> None:
     key, text = create(ada)
-    standing = api_keys.standing(key.id)
+    standing = api_keys.current_principal(key.id)
     assert standing is not None and (standing.scope, standing.key) == (READ, key.id)
     documents.merge(ORG, "user", ada.id, said)
     world.clock.advance(11)
-    assert refused(text) and api_keys.standing(key.id) is None
+    assert refused(text) and api_keys.current_principal(key.id) is None

@@ -21,47 +21,47 @@ def told(number: int, recipients: Mapping[str, str], **said: str) -> PublicEvent
 def test_each_recipient_is_told_once_and_whoever_did_it_is_not(world: World) -> None:
     facts = [told(1, {"ada": "it failed", "bob": "it failed"}, actor="bob")]
     for _ in range(2):
-        inbox.publish(ORG, facts)
-    [found] = inbox.latest(ORG, "ada")
+        inbox.add_notifications(ORG, facts)
+    [found] = inbox.list_newest(ORG, "ada")
     assert (found.body["type"], found.body["message"]) == ("task.failed", "it failed")
     assert found.body["data"] == {"taskId": "task_1"}
-    assert inbox.latest(ORG, "bob") == inbox.latest("rival", "ada") == []
+    assert inbox.list_newest(ORG, "bob") == inbox.list_newest("rival", "ada") == []
 
 
 def test_an_announcement_that_comes_again_with_others_tells_only_these(world: World) -> None:
-    inbox.publish(ORG, [told(1, {"ada": "one"})])
+    inbox.add_notifications(ORG, [told(1, {"ada": "one"})])
     world.clock.advance(60)
     later = told(2, {"ada": "two", "bob": "two"})
-    inbox.publish(ORG, [told(1, {"ada": "one"}, at=later.at - clock.MINUTE), later])  # type: ignore[arg-type]
-    assert [found.body["message"] for found in inbox.latest(ORG, "ada")] == ["two", "one"]
+    inbox.add_notifications(ORG, [told(1, {"ada": "one"}, at=later.at - clock.MINUTE), later])  # type: ignore[arg-type]
+    assert [found.body["message"] for found in inbox.list_newest(ORG, "ada")] == ["two", "one"]
 
 
 def test_one_is_read_by_its_own_user_and_stays_read(world: World) -> None:
-    inbox.publish(ORG, [told(1, {"ada": "x", "bob": "x"})])
-    [found] = inbox.latest(ORG, "ada")
-    read = inbox.read(ORG, "ada", found.id)
+    inbox.add_notifications(ORG, [told(1, {"ada": "x", "bob": "x"})])
+    [found] = inbox.list_newest(ORG, "ada")
+    read = inbox.mark_read(ORG, "ada", found.id)
     world.clock.advance(60)
     assert inbox.is_read(read)
-    assert inbox.read(ORG, "ada", found.id) == read
-    assert not inbox.is_read(inbox.latest(ORG, "bob")[0])
+    assert inbox.mark_read(ORG, "ada", found.id) == read
+    assert not inbox.is_read(inbox.list_newest(ORG, "bob")[0])
     for org, user in (("rival", "ada"), (ORG, "eve")):
         with pytest.raises(NotFound):
-            inbox.read(org, user, found.id)
+            inbox.mark_read(org, user, found.id)
 
 
 def test_all_are_read_together(world: World) -> None:
-    inbox.publish(ORG, [told(number, {"ada": "x"}) for number in range(5)])
-    inbox.read(ORG, "ada", inbox.latest(ORG, "ada")[2].id)
+    inbox.add_notifications(ORG, [told(number, {"ada": "x"}) for number in range(5)])
+    inbox.mark_read(ORG, "ada", inbox.list_newest(ORG, "ada")[2].id)
     with aws.counting() as calls:
-        assert inbox.read_all(ORG, "ada") == 4
+        assert inbox.mark_all_read(ORG, "ada") == 4
     assert calls.total() == 2
-    assert all(map(inbox.is_read, inbox.latest(ORG, "ada")))
-    assert inbox.read_all(ORG, "ada") == 0
+    assert all(map(inbox.is_read, inbox.list_newest(ORG, "ada")))
+    assert inbox.mark_all_read(ORG, "ada") == 0
 
 
 def test_they_go_after_ninety_days(world: World) -> None:
-    inbox.publish(ORG, [told(1, {"ada": "x"})])
+    inbox.add_notifications(ORG, [told(1, {"ada": "x"})])
     world.clock.advance(89 * 86_400)
-    assert len(inbox.latest(ORG, "ada")) == 1
+    assert len(inbox.list_newest(ORG, "ada")) == 1
     world.clock.advance(86_400)
-    assert inbox.latest(ORG, "ada") == []
+    assert inbox.list_newest(ORG, "ada") == []

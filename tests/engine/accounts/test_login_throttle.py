@@ -194,10 +194,10 @@ def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(world: Wo
 
 
 def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(world: World, ada: Document) -> None:
-    proof = login_throttle.prove(ADA, PASSWORD, HOME)
+    proof = login_throttle.verify_password(ADA, PASSWORD, HOME)
     users.change_password(ada, PASSWORD, "another one", HOME, None)
     with pytest.raises(ConditionFailed):
-        dynamodb.commit(*login_throttle.acted_upon(proof))
+        dynamodb.commit(*login_throttle.success_writes(proof))
 
 
 def test_an_invited_user_cannot_sign_in_nor_one_without_a_password(world: World, ada: Document) -> None:
@@ -217,14 +217,14 @@ def test_without_the_table_nobody_signs_in(world: World, ada: Document) -> None:
 
 @pytest.mark.parametrize(("failures", "seconds"), [(0, 0), (4, 0), (5, 1), (6, 2), (14, 512), (15, 900), (10**6, 900)])
 def test_locks_double_up_to_a_quarter_of_an_hour(failures: int, seconds: int) -> None:
-    assert login_throttle.lock(failures) == seconds * clock.SECOND
+    assert login_throttle.lock_ms(failures) == seconds * clock.SECOND
 
 
 @pytest.mark.parametrize(("back", "locked"), [(4, True), (3_600, False)])
 def test_a_clock_that_is_set_back_locks_nobody_out_for_longer(
     world: World, ada: Document, back: int, locked: bool
 ) -> None:
-    for _ in range(login_throttle.AT_ADDRESS.free):
+    for _ in range(login_throttle.FROM_ONE_ADDRESS.free):
         attempt("wrong")
     world.clock.step(-back)
     assert (attempt(PASSWORD) == "in") is not locked

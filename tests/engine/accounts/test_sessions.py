@@ -11,7 +11,7 @@ from chalicelib import clock
 from chalicelib.config import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET
 from chalicelib.domain.document import Document
 from chalicelib.engine.accounts import sessions, users
-from chalicelib.engine.accounts.sessions import ACCESS_SECONDS, REFRESH_SECONDS, Tokens
+from chalicelib.engine.accounts.sessions import ACCESS_TTL_S, REFRESH_TTL_S, Tokens
 from chalicelib.engine.documents import documents
 from chalicelib.engine.oauth import clients
 from chalicelib.engine.security import authentication, keyring, tokens
@@ -117,15 +117,18 @@ def outcome(work: Callable[[], object]) -> str:
 
 
 def test_no_access_token_but_the_session_s_own_is_taken(world: World, ada: Document) -> None:
-    given = sessions.opened(ada)
+    given = sessions.open_session(ada)
     for known in ("not remembered", "remembered"):
-        ends = {abuse: outcome(lambda: sessions.caller(make(given, ada))) for abuse, make in ACCESS_ABUSES.items()}  # noqa: B023
+        ends = {
+            abuse: outcome(lambda make=make: sessions.authenticate(make(given, ada)))
+            for abuse, make in ACCESS_ABUSES.items()
+        }
         assert ends == dict.fromkeys(ACCESS_ABUSES, "Invalid or expired token"), known
-        assert sessions.caller(given.access_token).subject == ada.id
+        assert sessions.authenticate(given.access_token).subject == ada.id
 
 
 def test_no_refresh_token_but_the_session_s_own_is_taken(world: World, ada: Document) -> None:
-    given = sessions.opened(ada)
+    given = sessions.open_session(ada)
     ends = {abuse: outcome(lambda: sessions.refresh(make(given, ada))) for abuse, make in REFRESH_ABUSES.items()}  # noqa: B023
     assert [abuse for abuse, end in ends.items() if end == "taken"] == []
     assert sessions.refresh(given.refresh_token), "nothing of it has touched the session"
@@ -133,40 +136,40 @@ def test_no_refresh_token_but_the_session_s_own_is_taken(world: World, ada: Docu
 
 def test_the_other_apis_take_no_session_s_token(world: World) -> None:
     with pytest.raises(Unauthenticated):
-        authentication.verify_token(sessions.opened(people.admin(world)).access_token)
+        authentication.verify_token(sessions.open_session(people.admin(world)).access_token)
 
 
 def test_a_session_is_who_its_user_is_for_an_hour(world: World, ada: Document) -> None:
     documents.merge(ORG, "user", ada.id, {"memberships": {"proj_x": ["tasks:write"]}})
-    token = sessions.opened(ada).access_token
-    world.clock.advance(ACCESS_SECONDS - 1)
-    found = sessions.caller(token)
+    token = sessions.open_session(ada).access_token
+    world.clock.advance(ACCESS_TTL_S - 1)
+    found = sessions.authenticate(token)
     assert (found.org, found.subject, found.role, found.plan) == (ORG, ada.id, "developer", "enterprise")
     assert (found.grants, found.scope, found.key) == ({"proj_x": {"tasks:write"}}, None, None)
     assert found.session
     world.clock.advance(1)
     with pytest.raises(Unauthenticated):
-        sessions.caller(token)
+        sessions.authenticate(token)
 
 
 def test_an_operator_token_needs_no_session(world: World) -> None:
-    found = sessions.caller(authentication.issue_token(authentication.Principal(ORG, "dev", "server", "pro"), 60))
+    found = sessions.authenticate(authentication.issue_token(authentication.Principal(ORG, "dev", "server", "pro"), 60))
     assert (found.subject, found.role, found.plan, found.session) == ("dev", "server", "pro", None)
 
 
 def test_a_session_costs_one_call_and_then_none_for_half_a_minute(world: World, ada: Document) -> None:
-    token = sessions.opened(ada).access_token
+    token = sessions.open_session(ada).access_token
     with aws.counting() as counted:
-        sessions.caller(token), sessions.caller(token)
+        sessions.authenticate(token), sessions.authenticate(token)
         assert counted.total() == 1
         world.clock.advance(30)
-        sessions.caller(token)
+        sessions.authenticate(token)
     assert counted == {("DynamoDB", "BatchGetItem"): 2}
 
 
 def refused(token: str) -> bool:
     try:
-        sessions.caller(token)
+        sessions.authenticate(token)
     except Unauthenticated:
         return True
     return False
@@ -189,7 +192,7 @@ def ended(given: Tokens) -> list[Any]:
 def test_whatever_ends_a_session_elsewhere_is_felt_here_within_half_a_minute(
     world: World, ada: Document, how: str
 ) -> None:
-    given = sessions.opened(ada)
+    given = sessions.open_session(ada)
     assert not refused(given.access_token)
     ENDS[how](users.get(ORG, ada.id), given)
     world.clock.advance(30)
@@ -199,11 +202,11 @@ def test_whatever_ends_a_session_elsewhere_is_felt_here_within_half_a_minute(
 
 
 def test_another_role_holds_within_half_a_minute_and_in_the_next_token(world: World, ada: Document) -> None:
-    given = sessions.opened(ada)
-    assert sessions.caller(given.access_token).role == "developer"
+    given = sessions.open_session(ada)
+    assert sessions.authenticate(given.access_token).role == "developer"
     users.change(ORG, ada.id, {"role": "viewer", "plan": "free"}, "user_admin")
     world.clock.advance(30)
-    found = sessions.caller(given.access_token)
+    found = sessions.authenticate(given.access_token)
     assert (found.role, found.plan) == ("viewer", "free")
     claims = claims_of(sessions.refresh(given.refresh_token).access_token)
     assert (claims["role"], claims["plan"]) == ("viewer", "free")
@@ -212,7 +215,7 @@ def test_another_role_holds_within_half_a_minute_and_in_the_next_token(world: Wo
 def test_a_refresh_token_is_good_once_and_again_for_ten_seconds_with_the_very_same_answer(
     world: World, ada: Document
 ) -> None:
-    first = sessions.opened(ada)
+    first = sessions.open_session(ada)
     world.clock.advance(60)
     second = sessions.refresh(first.refresh_token)
     world.clock.advance(10)
@@ -229,7 +232,7 @@ def test_a_refresh_token_is_good_once_and_again_for_ten_seconds_with_the_very_sa
 
 def chain(world: World, ada: Document, *pauses: float) -> list[str]:
     """The refresh tokens of a session that was refreshed after each of these pauses, in seconds."""
-    given = [sessions.opened(ada)]
+    given = [sessions.open_session(ada)]
     for pause in pauses:
         world.clock.advance(pause)
         given.append(sessions.refresh(given[-1].refresh_token))
@@ -273,14 +276,14 @@ def test_a_clock_that_steps_back_does_not_prolong_the_ten_seconds(
 
 
 def test_many_who_refresh_at_once_get_one_successor(world: World, ada: Document) -> None:
-    first = sessions.opened(ada)
+    first = sessions.open_session(ada)
     found = together([lambda: sessions.refresh(first.refresh_token)] * 8)
     assert len({one.refresh_token for one in found}) == 1
     assert sessions.refresh(found[0].refresh_token)
 
 
 def test_the_successor_is_the_same_when_the_answer_was_lost(world: World, ada: Document) -> None:
-    first = sessions.opened(ada)
+    first = sessions.open_session(ada)
 
     def lost(call: aws.Call, send: Callable[[], Any]) -> Any:
         answer = send()
@@ -294,28 +297,28 @@ def test_the_successor_is_the_same_when_the_answer_was_lost(world: World, ada: D
 
 
 def test_a_session_that_is_not_refreshed_for_thirty_days_is_over(world: World, ada: Document) -> None:
-    given = sessions.opened(ada)
-    world.clock.advance(REFRESH_SECONDS - 1)
+    given = sessions.open_session(ada)
+    world.clock.advance(REFRESH_TTL_S - 1)
     later = sessions.refresh(given.refresh_token)
-    world.clock.advance(REFRESH_SECONDS)
+    world.clock.advance(REFRESH_TTL_S)
     with pytest.raises(Unauthenticated):
         sessions.refresh(later.refresh_token)
 
 
 def test_logging_out_ends_the_session_and_may_be_done_again(world: World, ada: Document) -> None:
-    given = sessions.opened(ada)
-    caller = sessions.caller(given.access_token)
-    eve = sessions.caller(people.token(people.user(world, name="Eve")))
+    given = sessions.open_session(ada)
+    caller = sessions.authenticate(given.access_token)
+    eve = sessions.authenticate(people.token(people.user(world, name="Eve")))
     with pytest.raises(Forbidden):
-        sessions.end_by(given.refresh_token, eve)
+        sessions.end_by_token(given.refresh_token, eve)
     assert not refused(given.access_token)
-    sessions.end_by(given.refresh_token, caller)
+    sessions.end_by_token(given.refresh_token, caller)
     assert refused(given.access_token)
-    sessions.end_by(given.refresh_token, None)
+    sessions.end_by_token(given.refresh_token, None)
 
 
 def test_a_key_is_rotated_without_ending_sessions(world: World, ada: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = sessions.opened(ada)
+    given = sessions.open_session(ada)
     both = {"new": "n" * 32, DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}
     monkeypatch.setattr(keyring, "jwt_keys", lambda: both)
     later = sessions.refresh(given.refresh_token)
@@ -328,7 +331,7 @@ def application() -> str:
 
 
 def for_application(ada: Document, client: str, scope: str = "tasks:read tasks:write") -> Tokens:
-    given, opened = sessions.begun(ada, client_id=client, scope=scope)
+    given, opened = sessions.new_session(ada, client_id=client, scope=scope)
     dynamodb.commit(opened)
     return given
 
@@ -337,8 +340,8 @@ def test_an_application_s_session_is_limited_to_its_scope_and_ends_with_it(world
     client = application()
     given = for_application(ada, client)
     assert given.scope == "tasks:read tasks:write"
-    assert sessions.caller(given.access_token).scope == {"tasks:read", "tasks:write"}
-    clients.remove(ORG, client)
+    assert sessions.authenticate(given.access_token).scope == {"tasks:read", "tasks:write"}
+    clients.delete(ORG, client)
     world.clock.advance(30)
     assert refused(given.access_token)
 
@@ -354,22 +357,22 @@ def test_an_application_may_narrow_its_scope_but_not_widen_it(world: World, ada:
     wide = for_application(ada, client)
     narrow = sessions.refresh(wide.refresh_token, client, "tasks:write")
     assert narrow.scope == "tasks:write"
-    assert sessions.caller(narrow.access_token).scope == {"tasks:write"}
+    assert sessions.authenticate(narrow.access_token).scope == {"tasks:write"}
     again = sessions.refresh(narrow.refresh_token, client)
     assert again.scope == "tasks:read tasks:write"
 
 
 def test_another_s_session_is_not_an_application_s_to_end(world: World, ada: Document) -> None:
-    given = sessions.opened(ada)
+    given = sessions.open_session(ada)
     sessions.end(claims_of(given.access_token)["sid"], application())
     assert not refused(given.access_token)
 
 
 def test_a_session_s_id_is_used_once(world: World, ada: Document) -> None:
-    _, opened = sessions.begun(ada, id="session_x")
+    _, opened = sessions.new_session(ada, id="session_x")
     dynamodb.commit(opened)
     with pytest.raises(ConditionFailed):
-        dynamodb.commit(sessions.begun(people.user(world, name="Eve"), id="session_x")[1])
+        dynamodb.commit(sessions.new_session(people.user(world, name="Eve"), id="session_x")[1])
 
 
 class Rotation(RuleBasedStateMachine):
@@ -379,7 +382,7 @@ class Rotation(RuleBasedStateMachine):
     def begin(self) -> None:
         self.context = new_world()
         self.world = self.context.__enter__()
-        self.given = [sessions.opened(people.user(self.world)).refresh_token]
+        self.given = [sessions.open_session(people.user(self.world)).refresh_token]
         self.used_at: list[int] = []
         self.over = False
 
@@ -392,14 +395,14 @@ class Rotation(RuleBasedStateMachine):
         index = len(self.given) - 1 - back
         if index < 0:
             return
-        in_grace = back > 0 and clock.now() - self.used_at[index] <= sessions.GRACE
+        in_grace = back > 0 and clock.now() - self.used_at[index] <= sessions.GRACE_MS
         good = not self.over and (back == 0 or (back == 1 and in_grace))
         try:
             answer = sessions.refresh(self.given[index]).refresh_token
         except Unauthenticated:
             assert not good
             # Of all but the last two it is not known when they were used: the one after them may stand for them.
-            known = back < 3 or clock.now() - self.used_at[-2] > sessions.GRACE
+            known = back < 3 or clock.now() - self.used_at[-2] > sessions.GRACE_MS
             self.over = self.over or (not in_grace and known)
             return
         assert good
@@ -422,9 +425,9 @@ TestRotation.settings = settings(max_examples=8, stateful_step_count=12, suppres
 
 
 def test_nobody_who_is_not_active_has_a_session(ada: Document) -> None:
-    given = sessions.opened(ada)
+    given = sessions.open_session(ada)
     documents.merge(ORG, "user", ada.id, {"status": users.INVITED})
     with pytest.raises(Unauthenticated):
-        sessions.caller(given.access_token)
+        sessions.authenticate(given.access_token)
     with pytest.raises(Unauthenticated):
         sessions.refresh(given.refresh_token)

@@ -7,7 +7,7 @@ from chalicelib.domain.document import Document
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.engine.accounts import api_keys, avatars, inbox, user_cleanup, users
-from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.api_keys import KeyRequest
 from chalicelib.engine.documents import background_jobs, documents
 from chalicelib.engine.projects import members
 from chalicelib.engine.tasks import lifecycle
@@ -44,10 +44,10 @@ def left(user: Document) -> list[Document]:
 
 def test_nothing_of_a_user_who_is_gone_is_left_dangling(world: World, admin: Document) -> None:
     ada, eve = people.user(world), people.user(world, name="Eve")
-    key, _ = api_keys.create(ORG, ada.id, Wanted("x", ["tasks:read"]))
+    key, _ = api_keys.create(ORG, ada.id, KeyRequest("x", ["tasks:read"]))
     hers, others = begin(world, ada), begin(world, eve)
     joined = project(ada, eve)
-    for number in range(user_cleanup.AT_ONCE + 5):
+    for number in range(user_cleanup.BATCH_SIZE + 5):
         documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id, id=f"notif_{number:03}"))
     world.settle()
     users.delete(ORG, ada.id, admin.id)
@@ -67,7 +67,7 @@ def pictures() -> list[str]:
 def test_the_picture_of_a_user_who_is_gone_goes_and_no_other(world: World, admin: Document) -> None:
     ada, eve = people.user(world), people.user(world, name="Eve")
     for user in (ada, eve):
-        avatars.change(ORG, user.id, png(2, 2))
+        avatars.replace_avatar(ORG, user.id, png(2, 2))
     assert len(pictures()) == 2
     users.delete(ORG, ada.id, admin.id)
     world.settle()
@@ -88,12 +88,12 @@ def test_what_a_user_did_in_the_last_moment_is_found_later(world: World, admin: 
 
 def test_it_may_die_before_any_call_and_is_done_in_the_end(world: World, admin: Document) -> None:
     ada = people.user(world)
-    api_keys.create(ORG, ada.id, Wanted("x", ["tasks:read"]))
+    api_keys.create(ORG, ada.id, KeyRequest("x", ["tasks:read"]))
     task, joined = begin(world, ada), project(ada)
     documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id))
     world.settle()
     chore = background_jobs.Job(
-        ORG, users.CHORE, ada.id, {"keys": list(users.get(ORG, ada.id).body["keys"]), "memberships": [joined.id]}
+        ORG, users.CLEANUP_JOB, ada.id, {"keys": list(users.get(ORG, ada.id).body["keys"]), "memberships": [joined.id]}
     )
     documents.delete(ORG, "user", ada.id)
     step, done = 0, False
@@ -103,7 +103,7 @@ def test_it_may_die_before_any_call_and_is_done_in_the_end(world: World, admin: 
     assert step == 8, "which is how many calls it makes"
     assert world.task(task.id).status is Status.PENDING
     assert (left(ada), members.team_of(documents.get(ORG, "project", joined.id))) == ([], {})
-    assert user_cleanup.clear(chore), "and again"
+    assert user_cleanup.run_step(chore), "and again"
 
 
 class Died(Exception):
@@ -121,6 +121,6 @@ def _dies_at(step: int, chore: background_jobs.Job) -> bool:
 
     try:
         with aws.interfering(die):
-            return user_cleanup.clear(chore)
+            return user_cleanup.run_step(chore)
     except Died:
         return False

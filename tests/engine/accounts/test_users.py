@@ -7,7 +7,7 @@ from chalicelib.domain.changes.document_changes import document_effects
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.document import Document
 from chalicelib.engine.accounts import sessions, users
-from chalicelib.engine.accounts.users import Invited, Profile
+from chalicelib.engine.accounts.users import Invitation, Profile
 from chalicelib.engine.security import tokens
 from chalicelib.errors import Conflict, InvalidRequest, NotFound, TooManyRequests, Unauthenticated
 from chalicelib.storage.access import logins as storage
@@ -25,7 +25,7 @@ def admin(world: World) -> Document:
     return people.admin(world)
 
 
-def invite(admin: Document, **said: str) -> Invited:
+def invite(admin: Document, **said: str) -> Invitation:
     return users.invite(ORG, EVE._replace(**said), admin.id)
 
 
@@ -40,15 +40,15 @@ def signs_in(email: str, password: str = PASSWORD) -> bool:
 def test_who_is_established_signs_in_and_establishing_again_changes_nothing(world: World) -> None:
     profile = Profile("admin@x.example", "Admin", "admin", "enterprise")
     for password in (PASSWORD, "another one"):
-        users.establish(ORG, "user_admin", profile, password)
+        users.ensure_user(ORG, "user_admin", profile, password)
     assert signs_in("admin@x.example") and not signs_in("admin@x.example", "another one")
     assert (users.get(ORG, "user_admin").body["name"], storage.count_admins(ORG)) == ("Admin", 1)
 
 
 def test_establishing_at_once_is_establishing_once(world: World) -> None:
     profile = Profile("admin@x.example", "Admin", "admin", "enterprise")
-    together([lambda: users.establish(ORG, "user_admin", profile, PASSWORD)] * 6)
-    assert (len(users.every(ORG)), storage.count_admins(ORG)) == (1, 1)
+    together([lambda: users.ensure_user(ORG, "user_admin", profile, PASSWORD)] * 6)
+    assert (len(users.list_users(ORG)), storage.count_admins(ORG)) == (1, 1)
 
 
 def test_signing_in_notes_when_and_costs_five_calls(world: World, admin: Document) -> None:
@@ -63,7 +63,7 @@ def test_who_is_invited_sets_a_password_and_is_a_user(world: World, admin: Docum
     invited = invite(admin)
     assert invited.user.body["status"] == "invited"
     assert not signs_in("eve@acme.example")
-    user = users.accept(invited.token, PASSWORD, "Eve E.")
+    user = users.accept_invitation(invited.token, PASSWORD, "Eve E.")
     assert (user.body["status"], user.body["name"], user.body["role"]) == ("active", "Eve E.", "developer")
     assert signs_in("eve@acme.example")
 
@@ -73,14 +73,14 @@ def test_an_email_address_is_one_user_s_of_one_org(world: World, admin: Document
     for org in (ORG, "globex"):
         with pytest.raises(Conflict):
             users.invite(org, EVE._replace(email=" EVE@acme.EXAMPLE"), "somebody")
-    assert len(users.every(ORG)) == 2 and users.every("globex") == []
+    assert len(users.list_users(ORG)) == 2 and users.list_users("globex") == []
     outcomes = together([lambda: invite(admin, email="new@acme.example")] * 5)
-    assert sum(isinstance(one, Invited) for one in outcomes) == 1
+    assert sum(isinstance(one, Invitation) for one in outcomes) == 1
 
 
 def rejected(token: str) -> bool:
     try:
-        users.accept(token, PASSWORD)
+        users.accept_invitation(token, PASSWORD)
     except Unauthenticated:
         return True
     return False
@@ -88,7 +88,7 @@ def rejected(token: str) -> bool:
 
 def test_an_invitation_is_accepted_once(world: World, admin: Document) -> None:
     token = invite(admin).token
-    outcomes = together([lambda: users.accept(token, PASSWORD)] * 4)
+    outcomes = together([lambda: users.accept_invitation(token, PASSWORD)] * 4)
     assert sum(isinstance(one, Document) for one in outcomes) == 1
     assert rejected(token)
     assert signs_in("eve@acme.example")
@@ -104,26 +104,26 @@ def test_an_invitation_is_good_for_72_hours(world: World, admin: Document) -> No
 
 def test_another_invitation_replaces_the_one_before(world: World, admin: Document) -> None:
     first = invite(admin)
-    second = users.invite_again(ORG, first.user.id)
+    second = users.renew_invitation(ORG, first.user.id)
     assert rejected(first.token)
     assert not rejected(second.token)
     with pytest.raises(Conflict):
-        users.invite_again(ORG, first.user.id)
+        users.renew_invitation(ORG, first.user.id)
     with pytest.raises(NotFound):
-        users.invite_again(ORG, "user_nobody")
+        users.renew_invitation(ORG, "user_nobody")
 
 
-NO_INVITATIONS: dict[str, Callable[[Invited], str]] = {
+NO_INVITATIONS: dict[str, Callable[[Invitation], str]] = {
     "garbage": lambda _: "garbage",
-    "an access token": lambda one: sessions.begun(one.user)[0].access_token,
-    "a refresh token": lambda one: sessions.begun(one.user)[0].refresh_token,
+    "an access token": lambda one: sessions.new_session(one.user)[0].access_token,
+    "a refresh token": lambda one: sessions.new_session(one.user)[0].refresh_token,
     "another invitation's": lambda one: sign(one, invitation="invitation_other"),
     "another user's": lambda one: sign(one, sub="user_other"),
     "another org's": lambda one: sign(one, org="globex"),
 }
 
 
-def sign(invited: Invited, **changes: str) -> str:
+def sign(invited: Invitation, **changes: str) -> str:
     claims: dict[str, Any] = {"sub": invited.user.id, "org": ORG, "invitation": "invitation_x"}
     return tokens.sign(tokens.INVITATION, claims | changes, 60)
 
@@ -144,7 +144,7 @@ def test_a_deleted_user_s_invitation_is_void_and_the_address_is_free(world: Worl
 
 def test_a_user_is_announced_once_it_is_active(world: World, admin: Document) -> None:
     invited = invite(admin)
-    accepted = users.accept(invited.token, PASSWORD)
+    accepted = users.accept_invitation(invited.token, PASSWORD)
     assert topics(None, invited.user) == []
     assert topics(invited.user, accepted) == [Topic.USER_REGISTERED]
     assert topics(accepted, users.update(ORG, accepted.id, {"name": "E."})) == []
@@ -158,15 +158,15 @@ def topics(old: Document | None, new: Document | None) -> list[Topic]:
 
 def test_another_password_ends_all_sessions_but_the_one_it_was_changed_in(world: World) -> None:
     ada = people.user(world)
-    mine, other = sessions.opened(ada), sessions.opened(ada)
-    users.change_password(ada, PASSWORD, "another one", "", sessions.caller(mine.access_token).session)
+    mine, other = sessions.open_session(ada), sessions.open_session(ada)
+    users.change_password(ada, PASSWORD, "another one", "", sessions.authenticate(mine.access_token).session)
     world.clock.advance(30)
-    assert sessions.caller(mine.access_token).subject == ada.id
+    assert sessions.authenticate(mine.access_token).subject == ada.id
     assert sessions.refresh(mine.refresh_token)
     with pytest.raises(Unauthenticated):
-        sessions.caller(other.access_token)
+        sessions.authenticate(other.access_token)
     assert signs_in(ada.body["email"], "another one") and not signs_in(ada.body["email"])
-    assert sessions.caller(people.token(ada)).subject == ada.id
+    assert sessions.authenticate(people.token(ada)).subject == ada.id
 
 
 def test_the_present_password_is_needed_and_tries_are_counted(world: World) -> None:
@@ -218,7 +218,7 @@ def test_an_invited_admin_is_none_yet(world: World, admin: Document) -> None:
     invited = invite(admin, role="admin")
     with pytest.raises(Conflict):
         users.delete(ORG, admin.id, "dev")
-    users.accept(invited.token, PASSWORD)
+    users.accept_invitation(invited.token, PASSWORD)
     users.delete(ORG, admin.id, "dev")
     assert storage.count_admins(ORG) == 1
 
@@ -235,7 +235,7 @@ def test_admins_who_remove_each_other_at_once_leave_one(world: World, how: str) 
 
     pairs = [(one, admins[(number + 1) % 3]) for number, one in enumerate(admins)]
     together([lambda one=one, by=by: remove(one, by) for one, by in pairs])
-    assert sum(user.body["role"] == "admin" for user in users.every(ORG)) == storage.count_admins(ORG) == 1
+    assert sum(user.body["role"] == "admin" for user in users.list_users(ORG)) == storage.count_admins(ORG) == 1
 
 
 def test_a_deleted_user_is_gone_and_the_email_free(world: World, admin: Document) -> None:

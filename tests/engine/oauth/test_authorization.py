@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.document import Document
 from chalicelib.engine.accounts import sessions, users
 from chalicelib.engine.oauth import authorization, clients
-from chalicelib.engine.oauth.authorization import Answer, Declined, Question
+from chalicelib.engine.oauth.authorization import Answer, Question, Refusal
 from chalicelib.engine.oauth.clients import Client, Registration
 from chalicelib.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.storage.access.table import AccessTable
@@ -33,7 +33,7 @@ def known(world: World) -> tuple[Client, str]:
 
 
 def put(client: Client, **more: str) -> Question:
-    found = authorization.question({"client_id": client.id, "response_type": "code"} | more, HERE)
+    found = authorization.read_question({"client_id": client.id, "response_type": "code"} | more, HERE)
     assert isinstance(found, Question), found
     return found
 
@@ -72,7 +72,7 @@ def test_of_two_who_redeem_a_code_at_once_one_gets_tokens_which_the_other_ends(a
         later = redeem(known, granted)
     assert (between[0].status, later.status, later.body["error"]) == (200, 400, "invalid_grant")
     with pytest.raises(Unauthenticated):
-        sessions.caller(between[0].body["access_token"])
+        sessions.authenticate(between[0].body["access_token"])
     assert open_sessions() == []
 
 
@@ -115,7 +115,7 @@ def test_each_step_keeps_to_its_budget(world: World, ada: Document, known: Any) 
 
 def test_neither_a_secret_nor_a_code_can_be_read_from_the_tables(ada: Document, known: Any) -> None:
     granted = code(ada, known[0])
-    stored = str([item.attribute_values for item in aws.items(AccessTable)]) + str(clients.every(ORG))
+    stored = str([item.attribute_values for item in aws.items(AccessTable)]) + str(clients.list_clients(ORG))
     assert known[1] not in stored and granted not in stored
 
 
@@ -125,23 +125,23 @@ def test_what_was_said_yes_to_grows_and_is_the_users_own(world: World, ada: Docu
         authorization.approve(users.get(ORG, ada.id), put(client, scope=scope))
     found = users.get(ORG, ada.id)
     assert found.body["consents"] == {client.id: ["agents:read", "tasks:read"]}
-    assert authorization.consented(found, put(client))
-    assert not authorization.consented(people.user(world, name="Bob"), put(client))
+    assert authorization.has_consented(found, put(client))
+    assert not authorization.has_consented(people.user(world, name="Bob"), put(client))
 
 
 def test_applications_are_their_orgs_own(world: World, known: Any) -> None:
     client, _ = known
-    assert clients.every(ORG) == [client]
-    assert clients.every("other") == []
+    assert clients.list_clients(ORG) == [client]
+    assert clients.list_clients("other") == []
     with pytest.raises(NotFound):
-        clients.remove("other", client.id)
-    clients.remove(ORG, client.id)
+        clients.delete("other", client.id)
+    clients.delete(ORG, client.id)
     assert clients.find(client.id) is None
-    assert isinstance(authorization.question({"client_id": client.id, "response_type": "code"}, HERE), Declined)
+    assert isinstance(authorization.read_question({"client_id": client.id, "response_type": "code"}, HERE), Refusal)
 
 
 def test_an_org_has_so_many_applications_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "MOST", 2)
+    monkeypatch.setattr(clients, "MAX_CLIENTS", 2)
     for _ in range(2):
         clients.register(ORG, "user_admin", APP)
     with pytest.raises(Conflict, match="At most 2"):
@@ -150,7 +150,7 @@ def test_an_org_has_so_many_applications_and_no_more(world: World, monkeypatch: 
 
 def test_seeding_again_changes_nothing(world: World) -> None:
     for name in ("one", "two"):
-        clients.seed("local", "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET", APP._replace(name=name))
+        clients.ensure_client("local", "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET", APP._replace(name=name))
     found = clients.find("YOUR_CLIENT_ID")
     assert found is not None and (found.name, found.org) == ("one", "local")
 
@@ -159,5 +159,5 @@ def test_a_yes_to_a_part_is_no_yes_to_the_whole(ada: Document, known: tuple[Clie
     client, _ = known
     authorization.approve(ada, put(client, scope="tasks:read"))
     now = users.get(ORG, ada.id)
-    assert authorization.consented(now, put(client, scope="tasks:read"))
-    assert not authorization.consented(now, put(client, scope="tasks:read agents:read"))
+    assert authorization.has_consented(now, put(client, scope="tasks:read"))
+    assert not authorization.has_consented(now, put(client, scope="tasks:read agents:read"))

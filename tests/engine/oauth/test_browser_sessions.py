@@ -9,20 +9,23 @@ from tests.support.world import World
 
 
 def test_a_visit_is_read_back_from_its_cookie(world: World) -> None:
-    for visit in (browser_sessions.begun(), browser_sessions.begun(documents.new("acme", "user", {"era": "era_1"}))):
-        assert browser_sessions.read(browser_sessions.signed(visit)) == visit
+    for visit in (
+        browser_sessions.new_session(),
+        browser_sessions.new_session(documents.new("acme", "user", {"era": "era_1"})),
+    ):
+        assert browser_sessions.read_cookie(browser_sessions.sign_cookie(visit)) == visit
 
 
 def test_a_visit_ends_after_a_quarter_of_an_hour(world: World) -> None:
-    cookie = browser_sessions.signed(browser_sessions.begun())
-    world.clock.advance(browser_sessions.KEPT_SECONDS - 1)
-    assert browser_sessions.read(cookie)
+    cookie = browser_sessions.sign_cookie(browser_sessions.new_session())
+    world.clock.advance(browser_sessions.TTL_S - 1)
+    assert browser_sessions.read_cookie(cookie)
     world.clock.advance(1)
-    assert browser_sessions.read(cookie) is None
+    assert browser_sessions.read_cookie(cookie) is None
 
 
 def test_no_two_visits_have_one_word_and_only_its_own_is_right(world: World) -> None:
-    one, other = browser_sessions.begun(), browser_sessions.begun()
+    one, other = browser_sessions.new_session(), browser_sessions.new_session()
     assert one.repeated(one.word)
     assert not one.repeated(other.word)
     assert not one.repeated("")
@@ -30,10 +33,10 @@ def test_no_two_visits_have_one_word_and_only_its_own_is_right(world: World) -> 
 
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c", "ä", "e30.e30.e30"])
 def test_what_is_not_a_visit_is_none(world: World, cookie: str) -> None:
-    assert browser_sessions.read(cookie) is None
+    assert browser_sessions.read_cookie(cookie) is None
 
 
 def test_a_visit_is_no_access_token_and_an_access_token_is_no_visit(world: World) -> None:
-    assert browser_sessions.read(authentication.issue_token(Principal("acme", "dev", "admin"), 60)) is None
+    assert browser_sessions.read_cookie(authentication.issue_token(Principal("acme", "dev", "admin"), 60)) is None
     with pytest.raises(Unauthenticated):
-        authentication.verify_token(browser_sessions.signed(browser_sessions.begun()))
+        authentication.verify_token(browser_sessions.sign_cookie(browser_sessions.new_session()))

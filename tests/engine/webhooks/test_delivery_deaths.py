@@ -85,6 +85,6 @@ def test_notifications_are_kept_once_whenever_their_function_dies() -> None:
     facts = [fact(number, Topic.TASK_FAILED, recipients={"ada": "x", "bob": "x"}) for number in range(2)]
     for number in range(3):
         with new_world() as world:
-            _dies(world, lambda: inbox.publish(ORG, facts), number)
-            inbox.publish(ORG, facts)
-            assert [len(inbox.latest(ORG, user)) for user in ("ada", "bob")] == [2, 2]
+            _dies(world, lambda: inbox.add_notifications(ORG, facts), number)
+            inbox.add_notifications(ORG, facts)
+            assert [len(inbox.list_newest(ORG, user)) for user in ("ada", "bob")] == [2, 2]

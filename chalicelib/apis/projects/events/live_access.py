@@ -22,7 +22,7 @@ def _caller(connection: Connection) -> Principal | None:
     """The caller of the connection as of now; None when its credential is not valid any more."""
     assert connection.subject is not None and connection.role is not None
     if connection.key is not None:
-        return api_keys.standing(connection.key)
+        return api_keys.current_principal(connection.key)
     if connection.session is not None:
-        return sessions.standing(connection.org, connection.subject, connection.session)
+        return sessions.current_principal(connection.org, connection.subject, connection.session)
     return Principal(connection.org, connection.subject, connection.role)

@@ -80,12 +80,12 @@ def register_client(caller: Caller, body: ClientIn) -> Created[ClientOut]:
 @routes.get()
 def list_clients(caller: Caller, request: Request, page: PageNumber = 1, limit: PageSize = 20) -> Paged[ClientOut]:
     """List the applications, newest first."""
-    rows = [ClientOut.of(client) for client in clients.every(caller.org)]
+    rows = [ClientOut.of(client) for client in clients.list_clients(caller.org)]
     return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.delete("/{clientId}")
 def delete_client(caller: Caller, client_id: ClientId) -> Deleted:
     """Delete an application; the tokens that it was given end within half a minute."""
-    clients.remove(caller.org, client_id)
+    clients.delete(caller.org, client_id)
     return Deleted(id=client_id)

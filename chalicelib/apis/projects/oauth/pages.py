@@ -12,7 +12,7 @@ from string import Template
 
 from chalicelib.domain.accounts import redirect_uris
 from chalicelib.edge import Cookie, Html
-from chalicelib.engine.oauth.authorization import Question
+from chalicelib.engine.oauth.types import Question
 from chalicelib.errors import Forbidden, TooManyRequests, Unauthenticated
 
 Wrong = Unauthenticated | TooManyRequests | Forbidden

@@ -16,8 +16,8 @@ from chalicelib.config import settings
 from chalicelib.edge import SECRET, Bare, Cookie, FormSchema, Header, Html, Redirect, Request, Routes, Schema
 from chalicelib.engine.oauth import authorization as oauth
 from chalicelib.engine.oauth import browser_sessions
-from chalicelib.engine.oauth.authorization import Question
-from chalicelib.engine.oauth.browser_sessions import Visit
+from chalicelib.engine.oauth.browser_sessions import BrowserSession
+from chalicelib.engine.oauth.types import Question
 from chalicelib.engine.security.passwords import MAX_LENGTH
 from chalicelib.errors import (
     Forbidden,
@@ -140,11 +140,11 @@ def sign_in(request: Request, body: LoginIn) -> Html | Redirect:
     question = _question(request, asked)
     if not isinstance(question, Question):
         return question
-    visit = browser_sessions.read(request.cookies.get(COOKIE, ""))
+    visit = browser_sessions.read_cookie(request.cookies.get(COOKIE, ""))
     if visit is None or not visit.repeated(body.word):
-        return _login(question, asked, browser_sessions.begun(), wrong=OUTDATED)
+        return _login(question, asked, browser_sessions.new_session(), wrong=OUTDATED)
     found = browser_sessions.sign_in(question.client.org, body.email, body.password, request.source)
-    if not isinstance(found, Visit):
+    if not isinstance(found, BrowserSession):
         return _login(question, asked, visit, wrong=found, email=body.email)
     return Redirect(f"authorize?{urlencode(asked)}", cookies=[_cookie(found)])
 
@@ -156,12 +156,12 @@ def decide(request: Request, body: DecisionIn) -> Html | Redirect:
     question = _question(request, asked)
     if not isinstance(question, Question):
         return question
-    visit = browser_sessions.read(request.cookies.get(COOKIE, ""))
-    user = browser_sessions.user(visit, question.client.org) if visit is not None else None
+    visit = browser_sessions.read_cookie(request.cookies.get(COOKIE, ""))
+    user = browser_sessions.find_user(visit, question.client.org) if visit is not None else None
     if visit is None or user is None or not visit.repeated(body.word):
-        return _login(question, asked, browser_sessions.begun(), wrong=OUTDATED)
+        return _login(question, asked, browser_sessions.new_session(), wrong=OUTDATED)
     if body.decision == "switch":
-        return Redirect(f"authorize?{urlencode(asked)}", cookies=[_cookie(browser_sessions.begun())])
+        return Redirect(f"authorize?{urlencode(asked)}", cookies=[_cookie(browser_sessions.new_session())])
     return Redirect(oauth.approve(user, question) if body.decision == "approve" else question.answer(None))
 
 
@@ -211,10 +211,10 @@ def _next(request: Request, asked: Mapping[str, str]) -> Html | Redirect:
     if not isinstance(question, Question):
         return question
     visit = _visit(request, question.client.org)
-    user = browser_sessions.user(visit, question.client.org)
+    user = browser_sessions.find_user(visit, question.client.org)
     if user is None:
         return _login(question, asked, visit)
-    if oauth.consented(user, question):
+    if oauth.has_consented(user, question):
         return Redirect(question.answer(user.id))
     return pages.consent(question, urlencode(asked), visit.word, _cookie(visit), user.body["name"])
 
@@ -223,7 +223,7 @@ def _question(request: Request, asked: Mapping[str, str]) -> Question | Html | R
     """What is asked; or, where nobody is to be asked that, the answer to it."""
     if request.repeated:
         return pages.refusal(f"The link names {min(request.repeated)} more than once.")
-    found = oauth.question(asked, _issuer(request))
+    found = oauth.read_question(asked, _issuer(request))
     if isinstance(found, Question):
         return found
     return pages.refusal(found.message) if found.location is None else Redirect(found.location)
@@ -233,7 +233,7 @@ def _issuer(request: Request) -> str:
     return settings().api_urls.get(access.NAME) or f"https://{request.headers.get('host', '')}"
 
 
-def _visit(request: Request, org: str) -> Visit:
+def _visit(request: Request, org: str) -> BrowserSession:
     """The browser's visit; a caller with a session of its own begins one by that.
 
     A credential of limited scope does not: what it may do must not grow by a consent that it gives itself.
@@ -241,19 +241,19 @@ def _visit(request: Request, org: str) -> Visit:
     with suppress(Unauthenticated):
         caller = access.authenticate(request)
         if caller.org == org and not access.is_limited(caller):
-            return browser_sessions.begun(browser_sessions.active(org, caller.subject))
-    return browser_sessions.read(request.cookies.get(COOKIE, "")) or browser_sessions.begun()
+            return browser_sessions.new_session(browser_sessions.find_active_user(org, caller.subject))
+    return browser_sessions.read_cookie(request.cookies.get(COOKIE, "")) or browser_sessions.new_session()
 
 
-def _login(question: Question, asked: Mapping[str, str], visit: Visit, **more: Any) -> Html:
+def _login(question: Question, asked: Mapping[str, str], visit: BrowserSession, **more: Any) -> Html:
     return pages.login(question, urlencode(asked), visit.word, _cookie(visit), **more)
 
 
-def _cookie(visit: Visit) -> Cookie:
+def _cookie(visit: BrowserSession) -> Cookie:
     return Cookie(
         name=COOKIE,
-        value=browser_sessions.signed(visit),
+        value=browser_sessions.sign_cookie(visit),
         path="/oauth",
-        max_age=browser_sessions.KEPT_SECONDS,
+        max_age=browser_sessions.TTL_S,
         secure=not settings().local,
     )

@@ -16,7 +16,7 @@ from chalicelib.apis.projects.tasks.inputs import Identifier, InstantMs
 from chalicelib.apis.projects.users.schemas import Name
 from chalicelib.edge import Caller, CamelSchema, Created, Instant, Paged, Request, Routes
 from chalicelib.engine.accounts import api_keys
-from chalicelib.engine.accounts.api_keys import ApiKey, Wanted
+from chalicelib.engine.accounts.api_keys import ApiKey, KeyRequest
 from chalicelib.errors import InvalidRequest
 
 routes = Routes("/api/v1/auth/api-keys", tag="API keys")
@@ -44,10 +44,10 @@ class KeyIn(CamelSchema):
     rate_limit: RateLimit = Field(default_factory=RateLimit)
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> KeyRequest:
         rate = self.rate_limit
         expires_at_ms = None if self.expires_at is None else self.expires_at // clock.SECOND * clock.SECOND
-        return Wanted(self.name, set(self.permissions), expires_at_ms, rate.requests_per_hour, rate.burst)
+        return KeyRequest(self.name, set(self.permissions), expires_at_ms, rate.requests_per_hour, rate.burst)
 
 
 class KeyOut(CamelSchema):
@@ -90,7 +90,7 @@ def create_api_key(caller: Caller, body: KeyIn) -> Created[CreatedKeyOut]:
 @unversioned.get(errors=[404], name="list_api_keys_unversioned")
 def list_api_keys(request: Request, caller: Caller, page: PageNumber = 1, limit: PageSize = 20) -> Paged[KeyOut]:
     """List your API keys that are good, newest first."""
-    found = [KeyOut.of(key) for key in api_keys.every(caller.org, caller.subject)]
+    found = [KeyOut.of(key) for key in api_keys.list_keys(caller.org, caller.subject)]
     return slice_page(request, found, page=page, limit=limit)
 
 

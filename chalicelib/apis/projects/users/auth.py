@@ -82,7 +82,7 @@ def _person(user: Document) -> dict[str, str]:
 
 
 def _signed_in(user: Document) -> SignedInOut:
-    return SignedInOut(**_said(sessions.opened(user)), user=UserInOrgOut(**_person(user)))
+    return SignedInOut(**_said(sessions.open_session(user)), user=UserInOrgOut(**_person(user)))
 
 
 def _said(tokens: Tokens) -> dict[str, object]:
@@ -103,7 +103,7 @@ def login(request: Request, body: LoginIn) -> SignedInOut:
 def login_unversioned(request: Request, body: LoginIn) -> Bare[SignedInBareOut]:
     """Sign in with email and password; answered without the envelope."""
     user = users.sign_in(body.email, body.password, request.source)
-    return Bare(SignedInBareOut(**_said(sessions.opened(user)), user=UserBrieflyOut(**_person(user))))
+    return Bare(SignedInBareOut(**_said(sessions.open_session(user)), user=UserBrieflyOut(**_person(user))))
 
 
 @routes.post("/refresh", errors=[401, 503])
@@ -133,11 +133,11 @@ def logout(request: Request, body: RefreshIn) -> LoggedOut:
 
     A Bearer token is not needed; one that is sent must be the same user's.
     """
-    sessions.end_by(body.refresh_token, access.optional_caller(request))
+    sessions.end_by_token(body.refresh_token, access.optional_caller(request))
     return LoggedOut()
 
 
 @routes.post("/accept-invitation", errors=[401, 503])
 def accept_invitation(body: AcceptanceIn) -> SignedInOut:
     """Accept an invitation: set a password, and be signed in."""
-    return _signed_in(users.accept(body.token, body.password, body.name))
+    return _signed_in(users.accept_invitation(body.token, body.password, body.name))

@@ -40,11 +40,11 @@ def upload_avatar(caller: Caller, body: AvatarIn) -> AvatarOut:
     sent = body.avatar or body.file
     if sent is None:
         raise InvalidRequest("Missing required field: avatar", fields={"avatar": "is required"})
-    avatars.change(caller.org, caller.subject, sent.content)
+    avatars.replace_avatar(caller.org, caller.subject, sent.content)
     return AvatarOut(avatar=f"{routes.prefix}/{caller.subject}/avatar")
 
 
 @routes.get("/{userId}/avatar", status=FOUND)
 def get_avatar(caller: Caller, user_id: UserId) -> Redirect:
     """A user's picture: leads to where it can be fetched, without a token, for five minutes."""
-    return Redirect(avatars.link(caller.org, user_id), FOUND)
+    return Redirect(avatars.download_link(caller.org, user_id), FOUND)

@@ -56,17 +56,17 @@ def list_notifications(
     caller: Caller, request: Request, unread: Unread = None, page: PageNumber = 1, limit: PageSize = 20
 ) -> Paged[NotificationOut]:
     """List the caller's notifications, newest first: of the newest 1,000."""
-    found = [NotificationOut.of(one) for one in inbox.latest(caller.org, caller.subject)]
+    found = [NotificationOut.of(one) for one in inbox.list_newest(caller.org, caller.subject)]
     return slice_page(request, [one for one in found if unread in (None, not one.read)], page=page, limit=limit)
 
 
 @routes.put("/read-all")
 def read_all_notifications(caller: Caller) -> AllRead:
     """Note that the caller has read them all."""
-    return AllRead(read=inbox.read_all(caller.org, caller.subject))
+    return AllRead(read=inbox.mark_all_read(caller.org, caller.subject))
 
 
 @routes.put("/{notificationId}/read")
 def read_notification(caller: Caller, notification_id: NotificationId) -> NotificationOut:
     """Note that the caller has read one; again, it stays as it was."""
-    return NotificationOut.of(inbox.read(caller.org, caller.subject, notification_id))
+    return NotificationOut.of(inbox.mark_read(caller.org, caller.subject, notification_id))

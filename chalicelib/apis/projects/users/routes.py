@@ -29,7 +29,7 @@ def list_users(
     search: Search | None = None,
 ) -> Paged[UserOut]:
     """List the organization's users, newest first; `search` looks into names and email addresses."""
-    found = [user for user in users.every(caller.org) if _is_wanted(user, role, search)]
+    found = [user for user in users.list_users(caller.org) if _is_wanted(user, role, search)]
     return slice_page(request, [UserOut.of(user) for user in found], page=page, limit=limit)
 
 
@@ -61,7 +61,7 @@ def update_me(caller: Caller, body: MeChange) -> MeOut:
 
 
 def _me(user: Document) -> MeOut:
-    return MeOut.with_stats(user, user_stats.stats(user))
+    return MeOut.with_stats(user, user_stats.compute_stats(user))
 
 
 class PasswordChanged(CamelSchema):
@@ -106,9 +106,9 @@ def invite_again(caller: Caller, user_id: Identifier) -> Created[InvitedOut]:
     """Invite somebody anew who has not accepted; the invitation before is good for nothing any more."""
     role: Role = users.get(caller.org, user_id).body["role"]
     access.require_all(caller, ROLE_PERMISSIONS[role])
-    return _invited(users.invite_again(caller.org, user_id))
+    return _invited(users.renew_invitation(caller.org, user_id))
 
 
-def _invited(invited: users.Invited) -> Created[InvitedOut]:
+def _invited(invited: users.Invitation) -> Created[InvitedOut]:
     shown = InvitedOut.of(invited.user, invitation_token=invited.token)
     return Created(shown, location=f"{routes.prefix}/{invited.user.id}")

@@ -41,7 +41,7 @@ def _address(email: str) -> str:
 
 
 def _tidied(text: Any) -> Any:
-    return email_addresses.tidied(text) if isinstance(text, str) else text
+    return email_addresses.normalize(text) if isinstance(text, str) else text
 
 
 Email = Annotated[str, BeforeValidator(_tidied), StringConstraints(max_length=LONGEST_EMAIL), AfterValidator(_address)]

@@ -10,7 +10,7 @@ from chalicelib import config
 from chalicelib.apis.projects import api
 from chalicelib.apis.websockets import router
 from chalicelib.engine.accounts import api_keys, sessions, users
-from chalicelib.engine.accounts.api_keys import Wanted
+from chalicelib.engine.accounts.api_keys import KeyRequest
 from chalicelib.engine.documents import documents
 from chalicelib.engine.oauth import clients
 from chalicelib.engine.oauth.clients import Registration
@@ -148,7 +148,7 @@ def test_a_frame_that_makes_no_sense_is_answered_with_what_would(world: World, f
 
 def test_who_is_let_in(world: World) -> None:
     ada = people.user(world)
-    _, text = api_keys.create(ORG, ada.id, Wanted("k", {"tasks:read"}))
+    _, text = api_keys.create(ORG, ada.id, KeyRequest("k", {"tasks:read"}))
     good = (
         {"query": {"token": people.token(ada)}},
         {"query": {"token": text}},
@@ -169,7 +169,7 @@ def test_the_local_stage_may_open_it_and_nothing_else(world: World, client: Clie
 
 def test_a_key_sees_what_it_may_read(world: World, make: Callable[..., Frame]) -> None:
     ada = people.user(world)
-    _, text = api_keys.create(ORG, ada.id, Wanted("k", {"tasks:read"}))
+    _, text = api_keys.create(ORG, ada.id, KeyRequest("k", {"tasks:read"}))
     line = Line(world, headers={"X-API-Key": text})
     [refused] = line.subscribe("agents")
     assert refused["error"]["code"] == "AUTHORIZATION_ERROR"
@@ -179,7 +179,7 @@ def test_a_key_sees_what_it_may_read(world: World, make: Callable[..., Frame]) -
 def test_an_application_sees_what_it_was_given_leave_for(world: World) -> None:
     ada = people.user(world)
     app, _ = clients.register(ORG, "dev", Registration("App", ["https://a.example/"], ["tasks:read"], public=True))
-    given, opening = sessions.begun(ada, client_id=app.id, scope="tasks:read")
+    given, opening = sessions.new_session(ada, client_id=app.id, scope="tasks:read")
     dynamodb.commit(opening)
     line = Line(world, query={"token": given.access_token})
     assert line.subscribe("tasks")[0]["type"] == "subscribed"
@@ -191,13 +191,13 @@ def test_who_may_no_longer_see_is_cut_off_within_half_a_minute(
     world: World, make: Callable[..., Frame], ending: str
 ) -> None:
     ada = people.user(world)
-    key, text = api_keys.create(ORG, ada.id, Wanted("k", {"tasks:read"}))
-    given = sessions.opened(documents.get(ORG, "user", ada.id))
+    key, text = api_keys.create(ORG, ada.id, KeyRequest("k", {"tasks:read"}))
+    given = sessions.open_session(documents.get(ORG, "user", ada.id))
     line = Line(world, query={"token": text if ending == "key" else given.access_token})
     line.subscribe()
     make("tasks", title="seen")
     if ending == "session":
-        sessions.end_by(given.refresh_token, None)
+        sessions.end_by_token(given.refresh_token, None)
     elif ending == "key":
         api_keys.revoke(ORG, ada.id, key.id)
     else:

@@ -33,7 +33,7 @@ def user(name: str, role: str = "developer") -> str:
 
 
 def told(name: str) -> list[str]:
-    return [found.body["message"] for found in inbox.latest(ORG, f"user_{name}")]
+    return [found.body["message"] for found in inbox.list_newest(ORG, f"user_{name}")]
 
 
 def test_a_completed_task_is_told_of_as_the_document_shows_it(world: World, desk: Desk) -> None:
@@ -137,7 +137,7 @@ def test_a_new_member_and_the_admins_of_a_disabled_webhook_are_notified(world: W
     admin.told("POST", f"{PROJECTS}/{project}/members", {"userId": "user_ada", "role": "developer"})
     world.settle()
     assert told("ada") == ["You are now a member of the project 'P'"]
-    [found] = inbox.latest(ORG, "user_ada")
+    [found] = inbox.list_newest(ORG, "user_ada")
     assert found.body["data"]["projectId"] == project
     one = listening(world, Topic.TASK_CREATED)
     one.reply = answer(410)

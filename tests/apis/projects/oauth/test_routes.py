@@ -310,7 +310,7 @@ def test_a_refresh_gives_new_tokens_for_as_much_or_less(browser: Browser, ada: D
         exchange(browser.client, basic(app.id, secret), **fields, scope="agents:read").json["error"] == "invalid_scope"
     )
     assert exchange(browser.client, basic(app.id, secret), **fields).json["scope"] == "tasks:read tasks:write"
-    world.clock.advance(sessions.GRACE // 1000 + 1)
+    world.clock.advance(sessions.GRACE_MS // 1000 + 1)
     assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_grant"
 
 

@@ -78,5 +78,5 @@ def test_who_is_no_user_has_no_picture(client: Client) -> None:
 def test_another_tenant_sees_none_nor_does_anyone_of_a_user_who_is_gone(client: Client) -> None:
     upload(client, parts.file(png(20, 30)))
     assert get(client, org="other").status == 404
-    avatars.forget(ORG, ME)
+    avatars.delete_avatar(ORG, ME)
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=settings().payload_bucket)

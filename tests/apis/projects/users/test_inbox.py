@@ -15,7 +15,7 @@ NOTIFICATIONS = "/api/v1/users/me/notifications"
 @pytest.fixture
 def desk(world: World) -> Desk:
     for number in range(3):
-        inbox.publish(ORG, [fact(number, Topic.TASK_FAILED, recipients={"user_ada": f"'{number}' failed"})])
+        inbox.add_notifications(ORG, [fact(number, Topic.TASK_FAILED, recipients={"user_ada": f"'{number}' failed"})])
         world.clock.advance(1)
     return desk_of(world)
 

@@ -207,7 +207,7 @@ def test_a_wrong_email_address_is_told_what_one_is(accounts: Accounts, boss: str
 
 
 def test_one_changes_one_s_own_password(accounts: Accounts, ada: Document) -> None:
-    mine, other = people.token(ada), sessions.opened(ada).access_token
+    mine, other = people.token(ada), sessions.open_session(ada).access_token
     path, said = f"{USERS}/me/password", {"currentPassword": PASSWORD, "newPassword": "another one"}
     error = accounts.refused(422, "PUT", path, said | {"currentPassword": "wrong"}, token=mine)
     assert list(error["details"]) == ["currentPassword"]

@@ -24,8 +24,8 @@ def caller(world: World, org: str) -> str:
         (email, "John Doe", PASSWORD),
         ("admin@orchestrator.com", "Administrator", "admin123"),
     ):
-        users.establish(org, ids.ordered("user"), Profile(address, name, "admin", "enterprise"), password)
-    return sessions.opened(users.sign_in(email, PASSWORD, "192.0.2.1")).access_token
+        users.ensure_user(org, ids.ordered("user"), Profile(address, name, "admin", "enterprise"), password)
+    return sessions.open_session(users.sign_in(email, PASSWORD, "192.0.2.1")).access_token
 
 
 def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
@@ -93,17 +93,17 @@ def _tokens(me: Any, registered: Any) -> dict[str, Thing]:
     """What is asked for by no id: a session's refresh token, and all that OAuth's pages and exchange need."""
     application = clients.find(registered["clientId"])
     assert isinstance(application, Application)
-    code, visit, signed_in = ids.secret("code"), browser_sessions.begun(), browser_sessions.begun(me)
+    code, visit, signed_in = ids.secret("code"), browser_sessions.new_session(), browser_sessions.new_session(me)
     codes.issue(application, me.id, "tasks:read", None, None, code)
     texts = {
-        "refresh": sessions.opened(me).refresh_token,
+        "refresh": sessions.open_session(me).refresh_token,
         "client": application.id,
         "secret": registered["clientSecret"],
         "code": code,
         "asked": urlencode({"client_id": application.id, "response_type": "code", "scope": "tasks:read"}),
-        "visit": f"visit={browser_sessions.signed(visit)}",
+        "visit": f"visit={browser_sessions.sign_cookie(visit)}",
         "word": visit.word,
-        "signed in": f"visit={browser_sessions.signed(signed_in)}",
+        "signed in": f"visit={browser_sessions.sign_cookie(signed_in)}",
         "signed word": signed_in.word,
     }
     return {name: Thing("Client", text) for name, text in texts.items()}
