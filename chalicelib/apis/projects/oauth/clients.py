@@ -1,4 +1,4 @@
-"""Applications that may ask users for leave: registered, listed and deleted by an admin."""
+"""Applications that can ask users for consent: an admin registers, lists and deletes them."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,51 +14,54 @@ from chalicelib.engine.oauth.clients import Client, Registration
 
 routes = Routes("/api/v1/oauth/clients", tag="OAuth")
 
-Kind = Literal["public", "confidential"]
+ClientType = Literal["public", "confidential"]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-def _registrable(uri: str) -> str:
+def _check_redirect_uri(uri: str) -> str:
     if (fault := redirects.fault(uri)) is not None:
         raise ValueError(fault)
     return uri
 
 
 class ClientIn(CamelSchema):
-    """An application."""
+    """An application to be registered."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
-        description="Users see it.", examples=["Roadmap"]
+        description="Shown to users.", examples=["Roadmap"]
     )
-    redirect_uris: list[Annotated[str, AfterValidator(_registrable)]] = Field(
+    redirect_uris: list[Annotated[str, AfterValidator(_check_redirect_uri)]] = Field(
         min_length=1,
         max_length=10,
-        description="Where users are sent back to: https, or http on a loopback address, there on any port.",
+        description="Where users are redirected to: https, or http on a loopback address, where any port is accepted.",
         examples=[["https://roadmap.example/oauth/callback"]],
     )
-    type: Kind = Field(
+    type: ClientType = Field(
         default="confidential",
-        description="A public one runs where it can keep no secret, such as in a browser; it must use PKCE.",
+        description="A public application cannot keep a secret, for example in a browser; it must use PKCE.",
     )
     scopes: list[Permission] = Field(min_length=1, max_length=13, examples=[["tasks:read", "agents:read"]])
 
-    def registration(self) -> Registration:
+    def to_registration(self) -> Registration:
+        """The engine's registration of this application."""
         return Registration(self.name, self.redirect_uris, list(dict.fromkeys(self.scopes)), self.type == "public")
 
 
 class ClientOut(CamelSchema):
-    """An application, as it is registered."""
+    """A registered application."""
 
     client_id: str = Field(examples=["client_abc123"])
     name: str
-    type: Kind
+    type: ClientType
     redirect_uris: list[str]
     scopes: list[str]
     created_at: Instant
-    client_secret: str | None = Field(default=None, description="Shown once, when a confidential one is registered.")
+    client_secret: str | None = Field(
+        default=None, description="Only in the response to the registration of a confidential application."
+    )
 
     @classmethod
-    def of(cls, client: Client, secret: str | None = None) -> Self:
+    def from_client(cls, client: Client, secret: str | None = None) -> Self:
         return cls(
             client_id=client.id,
             name=client.name,
@@ -72,20 +75,20 @@ class ClientOut(CamelSchema):
 
 @routes.post(status=201, errors=[409])
 def register_client(caller: Caller, body: ClientIn) -> Created[ClientOut]:
-    """Register an application. Its secret is shown this once."""
-    client, secret = clients.register(caller.org, caller.subject, body.registration())
-    return Created(ClientOut.of(client, secret), location=f"/api/v1/oauth/clients/{client.id}")
+    """Register an application. Only this response shows its secret."""
+    client, secret = clients.register(caller.org, caller.subject, body.to_registration())
+    return Created(ClientOut.from_client(client, secret), location=f"/api/v1/oauth/clients/{client.id}")
 
 
 @routes.get()
 def list_clients(caller: Caller, request: Request, page: PageNumber = 1, limit: PageSize = 20) -> Paged[ClientOut]:
     """List the applications, newest first."""
-    rows = [ClientOut.of(client) for client in clients.list_clients(caller.org)]
+    rows = [ClientOut.from_client(client) for client in clients.list_clients(caller.org)]
     return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.delete("/{clientId}")
 def delete_client(caller: Caller, client_id: ClientId) -> Deleted:
-    """Delete an application; the tokens that it was given end within half a minute."""
+    """Delete an application. Its tokens end within 30 seconds."""
     clients.delete(caller.org, client_id)
     return Deleted(id=client_id)

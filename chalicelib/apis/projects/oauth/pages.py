@@ -1,6 +1,6 @@
-"""The pages that people see while an application asks for their leave: to sign in, to decide, and what went wrong.
+"""HTML pages of the OAuth flow: sign-in, consent and errors.
 
-They need no script and nothing from elsewhere, and every text in them is escaped.
+They have no scripts and load nothing from other sites. Every text in them is escaped.
 """
 
 import base64
@@ -15,8 +15,8 @@ from chalicelib.edge import Cookie, Html
 from chalicelib.engine.oauth.types import Question
 from chalicelib.errors import Forbidden, TooManyRequests, Unauthenticated
 
-Wrong = Unauthenticated | TooManyRequests | Forbidden
-"""Why somebody is not signed in. No 401 is answered: that would ask for another way of signing in."""
+SignInError = Unauthenticated | TooManyRequests | Forbidden
+"""Why the user is not signed in. The status is not 401, which would make the browser ask for other credentials."""
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -64,60 +64,63 @@ _CONSENT = Template(
     '<button name="decision" value="deny" class="plain">Deny</button>\n'
     '<button name="decision" value="switch" class="plain">Sign in as somebody else</button>\n</form>'
 )
-_SAID = Template('<dt>$name</dt><dd><code id="$name">$text</code></dd>')
+_PARAMETER = Template('<dt>$name</dt><dd><code id="$name">$text</code></dd>')
 _VERBS = {"read": "See", "write": "Create and change", "delete": "Delete", "admin": "Administer"}
 
 
 _NOUNS = {"users": "people", "system": "the system"}
 
 
-def login(
+def login_page(
     question: Question,
-    asked: str,
+    query: str,
     word: str,
     cookie: Cookie,
     *,
-    wrong: Wrong | None = None,
+    error: SignInError | None = None,
     email: str = "",
 ) -> Html:
-    """Email and password, with what was wrong with those given before. The first empty field has the focus."""
+    """The sign-in page, with the error of the last attempt. The first empty field has the focus."""
     focus = {"first": "" if email else " autofocus", "second": " autofocus" if email else ""}
-    marked = {"wrong": _wrong(wrong.message) if wrong else "", **focus}
-    content = _filled(_LOGIN, marked, name=question.client.name, request=asked, word=word, email=email)
+    markup = {"wrong": _error_markup(error.message) if error else "", **focus}
+    content = _fill(_LOGIN, markup, name=question.client.name, request=query, word=word, email=email)
     page = _page("Sign in", content, question.redirect_uri, cookie)
-    if isinstance(wrong, TooManyRequests):
-        return replace(page, status=429, headers={**page.headers, "Retry-After": str(wrong.retry_after)})
-    return replace(page, status=403) if wrong else page
+    if isinstance(error, TooManyRequests):
+        return replace(page, status=429, headers={**page.headers, "Retry-After": str(error.retry_after)})
+    return replace(page, status=403) if error else page
 
 
-def consent(question: Question, asked: str, word: str, cookie: Cookie, user: str) -> Html:
-    """What the application wants, and to where the answer goes."""
-    wanted = {"scopes": "".join(f"<li>{_escaped(_meaning(scope))}</li>\n" for scope in question.scopes)}
+def consent_page(question: Question, query: str, word: str, cookie: Cookie, user: str) -> Html:
+    """The consent page: what the application asks for, and where the answer is sent."""
+    wanted = {"scopes": "".join(f"<li>{_escape(_permission_text(scope))}</li>\n" for scope in question.scopes)}
     name, site = question.client.name, redirect_uris.origin(question.redirect_uri)
-    content = _filled(_CONSENT, wanted, name=name, site=site, user=user, request=asked, word=word)
+    content = _fill(_CONSENT, wanted, name=name, site=site, user=user, request=query, word=word)
     return _page(f"Allow {name}?", content, question.redirect_uri, cookie)
 
 
-def refusal(message: str) -> Html:
-    """Why nothing is asked. From here nobody is sent anywhere."""
-    return replace(_page("This link does not work", _wrong(message)), status=400)
+def refusal_page(message: str) -> Html:
+    """The error page for a request that is refused without a redirect."""
+    return replace(_page("This link does not work", _error_markup(message)), status=400)
 
 
-def done(said: Mapping[str, str]) -> Html:
-    """What a browser brought back: the local stage's stand-in for an application."""
-    rows = "".join(_filled(_SAID, {}, name=name, text=text) for name, text in said.items())
+def done_page(parameters: Mapping[str, str]) -> Html:
+    """The parameters that the browser brought back: a stand-in for an application on the local stage."""
+    rows = "".join(_fill(_PARAMETER, {}, name=name, text=text) for name, text in parameters.items())
     return _page("Back at the application", f"<dl>{rows}</dl>")
 
 
-def _page(title: str, content: str, leads_to: str | None = None, cookie: Cookie | None = None) -> Html:
-    text = _PAGE.substitute(title=_escaped(title), style=STYLE, content=content)
-    return Html(text, _headers(leads_to), cookies=() if cookie is None else (cookie,))
+def _page(title: str, content: str, redirect_uri: str | None = None, cookie: Cookie | None = None) -> Html:
+    text = _PAGE.substitute(title=_escape(title), style=STYLE, content=content)
+    return Html(text, _headers(redirect_uri), cookies=() if cookie is None else (cookie,))
 
 
-def _headers(leads_to: str | None) -> dict[str, str]:
-    """What the browser itself holds the page to. A form's answer may redirect, and browsers judge that as the form's
-    own target; an IPv6 address has no word in a policy, so that its scheme must do."""
-    site = redirect_uris.origin(leads_to or "")
+def _headers(redirect_uri: str | None) -> dict[str, str]:
+    """The security headers of a page.
+
+    A form's response can redirect, and browsers check the redirect against form-action. A policy cannot name an IPv6
+    address, so its scheme is allowed instead.
+    """
+    site = redirect_uris.origin(redirect_uri or "")
     forms = f"'self' {'http:' if '[' in site else site}" if site else "'none'"
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action {forms}; "
@@ -126,20 +129,20 @@ def _headers(leads_to: str | None) -> dict[str, str]:
     return {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
 
-def _meaning(permission: str) -> str:
-    """`tasks:read` in words."""
+def _permission_text(permission: str) -> str:
+    """A permission in words for users."""
     noun, _, verb = permission.partition(":")
     return f"{_VERBS[verb]} {_NOUNS.get(noun, noun)}"
 
 
-def _wrong(message: str) -> str:
-    return f'<p class="wrong" role="alert">{_escaped(message)}</p>\n'
+def _error_markup(message: str) -> str:
+    return f'<p class="wrong" role="alert">{_escape(message)}</p>\n'
 
 
-def _filled(template: Template, marked: Mapping[str, str], **texts: str) -> str:
-    """The template with texts, which are escaped, and with markup, which is not."""
-    return template.substitute(marked, **{name: _escaped(text) for name, text in texts.items()})
+def _fill(template: Template, markup: Mapping[str, str], **texts: str) -> str:
+    """The template with texts, which are escaped, and markup, which is not."""
+    return template.substitute(markup, **{name: _escape(text) for name, text in texts.items()})
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(text)

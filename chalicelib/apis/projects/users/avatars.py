@@ -1,4 +1,4 @@
-"""Users' pictures (coordinaitor.md, "User Endpoints")."""
+"""Avatars of users (coordinaitor.md, "User Endpoints")."""
 
 from typing import Annotated
 
@@ -24,19 +24,19 @@ class AvatarIn(MultipartSchema):
 
 
 class AvatarOut(CamelSchema):
-    """Where the picture is from now on."""
+    """The path of the avatar."""
 
-    avatar: str = Field(description="Always the same; it leads to the picture as it is then.")
+    avatar: str = Field(description="It does not change; it leads to the current picture.")
 
 
-def avatar_of(user: Document) -> str | None:
-    """The path of a user's picture; None when there is none."""
+def avatar_path(user: Document) -> str | None:
+    """The path of a user's avatar; None without one."""
     return f"{routes.prefix}/{user.id}/avatar" if user.body.get("avatar") else None
 
 
 @routes.post("/me/avatar", errors=[404])
 def upload_avatar(caller: Caller, body: AvatarIn) -> AvatarOut:
-    """Upload your picture, in the place of the one before."""
+    """Upload your avatar. It replaces the one before."""
     sent = body.avatar or body.file
     if sent is None:
         raise InvalidRequest("Missing required field: avatar", fields={"avatar": "is required"})
@@ -46,5 +46,5 @@ def upload_avatar(caller: Caller, body: AvatarIn) -> AvatarOut:
 
 @routes.get("/{userId}/avatar", status=FOUND)
 def get_avatar(caller: Caller, user_id: UserId) -> Redirect:
-    """A user's picture: leads to where it can be fetched, without a token, for five minutes."""
+    """Get a user's avatar: redirects to a link that is valid for five minutes without a token."""
     return Redirect(avatars.download_link(caller.org, user_id), FOUND)

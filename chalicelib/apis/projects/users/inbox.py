@@ -1,4 +1,4 @@
-"""Notifications: what concerns the caller, and whether it was read (coordinaitor.md, "User Endpoints")."""
+"""Notifications of the caller: list, and mark as read (coordinaitor.md, "User Endpoints")."""
 
 from typing import Annotated, Self
 
@@ -15,39 +15,39 @@ NotificationId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class NotificationOut(CamelSchema):
-    """Something that happened and concerns the caller. It is kept for 90 days."""
+    """A notification about an event that concerns the caller. It is kept for 90 days."""
 
     id: str = Field(examples=["notif_abc123"])
-    type: str = Field(description="The event, as webhooks name it.", examples=["task.failed"])
+    type: str = Field(description="The event, named as for webhooks.", examples=["task.failed"])
     message: str
-    data: dict[str, str] = Field(description="What it is about, by id.", examples=[{"taskId": "task_abc123"}])
+    data: dict[str, str] = Field(description="Ids of what the event is about.", examples=[{"taskId": "task_abc123"}])
     read: bool
     read_at: Instant | None
     created_at: Instant
 
     @classmethod
-    def of(cls, found: Document) -> Self:
-        body = found.body
+    def from_document(cls, notification: Document) -> Self:
+        body = notification.body
         return cls(
-            id=found.id,
+            id=notification.id,
             type=body["type"],
             message=body["message"],
             data=body["data"],
-            read=inbox.is_read(found),
+            read=inbox.is_read(notification),
             read_at=body["readAt"],
-            created_at=found.created_at,
+            created_at=notification.created_at,
         )
 
 
 class AllRead(CamelSchema):
-    """What is read now."""
+    """The result of marking all notifications as read."""
 
-    read: int = Field(description="How many were unread.")
+    read: int = Field(description="Number of notifications that were unread.")
 
 
 Unread = Annotated[
     bool | None,
-    Field(description="true: only those; their number is `pagination.total`. false: only those read."),
+    Field(description="true: only unread ones; their number is `pagination.total`. false: only read ones."),
 ]
 
 
@@ -55,18 +55,20 @@ Unread = Annotated[
 def list_notifications(
     caller: Caller, request: Request, unread: Unread = None, page: PageNumber = 1, limit: PageSize = 20
 ) -> Paged[NotificationOut]:
-    """List the caller's notifications, newest first: of the newest 1,000."""
-    found = [NotificationOut.of(one) for one in inbox.list_newest(caller.org, caller.subject)]
-    return slice_page(request, [one for one in found if unread in (None, not one.read)], page=page, limit=limit)
+    """List the caller's newest 1,000 notifications, newest first."""
+    rows = [
+        NotificationOut.from_document(notification) for notification in inbox.list_newest(caller.org, caller.subject)
+    ]
+    return slice_page(request, [row for row in rows if unread in (None, not row.read)], page=page, limit=limit)
 
 
 @routes.put("/read-all")
 def read_all_notifications(caller: Caller) -> AllRead:
-    """Note that the caller has read them all."""
+    """Mark all notifications of the caller as read."""
     return AllRead(read=inbox.mark_all_read(caller.org, caller.subject))
 
 
 @routes.put("/{notificationId}/read")
 def read_notification(caller: Caller, notification_id: NotificationId) -> NotificationOut:
-    """Note that the caller has read one; again, it stays as it was."""
-    return NotificationOut.of(inbox.mark_read(caller.org, caller.subject, notification_id))
+    """Mark a notification as read. A repetition changes nothing."""
+    return NotificationOut.from_document(inbox.mark_read(caller.org, caller.subject, notification_id))

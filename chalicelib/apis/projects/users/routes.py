@@ -1,4 +1,4 @@
-"""Users: oneself, and for admins those of the organization (coordinaitor.md, "User Endpoints")."""
+"""The caller's own account, and for admins the users of the organization (coordinaitor.md, "User Endpoints")."""
 
 from typing import Annotated, Any
 
@@ -28,51 +28,51 @@ def list_users(
     role: Role | None = None,
     search: Search | None = None,
 ) -> Paged[UserOut]:
-    """List the organization's users, newest first; `search` looks into names and email addresses."""
-    found = [user for user in users.list_users(caller.org) if _is_wanted(user, role, search)]
-    return slice_page(request, [UserOut.of(user) for user in found], page=page, limit=limit)
+    """List the users of the organization, newest first. `search` is a part of the name or the email address."""
+    matching = [user for user in users.list_users(caller.org) if _matches(user, role, search)]
+    return slice_page(request, [UserOut.from_document(user) for user in matching], page=page, limit=limit)
 
 
-def _is_wanted(user: Document, role: Role | None, search: str | None) -> bool:
-    said = f"{user.body['name']}\n{user.body['email']}".casefold()
-    return role in (None, user.body["role"]) and (search or "").casefold() in said
+def _matches(user: Document, role: Role | None, search: str | None) -> bool:
+    text = f"{user.body['name']}\n{user.body['email']}".casefold()
+    return role in (None, user.body["role"]) and (search or "").casefold() in text
 
 
 @routes.post(status=201, errors=[409])
 def create_user(caller: Caller, body: UserIn) -> Created[InvitedOut]:
-    """Invite somebody. Whoever is given the `invitationToken` sets a password with it, and is a user from then on.
+    """Invite a user. With the `invitationToken` the user sets a password and becomes active.
 
-    An API key or an application gives no role that may more than it may itself.
+    An API key or an application cannot give a role with permissions that it does not have.
     """
     access.require_all(caller, ROLE_PERMISSIONS[body.role])
-    return _invited(users.invite(caller.org, body.profile, caller.subject))
+    return _invitation_out(users.invite(caller.org, body.profile, caller.subject))
 
 
 @routes.get("/me", errors=[404])
 def get_me(caller: Caller) -> MeOut:
-    """Your own account."""
-    return _me(users.get(caller.org, caller.subject))
+    """Get your own account."""
+    return _me_out(users.get(caller.org, caller.subject))
 
 
 @routes.put("/me", errors=[404])
 def update_me(caller: Caller, body: MeChange) -> MeOut:
-    """Change your name and preferences; what is not sent stays as it is."""
-    return _me(users.update(caller.org, caller.subject, body.model_dump(exclude_unset=True)))
+    """Change your name and preferences. Fields that are not sent stay as they are."""
+    return _me_out(users.update(caller.org, caller.subject, body.model_dump(exclude_unset=True)))
 
 
-def _me(user: Document) -> MeOut:
+def _me_out(user: Document) -> MeOut:
     return MeOut.with_stats(user, user_stats.compute_stats(user))
 
 
 class PasswordChanged(CamelSchema):
-    """That it is another."""
+    """The password is changed."""
 
     changed: bool = True
 
 
 @routes.put("/me/password", errors=[404])
 def change_my_password(request: Request, caller: Caller, body: PasswordIn) -> PasswordChanged:
-    """Change your password. Every session ends but the one that you do it in; API keys stay."""
+    """Change your password. All other sessions end; API keys stay valid."""
     user = users.get(caller.org, caller.subject)
     session = access.session_of(caller)
     users.change_password(user, body.current_password, body.new_password, request.source, session)
@@ -81,34 +81,34 @@ def change_my_password(request: Request, caller: Caller, body: PasswordIn) -> Pa
 
 @routes.get("/{userId}")
 def get_user(caller: Caller, user_id: Identifier) -> UserOut:
-    """One user."""
-    return UserOut.of(users.get(caller.org, user_id))
+    """Get a user."""
+    return UserOut.from_document(users.get(caller.org, user_id))
 
 
 @routes.put("/{userId}", errors=[409])
 def update_user(caller: Caller, user_id: Identifier, body: UserChange) -> UserOut:
-    """Change a user's name, role or plan, within half a minute for open sessions, too. The last admin stays one."""
-    said: dict[str, Any] = body.model_dump(exclude_unset=True)
-    if "role" in said:
+    """Change the name, role or plan of a user. Open sessions follow within 30 seconds. The last admin must stay one."""
+    fields: dict[str, Any] = body.model_dump(exclude_unset=True)
+    if "role" in fields:
         access.require_all(caller, ROLE_PERMISSIONS[body.role])
-    return UserOut.of(users.change(caller.org, user_id, said, caller.subject))
+    return UserOut.from_document(users.change(caller.org, user_id, fields, caller.subject))
 
 
 @routes.delete("/{userId}", errors=[409])
 def delete_user(caller: Caller, user_id: Identifier) -> Deleted:
-    """Delete a user. Sessions and API keys end, tasks that they had begun are pending again, and memberships go."""
+    """Delete a user. Sessions, API keys and memberships end; tasks that the user works on are pending again."""
     users.delete(caller.org, user_id, caller.subject)
     return Deleted(id=user_id)
 
 
 @routes.post("/{userId}/invitation", status=201, errors=[409])
 def invite_again(caller: Caller, user_id: Identifier) -> Created[InvitedOut]:
-    """Invite somebody anew who has not accepted; the invitation before is good for nothing any more."""
+    """Replace the invitation of a user who has not accepted. The old invitation becomes invalid."""
     role: Role = users.get(caller.org, user_id).body["role"]
     access.require_all(caller, ROLE_PERMISSIONS[role])
-    return _invited(users.renew_invitation(caller.org, user_id))
+    return _invitation_out(users.renew_invitation(caller.org, user_id))
 
 
-def _invited(invited: users.Invitation) -> Created[InvitedOut]:
-    shown = InvitedOut.of(invited.user, invitation_token=invited.token)
+def _invitation_out(invited: users.Invitation) -> Created[InvitedOut]:
+    shown = InvitedOut.from_document(invited.user, invitation_token=invited.token)
     return Created(shown, location=f"{routes.prefix}/{invited.user.id}")

@@ -4,7 +4,7 @@ import boto3
 import pytest
 
 from chalicelib.apis.projects import api
-from chalicelib.apis.projects.users.avatars import avatar_of
+from chalicelib.apis.projects.users.avatars import avatar_path
 from chalicelib.config import settings
 from chalicelib.engine.accounts import avatars
 from chalicelib.engine.documents import documents
@@ -50,7 +50,7 @@ def test_a_new_picture_takes_the_place_of_the_old_one(client: Client) -> None:
     assert one["Key"] == f"avatars/{ORG}/{ME}"
     user = documents.get(ORG, "user", ME)
     assert (user.body["name"], user.body["avatar"]["media_type"]) == ("Ann", "image/gif")
-    assert avatar_of(user) == f"/api/v1/users/{ME}/avatar"
+    assert avatar_path(user) == f"/api/v1/users/{ME}/avatar"
 
 
 WRONG: list[tuple[list[bytes], int, str]] = [
