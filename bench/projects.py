@@ -22,7 +22,7 @@ from chalicelib.domain.search import index_updates
 from chalicelib.domain.search import query as queries
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.storage.search.index import ListingItem
-from tests.apis.projects.desk import DOCUMENTED, TASKS
+from tests.apis.projects.tasks_api import DOCUMENTED, TASKS
 from tests.engine.indexed_tasks import POOL, START, random_task, store_tasks
 from tests.support import aws, people
 from tests.support.client import Client

@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.apis.projects import api
-from tests.apis.projects.plan import Plan
+from tests.apis.projects.projects_api import ProjectsApi
 from tests.support.client import Client, token
 from tests.support.conformance import conformance
 from tests.support.world import World
@@ -14,6 +14,6 @@ def conforming() -> Client:
 
 
 @pytest.fixture
-def plan(world: World, conforming: Client) -> Plan:
+def projects_api(world: World, conforming: Client) -> ProjectsApi:
     """The projects of an organization, as its administrator sees them."""
-    return Plan(world, conforming, token("admin"))
+    return ProjectsApi(world, conforming, token("admin"))

@@ -32,32 +32,32 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\xff"
 
 
 @dataclass
-class Desk:
+class AttachmentsApi:
     """The API as a developer sees it, and one task."""
 
     world: World
     client: Client
     task: str
 
-    def ask(
+    def request(
         self, method: str, path: str, body: Any = None, *, role: str = "user", by: str = "ann", **more: Any
     ) -> Reply:
         url, org = f"/api/v1/tasks/{more.pop('task', self.task)}{path}", more.pop("org", ORG)
         credential = more.pop("credential", None) or token(role, subject=by, org=org)
         return self.client.request(method, url, body, token=credential, **more)
 
-    def told(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        reply = self.ask(method, path, body, **more)
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        reply = self.request(method, path, body, **more)
         assert reply.status in (200, 201), reply.text
         return reply.json["data"]
 
-    def refused(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        reply = self.ask(method, path, body, **more)
+    def expect_error(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        reply = self.request(method, path, body, **more)
         assert reply.status == status, reply.text
         return reply.json["error"]
 
     def upload(self, *sent: bytes, **more: Any) -> Reply:
-        return self.ask("POST", "/files", parts.body(*sent), headers={"Content-Type": parts.MULTIPART}, **more)
+        return self.request("POST", "/files", parts.body(*sent), headers={"Content-Type": parts.MULTIPART}, **more)
 
     def uploaded(self, *sent: bytes) -> Any:
         reply = self.upload(*sent)
@@ -71,8 +71,8 @@ def made(project: str = "proj_1") -> Task:
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world, Client(api, conformance(api)), made().id)
+def attachments_api(world: World) -> AttachmentsApi:
+    return AttachmentsApi(world, Client(api, conformance(api)), made().id)
 
 
 def person(identifier: str, org: str = ORG) -> None:
@@ -84,19 +84,19 @@ def objects() -> list[str]:
     return [one["Key"] for one in found.get("Contents", ())]
 
 
-def delete_task(desk: Desk) -> None:
-    found = lifecycle.get(ORG, desk.task)
-    dynamodb.commit(task_storage.delete_write(found), background_jobs.create_write(ORG, "task", desk.task))
+def delete_task(attachments_api: AttachmentsApi) -> None:
+    found = lifecycle.get(ORG, attachments_api.task)
+    dynamodb.commit(task_storage.delete_write(found), background_jobs.create_write(ORG, "task", attachments_api.task))
 
 
 # Comments
 
 
-def test_a_comment_as_documented(desk: Desk) -> None:
+def test_a_comment_as_documented(attachments_api: AttachmentsApi) -> None:
     person("user-123")
     person("user-456")
     body = {"content": "Great progress on the authentication system!", "mentions": ["user-123", "user-456", "user-123"]}
-    reply = desk.ask("POST", "/comments", body)
+    reply = attachments_api.request("POST", "/comments", body)
     assert reply.status == 201
     comment = reply.json["data"]
     assert comment == {
@@ -106,19 +106,19 @@ def test_a_comment_as_documented(desk: Desk) -> None:
         "mentions": ["user-123", "user-456"],
         "createdAt": "2026-01-01T12:00:00Z",
     }
-    assert reply.headers["location"] == f"/api/v1/tasks/{desk.task}/comments/{comment['id']}"
-    assert desk.told("GET", f"/comments/{comment['id']}") == comment
+    assert reply.headers["location"] == f"/api/v1/tasks/{attachments_api.task}/comments/{comment['id']}"
+    assert attachments_api.call("GET", f"/comments/{comment['id']}") == comment
 
 
-def test_comments_are_listed_newest_first(desk: Desk) -> None:
+def test_comments_are_listed_newest_first(attachments_api: AttachmentsApi) -> None:
     for number in range(3):
-        desk.told("POST", "/comments", {"content": str(number)})
-        desk.world.clock.advance(1)
-    page = desk.ask("GET", "/comments?limit=2").json
+        attachments_api.call("POST", "/comments", {"content": str(number)})
+        attachments_api.world.clock.advance(1)
+    page = attachments_api.request("GET", "/comments?limit=2").json
     assert [comment["content"] for comment in page["data"]] == ["2", "1"]
     assert page["pagination"]["total"] == 3
-    assert [comment["content"] for comment in desk.told("GET", "/comments?limit=2&page=2")] == ["0"]
-    assert [one.body["content"] for one in comments.list_newest(ORG, desk.task)] == ["2", "1", "0"]
+    assert [comment["content"] for comment in attachments_api.call("GET", "/comments?limit=2&page=2")] == ["0"]
+    assert [one.body["content"] for one in comments.list_newest(ORG, attachments_api.task)] == ["2", "1", "0"]
 
 
 WRONG_COMMENTS: list[tuple[Any, str]] = [
@@ -131,62 +131,64 @@ WRONG_COMMENTS: list[tuple[Any, str]] = [
 ]
 
 
-def test_wrong_comments_are_refused(desk: Desk) -> None:
+def test_wrong_comments_are_refused(attachments_api: AttachmentsApi) -> None:
     person("stranger", org="other")
     for body, field in WRONG_COMMENTS:
-        error = desk.refused(422, "POST", "/comments", body)
+        error = attachments_api.expect_error(422, "POST", "/comments", body)
         assert (error["code"], list(error["details"])) == ("VALIDATION_ERROR", [field]), body
-    assert comments.list_newest(ORG, desk.task) == []
+    assert comments.list_newest(ORG, attachments_api.task) == []
 
 
-def test_a_comment_is_its_authors_to_delete_and_of_whoever_may_delete_the_task(desk: Desk) -> None:
-    first, second = (desk.told("POST", "/comments", {"content": "x"})["id"] for _ in range(2))
-    desk.refused(403, "DELETE", f"/comments/{first}", by="bob")
-    assert desk.told("DELETE", f"/comments/{first}") == {"id": first, "deleted": True}
-    assert desk.told("DELETE", f"/comments/{second}", by="bob", role="admin")["deleted"]
-    desk.refused(404, "DELETE", f"/comments/{first}")
-    assert desk.told("GET", "/comments") == []
+def test_a_comment_is_its_authors_to_delete_and_of_whoever_may_delete_the_task(attachments_api: AttachmentsApi) -> None:
+    first, second = (attachments_api.call("POST", "/comments", {"content": "x"})["id"] for _ in range(2))
+    attachments_api.expect_error(403, "DELETE", f"/comments/{first}", by="bob")
+    assert attachments_api.call("DELETE", f"/comments/{first}") == {"id": first, "deleted": True}
+    assert attachments_api.call("DELETE", f"/comments/{second}", by="bob", role="admin")["deleted"]
+    attachments_api.expect_error(404, "DELETE", f"/comments/{first}")
+    assert attachments_api.call("GET", "/comments") == []
 
 
-def test_a_viewer_reads_only_but_where_they_are_a_member_and_may_write(desk: Desk) -> None:
-    viewer = people.user(desk.world, "viewer", name="Vera")
+def test_a_viewer_reads_only_but_where_they_are_a_member_and_may_write(attachments_api: AttachmentsApi) -> None:
+    viewer = people.user(attachments_api.world, "viewer", name="Vera")
     reader = {"credential": people.token(viewer)}
-    desk.told("GET", "/comments", **reader), desk.told("GET", "/files", **reader)
-    desk.refused(403, "POST", "/comments", {"content": "x"}, **reader)
-    assert desk.upload(parts.file("x"), **reader).status == 403
+    attachments_api.call("GET", "/comments", **reader), attachments_api.call("GET", "/files", **reader)
+    attachments_api.expect_error(403, "POST", "/comments", {"content": "x"}, **reader)
+    assert attachments_api.upload(parts.file("x"), **reader).status == 403
     documents.merge(ORG, "user", viewer.id, {"memberships": {"proj_1": ["tasks:read", "tasks:write"]}})
     member = {"credential": people.token(viewer)}
-    comment = desk.told("POST", "/comments", {"content": "x"}, **member)
+    comment = attachments_api.call("POST", "/comments", {"content": "x"}, **member)
     assert comment["author"] == viewer.id
-    assert desk.told("DELETE", f"/comments/{comment['id']}", **member)["deleted"]
-    desk.refused(403, "POST", "/comments", {"content": "x"}, task=made("proj_2").id, **member)
+    assert attachments_api.call("DELETE", f"/comments/{comment['id']}", **member)["deleted"]
+    attachments_api.expect_error(403, "POST", "/comments", {"content": "x"}, task=made("proj_2").id, **member)
 
 
-def test_another_tenants_task_is_not_there(desk: Desk) -> None:
-    comment = desk.told("POST", "/comments", {"content": "x"})["id"]
-    file = desk.uploaded(parts.file("x"))["id"]
+def test_another_tenants_task_is_not_there(attachments_api: AttachmentsApi) -> None:
+    comment = attachments_api.call("POST", "/comments", {"content": "x"})["id"]
+    file = attachments_api.uploaded(parts.file("x"))["id"]
     for method, path in [("GET", ""), ("POST", ""), ("GET", f"/{comment}"), ("DELETE", f"/{comment}")]:
-        desk.refused(404, method, f"/comments{path}", {"content": "x"} if method == "POST" else None, org="other")
+        attachments_api.expect_error(
+            404, method, f"/comments{path}", {"content": "x"} if method == "POST" else None, org="other"
+        )
     for method, path in [("GET", ""), ("GET", f"/{file}"), ("DELETE", f"/{file}")]:
-        desk.refused(404, method, f"/files{path}", org="other", role="admin")
-    assert desk.upload(parts.file("x"), org="other").status == 404
+        attachments_api.expect_error(404, method, f"/files{path}", org="other", role="admin")
+    assert attachments_api.upload(parts.file("x"), org="other").status == 404
 
 
-def test_one_tasks_things_are_not_anothers(desk: Desk) -> None:
+def test_one_tasks_things_are_not_anothers(attachments_api: AttachmentsApi) -> None:
     other = made().id
-    comment = desk.told("POST", "/comments", {"content": "x"})["id"]
-    file = desk.uploaded(parts.file("x"))["id"]
+    comment = attachments_api.call("POST", "/comments", {"content": "x"})["id"]
+    file = attachments_api.uploaded(parts.file("x"))["id"]
     for path in (f"/comments/{comment}", f"/files/{file}"):
-        desk.refused(404, "GET", path, task=other)
-        desk.refused(404, "DELETE", path, task=other)
+        attachments_api.expect_error(404, "GET", path, task=other)
+        attachments_api.expect_error(404, "DELETE", path, task=other)
 
 
 # Files
 
 
-def test_a_file_as_documented(desk: Desk) -> None:
+def test_a_file_as_documented(attachments_api: AttachmentsApi) -> None:
     described = parts.part("UI mockup for authentication screen", 'form-data; name="description"')
-    reply = desk.upload(parts.file(PNG, "design-mockup.png", "image/png"), described)
+    reply = attachments_api.upload(parts.file(PNG, "design-mockup.png", "image/png"), described)
     assert reply.status == 201
     file = reply.json["data"]
     assert file == {
@@ -199,13 +201,16 @@ def test_a_file_as_documented(desk: Desk) -> None:
         "uploadedBy": "ann",
         "url": file["url"],
     }
-    assert desk.told("GET", reply.headers["location"].partition(desk.task)[2])["name"] == file["name"]
+    assert (
+        attachments_api.call("GET", reply.headers["location"].partition(attachments_api.task)[2])["name"]
+        == file["name"]
+    )
     stored = boto3.client("s3").get_object(Bucket=settings().payload_bucket, Key=objects()[0])
     assert (stored["Body"].read(), stored["ContentType"]) == (PNG, "image/png")
 
 
-def test_a_link_downloads_the_file_under_its_name(desk: Desk) -> None:
-    link = urlsplit(desk.uploaded(parts.file("export {}", 'grü"ße.tsx'.replace('"', "'")))["url"])
+def test_a_link_downloads_the_file_under_its_name(attachments_api: AttachmentsApi) -> None:
+    link = urlsplit(attachments_api.uploaded(parts.file("export {}", 'grü"ße.tsx'.replace('"', "'")))["url"])
     query = {name: values[0] for name, values in parse_qs(link.query).items()}
     assert link.scheme == "https" and link.hostname.startswith(settings().payload_bucket)
     assert link.path == f"/{objects()[0]}"
@@ -225,17 +230,17 @@ WRONG_FILES: list[tuple[list[bytes], str]] = [
 ]
 
 
-def test_wrong_files_are_refused_and_not_kept(desk: Desk) -> None:
+def test_wrong_files_are_refused_and_not_kept(attachments_api: AttachmentsApi) -> None:
     for sent, said in WRONG_FILES:
-        reply = desk.upload(*sent, parts.part("", 'form-data; name="other"'))
+        reply = attachments_api.upload(*sent, parts.part("", 'form-data; name="other"'))
         assert (reply.status, reply.json["error"]["details"]) == (422, {"file": [f"File {said}"]})
     assert objects() == []
 
 
-def test_no_broken_upload_is_a_server_error(desk: Desk) -> None:
+def test_no_broken_upload_is_a_server_error(attachments_api: AttachmentsApi) -> None:
     wrong = {name: (content, kind) for name, (content, kind, _) in parts.WRONG.items()}
     statuses = {
-        name: desk.ask("POST", "/files", content, headers={"Content-Type": kind}).status
+        name: attachments_api.request("POST", "/files", content, headers={"Content-Type": kind}).status
         for name, (content, kind) in (wrong | parts.GOOD).items()
     }
     assert set(statuses.values()) == {201, 400, 413, 415, 422}
@@ -243,93 +248,99 @@ def test_no_broken_upload_is_a_server_error(desk: Desk) -> None:
     assert accepted == {*parts.GOOD, "field too long for its model"} - {"empty file"}
 
 
-def test_too_large_a_file_is_told_the_limit(desk: Desk) -> None:
-    reply = desk.upload(parts.file(b"x" * (4 * 1024 * 1024)))
+def test_too_large_a_file_is_told_the_limit(attachments_api: AttachmentsApi) -> None:
+    reply = attachments_api.upload(parts.file(b"x" * (4 * 1024 * 1024)))
     assert (reply.status, reply.json["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
     assert "4194304" in reply.json["error"]["message"]
 
 
-def test_files_are_listed_and_deleted(desk: Desk) -> None:
-    first, second = (desk.uploaded(parts.file("x", name))["id"] for name in ("a.txt", "b.md"))
-    page = desk.ask("GET", "/files").json
+def test_files_are_listed_and_deleted(attachments_api: AttachmentsApi) -> None:
+    first, second = (attachments_api.uploaded(parts.file("x", name))["id"] for name in ("a.txt", "b.md"))
+    page = attachments_api.request("GET", "/files").json
     assert {(file["id"], file["mimeType"]) for file in page["data"]} == {
         (first, "text/plain"),
         (second, "text/markdown"),
     }
     assert page["pagination"]["total"] == 2
-    desk.refused(403, "DELETE", f"/files/{first}", by="bob")
-    assert desk.told("DELETE", f"/files/{first}") == {"id": first, "deleted": True}
-    desk.refused(404, "GET", f"/files/{first}")
+    attachments_api.expect_error(403, "DELETE", f"/files/{first}", by="bob")
+    assert attachments_api.call("DELETE", f"/files/{first}") == {"id": first, "deleted": True}
+    attachments_api.expect_error(404, "GET", f"/files/{first}")
     assert [key.rpartition("/")[2] for key in objects()] == [second]
 
 
 # What both have in common
 
 
-def test_what_it_costs(desk: Desk) -> None:
+def test_what_it_costs(attachments_api: AttachmentsApi) -> None:
     person("bob")
-    desk.told("GET", "/comments")
+    attachments_api.call("GET", "/comments")
     with aws.counting() as calls:
-        desk.told("POST", "/comments", {"content": "x"})
+        attachments_api.call("POST", "/comments", {"content": "x"})
         assert calls.total() == 3  # limit, task, transaction
-        desk.told("POST", "/comments", {"content": "x", "mentions": ["bob"]})
+        attachments_api.call("POST", "/comments", {"content": "x", "mentions": ["bob"]})
         assert calls.total() == 3 + 4
-        file = desk.uploaded(parts.file("x"))["id"]
+        file = attachments_api.uploaded(parts.file("x"))["id"]
         assert calls.total() == 7 + 4
-        desk.told("GET", "/comments"), desk.told("GET", "/files"), desk.told("GET", f"/files/{file}")
+        (
+            attachments_api.call("GET", "/comments"),
+            attachments_api.call("GET", "/files"),
+            attachments_api.call("GET", f"/files/{file}"),
+        )
         assert calls.total() == 11 + 3 * 3
-        desk.told("DELETE", f"/files/{file}")
+        attachments_api.call("DELETE", f"/files/{file}")
         assert calls.total() == 20 + 6
-        desk.told("DELETE", f"/comments/{comments.list_newest(ORG, desk.task)[0].id}")
+        attachments_api.call("DELETE", f"/comments/{comments.list_newest(ORG, attachments_api.task)[0].id}")
         assert calls.total() == 26 + 1 + 5
         calls.clear()
-        comments.list_newest(ORG, desk.task), files.list_newest(ORG, desk.task)
+        comments.list_newest(ORG, attachments_api.task), files.list_newest(ORG, attachments_api.task)
         assert calls.total() == 2
 
 
-def test_a_task_has_so_many_and_no_more_however_many_come_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_has_so_many_and_no_more_however_many_come_at_once(
+    attachments_api: AttachmentsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(attachments.MAX_PER_TASK, "file", 2)
-    task = lifecycle.get(ORG, desk.task)
+    task = lifecycle.get(ORG, attachments_api.task)
 
     outcomes = together([lambda: files.add(task, "a.txt", b"x", "", None, by="ann")] * 6)
     assert [type(one) for one in outcomes].count(Conflict) == 4
-    assert len(objects()) == len(files.list_newest(ORG, desk.task)) == 2
-    assert desk.upload(parts.file("x")).json["error"]["code"] == "CONFLICT_ERROR"
-    desk.told("DELETE", f"/files/{files.list_newest(ORG, desk.task)[0].id}")
-    desk.uploaded(parts.file("x"))
+    assert len(objects()) == len(files.list_newest(ORG, attachments_api.task)) == 2
+    assert attachments_api.upload(parts.file("x")).json["error"]["code"] == "CONFLICT_ERROR"
+    attachments_api.call("DELETE", f"/files/{files.list_newest(ORG, attachments_api.task)[0].id}")
+    attachments_api.uploaded(parts.file("x"))
 
 
-def test_nothing_hangs_on_a_task_that_went_meanwhile(desk: Desk) -> None:
-    task = lifecycle.get(ORG, desk.task)
-    delete_task(desk)
+def test_nothing_hangs_on_a_task_that_went_meanwhile(attachments_api: AttachmentsApi) -> None:
+    task = lifecycle.get(ORG, attachments_api.task)
+    delete_task(attachments_api)
     with pytest.raises(NotFound):
         comments.add(task, "x", (), by="ann")
     with pytest.raises(NotFound):
         files.add(task, "a", b"x", "", None, by="ann")
     assert objects() == []
-    desk.refused(404, "POST", "/comments", {"content": "x"})
+    attachments_api.expect_error(404, "POST", "/comments", {"content": "x"})
 
 
-def test_what_hung_on_a_deleted_task_goes_with_it(desk: Desk) -> None:
+def test_what_hung_on_a_deleted_task_goes_with_it(attachments_api: AttachmentsApi) -> None:
     for number in range(30):
-        comments.add(lifecycle.get(ORG, desk.task), str(number), (), by="ann")
-    desk.uploaded(parts.file("x"))
+        comments.add(lifecycle.get(ORG, attachments_api.task), str(number), (), by="ann")
+    attachments_api.uploaded(parts.file("x"))
     other = made()
     kept = files.add(other, "a", b"x", "", None, by="ann")
-    delete_task(desk)
-    desk.world.settle()
+    delete_task(attachments_api)
+    attachments_api.world.settle()
     left = aws.items(document_storage.DocumentItem)
     assert [(item.kind, item.id) for item in left] == [("file", kept.id)]
     assert objects() == [f"files/{ORG}/{other.id}/{kept.id}"]
 
 
-def test_large_payloads_go_with_their_task(desk: Desk) -> None:
+def test_large_payloads_go_with_their_task(attachments_api: AttachmentsApi) -> None:
     asked = Submission(pool="projects", type="task", priority=4, manual=True, payload={"text": "x" * 150_000})
-    desk.task = submission.submit(ORG, "ann", asked).id
+    attachments_api.task = submission.submit(ORG, "ann", asked).id
     submission.submit(ORG, "ann", asked._replace(pool="processing"))
     assert [key.partition("/")[0] for key in objects()] == ["expiring", "kept"]
-    delete_task(desk)
-    desk.world.settle()
+    delete_task(attachments_api)
+    attachments_api.world.settle()
     assert [key.partition("/")[0] for key in objects()] == ["expiring"]
 
 
@@ -349,13 +360,13 @@ def died_after(calls: int, chore: Job) -> bool:
     return False
 
 
-def test_clearing_up_may_die_anywhere(desk: Desk) -> None:
-    comments.add(lifecycle.get(ORG, desk.task), "x", (), by="ann")
-    desk.uploaded(parts.file("x"))
-    delete_task(desk)
-    chore, deaths = Job(ORG, "task", desk.task), 0
+def test_clearing_up_may_die_anywhere(attachments_api: AttachmentsApi) -> None:
+    comments.add(lifecycle.get(ORG, attachments_api.task), "x", (), by="ann")
+    attachments_api.uploaded(parts.file("x"))
+    delete_task(attachments_api)
+    chore, deaths = Job(ORG, "task", attachments_api.task), 0
     while not died_after(deaths + 1, chore):
         deaths += 1
     assert deaths > 3
     assert objects() == []
-    assert not comments.list_newest(ORG, desk.task) and not files.list_newest(ORG, desk.task)
+    assert not comments.list_newest(ORG, attachments_api.task) and not files.list_newest(ORG, attachments_api.task)

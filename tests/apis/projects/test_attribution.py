@@ -7,113 +7,113 @@ from typing import Any
 import pytest
 
 from chalicelib.engine.workers import registry
-from tests.apis.projects.desk import TASKS, Desk, desk_of
+from tests.apis.projects.tasks_api import TASKS, TasksApi, tasks_api_of
 from tests.simulation import invariants
 from tests.support.client import token
 from tests.support.world import ORG, World, new_world
 
-Story = Callable[[Desk, str, Callable[[], None]], None]
+Story = Callable[[TasksApi, str, Callable[[], None]], None]
 """Requests about a new task of this agent; between any two of them the third is called."""
 HANDED_OVER = ("leased", "waits", "waited_ms", "begun_", "started", "taken", "released")
 """Counters of hand-overs: one that was not made cannot be counted."""
 
 
-def new(desk: Desk, agent: str | None, **said: Any) -> str:
-    return str(desk.told("POST", "", {"title": "t"} | ({"agentId": agent} if agent else {}) | said)["id"])
+def new(tasks_api: TasksApi, agent: str | None, **said: Any) -> str:
+    return str(tasks_api.call("POST", "", {"title": "t"} | ({"agentId": agent} if agent else {}) | said)["id"])
 
 
-def patch(desk: Desk, task: str, **said: Any) -> None:
-    desk.told("PATCH", f"/{task}", said)
+def patch(tasks_api: TasksApi, task: str, **said: Any) -> None:
+    tasks_api.call("PATCH", f"/{task}", said)
 
 
-def completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="completed", qualityScore=0.75)
+    patch(tasks_api, task, status="completed", qualityScore=0.75)
 
 
-def begun_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def begun_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="active")
+    patch(tasks_api, task, status="active")
     pause()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
 
 
-def failed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def failed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="failed", error="no")
+    patch(tasks_api, task, status="failed", error="no")
 
 
-def begun_and_failed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def begun_and_failed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="active")
+    patch(tasks_api, task, status="active")
     pause()
-    patch(desk, task, status="failed")
+    patch(tasks_api, task, status="failed")
 
 
-def failed_retried_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def failed_retried_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="failed")
+    patch(tasks_api, task, status="failed")
     pause()
-    patch(desk, task, status="pending")
+    patch(tasks_api, task, status="pending")
     pause()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
 
 
-def cancelled(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def cancelled(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="cancelled")
+    patch(tasks_api, task, status="cancelled")
 
 
-def begun_and_cancelled(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def begun_and_cancelled(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="active")
+    patch(tasks_api, task, status="active")
     pause()
-    patch(desk, task, status="cancelled")
+    patch(tasks_api, task, status="cancelled")
 
 
-def deleted(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def deleted(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    desk.told("DELETE", f"/{task}", token=token("admin"))
+    tasks_api.call("DELETE", f"/{task}", token=token("admin"))
 
 
-def released_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def released_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    patch(desk, task, status="pending")
+    patch(tasks_api, task, status="pending")
     pause()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
 
 
-def assigned_by_hand_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, None)
+def assigned_by_hand_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, None)
     pause()
-    desk.told("POST", f"/{task}/assign", {"agentId": agent})
+    tasks_api.call("POST", f"/{task}/assign", {"agentId": agent})
     pause()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
 
 
-def taken_from_it_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, agent)
+def taken_from_it_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, agent)
     pause()
-    desk.told("POST", f"/{task}/assign", {"agentId": None})
+    tasks_api.call("POST", f"/{task}/assign", {"agentId": None})
     pause()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
 
 
-def given_to_another_and_completed(desk: Desk, agent: str, pause: Callable[[], None]) -> None:
-    task = new(desk, desk.agent("another"))
+def given_to_another_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = new(tasks_api, tasks_api.agent("another"))
     pause()
-    desk.told("POST", f"/{task}/assign", {"agentId": agent})
+    tasks_api.call("POST", f"/{task}/assign", {"agentId": agent})
     pause()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
 
 
 STORIES: list[Story] = [
@@ -135,14 +135,14 @@ STORIES: list[Story] = [
 def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
     """Every figure after a story, whose requests come at once or with everything that can happen between them."""
     with new_world() as world:
-        desk = desk_of(world)
-        agent = desk.agent()
-        story(desk, agent, (lambda: None) if at_once else world.settle)
+        tasks_api = tasks_api_of(world)
+        agent = tasks_api.agent()
+        story(tasks_api, agent, (lambda: None) if at_once else world.settle)
         world.settle()
         for holds in (*invariants.ALWAYS, *invariants.AT_REST):
             holds(world)
         worker = next(one for one in world.workers() if one.id == agent)
-        shown = desk.told("GET", f"/api/v1/agents/{agent}/metrics")
+        shown = tasks_api.call("GET", f"/api/v1/agents/{agent}/metrics")
         return {
             "metrics": {name: shown[name] for name in ("taskMetrics", "performanceMetrics")},
             "counters": (worker.completed, worker.failed, len(worker.leases)),
@@ -185,17 +185,17 @@ def test_what_names_an_agent_counts_for_it() -> None:
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_what_names_an_agent_that_goes_counts_for_nobody(world: World, at_once: bool) -> None:
-    desk = desk_of(world)
-    agent = desk.agent()
-    task = new(desk, agent)
-    desk.world.clock.advance(0.001)
+    tasks_api = tasks_api_of(world)
+    agent = tasks_api.agent()
+    task = new(tasks_api, agent)
+    tasks_api.world.clock.advance(0.001)
     world.sweep()
-    desk.told("DELETE", f"/api/v1/agents/{agent}", token=token("admin"))
+    tasks_api.call("DELETE", f"/api/v1/agents/{agent}", token=token("admin"))
     if not at_once:
         world.settle()
-    patch(desk, task, status="completed")
+    patch(tasks_api, task, status="completed")
     world.settle()
     for holds in (*invariants.ALWAYS, *invariants.AT_REST):
         holds(world)
     assert world.task(task).status == "completed"
-    assert [one["id"] for one in desk.told("GET", TASKS)] == [task]
+    assert [one["id"] for one in tasks_api.call("GET", TASKS)] == [task]

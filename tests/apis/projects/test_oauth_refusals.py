@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from chalicelib.apis.projects import api
 from chalicelib.domain.document import Document
 from chalicelib.engine.oauth import authorization
-from chalicelib.engine.oauth.authorization import Question
 from chalicelib.engine.oauth.clients import Client as Application
+from chalicelib.engine.oauth.types import Question
 from chalicelib.engine.security import passwords
 from chalicelib.engine.security.passwords import Cost
 from chalicelib.errors import Unavailable

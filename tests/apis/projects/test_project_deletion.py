@@ -9,42 +9,42 @@ from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.projects import agents, projects, task_edits
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.storage.documents.documents import DocumentItem
-from tests.apis.projects.plan import Plan, agent, documented, memberships, task, user
+from tests.apis.projects.projects_api import ProjectsApi, agent, documented, memberships, task, user
 from tests.support import aws
 from tests.support.world import ORG
 
 
 def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch
+    projects_api: ProjectsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projects, "BATCH_SIZE", 2)  # several steps
-    made = documented(plan)
-    project, other = made["id"], plan.create("other")
+    made = documented(projects_api)
+    project, other = made["id"], projects_api.create("other")
     [first, second] = made["agents"]
     running = [task(project, first), task(project, second)]
-    plan.world.settle()
+    projects_api.world.settle()
     assert {lifecycle.get(ORG, one).status for one in running} == {Status.LEASED}
     lifecycle.cancel(ORG, task(project))
     kept = [task(other), task(None)]
     waiting = [task(project) for _ in range(4)]
-    assert plan.told("DELETE", f"/{project}") == {"id": project, "deleted": True}
+    assert projects_api.call("DELETE", f"/{project}") == {"id": project, "deleted": True}
     for method, path, body in (
         ("GET", "", None),
         ("DELETE", "", None),
         ("PUT", "", {"name": "x"}),
         ("POST", "/members", {"userId": "user_ada", "role": "viewer"}),
     ):
-        plan.refused(404, method, f"/{project}{path}", body)
-    assert plan.names() == ["other"]
-    late = plan.client.post("/api/v1/tasks", {"title": "x", "projectId": project}, token=plan.token)
+        projects_api.expect_error(404, method, f"/{project}{path}", body)
+    assert projects_api.names() == ["other"]
+    late = projects_api.client.post("/api/v1/tasks", {"title": "x", "projectId": project}, token=projects_api.token)
     assert (late.status, list(late.json["error"]["details"])) == (422, ["projectId"])
-    plan.world.settle()
-    assert {one.id for one in plan.world.tasks()} == set(kept)
+    projects_api.world.settle()
+    assert {one.id for one in projects_api.world.tasks()} == set(kept)
     assert (memberships("ada"), memberships("bob")) == ({}, {})
-    told = [found.commands for found in plan.world.workers()]
+    told = [found.commands for found in projects_api.world.workers()]
     assert sorted(name.partition(":")[0] for commands in told for name in commands) == sorted(running)
-    assert not any(found.leases for found in plan.world.workers())
-    plan.world.advance(projects.SECOND_PASS_DELAY_S + 60)
+    assert not any(found.leases for found in projects_api.world.workers())
+    projects_api.world.advance(projects.SECOND_PASS_DELAY_S + 60)
     assert _chores() == []
     assert waiting
 
@@ -53,29 +53,29 @@ def _chores() -> list[Any]:
     return [item.body for item in aws.items(DocumentItem) if item.kind == "chore"]
 
 
-def test_what_lists_show_late_of_a_deleted_project_goes_too(plan: Plan) -> None:
-    project = plan.create()
+def test_what_lists_show_late_of_a_deleted_project_goes_too(projects_api: ProjectsApi) -> None:
+    project = projects_api.create()
     late = task(project)  # its change was not relayed yet
-    plan.told("DELETE", f"/{project}")
+    projects_api.call("DELETE", f"/{project}")
     for _ in range(3):
-        plan.world.relay("documents")
-        plan.world.handle("wakeups")
-    assert [one.id for one in plan.world.tasks()] == [late]
-    plan.world.settle()
-    plan.world.advance(projects.SECOND_PASS_DELAY_S + 60)
-    assert plan.world.tasks() == []
-    plan.world.advance(task_edits.RELAY_LAG_S)
+        projects_api.world.relay("documents")
+        projects_api.world.handle("wakeups")
+    assert [one.id for one in projects_api.world.tasks()] == [late]
+    projects_api.world.settle()
+    projects_api.world.advance(projects.SECOND_PASS_DELAY_S + 60)
+    assert projects_api.world.tasks() == []
+    projects_api.world.advance(task_edits.RELAY_LAG_S)
     assert _chores() == []
 
 
-def test_a_task_that_was_moved_elsewhere_is_spared(plan: Plan) -> None:
-    project, other = plan.create(), plan.create("other")
+def test_a_task_that_was_moved_elsewhere_is_spared(projects_api: ProjectsApi) -> None:
+    project, other = projects_api.create(), projects_api.create("other")
     moved = task(project)
-    plan.world.settle()
+    projects_api.world.settle()
     lifecycle.change(ORG, moved, lambda found: _in(found, other))
-    plan.told("DELETE", f"/{project}")
-    plan.world.settle()
-    assert [one.id for one in plan.world.tasks()] == [moved]
+    projects_api.call("DELETE", f"/{project}")
+    projects_api.world.settle()
+    assert [one.id for one in projects_api.world.tasks()] == [moved]
 
 
 def _in(found: Any, project: str) -> Any:
@@ -100,33 +100,33 @@ def dying_at(number: int) -> aws.Interference:
     return interfere
 
 
-def test_clearing_up_survives_a_death_behind_every_call(plan: Plan) -> None:
+def test_clearing_up_survives_a_death_behind_every_call(projects_api: ProjectsApi) -> None:
     """Whichever call is the last of its process, the next turn finishes."""
     user("ada")
     deaths = 0
     while True:
-        project = plan.create(teamMembers=[{"userId": "user_ada", "role": "viewer"}])
+        project = projects_api.create(teamMembers=[{"userId": "user_ada", "role": "viewer"}])
         found = task(project)
-        plan.world.settle()
+        projects_api.world.settle()
         projects.delete(ORG, project, "dev")
-        plan.world.relay("documents")
+        projects_api.world.relay("documents")
         try:
             with aws.interfering(dying_at(deaths)):
-                plan.world.handle("wakeups")
+                projects_api.world.handle("wakeups")
         except Died:
-            plan.world.died("wakeups")
+            projects_api.world.died("wakeups")
             deaths += 1
         else:
             break
-        plan.world.advance(60)
-        assert found not in {one.id for one in plan.world.tasks()}
+        projects_api.world.advance(60)
+        assert found not in {one.id for one in projects_api.world.tasks()}
         assert memberships("ada") == {}
     assert deaths > 10
 
 
-def test_an_agent_that_is_gone_leaves_its_projects(plan: Plan) -> None:
+def test_an_agent_that_is_gone_leaves_its_projects(projects_api: ProjectsApi) -> None:
     gone, stays = agent("gone"), agent("stays")
-    project = plan.create(agents=[gone, stays])
+    project = projects_api.create(agents=[gone, stays])
     agents.remove_agent(ORG, "projects", gone, "dev")
-    plan.world.settle()
-    assert plan.told("GET", f"/{project}")["agents"] == [stays]
+    projects_api.world.settle()
+    assert projects_api.call("GET", f"/{project}")["agents"] == [stays]

@@ -11,7 +11,7 @@ from chalicelib.apis.projects.permissions import AGENT_ENDPOINTS, REQUIRED_PERMI
 from chalicelib.edge import routes_of
 from chalicelib.engine.accounts import token_accounts, users
 from chalicelib.errors import Unauthenticated
-from tests.apis.projects.desk import Desk, desk_of
+from tests.apis.projects.tasks_api import TasksApi, tasks_api_of
 from tests.apis.projects.test_permissions import asked
 from tests.engine.helpers import together
 from tests.support import people
@@ -37,92 +37,98 @@ READS = ("/api/v1/tasks", "/api/v1/projects", "/api/v1/agents", "/api/v1/users",
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
+def tasks_api(world: World) -> TasksApi:
     """As it is outside of most tests: an account is looked for."""
     token_accounts.use_account_check(None)
-    return desk_of(world)
+    return tasks_api_of(world)
 
 
 @pytest.fixture
-def local(desk: Desk) -> Iterator[Desk]:
+def local(tasks_api: TasksApi) -> Iterator[TasksApi]:
     """As on the local stack."""
     before = config.replace(token_accounts=True)
-    yield desk
+    yield tasks_api
     config.restore(before)
 
 
-def test_elsewhere_a_token_without_an_account_reads_and_invites_and_is_told_what_to_do(desk: Desk) -> None:
+def test_elsewhere_a_token_without_an_account_reads_and_invites_and_is_told_what_to_do(tasks_api: TasksApi) -> None:
     for method, path, body in WRITES:
-        error = desk.refused(403, method, path, body, token=token("admin"))
+        error = tasks_api.expect_error(403, method, path, body, token=token("admin"))
         assert "no account" in error["message"] and "/api/v1/auth/login" in error["message"]
     for path in READS:
-        desk.told("GET", path, token=token("admin"))
+        tasks_api.call("GET", path, token=token("admin"))
     invited = {"email": "first@acme.example", "name": "First", "role": "admin"}
-    made = desk.told("POST", "/api/v1/users", invited, token=token("admin"))
-    desk.told("POST", f"/api/v1/users/{made['id']}/invitation", token=token("admin"))
-    assert desk.world.tasks() == []
+    made = tasks_api.call("POST", "/api/v1/users", invited, token=token("admin"))
+    tasks_api.call("POST", f"/api/v1/users/{made['id']}/invitation", token=token("admin"))
+    assert tasks_api.world.tasks() == []
     assert len(users.list_users(ORG)) == 1
 
 
-def test_one_whose_subject_has_an_account_is_good_for_it_until_it_is_gone(desk: Desk) -> None:
-    found = people.user(desk.world, "developer")
+def test_one_whose_subject_has_an_account_is_good_for_it_until_it_is_gone(tasks_api: TasksApi) -> None:
+    found = people.user(tasks_api.world, "developer")
     mine = token("user", subject=found.id)
-    assert desk.told("GET", ME, token=mine)["id"] == found.id
+    assert tasks_api.call("GET", ME, token=mine)["id"] == found.id
     with counting() as calls:
-        desk.told("POST", "/api/v1/tasks", {"title": "t"}, token=mine)
+        tasks_api.call("POST", "/api/v1/tasks", {"title": "t"}, token=mine)
         again = calls.total()
-        desk.told("POST", "/api/v1/tasks", {"title": "t"}, token=mine)
+        tasks_api.call("POST", "/api/v1/tasks", {"title": "t"}, token=mine)
     assert calls.total() == 2 * again, "an account is remembered for half a minute"
-    people.admin(desk.world)
+    people.admin(tasks_api.world)
     users.delete(ORG, found.id, "ann")
-    desk.world.clock.advance(30)
-    desk.refused(403, "POST", "/api/v1/tasks", {"title": "t"}, token=mine)
-    desk.refused(403, "GET", ME, token=token("user", subject=found.id, org="other"))
+    tasks_api.world.clock.advance(30)
+    tasks_api.expect_error(403, "POST", "/api/v1/tasks", {"title": "t"}, token=mine)
+    tasks_api.expect_error(403, "GET", ME, token=token("user", subject=found.id, org="other"))
 
 
-def test_an_invited_user_has_no_account_yet(desk: Desk) -> None:
-    made = desk.told(
+def test_an_invited_user_has_no_account_yet(tasks_api: TasksApi) -> None:
+    made = tasks_api.call(
         "POST", "/api/v1/users", {"email": "b@acme.example", "name": "B", "role": "viewer"}, token=token("admin")
     )
-    desk.refused(403, "GET", ME, token=token("user", subject=made["id"]))
+    tasks_api.expect_error(403, "GET", ME, token=token("user", subject=made["id"]))
 
 
-def test_on_the_local_stack_a_token_gets_its_account_and_all_that_a_signed_in_admin_can_do_works(local: Desk) -> None:
+def test_on_the_local_stack_a_token_gets_its_account_and_all_that_a_signed_in_admin_can_do_works(
+    local: TasksApi,
+) -> None:
     admin = token("admin")
-    project = local.told("POST", "/api/v1/projects", {"name": "p"}, token=admin)
-    shown = local.told("GET", f"/api/v1/projects/{project['id']}/members", token=admin)
+    project = local.call("POST", "/api/v1/projects", {"name": "p"}, token=admin)
+    shown = local.call("GET", f"/api/v1/projects/{project['id']}/members", token=admin)
     assert [one["userId"] for one in shown] == ["dev"]
-    task = local.told("POST", "/api/v1/tasks", {"title": "t", "projectId": project["id"]}, token=admin)
+    task = local.call("POST", "/api/v1/tasks", {"title": "t", "projectId": project["id"]}, token=admin)
     assert task["createdBy"] == "dev"
-    me = local.told("GET", ME, token=admin)
+    me = local.call("GET", ME, token=admin)
     assert (me["id"], me["name"], me["role"]) == ("dev", "dev", "admin")
-    made = local.told("POST", "/api/auth/api-keys", {"name": "k", "permissions": ["projects:write"]}, token=admin)
+    made = local.call("POST", "/api/auth/api-keys", {"name": "k", "permissions": ["projects:write"]}, token=admin)
     reply = local.client.get(ME, headers={"X-API-Key": made["key"]})
     assert reply.json["data"]["id"] == "dev"
-    assert local.told("GET", "/api/v1/users/me/notifications", token=admin) == []
-    assert [one["id"] for one in local.told("GET", "/api/v1/users", token=admin)] == ["dev"]
+    assert local.call("GET", "/api/v1/users/me/notifications", token=admin) == []
+    assert [one["id"] for one in local.call("GET", "/api/v1/users", token=admin)] == ["dev"]
 
 
-def test_each_subject_of_each_org_has_one_account_however_often_and_at_once_it_is_named(local: Desk) -> None:
+def test_each_subject_of_each_org_has_one_account_however_often_and_at_once_it_is_named(local: TasksApi) -> None:
     names = ["dev", "Dev", "dev@acme", "a b/c", "x" * 250, "ä"]
     for org in (ORG, "Umbra GmbH"):
         for name in names:
-            together([lambda org=org, name=name: local.ask("GET", ME, token=token("user", org=org, subject=name))] * 3)
-            assert local.told("GET", ME, token=token("user", org=org, subject=name))["id"] == name
+            together(
+                [lambda org=org, name=name: local.request("GET", ME, token=token("user", org=org, subject=name))] * 3
+            )
+            assert local.call("GET", ME, token=token("user", org=org, subject=name))["id"] == name
         assert sorted(one.id for one in users.list_users(org)) == sorted(names)
 
 
-def test_an_account_made_for_a_token_becomes_an_admin_s_and_stays_one_and_others_stay_as_they_are(local: Desk) -> None:
+def test_an_account_made_for_a_token_becomes_an_admin_s_and_stays_one_and_others_stay_as_they_are(
+    local: TasksApi,
+) -> None:
     def role(said: str, subject: str = "dev") -> str:
-        return str(local.told("GET", ME, token=token(said, subject=subject))["role"])
+        return str(local.call("GET", ME, token=token(said, subject=subject))["role"])
 
     assert [role("user"), role("admin"), role("user")] == ["developer", "admin", "admin"]
     ada = people.user(local.world, "viewer")
     assert role("admin", ada.id) == "viewer"
 
 
-def test_nobody_signs_in_to_an_account_made_for_a_token(local: Desk) -> None:
-    local.told("GET", ME, token=token("admin"))
+def test_nobody_signs_in_to_an_account_made_for_a_token(local: TasksApi) -> None:
+    local.call("GET", ME, token=token("admin"))
     [made] = users.list_users(ORG)
     for guess in ("dev", "", "nobody"):
         with pytest.raises(Unauthenticated):
@@ -132,27 +138,27 @@ def test_nobody_signs_in_to_an_account_made_for_a_token(local: Desk) -> None:
 # Agents'
 
 
-def test_a_server_s_token_reads_and_reports_and_makes_nothing(local: Desk) -> None:
+def test_a_server_s_token_reads_and_reports_and_makes_nothing(local: TasksApi) -> None:
     server = token("server", subject=local.agent())
     for endpoint in routes_of(api):
         own = endpoint.name in REQUIRED_PERMISSIONS and REQUIRED_PERMISSIONS[endpoint.name] is None
         if endpoint.public or endpoint.name in AGENT_ENDPOINTS or (endpoint.method == "GET" and not own):
             continue
-        local.refused(403, *asked(endpoint), {}, token=server)
+        local.expect_error(403, *asked(endpoint), {}, token=server)
     assert (local.world.tasks(), users.list_users(ORG)) == ([], [])
 
 
-def test_a_server_s_token_reports_in_its_agents_name_alone(local: Desk) -> None:
+def test_a_server_s_token_reports_in_its_agents_name_alone(local: TasksApi) -> None:
     admin, agent, other = token("admin"), local.agent(), local.agent("two")
-    task = local.told("POST", "/api/v1/tasks", {"title": "t", "agentId": agent}, token=admin)["id"]
+    task = local.call("POST", "/api/v1/tasks", {"title": "t", "agentId": agent}, token=admin)["id"]
     local.world.settle()
     server, stranger = token("server", subject=agent), token("server", subject=other)
     path = f"/api/v1/tasks/{task}"
     for method in ("PUT", "PATCH"):
-        assert "agentId" in local.refused(403, method, path, {"status": "completed"}, token=server)["message"]
-        assert "agentId" in local.refused(403, method, path, {"title": "mine"}, token=stranger)["message"]
-    local.refused(403, "PATCH", f"{path}?agentId={agent}", {"status": "completed"}, token=stranger)
-    local.refused(403, "POST", f"/api/v1/agents/{agent}/heartbeat", {}, token=stranger)
-    local.told("POST", f"/api/v1/agents/{agent}/heartbeat", {}, token=server)
-    done = local.told("PATCH", f"{path}?agentId={agent}", {"status": "completed"}, token=server)
+        assert "agentId" in local.expect_error(403, method, path, {"status": "completed"}, token=server)["message"]
+        assert "agentId" in local.expect_error(403, method, path, {"title": "mine"}, token=stranger)["message"]
+    local.expect_error(403, "PATCH", f"{path}?agentId={agent}", {"status": "completed"}, token=stranger)
+    local.expect_error(403, "POST", f"/api/v1/agents/{agent}/heartbeat", {}, token=stranger)
+    local.call("POST", f"/api/v1/agents/{agent}/heartbeat", {}, token=server)
+    done = local.call("PATCH", f"{path}?agentId={agent}", {"status": "completed"}, token=server)
     assert done["status"] == "completed"

@@ -8,7 +8,7 @@ from chalicelib.apis.projects.events.payloads import build_payloads
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.engine.accounts import inbox
 from chalicelib.engine.documents import documents
-from tests.apis.projects.desk import Desk, desk_of
+from tests.apis.projects.tasks_api import TasksApi, tasks_api_of
 from tests.engine.receivers import Receiver, receiver
 from tests.support import aws
 from tests.support.client import token
@@ -18,8 +18,8 @@ PROJECTS = "/api/v1/projects"
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return desk_of(world)
+def tasks_api(world: World) -> TasksApi:
+    return tasks_api_of(world)
 
 
 def listening(world: World, *topics: Topic) -> Receiver:
@@ -36,12 +36,12 @@ def told(name: str) -> list[str]:
     return [found.body["message"] for found in inbox.list_newest(ORG, f"user_{name}")]
 
 
-def test_a_completed_task_is_told_of_as_the_document_shows_it(world: World, desk: Desk) -> None:
+def test_a_completed_task_is_told_of_as_the_document_shows_it(world: World, tasks_api: TasksApi) -> None:
     one = listening(world, Topic.TASK_COMPLETED)
-    project = documents.get(ORG, "project", desk.told("POST", PROJECTS, {"name": "Shop"}, token=_admin())["id"])
-    agent = desk.agent("Senior Developer Bot")
-    task = desk.create(title="Implement user authentication", projectId=project.id, agentId=agent)
-    desk.patch(task, status="completed")
+    project = documents.get(ORG, "project", tasks_api.call("POST", PROJECTS, {"name": "Shop"}, token=_admin())["id"])
+    agent = tasks_api.agent("Senior Developer Bot")
+    task = tasks_api.create(title="Implement user authentication", projectId=project.id, agentId=agent)
+    tasks_api.patch(task, status="completed")
     body = one.body
     assert list(body) == ["event", "timestamp", "data", "organization"]
     documented = {
@@ -56,14 +56,14 @@ def test_a_completed_task_is_told_of_as_the_document_shows_it(world: World, desk
     assert (body["event"], body["organization"]) == ("task.completed", {"id": ORG, "name": "Acme Corp"})
 
 
-def test_the_life_of_a_task_is_told_in_order_with_the_status_of_each_moment(world: World, desk: Desk) -> None:
+def test_the_life_of_a_task_is_told_in_order_with_the_status_of_each_moment(world: World, tasks_api: TasksApi) -> None:
     topics = (Topic.TASK_CREATED, Topic.TASK_UPDATED, Topic.TASK_COMPLETED, Topic.TASK_FAILED, Topic.TASK_DELETED)
     one = listening(world, *topics)
-    task = desk.told("POST", "", {"title": "one"})["id"]
+    task = tasks_api.call("POST", "", {"title": "one"})["id"]
     for status in ("active", "completed"):
-        desk.told("PATCH", f"/{task}", {"status": status})
+        tasks_api.call("PATCH", f"/{task}", {"status": status})
     world.settle()
-    desk.told("DELETE", f"/{task}")
+    tasks_api.call("DELETE", f"/{task}")
     world.settle()
     posts = sorted(one.posts, key=lambda post: int(post[0]["webhook-id"].rpartition("_")[2]))
     said: list[Any] = [Receiver(one.webhook, world, [post]).body for post in posts]
@@ -72,34 +72,34 @@ def test_the_life_of_a_task_is_told_in_order_with_the_status_of_each_moment(worl
     assert said[-1]["data"] == {"id": task}
 
 
-def test_what_changes_after_the_end_leaves_the_end_where_it_was(world: World, desk: Desk) -> None:
+def test_what_changes_after_the_end_leaves_the_end_where_it_was(world: World, tasks_api: TasksApi) -> None:
     one = listening(world, Topic.TASK_UPDATED)
-    task = desk.create(title="one")
-    ended = desk.told("PATCH", f"/{task}", {"status": "completed"})["completedAt"]
+    task = tasks_api.create(title="one")
+    ended = tasks_api.call("PATCH", f"/{task}", {"status": "completed"})["completedAt"]
     world.advance(60)
-    desk.told("PATCH", f"/{task}", {"actualHours": 2})
+    tasks_api.call("PATCH", f"/{task}", {"actualHours": 2})
     world.settle()
     assert (one.body["data"]["status"], one.body["data"]["completedAt"]) == ("completed", ended)
 
 
-def test_agents_projects_and_comments_are_told_of(world: World, desk: Desk) -> None:
+def test_agents_projects_and_comments_are_told_of(world: World, tasks_api: TasksApi) -> None:
     topics = (Topic.AGENT_CREATED, Topic.AGENT_STATUS_CHANGED, Topic.PROJECT_CREATED, Topic.COMMENT_ADDED)
     one = listening(world, *topics)
-    agent = desk.agent("Bot")
+    agent = tasks_api.agent("Bot")
     assert (one.body["event"], one.body["data"]["name"], one.body["data"]["status"]) == (
         "agent.created",
         "Bot",
         "available",
     )
-    desk.told("POST", f"/api/v1/agents/{agent}/disable", {"reason": "rest"})
+    tasks_api.call("POST", f"/api/v1/agents/{agent}/disable", {"reason": "rest"})
     world.settle()
     assert one.body["event"] == "agent.status_changed"
     assert (one.body["data"]["previousStatus"], one.body["data"]["status"]) == ("available", "offline")
-    project = desk.told("POST", PROJECTS, {"name": "P"}, token=_admin())["id"]
+    project = tasks_api.call("POST", PROJECTS, {"name": "P"}, token=_admin())["id"]
     world.settle()
     assert (one.body["event"], one.body["data"]["id"]) == ("project.created", project)
-    task = desk.create(title="T", projectId=project)
-    desk.told("POST", f"/{task}/comments", {"content": "Look"})
+    task = tasks_api.create(title="T", projectId=project)
+    tasks_api.call("POST", f"/{task}/comments", {"content": "Look"})
     world.settle()
     assert one.body["data"]["content"] == "Look"
     assert one.body["data"]["task"] == {"id": task, "title": "T"}
@@ -110,11 +110,11 @@ def _admin() -> str:
     return token("admin", subject="user_root")
 
 
-def test_whom_it_concerns_is_notified_and_nobody_of_their_own_doing(world: World, desk: Desk) -> None:
+def test_whom_it_concerns_is_notified_and_nobody_of_their_own_doing(world: World, tasks_api: TasksApi) -> None:
     user("ada"), user("bob")
-    task = desk.create(title="T", dueDate="2026-01-02T00:00:00Z")
-    bob = desk_of(world, "user_bob")
-    bob.told("POST", f"/{task}/comments", {"content": "@ada", "mentions": ["user_ada", "user_bob"]})
+    task = tasks_api.create(title="T", dueDate="2026-01-02T00:00:00Z")
+    bob = tasks_api_of(world, "user_bob")
+    bob.call("POST", f"/{task}/comments", {"content": "@ada", "mentions": ["user_ada", "user_bob"]})
     world.settle()
     assert (told("ada"), told("bob")) == (["You were mentioned on 'T'"], [])
     bob.patch(task, status="active")
@@ -125,23 +125,23 @@ def test_whom_it_concerns_is_notified_and_nobody_of_their_own_doing(world: World
     world.clock.advance(1)
     bob.patch(task, status="failed")
     assert (told("ada")[0], len(told("bob"))) == ("'T' failed", 1)
-    desk.told("POST", f"/{task}/comments", {"content": "me", "mentions": ["user_ada"]})
+    tasks_api.call("POST", f"/{task}/comments", {"content": "me", "mentions": ["user_ada"]})
     world.settle()
     assert len(told("ada")) == 3
 
 
-def test_a_new_member_and_the_admins_of_a_disabled_webhook_are_notified(world: World, desk: Desk) -> None:
+def test_a_new_member_and_the_admins_of_a_disabled_webhook_are_notified(world: World, tasks_api: TasksApi) -> None:
     user("ada"), user("bob", "admin")
-    admin = Desk(world, desk.client, _admin())
-    project = admin.told("POST", PROJECTS, {"name": "P"})["id"]
-    admin.told("POST", f"{PROJECTS}/{project}/members", {"userId": "user_ada", "role": "developer"})
+    admin = TasksApi(world, tasks_api.client, _admin())
+    project = admin.call("POST", PROJECTS, {"name": "P"})["id"]
+    admin.call("POST", f"{PROJECTS}/{project}/members", {"userId": "user_ada", "role": "developer"})
     world.settle()
     assert told("ada") == ["You are now a member of the project 'P'"]
     [found] = inbox.list_newest(ORG, "user_ada")
     assert found.body["data"]["projectId"] == project
     one = listening(world, Topic.TASK_CREATED)
     one.reply = answer(410)
-    desk.create()
+    tasks_api.create()
     world.settle()
     text = "The webhook to https://hook.example/hook was disabled: it answered 410 Gone"
     assert told("bob") == told("root")[:1] == [text]
@@ -167,14 +167,14 @@ def test_what_is_gone_meanwhile_is_not_told_of_and_stops_nobody(world: World) ->
     assert (fact.id, fact.data, fact.about["id"]) == ("evt_task_gone_2", {"id": "task_gone"}, "task_gone")
 
 
-def test_what_cannot_be_worded_is_left_out_and_holds_nobody_up(world: World, desk: Desk) -> None:
+def test_what_cannot_be_worded_is_left_out_and_holds_nobody_up(world: World, tasks_api: TasksApi) -> None:
     broken = documents.create(documents.new(ORG, "project", {"name": "made by hand"}))
-    said = [announced(Topic.PROJECT_UPDATED, broken.id), announced(Topic.TASK_UPDATED, desk.create())]
+    said = [announced(Topic.PROJECT_UPDATED, broken.id), announced(Topic.TASK_UPDATED, tasks_api.create())]
     assert [fact.topic for fact in build_payloads(ORG, said)] == [Topic.TASK_UPDATED]
 
 
-def test_a_task_of_another_org_is_never_told_of(world: World, desk: Desk) -> None:
-    task = desk.create()
+def test_a_task_of_another_org_is_never_told_of(world: World, tasks_api: TasksApi) -> None:
+    task = tasks_api.create()
     assert build_payloads("rival", [announced(Topic.TASK_UPDATED, task, org="rival")]) == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.projects.desk import Desk, desk_of
+from tests.apis.projects.tasks_api import TasksApi, tasks_api_of
 from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.client import token
 from tests.support.world import World, answer
@@ -21,41 +21,41 @@ DOCUMENTED = {
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
+def tasks_api(world: World) -> TasksApi:
     """Webhooks as an administrator sees them."""
-    return Desk(world, desk_of(world).client, token("admin"))
+    return TasksApi(world, tasks_api_of(world).client, token("admin"))
 
 
-def create(desk: Desk, **said: Any) -> dict[str, Any]:
-    return dict(desk.told("POST", WEBHOOKS, DOCUMENTED | said))
+def create(tasks_api: TasksApi, **said: Any) -> dict[str, Any]:
+    return dict(tasks_api.call("POST", WEBHOOKS, DOCUMENTED | said))
 
 
 def path(webhook: dict[str, Any], *parts: str) -> str:
     return "/".join([WEBHOOKS, webhook["id"], *parts])
 
 
-def test_the_documents_webhook_is_created_and_its_secret_shown_once(desk: Desk) -> None:
-    reply = desk.ask("POST", WEBHOOKS, DOCUMENTED)
+def test_the_documents_webhook_is_created_and_its_secret_shown_once(tasks_api: TasksApi) -> None:
+    reply = tasks_api.request("POST", WEBHOOKS, DOCUMENTED)
     made = reply.json["data"]
     assert (reply.status, reply.headers["location"]) == (201, path(made))
     assert made | DOCUMENTED == made
-    shown = desk.told("GET", path(made))
+    shown = tasks_api.call("GET", path(made))
     assert shown == {name: value for name, value in made.items() if name != "secret"}
-    assert desk.told("GET", WEBHOOKS) == [shown]
-    assert create(desk, secret=None)["secret"].startswith("whsec_")
+    assert tasks_api.call("GET", WEBHOOKS) == [shown]
+    assert create(tasks_api, secret=None)["secret"].startswith("whsec_")
 
 
-def test_it_is_changed_in_part_rotated_and_deleted(desk: Desk) -> None:
-    made = create(desk)
-    changed = desk.told("PUT", path(made), {"active": False, "events": ["task.failed", "task.failed"]})
+def test_it_is_changed_in_part_rotated_and_deleted(tasks_api: TasksApi) -> None:
+    made = create(tasks_api)
+    changed = tasks_api.call("PUT", path(made), {"active": False, "events": ["task.failed", "task.failed"]})
     assert (changed["active"], changed["events"], changed["url"]) == (False, ["task.failed"], made["url"])
-    rotated = desk.told("POST", path(made, "rotate-secret"), {"overlapHours": 1})
+    rotated = tasks_api.call("POST", path(made, "rotate-secret"), {"overlapHours": 1})
     assert rotated["secret"] not in ("", DOCUMENTED["secret"])
     assert rotated["previousSecretUntil"] == "2026-01-01T13:00:00Z"
-    assert "secret" not in desk.told("GET", path(made))
-    assert desk.told("DELETE", path(made)) == {"id": made["id"], "deleted": True}
+    assert "secret" not in tasks_api.call("GET", path(made))
+    assert tasks_api.call("DELETE", path(made)) == {"id": made["id"], "deleted": True}
     for method, parts in (("GET", ()), ("DELETE", ()), ("POST", ("test",)), ("GET", ("deliveries",))):
-        desk.refused(404, method, path(made, *parts))
+        tasks_api.expect_error(404, method, path(made, *parts))
 
 
 WRONG: dict[str, list[Any]] = {
@@ -82,62 +82,62 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-def test_what_is_wrong_is_named(desk: Desk) -> None:
+def test_what_is_wrong_is_named(tasks_api: TasksApi) -> None:
     for field, value in ((field, value) for field, values in WRONG.items() for value in values):
-        error = desk.refused(422, "POST", WEBHOOKS, DOCUMENTED | {field: value})
+        error = tasks_api.expect_error(422, "POST", WEBHOOKS, DOCUMENTED | {field: value})
         assert error["code"] == "VALIDATION_ERROR"
         assert {re.split(r"[.\[]", name)[0] for name in error["details"]} == {field}, value
-    assert desk.told("GET", WEBHOOKS) == []
+    assert tasks_api.call("GET", WEBHOOKS) == []
 
 
-def test_a_test_shows_what_the_receiver_answers(desk: Desk) -> None:
-    made = create(desk)
-    desk.world.servers["your-app.com"] = lambda *_: answer(204)
-    found = desk.told("POST", path(made, "test"))
+def test_a_test_shows_what_the_receiver_answers(tasks_api: TasksApi) -> None:
+    made = create(tasks_api)
+    tasks_api.world.servers["your-app.com"] = lambda *_: answer(204)
+    found = tasks_api.call("POST", path(made, "test"))
     assert (found["event"], found["status"], found["attempts"][0]["status"]) == ("webhook.test", "delivered", 204)
-    del desk.world.servers["your-app.com"]
-    found = desk.told("POST", path(made, "test"))
+    del tasks_api.world.servers["your-app.com"]
+    found = tasks_api.call("POST", path(made, "test"))
     assert (found["status"], found["attempts"][0]["error"]) == ("failed", "the host refused the connection")
 
 
-def test_deliveries_are_listed_shown_resent_and_recovered(desk: Desk) -> None:
-    made = create(desk, events=["task.created"])
+def test_deliveries_are_listed_shown_resent_and_recovered(tasks_api: TasksApi) -> None:
+    made = create(tasks_api, events=["task.created"])
     for _ in range(3):
-        desk.create()
-    rows = desk.ask("GET", path(made, "deliveries") + "?limit=2&status=pending").json
+        tasks_api.create()
+    rows = tasks_api.request("GET", path(made, "deliveries") + "?limit=2&status=pending").json
     assert [row["status"] for row in rows["data"]] == ["pending"] * 2
     assert (rows["pagination"]["total"], rows["pagination"]["hasNext"]) == (3, True)
-    desk.told("PUT", path(made), {"active": False})
-    desk.world.advance(400)
-    one = desk.told("GET", path(made, "deliveries", rows["data"][0]["id"]))
+    tasks_api.call("PUT", path(made), {"active": False})
+    tasks_api.world.advance(400)
+    one = tasks_api.call("GET", path(made, "deliveries", rows["data"][0]["id"]))
     assert (one["status"], one["reason"], one["nextAttemptAt"]) == ("failed", "the webhook is not active", None)
-    desk.refused(409, "POST", path(made, "deliveries", one["id"], "resend"))
-    desk.refused(409, "POST", path(made, "recover"), {"since": "2026-01-01"})
-    desk.told("PUT", path(made), {"active": True})
-    receiver = Receiver(made, desk.world)  # type: ignore[arg-type]
-    desk.world.servers["your-app.com"] = receiver
-    assert desk.told("POST", path(made, "deliveries", one["id"], "resend"))["status"] == "pending"
-    desk.world.settle()
-    assert desk.told("POST", path(made, "recover"), {"since": "2026-01-01"}) == {"requeued": 2, "more": False}
-    desk.world.settle()
+    tasks_api.expect_error(409, "POST", path(made, "deliveries", one["id"], "resend"))
+    tasks_api.expect_error(409, "POST", path(made, "recover"), {"since": "2026-01-01"})
+    tasks_api.call("PUT", path(made), {"active": True})
+    receiver = Receiver(made, tasks_api.world)  # type: ignore[arg-type]
+    tasks_api.world.servers["your-app.com"] = receiver
+    assert tasks_api.call("POST", path(made, "deliveries", one["id"], "resend"))["status"] == "pending"
+    tasks_api.world.settle()
+    assert tasks_api.call("POST", path(made, "recover"), {"since": "2026-01-01"}) == {"requeued": 2, "more": False}
+    tasks_api.world.settle()
     assert len(set(receiver.events)) == 3
-    assert desk.told("GET", path(made, "deliveries") + "?status=failed") == []
-    desk.refused(404, "GET", path(made, "deliveries", "dlv_0_unknown"))
-    desk.refused(422, "POST", path(made, "recover"), {"since": "yesterday"})
+    assert tasks_api.call("GET", path(made, "deliveries") + "?status=failed") == []
+    tasks_api.expect_error(404, "GET", path(made, "deliveries", "dlv_0_unknown"))
+    tasks_api.expect_error(422, "POST", path(made, "recover"), {"since": "yesterday"})
 
 
-def test_a_viewer_and_a_developer_may_not_see_them_and_a_tenant_sees_its_own(desk: Desk) -> None:
-    made = create(desk)
+def test_a_viewer_and_a_developer_may_not_see_them_and_a_tenant_sees_its_own(tasks_api: TasksApi) -> None:
+    made = create(tasks_api)
     for method, parts in (("GET", ()), ("PUT", ()), ("DELETE", ()), ("POST", ("test",)), ("GET", ("deliveries",))):
-        desk.refused(403, method, path(made, *parts), {}, token=token("user"))
-        desk.refused(404, method, path(made, *parts), {}, token=token("admin", org="rival"))
-    assert desk.told("GET", WEBHOOKS, token=token("admin", org="rival")) == []
+        tasks_api.expect_error(403, method, path(made, *parts), {}, token=token("user"))
+        tasks_api.expect_error(404, method, path(made, *parts), {}, token=token("admin", org="rival"))
+    assert tasks_api.call("GET", WEBHOOKS, token=token("admin", org="rival")) == []
 
 
-def test_what_is_kept_beside_deliveries_is_none(desk: Desk) -> None:
-    one = receiver(desk.world)
+def test_what_is_kept_beside_deliveries_is_none(tasks_api: TasksApi) -> None:
+    one = receiver(tasks_api.world)
     one.reply = answer(500)
     happen(fact())
-    desk.world.settle()
+    tasks_api.world.settle()
     for path_of_no_delivery in ("events/deliveries/evt_task_1_1", f"health/deliveries/{one.webhook.id}"):
-        desk.refused(404, "GET", f"{WEBHOOKS}/{path_of_no_delivery}")
+        tasks_api.expect_error(404, "GET", f"{WEBHOOKS}/{path_of_no_delivery}")

@@ -7,12 +7,12 @@ from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.projects import projects
 from chalicelib.engine.tasks import lifecycle
-from tests.apis.projects.plan import (
+from tests.apis.projects.projects_api import (
     DEVELOPER,
     DOCUMENTED,
     MANAGER,
     PROJECTS,
-    Plan,
+    ProjectsApi,
     agent,
     documented,
     memberships,
@@ -41,8 +41,8 @@ ROW = {
 }
 
 
-def test_the_documents_project_is_created_and_shown_as_the_document_shows_it(plan: Plan) -> None:
-    made = documented(plan)
+def test_the_documents_project_is_created_and_shown_as_the_document_shows_it(projects_api: ProjectsApi) -> None:
+    made = documented(projects_api)
     assert DOCUMENTED.items() <= made.items()
     assert [(one["userId"], one["role"], one["permissions"]) for one in made["teamMembers"]] == [
         ("user_ada", "project-manager", MANAGER),
@@ -50,13 +50,13 @@ def test_the_documents_project_is_created_and_shown_as_the_document_shows_it(pla
     ]
     assert (made["status"], made["teamSize"], made["assignedAgents"], made["createdBy"]) == ("active", 2, 2, "dev")
     assert made["progress"] == 0
-    assert plan.told("GET", f"/{made['id']}") == made
-    [row] = plan.told("GET")
+    assert projects_api.call("GET", f"/{made['id']}") == made
+    [row] = projects_api.call("GET")
     assert row == {name: made[name] for name in ROW}
 
 
-def test_what_is_created_can_be_found_where_its_location_says(plan: Plan) -> None:
-    reply = plan.ask("POST", body={"name": "plain"})
+def test_what_is_created_can_be_found_where_its_location_says(projects_api: ProjectsApi) -> None:
+    reply = projects_api.request("POST", body={"name": "plain"})
     assert reply.headers["location"] == f"{PROJECTS}/{reply.json['data']['id']}"
     assert reply.json["data"]["description"] == ""
     assert reply.json["data"]["budget"] is None
@@ -81,52 +81,54 @@ def test_what_is_created_can_be_found_where_its_location_says(plan: Plan) -> Non
         ({"status": None}, "status", "one of"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(plan: Plan, said: dict[str, Any], field: str, words: str) -> None:
+def test_what_cannot_be_is_refused_by_name(
+    projects_api: ProjectsApi, said: dict[str, Any], field: str, words: str
+) -> None:
     user("ada")
-    project = plan.create()
+    project = projects_api.create()
     for method, path in (("POST", ""), ("PUT", f"/{project}")):
-        error = plan.refused(422, method, path, {"name": "x"} | said)
+        error = projects_api.expect_error(422, method, path, {"name": "x"} | said)
         assert error["code"] == "VALIDATION_ERROR"
         assert words in error["details"][field][0], error
-    assert "name" in plan.refused(422, "POST", body={})["details"]
-    assert plan.told("GET", f"/{project}")["name"] == "one"
+    assert "name" in projects_api.expect_error(422, "POST", body={})["details"]
+    assert projects_api.call("GET", f"/{project}")["name"] == "one"
 
 
-def test_an_update_leaves_what_it_does_not_say(plan: Plan) -> None:
-    made = documented(plan)
+def test_an_update_leaves_what_it_does_not_say(projects_api: ProjectsApi) -> None:
+    made = documented(projects_api)
     path = f"/{made['id']}"
-    plan.world.clock.advance(60)
-    changed = plan.told("PUT", path, {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None})
+    projects_api.world.clock.advance(60)
+    changed = projects_api.call("PUT", path, {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None})
     new = {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None, "updatedAt": changed["updatedAt"]}
     assert changed == made | new
     assert changed["updatedAt"] > made["updatedAt"]
-    assert plan.told("PUT", path, {}) == changed
-    assert plan.refused(422, "PUT", path, {"endDate": "2024-01-01"})["details"]["endDate"]
+    assert projects_api.call("PUT", path, {}) == changed
+    assert projects_api.expect_error(422, "PUT", path, {"endDate": "2024-01-01"})["details"]["endDate"]
 
 
-def test_projects_are_found_by_status_words_and_member(plan: Plan) -> None:
+def test_projects_are_found_by_status_words_and_member(projects_api: ProjectsApi) -> None:
     user("ada")
     team = [{"userId": "user_ada", "role": "viewer"}]
-    plan.create("Shop", description="sells THINGS online", status="completed")
-    plan.world.clock.advance(1)
-    plan.create("Online bank", teamMembers=team)
-    plan.world.clock.advance(1)
-    plan.create("Game", teamMembers=team)
-    assert plan.names() == ["Game", "Online bank", "Shop"]
-    assert plan.names("?search=online") == ["Online bank", "Shop"]
-    assert plan.names("?search=ONLINE%20things") == ["Shop"]
-    assert plan.names("?memberId=user_ada") == ["Game", "Online bank"]
-    assert plan.names("?memberId=user_ada&search=bank&status=active") == ["Online bank"]
-    assert plan.names("?memberId=nobody") == []
-    assert plan.names("?status=completed") == ["Shop"]
-    plan.refused(422, "GET", "?status=gone")
+    projects_api.create("Shop", description="sells THINGS online", status="completed")
+    projects_api.world.clock.advance(1)
+    projects_api.create("Online bank", teamMembers=team)
+    projects_api.world.clock.advance(1)
+    projects_api.create("Game", teamMembers=team)
+    assert projects_api.names() == ["Game", "Online bank", "Shop"]
+    assert projects_api.names("?search=online") == ["Online bank", "Shop"]
+    assert projects_api.names("?search=ONLINE%20things") == ["Shop"]
+    assert projects_api.names("?memberId=user_ada") == ["Game", "Online bank"]
+    assert projects_api.names("?memberId=user_ada&search=bank&status=active") == ["Online bank"]
+    assert projects_api.names("?memberId=nobody") == []
+    assert projects_api.names("?status=completed") == ["Shop"]
+    projects_api.expect_error(422, "GET", "?status=gone")
 
 
-def test_a_list_comes_in_pages_with_links(plan: Plan) -> None:
+def test_a_list_comes_in_pages_with_links(projects_api: ProjectsApi) -> None:
     for number in range(5):
-        plan.create(str(number))
-        plan.world.clock.advance(1)
-    reply = plan.ask("GET", "?page=2&limit=2&status=active").json
+        projects_api.create(str(number))
+        projects_api.world.clock.advance(1)
+    reply = projects_api.request("GET", "?page=2&limit=2&status=active").json
     assert [row["name"] for row in reply["data"]] == ["2", "1"]
     assert reply["pagination"] == {
         "page": 2,
@@ -138,12 +140,12 @@ def test_a_list_comes_in_pages_with_links(plan: Plan) -> None:
     }
     assert reply["links"]["next"] == f"{PROJECTS}?page=3&limit=2&status=active"
     for page, before in (("3", "2"), ("4", "3"), ("900", "3")):
-        links = plan.ask("GET", f"?page={page}&limit=2&status=active").json["links"]
+        links = projects_api.request("GET", f"?page={page}&limit=2&status=active").json["links"]
         assert (links["prev"], links["next"]) == (f"{PROJECTS}?page={before}&limit=2&status=active", None)
 
 
-def test_another_organizations_projects_are_not_there(plan: Plan) -> None:
-    project, other = plan.create(), token("admin", org="other")
+def test_another_organizations_projects_are_not_there(projects_api: ProjectsApi) -> None:
+    project, other = projects_api.create(), token("admin", org="other")
     for method, path, body in (
         ("GET", f"/{project}", None),
         ("PUT", f"/{project}", {"name": "mine"}),
@@ -152,13 +154,13 @@ def test_another_organizations_projects_are_not_there(plan: Plan) -> None:
         ("POST", f"/{project}/members", {"userId": "user_ada", "role": "viewer"}),
         ("DELETE", f"/{project}/members/user_ada", None),
     ):
-        assert plan.refused(404, method, path, body, token=other)["code"] == "NOT_FOUND"
-    assert plan.told("GET", token=other) == []
+        assert projects_api.expect_error(404, method, path, body, token=other)["code"] == "NOT_FOUND"
+    assert projects_api.call("GET", token=other) == []
 
 
-def test_who_may_not_write_projects_does_not(plan: Plan) -> None:
-    project, developer = plan.create(), token("user")
-    assert plan.told("GET", f"/{project}", token=developer)["name"] == "one"
+def test_who_may_not_write_projects_does_not(projects_api: ProjectsApi) -> None:
+    project, developer = projects_api.create(), token("user")
+    assert projects_api.call("GET", f"/{project}", token=developer)["name"] == "one"
     for method, path, body in (
         ("POST", "", {"name": "x"}),
         ("PUT", f"/{project}", {"name": "x"}),
@@ -166,18 +168,18 @@ def test_who_may_not_write_projects_does_not(plan: Plan) -> None:
         ("POST", f"/{project}/members", {"userId": "user_ada", "role": "viewer"}),
         ("DELETE", f"/{project}/members/user_ada", None),
     ):
-        assert plan.refused(403, method, path, body, token=developer)["code"] == "AUTHORIZATION_ERROR"
+        assert projects_api.expect_error(403, method, path, body, token=developer)["code"] == "AUTHORIZATION_ERROR"
 
 
-def test_its_tasks_are_counted_as_a_recount_would(plan: Plan) -> None:
-    project, other = plan.create(), plan.create("other")
+def test_its_tasks_are_counted_as_a_recount_would(projects_api: ProjectsApi) -> None:
+    project, other = projects_api.create(), projects_api.create("other")
     found = [task(project) for _ in range(7)] + [task(other), task(None)]
     for task_id in found[:2]:
         lifecycle.change(ORG, task_id, lambda one: _with(one, Status.COMPLETED))
     lifecycle.change(ORG, found[2], lambda one: _with(one, Status.FAILED))
     lifecycle.cancel(ORG, found[3])
-    plan.world.settle()
-    shown = plan.told("GET", f"/{project}")
+    projects_api.world.settle()
+    shown = projects_api.call("GET", f"/{project}")
     assert shown["taskCount"] == {
         "total": 7,
         "completed": 2,
@@ -187,55 +189,57 @@ def test_its_tasks_are_counted_as_a_recount_would(plan: Plan) -> None:
         "cancelled": 1,
     }
     assert shown["progress"] == 0.33
-    listed = plan.told("GET", f"/{project}/tasks")
+    listed = projects_api.call("GET", f"/{project}/tasks")
     assert {row["id"] for row in listed} == set(found[:7])
-    assert [row["id"] for row in plan.told("GET", f"/{project}/tasks?status=failed")] == [found[2]]
-    plan.refused(404, "GET", "/proj_none/tasks")
-    assert {row["name"]: row["taskCount"]["total"] for row in plan.told("GET")} == {"one": 7, "other": 1}
+    assert [row["id"] for row in projects_api.call("GET", f"/{project}/tasks?status=failed")] == [found[2]]
+    projects_api.expect_error(404, "GET", "/proj_none/tasks")
+    assert {row["name"]: row["taskCount"]["total"] for row in projects_api.call("GET")} == {"one": 7, "other": 1}
 
 
 def _with(found: Any, status: Status) -> Any:
     return replace(found, status=status, finished_at=found.updated_at, ready_at=None, version=found.version + 1)
 
 
-def test_whoever_creates_several_at_once_gets_them_all(plan: Plan) -> None:
+def test_whoever_creates_several_at_once_gets_them_all(projects_api: ProjectsApi) -> None:
     user("ada")
     own = token("admin", subject="user_ada")
-    tried = together([lambda: plan.ask("POST", body={"name": "x"}, token=own).status for _ in range(4)])
+    tried = together([lambda: projects_api.request("POST", body={"name": "x"}, token=own).status for _ in range(4)])
     assert tried == [201] * 4
-    assert set(memberships("ada")) == {row["id"] for row in plan.told("GET", "?memberId=user_ada")}
+    assert set(memberships("ada")) == {row["id"] for row in projects_api.call("GET", "?memberId=user_ada")}
     assert len(memberships("ada")) == 4
 
 
-def test_the_limit_of_projects_holds_for_those_who_create_at_once(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_of_projects_holds_for_those_who_create_at_once(
+    projects_api: ProjectsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(projects, "MAX_PROJECTS", 3)
-    tried = together([lambda: plan.ask("POST", body={"name": "x"}).status for _ in range(5)])
+    tried = together([lambda: projects_api.request("POST", body={"name": "x"}).status for _ in range(5)])
     assert sorted(tried) == [201, 201, 201, 409, 409]
-    [first, *_] = plan.told("GET")
-    plan.told("DELETE", f"/{first['id']}")
-    plan.create()
-    assert "at most 3 projects" in plan.refused(409, "POST", body={"name": "x"})["message"]
+    [first, *_] = projects_api.call("GET")
+    projects_api.call("DELETE", f"/{first['id']}")
+    projects_api.create()
+    assert "at most 3 projects" in projects_api.expect_error(409, "POST", body={"name": "x"})["message"]
 
 
-def test_a_completed_project_is_announced_once(plan: Plan) -> None:
-    project = plan.create()
-    plan.world.settle()
-    plan.told("PUT", f"/{project}", {"status": "completed"})
-    plan.told("PUT", f"/{project}", {"status": "completed"})
+def test_a_completed_project_is_announced_once(projects_api: ProjectsApi) -> None:
+    project = projects_api.create()
+    projects_api.world.settle()
+    projects_api.call("PUT", f"/{project}", {"status": "completed"})
+    projects_api.call("PUT", f"/{project}", {"status": "completed"})
     records = aws.stream("yardmaster-documents")
     assert [record["dynamodb"]["NewImage"]["body"]["S"].count('"completed"') for record in records] == [0, 1]
 
 
-def test_each_request_keeps_to_its_budget_whatever_there_is(plan: Plan) -> None:
+def test_each_request_keeps_to_its_budget_whatever_there_is(projects_api: ProjectsApi) -> None:
     user("ada")
     agents = [agent("a")]
-    found = [plan.create(str(number), agents=agents) for number in range(25)]
-    plan.told("GET")
+    found = [projects_api.create(str(number), agents=agents) for number in range(25)]
+    projects_api.call("GET")
     member = {"userId": "user_ada", "role": "viewer"}
 
     def calls(*request: Any) -> int:
         with aws.counting() as counted:
-            plan.told(*request)
+            projects_api.call(*request)
         return counted.total()
 
     assert calls("GET", "?limit=20") == 3  # limiter, projects, counters

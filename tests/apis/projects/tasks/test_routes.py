@@ -10,7 +10,7 @@ from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import comments, task_edits
 from chalicelib.storage.documents import documents as document_storage
-from tests.apis.projects.desk import DOCUMENTED, TASKS, Desk, desk_of
+from tests.apis.projects.tasks_api import DOCUMENTED, TASKS, TasksApi, tasks_api_of
 from tests.engine.helpers import together
 from tests.support import people
 from tests.support.aws import counting
@@ -22,20 +22,20 @@ STATUSES = ("pending", "active", "completed", "failed", "cancelled")
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return desk_of(world)
+def tasks_api(world: World) -> TasksApi:
+    return tasks_api_of(world)
 
 
-def crew(desk: Desk) -> dict[str, Worker]:
-    return {worker.id: worker for worker in desk.world.workers()}
+def crew(tasks_api: TasksApi) -> dict[str, Worker]:
+    return {worker.id: worker for worker in tasks_api.world.workers()}
 
 
 # Creating
 
 
-def test_a_new_task_is_answered_as_documented(desk: Desk) -> None:
-    project, agent = desk.project(), desk.agent()
-    reply = desk.ask("POST", "", DOCUMENTED | {"projectId": project.id, "agentId": agent})
+def test_a_new_task_is_answered_as_documented(tasks_api: TasksApi) -> None:
+    project, agent = tasks_api.project(), tasks_api.agent()
+    reply = tasks_api.request("POST", "", DOCUMENTED | {"projectId": project.id, "agentId": agent})
     task = reply.json["data"]
     assert (reply.status, reply.headers["location"]) == (201, f"{TASKS}/{task['id']}")
     told = {name: task[name] for name in DOCUMENTED}
@@ -47,8 +47,8 @@ def test_a_new_task_is_answered_as_documented(desk: Desk) -> None:
     assert task["assignedAgent"] == {"id": agent, "name": "one", "type": "coding"}
 
 
-def test_a_title_is_enough(desk: Desk) -> None:
-    task = desk.told("POST", "", {"title": " one ", "description": None, "surprise": 1})
+def test_a_title_is_enough(tasks_api: TasksApi) -> None:
+    task = tasks_api.call("POST", "", {"title": " one ", "description": None, "surprise": 1})
     assert (task["title"], task["description"], task["priority"], task["type"]) == ("one", "", "medium", "task")
     assert (task["tags"], task["requirements"], task["dueDate"], task["estimatedHours"]) == ([], [], None, None)
     assert (task["project"], task["assignedAgent"], task["agentId"]) == (None, None, None)
@@ -79,93 +79,95 @@ WRONG: list[tuple[Any, str, str]] = [
 ]
 
 
-def test_what_is_wrong_is_named_and_nothing_is_kept(desk: Desk) -> None:
+def test_what_is_wrong_is_named_and_nothing_is_kept(tasks_api: TasksApi) -> None:
     for wrong, field, words in WRONG:
-        error = desk.refused(422, "POST", "", DOCUMENTED | wrong)
+        error = tasks_api.expect_error(422, "POST", "", DOCUMENTED | wrong)
         assert error["code"] == "VALIDATION_ERROR"
         assert words in error["details"][field][0], error
-    assert desk.world.tasks() == []
+    assert tasks_api.world.tasks() == []
 
 
-def test_a_title_is_required(desk: Desk) -> None:
-    assert desk.refused(422, "POST", "", {})["details"] == {"title": ["Title is required"]}
+def test_a_title_is_required(tasks_api: TasksApi) -> None:
+    assert tasks_api.expect_error(422, "POST", "", {})["details"] == {"title": ["Title is required"]}
 
 
-def test_due_dates_are_kept_in_utc(desk: Desk) -> None:
+def test_due_dates_are_kept_in_utc(tasks_api: TasksApi) -> None:
     cases = {
         "2026-02-20": "2026-02-20T00:00:00Z",
         "2026-02-20T10:30:00": "2026-02-20T10:30:00Z",
         "2026-02-20T10:30:00.999+02:00": "2026-02-20T08:30:00Z",
     }
     for said, kept in cases.items():
-        task = desk.told("POST", "", {"title": "one", "dueDate": said})
+        task = tasks_api.call("POST", "", {"title": "one", "dueDate": said})
         assert task["dueDate"] == kept
-        assert desk.world.task(task["id"]).payload == {"title": "one", "dueDate": kept}
+        assert tasks_api.world.task(task["id"]).payload == {"title": "one", "dueDate": kept}
 
 
-def test_one_idempotency_key_is_one_task(desk: Desk) -> None:
+def test_one_idempotency_key_is_one_task(tasks_api: TasksApi) -> None:
     key = {"Idempotency-Key": "k"}
-    first, again = (desk.told("POST", "", DOCUMENTED, headers=key) for _ in range(2))
+    first, again = (tasks_api.call("POST", "", DOCUMENTED, headers=key) for _ in range(2))
     assert first == again
-    assert len(desk.world.tasks()) == 1
-    assert "Idempotency-Key" in desk.refused(409, "POST", "", {"title": "another"}, headers=key)["message"]
+    assert len(tasks_api.world.tasks()) == 1
+    assert "Idempotency-Key" in tasks_api.expect_error(409, "POST", "", {"title": "another"}, headers=key)["message"]
 
 
-def test_another_user_s_same_key_is_another_task(desk: Desk) -> None:
+def test_another_user_s_same_key_is_another_task(tasks_api: TasksApi) -> None:
     key = {"Idempotency-Key": "k"}
-    ours = desk.told("POST", "", DOCUMENTED, headers=key)
-    theirs = desk.told("POST", "", DOCUMENTED, headers=key, token=token("user", subject="user_bob"))
+    ours = tasks_api.call("POST", "", DOCUMENTED, headers=key)
+    theirs = tasks_api.call("POST", "", DOCUMENTED, headers=key, token=token("user", subject="user_bob"))
     assert theirs["id"] != ours["id"]
     assert theirs["createdBy"] == "user_bob"
 
 
-def test_another_tenant_s_project_and_agent_are_not_there(desk: Desk) -> None:
-    theirs = desk.project(org="other")
-    agent = desk.world.register(pool="projects", org="other", endpoints={}).id
-    assert "projectId" in desk.refused(422, "POST", "", {"title": "x", "projectId": theirs.id})["details"]
-    assert "agentId" in desk.refused(422, "POST", "", {"title": "x", "agentId": agent})["details"]
+def test_another_tenant_s_project_and_agent_are_not_there(tasks_api: TasksApi) -> None:
+    theirs = tasks_api.project(org="other")
+    agent = tasks_api.world.register(pool="projects", org="other", endpoints={}).id
+    assert "projectId" in tasks_api.expect_error(422, "POST", "", {"title": "x", "projectId": theirs.id})["details"]
+    assert "agentId" in tasks_api.expect_error(422, "POST", "", {"title": "x", "agentId": agent})["details"]
 
 
-def test_another_tenant_s_task_is_not_there(desk: Desk) -> None:
-    task_id, theirs = desk.create(), token(org="other")
+def test_another_tenant_s_task_is_not_there(tasks_api: TasksApi) -> None:
+    task_id, theirs = tasks_api.create(), token(org="other")
     for method, path, body in (
         ("GET", "", None), ("PATCH", "", {"title": "x"}), ("DELETE", "", None), ("POST", "/assign", {"agentId": None})
     ):  # fmt: skip
-        desk.refused(404, method, f"/{task_id}{path}", body, token=theirs)
-    assert desk.ask("GET", token=theirs).json["pagination"]["total"] == 0
-    assert desk.task(task_id)["title"] == "one"
+        tasks_api.expect_error(404, method, f"/{task_id}{path}", body, token=theirs)
+    assert tasks_api.request("GET", token=theirs).json["pagination"]["total"] == 0
+    assert tasks_api.task(task_id)["title"] == "one"
 
 
 # Finding
 
 
-def test_a_list_shows_rows_as_documented_and_both_addresses_show_the_same(desk: Desk) -> None:
-    project = desk.project()
-    first = desk.create(title="JWT login", description="x" * 6_000, projectId=project.id, tags=["Auth"])
-    desk.world.clock.advance(1)
-    second = desk.create(title="Cart", priority="high")
-    page = desk.ask("GET").json
+def test_a_list_shows_rows_as_documented_and_both_addresses_show_the_same(tasks_api: TasksApi) -> None:
+    project = tasks_api.project()
+    first = tasks_api.create(title="JWT login", description="x" * 6_000, projectId=project.id, tags=["Auth"])
+    tasks_api.world.clock.advance(1)
+    second = tasks_api.create(title="Cart", priority="high")
+    page = tasks_api.request("GET").json
     assert [row["id"] for row in page["data"]] == [second, first]
     assert (page["pagination"]["total"], page["links"]["next"]) == (2, None)
-    row, whole = page["data"][1], desk.task(first)
+    row, whole = page["data"][1], tasks_api.task(first)
     assert (len(row["description"]), row["description"][-1]) == (5_000, "…")
     assert row == {name: whole[name] for name in row} | {"description": row["description"]}
     assert "requirements" not in row
-    assert desk.ask("GET", "/api/tasks").json["data"] == page["data"]
+    assert tasks_api.request("GET", "/api/tasks").json["data"] == page["data"]
 
 
-def test_filters_combine(desk: Desk) -> None:
-    project, agent = desk.project(), desk.agent()
-    wanted = desk.create(title="JWT login", projectId=project.id, tags=["Auth"], priority="high", agentId=agent)
-    for other in ({"priority": "low"}, {"tags": ["x"]}, {"projectId": desk.project().id}):
-        desk.create(**{"title": "JWT login", "projectId": project.id, "tags": ["auth"], "priority": "high"} | other)
+def test_filters_combine(tasks_api: TasksApi) -> None:
+    project, agent = tasks_api.project(), tasks_api.agent()
+    wanted = tasks_api.create(title="JWT login", projectId=project.id, tags=["Auth"], priority="high", agentId=agent)
+    for other in ({"priority": "low"}, {"tags": ["x"]}, {"projectId": tasks_api.project().id}):
+        tasks_api.create(
+            **{"title": "JWT login", "projectId": project.id, "tags": ["auth"], "priority": "high"} | other
+        )
     query = f"?priority=high&tags=zzz,AUTH&projectId={project.id}&search=log&agentId={agent}&status=active"
     query += "&createdAfter=2026-01-01&createdBefore=2026-01-02T00:00:00%2B02:00&sortBy=dueDate&sortOrder=asc"
-    assert [row["id"] for row in desk.told("GET", query)] == [wanted]
-    assert desk.told("GET", "?createdBefore=2026-01-01T11:59:59") == []
+    assert [row["id"] for row in tasks_api.call("GET", query)] == [wanted]
+    assert tasks_api.call("GET", "?createdBefore=2026-01-01T11:59:59") == []
 
 
-def test_a_filter_that_none_can_mean_is_refused(desk: Desk) -> None:
+def test_a_filter_that_none_can_mean_is_refused(tasks_api: TasksApi) -> None:
     wrong = [
         "status=done",
         "priority=urgent",
@@ -176,20 +178,20 @@ def test_a_filter_that_none_can_mean_is_refused(desk: Desk) -> None:
         "limit=101",
     ]
     for query in [*wrong, "search=", f"tags={','.join(map(str, range(21)))}"]:
-        assert list(desk.refused(422, "GET", f"?{query}")["details"]) == [query.partition("=")[0]]
+        assert list(tasks_api.expect_error(422, "GET", f"?{query}")["details"]) == [query.partition("=")[0]]
 
 
-def test_a_task_comes_with_what_is_asked_for(desk: Desk) -> None:
-    task_id = desk.create()
-    comments.add(desk.world.task(task_id), "hello", [], by="user_ada")
-    desk.world.clock.advance(3_600)
-    desk.patch(task_id, status="active")
-    desk.world.clock.advance(1_800)
-    desk.patch(task_id, status="pending")
-    desk.patch(task_id, status="active")
-    desk.world.clock.advance(5_400)
-    desk.patch(task_id, status="completed", qualityScore=0.85)
-    whole = desk.task(task_id, "comments,files,history,metrics")
+def test_a_task_comes_with_what_is_asked_for(tasks_api: TasksApi) -> None:
+    task_id = tasks_api.create()
+    comments.add(tasks_api.world.task(task_id), "hello", [], by="user_ada")
+    tasks_api.world.clock.advance(3_600)
+    tasks_api.patch(task_id, status="active")
+    tasks_api.world.clock.advance(1_800)
+    tasks_api.patch(task_id, status="pending")
+    tasks_api.patch(task_id, status="active")
+    tasks_api.world.clock.advance(5_400)
+    tasks_api.patch(task_id, status="completed", qualityScore=0.85)
+    whole = tasks_api.task(task_id, "comments,files,history,metrics")
     assert [comment["content"] for comment in whole["comments"]] == ["hello"]
     assert whole["files"] == []
     moves = [(entry["from"], entry["to"], entry["user"]) for entry in reversed(whole["history"])]
@@ -198,73 +200,75 @@ def test_a_task_comes_with_what_is_asked_for(desk: Desk) -> None:
         ("pending", "active", ada), ("active", "pending", ada), ("pending", "active", ada), ("active", "completed", ada)
     ]  # fmt: skip
     assert whole["metrics"] == {"timeSpent": 2, "completionRate": 1, "qualityScore": 0.85, "changeRequests": 1}
-    desk.patch(task_id, actualHours=7.5)
-    assert desk.task(task_id, "metrics")["metrics"]["timeSpent"] == 7.5
-    bare = desk.task(task_id)
+    tasks_api.patch(task_id, actualHours=7.5)
+    assert tasks_api.task(task_id, "metrics")["metrics"]["timeSpent"] == 7.5
+    bare = tasks_api.task(task_id)
     assert {bare[part] for part in ("comments", "files", "history", "metrics")} == {None}
-    assert list(desk.refused(422, "GET", f"/{task_id}?include=comments,secrets")["details"]) == ["include"]
+    assert list(tasks_api.expect_error(422, "GET", f"/{task_id}?include=comments,secrets")["details"]) == ["include"]
 
 
 # Changing
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_what_is_sent_is_changed_and_the_rest_stays(method: str, desk: Desk) -> None:
-    task_id = desk.create(**DOCUMENTED)
-    before = desk.task(task_id)
+def test_what_is_sent_is_changed_and_the_rest_stays(method: str, tasks_api: TasksApi) -> None:
+    task_id = tasks_api.create(**DOCUMENTED)
+    before = tasks_api.task(task_id)
     said = {
         "title": "Updated task title", "description": "Updated description", "priority": "high", "status": "active",
         "dueDate": "2026-02-25T00:00:00Z", "tags": ["updated", "priority"],
     }  # fmt: skip
-    changed = desk.told(method, f"/{task_id}", said)
+    changed = tasks_api.call(method, f"/{task_id}", said)
     assert before["waitingFor"] == "somebody to start it, or an agent to be assigned"
     new = {"workedBy": "user_ada", "startedAt": NOON, "waitingFor": None}
-    assert desk.task(task_id) == before | said | new
-    assert changed == {name: value for name, value in desk.task(task_id).items() if name in changed}
-    desk.world.settle()
-    assert [row["id"] for row in desk.told("GET", "?search=updated&tags=priority&status=active")] == [task_id]
-    assert desk.told("GET", "?search=dashboard") == []
+    assert tasks_api.task(task_id) == before | said | new
+    assert changed == {name: value for name, value in tasks_api.task(task_id).items() if name in changed}
+    tasks_api.world.settle()
+    assert [row["id"] for row in tasks_api.call("GET", "?search=updated&tags=priority&status=active")] == [task_id]
+    assert tasks_api.call("GET", "?search=dashboard") == []
 
 
-def test_null_clears_and_what_is_sent_back_whole_changes_nothing(desk: Desk) -> None:
-    task_id = desk.create(**DOCUMENTED, projectId=desk.project().id)
-    cleared = desk.patch(task_id, **dict.fromkeys(("projectId", "dueDate", "tags", "estimatedHours", "description")))
+def test_null_clears_and_what_is_sent_back_whole_changes_nothing(tasks_api: TasksApi) -> None:
+    task_id = tasks_api.create(**DOCUMENTED, projectId=tasks_api.project().id)
+    cleared = tasks_api.patch(
+        task_id, **dict.fromkeys(("projectId", "dueDate", "tags", "estimatedHours", "description"))
+    )
     assert [cleared[name] for name in ("projectId", "dueDate", "tags", "estimatedHours")] == [None, None, [], None]
-    version = desk.world.task(task_id).version
-    assert desk.patch(task_id, **cleared) == cleared
-    assert desk.world.task(task_id).version == version
+    version = tasks_api.world.task(task_id).version
+    assert tasks_api.patch(task_id, **cleared) == cleared
+    assert tasks_api.world.task(task_id).version == version
 
 
-def test_what_was_reported_is_kept(desk: Desk) -> None:
-    task_id = desk.create()
-    changed = desk.patch(task_id, status="completed", actualHours=7.5, progress=1.0)
+def test_what_was_reported_is_kept(tasks_api: TasksApi) -> None:
+    task_id = tasks_api.create()
+    changed = tasks_api.patch(task_id, status="completed", actualHours=7.5, progress=1.0)
     assert (changed["status"], changed["actualHours"], changed["progress"]) == ("completed", 7.5, 1)
     assert (changed["completedAt"], changed["workedBy"]) == (NOON, "user_ada")
-    failed = desk.patch(desk.reach("active"), status="failed", error="no luck", progress=0.25)
+    failed = tasks_api.patch(tasks_api.reach("active"), status="failed", error="no luck", progress=0.25)
     assert (failed["status"], failed["error"], failed["progress"]) == ("failed", "no luck", 0.25)
-    done = desk.patch(desk.create(), status="completed", result={"url": "https://x"})
+    done = tasks_api.patch(tasks_api.create(), status="completed", result={"url": "https://x"})
     assert done["result"] == {"url": "https://x"}
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_an_impossible_move_is_a_conflict_and_changes_nothing(status: str, desk: Desk) -> None:
+def test_an_impossible_move_is_a_conflict_and_changes_nothing(status: str, tasks_api: TasksApi) -> None:
     ways = {"pending": STATUSES, "active": STATUSES, "failed": ("failed", "pending")}
     for to in STATUSES:
-        task_id = desk.reach(status)
-        before = desk.task(task_id)
-        reply = desk.ask("PATCH", f"/{task_id}", {"status": to, "title": "new", "priority": "high"})
+        task_id = tasks_api.reach(status)
+        before = tasks_api.task(task_id)
+        reply = tasks_api.request("PATCH", f"/{task_id}", {"status": to, "title": "new", "priority": "high"})
         if to in ways.get(status, (status,)):
             assert (reply.status, reply.json["data"]["status"]) == (200, to)
         else:
             assert (reply.status, reply.json["error"]["code"]) == (409, "CONFLICT_ERROR")
-            assert desk.task(task_id) == before
+            assert tasks_api.task(task_id) == before
 
 
-def test_of_two_who_begin_at_once_one_does(desk: Desk) -> None:
-    task_id = desk.create()
-    others = [desk_of(desk.world, f"user_{name}") for name in ("ada", "bob")]
+def test_of_two_who_begin_at_once_one_does(tasks_api: TasksApi) -> None:
+    task_id = tasks_api.create()
+    others = [tasks_api_of(tasks_api.world, f"user_{name}") for name in ("ada", "bob")]
     replies: list[Reply] = together(
-        [lambda one=one: one.ask("PATCH", f"/{task_id}", {"status": "active", "title": "mine"}) for one in others]
+        [lambda one=one: one.request("PATCH", f"/{task_id}", {"status": "active", "title": "mine"}) for one in others]
     )
     [begun, refused] = sorted(replies, key=lambda reply: reply.status)
     assert (begun.status, refused.status) == (200, 409)
@@ -272,134 +276,144 @@ def test_of_two_who_begin_at_once_one_does(desk: Desk) -> None:
     assert worker in refused.json["error"]["message"]
     for one in others:
         # A form that is sent back whole begins nothing.
-        assert one.told("PUT", f"/{task_id}", {"title": "ours", "status": "active"})["workedBy"] == worker
+        assert one.call("PUT", f"/{task_id}", {"title": "ours", "status": "active"})["workedBy"] == worker
 
 
-def test_an_edit_and_the_agent_s_result_both_land(desk: Desk) -> None:
-    agent = desk.agent()
-    task_id = desk.create(agentId=agent)
+def test_an_edit_and_the_agent_s_result_both_land(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
+    task_id = tasks_api.create(agentId=agent)
     replies: list[Reply] = together(
         [
-            lambda: desk.ask("PATCH", f"/{task_id}", {"title": "new"}),
-            lambda: desk.ask("PATCH", f"/{task_id}?agentId={agent}", {"status": "completed", "result": 7}),
-            lambda: desk.ask("PATCH", f"/{task_id}", {"priority": "high"}),
+            lambda: tasks_api.request("PATCH", f"/{task_id}", {"title": "new"}),
+            lambda: tasks_api.request("PATCH", f"/{task_id}?agentId={agent}", {"status": "completed", "result": 7}),
+            lambda: tasks_api.request("PATCH", f"/{task_id}", {"priority": "high"}),
         ]
     )
     assert [reply.status for reply in replies] == [200] * 3
-    desk.world.settle()
-    task = desk.task(task_id)
+    tasks_api.world.settle()
+    task = tasks_api.task(task_id)
     assert (task["title"], task["priority"], task["status"], task["result"]) == ("new", "high", "completed", 7)
-    assert (crew(desk)[agent].leases, crew(desk)[agent].completed) == ({}, 1)
+    assert (crew(tasks_api)[agent].leases, crew(tasks_api)[agent].completed) == ({}, 1)
 
 
-def test_a_task_that_moves_to_a_project_must_find_it_there(desk: Desk) -> None:
-    task_id, project = desk.create(), desk.project()
-    assert "projectId" in desk.refused(422, "PATCH", f"/{task_id}", {"projectId": "proj_none", "title": "x"})["details"]
-    assert desk.task(task_id)["title"] == "one"
-    assert desk.patch(task_id, projectId=project.id)["project"]["name"] == "E-commerce Platform"
+def test_a_task_that_moves_to_a_project_must_find_it_there(tasks_api: TasksApi) -> None:
+    task_id, project = tasks_api.create(), tasks_api.project()
+    assert (
+        "projectId"
+        in tasks_api.expect_error(422, "PATCH", f"/{task_id}", {"projectId": "proj_none", "title": "x"})["details"]
+    )
+    assert tasks_api.task(task_id)["title"] == "one"
+    assert tasks_api.patch(task_id, projectId=project.id)["project"]["name"] == "E-commerce Platform"
 
 
 # Agents
 
 
-def test_an_assigned_task_goes_to_its_agent_as_soon_as_it_has_room(desk: Desk) -> None:
-    agent, other = desk.agent(room=2), desk.agent("two", room=5)
+def test_an_assigned_task_goes_to_its_agent_as_soon_as_it_has_room(tasks_api: TasksApi) -> None:
+    agent, other = tasks_api.agent(room=2), tasks_api.agent("two", room=5)
     ids = []
     for number in range(4):
-        ids.append(desk.create(title=str(number)))
-        desk.world.clock.advance(1)
-    assert {desk.task(one)["status"] for one in ids} == {"pending"}
+        ids.append(tasks_api.create(title=str(number)))
+        tasks_api.world.clock.advance(1)
+    assert {tasks_api.task(one)["status"] for one in ids} == {"pending"}
     for one in ids:
-        desk.told("POST", f"/{one}/assign", {"agentId": agent, "priority": "high", "dueDate": "2026-02-20T00:00:00Z"})
-        desk.world.settle()
-    assert [desk.task(one)["status"] for one in ids] == ["active", "active", "pending", "pending"]
-    assert {desk.task(one)["agentId"] for one in ids} == {agent}
-    assert (len(crew(desk)[agent].leases), crew(desk)[other].leases) == (2, {})
-    desk.patch(ids[0], f"?agentId={agent}", status="completed")
-    assert [desk.task(one)["status"] for one in ids] == ["completed", "active", "active", "pending"]
-    task = desk.task(ids[3])
+        tasks_api.call(
+            "POST", f"/{one}/assign", {"agentId": agent, "priority": "high", "dueDate": "2026-02-20T00:00:00Z"}
+        )
+        tasks_api.world.settle()
+    assert [tasks_api.task(one)["status"] for one in ids] == ["active", "active", "pending", "pending"]
+    assert {tasks_api.task(one)["agentId"] for one in ids} == {agent}
+    assert (len(crew(tasks_api)[agent].leases), crew(tasks_api)[other].leases) == (2, {})
+    tasks_api.patch(ids[0], f"?agentId={agent}", status="completed")
+    assert [tasks_api.task(one)["status"] for one in ids] == ["completed", "active", "active", "pending"]
+    task = tasks_api.task(ids[3])
     assert (task["priority"], task["dueDate"]) == ("high", "2026-02-20T00:00:00Z")
 
 
-def test_an_assigned_task_leaves_whoever_has_it(desk: Desk) -> None:
-    agent, other = desk.agent(), desk.agent("two")
-    task_id = desk.create(agentId=agent)
-    assert desk.told("POST", f"/{task_id}/assign", {"agentId": other})["status"] == "pending"
-    desk.world.settle()
-    assert (list(crew(desk)[other].leases), crew(desk)[agent].leases) == ([task_id], {})
-    assert list(crew(desk)[agent].commands) == [f"{task_id}:1"]
-    desk.told("POST", f"/{task_id}/assign", {"agentId": None})
-    desk.world.settle()
-    assert (desk.task(task_id)["status"], desk.task(task_id)["agentId"]) == ("pending", None)
-    desk.patch(task_id, status="active")
-    desk.told("POST", f"/{task_id}/assign", {"agentId": agent})
-    desk.world.settle()
-    assert list(crew(desk)[agent].leases) == [task_id]
-    assert "agentId" in desk.refused(422, "POST", f"/{task_id}/assign", {"agentId": "agent_none"})["details"]
-    desk.patch(task_id, status="completed")
-    desk.refused(409, "POST", f"/{task_id}/assign", {"agentId": agent})
+def test_an_assigned_task_leaves_whoever_has_it(tasks_api: TasksApi) -> None:
+    agent, other = tasks_api.agent(), tasks_api.agent("two")
+    task_id = tasks_api.create(agentId=agent)
+    assert tasks_api.call("POST", f"/{task_id}/assign", {"agentId": other})["status"] == "pending"
+    tasks_api.world.settle()
+    assert (list(crew(tasks_api)[other].leases), crew(tasks_api)[agent].leases) == ([task_id], {})
+    assert list(crew(tasks_api)[agent].commands) == [f"{task_id}:1"]
+    tasks_api.call("POST", f"/{task_id}/assign", {"agentId": None})
+    tasks_api.world.settle()
+    assert (tasks_api.task(task_id)["status"], tasks_api.task(task_id)["agentId"]) == ("pending", None)
+    tasks_api.patch(task_id, status="active")
+    tasks_api.call("POST", f"/{task_id}/assign", {"agentId": agent})
+    tasks_api.world.settle()
+    assert list(crew(tasks_api)[agent].leases) == [task_id]
+    assert "agentId" in tasks_api.expect_error(422, "POST", f"/{task_id}/assign", {"agentId": "agent_none"})["details"]
+    tasks_api.patch(task_id, status="completed")
+    tasks_api.expect_error(409, "POST", f"/{task_id}/assign", {"agentId": agent})
 
 
-def test_an_agent_works_a_task_by_itself(desk: Desk) -> None:
-    agent = desk.agent()
-    task_id = desk.create(agentId=agent)
-    assert [row["id"] for row in desk.told("GET", f"?agentId={agent}&status=active")] == [task_id]
-    query = f"?agentId={agent}&lease={desk.world.task(task_id).epoch}"
-    begun = desk.patch(task_id, query, status="active", progress=0.4)
+def test_an_agent_works_a_task_by_itself(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
+    task_id = tasks_api.create(agentId=agent)
+    assert [row["id"] for row in tasks_api.call("GET", f"?agentId={agent}&status=active")] == [task_id]
+    query = f"?agentId={agent}&lease={tasks_api.world.task(task_id).epoch}"
+    begun = tasks_api.patch(task_id, query, status="active", progress=0.4)
     assert (begun["progress"], begun["startedAt"], begun["agentId"]) == (0.4, NOON, agent)
-    done = desk.patch(task_id, query, status="completed", actualHours=3.5, qualityScore=0.9, result={"ok": True})
+    done = tasks_api.patch(task_id, query, status="completed", actualHours=3.5, qualityScore=0.9, result={"ok": True})
     assert (done["status"], done["agentId"], done["actualHours"]) == ("completed", agent, 3.5)
     assert (
-        desk.patch(task_id, query, status="completed", actualHours=3.5, qualityScore=0.9, result={"ok": True}) == done
+        tasks_api.patch(task_id, query, status="completed", actualHours=3.5, qualityScore=0.9, result={"ok": True})
+        == done
     )
-    assert (crew(desk)[agent].leases, crew(desk)[agent].completed, crew(desk)[agent].commands) == ({}, 1, {})
-    assert desk.task(task_id, "history")["history"][0]["user"] == agent
+    assert (crew(tasks_api)[agent].leases, crew(tasks_api)[agent].completed, crew(tasks_api)[agent].commands) == (
+        {},
+        1,
+        {},
+    )
+    assert tasks_api.task(task_id, "history")["history"][0]["user"] == agent
 
 
-def test_an_agent_may_try_again_give_back_and_fail_for_good(desk: Desk) -> None:
-    agent = desk.agent()
-    task_id, query = desk.create(agentId=agent), f"?agentId={agent}"
-    desk.patch(task_id, query, status="pending")
-    assert desk.world.task(task_id).attempts == 0
-    again = desk.patch(task_id, query, status="failed", error="flaky")
+def test_an_agent_may_try_again_give_back_and_fail_for_good(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
+    task_id, query = tasks_api.create(agentId=agent), f"?agentId={agent}"
+    tasks_api.patch(task_id, query, status="pending")
+    assert tasks_api.world.task(task_id).attempts == 0
+    again = tasks_api.patch(task_id, query, status="failed", error="flaky")
     assert (again["status"], again["error"]) == ("pending", "flaky")
-    desk.world.advance(10)
-    assert desk.task(task_id)["status"] == "active"
-    failed = desk.patch(task_id, query, status="failed", error="broken", retryable=False)
+    tasks_api.world.advance(10)
+    assert tasks_api.task(task_id)["status"] == "active"
+    failed = tasks_api.patch(task_id, query, status="failed", error="broken", retryable=False)
     assert (failed["status"], failed["error"]) == ("failed", "broken")
-    assert desk.patch(task_id, status="pending")["status"] in ("pending", "active")
+    assert tasks_api.patch(task_id, status="pending")["status"] in ("pending", "active")
 
 
-def test_a_report_of_a_lease_that_has_ended_is_a_conflict(desk: Desk) -> None:
-    agent = desk.agent()
-    task_id = desk.create(agentId=agent)
-    old = f"?agentId={agent}&lease={desk.world.task(task_id).epoch}"
-    desk.patch(task_id, status="pending")
-    desk.world.settle()
-    now = desk.task(task_id)
+def test_a_report_of_a_lease_that_has_ended_is_a_conflict(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
+    task_id = tasks_api.create(agentId=agent)
+    old = f"?agentId={agent}&lease={tasks_api.world.task(task_id).epoch}"
+    tasks_api.patch(task_id, status="pending")
+    tasks_api.world.settle()
+    now = tasks_api.task(task_id)
     for status in ("active", "completed", "failed", "pending"):
-        error = desk.refused(409, "PATCH", f"/{task_id}{old}", {"status": status, "progress": 0.5})
+        error = tasks_api.expect_error(409, "PATCH", f"/{task_id}{old}", {"status": status, "progress": 0.5})
         assert error["code"] == "CONFLICT_ERROR"
-    desk.refused(409, "PATCH", f"/{task_id}?agentId=another", {"status": "completed"})
-    assert desk.task(task_id) == now
-    desk.refused(409, "PATCH", f"/{task_id}?agentId={agent}", {"status": "cancelled"})
+    tasks_api.expect_error(409, "PATCH", f"/{task_id}?agentId=another", {"status": "completed"})
+    assert tasks_api.task(task_id) == now
+    tasks_api.expect_error(409, "PATCH", f"/{task_id}?agentId={agent}", {"status": "cancelled"})
 
 
-def test_a_person_may_end_an_agent_s_task_and_the_agent_is_told_to_stop(desk: Desk) -> None:
-    agent = desk.agent()
+def test_a_person_may_end_an_agent_s_task_and_the_agent_is_told_to_stop(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
     for status in ("completed", "failed", "cancelled"):
-        task_id = desk.create(agentId=agent)
-        ended = desk.patch(task_id, status=status)
+        task_id = tasks_api.create(agentId=agent)
+        ended = tasks_api.patch(task_id, status=status)
         assert (ended["status"], ended["agentId"]) == (status, agent)
-        assert f"{task_id}:1" in crew(desk)[agent].commands
-        assert crew(desk)[agent].leases == {}
+        assert f"{task_id}:1" in crew(tasks_api)[agent].commands
+        assert crew(tasks_api)[agent].leases == {}
 
 
-def test_a_pool_that_assigns_by_itself_leaves_nothing_waiting(desk: Desk) -> None:
-    agent = desk.agent()
+def test_a_pool_that_assigns_by_itself_leaves_nothing_waiting(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
     before = config.replace(auto_assign=frozenset({"projects"}))
     try:
-        assert desk.task(desk.create())["assignedAgent"]["id"] == agent
+        assert tasks_api.task(tasks_api.create())["assignedAgent"]["id"] == agent
     finally:
         config.restore(before)
 
@@ -407,46 +421,46 @@ def test_a_pool_that_assigns_by_itself_leaves_nothing_waiting(desk: Desk) -> Non
 # Deleting
 
 
-def test_a_deleted_task_is_gone_with_all_that_belonged_to_it(desk: Desk) -> None:
-    agent = desk.agent()
-    task_id = desk.create(agentId=agent, title="gone")
-    comments.add(desk.world.task(task_id), "hello", [], by="user_ada")
-    assert desk.told("DELETE", f"/{task_id}?reason=obsolete") == {"id": task_id, "deleted": True}
-    desk.world.advance(5)
-    desk.refused(404, "GET", f"/{task_id}")
-    desk.refused(404, "DELETE", f"/{task_id}")
-    assert desk.told("GET", "?search=gone") == []
-    desk.world.advance(task_edits.RELAY_LAG_S)
+def test_a_deleted_task_is_gone_with_all_that_belonged_to_it(tasks_api: TasksApi) -> None:
+    agent = tasks_api.agent()
+    task_id = tasks_api.create(agentId=agent, title="gone")
+    comments.add(tasks_api.world.task(task_id), "hello", [], by="user_ada")
+    assert tasks_api.call("DELETE", f"/{task_id}?reason=obsolete") == {"id": task_id, "deleted": True}
+    tasks_api.world.advance(5)
+    tasks_api.expect_error(404, "GET", f"/{task_id}")
+    tasks_api.expect_error(404, "DELETE", f"/{task_id}")
+    assert tasks_api.call("GET", "?search=gone") == []
+    tasks_api.world.advance(task_edits.RELAY_LAG_S)
     assert comments.list_newest("acme", task_id) == []
-    assert (crew(desk)[agent].leases, list(crew(desk)[agent].commands)) == ({}, [f"{task_id}:1"])
+    assert (crew(tasks_api)[agent].leases, list(crew(tasks_api)[agent].commands)) == ({}, [f"{task_id}:1"])
 
 
-def test_a_deletion_that_was_cut_short_is_finished_by_the_next(desk: Desk) -> None:
-    task_id = desk.reach("active")
-    desk.patch(task_id, status="cancelled")
+def test_a_deletion_that_was_cut_short_is_finished_by_the_next(tasks_api: TasksApi) -> None:
+    task_id = tasks_api.reach("active")
+    tasks_api.patch(task_id, status="cancelled")
     with counting() as calls:
-        desk.told("DELETE", f"/{task_id}")
+        tasks_api.call("DELETE", f"/{task_id}")
     assert sum(calls.values()) == 3
-    desk.refused(404, "GET", f"/{task_id}")
+    tasks_api.expect_error(404, "GET", f"/{task_id}")
 
 
 # Being late
 
 
-def test_an_overdue_task_is_told_once_and_again_after_a_new_date(desk: Desk) -> None:
-    task_id = desk.create(dueDate="2026-01-01T12:00:30Z")
+def test_an_overdue_task_is_told_once_and_again_after_a_new_date(tasks_api: TasksApi) -> None:
+    task_id = tasks_api.create(dueDate="2026-01-01T12:00:30Z")
 
     def late() -> int:
-        return [entry["action"] for entry in desk.task(task_id, "history")["history"]].count("overdue")
+        return [entry["action"] for entry in tasks_api.task(task_id, "history")["history"]].count("overdue")
 
-    desk.world.advance(29)
-    assert (late(), desk.task(task_id)["overdue"]) == (0, False)
-    desk.world.advance(150)
-    assert (late(), desk.task(task_id)["overdue"]) == (1, True)
-    assert desk.patch(task_id, dueDate="2026-01-01T12:04:00Z")["overdue"] is False
-    desk.world.advance(90)
+    tasks_api.world.advance(29)
+    assert (late(), tasks_api.task(task_id)["overdue"]) == (0, False)
+    tasks_api.world.advance(150)
+    assert (late(), tasks_api.task(task_id)["overdue"]) == (1, True)
+    assert tasks_api.patch(task_id, dueDate="2026-01-01T12:04:00Z")["overdue"] is False
+    tasks_api.world.advance(90)
     assert late() == 2
-    assert desk.patch(task_id, status="completed")["overdue"] is False
+    assert tasks_api.patch(task_id, status="completed")["overdue"] is False
     told = [found.body["type"] for found in document_storage.iter_all(ORG, "notification", "user_ada")]
     assert told.count("task.overdue") == 2
 
@@ -473,72 +487,75 @@ COSTS: dict[str, tuple[str, str, Any, int]] = {
 }
 
 
-def test_a_request_costs_no_more_than_its_budget(desk: Desk) -> None:
-    known = {"project": desk.project().id, "agent": desk.agent(room=9)}
-    desk.create(projectId=known["project"], agentId=known["agent"])
+def test_a_request_costs_no_more_than_its_budget(tasks_api: TasksApi) -> None:
+    known = {"project": tasks_api.project().id, "agent": tasks_api.agent(room=9)}
+    tasks_api.create(projectId=known["project"], agentId=known["agent"])
     for name, (method, path, body, budget) in COSTS.items():
-        known["task"] = desk.create(projectId=known["project"])
-        desk.ask("GET", "?limit=1")  # the names are known for ten seconds
+        known["task"] = tasks_api.create(projectId=known["project"])
+        tasks_api.request("GET", "?limit=1")  # the names are known for ten seconds
         sent = {key: value.format(**known) if isinstance(value, str) else value for key, value in (body or {}).items()}
         with counting() as calls:
-            reply = desk.ask(method, path.format(**known), sent if body is not None else None)
+            reply = tasks_api.request(method, path.format(**known), sent if body is not None else None)
         assert reply.status < 300, reply.text
         assert sum(calls.values()) == budget, (name, dict(calls))
 
 
-def test_names_are_read_once_and_followed_within_ten_seconds(desk: Desk) -> None:
-    project = desk.project()
-    task_id = desk.create(projectId=project.id)
-    desk.world.clock.advance(10)
+def test_names_are_read_once_and_followed_within_ten_seconds(tasks_api: TasksApi) -> None:
+    project = tasks_api.project()
+    task_id = tasks_api.create(projectId=project.id)
+    tasks_api.world.clock.advance(10)
     costs = []
     for _ in range(2):
         with counting() as calls:
-            desk.task(task_id)
+            tasks_api.task(task_id)
         costs.append(calls["DynamoDB", "BatchGetItem"])
     assert costs == [1, 0]
 
 
-def test_each_role_may_do_with_tasks_what_it_may(desk: Desk) -> None:
-    project = desk.project()
-    within, without = desk.create(projectId=project.id), desk.create()
-    viewer, developer = people.user(desk.world, "viewer", name="Vic"), people.user(desk.world, "developer", name="Dev")
+def test_each_role_may_do_with_tasks_what_it_may(tasks_api: TasksApi) -> None:
+    project = tasks_api.project()
+    within, without = tasks_api.create(projectId=project.id), tasks_api.create()
+    viewer, developer = (
+        people.user(tasks_api.world, "viewer", name="Vic"),
+        people.user(tasks_api.world, "developer", name="Dev"),
+    )
     dev = people.token(developer)
-    assert desk.told("PATCH", f"/{without}", {"title": "x"}, token=dev)["title"] == "x"
-    assert desk.told("POST", "", {"title": "y"}, token=dev)["createdBy"] == developer.id
-    assert desk.refused(403, "DELETE", f"/{without}", token=dev)["code"] == "AUTHORIZATION_ERROR"
+    assert tasks_api.call("PATCH", f"/{without}", {"title": "x"}, token=dev)["title"] == "x"
+    assert tasks_api.call("POST", "", {"title": "y"}, token=dev)["createdBy"] == developer.id
+    assert tasks_api.expect_error(403, "DELETE", f"/{without}", token=dev)["code"] == "AUTHORIZATION_ERROR"
     for method, path in (("PATCH", f"/{within}"), ("POST", "")):
-        desk.refused(403, method, path, {"title": "x"}, token=people.token(viewer))
+        tasks_api.expect_error(403, method, path, {"title": "x"}, token=people.token(viewer))
     documents.merge(ORG, "user", viewer.id, {"memberships": {project.id: ["tasks:read", "tasks:write"]}})
     member = people.token(viewer)
-    assert desk.told("PATCH", f"/{within}", {"title": "z"}, token=member)["title"] == "z"
-    assert desk.told("POST", "", {"title": "z", "projectId": project.id}, token=member)["title"] == "z"
-    for refused in ({"projectId": None}, {"projectId": desk.project("other").id}):
-        desk.refused(403, "PATCH", f"/{within}", refused, token=member)
-    desk.refused(403, "PATCH", f"/{without}", {"title": "x"}, token=member)
-    desk.refused(403, "DELETE", f"/{within}", token=member)
-    desk.refused(403, "POST", "", {"title": "x"}, token=member)
+    assert tasks_api.call("PATCH", f"/{within}", {"title": "z"}, token=member)["title"] == "z"
+    assert tasks_api.call("POST", "", {"title": "z", "projectId": project.id}, token=member)["title"] == "z"
+    for refused in ({"projectId": None}, {"projectId": tasks_api.project("other").id}):
+        tasks_api.expect_error(403, "PATCH", f"/{within}", refused, token=member)
+    tasks_api.expect_error(403, "PATCH", f"/{without}", {"title": "x"}, token=member)
+    tasks_api.expect_error(403, "DELETE", f"/{within}", token=member)
+    tasks_api.expect_error(403, "POST", "", {"title": "x"}, token=member)
 
 
-def test_an_agent_s_own_key_opens_its_own_tasks_only(desk: Desk) -> None:
+def test_an_agent_s_own_key_opens_its_own_tasks_only(tasks_api: TasksApi) -> None:
     agents = [
-        desk.world.register(name, pool="projects", id_prefix="agent", endpoints={}, api_key=f"secret-{name}").id
+        tasks_api.world.register(name, pool="projects", id_prefix="agent", endpoints={}, api_key=f"secret-{name}").id
         for name in ("one", "two")
     ]
-    task_id = desk.create(agentId=agents[0])
+    task_id = tasks_api.create(agentId=agents[0])
 
     def report(agent: str, key: str, body: dict[str, Any]) -> Reply:
-        return desk.client.request("PATCH", f"{TASKS}/{task_id}?agentId={agent}", body, key=key)
+        return tasks_api.client.request("PATCH", f"{TASKS}/{task_id}?agentId={agent}", body, key=key)
 
     assert report(agents[0], "secret-two", {"progress": 0.5}).status == 401
     assert report(agents[1], "secret-two", {"progress": 0.5}).status == 409
     assert report(agents[0], "secret-one", {"title": "mine", "priority": "high"}).status == 422
     assert report(agents[0], "secret-one", {"progress": 0.5}).json["data"]["progress"] == 0.5
-    assert desk.client.request("PATCH", f"{TASKS}/{task_id}", {"title": "x"}, key="secret-one").status == 401
+    assert tasks_api.client.request("PATCH", f"{TASKS}/{task_id}", {"title": "x"}, key="secret-one").status == 401
 
 
-def test_tags_may_be_any_words(desk: Desk) -> None:
+def test_tags_may_be_any_words(tasks_api: TasksApi) -> None:
     tags = ["#", "~", "a#b", "!", "ß", "tag=x", "c++ & more", "\U0001f600"]
-    task_id = desk.create(tags=tags)
+    task_id = tasks_api.create(tags=tags)
     for tag in tags:
-        assert [row["id"] for row in desk.told("GET", f"?{urlencode({'tags': tag})}")] == [task_id], tag
-    assert desk.told("GET", "?tags=b") == []
+        assert [row["id"] for row in tasks_api.call("GET", f"?{urlencode({'tags': tag})}")] == [task_id], tag
+    assert tasks_api.call("GET", "?tags=b") == []

@@ -1,4 +1,4 @@
-"""The projects API's agents as those see them who keep them, for the tests of several modules."""
+"""A client of the agents of the projects API, for the tests of several modules."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,57 +18,57 @@ DAY = 86_400
 FIVE_YEARS = 5 * 365 * DAY
 
 
-def meant(agent_id: str | None, **said: Any) -> Submission:
-    """What the API submits: for this agent only if one is named."""
+def submission_for(agent_id: str | None, **said: Any) -> Submission:
+    """The submission that the API makes, for this agent if there is one."""
     base = {"type": "task", "priority": 4, "timeout_seconds": DAY, "total_seconds": FIVE_YEARS}
     return Submission(pool=POOL, wanted_worker=agent_id, **(base | said))
 
 
 @dataclass
-class Desk:
-    """The API as a project manager sees it; tasks come from the engine."""
+class AgentsApi:
+    """Agents over HTTP, as an admin; tasks come from the engine."""
 
     world: World
     client: Client
     token: str
 
-    def ask(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
+    def request(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
         return self.client.request(method, AGENTS + path, body, **({"token": self.token} | more))
 
-    def told(self, method: str, path: str = "", body: Any = None) -> Any:
-        """The data of the answer to a request that must succeed."""
-        reply = self.ask(method, path, body)
+    def call(self, method: str, path: str = "", body: Any = None) -> Any:
+        """The data of the response to a request that must succeed."""
+        reply = self.request(method, path, body)
         assert reply.status in (200, 201), reply.text
         return reply.json["data"]
 
-    def refused(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The error of the refusal of this status that a request must get."""
-        reply = self.ask(method, path, body, **more)
+    def expect_error(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The error of a request that must be refused with this status."""
+        reply = self.request(method, path, body, **more)
         assert reply.status == status, reply.text
         return reply.json["error"]
 
     def create(self, name: str = "one", **said: Any) -> str:
-        found = self.told("POST", body={"name": name, "type": "coding"} | said)
+        found = self.call("POST", body={"name": name, "type": "coding"} | said)
         self.world.advance(1)
         return str(found["id"])
 
     def agent(self, agent_id: str) -> dict[str, Any]:
-        return dict(self.told("GET", f"/{agent_id}"))
+        return dict(self.call("GET", f"/{agent_id}"))
 
     def status(self, agent_id: str) -> str:
         return str(self.agent(agent_id)["status"])
 
     def ids(self, query: str = "") -> list[str]:
-        return [one["id"] for one in self.told("GET", query)]
+        return [one["id"] for one in self.call("GET", query)]
 
     def submit(self, agent_id: str | None = None, org: str = ORG, **said: Any) -> Task:
         """A task, for this agent only if one is named."""
-        task = submission.submit(org, "user_1", meant(agent_id, **said))
+        task = submission.submit(org, "user_1", submission_for(agent_id, **said))
         self.world.settle()
         return task
 
     def beat(self, agent_id: str, **said: Any) -> dict[str, Any]:
-        return dict(self.told("POST", f"/{agent_id}/heartbeat", said))
+        return dict(self.call("POST", f"/{agent_id}/heartbeat", said))
 
     def pass_time(self, agent_id: str, seconds: int) -> None:
         """Time passes, and the agent sends its heartbeats."""
@@ -89,5 +89,5 @@ def client() -> Client:
     return Client(api, conformance(api))
 
 
-def open_desk(world: World) -> Desk:
-    return Desk(world, client(), token("admin", plan="enterprise"))
+def agents_api_of(world: World) -> AgentsApi:
+    return AgentsApi(world, client(), token("admin", plan="enterprise"))

@@ -1,4 +1,4 @@
-"""The projects API's tasks as their users see them, for the tests of several modules."""
+"""A client of the tasks of the projects API, for the tests of several modules."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -25,26 +25,26 @@ DOCUMENTED = {
 
 
 @dataclass
-class Desk:
-    """The tasks of the API; everything goes through HTTP, but for what others' endpoints make."""
+class TasksApi:
+    """Tasks over HTTP; projects and agents come from the engine."""
 
     world: World
     client: Client
     token: str
 
-    def ask(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
+    def request(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
         base = "" if path.startswith("/api") else TASKS
         return self.client.request(method, base + path, body, **({"token": self.token} | more))
 
-    def told(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The data of the answer to a request that must succeed."""
-        reply = self.ask(method, path, body, **more)
+    def call(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The data of the response to a request that must succeed."""
+        reply = self.request(method, path, body, **more)
         assert reply.status in (200, 201), reply.text
         return reply.json["data"]
 
-    def refused(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The error of the refusal of this status that a request must get."""
-        reply = self.ask(method, path, body, **more)
+    def expect_error(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The error of a request that must be refused with this status."""
+        reply = self.request(method, path, body, **more)
         assert reply.status == status, reply.text
         return reply.json["error"]
 
@@ -60,15 +60,15 @@ class Desk:
         return made.id
 
     def create(self, **said: Any) -> str:
-        task_id = self.told("POST", "", {"title": "one"} | said)["id"]
+        task_id = self.call("POST", "", {"title": "one"} | said)["id"]
         self.world.settle()
         return str(task_id)
 
     def task(self, task_id: str, include: str = "") -> dict[str, Any]:
-        return dict(self.told("GET", f"/{task_id}" + (f"?include={include}" if include else "")))
+        return dict(self.call("GET", f"/{task_id}" + (f"?include={include}" if include else "")))
 
     def patch(self, task_id: str, query: str = "", **said: Any) -> dict[str, Any]:
-        changed = self.told("PATCH", f"/{task_id}{query}", said)
+        changed = self.call("PATCH", f"/{task_id}{query}", said)
         self.world.settle()
         return dict(changed)
 
@@ -82,9 +82,9 @@ class Desk:
 
 @cache
 def client() -> Client:
-    """One for all tests: to mount the API and to read its own description takes longer than a test."""
+    """One for all tests: mounting the API and reading its description takes longer than a test."""
     return Client(api, conformance(api))
 
 
-def desk_of(world: World, subject: str = "user_ada") -> Desk:
-    return Desk(world, client(), token(subject=subject))
+def tasks_api_of(world: World, subject: str = "user_ada") -> TasksApi:
+    return TasksApi(world, client(), token(subject=subject))

@@ -1,4 +1,4 @@
-"""The projects of the projects API as an administrator sees them, for the tests of several modules."""
+"""A client of the projects of the projects API, for the tests of several modules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,33 +27,33 @@ DEVELOPER = ["projects:read", "tasks:read", "tasks:write"]
 
 
 @dataclass
-class Plan:
-    """Projects through HTTP, by default as an administrator; users, agents and tasks come from the engine."""
+class ProjectsApi:
+    """Projects over HTTP, by default as an admin; users, agents and tasks come from the engine."""
 
     world: World
     client: Client
     token: str
 
-    def ask(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
+    def request(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
         return self.client.request(method, PROJECTS + path, body, **({"token": self.token} | more))
 
-    def told(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The data of the answer to a request that must succeed."""
-        reply = self.ask(method, path, body, **more)
+    def call(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The data of the response to a request that must succeed."""
+        reply = self.request(method, path, body, **more)
         assert reply.status in (200, 201), reply.text
         return reply.json["data"]
 
-    def refused(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The error of the refusal of this status that a request must get."""
-        reply = self.ask(method, path, body, **more)
+    def expect_error(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
+        """The error of a request that must be refused with this status."""
+        reply = self.request(method, path, body, **more)
         assert reply.status == status, reply.text
         return reply.json["error"]
 
     def create(self, name: str = "one", **said: Any) -> str:
-        return str(self.told("POST", body={"name": name} | said)["id"])
+        return str(self.call("POST", body={"name": name} | said)["id"])
 
     def names(self, query: str = "") -> list[str]:
-        return [row["name"] for row in self.told("GET", query)]
+        return [row["name"] for row in self.call("GET", query)]
 
 
 def user(name: str, **body: Any) -> Document:
@@ -77,11 +77,11 @@ def task(project: str | None, agent: str | None = None, title: str = "do") -> st
     return task_edits.create(ORG, POOL, "dev", Draft(sheet, "task", 4, agent)).id
 
 
-def documented(plan: Plan) -> dict[str, Any]:
+def documented(projects_api: ProjectsApi) -> dict[str, Any]:
     """The document's own project."""
     team = [
         {"userId": user("ada").id, "role": "project-manager"},
         {"userId": user("bob").id, "role": "developer"},
     ]
     body = DOCUMENTED | {"teamMembers": team, "agents": [agent("a"), agent("b")]}
-    return dict(plan.told("POST", body=body))
+    return dict(projects_api.call("POST", body=body))
