@@ -1,11 +1,11 @@
-"""How each API words what happened: all that the engine's `announce` function needs of the APIs."""
+"""What the function `announce` needs of the APIs: the builders of their event payloads, and who may see the events."""
 
-from chalicelib.apis.projects.events.live_access import may_see as projects_admits
-from chalicelib.apis.projects.events.payloads import build_payloads as projects
+from chalicelib.apis.projects.events.live_access import may_see as projects_may_see
+from chalicelib.apis.projects.events.payloads import build_payloads as build_projects_payloads
 from chalicelib.engine.events.fan_out import Heralds
 from chalicelib.engine.live.event_feed import MaySee
 
-payload_builders: Heralds = {"projects": projects}
-"""Pool -> how its API words what happened."""
-may_see: MaySee = projects_admits
-"""Whether a subscriber may still see what it subscribed to: the projects API alone has such."""
+payload_builders: Heralds = {"projects": build_projects_payloads}
+"""Pool -> the function that builds its API's event payloads."""
+may_see: MaySee = projects_may_see
+"""Whether a connection's user may still see a channel's events. Only the projects API has subscriptions."""

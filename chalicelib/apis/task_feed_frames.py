@@ -1,4 +1,5 @@
-"""How each channel speaks to its watchers: all that the engine's functions need of the APIs."""
+"""The frame builder of each channel with watchers: all that the engine's function for task updates needs of the
+APIs."""
 
 from chalicelib.apis.support import task_feed_frames as support
 from chalicelib.engine.live.task_feed import FrameBuilders

@@ -10,6 +10,8 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
     "support": (worker_channel(support.workers), *support.channels),
     "projects": (worker_channel(projects.workers), *projects.channels),
 }
-"""API name -> what it serves."""
+"""API name -> its channels."""
 
-router = WebSocketRouter((one for served in CHANNELS.values() for one in served), connections.find, frames.reply)
+router = WebSocketRouter(
+    (channel for channels in CHANNELS.values() for channel in channels), connections.find, frames.reply
+)

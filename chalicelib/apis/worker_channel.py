@@ -1,4 +1,4 @@
-"""The WebSocket of workers (docs/reference/websockets.md), which every API that has one serves in the same words."""
+"""The WebSocket of workers (docs/reference/websockets.md), which is the same in every API that has one."""
 
 from typing import Annotated, Any, Literal
 
@@ -28,14 +28,14 @@ MAX_ID_CHARS = 64
 
 
 class Sign(Schema):
-    """The worker is there: the answer to a ping, or unasked."""
+    """A heartbeat: the worker answers a ping (pong), or sends it unasked (ready)."""
 
     type: Literal["pong", "ready"]
     status: Health = Health.HEALTHY
 
 
 class Report(Schema):
-    """What a worker says of a task that it was handed: by its attempt, and if it likes by its lease."""
+    """A worker's report about a task that it was sent, identified by its attempt and optionally by its lease."""
 
     task_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     attempt: int = Field(ge=1, le=2**53, strict=True)
@@ -43,13 +43,13 @@ class Report(Schema):
 
 
 class Progress(Report):
-    """It has begun, or is further on."""
+    """The worker has started the task, or has made progress."""
 
     progress: float | None = Field(default=None, ge=0, le=100, strict=True, description="Percent.")
 
 
 class Result(Report):
-    """It is done."""
+    """The worker has completed the task."""
 
     result: Any
 
@@ -64,20 +64,22 @@ class Error(Report):
     )
 
 
-def worker_channel(door: WorkerEndpoint) -> Channel:
-    """What is served where workers connect."""
+def worker_channel(endpoint: WorkerEndpoint) -> Channel:
+    """The channel to which an API's workers connect."""
 
-    def opened(caller: Caller, opening: ConnectRequest) -> None:
-        [worker_id] = opening.path_values.values()
+    def handle_connect(caller: Caller, request: ConnectRequest) -> None:
+        [worker_id] = request.path_values.values()
         if len(worker_id) > MAX_ID_CHARS:
             raise NotFound("Worker", worker_id[:MAX_ID_CHARS])
-        websocket_workers.connect(Connection(opening.connection_id, caller.org, door.name, door.pool, worker_id))
+        websocket_workers.connect(
+            Connection(request.connection_id, caller.org, endpoint.name, endpoint.pool, worker_id)
+        )
 
     return Channel(
-        name=door.name,
-        path=door.path,
-        authenticate=door.authenticate,
-        on_connect=opened,
+        name=endpoint.name,
+        path=endpoint.path,
+        authenticate=endpoint.authenticate,
+        on_connect=handle_connect,
         frame_handlers={
             "progress": FrameHandler(Progress, _handle_progress),
             "result": FrameHandler(Result, _handle_result),
@@ -90,47 +92,49 @@ def worker_channel(door: WorkerEndpoint) -> Channel:
     )
 
 
-def _handle_sign(known: Connection, said: Sign) -> None:
-    websocket_workers.record_heartbeat(known, Beat(said.status))
+def _handle_sign(connection: Connection, sign: Sign) -> None:
+    websocket_workers.record_heartbeat(connection, Beat(sign.status))
 
 
-def _handle_progress(known: Connection, said: Progress) -> None:
-    lifecycle.report_progress(known.org, said.task_id, _holder(known, said), said.progress, _pool(known))
+def _handle_progress(connection: Connection, report: Progress) -> None:
+    lifecycle.report_progress(
+        connection.org, report.task_id, _holder(connection, report), report.progress, _pool(connection)
+    )
 
 
-def _handle_result(known: Connection, said: Result) -> Frame:
-    lifecycle.complete(known.org, _pool(known), said.task_id, _holder(known, said), said.result)
-    return _accepted_frame(said)
+def _handle_result(connection: Connection, report: Result) -> Frame:
+    lifecycle.complete(connection.org, _pool(connection), report.task_id, _holder(connection, report), report.result)
+    return _accepted_frame(report)
 
 
-def _handle_error(known: Connection, said: Error) -> Frame:
-    failure = reported_failure(said.error, said.retryable, said.retry_after)
-    lifecycle.fail(known.org, said.task_id, _holder(known, said), failure, _pool(known))
-    return _accepted_frame(said)
+def _handle_error(connection: Connection, report: Error) -> Frame:
+    failure = reported_failure(report.error, report.retryable, report.retry_after)
+    lifecycle.fail(connection.org, report.task_id, _holder(connection, report), failure, _pool(connection))
+    return _accepted_frame(report)
 
 
-def _holder(known: Connection, said: Report) -> Holder:
-    assert known.worker_id is not None
-    return Holder(known.worker_id, said.lease, said.attempt)
+def _holder(connection: Connection, report: Report) -> Holder:
+    assert connection.worker_id is not None
+    return Holder(connection.worker_id, report.lease, report.attempt)
 
 
-def _accepted_frame(said: Report) -> Frame:
-    return {"type": "accepted", "task_id": said.task_id, "attempt": said.attempt}
+def _accepted_frame(report: Report) -> Frame:
+    return {"type": "accepted", "task_id": report.task_id, "attempt": report.attempt}
 
 
-def _refusal_frame(error: YardmasterError, said: BaseModel | None) -> Frame:
-    """A report that comes too late is rejected for good; any other error says what was wrong."""
-    about = {"task_id": said.task_id, "attempt": said.attempt} if isinstance(said, Report) else {}
+def _refusal_frame(error: YardmasterError, message: BaseModel | None) -> Frame:
+    """`rejected` for a report about a task that the worker no longer holds; else an error frame with what was wrong."""
+    about = {"task_id": message.task_id, "attempt": message.attempt} if isinstance(message, Report) else {}
     if about and isinstance(error, Conflict | NotFound):
         return {"type": "rejected", "reason": error.code, **about, "message": error.message}
     return error_frame(error, CodedErrors()) | about
 
 
-def _pool(known: Connection) -> str:
-    assert known.pool is not None
-    return known.pool
+def _pool(connection: Connection) -> str:
+    assert connection.pool is not None
+    return connection.pool
 
 
-def _handle_disconnect(known: Connection) -> None:
-    connections.forget(known.id)
-    websocket_workers.disconnect(known)
+def _handle_disconnect(connection: Connection) -> None:
+    connections.forget(connection.id)
+    websocket_workers.disconnect(connection)

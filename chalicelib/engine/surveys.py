@@ -1,5 +1,5 @@
-"""Survey sessions: tasks with a permit for their platform, so that each platform has one session at a time; done by
-workers of the same pool that offer the platform (docs/reference/survey-api.md).
+"""Survey sessions. A session is a task with a concurrency limit for its platform, so that each platform has one session
+at a time; workers of the same pool that offer the platform perform it (docs/reference/survey-api.md).
 """
 
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ PRIORITY = 4
 SESSION_SECONDS = 4 * 3600
 """How long one attempt at a session may take."""
 TOTAL_SECONDS = 7 * 86_400
-"""How long it may take in all; those before it on its platform may take days."""
+"""How long a session may take in all: those before it on its platform may take days."""
 SESSIONS_PER_PLATFORM = 1
-"""Sessions of a platform."""
+"""The concurrency limit of each platform."""
 
 
 class SessionRequest(NamedTuple):
-    """A session to be held."""
+    """A session to start."""
 
     platform: str
     account_id: str
@@ -40,48 +40,48 @@ class SessionRequest(NamedTuple):
 
 
 class Platform(NamedTuple):
-    """A platform as it is now, and its figures of this UTC day."""
+    """A platform as it is now, and its counts of this UTC day."""
 
     id: str
     name: str
-    crew: list[Worker]  # who offers it, in rotation or not
+    workers: list[Worker]  # the workers that offer it, in rotation or not
     session: Task | None
-    worker: Worker | None  # who holds it, whether it offers the platform or not
+    worker: Worker | None  # the worker that holds the session, whether it offers the platform or not
     queued: int
     today: Counts
 
     @property
-    def permit(self) -> Permit:
-        """What a session here needs."""
+    def concurrency_limit(self) -> Permit:
+        """The limit under which the platform's sessions run."""
         return _concurrency_limit(self.id)
 
 
-def start_session(org: str, pool: str, api: str, subject: str, asked: SessionRequest) -> Task:
-    """Accept a session through an API; it waits until its platform is free and a worker there. One call.
+def start_session(org: str, pool: str, api: str, subject: str, request: SessionRequest) -> Task:
+    """Create a session through an API. It waits until its platform is free and a worker can take it. One call.
 
     Raises InvalidRequest for an unknown platform or messenger, IdempotencyMismatch.
     """
-    _require_known(asked.platform)
-    notification.require_known(asked.notify, "notify")
-    return submission.submit(org, subject, _submission(pool, api, asked))
+    _require_known(request.platform)
+    notification.require_known(request.notify, "notify")
+    return submission.submit(org, subject, _submission(pool, api, request))
 
 
-def _submission(pool: str, api: str, asked: SessionRequest) -> Submission:
-    permit = _concurrency_limit(asked.platform)
-    said = {"platform": asked.platform, "account_id": asked.account_id, "survey_type": asked.survey_type}
+def _submission(pool: str, api: str, request: SessionRequest) -> Submission:
+    limit = _concurrency_limit(request.platform)
+    payload = {"platform": request.platform, "account_id": request.account_id, "survey_type": request.survey_type}
     return Submission(
         pool=pool,
         type=TYPE,
-        name=f"Survey session on {settings().survey_platforms[asked.platform]}, {asked.survey_type}",
-        label=permit.key,
+        name=f"Survey session on {settings().survey_platforms[request.platform]}, {request.survey_type}",
+        label=limit.key,
         priority=PRIORITY,
-        payload=said,
-        capabilities=(permit.key,),
-        permit=permit,
+        payload=payload,
+        capabilities=(limit.key,),
+        permit=limit,
         timeout_seconds=SESSION_SECONDS,
         total_seconds=TOTAL_SECONDS,
-        notify=asked.notify,
-        idempotency_key=asked.idempotency_key,
+        notify=request.notify,
+        idempotency_key=request.idempotency_key,
         api=api,
     )
 
@@ -93,56 +93,57 @@ def _concurrency_limit(platform: str) -> Permit:
 def _require_known(platform: str) -> None:
     known = settings().survey_platforms
     if platform not in known:
-        what = f"unknown platform {platform!r}; known are {', '.join(known)}"
-        raise InvalidRequest(f"platform: {what}", fields={"platform": what})
+        problem = f"unknown platform {platform!r}; known are {', '.join(known)}"
+        raise InvalidRequest(f"platform: {problem}", fields={"platform": problem})
 
 
 def platform_capability(platform: str) -> str:
-    """The capability of a worker that holds sessions there; also the key of the platform's permit."""
+    """The capability that a worker needs for sessions on the platform; also the key of the platform's concurrency
+    limit."""
     return f"{TYPE}:{platform}"
 
 
 def workers_by_platform(org: str, pool: str) -> dict[str, list[Worker]]:
-    """Every platform's id, and the workers that offer it. One call."""
-    _, crew = pool_storage.find_with_workers(org, pool)
-    return _group_by_platform(crew)
+    """The workers that offer each platform, by the platform's id. One call."""
+    _, workers = pool_storage.find_with_workers(org, pool)
+    return _group_by_platform(workers)
 
 
 def list_platforms(org: str, pool: str) -> list[Platform]:
-    """Every platform as it is now. Two calls, three while any session is under way."""
-    memory, crew = pool_storage.find_with_workers(org, pool)
-    offered, held, counts = _group_by_platform(crew), _find_sessions(memory), _read_counts(org, pool)
-    known = {worker.id: worker for worker in crew}
+    """Every platform as it is now. Two calls, three while any session is held."""
+    pool_state, workers = pool_storage.find_with_workers(org, pool)
+    offered, sessions, counts = _group_by_platform(workers), _find_sessions(pool_state), _read_counts(org, pool)
+    by_id = {worker.id: worker for worker in workers}
     return [
-        Platform(name, settings().survey_platforms[name], workers, session, _holder(session, known), *counts[name])
-        for name, workers in offered.items()
-        for session in [held.get(name)]
+        Platform(name, settings().survey_platforms[name], offering, session, _holder(session, by_id), *counts[name])
+        for name, offering in offered.items()
+        for session in [sessions.get(name)]
     ]
 
 
-def _holder(session: Task | None, known: Mapping[str, Worker]) -> Worker | None:
-    return known.get(session.worker_id or "") if session is not None else None
+def _holder(session: Task | None, workers: Mapping[str, Worker]) -> Worker | None:
+    return workers.get(session.worker_id or "") if session is not None else None
 
 
-def _group_by_platform(crew: list[Worker]) -> dict[str, list[Worker]]:
-    present = [worker for worker in crew if not worker.removed]
+def _group_by_platform(workers: list[Worker]) -> dict[str, list[Worker]]:
+    present = [worker for worker in workers if not worker.removed]
     return {
         name: [worker for worker in present if worker.offers(Needs(frozenset({platform_capability(name)})))]
         for name in settings().survey_platforms
     }
 
 
-def _find_sessions(memory: Pool) -> dict[str, Task]:
-    """The session that holds each platform's permit."""
-    holders = {name: memory.permits.get(platform_capability(name), frozenset()) for name in settings().survey_platforms}
-    wanted = [task_id for ids in holders.values() for task_id in ids]
-    found = storage.find_many(wanted, whole=True) if wanted else {}
-    return {name: found[task_id] for name, ids in holders.items() for task_id in ids if task_id in found}
+def _find_sessions(pool: Pool) -> dict[str, Task]:
+    """The session that each platform's concurrency limit counts, by the platform's id."""
+    holders = {name: pool.permits.get(platform_capability(name), frozenset()) for name in settings().survey_platforms}
+    session_ids = [task_id for ids in holders.values() for task_id in ids]
+    sessions = storage.find_many(session_ids, whole=True) if session_ids else {}
+    return {name: sessions[task_id] for name, ids in holders.items() for task_id in ids if task_id in sessions}
 
 
 def _read_counts(org: str, pool: str) -> Mapping[str, tuple[int, Counts]]:
-    """By platform: how many sessions wait now, and the figures of this UTC day."""
+    """How many sessions wait now, and the counts of this UTC day, by the platform's id."""
     always, today = rules.lifetime_partition(org, pool), rules.day_partition(org, pool, rules.day_of(clock.now()))
     rows = {name: rules.label_row(platform_capability(name)) for name in settings().survey_platforms}
-    found = stats.find_many((where, row) for row in rows.values() for where in (always, today))
-    return {name: (found[always, row]["pending"], found[today, row]) for name, row in rows.items()}
+    counts = stats.find_many((where, row) for row in rows.values() for where in (always, today))
+    return {name: (counts[always, row]["pending"], counts[today, row]) for name, row in rows.items()}

@@ -6,9 +6,9 @@ from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(
     name=access.NAME,
-    title="API Coordinator",
+    title="Yardmaster: coordinator API",
     version=__version__,
-    description="Register workers, create tasks, assign the ones to the others, and see how it goes.",
+    description="Register workers, create tasks, assign the tasks to workers, and follow their progress.",
     port=8000,
     dialect=TracedErrors(),
     groups=(health.routes, workers.routes, tasks.routes, documentation_routes(lambda: api)),

@@ -1,4 +1,4 @@
-"""Whether the API answers (delqhi-platform.md, "Health Check")."""
+"""The health check (delqhi-platform.md, "Health Check")."""
 
 from typing import Literal
 

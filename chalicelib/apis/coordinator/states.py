@@ -1,4 +1,4 @@
-"""The coordinator API's words for the engine's states and priorities, both ways."""
+"""The coordinator API's names for the engine's states and priorities, in both directions."""
 
 from typing import Literal
 
@@ -11,9 +11,9 @@ TaskStatus = Literal["pending", "assigned", "running", "completed", "failed", "c
 WorkerStatus = Literal["online", "busy", "offline"]
 Priority = Literal["low", "normal", "high", "critical"]
 Kind = Literal["general", "captcha", "survey", "browser", "scraper"]
-"""Of tasks, and of the workers that do them."""
+"""The type of a task, and of the workers that perform it."""
 GENERAL: Kind = "general"
-"""The kind of task that any worker may do."""
+"""The type of task that any worker may perform."""
 
 TASK_STATUS: dict[Status, TaskStatus] = {
     Status.PENDING: "pending",
@@ -26,18 +26,18 @@ TASK_STATUS: dict[Status, TaskStatus] = {
 }
 
 ENGINE_STATUS: dict[TaskStatus, frozenset[Status]] = {
-    word: frozenset(status for status, spoken in TASK_STATUS.items() if spoken == word)
+    word: frozenset(status for status, name in TASK_STATUS.items() if name == word)
     for word in set(TASK_STATUS.values())
 }
 
 ENGINE_PRIORITY: dict[Priority, int] = {"low": 2, "normal": 4, "high": 6, "critical": 8}
 PRIORITY: dict[int, Priority] = {
-    urgency: max(
-        (word for word in ENGINE_PRIORITY if ENGINE_PRIORITY[word] <= urgency),
+    number: max(
+        (word for word in ENGINE_PRIORITY if ENGINE_PRIORITY[word] <= number),
         key=ENGINE_PRIORITY.__getitem__,
         default="low",
     )
-    for urgency in range(MAX_PRIORITY + 1)
+    for number in range(MAX_PRIORITY + 1)
 }
 
 ROTATION: dict[WorkerStatus, Rotation] = {
@@ -45,11 +45,11 @@ ROTATION: dict[WorkerStatus, Rotation] = {
     "busy": Rotation.CLOSED,
     "offline": Rotation.DRAINED,
 }
-"""What a worker that is said to be so may be given."""
+"""What it means for rotation when a worker's status is set."""
 
 
 def worker_status(worker: Worker) -> WorkerStatus:
-    """offline when it is not heard of or was drained, busy when it is to get nothing more or has no room."""
+    """offline without a heartbeat or when drained; busy when out of rotation or without a free slot; else online."""
     if not worker.alive or worker.drained or worker.silent(clock.now()):
         return "offline"
     return "busy" if worker.maintenance or not worker.room else "online"

@@ -32,20 +32,20 @@ routes = Routes("/api/tasks", tag="Tasks")
 
 TaskId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
-Size = Annotated[int, Field(ge=1, le=100, description="The most tasks to answer.")]
+Size = Annotated[int, Field(ge=1, le=100, description="The most tasks in the answer.")]
 Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
 MAX_CAPABILITIES = 32
 
 
 def _required_capabilities(metadata: dict[str, Any]) -> list[str] | None:
-    """The capabilities that a task's metadata name; None when they name none."""
-    named = metadata.get("capabilities")
-    return named if isinstance(named, list) and all(isinstance(one, str) for one in named) else None
+    """The list `capabilities` of a task's metadata; None without one."""
+    names = metadata.get("capabilities")
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
 def _check_capabilities(metadata: dict[str, Any]) -> dict[str, Any]:
-    needs = _required_capabilities(metadata) or []
-    if len(needs) > MAX_CAPABILITIES or not all(1 <= len(one) <= MAX_WORD_CHARS for one in needs):
+    names = _required_capabilities(metadata) or []
+    if len(names) > MAX_CAPABILITIES or not all(1 <= len(name) <= MAX_WORD_CHARS for name in names):
         raise ValueError(f"capabilities must be at most {MAX_CAPABILITIES} words of 1 to {MAX_WORD_CHARS} characters")
     return metadata
 
@@ -63,24 +63,26 @@ Reason = Annotated[
 
 
 class TaskIn(Schema):
-    """A task to be done."""
+    """A task to create."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(examples=["solve-captcha-batch-1"])
     type: Kind = Field(examples=["captcha"])
     priority: Priority = Field(default="normal", examples=["high"])
-    payload: dict[str, Any] = Field(default_factory=dict, description="What the worker gets, as it is.")
+    payload: dict[str, Any] = Field(default_factory=dict, description="Sent to the worker unchanged.")
     metadata: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = Field(
         default_factory=dict,
-        description="Notes, at most 16,000 characters as JSON. `capabilities`, a list of words, is what a worker must "
-        "have to be given the task by itself; without it, the task's type is, unless that is general.",
+        description="Your own data, at most 16,000 characters as JSON. For an automatic assignment, a worker must have "
+        "all words of the list `capabilities`; without it, it must have the task's type, unless that is general.",
     )
     auto_assign: bool = Field(
-        default=False, strict=True, description="Assign it by itself, as soon as a worker that can do it has room."
+        default=False,
+        strict=True,
+        description="Yardmaster assigns the task as soon as a worker that can perform it has a free slot.",
     )
 
 
 class TaskOut(Schema):
-    """A task as it is now. `completed_at` is when it ended, however it did."""
+    """A task as it is now. `completed_at` is when it ended, in whichever status."""
 
     id: str = Field(examples=["task_abc123"])
     name: str
@@ -97,14 +99,14 @@ class TaskOut(Schema):
     error: str | dict[str, Any] | None
 
     @classmethod
-    def of(cls, task: Task) -> Self:
-        """The task with all it carries, wherever that is kept."""
-        return cls.row(replace(task, payload=tasks.load_payload(task), result=tasks.load_result(task)))
+    def from_task(cls, task: Task) -> Self:
+        """The task with its payload and result, which are read when they are stored apart."""
+        return cls.from_row(replace(task, payload=tasks.load_payload(task), result=tasks.load_result(task)))
 
     @classmethod
-    def row(cls, task: Task) -> Self:
-        """The task with what is kept beside it."""
-        begun = task.status not in (Status.PENDING, Status.LEASED)
+    def from_row(cls, task: Task) -> Self:
+        """The task as it was read, without a payload or result that is stored apart."""
+        has_started = task.status not in (Status.PENDING, Status.LEASED)
         return cls(
             id=task.id,
             name=task.name or "",
@@ -115,7 +117,7 @@ class TaskOut(Schema):
             metadata=task.metadata or {},
             assigned_worker=task.worker_id if task.status is not Status.PENDING else None,
             created_at=task.created_at,
-            started_at=task.started_at if begun else None,
+            started_at=task.started_at if has_started else None,
             completed_at=task.finished_at if task.terminal else None,
             result=task.result if task.status is Status.COMPLETED else None,
             error=_error(task),
@@ -123,11 +125,11 @@ class TaskOut(Schema):
 
 
 def _error(task: Task) -> str | dict[str, Any] | None:
-    """Why it failed: as the worker said it, or in the engine's words."""
+    """Why the task failed: the worker's own error, or the engine's message."""
     if TASK_STATUS[task.status] != "failed" or task.error is None:
         return None
-    reason: str | dict[str, Any] = task.error.get("details", task.error["message"])
-    return reason
+    error: str | dict[str, Any] = task.error.get("details", task.error["message"])
+    return error
 
 
 class TaskDetail(TaskOut):
@@ -135,50 +137,49 @@ class TaskDetail(TaskOut):
 
     waiting_for: str | None = Field(
         default=None,
-        exclude_if=lambda words: words is None,
-        description="While it is pending, in words; else it is left out.",
+        exclude_if=lambda value: value is None,
+        description="In words, while the task is pending; else left out.",
         examples=["a worker to be assigned by its owner"],
     )
 
     @classmethod
-    def of(cls, task: Task) -> Self:
-        shown = TaskOut.of(task)
-        return cls(**dict(shown), waiting_for=waiting_for(task))
+    def from_task(cls, task: Task) -> Self:
+        return cls(**dict(TaskOut.from_task(task)), waiting_for=waiting_for(task))
 
 
 class TaskList(Schema):
-    """One page of tasks, youngest first. In a list, a payload or result of over 100 KB is null: get the task."""
+    """One page of tasks, newest first. In a list, a payload or result of over 100 KB is null: get the task to see
+    it."""
 
     tasks: list[TaskOut]
-    total: int = Field(description="Of all pages.")
+    total: int = Field(description="The number of tasks on all pages.")
     limit: int
-    next_cursor: str | None = Field(description="Leads to the next page; null on the last.")
+    next_cursor: str | None = Field(description="The cursor of the next page; null on the last page.")
 
 
 class OutcomeIn(Schema):
     """How a task ended: with an error it failed, without one it was completed."""
 
     result: Any = Field(default=None, examples=[{"solution": "abc123"}])
-    error: Reason | None = Field(default=None, description="Why it failed. Its result is not kept then.")
+    error: Reason | None = Field(default=None, description="Why it failed. The result is then not stored.")
 
 
 @routes.post(status=201, errors=[409])
 def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = None) -> Created[TaskOut]:
     """Create a task.
 
-    It waits until a worker is assigned, or with `auto_assign` is assigned by itself. The same Idempotency-Key with the
-    same body gives the same answer, with another body 409.
-    """
+    The task waits until you assign a worker; with `auto_assign` the service assigns one. The same Idempotency-Key with
+    the same body gives the same answer, with another body 409."""
     task = submission.submit(caller.org, caller.subject, _submission(body, idempotency_key))
-    # The first answer again, however far the task has come since.
-    fresh = TaskOut.row(replace(task, status=Status.PENDING, payload=body.payload))
-    return Created(fresh, location=f"/api/tasks/{task.id}")
+    # A repeated request gets the first answer again, however far the task has come since.
+    first_answer = TaskOut.from_row(replace(task, status=Status.PENDING, payload=body.payload))
+    return Created(first_answer, location=f"/api/tasks/{task.id}")
 
 
 def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
-    needs = _required_capabilities(body.metadata)
-    if needs is None:
-        needs = [] if body.type == GENERAL else [body.type]
+    names = _required_capabilities(body.metadata)
+    if names is None:
+        names = [] if body.type == GENERAL else [body.type]
     return Submission(
         pool=NAME,
         name=body.name,
@@ -186,7 +187,7 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
         priority=ENGINE_PRIORITY[body.priority],
         payload=body.payload,
         metadata=body.metadata,
-        capabilities=tuple(needs),
+        capabilities=tuple(names),
         manual=not (body.auto_assign or NAME in settings().auto_assign),
         idempotency_key=idempotency_key,
     )
@@ -200,50 +201,50 @@ def list_tasks(
     limit: Size = 10,
     cursor: Cursor | None = None,
 ) -> TaskList:
-    """List tasks, youngest first; filters combine.
+    """List tasks, newest first. A task must match all filters.
 
-    Those of a worker are listed in another order: first what it holds, then what it ended, latest first.
+    The tasks of a worker have another order: first those that it holds, then those that it ended, latest first.
     """
-    wanted = Filter(ENGINE_STATUS[status] if status is not None else None, worker_id)
-    page = listing.read_page(caller.org, NAME, wanted, limit, cursor)
-    rows = [TaskOut.row(task) for task in page.tasks]
+    filters = Filter(ENGINE_STATUS[status] if status is not None else None, worker_id)
+    page = listing.read_page(caller.org, NAME, filters, limit, cursor)
+    rows = [TaskOut.from_row(task) for task in page.tasks]
     return TaskList(tasks=rows, total=page.total, limit=limit, next_cursor=page.cursor)
 
 
 @routes.get("/{task_id}")
 def get_task(caller: Caller, task_id: TaskId) -> TaskDetail:
     """Get a task as it is now, and what it waits for."""
-    return TaskDetail.of(tasks.get(caller.org, task_id, NAME))
+    return TaskDetail.from_task(tasks.get(caller.org, task_id, NAME))
 
 
 @routes.put("/{task_id}/assign", errors=[409])
 def assign_task(caller: Caller, task_id: TaskId, worker_id: WorkerId) -> TaskOut:
-    """Assign a pending task to a worker that is there and has room."""
-    return TaskOut.of(assignment.assign(caller.org, NAME, task_id, worker_id))
+    """Assign a pending task to a worker that is online and has a free slot."""
+    return TaskOut.from_task(assignment.assign(caller.org, NAME, task_id, worker_id))
 
 
 @routes.put("/{task_id}/start", errors=[409])
 def start_task(caller: Caller, task_id: TaskId) -> TaskOut:
-    """Note that the worker has begun with an assigned task."""
-    return TaskOut.of(assignment.start(caller.org, NAME, task_id))
+    """Mark an assigned task as running."""
+    return TaskOut.from_task(assignment.start(caller.org, NAME, task_id))
 
 
 @routes.put("/{task_id}/complete", errors=[409])
 def complete_task(caller: Caller, task_id: TaskId, body: OutcomeIn, worker_id: WorkerId | None = None) -> TaskOut:
-    """End an assigned or running task: with its result, or for good with an error.
+    """End an assigned or running task with its result, or, without another attempt, with an error.
 
-    The same once more is accepted and answered alike, another outcome is refused. Name the worker, and the task is
-    ended only if that worker holds it.
+    The same request again gets the same answer; another outcome is refused with 409. If you name the worker, the task
+    ends only if that worker holds it.
     """
     holder = Holder(worker_id) if worker_id is not None else None
     with worker_presence.recording_report(caller.org, NAME, holder, proven=False):
         if body.error is None:
-            return TaskOut.of(assignment.finish(caller.org, NAME, task_id, holder, body.result))
+            return TaskOut.from_task(assignment.finish(caller.org, NAME, task_id, holder, body.result))
         failure = reported_failure(body.error, retryable=False)
-        return TaskOut.of(tasks.fail(caller.org, task_id, holder, failure, NAME))
+        return TaskOut.from_task(tasks.fail(caller.org, task_id, holder, failure, NAME))
 
 
 @routes.delete("/{task_id}", errors=[409])
 def cancel_task(caller: Caller, task_id: TaskId) -> TaskOut:
-    """Cancel a task that has not ended; a worker that holds it is told."""
-    return TaskOut.of(tasks.cancel(caller.org, task_id, NAME))
+    """Cancel a task that has not ended. A worker that holds it gets a command to stop it."""
+    return TaskOut.from_task(tasks.cancel(caller.org, task_id, NAME))

@@ -24,28 +24,30 @@ CommandId = Annotated[str, StringConstraints(max_length=64, pattern=r"^(drain|ta
 
 
 class WorkerMetadata(Schema):
-    """Notes of the worker's own, at most 16,000 characters as JSON. One of them is read here."""
+    """The worker's own data, at most 16,000 characters as JSON. Yardmaster reads only `max_concurrent`."""
 
     model_config = ConfigDict(extra="allow")
 
-    max_concurrent: int = Field(default=1, ge=1, le=500, strict=True, description="Tasks that it takes at once.")
+    max_concurrent: int = Field(
+        default=1, ge=1, le=500, strict=True, description="How many tasks the worker performs at the same time."
+    )
 
     @property
-    def notes(self) -> dict[str, Any]:
-        """As they were sent."""
+    def as_sent(self) -> dict[str, Any]:
+        """The fields of the request, without defaults."""
         return self.model_dump(exclude_unset=True)
 
     @property
-    def room(self) -> int | None:
-        """Tasks at once, if that is said."""
+    def max_concurrent_if_sent(self) -> int | None:
+        """`max_concurrent` if the request has it."""
         return self.max_concurrent if "max_concurrent" in self.model_fields_set else None
 
 
 class WorkerIn(Schema):
-    """A worker that joins."""
+    """A worker to register."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["Arbeiter-1"])
-    type: Kind = Field(description="Tasks of this type may be placed on it.", examples=["general"])
+    type: Kind = Field(description="The worker gets tasks of this type.", examples=["general"])
     capabilities: list[Word] = Field(default=[], max_length=64, examples=[["scraping", "browser"]])
     metadata: WorkerMetadata = Field(default_factory=WorkerMetadata)
 
@@ -65,7 +67,7 @@ class WorkerOut(Schema):
     tasks_failed: int
 
     @classmethod
-    def of(cls, worker: Worker, **more: Any) -> Self:
+    def from_worker(cls, worker: Worker, **more: Any) -> Self:
         return cls(
             id=worker.id,
             name=worker.name,
@@ -90,26 +92,31 @@ class WorkerList(Schema):
 
 
 class WorkerUpdate(Schema):
-    """What changes; what is left out stays."""
+    """The fields to change; the others stay as they are."""
 
     status: WorkerStatus | None = Field(
         default=None,
-        description="busy: nothing new; offline: nothing new, and its tasks go back; online ends either.",
+        description="busy: the worker gets no new task. offline: it gets no new task, and its tasks are queued again. "
+        "online: it gets tasks again.",
         examples=["busy"],
     )
     metadata: WorkerMetadata | None = Field(
-        default=None, description="Merged into what there is, key by key.", examples=[{"current_task": "task-123"}]
+        default=None,
+        description="Merged into the stored metadata, key by key.",
+        examples=[{"current_task": "task-123"}],
     )
 
 
 class HeartbeatIn(Schema):
-    """What a worker may say with its heartbeat."""
+    """What a worker can send with its heartbeat."""
 
-    receipts: list[CommandId] = Field(default=[], max_length=100, description="Ids of commands carried out.")
+    receipts: list[CommandId] = Field(
+        default=[], max_length=100, description="Ids of the commands that the worker has carried out."
+    )
 
 
 class Command(Schema):
-    """What the worker is to do. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
+    """A command to the worker. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
 
     id: str
     type: Literal["cancel", "drain"]
@@ -118,7 +125,7 @@ class Command(Schema):
 
 
 class HeartbeatOut(WorkerOut):
-    """The worker as it is now, and what it is to do."""
+    """The worker as it is now, and the commands to it."""
 
     commands: list[Command]
 
@@ -131,7 +138,7 @@ class Unregistered(Schema):
 
 
 class Summary(Schema):
-    """The workers of now by status, and the tasks that all there ever were have completed and failed."""
+    """The registered workers by status, and the tasks that all workers, the removed ones too, completed and failed."""
 
     total_workers: int = Field(examples=[3])
     online: int = Field(examples=[2])
@@ -145,31 +152,31 @@ class Summary(Schema):
 @routes.post(status=201)
 def register_worker(caller: Caller, body: WorkerIn) -> Created[WorkerOut]:
     """Register a worker."""
-    said = Registration(
+    request = Registration(
         pool=NAME,
         id_prefix="worker",
         id=ids.uuid(),
         name=body.name,
         type=body.type,
         capabilities=tuple(body.capabilities),
-        metadata=body.metadata.notes,
+        metadata=body.metadata.as_sent,
         max_concurrent=body.metadata.max_concurrent,
         plan=caller.plan,
     )
-    worker = registration.register(caller.org, said)
-    return Created(WorkerOut.of(worker), location=f"/api/workers/{worker.id}")
+    worker = registration.register(caller.org, request)
+    return Created(WorkerOut.from_worker(worker), location=f"/api/workers/{worker.id}")
 
 
 @routes.get()
 def list_workers(caller: Caller) -> WorkerList:
     """List all registered workers."""
-    found = workers.list_workers(caller.org, NAME)
-    return WorkerList(workers=[WorkerOut.of(worker) for worker in found], total=len(found))
+    rows = [WorkerOut.from_worker(worker) for worker in workers.list_workers(caller.org, NAME)]
+    return WorkerList(workers=rows, total=len(rows))
 
 
 @routes.get("/stats/summary")
 def worker_statistics(caller: Caller) -> Summary:
-    """Count the workers by status, and what they have done."""
+    """Count the workers by status, and the tasks that they completed and failed."""
     summary = pools.summarize(caller.org, NAME)
     by_status = Counter(worker_status(worker) for worker in summary.workers)
     return Summary(
@@ -186,7 +193,7 @@ def worker_statistics(caller: Caller) -> Summary:
 @routes.get("/{worker_id}")
 def get_worker(caller: Caller, worker_id: WorkerId) -> WorkerOut:
     """Get a worker as it is now."""
-    return WorkerOut.of(workers.get(caller.org, NAME, worker_id))
+    return WorkerOut.from_worker(workers.get(caller.org, NAME, worker_id))
 
 
 @routes.put("/{worker_id}")
@@ -194,34 +201,36 @@ def update_worker(caller: Caller, worker_id: WorkerId, body: WorkerUpdate) -> Wo
     """Change a worker's status or metadata."""
     change = WorkerChange(
         rotation=ROTATION[body.status] if body.status is not None else None,
-        metadata=body.metadata.notes if body.metadata is not None else None,
-        max_concurrent=body.metadata.room if body.metadata is not None else None,
+        metadata=body.metadata.as_sent if body.metadata is not None else None,
+        max_concurrent=body.metadata.max_concurrent_if_sent if body.metadata is not None else None,
     )
-    return WorkerOut.of(workers.update(caller.org, NAME, worker_id, change))
+    return WorkerOut.from_worker(workers.update(caller.org, NAME, worker_id, change))
 
 
 @routes.delete("/{worker_id}")
 def unregister_worker(caller: Caller, worker_id: WorkerId) -> Unregistered:
-    """Remove a worker; its tasks go back, no attempt burned."""
+    """Remove a worker. Its tasks are queued again, and no attempt of them is counted."""
     workers.unregister(caller.org, NAME, worker_id)
     return Unregistered(id=worker_id)
 
 
 @routes.post("/{worker_id}/heartbeat")
 def worker_heartbeat(caller: Caller, worker_id: WorkerId, body: HeartbeatIn | None = None) -> HeartbeatOut:
-    """Note that a worker is alive; the answer carries commands for it."""
-    done = dict.fromkeys(name for name in (body.receipts if body else ()) if name != "drain")
-    worker = workers.record_heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(done)))
-    return HeartbeatOut.of(worker, commands=[Command(**command) for command in commands.pending_commands(worker)])
+    """Report that a worker is alive. The answer has the commands to it."""
+    receipts = dict.fromkeys(name for name in (body.receipts if body else ()) if name != "drain")
+    worker = workers.record_heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(receipts)))
+    return HeartbeatOut.from_worker(
+        worker, commands=[Command(**command) for command in commands.pending_commands(worker)]
+    )
 
 
 @routes.post("/{worker_id}/task/complete", errors=[409])
 def worker_completed_task(caller: Caller, worker_id: WorkerId, success: bool = True) -> WorkerOut:
-    """Count a task that a worker has done.
+    """Count a task that a worker completed or failed.
 
-    If it holds exactly one task, that one ends so, without a result; of a worker that holds none it is only counted.
-    With several it must be said which: complete that task by its id.
+    If the worker holds exactly one task, that task ends so, without a result. If it holds none, only its counter grows.
+    If it holds several, the answer is 409: complete the task by its id.
     """
-    return WorkerOut.of(
+    return WorkerOut.from_worker(
         completion_reports.report_outcome(caller.org, NAME, worker_id, "completed" if success else "failed")
     )

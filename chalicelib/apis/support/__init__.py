@@ -1,4 +1,4 @@
-"""The support API (customer-service.md): tasks of customer service, the workers that connect for them, monitoring."""
+"""The support API (customer-service.md): customer-service tasks, the workers that connect for them, and monitoring."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ __all__ = ["api"]
 
 
 def __getattr__(name: str) -> "Api":
-    """Its `api`, once that is asked for: its WebSockets are other bundles' business, which never need the rest."""
+    """Import `api` when it is first used: the bundles `live` and `engine` import this package without needing it."""
     if name != "api":
         raise AttributeError(name)
     from chalicelib.apis.support.http import api

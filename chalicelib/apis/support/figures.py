@@ -1,4 +1,4 @@
-"""How this API writes figures down: durations, rates and shares as words with their units, and bare numbers."""
+"""How this API formats numbers: durations, rates and shares as text with their units, and plain numbers."""
 
 from chalicelib import clock
 
@@ -33,5 +33,5 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> int | float:
-    """50 rather than 50.0, and two decimals at most."""
+    """An integer where possible (50, not 50.0), else at most two decimals."""
     return int(value) if float(value).is_integer() else round(value, 2)

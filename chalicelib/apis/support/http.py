@@ -1,4 +1,4 @@
-"""The HTTP half of the support API."""
+"""The HTTP endpoints of the support API."""
 
 from chalicelib import __version__
 from chalicelib.apis.support import access, monitoring, tasks, workers
@@ -7,9 +7,9 @@ from chalicelib.engine.statistics import request_counts
 
 api: Api = Api(
     name=access.NAME,
-    title="AI Customer Service Platform",
+    title="Yardmaster: support API",
     version=__version__,
-    description="Submit tasks, connect the workers that perform them, and see how it goes.",
+    description="Submit tasks, connect the workers that perform them, and follow their progress.",
     port=8003,
     dialect=CodedErrors(),
     groups=(tasks.routes, workers.routes, monitoring.routes, documentation_routes(lambda: api)),

@@ -1,5 +1,4 @@
-"""The support API's WebSockets (docs/reference/websockets.md): workers that are handed tasks, and watchers of all
-tasks."""
+"""The support API's WebSockets (docs/reference/websockets.md): workers that get tasks, and watchers of all tasks."""
 
 from chalicelib.apis.support.access import NAME, authenticate
 from chalicelib.apis.support.task_feed_frames import UPDATES
@@ -19,15 +18,14 @@ from chalicelib.errors import InvalidRequest
 
 WORKER = "support.worker"
 MAX_SEQUENCE_DIGITS = 15
-"""Digits."""
 
 
 class Ping(Schema):
-    """A watcher keeps its connection from being idle."""
+    """A watcher keeps its connection from being closed as idle."""
 
 
-def _handle_watcher_connect(caller: Caller, opening: ConnectRequest) -> None:
-    task_feed.watch(Connection(opening.connection_id, caller.org, UPDATES), _parse_sequence(opening.query.get("since")))
+def _handle_watcher_connect(caller: Caller, request: ConnectRequest) -> None:
+    task_feed.watch(Connection(request.connection_id, caller.org, UPDATES), _parse_sequence(request.query.get("since")))
 
 
 def _parse_sequence(text: str | None) -> int | None:
@@ -38,9 +36,9 @@ def _parse_sequence(text: str | None) -> int | None:
     return int(text)
 
 
-def _handle_watcher_disconnect(known: Connection) -> None:
-    connections.forget(known.id)
-    task_feed.leave(known)
+def _handle_watcher_disconnect(connection: Connection) -> None:
+    connections.forget(connection.id)
+    task_feed.leave(connection)
 
 
 workers = WorkerEndpoint(WORKER, "/worker/{worker_id}", NAME, authenticate)

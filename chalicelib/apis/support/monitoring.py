@@ -1,5 +1,5 @@
 """Health, metrics and channels (customer-service.md, "System Monitoring", "Channel Management"). Every figure is
-measured; which is which, and over which window, is in docs/reference/support-api.md."""
+measured; docs/reference/support-api.md says what each one is and over which time."""
 
 from typing import Literal
 
@@ -21,39 +21,39 @@ from chalicelib.engine.workers import pools
 routes = Routes("", tag="Monitoring")
 
 CHANNELS = ("chat", "voice", "email")
-"""Those of the document; others are shown once they are seen."""
+"""The channels of the document. Others are added once a task names them."""
 
 
 class Store(Schema):
     """The database. The document calls it redis; here it is a DynamoDB table."""
 
     status: Literal["up"] = "up"
-    latency: str = Field(description="Of one read, just now.", examples=["2ms"])
+    latency: str = Field(description="Of one read during this request.", examples=["2ms"])
 
 
 class WorkerCounts(Schema):
-    """How many workers are connected, of those known."""
+    """How many of the registered workers are connected."""
 
     active: int = Field(examples=[3])
     total: int = Field(examples=[3])
 
 
 class Queue(Schema):
-    """How much is in it now, and how much passed through it lately."""
+    """The current length, and the recent throughput."""
 
     length: int = Field(examples=[10])
     processing_rate: str = Field(examples=["50/sec"])
 
 
 class Queues(Schema):
-    """tasks: those that wait, and how fast they are handed out; results: those awaited, and how fast they come."""
+    """tasks: the waiting tasks, and how fast workers get them. results: the held tasks, and how fast they complete."""
 
     tasks: Queue
     results: Queue
 
 
 class Components(Schema):
-    """What the service is made of."""
+    """The parts of the service."""
 
     redis: Store
     workers: WorkerCounts
@@ -61,7 +61,8 @@ class Components(Schema):
 
 
 class InstanceMetrics(Schema):
-    """Of the function instance that answers; the response time is of the API's requests in the last hour or two."""
+    """Of the function instance that answers. The response time is that of the API's requests in the last one to two
+    hours."""
 
     cpu_usage: str = Field(examples=["45%"])
     memory_usage: str = Field(examples=["60%"])
@@ -69,8 +70,8 @@ class InstanceMetrics(Schema):
 
 
 class Health(Schema):
-    """How the service is. degraded: the queue is full, tasks wait while no known worker is connected, or tasks of a
-    type wait that no connected worker performs."""
+    """The state of the service. degraded: the queue is full, or tasks wait while no registered worker is connected, or
+    tasks wait whose type no connected worker performs."""
 
     status: Literal["healthy", "degraded"]
     reasons: list[str] = Field(
@@ -89,20 +90,20 @@ class Percentiles(Schema):
     p99: int = Field(examples=[300])
 
     @classmethod
-    def of(cls, counts: Counts) -> "Percentiles":
+    def from_counts(cls, counts: Counts) -> "Percentiles":
         p50, p95, p99 = map(round, recent.percentiles(counts))
         return cls(p50=p50, p95=p95, p99=p99)
 
 
 class Throughput(Schema):
-    """What was done."""
+    """Requests and tasks."""
 
     requests_per_second: int | float = Field(examples=[50])
     tasks_processed: int = Field(examples=[1000])
 
 
 class ErrorShares(Schema):
-    """Shares (0-1) of all that was asked for."""
+    """Shares (0-1) of all requests for a task."""
 
     timeout: float = Field(examples=[0.005])
     processing: float = Field(examples=[0.003])
@@ -116,11 +117,11 @@ class ErrorRates(Schema):
     by_type: ErrorShares
 
     @classmethod
-    def of(cls, figures: Recent) -> "ErrorRates":
+    def from_recent(cls, figures: Recent) -> "ErrorRates":
         tasks, invalid = figures.tasks, figures.api_requests["invalid"]
-        asked = max(1, tasks.processed + invalid)
+        total = max(1, tasks.processed + invalid)
         timeout, processing, validation = (
-            round(count / asked, 4) for count in (tasks["timed_out"], tasks["failed"], invalid)
+            round(count / total, 4) for count in (tasks["timed_out"], tasks["failed"], invalid)
         )
         return cls(
             total=round(timeout + processing + validation, 4),
@@ -129,7 +130,7 @@ class ErrorRates(Schema):
 
 
 class Metrics(Schema):
-    """The last hour or two: the hour that is running (UTC) and the one before."""
+    """The last one to two hours: the current hour (UTC) and the one before."""
 
     response_times: Percentiles = Field(description="Of the API's own requests.")
     task_times: Percentiles = Field(description="Of completed tasks, from submission to end.")
@@ -145,7 +146,7 @@ class Channel(Schema):
     response_time: str = Field(examples=["2s"])
 
     @classmethod
-    def of(cls, label: Label) -> "Channel":
+    def from_label(cls, label: Label) -> "Channel":
         load = label.gauges["pending"] + label.gauges["active"]
         return cls(
             status="active" if load or label.today.values else "idle",
@@ -166,9 +167,11 @@ def health(caller: Caller) -> Health:
     started = clock.stopwatch()
     figures = recent.read_recent(caller.org, NAME)
     latency = (clock.stopwatch() - started) * clock.SECOND
-    pool, crew = pools.find_with_workers(caller.org, NAME)
-    counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in crew), total=len(crew))
-    reasons = _reasons(figures, counts, waiting_reason.unserved_needs(pool, crew) if figures.gauges["pending"] else [])
+    pool, workers = pools.find_with_workers(caller.org, NAME)
+    counts = WorkerCounts(active=sum(worker_status(worker) != "offline" for worker in workers), total=len(workers))
+    reasons = _reasons(
+        figures, counts, waiting_reason.unserved_needs(pool, workers) if figures.gauges["pending"] else []
+    )
     return Health(
         status="degraded" if reasons else "healthy",
         reasons=reasons,
@@ -182,10 +185,10 @@ def health(caller: Caller) -> Health:
 
 
 def _reasons(figures: Recent, counts: WorkerCounts, unserved: list[Needs]) -> list[str]:
-    found = ["The queue is full: no more tasks are accepted"] if _is_queue_full(figures) else []
-    found += ["Tasks wait while no known worker is connected"] if _has_no_active_worker(figures, counts) else []
+    reasons = ["The queue is full: no more tasks are accepted"] if _is_queue_full(figures) else []
+    reasons += ["Tasks wait while no known worker is connected"] if _has_no_active_worker(figures, counts) else []
     types = sorted(kind for needs in unserved for kind in needs.capabilities)
-    return found + [f"Tasks of type {kind} wait: no connected worker performs them" for kind in types]
+    return reasons + [f"Tasks of type {kind} wait: no connected worker performs them" for kind in types]
 
 
 def _is_queue_full(figures: Recent) -> bool:
@@ -209,18 +212,18 @@ def metrics(caller: Caller) -> Metrics:
     """Get performance metrics."""
     figures = recent.read_recent(caller.org, NAME)
     return Metrics(
-        response_times=Percentiles.of(figures.api_requests),
-        task_times=Percentiles.of(figures.tasks),
+        response_times=Percentiles.from_counts(figures.api_requests),
+        task_times=Percentiles.from_counts(figures.tasks),
         throughput=Throughput(
             requests_per_second=number(figures.requests_per_second), tasks_processed=figures.tasks.processed
         ),
-        error_rates=ErrorRates.of(figures),
+        error_rates=ErrorRates.from_recent(figures),
     )
 
 
 @routes.get("/channels")
 def channels(caller: Caller) -> Channels:
     """Get the status of the channels."""
-    seen = recent.read_labels(caller.org, NAME)
-    unseen = Label(Counts(), Counts())
-    return Channels(channels={name: Channel.of(seen.get(name, unseen)) for name in (*CHANNELS, *seen)})
+    labels = recent.read_labels(caller.org, NAME)
+    empty = Label(Counts(), Counts())
+    return Channels(channels={name: Channel.from_label(labels.get(name, empty)) for name in (*CHANNELS, *labels)})

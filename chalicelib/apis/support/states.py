@@ -1,4 +1,4 @@
-"""The support API's words for the engine's states, both ways."""
+"""The support API's names for the engine's states, in both directions."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ TASK_STATUS: dict[Status, TaskStatus] = {
 }
 
 ENGINE_STATUS: dict[TaskStatus, frozenset[Status]] = {
-    word: frozenset(status for status, spoken in TASK_STATUS.items() if spoken == word)
+    word: frozenset(status for status, name in TASK_STATUS.items() if name == word)
     for word in set(TASK_STATUS.values())
 }
 
@@ -28,7 +28,7 @@ PRIORITY: dict[Priority, int] = {"low": 2, "normal": 4, "high": 6, "urgent": 8}
 
 
 def worker_status(worker: Worker) -> WorkerStatus:
-    """offline without a connection; else active while it holds a task."""
+    """offline without a connection, active while the worker holds a task, else idle."""
     if worker.connection is None or not worker.alive:
         return "offline"
     return "active" if worker.leases else "idle"

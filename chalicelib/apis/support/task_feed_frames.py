@@ -1,5 +1,5 @@
-"""How watchers of the support API are told of changes (docs/reference/websockets.md). The engine imports it: it
-stays light."""
+"""The frames for watchers of the support API's tasks (docs/reference/websockets.md). The function for task updates
+imports it, so it imports little."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,21 +12,21 @@ UPDATES = "support.updates"
 """The channel's name."""
 
 
-def _update_frame(sequence: int, said: Mapping[str, Any]) -> dict[str, Any]:
-    """A change of a task; `timestamp` is in epoch milliseconds, and what does not apply is left out."""
+def _update_frame(sequence: int, update: Mapping[str, Any]) -> dict[str, Any]:
+    """The frame of a task's change. `timestamp` is in epoch milliseconds; fields without a value are left out."""
     frame = {
         "type": "task.updated",
         "sequence": sequence,
-        "task_id": said["task_id"],
-        "version": said["version"],
-        "status": TASK_STATUS[Status(said["status"])],
-        "timestamp": said["at"],
-        "task_type": said["type"],
-        "channel": said["label"],
-        "attempt": said["attempt"],
-        "progress": said["progress"],
-        "worker_id": said["worker_id"],
-        "error": said["error"],
+        "task_id": update["task_id"],
+        "version": update["version"],
+        "status": TASK_STATUS[Status(update["status"])],
+        "timestamp": update["at"],
+        "task_type": update["type"],
+        "channel": update["label"],
+        "attempt": update["attempt"],
+        "progress": update["progress"],
+        "worker_id": update["worker_id"],
+        "error": update["error"],
     }
     return {name: value for name, value in frame.items() if value is not None}
 

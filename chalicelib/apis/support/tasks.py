@@ -22,18 +22,20 @@ IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_leng
 
 
 class TaskData(Schema):
-    """What the task is about. All of it goes to whoever performs the task, as it came."""
+    """The task's data. The worker gets all of it unchanged."""
 
     model_config = ConfigDict(extra="allow")
 
     priority: Priority = "normal"
-    channel: Word | None = Field(default=None, description="Where it came from; /channels tells them apart.")
+    channel: Word | None = Field(
+        default=None, description="Where the task came from; /channels has the figures of each channel."
+    )
     customer_id: Any = None
 
 
 class TaskIn(Schema):
-    """A task to be processed. `sentiment_analysis` is performed here and needs `data.text`, 1 to 20,000 characters;
-    any other type is performed by a connected worker whose `config.types` names it, and waits until there is one."""
+    """A task to process. Yardmaster itself performs `sentiment_analysis`, which needs `data.text` of 1 to 20,000
+    characters. A task of any other type waits for a connected worker whose `config.types` names that type."""
 
     type: Word = Field(examples=["sentiment_analysis"])
     data: TaskData = Field(
@@ -60,9 +62,13 @@ class TaskAccepted(Schema):
     task_id: str = Field(examples=["task_1234567890"])
     status: Literal["accepted"] = "accepted"
     queue_position: int = Field(
-        ge=0, description="Among the waiting tasks of its type: 1 is next, 0 no longer waits.", examples=[1]
+        ge=0,
+        description="Among the waiting tasks of its type: 1 is the next; 0 means that it no longer waits.",
+        examples=[1],
     )
-    estimated_process_time: str = Field(description="From now to its end, as lately measured.", examples=["2s"])
+    estimated_process_time: str = Field(
+        description="From now to the task's end, estimated from recent tasks.", examples=["2s"]
+    )
 
 
 class TaskError(Schema):
@@ -73,8 +79,8 @@ class TaskError(Schema):
 
 
 class TaskOut(Schema):
-    """A task as it is now: `result` once it is completed, `error` once it has failed, `progress`, in percent, while it
-    is processed and its worker says how far it is, and `waiting_for`, in words, while it is queued."""
+    """A task as it is now: `result` once it is completed, `error` once it has failed, `progress` in percent while it is
+    processed and if its worker reports it, and `waiting_for`, in words, while it is queued."""
 
     task_id: str = Field(examples=["task_1234567890"])
     status: TaskStatus
@@ -88,7 +94,7 @@ class TaskOut(Schema):
     )
 
     @classmethod
-    def of(cls, task: Task) -> "TaskOut":
+    def from_task(cls, task: Task) -> "TaskOut":
         status = TASK_STATUS[task.status]
         error = TaskError(code=task.error["code"].upper(), message=task.error["message"]) if task.error else None
         return cls(
@@ -107,11 +113,11 @@ def submit_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = 
 
     The same Idempotency-Key with the same body gives the same task, with another body 409.
     """
-    task, expected = wait_estimate.submit_with_estimate(caller.org, caller.subject, _submission(body, idempotency_key))
+    task, estimate = wait_estimate.submit_with_estimate(caller.org, caller.subject, _submission(body, idempotency_key))
     return TaskAccepted(
         task_id=task.id,
-        queue_position=expected.position,
-        estimated_process_time=duration(expected.remaining_ms),
+        queue_position=estimate.position,
+        estimated_process_time=duration(estimate.remaining_ms),
     )
 
 
@@ -131,5 +137,5 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 
 @routes.get("/{task_id}")
 def get_task(caller: Caller, task_id: TaskId) -> TaskOut:
-    """Get a task's status and result, or what it waits for."""
-    return TaskOut.of(lifecycle.get(caller.org, task_id, NAME))
+    """Get a task's status and its result, or what it waits for."""
+    return TaskOut.from_task(lifecycle.get(caller.org, task_id, NAME))

@@ -1,5 +1,5 @@
-"""Workers: make one known, see how they are (customer-service.md, "Worker Management"). A known worker opens the
-WebSocket that it was told of, and is there as long as it answers."""
+"""Workers: register one, list them (customer-service.md, "Worker Management"). A registered worker opens the WebSocket
+named in the answer, and is online as long as it answers."""
 
 from typing import Annotated, Literal
 
@@ -25,22 +25,24 @@ WorkerId = Number | Name
 
 
 class WorkerConfig(Schema):
-    """What a worker can take on."""
+    """What a worker can perform."""
 
-    max_tasks: int = Field(default=1, ge=1, le=500, strict=True, description="Tasks at once.", examples=[100])
+    max_tasks: int = Field(
+        default=1, ge=1, le=500, strict=True, description="How many tasks it performs at the same time.", examples=[100]
+    )
     timeout: int | None = Field(
         default=None,
         ge=1,
         le=86_400,
         strict=True,
-        description="Seconds that it may take for a task; 900 if not named.",
+        description="The longest that it may take for a task, in seconds; 900 if left out.",
         examples=[30],
     )
     types: list[Word] = Field(default=[], max_length=64, description="The task types that it performs.")
 
 
 class WorkerIn(Schema):
-    """A worker to start. Starting one that is known already replaces its config."""
+    """A worker to start. If it is registered already, its config is replaced."""
 
     worker_id: WorkerId = Field(
         description="A number, or a word of at most 64 letters, digits, - and _; digits alone are that number.",
@@ -50,24 +52,26 @@ class WorkerIn(Schema):
 
 
 class WorkerStarted(Schema):
-    """A worker that may connect now."""
+    """A worker that can connect now."""
 
     worker_id: WorkerId = Field(examples=[3])
     status: Literal["started"] = "started"
-    endpoint: str = Field(description="The WebSocket that it is to open.", examples=["ws://localhost:8003/worker/3"])
+    endpoint: str = Field(
+        description="The URL of the WebSocket that the worker opens.", examples=["ws://localhost:8003/worker/3"]
+    )
 
 
 class WorkerOut(Schema):
-    """A known worker."""
+    """A registered worker."""
 
     id: WorkerId
     status: WorkerStatus = Field(description="active: holds a task; idle: connected; offline: not connected.")
     tasks_processed: int = Field(description="Attempts that it completed or failed.", examples=[150])
-    uptime: str = Field(description="Since it came online; 0s while it is offline.", examples=["2h 30m"])
+    uptime: str = Field(description="Time since it came online; 0s while it is offline.", examples=["2h 30m"])
     current_load: float = Field(description="The tasks it holds, as a share of its max_tasks.", examples=[0.75])
 
     @classmethod
-    def of(cls, worker: Worker) -> "WorkerOut":
+    def from_worker(cls, worker: Worker) -> "WorkerOut":
         status = worker_status(worker)
         since = worker.online_since if status != "offline" else None
         return cls(
@@ -80,7 +84,7 @@ class WorkerOut(Schema):
 
 
 class WorkerList(Schema):
-    """The known workers, oldest first."""
+    """The registered workers, oldest first."""
 
     total_workers: int = Field(examples=[3])
     active_workers: int = Field(description="Those of status active.", examples=[2])
@@ -90,14 +94,14 @@ class WorkerList(Schema):
 @routes.get("")
 def list_workers(caller: Caller) -> WorkerList:
     """Get the status of all workers."""
-    found = [WorkerOut.of(worker) for worker in workers.list_workers(caller.org, NAME)]
-    active = sum(worker.status == "active" for worker in found)
-    return WorkerList(total_workers=len(found), active_workers=active, workers=found)
+    rows = [WorkerOut.from_worker(worker) for worker in workers.list_workers(caller.org, NAME)]
+    active = sum(worker.status == "active" for worker in rows)
+    return WorkerList(total_workers=len(rows), active_workers=active, workers=rows)
 
 
 @routes.post("", status=201, errors=[409])
 def start_worker(caller: Caller, body: WorkerIn) -> WorkerStarted:
-    """Make a worker known, so that it can connect."""
+    """Register a worker, so that it can connect."""
     worker = registration.register_or_update(caller.org, _registration(body, caller.plan))
     return WorkerStarted(worker_id=body.worker_id, endpoint=_endpoint(worker.id))
 
@@ -117,13 +121,13 @@ def _registration(body: WorkerIn, plan: str) -> Registration:
 
 
 def _endpoint(worker_id: str) -> str:
-    """Where the worker connects: at the API's own address, or at the gateway's, which has no paths."""
+    """The URL to which the worker connects: at the API's own address, or at API Gateway's, which has no paths."""
     path = f"/worker/{worker_id}"
     if settings().sockets_url:
         return f"{settings().sockets_url}?path={path}"
     return settings().api_urls.get(NAME, "").replace("http", "ws", 1).rstrip("/") + path
 
 
-def _number_if_decimal(identifier: str) -> int | str:
-    """A number where it was one."""
-    return int(identifier) if identifier.isdecimal() and str(int(identifier)) == identifier else identifier
+def _number_if_decimal(worker_id: str) -> int | str:
+    """The worker's id as a number if it is one."""
+    return int(worker_id) if worker_id.isdecimal() and str(int(worker_id)) == worker_id else worker_id

@@ -6,9 +6,9 @@ from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(
     name=access.NAME,
-    title="Survey Worker",
+    title="Yardmaster: surveys API",
     version=__version__,
-    description="Have workers hold survey sessions, one at a time on each platform, and see how they go.",
+    description="Start survey sessions, which workers hold one at a time on each platform, and follow their progress.",
     port=8018,
     dialect=TracedErrors(),
     groups=(health.routes, sessions.routes, platforms.routes, documentation_routes(lambda: api)),

@@ -12,8 +12,8 @@ routes = Routes("/api/platforms", tag="Platforms")
 
 
 class PlatformRow(Schema):
-    """A platform. `active`: a live worker serves it; `paused`: those that do are out of rotation; `configured`: none
-    does."""
+    """A platform. `active`: a live worker offers it. `paused`: the live workers that offer it are out of rotation.
+    `configured`: no live worker offers it."""
 
     id: str = Field(examples=["swagbucks"])
     name: str = Field(examples=["Swagbucks"])
@@ -29,6 +29,8 @@ class PlatformList(Schema):
 @routes.get()
 def list_platforms(caller: Caller) -> PlatformList:
     """List the platforms on which sessions can be started."""
-    names, found = settings().survey_platforms, surveys.workers_by_platform(caller.org, POOL)
-    rows = [PlatformRow(id=one, name=names[one], status=platform_status(crew)) for one, crew in found.items()]
+    names, offered = settings().survey_platforms, surveys.workers_by_platform(caller.org, POOL)
+    rows = [
+        PlatformRow(id=name, name=names[name], status=platform_status(offering)) for name, offering in offered.items()
+    ]
     return PlatformList(platforms=rows)

@@ -1,4 +1,4 @@
-"""Sessions: start them, and see how they go (delqhi-platform.md, "Start Survey Session", "Get Status")."""
+"""Sessions: start them, and see their progress (delqhi-platform.md, "Start Survey Session", "Get Status")."""
 
 from typing import Annotated, Literal, Self
 
@@ -20,21 +20,23 @@ IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_leng
 
 
 class SessionIn(Schema):
-    """A session to be held."""
+    """A session to start."""
 
     platform: Word = Field(description="One of those that /api/platforms lists.", examples=["swagbucks"])
-    account_id: AccountId = Field(description="Whose; handed to the worker as it is.", examples=["account-uuid"])
-    survey_type: Word = Field(default="daily", description="Handed to the worker as it is.", examples=["daily"])
+    account_id: AccountId = Field(
+        description="The account to use; sent to the worker unchanged.", examples=["account-uuid"]
+    )
+    survey_type: Word = Field(default="daily", description="Sent to the worker unchanged.", examples=["daily"])
     notify: list[Word] = Field(
         default=[],
         max_length=4,
-        description="The messengers by which people are told how it ended: telegram, whatsapp, discord, or all.",
+        description="The messengers that get a notification when it ends: telegram, whatsapp, discord, or all.",
         examples=[["telegram"]],
     )
 
 
 class SessionOut(Schema):
-    """A session. Its id is that of the coordinator's task that it is."""
+    """A session. Its id is the id of its task in the coordinator API."""
 
     session_id: str = Field(examples=["task_abc123"])
     platform: str
@@ -45,12 +47,12 @@ class SessionOut(Schema):
 
 
 class CurrentSession(SessionOut):
-    """The session that a worker holds; `started_at` is when the worker began."""
+    """The session that a worker holds. `started_at` is when the worker started it."""
 
     started_at: NaiveInstant | None
 
     @classmethod
-    def of(cls, task: Task) -> Self:
+    def from_task(cls, task: Task) -> Self:
         return cls(
             session_id=task.id,
             **task.payload,
@@ -68,7 +70,8 @@ class WorkerRow(Schema):
 
 
 class Counted(Schema):
-    """Sessions that wait and that are held now, and those that ended on this UTC day. Counts follow within seconds."""
+    """Sessions that wait and that are held now, and those that ended on this UTC day. Counts are seconds old at
+    most."""
 
     queued: int
     active: int
@@ -78,45 +81,45 @@ class Counted(Schema):
 
 
 class PlatformOut(Schema):
-    """A platform, its counts, and the session that a worker holds there, if any does."""
+    """A platform, its counts, and the session that a worker holds there, if there is one."""
 
     id: str
     name: str
     status: PlatformStatus
     sessions: Counted
     waiting_for: str | None = Field(
-        description="What those that are queued wait for; null while none is.",
+        description="What the queued sessions wait for; null while none is queued.",
         examples=["its turn on survey:swagbucks: 1 of 1 in use by task_abc123"],
     )
     session: CurrentSession | None
     worker: WorkerRow | None
 
     @classmethod
-    def of(cls, found: Platform) -> Self:
-        worker = found.worker
+    def from_platform(cls, platform: Platform) -> Self:
+        worker = platform.worker
         return cls(
-            id=found.id,
-            name=found.name,
-            status=platform_status(found.crew),
-            sessions=_session_counts(found),
-            waiting_for=waiting_for(found),
-            session=CurrentSession.of(found.session) if found.session is not None else None,
+            id=platform.id,
+            name=platform.name,
+            status=platform_status(platform.workers),
+            sessions=_session_counts(platform),
+            waiting_for=waiting_for(platform),
+            session=CurrentSession.from_task(platform.session) if platform.session is not None else None,
             worker=WorkerRow(id=worker.id, name=worker.name) if worker is not None else None,
         )
 
 
-def _session_counts(found: Platform) -> Counted:
+def _session_counts(platform: Platform) -> Counted:
     return Counted(
-        queued=found.queued,
-        active=int(found.session is not None),
-        completed=found.today["completed"],
-        failed=found.today["failed"] + found.today["timed_out"],
-        cancelled=found.today["cancelled"],
+        queued=platform.queued,
+        active=int(platform.session is not None),
+        completed=platform.today["completed"],
+        failed=platform.today["failed"] + platform.today["timed_out"],
+        cancelled=platform.today["cancelled"],
     )
 
 
 class StatusOut(Schema):
-    """All platforms, and the counts of them together."""
+    """All platforms, and the sums of their counts."""
 
     status: Literal["active"] = "active"
     mode: Literal["one_worker_per_platform"] = "one_worker_per_platform"
@@ -129,21 +132,21 @@ class StatusOut(Schema):
 def start_session(caller: Caller, body: SessionIn, idempotency_key: IdempotencyKey = None) -> Created[SessionOut]:
     """Start a session.
 
-    It is queued, and held as soon as its platform has no other session and a worker offers it. The same
+    It is queued until its platform has no other session and a worker that offers the platform can take it. The same
     Idempotency-Key with the same body gives the same answer, with another body 409.
     """
-    asked = SessionRequest(body.platform, body.account_id, body.survey_type, tuple(body.notify), idempotency_key)
-    task = surveys.start_session(caller.org, POOL, NAME, caller.subject, asked)
-    said = body.model_dump(exclude={"notify"})
+    request = SessionRequest(body.platform, body.account_id, body.survey_type, tuple(body.notify), idempotency_key)
+    task = surveys.start_session(caller.org, POOL, NAME, caller.subject, request)
+    fields = body.model_dump(exclude={"notify"})
     return Created(
-        SessionOut(session_id=task.id, **said, status="queued", created_at=task.created_at), location="/api/status"
+        SessionOut(session_id=task.id, **fields, status="queued", created_at=task.created_at), location="/api/status"
     )
 
 
 @routes.get("/status")
 def get_status(caller: Caller) -> StatusOut:
-    """Count the sessions, and see which one is held on each platform and by whom."""
-    rows = [PlatformOut.of(found) for found in surveys.list_platforms(caller.org, POOL)]
+    """Count the sessions, and show the one that is held on each platform and the worker that holds it."""
+    rows = [PlatformOut.from_platform(platform) for platform in surveys.list_platforms(caller.org, POOL)]
     return StatusOut(sessions=_total_counts(rows), platforms=rows, timestamp=clock.now())
 
 

@@ -1,4 +1,4 @@
-"""The survey API's words for the engine's states."""
+"""The surveys API's names for the engine's states."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -23,20 +23,22 @@ SESSION_STATUS: dict[Status, SessionStatus] = {
 }
 
 
-def platform_status(crew: Iterable[Worker]) -> PlatformStatus:
-    """active while a live worker in rotation offers it, paused while live ones do that are all out of rotation, else
-    configured."""
+def platform_status(workers: Iterable[Worker]) -> PlatformStatus:
+    """The status of a platform that these workers offer: active while a live one is in rotation, paused while live ones
+    are all out of rotation, else configured."""
     now = clock.now()
-    live = [worker for worker in crew if worker.alive and not worker.silent(now)]
+    live = [worker for worker in workers if worker.alive and not worker.silent(now)]
     if any(worker.online for worker in live):
         return "active"
     return "paused" if live else "configured"
 
 
-def waiting_for(found: Platform) -> str | None:
-    """What the sessions wait for that are queued on a platform; None while none is."""
-    if not found.queued:
+def waiting_for(platform: Platform) -> str | None:
+    """What the queued sessions of a platform wait for; None while none is queued."""
+    if not platform.queued:
         return None
-    if found.session is not None:
-        return waiting_reasons.turn(found.permit, [found.session.id])
-    return waiting_reasons.missing(found.crew, Needs(frozenset({found.permit.key})), clock.now(), "worker")
+    if platform.session is not None:
+        return waiting_reasons.turn(platform.concurrency_limit, [platform.session.id])
+    return waiting_reasons.missing(
+        platform.workers, Needs(frozenset({platform.concurrency_limit.key})), clock.now(), "worker"
+    )
