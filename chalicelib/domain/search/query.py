@@ -125,15 +125,17 @@ def conditions(query: Query) -> list[tuple[str, ...]]:
     The entry of a word stands for every word that begins with it. Raises ValueError for priorities that are not whole
     levels.
     """
-    found: list[tuple[str, ...]] = []
+    all_conditions: list[tuple[str, ...]] = []
     if query.phases is not None:
-        found.append(tuple(f"phase={phase}" for phase in sorted(query.phases)))
+        all_conditions.append(tuple(f"phase={phase}" for phase in sorted(query.phases)))
     if query.priorities is not None:
-        found.append(tuple(f"level={number}" for number in _levels(query.priorities)))
-    found += [(f"{field}={value}",) for field, value in (("agent", query.agent), ("project", query.project)) if value]
+        all_conditions.append(tuple(f"level={number}" for number in _levels(query.priorities)))
+    all_conditions += [
+        (f"{field}={value}",) for field, value in (("agent", query.agent), ("project", query.project)) if value
+    ]
     if query.tags:
-        found.append(tuple(f"tag={tag}" for tag in dict.fromkeys(query.tags)))
-    return found + ([] if query.search is None else _word_conditions(query.search))
+        all_conditions.append(tuple(f"tag={tag}" for tag in dict.fromkeys(query.tags)))
+    return all_conditions + ([] if query.search is None else _word_conditions(query.search))
 
 
 def _levels(priorities: frozenset[int]) -> list[int]:

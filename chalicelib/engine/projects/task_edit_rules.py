@@ -60,7 +60,7 @@ class Edit(NamedTuple):
 def edited(task: Task, edit: Edit, person: str, now: int) -> Task:
     """The task after a person's edit, as one version. Raises Conflict."""
     new = task
-    # Whoever holds a task that goes back to waiting must be named, or the task would wait for nobody.
+    # A task that returns to pending must be assigned even to its present holder, or it would wait for nobody.
     if edit.is_assignment and (edit.agent != task.assignee or (edit.phase is Phase.PENDING and task.held)):
         new = assigned(new, edit.agent, now)
     if edit.is_claim and edit.phase is Phase.HELD and task.held and task.person not in (None, person):

@@ -92,9 +92,9 @@ def login_page(
 
 def consent_page(question: Question, query: str, word: str, cookie: Cookie, user: str) -> Html:
     """The consent page: what the application asks for, and where the answer is sent."""
-    wanted = {"scopes": "".join(f"<li>{_escape(_permission_text(scope))}</li>\n" for scope in question.scopes)}
+    markup = {"scopes": "".join(f"<li>{_escape(_permission_text(scope))}</li>\n" for scope in question.scopes)}
     name, site = question.client.name, redirect_uris.origin(question.redirect_uri)
-    content = _fill(_CONSENT, wanted, name=name, site=site, user=user, request=query, word=word)
+    content = _fill(_CONSENT, markup, name=name, site=site, user=user, request=query, word=word)
     return _page(f"Allow {name}?", content, question.redirect_uri, cookie)
 
 
