@@ -93,12 +93,12 @@ BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], Abstract
     "a fact is told twice": (
         managed.every_change_is_announced_once,
         _announced_again,
-        patch.object(public_events, "fact_id", _id_of_the_moment),
+        patch.object(public_events, "public_event_id", _id_of_the_moment),
     ),
     "a fact is not told": (
         managed.every_change_is_announced_once,
         _announced_again,
-        patch.object(announcements, "of_task", _silent),
+        patch.object(announcements, "task_announcements", _silent),
     ),
     "a deleted project's tasks are forgotten": (
         managed.nothing_dangles,

@@ -76,7 +76,11 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
         ("hanging",),
         patch.object(task_delivery, "MAX_TRIALS_PER_ORG", 1_000),
     ),
-    "one dispatcher serves all pools": ("latency", ("keys",), patch.object(queue_messages, "_group", lambda _: "all")),
+    "one dispatcher serves all pools": (
+        "latency",
+        ("keys",),
+        patch.object(queue_messages, "_group_name", lambda _: "all"),
+    ),
 }
 
 

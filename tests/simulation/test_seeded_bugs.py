@@ -246,7 +246,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "an event is not logged": (
         invariants.the_log_is_the_history,
         _life,
-        patch.object(relay, "_record_part", _never_counted),
+        patch.object(relay, "_record_transaction", _never_counted),
     ),
     "a pool forgets a lane in which tasks wait": (
         invariants.waiting_tasks_are_looked_at,
@@ -266,7 +266,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a redelivered change is counted again": (
         invariants.gauges_equal_the_tasks,
         _waiting,
-        patch.object(relay, "_record_part", _counting_twice),
+        patch.object(relay, "_record_transaction", _counting_twice),
     ),
     "counters move without the log": (
         invariants.counters_equal_a_recount,
@@ -301,7 +301,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a change of state is no change to watchers": (
         invariants.the_feed_ends_as_the_tasks_did,
         _watched_life,
-        patch.object(announcements, "VISIBLE", ("epoch",)),
+        patch.object(announcements, "VISIBLE_FIELDS", ("epoch",)),
     ),
 }
 

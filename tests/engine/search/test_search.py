@@ -114,7 +114,7 @@ def populated() -> Iterator[list[Task]]:
 @given(QUERIES, st.sampled_from([7, 30]), st.sampled_from([1, 10, 100]))
 def test_pages_are_what_a_plain_list_gives(populated: list[Task], query: Query, limit: int, batch: int) -> None:
     """The batch size decides whether lists are read or tasks are fetched."""
-    with patch.object(intersection, "MOST_KEYS", batch):
+    with patch.object(intersection, "MAX_KEYS", batch):
         expected, cursor = expected_ids(populated, query), None
         for number in range(1, len(expected) // limit + 2):
             numbered = search.find_page(ORG, POOL, query, page=number, limit=limit)
