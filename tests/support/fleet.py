@@ -1,13 +1,15 @@
 """The deployment's functions as AWS runs them: many at once, as many of each as infra/engine.py allows or a share of
 them, and each call to a table or queue takes its time. The sweep comes each minute."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
+from zlib import crc32
 
 from chalicelib import clock
 from chalicelib.config import settings
@@ -25,12 +27,15 @@ from infra.functions import Queue
 from tests.support import aws
 from tests.support.queues import FakeQueues, Held
 from tests.support.timeline import Run, Timeline, executor
-from tests.support.world import HANDLED, STREAMED, World, new_world
+from tests.support.world import HANDLED, STREAMED, World, new_world, relayed
 
 SIDE_BY_SIDE = (task_delivery, run_all, task_feed, notifying, posting)
 """Modules that do something in threads."""
 RECORDS = 100
 """Of a stream that a relay takes at once."""
+SHARDS = 4
+"""Of a table's stream: a table that is paid by request begins with four partitions, and each relay takes one shard."""
+HASH_KEYS = {"tasks": "id", "workers": "org_pool", "documents": "shelf"}
 FOREVER = 10**15
 TRIGGERS = {name: function.trigger for name, function in consumers().items() if isinstance(function.trigger, Queue)}
 
@@ -53,6 +58,42 @@ class _Paced:
 
 
 @dataclass
+class _Shard:
+    """A part of a table's stream: the changes of some of its partition keys, in order."""
+
+    table: str
+    name: str
+    records: deque[dict[str, Any]] = field(default_factory=deque)
+
+    def relay(self) -> None:
+        """Have the relay handle the oldest changes."""
+        batch = list(islice(self.records, RECORDS))
+        for _ in range(relayed(self.table, batch)):
+            self.records.popleft()
+
+
+@dataclass
+class _Stream:
+    """The changes of a table, in its shards."""
+
+    table: str
+    _taken: int = 0
+    _shards: list[_Shard] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shards = [_Shard(self.table, f"{self.table} {number}") for number in range(SHARDS)]
+
+    def shards(self) -> list[_Shard]:
+        """The shards with all changes so far that were not relayed yet."""
+        fresh = aws.stream(getattr(settings(), f"{self.table}_table"), self._taken)
+        self._taken += len(fresh)
+        for record in fresh:
+            key = record["dynamodb"]["Keys"][HASH_KEYS[self.table]]["S"]
+            self._shards[crc32(key.encode()) % SHARDS].records.append(record)
+        return self._shards
+
+
+@dataclass
 class Fleet:
     """The functions of one world."""
 
@@ -65,6 +106,7 @@ class Fleet:
     """Functions whose messages all get lost."""
     hanging: set[str] = field(default_factory=set)
     """Hosts that take every request and never answer."""
+    _streams: dict[str, _Stream] = field(default_factory=lambda: {table: _Stream(table) for table in STREAMED})
     _busy: Counter[str] = field(default_factory=Counter)
     _polled: int = 0
 
@@ -115,8 +157,9 @@ class Fleet:
         self._polled = now
         self._sweep(now)
         for table in STREAMED:
-            if not self._busy[table] and self.world.unread(table):
-                self._start(table, partial(self.world.relay, table, RECORDS))
+            for shard in self._streams[table].shards():
+                if shard.records and not self._busy[shard.name]:
+                    self._start(shard.name, shard.relay)
         for kind in HANDLED:
             self._take(kind)
 

@@ -155,13 +155,7 @@ class World:
         records = aws.stream(name, start, limit)
         if not records:
             return False
-        try:
-            failed = streams.handle_changes({"Records": records}, table)["batchItemFailures"]
-        except Unavailable:
-            return True
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-        done = numbers.index(failed[0]["itemIdentifier"]) if failed else len(records)
-        self._read[table] = start + done
+        self._read[table] = start + relayed(table, records)
         return True
 
     def died(self, kind: str) -> None:
@@ -287,6 +281,16 @@ def forget() -> None:
     ttl_cache.clear_all()
     request_counts._buffers.clear()
     activity_log._buffers.clear()
+
+
+def relayed(table: Any, records: list[dict[str, Any]]) -> int:
+    """Have the relay handle these changes of a table; how many of them are done, from the first one on."""
+    try:
+        failed = streams.handle_changes({"Records": records}, table)["batchItemFailures"]
+    except Unavailable:
+        return 0
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+    return numbers.index(failed[0]["itemIdentifier"]) if failed else len(records)
 
 
 @contextmanager
