@@ -19,6 +19,9 @@ from infra.local.lambdas.sources import Invoke, QueueSource, Source, StreamSourc
 
 APP = Path(__file__).parents[3] / "app.py"
 STREAM_BATCH = 100
+UNHURRIED, PACE_SECONDS = frozenset({"workers_table"}), 0.1
+"""Tables whose streams nobody waits for, and how long each look comes after the one before. A worker is written to for
+each task that it takes or gives back, which by itself has no consequences; Lambda looks once a second."""
 MOST_THREADS = 16
 """For one function: more would only wait for one another on two cores."""
 OUTWARD, MOST_OUTWARD = frozenset({"webhooks", "notifications"}), 50
@@ -72,7 +75,8 @@ def _threads(function: Function) -> int:
 def _source(function: Function, invoke: Invoke, turns: Mapping[str, ScheduleExpression]) -> Source:
     match function.trigger:
         case Stream(table):
-            return StreamSource(getattr(settings(), table), STREAM_BATCH, invoke)
+            pace = PACE_SECONDS if table in UNHURRIED else 0.0
+            return StreamSource(getattr(settings(), table), STREAM_BATCH, invoke, pace)
         case Queue(queue, batch, concurrency):
             return QueueSource(getattr(settings(), queue), batch, min(concurrency, _threads(function)), invoke)
         case Schedule(retried):

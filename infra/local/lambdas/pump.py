@@ -1,5 +1,7 @@
 """What Lambda's event-source mappings and EventBridge do: events in, functions called, failures brought back."""
 
+import math
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -58,6 +60,7 @@ class _Line:
         self.source = source
         self._heard, self._stopping = Event(), False
         self._free = BoundedSemaphore(source.concurrency)
+        self._looked = -math.inf
         self._cleanup = ExitStack()
 
     def start(self) -> None:
@@ -79,13 +82,20 @@ class _Line:
     def _watch(self) -> None:
         while not self._stopping:
             self._free.acquire()
+            self._keep_pace()
             self._heard.clear()
             job = self._next()
             if job is not None and not self._stopping:
                 self._jobs.submit(self._work, job)
             else:
                 self._free.release()
+            if job is None or not self.source.has_more:
                 self._wait()
+
+    def _keep_pace(self) -> None:
+        """Not by `_heard`: what is written meanwhile is what this waits for."""
+        time.sleep(max(0.0, self._looked + self.source.pace - time.monotonic()))
+        self._looked = time.monotonic()
 
     def _wait(self) -> None:
         # Asked after `_heard` was cleared, so that a word to stop is not missed.

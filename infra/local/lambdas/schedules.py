@@ -38,6 +38,8 @@ class ScheduleSource:
     """A schedule. A turn that fails is taken again after a minute if `retried`; turns missed are not made up for."""
 
     concurrency = 1
+    has_more = True
+    pace = 0.0
 
     def __init__(self, name: str, expression: ScheduleExpression, retried: bool, invoke: Invoke) -> None:
         self.name = name

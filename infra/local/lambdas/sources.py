@@ -26,6 +26,10 @@ class Source(Protocol):
     """Of the table or queue, whose writes are a reason to look again at once."""
     concurrency: int
     """How many jobs may run at once."""
+    has_more: bool
+    """Whether the last look may have left something: if not, the next comes after a write or the end of a job."""
+    pace: float
+    """Seconds from one look to the next at the least: what comes meanwhile is one batch."""
 
     def take(self) -> Job | None:
         """The next batch as a job, which raises what the function raises; None when there is nothing to do now."""
@@ -41,9 +45,10 @@ class StreamSource:
     """
 
     concurrency = 1
+    has_more = True
 
-    def __init__(self, table: str, batch: int, invoke: Invoke) -> None:
-        self.name = table
+    def __init__(self, table: str, batch: int, invoke: Invoke, pace: float = 0.0) -> None:
+        self.name, self.pace = table, pace
         self._batch, self._invoke = batch, invoke
         self._region = settings().region
         self._client = boto3.client("dynamodbstreams", region_name=self._region)
@@ -115,9 +120,11 @@ def _stream_arn(table: str, region: str) -> str:
 class QueueSource:
     """A queue: what failed is not deleted, so that it comes back when its visibility timeout has passed."""
 
+    pace = 0.0
+
     def __init__(self, queue: str, batch: int, concurrency: int, invoke: Invoke) -> None:
         self.name, self.concurrency = queue, concurrency
-        self._batch, self._invoke = batch, invoke
+        self._batch, self._invoke, self.has_more = batch, invoke, True
         self._region = settings().region
         self._client: Any = boto3.client("sqs", region_name=self._region)
         self._url = self._client.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -130,6 +137,7 @@ class QueueSource:
             QueueUrl=self._url, MaxNumberOfMessages=self._batch, MessageSystemAttributeNames=["All"]
         )
         messages = answer.get("Messages", [])
+        self.has_more = len(messages) == self._batch
         records = [events.queue_record(message, self._arn, self._region) for message in messages]
         return (lambda: self._run(records)) if records else None
 

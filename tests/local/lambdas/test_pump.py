@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import pytest
 
+from infra.local.lambdas import pump
 from infra.local.lambdas.pump import Pump
 from infra.local.lambdas.sources import Job, QueueSource
+from infra.local.moto import write_signals
 
 PATIENCE = 5
 
@@ -17,6 +21,8 @@ class Bell:
     """A source with a job for each ring."""
 
     concurrency = 2
+    has_more = True
+    pace = 0.0
 
     def __init__(self, name: str, job: Job) -> None:
         self.name, self._job = name, job
@@ -76,6 +82,41 @@ def test_a_job_that_raises_is_not_the_end() -> None:
     bell.rings = 3
     with running(Pump([bell])):
         assert all(done.acquire(timeout=PATIENCE) for _ in range(3))
+
+
+def test_a_queue_whose_batch_was_not_full_is_not_asked_again_at_once(names: dict[str, str]) -> None:
+    source = QueueSource(names["deliver_queue"], 2, 1, lambda _: None)
+    send = sent(names["deliver_queue"])
+    for number in range(3):
+        send(str(number))
+    left = []
+    for _ in range(2):
+        assert source.take() is not None
+        left.append(source.has_more)
+    assert left == [True, False]
+
+
+def test_after_a_batch_that_was_not_full_the_next_write_is_heard() -> None:
+    done = threading.Semaphore(0)
+    bell = Bell("bell", done.release)
+    bell.has_more = False
+    bell.rings = 2
+    with running(Pump([bell])):
+        assert all(done.acquire(timeout=PATIENCE) for _ in range(2))
+        bell.rings = 1
+        write_signals.tell("PutItem", "to the bell")
+        assert done.acquire(timeout=PATIENCE)
+
+
+def test_a_source_is_looked_at_no_more_often_than_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    rested = list[float]()
+    monkeypatch.setattr(pump, "time", SimpleNamespace(sleep=rested.append, monotonic=lambda: 100.0))
+    done = threading.Semaphore(0)
+    bell = Bell("bell", done.release)
+    bell.rings, bell.pace = 2, 0.25
+    with running(Pump([bell])):
+        assert all(done.acquire(timeout=PATIENCE) for _ in range(2))
+    assert rested[:2] == [0.0, 0.25]
 
 
 def test_stopping_ends_the_threads() -> None:
