@@ -1,5 +1,7 @@
-"""The way to moto, shorter: DynamoDB's calls go without HTTP in between, and nobody signs what nobody checks."""
+"""The way to moto, shorter: calls of tables, streams and queues go without HTTP in between, and nobody signs what
+nobody checks."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -11,11 +13,13 @@ from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.core import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.request import normalize_request
+from moto.core.responses import BaseResponse
 from moto.dynamodb.responses import DynamoHandler
+from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
+from moto.sqs.responses import SQSResponse
 from moto.utilities.utils import get_partition
 
-_OURS = "https://dynamodb."
-_AWS = ".amazonaws.com"
+_OURS = re.compile(r"https://(?:dynamodb|streams\.dynamodb|sqs)\.([a-z0-9-]+)\.amazonaws\.com/?")
 
 
 def ways() -> list[tuple[Any, str, Any]]:
@@ -24,7 +28,7 @@ def ways() -> list[tuple[Any, str, Any]]:
         (RequestSigner, "sign", _sign),
         (UserAgentString, "to_string", _user_agent),
         (botocore_stubber, "normalize_request", _taken),
-        (DynamoHandler, "setup_class", _set_up),
+        *((kind, "setup_class", _set_up) for kind in (DynamoHandler, DynamoDBStreamsHandler, SQSResponse)),
         (moto.core.responses, "gen_amzn_requestid_long", _name_request),
     ]
 
@@ -59,12 +63,13 @@ def _text(value: Any) -> str:
 
 @lru_cache(16)
 def _region(url: str) -> str | None:
-    """The region of DynamoDB's own address; None of any other."""
-    host = url.removeprefix(_OURS).rstrip("/")
-    return host.removesuffix(_AWS) if url.startswith(_OURS) and host.endswith(_AWS) else None
+    """The region of DynamoDB's own address, its streams' or SQS's; None of any other."""
+    found = _OURS.fullmatch(url)
+    return found and found[1]
 
 
-_set_up_by_moto = DynamoHandler.setup_class
+# None of the three has one of its own.
+_set_up_by_moto = BaseResponse.setup_class
 
 
 def _set_up(handler: Any, request: Any, *more: Any, **named: Any) -> None:
@@ -72,10 +77,12 @@ def _set_up(handler: Any, request: Any, *more: Any, **named: Any) -> None:
         _set_up_by_moto(handler, request, *more, **named)
         return
     handler.headers, handler.response_headers = request.headers, {}
+    handler.uri, handler.path, handler.body = request.raw_url, request.path, request.data
     handler.region, handler.current_account = _region(request.raw_url), DEFAULT_ACCOUNT_ID
     handler.partition = get_partition(handler.region)
     handler.querystring, handler.uri_match = {}, {}
-    handler.parse_parameters(request)
+    if handler.automated_parameter_parsing:
+        handler.parse_parameters(request)
 
 
 _sign_by_botocore = RequestSigner.sign
