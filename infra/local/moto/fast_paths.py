@@ -15,13 +15,14 @@ from unittest.mock import patch
 
 import moto.core.models
 import moto.core.responses
+from botocore.parsers import BaseJSONParser
 from botocore.utils import merge_dicts
 from moto.core.base_backend import BaseBackend
 from moto.core.common_models import BaseModel
 from moto.core.model import Shape, StructureShape
 from moto.core.serialize import AttributePickerContext, JSONSerializer, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
-from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.comparisons import AttributeValue, ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
@@ -31,10 +32,12 @@ from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
-from infra.local.moto import direct_calls, queries, queue_messages
+from infra.local.moto import direct_calls, queries, queue_messages, simple_updates
 from infra.local.moto.sorted_indexes import LARGEST_ITEM
 
 _MOST_EXPRESSIONS = 4_096
+_PLAIN = frozenset({"S", "N", "BOOL", "NULL", "SS", "NS"})
+"""What JSON says in the same way as botocore."""
 
 
 @contextmanager
@@ -54,7 +57,9 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (BaseBackend, "urls", property(_urls)),
         (BaseModel, "__new__", _make_model),
         (JSONSerializer, "_serialize_type_structure", _serialize_structure),
+        (BaseJSONParser, "_handle_structure", _read_structure),
         (ConditionExpressionParser, "_lex_condition_expression", _lex_condition),
+        (ConditionExpressionParser, "parse", _parse_condition),
         (UpdateExpressionParser, "make", classmethod(_make)),
         (validators, "deepcopy", _copied),
         (DepthFirstTraverser, "traverse", _traverse),
@@ -63,6 +68,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
         (DynamoType, "__deepcopy__", _copied_value),
         (Item, "__init__", _begin_item),
         (Item, "project", _project),
+        *simple_updates.ways(),
         *queries.ways(),
         *queue_messages.ways(),
         *direct_calls.ways(),
@@ -138,11 +144,33 @@ def _make_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
     return object.__new__(kind)
 
 
+_read_by_botocore: Any = getattr(BaseJSONParser, "_handle_structure")  # noqa: B009 - its stub lacks it
+
+
+def _read_structure(parser: BaseJSONParser, shape: StructureShape, value: Any) -> Any:
+    """botocore reads an attribute's value level by level, to end with what JSON has given already; bytes excepted."""
+    as_it_is = shape.name == "AttributeValue" and _is_plain(value)
+    return value if as_it_is else _read_by_botocore(parser, shape, value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether an attribute's value, as JSON has it, holds no bytes, and nothing that is not of DynamoDB."""
+    if type(value) is not dict or len(value) != 1:
+        return False
+    [(kind, inner)] = value.items()
+    if kind == "L":
+        return all(map(_is_plain, inner))
+    if kind == "M":
+        return all(map(_is_plain, inner.values()))
+    return kind in _PLAIN and inner is not None
+
+
 # Expressions
 
 
 _make_by_moto: Any = UpdateExpressionParser.make
 _lex_by_moto = ConditionExpressionParser._lex_condition_expression
+_parse_by_moto = ConditionExpressionParser.parse
 
 
 def _lex_condition(parser: ConditionExpressionParser) -> deque[Any]:
@@ -154,6 +182,50 @@ def _lexed(expression: str) -> tuple[Any, ...]:
     return tuple(_lex_by_moto(ConditionExpressionParser(expression, None, None)))
 
 
+def _parse_condition(parser: ConditionExpressionParser) -> Any:
+    """The tree of a text is made once; the values that it compares with are put into it for each call."""
+    names, values = parser.expression_attribute_names, parser.expression_attribute_values or {}
+    given = None if names is None else tuple(sorted(names.items()))
+    parsed = _condition(parser.condition_expression, given) if parser.condition_expression else None
+    if parsed is None or not values.keys() >= {*parsed.expr_attr_values_found}:
+        return _parse_by_moto(parser)
+    parser.expr_attr_names_found.extend(parsed.expr_attr_names_found)
+    parser.expr_attr_values_found.extend(parsed.expr_attr_values_found)
+    return _WithValues(None, None, values)._make_op_condition(parsed.tree)
+
+
+@lru_cache(_MOST_EXPRESSIONS)
+def _condition(expression: str, names: tuple[tuple[str, str], ...] | None) -> Any:
+    """The parser with its tree; None if moto refuses it, and says why."""
+    parser = _TreeOnly(expression, None if names is None else dict(names), None)
+    try:
+        parser.tree = _parse_by_moto(parser)
+    except Exception:  # noqa: BLE001 - moto knows which
+        return None
+    return parser
+
+
+class _TreeOnly(ConditionExpressionParser):
+    """Without values, and without the conditions that would be made of its tree."""
+
+    tree: Any
+
+    def _lookup_expression_attribute_value(self, name: str) -> Any:
+        return name
+
+    def _make_op_condition(self, node: Any) -> Any:
+        return node
+
+
+class _WithValues(ConditionExpressionParser):
+    """Makes conditions of a tree that has the names of values where the values belong."""
+
+    def _make_operand(self, node: Any) -> Any:
+        if node.kind == self.Kind.EXPRESSION_ATTRIBUTE_VALUE:
+            return AttributeValue(self._lookup_expression_attribute_value(node.text))
+        return super()._make_operand(node)
+
+
 def _make(_: type[UpdateExpressionParser], expression: str) -> Any:
     """One tree for all, since whoever changes one makes a copy first."""
     return _made(expression)
@@ -163,6 +235,7 @@ def _make(_: type[UpdateExpressionParser], expression: str) -> Any:
 def _made(expression: str) -> Any:
     made = _make_by_moto.__func__(UpdateExpressionParser, expression)
     made.text = expression
+    made.plan = simple_updates.plan(made)
     return made
 
 
