@@ -17,12 +17,12 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def main() -> None:
     os.environ |= PROCESSING
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as alone:
-        sections = [_told(alone.submit(run, module).result()) for module in MODULES]
+        sections = [_print_section(alone.submit(run, module).result()) for module in MODULES]
     RESULTS.write_text(page(sections, machine()))
     print(f"written: {RESULTS}")
 
 
-def _told(section: Section) -> Section:
+def _print_section(section: Section) -> Section:
     for figure in section.figures:
         target = f", to reach {figure.target}" if figure.target else ""
         mark = "" if figure.met else " MISSED"

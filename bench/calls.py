@@ -3,7 +3,7 @@
 from bench import requests
 from bench.measure import Section, exactly, table
 from bench.meter import Call, metering
-from bench.world import House, world
+from bench.world import Deployment, world
 
 
 def measure() -> Section:
@@ -20,7 +20,7 @@ def _row(found: tuple[str, list[Call]]) -> list[str]:
     return [name, operations, f"{sum(call.writes for call in calls):g}", f"{sum(call.reads for call in calls):g}"]
 
 
-def _calls(made: House) -> dict[str, list[Call]]:
+def _calls(made: Deployment) -> dict[str, list[Call]]:
     task_id = made.submit()
     made.relay()
     made.handle("dispatch")

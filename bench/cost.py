@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.measure import Figure, Section, table
 from bench.meter import Call
-from bench.world import BATCH, House, live, world
+from bench.world import BATCH, Deployment, complete_tasks, world
 from infra.bundles import BUNDLES
 
 TASKS = 5 * BATCH
@@ -98,6 +98,6 @@ def _life(together: int) -> dict[str, tuple[float, float]]:
     return Life({name: [call for function, call in calls if function == name] for name in functions}, made.runs).bill()
 
 
-def _live(made: House, together: int) -> None:
+def _live(made: Deployment, together: int) -> None:
     for _ in range(TASKS // together):
-        live(made, together)
+        complete_tasks(made, together)

@@ -27,7 +27,7 @@ def measure() -> Section:
     return Section("AWS calls of the other faces", __doc__, figures)
 
 
-def _asking(api: Api) -> Callable[..., Any]:
+def _requester(api: Api) -> Callable[..., Any]:
     app, headers = mount(api), {"Authorization": "Bearer " + authentication.issue_token(_caller(), 86_400)}
 
     def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
@@ -47,7 +47,7 @@ def _count(work: Callable[[], Any]) -> int:
 
 
 def _coordinator(world: World) -> list[Figure]:
-    ask = _asking(coordinator)
+    ask = _requester(coordinator)
     worker = ask("POST", "/api/workers", WORKER)["id"]
     tasks = [ask("POST", "/api/tasks", TASK)["id"] for _ in range(30)]
     for task_id in tasks[:2]:
@@ -71,7 +71,7 @@ def _coordinator(world: World) -> list[Figure]:
 def _support() -> list[Figure]:
     from chalicelib.apis.support import api as support
 
-    ask = _asking(support)
+    ask = _requester(support)
     task_id = ask("POST", "/task", {"type": "shout", "data": {"text": "a"}})["task_id"]
     submitted = _count(lambda: ask("POST", "/task", {"type": "shout", "data": {"text": "b"}}))
     return [

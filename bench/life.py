@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from bench.measure import Figure, Section, alternately, at_least, at_most, table
 from bench.meter import Call
-from bench.world import BATCH, House, deployment, live, world
+from bench.world import BATCH, Deployment, complete_tasks, deployment, world
 
 BATCHES = 5
 TASKS = BATCH * BATCHES
@@ -34,9 +34,9 @@ def measure() -> Section:
     return Section("A whole life", __doc__, figures, [_table(calls)])
 
 
-def _lives(made: House) -> None:
+def _lives(made: Deployment) -> None:
     for _ in range(BATCHES):
-        live(made, BATCH)
+        complete_tasks(made, BATCH)
 
 
 def _ours() -> float:

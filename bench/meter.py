@@ -59,7 +59,7 @@ def _measured(
 
 
 def _write_units(operation: str, asked: dict[str, Any], before: list[Item | None]) -> float:
-    changes = zip(_actions(operation, asked), before, _images(operation, asked), strict=True)
+    changes = zip(_write_actions(operation, asked), before, _images(operation, asked), strict=True)
     units_each = (units.written(old, new, _indexes(action["TableName"])) for action, old, new in changes)
     return sum(units_each) * (2 if operation == "TransactWriteItems" else 1)
 
@@ -83,7 +83,7 @@ def _read_units(operation: str, asked: dict[str, Any], answer: Any) -> float:
     return 0
 
 
-def _actions(operation: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+def _write_actions(operation: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
     if operation == "TransactWriteItems":
         return [action for item in asked["TransactItems"] for action in item.values()]
     return [asked] if operation in WRITES else []
@@ -91,7 +91,9 @@ def _actions(operation: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _images(operation: str, asked: dict[str, Any]) -> list[Item | None]:
     """What the call's items are now."""
-    return [_stored(action["TableName"], action.get("Key") or action["Item"]) for action in _actions(operation, asked)]
+    return [
+        _stored(action["TableName"], action.get("Key") or action["Item"]) for action in _write_actions(operation, asked)
+    ]
 
 
 def table(name: str) -> Table:

@@ -26,7 +26,7 @@ from tests.apis.projects.tasks_api import DOCUMENTED, TASKS
 from tests.engine.indexed_tasks import POOL, START, random_task, store_tasks
 from tests.support import aws, people
 from tests.support.client import Client
-from tests.support.world import HANDLED, ORG, STREAMED, World, new_world
+from tests.support.world import HANDLED_QUEUES, ORG, STREAMED_TABLES, World, new_world
 
 SIZES = (3_000, 100_000)
 ONE_WORD = "search=login"
@@ -44,7 +44,7 @@ LISTS = {
 LIFE_MEMORY = 512
 
 
-class Office:
+class ProjectsApi:
     """An admin at the API."""
 
     def __init__(self, world: World) -> None:
@@ -67,14 +67,14 @@ class Office:
 
 def measure() -> Section:
     with new_world() as world, silence():
-        figures = _requests(Office(world))
+        figures = _requests(ProjectsApi(world))
     figures += [figure for query, entry in LISTS.items() for figure in _pages(query, entry)]
     with new_world() as world, silence():
-        life, rows = _life(Office(world))
+        life, rows = _life(ProjectsApi(world))
     return Section("The projects API", __doc__, [*figures, *life], [rows])
 
 
-def _requests(office: Office) -> list[Figure]:
+def _requests(office: ProjectsApi) -> list[Figure]:
     task = f"{TASKS}/{office.ask('POST', TASKS, DOCUMENTED)['data']['id']}"
     office.ask("GET", task)
     office.ask("PATCH", task, {"status": "active"})
@@ -100,7 +100,7 @@ def _pages(query: str, entry: str) -> list[Figure]:
 
 def _page_at(size: int, query: str, entry: str) -> int:
     with new_world() as world, silence():
-        office, path = Office(world), f"{TASKS}?limit=20&{query}"
+        office, path = ProjectsApi(world), f"{TASKS}?limit=20&{query}"
         tasks = [_alike(number) for number in range(size)]
         store_tasks(*tasks[-60:])
         _file(entry, tasks)
@@ -131,7 +131,7 @@ def _file(entry: str, tasks: list[Task]) -> None:
         ListingItem(*index_updates.counter_row(ORG, POOL, counted), pending=len(tasks)).save()
 
 
-def _life(office: Office) -> tuple[list[Figure], str]:
+def _life(office: ProjectsApi) -> tuple[list[Figure], str]:
     _live(office)
     with metering() as calls:
         runs = _live(office)
@@ -154,7 +154,7 @@ def _life(office: Office) -> tuple[list[Figure], str]:
 REQUESTS = 3
 
 
-def _live(office: Office) -> int:
+def _live(office: ProjectsApi) -> int:
     """A task is created, taken and completed. How many functions ran."""
     task = office.ask("POST", TASKS, DOCUMENTED)["data"]["id"]
     runs = _settled(office.world)
@@ -172,4 +172,6 @@ def _settled(world: World) -> int:
 
 
 def _steps(world: World) -> Sequence[Callable[[], bool]]:
-    return [partial(world.relay, name) for name in STREAMED] + [partial(world.handle, name) for name in HANDLED]
+    return [partial(world.relay, name) for name in STREAMED_TABLES] + [
+        partial(world.handle, name) for name in HANDLED_QUEUES
+    ]

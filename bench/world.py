@@ -36,7 +36,7 @@ HANDLERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 @dataclass
-class House:
+class Deployment:
     """One deployment with one server, which accepts every task and reports it later."""
 
     app: Chalice
@@ -71,7 +71,7 @@ class House:
     def relay(self) -> None:
         """What the tables' streams bring."""
         for table in ("tasks", "workers"):
-            records = aws.stream(getattr(settings(), f"{table}_table"))
+            records = aws.stream_records(getattr(settings(), f"{table}_table"))
             for start in range(self._read.get(table, 0), len(records), BATCH):
                 event = {"Records": records[start : start + BATCH]}
                 self._done(f"relay_{table}", partial(streams.handle_changes, event, table))
@@ -121,7 +121,7 @@ def deployment() -> Iterator[None]:
 
 
 @contextmanager
-def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
+def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[Deployment]:
     """A fresh deployment with a server that has done one task, so that nothing is done for the first time.
 
     `calls` is given (function, call) for each AWS call, at the price of speed.
@@ -132,15 +132,15 @@ def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[House]:
     try:
         with deployment(), silence():
             ttl_cache.clear_all()
-            made = House(app, requests.token(), calls)
+            made = Deployment(app, requests.token(), calls)
             made.register()
-            live(made, 1)
+            complete_tasks(made, 1)
             yield made
     finally:
         outbound.use_sender(before)
 
 
-def live(made: House, tasks: int) -> None:
+def complete_tasks(made: Deployment, tasks: int) -> None:
     """Whole lives, side by side: submitted, relayed, dispatched, delivered, completed, relayed."""
     identifiers = [made.submit() for _ in range(tasks)]
     made.relay()

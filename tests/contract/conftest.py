@@ -14,7 +14,7 @@ from tests.contract.faces import FACES
 from tests.support.client import ORG, Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.passwords import CHEAP
-from tests.support.rewind import rewound
+from tests.support.rewind import rewinding
 from tests.support.world import World, new_world
 
 STRANGER = {"org": "umbra"}
@@ -102,7 +102,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
 @pytest.fixture
 def scene(shared: Scene) -> Iterator[Scene]:
     """The same scene for a test that may do with it what it likes."""
-    with rewound(shared.world):
+    with rewinding(shared.world):
         yield shared
 
 

@@ -12,7 +12,7 @@ from tests.contract.conftest import Scene
 from tests.contract.documented import Documented, pick
 from tests.contract.face import EVERYONE
 from tests.support.client import token
-from tests.support.rewind import rewound
+from tests.support.rewind import rewinding
 
 
 def forged(secret: str = DEVELOPMENT_SECRET, algorithm: str = "HS256", without: str = "", **changes: object) -> str:
@@ -114,7 +114,7 @@ def test_what_is_public_needs_no_credential(scene: Scene) -> None:
     public = [one for one in scene.face.endpoints if scene.face.is_public(one)]
     assert {scene.face.docs, "/openapi.json"} <= {one.path for one in public}
     for endpoint in public:
-        with rewound(scene.world):
+        with rewinding(scene.world):
             assert scene.call(endpoint).status == scene.face.status(endpoint), endpoint.id
 
 

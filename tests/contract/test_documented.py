@@ -5,7 +5,7 @@ from typing import Any
 from tests.contract import over
 from tests.contract.conftest import Scene
 from tests.contract.documented import Documented
-from tests.support.rewind import stored
+from tests.support.rewind import stored_items
 
 
 @over.faces()
@@ -65,4 +65,4 @@ def test_a_created_thing_says_where_it_is(where: str, scene: Scene) -> None:
 def test_unknown_fields_change_nothing_and_are_not_stored(endpoint: Documented, scene: Scene) -> None:
     sent = scene.filled(endpoint).request | {"surprise": "smuggled"}
     assert scene.send(endpoint, sent).status == scene.face.status(endpoint)
-    assert "smuggled" not in str(stored())
+    assert "smuggled" not in str(stored_items())

@@ -11,7 +11,7 @@ from tests.contract.documented import Documented
 from tests.contract.faces.processing import REGISTRATION, SERVER, TASK, processing
 from tests.support import aws
 from tests.support.client import token
-from tests.support.rewind import stored
+from tests.support.rewind import stored_items
 from tests.support.world import answer
 
 pytestmark = [over.faces(where=lambda face: face is processing), pytest.mark.usefixtures("shared")]
@@ -132,14 +132,14 @@ def test_a_foreign_servers_key_opens_nothing(scene: Scene) -> None:
     scene.world.servers["one.example"] = lambda *_: answer(202)
     registered = scene.client.post("/api/servers", REGISTRATION | {"apiKey": "foreign"}, token=token(**STRANGER))
     foreign, server, running = registered.json["serverId"], scene.things["server"].id, scene.things["running"].id
-    before = stored()
+    before = stored_items()
     task, put = f"/api/task/{running}", scene.client.put
     assert put(task, {"status": "COMPLETED"}, key="foreign").status == 401
     assert put(f"{task}?serverId={server}", {"status": "COMPLETED"}, key="foreign").status == 401
     named = put(f"{task}?serverId={foreign}&lease=1", {"status": "COMPLETED"}, key="foreign")
     assert processing.refused(named, 404).message == f"Task not found: {running}"
     assert scene.client.post(f"/api/servers/{server}/heartbeat", {}, key="foreign").status == 401
-    assert stored() == before
+    assert stored_items() == before
 
 
 def test_a_server_cannot_say_what_is_not_its_to_say(scene: Scene) -> None:
@@ -152,7 +152,7 @@ def test_a_server_cannot_say_what_is_not_its_to_say(scene: Scene) -> None:
     found = scene.client.get("/api/servers", token=scene.admin).json["servers"]
     assert [(one["status"], one["maxConcurrent"]) for one in found] == [("online", 10)] * 2
     assert "server_mine" not in {one["id"] for one in found}
-    assert "smuggled" not in str(stored())
+    assert "smuggled" not in str(stored_items())
 
 
 def test_a_new_task_has_no_more_than_its_own(scene: Scene) -> None:

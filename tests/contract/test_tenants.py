@@ -9,7 +9,7 @@ from tests.contract.conftest import STRANGER, Scene, shown
 from tests.contract.documented import Documented, Thing
 from tests.contract.face import EVERYONE
 from tests.support.client import token
-from tests.support.rewind import stored
+from tests.support.rewind import stored_items
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_matrix_covers_every_route_that_names_a_thing(shared: Scene) -> None
 def test_what_is_anothers_is_not_there(endpoint: Documented, shared: Scene) -> None:
     variable = next(iter(shared.face.on[endpoint.id]))
     kind, mine = shared.kind(endpoint, variable), shared.values(endpoint)[variable]
-    before = stored()
+    before = stored_items()
     for role in EVERYONE:
         foreign = shared.send(endpoint, token=token(role, subject=mine, **STRANGER))
         unknown = shared.send(endpoint, token=token(role, subject="nowhere", **STRANGER), values={variable: "nowhere"})
@@ -53,7 +53,7 @@ def test_what_is_anothers_is_not_there(endpoint: Documented, shared: Scene) -> N
         assert (foreign.status, foreign.text.replace(mine, "nowhere")) == (unknown.status, unknown.text)
         if foreign.status == 404:
             assert shared.face.refused(foreign, 404, kind).message == f"{kind} not found: {mine}"
-    assert stored() == before
+    assert stored_items() == before
 
 
 @over.each(lambda face: [one for one in over.of_one(face) if len(face.on[one.id]) > 1])
@@ -61,24 +61,24 @@ def test_what_is_anothers_is_not_there_for_what_is_ones_own(
     endpoint: Documented, neighbour: Neighbour, scene: Scene
 ) -> None:
     theirs = {variable: neighbour.own[name].id for variable, name in scene.face.on[endpoint.id].items()}
-    before = stored()
+    before = stored_items()
     for variable, mine in scene.values(endpoint).items():
         reply = scene.send(endpoint, token=neighbour.token, values=theirs | {variable: mine})
         kind = scene.kind(endpoint, variable)
         assert scene.face.refused(reply, 404, kind).message == f"{kind} not found: {mine}"
-    assert stored() == before
+    assert stored_items() == before
     assert scene.send(endpoint, token=neighbour.token, values=theirs).status == scene.face.status(endpoint)
 
 
 @over.each(over.of_one)
 def test_what_is_another_apis_is_not_there(endpoint: Documented, shared: Scene, elsewhere: dict[str, str]) -> None:
-    before = stored()
+    before = stored_items()
     for variable in shared.face.on[endpoint.id]:
         kind = shared.kind(endpoint, variable)
         foreign = elsewhere["Task" if kind == "Task" else "Worker"]
         told = shared.face.refused(shared.send(endpoint, values={variable: foreign}), 404, kind)
         assert told.message == f"{kind} not found: {foreign}"
-    assert stored() == before
+    assert stored_items() == before
 
 
 @over.faces()

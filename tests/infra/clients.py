@@ -11,7 +11,7 @@ from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
 from tests.infra.calls import Watch
 from tests.support.parts import MULTIPART
-from tests.support.world import ORG, World, forget
+from tests.support.world import ORG, World, clear_caches
 
 
 def token() -> str:
@@ -78,7 +78,7 @@ class Line:
             "message": router.handle_message,
             "disconnect": router.handle_disconnect,
         }
-        forget()  # each event may come to a new process
+        clear_caches()  # each event may come to a new process
         with self._watch.running(f"live.{function}"):
             answer = handlers[function](event | {"requestContext": {"connectionId": self.id}})
         assert answer["statusCode"] == 200, answer

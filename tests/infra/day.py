@@ -261,7 +261,7 @@ def park(world: World) -> None:
     broken = {"id": {"S": "broken"}, "kind": {"S": "chore"}}
     for table in ("tasks", "workers", "documents"):
         streams.handle_changes({"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": broken}}]}, table)
-    changes = [record["dynamodb"] for record in aws.stream(settings().tasks_table)]
+    changes = [record["dynamodb"] for record in aws.stream_records(settings().tasks_table)]
     images = [
         [relay._without_large_fields(change.get(name)) for name in ("OldImage", "NewImage")] for change in changes
     ]

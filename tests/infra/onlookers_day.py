@@ -11,7 +11,7 @@ from tests.infra.clients import Client, Line, token
 from tests.support import client as http
 from tests.support import parts, people
 from tests.support.people import PASSWORD
-from tests.support.world import ORG, World, forget
+from tests.support.world import ORG, World, clear_caches
 
 AGENTS, USERS, SYSTEM, TASKS = "/api/v1/agents", "/api/v1/users", "/api/v1/system", "/api/v1/tasks"
 AGENT = f"{AGENTS}/{{agentId}}"
@@ -61,7 +61,7 @@ def subscribe(made: Watch, client: Client, world: World) -> None:
     world.settle()
     world.sockets.drop(lines[0].id)
     api_keys.revoke(ORG, lea.id, lost.id)
-    forget()  # what is told may be told by a new process
+    clear_caches()  # what is told may be told by a new process
     client("POST", TASKS, {"title": "told"})
     world.settle()
     lines[1].say("unsubscribe", channel="tasks")

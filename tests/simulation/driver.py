@@ -25,7 +25,7 @@ from tests.simulation.socket_workers import SocketWorkers
 from tests.simulation.watchers import Watchers
 from tests.simulation.weights import WEIGHTS
 from tests.support.queues import Faults as QueueFaults
-from tests.support.world import ORG, POOL, STREAMED, World, answer
+from tests.support.world import ORG, POOL, STREAMED_TABLES, World, answer
 
 CAPABILITIES = ("video", "image")
 PERMITS = (Permit("one", 1), Permit("two", 2))
@@ -201,7 +201,7 @@ class Simulation(Actor):
         """One function of the world that has something to do runs, and may die; time passes while none has."""
         if kinds := self.world.busy():
             kind = self.random.choice(kinds)
-            (self._relay if kind in STREAMED else self._handle)(kind)
+            (self._relay if kind in STREAMED_TABLES else self._handle)(kind)
         else:
             self.wait(self.random.choice([5, 11, 31]))
 
@@ -215,11 +215,11 @@ class Simulation(Actor):
         try:
             self.world.handle(kind)
         except Killed:
-            self.world.died(kind)
+            self.world.return_messages(kind)
 
     def redeliver(self) -> None:
         """The stream gives some records again."""
-        self.world.rewind(self.random.choice(STREAMED), self.random.randrange(1, 4))
+        self.world.rewind(self.random.choice(STREAMED_TABLES), self.random.randrange(1, 4))
 
     def wait(self, seconds: int | None = None) -> None:
         self.world.clock.advance(seconds or self.random.choice([1, 5, 20, 61]))

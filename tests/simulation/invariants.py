@@ -30,7 +30,7 @@ History = list[tuple[Task | None, Task]]
 def history(_: World) -> History:
     """What the tasks table says happened to it."""
     changes: History = []
-    for record in aws.stream(settings().tasks_table):
+    for record in aws.stream_records(settings().tasks_table):
         old, new = (record["dynamodb"].get(name) for name in ("OldImage", "NewImage"))
         if new is not None:
             changes.append((task_table.from_raw(old) if old else None, task_table.from_raw(new)))
@@ -45,7 +45,7 @@ def nothing_is_forgotten(world: World) -> None:
 
 def waiting_tasks_are_looked_at(world: World) -> None:
     """1: a waiting task is soon looked at itself, or its pool knows its lane and is looked at."""
-    known = {(memory.org, memory.pool): memory for memory in world.memories()}
+    known = {(memory.org, memory.pool): memory for memory in world.pools()}
     for task in world.tasks():
         if task.queued and (task.wake_at or 0) > task.updated_at + LONGEST_LOOK_MS:
             memory = known.get((task.org, task.pool))
@@ -153,7 +153,7 @@ def the_log_is_the_history(world: World) -> None:
 
 def _removed() -> list[str]:
     """Ids of the tasks that were removed, again for each time."""
-    changes = [record["dynamodb"] for record in aws.stream(settings().tasks_table)]
+    changes = [record["dynamodb"] for record in aws.stream_records(settings().tasks_table)]
     return [change["Keys"]["id"]["S"] for change in changes if "NewImage" not in change]
 
 
@@ -279,7 +279,7 @@ def watchers_are_up_to_date(world: World) -> None:
 def no_connection_that_answers_is_replaced(world: World) -> None:
     """12: a worker's open connection gives way to another only when it was silent for too long."""
     patience = websocket_workers.PINGS_MISSED * workers.ping_interval_ms()
-    for record in aws.stream(settings().workers_table):
+    for record in aws.stream_records(settings().workers_table):
         images = [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")]
         if not all(image and worker_storage.is_worker(image) for image in images):
             continue

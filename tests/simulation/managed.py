@@ -33,7 +33,7 @@ def lists_equal_a_recount(world: World) -> None:
         update = IndexUpdate(task.org, task.pool, position(task), IndexState(), index_state(task))
         rows |= set(update.rows(update.added_marks))
         numbers.update(update.counters(update.added_marks))
-    every = aws.raw(settings().listings_table)
+    every = aws.raw_items(settings().listings_table)
     stored = [raw for raw in every if raw["list"]["S"].startswith(f"{ORG}#{POOL}#") and "marks" not in raw]
     found = {Row(raw["list"]["S"], raw["rank"]["S"]) for raw in stored}
     listed = {row for row in found if row.sort_key != COUNTER_KEY}
@@ -102,7 +102,7 @@ def _announced() -> Iterator[Announcement]:
         (settings().workers_table, derive.worker_effects, _worker),
     )
     for table, effects, parse in rules:
-        for record in aws.stream(table):
+        for record in aws.stream_records(table):
             old, new = (record["dynamodb"].get(name) for name in ("OldImage", "NewImage"))
             said = effects(old and parse(old), new and parse(new)).announcements
             yield from (one for one in said if one.pool == POOL)

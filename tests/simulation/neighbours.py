@@ -124,7 +124,9 @@ def _publish(org: str, name: str) -> None:
 
 
 def _changes(table: str, parse: Callable[[Any], Any], counts: Callable[[Any], bool] = lambda _: True) -> list[Any]:
-    images = ([record["dynamodb"].get(name) for name in ("OldImage", "NewImage")] for record in aws.stream(table))
+    images = (
+        [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")] for record in aws.stream_records(table)
+    )
     return [(old and parse(old), parse(new)) for old, new in images if new is not None and counts(new)]
 
 

@@ -82,7 +82,7 @@ class SocketWorkers(Actor):
         """Whether its connection was heard of so lately that no other may take its place."""
         if one.connection not in self.world.sockets.open:
             return False
-        with aws.undisturbed():
+        with aws.without_interference():
             found = self.world.worker(one.id)
         if found.connection != one.connection:
             return False
@@ -153,7 +153,7 @@ class SocketWorkers(Actor):
                 self.attempt(lambda: lifecycle.report_progress(ORG, task_id, holder, percent))
 
     def _complete(self, task_id: str, holder: Holder) -> None:
-        with aws.undisturbed():
+        with aws.without_interference():
             task = self.world.task(task_id)
         ended = self.attempt(lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}))
         if ended is not None:

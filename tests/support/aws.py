@@ -1,6 +1,6 @@
-"""moto in this process, made atomic, with the world's tables; and what a test may do to the calls that reach it.
+"""moto in this process, made atomic, with the deployment's tables; and hooks into the calls that reach it.
 
-AWS_ENDPOINT_URL_DYNAMODB puts another DynamoDB in the place of moto's; tables are made there and deleted for each test.
+AWS_ENDPOINT_URL_DYNAMODB replaces moto's DynamoDB by another one; there each test creates and deletes the tables.
 """
 
 import os
@@ -32,7 +32,7 @@ from infra.local.lambdas import events
 from infra.local.moto import fast_paths, refusals, transactions
 from infra.local.moto.stack_chunks import roomy
 
-ELSEWHERE = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
+OTHER_ENDPOINT = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
 _lock = threading.RLock()
 _unlocked = roomy(BotocoreStubber.process_request)
@@ -41,21 +41,21 @@ _session = URLLib3Session(socket_options=_socket_options)
 
 
 def _process(self: Any, request: Any) -> Any:
-    # Before the lock: others go on meanwhile.
+    # Before the lock, so that other threads continue meanwhile.
     if _pace is not None and _call_of(request)[0] != STREAMS:
         _pace()
-    # moto's conditional writes are not atomic under threads: without this, tests would fail for moto's sake.
-    with nullcontext() if ELSEWHERE else _lock:
-        return _through(lambda: _unlocked(self, request) or _sent(request), request)
+    # moto's conditional writes are not atomic under threads: without the lock, tests would fail because of moto.
+    with nullcontext() if OTHER_ENDPOINT else _lock:
+        return _send_through(lambda: _unlocked(self, request) or _forward(request), request)
 
 
-def _sent(request: Any) -> tuple[int, dict[str, str], bytes]:
-    """Send what moto does not answer: here, so that a test can stand before and after it as with moto's."""
+def _forward(request: Any) -> tuple[int, dict[str, str], bytes]:
+    """Send a request that moto does not answer. It is sent here, so that tests can interfere as with moto's."""
     answer = _session.send(request)
     return answer.status_code, dict(answer.headers), answer.content
 
 
-BotocoreStubber.process_request = _process  # type: ignore[method-assign]  # every call passes through the tests' own hands
+BotocoreStubber.process_request = _process  # type: ignore[method-assign]  # so that tests see every call
 
 Call = tuple[str, str]
 """(service, operation), such as ("DynamoDB", "PutItem")."""
@@ -64,10 +64,10 @@ Interference = Callable[[Call, Callable[[], Any]], Any]
 _interferences: list[Interference] = []
 _pace: Callable[[], None] | None = None
 STREAMS = "DynamoDBStreams"
-"""Read by the harness alone: no test interferes."""
+"""Only the tests' support reads streams, so no test interferes."""
 
 
-def _through(send: Callable[[], Any], request: Any) -> Any:
+def _send_through(send: Callable[[], Any], request: Any) -> Any:
     call = _call_of(request)
     if call[0] == STREAMS:
         return send()
@@ -89,7 +89,7 @@ def _call_of(request: Any) -> Call:
 
 @contextmanager
 def interfering(interference: Interference) -> Iterator[None]:
-    """Let `interference(call, send)` stand between the code and AWS."""
+    """Route calls through `interference(call, send)`, which calls `send()` to reach AWS."""
     _interferences.append(interference)
     try:
         yield
@@ -99,7 +99,7 @@ def interfering(interference: Interference) -> Iterator[None]:
 
 @contextmanager
 def pacing(pause: Callable[[], None]) -> Iterator[None]:
-    """Let `pause` be called before each call to AWS, so that time passes with it."""
+    """Call `pause` before each call to AWS, so that the call takes time."""
     global _pace
     before, _pace = _pace, pause
     try:
@@ -109,8 +109,8 @@ def pacing(pause: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Nothing stands between the code and AWS: a test looks, and looking is no part of its story."""
+def without_interference() -> Iterator[None]:
+    """Switch interferences off, for calls by which the test itself reads."""
     before, _interferences[:] = _interferences[:], []
     try:
         yield
@@ -133,44 +133,44 @@ def counting() -> Iterator[Counter[Call]]:
 
 @contextmanager
 def cloud() -> Iterator[None]:
-    """Empty tables, queues and bucket. Clients are kept from one to the next: moto stands in for all of them."""
+    """Empty tables, queues and bucket. Clients are reused: moto answers all of them."""
     with fast_paths.taken(), refusals.added(), mock_aws(), transactions.light():
-        _lay_tables()
+        _create_tables()
         _client("s3").create_bucket(Bucket=settings().payload_bucket)
         _client("sqs").create_queue(QueueName=settings().parked_queue)
         try:
             yield
         finally:
-            _demolish()
+            _delete_tables()
 
 
-def _lay_tables() -> None:
-    """Make the tables; moto's by a copy of those made first, because that takes a hundredth of the time."""
+def _create_tables() -> None:
+    """Create the tables; moto's are copies of the first ones, which takes a hundredth of the time."""
     models: tuple[Any, ...] = storage.models()
     names = tuple(getattr(settings(), model.Meta.setting) for model in models)
-    if names in _laid:
-        _backend().tables = pickle.loads(_laid[names])
+    if names in _pickled_tables:
+        _backend().tables = pickle.loads(_pickled_tables[names])
         return
     for model in models:
         made = _client("dynamodb").create_table(**_table(model))["TableDescription"]
-        if ELSEWHERE and "LatestStreamArn" in made:
-            _tapes[made["TableName"]] = _Tape(made["LatestStreamArn"])
-    if not ELSEWHERE:
-        _laid[names] = pickle.dumps(_backend().tables)
+        if OTHER_ENDPOINT and "LatestStreamArn" in made:
+            _stream_readers[made["TableName"]] = _StreamReader(made["LatestStreamArn"])
+    if not OTHER_ENDPOINT:
+        _pickled_tables[names] = pickle.dumps(_backend().tables)
 
 
-_laid: dict[tuple[str, ...], bytes] = {}
-"""Names of the tables -> moto's, while nothing is in them."""
+_pickled_tables: dict[tuple[str, ...], bytes] = {}
+"""Names of the tables -> moto's empty tables, pickled."""
 
 
 def _backend() -> Any:
     return dynamodb_backends["123456789012"]["us-east-1"]
 
 
-def _demolish() -> None:
-    """moto forgets by itself."""
-    _tapes.clear()
-    if ELSEWHERE:
+def _delete_tables() -> None:
+    """Delete the tables at another endpoint; moto removes its own."""
+    _stream_readers.clear()
+    if OTHER_ENDPOINT:
         for name in _client("dynamodb").list_tables()["TableNames"]:
             _client("dynamodb").delete_table(TableName=name)
 
@@ -179,7 +179,7 @@ def _demolish() -> None:
 def _client(service: str) -> Any:
     # Streams have a setting of their own, but no server of their own.
     client: Any = boto3.client  # typed for literal names only
-    return client(service, endpoint_url=ELSEWHERE if service == "dynamodbstreams" else None)
+    return client(service, endpoint_url=OTHER_ENDPOINT if service == "dynamodbstreams" else None)
 
 
 def _table(model: Any) -> dict[str, Any]:
@@ -202,21 +202,21 @@ def _table(model: Any) -> dict[str, Any]:
 
 
 def _hash_first(keys: list[dict[str, str]]) -> list[dict[str, str]]:
-    """PynamoDB has them in alphabetical order, which moto alone accepts."""
+    """PynamoDB has them in alphabetical order, which only moto accepts."""
     return sorted(keys, key=lambda key: key["KeyType"])
 
 
-def stream(table: str, start: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
-    """The records of a table's stream so far, in order; from the one of number `start`, at most so many."""
+def stream_records(table: str, start: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+    """The records of a table's stream, in order: from number `start` on, at most `limit`."""
     end = None if limit is None else start + limit
-    if ELSEWHERE:
-        return _tapes[table].records()[start:end]
+    if OTHER_ENDPOINT:
+        return _stream_readers[table].records()[start:end]
     shard = _backend().tables[table].stream_shard
     return [record.to_json() for record in shard.items[start:end]]
 
 
-class _Tape:
-    """What a stream elsewhere has given so far; it has one shard, which outlives any test."""
+class _StreamReader:
+    """The records of a stream at another endpoint. It has one shard, which lasts longer than a test."""
 
     def __init__(self, arn: str) -> None:
         self._records: list[dict[str, Any]] = []
@@ -225,13 +225,13 @@ class _Tape:
         self._shard = {"StreamArn": arn, "ShardId": shard["ShardId"]}
 
     def records(self) -> list[dict[str, Any]]:
-        """Also those written since it was last asked."""
-        while found := self._client.get_records(ShardIterator=self._here())["Records"]:
+        """All records, including those written since the last call."""
+        while found := self._client.get_records(ShardIterator=self._iterator())["Records"]:
             self._records += [events.stream_record(raw, self._stream, settings().region) for raw in found]
         return self._records
 
-    def _here(self) -> str:
-        # Not NextShardIterator: DynamoDB Local forgets one that it gave while the stream was empty.
+    def _iterator(self) -> str:
+        # Not NextShardIterator: DynamoDB Local loses one that it gave while the stream was empty.
         place = {"ShardIteratorType": "TRIM_HORIZON"}
         if self._records:
             last = self._records[-1]["dynamodb"]["SequenceNumber"]
@@ -239,13 +239,13 @@ class _Tape:
         return str(self._client.get_shard_iterator(**self._shard, **place)["ShardIterator"])
 
 
-_tapes: dict[str, _Tape] = {}
+_stream_readers: dict[str, _StreamReader] = {}
 
 
-def raw(table: str) -> list[dict[str, dict[str, str]]]:
-    """Every item of a table as DynamoDB holds it; for invariants only."""
-    if ELSEWHERE:
-        with undisturbed():
+def raw_items(table: str) -> list[dict[str, dict[str, str]]]:
+    """Every item of a table as DynamoDB stores it; for invariants only."""
+    if OTHER_ENDPOINT:
+        with without_interference():
             pages = _client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
             return [item for page in pages for item in page["Items"]]
     with _lock:
@@ -253,14 +253,14 @@ def raw(table: str) -> list[dict[str, dict[str, str]]]:
 
 
 def items(model: Any) -> list[Any]:
-    """Every item of a table; for invariants only, the product never scans."""
-    if ELSEWHERE:
-        with undisturbed():
+    """Every item of a table; for invariants only: the product never scans."""
+    if OTHER_ENDPOINT:
+        with without_interference():
             return list(model.scan(consistent_read=True))
-    found = raw(getattr(settings(), model.Meta.setting))
-    return [model.from_raw_data(item) for item in found if _is_of(model, item)]
+    found = raw_items(getattr(settings(), model.Meta.setting))
+    return [model.from_raw_data(item) for item in found if _is_item_of(model, item)]
 
 
-def _is_of(model: Any, item: dict[str, Any]) -> bool:
+def _is_item_of(model: Any, item: dict[str, Any]) -> bool:
     kind = model._get_discriminator_class(item)
     return kind is None or issubclass(kind, model)

@@ -24,14 +24,14 @@ def token(
     return authentication.issue_token(Principal(org, subject, role, plan), seconds)
 
 
-def answered(org: str, status: int, milliseconds: float, route: str = "/api/x") -> AnsweredRequest:
-    """What an API tells of a request that it answered."""
+def answered_request(org: str, status: int, milliseconds: float, route: str = "/api/x") -> AnsweredRequest:
+    """The record of a request that an API has answered."""
     return AnsweredRequest(org, status, milliseconds, "GET", route, "req_1")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back; header names are in lower case."""
+    """A response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +45,7 @@ class Reply:
 
 
 Watch = Callable[[str, str, Reply], None]
-"""Told of every (method, route template, reply)."""
+"""Called with every (method, route template, reply)."""
 
 
 class Client:
@@ -66,7 +66,7 @@ class Client:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send one request; a body of text or bytes goes as it is, any other as JSON."""
+        """Send one request. A body of text or bytes is sent as it is, any other as JSON."""
         sent = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -87,7 +87,7 @@ class Client:
     delete = partialmethod(request, "DELETE")
 
     def template(self, path: str) -> str:
-        """The template that API Gateway would choose for a path; the path itself where there is none."""
+        """The template that API Gateway would choose for a path; the path itself if none matches."""
         return self._resolve(path)[0]
 
     def _resolve(self, path: str) -> tuple[str, dict[str, str] | None]:

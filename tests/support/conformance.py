@@ -1,4 +1,4 @@
-"""Whether a reply is what the API's own OpenAPI document says, and whether an error tells too much."""
+"""Check that a reply matches the API's OpenAPI document and that an error shows no internals."""
 
 import re
 from functools import cache
@@ -15,11 +15,11 @@ INTERNALS = re.compile(
 
 
 _watches: dict[int, tuple[Api, Watch]] = {}
-"""By the API's identity: to describe one takes longer than most tests do."""
+"""By the API's identity: generating its document takes longer than most tests."""
 
 
 def conformance(api: Api) -> Watch:
-    """A watcher that raises AssertionError for a reply that is not as documented."""
+    """A watcher that raises AssertionError for a reply that differs from the document."""
     if id(api) not in _watches:
         _watches[id(api)] = api, _watch(api)
     return _watches[id(api)][1]

@@ -1,5 +1,5 @@
-"""The deployment's functions as AWS runs them: many at once, as many of each as infra/engine.py allows or a share of
-them, and each call to a table or queue takes its time. The sweep comes each minute."""
+"""The deployment's functions as AWS runs them: in parallel, with the concurrency of infra/engine.py or a share of it.
+Each call to a table or queue takes time. The sweep runs each minute."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +25,12 @@ from chalicelib.storage.aws.sqs import Message
 from infra.bundles import consumers
 from infra.functions import Queue
 from tests.support import aws
-from tests.support.queues import FakeQueues, Held
+from tests.support.queues import FakeQueues, QueuedMessage
 from tests.support.timeline import Run, Timeline, executor
 from tests.support.world import HANDLED, STREAMED, World, new_world, relayed
 
-SIDE_BY_SIDE = (task_delivery, run_all, task_feed, notifying, posting)
-"""Modules that do something in threads."""
+THREADED_MODULES = (task_delivery, run_all, task_feed, notifying, posting)
+"""Modules that start threads."""
 RECORDS = 100
 """Of a stream that a relay takes at once."""
 SHARDS = 4
@@ -42,7 +42,7 @@ TRIGGERS = {name: function.trigger for name, function in consumers().items() if 
 
 @dataclass
 class _Paced:
-    """The way to the queues: each batch of ten takes as long as a call."""
+    """The queues, where sending ten messages takes as long as a call."""
 
     inner: FakeQueues
     pause: Callable[[], None]
@@ -95,15 +95,15 @@ class _Stream:
 
 @dataclass
 class Fleet:
-    """The functions of one world."""
+    """The functions of one deployment."""
 
     world: World
     timeline: Timeline
     call_seconds: float
     share: float
-    """Of each function's concurrency that there is."""
+    """Which share of each function's concurrency there is, 0-1."""
     lost: frozenset[str] = frozenset()
-    """Functions whose messages all get lost."""
+    """Functions whose messages are all lost."""
     hanging: set[str] = field(default_factory=set)
     """Hosts that take every request and never answer."""
     _streams: dict[str, _Stream] = field(default_factory=lambda: {table: _Stream(table) for table in STREAMED})
@@ -145,7 +145,7 @@ class Fleet:
     def _go_on(self, end: int) -> None:
         at = self.timeline.next_at
         if at is not None and at <= end:
-            self.timeline.go_on()
+            self.timeline.resume_next()
         else:
             self.timeline.rest_until(min(end, self.timeline.now() + self.poll_ms))
 
@@ -179,14 +179,14 @@ class Fleet:
                 held.visible_at = FOREVER
             self._start(kind, partial(self._handle, kind, batch))
 
-    def _handle(self, kind: str, batch: list[Held]) -> None:
+    def _handle(self, kind: str, batch: list[QueuedMessage]) -> None:
         self.world.run(kind, batch)
 
     def _start(self, name: str, work: Callable[[], object]) -> None:
         self._busy[name] += 1
-        self.timeline.start(Run(work, lambda: self._over(name)))
+        self.timeline.start(Run(work, lambda: self._finish(name)))
 
-    def _over(self, name: str) -> None:
+    def _finish(self, name: str) -> None:
         self._busy[name] -= 1
 
 
@@ -205,6 +205,6 @@ def fleet(
         sender = outbound.use_sender(made.send)
         stack.callback(outbound.use_sender, sender)
         stack.enter_context(aws.pacing(made.call))
-        for module in SIDE_BY_SIDE:
+        for module in THREADED_MODULES:
             stack.enter_context(patch.object(module, "ThreadPoolExecutor", executor(timeline)))
         yield made

@@ -1,4 +1,4 @@
-"""What the world writes to its log."""
+"""What the deployment writes to its log."""
 
 import json
 import logging
@@ -28,13 +28,13 @@ class Log:
     def story(self, task_id: str) -> list[dict[str, Any]]:
         """The lines about a task, in the order in which it happened: the query that docs/how-to/operate.md shows."""
         found = [line for line in self.lines if line.get("task_id") == task_id and "at" in line]
-        # Here a lease, which has a status, and its hand-over may be of one instant.
+        # A lease, which has a status, and its handover may have the same timestamp.
         return sorted(found, key=lambda line: (line["at"], line["version"], "status" not in line))
 
 
 @contextmanager
 def logging_to(log: Log, level: int = logging.INFO) -> Iterator[Log]:
-    """Have everything logged at this level or above it written there, until the block ends."""
+    """Write everything logged at this level or above it to `log`, until the block ends."""
     [handler] = (found for found in logger().handlers if isinstance(found, logging.StreamHandler))
     before, stream = logger().log_level, handler.setStream(log)
     logger().setLevel(level)

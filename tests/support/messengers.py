@@ -1,4 +1,4 @@
-"""Providers of messages as they document themselves: each takes what its real one takes, and answers as that would."""
+"""Fake messenger providers that accept and answer what their documentation says."""
 
 import json
 from collections.abc import Callable
@@ -19,17 +19,17 @@ ACCOUNTS: dict[str, Any] = {
     "discord": {"webhook_url": f"https://discord.example/api/webhooks/1/{CHANNEL}"},
     "whatsapp": {"url": "https://waha.example/", "chat_id": "491234567890@c.us", "api_key": KEY},
 }
-Said = Answer | Unreachable | Callable[[], Answer]
+ProviderReply = Answer | Unreachable | Callable[[], Answer]
 DEAD = Unreachable("timed out")
 TOO_MANY = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 30}}
-"""Telegram's words."""
+"""Telegram's answer."""
 
 
 @dataclass
 class Provider:
-    """One provider: `sent` is what it took, `reply` what it says instead of taking anything."""
+    """One provider. `sent` has what it accepted; `reply`, if set, is its answer to everything."""
 
-    reply: Said | None = None
+    reply: ProviderReply | None = None
     sent: list[Any] = field(default_factory=list)
     asked: int = 0
 
@@ -89,7 +89,7 @@ class Waha(Provider):
                 return answer(422, self.unexpected())
             return answer(201, {"id": {"fromMe": True, "_serialized": f"true_{said['chatId']}_{self.taken(said)}"}})
         if url.endswith("/auth/qr?format=image"):
-            # As its OpenAPI has it: {mimetype, data} where JSON is accepted.
+            # As in its OpenAPI document: {mimetype, data} where JSON is accepted.
             import base64
 
             return answer(200, {"mimetype": "image/png", "data": base64.b64encode(self.png).decode()})
@@ -100,29 +100,29 @@ class Waha(Provider):
         return answer(200, {"name": "default", "status": self.status, "me": None})
 
     def unexpected(self) -> dict[str, Any]:
-        """What it says of a session that is not paired."""
+        """The answer for a session that is not paired."""
         said = "Session status is not as expected. Try again later or restart the session"
         return {"error": said, "session": "default", "status": self.status, "expected": ["WORKING"]}
 
 
 @dataclass
 class Messengers:
-    """The org's messengers, all of them configured."""
+    """The org's messengers, all configured."""
 
     world: World
     telegram: Telegram = field(default_factory=Telegram)
     discord: Discord = field(default_factory=Discord)
     whatsapp: Waha = field(default_factory=Waha)
     last: str = ""
-    """Id of the notification that was sent last."""
+    """Id of the latest notification."""
 
     def send(self, message: str = "Hello!", **said: Any) -> str:
-        """A notification's id; it is on its way, but nothing has been sent."""
+        """Create a notification and return its id; nothing is sent yet."""
         self.last = notifications.send(ORG, message, **said).id
         return self.last
 
     def told(self, message: str = "Hello!", **said: Any) -> Shown:
-        """What has become of a notification once everything has happened that can happen now."""
+        """Create a notification, send it, and return its state."""
         self.send(message, **said)
         self.world.settle()
         return self.latest()
@@ -137,7 +137,7 @@ class Messengers:
         return found
 
     def wait(self, seconds: float) -> None:
-        """Time passes, with its wakeups, and a sweep or two at its end."""
+        """Move the clock and run wakeups and two sweeps."""
         self.world.clock.advance(seconds)
         for _ in range(2):
             self.world.settle()
@@ -147,12 +147,12 @@ class Messengers:
 
 
 def configure(accounts: Any, org: str = ORG) -> None:
-    """What the org has with messengers is this from now on."""
+    """Set the org's messenger accounts."""
     configure_all({org: accounts})
 
 
 def configure_all(accounts: dict[str, Any]) -> None:
-    """What these orgs have with messengers is this from now on."""
+    """Set the messenger accounts of these orgs, and no others'."""
     from chalicelib.engine.messaging import provider_accounts, provider_status
 
     config.replace(messengers=json.dumps(accounts))
@@ -161,7 +161,7 @@ def configure_all(accounts: dict[str, Any]) -> None:
 
 
 def messengers(world: World) -> Messengers:
-    """Every provider, configured and in good health."""
+    """Every provider, configured and available."""
     made = Messengers(world)
     configure(ACCOUNTS)
     world.servers |= {"telegram.example": made.telegram, "discord.example": made.discord, "waha.example": made.whatsapp}

@@ -1,4 +1,4 @@
-"""The metrics that a test's code sends, as CloudWatch would get them."""
+"""The metrics that the code under test sends, as CloudWatch gets them."""
 
 import json
 from collections import defaultdict
@@ -13,8 +13,8 @@ Sent = dict[str, list[float]]
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], Sent]:
-    """Metrics are on, and none is left over from other tests; gives those sent since it was last asked."""
+def sent_metrics(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], Sent]:
+    """Switch metrics on, without any left over. Each call returns the metrics sent since the last call."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     observability.metrics().clear_metrics()
     observability.metrics.cache_clear()

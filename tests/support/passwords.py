@@ -1,4 +1,4 @@
-"""Passwords whose hashes cost nothing, for tests that are about something else."""
+"""Cheap password hashes, for tests that are about something else."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ CHEAP = Cost(1, 8, 1)
 
 @pytest.fixture
 def cheap() -> Iterator[None]:
-    """Hash at the least cost there is."""
+    """Hash at the lowest cost."""
     before = passwords.use_cost(CHEAP)
     yield
     passwords.use_cost(before)

@@ -1,6 +1,6 @@
-"""`python -m tests.support.patient_stack`: the local stack, in which a wait for a task's end never runs out by itself.
+"""`python -m tests.support.patient_stack`: the local stack, in which a wait for a task's end does not time out.
 
-What ends a wait there is what a test does, and no clock.
+Only the test's actions end a wait, not the clock.
 """
 
 import runpy
@@ -8,8 +8,8 @@ from functools import partial
 
 from chalicelib.engine.tasks import completion_wait
 
-FOR_EVER = 86_400.0
+ONE_DAY_SECONDS = 86_400.0
 
 if __name__ == "__main__":
-    completion_wait.wait_until_ended = partial(completion_wait.wait_until_ended, seconds=FOR_EVER)
+    completion_wait.wait_until_ended = partial(completion_wait.wait_until_ended, seconds=ONE_DAY_SECONDS)
     runpy.run_module("infra.local", run_name="__main__", alter_sys=True)

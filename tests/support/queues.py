@@ -1,4 +1,4 @@
-"""Queues in memory, by the world's clock: delays, order, deduplication, redelivery, dead letters. And faults."""
+"""Queues in memory, by the world's clock: delays, order, deduplication, redelivery, dead letters, and faults."""
 
 import itertools
 import re
@@ -12,18 +12,18 @@ from chalicelib.storage.aws.sqs import Message, split_into_batches
 
 MAX_RECEIVES = 5
 MOST_ENTRIES, LARGEST_BATCH, LONGEST_DELAY = 10, 1_048_576, 900
-"""What SQS takes in one call: messages, bytes of all of them together, seconds of delay. Written down here again, so
-that a limit that somebody moves in the code is noticed."""
+"""SQS's limits for one call: messages, their bytes in total, seconds of delay. They are repeated here, so that a
+wrong limit in the code is noticed."""
 _NAME = re.compile(r"[\w-]{1,80}", re.ASCII)
 _TOKEN = re.compile("[!-~]{1,128}")
-"""What a message group and a deduplication id may be: letters, digits and punctuation."""
+"""A valid message group or deduplication id: letters, digits and punctuation."""
 
 
 class RefusedBySqs(AssertionError):
-    """SQS would not have taken this call: no test that makes it is right about anything else."""
+    """SQS would have refused this call, so the test that makes it is not valid."""
 
 
-def require_taken(queue: str, entries: Sequence[dict[str, Any]]) -> None:
+def require_accepted(queue: str, entries: Sequence[dict[str, Any]]) -> None:
     """Raise RefusedBySqs for a SendMessageBatch that SQS would refuse, in whole or in part."""
     names = [entry["Id"] for entry in entries]
     problems = [
@@ -53,7 +53,7 @@ def _entry_problems(queue: str, entry: dict[str, Any]) -> list[tuple[bool, str]]
 
 
 @dataclass
-class Held:
+class QueuedMessage:
     """A message in a queue."""
 
     id: str
@@ -75,31 +75,31 @@ class Faults:
 
 @dataclass
 class FakeQueues:
-    """What SQS promises, and no more when there are faults. What SQS would refuse raises RefusedBySqs, and is kept in
-    `refused` for those whose code swallows that."""
+    """Queues that keep SQS's promises, and with faults no more than those. A call that SQS would refuse raises
+    RefusedBySqs, and is kept in `refused`, because the code under test may catch the error."""
 
     lossless: frozenset[str] = frozenset()
-    """Queues that drop nothing, whatever the faults: SQS loses no message, and nobody makes up for what these hold."""
+    """Queues that drop nothing, whatever the faults: SQS loses no message, and nothing makes up for a loss in these."""
     random: Random = field(default_factory=lambda: Random(0))
     faults: Faults = field(default_factory=Faults)
-    queues: dict[str, list[Held]] = field(default_factory=dict)
-    dead: dict[str, list[Held]] = field(default_factory=dict)
+    queues: dict[str, list[QueuedMessage]] = field(default_factory=dict)
+    dead: dict[str, list[QueuedMessage]] = field(default_factory=dict)
     refused: list[RefusedBySqs] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _seen: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
-        entries = [entry for batch in split_into_batches(messages) for entry in self._taken(queue, batch)]
+        entries = [entry for batch in split_into_batches(messages) for entry in self._require_accepted(queue, batch)]
         for message, entry in zip(messages, entries, strict=True):
-            if self._repeated(queue, message) or self._dropped(queue):
+            if self._is_duplicate(queue, message) or self._is_dropped(queue):
                 continue
             copies = 2 if message.group is None and self.random.random() < self.faults.duplicate else 1
             for _ in range(copies):
-                self.queues.setdefault(queue, []).append(self._held(message, entry))
+                self.queues.setdefault(queue, []).append(self._queued(message, entry))
 
-    def _taken(self, queue: str, batch: list[Any]) -> list[Any]:
+    def _require_accepted(self, queue: str, batch: list[Any]) -> list[Any]:
         try:
-            require_taken(queue, batch)
+            require_accepted(queue, batch)
         except RefusedBySqs as refusal:
             self.refused.append(refusal)
             raise
@@ -108,10 +108,10 @@ class FakeQueues:
     def depth(self, queue: str) -> int:
         return len(self.queues.get(queue, ()))
 
-    def _dropped(self, queue: str) -> bool:
+    def _is_dropped(self, queue: str) -> bool:
         return self.random.random() < self.faults.drop and queue not in self.lossless
 
-    def _repeated(self, queue: str, message: Message) -> bool:
+    def _is_duplicate(self, queue: str, message: Message) -> bool:
         if message.deduplication is None:
             return False
         key, now = (queue, message.deduplication), clock.now()
@@ -120,12 +120,12 @@ class FakeQueues:
         self._seen[key] = now
         return False
 
-    def _held(self, message: Message, entry: dict[str, Any]) -> Held:
+    def _queued(self, message: Message, entry: dict[str, Any]) -> QueuedMessage:
         late = round(self.random.uniform(0, 30) * clock.SECOND) if self.random.random() < self.faults.delay else 0
         visible_at = clock.now() + message.delay * clock.SECOND + late
-        return Held(f"m{next(self._numbers)}", entry["MessageBody"], visible_at, message.group)
+        return QueuedMessage(f"m{next(self._numbers)}", entry["MessageBody"], visible_at, message.group)
 
-    def receive(self, queue: str, limit: int = 10) -> list[Held]:
+    def receive(self, queue: str, limit: int = 10) -> list[QueuedMessage]:
         """Up to `limit` visible messages; of a FIFO queue, in order, from one group."""
         visible = self.visible(queue)
         if self.faults.reorder:
@@ -136,27 +136,27 @@ class FakeQueues:
             held.receives += 1
         return visible[:limit]
 
-    def visible(self, queue: str) -> list[Held]:
-        """Those that may be received now, in order: none of a group that waits for an earlier one of it."""
-        found, waiting = [], set()
+    def visible(self, queue: str) -> list[QueuedMessage]:
+        """The messages that can be received now, in order. A message waits for earlier ones of its group."""
+        visible, waiting = [], set()
         for held in self.queues.get(queue, []):
             if held.visible_at > clock.now():
                 waiting.add(held.group)
             elif held.group is None or held.group not in waiting:
-                found.append(held)
-        return found
+                visible.append(held)
+        return visible
 
-    def done(self, queue: str, held: Held) -> None:
-        """The message was dealt with. One of a FIFO queue may come again all the same, though it was sent once."""
-        if held.group is not None and self.random.random() < self.faults.duplicate:
-            held.visible_at = clock.now() + 30 * clock.SECOND
-        elif held in self.queues[queue]:
-            self.queues[queue].remove(held)
+    def delete(self, queue: str, message: QueuedMessage) -> None:
+        """Delete a handled message. With faults one of a FIFO queue may be delivered again."""
+        if message.group is not None and self.random.random() < self.faults.duplicate:
+            message.visible_at = clock.now() + 30 * clock.SECOND
+        elif message in self.queues[queue]:
+            self.queues[queue].remove(message)
 
-    def failed(self, queue: str, held: Held) -> None:
-        """The message was not dealt with: it comes back, or goes to the dead letters."""
-        if held.receives >= MAX_RECEIVES and queue not in self.lossless:
-            self.queues[queue].remove(held)
-            self.dead.setdefault(queue, []).append(held)
+    def return_message(self, queue: str, message: QueuedMessage) -> None:
+        """Return a message that was not handled: it becomes visible again, or moves to the dead letters."""
+        if message.receives >= MAX_RECEIVES and queue not in self.lossless:
+            self.queues[queue].remove(message)
+            self.dead.setdefault(queue, []).append(message)
         else:
-            held.visible_at = clock.now() + 30 * clock.SECOND
+            message.visible_at = clock.now() + 30 * clock.SECOND

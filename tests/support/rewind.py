@@ -1,4 +1,4 @@
-"""A deployment on moto as it was before: cheaper than a fresh one, where many tests begin alike."""
+"""Reset a deployment on moto to an earlier state: cheaper than a new one if many tests begin alike."""
 
 import pickle
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from typing import Any
 from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib import config
-from tests.support.world import World, forget
+from tests.support.world import World, clear_caches
 
 
 @contextmanager
-def rewound(world: World) -> Iterator[None]:
-    """At the end, tables, streams, queues, settings and clock are what they are now. Chance goes on, and so do ids."""
+def rewinding(world: World) -> Iterator[None]:
+    """At the end, reset tables, streams, queues, settings and clock to what they are now. Chance and ids continue."""
     tables = _tables()
     items = {name: pickle.dumps(table.items) for name, table in tables.items()}
     lengths = {name: len(_records(table)) for name, table in tables.items()}
     queues = pickle.dumps([world.queues.queues, world.queues.dead, world.queues._seen])
     servers, calls, read, swept = dict(world.servers), len(world.calls), dict(world._read), world.swept_minute
     now, settings = world.clock.now(), config.settings()
-    forget()
+    clear_caches()
     try:
         yield
     finally:
@@ -32,11 +32,11 @@ def rewound(world: World) -> Iterator[None]:
         del world.calls[calls:]
         world.clock._now = now
         config.restore(settings)
-        forget()
+        clear_caches()
 
 
-def stored() -> list[str]:
-    """Everything in all tables but the limiters; without asking for it, since many tests compare before and after."""
+def stored_items() -> list[str]:
+    """All items of all tables except rate limits, read without AWS calls: many tests compare before and after."""
     found = (item for table in _tables().values() for item in table.all_items())
     return sorted(str(item.attrs) for item in found if not item.hash_key.value.startswith("limit#"))
 

@@ -47,9 +47,9 @@ class Timeline(clock.ManualClock):
     def start(self, run: Run) -> None:
         """Have it happen from now on."""
         threading.Thread(target=self._live, args=[run], daemon=True).start()
-        self._line_up(run, self.now())
+        self._schedule(run, self.now())
 
-    def go_on(self) -> None:
+    def resume_next(self) -> None:
         """Let the run whose time comes next go on, until it lets time pass or is over."""
         at, _, run = heapq.heappop(self._queue)
         self._move_to(at)
@@ -74,8 +74,8 @@ class Timeline(clock.ManualClock):
         """The run lets so much time pass."""
         if self._running is not None:
             run = self._running
-            self._line_up(run, self.now() + round(seconds * clock.SECOND))
-            self._rest_here(run)
+            self._schedule(run, self.now() + round(seconds * clock.SECOND))
+            self._wait_for_turn(run)
 
     def together(self, jobs: Sequence[Callable[[], Any]], lines: int) -> list[Any]:
         """What each job answers; so many happen at once, and the run that asks goes on after the last."""
@@ -95,23 +95,23 @@ class Timeline(clock.ManualClock):
         def over() -> None:
             left[0] -= 1
             if left[0] == 0 and parent is not None:
-                self._line_up(parent, self.now())
+                self._schedule(parent, self.now())
 
         if parent is None or not jobs:
             work()
         else:
             for _ in range(left[0]):
                 self.start(Run(work, over))
-            self._rest_here(parent)
+            self._wait_for_turn(parent)
         if errors:
             raise errors[0]
         return answers
 
-    def _line_up(self, run: Run, instant: int) -> None:
+    def _schedule(self, run: Run, instant: int) -> None:
         self._number += 1
         heapq.heappush(self._queue, (instant, self._number, run))
 
-    def _rest_here(self, run: Run) -> None:
+    def _wait_for_turn(self, run: Run) -> None:
         self._rest.release()
         run._baton.acquire()
 

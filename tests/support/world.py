@@ -1,6 +1,6 @@
-"""A whole deployment in one thread: tables on moto, queues in memory, time and chance under control, fake servers.
+"""A whole deployment in one thread: tables on moto, queues in memory, fake servers, a clock and chance under control.
 
-`settle()` lets everything happen that can happen now; `advance()` lets time pass, with a sweep each minute.
+`settle()` handles all changes and messages that are there now; `advance()` moves the clock, with a sweep each minute.
 """
 
 import json
@@ -42,7 +42,7 @@ from chalicelib.storage.workers import workers as worker_storage
 from infra.engine import ENGINE
 from infra.functions import Queue
 from tests.support import aws
-from tests.support.queues import FakeQueues, Held
+from tests.support.queues import FakeQueues, QueuedMessage
 from tests.support.sockets import FakeSockets
 
 START = 1_767_268_800_000  # 2026-01-01T12:00:00Z
@@ -56,21 +56,31 @@ FRAME_BUILDERS: Any = {
         watching=lambda number: {"watching": number},
     )
 }
-"""Of a channel of the tests' own: updates as they are."""
-HANDLED = ("dispatch", "deliver", "perform", "wakeups", "sweeps", "live", "announce", "webhooks", "notifications")
-"""The queues, by what their functions do."""
+"""The frame builder of a channel that only tests use: updates as they are."""
+HANDLED_QUEUES = (
+    "dispatch",
+    "deliver",
+    "perform",
+    "wakeups",
+    "sweeps",
+    "live",
+    "announce",
+    "webhooks",
+    "notifications",
+)
+"""The queues, by the names of their functions."""
 _TRIGGERS = [one.trigger for one in ENGINE.functions if isinstance(one.trigger, Queue)]
-BATCHES = {one.queue.removesuffix("_queue"): one.batch for one in _TRIGGERS}
-"""How many messages of each queue its function is given at once."""
-MOST_PARTS = 20
-"""Of one sweep."""
-STREAMED = ("tasks", "workers", "documents")
+BATCH_SIZES = {one.queue.removesuffix("_queue"): one.batch for one in _TRIGGERS}
+"""How many messages of each queue its function receives at once."""
+MAX_SWEEP_PARTS = 20
+"""The most parts that one sweep has in a test."""
+STREAMED_TABLES = ("tasks", "workers", "documents")
 """The tables whose changes are relayed."""
 Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
 
 
 def answer(status: int = 202, body: Any = None, **headers: str) -> outbound.Answer:
-    """What a fake server says."""
+    """A fake server's response."""
     text = b"" if body is None else json.dumps(body).encode()
     return outbound.Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
 
@@ -87,7 +97,7 @@ class World:
     calls: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     frame_builders: FrameBuilders = field(default_factory=lambda: FRAME_BUILDERS)
     _read: dict[str, int] = field(default_factory=dict)
-    _taken: dict[str, list[Held]] = field(default_factory=dict)
+    _received: dict[str, list[QueuedMessage]] = field(default_factory=dict)
     swept_minute: int = START_MINUTE
 
     def submit(self, **asked: Any) -> Task:
@@ -96,7 +106,7 @@ class World:
         return submission.submit(org, "dev", Submission(**fields))
 
     def register(self, name: str = "one", reply: Reply | outbound.Answer | None = None, **said: Any) -> Worker:
-        """A server at https://<name>.example; by default it accepts everything and reports nothing."""
+        """Register a server at https://<name>.example. By default it accepts every task and reports nothing."""
         given = reply if reply is not None else answer(202)
         self.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
         endpoints = {"predict": f"https://{name}.example/predict", "health": f"https://{name}.example/health"}
@@ -128,68 +138,68 @@ class World:
         return reply(url, dict(headers), body)
 
     def settle(self, limit: int = 500) -> None:
-        """Everything that can happen now, happens."""
+        """Handle changes and messages until none is left. Raises AssertionError after `limit` rounds."""
         for _ in range(limit):
             if not self.step():
                 return
-        raise AssertionError("the world does not come to rest")
+        raise AssertionError(f"there are still changes or messages after {limit} rounds")
 
     def step(self) -> bool:
-        """One round of streams and queues; False when there was nothing to do."""
-        relayed = [self.relay(table) for table in STREAMED]
-        handled = [self.handle(name) for name in HANDLED]
+        """Handle each stream and each queue once; whether there was anything to do."""
+        relayed = [self.relay(table) for table in STREAMED_TABLES]
+        handled = [self.handle(name) for name in HANDLED_QUEUES]
         return any(relayed) or any(handled)
 
     def busy(self) -> list[str]:
-        """Which tables have changes that were not relayed yet, and which queues have messages that may be received."""
-        changed = [table for table in STREAMED if self.unread(table)]
-        return changed + [kind for kind in HANDLED if self.queues.visible(getattr(settings(), f"{kind}_queue"))]
+        """The tables with changes that were not relayed yet, and the queues with visible messages."""
+        changed = [table for table in STREAMED_TABLES if self.has_unread_changes(table)]
+        return changed + [kind for kind in HANDLED_QUEUES if self.queues.visible(getattr(settings(), f"{kind}_queue"))]
 
-    def unread(self, table: str) -> bool:
+    def has_unread_changes(self, table: str) -> bool:
         """Whether the table has changes that were not relayed yet."""
-        return bool(aws.stream(getattr(settings(), f"{table}_table"), self._read.get(table, 0), 1))
+        return bool(aws.stream_records(getattr(settings(), f"{table}_table"), self._read.get(table, 0), 1))
 
     def relay(self, table: Any, limit: int = 10) -> bool:
         name = getattr(settings(), f"{table}_table")
         start = self._read.get(table, 0)
-        records = aws.stream(name, start, limit)
+        records = aws.stream_records(name, start, limit)
         if not records:
             return False
         self._read[table] = start + relayed(table, records)
         return True
 
-    def died(self, kind: str) -> None:
-        """The function that handled this queue died: what it had received comes back, or goes to the dead letters."""
-        for held in self._taken.pop(kind, ()):
-            self.queues.failed(getattr(settings(), f"{kind}_queue"), held)
+    def return_messages(self, kind: str) -> None:
+        """Return the messages of a run that died: they become visible again, or move to the dead letters."""
+        for message in self._received.pop(kind, ()):
+            self.queues.return_message(getattr(settings(), f"{kind}_queue"), message)
 
     def sweep(self) -> None:
-        """The schedule of each minute, and all that it begins. What fails is raised once the rest was done."""
+        """Run the sweep of one minute with all its parts. The first error is raised after the other parts have run."""
         schedules.handle_sweep()
-        errors = [error for _ in range(MOST_PARTS) if (error := self._swept_part()) is not None]
+        errors = [error for _ in range(MAX_SWEEP_PARTS) if (error := self._handle_sweep_part()) is not None]
         if errors:
             raise errors[0]
 
-    def _swept_part(self) -> Exception | None:
+    def _handle_sweep_part(self) -> Exception | None:
         try:
             self.handle("sweeps")
         except Exception as error:  # noqa: BLE001 - raised by `sweep`
-            self.died("sweeps")
+            self.return_messages("sweeps")
             return error
         return None
 
     def rewind(self, table: str, records: int) -> None:
-        """The stream gives its latest records once more."""
+        """Read the stream's latest records again."""
         self._read[table] = max(0, self._read.get(table, 0) - records)
 
     def handle(self, kind: str) -> bool:
-        batch = self.queues.receive(getattr(settings(), f"{kind}_queue"), BATCHES[kind])
+        batch = self.queues.receive(getattr(settings(), f"{kind}_queue"), BATCH_SIZES[kind])
         if batch:
             self.run(kind, batch)
         return bool(batch)
 
-    def run(self, kind: str, batch: list[Held]) -> None:
-        """The function of this queue has received these messages."""
+    def run(self, kind: str, batch: list[QueuedMessage]) -> None:
+        """Run the function of this queue with these messages."""
         handlers: dict[str, Callable[[Any], Any]] = {
             "dispatch": queue_functions.handle_dispatch,
             "deliver": queue_functions.handle_handovers,
@@ -203,15 +213,15 @@ class World:
             "webhooks": queue_functions.handle_webhook_deliveries,
             "notifications": queue_functions.handle_notifications,
         }
-        self._taken[kind] = batch
-        self._answered(getattr(settings(), f"{kind}_queue"), batch, _failures(handlers[kind], batch))
+        self._received[kind] = batch
+        self._finish_batch(getattr(settings(), f"{kind}_queue"), batch, _failures(handlers[kind], batch))
 
-    def _answered(self, queue: str, batch: list[Held], failed: set[str]) -> None:
-        for held in batch:
-            (self.queues.failed if held.id in failed else self.queues.done)(queue, held)
+    def _finish_batch(self, queue: str, batch: list[QueuedMessage], failed: set[str]) -> None:
+        for message in batch:
+            (self.queues.return_message if message.id in failed else self.queues.delete)(queue, message)
 
     def advance(self, seconds: float, *, settle: bool = True) -> None:
-        """Time passes; the sweep runs at each full minute."""
+        """Move the clock. The sweep runs at each full minute."""
         end = self.clock.now() + round(seconds * clock.SECOND)
         while self.clock.now() < end:
             minute = (self.clock.now() // clock.MINUTE + 1) * clock.MINUTE
@@ -232,7 +242,7 @@ class World:
         found = aws.items(worker_table.WorkersTable)
         return [worker_storage.parse(item) for item in found if isinstance(item, worker_table.WorkerItem)]
 
-    def memories(self) -> list[Pool]:
+    def pools(self) -> list[Pool]:
         found = aws.items(worker_table.WorkersTable)
         return [pool_storage.parse(item) for item in found if isinstance(item, worker_table.PoolItem)]
 
@@ -250,8 +260,8 @@ class World:
         return {(item.partition, item.row): stats._parse(item).counts for item in found}
 
 
-def _failures(handler: Callable[[Any], Any], batch: list[Held]) -> set[str]:
-    """The messages that come back: those that the function names, or all of them when it fails."""
+def _failures(handler: Callable[[Any], Any], batch: list[QueuedMessage]) -> set[str]:
+    """The ids of the messages to return: those that the function names, or all of them if it fails."""
     try:
         answered = handler({"Records": [_record(held) for held in batch]})
     except Unavailable:
@@ -264,19 +274,19 @@ def _failures(handler: Callable[[Any], Any], batch: list[Held]) -> set[str]:
     return {one["itemIdentifier"] for one in answered["batchItemFailures"]}
 
 
-def _record(held: Held) -> dict[str, Any]:
+def _record(held: QueuedMessage) -> dict[str, Any]:
     return {"messageId": held.id, "body": held.body, "attributes": {"ApproximateReceiveCount": str(held.receives)}}
 
 
-class Unplugged(outbound.SystemNetwork):
-    """No resolver is asked: names do not resolve, addresses do as on the machine."""
+class NoResolver(outbound.SystemNetwork):
+    """A network without a resolver: addresses work, names do not resolve."""
 
     def addresses(self, host: str) -> list[str]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return [str(entry[4][0]) for entry in found]
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Empty what a process keeps between requests."""
     ttl_cache.clear_all()
     request_counts._buffers.clear()
@@ -295,7 +305,7 @@ def relayed(table: Any, records: list[dict[str, Any]]) -> int:
 
 @contextmanager
 def new_world(seed: int = 0) -> Iterator[World]:
-    """A fresh deployment that forgets everything at the end."""
+    """A new deployment, which is removed at the end."""
     chance = Random(seed)
     queues = FakeQueues(frozenset({settings().live_queue, settings().announce_queue}), chance)
     made = World(clock.ManualClock(START), queues, FakeSockets(), chance)
@@ -303,12 +313,12 @@ def new_world(seed: int = 0) -> Iterator[World]:
     before_settings = config.replace(
         api_urls={POOL: "https://api.example"}, listed_pools=frozenset({POOL, "coordinator"})
     )
-    before_sender, before_network = outbound.use_sender(made.send), outbound.use(Unplugged())
+    before_sender, before_network = outbound.use_sender(made.send), outbound.use(NoResolver())
     queue_storage.use_queues(made.queues)
     sockets.use_sockets(made.sockets)
-    # Most tests call with tokens of nobody in particular.
+    # Most tests call with tokens of a subject that has no account.
     token_accounts.use_account_check(lambda _: True)
-    forget()
+    clear_caches()
     try:
         with aws.cloud():
             yield made

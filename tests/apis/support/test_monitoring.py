@@ -5,7 +5,7 @@ import pytest
 from chalicelib import config
 from chalicelib.engine.statistics import request_counts
 from tests.apis.support.conftest import Desk
-from tests.support.client import answered, token
+from tests.support.client import answered_request, token
 
 
 def test_an_idle_deployment_is_healthy_and_has_done_nothing(desk: Desk) -> None:
@@ -137,10 +137,10 @@ def test_channels_are_those_of_the_document_and_those_seen(desk: Desk) -> None:
 def test_requests_of_all_processes_count_once_each(path: str, desk: Desk) -> None:
     measure = request_counts.request_counter("support")
     for _ in range(3):
-        measure(answered("acme", 200, 100.0))
+        measure(answered_request("acme", 200, 100.0))
     desk.world.clock.advance(request_counts.FLUSH_INTERVAL_MS / 1000)
-    measure(answered("acme", 200, 100.0))  # written by this one
-    measure(answered("acme", 500, 100.0))  # only gathered yet
+    measure(answered_request("acme", 200, 100.0))  # written by this one
+    measure(answered_request("acme", 500, 100.0))  # only gathered yet
     request_counts._buffers.clear()  # the process dies with it
     shown = desk.get(path)
     if path == "/health":

@@ -32,7 +32,7 @@ class Down:
 
 
 def records(table: str = "tasks") -> list[dict[str, Any]]:
-    return aws.stream(f"yardmaster-{table}")
+    return aws.stream_records(f"yardmaster-{table}")
 
 
 def number(record: dict[str, Any]) -> str:

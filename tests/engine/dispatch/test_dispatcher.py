@@ -31,7 +31,7 @@ def memory() -> Any:
 def lease_order(world: World) -> list[str]:
     """Ids of the tasks in the order in which they were first leased."""
     seen: list[str] = []
-    for record in aws.stream("yardmaster-tasks"):
+    for record in aws.stream_records("yardmaster-tasks"):
         image = record["dynamodb"].get("NewImage", {})
         name = image["id"]["S"]
         if image["status"]["S"] == "leased" and name not in seen:

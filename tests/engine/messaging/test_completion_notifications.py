@@ -190,7 +190,7 @@ def test_whoever_tells_may_die_at_any_call_and_people_are_told_once() -> None:
             complete(task := held(world))
             world.relay("tasks")
             died = _dies(world, number)
-            world.died("wakeups")
+            world.return_messages("wakeups")
             world.settle()
             world.advance(120)
             assert texts(by) == ["✅ Nightly: completed"]

@@ -15,7 +15,7 @@ from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured, Unavailable
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.deliveries import deliveries, notifications
-from tests.support.aws import counting, raw
+from tests.support.aws import counting, raw_items
 from tests.support.messengers import ACCOUNTS, DEAD, SECRETS, TOO_MANY, Messengers, configure, messengers
 from tests.support.world import ORG, World, answer
 
@@ -99,7 +99,10 @@ def test_no_secret_is_in_a_reply_an_error_or_the_log(by: Messengers, capsys: pyt
     shown = by.told()
     assert {found.reason for found in shown.deliveries.values()} == {"no ***"}
     told = (
-        str(shown) + str(raw(settings().deliveries_table)) + str(by.world.queues.queues) + "".join(capsys.readouterr())
+        str(shown)
+        + str(raw_items(settings().deliveries_table))
+        + str(by.world.queues.queues)
+        + "".join(capsys.readouterr())
     )
     assert not [secret for secret in SECRETS if secret in told]
     assert "***" in told

@@ -69,7 +69,7 @@ def _comes_back(by: Messengers, story: str, act: Act) -> None:
     if story == "tell":
         act()
     else:
-        by.world.died("notifications")
+        by.world.return_messages("notifications")
     by.world.settle()
     while any(found.wake_at for found in by.latest().deliveries.values()):
         by.world.clock.advance(61)

@@ -86,7 +86,7 @@ def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relaye
     while world.relay("documents") or world.handle("wakeups"):
         pass  # what is to be done in the background is ahead of the changes
     world.advance(task_edits.RELAY_LAG_S + 60)
-    left = [raw["list"]["S"] for raw in aws.raw(settings().listings_table)]
+    left = [raw["list"]["S"] for raw in aws.raw_items(settings().listings_table)]
     assert f"{ORG}#{task.id}" not in left
 
 
@@ -94,7 +94,7 @@ def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None
     task = create()
     change(task, Edit(phase=Phase.COMPLETED))
     task_edits.delete(ORG, POOL, task.id, "user_bob", allow)
-    removal = task_table.from_image(aws.stream(settings().tasks_table)[-1]["dynamodb"]["OldImage"])
+    removal = task_table.from_image(aws.stream_records(settings().tasks_table)[-1]["dynamodb"]["OldImage"])
     [said] = task_effects(removal, None).announcements
     assert (said.topic, said.subject, said.actor) == (Topic.TASK_DELETED, task.id, "user_bob")
 

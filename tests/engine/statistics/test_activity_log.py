@@ -13,7 +13,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
 from tests.support import aws
-from tests.support.client import answered
+from tests.support.client import answered_request
 from tests.support.world import ORG, POOL, START, World
 
 
@@ -28,28 +28,28 @@ def later(world: World) -> None:
 def test_refused_requests_are_written_together_and_others_not_at_all(world: World) -> None:
     with aws.counting() as calls:
         for status in (200, 404, 500, 201):
-            activity_log.record_request(answered(ORG, status, 3.2))
+            activity_log.record_request(answered_request(ORG, status, 3.2))
     assert not calls
     later(world)
     with aws.counting() as calls:
-        activity_log.record_request(answered(ORG, 200, 1.0))
-        activity_log.record_request(answered(ORG, 200, 1.0))
+        activity_log.record_request(answered_request(ORG, 200, 1.0))
+        activity_log.record_request(answered_request(ORG, 200, 1.0))
     assert calls == {("DynamoDB", "PutItem"): 1}
     assert [(line.level, line.details["status"]) for line in read()] == [("warn", 404), ("error", 500)]
     assert read(level="error")[0].message == "GET /api/x: 500"
 
 
 def test_what_is_not_written_yet_is_read_too_and_orgs_are_kept_apart(world: World) -> None:
-    activity_log.record_request(answered(ORG, 404, 1.0))
-    activity_log.record_request(answered("umbra", 403, 1.0))
+    activity_log.record_request(answered_request(ORG, 404, 1.0))
+    activity_log.record_request(answered_request("umbra", 403, 1.0))
     assert [line.details["status"] for line in read()] == [404]
 
 
 def test_a_flood_is_counted_and_costs_one_write(world: World) -> None:
     for _ in range(LINES_PER_DOCUMENT + 20):
-        activity_log.record_request(answered(ORG, 429, 1.0))
+        activity_log.record_request(answered_request(ORG, 429, 1.0))
     later(world)
-    activity_log.record_request(answered(ORG, 200, 1.0))
+    activity_log.record_request(answered_request(ORG, 200, 1.0))
     lines = read(limit=1000)
     assert len(lines) == LINES_PER_DOCUMENT + 1
     assert lines[0].message == "20 more refused requests"
@@ -59,12 +59,12 @@ def test_what_an_outage_kept_from_being_written_is_written_later(world: World, m
     def outage(*_: Any, **__: Any) -> Any:
         raise Unavailable("The database is busy")
 
-    activity_log.record_request(answered(ORG, 404, 1.0))
+    activity_log.record_request(answered_request(ORG, 404, 1.0))
     later(world)
     with monkeypatch.context() as patched:
         patched.setattr(dynamodb, "commit", outage)
-        activity_log.record_request(answered(ORG, 200, 1.0))
-    activity_log.record_request(answered(ORG, 200, 1.0))
+        activity_log.record_request(answered_request(ORG, 200, 1.0))
+    activity_log.record_request(answered_request(ORG, 200, 1.0))
     assert not activity_log._buffers
     assert len(read()) == 1
 

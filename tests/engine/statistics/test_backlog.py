@@ -11,7 +11,6 @@ from chalicelib.engine.workers import registry
 from tests.domain import samples
 from tests.engine.helpers import beat, pull
 from tests.support.metrics import Sent
-from tests.support.metrics import sent as sent
 from tests.support.world import ORG, POOL, World
 
 Read = Callable[[], Sent]

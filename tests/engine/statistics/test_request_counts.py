@@ -14,7 +14,7 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.statistics import counters as counter_storage
 from tests.engine.helpers import together
 from tests.support import aws
-from tests.support.client import answered
+from tests.support.client import answered_request
 from tests.support.world import ORG, POOL, START, World
 
 DAY = START // clock.DAY
@@ -23,7 +23,7 @@ _count = request_counts.request_counter(POOL)
 
 
 def count_request(org: str, status: int, milliseconds: float) -> None:
-    _count(answered(org, status, milliseconds))
+    _count(answered_request(org, status, milliseconds))
 
 
 def due(world: World) -> None:
@@ -73,7 +73,7 @@ def test_each_request_counts_in_its_own_hour_though_they_are_written_together(wo
 def test_orgs_and_apis_are_kept_apart(world: World) -> None:
     count_request(ORG, 200, 1.0)
     count_request("umbra", 200, 1.0)
-    request_counts.request_counter("other")(answered(ORG, 200, 1.0))
+    request_counts.request_counter("other")(answered_request(ORG, 200, 1.0))
     assert recent.read_recent(ORG, POOL).api_requests["requests"] == 1
     assert recent.read_recent("umbra", POOL).api_requests["requests"] == 1
     due(world)

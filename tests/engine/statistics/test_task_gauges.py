@@ -10,7 +10,6 @@ from chalicelib.functions import schedules
 from tests.engine.helpers import complete, held, pull
 from tests.support import aws
 from tests.support.metrics import Sent
-from tests.support.metrics import sent as sent
 from tests.support.world import ORG, START, World
 
 HOUR = 3_600

@@ -292,7 +292,7 @@ def test_a_pool_without_lists_pays_for_none(world: World) -> None:
     world.settle()
     lifecycle.complete(ORG, "quiet", task.id, Holder(world.task(task.id).worker_id or ""), {"ok": True})
     assert world.task(task.id).status is Status.COMPLETED
-    entries = [record["dynamodb"]["NewImage"] for record in aws.stream(settings().tasks_table)]
+    entries = [record["dynamodb"]["NewImage"] for record in aws.stream_records(settings().tasks_table)]
     assert len(entries) >= 3
     assert not any({"owner", "age", "shelf"} & entry.keys() for entry in entries)
     assert ["place" in entry for entry in entries] == [entry["status"]["S"] == "pending" for entry in entries]

@@ -71,7 +71,7 @@ def _dies(world: World, act: Act, number: int) -> bool:
 def _comes_back(world: World, one: Receiver, story: str, act: Act) -> None:
     """The caller tries again, or the queue gives its messages once more; then time passes."""
     if story in ("post", "fail"):
-        world.died("webhooks")
+        world.return_messages("webhooks")
     else:
         act()
     world.settle()

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.config import settings
 from chalicelib.storage.aws.sqs import BATCH_SIZE, MAX_BATCH_BYTES, MAX_DELAY_SECONDS, Message, split_into_batches
-from tests.support.queues import RefusedBySqs, require_taken
+from tests.support.queues import RefusedBySqs, require_accepted
 from tests.support.world import World
 
 
@@ -21,7 +21,7 @@ def test_messages_go_in_order_and_ten_at_a_time_under_distinct_ids() -> None:
     assert [len(batch) for batch in found] == [BATCH_SIZE, BATCH_SIZE, 3]
     assert [entry["MessageBody"] for batch in found for entry in batch] == [f'{{"n":{number}}}' for number in range(23)]
     for batch in found:
-        require_taken("plain", batch)
+        require_accepted("plain", batch)
 
 
 def test_a_batch_is_no_larger_than_sqs_takes() -> None:
@@ -99,13 +99,13 @@ def moto_takes(fifo: bool, entries: list[dict[str, Any]]) -> bool:
 def test_the_fake_queues_refuse_what_sqs_refuses(world: World, case: str) -> None:
     fifo, entries = REFUSED[case]
     with pytest.raises(RefusedBySqs):
-        require_taken(name(fifo), entries)
+        require_accepted(name(fifo), entries)
     assert moto_takes(fifo, entries) is (case in MOTO_TAKES)
 
 
 @pytest.mark.parametrize(("fifo", "entries"), TAKEN)
 def test_the_fake_queues_take_what_sqs_takes(world: World, fifo: bool, entries: list[dict[str, Any]]) -> None:
-    require_taken(name(fifo), entries)
+    require_accepted(name(fifo), entries)
     assert moto_takes(fifo, entries)
 
 
