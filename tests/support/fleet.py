@@ -27,7 +27,7 @@ from infra.functions import Queue
 from tests.support import aws
 from tests.support.queues import FakeQueues, QueuedMessage
 from tests.support.timeline import Run, Timeline, executor
-from tests.support.world import HANDLED, STREAMED, World, new_world, relayed
+from tests.support.world import HANDLED_QUEUES, STREAMED_TABLES, World, new_world, relayed
 
 THREADED_MODULES = (task_delivery, run_all, task_feed, notifying, posting)
 """Modules that start threads."""
@@ -85,7 +85,7 @@ class _Stream:
 
     def shards(self) -> list[_Shard]:
         """The shards with all changes so far that were not relayed yet."""
-        fresh = aws.stream(getattr(settings(), f"{self.table}_table"), self._taken)
+        fresh = aws.stream_records(getattr(settings(), f"{self.table}_table"), self._taken)
         self._taken += len(fresh)
         for record in fresh:
             key = record["dynamodb"]["Keys"][HASH_KEYS[self.table]]["S"]
@@ -106,7 +106,7 @@ class Fleet:
     """Functions whose messages are all lost."""
     hanging: set[str] = field(default_factory=set)
     """Hosts that take every request and never answer."""
-    _streams: dict[str, _Stream] = field(default_factory=lambda: {table: _Stream(table) for table in STREAMED})
+    _streams: dict[str, _Stream] = field(default_factory=lambda: {table: _Stream(table) for table in STREAMED_TABLES})
     _busy: Counter[str] = field(default_factory=Counter)
     _polled: int = 0
 
@@ -156,11 +156,11 @@ class Fleet:
             return
         self._polled = now
         self._sweep(now)
-        for table in STREAMED:
+        for table in STREAMED_TABLES:
             for shard in self._streams[table].shards():
                 if shard.records and not self._busy[shard.name]:
                     self._start(shard.name, shard.relay)
-        for kind in HANDLED:
+        for kind in HANDLED_QUEUES:
             self._take(kind)
 
     def _sweep(self, now: int) -> None:

@@ -226,7 +226,7 @@ def test_a_completed_project_is_announced_once(projects_api: ProjectsApi) -> Non
     projects_api.world.settle()
     projects_api.call("PUT", f"/{project}", {"status": "completed"})
     projects_api.call("PUT", f"/{project}", {"status": "completed"})
-    records = aws.stream("yardmaster-documents")
+    records = aws.stream_records("yardmaster-documents")
     assert [record["dynamodb"]["NewImage"]["body"]["S"].count('"completed"') for record in records] == [0, 1]
 
 
