@@ -56,8 +56,8 @@ def bodies(face: Face) -> Iterator[tuple[str, str, JsonSchema]]:
 def frames() -> Iterator[tuple[str, JsonSchema]]:
     for channels in CHANNELS.values():
         for channel in channels:
-            for kind, hears in channel.hears.items():
-                yield f"{channel.name} {kind}", hears.model.model_json_schema()
+            for kind, handler in channel.frame_handlers.items():
+                yield f"{channel.name} {kind}", handler.model.model_json_schema()
 
 
 def undeclared(schema: JsonSchema) -> list[Way]:
