@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder
-from chalicelib.domain.tasks.worker import Beat, Health
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.edge import (
     Caller,
     Channel,
@@ -93,7 +93,7 @@ def worker_channel(endpoint: WorkerEndpoint) -> Channel:
 
 
 def _handle_sign(connection: Connection, sign: Sign) -> None:
-    websocket_workers.record_heartbeat(connection, Beat(sign.status))
+    websocket_workers.record_heartbeat(connection, Heartbeat(sign.status))
 
 
 def _handle_progress(connection: Connection, report: Progress) -> None:

@@ -10,7 +10,7 @@ from chalicelib.config import settings
 from chalicelib.domain.deliveries import notification
 from chalicelib.domain.statistics import counters as rules
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.task import Needs, Permit, Task
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs, Task
 from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission
@@ -51,7 +51,7 @@ class Platform(NamedTuple):
     today: Counts
 
     @property
-    def concurrency_limit(self) -> Permit:
+    def concurrency_limit(self) -> ConcurrencyLimit:
         """The limit under which the platform's sessions run."""
         return _concurrency_limit(self.id)
 
@@ -77,7 +77,7 @@ def _submission(pool: str, api: str, request: SessionRequest) -> Submission:
         priority=PRIORITY,
         payload=payload,
         capabilities=(limit.key,),
-        permit=limit,
+        concurrency_limit=limit,
         timeout_seconds=SESSION_SECONDS,
         total_seconds=TOTAL_SECONDS,
         notify=request.notify,
@@ -86,8 +86,8 @@ def _submission(pool: str, api: str, request: SessionRequest) -> Submission:
     )
 
 
-def _concurrency_limit(platform: str) -> Permit:
-    return Permit(platform_capability(platform), SESSIONS_PER_PLATFORM)
+def _concurrency_limit(platform: str) -> ConcurrencyLimit:
+    return ConcurrencyLimit(platform_capability(platform), SESSIONS_PER_PLATFORM)
 
 
 def _require_known(platform: str) -> None:
@@ -128,14 +128,16 @@ def _holder(session: Task | None, workers: Mapping[str, Worker]) -> Worker | Non
 def _group_by_platform(workers: list[Worker]) -> dict[str, list[Worker]]:
     present = [worker for worker in workers if not worker.removed]
     return {
-        name: [worker for worker in present if worker.offers(Needs(frozenset({platform_capability(name)})))]
+        name: [worker for worker in present if worker.can_serve(Needs(frozenset({platform_capability(name)})))]
         for name in settings().survey_platforms
     }
 
 
 def _find_sessions(pool: Pool) -> dict[str, Task]:
     """The session that each platform's concurrency limit counts, by the platform's id."""
-    holders = {name: pool.permits.get(platform_capability(name), frozenset()) for name in settings().survey_platforms}
+    holders = {
+        name: pool.limit_holders.get(platform_capability(name), frozenset()) for name in settings().survey_platforms
+    }
     session_ids = [task_id for ids in holders.values() for task_id in ids]
     sessions = storage.find_many(session_ids, whole=True) if session_ids else {}
     return {name: sessions[task_id] for name, ids in holders.items() for task_id in ids if task_id in sessions}

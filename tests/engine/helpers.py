@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chalicelib.domain.tasks.task import Holder, Task
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.errors import YardmasterError
@@ -33,7 +33,7 @@ def pull(world: World, name: str = "puller", **said: Any) -> Worker:
 
 
 def beat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
-    return registry.record_heartbeat(ORG, POOL, worker.id, Beat(health, receipts=receipts))
+    return registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(health, receipts=receipts))
 
 
 def holder(task: Task) -> Holder:

@@ -54,7 +54,7 @@ def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds
     ready = [world.submit() for _ in range(4)]  # beside the one above, which holds a slot
     nudges = [DispatchRequest(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
     assert calls(lambda: dispatcher.run_pass(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
-    assert all(world.task(one.id).held for one in ready)
+    assert all(world.task(one.id).is_held for one in ready)
 
 
 def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(world: World) -> None:
@@ -81,7 +81,7 @@ def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(world: World)
             lifecycle.get(ORG, task.id)
 
     assert calls(lives) / count <= 12
-    assert all(task.terminal for task in world.tasks())
+    assert all(task.is_terminal for task in world.tasks())
 
 
 def test_a_minute_without_work_costs_only_the_looks_at_what_may_be_due(world: World) -> None:

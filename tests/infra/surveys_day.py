@@ -27,7 +27,7 @@ def whole(made: Watch, world: World) -> None:
     for path in ("/health", "/api/platforms", "/api/status"):
         client("GET", path)
     for lost in (False, True):
-        [held] = {one for one in sessions if world.task(one).held}
+        [held] = {one for one in sessions if world.task(one).is_held}
         workers("PUT", "/api/tasks/{task_id}/complete", {"result": None}, task_id=held)
         end(world, lost)
         lifecycle.change(ORG, held, lambda task: replace(task, version=task.version + 1, wake_at=world.clock.now()))

@@ -41,7 +41,7 @@ def written(world: World) -> list[dict[str, Any]]:
         world.advance(2)
         lifecycle.cancel(ORG, begun.id)
         lifecycle.change(
-            ORG, world.submit(manual=True).id, lambda task: transitions.taken(task, "user_ada", clock.now())
+            ORG, world.submit(manual=True).id, lambda task: transitions.begun_by_person(task, "user_ada", clock.now())
         )
         failed = world.submit()
         world.advance(900)

@@ -130,7 +130,7 @@ class Fleet:
         """Time passes, first in seconds, later in larger steps, until every task has ended."""
         end = self.world.clock.now() + seconds * clock.SECOND
         step = 1
-        while self.world.clock.now() < end and not all(task.terminal for task in self.world.tasks()):
+        while self.world.clock.now() < end and not all(task.is_terminal for task in self.world.tasks()):
             self.world.advance(step)
             self.work()
             self.world.settle()

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Holder, Permit
-from chalicelib.domain.tasks.worker import Beat, Health
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Holder
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.projects.projects import SECOND_PASS_DELAY_S
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
@@ -28,7 +28,7 @@ from tests.support.queues import Faults as QueueFaults
 from tests.support.world import ORG, POOL, STREAMED_TABLES, World, answer
 
 CAPABILITIES = ("video", "image")
-PERMITS = (Permit("one", 1), Permit("two", 2))
+PERMITS = (ConcurrencyLimit("one", 1), ConcurrencyLimit("two", 2))
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Simulation(Actor):
         if self.random.random() < 0.4:
             asked["capabilities"] = (self.random.choice(CAPABILITIES),)
         if self.random.random() < 0.3:
-            asked["permit"] = self.random.choice(PERMITS)
+            asked["concurrency_limit"] = self.random.choice(PERMITS)
         if delay or self.random.random() < 0.1:
             asked["run_at"] = self.world.clock.now() + (delay or self.random.randrange(1, 1200)) * 1000
         if key or self.random.random() < 0.2:
@@ -175,7 +175,7 @@ class Simulation(Actor):
     def heartbeat(self) -> None:
         for server in list(self.servers.values()):
             if server.reachable:
-                self.attempt(lambda s=server: registry.record_heartbeat(ORG, POOL, s.id, Beat(Health.HEALTHY)))
+                self.attempt(lambda s=server: registry.record_heartbeat(ORG, POOL, s.id, Heartbeat(Health.HEALTHY)))
 
     def partition(self) -> None:
         if (server := self._any_server()) is not None:
@@ -247,7 +247,7 @@ class Simulation(Actor):
         last = self.world.register("last", reply=self._last, max_concurrent=9, capabilities=CAPABILITIES)
         for _ in range(60):
             self._calm_minute(last.id)
-            if all(task.terminal for task in self.world.tasks()):
+            if all(task.is_terminal for task in self.world.tasks()):
                 break
         self._late_chores()
         self.watchers.finish()
@@ -280,7 +280,7 @@ class Simulation(Actor):
         stored = {task.id: task for task in self.world.tasks()}
         accepted = {*self.acknowledged, *self.owners.manual, *self.owners.performed}
         assert not accepted - stored.keys(), "an accepted task is gone"
-        unfinished = [task for task in stored.values() if not task.terminal]
+        unfinished = [task for task in stored.values() if not task.is_terminal]
         assert not unfinished, f"tasks that never ended: {[(task.id, task.status) for task in unfinished]}"
 
     def _everything_was_told(self) -> None:

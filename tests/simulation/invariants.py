@@ -10,7 +10,7 @@ from chalicelib.domain.statistics import counters as statistics
 from chalicelib.domain.statistics import event_counts
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.domain.tasks.task import Status, Task
-from chalicelib.domain.tasks.transitions import LONGEST_LOOK_MS
+from chalicelib.domain.tasks.transitions import MAX_CHECK_INTERVAL_MS
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.workers import registry as workers
 from chalicelib.engine.workers import websocket_workers
@@ -40,14 +40,14 @@ def history(_: World) -> History:
 def nothing_is_forgotten(world: World) -> None:
     """1: a task is terminal, or has a moment at which it will be looked at."""
     for task in world.tasks():
-        assert task.terminal or task.wake_at is not None, f"{task.id} is {task.status} and will never wake"
+        assert task.is_terminal or task.wake_at is not None, f"{task.id} is {task.status} and will never wake"
 
 
 def waiting_tasks_are_looked_at(world: World) -> None:
     """1: a waiting task is soon looked at itself, or its pool knows its lane and is looked at."""
     known = {(memory.org, memory.pool): memory for memory in world.pools()}
     for task in world.tasks():
-        if task.queued and (task.wake_at or 0) > task.updated_at + LONGEST_LOOK_MS:
+        if task.is_queued and (task.wake_at or 0) > task.updated_at + MAX_CHECK_INTERVAL_MS:
             memory = known.get((task.org, task.pool))
             watched = memory is not None and memory.wake_at is not None and task.lane in memory.lanes
             assert watched, f"{task.id} waits in {task.lane}, and nobody looks at it"
@@ -57,7 +57,7 @@ def slots_equal_leases(world: World) -> None:
     """2, 3: a worker's slots are exactly the leases of the tasks it holds, and never more than it may have."""
     held: dict[str, dict[str, int]] = defaultdict(dict)
     for task in world.tasks():
-        if task.leased_out:
+        if task.is_held_by_worker:
             assert task.worker_id is not None
             held[task.worker_id][task.id] = task.epoch
     for worker in world.workers():
@@ -70,10 +70,10 @@ def permits_equal_leases(world: World) -> None:
     """3: who holds a key's permits are exactly its tasks that workers hold, and never more than their limit."""
     held: dict[tuple[str, str], set[str]] = defaultdict(set)
     for task in world.tasks():
-        if task.leased_out and task.permit is not None:
-            held[f"{task.org}#{task.pool}", task.permit.key].add(task.id)
-            assert len(held[f"{task.org}#{task.pool}", task.permit.key]) <= task.permit.limit, (
-                f"{task.permit} is passed"
+        if task.is_held_by_worker and task.concurrency_limit is not None:
+            held[f"{task.org}#{task.pool}", task.concurrency_limit.key].add(task.id)
+            assert len(held[f"{task.org}#{task.pool}", task.concurrency_limit.key]) <= task.concurrency_limit.limit, (
+                f"{task.concurrency_limit} is passed"
             )
     assert world.permits() == held, "permits differ from the leases"
 
@@ -92,9 +92,9 @@ def the_past_is_lawful(world: World) -> None:
             continue
         assert new.version == old.version + 1, f"{new.id}: version {old.version} -> {new.version}"
         assert old.epoch <= new.epoch <= old.epoch + 1 and new.attempts >= old.attempts, f"{new.id} went back"
-        free = old.status is Status.PENDING or (old.held and new.person is not None)  # who takes it from its agent
+        free = old.status is Status.PENDING or (old.is_held and new.person is not None)  # who takes it from its agent
         assert new.epoch == old.epoch or free, f"{new.id}: leased from {old.status}"
-        if old.terminal:
+        if old.is_terminal:
             replayed = old.status in (Status.FAILED, Status.TIMED_OUT) and new.status is Status.PENDING
             assert replayed or _said_anew(old, new), f"{new.id}: {old.status} -> {new.status}"
 
@@ -116,9 +116,13 @@ def urgent_tasks_go_first(world: World, assigned: frozenset[tuple[str, int]] = f
         if leased and (new.id, new.epoch) not in assigned:  # an owner assigns without the pool
             known.add((new.pool, new.lane))
             _no_more_urgent(new, workers[new.worker_id], ready, known, permits)
-        if new.permit is not None:
-            (permits[new.permit.key].add if new.leased_out else permits[new.permit.key].discard)(new.id)
-        if new.queued:
+        if new.concurrency_limit is not None:
+            (
+                permits[new.concurrency_limit.key].add
+                if new.is_held_by_worker
+                else permits[new.concurrency_limit.key].discard
+            )(new.id)
+        if new.is_queued:
             ready[new.id] = new
         else:
             ready.pop(new.id, None)
@@ -128,11 +132,13 @@ def _no_more_urgent(
     taken: Task, worker: Worker, ready: dict[str, Task], known: set[tuple[str, str]], permits: dict[str, set[str]]
 ) -> None:
     for other in ready.values():
-        permitted = other.permit is None or len(permits[other.permit.key]) < other.permit.limit
+        permitted = (
+            other.concurrency_limit is None or len(permits[other.concurrency_limit.key]) < other.concurrency_limit.limit
+        )
         free = (
             other.wanted_worker in (None, worker.id)
             and (other.pool, other.lane) in known
-            and worker.offers(other.needs)
+            and worker.can_serve(other.needs)
         )
         may_wait = other.attempts > 0
         if other.id != taken.id and other.pool == taken.pool and permitted and free and not may_wait:
@@ -169,7 +175,7 @@ def _transition(old: Task | None, new: Task) -> str | None:
         return "started"
     if new.status is not Status.PENDING:
         return str(new.status)
-    if old.terminal:
+    if old.is_terminal:
         return "replayed"
     return "retried" if new.attempts > old.attempts else "released"
 
@@ -199,10 +205,10 @@ def gauges_equal_the_tasks(world: World) -> None:
 
 
 def _gauges(task: Task) -> list[str]:
-    if task.terminal:
+    if task.is_terminal:
         return [f"kept_{'failed' if task.status is Status.TIMED_OUT else task.status}"]
     held = ["active", "running"] if task.status is Status.RUNNING else ["active"]
-    return held if task.held else ["pending"]
+    return held if task.is_held else ["pending"]
 
 
 def workers_counters_equal_a_recount(world: World) -> None:

@@ -5,7 +5,7 @@ Each prepares a deployment and answers with the act during which the process is 
 
 from collections.abc import Callable
 
-from chalicelib.domain.tasks.task import Holder, Permit, Status, Task
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Holder, Status, Task
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.tasks import assignment, lifecycle, submission
@@ -181,7 +181,7 @@ def _permitted(world: World) -> Act:
     world.register(reply=answer(200, {"ok": True}), max_concurrent=3)
     world.settle()
     for _ in range(2):
-        world.submit(permit=ONE)
+        world.submit(concurrency_limit=ONE)
     world.relay("tasks")
     return lambda: world.handle("dispatch")
 
@@ -189,7 +189,7 @@ def _permitted(world: World) -> Act:
 def _pass_on(world: World) -> Act:
     """The holder of a permit is done, for which another task waits."""
     worker = _puller(world)
-    task, _ = [world.submit(permit=ONE, priority=priority) for priority in (9, 1)]
+    task, _ = [world.submit(concurrency_limit=ONE, priority=priority) for priority in (9, 1)]
     world.settle()
     return lambda: lifecycle.complete(ORG, POOL, task.id, Holder(worker.id, 1), {"ok": True})
 
@@ -209,7 +209,7 @@ def _bury(world: World) -> Act:
     return world.sweep
 
 
-ONE = Permit("k", 1)
+ONE = ConcurrencyLimit("k", 1)
 
 
 def _look(world: World) -> Act:

@@ -13,7 +13,7 @@ from chalicelib.domain.changes.public_events import public_event_id
 from chalicelib.domain.document import JOB_KIND
 from chalicelib.domain.search.index_updates import COUNTER_KEY, IndexState, IndexUpdate, Row, index_state
 from chalicelib.domain.search.query import position
-from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.domain.tasks.task_fields import task_project
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries.deliveries import DeliveryItem
 from chalicelib.storage.documents import documents as document_storage
@@ -62,8 +62,8 @@ def nothing_dangles(world: World) -> None:
     there = {item.id for item in aws.items(DocumentItem) if item.kind == "project"}
     crew = {worker.id for worker in world.workers() if not worker.removed}
     for task in managed(world):
-        assert project_of(task) in {None, *there}, f"{task.id} belongs to a project that is gone"
-        waits = task.wanted_worker is not None and not task.terminal
+        assert task_project(task) in {None, *there}, f"{task.id} belongs to a project that is gone"
+        waits = task.wanted_worker is not None and not task.is_terminal
         assert not waits or task.wanted_worker in crew, f"{task.id} waits for an agent that is gone"
 
 

@@ -10,8 +10,8 @@ from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.changes.public_events import PublicEvent
-from chalicelib.domain.tasks.task import Permit
-from chalicelib.domain.tasks.worker import Beat, Health
+from chalicelib.domain.tasks.task import ConcurrencyLimit
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.messaging import notifications as messenger
 from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.engine.webhooks import endpoints as webhooks
@@ -72,7 +72,7 @@ class Quiet:
         """Each second, what it does is done beside everything else."""
         second = (clock.now() // clock.SECOND) % 3600
         if second % 20 == 0:
-            self.fleet.happen(lambda: registry.record_heartbeat(QUIET, POOL, self._alive, Beat(Health.HEALTHY)))
+            self.fleet.happen(lambda: registry.record_heartbeat(QUIET, POOL, self._alive, Heartbeat(Health.HEALTHY)))
         if second % EACH == 3:  # so that nothing is due within a second of a sweep, which would be luck
             self.fleet.happen(self._act)
 
@@ -154,7 +154,9 @@ class Noisy:
     def keys(self) -> None:
         """As many keys as tasks: of idempotency, and of permits, each of which is a lane."""
         for number in range(self.size // 2):
-            self.fleet.world.submit(org=NOISY, permit=Permit(f"{number}", 1), idempotency_key=f"{number}")
+            self.fleet.world.submit(
+                org=NOISY, concurrency_limit=ConcurrencyLimit(f"{number}", 1), idempotency_key=f"{number}"
+            )
 
     def payloads(self) -> None:
         """Tasks as large as they may be."""

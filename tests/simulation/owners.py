@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import ids
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.engine.tasks import assignment, lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.engine.workers import completion_reports, registry
@@ -94,7 +94,9 @@ class Owners(Actor):
     def heartbeat(self) -> None:
         for worker_id in self.pullers:
             if not self.chance(0.2):
-                self.attempt(lambda name=worker_id: registry.record_heartbeat(ORG, POOL, name, Beat(Health.HEALTHY)))
+                self.attempt(
+                    lambda name=worker_id: registry.record_heartbeat(ORG, POOL, name, Heartbeat(Health.HEALTHY))
+                )
 
     def turn(self) -> None:
         """A worker of any kind is drained, closed, or opened again by hand."""

@@ -12,7 +12,7 @@ from chalicelib import clock, ids
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Phase, Task
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.engine.changes import run_all
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.projects import agents, projects, task_edits
@@ -171,7 +171,7 @@ class People(Actor):
     def heartbeat(self) -> None:
         for name in self.agents:
             if not self.chance(0.2):
-                self.attempt(lambda agent=name: registry.record_heartbeat(ORG, POOL, agent, Beat(Health.HEALTHY)))
+                self.attempt(lambda agent=name: registry.record_heartbeat(ORG, POOL, agent, Heartbeat(Health.HEALTHY)))
 
     def work(self) -> None:
         """An agent reports on something that it holds."""
@@ -202,7 +202,7 @@ class People(Actor):
         self.heartbeat()
         done = Edit(phase=Phase.COMPLETED, outcome=Outcome("done"))
         for task in managed(self.world):
-            if not task.terminal:
+            if not task.is_terminal:
                 self.attempt(lambda name=task.id: task_edits.change(ORG, POOL, name, done, "ada", anybody))
 
 

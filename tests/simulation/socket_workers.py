@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status
-from chalicelib.domain.tasks.worker import Beat, Health
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registration, registry, websocket_workers
 from chalicelib.engine.workers.registration import Registration
@@ -129,7 +129,7 @@ class SocketWorkers(Actor):
             one.given.append(frame)
         elif frame["type"] == "ping" and one.connection in self.world.sockets.open:
             link = one.link(one.connection)
-            self.attempt(lambda: websocket_workers.record_heartbeat(link, Beat(Health.HEALTHY)))
+            self.attempt(lambda: websocket_workers.record_heartbeat(link, Heartbeat(Health.HEALTHY)))
 
     def answer(self) -> None:
         """One reports on something that it was given: lately, long ago, again."""
@@ -158,7 +158,7 @@ class SocketWorkers(Actor):
         ended = self.attempt(lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}))
         if ended is not None:
             mine = (task.worker_id, task.attempt) == (holder.worker_id, holder.attempt)
-            current = mine and holder.epoch in (None, task.epoch) and (task.held or task.status is Status.COMPLETED)
+            current = mine and holder.epoch in (None, task.epoch) and (task.is_held or task.status is Status.COMPLETED)
             assert current, f"{holder} ended {task_id}, which was {task.status} in {task.attempt} by {task.worker_id}"
 
     def unregister(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Task
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.engine.statistics import rollup
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
@@ -35,7 +35,7 @@ def _held(world: World) -> tuple[Task, Worker]:
     worker = world.register(max_concurrent=2)
     task = world.submit()
     world.settle()
-    assert world.task(task.id).held
+    assert world.task(task.id).is_held
     return task, worker
 
 
@@ -97,7 +97,7 @@ def _cancel(world: World) -> Callable[[], object]:
 
 def _heartbeat(world: World) -> Callable[[], object]:
     worker = world.register()
-    return lambda: registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+    return lambda: registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(Health.HEALTHY))
 
 
 def _register(world: World) -> Callable[[], object]:
@@ -200,7 +200,7 @@ def _comes_back(world: World, act: Callable[[], object]) -> None:
     for invariant in AT_REST:
         invariant(world)
     _watchers_know_all(world)
-    ready = [task for task in world.tasks() if task.queued]
+    ready = [task for task in world.tasks() if task.is_queued]
     assert not ready, f"still waiting although there is room: {ready}"
 
 

@@ -13,7 +13,7 @@ from chalicelib.config import settings
 from chalicelib.domain.changes import announcements
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Holder, Permit, Status, Task
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Holder, Status, Task
 from chalicelib.engine.changes import relay
 from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.live import task_feed
@@ -100,7 +100,7 @@ def _unheard(world: World) -> None:
 def _permitted(world: World) -> None:
     """Two tasks of a key that one may be held of, the second assigned by hand."""
     worker = world.register(max_concurrent=2)
-    made = [world.submit(permit=Permit("k", 1), manual=True) for _ in range(2)]
+    made = [world.submit(concurrency_limit=ConcurrencyLimit("k", 1), manual=True) for _ in range(2)]
     for task in made:
         assignment.assign(ORG, POOL, task.id, worker.id)
 
@@ -136,7 +136,7 @@ def _urgent_behind(world: World) -> None:
     world.settle()
     world.register(max_concurrent=1, reply=answer(202))
     world.settle()
-    first = next(task for task in world.tasks() if task.held)
+    first = next(task for task in world.tasks() if task.is_held)
     assert first.worker_id is not None
     lifecycle.complete(ORG, POOL, first.id, Holder(first.worker_id, 1), None)
     world.settle()

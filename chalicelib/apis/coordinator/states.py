@@ -50,6 +50,6 @@ ROTATION: dict[WorkerStatus, Rotation] = {
 
 def worker_status(worker: Worker) -> WorkerStatus:
     """offline without a heartbeat or when drained; busy when out of rotation or without a free slot; else online."""
-    if not worker.alive or worker.drained or worker.silent(clock.now()):
+    if not worker.alive or worker.drained or worker.is_silent(clock.now()):
         return "offline"
-    return "busy" if worker.maintenance or not worker.room else "online"
+    return "busy" if worker.maintenance or not worker.free_slots else "online"

@@ -19,7 +19,7 @@ from chalicelib.apis.coordinator.states import (
 )
 from chalicelib.apis.coordinator.workers import MAX_WORD_CHARS, WorkerId
 from chalicelib.config import settings
-from chalicelib.domain.tasks.reported_failure import LARGEST_DETAILS, LONGEST_MESSAGE, reported_failure
+from chalicelib.domain.tasks.reported_failure import MAX_DETAILS_CHARS, MAX_MESSAGE_CHARS, reported_failure
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
 from chalicelib.engine.dispatch.waiting_reason import waiting_for
@@ -51,13 +51,13 @@ def _check_capabilities(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_error_size(error: str | dict[str, Any]) -> str | dict[str, Any]:
-    if isinstance(error, dict) and len(json.dumps(error)) > LARGEST_DETAILS:
-        raise ValueError(f"must be at most {LARGEST_DETAILS} characters as JSON")
+    if isinstance(error, dict) and len(json.dumps(error)) > MAX_DETAILS_CHARS:
+        raise ValueError(f"must be at most {MAX_DETAILS_CHARS} characters as JSON")
     return error
 
 
 Reason = Annotated[
-    Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_MESSAGE)] | dict[str, Any],
+    Annotated[str, StringConstraints(min_length=1, max_length=MAX_MESSAGE_CHARS)] | dict[str, Any],
     AfterValidator(_check_error_size),
 ]
 
@@ -118,7 +118,7 @@ class TaskOut(Schema):
             assigned_worker=task.worker_id if task.status is not Status.PENDING else None,
             created_at=task.created_at,
             started_at=task.started_at if has_started else None,
-            completed_at=task.finished_at if task.terminal else None,
+            completed_at=task.finished_at if task.is_terminal else None,
             result=task.result if task.status is Status.COMPLETED else None,
             error=_error(task),
         )

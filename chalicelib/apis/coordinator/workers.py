@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from chalicelib import clock, ids
 from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import GENERAL, ROTATION, Kind, WorkerStatus, worker_status
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.edge import Caller, Created, NaiveInstant, Routes, Schema
 from chalicelib.engine.workers import commands, completion_reports, pools, registration
 from chalicelib.engine.workers import registry as workers
@@ -218,7 +218,7 @@ def unregister_worker(caller: Caller, worker_id: WorkerId) -> Unregistered:
 def worker_heartbeat(caller: Caller, worker_id: WorkerId, body: HeartbeatIn | None = None) -> HeartbeatOut:
     """Report that a worker is alive. The answer has the commands to it."""
     receipts = dict.fromkeys(name for name in (body.receipts if body else ()) if name != "drain")
-    worker = workers.record_heartbeat(caller.org, NAME, worker_id, Beat(Health.HEALTHY, receipts=tuple(receipts)))
+    worker = workers.record_heartbeat(caller.org, NAME, worker_id, Heartbeat(Health.HEALTHY, receipts=tuple(receipts)))
     return HeartbeatOut.from_worker(
         worker, commands=[Command(**command) for command in commands.pending_commands(worker)]
     )

@@ -9,7 +9,7 @@ from chalicelib import clock
 from chalicelib.apis.processing.access import NAME
 from chalicelib.apis.processing.states import ServerStatus, server_status
 from chalicelib.apis.processing.tasks import Word
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.domain.url_masking import mask_url
 from chalicelib.edge import SECRET, Caller, CamelSchema, Created, Routes
 from chalicelib.engine.statistics import daily
@@ -218,10 +218,10 @@ def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> Heartbe
     return HeartbeatOut(server_id=id, status=server_status(worker), commands=told)
 
 
-def _beat(body: HeartbeatIn) -> Beat:
+def _beat(body: HeartbeatIn) -> Heartbeat:
     reported: dict[str, Any] = body.model_dump(include={"active_tasks", "metrics"}, exclude_none=True)
     done = dict.fromkeys(name for name in body.receipts if name != "drain")
-    return Beat(Health(body.status), reported or None, tuple(done))
+    return Heartbeat(Health(body.status), reported or None, tuple(done))
 
 
 @routes.delete("/{id}")

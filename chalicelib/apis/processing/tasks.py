@@ -107,7 +107,7 @@ class TaskRow(TaskCreated):
             updated_at=task.updated_at,
             type=task.type,
             priority=task.priority,
-            progress=task.progress if not task.held else task.progress or 0,
+            progress=task.progress if not task.is_held else task.progress or 0,
             server_id=task.worker_id,
             attempt=task.attempt,
             max_attempts=task.max_attempts,

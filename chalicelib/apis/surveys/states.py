@@ -27,8 +27,8 @@ def platform_status(workers: Iterable[Worker]) -> PlatformStatus:
     """The status of a platform that these workers offer: active while a live one is in rotation, paused while live ones
     are all out of rotation, else configured."""
     now = clock.now()
-    live = [worker for worker in workers if worker.alive and not worker.silent(now)]
-    if any(worker.online for worker in live):
+    live = [worker for worker in workers if worker.alive and not worker.is_silent(now)]
+    if any(worker.is_online for worker in live):
         return "active"
     return "paused" if live else "configured"
 
@@ -38,7 +38,7 @@ def waiting_for(platform: Platform) -> str | None:
     if not platform.queued:
         return None
     if platform.session is not None:
-        return waiting_reasons.turn(platform.concurrency_limit, [platform.session.id])
-    return waiting_reasons.missing(
+        return waiting_reasons.limit_reason(platform.concurrency_limit, [platform.session.id])
+    return waiting_reasons.missing_worker(
         platform.workers, Needs(frozenset({platform.concurrency_limit.key})), clock.now(), "worker"
     )

@@ -36,7 +36,7 @@ def _is_visible_change(old: Task, new: Task) -> bool:
 def _task_topic(old: Task | None, new: Task) -> Topic:
     if old is None:
         return Topic.TASK_CREATED
-    if new.terminal and not old.terminal:
+    if new.is_terminal and not old.is_terminal:
         return _TERMINAL_TOPICS.get(new.status, Topic.TASK_UPDATED)
     if new.status is Status.LEASED and new.epoch > old.epoch and new.wanted_worker is None:
         return Topic.TASK_ASSIGNED
@@ -81,8 +81,8 @@ def worker_announcements(old: Worker | None, new: Worker | None) -> tuple[Announ
         version=latest.version if new is not None else latest.version + 1,
         at=latest.updated_at,
         actor=latest.changed_by if is_owners else None,
-        was=old.standing if old is not None and new is not None else None,
-        now=new.standing if old is not None and new is not None else None,
+        was=old.availability if old is not None and new is not None else None,
+        now=new.availability if old is not None and new is not None else None,
     )
     return (announcement,)
 
@@ -102,7 +102,7 @@ def _worker_topic(old: Worker | None, new: Worker | None) -> Topic | None:
         return None
     if new is None or new.removed:
         return Topic.AGENT_DELETED
-    if old.standing != new.standing:
+    if old.availability != new.availability:
         return Topic.AGENT_STATUS_CHANGED
     has_new_description = any(getattr(old, name) != getattr(new, name) for name in _DESCRIPTION)
     return Topic.AGENT_UPDATED if has_new_description else None

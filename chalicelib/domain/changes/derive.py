@@ -77,7 +77,7 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
         attempt_failed=old is not None and new.attempts > old.attempts,
         waited_ms=_duration(old.ready_at, new.updated_at) if old is not None and kind is EventKind.LEASED else None,
         took_ms=_attempt_ms(old, new),
-        whole_ms=_duration(new.created_at, new.updated_at) if new.terminal else None,
+        whole_ms=_duration(new.created_at, new.updated_at) if new.is_terminal else None,
         reason=str((new.error or {}).get("code")) if kind in _FAILED_ATTEMPTS else None,
         quality=_quality(new) if kind is EventKind.COMPLETED else None,
     )
@@ -87,9 +87,9 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
 def _attempt_ms(old: Task | None, new: Task) -> int | None:
     """How long the attempt took that the change ends, if it ends one; 0 for an end in the name of a worker that had no
     lease."""
-    if old is None or new.held:
+    if old is None or new.is_held:
         return None
-    if old.held:
+    if old.is_held:
         return _duration(old.leased_at, new.updated_at)
     return 0 if is_credited(old, new) else None
 
@@ -123,15 +123,15 @@ def _event_kind(old: Task | None, new: Task) -> EventKind | None:
 
 
 def _transition_kind(old: Task, new: Task) -> EventKind | None:
-    if new.terminal:
-        return _TERMINAL_KINDS[new.status] if not old.terminal else None
+    if new.is_terminal:
+        return _TERMINAL_KINDS[new.status] if not old.is_terminal else None
     if new.epoch > old.epoch:
         return EventKind.LEASED if new.person is None else EventKind.TAKEN
     if (old.status, new.status) == (Status.LEASED, Status.RUNNING):
         return EventKind.STARTED
     if new.status is not Status.PENDING or old.status is Status.PENDING:
         return None
-    if old.terminal:
+    if old.is_terminal:
         return EventKind.REPLAYED
     return EventKind.RETRIED if new.attempts > old.attempts else EventKind.RELEASED
 
@@ -145,9 +145,9 @@ def _other_kind(old: Task, new: Task) -> EventKind | None:
 def _task_dispatch_requests(old: Task | None, new: Task) -> tuple[DispatchRequest, ...]:
     if old is not None and _waits_as_before(old, new):
         return ()
-    if new.queued:
+    if new.is_queued:
         return (DispatchRequest(org=new.org, pool=new.pool, task_id=new.id, lane=new.lane, needs=new.needs),)
-    if old is not None and old.held and not new.held:
+    if old is not None and old.is_held and not new.is_held:
         return (DispatchRequest(org=new.org, pool=new.pool),)
     return ()
 
@@ -155,7 +155,7 @@ def _task_dispatch_requests(old: Task | None, new: Task) -> tuple[DispatchReques
 def _waits_as_before(old: Task, new: Task) -> bool:
     """Whether the dispatcher sees no difference: both versions wait at the same place."""
     fields = ("lane", "priority", "ready_at", "edits")
-    return old.queued and new.queued and all(getattr(old, name) == getattr(new, name) for name in fields)
+    return old.is_queued and new.is_queued and all(getattr(old, name) == getattr(new, name) for name in fields)
 
 
 def _handovers(old: Task | None, new: Task) -> tuple[Handover, ...]:
@@ -179,7 +179,7 @@ def _updates(old: Task | None, new: Task) -> tuple[TaskUpdate, ...]:
         priority=new.priority,
         attempt=new.attempt,
         progress=new.progress,
-        worker_id=new.worker_id if new.status in HELD or new.terminal else None,
+        worker_id=new.worker_id if new.status in HELD or new.is_terminal else None,
         label=new.label,
         error=_short_message(new.error),
     )
@@ -191,8 +191,8 @@ def _short_message(error: Mapping[str, Any] | None) -> str | None:
 
 
 def _task_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
-    at = new.prompt_at
-    if at is None or (old is not None and old.prompt_at == at):
+    at = new.wakeup_at
+    if at is None or (old is not None and old.wakeup_at == at):
         return ()
     return (Wakeup(kind=WakeupKind.TASK, org=new.org, pool=new.pool, id=new.id, at=at),)
 
@@ -242,8 +242,8 @@ def _worker_messages(old: Worker | None, new: Worker) -> tuple[WorkerMessage, ..
 
 
 def _worker_events(old: Worker | None, new: Worker | None) -> tuple[Event, ...]:
-    was_online, latest = old is not None and old.online, new or old
-    is_online = new is not None and new.online
+    was_online, latest = old is not None and old.is_online, new or old
+    is_online = new is not None and new.is_online
     if latest is None or was_online == is_online:
         return ()
     event = Event(
@@ -262,14 +262,14 @@ def _worker_events(old: Worker | None, new: Worker | None) -> tuple[Event, ...]:
 def _worker_dispatch_requests(old: Worker | None, new: Worker) -> tuple[DispatchRequest, ...]:
     has_gained = old is None or any(
         (
-            new.online and not old.online,
+            new.is_online and not old.is_online,
             new.max_concurrent > old.max_concurrent,
             bool(set(new.capabilities) - set(old.capabilities) or set(new.groups) - set(old.groups)),
             new.health is not old.health,
             new.hours != old.hours,
             old.rest_until is not None and new.rest_until is None,
             old.suspended_until is not None and new.suspended_until is None,
-            old.online and not new.online,  # tasks that waited for it may go to others
+            old.is_online and not new.is_online,  # tasks that waited for it may go to others
             old.connection is None and new.connection is not None,
         )
     )

@@ -52,5 +52,5 @@ def _action(kind: EventKind, old: Task | None, new: Task) -> tuple[str, str | No
 
 def _user(old: Task | None, new: Task) -> str | None:
     """Who asked for the change; else the worker that leased, started or released the task."""
-    is_workers = new.leased_out or (old is not None and old.leased_out)
+    is_workers = new.is_held_by_worker or (old is not None and old.is_held_by_worker)
     return new.changed_by or (new.worker_id if is_workers else None)

@@ -78,7 +78,7 @@ def _state_entries(task: Task) -> Iterator[str]:
     yield f"level={_level(task.priority)}"
     if task.assignee is not None:
         yield f"agent={task.assignee}"
-    if task.held and task.person is not None:
+    if task.is_held and task.person is not None:
         yield f"person={task.person}"  # to find the tasks of a user who is deleted
 
 

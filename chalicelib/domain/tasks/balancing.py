@@ -10,7 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from chalicelib.domain.tasks import worker_trust
-from chalicelib.domain.tasks.task import Needs, Permit
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs
 from chalicelib.domain.tasks.worker import Health, Pool, Worker
 from chalicelib.domain.tasks.worker_trust import Retry
 
@@ -29,12 +29,12 @@ class Balancer:
 
     def __init__(self, pool: Pool, workers: Iterable[Worker], now: int, chance: Callable[[], float]) -> None:
         crew = sorted(workers, key=lambda w: w.id)
-        self._expected = [w for w in crew if w.expected(now)]
-        self._free = {w.id: w for w in crew if w.accepting(now)}
+        self._expected = [w for w in crew if w.is_in_service(now)]
+        self._free = {w.id: w for w in crew if w.can_take_tasks(now)}
         self._engaged = [w for w in self._expected if w.leases or w.id in self._free]
         self._taken = {w.id: len(w.leases) for w in self._free.values()}
         self._given = Counter[str]()
-        self._permits = Counter({key: len(holders) for key, holders in pool.permits.items()})
+        self._permits = Counter({key: len(holders) for key, holders in pool.limit_holders.items()})
         self._cursor = pool.cursor
         self._weights = dict(pool.weights)
         self._pool = pool
@@ -42,8 +42,8 @@ class Balancer:
 
     def slots(self, needs: Needs) -> int:
         """How many tasks with these needs could be leased: free slots on workers that can do them, and permits."""
-        room = sum(self._room(w) for w in self._free.values() if w.offers(needs))
-        return room if needs.permit is None else min(room, self._left(needs.permit))
+        room = sum(self._room(w) for w in self._free.values() if w.can_serve(needs))
+        return room if needs.concurrency_limit is None else min(room, self._left(needs.concurrency_limit))
 
     def choose(self, needs: Needs, retry: Retry | None = None) -> Worker | None:
         """The worker for the next task with these needs, its slot and a permit taken; None when there is none, or the
@@ -51,37 +51,37 @@ class Balancer:
 
         A healthy worker comes before a degraded one.
         """
-        if needs.permit is not None and not self._left(needs.permit):
+        if needs.concurrency_limit is not None and not self._left(needs.concurrency_limit):
             return None
-        fit = [w for w in self._free.values() if w.offers(needs) and self._room(w)]
+        fit = [w for w in self._free.values() if w.can_serve(needs) and self._room(w)]
         if retry is not None:
             expected = self._engaged if retry.is_impatient else self._expected
-            fit = worker_trust.allowed(fit, [w for w in expected if w.offers(needs)], retry)
+            fit = worker_trust.allowed_workers(fit, [w for w in expected if w.can_serve(needs)], retry)
         if not fit:
             return None
         chosen = _ALGORITHMS[Algorithm(self._pool.algorithm)](self, _healthiest(fit))
         self._taken[chosen.id] += 1
         self._given[chosen.id] += 1
-        if needs.permit is not None:
-            self._permits[needs.permit.key] += 1
+        if needs.concurrency_limit is not None:
+            self._permits[needs.concurrency_limit.key] += 1
         return chosen
 
-    def give_back(self, worker_id: str, needs: Needs) -> None:
+    def undo_choice(self, worker_id: str, needs: Needs) -> None:
         """Take back what `choose` gave: the lease came to nothing."""
         self._taken[worker_id] -= 1
         self._given[worker_id] -= 1
-        if needs.permit is not None:
-            self._permits[needs.permit.key] -= 1
+        if needs.concurrency_limit is not None:
+            self._permits[needs.concurrency_limit.key] -= 1
 
-    def drop(self, worker_id: str) -> None:
+    def exclude_worker(self, worker_id: str) -> None:
         """Give this worker nothing more in this pass: it turned out to be full, gone or out of rotation."""
         self._free.pop(worker_id, None)
 
-    def withdraw(self, permit: Permit) -> None:
+    def exhaust_limit(self, permit: ConcurrencyLimit) -> None:
         """Give no more of this permit in this pass: others turned out to hold as many as there are."""
         self._permits[permit.key] = max(permit.limit, self._permits[permit.key])
 
-    def memory(self) -> Pool:
+    def next_pool(self) -> Pool:
         """The pool with what the next pass must remember."""
         return replace(self._pool, cursor=self._cursor, weights=self._weights)
 
@@ -90,7 +90,7 @@ class Balancer:
         # One hand-over decides about a worker that could not be reached before.
         return min(room, 1 - self._given[worker.id]) if worker.unreached else room
 
-    def _left(self, permit: Permit) -> int:
+    def _left(self, permit: ConcurrencyLimit) -> int:
         return max(0, permit.limit - self._permits[permit.key])
 
     def _round_robin(self, fit: list[Worker]) -> Worker:

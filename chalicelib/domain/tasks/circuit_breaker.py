@@ -7,7 +7,7 @@ it is offline.
 
 An attempt that failed through the worker (it gave no sign of life, cut the connection, answered 5xx) says less, since
 the task may be to blame. After FAILURES_IN_A_ROW of them, with no completion in between, the worker gets one task at a
-time, each after a pause, until it completes one (`Worker.slots`, `Worker.accepting`).
+time, each after a pause, until it completes one (`Worker.slots`, `Worker.can_take_tasks`).
 """
 
 from dataclasses import replace
@@ -57,7 +57,7 @@ def is_being_probed(worker: Worker) -> bool:
     return worker.suspended_until is not None and worker.unreached < OFFLINE_AFTER
 
 
-def is_gone(worker: Worker) -> bool:
+def should_go_offline(worker: Worker) -> bool:
     """Whether it could not be reached often enough to be offline, and was not heard of meanwhile."""
     if worker.unreached < OFFLINE_AFTER or worker.unreached_since is None:
         return False

@@ -21,11 +21,11 @@ from chalicelib.domain import retry_after
 from chalicelib.domain.tasks.reported_failure import is_number, reported_failure
 from chalicelib.domain.tasks.transitions import Failure, Reason
 
-REST_MS = 5_000
+DEFAULT_REST_MS = 5_000
 """How long a busy worker that names no Retry-After is left alone."""
-SHORTEST_REST_MS = 1_000
+MIN_REST_MS = 1_000
 """A worker that is busy and says 0 would otherwise be asked again at once, without end."""
-LONGEST_REST_MS = 3_600_000
+MAX_REST_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,16 @@ class Unreached:
 Verdict = Accepted | Done | Busy | Unreached | Failure
 
 
-def verdict(status: int, headers: Mapping[str, str], body: bytes, now: int | None = None) -> Verdict:
+def judge_response(status: int, headers: Mapping[str, str], body: bytes, now: int | None = None) -> Verdict:
     """Judge an HTTP answer; header names in any case. Without `now`, in epoch milliseconds, a Retry-After that is a
     date cannot be read."""
     if status == 202:
         return Accepted()
     if status == 200:
-        return _of_body(body)
+        return _judge_body(body)
     asked = retry_after.parse_ms(retry_after.header_value(headers), now)
     if status in (429, 503) or (status == 413 and asked is not None):
-        return Busy(_rest(asked))
+        return Busy(_rest_ms(asked))
     if 400 <= status < 500:
         return Failure(Reason.REJECTED, f"The worker refused the task with {status}", retryable=False)
     return Failure(Reason.WORKER_FAILED, f"The worker answered {status}")
@@ -77,24 +77,24 @@ def needs_body(status: int) -> bool:
     return status == 200
 
 
-def no_answer(reason: str, *, sent: bool) -> Failure | Unreached:
+def judge_no_answer(reason: str, *, sent: bool) -> Failure | Unreached:
     """The worker gave no answer; `sent` says whether the request may have arrived, so that it may be at work."""
     return Failure(Reason.UNREACHABLE, f"The worker gave no complete answer: {reason}") if sent else Unreached()
 
 
-def _of_body(body: bytes) -> Verdict:
+def _judge_body(body: bytes) -> Verdict:
     try:
-        said = _read(body)
+        said = _parse_json(body)
     except ValueError:
         return Failure(Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON")
     if not isinstance(said, dict):
         return Done(said)
     if said.get("accepted") is True and "status" not in said:
         return Accepted()
-    return _of_report(said)
+    return _judge_report(said)
 
 
-def _read(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     """The value of a JSON text that can be kept. Raises ValueError.
 
     The standard library's parser would let through NaN and lone surrogates; the one used takes 1e400 for an infinity.
@@ -104,7 +104,7 @@ def _read(body: bytes) -> Any:
     return said
 
 
-def _of_report(said: dict[str, Any]) -> Verdict:
+def _judge_report(said: dict[str, Any]) -> Verdict:
     status = str(said.get("status", "")).upper()
     if status == "COMPLETED":
         return Done(said.get("result"))
@@ -119,5 +119,5 @@ def _percent(value: Any) -> float | None:
     return round(value, 3) if is_number(value) and 0 <= value <= 100 else None
 
 
-def _rest(asked: int | None) -> int:
-    return REST_MS if asked is None else min(max(asked, SHORTEST_REST_MS), LONGEST_REST_MS)
+def _rest_ms(asked: int | None) -> int:
+    return DEFAULT_REST_MS if asked is None else min(max(asked, MIN_REST_MS), MAX_REST_MS)

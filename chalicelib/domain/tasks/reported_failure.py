@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib.domain.tasks.transitions import Failure, Reason
 
-LONGEST_MESSAGE = 4_000
-LARGEST_DETAILS = 16_000
+MAX_MESSAGE_CHARS = 4_000
+MAX_DETAILS_CHARS = 16_000
 """Characters kept of a worker's own words, and of its details as JSON: an item holds only so much."""
 
 
@@ -21,11 +21,11 @@ def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any
     after = retry_after_seconds if is_number(retry_after_seconds) else None
     return Failure(
         Reason.WORKER_FAILED,
-        (message or "The worker reported a failure")[:LONGEST_MESSAGE],
-        reported=True,
+        (message or "The worker reported a failure")[:MAX_MESSAGE_CHARS],
+        is_reported=True,
         retryable=retryable is not False,
         retry_after_ms=None if after is None else round(max(0, after) * 1000),
-        details=error if isinstance(error, dict) and len(json.dumps(error)) <= LARGEST_DETAILS else None,
+        details=error if isinstance(error, dict) and len(json.dumps(error)) <= MAX_DETAILS_CHARS else None,
     )
 
 

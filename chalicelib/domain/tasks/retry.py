@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-LONGEST_RETRY_AFTER_MS = 24 * 3_600_000
+MAX_RETRY_AFTER_MS = 24 * 3_600_000
 
 
 class Backoff(NamedTuple):
@@ -24,4 +24,4 @@ def delay_before_retry(backoff: Backoff, attempts: int, chance: float, retry_aft
     """Milliseconds until the next attempt. A worker's own `retry_after_ms` takes the backoff's place, up to a day."""
     if retry_after_ms is None:
         return backoff.delay(attempts, chance)
-    return min(max(retry_after_ms, 0), LONGEST_RETRY_AFTER_MS)
+    return min(max(retry_after_ms, 0), MAX_RETRY_AFTER_MS)

@@ -16,14 +16,16 @@ class Rotation(StrEnum):
     DRAINED = "drained"  # nothing new, and its leases go back unburned
 
 
-def turned(worker: Worker, rotation: Rotation, now: int, reason: str | None = None) -> Worker:
+def with_rotation(worker: Worker, rotation: Rotation, now: int, reason: str | None = None) -> Worker:
     """In this rotation from now on; opening it is also a sign of life. The reason is kept while it is out."""
     if rotation is Rotation.OPEN:
-        return seen(rotated(worker, False, now), now)
-    return rotated(worker, True, now, reason, drained=rotation is Rotation.DRAINED)
+        return seen(with_maintenance(worker, False, now), now)
+    return with_maintenance(worker, True, now, reason, drained=rotation is Rotation.DRAINED)
 
 
-def rotated(worker: Worker, maintenance: bool, now: int, reason: str | None = None, *, drained: bool = False) -> Worker:
+def with_maintenance(
+    worker: Worker, maintenance: bool, now: int, reason: str | None = None, *, drained: bool = False
+) -> Worker:
     """Out of rotation, or back in; its uptime is counted while it is in."""
     if (worker.maintenance, worker.maintenance_reason, worker.drained) == (maintenance, reason, drained):
         return worker
@@ -51,10 +53,10 @@ def seen(worker: Worker, now: int) -> Worker:
     )
 
 
-def standing_at(worker: Worker, now: int) -> str:
+def availability_at(worker: Worker, now: int) -> str:
     """Its standing as of now: available only where it would be given a task; offline also while it is silent or
     outside its hours; busy also while it rests, or finishes what it has outside its hours."""
-    standing = "offline" if worker.silent(now) else worker.standing
-    if standing == "available" and not worker.accepting(now):
+    standing = "offline" if worker.is_silent(now) else worker.availability
+    if standing == "available" and not worker.can_take_tasks(now):
         return "busy" if worker.leases or worker.rest_until else "offline"
     return standing

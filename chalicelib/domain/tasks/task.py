@@ -49,7 +49,7 @@ PHASES = {
 }
 
 
-class Permit(NamedTuple):
+class ConcurrencyLimit(NamedTuple):
     """A limit, 1 or more, on how many tasks of one key the workers of a pool may hold at once. Each task says the limit
     that it goes by; tasks of one key are meant to say the same."""
 
@@ -64,7 +64,7 @@ class Needs(NamedTuple):
     capabilities: frozenset[str] = frozenset()
     group: str | None = None
     worker: str | None = None
-    permit: Permit | None = None
+    concurrency_limit: ConcurrencyLimit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Task:
     label: str | None = None  # a small word by which its API keeps figures apart, such as a channel
     manual: bool = False  # leased only when its owner names a worker; the dispatcher leaves it alone
     wanted_worker: str | None = None  # the only worker that may take it
-    permit: Permit | None = None  # held while a worker holds the task; without a free one it waits
+    concurrency_limit: ConcurrencyLimit | None = None  # held while a worker holds the task; without a free one it waits
     terms: tuple[str, ...] = ()  # "<facet>=<value>" of its owner's: what lists find it by, besides its state
     status: Status
     priority: int  # 0-9, larger is more urgent
@@ -127,23 +127,23 @@ class Task:
     submitted_by: str | None = None
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         return self.status in HELD
 
     @property
-    def leased_out(self) -> bool:
+    def is_held_by_worker(self) -> bool:
         """Whether a worker holds it, with a slot of its own for it."""
-        return self.held and self.person is None
+        return self.is_held and self.person is None
 
     @property
     def assignee(self) -> str | None:
         """The worker whose task it is: the only one that may take it, else who holds it, or held it up to its end."""
         if self.wanted_worker is not None:
             return self.wanted_worker
-        return self.worker_id if self.person is None and (self.held or self.terminal) else None
+        return self.worker_id if self.person is None and (self.is_held or self.is_terminal) else None
 
     @property
-    def terminal(self) -> bool:
+    def is_terminal(self) -> bool:
         return self.status in TERMINAL
 
     @property
@@ -151,19 +151,19 @@ class Task:
         return PHASES[self.status]
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """May be leased now."""
         return self.status is Status.PENDING and self.run_at is None
 
     @property
-    def queued(self) -> bool:
+    def is_queued(self) -> bool:
         """Waits for the dispatcher."""
-        return self.ready and not self.manual
+        return self.is_ready and not self.manual
 
     @property
-    def closes_at(self) -> int | None:
+    def attempt_ends_at(self) -> int | None:
         """When the attempt that is under way times out; None while no worker holds the task."""
-        if not self.leased_out or self.leased_at is None:
+        if not self.is_held_by_worker or self.leased_at is None:
             return None
         return min(self.leased_at + (self.attempt_ms or self.start_to_close_ms), self.deadline)
 
@@ -174,10 +174,10 @@ class Task:
         return max(1, self.attempts) if burned_the_last else self.attempts + 1
 
     @property
-    def prompt_at(self) -> int | None:
+    def wakeup_at(self) -> int | None:
         """When it must be woken to the second, if ever: its sleep is over, or it has ended and people are to be told.
         All else has time until the sweep."""
-        return self.wake_at if self.terminal else self.run_at
+        return self.wake_at if self.is_terminal else self.run_at
 
     @property
     def has_one_attempt_left(self) -> bool:
@@ -186,7 +186,7 @@ class Task:
 
     @property
     def needs(self) -> Needs:
-        return Needs(frozenset(self.capabilities), self.group, self.wanted_worker, self.permit)
+        return Needs(frozenset(self.capabilities), self.group, self.wanted_worker, self.concurrency_limit)
 
 
 class Holder(NamedTuple):

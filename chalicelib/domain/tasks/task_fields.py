@@ -11,10 +11,10 @@ from typing import Any
 from chalicelib.domain.search import query as queries
 from chalicelib.domain.tasks.task import Task
 
-Sheet = Mapping[str, Any]
+TaskContent = Mapping[str, Any]
 
 
-def fields_of(sheet: Sheet, creator: str | None) -> dict[str, Any]:
+def derived_fields(sheet: TaskContent, creator: str | None) -> dict[str, Any]:
     """The fields of a task that follow from what it says and from who made it."""
     due = sheet.get("dueDate")
     return {
@@ -25,7 +25,7 @@ def fields_of(sheet: Sheet, creator: str | None) -> dict[str, Any]:
     }
 
 
-def _terms(sheet: Sheet, creator: str | None) -> tuple[str, ...]:
+def _terms(sheet: TaskContent, creator: str | None) -> tuple[str, ...]:
     said = [f"project={sheet['projectId']}"] if sheet.get("projectId") else []
     said += [f"creator={creator}"] if creator else []
     said += [f"tag={tag.casefold()}" for tag in sheet.get("tags") or ()]
@@ -33,11 +33,11 @@ def _terms(sheet: Sheet, creator: str | None) -> tuple[str, ...]:
     return tuple(said)
 
 
-def sheet_of(task: Task) -> Sheet:
+def content_of(task: Task) -> TaskContent:
     """What the task says; of one without a sheet, its name."""
     return task.payload if isinstance(task.payload, dict) else {"title": task.name or ""}
 
 
-def project_of(task: Task) -> str | None:
+def task_project(task: Task) -> str | None:
     """The id of the project that the task belongs to."""
     return next((term.removeprefix("project=") for term in task.terms if term.startswith("project=")), None)

@@ -18,16 +18,16 @@ from chalicelib.domain.tasks.task import HELD, Holder, Status, Task
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.errors import Conflict, LeaseLost
 
-NUDGE_GUARD_MS = 60_000
+DISPATCH_GUARD_MS = 60_000
 """A ready task that is still waiting after this long is put under its pool's own look, in case a nudge was lost."""
 
-LONGEST_LOOK_MS = 15 * 60_000
+MAX_CHECK_INTERVAL_MS = 15 * 60_000
 """A waiting task that its pool has no room to watch is looked at after twice the time, but at least this often."""
 
-MOST_FAILED_ON = 20
+MAX_FAILED_ON = 20
 """How many workers that a task has failed on it remembers."""
 
-DELIVERY_GUARD_MS = 120_000
+HANDOVER_GUARD_MS = 120_000
 """A pushed lease that has not reached its worker after this long is given back, in case the message was lost."""
 
 
@@ -44,7 +44,7 @@ class Reason(StrEnum):
     TOTAL = "total_timeout"
 
 
-SPOILED_BY_WORKER = frozenset(
+WORKER_FAULTS = frozenset(
     {Reason.WORKER_FAILED, Reason.WORKER_LOST, Reason.UNREACHABLE, Reason.START_TO_CLOSE, Reason.HEARTBEAT}
 )
 """Why an attempt may have failed through its worker, rather than through the task."""
@@ -58,7 +58,7 @@ class Failure(NamedTuple):
     retryable: bool = True
     retry_after_ms: int | None = None
     details: Any = None
-    reported: bool = False
+    is_reported: bool = False
     """The worker itself said so; else the attempt may have failed through the worker."""
 
     @property
@@ -74,29 +74,29 @@ def _next(task: Task, now: int, **changes: Any) -> Task:
 
 def _wake_at(task: Task, now: int) -> int | None:
     """The next moment at which something must happen to the task; of one that has ended, as it is."""
-    if task.terminal:
+    if task.is_terminal:
         return task.wake_at
-    ends = _own_ends(task)
-    if task.leased_out:
-        ends.append(lease_end(task))
-    elif not task.held:
-        ends.append(_look_at(task, now))
+    ends = _own_due_times(task)
+    if task.is_held_by_worker:
+        ends.append(lease_due_at(task))
+    elif not task.is_held:
+        ends.append(_pending_due_at(task, now))
     return min(ends)
 
 
-def _own_ends(task: Task) -> list[int]:
+def _own_due_times(task: Task) -> list[int]:
     """What is due at a task whatever becomes of it: the end of its total time, and its due date until it is missed."""
     return [task.deadline] if task.due_at is None or task.overdue else [task.deadline, task.due_at]
 
 
-def _look_at(task: Task, now: int) -> int:
+def _pending_due_at(task: Task, now: int) -> int:
     """When a pending task must be looked at."""
     if task.run_at is not None:
         return task.run_at
     assert task.ready_at is not None
     latest = start_by(task, task.ready_at)
     # A waiting task depends on no single message: soon its pool watches it, or it is nudged again, ever more rarely.
-    pause = min(max(NUDGE_GUARD_MS, now - task.ready_at), LONGEST_LOOK_MS)
+    pause = min(max(DISPATCH_GUARD_MS, now - task.ready_at), MAX_CHECK_INTERVAL_MS)
     return latest if task.manual else min(now + pause, latest)
 
 
@@ -119,18 +119,18 @@ def _ready(task: Task, now: int, since: int, reason: ReleaseReason | None = None
     )
 
 
-def seeks_worker(task: Task, now: int) -> bool:
+def is_only_waiting(task: Task, now: int) -> bool:
     """Whether the task is due for no other reason than that it has waited for a worker for a while."""
-    if not task.queued or task.wake_at is None or task.ready_at is None:
+    if not task.is_queued or task.wake_at is None or task.ready_at is None:
         return False
-    return task.wake_at <= now < min(*_own_ends(task), start_by(task, task.ready_at))
+    return task.wake_at <= now < min(*_own_due_times(task), start_by(task, task.ready_at))
 
 
 def watched(task: Task, now: int) -> Task:
     """Waiting under the look of its pool, which knows its lane and is looked at each minute while anything waits: the
     task itself is due again only when its own time ends."""
     assert task.ready_at is not None
-    return replace(_next(task, now), wake_at=min(*_own_ends(task), start_by(task, task.ready_at)))
+    return replace(_next(task, now), wake_at=min(*_own_due_times(task), start_by(task, task.ready_at)))
 
 
 def start_by(task: Task, ready_at: int) -> int:
@@ -141,7 +141,7 @@ def start_by(task: Task, ready_at: int) -> int:
 def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attempt_ms: int | None = None) -> Task:
     """Given to a worker, under a new epoch; `handed` when it is to be handed over, `attempt_ms` when the worker allows
     less time than the task. Raises Conflict unless ready."""
-    if not task.ready:
+    if not task.is_ready:
         raise Conflict(f"Task {task.id} is {task.status}: only a ready task can be leased")
     shorter = attempt_ms is not None and attempt_ms < task.start_to_close_ms
     return _next(
@@ -155,7 +155,7 @@ def leased(task: Task, worker_id: str, now: int, *, handed: bool = False, attemp
         leased_at=now,
         started_at=None,
         beat_at=now,
-        deliver_by=now + DELIVERY_GUARD_MS if handed else None,
+        deliver_by=now + HANDOVER_GUARD_MS if handed else None,
         attempt_ms=attempt_ms if shorter else None,
         progress=None,
         ready_at=None,
@@ -169,13 +169,13 @@ def assigned(task: Task, worker: Worker, now: int) -> Task:
     if task.status is not Status.PENDING:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending task can be assigned")
     awake = replace(task, run_at=None)
-    return leased(awake, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
+    return leased(awake, worker.id, now, handed=worker.needs_handover, attempt_ms=worker.attempt_ms)
 
 
-def lease_end(task: Task) -> int:
+def lease_due_at(task: Task) -> int:
     """When a held task must be looked at: its delivery guard or one of its timeouts, whichever is first."""
-    assert task.closes_at is not None and task.beat_at is not None
-    ends = [task.closes_at]
+    assert task.attempt_ends_at is not None and task.beat_at is not None
+    ends = [task.attempt_ends_at]
     if task.deliver_by is not None:
         ends.append(task.deliver_by)
     if task.heartbeat_ms is not None:
@@ -201,7 +201,7 @@ def require_holder(task: Task, holder: Holder | None) -> None:
         )
 
 
-def held_last(task: Task, holder: Holder | None) -> bool:
+def is_last_holder(task: Task, holder: Holder | None) -> bool:
     """Whether this holder, or anybody if none is named, is who held the task up to its end."""
     if holder is None:
         return True
@@ -234,7 +234,7 @@ def attempt_failed(task: Task, failure: Failure, now: int, backoff: Backoff, cha
     """A held task's attempt ended badly: back to pending after a backoff, or ended when nothing is left to try."""
     burned = replace(task, attempts=task.attempts + 1, error=failure.error, failed_on=_failed_on(task))
     if not failure.retryable or burned.attempts >= burned.max_attempts:
-        return _ended(burned, _final(failure.reason), now)
+        return _ended(burned, _final_status(failure.reason), now)
     delay = delay_before_retry(backoff, burned.attempts, chance, failure.retry_after_ms)
     if now + delay >= task.deadline:
         return _ended(burned, Status.TIMED_OUT, now)
@@ -244,10 +244,10 @@ def attempt_failed(task: Task, failure: Failure, now: int, backoff: Backoff, cha
 def _failed_on(task: Task) -> tuple[str, ...]:
     """The workers that it has failed on, the holder now among them."""
     others = [name for name in task.failed_on if name != task.worker_id]
-    return (*others, *([task.worker_id] if task.worker_id is not None else []))[-MOST_FAILED_ON:]
+    return (*others, *([task.worker_id] if task.worker_id is not None else []))[-MAX_FAILED_ON:]
 
 
-def _final(reason: Reason) -> Status:
+def _final_status(reason: Reason) -> Status:
     timeouts = (Reason.START_TO_CLOSE, Reason.HEARTBEAT, Reason.SCHEDULE_TO_START, Reason.TOTAL)
     return Status.TIMED_OUT if reason in timeouts else Status.FAILED
 
@@ -266,7 +266,7 @@ def released(task: Task, now: int, reason: ReleaseReason = ReleaseReason.GIVEN_B
     return _ready(task, now, since=now if waited is None else waited, reason=reason)
 
 
-def taken(task: Task, person: str, now: int) -> Task:
+def begun_by_person(task: Task, person: str, now: int) -> Task:
     """Begun by a person, who needs no slot and whose time does not run out. Raises Conflict unless pending."""
     if task.status is not Status.PENDING:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending task can be begun")
@@ -287,17 +287,17 @@ def taken(task: Task, person: str, now: int) -> Task:
     )
 
 
-def in_name(task: Task) -> Task:
+def in_name_of_wanted_worker(task: Task) -> Task:
     """The task as its owner ends it: in the name of the worker that it names, though the dispatcher had not leased it
     yet, or a person works on it. So who was faster changes no figure."""
-    if task.leased_out or task.terminal or task.wanted_worker is None:
+    if task.is_held_by_worker or task.is_terminal or task.wanted_worker is None:
         return task
     return replace(task, worker_id=task.wanted_worker)
 
 
 def is_credited(old: Task, new: Task) -> bool:
     """Whether the change ends a task in the name of a worker that had no lease of it."""
-    ends = new.terminal and not old.terminal and not old.leased_out
+    ends = new.is_terminal and not old.is_terminal and not old.is_held_by_worker
     return ends and new.wanted_worker is not None and new.worker_id == new.wanted_worker
 
 
@@ -306,14 +306,14 @@ def uncredited(old: Task, new: Task) -> Task:
     return replace(new, worker_id=None, attempts=old.attempts, failed_on=old.failed_on)
 
 
-def given_up(task: Task, failure: Failure, now: int, backoff: Backoff) -> Task:
+def failed_by_owner(task: Task, failure: Failure, now: int, backoff: Backoff) -> Task:
     """Ended as failed by its owner, for good; an attempt of the worker that it names, if it names one. Raises Conflict
     when it has ended already."""
-    if task.terminal:
+    if task.is_terminal:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can fail")
-    if task.leased_out:
+    if task.is_held_by_worker:
         return attempt_failed(task, failure._replace(retryable=False), now, backoff, 0)
-    named = in_name(task)
+    named = in_name_of_wanted_worker(task)
     if named.wanted_worker is not None:
         named = replace(named, attempts=named.attempts + 1, failed_on=_failed_on(named))
     return _ended(replace(named, error=failure.error), Status.FAILED, now)
@@ -328,9 +328,9 @@ def edited(task: Task, now: int, **changes: Any) -> Task:
 
 def cancelled(task: Task, now: int) -> Task:
     """Ended by its owner. Raises Conflict when it has ended already."""
-    if task.terminal:
+    if task.is_terminal:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can be cancelled")
-    return _ended(in_name(task), Status.CANCELLED, now)
+    return _ended(in_name_of_wanted_worker(task), Status.CANCELLED, now)
 
 
 def replayed(task: Task, now: int, total_ms: int) -> Task:
@@ -350,7 +350,7 @@ def replayed(task: Task, now: int, total_ms: int) -> Task:
 
 def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
     """Ended because its schedule-to-start or total time ran out; a lease that it held counts as an attempt."""
-    attempts = task.attempts + 1 if task.leased_out else task.attempts
+    attempts = task.attempts + 1 if task.is_held_by_worker else task.attempts
     late = replace(task, error=Failure(reason, message).error, attempts=attempts)
     return _ended(late, Status.TIMED_OUT, now)
 
@@ -361,27 +361,27 @@ def _ended(task: Task, status: Status, now: int) -> Task:
     return replace(ended, wake_at=now if task.notify and status is not Status.CANCELLED else None)
 
 
-def told(task: Task, now: int) -> Task:
+def end_notified(task: Task, now: int) -> Task:
     """Ended, and people were told of this end; the task itself when that is settled, or it has gone on."""
-    if not task.terminal or task.wake_at is None:
+    if not task.is_terminal or task.wake_at is None:
         return task
     return _next(replace(task, wake_at=None), now)
 
 
-def due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
+def next_if_due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
     """What becomes of a task whose `wake_at` has come. Returns the task itself when nothing is due after all."""
-    if task.terminal or task.wake_at is None or task.wake_at > now:
+    if task.is_terminal or task.wake_at is None or task.wake_at > now:
         return task
     if now >= task.deadline:
         return timed_out(task, Reason.TOTAL, "The task's total time ran out", now)
     if task.due_at is not None and task.due_at <= now and not task.overdue:
         return _next(task, now, overdue=True)
-    if task.leased_out:
-        return _due_held(task, now, backoff, chance)
-    return task if task.held else _due_pending(task, now)
+    if task.is_held_by_worker:
+        return _next_held_if_due(task, now, backoff, chance)
+    return task if task.is_held else _next_pending_if_due(task, now)
 
 
-def _due_pending(task: Task, now: int) -> Task:
+def _next_pending_if_due(task: Task, now: int) -> Task:
     if task.run_at is not None:
         return ready(task, now)
     assert task.ready_at is not None
@@ -390,9 +390,9 @@ def _due_pending(task: Task, now: int) -> Task:
     return _next(task, now)
 
 
-def _due_held(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
-    assert task.closes_at is not None
-    if now >= task.closes_at:
+def _next_held_if_due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
+    assert task.attempt_ends_at is not None
+    if now >= task.attempt_ends_at:
         allowed = task.attempt_ms or task.start_to_close_ms
         late = Failure(Reason.START_TO_CLOSE, f"The attempt took longer than {allowed / 1000:g} s")
         return attempt_failed(task, late, now, backoff, chance)

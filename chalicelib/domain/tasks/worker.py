@@ -76,22 +76,22 @@ class Worker:
     wake_at: int | None = None
 
     @property
-    def pushed(self) -> bool:
+    def has_task_endpoint(self) -> bool:
         """Whether tasks are handed to it over HTTP."""
         return "predict" in self.endpoints
 
     @property
-    def built_in(self) -> bool:
+    def is_built_in(self) -> bool:
         """Whether it is the house itself."""
         return self.id == BUILT_IN
 
     @property
-    def handed(self) -> bool:
+    def needs_handover(self) -> bool:
         """Whether tasks are handed to it in some way, rather than fetched by it."""
-        return self.pushed or self.socket or self.built_in
+        return self.has_task_endpoint or self.socket or self.is_built_in
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """How many more leases it may take."""
         return max(0, self.max_concurrent - len(self.leases))
 
@@ -100,68 +100,68 @@ class Worker:
         return self.last_heartbeat_at + self.heartbeat_timeout_ms
 
     @property
-    def online(self) -> bool:
+    def is_online(self) -> bool:
         """Alive and in rotation: what uptime counts."""
         return self.alive and not self.maintenance and not self.removed
 
     @property
-    def standing(self) -> str:
+    def availability(self) -> str:
         """One word for what may be expected of it: offline, error, busy or available."""
-        if not self.online:
+        if not self.is_online:
             return "offline"
         if self.health is Health.UNHEALTHY:
             return "error"
-        return "available" if self.room else "busy"
+        return "available" if self.free_slots else "busy"
 
     @property
-    def trusted(self) -> bool:
+    def is_trusted(self) -> bool:
         """Whether its latest attempt did not fail through it, and its latest hand-over arrived."""
         return not self.attempt_failures and not self.unreached
 
     @property
     def slots(self) -> int:
         """How many leases it may hold: one, while all its latest attempts failed through it."""
-        suspect = self.attempt_failures >= backoff.SUSPECT_AFTER_FAILURES and not self.built_in
+        suspect = self.attempt_failures >= backoff.SUSPECT_AFTER_FAILURES and not self.is_built_in
         return 1 if suspect else self.max_concurrent
 
-    def silent(self, now: int) -> bool:
+    def is_silent(self, now: int) -> bool:
         """Whether its heartbeat is overdue and there is no endpoint to ask instead; the sweep will find it gone."""
-        return self.overdue_at <= now and not self.pushed and not self.built_in
+        return self.overdue_at <= now and not self.has_task_endpoint and not self.is_built_in
 
-    def expected(self, now: int) -> bool:
+    def is_in_service(self, now: int) -> bool:
         """Whether it takes tasks, be it now or once it has room, has rested or was probed."""
-        reachable = (self.connection is not None or not self.socket) and not self.silent(now)
-        fit = self.online and self.health is not Health.UNHEALTHY and reachable
+        reachable = (self.connection is not None or not self.socket) and not self.is_silent(now)
+        fit = self.is_online and self.health is not Health.UNHEALTHY and reachable
         return fit and is_open(self.hours, now)
 
     def resting_until(self, now: int) -> int | None:
         """Until when it is left alone: it asked for it, cannot be reached, or its latest attempts all failed."""
         calm_at = (self.placed_at or 0) + (
-            0 if self.built_in else backoff.pause_after_failures_ms(self.attempt_failures)
+            0 if self.is_built_in else backoff.pause_after_failures_ms(self.attempt_failures)
         )
         until = max(self.rest_until or 0, calm_at, self.suspended_until or 0)
         return until if until > now or self.suspended_until is not None else None
 
-    def assignable(self, now: int) -> bool:
+    def can_be_assigned(self, now: int) -> bool:
         """Whether its owner may give it work by hand, although its latest attempts failed."""
         resting = self.suspended_until is not None or (self.rest_until or 0) > now
-        return self.expected(now) and not resting
+        return self.is_in_service(now) and not resting
 
-    def accepting(self, now: int) -> bool:
+    def can_take_tasks(self, now: int) -> bool:
         """Whether new work may be given to it at all."""
-        return self.expected(now) and self.resting_until(now) is None
+        return self.is_in_service(now) and self.resting_until(now) is None
 
-    def offers(self, needs: Needs) -> bool:
+    def can_serve(self, needs: Needs) -> bool:
         """Whether it can do work with these needs."""
         if needs.worker not in (None, self.id):
             return False
-        if self.built_in and not needs.capabilities:
+        if self.is_built_in and not needs.capabilities:
             return False  # the house does what it has a performer for, and nothing else
         offered = {*self.capabilities, self.type}
         return needs.capabilities <= offered and (needs.group is None or needs.group in self.groups)
 
 
-class Beat(NamedTuple):
+class Heartbeat(NamedTuple):
     """What one heartbeat says."""
 
     health: Health
@@ -179,7 +179,7 @@ class Pool:
     cursor: str | None = None  # worker that round-robin chose last
     weights: Mapping[str, int] = field(default_factory=dict)  # current weights of smooth weighted round-robin
     lanes: Mapping[str, Needs] = field(default_factory=dict)
-    permits: Mapping[str, frozenset[str]] = field(default_factory=dict)  # key -> ids of the tasks that hold one
+    limit_holders: Mapping[str, frozenset[str]] = field(default_factory=dict)  # key -> ids of the tasks that hold one
     wake_at: int | None = None  # set while ready tasks are waiting: look again then
     watches: int = 0  # how often waiting tasks were put under the pool's look
     departed_completed: int = 0  # what the workers that were removed had completed

@@ -32,7 +32,7 @@ class Retry(NamedTuple):
     """Whether it has waited long enough for workers that hold no task and take none."""
 
 
-def retry_of(task: Task, now: int) -> Retry | None:
+def retry_from_task(task: Task, now: int) -> Retry | None:
     """What is to be heeded in placing the task; None for one that has not failed and may fail once."""
     if not task.attempts and not task.has_one_attempt_left:
         return None
@@ -40,15 +40,15 @@ def retry_of(task: Task, now: int) -> Retry | None:
         frozenset(task.failed_on),
         is_last=task.has_one_attempt_left,
         is_first=not task.attempts,
-        is_impatient=_waited(task, now) >= min(PATIENCE_MS, task.schedule_to_start_ms // 2),
+        is_impatient=_waited_ms(task, now) >= min(PATIENCE_MS, task.schedule_to_start_ms // 2),
     )
 
 
-def _waited(task: Task, now: int) -> int:
+def _waited_ms(task: Task, now: int) -> int:
     return now - task.ready_at if task.ready_at is not None else 0
 
 
-def allowed(fit: Sequence[Worker], expected: Sequence[Worker], retry: Retry) -> list[Worker]:
+def allowed_workers(fit: Sequence[Worker], expected: Sequence[Worker], retry: Retry) -> list[Worker]:
     """Those of the workers in `fit`, who have room now, who may take it. `expected` are all who could ever take it.
 
     Empty when it is to wait for somebody better.
@@ -57,7 +57,12 @@ def allowed(fit: Sequence[Worker], expected: Sequence[Worker], retry: Retry) -> 
     best = min((_rank(worker, retry) for worker in known), default=None)
     if best is None:
         return []
-    if retry.is_last and not retry.is_first and best == _UNPROVEN and any(_is_tried(w, retry) for w in expected):
+    if (
+        retry.is_last
+        and not retry.is_first
+        and best == _UNPROVEN
+        and any(_is_on_first_task(w, retry) for w in expected)
+    ):
         return []
     return [worker for worker in fit if _rank(worker, retry) == best]
 
@@ -67,13 +72,13 @@ _PROVEN, _PROVEN_BUT_FAILED, _UNPROVEN, _TRUSTED_BUT_FAILED, _SUSPECT, _LAST_RES
 
 def _rank(worker: Worker, retry: Retry) -> int:
     failed = worker.id in retry.failed_on
-    if not worker.trusted:
+    if not worker.is_trusted:
         return _LAST_RESORT if failed else _SUSPECT
     if retry.is_last and worker.completed:
         return _PROVEN_BUT_FAILED if failed else _PROVEN
     return _TRUSTED_BUT_FAILED if failed else _UNPROVEN
 
 
-def _is_tried(worker: Worker, retry: Retry) -> bool:
+def _is_on_first_task(worker: Worker, retry: Retry) -> bool:
     """Whether its first task will soon show what may be expected of it."""
     return _rank(worker, retry) == _UNPROVEN and bool(worker.leases)

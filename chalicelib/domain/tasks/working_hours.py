@@ -20,8 +20,10 @@ def is_open(hours: Mapping[str, Any] | None, now: int) -> bool:
     today, minute = _local(hours["timezone"], now)
     start, end = _minute(hours["start"]), _minute(hours["end"])
     if start >= end:  # past midnight: what is left of yesterday's window comes first
-        return (minute >= start and _counts(hours, today)) or (minute < end and _counts(hours, today - 1))
-    return start <= minute < end and _counts(hours, today)
+        return (minute >= start and _is_working_day(hours, today)) or (
+            minute < end and _is_working_day(hours, today - 1)
+        )
+    return start <= minute < end and _is_working_day(hours, today)
 
 
 def is_zone(name: str) -> bool:
@@ -35,7 +37,7 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _counts(hours: Mapping[str, Any], day: int) -> bool:
+def _is_working_day(hours: Mapping[str, Any], day: int) -> bool:
     return DAYS[day % len(DAYS)] in (hours.get("days") or DAYS)
 
 

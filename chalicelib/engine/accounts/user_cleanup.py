@@ -47,7 +47,7 @@ def _release_tasks(job: Job) -> bool:
 
 
 def _release_from(task: Task, user_id: str) -> Task:
-    mine = task.held and task.person == user_id
+    mine = task.is_held and task.person == user_id
     return transitions.released(task, clock.now(), ReleaseReason.PERSON_LEFT) if mine else task
 
 

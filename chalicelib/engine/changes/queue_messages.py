@@ -23,7 +23,7 @@ from chalicelib.domain.changes.effects import (
     WakeupKind,
     WorkerMessage,
 )
-from chalicelib.domain.tasks.task import Needs, Permit, Status
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs, Status
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.aws.sqs import MAX_DELAY_SECONDS, Message
 
@@ -99,7 +99,7 @@ def _task_body(request: DispatchRequest) -> dict[str, Any]:
         "capabilities": sorted(needs.capabilities),
         "group": needs.group,
         "worker": needs.worker,
-        "permit": needs.permit,
+        "permit": needs.concurrency_limit,
     }
 
 
@@ -116,7 +116,7 @@ def read_dispatch_requests(body: Mapping[str, Any]) -> list[DispatchRequest]:
                 frozenset(task["capabilities"]),
                 task["group"],
                 task.get("worker"),
-                Permit(*task["permit"]) if task.get("permit") else None,
+                ConcurrencyLimit(*task["permit"]) if task.get("permit") else None,
             ),
         )
         for task in body["tasks"]

@@ -139,16 +139,16 @@ class _Pass:
     def _candidates(self, task_ids: set[str]) -> list[Task]:
         """The tasks as they are now, those that are ready, most urgent and oldest first."""
         found = task_storage.find_many(task_ids) if task_ids else {}
-        mine = [task for task in found.values() if task.queued and (task.org, task.pool) == (self._org, self._pool)]
+        mine = [task for task in found.values() if task.is_queued and (task.org, task.pool) == (self._org, self._pool)]
         return sorted(mine, key=queue_rank)
 
     def _place(self, task: Task) -> bool:
         """Lease the task to somebody; False when nobody has room for it, or it has no permit."""
-        while (worker := self._balancer.choose(task.needs, worker_trust.retry_of(task, self._now))) is not None:
+        while (worker := self._balancer.choose(task.needs, worker_trust.retry_from_task(task, self._now))) is not None:
             try:
                 self._lease(task, worker)
             except ConditionFailed as refused:
-                self._balancer.give_back(worker.id, task.needs)
+                self._balancer.undo_choice(worker.id, task.needs)
                 if refused.failed[0]:
                     return True
                 self._learn(task, worker, refused)
@@ -158,19 +158,19 @@ class _Pass:
         return False
 
     def _learn(self, task: Task, worker: Worker, refused: ConditionFailed) -> None:
-        if refused.failed[1] or task.permit is None:
-            self._balancer.drop(worker.id)
+        if refused.failed[1] or task.concurrency_limit is None:
+            self._balancer.exclude_worker(worker.id)
         else:
-            self._balancer.withdraw(task.permit)
+            self._balancer.exhaust_limit(task.concurrency_limit)
 
     def _lease(self, task: Task, worker: Worker) -> None:
         now = clock.now()
-        held = transitions.leased(task, worker.id, now, handed=worker.handed, attempt_ms=worker.attempt_ms)
+        held = transitions.leased(task, worker.id, now, handed=worker.needs_handover, attempt_ms=worker.attempt_ms)
         slot = worker_storage.take_slot_write(worker, held)
         task_storage.commit([task_storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
 
     def _memory(self) -> Pool:
-        after = self._balancer.memory()
+        after = self._balancer.next_pool()
         forgotten = self._forgotten()
         known = {name: needs for name, needs in self._before.lanes.items() if name not in forgotten}
         lanes = pools.remembered_lanes(

@@ -63,9 +63,9 @@ def _try_send(
 def _hand_over(delivery: Handover, task: Task | None, worker: Worker | None) -> None:
     if task is None or worker is None or not is_current(task, delivery):
         return
-    if worker.pushed and worker.trusted and worker.completed:
+    if worker.has_task_endpoint and worker.is_trusted and worker.completed:
         _apply_verdict(task, worker, _post_task(task, worker))
-    elif worker.pushed:
+    elif worker.has_task_endpoint:
         _hand_over_on_trial(task, worker)
     elif worker.socket:
         websocket_workers.hand_over(task, worker)
@@ -118,11 +118,11 @@ def _post(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]
             needs_body=push_responses.needs_body,
         )
     except outbound.Unreachable as unreachable:
-        return None, push_responses.no_answer(str(unreachable), sent=unreachable.sent)
+        return None, push_responses.judge_no_answer(str(unreachable), sent=unreachable.sent)
     except encryption.CannotUnseal:
         logger().error("A worker's key can no longer be opened", extra={"worker_id": worker.id, "org": worker.org})
         return None, Unreached()
-    return answer.status, push_responses.verdict(answer.status, answer.headers, answer.body, clock.now())
+    return answer.status, push_responses.judge_response(answer.status, answer.headers, answer.body, clock.now())
 
 
 def _timeout_seconds(task: Task) -> float:
@@ -142,7 +142,7 @@ def request_body(task: Task, worker: Worker) -> dict[str, Any]:
         "type": task.type,
         "payload": payloads.load(task.payload, task.payload_ref),
         "attempt": task.attempt,
-        "deadline": task.closes_at,
+        "deadline": task.attempt_ends_at,
         "callbackUrl": _callback_url(task, worker),
     }
 
@@ -164,7 +164,7 @@ def _apply_verdict(task: Task, worker: Worker, verdict: Verdict) -> None:
         return
     if worker.unreached:
         registry.change(worker.org, worker.pool, worker.id, circuit_breaker.reached)
-    if isinstance(verdict, Accepted) or (isinstance(verdict, Failure) and verdict.reported):
+    if isinstance(verdict, Accepted) or (isinstance(verdict, Failure) and verdict.is_reported):
         worker_presence.record(worker.org, worker.pool, worker.id, known=worker)
     match verdict:
         case Accepted(progress=percent):

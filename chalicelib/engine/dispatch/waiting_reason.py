@@ -19,11 +19,11 @@ def waiting_for(task: Task, kind: str = "worker", by_hand: str = "a worker to be
     One call for a task that waits for a worker, else none.
     """
     now = clock.now()
-    before = waiting_reasons.until_placed(task, now, by_hand)
+    before = waiting_reasons.unready_reason(task, now, by_hand)
     if before is not None or task.status is not Status.PENDING:
         return before
     pool, crew = pool_storage.find_with_workers(task.org, task.pool)
-    return waiting_reasons.placement(
+    return waiting_reasons.ready_reason(
         task, pool, builtin_worker.with_builtin_worker(task.org, task.pool, crew), now, kind
     )
 
@@ -37,6 +37,6 @@ def unserved_needs(pool: Pool, crew: list[Worker]) -> list[Needs]:
         for one in builtin_worker.with_builtin_worker(pool.org, pool.pool, crew)
         if waiting_reasons.is_live(one, now)
     ]
-    lanes = [name for name, needs in pool.lanes.items() if not any(worker.offers(needs) for worker in live)]
+    lanes = [name for name, needs in pool.lanes.items() if not any(worker.can_serve(needs) for worker in live)]
     found = [name for name in sorted(lanes)[:MAX_LANES_READ] if storage.ready_candidates(pool.org, pool.pool, name, 1)]
     return [pool.lanes[name] for name in found]

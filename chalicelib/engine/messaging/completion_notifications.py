@@ -53,4 +53,4 @@ def _worded(task: Task) -> str:
 
 def _told(latest: Task, task: Task) -> Task:
     """This end is told; another that came meanwhile is not."""
-    return transitions.told(latest, clock.now()) if _name(latest) == _name(task) else latest
+    return transitions.end_notified(latest, clock.now()) if _name(latest) == _name(task) else latest

@@ -15,7 +15,8 @@ from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.search import search
 from chalicelib.engine.search.search import Query
-from chalicelib.engine.tasks import lifecycle, submission
+from chalicelib.engine.tasks import lifecycle
+from chalicelib.engine.tasks.lanes import lane_name
 from chalicelib.engine.workers import registry
 from chalicelib.errors import NotFound
 from chalicelib.storage.statistics import counters as counter_storage
@@ -51,7 +52,7 @@ def build_report(worker: Worker, days: range) -> AgentReport:
     rows = [(counters.day_partition(worker.org, worker.pool, day), counters.worker_row(worker.id)) for day in days]
     counts = counters.total(counter_storage.find_many(rows).values())
     start, end = days.start * clock.DAY, min(clock.now(), days.stop * clock.DAY)
-    since = worker.online_since if worker.online else None
+    since = worker.online_since if worker.is_online else None
     running = max(0, end - max(since, start)) if since is not None else 0
     return AgentReport(worker, start, end, counts, counts["online_ms"] + running)
 
@@ -92,12 +93,12 @@ def unassign_tasks(job: Job) -> bool:
 
 
 def _unassigned(task: Task, agent_id: str) -> Task:
-    if task.terminal or task.wanted_worker != agent_id:
+    if task.is_terminal or task.wanted_worker != agent_id:
         return task
     return transitions.edited(
         task,
         clock.now(),
         wanted_worker=None,
         manual=task.pool not in settings().auto_assign,
-        lane=submission.lane_name(task.capabilities, task.group, permit=task.permit),
+        lane=lane_name(task.needs._replace(worker=None)),
     )

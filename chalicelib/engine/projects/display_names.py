@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chalicelib import clock
 from chalicelib.domain.tasks.task import Task
-from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.domain.tasks.task_fields import task_project
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.storage.documents import display_names as storage
 
@@ -37,7 +37,7 @@ _names: TtlCache[tuple[str, str, str], Name] = TtlCache(CACHE_MS)
 def find_names(org: str, pool: str, tasks: Sequence[Task]) -> Names:
     """The names of the agents and projects of the tasks; one call for each hundred that are not cached."""
     agents = _distinct(task.assignee for task in tasks)
-    projects = _distinct(project_of(task) for task in tasks)
+    projects = _distinct(task_project(task) for task in tasks)
     names = _read_cache(org, pool, [*agents, *projects])
     names |= _fetch(org, pool, _missing_from(agents, names), _missing_from(projects, names))
     return Names(_existing(names, agents), _existing(names, projects))

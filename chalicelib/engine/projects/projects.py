@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.document import PROJECTS_POOL, Document
 from chalicelib.domain.tasks.task import Phase, Task
-from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.domain.tasks.task_fields import task_project
 from chalicelib.engine.documents import background_jobs, documents, optimistic
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.documents.optimistic import StaleRead
@@ -206,7 +206,7 @@ def _remove_tasks(org: str, project_id: str, by: str) -> bool:
 
 
 def _belongs_to(task: Task, org: str, project_id: str) -> bool:
-    return task.org == org and project_of(task) == project_id
+    return task.org == org and task_project(task) == project_id
 
 
 def _remove_task(org: str, project_id: str, task_id: str, by: str) -> None:

@@ -23,9 +23,10 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Phase, Status, Task
-from chalicelib.domain.tasks.task_fields import fields_of, sheet_of
+from chalicelib.domain.tasks.task_fields import content_of, derived_fields
 from chalicelib.domain.tasks.transitions import Failure
-from chalicelib.engine.tasks import lifecycle, payloads, submission
+from chalicelib.engine.tasks import lifecycle, payloads
+from chalicelib.engine.tasks.lanes import lane_name
 from chalicelib.errors import Conflict
 
 TOTAL_TIMEOUT_S = 5 * 365 * 86_400
@@ -61,9 +62,9 @@ def edited(task: Task, edit: Edit, person: str, now: int) -> Task:
     """The task after a person's edit, as one version. Raises Conflict."""
     new = task
     # A task that returns to pending must be assigned even to its present holder, or it would wait for nobody.
-    if edit.is_assignment and (edit.agent != task.assignee or (edit.phase is Phase.PENDING and task.held)):
+    if edit.is_assignment and (edit.agent != task.assignee or (edit.phase is Phase.PENDING and task.is_held)):
         new = assigned(new, edit.agent, now)
-    if edit.is_claim and edit.phase is Phase.HELD and task.held and task.person not in (None, person):
+    if edit.is_claim and edit.phase is Phase.HELD and task.is_held and task.person not in (None, person):
         raise Conflict(f"{task.person} already works on task {task.id}")
     if edit.phase is not None:
         new = moved(new, edit.phase, person, now, edit.outcome)
@@ -96,23 +97,25 @@ def moved(task: Task, to: Phase, person: str, now: int, outcome: Outcome = NO_OU
         return task
     match to:
         case Phase.HELD:
-            return transitions.started(task, now) if task.held else transitions.taken(task, person, now)
+            return transitions.started(task, now) if task.is_held else transitions.begun_by_person(task, person, now)
         case Phase.COMPLETED:
             return _completed(_attributed(task, person), now, outcome)
         case Phase.FAILED:
-            return transitions.given_up(_attributed(task, person), outcome.failure, now, lifecycle.retry_backoff())
+            return transitions.failed_by_owner(
+                _attributed(task, person), outcome.failure, now, lifecycle.retry_backoff()
+            )
         case Phase.CANCELLED:
             return transitions.cancelled(_attributed(task), now)
         case Phase.PENDING:
             return (
                 transitions.released(task, now)
-                if task.held
+                if task.is_held
                 else transitions.replayed(task, now, TOTAL_TIMEOUT_S * clock.SECOND)
             )
 
 
 def _completed(task: Task, now: int, outcome: Outcome) -> Task:
-    if task.terminal:
+    if task.is_terminal:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending or active task can be completed")
     return transitions.completed(task, now, outcome.result, outcome.result_ref)
 
@@ -123,9 +126,11 @@ def _attributed(task: Task, person: str | None = None) -> Task:
     Where no agent holds it, it is ended by this person, or by the person who works on it. It then counts for the agent
     that it is assigned to, and not for an agent that held it before.
     """
-    if task.leased_out or task.terminal:
+    if task.is_held_by_worker or task.is_terminal:
         return task
-    return transitions.in_name(replace(task, worker_id=None, person=task.person if task.held else person))
+    return transitions.in_name_of_wanted_worker(
+        replace(task, worker_id=None, person=task.person if task.is_held else person)
+    )
 
 
 def assigned(task: Task, agent: str | None, now: int) -> Task:
@@ -133,9 +138,9 @@ def assigned(task: Task, agent: str | None, now: int) -> Task:
 
     Raises Conflict when it has ended.
     """
-    if task.terminal:
+    if task.is_terminal:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending or active task can be assigned")
-    is_released = task.worker_id != agent if task.leased_out else task.held and agent is not None
+    is_released = task.worker_id != agent if task.is_held_by_worker else task.is_held and agent is not None
     if not is_released and task.wanted_worker == agent:
         return task
     return transitions.edited(
@@ -143,7 +148,7 @@ def assigned(task: Task, agent: str | None, now: int) -> Task:
         now,
         wanted_worker=agent,
         manual=is_manual(task.pool, agent),
-        lane=submission.lane_name(task.capabilities, task.group, agent, task.permit),
+        lane=lane_name(task.needs._replace(worker=agent)),
     )
 
 
@@ -155,9 +160,9 @@ def is_manual(pool: str, agent: str | None) -> bool:
 def described(task: Task, edit: Edit, now: int) -> Task:
     """The task with the edited fields applied. Raises Conflict for another progress of a completed task."""
     changes: dict[str, Any] = {}
-    fields, metadata = _merged(sheet_of(task), edit.fields), _merged(task.metadata or {}, edit.metadata)
-    if fields != sheet_of(task):
-        changes |= fields_of(fields, task.submitted_by)
+    fields, metadata = _merged(content_of(task), edit.fields), _merged(task.metadata or {}, edit.metadata)
+    if fields != content_of(task):
+        changes |= derived_fields(fields, task.submitted_by)
     if metadata != (task.metadata or {}):
         changes["metadata"] = metadata or None
     if edit.priority not in (None, task.priority):
@@ -197,7 +202,7 @@ def _after_report(task: Task, edit: Edit, now: int) -> Task:
 
 
 def _is_repeated_report(task: Task, edit: Edit, holder: Holder) -> bool:
-    if not task.terminal or task.phase is not edit.phase or not transitions.held_last(task, holder):
+    if not task.is_terminal or task.phase is not edit.phase or not transitions.is_last_holder(task, holder):
         return False
     if edit.phase is Phase.FAILED:
         return task.error == edit.outcome.failure.error

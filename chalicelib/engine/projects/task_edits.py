@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from chalicelib import clock
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Holder, Task
-from chalicelib.domain.tasks.task_fields import fields_of, project_of
+from chalicelib.domain.tasks.task_fields import derived_fields, task_project
 from chalicelib.engine.documents import background_jobs, optimistic
 from chalicelib.engine.documents.optimistic import Precondition, StaleRead
 from chalicelib.engine.projects import task_edit_rules
@@ -59,7 +59,7 @@ def create(org: str, pool: str, by: str, draft: Draft) -> Task:
         total_seconds=TOTAL_TIMEOUT_S,
         idempotency_key=draft.idempotency_key,
         id=draft.id,
-        **fields_of(draft.fields, by),
+        **derived_fields(draft.fields, by),
     )
     return submission.submit(
         org, by, submitted, _references_exist(org, pool, draft.fields.get("projectId"), draft.agent)
@@ -98,9 +98,9 @@ def _change(
     org: str, pool: str, task_id: str, rule: Decision, guard: Guard, *, by: str | None = None, told: bool = True
 ) -> Task:
     def decide(task: Task) -> Task:
-        guard(project_of(task))
+        guard(task_project(task))
         new = rule(task)
-        guard(project_of(new))
+        guard(task_project(new))
         _require_size(new.payload)
         return new
 
@@ -122,8 +122,8 @@ def delete(org: str, pool: str, task_id: str, by: str, guard: Guard, reason: str
     """
 
     def decide(task: Task) -> Task:
-        guard(project_of(task))
-        if not task.terminal:
+        guard(task_project(task))
+        if not task.is_terminal:
             return transitions.cancelled(task, clock.now())
         # Subscribers are told who deleted the task: its last change must be by the same caller.
         return task if task.changed_by == by else transitions.edited(task, clock.now())
@@ -145,7 +145,7 @@ def _clear_job_write(task: Task) -> Write:
 
 
 def _new_references_exist(old: Task, new: Task) -> list[Precondition]:
-    project = project_of(new) if project_of(new) != project_of(old) else None
+    project = task_project(new) if task_project(new) != task_project(old) else None
     agent = new.wanted_worker if new.wanted_worker != old.wanted_worker else None
     return _references_exist(new.org, new.pool, project, agent)
 

@@ -40,7 +40,7 @@ def _request_dispatch(org: str, pool: str) -> None:
 
 def process_due_task(task: Task, watcher: LaneWatcher) -> None:
     """Do what is due for a task that was just read."""
-    if not transitions.seeks_worker(task, clock.now()):
+    if not transitions.is_only_waiting(task, clock.now()):
         _enqueue_notifications(lifecycle.apply_due_transition(task))
     elif watcher.watches(task):
         lifecycle.leave_to_pool(task)
@@ -51,7 +51,7 @@ def process_due_task(task: Task, watcher: LaneWatcher) -> None:
 
 
 def _enqueue_notifications(task: Task) -> None:
-    if task.terminal and task.wake_at is not None:
+    if task.is_terminal and task.wake_at is not None:
         completion_notifications.tell(task)
 
 

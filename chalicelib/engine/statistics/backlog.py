@@ -37,7 +37,7 @@ def find_unserved_lanes(waiting: Sequence[Task], workers: Sequence[Worker]) -> l
 
 
 def _can_serve(workers: Sequence[Worker], needs: Needs) -> bool:
-    return any(worker.offers(needs) for worker in workers)
+    return any(worker.can_serve(needs) for worker in workers)
 
 
 def _log_fields(unserved: Sequence[Task]) -> dict[str, object]:

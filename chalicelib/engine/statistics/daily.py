@@ -60,7 +60,7 @@ def _uptime(counted_ms: int, worker: Worker | None, number: int) -> float:
     start, end = number * clock.DAY, min(now, (number + 1) * clock.DAY)
     if end <= start:
         return 0.0
-    since = worker.online_since if worker is not None and worker.online else None
+    since = worker.online_since if worker is not None and worker.is_online else None
     running = max(0, end - max(since, start)) if since is not None else 0
     return round(min(1.0, (counted_ms + running) / (end - start)), 4)
 

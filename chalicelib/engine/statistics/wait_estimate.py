@@ -72,7 +72,7 @@ def _require_below_limit(pool: str, cached: _PoolFigures) -> None:
 
 def estimate_wait(task: Task, figures: Recent) -> WaitEstimate:
     """The estimate for a task that was just submitted. One call; none for a task that does not wait."""
-    position = 1 + listing.count_ahead(task, MAX_POSITION - 1) if task.queued else 0
+    position = 1 + listing.count_ahead(task, MAX_POSITION - 1) if task.is_queued else 0
     return WaitEstimate(position, _expected_ms(position, figures))
 
 

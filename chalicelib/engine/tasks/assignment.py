@@ -46,9 +46,9 @@ def _get_worker(org: str, pool: str, worker_id: str) -> Worker:
 
 
 def _require_free_slot(worker: Worker) -> None:
-    if not worker.assignable(clock.now()):
+    if not worker.can_be_assigned(clock.now()):
         raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
-    if not worker.room:
+    if not worker.free_slots:
         raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")
 
 

@@ -30,7 +30,7 @@ def wait_until_ended(task: Task, seconds: float = MAX_WAIT_SECONDS) -> Task:
 
     Two calls, and one for each look at it. It raises nothing but defects: the task was accepted whatever happens now.
     """
-    if task.terminal or not _process_waits.acquire(blocking=False):
+    if task.is_terminal or not _process_waits.acquire(blocking=False):
         return task
     try:
         with long_call_slots.hold_slot(task.org, KIND, MAX_WAITS_PER_ORG, seconds) as held:
@@ -44,7 +44,7 @@ def wait_until_ended(task: Task, seconds: float = MAX_WAIT_SECONDS) -> Task:
 
 def _poll(task: Task, seconds: float) -> Task:
     until, pause = clock.steady() + seconds * clock.SECOND, 0.1
-    while not (task := _reload(task)).terminal and clock.steady() < until and not _is_stopping.is_set():
+    while not (task := _reload(task)).is_terminal and clock.steady() < until and not _is_stopping.is_set():
         clock.sleep(pause)
         pause = min(MAX_PAUSE_SECONDS, pause * 1.5)
     return task

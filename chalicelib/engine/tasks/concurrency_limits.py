@@ -22,26 +22,32 @@ MAX_IDLE_KEYS = 50
 
 def acquire_writes(held: Task) -> list[Write]:
     """The write of the permit that this lease takes, if it needs one: the third of its transaction."""
-    if held.permit is None:
+    if held.concurrency_limit is None:
         return []
-    return [storage.acquire_write(held.org, held.pool, held.permit.key, held.permit.limit, held.id)]
+    return [
+        storage.acquire_write(held.org, held.pool, held.concurrency_limit.key, held.concurrency_limit.limit, held.id)
+    ]
 
 
 def release_writes(old: Task) -> list[Write]:
     """The write of the permit that the end of this lease gives back, if it has one."""
-    return [] if old.permit is None else [storage.release_write(old.org, old.pool, old.permit.key, old.id)]
+    return (
+        []
+        if old.concurrency_limit is None
+        else [storage.release_write(old.org, old.pool, old.concurrency_limit.key, old.id)]
+    )
 
 
 def raise_if_exhausted(held: Task, refused: ConditionFailed) -> None:
     """Raise Conflict where a lease was refused for want of a permit alone."""
-    if held.permit is not None and refused.failed == (False, False, True):
+    if held.concurrency_limit is not None and refused.failed == (False, False, True):
         holders = storage.holders_from_raw(refused.items[2])
-        raise Conflict(f"Task {held.id} waits for {waiting_reasons.turn(held.permit, holders)}")
+        raise Conflict(f"Task {held.id} waits for {waiting_reasons.limit_reason(held.concurrency_limit, holders)}")
 
 
 def delete_idle(pool: Pool) -> None:
     """Remove keys that no task holds a permit of, once there are too many. No call otherwise."""
-    idle = sorted(key for key, holders in pool.permits.items() if not holders)
+    idle = sorted(key for key, holders in pool.limit_holders.items() if not holders)
     if len(idle) <= MAX_IDLE_KEYS:
         return
     for key in idle[MAX_IDLE_KEYS:]:

@@ -119,7 +119,7 @@ def _commit_completion(task: Task | None, ending: Callable[[Task | None], Write]
             storage.commit([ending(task), *_existing_writes(task, given_back, refused)])
             return
         stored = task_table.from_raw(refused.items[0]) if task is None and refused.items[0] else None
-        if stored is None or not (stored.permit or stored.notify):
+        if stored is None or not (stored.concurrency_limit or stored.notify):
             raise
         _commit_completion(stored, ending, slot)
 
@@ -139,7 +139,7 @@ def _accept_repeated_completion(
     task = task_table.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
     if task is None or (task.org, task.pool) != (org, pool):
         raise NotFound("Task", task_id)
-    if task.status is Status.COMPLETED and transitions.held_last(task, by):
+    if task.status is Status.COMPLETED and transitions.is_last_holder(task, by):
         assert task.finished_at is not None
         if task.result_ref == reference and payloads.digest(task.result) == payloads.digest(value):
             return task.finished_at
@@ -172,11 +172,11 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: 
         transitions.require_holder(task, holder)
         return transitions.attempt_failed(task, failure, clock.now(), retry_backoff(), ids.fraction())
 
-    return change(org, task_id, decide, end=LeaseEnd(told=False, reported=failure.reported), pool=pool)
+    return change(org, task_id, decide, end=LeaseEnd(told=False, reported=failure.is_reported), pool=pool)
 
 
 def _is_repeated_failure(task: Task, holder: Holder | None, failure: Failure) -> bool:
-    return task.status is Status.FAILED and task.error == failure.error and transitions.held_last(task, holder)
+    return task.status is Status.FAILED and task.error == failure.error and transitions.is_last_holder(task, holder)
 
 
 def release(
@@ -201,7 +201,7 @@ def revoke_lease(org: str, task_id: str, holder: Holder, why: Failure | ReleaseR
     """End a lease from our side, if it is still that one: burned by a failure, or unburned for another reason."""
 
     def decide(task: Task) -> Task:
-        if not task.held or task.worker_id != holder.worker_id or task.epoch != holder.epoch:
+        if not task.is_held or task.worker_id != holder.worker_id or task.epoch != holder.epoch:
             return task
         if isinstance(why, ReleaseReason):
             return transitions.released(task, clock.now(), why)
@@ -212,7 +212,7 @@ def revoke_lease(org: str, task_id: str, holder: Holder, why: Failure | ReleaseR
 
 def apply_due_transition(task: Task) -> Task:
     """Do what is due on a task that was just read, if anything is, and answer it. Raises NotFound."""
-    decide: Decision = lambda latest: transitions.due(latest, clock.now(), retry_backoff(), ids.fraction())  # noqa: E731
+    decide: Decision = lambda latest: transitions.next_if_due(latest, clock.now(), retry_backoff(), ids.fraction())  # noqa: E731
     return change(task.org, task.id, decide, known=task)
 
 
@@ -220,7 +220,7 @@ def leave_to_pool(task: Task) -> Task:
     """Have a waiting task, that was just read, due no more but for its own time's end: its pool watches its lane."""
 
     def decide(latest: Task) -> Task:
-        waits = transitions.seeks_worker(latest, clock.now()) and latest.lane == task.lane
+        waits = transitions.is_only_waiting(latest, clock.now()) and latest.lane == task.lane
         return transitions.watched(latest, clock.now()) if waits else latest
 
     return change(task.org, task.id, decide, known=task)
@@ -287,7 +287,7 @@ def _of_other_items(preconditions: Sequence[Precondition], writes: Sequence[Writ
 def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
     """What the end of a lease gives back: the worker's slot, and the permit. An end in the name of a worker that had no
     lease is counted for it."""
-    if not old.leased_out or new.leased_out:
+    if not old.is_held_by_worker or new.is_held_by_worker:
         return _credit_writes(old, new)
     assert old.worker_id is not None
     stop = f"{old.id}:{old.attempt}" if end.told else None
@@ -302,7 +302,7 @@ def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
         old.id,
         new.updated_at,
         outcome=counted,
-        is_worker_fault=burned and not end.reported and (new.error or {}).get("code") in transitions.SPOILED_BY_WORKER,
+        is_worker_fault=burned and not end.reported and (new.error or {}).get("code") in transitions.WORKER_FAULTS,
         stop=stop,
         rest_until=end.rest_until,
         unreached=end.unreached,

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import transitions
-from chalicelib.domain.tasks.task import Permit, Status, Task
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs, Status, Task
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import Precondition
 from chalicelib.engine.tasks import idempotency, payloads
+from chalicelib.engine.tasks.lanes import lane_name
 from chalicelib.errors import IdempotencyMismatch, Unavailable
 from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem
 from chalicelib.storage.tasks import table as task_table
@@ -36,7 +37,7 @@ class Submission(NamedTuple):
     label: str | None = None
     manual: bool = False  # wait until `assign` names a worker
     wanted_worker: str | None = None  # no other may take it
-    permit: Permit | None = None  # leased only while fewer than its limit of its key's tasks are
+    concurrency_limit: ConcurrencyLimit | None = None  # leased only while fewer than its limit of its key's tasks are
     terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
     notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
     due_at: int | None = None
@@ -72,7 +73,7 @@ def _build_task(org: str, subject: str, asked: Submission) -> Task:
     draft = Task(
         id=identifier,
         org=org,
-        lane=lane_name(asked.capabilities, asked.group, asked.wanted_worker, asked.permit),
+        lane=lane_name(Needs(frozenset(asked.capabilities), asked.group, asked.wanted_worker, asked.concurrency_limit)),
         status=Status.PENDING,
         version=0,
         capabilities=tuple(sorted(set(asked.capabilities))),
@@ -98,8 +99,8 @@ def _task_id(org: str, subject: str, asked: Submission) -> str:
 
 
 _COPIED_FIELDS = (
-    *("pool", "type", "name", "label", "priority", "group", "manual", "wanted_worker", "permit"),
-    *("terms", "notify", "due_at"),
+    *("pool", "type", "name", "label", "priority", "group", "manual", "wanted_worker"),
+    *("concurrency_limit", "terms", "notify", "due_at"),
 )
 
 
@@ -117,19 +118,12 @@ def _limits(asked: Submission, begins: int) -> dict[str, Any]:
     }
 
 
-def lane_name(
-    capabilities: tuple[str, ...], group: str | None, worker: str | None = None, permit: Permit | None = None
-) -> str:
-    """The short name of a set of needs; tasks with the same needs queue in the same lane."""
-    special = [] if worker is None else [f"\x1e{worker}"]
-    special += [] if permit is None else [f"\x1d{permit.limit}\x1d{permit.key}"]
-    if not capabilities and group is None and not special:
-        return "any"
-    return ids.derived("lane", group or "", *sorted(set(capabilities)), *special)[:18]
+_HASHED_AS = {"concurrency_limit": "permit"}
+"""Older names of fields: the hashes of submissions that are already stored contain them."""
 
 
 def _body_hash(asked: Submission) -> str:
-    return payloads.digest({name: getattr(asked, name) for name in Submission._fields})
+    return payloads.digest({_HASHED_AS.get(name, name): getattr(asked, name) for name in Submission._fields})
 
 
 def _accept_repeated_submission(task: Task, raw: RawItem | None) -> Task:

@@ -59,10 +59,10 @@ def _event_fields(event: Event, old: Task | None, new: Task) -> dict[str, Any]:
 
 def _holder(old: Task | None, new: Task) -> dict[str, str | None]:
     """Who held the task up to this change, or holds it now. A pending task names no earlier holder."""
-    if old is not None and old.held:
+    if old is not None and old.is_held:
         return {"worker_id": old.worker_id, "person": old.person}
     person = new.person if new.status is not Status.PENDING else None
-    return {"worker_id": new.worker_id if new.held else None, "person": person}
+    return {"worker_id": new.worker_id if new.is_held else None, "person": person}
 
 
 def _own_fields(kind: EventKind, task: Task) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def record(org: str, pool: str, worker_id: str, known: Worker | None = None) -> 
     def attempt() -> bool:
         nonlocal known
         worker, known = known or storage.find(org, pool, worker_id), None
-        if worker is None or worker.removed or worker.socket or worker.built_in:
+        if worker is None or worker.removed or worker.socket or worker.is_built_in:
             return False
         if not worker.alive or now - worker.last_heartbeat_at >= _stale_ms():
             new = replace(seen(worker, now), version=worker.version + 1, updated_at=now, changed_by=None)

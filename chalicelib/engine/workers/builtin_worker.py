@@ -19,17 +19,17 @@ def ensure_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Wo
     """The pool's workers with its built-in worker, which is created or updated if needed. No call when it is up to
     date."""
     names = performers.names(pool)
-    builtin = next((worker for worker in workers if worker.built_in), None)
+    builtin = next((worker for worker in workers if worker.is_built_in), None)
     if not names or (builtin is not None and builtin.capabilities == names):
         return workers
     builtin = _create(org, pool, names) if builtin is None else _update_capabilities(builtin, names)
-    return [*(worker for worker in workers if not worker.built_in), builtin]
+    return [*(worker for worker in workers if not worker.is_built_in), builtin]
 
 
 def with_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Worker]:
     """The pool's workers as the next dispatch pass sees them, with the built-in worker. Writes nothing."""
     names = performers.names(pool)
-    if not names or any(worker.built_in for worker in workers):
+    if not names or any(worker.is_built_in for worker in workers):
         return workers
     return [*workers, _new_builtin_worker(org, pool, names)]
 

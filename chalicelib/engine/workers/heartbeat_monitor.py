@@ -109,13 +109,13 @@ def _next_after_failed_probe(worker: Worker) -> Worker:
     if not worker.alive:
         return worker
     unreached = circuit_breaker.unreached(worker, clock.now())
-    return _as_offline(unreached) if circuit_breaker.is_gone(unreached) else unreached
+    return _as_offline(unreached) if circuit_breaker.should_go_offline(unreached) else unreached
 
 
 def _check_offline(worker: Worker) -> None:
     """Take back the tasks of an offline worker. One with a URL is also probed, at growing intervals, whether it is
     back."""
-    if worker.leases or not worker.pushed or worker.suspended_until is None:
+    if worker.leases or not worker.has_task_endpoint or worker.suspended_until is None:
         _evict(worker)
     elif worker.suspended_until <= clock.now():
         decide = _as_online_again if _probe(worker) else _as_still_offline
@@ -167,7 +167,7 @@ def _as_idle(worker: Worker) -> Worker:
     if worker.alive or worker.leases:
         return worker
     idle = replace(worker, wake_at=None, suspended_until=None)
-    return circuit_breaker.unreached(idle, clock.now()) if worker.pushed else idle
+    return circuit_breaker.unreached(idle, clock.now()) if worker.has_task_endpoint else idle
 
 
 def _drain(worker: Worker) -> None:

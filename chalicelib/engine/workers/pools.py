@@ -33,14 +33,14 @@ class Summary(NamedTuple):
 def find_with_workers(org: str, pool: str) -> tuple[Pool, list[Worker]]:
     """The pool and its workers, without removed ones and the built-in one. One call."""
     state, workers = storage.find_with_workers(org, pool)
-    return state, [worker for worker in workers if not worker.removed and not worker.built_in]
+    return state, [worker for worker in workers if not worker.removed and not worker.is_built_in]
 
 
 def summarize(org: str, pool: str) -> Summary:
     """The pool's workers, and the totals of these and the removed ones. One call."""
     state, workers = storage.find_with_workers(org, pool)
     return Summary(
-        workers=[worker for worker in workers if not worker.removed and not worker.built_in],
+        workers=[worker for worker in workers if not worker.removed and not worker.is_built_in],
         completed=state.departed_completed + sum(worker.completed for worker in workers),
         failed=state.departed_failed + sum(worker.failed for worker in workers),
     )
@@ -109,7 +109,13 @@ def remembered_lanes(stored: Mapping[str, Needs], added: Mapping[str, Needs]) ->
 
 def _lane_bytes(lane: tuple[str, Needs]) -> int:
     name, needs = lane
-    words = (name, *needs.capabilities, needs.group or "", needs.worker or "", needs.permit.key if needs.permit else "")
+    words = (
+        name,
+        *needs.capabilities,
+        needs.group or "",
+        needs.worker or "",
+        needs.concurrency_limit.key if needs.concurrency_limit else "",
+    )
     return sum(len(word.encode()) + 5 for word in words) + 50
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.tasks import circuit_breaker
-from chalicelib.domain.tasks.rotation import Rotation, rotated, turned
-from chalicelib.domain.tasks.worker import Beat, Worker
+from chalicelib.domain.tasks.rotation import Rotation, with_maintenance, with_rotation
+from chalicelib.domain.tasks.worker import Heartbeat, Worker
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.tasks import payloads, worker_presence
 from chalicelib.engine.workers import commands, worker_urls
@@ -42,19 +42,19 @@ class WorkerChange(NamedTuple):
 def list_workers(org: str, pool: str) -> list[Worker]:
     """All workers of a pool that are not removed, oldest first. Without the built-in worker."""
     _, workers = pool_storage.find_with_workers(org, pool)
-    return sorted((w for w in workers if not w.removed and not w.built_in), key=lambda w: (w.registered_at, w.id))
+    return sorted((w for w in workers if not w.removed and not w.is_built_in), key=lambda w: (w.registered_at, w.id))
 
 
 def get(org: str, pool: str, worker_id: str, kind: str = "Worker") -> Worker:
     """The worker as of now. Raises NotFound("<kind>"), also for a removed one, another org's and the built-in one."""
     worker = storage.find(org, pool, worker_id)
-    if worker is None or worker.removed or worker.built_in:
+    if worker is None or worker.removed or worker.is_built_in:
         raise NotFound(kind, worker_id)
     return worker
 
 
 def record_heartbeat(
-    org: str, pool: str, worker_id: str, beat: Beat, kind: str = "Worker", *, connection: str | None = None
+    org: str, pool: str, worker_id: str, beat: Heartbeat, kind: str = "Worker", *, connection: str | None = None
 ) -> Worker:
     """Store a worker's heartbeat; `connection` is the WebSocket over which it came, if it did. One call.
 
@@ -97,7 +97,7 @@ def set_maintenance(
     """Take a worker out of rotation, or put it back; its running tasks go on. Raises NotFound."""
 
     def decide(worker: Worker) -> Worker:
-        return rotated(worker, maintenance, clock.now(), reason)
+        return with_maintenance(worker, maintenance, clock.now(), reason)
 
     return _require(change(org, pool, worker_id, decide), kind, worker_id)
 
@@ -130,7 +130,9 @@ def _with_change(worker: Worker, requested: WorkerChange) -> Worker:
     if worker.socket and requested.endpoints:
         raise Conflict(f"Worker {worker.id} gets its tasks over its WebSocket: it can have no endpoint")
     rotated_worker = (
-        turned(worker, requested.rotation, clock.now(), requested.reason) if requested.rotation is not None else worker
+        with_rotation(worker, requested.rotation, clock.now(), requested.reason)
+        if requested.rotation is not None
+        else worker
     )
     attempt_ms = worker.attempt_ms if requested.attempt_seconds is None else requested.attempt_seconds * clock.SECOND
     replaced = {name: value for name in _REPLACED_FIELDS if (value := getattr(requested, name)) is not None}

@@ -16,7 +16,7 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.transitions import Failure, Reason
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.engine.live import frames
 from chalicelib.engine.live.frames import Frame
 from chalicelib.engine.tasks import lifecycle, payloads, task_log
@@ -90,7 +90,7 @@ def _as_connected(worker: Worker, connection_id: str) -> Worker:
     )
 
 
-def record_heartbeat(connection: Connection, beat: Beat) -> None:
+def record_heartbeat(connection: Connection, beat: Heartbeat) -> None:
     """Store the heartbeat of a connected worker. A connection that was replaced, or whose worker was removed, is
     closed. One call."""
     assert connection.pool is not None and connection.worker_id is not None
@@ -177,7 +177,7 @@ def task_frame(task: Task) -> dict[str, Any]:
         "lease": task.epoch,
         "task_type": task.type,
         "data": payloads.load(task.payload, task.payload_ref),
-        "deadline": task.closes_at,
+        "deadline": task.attempt_ends_at,
     }
 
 
@@ -204,7 +204,7 @@ def _command_frame(command: Mapping[str, Any]) -> Frame:
 
 def _held_tasks(worker: Worker) -> Iterable[Task]:
     tasks = task_storage.find_many(worker.leases, whole=True) if worker.leases else {}
-    held = [task for task in tasks.values() if task.held and worker.leases[task.id] == task.epoch]
+    held = [task for task in tasks.values() if task.is_held and worker.leases[task.id] == task.epoch]
     return sorted(held, key=lambda task: (task.leased_at, task.id))
 
 

@@ -16,7 +16,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.tasks.task import HELD, MAX_PRIORITY, PHASES, Permit, Phase, Status, Task
+from chalicelib.domain.tasks.task import HELD, MAX_PRIORITY, PHASES, ConcurrencyLimit, Phase, Status, Task
 from chalicelib.storage.aws.columns import CompactJson, wake_shard
 from chalicelib.storage.aws.dynamodb import Item, RawItem
 
@@ -90,7 +90,7 @@ class TaskItem(Item):
     label = UnicodeAttribute(null=True)
     manual = BooleanAttribute(null=True)
     wanted_worker = UnicodeAttribute(null=True)
-    permit = CompactJson(null=True)
+    concurrency_limit = CompactJson(attr_name="permit", null=True)
     terms = ListAttribute[str](null=True)
     notify = ListAttribute[str](null=True)
     status = UnicodeAttribute()
@@ -202,7 +202,7 @@ def _index_values(task: Task) -> dict[str, Any]:
         "age": age_key(task) if shelved else None,
         "shelf": state_partition(task.org, task.pool, task.status) if shelved else None,
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
-        "expires_at": expiry_s(task.pool, task.finished_at or 0) if task.terminal else None,
+        "expires_at": expiry_s(task.pool, task.finished_at or 0) if task.is_terminal else None,
     }
 
 
@@ -233,11 +233,11 @@ def state_partition(org: str, pool: str, status: Status) -> str:
 
 
 def _place_and_rank(task: Task) -> tuple[str | None, str | None]:
-    if task.queued:
+    if task.is_queued:
         return lane_partition(task.org, task.pool, task.lane), queue_rank(task)
     if task.worker_id is None or task.phase is Phase.PENDING or not is_listed(task.pool):
         return None, None
-    since = (task.leased_at if task.held else task.finished_at) or task.updated_at
+    since = (task.leased_at if task.is_held else task.finished_at) or task.updated_at
     return worker_partition(task.org, task.pool, task.worker_id), worker_rank(task.phase, since, task.id)
 
 
@@ -271,7 +271,7 @@ def parse(item: TaskItem) -> Task:
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
     values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
     values |= {name: tuple(getattr(item, name) or ()) for name in ("terms", "notify", "failed_on")}
-    values["permit"] = Permit(*item.permit) if item.permit else None
+    values["concurrency_limit"] = ConcurrencyLimit(*item.concurrency_limit) if item.concurrency_limit else None
     for name in ("payload", "result"):
         values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")
     return Task(**values)

@@ -53,7 +53,7 @@ def find(task_id: str) -> Task | None:
 def find_many(task_ids: Iterable[str], *, whole: bool = False) -> dict[str, Task]:
     """Those of the tasks that exist, as of now, by id; without payload and result unless `whole`, and only then
     without those past their retention."""
-    names = None if whole else [name for name in FIELDS if name not in LARGE_FIELDS]
+    names = None if whole else [getattr(TaskItem, name).attr_name for name in FIELDS if name not in LARGE_FIELDS]
     with dynamodb.reading():
         found = TaskItem.batch_get(list(task_ids), consistent_read=True, attributes_to_get=names)
         return {item.id: parse(item) for item in found if not is_expired(item)}
@@ -82,7 +82,7 @@ def end_write(task_id: str, org: str, holder: Holder, changes: dict[str, Any], k
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
     held = _is_held_by(holder, org)
-    plain = TaskItem.permit.does_not_exist() & TaskItem.notify.does_not_exist()
+    plain = TaskItem.concurrency_limit.does_not_exist() & TaskItem.notify.does_not_exist()
     return dynamodb.update(TaskItem(task_id), actions, held & plain if known is None else held)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.tasks.task import Needs, Permit
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs
 from chalicelib.domain.tasks.worker import Pool, Worker
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.columns import wake_shard
@@ -35,7 +35,7 @@ def find_with_workers(org: str, pool: str) -> tuple[Pool, list[Worker]]:
                 workers.append(worker_storage.parse(item))
             elif isinstance(item, ConcurrencyLimitItem):
                 holders[item.id.removeprefix(CONCURRENCY_LIMIT_PREFIX)] = frozenset(item.holders or ())
-    return replace(state, permits=holders), workers
+    return replace(state, limit_holders=holders), workers
 
 
 def find(org: str, pool: str) -> Pool:
@@ -73,13 +73,13 @@ def parse(item: PoolItem) -> Pool:
     )
 
 
-def _parse_concurrency_limit(stored: list[Any] | None) -> Permit | None:
-    return None if stored is None else Permit(str(stored[0]), int(stored[1]))
+def _parse_concurrency_limit(stored: list[Any] | None) -> ConcurrencyLimit | None:
+    return None if stored is None else ConcurrencyLimit(str(stored[0]), int(stored[1]))
 
 
 def _lane_values(needs: Needs) -> dict[str, Any]:
     lane: dict[str, Any] = {"capabilities": sorted(needs.capabilities), "group": needs.group, "worker": needs.worker}
-    lane["permit"] = None if needs.permit is None else list(needs.permit)
+    lane["permit"] = None if needs.concurrency_limit is None else list(needs.concurrency_limit)
     return {name: value for name, value in lane.items() if value is not None}
 
 

@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.tasks import circuit_breaker
 from chalicelib.domain.tasks.task import Task
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.columns import wake_shard
 from chalicelib.storage.aws.dynamodb import RawItem, Write
@@ -118,7 +118,7 @@ def _action(name: str, value: Any) -> Action:
 
 
 def record_heartbeat(
-    org: str, pool: str, worker_id: str, beat: Beat, now: int, overdue_at: int, connection: str | None = None
+    org: str, pool: str, worker_id: str, beat: Heartbeat, now: int, overdue_at: int, connection: str | None = None
 ) -> Worker:
     """Store a heartbeat and return the worker with it. One call. Raises ConditionFailed when the worker is not
     registered, or when `connection` is given and is not its current connection.

@@ -78,7 +78,7 @@ def test_no_agent_ever_holds_more_than_it_may(agents_api: AgentsApi) -> None:
     together([lambda task=task: _assign(agents_api, task.id, agent_id) for task in made])
     agents_api.world.settle()
     assert agents_api.agent(agent_id)["currentTasks"] == 3
-    held = [task.id for task in made if agents_api.world.task(task.id).held]
+    held = [task.id for task in made if agents_api.world.task(task.id).is_held]
     together([lambda task_id=task_id: _finish(agents_api, task_id) for task_id in held])
     agents_api.world.settle()
     assert (agents_api.agent(agent_id)["currentTasks"], agents_api.agent(agent_id)["totalTasksCompleted"]) == (3, 3)

@@ -8,7 +8,7 @@ from chalicelib import config
 from chalicelib.apis.support import api
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.transitions import Failure, Reason
-from chalicelib.domain.tasks.worker import Beat, Health
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry, websocket_workers
 from chalicelib.storage.connections.connections import Connection
@@ -63,7 +63,7 @@ class Desk:
     def wait(self, seconds: float, worker_id: int | str = 1) -> None:
         """Time passes, and the worker answers that it is there."""
         self.world.clock.advance(seconds)
-        beat = Beat(Health.HEALTHY)
+        beat = Heartbeat(Health.HEALTHY)
         registry.record_heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
 
     def complete(self, task_id: str, result: Any = None) -> None:

@@ -80,7 +80,7 @@ def test_a_worker_is_handed_a_task_and_gives_the_result(desk: Desk, worker: Line
         "lease": 1,
         "task_type": "translation",
         "data": {"text": "hello", "channel": "chat"},
-        "deadline": desk.world.task(identifier).closes_at,
+        "deadline": desk.world.task(identifier).attempt_ends_at,
     }
     said = {"task_id": identifier, "attempt": 1}
     assert worker.say(type="progress", progress=50, **said) is None

@@ -141,7 +141,7 @@ def test_an_end_that_people_are_notified_of_wakes_its_task_once() -> None:
     old = samples.running(notify=("telegram",))
     new = transitions.completed(old, LATER)
     assert derive.task_effects(old, new).wakeups == (Wakeup(**POOL, kind=WakeupKind.TASK, id="task_1", at=LATER),)
-    notified = transitions.told(new, LATER + 1)
+    notified = transitions.end_notified(new, LATER + 1)
     assert (derive.task_effects(new, notified).wakeups, derive.task_effects(new, notified).events) == ((), ())
     assert derive.task_effects(old, transitions.cancelled(old, LATER)).wakeups == ()
 

@@ -38,7 +38,7 @@ def test_round_robin_goes_on_after_the_worker_it_chose_last_even_if_that_is_gone
     memory = pool(Algorithm.ROUND_ROBIN, cursor="b")
     chooser = balancer(Algorithm.ROUND_ROBIN, *crew, memory=memory)
     assert names(chooser, 1) == "c"
-    assert chooser.memory().cursor == "c"
+    assert chooser.next_pool().cursor == "c"
 
 
 def test_least_connections_chooses_the_fewest_leases_then_the_emptiest_share_then_the_name() -> None:
@@ -61,7 +61,7 @@ def test_weighted_round_robin_goes_on_where_the_last_pass_stopped() -> None:
     for _ in range(7):
         chooser = balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *crew, memory=memory)
         found += names(chooser, 1)
-        memory = chooser.memory()
+        memory = chooser.next_pool()
     assert found == "aabacaa"
     assert set(memory.weights.values()) == {0}
 
@@ -126,7 +126,7 @@ def test_a_worker_that_cannot_take_the_task_never_gets_it(algorithm: Algorithm, 
 def test_a_worker_that_could_not_be_reached_before_is_given_one_task_a_pass() -> None:
     chooser = balancer(Algorithm.ROUND_ROBIN, worker("a", unreached=1, max_concurrent=9, leases={"x": 1, "y": 2}))
     assert names(chooser, 2) == "a -"
-    chooser.give_back("a", ANY)
+    chooser.undo_choice("a", ANY)
     assert names(chooser, 1) == "a"
 
 
@@ -155,7 +155,7 @@ def test_slots_are_those_of_workers_that_fit_and_shrink_as_they_are_given_out() 
 
 def test_a_dropped_worker_gets_nothing_more_in_this_pass() -> None:
     chooser = balancer(Algorithm.ROUND_ROBIN, worker("a", max_concurrent=5), worker("b"))
-    chooser.drop("a")
+    chooser.exclude_worker("a")
     assert names(chooser, 2) == "b -"
 
 
@@ -173,8 +173,8 @@ def test_no_algorithm_gives_more_than_the_free_slots_or_leaves_one_free(
         for i, (most, held, weight) in enumerate(sizes)
     ]
     given_out = Counter(names(balancer(algorithm, *crew, chance=chance), asked).split()) if asked else Counter()
-    assert sum(given_out.values()) - given_out["-"] == min(asked, sum(w.room for w in crew))
-    assert all(given_out[w.id] <= w.room for w in crew)
+    assert sum(given_out.values()) - given_out["-"] == min(asked, sum(w.free_slots for w in crew))
+    assert all(given_out[w.id] <= w.free_slots for w in crew)
 
 
 def test_yardmaster_does_what_it_has_a_performer_for_and_nothing_else() -> None:

@@ -15,8 +15,8 @@ def test_a_hand_over_that_did_not_arrive_suspends_the_worker_for_a_second() -> N
     after = circuit_breaker.unreached(worker(wake_at=NOW + 90_000), NOW)
     assert (after.unreached, after.unreached_since) == (1, NOW)
     assert (after.suspended_until, after.wake_at) == (NOW + 1_000, NOW + 1_000)
-    assert not after.accepting(NOW) and not after.accepting(NOW + 1_000)  # nothing before it was probed
-    assert not after.trusted
+    assert not after.can_take_tasks(NOW) and not after.can_take_tasks(NOW + 1_000)  # nothing before it was probed
+    assert not after.is_trusted
 
 
 def test_several_at_once_count_as_one() -> None:
@@ -38,21 +38,21 @@ def test_pauses_double_up_to_a_longest(alive: bool, longest: int) -> None:
 def test_after_three_it_is_gone_unless_it_was_heard_of_since_the_first() -> None:
     found, now = SILENT, NOW
     for number in (1, 2, 3):
-        assert not circuit_breaker.is_gone(found)
+        assert not circuit_breaker.should_go_offline(found)
         found = circuit_breaker.unreached(found, now)
         assert found.unreached == number
         now = found.suspended_until or 0
-    assert circuit_breaker.is_gone(found)
-    assert not circuit_breaker.is_gone(replace(found, last_heartbeat_at=NOW + 1))
+    assert circuit_breaker.should_go_offline(found)
+    assert not circuit_breaker.should_go_offline(replace(found, last_heartbeat_at=NOW + 1))
 
 
 def test_a_probe_that_reached_it_lets_one_task_through_and_an_arrival_all() -> None:
     found = circuit_breaker.answered(circuit_breaker.unreached(worker(max_concurrent=5), NOW))
-    assert found.accepting(NOW) and not found.trusted
+    assert found.can_take_tasks(NOW) and not found.is_trusted
     tried = circuit_breaker.tried(found, NOW)
-    assert tried.suspended_until == NOW + circuit_breaker.TRIAL_MS and not tried.accepting(NOW + 1)
+    assert tried.suspended_until == NOW + circuit_breaker.TRIAL_MS and not tried.can_take_tasks(NOW + 1)
     arrived = circuit_breaker.reached(tried)
-    assert arrived.accepting(NOW) and arrived.trusted
+    assert arrived.can_take_tasks(NOW) and arrived.is_trusted
     assert arrived == replace(worker(max_concurrent=5), wake_at=arrived.wake_at)
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.tasks import push_responses, reported_failure
 from chalicelib.domain.tasks.push_responses import (
-    LONGEST_REST_MS,
-    REST_MS,
-    SHORTEST_REST_MS,
+    DEFAULT_REST_MS,
+    MAX_REST_MS,
+    MIN_REST_MS,
     Accepted,
     Busy,
     Done,
@@ -22,7 +22,7 @@ NOW = 1_792_567_680_000  # 2026-10-21T07:28:00Z
 
 
 def said(body: Any, status: int = 200) -> Verdict:
-    return push_responses.verdict(status, {}, json.dumps(body).encode())
+    return push_responses.judge_response(status, {}, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def failed(**fields: Any) -> Failure:
 
 
 def test_a_reported_failure_keeps_the_worker_s_own_words() -> None:
-    assert failed(error="no GPU") == Failure(Reason.WORKER_FAILED, "no GPU", reported=True)
+    assert failed(error="no GPU") == Failure(Reason.WORKER_FAILED, "no GPU", is_reported=True)
     assert failed(error={"message": "no GPU", "unit": 3}).details == {"message": "no GPU", "unit": 3}
     assert failed(error={"message": "no GPU"}).message == "no GPU"
     assert failed().message == failed(error=7).message == "The worker reported a failure"
 
 
 def test_a_long_message_is_cut_and_large_details_are_left_out() -> None:
-    assert failed(error="x" * 10_000).message == "x" * reported_failure.LONGEST_MESSAGE
-    large = failed(error={"message": "m", "log": "x" * reported_failure.LARGEST_DETAILS})
+    assert failed(error="x" * 10_000).message == "x" * reported_failure.MAX_MESSAGE_CHARS
+    large = failed(error={"message": "m", "log": "x" * reported_failure.MAX_DETAILS_CHARS})
     assert (large.message, large.details) == ("m", None)
 
 
@@ -98,7 +98,7 @@ def test_a_failure_may_say_when_to_try_again(value: Any, after: int | None) -> N
     ],
 )
 def test_a_body_that_is_not_json_is_a_failed_attempt(body: bytes) -> None:
-    assert push_responses.verdict(200, {}, body) == Failure(
+    assert push_responses.judge_response(200, {}, body) == Failure(
         Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON"
     )
 
@@ -106,18 +106,20 @@ def test_a_body_that_is_not_json_is_a_failed_attempt(body: bytes) -> None:
 @pytest.mark.parametrize(("body", "result"), [(b'{"a": 1}', {"a": 1}), (b"[]", []), (b'"\xef\xbb\xbf"', "\ufeff")])
 def test_a_body_is_read_without_its_byte_order_mark(body: bytes, result: Any) -> None:
     assert (
-        push_responses.verdict(200, {}, b"\xef\xbb\xbf" + body) == push_responses.verdict(200, {}, body) == Done(result)
+        push_responses.judge_response(200, {}, b"\xef\xbb\xbf" + body)
+        == push_responses.judge_response(200, {}, body)
+        == Done(result)
     )
 
 
 def test_numbers_that_can_be_kept_are() -> None:
-    assert push_responses.verdict(200, {}, b"1" + b"0" * 400) == Done(10**400)
-    assert push_responses.verdict(200, {}, b"[1e-400, 1.7e308]") == Done([0.0, 1.7e308])
+    assert push_responses.judge_response(200, {}, b"1" + b"0" * 400) == Done(10**400)
+    assert push_responses.judge_response(200, {}, b"[1e-400, 1.7e308]") == Done([0.0, 1.7e308])
 
 
 @pytest.mark.parametrize("body", [b"", b"whatever", b'{"status": "FAILED"}'])
 def test_202_is_accepted_whatever_the_body(body: bytes) -> None:
-    assert push_responses.verdict(202, {}, body) == Accepted()
+    assert push_responses.judge_response(202, {}, body) == Accepted()
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -126,41 +128,41 @@ def test_202_is_accepted_whatever_the_body(body: bytes) -> None:
     [
         ("7", 7_000),
         (" 7 ", 7_000),
-        ("0", SHORTEST_REST_MS),
-        ("999999", LONGEST_REST_MS),
-        ("9" * 5_000, LONGEST_REST_MS),
-        ("-1", REST_MS),
-        ("1.5", REST_MS),
-        ("²", REST_MS),
-        ("", REST_MS),
+        ("0", MIN_REST_MS),
+        ("999999", MAX_REST_MS),
+        ("9" * 5_000, MAX_REST_MS),
+        ("-1", DEFAULT_REST_MS),
+        ("1.5", DEFAULT_REST_MS),
+        ("²", DEFAULT_REST_MS),
+        ("", DEFAULT_REST_MS),
         ("Wed, 21 Oct 2026 07:28:10 GMT", 10_000),
         ("Wednesday, 21-Oct-26 07:28:10 GMT", 10_000),
         ("Wed Oct 21 07:28:10 2026", 10_000),
-        ("Wed, 21 Oct 2026 07:27:00 GMT", SHORTEST_REST_MS),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_REST_MS),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", MIN_REST_MS),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_REST_MS),
     ],
 )
 def test_a_busy_worker_rests_for_its_retry_after_within_reason(status: int, value: str, rest_ms: int) -> None:
-    assert push_responses.verdict(status, {"retry-AFTER": value}, b"", NOW) == Busy(rest_ms)
+    assert push_responses.judge_response(status, {"retry-AFTER": value}, b"", NOW) == Busy(rest_ms)
 
 
 def test_what_is_too_large_for_now_is_not_refused_for_good() -> None:
-    assert push_responses.verdict(413, {"Retry-After": "7"}, b"", NOW) == Busy(7_000)
-    assert push_responses.verdict(413, {"Retry-After": "Wed, 21 Oct 2026 07:27:00 GMT"}, b"", NOW) == Busy(
-        SHORTEST_REST_MS
+    assert push_responses.judge_response(413, {"Retry-After": "7"}, b"", NOW) == Busy(7_000)
+    assert push_responses.judge_response(413, {"Retry-After": "Wed, 21 Oct 2026 07:27:00 GMT"}, b"", NOW) == Busy(
+        MIN_REST_MS
     )
     for status, headers in ((413, {}), (413, {"Retry-After": "never"}), (400, {"Retry-After": "7"})):
-        found = push_responses.verdict(status, headers, b"", NOW)
+        found = push_responses.judge_response(status, headers, b"", NOW)
         assert isinstance(found, Failure) and not found.retryable
 
 
 def test_a_busy_worker_that_names_no_time_rests_for_the_default() -> None:
-    assert push_responses.verdict(503, {}, b"") == Busy(REST_MS)
+    assert push_responses.judge_response(503, {}, b"") == Busy(DEFAULT_REST_MS)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422, 499])
 def test_another_4xx_refuses_the_task_for_good(status: int) -> None:
-    found = push_responses.verdict(status, {}, b"")
+    found = push_responses.judge_response(status, {}, b"")
     assert isinstance(found, Failure)
     assert (found.reason, found.retryable) == (Reason.REJECTED, False)
     assert str(status) in found.message
@@ -168,16 +170,18 @@ def test_another_4xx_refuses_the_task_for_good(status: int) -> None:
 
 @pytest.mark.parametrize("status", [100, 201, 204, 301, 302, 500, 502, 504, 599])
 def test_anything_else_is_a_failed_attempt_that_may_be_tried_again(status: int) -> None:
-    found = push_responses.verdict(status, {}, b'{"status": "COMPLETED"}')
+    found = push_responses.judge_response(status, {}, b'{"status": "COMPLETED"}')
     assert found == Failure(Reason.WORKER_FAILED, f"The worker answered {status}")
 
 
 def test_without_an_answer_it_matters_whether_the_request_may_have_arrived() -> None:
     cut_off = Failure(Reason.UNREACHABLE, "The worker gave no complete answer: timed out")
-    assert push_responses.no_answer("timed out", sent=True) == cut_off
-    assert push_responses.no_answer("refused", sent=False) == Unreached()
+    assert push_responses.judge_no_answer("timed out", sent=True) == cut_off
+    assert push_responses.judge_no_answer("refused", sent=False) == Unreached()
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=40), header=st.text(max_size=10))
 def test_no_answer_whatever_is_beyond_judgement(status: int, body: bytes, header: str) -> None:
-    assert isinstance(push_responses.verdict(status, {"Retry-After": header}, body), Accepted | Done | Busy | Failure)
+    assert isinstance(
+        push_responses.judge_response(status, {"Retry-After": header}, body), Accepted | Done | Busy | Failure
+    )

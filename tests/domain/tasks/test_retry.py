@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.tasks.retry import LONGEST_RETRY_AFTER_MS, Backoff, delay_before_retry
+from chalicelib.domain.tasks.retry import MAX_RETRY_AFTER_MS, Backoff, delay_before_retry
 
 CHANCES = st.floats(0, 1, exclude_max=True)
 BACKOFFS = st.builds(Backoff, base_ms=st.integers(1, 60_000), cap_ms=st.integers(1, 3_600_000))
@@ -28,7 +28,7 @@ def test_the_jitter_is_full_it_reaches_both_ends_and_the_middle(backoff: Backoff
     assert backoff.delay(attempts, 1 - 1e-12) == ceiling
 
 
-@given(attempts=st.integers(1, 100), chance=CHANCES, asked=st.integers(-10, 2 * LONGEST_RETRY_AFTER_MS))
+@given(attempts=st.integers(1, 100), chance=CHANCES, asked=st.integers(-10, 2 * MAX_RETRY_AFTER_MS))
 def test_the_worker_s_own_retry_after_wins_up_to_a_day(attempts: int, chance: float, asked: int) -> None:
     delay = delay_before_retry(Backoff(2_000, 300_000), attempts, chance, asked)
-    assert delay == min(max(0, asked), LONGEST_RETRY_AFTER_MS)
+    assert delay == min(max(0, asked), MAX_RETRY_AFTER_MS)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.tasks.task_fields import fields_of, project_of, sheet_of
+from chalicelib.domain.tasks.task_fields import content_of, derived_fields, task_project
 from tests.domain import samples
 
 SHEET: dict[str, Any] = {
@@ -15,7 +15,7 @@ SHEET: dict[str, Any] = {
 
 
 def test_what_a_task_says_is_what_it_is_found_by() -> None:
-    fields = fields_of(SHEET, "user_1")
+    fields = derived_fields(SHEET, "user_1")
     assert (fields["name"], fields["due_at"], fields["payload"]) == (SHEET["title"], 1_771_545_600_000, SHEET)
     assert fields["terms"] == (
         "project=proj_1", "creator=user_1", "tag=react", "tag=ui",
@@ -24,13 +24,18 @@ def test_what_a_task_says_is_what_it_is_found_by() -> None:
 
 
 def test_a_task_that_says_little_has_few_terms() -> None:
-    assert fields_of({"title": "?!"}, None) == {"name": "?!", "terms": (), "due_at": None, "payload": {"title": "?!"}}
+    assert derived_fields({"title": "?!"}, None) == {
+        "name": "?!",
+        "terms": (),
+        "due_at": None,
+        "payload": {"title": "?!"},
+    }
 
 
 @pytest.mark.parametrize(("terms", "project"), [((), None), (("tag=project=x", "project=proj_1"), "proj_1")])
 def test_a_task_s_project_stands_in_its_terms(terms: tuple[str, ...], project: str | None) -> None:
-    assert project_of(samples.ready(terms=terms)) == project
+    assert task_project(samples.ready(terms=terms)) == project
 
 
 def test_a_task_of_another_kind_says_its_name() -> None:
-    assert sheet_of(samples.ready(name="n", payload=[1])) == {"title": "n"}
+    assert content_of(samples.ready(name="n", payload=[1])) == {"title": "n"}

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Holder, Status, Task
-from chalicelib.domain.tasks.transitions import DELIVERY_GUARD_MS, LONGEST_LOOK_MS, NUDGE_GUARD_MS, Failure, Reason
+from chalicelib.domain.tasks.transitions import (
+    DISPATCH_GUARD_MS,
+    HANDOVER_GUARD_MS,
+    MAX_CHECK_INTERVAL_MS,
+    Failure,
+    Reason,
+)
 from chalicelib.errors import Conflict, LeaseLost
 from tests.domain import samples
 from tests.domain.samples import BACKOFF, FAILURE, HOUR, NOW
@@ -66,7 +72,7 @@ def test_an_ended_task_has_nothing_left_to_wait_for(state: str) -> None:
     task = EVERY[state]
     assert (task.wake_at, task.run_at, task.ready_at, task.deliver_by) == (None, None, None, None)
     assert task.finished_at == NOW
-    assert transitions.due(task, task.deadline + HOUR, BACKOFF, 0.5) is task
+    assert transitions.next_if_due(task, task.deadline + HOUR, BACKOFF, 0.5) is task
 
 
 @pytest.mark.parametrize("state", ["ready", "sleeping", "leased", "running"])
@@ -98,7 +104,7 @@ def test_another_worker_or_epoch_does_not_hold_the_task(worker_id: str | None, e
 def test_the_holder_may_leave_out_what_it_does_not_know(worker_id: str | None, epoch: int | None) -> None:
     task = samples.leased()
     transitions.require_holder(task, Holder(worker_id, epoch) if worker_id else None)
-    assert task.held
+    assert task.is_held
 
 
 def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
@@ -132,7 +138,7 @@ def test_a_failed_attempt_sleeps_for_its_backoff_and_prefers_another_worker() ->
 
 
 def test_a_backoff_of_nothing_is_ready_at_once() -> None:
-    assert transitions.attempt_failed(samples.running(), FAILURE, NOW, BACKOFF, 0.0).ready
+    assert transitions.attempt_failed(samples.running(), FAILURE, NOW, BACKOFF, 0.0).is_ready
 
 
 def test_the_last_attempt_ends_the_task() -> None:
@@ -171,15 +177,15 @@ def test_a_retry_that_could_only_start_after_the_deadline_ends_the_task() -> Non
 
 def test_a_release_burns_no_attempt() -> None:
     back = transitions.released(samples.running(attempts=1), LATER)
-    assert (back.attempts, back.ready, back.ready_at, back.failed_on) == (1, True, LATER, ())
+    assert (back.attempts, back.is_ready, back.ready_at, back.failed_on) == (1, True, LATER, ())
 
 
 def test_what_had_not_begun_goes_back_to_its_place_and_its_wait_goes_on() -> None:
     back = transitions.released(samples.leased(), LATER)
-    assert (back.ready, back.ready_at, back.attempts) == (True, NOW, 0)
+    assert (back.is_ready, back.ready_at, back.attempts) == (True, NOW, 0)
     again = transitions.released(transitions.leased(back, "worker_2", LATER + 5), LATER + 9)
     assert again.ready_at == NOW
-    assert transitions.due(again, NOW + again.schedule_to_start_ms, BACKOFF, 0.5).status is Status.TIMED_OUT
+    assert transitions.next_if_due(again, NOW + again.schedule_to_start_ms, BACKOFF, 0.5).status is Status.TIMED_OUT
 
 
 def test_a_task_remembers_whom_it_failed_on_the_latest_last_and_not_for_ever() -> None:
@@ -199,16 +205,16 @@ def test_a_replay_grants_the_same_number_of_attempts_again() -> None:
     once = transitions.replayed(failed, LATER, HOUR)
     assert (once.attempts, once.max_attempts, once.attempt) == (3, 6, 4)
     assert (once.deadline, once.finished_at, once.failed_on) == (LATER + HOUR, None, ())
-    assert once.ready
+    assert once.is_ready
 
 
 @given(outcomes=st.lists(st.sampled_from(["fail", "release", "late"]), max_size=12), granted=st.integers(1, 4))
 def test_attempts_never_exceed_what_was_granted(outcomes: list[str], granted: int) -> None:
     task = samples.ready(max_attempts=granted, allowance=granted)
     for outcome in outcomes:
-        if task.terminal:
+        if task.is_terminal:
             task = transitions.replayed(task, NOW, HOUR)
-        task = transitions.leased(task if task.ready else transitions.ready(task, NOW), "w", NOW)
+        task = transitions.leased(task if task.is_ready else transitions.ready(task, NOW), "w", NOW)
         if outcome == "fail":
             task = transitions.attempt_failed(task, FAILURE, NOW, BACKOFF, 0.5)
         elif outcome == "release":
@@ -223,7 +229,7 @@ def test_attempts_never_exceed_what_was_granted(outcomes: list[str], granted: in
 
 
 def at(task: Task, instant: int) -> Task:
-    return transitions.due(task, instant, BACKOFF, 0.5)
+    return transitions.next_if_due(task, instant, BACKOFF, 0.5)
 
 
 def never_early(task: Task, moment: int) -> Task:
@@ -239,13 +245,13 @@ def never_early(task: Task, moment: int) -> Task:
 
 def test_a_sleeping_task_is_ready_exactly_when_it_is_due() -> None:
     task = never_early(samples.sleeping(), NOW + 60_000)
-    assert (task.ready, task.ready_at, task.run_at) == (True, NOW + 60_000, None)
+    assert (task.is_ready, task.ready_at, task.run_at) == (True, NOW + 60_000, None)
 
 
 def test_a_waiting_task_has_its_pool_looked_at_after_a_minute_then_two_and_keeps_its_age() -> None:
-    task = never_early(samples.ready(), NOW + NUDGE_GUARD_MS)
-    assert (task.ready, task.ready_at) == (True, NOW)
-    assert task.wake_at == NOW + 2 * NUDGE_GUARD_MS
+    task = never_early(samples.ready(), NOW + DISPATCH_GUARD_MS)
+    assert (task.is_ready, task.ready_at) == (True, NOW)
+    assert task.wake_at == NOW + 2 * DISPATCH_GUARD_MS
 
 
 def test_a_waiting_task_without_a_pool_that_watches_it_is_looked_at_every_quarter_of_an_hour_at_least() -> None:
@@ -255,25 +261,25 @@ def test_a_waiting_task_without_a_pool_that_watches_it_is_looked_at_every_quarte
         looks.append(task.wake_at)
         task = at(task, task.wake_at)
     gaps = [later - earlier for earlier, later in pairwise([NOW, *looks])]
-    assert max(gaps) == LONGEST_LOOK_MS
+    assert max(gaps) == MAX_CHECK_INTERVAL_MS
     assert len(gaps) > 24 * 4
 
 
 def test_a_task_seeks_a_worker_when_it_is_due_for_nothing_else() -> None:
-    due = NOW + NUDGE_GUARD_MS
+    due = NOW + DISPATCH_GUARD_MS
     task = samples.ready()
-    assert [transitions.seeks_worker(task, instant) for instant in (due - 1, due)] == [False, True]
-    assert not transitions.seeks_worker(replace(task, manual=True), due)
-    assert not transitions.seeks_worker(replace(task, due_at=due), due)
-    assert not transitions.seeks_worker(replace(task, deadline=due), due)
-    assert not transitions.seeks_worker(replace(task, schedule_to_start_ms=NUDGE_GUARD_MS), due)
-    assert not any(transitions.seeks_worker(other, due) for other in (samples.sleeping(), samples.leased()))
+    assert [transitions.is_only_waiting(task, instant) for instant in (due - 1, due)] == [False, True]
+    assert not transitions.is_only_waiting(replace(task, manual=True), due)
+    assert not transitions.is_only_waiting(replace(task, due_at=due), due)
+    assert not transitions.is_only_waiting(replace(task, deadline=due), due)
+    assert not transitions.is_only_waiting(replace(task, schedule_to_start_ms=DISPATCH_GUARD_MS), due)
+    assert not any(transitions.is_only_waiting(other, due) for other in (samples.sleeping(), samples.leased()))
 
 
 def test_a_task_that_its_pool_watches_is_due_when_its_own_time_ends_and_keeps_its_age() -> None:
-    due = NOW + NUDGE_GUARD_MS
+    due = NOW + DISPATCH_GUARD_MS
     task = transitions.watched(samples.ready(schedule_to_start_ms=HOUR), due)
-    assert (task.ready, task.ready_at, task.wake_at) == (True, NOW, NOW + HOUR)
+    assert (task.is_ready, task.ready_at, task.wake_at) == (True, NOW, NOW + HOUR)
     assert transitions.watched(samples.ready(due_at=NOW + 90_000), due).wake_at == NOW + 90_000
     task = never_early(task, NOW + HOUR)
     assert task.status is Status.TIMED_OUT
@@ -302,8 +308,8 @@ def test_a_silent_task_times_out_exactly_one_heartbeat_after_its_last_word() -> 
 
 
 def test_a_lease_that_was_not_delivered_is_given_back_unburned() -> None:
-    task = never_early(samples.leased(handed=True), NOW + DELIVERY_GUARD_MS)
-    assert (task.ready, task.attempts, task.error) == (True, 0, None)
+    task = never_early(samples.leased(handed=True), NOW + HANDOVER_GUARD_MS)
+    assert (task.is_ready, task.attempts, task.error) == (True, 0, None)
 
 
 @pytest.mark.parametrize(("state", "attempts"), [("ready", 0), ("sleeping", 0), ("leased", 1), ("running", 1)])
@@ -333,9 +339,9 @@ def test_a_lease_wakes_at_the_first_of_its_ends_and_something_is_then_done(
     close: int, beat: int | None, total: int, handed: bool
 ) -> None:
     held = samples.leased(handed=handed, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total)
-    ends = [close, total, *([beat] if beat else []), *([DELIVERY_GUARD_MS] if handed else [])]
+    ends = [close, total, *([beat] if beat else []), *([HANDOVER_GUARD_MS] if handed else [])]
     after = never_early(held, NOW + min(ends))
-    assert not after.held
+    assert not after.is_held
 
 
 GIVEN_BACK = transitions.released(samples.leased(), NOW)
@@ -343,15 +349,15 @@ GIVEN_BACK = transitions.released(samples.leased(), NOW)
 
 @pytest.mark.parametrize("before", [samples.ready(), samples.sleeping(), GIVEN_BACK], ids=["ready", "sleeping", "back"])
 def test_what_a_person_begins_is_no_worker_s_and_waits_for_nothing(before: Task) -> None:
-    after = transitions.taken(before, "user_1", LATER)
+    after = transitions.begun_by_person(before, "user_1", LATER)
     assert (after.status, after.person, after.worker_id) == (Status.RUNNING, "user_1", None)
     assert (after.epoch, after.run_at, after.ready_at) == (before.epoch + 1, None, None)
-    assert (after.leased_out, after.wake_at) == (False, after.deadline)
+    assert (after.is_held_by_worker, after.wake_at) == (False, after.deadline)
     assert transitions.ready(after, LATER).person is None
 
 
 def test_a_due_date_is_noticed_once_whoever_holds_the_task_and_again_when_it_is_another() -> None:
-    for task in (samples.ready(due_at=LATER), transitions.taken(samples.ready(due_at=LATER), "user_1", NOW)):
+    for task in (samples.ready(due_at=LATER), transitions.begun_by_person(samples.ready(due_at=LATER), "user_1", NOW)):
         assert task.wake_at == LATER
         late = at(task, LATER)
         assert (late.overdue, late.status, late.person) == (True, task.status, task.person)

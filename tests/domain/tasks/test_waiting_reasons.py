@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.tasks.balancing import Balancer
-from chalicelib.domain.tasks.task import Needs, Permit
-from chalicelib.domain.tasks.waiting_reasons import missing, placement, turn, until_placed
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs
+from chalicelib.domain.tasks.waiting_reasons import limit_reason, missing_worker, ready_reason, unready_reason
 from chalicelib.domain.tasks.worker import BUILT_IN, Health, Pool, Worker
-from chalicelib.domain.tasks.worker_trust import retry_of
+from chalicelib.domain.tasks.worker_trust import retry_from_task
 from tests.domain import samples
 from tests.domain.samples import NOW
 
@@ -27,8 +27,10 @@ def worker(name: str = "a", **said: Any) -> Worker:
 
 
 def said(*crew: Worker, needs: Needs = GPU, kind: str = "server", pool: Pool = POOL, **more: Any) -> str:
-    task = samples.ready(capabilities=tuple(needs.capabilities), group=needs.group, permit=needs.permit)
-    return placement(replace(task, wanted_worker=needs.worker, **more), pool, crew, NOW, kind)
+    task = samples.ready(
+        capabilities=tuple(needs.capabilities), group=needs.group, concurrency_limit=needs.concurrency_limit
+    )
+    return ready_reason(replace(task, wanted_worker=needs.worker, **more), pool, crew, NOW, kind)
 
 
 @pytest.mark.parametrize(
@@ -40,11 +42,11 @@ def said(*crew: Worker, needs: Needs = GPU, kind: str = "server", pool: Pool = P
         (samples.ready(manual=True), "its owner"),
         (samples.ready(), None),
         (samples.leased(), None),
-        *((task, None) for task in samples.every().values() if task.terminal or task.held),
+        *((task, None) for task in samples.every().values() if task.is_terminal or task.is_held),
     ],
 )
 def test_a_moment_and_its_owner_come_before_any_worker(task: Any, words: str | None) -> None:
-    assert until_placed(task, NOW, "its owner") == words
+    assert unready_reason(task, NOW, "its owner") == words
 
 
 @pytest.mark.parametrize(
@@ -126,11 +128,11 @@ def test_of_many_the_nearest_to_taking_it_are_named() -> None:
 
 
 def test_a_permit_that_others_hold_comes_first() -> None:
-    needs = GPU._replace(permit=Permit("k", 1))
-    held = replace(POOL, permits={"k": frozenset({"task_y"})})
+    needs = GPU._replace(concurrency_limit=ConcurrencyLimit("k", 1))
+    held = replace(POOL, limit_holders={"k": frozenset({"task_y"})})
     assert said(needs=needs, pool=held) == "its turn on k: 1 of 1 in use by task_y"
     assert said(worker(), needs=needs) == "its turn: a has room"
-    assert turn(Permit("k", 5), "edcba") == "its turn on k: 5 of 5 in use by a, b, c, ..."
+    assert limit_reason(ConcurrencyLimit("k", 5), "edcba") == "its turn on k: 5 of 5 in use by a, b, c, ..."
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_the_built_in_performer_is_named_as_what_it_is() -> None:
 
 
 def test_words_without_a_task_are_those_of_a_whole_lane() -> None:
-    assert missing([worker(maintenance=True)], GPU, NOW, "agent") == "an agent in rotation that offers gpu"
+    assert missing_worker([worker(maintenance=True)], GPU, NOW, "agent") == "an agent in rotation that offers gpu"
 
 
 states = st.fixed_dictionaries(
@@ -194,7 +196,7 @@ def test_whoever_would_get_it_has_room_and_where_nobody_would_it_is_said_why(
     crew = [samples.worker(f"w{number}", **state) for number, state in enumerate(found)]
     failed = {"attempts": attempts, "failed_on": ("w0",) if attempts else ()}
     words = said(*crew, **failed)
-    retry = retry_of(samples.ready(**failed), NOW)
+    retry = retry_from_task(samples.ready(**failed), NOW)
     chosen = Balancer(POOL, crew, NOW, lambda: 0.0).choose(GPU, retry)
     assert words.startswith("its turn: ") is (chosen is not None)
     assert "takes no tasks now" not in words, "an obstacle that has no words"

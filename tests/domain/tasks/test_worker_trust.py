@@ -18,7 +18,7 @@ FAILING, GONE = worker("failing", attempt_failures=1, completed=9), worker("gone
 
 def chosen(fit: Sequence[Worker], busy: Sequence[Worker] = (), *failed_on: str, last: bool = False) -> set[str]:
     retry = Retry(frozenset(failed_on), is_last=last)
-    return {found.id for found in worker_trust.allowed(fit, [*fit, *busy], retry)}
+    return {found.id for found in worker_trust.allowed_workers(fit, [*fit, *busy], retry)}
 
 
 def test_a_task_that_failed_goes_elsewhere_and_waits_for_it() -> None:
@@ -49,9 +49,11 @@ def test_the_last_attempt_waits_for_the_outcome_of_first_tasks() -> None:
 
 def test_what_may_fail_only_once_prefers_a_proven_worker_and_waits_for_nobody() -> None:
     retry = Retry(frozenset(), is_last=True, is_first=True)
-    assert [w.id for w in worker_trust.allowed([NEW, PROVEN, FAILING], [NEW, PROVEN, FAILING], retry)] == ["proven"]
-    assert [w.id for w in worker_trust.allowed([NEW], [NEW, PROVEN], retry)] == ["new"]
-    assert [w.id for w in worker_trust.allowed([FAILING], [NEW, PROVEN, FAILING], retry)] == ["failing"]
+    assert [w.id for w in worker_trust.allowed_workers([NEW, PROVEN, FAILING], [NEW, PROVEN, FAILING], retry)] == [
+        "proven"
+    ]
+    assert [w.id for w in worker_trust.allowed_workers([NEW], [NEW, PROVEN], retry)] == ["new"]
+    assert [w.id for w in worker_trust.allowed_workers([FAILING], [NEW, PROVEN, FAILING], retry)] == ["failing"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_what_may_fail_only_once_prefers_a_proven_worker_and_waits_for_nobody() 
     ],
 )
 def test_what_is_heeded_follows_from_what_is_left(said: dict[str, Any], expected: Retry | None) -> None:
-    assert worker_trust.retry_of(samples.ready(**said), NOW) == expected
+    assert worker_trust.retry_from_task(samples.ready(**said), NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,13 +80,13 @@ def test_what_is_heeded_follows_from_what_is_left(said: dict[str, Any], expected
 )
 def test_a_task_waits_so_long_for_workers_that_take_nothing(limit_ms: int, waited_ms: int, impatient: bool) -> None:
     failed = samples.ready(attempts=1, failed_on=("a",), schedule_to_start_ms=limit_ms)
-    found = worker_trust.retry_of(failed, NOW + waited_ms)
+    found = worker_trust.retry_from_task(failed, NOW + waited_ms)
     assert found == Retry(frozenset({"a"}), is_last=False, is_impatient=impatient)
 
 
 def test_a_replayed_task_begins_anew() -> None:
     failed = transitions.attempt_failed(samples.running(attempts=2, failed_on=("a",)), FAILURE, NOW, BACKOFF, 0.5)
-    assert worker_trust.retry_of(transitions.replayed(failed, NOW, 1), NOW) == Retry(frozenset(), is_last=False)
+    assert worker_trust.retry_from_task(transitions.replayed(failed, NOW, 1), NOW) == Retry(frozenset(), is_last=False)
 
 
 WORKERS = st.builds(
@@ -107,5 +109,5 @@ def test_nobody_waits_for_ever(crew: list[Worker], failed_on: frozenset[str], la
     """When all have room and nobody is at work, somebody gets the task."""
     idle = [replace(one, leases={}) for one in crew]
     retry = Retry(failed_on, is_last=last, is_first=first)
-    assert bool(worker_trust.allowed(idle, idle, retry)) == bool(crew)
-    assert {w.id for w in worker_trust.allowed(crew, crew, retry)} <= {w.id for w in crew}
+    assert bool(worker_trust.allowed_workers(idle, idle, retry)) == bool(crew)
+    assert {w.id for w in worker_trust.allowed_workers(crew, crew, retry)} <= {w.id for w in crew}

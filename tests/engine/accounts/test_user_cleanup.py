@@ -26,7 +26,7 @@ def admin(world: World) -> Document:
 def begin(world: World, user: Document) -> Task:
     """A task that the user works on."""
     task = world.submit(pool="projects", manual=True)
-    return lifecycle.change(ORG, task.id, lambda found: transitions.taken(found, user.id, clock.now()))
+    return lifecycle.change(ORG, task.id, lambda found: transitions.begun_by_person(found, user.id, clock.now()))
 
 
 def project(*team: Document) -> Document:

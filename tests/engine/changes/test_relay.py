@@ -146,7 +146,7 @@ def test_a_parked_record_that_still_fails_stops_neither_the_others_nor_what_is_d
     with pytest.raises(ExceptionGroup):
         world.sweep()
     assert figure(world, "created") == 1
-    assert world.task(late.id).ready
+    assert world.task(late.id).is_ready
 
 
 def test_more_events_than_a_transaction_holds_are_recorded_in_several(world: World) -> None:
@@ -185,7 +185,7 @@ def test_of_the_dispatch_requests_only_those_of_the_failing_pool_come_back(world
     broken = {"org": ORG, "pool": "broken", "tasks": [{}]}
     event = {"Records": [message("1", broken), message("2", fine), message("3", broken)]}
     assert failures(queue_functions.handle_dispatch(event)) == ["1", "3"]
-    assert world.task(task.id).held
+    assert world.task(task.id).is_held
 
 
 def test_of_the_handovers_only_the_failing_one_comes_back(world: World) -> None:
@@ -194,7 +194,7 @@ def test_of_the_handovers_only_the_failing_one_comes_back(world: World) -> None:
 
     servers = [world.register("bad", explode), world.register("good")]
     made = [world.submit(), world.submit()]
-    while not all(world.task(task.id).held for task in made):
+    while not all(world.task(task.id).is_held for task in made):
         world.relay("tasks"), world.relay("workers"), world.handle("dispatch")
     now = [world.task(task.id) for task in made]
     event = {
@@ -217,4 +217,4 @@ def test_of_the_wakeups_only_the_failing_one_comes_back(world: World) -> None:
     gone = [wakeup | {"id": "task_none"}, wakeup | {"kind": "worker", "id": "server_none"}]
     event = {"Records": [message("1", {}), message("2", wakeup), message("3", gone[0]), message("4", gone[1])]}
     assert failures(queue_functions.handle_wakeups(event)) == ["1"]
-    assert world.task(task.id).ready
+    assert world.task(task.id).is_ready

@@ -47,7 +47,7 @@ def test_the_most_urgent_go_first_and_of_these_the_oldest_over_lanes_and_batches
         world.clock.advance(0.01)
     world.settle()
     worker = pull(world, capabilities=("gpu", "ocr"), max_concurrent=4)
-    while any(not task.terminal for task in world.tasks()):
+    while any(not task.is_terminal for task in world.tasks()):
         beat(worker)
         world.settle()
         for task_id in list(world.worker(worker.id).leases):
@@ -63,7 +63,7 @@ def test_more_slots_than_a_page_do_not_let_a_less_urgent_lane_go_first(world: Wo
     idle = [world.submit(priority=1) for _ in range(4)]
     pull(world, capabilities=("gpu",), max_concurrent=8)
     assert run(urgent[0], idle[0]) == 8
-    assert sum(world.task(task.id).held for task in urgent) == 7
+    assert sum(world.task(task.id).is_held for task in urgent) == 7
 
 
 def test_sixteen_passes_at_once_never_give_a_worker_more_than_it_takes(world: World) -> None:
@@ -84,8 +84,8 @@ def test_tasks_that_nobody_can_do_hold_up_no_other(world: World) -> None:
     fine = world.submit(priority=0)
     pull(world, max_concurrent=2)
     world.settle()
-    assert world.task(fine.id).held
-    assert all(world.task(task.id).ready for task in stuck)
+    assert world.task(fine.id).is_held
+    assert all(world.task(task.id).is_ready for task in stuck)
 
 
 def test_a_task_that_is_wanted_but_gone_meanwhile_costs_nobody_a_slot_for_long(world: World) -> None:
@@ -93,7 +93,7 @@ def test_a_task_that_is_wanted_but_gone_meanwhile_costs_nobody_a_slot_for_long(w
     pull(world)
     lifecycle.cancel(ORG, gone.id)
     assert run(gone, fine) == 1
-    assert world.task(fine.id).held
+    assert world.task(fine.id).is_held
 
 
 def test_a_lost_nudge_delays_a_task_by_a_minute_at_most(world: World) -> None:
@@ -103,26 +103,26 @@ def test_a_lost_nudge_delays_a_task_by_a_minute_at_most(world: World) -> None:
     task = world.submit()
     world.settle()
     world.queues.faults.drop = 0.0
-    assert task.ready
+    assert task.is_ready
     world.advance(59)
-    assert world.task(task.id).ready
+    assert world.task(task.id).is_ready
     world.advance(1)
-    assert world.task(task.id).held
+    assert world.task(task.id).is_held
 
 
 def test_while_tasks_wait_the_pool_is_looked_at_each_minute_and_left_alone_afterwards(world: World) -> None:
     worker = pull(world, capabilities=("gpu",))
     first, second = held(world, capabilities=("gpu",)), held(world, capabilities=("gpu",))
-    assert (first.held, second.ready) == (True, True)
+    assert (first.is_held, second.is_ready) == (True, True)
     assert memory().wake_at == START + 60_000
     world.queues.faults.drop = 1.0
     complete(first)
     world.advance(30)
     beat(worker)
-    assert world.task(second.id).ready
+    assert world.task(second.id).is_ready
     world.queues.faults.drop = 0.0
     world.advance(31)
-    assert world.task(second.id).held
+    assert world.task(second.id).is_held
     for _ in range(4):
         world.advance(30)
         beat(worker)
@@ -160,8 +160,8 @@ def test_beyond_the_lanes_it_keeps_a_pool_forgets_empty_ones_and_a_nudge_opens_t
             held(world, capabilities=(f"c{number}",))
         run()
         assert len(memory().lanes) <= 5
-        assert all(world.task(task.id).held for task in world.tasks())
-        assert held(world, capabilities=("c0",)).held
+        assert all(world.task(task.id).is_held for task in world.tasks())
+        assert held(world, capabilities=("c0",)).is_held
     finally:
         dispatcher.MAX_LANES = before
 
@@ -194,7 +194,7 @@ def test_a_task_that_the_index_does_not_show_yet_is_found_by_its_nudge(world: Wo
         index.replay = True
         task = world.submit()
         assert run(task) == 1
-    assert world.task(task.id).held
+    assert world.task(task.id).is_held
 
 
 def test_a_row_that_the_index_still_shows_is_not_leased_again(world: World) -> None:
@@ -215,4 +215,4 @@ def test_a_nudge_that_names_another_tenant_s_task_leases_nothing(world: World, o
     pull(world)
     foreign = world.submit(org=org)
     assert run(foreign) == 0
-    assert lifecycle.get(org, foreign.id).ready
+    assert lifecycle.get(org, foreign.id).is_ready

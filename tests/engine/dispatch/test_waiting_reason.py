@@ -1,6 +1,6 @@
 """What a task waits for, read where dispatch reads it."""
 
-from chalicelib.domain.tasks.task import Permit
+from chalicelib.domain.tasks.task import ConcurrencyLimit
 from chalicelib.engine.dispatch.waiting_reason import waiting_for
 from chalicelib.engine.workers import pools, registry
 from tests.engine.helpers import complete, held, pull
@@ -38,7 +38,10 @@ def test_it_is_as_of_now_and_of_its_own_tenant(world: World) -> None:
 
 def test_who_holds_its_permit_is_named_until_it_is_given_back(world: World) -> None:
     pull(world, max_concurrent=2)
-    first, second = held(world, permit=Permit("k", 1)), world.submit(permit=Permit("k", 1))
+    first, second = (
+        held(world, concurrency_limit=ConcurrencyLimit("k", 1)),
+        world.submit(concurrency_limit=ConcurrencyLimit("k", 1)),
+    )
     assert waiting_for(second) == f"its turn on k: 1 of 1 in use by {first.id}"
     complete(first)
     assert "has room" in str(waiting_for(second))

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Holder, Permit, Task
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Holder, Task
 from chalicelib.engine.messaging import completion_notifications, notifications
 from chalicelib.engine.messaging.notifications import Filter
 from chalicelib.engine.tasks import lifecycle
@@ -101,7 +101,7 @@ def test_an_end_that_was_undone_before_anybody_heard_of_it_is_not_told(by: Messe
     ended = by.world.task(task.id)
     lifecycle.replay(ORG, task.id)
     completion_notifications.tell(ended)
-    assert by.world.task(task.id).ready, "what goes on is not touched"
+    assert by.world.task(task.id).is_ready, "what goes on is not touched"
     assert len(texts(by)) <= 1
 
 
@@ -170,9 +170,11 @@ def test_an_end_that_was_told_by_another_name_is_told(by: Messengers) -> None:
     assert texts(by) == ["✅ Nightly: completed"]
 
 
-@pytest.mark.parametrize("permit", [None, Permit("k", 1)])
-def test_what_is_stored_of_an_end_that_is_told_is_what_the_rule_says(by: Messengers, permit: Permit | None) -> None:
-    task = held(by.world, permit=permit)
+@pytest.mark.parametrize("permit", [None, ConcurrencyLimit("k", 1)])
+def test_what_is_stored_of_an_end_that_is_told_is_what_the_rule_says(
+    by: Messengers, permit: ConcurrencyLimit | None
+) -> None:
+    task = held(by.world, concurrency_limit=permit)
     by.world.clock.advance(2)
     complete(task, {"a": 1})
     now = by.world.clock.now()
@@ -180,7 +182,7 @@ def test_what_is_stored_of_an_end_that_is_told_is_what_the_rule_says(by: Messeng
     assert by.world.task(task.id).wake_at == now
     complete(task, {"a": 1}, Holder(str(task.worker_id), task.epoch))
     by.world.settle()
-    assert by.world.task(task.id) == transitions.told(transitions.completed(task, now, {"a": 1}), now)
+    assert by.world.task(task.id) == transitions.end_notified(transitions.completed(task, now, {"a": 1}), now)
 
 
 def test_whoever_tells_may_die_at_any_call_and_people_are_told_once() -> None:

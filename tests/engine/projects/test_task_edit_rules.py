@@ -30,7 +30,7 @@ REPORTS = frozenset({Phase.HELD, Phase.COMPLETED, Phase.FAILED, Phase.PENDING})
 
 
 def all_tasks() -> dict[str, Task]:
-    taken = transitions.taken(samples.ready(pool=POOL), ADA, NOW)
+    taken = transitions.begun_by_person(samples.ready(pool=POOL), ADA, NOW)
     return samples.every() | {"taken": taken, "completed by a person": transitions.completed(taken, NOW)}
 
 
@@ -111,10 +111,11 @@ ASSIGNED = {
     "held by another": (samples.running, "agent_1", Status.PENDING, "agent_1", False),
     "held by one, to none": (samples.running, None, Status.PENDING, None, True),
     "held by a person": (
-        lambda: transitions.taken(samples.ready(), ADA, NOW), "agent_1", Status.PENDING, "agent_1", False
+        lambda: transitions.begun_by_person(samples.ready(), ADA, NOW), "agent_1", Status.PENDING, "agent_1", False
     ),
     "held by a person, to none": (
-        lambda: transitions.taken(samples.ready(wanted_worker="agent_1"), ADA, NOW), None, Status.RUNNING, None, True
+        lambda: transitions.begun_by_person(samples.ready(wanted_worker="agent_1"), ADA, NOW),
+        None, Status.RUNNING, None, True,
     ),
 }  # fmt: skip
 
@@ -178,7 +179,7 @@ ACTIONS: dict[str, Callable[[Task, Phase], Task]] = {
     "assign": lambda task, to: task_edit_rules.reassigned(
         task, Edit(agent="worker_1" if to is Phase.HELD else None), NOW
     ),
-    "dispatch": lambda task, _: transitions.leased(task, "worker_1", NOW) if task.queued else task,
+    "dispatch": lambda task, _: transitions.leased(task, "worker_1", NOW) if task.is_queued else task,
 }
 
 
@@ -197,9 +198,9 @@ def test_no_sequence_of_moves_leaves_the_table(steps: list[tuple[str, Phase]]) -
             assert to in MOVES[before.phase]
             assert task.phase is to
         if who == "agent":
-            assert (before.leased_out and to in REPORTS) or task is before
+            assert (before.is_held_by_worker and to in REPORTS) or task is before
         assert task.version in (before.version, before.version + 1)
         assert (task is before) == (task.version == before.version)
-        assert not (task.leased_out and task.person)
-        assert task.terminal or task.wake_at is not None
+        assert not (task.is_held_by_worker and task.person)
+        assert task.is_terminal or task.wake_at is not None
         assert task.attempts <= task.max_attempts

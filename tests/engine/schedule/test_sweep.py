@@ -6,8 +6,8 @@ import pytest
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.tasks import transitions
-from chalicelib.domain.tasks.task import Needs, Permit, Task
-from chalicelib.domain.tasks.transitions import LONGEST_LOOK_MS, NUDGE_GUARD_MS
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs, Task
+from chalicelib.domain.tasks.transitions import DISPATCH_GUARD_MS, MAX_CHECK_INTERVAL_MS
 from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.schedule import sweep, wakeups
 from chalicelib.engine.schedule.sweep import Part
@@ -60,7 +60,7 @@ def test_only_a_part_in_which_anything_is_due_is_run(world: World) -> None:
     [message] = world.queues.queues[SWEEPS]
     assert f'"kind":"tasks","shard":"{columns.wake_shard(task.id)}"' in message.body
     world.handle("sweeps")
-    assert world.task(task.id).ready
+    assert world.task(task.id).is_ready
 
 
 def test_a_part_that_cannot_be_looked_at_holds_up_no_other(world: World) -> None:
@@ -75,7 +75,7 @@ def test_a_part_that_cannot_be_looked_at_holds_up_no_other(world: World) -> None
         with pytest.raises(ExceptionGroup):
             sweep.enqueue_due_parts()
     world.handle("sweeps")
-    assert world.task(task.id).ready
+    assert world.task(task.id).is_ready
 
 
 def test_a_part_that_begins_too_late_is_left_to_the_next_sweep(world: World) -> None:
@@ -154,7 +154,7 @@ def test_another_orgs_workers_are_looked_at_between_ones_many(world: World, monk
 
 def test_a_waiting_task_is_looked_at_once_and_then_its_pool_each_minute(world: World) -> None:
     task = world.submit()
-    assert world.task(task.id).wake_at == world.clock.now() + NUDGE_GUARD_MS
+    assert world.task(task.id).wake_at == world.clock.now() + DISPATCH_GUARD_MS
     quietly(world, 120)
     version = world.task(task.id).version
     assert world.task(task.id).wake_at == own_end(task)
@@ -188,23 +188,23 @@ def test_a_task_whose_every_nudge_was_lost_is_leased_once_a_nudge_arrives_again(
     worker = pull(world, capabilities=("gpu",))
     quietly(world, 60)
     beat(worker)
-    assert world.task(task.id).ready
+    assert world.task(task.id).is_ready
     world.advance(61)
-    assert world.task(task.id).held
+    assert world.task(task.id).is_held
 
 
 def test_a_waiting_task_that_is_edited_has_a_look_of_its_own_again(world: World) -> None:
     task = world.submit()
     quietly(world, 120)
     lifecycle.change(ORG, task.id, lambda latest: transitions.edited(latest, clock.now(), priority=9))
-    assert (world.task(task.id).wake_at or 0) <= world.clock.now() + LONGEST_LOOK_MS
+    assert (world.task(task.id).wake_at or 0) <= world.clock.now() + MAX_CHECK_INTERVAL_MS
 
 
 def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "MAX_LANES", 3)
-    made = [world.submit(permit=Permit(f"key-{number}", 1)) for number in range(8)]
+    made = [world.submit(concurrency_limit=ConcurrencyLimit(f"key-{number}", 1)) for number in range(8)]
     quietly(world, 60)
     own = [task for task in made if (world.task(task.id).wake_at or 0) < own_end(task)]
     assert len(own) == 5
@@ -213,7 +213,7 @@ def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
     for _ in range(9):
         world.advance(60)
         beat(worker)
-    assert all(world.task(task.id).held for task in made)
+    assert all(world.task(task.id).is_held for task in made)
     assert len(pool_storage.find(ORG, POOL).lanes) <= 3
 
 

@@ -60,7 +60,7 @@ def test_a_task_is_found_by_what_it_is_as_it_changes_and_no_more_once_it_is_dele
     task = submit(world)
     world.settle()
     assert ids_of(search.find_page(ORG, POOL, Query(project="proj_a", search="Log"))) == [task.id]
-    tasks.change(ORG, task.id, lambda one: transitions.taken(one, "user_1", world.clock.now()), by="user_1")
+    tasks.change(ORG, task.id, lambda one: transitions.begun_by_person(one, "user_1", world.clock.now()), by="user_1")
     world.settle()
     assert ids_of(search.find_page(ORG, POOL, Query(phases=frozenset({Phase.HELD})))) == [task.id]
     assert search.find_page(ORG, POOL, Query(phases=frozenset({Phase.PENDING}))).total == 0
@@ -164,7 +164,7 @@ class Dying:
 def test_progress_moves_a_task_among_the_latest_and_is_not_in_its_history(world: World) -> None:
     first, second = submit(world), submit(world)
     world.clock.advance(1)
-    tasks.change(ORG, first.id, lambda one: transitions.taken(one, "user_1", world.clock.now()), by="user_1")
+    tasks.change(ORG, first.id, lambda one: transitions.begun_by_person(one, "user_1", world.clock.now()), by="user_1")
     world.settle()
     world.clock.advance(1)
     tasks.change(ORG, first.id, lambda one: transitions.progressed(one, world.clock.now(), 50), by="user_1")
@@ -237,11 +237,11 @@ def test_tasks_of_other_pools_have_no_history(world: World) -> None:
 
 def test_one_task_that_is_indexed_otherwise_delays_no_other(world: World) -> None:
     one, other = submit(world), submit(world)
-    late = transitions.taken(one, "user_1", world.clock.now())
+    late = transitions.begun_by_person(one, "user_1", world.clock.now())
     indexer.update_indexes([(None, other)])
     with aws.counting() as calls:
         indexer.update_indexes(
-            [(one, late), (None, one), (other, transitions.taken(other, "user_1", world.clock.now()))]
+            [(one, late), (None, one), (other, transitions.begun_by_person(other, "user_1", world.clock.now()))]
         )
     assert calls["DynamoDB", "TransactWriteItems"] == 2
     assert search.find_page(ORG, POOL, Query(phases=frozenset({Phase.HELD}))).total == 2

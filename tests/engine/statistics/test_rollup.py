@@ -18,7 +18,7 @@ from tests.support.world import ORG, POOL, START, World
 
 DAY = START // clock.DAY
 HALF = 12 * 3_600
-BROKEN = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, reported=True)
+BROKEN = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, is_reported=True)
 
 
 def busy(world: World) -> None:

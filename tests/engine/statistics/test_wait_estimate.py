@@ -85,7 +85,7 @@ def test_an_estimate_comes_true_for_a_steady_worker(world: World) -> None:
     def work() -> None:
         world.settle()
         world.clock.advance(10)
-        complete(next(task for task in world.tasks() if task.held))
+        complete(next(task for task in world.tasks() if task.is_held))
         world.settle()
 
     for _ in range(3):

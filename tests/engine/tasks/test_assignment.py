@@ -17,7 +17,7 @@ from tests.engine.helpers import beat, complete, held, holder, pull, together
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
-BROKEN = Failure(Reason.WORKER_FAILED, "it broke", reported=True)
+BROKEN = Failure(Reason.WORKER_FAILED, "it broke", is_reported=True)
 
 
 def assign(task: Task, worker_id: str) -> Task:
@@ -29,7 +29,7 @@ def test_a_manual_task_is_left_alone_until_its_owner_names_a_worker(world: World
     task = world.submit(manual=True)
     world.advance(3_600)
     assert world.task(task.id).status is Status.PENDING
-    assert beat(worker).room == 5
+    assert beat(worker).free_slots == 5
     with aws.counting() as calls:
         given = assign(task, worker.id)
     assert calls.total() == 3
@@ -48,7 +48,7 @@ def test_of_fifty_assignments_at_once_one_counts_and_nobody_holds_too_much(world
     assert sum(isinstance(one, Task) for one in outcomes) == 5
     assert all(isinstance(one, Task | Conflict) for one in outcomes)
     assert sorted(len(world.worker(name).leases) for name in crew) == [1] * 5
-    assert sum(world.task(task.id).held for task in made) == 5
+    assert sum(world.task(task.id).is_held for task in made) == 5
 
 
 def test_the_dispatcher_and_the_owner_never_both_place_a_task(world: World) -> None:
@@ -64,10 +64,12 @@ def test_a_worker_whose_latest_attempts_failed_is_given_by_hand_what_its_owner_g
     worker = pull(world, max_concurrent=5)
     for _ in range(4):
         task = world.submit(manual=True)
-        lifecycle.fail(ORG, task.id, holder(assign(task, worker.id)), BROKEN._replace(reported=False, retryable=False))
+        lifecycle.fail(
+            ORG, task.id, holder(assign(task, worker.id)), BROKEN._replace(is_reported=False, retryable=False)
+        )
     suspect = world.worker(worker.id)
-    assert (suspect.attempt_failures, suspect.accepting(world.clock.now())) == (4, False)
-    assert [assign(world.submit(manual=True), worker.id).held for _ in range(2)] == [True, True]
+    assert (suspect.attempt_failures, suspect.can_take_tasks(world.clock.now())) == (4, False)
+    assert [assign(world.submit(manual=True), worker.id).is_held for _ in range(2)] == [True, True]
 
 
 @pytest.mark.parametrize("state", ["leased", "completed", "failed", "cancelled"])

@@ -45,7 +45,7 @@ def test_waiting_ends_when_the_task_does_or_the_time_is_up(world: World) -> None
     assert completion_wait.wait_until_ended(task, 3).status is Status.PENDING
     assert 3_000 <= world.clock.now() - START < 4_100
     before = lifecycle.cancel(ORG, task.id).updated_at
-    assert completion_wait.wait_until_ended(task, 3).terminal
+    assert completion_wait.wait_until_ended(task, 3).is_terminal
     assert world.clock.now() == before
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.tasks.reported_failure import reported_failure
-from chalicelib.domain.tasks.task import Holder, Permit, Status, Task
+from chalicelib.domain.tasks.task import ConcurrencyLimit, Holder, Status, Task
 from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.tasks import assignment, concurrency_limits, lifecycle
 from chalicelib.engine.workers import completion_reports, registry
@@ -17,7 +17,7 @@ from tests.engine.helpers import beat, complete, holder, pull, together
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
-ONE = Permit("k", 1)
+ONE = ConcurrencyLimit("k", 1)
 
 
 def named(world: World, *made: Task) -> list[Status]:
@@ -28,11 +28,11 @@ def holders(world: World, key: str = "k") -> set[str]:
     return world.permits().get((f"{ORG}#{POOL}", key), set())
 
 
-def submitted(world: World, permit: Permit | None, count: int = 1, **said: Any) -> list[Task]:
+def submitted(world: World, permit: ConcurrencyLimit | None, count: int = 1, **said: Any) -> list[Task]:
     """One after the other, so that the first is the oldest."""
     made = []
     for _ in range(count):
-        made.append(world.submit(permit=permit, **said))
+        made.append(world.submit(concurrency_limit=permit, **said))
         world.clock.advance(0.01)
     world.settle()
     return [world.task(task.id) for task in made]
@@ -42,9 +42,9 @@ def submitted(world: World, permit: Permit | None, count: int = 1, **said: Any) 
 def test_no_more_of_a_key_are_held_than_its_limit_and_the_next_follows_at_once(world: World, limit: int) -> None:
     pull(world, max_concurrent=9)
     pull(world, "other", max_concurrent=9)
-    made = submitted(world, Permit("k", limit), 5)
-    while waiting := [task for task in world.tasks() if not task.terminal]:
-        held = [task for task in waiting if task.held]
+    made = submitted(world, ConcurrencyLimit("k", limit), 5)
+    while waiting := [task for task in world.tasks() if not task.is_terminal]:
+        held = [task for task in waiting if task.is_held]
         assert len(held) == min(limit, len(waiting))
         assert holders(world) == {task.id for task in held}
         complete(held[0])
@@ -55,7 +55,7 @@ def test_no_more_of_a_key_are_held_than_its_limit_and_the_next_follows_at_once(w
 def test_a_key_s_tasks_take_turns_by_urgency_and_age(world: World) -> None:
     pull(world, max_concurrent=9)
     [first] = submitted(world, ONE)
-    made = [world.submit(permit=ONE, priority=priority) for priority in (1, 5, 9)]
+    made = [world.submit(concurrency_limit=ONE, priority=priority) for priority in (1, 5, 9)]
     world.settle()
     for task in (first, *reversed(made)):
         assert holders(world) == {task.id}
@@ -67,8 +67,8 @@ def test_those_that_wait_for_a_permit_stand_in_nobody_s_way(world: World, monkey
     monkeypatch.setattr(dispatcher, "LANE_PAGE", 4)
     pull(world, max_concurrent=4)
     blocked = submitted(world, ONE, 12, priority=9)
-    [other, free] = [*submitted(world, Permit("other", 1), priority=1), *submitted(world, None, priority=0)]
-    assert sum(world.task(task.id).held for task in blocked) == 1
+    [other, free] = [*submitted(world, ConcurrencyLimit("other", 1), priority=1), *submitted(world, None, priority=0)]
+    assert sum(world.task(task.id).is_held for task in blocked) == 1
     assert named(world, other, free) == [Status.LEASED] * 2
 
 
@@ -76,9 +76,13 @@ def test_other_pools_and_orgs_have_permits_of_their_own(world: World) -> None:
     pull(world, max_concurrent=9)
     pull(world, org="other")
     pull(world, pool="support")
-    made = [world.submit(permit=ONE), world.submit(permit=ONE, org="other"), world.submit(permit=ONE, pool="support")]
+    made = [
+        world.submit(concurrency_limit=ONE),
+        world.submit(concurrency_limit=ONE, org="other"),
+        world.submit(concurrency_limit=ONE, pool="support"),
+    ]
     world.settle()
-    assert [lifecycle.get(task.org, task.id).held for task in made] == [True] * 3
+    assert [lifecycle.get(task.org, task.id).is_held for task in made] == [True] * 3
 
 
 def test_a_task_whose_needs_nobody_offers_takes_no_permit(world: World) -> None:
@@ -112,7 +116,7 @@ def test_however_a_lease_ends_the_permit_is_free_and_the_next_task_is_placed(
     world.settle()
     ENDINGS[ending](first)
     world.settle()
-    [held] = [task for task in world.tasks() if task.held]
+    [held] = [task for task in world.tasks() if task.is_held]
     assert held.id in {first.id, second.id}
     assert (held.worker_id != first.worker_id or held.epoch == 1) and holders(world) == {held.id}
 
@@ -125,7 +129,7 @@ def test_the_permit_of_a_worker_that_died_is_free_with_its_lease(world: World) -
         world.advance(30)
         beat(alive)
     assert world.task(first.id).worker_id == dead.id or world.task(first.id).attempts == 1
-    assert holders(world) == {task.id for task in world.tasks() if task.held} and len(holders(world)) == 1
+    assert holders(world) == {task.id for task in world.tasks() if task.is_held} and len(holders(world)) == 1
     assert world.task(second.id).worker_id == alive.id
 
 
@@ -136,17 +140,17 @@ def test_where_the_nudge_is_lost_the_sweep_finds_the_next(world: World) -> None:
     complete(first)
     world.settle()
     world.queues.faults.drop = 0.0
-    assert world.task(second.id).ready
+    assert world.task(second.id).is_ready
     for _ in range(2):
         beat(worker)
         world.advance(60)
-    assert world.task(second.id).held
+    assert world.task(second.id).is_held
 
 
 def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
     for number in range(4):
         pull(world, f"w{number}")
-    made = [world.submit(permit=Permit("k", 2)) for _ in range(6)]
+    made = [world.submit(concurrency_limit=ConcurrencyLimit("k", 2)) for _ in range(6)]
     nudges = [dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in made]
     leased = together([lambda: dispatcher.run_pass(ORG, POOL, nudges)] * 8)
     assert sum(one for one in leased if isinstance(one, int)) == 2
@@ -155,7 +159,7 @@ def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
 
 def test_a_pass_that_finds_the_permit_gone_leaves_the_worker_to_others(world: World) -> None:
     pull(world)
-    urgent, fine = world.submit(permit=ONE, priority=9), world.submit()
+    urgent, fine = world.submit(concurrency_limit=ONE, priority=9), world.submit()
     nudges = [
         dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in (urgent, fine)
     ]
@@ -173,18 +177,18 @@ def test_a_pass_that_finds_the_permit_gone_leaves_the_worker_to_others(world: Wo
 
 def test_assigning_by_hand_needs_a_permit_too(world: World) -> None:
     worker = pull(world, max_concurrent=3)
-    first, second = (world.submit(permit=ONE, manual=True) for _ in range(2))
+    first, second = (world.submit(concurrency_limit=ONE, manual=True) for _ in range(2))
     assignment.assign(ORG, POOL, first.id, worker.id)
     with pytest.raises(Conflict, match=f"{second.id} waits for its turn on k: 1 of 1 in use by {first.id}"):
         assignment.assign(ORG, POOL, second.id, worker.id)
     assert len(world.worker(worker.id).leases) == 1
     lifecycle.cancel(ORG, first.id)
-    assert assignment.assign(ORG, POOL, second.id, worker.id).held
+    assert assignment.assign(ORG, POOL, second.id, worker.id).is_held
 
 
 def test_who_assigns_a_task_that_was_taken_meanwhile_does_not_hear_of_permits(world: World) -> None:
     worker, other = pull(world), pull(world, "other", max_concurrent=2)
-    first = world.submit(permit=ONE, manual=True)
+    first = world.submit(concurrency_limit=ONE, manual=True)
     late = [first.id]
 
     def taken_in_between(call: aws.Call, send: Any) -> Any:
@@ -234,7 +238,7 @@ def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
 ) -> None:
     monkeypatch.setattr(concurrency_limits, "MAX_IDLE_KEYS", 1)
     pull(world, max_concurrent=9)
-    made = [submitted(world, Permit(key, 1))[0] for key in "abcd"]
+    made = [submitted(world, ConcurrencyLimit(key, 1))[0] for key in "abcd"]
     for task in made[1:]:
         complete(task)
     world.settle()
@@ -244,10 +248,10 @@ def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
         dynamodb.commit(storage.delete_idle_write(ORG, POOL, "a"))
 
 
-def calls(permit: Permit | None, world: World) -> list[Counter[aws.Call]]:
+def calls(permit: ConcurrencyLimit | None, world: World) -> list[Counter[aws.Call]]:
     """What a task's lease and its end cost."""
     with aws.counting() as leased:
-        task = world.submit(permit=permit)
+        task = world.submit(concurrency_limit=permit)
         dispatcher.run_pass(
             ORG,
             POOL,

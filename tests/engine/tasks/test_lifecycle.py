@@ -15,7 +15,7 @@ from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
 LARGE = {"text": "é" * 60_000}
-BROKEN = Failure(Reason.WORKER_FAILED, "it broke", reported=True)
+BROKEN = Failure(Reason.WORKER_FAILED, "it broke", is_reported=True)
 
 
 # What a task carries
@@ -218,9 +218,9 @@ def exhaust(world: World, task: Task) -> Task:
     for _ in range(40):
         world.settle()
         now = world.task(task.id)
-        if now.terminal:
+        if now.is_terminal:
             return now
-        if now.held:
+        if now.is_held:
             lifecycle.fail(ORG, task.id, holder(now), BROKEN)
         world.clock.advance(20)
         for worker in world.workers():
@@ -303,7 +303,7 @@ def test_a_task_that_nobody_takes_ends_as_timed_out(world: World) -> None:
 def test_the_total_time_ends_a_task_that_is_always_given_back(world: World) -> None:
     task = world.submit(run_at=START + 60_000)
     world.clock.advance(7 * 86_400 + 59)
-    assert not world.task(task.id).terminal
+    assert not world.task(task.id).is_terminal
     world.advance(61)
     assert (world.task(task.id).error or {})["code"] == "total_timeout"
 
@@ -315,9 +315,9 @@ def test_a_delayed_task_starts_on_time_within_a_quarter_hour_and_else_at_the_nex
     task = world.submit(run_at=START + delay * clock.SECOND)
     world.settle()
     world.advance(delay - 0.001)
-    assert not world.task(task.id).ready
+    assert not world.task(task.id).is_ready
     world.advance(0.001 if delay <= 900 else 60)
-    assert world.task(task.id).ready
+    assert world.task(task.id).is_ready
 
 
 def test_the_store_is_never_asked_twice_for_a_task_that_is_there(world: World) -> None:

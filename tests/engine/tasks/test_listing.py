@@ -19,7 +19,7 @@ from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
 ALL = Filter()
-FINAL = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, reported=True)
+FINAL = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, is_reported=True)
 DAY = 86_400
 
 

@@ -164,7 +164,7 @@ def not_delivered(world: World, task: Task) -> None:
     while world.task(task.id).status is not Status.LEASED:
         assert world.relay("tasks") or world.relay("workers") or world.handle("dispatch")
     world.queues.queues.clear()
-    world.advance(transitions.DELIVERY_GUARD_MS / clock.SECOND, settle=False)
+    world.advance(transitions.HANDOVER_GUARD_MS / clock.SECOND, settle=False)
     while world.task(task.id).status is Status.LEASED:
         world.advance(60, settle=False)
     world.relay("tasks")
@@ -260,7 +260,7 @@ def test_a_task_that_failed_for_good_and_is_replayed_says_so(world: World, log: 
 
 def test_a_task_that_a_person_begins_names_the_person(world: World, log: Log) -> None:
     task = world.submit(manual=True)
-    lifecycle.change(ORG, task.id, lambda found: transitions.taken(found, "user_ada", clock.now()))
+    lifecycle.change(ORG, task.id, lambda found: transitions.begun_by_person(found, "user_ada", clock.now()))
     lifecycle.change(
         ORG, task.id, lambda found: task_edit_rules.edited(found, Edit(progress=50.0), "user_ada", clock.now())
     )

@@ -7,12 +7,11 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.tasks.task import Holder, Status
-from chalicelib.domain.tasks.worker import Health
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.dispatch import task_delivery
 from chalicelib.engine.security import long_call_slots
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
-from chalicelib.engine.workers.registry import Beat
 from chalicelib.providers.http import outbound
 from tests.support.world import ORG, POOL, Reply, World, answer
 
@@ -87,9 +86,9 @@ def test_a_server_that_sends_heartbeats_is_not_offline_for_being_out_of_reach(wo
     world.submit()
     for _ in range(30):
         world.advance(1)
-        registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+        registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(Health.HEALTHY))
     found = world.worker(worker.id)
-    assert found.alive and not found.accepting(world.clock.now())
+    assert found.alive and not found.can_take_tasks(world.clock.now())
     assert found.unreached == 5  # at 0, 1, 3, 7 and 15 s; the next probe is at 31 s
     assert statuses(world) == {"pending"}
 
@@ -158,7 +157,7 @@ def test_a_server_that_is_out_of_reach_and_then_silent_is_offline(world: World, 
     world.submit()
     for _ in range(4 if heard else 0):
         wait(world, 5)
-        registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+        registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(Health.HEALTHY))
     wait(world, 160, step=10)
     assert not world.worker(worker.id).alive
 
@@ -181,7 +180,7 @@ def test_a_heartbeat_of_a_server_that_was_offline_brings_it_work_at_once(world: 
     world.settle()
     wait(world, 400, step=5)
     server.on = True
-    registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
+    registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(Health.HEALTHY))
     world.settle()
     assert statuses(world) == {"completed"}
     assert world.worker(worker.id).wake_at <= world.clock.now() + 90 * clock.SECOND  # type: ignore[operator]
@@ -192,8 +191,8 @@ def test_the_wait_for_a_server_that_cannot_be_reached_is_bounded(world: World) -
     task = world.submit()
     for _ in range(25 * 12):
         world.advance(300)
-        registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.HEALTHY))
-        if world.task(task.id).terminal:
+        registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(Health.HEALTHY))
+        if world.task(task.id).is_terminal:
             break
     ended = world.task(task.id)
     assert (ended.status, (ended.error or {})["code"]) == (Status.TIMED_OUT, "schedule_to_start_timeout")
@@ -211,8 +210,8 @@ def test_what_a_server_spoils_is_counted_and_goes_to_another_even_if_that_is_bus
     busy, waiting = sorted((world.task(first.id), world.task(second.id)), key=lambda task: task.attempts)
     world.advance(30)
     waiting = world.task(waiting.id)
-    assert (busy.worker_id, waiting.attempts, waiting.ready) == (good.id, 1, True)
-    assert world.worker(bad.id).room == 1
+    assert (busy.worker_id, waiting.attempts, waiting.is_ready) == (good.id, 1, True)
+    assert world.worker(bad.id).free_slots == 1
     lifecycle.complete(ORG, POOL, busy.id, Holder(good.id, busy.epoch), "done")
     world.settle()
     assert world.task(waiting.id).worker_id == good.id
@@ -243,7 +242,7 @@ def test_a_task_that_waits_for_a_better_server_holds_up_nobody_behind_it(world: 
     behind = [world.submit(priority=1) for _ in range(3)]
     world.settle()
     assert world.task(blocker.id).worker_id == good.id
-    assert world.task(spoiled.id).ready
+    assert world.task(spoiled.id).is_ready
     assert sorted(str(world.task(task.id).worker_id) for task in behind) == ["None", "None", other.id]
 
 
@@ -264,7 +263,7 @@ def test_who_is_behind_it_goes_before_a_less_urgent_task_of_another_lane(world: 
     world.settle()
     lifecycle.complete(ORG, POOL, first.id, Holder(other.id, world.task(first.id).epoch), "done")
     world.settle()
-    assert world.task(spoiled.id).ready
+    assert world.task(spoiled.id).is_ready
     assert (world.task(behind.id).worker_id, world.task(less_urgent.id).worker_id) == (other.id, None)
 
 

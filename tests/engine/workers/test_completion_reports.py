@@ -83,7 +83,7 @@ def test_what_a_worker_did_outlives_it(world: World) -> None:
     report(second.id, "failed")
     held_by_first = world.submit()
     world.settle()
-    assert lifecycle.get(ORG, held_by_first.id).held
+    assert lifecycle.get(ORG, held_by_first.id).is_held
     for worker in (first, idle):
         registry.unregister(ORG, POOL, worker.id)
         assert pools.summarize(ORG, POOL)[1:] == (3, 1), "not counted twice while it goes"

@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.tasks.task import Status
-from chalicelib.domain.tasks.worker import Beat, Health
+from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.security import authentication
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import commands, registry
@@ -63,7 +63,7 @@ def test_a_key_is_stored_nowhere_and_logged_nowhere_in_clear_but_sent_to_its_own
 def test_a_heartbeat_says_how_the_worker_is(world: World) -> None:
     worker = pull(world)
     world.clock.advance(10)
-    said = registry.record_heartbeat(ORG, POOL, worker.id, Beat(Health.DEGRADED, {"cpu": 0.5}))
+    said = registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(Health.DEGRADED, {"cpu": 0.5}))
     assert said == world.worker(worker.id)
     assert (said.health, said.reported, said.last_heartbeat_at) == (Health.DEGRADED, {"cpu": 0.5}, START + 10_000)
     assert said.wake_at == START + TIMEOUT * 1000, "a timely heartbeat moves no index row"
@@ -73,7 +73,7 @@ def test_a_heartbeat_says_how_the_worker_is(world: World) -> None:
 def test_a_worker_nobody_registered_here_is_not_found(world: World, org: str) -> None:
     name = pull(world).id if org == "other" else "server_none"
     for use in (
-        lambda: registry.record_heartbeat(org, POOL, name, Beat(Health.HEALTHY), "Server"),
+        lambda: registry.record_heartbeat(org, POOL, name, Heartbeat(Health.HEALTHY), "Server"),
         lambda: registry.get(org, POOL, name, "Server"),
         lambda: registry.set_maintenance(org, POOL, name, True, None, "Server"),
         lambda: registry.unregister(org, POOL, name, "Server"),
@@ -105,7 +105,7 @@ def test_a_lost_worker_s_tasks_go_back_within_its_lease_and_one_sweep(world: Wor
     assert world.worker(worker.id).alive
     world.advance(60.001)
     lost, back = world.worker(worker.id), world.task(task.id)
-    assert (lost.alive, lost.online, lost.leases) == (False, False, {})
+    assert (lost.alive, lost.is_online, lost.leases) == (False, False, {})
     assert lost.wake_at == lost.suspended_until  # from now on it is asked whether it is back
     assert (lost.suspended_until or 0) > world.clock.now()
     assert (back.status, back.attempts, (back.error or {})["code"]) == (Status.PENDING, 1, "worker_lost")
@@ -116,7 +116,7 @@ def test_a_worker_that_is_heard_of_again_is_back_in_rotation_and_its_late_result
     old = held(world)
     world.advance(TIMEOUT + 60)
     world.advance(TIMEOUT)
-    assert world.task(old.id).ready
+    assert world.task(old.id).is_ready
     revived = beat(worker)
     world.settle()
     assert revived.alive and revived.online_since == world.clock.now()
@@ -146,10 +146,10 @@ def test_in_maintenance_a_worker_finishes_what_it_has_and_gets_nothing_new(world
     shut = registry.set_maintenance(ORG, POOL, worker.id, True, "new disk")
     assert {"id": "drain", "type": "drain"} in commands.pending_commands(shut)
     second = held(world)
-    assert (world.task(first.id).held, second.ready) == (True, True)
+    assert (world.task(first.id).is_held, second.is_ready) == (True, True)
     complete(first)
     world.settle()
-    assert world.task(second.id).ready
+    assert world.task(second.id).is_ready
     back = registry.set_maintenance(ORG, POOL, worker.id, False, None)
     world.settle()
     assert (back.maintenance_reason, commands.pending_commands(back)) == (None, [])
@@ -174,7 +174,7 @@ def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(wor
         beat(worker)
     world.settle()
     back = world.task(task.id)
-    assert (back.ready, back.attempts, back.error) == (True, 0, None)
+    assert (back.is_ready, back.attempts, back.error) == (True, 0, None)
     assert (world.workers(), [i.id for i in aws.items(AccessTable) if not i.id.startswith("slots#")]) == ([], [])
     world.clock.advance(60)
     with pytest.raises(Unauthenticated):
@@ -185,10 +185,10 @@ def test_an_unhealthy_worker_gets_nothing_until_it_is_well_again(world: World) -
     worker = pull(world)
     beat(worker, health=Health.UNHEALTHY)
     task = held(world)
-    assert task.ready
+    assert task.is_ready
     beat(worker)
     world.settle()
-    assert world.task(task.id).held
+    assert world.task(task.id).is_held
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -199,7 +199,7 @@ def test_a_busy_server_rests_as_long_as_it_asked_and_the_task_waits_unburned(
     busy = answer(status, None, **({"retry_after": retry_after} if retry_after else {}))
     worker = world.register(reply=lambda *_: busy if len(world.calls) == 1 else answer(202))
     task = held(world)
-    assert (task.ready, task.attempts) == (True, 0)
+    assert (task.is_ready, task.attempts) == (True, 0)
     assert world.worker(worker.id).rest_until == START + rest * clock.SECOND
     world.advance(rest - 0.001)
     assert len(world.calls) == 1

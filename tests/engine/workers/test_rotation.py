@@ -46,7 +46,7 @@ def test_a_drain_needs_no_message_to_be_carried_out(world: World) -> None:
     world.queues.queues.clear()
     world.sweep()
     assert world.worker(worker.id).leases == {}
-    assert not world.task(task.id).held
+    assert not world.task(task.id).is_held
 
 
 def test_a_closed_worker_keeps_what_it_has_and_an_open_one_gets_more(world: World) -> None:
@@ -54,7 +54,7 @@ def test_a_closed_worker_keeps_what_it_has_and_an_open_one_gets_more(world: Worl
     first = held(world)
     turn(worker.id, Rotation.CLOSED)
     waiting = held(world)
-    assert (world.task(first.id).held, waiting.status) == (True, Status.PENDING)
+    assert (world.task(first.id).is_held, waiting.status) == (True, Status.PENDING)
     turn(worker.id, Rotation.OPEN)
     world.settle()
     assert world.task(waiting.id).worker_id == worker.id
@@ -68,7 +68,7 @@ def test_open_is_a_sign_of_life(world: World) -> None:
     back = world.worker(worker.id)
     assert (back.alive, back.last_heartbeat_at, back.online_since) == (True, START + 300_000, START + 300_000)
     world.settle()
-    assert held(world).held
+    assert held(world).is_held
     world.advance(300)
     assert not world.worker(worker.id).alive, "and it is watched again"
 
@@ -112,13 +112,13 @@ def test_more_room_or_another_ability_brings_waiting_work(world: World) -> None:
     held(world)
     waiting = [world.submit(), world.submit(capabilities=("b",))]
     world.settle()
-    assert not any(world.task(task.id).held for task in waiting)
+    assert not any(world.task(task.id).is_held for task in waiting)
     registry.update(ORG, POOL, worker.id, WorkerChange(max_concurrent=3))
     world.settle()
-    assert [world.task(task.id).held for task in waiting] == [True, False]
+    assert [world.task(task.id).is_held for task in waiting] == [True, False]
     registry.update(ORG, POOL, worker.id, WorkerChange(capabilities=("b",)))
     world.settle()
-    assert world.task(waiting[1].id).held
+    assert world.task(waiting[1].id).is_held
 
 
 def test_less_room_takes_nothing_away(world: World) -> None:
@@ -127,10 +127,10 @@ def test_less_room_takes_nothing_away(world: World) -> None:
     registry.update(ORG, POOL, worker.id, WorkerChange(max_concurrent=1))
     complete(first)
     waiting = held(world)
-    assert (world.task(second.id).held, waiting.held) == (True, False)
+    assert (world.task(second.id).is_held, waiting.is_held) == (True, False)
     complete(second)
     world.settle()
-    assert world.task(waiting.id).held
+    assert world.task(waiting.id).is_held
 
 
 def test_metadata_stay_small(world: World) -> None:

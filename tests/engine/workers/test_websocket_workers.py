@@ -11,7 +11,7 @@ from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Handover, WorkerMessage
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status, Task
-from chalicelib.domain.tasks.worker import BUILT_IN, Beat, Health, Worker
+from chalicelib.domain.tasks.worker import BUILT_IN, Health, Heartbeat, Worker
 from chalicelib.engine.dispatch import task_delivery
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registration, registry, websocket_workers
@@ -48,7 +48,7 @@ def connect(world: World, connection_id: str) -> Frames:
 
 
 def pong(connection_id: str) -> Worker:
-    return registry.record_heartbeat(ORG, POOL, "w1", Beat(Health.HEALTHY), connection=connection_id)
+    return registry.record_heartbeat(ORG, POOL, "w1", Heartbeat(Health.HEALTHY), connection=connection_id)
 
 
 def of_type(frames: Frames, kind: str) -> Frames:
@@ -75,7 +75,7 @@ def test_a_task_goes_to_its_worker_as_a_frame_and_its_result_comes_back(world: W
             "lease": 1,
             "task_type": "t",
             "data": {"n": 1},
-            "deadline": task.closes_at,
+            "deadline": task.attempt_ends_at,
         }
     ]
     lifecycle.complete(ORG, POOL, task.id, Holder("w1", attempt=1), {"ok": True})

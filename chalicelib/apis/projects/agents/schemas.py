@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chalicelib import clock
 from chalicelib.domain.statistics.counters import Counts
-from chalicelib.domain.tasks.rotation import standing_at
-from chalicelib.domain.tasks.worker import Beat, Health, Worker
+from chalicelib.domain.tasks.rotation import availability_at
+from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.domain.tasks.working_hours import DAYS, is_zone
 from chalicelib.edge import SECRET, CamelSchema, Instant
 from chalicelib.engine.accounts.api_keys import PREFIX
@@ -184,11 +184,11 @@ class HeartbeatIn(CamelSchema):
     )
 
     @property
-    def beat(self) -> Beat:
+    def beat(self) -> Heartbeat:
         """The engine's heartbeat."""
         done = dict.fromkeys(name for name in self.receipts if name != "drain")
         reported = {"current_load": self.current_load} if self.current_load is not None else None
-        return Beat(self.status, reported, tuple(done))
+        return Heartbeat(self.status, reported, tuple(done))
 
 
 class Command(CamelSchema):
@@ -265,7 +265,7 @@ class AgentOut(CamelSchema):
 
 def agent_status(worker: Worker) -> AgentStatus:
     """The status of an agent now, in the document's words."""
-    return cast(AgentStatus, standing_at(worker, clock.now()))
+    return cast(AgentStatus, availability_at(worker, clock.now()))
 
 
 def response_time(counts: Counts) -> float | None:

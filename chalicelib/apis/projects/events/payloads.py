@@ -18,7 +18,7 @@ from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.document import Document
 from chalicelib.domain.tasks.task import PHASES, Status, Task
-from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.domain.tasks.task_fields import task_project
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import CamelSchema
 from chalicelib.engine.events import event_subjects
@@ -124,7 +124,7 @@ def _announced_status(announcement: Announcement) -> Json:
 def _task_about(task: Task, data: Json) -> About:
     return {
         "taskId": task.id,
-        "projectId": project_of(task),
+        "projectId": task_project(task),
         "agentId": task.assignee,
         "status": data["status"],
         "priority": data["priority"],

@@ -12,7 +12,7 @@ from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.apis.projects.tasks.inputs import Identifier
 from chalicelib.domain.document import Document
 from chalicelib.domain.tasks.task import Task
-from chalicelib.domain.tasks.task_fields import project_of
+from chalicelib.domain.tasks.task_fields import task_project
 from chalicelib.edge import Caller, CamelSchema, Created, Instant, Paged, Request, Routes
 from chalicelib.engine.projects import comments
 from chalicelib.engine.tasks import lifecycle
@@ -49,14 +49,14 @@ class CommentOut(CamelSchema):
 def task_within(caller: Caller, task_id: str, permission: Permission) -> Task:
     """The task, for a caller who has the permission in its project. Raises NotFound, Forbidden."""
     task = lifecycle.get(caller.org, task_id, NAME)
-    access.require(caller, permission, project_of(task))
+    access.require(caller, permission, task_project(task))
     return task
 
 
 def require_own(caller: Caller, task: Task, document: Document) -> None:
     """Raise Forbidden unless the caller is the author of the comment or file, or may delete the task."""
     if document.body["author"] != caller.subject:
-        access.require(caller, "tasks:delete", project_of(task))
+        access.require(caller, "tasks:delete", task_project(task))
 
 
 @routes.post(errors=[409])

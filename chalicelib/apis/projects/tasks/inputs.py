@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from chalicelib.apis.projects.states import PHASE_BY_STATUS, PRIORITY_NUMBER, Priority, TaskStatus
 from chalicelib.apis.projects.tasks.schemas import round_number
-from chalicelib.domain.tasks.reported_failure import LONGEST_MESSAGE, reported_failure
+from chalicelib.domain.tasks.reported_failure import MAX_MESSAGE_CHARS, reported_failure
 from chalicelib.domain.tasks.transitions import Failure
 from chalicelib.edge import CamelSchema
 from chalicelib.engine.projects.task_edit_rules import Edit, Outcome
@@ -142,7 +142,7 @@ class TaskChange(_TaskFields):
     actual_hours: Hours | None = None
     quality_score: Fraction | None = Field(default=None, description="Quality of the completed work, 0 to 1.")
     result: Any = Field(default=None, description="With completed: the result to store.")
-    error: Annotated[str, StringConstraints(max_length=LONGEST_MESSAGE)] | None = Field(
+    error: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)] | None = Field(
         default=None, description="With failed: the reason."
     )
     retryable: bool = Field(

@@ -8,7 +8,7 @@ from pydantic import Field
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.states import PRIORITY_WORD, TASK_STATUS, Priority, TaskStatus
 from chalicelib.domain.tasks.task import Status, Task
-from chalicelib.domain.tasks.task_fields import project_of, sheet_of
+from chalicelib.domain.tasks.task_fields import content_of, task_project
 from chalicelib.edge import CamelSchema, Instant
 from chalicelib.engine.projects import display_names
 from chalicelib.engine.projects.display_names import Names
@@ -69,7 +69,7 @@ class TaskRow(CamelSchema):
     @classmethod
     def from_task(cls, task: Task, names: Names) -> Self:
         """The task, with the names of its agent and project if they exist."""
-        return cls(**_row_fields(task, names) | {"description": _truncate(sheet_of(task).get("description") or "")})
+        return cls(**_row_fields(task, names) | {"description": _truncate(content_of(task).get("description") or "")})
 
 
 class TaskOut(TaskRow):
@@ -82,7 +82,7 @@ class TaskOut(TaskRow):
 
     @classmethod
     def from_task(cls, task: Task, names: Names) -> Self:
-        fields = sheet_of(task)
+        fields = content_of(task)
         return cls(
             **_row_fields(task, names),
             requirements=fields.get("requirements") or [],
@@ -93,7 +93,7 @@ class TaskOut(TaskRow):
 
 
 def _row_fields(task: Task, names: Names) -> dict[str, Any]:
-    fields, metadata, project_id = sheet_of(task), task.metadata or {}, project_of(task)
+    fields, metadata, project_id = content_of(task), task.metadata or {}, task_project(task)
     agent, project = names.agents.get(task.assignee or ""), names.projects.get(project_id or "")
     return {
         "id": task.id,
@@ -115,7 +115,7 @@ def _row_fields(task: Task, names: Names) -> dict[str, Any]:
         "project": ProjectName(id=project.id, name=project.name) if project is not None else None,
         "type": task.type,
         "worked_by": task.person,
-        "overdue": task.overdue and not task.terminal,
+        "overdue": task.overdue and not task.is_terminal,
         "started_at": task.started_at,
         "completed_at": task.finished_at if task.status is Status.COMPLETED else None,
     }

@@ -99,7 +99,7 @@ def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(world: Wo
     assert told(client, "health")["status"] == "degraded"
     world.advance(400)
     task = world.submit(pool="projects", manual=True)
-    lifecycle.change("acme", task.id, lambda found: transitions.taken(found, "user_ada", clock.now()))
+    lifecycle.change("acme", task.id, lambda found: transitions.begun_by_person(found, "user_ada", clock.now()))
     world.settle()
     assert told(client, "health")["status"] == "healthy"  # nothing is held any more, but by a person
     assert told(client, "metrics")["agents"] == {"available": 0, "busy": 0, "offline": 1, "error": 0}
