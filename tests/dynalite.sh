@@ -25,11 +25,11 @@ cannot() { # <why>: nothing was tested, which is no failure of the tests
 QUICK="
     tests/engine/accounts/test_sessions.py tests/engine/accounts/test_users.py tests/engine/changes/test_relay.py
     tests/engine/dispatch/test_dispatcher.py tests/engine/live/test_event_feed.py tests/engine/live/test_task_feed.py
-    tests/engine/messaging/test_sender.py tests/engine/projects/test_task_edits.py tests/engine/search/test_indexer.py
+    tests/engine/messaging/test_notification_sender.py tests/engine/projects/test_task_edits.py tests/engine/search/test_indexer.py
     tests/engine/search/test_search.py tests/engine/search/test_search_costs.py tests/engine/security/test_keyring.py
     tests/engine/security/test_rate_limits.py tests/engine/statistics/test_rollup.py
     tests/engine/tasks/test_concurrency_limits.py tests/engine/tasks/test_lifecycle.py
-    tests/engine/tasks/test_listing.py tests/engine/tasks/test_submission.py tests/engine/webhooks/test_delivery.py
+    tests/engine/tasks/test_listing.py tests/engine/tasks/test_submission.py tests/engine/webhooks/test_webhook_sender.py
     tests/engine/workers/test_registry.py
 "
 

@@ -8,14 +8,14 @@ from typing import Any
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.dispatch import builtin_execution, dispatcher, task_delivery
 from chalicelib.engine.events import fan_out
-from chalicelib.engine.events.fan_out import Heralds
+from chalicelib.engine.events.fan_out import PayloadBuilders
 from chalicelib.engine.live import event_feed, task_feed
 from chalicelib.engine.live.event_feed import MaySee
 from chalicelib.engine.live.task_feed import FrameBuilders
-from chalicelib.engine.messaging import sender
+from chalicelib.engine.messaging import notification_sender
 from chalicelib.engine.schedule import sweep, wakeups
 from chalicelib.engine.schedule.sweep import Part
-from chalicelib.engine.webhooks import delivery as posting
+from chalicelib.engine.webhooks import webhook_sender
 from chalicelib.observability import count, logger, observed
 
 Event = Mapping[str, Any]
@@ -88,16 +88,16 @@ def _handle_task_update(body: Mapping[str, Any], frame_builders: FrameBuilders) 
 
 
 @observed
-def handle_announcements(event: Event, payload_builders: Heralds, may_see: MaySee) -> Answer:
+def handle_announcements(event: Event, payload_builders: PayloadBuilders, may_see: MaySee) -> Answer:
     """Announcements for webhooks, notifications and live subscriptions, and new subscriptions; each org's in order."""
     return _in_order(event, lambda body: _handle_announcement(body, payload_builders, may_see))
 
 
-def _handle_announcement(body: Mapping[str, Any], payload_builders: Heralds, may_see: MaySee) -> None:
+def _handle_announcement(body: Mapping[str, Any], payload_builders: PayloadBuilders, may_see: MaySee) -> None:
     if "connection" in body:
         event_feed.catch_up(body["org"], body["connection"], body["subscription"], may_see)
     else:
-        fan_out.announce(
+        fan_out.publish_announcements(
             body["org"], body["occasion"], queue_messages.read_announcements(body), payload_builders, may_see
         )
 
@@ -105,13 +105,17 @@ def _handle_announcement(body: Mapping[str, Any], payload_builders: Heralds, may
 @observed
 def handle_webhook_deliveries(event: Event) -> Answer:
     """Deliveries to webhooks, in parallel."""
-    return _answer_for_outcomes(event, posting.post([json.loads(record["body"]) for record in event["Records"]]))
+    return _answer_for_outcomes(
+        event, webhook_sender.send_events([json.loads(record["body"]) for record in event["Records"]])
+    )
 
 
 @observed
 def handle_notifications(event: Event) -> Answer:
     """Notifications to messengers, the providers in parallel."""
-    return _answer_for_outcomes(event, sender.send([json.loads(record["body"]) for record in event["Records"]]))
+    return _answer_for_outcomes(
+        event, notification_sender.send_notifications([json.loads(record["body"]) for record in event["Records"]])
+    )
 
 
 @observed

@@ -10,8 +10,7 @@ from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.domain.document import Document
-from chalicelib.engine.webhooks import delivery as posting
-from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.engine.webhooks import endpoints, event_deliveries, redelivery
 from chalicelib.providers.http import outbound
 from tests.support.world import ORG, Reply, World, answer
 
@@ -26,7 +25,7 @@ def fact(number: int = 1, topic: Topic = Topic.TASK_CREATED, **said: Any) -> Pub
 
 
 def happen(*facts: PublicEvent) -> None:
-    posting.publish(ORG, facts)
+    event_deliveries.create_deliveries(ORG, facts)
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Receiver:
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
-        return retries.latest(ORG, self.webhook.id, None)
+        return redelivery.list_deliveries(ORG, self.webhook.id, None)
 
     @property
     def delivery(self) -> Delivery:

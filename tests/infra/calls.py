@@ -124,8 +124,8 @@ def watch(world: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
         made.note(ACCOUNTS)
         return known(org)
 
-    present, sign, known = keyring._keys, s3.presigned_url, provider_accounts.of
-    monkeypatch.setattr(provider_accounts, "of", accounts_of)
+    present, sign, known = keyring._keys, s3.presigned_url, provider_accounts.get_accounts
+    monkeypatch.setattr(provider_accounts, "get_accounts", accounts_of)
     monkeypatch.setattr(s3, "presigned_url", link)
     monkeypatch.setattr(keyring, "_keys", read_keys)
     monkeypatch.setattr(BaseClient, "_make_api_call", call)

@@ -27,7 +27,7 @@ def tell(client: Client, made: Watch, by: Messengers) -> None:
         client("POST", f"{HOOKS}/{hook}", {"n": 1})
     for _ in range(2):
         with made.running("messenger.api_handler"):
-            engine.send(ORG, "x", key="once")
+            engine.enqueue_notification(ORG, "x", key="once")
     by.world.settle()
 
 

@@ -5,7 +5,7 @@ from chalicelib.config import settings
 from chalicelib.engine.accounts import users
 from chalicelib.engine.accounts.users import Profile
 from chalicelib.engine.documents import documents
-from chalicelib.engine.webhooks import retries
+from chalicelib.engine.webhooks import redelivery
 from tests.infra.calls import Watch
 from tests.infra.clients import Client, wait
 from tests.support.people import PASSWORD
@@ -49,7 +49,7 @@ def announce_twice(client: Client, world: World) -> None:
 def ask_again(client: Client, world: World, webhook: str) -> None:
     """What was given up while the webhook was switched off, in requests and in the background: that by a wakeup or,
     when that is lost, by the sweep."""
-    before, retries.AT_A_TIME = retries.AT_A_TIME, 1
+    before, redelivery.RECOVERY_BATCH = redelivery.RECOVERY_BATCH, 1
     for lost in (False, True):
         switch_off(client, world, webhook)
         client("POST", f"{WEBHOOK}/recover", {"since": "2026-01-01"}, webhookId=webhook)
@@ -58,7 +58,7 @@ def ask_again(client: Client, world: World, webhook: str) -> None:
             world.queues.queues[settings().wakeups_queue].clear()
             world.advance(120, settle=False)
         world.settle()
-    retries.AT_A_TIME = before
+    redelivery.RECOVERY_BATCH = before
     switch_off(client, world, webhook)
     found = client("GET", DELIVERIES, query={"status": "failed"}, webhookId=webhook)["data"]
     one = {"webhookId": webhook, "deliveryId": found[0]["id"]}

@@ -10,6 +10,7 @@ from chalicelib.config import settings
 from chalicelib.domain.changes import derive, document_changes
 from chalicelib.domain.changes.effects import Announcement, Topic
 from chalicelib.domain.changes.public_events import public_event_id
+from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.domain.document import JOB_KIND
 from chalicelib.domain.search.index_updates import COUNTER_KEY, IndexState, IndexUpdate, Row, index_state
 from chalicelib.domain.search.query import position
@@ -75,7 +76,7 @@ def every_change_is_announced_once(world: World) -> None:
     there |= {item.id for item in aws.items(DocumentItem)}
     must = {name: one for name, one in said.items() if one.subject in there or one.topic in _GONE}
     for webhook in (item for item in aws.items(DocumentItem) if item.kind == "webhook"):
-        every = [one.event_id for one in _deliveries() if one.webhook == webhook.id]
+        every = [one.event_id for one in _deliveries() if one.receiver == webhook.id]
         told, due, known = set(every), _asked(webhook, must), _asked(webhook, said)
         assert due <= told <= known, f"{webhook.id}: untold {due - told}, made up {told - known}"
         assert len(told) == len(every), f"{webhook.id}: something is delivered twice"
@@ -90,7 +91,7 @@ def _asked(webhook: DocumentItem, found: dict[str, Announcement]) -> set[str]:
 _GONE = (Topic.TASK_DELETED, Topic.AGENT_DELETED, Topic.PROJECT_DELETED)
 
 
-def _deliveries() -> list[deliveries.Delivery]:
+def _deliveries() -> list[Delivery]:
     return [deliveries.parse(item) for item in aws.items(DeliveryItem) if item.event is not None]
 
 

@@ -13,8 +13,8 @@ from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.tasks.task import ConcurrencyLimit
 from chalicelib.domain.tasks.worker import Health, Heartbeat
 from chalicelib.engine.messaging import notifications as messenger
-from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.engine.webhooks import endpoints as webhooks
+from chalicelib.engine.webhooks import event_deliveries
 from chalicelib.engine.workers import registry
 from chalicelib.providers.http.outbound import Answer
 from chalicelib.storage.tasks import table as task_table
@@ -85,7 +85,7 @@ class Quiet:
         _publish(QUIET, name)
         text = f"message-{self._sent}"
         self._told[text] = clock.now()
-        messenger.send(QUIET, text, providers=("telegram",))
+        messenger.enqueue_notification(QUIET, text, providers=("telegram",))
 
     @staticmethod
     def _works(url: str, _: dict[str, str], body: bytes) -> Answer:
@@ -118,7 +118,7 @@ class Quiet:
 def _publish(org: str, name: str) -> None:
     """A task's event, for the org's webhooks."""
     data: Any = {"about": {}, "recipients": {}, "data": {"id": name}}
-    posting.publish(
+    event_deliveries.create_deliveries(
         org, [PublicEvent(id=f"evt_{name}", org=org, topic=TOPIC, at=clock.now(), subject=name, version=1, **data)]
     )
 
@@ -185,7 +185,7 @@ class Noisy:
             webhooks.create(NOISY, said, "a-secret-of-the-tests", "ada")
         for number in range(self.size // 5):
             _publish(NOISY, f"noise-{number}")
-            messenger.send(NOISY, f"noise-{number}", providers=("telegram",))
+            messenger.enqueue_notification(NOISY, f"noise-{number}", providers=("telegram",))
 
 
 def figures(fleet: Fleet, size: int, *noises: str) -> Figures:

@@ -19,8 +19,8 @@ from chalicelib.engine.projects import agents, projects, task_edits
 from chalicelib.engine.projects.members import Grantor, Member
 from chalicelib.engine.projects.task_edit_rules import Edit, Outcome
 from chalicelib.engine.projects.task_edits import Draft
-from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.engine.webhooks import endpoints as webhooks
+from chalicelib.engine.webhooks import webhook_sender
 from chalicelib.engine.workers import registry
 from chalicelib.errors import InvalidRequest
 from chalicelib.providers.http import outbound
@@ -55,7 +55,7 @@ class _InTurn:
 def one_at_a_time() -> Iterator[None]:
     """What the world does side by side, it does in turn."""
     with ExitStack() as stack:
-        for module in (posting, task_feed, run_all):
+        for module in (webhook_sender, task_feed, run_all):
             stack.enter_context(patch.object(module, "ThreadPoolExecutor", _InTurn))
         yield
 
@@ -194,7 +194,7 @@ class People(Actor):
     def everything_arrived(self) -> None:
         """What was delivered to the receiver that never fails, it has got."""
         for one in map(deliveries.parse, aws.items(DeliveryItem)):
-            if one.event is not None and one.webhook == self.webhooks[0]:
+            if one.event is not None and one.receiver == self.webhooks[0]:
                 assert self.received["all", one.event_id], f"{one.event_id} did not arrive"
 
     def finish(self) -> None:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.engine.changes import queue_messages
-from chalicelib.engine.deliveries import receiver_backoff
+from chalicelib.engine.deliveries import attempt_queue
 from chalicelib.engine.dispatch import task_delivery
 from chalicelib.engine.schedule import sweep
 from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst
@@ -69,7 +69,7 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
     "a webhook that does not answer has as many attempts under way as there are events for it": (
         "webhooks",
         ("receivers",),
-        patch.object(receiver_backoff, "lane", lambda found, _: found.id),
+        patch.object(attempt_queue, "message_group", lambda found, _: found.id),
     ),
     "servers that hang are called as often as those that work": (
         "latency",

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib import config
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.engine.messaging import notifications
-from chalicelib.engine.messaging.notifications import Filter, Shown
+from chalicelib.engine.messaging.notifications import Filter, NotificationState
 from chalicelib.providers.http.outbound import Answer, Unreachable
 from tests.support.world import ORG, World, answer
 
@@ -118,17 +118,17 @@ class Messengers:
 
     def send(self, message: str = "Hello!", **said: Any) -> str:
         """Create a notification and return its id; nothing is sent yet."""
-        self.last = notifications.send(ORG, message, **said).id
+        self.last = notifications.enqueue_notification(ORG, message, **said).id
         return self.last
 
-    def told(self, message: str = "Hello!", **said: Any) -> Shown:
+    def told(self, message: str = "Hello!", **said: Any) -> NotificationState:
         """Create a notification, send it, and return its state."""
         self.send(message, **said)
         self.world.settle()
         return self.latest()
 
-    def latest(self) -> Shown:
-        found = notifications.history(ORG, Filter(), 100).shown
+    def latest(self) -> NotificationState:
+        found = notifications.list_history(ORG, Filter(), 100).notifications
         return next(one for one in found if one.notification.id == self.last)
 
     def delivery(self, name: str = "telegram") -> Delivery:
@@ -156,8 +156,8 @@ def configure_all(accounts: dict[str, Any]) -> None:
     from chalicelib.engine.messaging import provider_accounts, provider_status
 
     config.replace(messengers=json.dumps(accounts))
-    provider_accounts._known.clear()
-    provider_status._checked.clear()
+    provider_accounts._cached.clear()
+    provider_status._cached_checks.clear()
 
 
 def messengers(world: World) -> Messengers:

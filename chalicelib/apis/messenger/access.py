@@ -43,14 +43,14 @@ def _by_hook(request: Request) -> Caller:
     if secret is not None:
         return _by_secret(named, secret, request.source)
     assert caller is not None
-    if caller is ANONYMOUS and provider_accounts.of(own).n8n_secret is not None:
+    if caller is ANONYMOUS and provider_accounts.get_accounts(own).n8n_secret is not None:
         raise Unauthenticated(f"This org's hooks have a secret: {_ASK}")
     return caller
 
 
 def _by_secret(org: str, secret: str, address: str) -> Caller:
     with guess_limits.limit_guesses(f"hook#{org}", address):
-        expected = provider_accounts.of(org).n8n_secret
+        expected = provider_accounts.get_accounts(org).n8n_secret
         if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
             raise Unauthenticated("Invalid hook secret for the org that ?org= names")
     return Principal(org, "n8n", "server")

@@ -29,7 +29,7 @@ class HealthOut(Schema):
 @routes.get()
 def health() -> HealthOut:
     """See whether the API answers, and about how many messages wait to be sent."""
-    depth, later = notifications.waiting() or (None, None)
+    depth, later = notifications.count_waiting() or (None, None)
     return HealthOut(
         status="degraded" if depth is None else "healthy",
         timestamp=clock.now(),

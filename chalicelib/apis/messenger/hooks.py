@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.apis.messenger.access import HOOKS, ORG
 from chalicelib.apis.messenger.schemas import IdempotencyKey, Queued, own
-from chalicelib.domain.deliveries.n8n_templates import Name
+from chalicelib.domain.deliveries.n8n_templates import HookName
 from chalicelib.edge import Caller, Query, Routes, Schema
 from chalicelib.engine.messaging import notifications
 
@@ -48,5 +48,5 @@ def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = 
     return _told(caller, "error-alert", body, idempotency_key)
 
 
-def _told(caller: Caller, hook: Name, body: HookIn, key: str | None) -> Queued:
-    return Queued.of(notifications.send_hook(caller.org, hook, body.said, own(caller, key)))
+def _told(caller: Caller, hook: HookName, body: HookIn, key: str | None) -> Queued:
+    return Queued.of(notifications.enqueue_hook_notification(caller.org, hook, body.said, own(caller, key)))

@@ -4,10 +4,10 @@ from typing import Self
 
 from pydantic import Field
 
-from chalicelib.domain.deliveries.notification import Provider
+from chalicelib.domain.deliveries.receivers import Provider
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
 from chalicelib.engine.messaging import provider_status
-from chalicelib.engine.messaging.provider_status import State
+from chalicelib.engine.messaging.provider_status import ProviderState
 
 routes = Routes("/api/messengers", tag="Messengers")
 
@@ -26,7 +26,7 @@ class MessengerOut(Schema):
     failed: int
 
     @classmethod
-    def of(cls, state: State) -> Self:
+    def of(cls, state: ProviderState) -> Self:
         check, tally = state.check, state.tally
         return cls(
             name=state.name,
@@ -46,4 +46,4 @@ class MessengerList(Schema):
 @routes.get()
 def list_messengers(caller: Caller) -> MessengerList:
     """See which messengers are configured and connected, and what they have done."""
-    return MessengerList(messengers=[MessengerOut.of(one) for one in provider_status.states(caller.org)])
+    return MessengerList(messengers=[MessengerOut.of(one) for one in provider_status.list_states(caller.org)])

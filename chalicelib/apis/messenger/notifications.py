@@ -6,15 +6,22 @@ from pydantic import Field
 
 from chalicelib.apis.messenger.schemas import IdempotencyKey, Message, Queued, own
 from chalicelib.domain.deliveries.delivery import Delivery
-from chalicelib.domain.deliveries.notification import STATUS, UNKNOWN, Asked, Kind, Provider, Status
+from chalicelib.domain.deliveries.notification import (
+    STATUS_BY_DELIVERY,
+    UNKNOWN_RECEIPT,
+    Kind,
+    ProviderChoice,
+    Status,
+)
+from chalicelib.domain.deliveries.receivers import Provider
 from chalicelib.edge import Caller, NaiveInstant, Routes, Schema
 from chalicelib.engine.messaging import notifications as messenger
-from chalicelib.engine.messaging.notifications import Filter, Shown
+from chalicelib.engine.messaging.notifications import Filter, NotificationState
 
 routes = Routes("/api", tag="Notifications")
 history_routes = Routes("/api/notifications", tag="Notifications")
 
-Providers = Annotated[list[Asked], Field(min_length=1, max_length=16)]
+Providers = Annotated[list[ProviderChoice], Field(min_length=1, max_length=16)]
 Size = Annotated[int, Field(ge=1, le=100, description="The most notifications to answer.")]
 Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
 
@@ -55,9 +62,9 @@ class ProviderOut(Schema):
             return cls(status="not_configured", message_ids=[], attempts=0, **none)
         sent, first = found.status == "delivered", next(iter(found.receipts), None)
         return cls(
-            status=STATUS[found.status],
-            message_id=None if first == UNKNOWN else first,
-            message_ids=[one for one in found.receipts if one != UNKNOWN],
+            status=STATUS_BY_DELIVERY[found.status],
+            message_id=None if first == UNKNOWN_RECEIPT else first,
+            message_ids=[one for one in found.receipts if one != UNKNOWN_RECEIPT],
             attempts=found.tries,
             error=None if sent else found.reason,
             sent_at=found.attempts[-1].at if sent else None,
@@ -75,7 +82,7 @@ class NotificationOut(Schema):
     providers: dict[str, ProviderOut]
 
     @classmethod
-    def of(cls, one: Shown) -> Self:
+    def of(cls, one: NotificationState) -> Self:
         made = one.notification
         states = {name: ProviderOut.of(one.deliveries.get(name)) for name in made.providers}
         return cls(
@@ -105,7 +112,9 @@ def send_notification(caller: Caller, body: NotificationIn, idempotency_key: Ide
     configured.
     """
     providers, key = body.providers, own(caller, idempotency_key)
-    return Queued.of(messenger.send(caller.org, body.message, kind=body.type, providers=providers, key=key))
+    return Queued.of(
+        messenger.enqueue_notification(caller.org, body.message, kind=body.type, providers=providers, key=key)
+    )
 
 
 @routes.post("/alert", status=202, errors=[409, 503])
@@ -117,7 +126,9 @@ def send_alert(caller: Caller, body: AlertIn, idempotency_key: IdempotencyKey = 
     """
     critical, key = body.severity == "critical", own(caller, idempotency_key)
     providers = None if critical else body.providers
-    made = messenger.send(caller.org, body.message, kind=body.severity, providers=providers, source="alert", key=key)
+    made = messenger.enqueue_notification(
+        caller.org, body.message, kind=body.severity, providers=providers, source="alert", key=key
+    )
     return Queued.of(made)
 
 
@@ -134,6 +145,6 @@ def list_notifications(
 
     With `provider` and `status`, those that have this status there; with `status` alone, those that have it anywhere.
     """
-    page = messenger.history(caller.org, Filter(type, provider, status), limit, cursor)
-    rows = [NotificationOut.of(one) for one in page.shown]
+    page = messenger.list_history(caller.org, Filter(type, provider, status), limit, cursor)
+    rows = [NotificationOut.of(one) for one in page.notifications]
     return NotificationList(notifications=rows, limit=limit, next_cursor=page.cursor)

@@ -21,7 +21,9 @@ def _said(text: str) -> str:
     return text
 
 
-Message = Annotated[str, StringConstraints(min_length=1, max_length=notifications.LONGEST), AfterValidator(_said)]
+Message = Annotated[
+    str, StringConstraints(min_length=1, max_length=notifications.MAX_MESSAGE_LENGTH), AfterValidator(_said)
+]
 
 
 def own(caller: Caller, key: str | None) -> str | None:

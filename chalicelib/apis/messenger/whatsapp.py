@@ -31,7 +31,7 @@ class LogoutOut(Schema):
 @routes.get("/qr")
 def get_qr(caller: Caller) -> QrOut:
     """Get the code by which a phone is paired with the bridge. A new one is due about every 20 seconds."""
-    found = provider_status.pairing(caller.org)
+    found = provider_status.get_pairing(caller.org)
     qr = None if found.png is None else f"data:image/png;base64,{base64.b64encode(found.png).decode()}"
     return QrOut(status=found.status, has_qr=qr is not None, qr=qr)
 

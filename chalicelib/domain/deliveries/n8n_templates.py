@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 from chalicelib.domain.deliveries.notification import Kind
 
-Name = Literal["survey-complete", "earnings-update", "error-alert"]
-LONGEST = 4_000
+HookName = Literal["survey-complete", "earnings-update", "error-alert"]
+MAX_LENGTH = 4_000
 """Characters of a notification; a body may have megabytes."""
-_PLACE = re.compile(r"\{(\*|[\w-]+(?:\.[\w-]+)*)\}")
-_NOTHING = "-"
+_PLACEHOLDER = re.compile(r"\{(\*|[\w-]+(?:\.[\w-]+)*)\}")
+_EMPTY = "-"
 
 
 class Hook(NamedTuple):
@@ -24,40 +24,40 @@ class Hook(NamedTuple):
     template: str
 
 
-HOOKS: Mapping[Name, Hook] = {
+HOOKS: Mapping[HookName, Hook] = {
     "survey-complete": Hook("success", "Survey completed\n{*}"),
     "earnings-update": Hook("info", "Earnings update\n{*}"),
     "error-alert": Hook("error", "Error alert\n{*}"),
 }
 
 
-def worded(template: str, body: Mapping[str, Any]) -> str:
+def render(template: str, body: Mapping[str, Any]) -> str:
     """The template with what was sent; a place of which the body knows nothing shows a dash."""
 
     def filled(match: re.Match[str]) -> str:
         if match[1] == "*":
-            return "\n".join(f"{name}: {value}" for name, value in _lines(body, ""))
-        return _said(_at(body, match[1].split(".")))
+            return "\n".join(f"{name}: {value}" for name, value in _flatten(body, ""))
+        return _text_of(_value_at(body, match[1].split(".")))
 
-    text = _PLACE.sub(filled, template).strip() or _NOTHING
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    text = _PLACEHOLDER.sub(filled, template).strip() or _EMPTY
+    return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
 
 
-def _at(value: Any, path: list[str]) -> Any:
+def _value_at(value: Any, path: list[str]) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
-def _lines(body: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+def _flatten(body: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
     for name, value in body.items():
         if isinstance(value, Mapping) and value and prefix.count(".") < 5:
-            yield from _lines(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _said(value)
+            yield f"{prefix}{name}", _text_of(value)
 
 
-def _said(value: Any) -> str:
+def _text_of(value: Any) -> str:
     if value is None:
-        return _NOTHING
+        return _EMPTY
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

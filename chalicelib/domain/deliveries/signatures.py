@@ -11,16 +11,16 @@ import hmac
 from collections.abc import Sequence
 
 PREFIX = "whsec_"
-OWN = "x-orchestrator-signature"
-OWN_PREVIOUS = "x-orchestrator-signature-previous"
+OWN_HEADER = "x-orchestrator-signature"
+OWN_PREVIOUS_HEADER = "x-orchestrator-signature-previous"
 
 
-def generated(entropy: bytes) -> str:
+def generate_secret(entropy: bytes) -> str:
     """The secret made of fresh random bytes, as Standard Webhooks writes it."""
     return PREFIX + base64.b64encode(entropy).decode()
 
 
-def usable(secret: str) -> bool:
+def is_usable(secret: str) -> bool:
     """Whether a secret means one key to everybody: what begins with `whsec_` must go on in base64."""
     try:
         return bool(_key(secret))
@@ -28,7 +28,7 @@ def usable(secret: str) -> bool:
         return False
 
 
-def headers(secrets: Sequence[str], identifier: str, at: int, body: bytes) -> dict[str, str]:
+def signature_headers(secrets: Sequence[str], identifier: str, at: int, body: bytes) -> dict[str, str]:
     """The headers that sign `body`, sent at epoch second `at` under the event's id.
 
     Of two secrets, while they are being changed, the newer comes first: Standard Webhooks lists both signatures in one
@@ -36,11 +36,13 @@ def headers(secrets: Sequence[str], identifier: str, at: int, body: bytes) -> di
     """
     signed = f"{identifier}.{at}.".encode() + body
     standard = " ".join(f"v1,{base64.b64encode(_hmac(_key(secret), signed)).decode()}" for secret in secrets)
-    own = dict(zip((OWN, OWN_PREVIOUS), (_own(secret, body) for secret in secrets), strict=False))
+    own = dict(
+        zip((OWN_HEADER, OWN_PREVIOUS_HEADER), (_own_signature(secret, body) for secret in secrets), strict=False)
+    )
     return {"webhook-id": identifier, "webhook-timestamp": str(at), "webhook-signature": standard, **own}
 
 
-def _own(secret: str, body: bytes) -> str:
+def _own_signature(secret: str, body: bytes) -> str:
     return f"sha256={_hmac(secret.encode(), body).hex()}"
 
 

@@ -1,82 +1,78 @@
-"""When a delivery has to wait though it is due: the webhook or messenger that it goes to is in trouble.
+"""When a due delivery has to wait because its receiver, a webhook or a messenger, is in trouble.
 
-    well ----------> in trouble: one attempt at a time is begun, a fixed spacing apart
-                        |  so many attempts in a row that nobody answered in time
+    healthy -------> in trouble: attempts are scheduled one by one, a fixed time apart
+                        |  several slow failures in a row
                         v
-                     paused: nothing is sent; after each pause, which grows, one trial
+                     paused: nothing is sent; after each pause, one trial; each failed trial doubles the pause
 
-Whatever arrives ends all of it. Attempts that hang are what holds up the functions that send, so that a receiver that
-does not answer is asked by one of them at growing intervals; how many may hang before that is known is bounded by the
-lanes of the queue.
+One success ends all of it. Attempts that hang occupy the functions that send. A receiver that does not answer therefore
+gets one trial at a time, at growing intervals. Until that is known, the number of the receiver's message groups bounds
+how many attempts may hang at once.
 """
 
-import zlib
 from typing import NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.domain.deliveries import delivery as rules
 from chalicelib.domain.deliveries.delivery import Delivery, Health
 from chalicelib.observability import count, logger
-from chalicelib.storage.deliveries import endpoint_health
+from chalicelib.storage.deliveries import receiver_health
 
 
 class Wait(NamedTuple):
-    """Until when a delivery has to wait, and whether it need not ask for a turn again then."""
+    """Until when a delivery waits, and whether it may then be attempted at once or has to be scheduled again."""
 
     until: int
-    turn: bool
+    is_scheduled: bool
 
 
-def wait(found: Delivery, health: Health, spacing: int, *, urgent: bool = False) -> Wait | None:
-    """How long it has to wait; None if it need not, and is the trial where the receiver is paused.
+def next_wait(delivery: Delivery, health: Health, spacing_ms: int, *, urgent: bool = False) -> Wait | None:
+    """How long the delivery has to wait; None if an attempt may be made now, which is the trial of a paused receiver.
 
-    What is urgent waits for no turn, but for a receiver that is paused or wants to be left alone. One call or two, and
-    none while the receiver is well.
+    An urgent delivery is not scheduled: it waits only while its receiver is paused. One call or two; none while the
+    receiver is healthy.
     """
-    now, rest = clock.now(), _resting_until(found, health)
+    now, paused_until = clock.now(), _paused_until(delivery, health)
     if urgent:
-        return Wait(rest, True) if rest > now else None
-    if rest <= now and (found.turn or not health.troubled):
+        return Wait(paused_until, True) if paused_until > now else None
+    if paused_until <= now and (delivery.is_scheduled or not health.is_troubled):
         return None
-    return _turn(found, max(now, rest), spacing, now)
+    return _schedule(delivery, max(now, paused_until), spacing_ms, now)
 
 
-def _resting_until(found: Delivery, health: Health) -> int:
-    """Until when the receiver is left alone. Where a pause is over, this delivery is the trial, or another one is."""
-    now, rest = clock.now(), health.resting_until or 0
-    if rest > now or not rules.pause(health.unanswered):
-        return rest
-    return endpoint_health.begin_trial(found.org, found.webhook, now, now + rules.TRIAL) or 0
+def _paused_until(delivery: Delivery, health: Health) -> int:
+    """Until when the receiver is paused. When a pause is over, this delivery becomes the trial, or waits for one."""
+    now, until = clock.now(), health.paused_until or 0
+    if until > now or not rules.pause_ms(health.unanswered):
+        return until
+    return receiver_health.begin_trial(delivery.org, delivery.receiver, now, now + rules.TRIAL_MS) or 0
 
 
-def _turn(found: Delivery, earliest: int, spacing: int, now: int) -> Wait | None:
-    turn = endpoint_health.take_turn(found.org, found.webhook, earliest, spacing, rules.LONGEST_TURN)
-    if turn is None:
-        return Wait(earliest + round(rules.LONGEST_TURN * (1 + ids.fraction()) / 2), False)
-    return None if turn == now else Wait(turn, True)
+def _schedule(delivery: Delivery, earliest: int, spacing_ms: int, now: int) -> Wait | None:
+    at = receiver_health.schedule_attempt(
+        delivery.org, delivery.receiver, earliest, spacing_ms, rules.MAX_SCHEDULE_AHEAD_MS
+    )
+    if at is None:
+        return Wait(earliest + round(rules.MAX_SCHEDULE_AHEAD_MS * (1 + ids.fraction()) / 2), False)
+    return None if at == now else Wait(at, True)
 
 
-def failed(org: str, webhook: str, took_ms: int, health: Health) -> Health:
-    """Note that an attempt failed at a receiver that was thought to be doing so. After several in a row that took long
-    it is paused. Answers how it is doing. One call."""
-    if took_ms < rules.SLOW:
-        return endpoint_health.troubled(org, webhook, clock.now(), failing=True)
-    known = endpoint_health.unanswered(org, webhook, clock.now(), health)
-    pause = rules.pause(known.unanswered)
-    if pause:
+def record_failure(org: str, receiver: str, took_ms: int, health: Health) -> Health:
+    """Record a failed attempt; several slow ones in a row pause the receiver. `health` is what the caller last read.
+    Returns the receiver's health. One call."""
+    if took_ms < rules.SLOW_MS:
+        return receiver_health.record_trouble(org, receiver, clock.now(), failing=True)
+    latest = receiver_health.record_unanswered(org, receiver, clock.now(), health)
+    pause_ms = rules.pause_ms(latest.unanswered)
+    if pause_ms:
         count("ReceiverPaused")
-        said = {"org": org, "receiver": webhook, "unanswered": known.unanswered, "pause_seconds": pause // clock.SECOND}
-        logger().warning("A receiver does not answer and is paused", extra=said)
-    return known
+        pause = {"unanswered": latest.unanswered, "pause_seconds": pause_ms // clock.SECOND}
+        logger().warning("A receiver does not answer and is paused", extra={"org": org, "receiver": receiver, **pause})
+    return latest
 
 
-def reason(health: Health) -> str | None:
-    """Why a delivery waits, for people; None where the receiver is not paused."""
-    if not rules.pause(health.unanswered):
+def pause_reason(health: Health) -> str | None:
+    """Why a delivery waits, as its API shows it; None where the receiver is not paused for not answering."""
+    if not rules.pause_ms(health.unanswered):
         return None
     return f"the receiver has not answered {health.unanswered} times in a row: nothing is sent until it answers a trial"
-
-
-def lane(found: Delivery, lanes: int) -> str:
-    """The group of the queue's messages that the delivery is handled in: one of a few of its receiver's own."""
-    return f"{found.org}#{found.webhook}#{zlib.crc32(found.id.encode()) % lanes}"

@@ -1,7 +1,7 @@
-"""What happened, told to whoever asked to be told: notifications, webhooks, and the live feed.
+"""Announcements become events for subscribers: the inboxes of users, webhooks and the live feed.
 
-The relay says what happened; the API that it belongs to says how it looks (its herald); each of those who are told
-does it under the fact's own id, so that a redelivered announcement tells nobody twice.
+An announcement says which item changed. The payload builder of its pool's API turns it into an event as that API shows
+it. Each channel stores an event under the event's own id, so that a redelivered announcement notifies nobody twice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,23 +10,30 @@ from chalicelib.domain.changes.effects import Announcement
 from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.engine.accounts import inbox
 from chalicelib.engine.live import event_feed
-from chalicelib.engine.webhooks import delivery as posting
+from chalicelib.engine.webhooks import event_deliveries
 
-Herald = Callable[[str, Sequence[Announcement]], list[PublicEvent]]
-"""How an API words what happened in an org; what is gone meanwhile, or concerns nobody, may be left out."""
-Heralds = Mapping[str, Herald]
-"""Pool -> herald."""
+PayloadBuilder = Callable[[str, Sequence[Announcement]], list[PublicEvent]]
+"""Builds an API's events from an org's announcements. It may leave out items that are deleted by now."""
+PayloadBuilders = Mapping[str, PayloadBuilder]
+"""Pool -> payload builder."""
 
 
-def announce(
-    org: str, occasion: str, found: Sequence[Announcement], payload_builders: Heralds, may_see: event_feed.MaySee
+def publish_announcements(
+    org: str,
+    occasion: str,
+    announcements: Sequence[Announcement],
+    payload_builders: PayloadBuilders,
+    may_see: event_feed.MaySee,
 ) -> None:
-    """Tell everyone who asked for it."""
-    facts = [fact for pool in {one.pool for one in found} for fact in _facts(org, pool, found, payload_builders)]
-    inbox.add_notifications(org, facts)
-    posting.publish(org, facts)
-    event_feed.publish(org, occasion, facts, may_see)
+    """Publish the announcements' events to inboxes, webhooks and the live feed."""
+    pools = {announcement.pool for announcement in announcements}
+    events = [event for pool in pools for event in _build_events(org, pool, announcements, payload_builders)]
+    inbox.add_notifications(org, events)
+    event_deliveries.create_deliveries(org, events)
+    event_feed.publish(org, occasion, events, may_see)
 
 
-def _facts(org: str, pool: str, found: Sequence[Announcement], payload_builders: Heralds) -> list[PublicEvent]:
-    return payload_builders[pool](org, [one for one in found if one.pool == pool])
+def _build_events(
+    org: str, pool: str, announcements: Sequence[Announcement], payload_builders: PayloadBuilders
+) -> list[PublicEvent]:
+    return payload_builders[pool](org, [announcement for announcement in announcements if announcement.pool == pool])

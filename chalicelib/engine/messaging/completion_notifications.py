@@ -1,7 +1,8 @@
-"""People told by messenger how a task has ended, where its submission asked for it.
+"""Notifications that a task has ended, for tasks whose submission asked for one.
 
-A task that has ended so is due until they were told: the relay's wakeup is the fast path, the sweep the guarantee. Each
-end has an idempotency key of its own, so that one notification comes of it, however often it is told.
+The ended task stays due until its notification is enqueued. The relay's wakeup does that at once, and the sweep does it
+where the wakeup was lost. Each end of a task has an idempotency key of its own, so that it gives one notification,
+however often it is handled.
 """
 
 from contextlib import suppress
@@ -15,42 +16,47 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured
 from chalicelib.observability import count, logger
 
-LONGEST_ERROR = 1_000
-"""Characters of what went wrong that people are told."""
+MAX_ERROR_LENGTH = 1_000
+"""Characters of the task's error in its notification."""
 
 
-def tell(task: Task) -> None:
-    """Have people told of the end of this task, then note that they were. Five calls.
+def notify_of_completion(task: Task) -> None:
+    """Enqueue the notification of this end of the task, then mark the task as notified. Five calls.
 
-    Messengers that the org has not configured tell nobody, which is logged. Raises Unavailable.
+    If the org has none of the messengers configured, that is logged, and the task is marked all the same. Raises
+    Unavailable.
     """
     try:
-        _send(task)
+        _enqueue(task)
     except (NotConfigured, InvalidRequest) as error:
-        logger().warning("An end could not be told", extra={"task_id": task.id, "reason": str(error)})
+        logger().warning("A completion notification cannot be sent", extra={"task_id": task.id, "reason": str(error)})
         count("EndingUntold")
-    lifecycle.change(task.org, task.id, lambda latest: _told(latest, task))
+    lifecycle.change(task.org, task.id, lambda latest: _marked_notified(latest, task))
 
 
-def _send(task: Task) -> None:
+def _enqueue(task: Task) -> None:
     kind: Kind = "success" if task.status is Status.COMPLETED else "error"
-    with suppress(IdempotencyMismatch):  # told before, in other words: by another name, or by an older version of us
-        notifications.send(task.org, _worded(task), kind=kind, providers=task.notify, source=task.type, key=_name(task))
+    with suppress(IdempotencyMismatch):  # enqueued before with another text: the task's name changed, or our own text
+        notifications.enqueue_notification(
+            task.org, _message(task), kind=kind, providers=task.notify, source=task.type, key=_idempotency_key(task)
+        )
 
 
-def _name(task: Task) -> str:
-    """Of this end, apart from others that the task came to when it was replayed."""
+def _idempotency_key(task: Task) -> str:
+    """The key of this end: a task that is replayed ends again."""
     return f"{task.id}:{task.epoch}:{task.finished_at}"
 
 
-def _worded(task: Task) -> str:
+def _message(task: Task) -> str:
     name = task.name or task.id
     if task.status is Status.COMPLETED:
         return f"{name}: completed"
-    why = str((task.error or {}).get("message") or "")[:LONGEST_ERROR]
-    return f"{name}: failed. {why}".rstrip()
+    error = str((task.error or {}).get("message") or "")[:MAX_ERROR_LENGTH]
+    return f"{name}: failed. {error}".rstrip()
 
 
-def _told(latest: Task, task: Task) -> Task:
-    """This end is told; another that came meanwhile is not."""
-    return transitions.end_notified(latest, clock.now()) if _name(latest) == _name(task) else latest
+def _marked_notified(latest: Task, task: Task) -> Task:
+    """Mark the task, unless it has ended another time meanwhile."""
+    return (
+        transitions.end_notified(latest, clock.now()) if _idempotency_key(latest) == _idempotency_key(task) else latest
+    )

@@ -1,4 +1,5 @@
-"""Notifications: stored with a delivery for each provider, which engine/messaging/sender.py sends; and their status."""
+"""Notifications: stored with a delivery for each provider, which engine/messaging/notification_sender.py sends; and
+their history."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,37 +12,36 @@ from chalicelib.domain.deliveries import n8n_templates
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.domain.deliveries.notification import (
     ALL,
-    PROVIDERS,
-    STATUS,
+    STATUS_BY_DELIVERY,
     Kind,
     Notification,
-    Provider,
     Status,
     require_known,
 )
+from chalicelib.domain.deliveries.receivers import PROVIDERS, Provider
+from chalicelib.engine.deliveries.attempt_queue import enqueue_attempts
 from chalicelib.engine.messaging import provider_accounts
 from chalicelib.engine.messaging.provider_accounts import Accounts
 from chalicelib.engine.security import cursors
 from chalicelib.engine.tasks import payloads
 from chalicelib.engine.ttl_cache import TtlCache
-from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.errors import IdempotencyMismatch, NotConfigured, Unavailable
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries import notifications as storage
 from chalicelib.storage.deliveries.deliveries import Key
 
-LONGEST = 20_000
-"""Characters of a message: eleven messages of Discord's, or twenty-one if all of it has to be escaped."""
-LARGEST_PAGE = 2_000_000
-"""Characters of a page's messages, as JSON: an answer may have 6 MB, as JSON within JSON."""
-LOOKED_AT = 500
-"""A page of a filtered history ends after so many notifications, though it be short of its limit."""
-COUNTED = 1_000
-"""Messages that wait are counted so far in each wake shard."""
-_AT_A_TIME = 100
-_counted: TtlCache[str, "Waiting"] = TtlCache(5 * clock.SECOND)
-_HINTS: Mapping[Provider, str] = {
+MAX_MESSAGE_LENGTH = 20_000
+"""Characters of a message: eleven messages of Discord's, or twenty-one if every character has to be escaped."""
+MAX_PAGE_CHARACTERS = 2_000_000
+"""Of a page's messages, as JSON. A Lambda response may have 6 MB, and carries the page as JSON within JSON."""
+MAX_EXAMINED = 500
+"""A page of a filtered history ends after this many notifications, even when it has fewer than its limit."""
+MAX_COUNTED = 1_000
+"""Waiting messages are counted up to this number in each wake shard."""
+_READ_AT_ONCE = 100
+_waiting: TtlCache[str, "Waiting"] = TtlCache(5 * clock.SECOND)
+_REQUIRED_SETTINGS: Mapping[Provider, str] = {
     "telegram": "telegram.bot_token and telegram.chat_id",
     "whatsapp": "whatsapp.url and whatsapp.chat_id of a WAHA bridge, or whatsapp.access_token, "
     "whatsapp.phone_number_id and whatsapp.to of the Cloud API",
@@ -50,41 +50,41 @@ _HINTS: Mapping[Provider, str] = {
 
 
 class Filter(NamedTuple):
-    """Which notifications of a history; None takes all. Provider and status together mean that provider's status."""
+    """Which notifications of a history are listed; None means any. With a provider, the status is that provider's."""
 
     kind: Kind | None = None
     provider: Provider | None = None
     status: Status | None = None
 
 
-class Shown(NamedTuple):
-    """A notification and what became of it, by provider."""
+class NotificationState(NamedTuple):
+    """A notification and its deliveries by provider."""
 
     notification: Notification
     deliveries: Mapping[str, Delivery]
-    """None of a provider that was not configured."""
+    """A provider that was not configured has none."""
 
     def status(self, provider: str) -> Status:
-        """Of one that is among the deliveries."""
-        return STATUS[self.deliveries[provider].status]
+        """The status at a provider that has a delivery."""
+        return STATUS_BY_DELIVERY[self.deliveries[provider].status]
 
 
 class Waiting(NamedTuple):
-    """How many messages wait to be sent, all of them and those that are not due yet: which wait for their next try, or
-    are being sent just now."""
+    """How many messages wait to be sent, and how many of these are not due yet: they wait for a retry, or are being
+    sent now."""
 
-    all: int
-    later: int
+    total: int
+    not_due: int
 
 
 class Page(NamedTuple):
-    """One page of a history; `cursor` leads to the next, None after the last."""
+    """One page of a history; `cursor` leads to the next page, None after the last."""
 
-    shown: list[Shown]
+    notifications: list[NotificationState]
     cursor: str | None
 
 
-def send(
+def enqueue_notification(
     org: str,
     message: str,
     *,
@@ -94,129 +94,138 @@ def send(
     key: str | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> Notification:
-    """Have a message sent through these providers, or through all that are configured; "all" names every provider.
+    """Store a notification and enqueue it for these providers, or for all that are configured; "all" names every
+    provider. Two calls.
 
-    It is on its way once this returns; under an idempotency key, which is its sender's own (`idempotency.scoped`) and
-    holds for a day, once only for each source: the key stands for the `body` that the message was made from, where
-    there is one, else for the message. Two calls. Raises
-    InvalidRequest for an unknown provider, NotConfigured when none of those asked for can be used, IdempotencyMismatch
-    when the key came with something else before.
+    An idempotency key (`idempotency.scoped_key`, the caller's own) makes repetitions within 24 hours from the same
+    `source` return the first notification. A repetition must have the same `body`, or without one the same message.
+
+    Raises InvalidRequest for an unknown provider, NotConfigured when none of the requested providers is configured, and
+    IdempotencyMismatch when the key was used with other content.
     """
-    accounts = provider_accounts.of(org)
-    made = _made(message, kind, source, _asked(providers, accounts), accounts)
-    found = [_delivery(org, made, name) for name in PROVIDERS if made.providers.get(name) == "queued"]
+    accounts = provider_accounts.get_accounts(org)
+    notification = _build(message, kind, source, _choose_providers(providers, accounts), accounts)
+    queued = [name for name in PROVIDERS if notification.providers.get(name) == "queued"]
+    new_deliveries = [_build_delivery(org, notification, name) for name in queued]
     fingerprint = payloads.digest([message if body is None else body, kind, source, providers])
-    known = storage.created(org, made, found, key and ids.derived("key", source, key), fingerprint)
-    if known is None:
-        with suppress(Unavailable):  # the sweep finds what no message was sent for
-            posting.send(found)
-        return made
-    if known.fingerprint != fingerprint:
+    scoped_key = key and ids.derived("key", source, key)
+    earlier_use = storage.create(org, notification, new_deliveries, scoped_key, fingerprint)
+    if earlier_use is None:
+        with suppress(Unavailable):  # the sweep enqueues what this call could not
+            enqueue_attempts(new_deliveries)
+        return notification
+    if earlier_use.fingerprint != fingerprint:
         raise IdempotencyMismatch("The Idempotency-Key was used before with another body")
-    return storage.find(org, known.notification) or made
+    return storage.find(org, earlier_use.notification_id) or notification
 
 
-def send_hook(org: str, hook: n8n_templates.Name, body: Mapping[str, Any], key: str | None = None) -> Notification:
-    """Have what n8n told sent through all that are configured, in the words of the hook's template or of the org's own.
-    Raises as `send` does."""
-    known = n8n_templates.HOOKS[hook]
-    template = provider_accounts.of(org).templates.get(hook, known.template)
-    return send(org, n8n_templates.worded(template, body), kind=known.kind, source=hook, key=key, body=body)
+def enqueue_hook_notification(
+    org: str, hook: n8n_templates.HookName, body: Mapping[str, Any], key: str | None = None
+) -> Notification:
+    """Enqueue what an n8n hook sent for all configured providers, as text of the hook's template or of the org's own.
+    Raises as `enqueue_notification` does."""
+    defaults = n8n_templates.HOOKS[hook]
+    template = provider_accounts.get_accounts(org).templates.get(hook, defaults.template)
+    message = n8n_templates.render(template, body)
+    return enqueue_notification(org, message, kind=defaults.kind, source=hook, key=key, body=body)
 
 
-def waiting() -> Waiting | None:
-    """About how many messages wait to be sent, one for each provider, believed for a few seconds; None while the queue
-    or the table does not say. A call for each wake shard and one more."""
-    known = _counted.get("")
-    if known is not None:
-        return known
+def count_waiting() -> Waiting | None:
+    """About how many messages of all orgs wait to be sent, one for each provider, cached for five seconds; None while
+    the queue or the table does not answer. One call for each wake shard, and one more."""
+    cached = _waiting.get("")
+    if cached is not None:
+        return cached
     try:
-        due, later = deliveries.waiting(clock.now(), COUNTED)
-        # Each is a lower bound: the index is counted so far, and the queue hides what is being sent.
-        return _counted.put("", Waiting(max(due, sqs.depth(settings().notifications_queue)) + later, later))
+        due, not_due = deliveries.count_waiting(clock.now(), MAX_COUNTED)
+        # Each is a lower bound: the index is counted up to a limit, and the queue does not count what is being sent.
+        total = max(due, sqs.depth(settings().notifications_queue)) + not_due
+        return _waiting.put("", Waiting(total, not_due))
     except Unavailable:
         return None
 
 
-def _asked(providers: Sequence[str] | None, accounts: Accounts) -> list[Provider]:
-    require_known(providers or (), "providers")
-    wanted = (
-        accounts.configured if not providers else [name for name in PROVIDERS if name in providers or ALL in providers]
+def _choose_providers(requested: Sequence[str] | None, accounts: Accounts) -> list[Provider]:
+    require_known(requested or (), "providers")
+    chosen = (
+        accounts.configured if not requested else [name for name in PROVIDERS if name in requested or ALL in requested]
     )
-    if not set(wanted) & set(accounts.configured):
-        hints = "; or ".join(_HINTS[name] for name in wanted or PROVIDERS)
+    if not set(chosen) & set(accounts.configured):
+        hints = "; or ".join(_REQUIRED_SETTINGS[name] for name in chosen or PROVIDERS)
         raise NotConfigured(f"No messenger that was asked for is configured. Set, in MESSENGERS or SSM: {hints}")
-    return wanted
+    return chosen
 
 
-def _made(message: str, kind: Kind, source: str, asked: Sequence[Provider], accounts: Accounts) -> Notification:
-    usable = accounts.configured
+def _build(message: str, kind: Kind, source: str, chosen: Sequence[Provider], accounts: Accounts) -> Notification:
+    configured = accounts.configured
     states: dict[str, Literal["queued", "not_configured"]] = {
-        name: "queued" if name in usable else "not_configured" for name in asked
+        name: "queued" if name in configured else "not_configured" for name in chosen
     }
-    return Notification(ids.ordered(storage.PREFIX), kind, message, source, clock.now(), states)
+    return Notification(ids.ordered(storage.ID_PREFIX), kind, message, source, clock.now(), states)
 
 
-def _delivery(org: str, made: Notification, name: Provider) -> Delivery:
+def _build_delivery(org: str, notification: Notification, provider: Provider) -> Delivery:
     return Delivery(
         org=org,
-        webhook=name,
-        id=deliveries.identifier(made.created_at, made.id),
-        event=made.kind,
-        created_at=made.created_at,
-        wake_at=made.created_at,
-        expires_at=made.created_at + deliveries.RETENTION,
+        receiver=provider,
+        id=deliveries.delivery_id(notification.created_at, notification.id),
+        event=notification.kind,
+        created_at=notification.created_at,
+        wake_at=notification.created_at,
+        expires_at=notification.created_at + deliveries.RETENTION_MS,
     )
 
 
-# What became of them
+# History
 
 
-def history(org: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
-    """The newest notifications that the filter takes, or those behind a cursor; no more than an answer can carry. For
-    each hundred that are looked at one call, and one for each provider.
+def list_history(org: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
+    """The newest notifications that the filter takes, or those after a cursor; no more than a response can carry. One
+    call for each hundred notifications that are examined, and one for their deliveries.
 
     Raises InvalidRequest for a cursor of another list.
     """
     bound = ("notifications", org, *wanted)
     before = cursors.read(cursor, *bound) if cursor is not None else None
-    found: list[Shown] = []
-    room = LARGEST_PAGE
-    for looked, one in enumerate(_every(org, wanted, before, limit), 1):
-        taken = _takes(wanted, one)
-        room -= len(json.dumps(one.notification.message)) if taken else 0
-        if len(found) == limit or looked > LOOKED_AT or (room < 0 and found):
-            return Page(found, cursors.seal(str(before), *bound))
-        before = one.notification.id
-        found += [one] if taken else []
-    return Page(found, None)
+    page: list[NotificationState] = []
+    characters_left = MAX_PAGE_CHARACTERS
+    for examined, state in enumerate(_newest_first(org, wanted, before, limit), 1):
+        is_listed = _matches(wanted, state)
+        characters_left -= len(json.dumps(state.notification.message)) if is_listed else 0
+        if len(page) == limit or examined > MAX_EXAMINED or (characters_left < 0 and page):
+            return Page(page, cursors.seal(str(before), *bound))
+        before = state.notification.id
+        page += [state] if is_listed else []
+    return Page(page, None)
 
 
-def _every(org: str, wanted: Filter, before: str | None, limit: int) -> Iterator[Shown]:
-    """All notifications, newest first, read as they are asked for."""
-    size = min(limit + 1, _AT_A_TIME) if wanted == Filter() else _AT_A_TIME
-    while rows := storage.page(org, before, size):
+def _newest_first(org: str, wanted: Filter, before: str | None, limit: int) -> Iterator[NotificationState]:
+    """All notifications with their deliveries, read a batch at a time as they are needed."""
+    size = min(limit + 1, _READ_AT_ONCE) if wanted == Filter() else _READ_AT_ONCE
+    while rows := storage.list_page(org, before, size):
         yield from _with_deliveries(org, rows)
         if len(rows) < size:
             return
         before = rows[-1].id
 
 
-def _with_deliveries(org: str, rows: Sequence[Notification]) -> list[Shown]:
-    keys = {(row.id, name): _key(org, row, name) for row in rows for name in PROVIDERS if name in row.providers}
-    found = deliveries.by_key(keys.values())
+def _with_deliveries(org: str, rows: Sequence[Notification]) -> list[NotificationState]:
+    keys = {
+        (row.id, name): _delivery_key(org, row, name) for row in rows for name in PROVIDERS if name in row.providers
+    }
+    found = deliveries.find_by_key(keys.values())
     return [
-        Shown(row, {name: found[key] for name in PROVIDERS if (key := keys.get((row.id, name))) in found})
+        NotificationState(row, {name: found[key] for name in PROVIDERS if (key := keys.get((row.id, name))) in found})
         for row in rows
     ]
 
 
-def _key(org: str, row: Notification, name: Provider) -> Key:
-    return Key(org, name, deliveries.identifier(row.created_at, row.id))
+def _delivery_key(org: str, notification: Notification, provider: Provider) -> Key:
+    return Key(org, provider, deliveries.delivery_id(notification.created_at, notification.id))
 
 
-def _takes(wanted: Filter, one: Shown) -> bool:
-    asked = [wanted.provider] if wanted.provider is not None else list(one.deliveries)
-    if wanted.kind not in (None, one.notification.kind) or not set(asked) <= set(one.deliveries):
+def _matches(wanted: Filter, state: NotificationState) -> bool:
+    providers = [wanted.provider] if wanted.provider is not None else list(state.deliveries)
+    if wanted.kind not in (None, state.notification.kind) or not set(providers) <= set(state.deliveries):
         return False
-    return wanted.status is None or any(one.status(name) == wanted.status for name in asked)
+    return wanted.status is None or any(state.status(name) == wanted.status for name in providers)

@@ -5,7 +5,7 @@ from chalicelib.engine.documents.background_jobs import Job, Steps
 from chalicelib.engine.projects import agents, attachments, projects
 from chalicelib.engine.projects.members import PROJECT
 from chalicelib.engine.tasks import history
-from chalicelib.engine.webhooks import retries
+from chalicelib.engine.webhooks import redelivery
 
 
 def _clean_up_agent(job: Job) -> bool:
@@ -21,5 +21,5 @@ JOB_STEPS: Steps = {
     PROJECT: projects.clear_project,
     "task": _clean_up_task,
     users.CLEANUP_JOB: user_cleanup.run_step,
-    retries.RECOVERY: retries.recovery,
+    redelivery.RECOVERY: redelivery.run_recovery_step,
 }

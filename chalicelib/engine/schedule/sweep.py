@@ -15,9 +15,9 @@ from chalicelib.config import settings
 from chalicelib.domain.round_robin import interleave
 from chalicelib.engine.changes import queue_messages, relay, run_all
 from chalicelib.engine.changes.run_all import Action
+from chalicelib.engine.deliveries import due_deliveries
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.schedule import wakeups
-from chalicelib.engine.webhooks import retries
 from chalicelib.observability import logger
 from chalicelib.storage.aws import columns, sqs
 from chalicelib.storage.tasks import tasks as task_storage
@@ -58,7 +58,7 @@ def parts() -> list[Part]:
     """Every part of a sweep."""
     sharded: tuple[Kind, ...] = ("workers", "tasks")
     by_wake = [Part(kind, shard) for kind in sharded for shard in columns.wake_shards()]
-    deliveries = [Part("deliveries", shard) for shard in retries.shards()]
+    deliveries = [Part("deliveries", shard) for shard in due_deliveries.wake_shards()]
     return [*by_wake, *deliveries, Part("chores"), Part("parked")]
 
 
@@ -70,7 +70,7 @@ def _enqueue_if_due(part: Part, now: int) -> None:
 _HAS_DUE: dict[Kind, Callable[[str, int], bool]] = {
     "workers": lambda shard, now: any(True for _ in worker_storage.find_due(shard, now, 1)),
     "tasks": lambda shard, now: any(True for _ in task_storage.due_ids(shard, now, 1)),
-    "deliveries": lambda shard, _: any(True for _ in retries.late(shard, 1)),
+    "deliveries": lambda shard, _: any(True for _ in due_deliveries.find_late(shard, 1)),
     "chores": lambda _, now: any(True for _ in background_jobs.find_due(now)),
     "parked": lambda *_: sqs.client().depth(settings().parked_queue) > 0,
 }
@@ -139,9 +139,9 @@ def _interleave_by_org(task_ids: Sequence[str]) -> list[str]:
 
 
 def _delivery_actions(shard: str) -> Iterator[Action]:
-    due = interleave(retries.late(shard, MAX_ROWS), lambda key: (key.org, key.webhook))
-    while keys := list(islice(due, retries.REMINDERS)):
-        yield partial(retries.remind, keys)
+    due = interleave(due_deliveries.find_late(shard, MAX_ROWS), lambda key: (key.org, key.receiver))
+    while keys := list(islice(due, due_deliveries.BATCH)):
+        yield partial(due_deliveries.enqueue_late, keys)
 
 
 def _job_actions(_: str) -> Iterator[Action]:

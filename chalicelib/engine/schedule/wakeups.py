@@ -5,11 +5,11 @@ from chalicelib.domain.changes.effects import DispatchRequest, Wakeup, WakeupKin
 from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.deliveries import due_deliveries
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.messaging import completion_notifications
 from chalicelib.engine.schedule.job_handlers import JOB_STEPS
 from chalicelib.engine.tasks import lifecycle
-from chalicelib.engine.webhooks import retries
 from chalicelib.engine.workers import heartbeat_monitor, pools
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import table as worker_table
@@ -52,7 +52,7 @@ def process_due_task(task: Task, watcher: LaneWatcher) -> None:
 
 def _enqueue_notifications(task: Task) -> None:
     if task.is_terminal and task.wake_at is not None:
-        completion_notifications.tell(task)
+        completion_notifications.notify_of_completion(task)
 
 
 def process_due_worker_or_pool(org: str, pool: str, worker_id: str) -> None:
@@ -75,7 +75,7 @@ def process_wakeup(wakeup: Wakeup) -> None:
         if task is not None:
             process_due_task(task, LaneWatcher())
     elif wakeup.kind is WakeupKind.DELIVERY:
-        retries.wake(*wakeup.key)
+        due_deliveries.enqueue_if_due(*wakeup.key)
     elif wakeup.kind is WakeupKind.JOB:
         run_job(wakeup.id)
     else:

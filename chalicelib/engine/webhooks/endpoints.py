@@ -1,6 +1,7 @@
-"""Webhook endpoints of an org. What is sent to them is in engine/webhooks/delivery.py.
+"""Webhook endpoints of an org. What is sent to them is in event_deliveries.py and webhook_sender.py.
 
-A webhook is a document; its secret is kept sealed, since it must sign again and again, and is shown only once.
+A webhook is a document. Its secret is stored encrypted and not hashed, since each delivery is signed with it; its owner
+sees it only once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,126 +19,129 @@ from chalicelib.observability import count
 from chalicelib.providers.http import outbound
 from chalicelib.storage.access import quotas
 from chalicelib.storage.aws.dynamodb import ConditionFailed
-from chalicelib.storage.deliveries import endpoint_health
+from chalicelib.storage.deliveries import receiver_health
 from chalicelib.storage.documents import documents as storage
 
 KIND = "webhook"
-MOST = 50
-"""Webhooks of an org: each is a delivery of every event."""
+MAX_WEBHOOKS = 50
+"""Of an org: each webhook means one more delivery of each event."""
 SECRET_BYTES = 32
 
 GONE = "gone"
 FAILING = "failing"
-"""Why the house disables a webhook: it answered 410, or nothing has arrived for days."""
+"""Why Yardmaster disables a webhook: it answered 410, or every attempt has failed for days."""
 
 
-class Shown(NamedTuple):
-    """A webhook with its secret, which nobody is shown again."""
+class WebhookWithSecret(NamedTuple):
+    """A new webhook, or one with a new secret, and the secret in clear text, which is never shown again."""
 
     webhook: Document
     secret: str
 
 
-def create(org: str, said: Mapping[str, Any], secret: str | None, by: str) -> Shown:
-    """A new webhook of `url`, `events`, `active` and `headers`, with a secret of our making unless one is given.
+def create(org: str, body: Mapping[str, Any], secret: str | None, by: str) -> WebhookWithSecret:
+    """Create a webhook from `url`, `events`, `active` and `headers`. Without a `secret` one is generated.
 
-    Raises InvalidRequest for a URL or a secret that cannot be used, and Conflict when the org has as many as it may.
+    Raises InvalidRequest for a URL or a secret that cannot be used, and Conflict when the org has MAX_WEBHOOKS.
     """
-    _check_url(said["url"])
-    made, chosen = documents.new(org, KIND, {}, by=by), _chosen(secret)
-    body = {**said, "secret": encryption.seal(chosen, _context(made))}
+    _check_url(body["url"])
+    document, chosen = documents.new(org, KIND, {}, by=by), _choose_secret(secret)
+    stored_body = {**body, "secret": encryption.seal(chosen, _encryption_context(document))}
     try:
-        return Shown(documents.create(replace(made, body=body), [quotas.take_write(org, KIND, MOST)]), chosen)
+        webhook = documents.create(replace(document, body=stored_body), [quotas.take_write(org, KIND, MAX_WEBHOOKS)])
     except ConditionFailed:
-        raise Conflict(f"An organization has at most {MOST} webhooks: remove one that is no longer needed") from None
+        raise Conflict(
+            f"An organization has at most {MAX_WEBHOOKS} webhooks: remove one that is no longer needed"
+        ) from None
+    return WebhookWithSecret(webhook, chosen)
 
 
-def every(org: str) -> list[Document]:
+def list_all(org: str) -> list[Document]:
     """All webhooks of an org, newest first. One call."""
     return list(storage.iter_all(org, KIND))
 
 
-def get(org: str, identifier: str) -> Document:
+def get(org: str, webhook_id: str) -> Document:
     """The webhook as of now. Raises NotFound."""
-    return documents.get(org, KIND, identifier)
+    return documents.get(org, KIND, webhook_id)
 
 
-def change(org: str, identifier: str, said: Mapping[str, Any], by: str) -> Document:
-    """Set what is said of `url`, `events`, `active` and `headers`. One that is switched on begins afresh: what went
-    wrong before is forgotten. Raises NotFound, and InvalidRequest for a URL that cannot be used."""
-    if "url" in said:
-        _check_url(said["url"])
-    fresh = {"disabledReason": None, "disabledAt": None} if said.get("active") else {}
-    changed = documents.merge(org, KIND, identifier, {**said, **fresh}, by=by)
-    if fresh or "url" in said:
-        endpoint_health.recovered(org, identifier, clock.now())
-    return changed
+def update(org: str, webhook_id: str, fields: Mapping[str, Any], by: str) -> Document:
+    """Set some of `url`, `events`, `active` and `headers`. Activating a webhook, or a new URL, deletes what is recorded
+    of its failures. Raises NotFound, and InvalidRequest for a URL that cannot be used."""
+    if "url" in fields:
+        _check_url(fields["url"])
+    reset = {"disabledReason": None, "disabledAt": None} if fields.get("active") else {}
+    webhook = documents.merge(org, KIND, webhook_id, {**fields, **reset}, by=by)
+    if reset or "url" in fields:
+        receiver_health.record_recovery(org, webhook_id, clock.now())
+    return webhook
 
 
-def delete(org: str, identifier: str) -> None:
-    """Remove a webhook; what is still on its way to it is given up. Raises NotFound."""
-    documents.delete(org, KIND, identifier, also=lambda _: [quotas.give_back_write(org, KIND)])
+def delete(org: str, webhook_id: str) -> None:
+    """Remove a webhook. Its pending deliveries fail when they are due. Raises NotFound."""
+    documents.delete(org, KIND, webhook_id, also=lambda _: [quotas.give_back_write(org, KIND)])
 
 
-def rotate(org: str, identifier: str, secret: str | None, overlap_ms: int, by: str) -> Shown:
-    """Sign with a new secret, and for `overlap_ms` with the one before as well. Raises NotFound and InvalidRequest."""
-    chosen = _chosen(secret)
+def rotate_secret(org: str, webhook_id: str, secret: str | None, overlap_ms: int, by: str) -> WebhookWithSecret:
+    """Sign with a new secret, and for `overlap_ms` with the previous one, too. Raises NotFound and InvalidRequest."""
+    chosen = _choose_secret(secret)
 
-    def decide(found: Document) -> Document:
-        body = {**found.body, "secret": encryption.seal(chosen, _context(found))}
-        body |= {"previousSecret": found.body["secret"], "previousUntil": clock.now() + overlap_ms}
-        return replace(found, body=body)
+    def rotated(webhook: Document) -> Document:
+        body = {**webhook.body, "secret": encryption.seal(chosen, _encryption_context(webhook))}
+        body |= {"previousSecret": webhook.body["secret"], "previousUntil": clock.now() + overlap_ms}
+        return replace(webhook, body=body)
 
-    return Shown(documents.change(org, KIND, identifier, decide, by=by), chosen)
+    return WebhookWithSecret(documents.change(org, KIND, webhook_id, rotated, by=by), chosen)
 
 
-def disable(org: str, identifier: str, url: str, reason: str) -> None:
-    """The house takes a webhook out of service for what its `url` did, and says so (domain/document.py). Again, or
-    once it has another URL, it changes nothing."""
+def disable(org: str, webhook_id: str, url: str, reason: str) -> None:
+    """Deactivate a webhook because of the answers of its `url`; the change announces `webhook.disabled`
+    (domain/document.py). Does nothing when the webhook is not active, has another URL by now, or was removed."""
 
-    def decide(found: Document) -> Document:
-        if not found.body["active"] or found.body["url"] != url:
-            return found
-        off = {"active": False, "disabledReason": reason, "disabledAt": clock.now()}
-        return replace(found, body={**found.body, **off})
+    def disabled(webhook: Document) -> Document:
+        if not webhook.body["active"] or webhook.body["url"] != url:
+            return webhook
+        changes = {"active": False, "disabledReason": reason, "disabledAt": clock.now()}
+        return replace(webhook, body={**webhook.body, **changes})
 
     with suppress(NotFound):
-        documents.change(org, KIND, identifier, decide)
+        documents.change(org, KIND, webhook_id, disabled)
         count("WebhookDisabled")
 
 
-def secrets(webhook: Document) -> list[str]:
-    """What signs for it now, the newest first. Raises sealing.Unsealable."""
+def signing_secrets(webhook: Document) -> list[str]:
+    """The secrets that sign its deliveries now, the newest first. Raises encryption.CannotUnseal."""
     sealed = [webhook.body["secret"]]
     if webhook.body.get("previousUntil", 0) > clock.now():
         sealed.append(webhook.body["previousSecret"])
-    return [encryption.unseal(one, _context(webhook)) for one in sealed]
+    return [encryption.unseal(secret, _encryption_context(webhook)) for secret in sealed]
 
 
-def wanting(found: Sequence[Document], topic: str) -> list[Document]:
-    """Those of the webhooks that are in service and asked for what happened."""
-    return [one for one in found if one.body["active"] and topic in one.body["events"]]
+def filter_subscribed(webhooks: Sequence[Document], topic: str) -> list[Document]:
+    """The active webhooks that subscribed to the topic."""
+    return [webhook for webhook in webhooks if webhook.body["active"] and topic in webhook.body["events"]]
 
 
 def _check_url(url: str) -> None:
-    _blame("url", outbound.check_url, url)
+    _check_field("url", outbound.check_url, url)
 
 
-def _blame(field: str, check: Callable[[str], None], value: str) -> None:
+def _check_field(field: str, check: Callable[[str], None], value: str) -> None:
     try:
         check(value)
     except InvalidRequest as error:
         raise InvalidRequest(f"{field}: {error.message}", fields={field: error.message}) from None
 
 
-def _chosen(secret: str | None) -> str:
+def _choose_secret(secret: str | None) -> str:
     if secret is None:
-        return signatures.generated(ids.entropy(SECRET_BYTES))
-    if not signatures.usable(secret):
-        what = "must go on in base64 after 'whsec_'"
-        raise InvalidRequest(f"secret: {what}", fields={"secret": what})
+        return signatures.generate_secret(ids.entropy(SECRET_BYTES))
+    if not signatures.is_usable(secret):
+        problem = "must go on in base64 after 'whsec_'"
+        raise InvalidRequest(f"secret: {problem}", fields={"secret": problem})
     return secret
 
 
-def _context(webhook: Document) -> str:
+def _encryption_context(webhook: Document) -> str:
     return f"{webhook.org}#{webhook.id}"

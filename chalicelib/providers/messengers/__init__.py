@@ -7,7 +7,7 @@ an error.
 from collections.abc import Mapping
 from typing import Protocol
 
-from chalicelib.domain.deliveries.notification import Provider
+from chalicelib.domain.deliveries.receivers import Provider
 from chalicelib.providers.messengers.calls import Sent as Sent
 from chalicelib.providers.messengers.calls import Undelivered as Undelivered
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from chalicelib import clock
 from chalicelib.domain import retry_after as waits
-from chalicelib.domain.deliveries.delivery import MAY_ASK_FOR_TIME
-from chalicelib.domain.deliveries.notification import UNKNOWN
+from chalicelib.domain.deliveries.delivery import RETRY_AFTER_STATUSES
+from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
 from chalicelib.providers.http import outbound
 from chalicelib.providers.http.outbound import NeedsBody, Unreachable
 
@@ -121,7 +121,7 @@ def taken(identifier: Any, rest_ms: int | None = None) -> Sent:
     """A success of a call that sends means that the message was taken, whatever else is said or missing: sent again,
     it would arrive twice. `identifier` is what stands where the provider's id of it should."""
     named = isinstance(identifier, str | int) and not isinstance(identifier, bool) and identifier != ""
-    return Sent(str(identifier) if named else UNKNOWN, rest_ms)
+    return Sent(str(identifier) if named else UNKNOWN_RECEIPT, rest_ms)
 
 
 def garbled(spoken: Spoken) -> Undelivered:
@@ -131,7 +131,7 @@ def garbled(spoken: Spoken) -> Undelivered:
 
 def retry_after(spoken: Spoken) -> int | None:
     """The milliseconds of a `Retry-After` of an answer that may have one. Providers write fractions, too."""
-    if spoken.status not in MAY_ASK_FOR_TIME:
+    if spoken.status not in RETRY_AFTER_STATUSES:
         return None
     said = waits.header_value(spoken.headers)
     rest = milliseconds(said)

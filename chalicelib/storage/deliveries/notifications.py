@@ -1,8 +1,8 @@
-"""Notifications, in the `deliveries` table: what is said, once for all providers, and each provider's deliveries of it.
+"""Notifications, in the `deliveries` table.
 
-A provider's deliveries stand where a webhook's would, under the provider's name. What is said stands among the events,
-with ids in order of age; beside it, for as long as they may be repeated, the idempotency keys; and what each provider
-has done.
+The deliveries of a notification are stored in deliveries.py's way, with the provider as their receiver. The
+notification itself is stored once for all of them, among the org's events, with an id that sorts by age. Beside it are
+the idempotency keys, each for as long as it may be repeated, and each provider's tally.
 """
 
 import json
@@ -19,12 +19,12 @@ from chalicelib.storage.aws.dynamodb import ConditionFailed, Item, Write
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries.deliveries import DeliveryItem
 
-PREFIX = "ntf"
-KEYS_KEPT = clock.DAY
+ID_PREFIX = "ntf"
+KEY_RETENTION_MS = clock.DAY
 
 
 class TallyItem(Item):
-    """What a provider has done for an org so far."""
+    """The results of a provider's notifications so far, of one org."""
 
     class Meta:
         setting = "deliveries_table"
@@ -38,8 +38,8 @@ class TallyItem(Item):
     last_error_at = NumberAttribute(null=True)
 
 
-class Tally(NamedTuple):
-    """Counts of notifications that ended, and the latest news; instants in epoch milliseconds."""
+class ProviderTally(NamedTuple):
+    """Counts of notifications that ended at a provider, and its latest success and error, in epoch milliseconds."""
 
     sent: int = 0
     failed: int = 0
@@ -48,89 +48,94 @@ class Tally(NamedTuple):
     last_error_at: int | None = None
 
 
-class Known(NamedTuple):
-    """What an idempotency key was used for."""
+class KeyUse(NamedTuple):
+    """The notification that an idempotency key was used for."""
 
-    notification: str
+    notification_id: str
     fingerprint: str
 
 
-def created(org: str, made: Notification, found: Sequence[Delivery], key: str | None, fingerprint: str) -> Known | None:
-    """Write down a notification and its deliveries, all or none. One call. Where the key was used before nothing is
-    written, and what it was used for is answered. A refusal of anything but the key is this very write, whose answer
-    was lost: all the ids are new."""
-    writes = deliveries.created(org, made.id, _text(made), found)
+def create(
+    org: str, notification: Notification, deliveries_of_it: Sequence[Delivery], key: str | None, fingerprint: str
+) -> KeyUse | None:
+    """Write a notification and its deliveries, all or none. One call. If the key was used before, nothing is written
+    and its earlier use is returned.
+
+    All ids are new, so that a conflict about anything but the key means that this very write was made before and its
+    answer was lost.
+    """
+    writes = deliveries.create_writes(org, notification.id, _text(notification), deliveries_of_it)
     try:
-        dynamodb.commit(*([_noted(org, key, made.id, fingerprint)] if key is not None else []), *writes)
+        dynamodb.commit(*([_key_write(org, key, notification.id, fingerprint)] if key is not None else []), *writes)
     except ConditionFailed as refused:
         if key is not None and refused.items[0] is not None:
-            return Known(*json.loads(refused.items[0]["body"]["S"]))
+            return KeyUse(*json.loads(refused.items[0]["body"]["S"]))
     return None
 
 
-def _noted(org: str, key: str, notification: str, fingerprint: str) -> Write:
-    said = json.dumps([notification, fingerprint])
-    expires_at = (clock.now() + KEYS_KEPT) // clock.SECOND
-    free = DeliveryItem.id.does_not_exist() | (DeliveryItem.expires_at <= clock.now() // clock.SECOND)
-    return dynamodb.put(DeliveryItem(f"{org}#keys", key, body=said, expires_at=expires_at), free)
+def _key_write(org: str, key: str, notification_id: str, fingerprint: str) -> Write:
+    body, now_s = json.dumps([notification_id, fingerprint]), clock.now() // clock.SECOND
+    item = DeliveryItem(f"{org}#keys", key, body=body, expires_at_s=(clock.now() + KEY_RETENTION_MS) // clock.SECOND)
+    return dynamodb.put(item, DeliveryItem.id.does_not_exist() | (DeliveryItem.expires_at_s <= now_s))
 
 
 def find(org: str, identifier: str) -> Notification | None:
-    """The notification, or None. One call."""
+    """The notification, or None. One consistent read."""
     with dynamodb.reading():
         try:
-            return parse(DeliveryItem.get(deliveries.events(org), identifier, consistent_read=True).body)
+            return parse(DeliveryItem.get(deliveries.events_partition(org), identifier, consistent_read=True).body)
         except DeliveryItem.DoesNotExist:
             return None
 
 
-def page(org: str, before: str | None, limit: int) -> list[Notification]:
-    """The newest notifications, or the newest of those before an id. One call."""
-    first, last = f"{PREFIX}_", before or f"{PREFIX}_~"
+def list_page(org: str, before: str | None, limit: int) -> list[Notification]:
+    """The newest notifications, or the newest of those before an id. One consistent call."""
+    first, last = f"{ID_PREFIX}_", before or f"{ID_PREFIX}_~"
     with dynamodb.reading():
-        # A range holds its ends: `before` itself is left out below.
-        found = DeliveryItem.query(
-            deliveries.events(org),
+        # A range includes its ends: `before` itself is left out below.
+        items = DeliveryItem.query(
+            deliveries.events_partition(org),
             DeliveryItem.id.between(first, last),
             consistent_read=True,
             scan_index_forward=False,
             limit=limit + 1,
             page_size=limit + 1,
         )
-        return [parse(str(item.body)) for item in found if item.id != before][:limit]
+        return [parse(str(item.body)) for item in items if item.id != before][:limit]
 
 
 def parse(text: str) -> Notification:
-    """A notification, as it is kept."""
+    """The stored text of a notification, as a value."""
     return Notification(**json.loads(text))
 
 
-def _text(made: Notification) -> str:
-    return json.dumps(made._asdict(), ensure_ascii=False, separators=(",", ":"))
+def _text(notification: Notification) -> str:
+    return json.dumps(notification._asdict(), ensure_ascii=False, separators=(",", ":"))
 
 
-def tallied(org: str, provider: str, now: int, *, error: str | None = None, ended: bool = True) -> None:
-    """Count a notification that `ended`: sent, or failed where there is an error; note the error in any case. One call,
-    apart from the delivery's own: a death between the two costs a count, never a message."""
+def record_outcome(org: str, provider: str, now: int, *, error: str | None = None, ended: bool = True) -> None:
+    """Record a provider's success or its error. Count the notification as sent or failed, unless it is retried (`ended`
+    is false). One call, separate from the delivery's own: if the process dies between the two, a count is lost, never
+    a message."""
     if error is None:
         actions = [TallyItem.sent.add(1), TallyItem.last_success.set(now)]
     else:
         actions = [TallyItem.last_error.set(error), TallyItem.last_error_at.set(now)]
         actions += [TallyItem.failed.add(1)] if ended else []
     anything = TallyItem.id.exists() | TallyItem.id.does_not_exist()
-    dynamodb.commit(dynamodb.update(TallyItem(_tallies(org), provider), actions, anything))
+    dynamodb.commit(dynamodb.update(TallyItem(_tally_partition(org), provider), actions, anything))
 
 
-def tallies(org: str) -> dict[str, Tally]:
-    """What each provider has done that has done anything. One call."""
+def find_tallies(org: str) -> dict[str, ProviderTally]:
+    """The tallies of the providers that have sent or failed. One consistent call."""
     with dynamodb.reading():
-        return {item.id: _tally(item) for item in TallyItem.query(_tallies(org), consistent_read=True)}
+        return {item.id: _parse_tally(item) for item in TallyItem.query(_tally_partition(org), consistent_read=True)}
 
 
-def _tally(item: TallyItem) -> Tally:
+def _parse_tally(item: TallyItem) -> ProviderTally:
     success, failure = (None if at is None else int(at) for at in (item.last_success, item.last_error_at))
-    return Tally(int(item.sent or 0), int(item.failed or 0), success, item.last_error, failure)
+    return ProviderTally(int(item.sent or 0), int(item.failed or 0), success, item.last_error, failure)
 
 
-def _tallies(org: str) -> str:
+def _tally_partition(org: str) -> str:
     return f"{org}#messengers"

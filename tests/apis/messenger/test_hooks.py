@@ -76,7 +76,7 @@ def test_what_is_nested_deep_is_told_as_it_came() -> None:
     body: Any = 1
     for name in "gfedcba":
         body = {name: body}
-    assert n8n_templates.worded("{*}", body) == 'a.b.c.d.e.f: {"g": 1}'
+    assert n8n_templates.render("{*}", body) == 'a.b.c.d.e.f: {"g": 1}'
 
 
 def test_the_same_key_tells_once(desk: Desk) -> None:

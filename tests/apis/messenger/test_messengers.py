@@ -69,7 +69,7 @@ def test_health_tells_how_much_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch
     }
     assert desk.ask("POST", "/api/notify", {"message": "x"}).status == 202
     assert desk.ask("GET", "/health", token=None).json == healthy
-    notifications._counted.clear()
+    notifications._waiting.clear()
 
     def out_of_reach(_: str) -> int:
         raise Unavailable("The queue cannot be reached; try again")
@@ -91,23 +91,23 @@ def test_health_counts_what_waits_for_its_next_try_in_any_org_and_believes_it_fo
     for number in range(7):
         desk.notify(str(number), providers=["telegram", "discord"])
     config.replace(messengers=json.dumps(dict.fromkeys((ORG, "umbra"), ACCOUNTS)))
-    notifications.send("umbra", "elsewhere", providers=["telegram"])
+    notifications.enqueue_notification("umbra", "elsewhere", providers=["telegram"])
     desk.by.world.settle()
-    notifications._counted.clear()
+    notifications._waiting.clear()
     with counting() as calls:
         assert [shown(), shown()] == [(8, 8), (8, 8)]
     assert sum(calls.values()) == config.settings().wake_shards
     desk.by.telegram.reply = None
     desk.by.world.advance(600)
     assert shown() == (0, 0)
-    notifications.send("umbra", "not taken up yet", providers=["telegram"])
+    notifications.enqueue_notification("umbra", "not taken up yet", providers=["telegram"])
     desk.by.world.queues.queues.clear()
     desk.by.world.clock.advance(5)
     assert shown() == (1, 0), "though its message is lost"
 
 
 def test_a_backlog_is_counted_so_far_and_a_webhook_s_is_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "COUNTED", 2)
+    monkeypatch.setattr(notifications, "MAX_COUNTED", 2)
     desk.by.telegram.reply = answer(500)
     hook = receiver(desk.by.world)
     hook.reply = answer(500)

@@ -152,7 +152,7 @@ def test_a_history_is_read_page_by_page(desk: Desk) -> None:
 
 
 def test_a_filtered_page_looks_no_further_than_it_may(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.engine.messaging.notifications.LOOKED_AT", 3)
+    monkeypatch.setattr("chalicelib.engine.messaging.notifications.MAX_EXAMINED", 3)
     desk.notify("wanted", type="error", providers=["telegram"])
     for _ in range(4):
         desk.notify(providers=["telegram"])

@@ -40,14 +40,14 @@ def judged(texts: list[str]) -> list[bool]:
 @settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(st.lists(values, min_size=100, max_size=100))
 def test_javascript_writes_back_what_it_reads(found: list[Any]) -> None:
-    texts = [json_stringify.text(value) for value in found]
+    texts = [json_stringify.stringify(value) for value in found]
     assert [text for text, kept in zip(texts, judged(texts), strict=True) if not kept] == []
 
 
 @settings(max_examples=60)
 @given(st.recursive(st.none() | st.booleans() | st.text(st.characters(codec="utf-8")), st.lists))
 def test_nothing_is_lost(value: Any) -> None:
-    assert json.loads(json_stringify.text(value)) == value
+    assert json.loads(json_stringify.stringify(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_nothing_is_lost(value: Any) -> None:
     ],
 )
 def test_how_it_is_written(value: Any, text: str) -> None:
-    assert json_stringify.text(value) == text
+    assert json_stringify.stringify(value) == text
 
 
 def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(TypeError, match="set is not JSON"):
-        json_stringify.text({"a": {1}})
+        json_stringify.stringify({"a": {1}})

@@ -11,12 +11,12 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from chalicelib.domain.deliveries import json_stringify, signatures
 
-BODY = json_stringify.text(
+BODY = json_stringify.stringify(
     {"event": "task.completed", "data": {"title": "Fünf € 😀", "progress": 1.0, "hours": 3.5}}
 ).encode()
-MADE = signatures.generated(bytes(range(32)))
+MADE = signatures.generate_secret(bytes(range(32)))
 TYPED = "your-webhook-secret"
-OTHER = signatures.generated(bytes(32))
+OTHER = signatures.generate_secret(bytes(32))
 
 DOCUMENTED = """
 const crypto = require('crypto');
@@ -39,7 +39,7 @@ process.stdout.write(String(verifyWebhookSignature(payload, signature, secret)))
 
 
 def headers(*secrets: str, at: float = 0, body: bytes = BODY) -> dict[str, str]:
-    return signatures.headers(secrets, "evt_1", int(time.time() + at), body)
+    return signatures.signature_headers(secrets, "evt_1", int(time.time() + at), body)
 
 
 def verified(secret: str, sent: dict[str, str], body: bytes = BODY) -> Any:
@@ -97,7 +97,7 @@ def test_while_a_secret_is_changed_both_verify() -> None:
 
 def test_the_example_of_standard_webhooks() -> None:
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
-    sent = signatures.headers([secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+    sent = signatures.signature_headers([secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
     assert sent["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -113,9 +113,12 @@ def test_the_example_of_standard_webhooks() -> None:
     ],
 )
 def test_a_secret_that_means_nothing_to_some_receivers_is_not_usable(secret: str, usable: bool) -> None:
-    assert signatures.usable(secret) is usable
+    assert signatures.is_usable(secret) is usable
 
 
 def test_a_secret_that_somebody_made_up_counts_to_the_letter() -> None:
-    signed = {signatures.headers([secret], "evt_1", 1, b"{}")["webhook-signature"] for secret in ("secret", "secret=")}
+    signed = {
+        signatures.signature_headers([secret], "evt_1", 1, b"{}")["webhook-signature"]
+        for secret in ("secret", "secret=")
+    }
     assert len(signed) == 2

@@ -68,7 +68,9 @@ def test_people_are_not_told_all_that_a_worker_has_to_say(by: Messengers) -> Non
     task = held(by.world)
     lifecycle.fail(ORG, task.id, holder(task), reported_failure("no " * 5_000, retryable=False))
     by.world.settle()
-    assert [len(text) for text in texts(by)] == [len("❌ Nightly: failed. ") + completion_notifications.LONGEST_ERROR]
+    assert [len(text) for text in texts(by)] == [
+        len("❌ Nightly: failed. ") + completion_notifications.MAX_ERROR_LENGTH
+    ]
 
 
 def test_a_task_that_timed_out_has_failed(by: Messengers) -> None:
@@ -100,7 +102,7 @@ def test_an_end_that_was_undone_before_anybody_heard_of_it_is_not_told(by: Messe
     fail(task, retryable=False)
     ended = by.world.task(task.id)
     lifecycle.replay(ORG, task.id)
-    completion_notifications.tell(ended)
+    completion_notifications.notify_of_completion(ended)
     assert by.world.task(task.id).is_ready, "what goes on is not touched"
     assert len(texts(by)) <= 1
 
@@ -113,7 +115,7 @@ def test_who_tells_an_old_end_late_leaves_the_new_one_to_be_told(by: Messengers)
     lifecycle.replay(ORG, task.id)
     by.world.settle()
     complete(by.world.task(task.id))
-    completion_notifications.tell(old)
+    completion_notifications.notify_of_completion(old)
     assert by.world.task(task.id).wake_at is not None
     by.world.settle()
     assert texts(by) == ["❌ Nightly: failed. no room", "✅ Nightly: completed"]
@@ -124,7 +126,7 @@ def test_a_task_that_nobody_is_told_of_is_done_with_when_it_ends(by: Messengers)
     complete(task)
     assert by.world.task(task.id).wake_at is None
     by.world.settle()
-    assert notifications.history(ORG, Filter(), 10).shown == []
+    assert notifications.list_history(ORG, Filter(), 10).notifications == []
 
 
 def test_a_lost_wakeup_costs_a_minute_and_no_notification(by: Messengers) -> None:
@@ -143,7 +145,7 @@ def test_a_change_that_is_relayed_twice_and_a_sweep_besides_tell_once(by: Messen
     ended = by.world.task(task.id)
     by.world.settle()
     by.world.rewind("tasks", 5)
-    completion_notifications.tell(ended)
+    completion_notifications.notify_of_completion(ended)
     by.world.settle()
     by.world.advance(120)
     assert texts(by) == ["✅ Nightly: completed"]
@@ -154,7 +156,7 @@ def test_messengers_that_are_not_configured_are_not_asked_for_ever(by: Messenger
     complete(task := held(by.world))
     by.world.settle()
     assert by.world.task(task.id).wake_at is None
-    assert (texts(by), notifications.history(ORG, Filter(), 10).shown) == ([], [])
+    assert (texts(by), notifications.list_history(ORG, Filter(), 10).notifications) == ([], [])
 
 
 def test_an_end_that_was_told_by_another_name_is_told(by: Messengers) -> None:
@@ -162,9 +164,9 @@ def test_an_end_that_was_told_by_another_name_is_told(by: Messengers) -> None:
     complete(task := held(by.world))
     by.world.clock.advance(1)
     with dying_before(by.world, 2), suppress(Killed):
-        completion_notifications.tell(by.world.task(task.id))
+        completion_notifications.notify_of_completion(by.world.task(task.id))
     lifecycle.change(ORG, task.id, lambda found: replace(found, name="Daily", version=found.version + 1))
-    completion_notifications.tell(by.world.task(task.id))
+    completion_notifications.notify_of_completion(by.world.task(task.id))
     assert by.world.task(task.id).wake_at is None
     by.world.advance(120)
     assert texts(by) == ["✅ Nightly: completed"]
@@ -216,5 +218,5 @@ def test_telling_costs_what_it_says(by: Messengers) -> None:
     complete(task := held(by.world))
     ended = by.world.task(task.id)
     with counting() as calls:
-        completion_notifications.tell(ended)
+        completion_notifications.notify_of_completion(ended)
     assert sum(calls.values()) <= 4, dict(calls)

@@ -14,11 +14,12 @@ from chalicelib import clock, config
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.deliveries import delivery as webhook_rules
 from chalicelib.domain.deliveries import notification as rules
-from chalicelib.engine.deliveries import receiver_backoff
+from chalicelib.engine.deliveries import attempt_queue
 from chalicelib.engine.messaging import notifications
 from chalicelib.engine.messaging.notifications import Filter
-from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.providers.http.outbound import Answer, Unreachable
+from chalicelib.storage.deliveries import deliveries as storage
+from chalicelib.storage.deliveries.deliveries import Key
 from infra.engine import ENGINE
 from infra.functions import Queue
 from tests.engine.receivers import fact, happen, receiver
@@ -67,11 +68,11 @@ class Street:
 
     def flood(self) -> None:
         for number in range(MANY):
-            notifications.send(ORG, f"lost {number}", providers=["telegram"])
+            notifications.enqueue_notification(ORG, f"lost {number}", providers=["telegram"])
 
     def neighbours(self, number: int) -> None:
-        notifications.send(ORG, f"ours {number}", providers=["discord"])
-        notifications.send(OTHER, f"theirs {number}", providers=["telegram"])
+        notifications.enqueue_notification(ORG, f"ours {number}", providers=["discord"])
+        notifications.enqueue_notification(OTHER, f"theirs {number}", providers=["telegram"])
 
 
 MOST = {one.name: one.trigger.concurrency for one in ENGINE.functions if isinstance(one.trigger, Queue)}
@@ -119,7 +120,7 @@ def test_a_messenger_that_hangs_holds_up_nobody_else(fleets: Fleets, functions: 
 
 
 def test_without_lanes_the_first_messages_hold_all_functions(fleets: Fleets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver_backoff, "lane", lambda found, _: found.id)
+    monkeypatch.setattr(attempt_queue, "message_group", lambda found, _: found.id)
     assert told_late(fleets, 16, seconds=5) > 0
 
 
@@ -128,18 +129,18 @@ def test_it_is_asked_by_few_at_once_then_by_one_at_growing_intervals(fleets: Fle
     made.flood()
     made.fleet.run(15 * 60)
     asked = [(at - made.hanging.asked[0]) / clock.SECOND for at in made.hanging.asked]
-    assert max(made.hanging.at_once) == rules.LANES
+    assert max(made.hanging.at_once) == rules.MESSAGE_GROUPS
     # Two hang and make it known; then one trial after each pause, which begins when the one before has failed.
     assert [later - earlier for earlier, later in pairwise(asked[1:])][:6] == [
         pytest.approx(HANG + pause, abs=3) for pause in (15, 30, 60, 120, 240, 300)
     ]
-    [shown] = notifications.history(ORG, Filter(), 1).shown
+    [shown] = notifications.list_history(ORG, Filter(), 1).notifications
     reason = str(shown.deliveries["telegram"].reason)
     assert reason.startswith("the receiver has not answered") and "in a row" in reason
 
 
 def test_without_a_pause_it_is_asked_again_and_again(fleets: Fleets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_rules, "PAUSED_AFTER", 10**6)
+    monkeypatch.setattr(webhook_rules, "MIN_UNANSWERED_TO_PAUSE", 10**6)
     made = street(fleets, 50, SLOW)
     made.flood()
     made.fleet.run(120)
@@ -153,7 +154,7 @@ def test_all_arrives_once_when_it_answers_again(fleets: Fleets) -> None:
     made.hanging.well = made.telegram
     made.fleet.run(10 * 60)
     assert sorted(one["text"] for one in made.telegram.sent) == sorted(f"ℹ️ lost {number}" for number in range(MANY))
-    notifications.send(ORG, "at once", providers=["telegram"])
+    notifications.enqueue_notification(ORG, "at once", providers=["telegram"])
     made.fleet.run(1)
     assert made.telegram.sent[-1]["text"] == "ℹ️ at once"
 
@@ -162,9 +163,9 @@ def test_what_is_critical_has_a_way_of_its_own_and_waits_for_a_pause_alone(fleet
     made = street(fleets, 50)
     made.flood()
     made.fleet.run(1)
-    notifications.send(ORG, "fire", kind="critical")
+    notifications.enqueue_notification(ORG, "fire", kind="critical")
     made.fleet.run(1)
-    assert len(made.hanging.asked) == rules.LANES + 1, "it does not wait behind forty others"
+    assert len(made.hanging.asked) == rules.MESSAGE_GROUPS + 1, "it does not wait behind forty others"
     assert [one["content"] for one in made.discord.sent] == ["🚨 fire"]
     made.hanging.well = made.telegram
     made.fleet.run(60)
@@ -176,12 +177,12 @@ def test_a_provider_that_refuses_at_once_is_not_paused(fleets: Fleets) -> None:
     made.hanging.well = lambda *_: answer(500)
     made.flood()
     made.fleet.run(60)
-    health = posting.storage.load([posting.key_of(_any())]).healths[ORG, "telegram"]
-    assert (health.troubled, health.unanswered, health.resting_until) == (True, 0, None)
+    health = storage.load_attempt_data([Key.from_delivery(_any())]).healths[ORG, "telegram"]
+    assert (health.is_troubled, health.unanswered, health.paused_until) == (True, 0, None)
 
 
 def _any() -> Any:
-    return notifications.history(ORG, Filter(), 1).shown[0].deliveries["telegram"]
+    return notifications.list_history(ORG, Filter(), 1).notifications[0].deliveries["telegram"]
 
 
 # Webhooks
@@ -206,11 +207,11 @@ def late_posts(fleets: Fleets, functions: int, seconds: int) -> tuple[int, Hangi
 @pytest.mark.parametrize("functions", [16, 250])
 def test_a_webhook_that_hangs_holds_up_no_other(fleets: Fleets, functions: int) -> None:
     late, hanging = late_posts(fleets, functions, 40)
-    assert (late, max(hanging.at_once)) == (0, webhook_rules.LANES)
+    assert (late, max(hanging.at_once)) == (0, webhook_rules.MESSAGE_GROUPS)
 
 
 def test_without_lanes_a_webhook_s_first_burst_holds_all_functions(
     fleets: Fleets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiver_backoff, "lane", lambda found, _: found.id)
+    monkeypatch.setattr(attempt_queue, "message_group", lambda found, _: found.id)
     assert late_posts(fleets, 16, 3)[0] > 0

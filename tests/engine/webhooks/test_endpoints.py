@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain.deliveries import signatures
-from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.engine.webhooks import endpoints, redelivery
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.providers.http import outbound
 from tests.engine.helpers import together
@@ -35,7 +35,7 @@ def test_no_name_of_an_internal_address_becomes_a_webhook(outside: FakeNetwork, 
         with pytest.raises(InvalidRequest, match="not on the public internet") as refused:
             endpoints.create(ORG, SAID | {"url": f"https://{host}/hook"}, None, by="dev")
         assert list(refused.value.fields) == ["url"]
-    assert (endpoints.every(ORG), len(outside.lookups)) == ([], len(ALIASES_OF_INTERNAL))
+    assert (endpoints.list_all(ORG), len(outside.lookups)) == ([], len(ALIASES_OF_INTERNAL))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_what_was_let_in_by_mistake_is_not_called_either(
     made = endpoints.create(ORG, SAID, None, by="dev").webhook
     for host in ALIASES_OF_INTERNAL[::8]:
         endpoints.documents.merge(ORG, endpoints.KIND, made.id, {"url": f"https://{host}/hook"})
-        [attempt] = retries.test(ORG, made.id).attempts
+        [attempt] = redelivery.send_test(ORG, made.id).attempts
         assert (attempt.status, attempt.error) == (None, "forbidden address")
     assert dialled == []
 
@@ -72,19 +72,19 @@ def test_a_name_that_turns_internal_later_is_refused_at_each_attempt(
     happen(fact())
     world.settle()
     world.advance(400)
-    [found] = retries.latest(ORG, made.id, None)
+    [found] = redelivery.list_deliveries(ORG, made.id, None)
     assert [attempt.error for attempt in found.attempts] == ["forbidden address"] * 3
     assert dialled == []
     with pytest.raises(InvalidRequest):
-        endpoints.change(ORG, made.id, {"url": "https://rebinding.example/again"}, by="dev")
+        endpoints.update(ORG, made.id, {"url": "https://rebinding.example/again"}, by="dev")
 
 
 def test_a_secret_is_made_where_none_is_given_and_kept_sealed(world: World) -> None:
     made = endpoints.create(ORG, SAID, None, by="dev")
     assert made.secret.startswith("whsec_")
-    assert signatures.usable(made.secret)
+    assert signatures.is_usable(made.secret)
     assert made.secret not in str(made.webhook.body)
-    assert endpoints.secrets(made.webhook) == [made.secret]
+    assert endpoints.signing_secrets(made.webhook) == [made.secret]
     with pytest.raises(InvalidRequest, match="base64"):
         endpoints.create(ORG, SAID, "whsec_not base64!", by="dev")
 
@@ -93,32 +93,32 @@ def test_a_secret_opens_for_its_own_webhook_only(world: World) -> None:
     one, other = (endpoints.create(ORG, SAID, SECRET, by="dev").webhook for _ in range(2))
     other.body["secret"] = one.body["secret"]  # type: ignore[index]
     with pytest.raises(ValueError, match="another context"):
-        endpoints.secrets(other)
+        endpoints.signing_secrets(other)
 
 
 def test_while_a_secret_is_changed_both_sign(world: World) -> None:
     one = receiver(world)
-    fresh = endpoints.rotate(ORG, one.webhook.id, None, 3_600_000, by="dev").secret
+    fresh = endpoints.rotate_secret(ORG, one.webhook.id, None, 3_600_000, by="dev").secret
 
     def signed() -> tuple[int, bool]:
         headers, body = one.posts[-1]
-        expected = signatures.headers([fresh, SECRET], "evt", 0, body)
-        both = headers.get(signatures.OWN_PREVIOUS) == expected[signatures.OWN_PREVIOUS]
-        assert headers[signatures.OWN] == expected[signatures.OWN]
+        expected = signatures.signature_headers([fresh, SECRET], "evt", 0, body)
+        both = headers.get(signatures.OWN_PREVIOUS_HEADER) == expected[signatures.OWN_PREVIOUS_HEADER]
+        assert headers[signatures.OWN_HEADER] == expected[signatures.OWN_HEADER]
         return len(headers["webhook-signature"].split()), both
 
-    retries.test(ORG, one.webhook.id)
+    redelivery.send_test(ORG, one.webhook.id)
     assert signed() == (2, True)
     world.clock.advance(3600)
-    retries.test(ORG, one.webhook.id)
+    redelivery.send_test(ORG, one.webhook.id)
     assert signed() == (1, False)
 
 
 def test_an_org_has_at_most_fifty_though_they_come_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "MOST", 3)
+    monkeypatch.setattr(endpoints, "MAX_WEBHOOKS", 3)
     made = together([lambda: endpoints.create(ORG, SAID, SECRET, by="dev")] * 6)
     assert sum(isinstance(one, Conflict) for one in made) == 3
-    found = endpoints.every(ORG)
+    found = endpoints.list_all(ORG)
     assert len(found) == 3
     endpoints.delete(ORG, found[0].id)
     endpoints.create(ORG, SAID, SECRET, by="dev")
@@ -129,10 +129,10 @@ def test_another_tenants_is_not_there(world: World) -> None:
     made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
     for ask in (
         lambda: endpoints.get("rival", made.id),
-        lambda: endpoints.change("rival", made.id, {"active": False}, by="x"),
-        lambda: endpoints.rotate("rival", made.id, None, 0, by="x"),
+        lambda: endpoints.update("rival", made.id, {"active": False}, by="x"),
+        lambda: endpoints.rotate_secret("rival", made.id, None, 0, by="x"),
         lambda: endpoints.delete("rival", made.id),
-        lambda: retries.test("rival", made.id),
+        lambda: redelivery.send_test("rival", made.id),
     ):
         with pytest.raises(NotFound):
             ask()
@@ -163,6 +163,6 @@ def test_a_secret_that_cannot_be_opened_is_an_attempt_that_failed(world: World) 
 def test_what_it_costs(world: World) -> None:
     with aws.counting() as calls:
         made = endpoints.create(ORG, SAID, SECRET, by="dev").webhook
-        endpoints.every(ORG)
+        endpoints.list_all(ORG)
         endpoints.get(ORG, made.id)
     assert calls.total() == 3

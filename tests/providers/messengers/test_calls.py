@@ -10,7 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib import clock
-from chalicelib.domain.deliveries.notification import UNKNOWN, Provider
+from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
+from chalicelib.domain.deliveries.receivers import Provider
 from chalicelib.providers.http import outbound
 from chalicelib.providers.http.outbound import Answer, NeedsBody, Unreachable
 from chalicelib.providers.messengers import Account, Undelivered, messenger, missing
@@ -173,7 +174,7 @@ def test_a_success_that_names_no_message_is_one_and_is_not_sent_again(
     which: str, status: int, body: bytes, outside: Outside
 ) -> None:
     outside.says(status, body)
-    assert sent(which) == (UNKNOWN, None)
+    assert sent(which) == (UNKNOWN_RECEIPT, None)
 
 
 @each_account
@@ -181,7 +182,7 @@ def test_a_success_that_names_no_message_is_one_and_is_not_sent_again(
 def test_an_id_of_the_wrong_kind_is_unknown(which: str, identifier: Any, outside: Outside) -> None:
     said = {"id": identifier, "result": {"message_id": identifier}, "messages": [{"id": identifier}]}
     outside.says(200, said)
-    assert sent(which) == (UNKNOWN, None)
+    assert sent(which) == (UNKNOWN_RECEIPT, None)
 
 
 def test_what_is_called_a_failure_in_so_many_words_is_none_though_its_status_be_good(outside: Outside) -> None:
@@ -393,7 +394,7 @@ def test_an_answer_that_is_nested_without_end_says_no_more_than_its_status(which
     outside.says(429, b'{"id":' + b"[" * 100_000)
     assert not refused(which).final
     outside.says(200, b'{"id":' + b"[" * 100_000)
-    assert sent(which) == (UNKNOWN, None)
+    assert sent(which) == (UNKNOWN_RECEIPT, None)
 
 
 @pytest.mark.parametrize("which", ["telegram", "discord"])

@@ -44,7 +44,7 @@ def build_payloads(org: str, announcements: Sequence[Announcement]) -> list[Publ
 
     The deletion of a resource has its id alone. Earlier events of a deleted resource are skipped.
     """
-    subjects = event_subjects.find(org, NAME, announcements)
+    subjects = event_subjects.load_subjects(org, NAME, announcements)
     built = [(announcement, _build_or_skip(announcement, subjects)) for announcement in announcements]
     return [_fact(announcement, payload, subjects) for announcement, payload in built if payload is not None]
 

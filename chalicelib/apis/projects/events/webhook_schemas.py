@@ -11,7 +11,7 @@ from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.deliveries.delivery import Attempt, Delivery, Status
 from chalicelib.domain.document import Document
 from chalicelib.edge import SECRET, CamelSchema, Instant
-from chalicelib.engine.webhooks.endpoints import Shown
+from chalicelib.engine.webhooks.endpoints import WebhookWithSecret
 
 MAX_HEADERS = 20
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -155,7 +155,7 @@ class WebhookSecret(WebhookOut):
     secret: str
 
     @classmethod
-    def from_shown(cls, shown: Shown) -> Self:
+    def from_shown(cls, shown: WebhookWithSecret) -> Self:
         return cls.from_document(shown.webhook, secret=shown.secret)
 
 

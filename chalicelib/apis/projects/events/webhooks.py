@@ -19,7 +19,7 @@ from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.tasks.inputs import Identifier
 from chalicelib.domain.deliveries.delivery import Status
 from chalicelib.edge import Caller, Created, Paged, Request, Routes
-from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.engine.webhooks import endpoints, redelivery
 
 routes = Routes("/api/v1/webhooks", tag="Webhooks")
 
@@ -53,7 +53,7 @@ def _require_readable(caller: Caller, events: Iterable[str]) -> None:
 @routes.get()
 def list_webhooks(caller: Caller, request: Request, page: PageNumber = 1, limit: PageSize = 20) -> Paged[WebhookOut]:
     """List the webhooks, newest first."""
-    rows = [WebhookOut.from_document(webhook) for webhook in endpoints.every(caller.org)]
+    rows = [WebhookOut.from_document(webhook) for webhook in endpoints.list_all(caller.org)]
     return slice_page(request, rows, page=page, limit=limit)
 
 
@@ -67,7 +67,7 @@ def get_webhook(caller: Caller, webhook_id: Identifier) -> WebhookOut:
 def update_webhook(caller: Caller, webhook_id: Identifier, body: WebhookUpdate) -> WebhookOut:
     """Change a webhook. `active` true also enables a webhook that the service disabled."""
     _require_readable(caller, body.events or endpoints.get(caller.org, webhook_id).body["events"])
-    return WebhookOut.from_document(endpoints.change(caller.org, webhook_id, body.stored_fields, by=caller.subject))
+    return WebhookOut.from_document(endpoints.update(caller.org, webhook_id, body.stored_fields, by=caller.subject))
 
 
 @routes.delete("/{webhookId}")
@@ -83,21 +83,21 @@ def test_webhook(caller: Caller, webhook_id: Identifier) -> DeliveryOut:
 
     It takes as long as the receiver does, at most 15 seconds. An organization can run five tests at the same time.
     """
-    return DeliveryOut.from_delivery(retries.test(caller.org, webhook_id))
+    return DeliveryOut.from_delivery(redelivery.send_test(caller.org, webhook_id))
 
 
 @routes.post("/{webhookId}/rotate-secret")
 def rotate_webhook_secret(caller: Caller, webhook_id: Identifier, body: RotateIn) -> WebhookSecret:
     """Change the secret. During the overlap the previous secret signs, too, so that no event is refused."""
     return WebhookSecret.from_shown(
-        endpoints.rotate(caller.org, webhook_id, body.secret, body.overlap_ms, by=caller.subject)
+        endpoints.rotate_secret(caller.org, webhook_id, body.secret, body.overlap_ms, by=caller.subject)
     )
 
 
 @routes.post("/{webhookId}/recover", errors=[409])
 def recover_webhook(caller: Caller, webhook_id: Identifier, body: RecoverIn) -> RecoveryOut:
     """Send again all failed deliveries of events since a time, each with a new round of attempts."""
-    requeued, more = retries.recover(caller.org, webhook_id, body.since)
+    requeued, more = redelivery.recover(caller.org, webhook_id, body.since)
     return RecoveryOut(requeued=requeued, more=more)
 
 
@@ -114,17 +114,19 @@ def list_webhook_deliveries(
 
     With status failed, the newest 1,000 failed ones of all. Deliveries are kept for 30 days.
     """
-    rows = [DeliveryOut.from_delivery(delivery) for delivery in retries.latest(caller.org, webhook_id, status)]
+    rows = [
+        DeliveryOut.from_delivery(delivery) for delivery in redelivery.list_deliveries(caller.org, webhook_id, status)
+    ]
     return slice_page(request, rows, page=page, limit=limit)
 
 
 @routes.get("/{webhookId}/deliveries/{deliveryId}")
 def get_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
     """Get a delivery with its attempts."""
-    return DeliveryOut.from_delivery(retries.get(caller.org, webhook_id, delivery_id))
+    return DeliveryOut.from_delivery(redelivery.get_delivery(caller.org, webhook_id, delivery_id))
 
 
 @routes.post("/{webhookId}/deliveries/{deliveryId}/resend", errors=[409])
 def resend_webhook_delivery(caller: Caller, webhook_id: Identifier, delivery_id: Identifier) -> DeliveryOut:
     """Send a delivery again, whatever its status, with a new round of attempts."""
-    return DeliveryOut.from_delivery(retries.resend(caller.org, webhook_id, delivery_id))
+    return DeliveryOut.from_delivery(redelivery.resend(caller.org, webhook_id, delivery_id))

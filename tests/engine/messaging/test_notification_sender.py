@@ -8,10 +8,10 @@ import pytest
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.deliveries import notification as rules
+from chalicelib.engine.deliveries import attempt_queue
+from chalicelib.engine.messaging import notification_sender
 from chalicelib.engine.messaging import notifications as messenger
-from chalicelib.engine.messaging import sender
 from chalicelib.engine.messaging.notifications import Filter
-from chalicelib.engine.webhooks import delivery as posting
 from chalicelib.errors import IdempotencyMismatch, InvalidRequest, NotConfigured, Unavailable
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.deliveries import deliveries, notifications
@@ -62,7 +62,7 @@ def test_what_nobody_could_carry_is_refused_with_what_to_set(by: Messengers) -> 
         by.send(providers=["discord"])
     with pytest.raises(InvalidRequest, match="unknown provider 'pager'; known are telegram, whatsapp, discord, all"):
         by.send(providers=["pager"])
-    assert messenger.history(ORG, Filter(), 10).shown == []
+    assert messenger.list_history(ORG, Filter(), 10).notifications == []
 
 
 def test_a_long_message_is_sent_in_parts_each_acknowledged_before_the_next(by: Messengers) -> None:
@@ -126,9 +126,9 @@ def test_the_same_key_is_the_same_notification(by: Messengers) -> None:
 def test_a_message_that_comes_twice_sends_once(by: Messengers) -> None:
     by.send(providers=["telegram"])
     found = by.delivery()
-    message = posting.message_of(found)
-    assert sender.send([message]) == [None]
-    assert sender.send([message, message]) == [None, None]
+    message = attempt_queue.attempt_message(found)
+    assert notification_sender.send_notifications([message]) == [None]
+    assert notification_sender.send_notifications([message, message]) == [None, None]
     assert len(by.telegram.sent) == 1
 
 
@@ -137,15 +137,15 @@ def test_whoever_claims_it_second_sends_nothing(by: Messengers, monkeypatch: pyt
     by.send(providers=["telegram"])
     found = by.delivery()
     other = replace(rules.claimed(found, clock.now()), version=found.version + 1)
-    load = deliveries.load
+    load = deliveries.load_attempt_data
 
     def late(keys: Any) -> Any:
         loaded = load(keys)
-        assert deliveries.replaced(found, other) is other
+        assert deliveries.replace_if_unchanged(found, other) is other
         return loaded
 
-    monkeypatch.setattr(deliveries, "load", late)
-    assert sender.send([posting.message_of(found)]) == [None]
+    monkeypatch.setattr(deliveries, "load_attempt_data", late)
+    assert notification_sender.send_notifications([attempt_queue.attempt_message(found)]) == [None]
     assert by.telegram.sent == []
 
 
@@ -159,7 +159,7 @@ def test_nothing_is_lost_with_a_message_or_with_whoever_sends(by: Messengers, mo
     by.send("second", providers=["telegram"])
     found = by.delivery()
     claimed = replace(rules.claimed(found, clock.now()), version=found.version + 1)
-    assert deliveries.replaced(found, claimed) is claimed  # and dies
+    assert deliveries.replace_if_unchanged(found, claimed) is claimed  # and dies
     by.world.settle()
     assert by.telegram.sent == []
     by.wait(120)
@@ -184,7 +184,7 @@ def test_what_the_provider_refuses_for_good_has_failed(by: Messengers) -> None:
     by.telegram.reply = answer(400, {"ok": False, "error_code": 400, "description": words})
     shown = by.told()
     assert (shown.status("telegram"), by.delivery().reason) == ("failed", words)
-    tally = notifications.tallies(ORG)["telegram"]
+    tally = notifications.find_tallies(ORG)["telegram"]
     assert (tally.sent, tally.failed, tally.last_error) == (0, 1, words)
     assert by.telegram.asked == 1
 
@@ -211,7 +211,7 @@ def test_a_chat_that_moved_is_told_and_the_message_waits_for_it(by: Messengers) 
     by.telegram.reply = answer(400, said)
     assert by.told(providers=["telegram"]).status("telegram") == "queued"
     assert by.delivery().reason == f"{words}: the chat's id is now -1009876543210"
-    assert notifications.tallies(ORG)["telegram"].last_error == by.delivery().reason
+    assert notifications.find_tallies(ORG)["telegram"].last_error == by.delivery().reason
     by.telegram.reply = None
     configure(ACCOUNTS | {"telegram": ACCOUNTS["telegram"] | {"chat_id": -1009876543210}})
     by.world.advance(6)
@@ -224,11 +224,11 @@ def test_after_a_day_it_is_given_up(by: Messengers) -> None:
     while (found := by.delivery()).status == "pending":
         assert found.wake_at is not None and found.wake_at < found.created_at + clock.DAY
         by.world.clock.advance((found.wake_at - clock.now()) / clock.SECOND)
-        assert sender.send([posting.message_of(found)]) == [None]
+        assert notification_sender.send_notifications([attempt_queue.attempt_message(found)]) == [None]
     reason = "given up, it cannot be sent within 24 hours: no answer: timed out"
     assert (found.status, found.reason) == ("failed", reason)
     assert 20 < found.tries < 40
-    assert notifications.tallies(ORG)["telegram"].failed == 1
+    assert notifications.find_tallies(ORG)["telegram"].failed == 1
 
 
 def test_a_provider_is_left_alone_for_as_long_as_it_asks(by: Messengers) -> None:
@@ -311,9 +311,9 @@ def test_calls(by: Messengers) -> None:
     with counting() as calls:
         by.send(providers=["telegram"])
     assert {name: number for (_, name), number in calls.items()} == {"TransactWriteItems": 1}
-    message = posting.message_of(by.delivery())
+    message = attempt_queue.attempt_message(by.delivery())
     with counting() as calls:
-        sender.send([message])
+        notification_sender.send_notifications([message])
     found = {name: number for (_, name), number in calls.items()}
     assert found == {"BatchGetItem": 1, "PutItem": 2, "UpdateItem": 1}
 
@@ -327,4 +327,4 @@ def test_hops_are_few_where_queues_feed_each_other(by: Messengers) -> None:
         if not by.world.queues.queues.get(wakeups):
             break
         by.world.clock.advance(2)
-    assert by.telegram.asked <= sender.WOKEN
+    assert by.telegram.asked <= notification_sender.MAX_VERSION_WITH_WAKEUP

@@ -10,12 +10,12 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.domain.deliveries import notification as rules
-from chalicelib.domain.deliveries.delivery import WELL, Health
-from chalicelib.engine.messaging import provider_accounts, sender
-from chalicelib.engine.webhooks import delivery as posting
+from chalicelib.domain.deliveries.delivery import HEALTHY, Health
+from chalicelib.engine.deliveries import attempt_queue
+from chalicelib.engine.messaging import notification_sender, provider_accounts
 from chalicelib.errors import Unavailable
 from chalicelib.providers.messengers.telegram import Telegram
-from chalicelib.storage.deliveries import deliveries, endpoint_health, notifications
+from chalicelib.storage.deliveries import deliveries, notifications, receiver_health
 from chalicelib.storage.deliveries.deliveries import Key
 from infra.engine import ENGINE
 from tests.support import aws
@@ -32,7 +32,9 @@ def by(world: World) -> Messengers:
 
 def attempt(by: Messengers, *names: str) -> list[Exception | None]:
     """One function's work on the latest notification, with all of it in one batch."""
-    return sender.send([posting.message_of(by.delivery(name)) for name in names or ("telegram",)])
+    return notification_sender.send_notifications(
+        [attempt_queue.attempt_message(by.delivery(name)) for name in names or ("telegram",)]
+    )
 
 
 def with_token(token: str) -> None:
@@ -49,7 +51,7 @@ def test_a_secret_is_known_though_the_reason_is_cut_in_the_midst_of_it(before: i
     by.told()
     reason = str(by.delivery().reason)
     assert reason.startswith("x" * before) and not set(reason) - set("x*")
-    assert len(reason) <= provider_accounts.LONGEST_REASON
+    assert len(reason) <= provider_accounts.MAX_REASON_LENGTH
 
 
 def test_a_secret_that_was_replaced_while_it_was_used_is_still_one(by: Messengers) -> None:
@@ -69,7 +71,7 @@ def test_accounts_are_read_once_for_all_providers_and_not_by_several_threads(
     read = provider_accounts._read
     monkeypatch.setattr(provider_accounts, "_read", lambda org: readers.append(threading.current_thread()) or read(org))
     by.send()
-    provider_accounts._known.clear()
+    provider_accounts._cached.clear()
     readers.clear()
     assert attempt(by, "telegram", "discord", "whatsapp") == [None] * 3
     assert readers == [threading.current_thread()]
@@ -80,16 +82,18 @@ def test_an_org_whose_accounts_cannot_be_read_keeps_no_other_waiting(
 ) -> None:
     by.send(providers=["telegram"])
     mine, theirs = by.delivery(), replace(by.delivery(), org="umbra")
-    notifications.created("umbra", by.latest().notification, [theirs], None, "")
-    of = provider_accounts.of
+    notifications.create("umbra", by.latest().notification, [theirs], None, "")
+    of = provider_accounts.get_accounts
 
     def out_of_reach(org: str) -> Any:
         if org == "umbra":
             raise Unavailable("The deployment's secrets cannot be read now: try again shortly.")
         return of(org)
 
-    monkeypatch.setattr(provider_accounts, "of", out_of_reach)
-    [sent, other] = sender.send([posting.message_of(mine), posting.message_of(theirs)])
+    monkeypatch.setattr(provider_accounts, "get_accounts", out_of_reach)
+    [sent, other] = notification_sender.send_notifications(
+        [attempt_queue.attempt_message(mine), attempt_queue.attempt_message(theirs)]
+    )
     assert (sent, type(other), len(by.telegram.sent)) == (None, Unavailable, 1)
 
 
@@ -101,7 +105,7 @@ def test_an_id_without_end_is_an_acknowledgement_all_the_same(name: str, by: Mes
     by.discord.reply = by.whatsapp.reply = answer(200, {"id": "9" * 500_000})
     by.send(providers=[name])
     assert attempt(by, name) == [None]
-    assert by.delivery(name).receipts == ("9" * rules.LONGEST_RECEIPT,)
+    assert by.delivery(name).receipts == ("9" * rules.MAX_RECEIPT_LENGTH,)
 
 
 # Providers that want to be left alone
@@ -118,23 +122,23 @@ def test_a_shorter_rest_does_not_end_a_longer_one(by: Messengers) -> None:
     now = clock.now()
     for seconds, until in ((60, 60), (1, 60), (90, 90)):
         assert (
-            endpoint_health.rest(ORG, "telegram", now + seconds * clock.SECOND).resting_until
+            receiver_health.pause_until(ORG, "telegram", now + seconds * clock.SECOND).paused_until
             == now + until * clock.SECOND
         )
-    endpoint_health.take_turn(ORG, "telegram", now, clock.MINUTE, clock.HOUR)
+    receiver_health.schedule_attempt(ORG, "telegram", now, clock.MINUTE, clock.HOUR)
     for seconds, until in ((100, 100), (99, 100)):
         assert (
-            endpoint_health.rest(ORG, "telegram", now + seconds * clock.SECOND).resting_until
+            receiver_health.pause_until(ORG, "telegram", now + seconds * clock.SECOND).paused_until
             == now + until * clock.SECOND
         )
 
 
 def test_a_message_that_still_got_through_does_not_end_a_rest(by: Messengers) -> None:
     """Two functions speak to a provider in trouble: while one's message is taken, the other's is told to wait."""
-    endpoint_health.troubled(ORG, "telegram", clock.now(), failing=True)
+    receiver_health.record_trouble(ORG, "telegram", clock.now(), failing=True)
 
     def taken() -> Any:
-        endpoint_health.rest(ORG, "telegram", clock.now() + 60 * clock.SECOND)
+        receiver_health.pause_until(ORG, "telegram", clock.now() + 60 * clock.SECOND)
         return answer(200, {"ok": True, "result": {"message_id": 1}})
 
     by.telegram.reply = taken
@@ -147,7 +151,7 @@ def test_a_message_that_still_got_through_does_not_end_a_rest(by: Messengers) ->
     by.world.clock.advance(60)
     attempt(by)
     assert len(by.telegram.sent) == 1
-    assert endpoint_health.recovered(ORG, "telegram", clock.now()) == WELL
+    assert receiver_health.record_recovery(ORG, "telegram", clock.now()) == HEALTHY
 
 
 # What can never be sent
@@ -219,8 +223,8 @@ def test_a_function_takes_up_nothing_that_might_not_end_in_its_time(by: Messenge
     made = []
     for number in range(5):
         by.send(str(number), providers=["discord"], kind="critical")
-        made.append(posting.message_of(by.delivery("discord")))
-    assert sender.send(made) == [None] * 5
+        made.append(attempt_queue.attempt_message(by.delivery("discord")))
+    assert notification_sender.send_notifications(made) == [None] * 5
     assert len(by.discord.sent) == 3, "at 0, 9 and 18 seconds"
     by.world.settle()
     assert len(by.discord.sent) == 5
@@ -246,9 +250,9 @@ def test_a_claim_outlives_whoever_made_it(by: Messengers) -> None:
     by.discord.reply = taken
     by.send("word " * 1_000, providers=["discord"])
     attempt(by, "discord")
-    assert held == [rules.CLAIM - 5 * clock.SECOND] * 3
+    assert held == [rules.CLAIM_MS - 5 * clock.SECOND] * 3
     [function] = [one for one in ENGINE.functions if one.name == "notifications"]
-    assert rules.CLAIM > function.timeout * clock.SECOND > sender.TURN_SECONDS * clock.SECOND
+    assert rules.CLAIM_MS > function.timeout * clock.SECOND > notification_sender.PROVIDER_SECONDS * clock.SECOND
 
 
 # How a provider is thought of
@@ -256,22 +260,22 @@ def test_a_claim_outlives_whoever_made_it(by: Messengers) -> None:
 
 def health(name: str) -> Health:
     key = Key(ORG, name, "dlv_0_0")
-    return deliveries.load([key]).healths[ORG, name]
+    return deliveries.load_attempt_data([key]).healths[ORG, name]
 
 
 def test_a_provider_that_is_slow_is_in_trouble_until_it_is_not(by: Messengers) -> None:
-    slow(by, rules.SLOW / clock.SECOND)
+    slow(by, rules.SLOW_MS / clock.SECOND)
     by.told(providers=["discord"])
-    assert health("discord") == Health(slow=True)
+    assert health("discord") == Health(is_slow=True)
     by.discord.reply = None
     by.told(providers=["discord"])
-    assert health("discord") == WELL
+    assert health("discord") == HEALTHY
 
 
 def test_a_message_that_is_refused_for_its_own_sake_says_nothing_of_the_provider(by: Messengers) -> None:
     by.telegram.reply = answer(400, {"ok": False, "description": "Bad Request: message is too long"})
     by.told()
-    assert health("telegram") == WELL
+    assert health("telegram") == HEALTHY
     by.telegram.reply = answer(500)
     by.told()
-    assert health("telegram").troubled
+    assert health("telegram").is_troubled

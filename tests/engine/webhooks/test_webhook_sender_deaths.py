@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.engine.accounts import inbox
-from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.engine.webhooks import endpoints, redelivery
 from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.simulation.faults import Killed, dying_before
 from tests.support.world import ORG, World, answer, new_world
@@ -34,10 +34,10 @@ def _fail(world: World, one: Receiver) -> Act:
 
 def _recover(world: World, one: Receiver) -> Act:
     happen(fact(1), fact(2))
-    endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
+    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
     world.settle()
-    endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
-    return lambda: retries.recover(ORG, one.webhook.id, 0)
+    endpoints.update(ORG, one.webhook.id, {"active": True}, by="dev")
+    return lambda: redelivery.recover(ORG, one.webhook.id, 0)
 
 
 STORIES = {"publish": _publish, "post": _post, "fail": _fail, "recover": _recover}

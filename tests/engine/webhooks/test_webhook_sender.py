@@ -11,11 +11,11 @@ from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.deliveries import delivery as rules
-from chalicelib.engine.webhooks import delivery as posting
-from chalicelib.engine.webhooks import endpoints
+from chalicelib.engine.deliveries import attempt_queue
+from chalicelib.engine.webhooks import endpoints, event_deliveries, webhook_sender
 from chalicelib.providers.http.outbound import Unreachable
 from chalicelib.storage.deliveries import deliveries as storage
-from chalicelib.storage.deliveries import endpoint_health
+from chalicelib.storage.deliveries import receiver_health
 from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.aws import Call, counting
 from tests.support.world import ORG, World, answer
@@ -79,7 +79,7 @@ def test_what_would_be_too_long_is_left_out_and_named(world: World) -> None:
     data = {"id": "task_1", "description": "€" * 20_000, "title": "short", "requirements": ["y" * 500] * 100}
     happen(fact(data=data))
     world.settle()
-    assert len(one.posts[0][1]) <= posting.LARGEST_BODY
+    assert len(one.posts[0][1]) <= event_deliveries.MAX_BODY_BYTES
     assert one.body["data"] == {"id": "task_1", "title": "short"}
     assert one.body["abridged"] == ["requirements", "description"]
 
@@ -113,8 +113,8 @@ def test_a_message_that_comes_again_sends_nothing_that_was_acknowledged(world: W
     happen(*(fact(number) for number in range(8)))
     world.settle()
     assert sorted(set(one.events)) == sorted(one.events)
-    again = [posting.message_of(replace(found, version=1)) for found in one.deliveries]
-    assert posting.post(again) == [None] * 8
+    again = [attempt_queue.attempt_message(replace(found, version=1)) for found in one.deliveries]
+    assert webhook_sender.send_events(again) == [None] * 8
     assert len(one.posts) == 8
 
 
@@ -123,7 +123,7 @@ def test_messages_of_the_version_before_are_stale(world: World) -> None:
     one.reply = answer(500)
     happen(fact())
     world.settle()
-    posting.post([posting.message_of(replace(one.delivery, version=1))] * 3)
+    webhook_sender.send_events([attempt_queue.attempt_message(replace(one.delivery, version=1))] * 3)
     assert len(one.posts) == 1
 
 
@@ -144,7 +144,7 @@ def test_each_event_arrives_or_is_visibly_given_up_under_one_id(world: World, pe
     assert {found.status for found in outcomes.values()} <= {"delivered", "failed"}
     for event, found in outcomes.items():
         assert one.events.count(event) == found.tries == len(found.attempts)
-        assert found.tries == 10 if found.status == "failed" else rules.succeeded(found.attempts[-1])
+        assert found.tries == 10 if found.status == "failed" else rules.is_success(found.attempts[-1])
     assert len({body for headers, body in one.posts if headers["webhook-id"] == "evt_task_1_1"}) == 1
 
 
@@ -223,7 +223,7 @@ def test_a_webhook_that_only_fails_for_five_days_is_disabled_and_one_success_sta
     world.advance(200)
     found = endpoints.get(ORG, one.webhook.id).body
     assert (found["active"], found["disabledReason"]) == (False, "failing")
-    endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
+    endpoints.update(ORG, one.webhook.id, {"active": True}, by="dev")
     happen(fact(21))
     world.settle()
     assert endpoints.get(ORG, one.webhook.id).body["active"]
@@ -239,12 +239,12 @@ def test_hundreds_of_deliveries_of_a_dead_receiver_leave_others_undisturbed(worl
     dead, well = receiver(world, "dead"), [receiver(world, f"well{number}", Topic.TASK_FAILED) for number in range(2)]
     dead.reply = Unreachable("timed out")
     happen(fact())
-    ids = [storage.identifier(world.clock.now() + number, "evt_task_1_1") for number in range(1, MANY)]
+    ids = [storage.delivery_id(world.clock.now() + number, "evt_task_1_1") for number in range(1, MANY)]
     copies = [replace(dead.delivery, id=identifier) for identifier in ids]
     with storage.DeliveryItem.batch_write() as batch:
         for found in copies:
             batch.save(storage._item(found))
-    posting.send(copies)
+    attempt_queue.enqueue_attempts(copies)
     happen(*(fact(2000 + number, Topic.TASK_FAILED) for number in range(5)))
     world.settle(limit=5000)
     assert [len(each.posts) for each in well] == [5, 5]
@@ -252,7 +252,7 @@ def test_hundreds_of_deliveries_of_a_dead_receiver_leave_others_undisturbed(worl
     assert {found.status for found in dead.deliveries} == {"pending"}
     before = len(dead.posts)
     world.advance(60)
-    assert len(dead.posts) - before <= 60 / (rules.SPACING / clock.SECOND) + 1
+    assert len(dead.posts) - before <= 60 / (rules.SPACING_MS / clock.SECOND) + 1
 
 
 def test_turns_are_one_at_a_time_and_end_when_it_is_well_again(world: World) -> None:
@@ -264,9 +264,9 @@ def test_turns_are_one_at_a_time_and_end_when_it_is_well_again(world: World) -> 
     world.settle()
     known = len(one.posts)
     assert known <= 12
-    times = [found.wake_at for found in one.deliveries if found.turn and found.wake_at is not None]
+    times = [found.wake_at for found in one.deliveries if found.is_scheduled and found.wake_at is not None]
     assert all(
-        later - earlier == rules.SPACING for earlier, later in zip(sorted(times), sorted(times)[1:], strict=False)
+        later - earlier == rules.SPACING_MS for earlier, later in zip(sorted(times), sorted(times)[1:], strict=False)
     )
     one.reply = answer(200)
     world.advance(120)
@@ -297,7 +297,8 @@ def test_a_receiver_that_is_slow_takes_turns_though_it_answers(world: World) -> 
 
 def test_beyond_an_hour_of_turns_nobody_is_given_one(world: World) -> None:
     turns = [
-        endpoint_health.take_turn(ORG, "webhook_1", world.clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)
+        receiver_health.schedule_attempt(ORG, "webhook_1", world.clock.now(), clock.MINUTE, clock.HOUR)
+        for _ in range(70)
     ]
     given = [turn for turn in turns if turn is not None]
     assert given == [world.clock.now() + number * clock.MINUTE for number in range(len(given))]
@@ -315,17 +316,20 @@ def test_turns_given_out_before_the_clock_was_set_back_hold_nobody_up(
 
 def test_who_wants_to_be_left_alone_is_though_it_be_for_longer_than_turns_are_given_out(world: World) -> None:
     now = world.clock.now()
-    endpoint_health.rest(ORG, "webhook_1", now + 5 * clock.HOUR)
+    receiver_health.pause_until(ORG, "webhook_1", now + 5 * clock.HOUR)
     assert take_turns() == 0
     world.clock.advance(4.5 * 3_600)
     assert (
-        endpoint_health.take_turn(ORG, "webhook_1", world.clock.now(), clock.MINUTE, clock.HOUR) == now + 5 * clock.HOUR
+        receiver_health.schedule_attempt(ORG, "webhook_1", world.clock.now(), clock.MINUTE, clock.HOUR)
+        == now + 5 * clock.HOUR
     )
 
 
 def take_turns() -> int:
     """How many of the next hour's turns are free."""
-    given = [endpoint_health.take_turn(ORG, "webhook_1", clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)]
+    given = [
+        receiver_health.schedule_attempt(ORG, "webhook_1", clock.now(), clock.MINUTE, clock.HOUR) for _ in range(70)
+    ]
     return len([one for one in given if one is not None])
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from chalicelib import clock
 from chalicelib.config import settings
+from chalicelib.engine.deliveries import due_deliveries
 from chalicelib.engine.documents.background_jobs import Job
-from chalicelib.engine.webhooks import endpoints, retries
+from chalicelib.engine.webhooks import endpoints, redelivery
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.providers.http.outbound import Answer
 from chalicelib.storage.deliveries import deliveries as storage
@@ -18,18 +19,18 @@ from tests.support.world import ORG, World, answer
 def failed(world: World, one: Receiver, *numbers: int) -> None:
     """Events of these numbers, given up a minute ago because the webhook was switched off."""
     happen(*(fact(number) for number in numbers))
-    endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
+    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
     world.settle()
-    endpoints.change(ORG, one.webhook.id, {"active": True}, by="dev")
+    endpoints.update(ORG, one.webhook.id, {"active": True}, by="dev")
     world.clock.advance(60)
 
 
 def test_a_test_is_posted_once_at_once_and_answered_with_what_became_of_it(world: World) -> None:
     one = receiver(world, active=False)
-    assert retries.test(ORG, one.webhook.id).status == "delivered"
+    assert redelivery.send_test(ORG, one.webhook.id).status == "delivered"
     assert one.body["event"] == "webhook.test"
     one.reply = answer(500)
-    found = retries.test(ORG, one.webhook.id)
+    found = redelivery.send_test(ORG, one.webhook.id)
     assert (found.status, [attempt.status for attempt in found.attempts]) == ("failed", [500])
     world.advance(600)
     assert len(one.posts) == 2
@@ -40,7 +41,7 @@ def test_what_was_given_up_is_sent_again_under_the_same_id(world: World) -> None
     failed(world, one, 1)
     found = one.delivery
     assert (found.status, found.reason, found.tries) == ("failed", "the webhook is not active", 0)
-    retries.resend(ORG, one.webhook.id, found.id)
+    redelivery.resend(ORG, one.webhook.id, found.id)
     world.settle()
     assert (one.delivery.status, one.events) == ("delivered", ["evt_task_1_1"])
 
@@ -49,7 +50,7 @@ def test_what_arrived_can_be_sent_again(world: World) -> None:
     one = receiver(world)
     happen(fact())
     world.settle()
-    retries.resend(ORG, one.webhook.id, one.delivery.id)
+    redelivery.resend(ORG, one.webhook.id, one.delivery.id)
     world.settle()
     assert one.events == ["evt_task_1_1"] * 2
     assert one.posts[0][1] == one.posts[1][1]
@@ -61,28 +62,28 @@ def test_a_recovery_takes_what_was_given_up_since_then_and_nothing_else(world: W
     failed(world, one, 1)
     since = world.clock.now()
     failed(world, one, 2, 3)
-    assert retries.recover(ORG, one.webhook.id, since) == (2, False)
+    assert redelivery.recover(ORG, one.webhook.id, since) == (2, False)
     world.settle()
     assert sorted(one.events) == ["evt_task_2_1", "evt_task_3_1"]
-    assert [found.event_id for found in retries.latest(ORG, one.webhook.id, "failed")] == ["evt_task_1_1"]
-    assert retries.recover(ORG, one.webhook.id, since) == (0, False)
+    assert [found.event_id for found in redelivery.list_deliveries(ORG, one.webhook.id, "failed")] == ["evt_task_1_1"]
+    assert redelivery.recover(ORG, one.webhook.id, since) == (0, False)
 
 
 def test_a_large_recovery_goes_on_in_the_background(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "AT_A_TIME", 2)
+    monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 2)
     one = receiver(world)
     failed(world, one, 1, 2, 3, 4, 5)
-    assert retries.recover(ORG, one.webhook.id, 0) == (2, True)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (2, True)
     world.settle()
     assert len(set(one.events)) == 5
     assert {found.status for found in one.deliveries} == {"delivered"}
 
 
 def test_a_recovery_ends_when_the_webhook_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "AT_A_TIME", 1)
+    monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 1)
     one = receiver(world)
     failed(world, one, 1, 2)
-    retries.recover(ORG, one.webhook.id, 0)
+    redelivery.recover(ORG, one.webhook.id, 0)
     endpoints.delete(ORG, one.webhook.id)
     world.settle()
     world.advance(120)
@@ -93,16 +94,16 @@ def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(world: Wor
     one = receiver(world)
     failed(world, one, 1)
     found = one.delivery
-    endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
+    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
     with pytest.raises(Conflict, match="switch it on"):
-        retries.resend(ORG, one.webhook.id, found.id)
+        redelivery.resend(ORG, one.webhook.id, found.id)
     with pytest.raises(Conflict):
-        retries.recover(ORG, one.webhook.id, 0)
-    for ask in (retries.latest, retries.recover):
+        redelivery.recover(ORG, one.webhook.id, 0)
+    for ask in (redelivery.list_deliveries, redelivery.recover):
         with pytest.raises(NotFound):
             ask("rival", one.webhook.id, 0)  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="Webhook"):
-        retries.get("rival", one.webhook.id, found.id)
+        redelivery.get_delivery("rival", one.webhook.id, found.id)
 
 
 def test_lists_are_newest_first_and_of_a_status(world: World) -> None:
@@ -112,7 +113,7 @@ def test_lists_are_newest_first_and_of_a_status(world: World) -> None:
     world.settle()
 
     def listed(status: str | None) -> list[str]:
-        return [found.event_id[4:10] for found in retries.latest(ORG, one.webhook.id, status)]  # type: ignore[arg-type]
+        return [found.event_id[4:10] for found in redelivery.list_deliveries(ORG, one.webhook.id, status)]  # type: ignore[arg-type]
 
     assert listed(None) == ["task_3", "task_2", "task_1"]
     assert (listed("failed"), listed("delivered"), listed("pending")) == (["task_2", "task_1"], ["task_3"], [])
@@ -135,7 +136,7 @@ def test_an_event_that_is_no_longer_kept_is_not_sent(world: World) -> None:
     world.settle()
     found = one.delivery
     storage.DeliveryItem(f"{ORG}#events", found.event_id).delete()
-    retries.resend(ORG, one.webhook.id, found.id)
+    redelivery.resend(ORG, one.webhook.id, found.id)
     world.settle()
     assert (one.delivery.status, one.delivery.reason) == ("failed", "the event is no longer kept")
 
@@ -148,7 +149,7 @@ def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(world: Worl
     changed = replace(found, version=2, tries=1, wake_at=world.clock.now() + clock.HOUR)
 
     def meanwhile(*_: object) -> Answer:
-        assert storage.replaced(found, changed) == changed
+        assert storage.replace_if_unchanged(found, changed) == changed
         return answer(status)
 
     one.reply = meanwhile
@@ -158,22 +159,22 @@ def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(world: Worl
 
 
 def test_a_recovery_ends_when_the_webhook_is_out_of_service(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "AT_A_TIME", 1)
+    monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 1)
     one = receiver(world)
     failed(world, one, 1, 2)
-    endpoints.change(ORG, one.webhook.id, {"active": False}, by="dev")
-    assert retries.recovery(Job(ORG, retries.RECOVERY, one.webhook.id, {"since": 0}))
+    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
+    assert redelivery.run_recovery_step(Job(ORG, redelivery.RECOVERY, one.webhook.id, {"since": 0}))
     assert one.posts == []
 
 
 def test_a_recovery_leaves_what_is_on_its_way_already(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one = receiver(world)
     failed(world, one, 1)
-    stale = storage.given_up(ORG, one.webhook.id, limit=9)
-    retries.recover(ORG, one.webhook.id, 0)
+    stale = storage.list_failed_ids(ORG, one.webhook.id, limit=9)
+    redelivery.recover(ORG, one.webhook.id, 0)
     waiting = one.delivery
-    monkeypatch.setattr(storage, "given_up", lambda *_, **__: stale)
-    assert retries.recover(ORG, one.webhook.id, 0) == (0, False)
+    monkeypatch.setattr(storage, "list_failed_ids", lambda *_, **__: stale)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (0, False)
     assert one.delivery == waiting
 
 
@@ -182,18 +183,18 @@ def test_a_wakeup_that_comes_before_its_time_sends_nothing(world: World) -> None
     one.reply = answer(500)
     happen(fact())
     world.settle()
-    retries.wake(ORG, one.webhook.id, one.delivery.id)
+    due_deliveries.enqueue_if_due(ORG, one.webhook.id, one.delivery.id)
     world.settle()
     assert len(one.posts) == 1
 
 
 def test_a_recovery_passes_over_what_is_no_longer_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "AT_A_TIME", 1)
+    monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 1)
     one = receiver(world)
     failed(world, one, 1, 2)
     world.clock.advance(30 * 86_400)
     failed(world, one, 3)
-    assert retries.recover(ORG, one.webhook.id, 0) == (1, True)
+    assert redelivery.recover(ORG, one.webhook.id, 0) == (1, True)
     world.settle()
     assert one.events == ["evt_task_3_1"]
 
@@ -203,7 +204,7 @@ def test_a_webhook_is_not_disabled_for_what_its_url_before_did(world: World, sta
     one = receiver(world)
 
     def moved(*_: object) -> Answer:
-        endpoints.change(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
+        endpoints.update(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
         return answer(status)
 
     one.reply = answer(500)
