@@ -57,6 +57,5 @@ def _message(task: Task) -> str:
 
 def _marked_notified(latest: Task, task: Task) -> Task:
     """Mark the task, unless it has ended another time meanwhile."""
-    return (
-        transitions.end_notified(latest, clock.now()) if _idempotency_key(latest) == _idempotency_key(task) else latest
-    )
+    is_same_end = _idempotency_key(latest) == _idempotency_key(task)
+    return transitions.end_notified(latest, clock.now()) if is_same_end else latest
