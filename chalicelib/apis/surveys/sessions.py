@@ -70,8 +70,8 @@ class WorkerRow(Schema):
 
 
 class Counted(Schema):
-    """Sessions that wait and that are held now, and those that ended on this UTC day. Counts are seconds old at
-    most."""
+    """Sessions that wait and that are held now, and those that ended on this UTC day. Counts are updated within
+    seconds."""
 
     queued: int
     active: int

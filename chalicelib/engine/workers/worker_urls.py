@@ -25,7 +25,6 @@ T = TypeVar("T")
 
 TASK_ENDPOINT = "predict"
 """The endpoint to which tasks are POSTed."""
-"""How often a URL is claimed again because somebody else had left it or took it in between."""
 
 
 class WorkerKey(NamedTuple):

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.apis.coordinator.conftest import Desk
+from tests.apis.coordinator.conftest import CoordinatorApi
 from tests.support.client import token
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 NOON = "2026-01-01T12:00:00.000000"
 
 
-def test_a_worker_has_the_documented_fields_in_their_order(desk: Desk) -> None:
+def test_a_worker_has_the_documented_fields_in_their_order(coordinator_api: CoordinatorApi) -> None:
     said = {"name": "Arbeiter-1", "type": "general", "capabilities": ["scraping", "browser"], "metadata": {}}
-    reply = desk.ask("POST", "/api/workers", said)
+    reply = coordinator_api.request("POST", "/api/workers", said)
     worker = reply.json
     assert (reply.status, reply.headers["location"]) == (201, f"/api/workers/{worker['id']}")
     assert UUID.fullmatch(worker["id"])
@@ -29,11 +29,11 @@ def test_a_worker_has_the_documented_fields_in_their_order(desk: Desk) -> None:
         ("tasks_completed", 0),
         ("tasks_failed", 0),
     ]
-    assert desk.worker(worker["id"]) == worker
-    assert desk.told("GET", "/api/workers") == {"workers": [worker], "total": 1, "next_cursor": None}
+    assert coordinator_api.worker(worker["id"]) == worker
+    assert coordinator_api.call("GET", "/api/workers") == {"workers": [worker], "total": 1, "next_cursor": None}
 
 
-def test_registration_names_what_is_wrong_and_what_would_be_right(desk: Desk) -> None:
+def test_registration_names_what_is_wrong_and_what_would_be_right(coordinator_api: CoordinatorApi) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"name": None}, "name: must be a string"),
         ({"type": "cook"}, "type: must be one of: general, captcha, survey, browser, scraper"),
@@ -46,115 +46,121 @@ def test_registration_names_what_is_wrong_and_what_would_be_right(desk: Desk) ->
         ({"metadata": {"a": "x" * 16_000}}, "metadata: must be at most 16000 characters"),
     ]
     for wrong, words in cases:
-        message = desk.refused(400, "POST", "/api/workers", {"name": "w", "type": "general"} | wrong)
+        message = coordinator_api.expect_error(400, "POST", "/api/workers", {"name": "w", "type": "general"} | wrong)
         assert message.startswith(words), message
-    assert desk.refused(400, "POST", "/api/workers", {"type": "general"}) == "Missing required field: name"
-    assert desk.world.workers() == []
+    assert (
+        coordinator_api.expect_error(400, "POST", "/api/workers", {"type": "general"}) == "Missing required field: name"
+    )
+    assert coordinator_api.world.workers() == []
 
 
-def test_metadata_are_the_worker_s_own_and_merge_by_key(desk: Desk) -> None:
+def test_metadata_are_the_worker_s_own_and_merge_by_key(coordinator_api: CoordinatorApi) -> None:
     notes = {"max_concurrent": 2, "a b": {"c": [1, None, 2.5]}, "model_config": "é"}
-    worker = desk.register(metadata=notes)
-    assert desk.worker(worker)["metadata"] == notes
+    worker = coordinator_api.register(metadata=notes)
+    assert coordinator_api.worker(worker)["metadata"] == notes
     said = {"status": "busy", "metadata": {"current_task": "task-123", "a b": None}}
-    changed = desk.told("PUT", f"/api/workers/{worker}", said)
+    changed = coordinator_api.call("PUT", f"/api/workers/{worker}", said)
     assert changed["metadata"] == notes | said["metadata"]
-    assert desk.worker(worker) == changed
-    assert desk.told("PUT", f"/api/workers/{worker}", {}) == changed
+    assert coordinator_api.worker(worker) == changed
+    assert coordinator_api.call("PUT", f"/api/workers/{worker}", {}) == changed
 
 
-def test_max_concurrent_is_the_room_and_can_be_changed(desk: Desk) -> None:
-    worker = desk.register(2)
-    first, second, third = (desk.create() for _ in range(3))
-    desk.assign(first, worker)
-    assert desk.worker(worker)["status"] == "online"
-    desk.assign(second, worker)
-    assert desk.worker(worker)["status"] == "busy"
-    assert "holds 2 of 2" in desk.refused(409, "PUT", f"/api/tasks/{third}/assign?worker_id={worker}")
-    assert desk.told("PUT", f"/api/workers/{worker}", {"metadata": {"max_concurrent": 3}})["status"] == "online"
-    desk.assign(third, worker)
-    message = desk.refused(400, "PUT", f"/api/workers/{worker}", {"metadata": {"max_concurrent": "4"}})
+def test_max_concurrent_is_the_room_and_can_be_changed(coordinator_api: CoordinatorApi) -> None:
+    worker = coordinator_api.register(2)
+    first, second, third = (coordinator_api.create() for _ in range(3))
+    coordinator_api.assign(first, worker)
+    assert coordinator_api.worker(worker)["status"] == "online"
+    coordinator_api.assign(second, worker)
+    assert coordinator_api.worker(worker)["status"] == "busy"
+    assert "holds 2 of 2" in coordinator_api.expect_error(409, "PUT", f"/api/tasks/{third}/assign?worker_id={worker}")
+    assert (
+        coordinator_api.call("PUT", f"/api/workers/{worker}", {"metadata": {"max_concurrent": 3}})["status"] == "online"
+    )
+    coordinator_api.assign(third, worker)
+    message = coordinator_api.expect_error(400, "PUT", f"/api/workers/{worker}", {"metadata": {"max_concurrent": "4"}})
     assert message.startswith("metadata.max_concurrent: must be an integer")
-    assert desk.worker(worker)["metadata"] == {"max_concurrent": 3}
+    assert coordinator_api.worker(worker)["metadata"] == {"max_concurrent": 3}
 
 
-def test_it_is_offline_as_soon_as_its_heartbeat_is_overdue(desk: Desk) -> None:
-    worker, task_id = desk.register(), desk.create()
-    desk.world.clock.advance(89.999)
-    assert desk.worker(worker)["status"] == "online"
-    desk.world.clock.advance(0.001)
-    assert (desk.worker(worker)["status"], desk.summary()["offline"]) == ("offline", 1)
-    assert "is offline" in desk.refused(409, "PUT", f"/api/tasks/{task_id}/assign?worker_id={worker}")
-    assert desk.beat(worker)["status"] == "online"
-    assert desk.assign(task_id, worker)["status"] == "assigned"
+def test_it_is_offline_as_soon_as_its_heartbeat_is_overdue(coordinator_api: CoordinatorApi) -> None:
+    worker, task_id = coordinator_api.register(), coordinator_api.create()
+    coordinator_api.world.clock.advance(89.999)
+    assert coordinator_api.worker(worker)["status"] == "online"
+    coordinator_api.world.clock.advance(0.001)
+    assert (coordinator_api.worker(worker)["status"], coordinator_api.summary()["offline"]) == ("offline", 1)
+    assert "is offline" in coordinator_api.expect_error(409, "PUT", f"/api/tasks/{task_id}/assign?worker_id={worker}")
+    assert coordinator_api.heartbeat(worker)["status"] == "online"
+    assert coordinator_api.assign(task_id, worker)["status"] == "assigned"
 
 
-def test_busy_by_hand_gets_nothing_new_and_keeps_what_it_has(desk: Desk) -> None:
-    worker = desk.register(2)
-    held = desk.create()
-    desk.assign(held, worker)
-    assert desk.turn(worker, "busy")["status"] == "busy"
-    waiting = desk.create(auto_assign=True, type="general")
-    assert "out of rotation" in desk.refused(409, "PUT", f"/api/tasks/{waiting}/assign?worker_id={worker}")
-    assert [desk.task(one)["status"] for one in (held, waiting)] == ["assigned", "pending"]
-    assert desk.beat(worker)["status"] == "busy", "a heartbeat does not end what was set by hand"
-    assert desk.turn(worker, "online")["status"] == "online"
-    assert desk.task(waiting)["assigned_worker"] == worker
+def test_busy_by_hand_gets_nothing_new_and_keeps_what_it_has(coordinator_api: CoordinatorApi) -> None:
+    worker = coordinator_api.register(2)
+    held = coordinator_api.create()
+    coordinator_api.assign(held, worker)
+    assert coordinator_api.set_status(worker, "busy")["status"] == "busy"
+    waiting = coordinator_api.create(auto_assign=True, type="general")
+    assert "out of rotation" in coordinator_api.expect_error(
+        409, "PUT", f"/api/tasks/{waiting}/assign?worker_id={worker}"
+    )
+    assert [coordinator_api.task(one)["status"] for one in (held, waiting)] == ["assigned", "pending"]
+    assert coordinator_api.heartbeat(worker)["status"] == "busy", "a heartbeat does not end what was set by hand"
+    assert coordinator_api.set_status(worker, "online")["status"] == "online"
+    assert coordinator_api.task(waiting)["assigned_worker"] == worker
 
 
-def test_offline_by_hand_gives_its_tasks_back_unburned(desk: Desk) -> None:
-    worker = desk.register(2)
-    by_hand, by_itself = desk.create(), desk.create(auto_assign=True, type="general")
-    desk.assign(by_hand, worker)
-    assert desk.turn(worker, "offline")["status"] == "offline"
+def test_offline_by_hand_gives_its_tasks_back_unburned(coordinator_api: CoordinatorApi) -> None:
+    worker = coordinator_api.register(2)
+    by_hand, by_itself = coordinator_api.create(), coordinator_api.create(auto_assign=True, type="general")
+    coordinator_api.assign(by_hand, worker)
+    assert coordinator_api.set_status(worker, "offline")["status"] == "offline"
     for task_id in (by_hand, by_itself):
-        task = desk.task(task_id)
+        task = coordinator_api.task(task_id)
         assert (task["status"], task["assigned_worker"], task["error"]) == ("pending", None, None)
-    told = desk.beat(worker)
+    told = coordinator_api.heartbeat(worker)
     assert (told["status"], told["tasks_failed"]) == ("offline", 0)
     assert {one["type"] for one in told["commands"]} == {"cancel", "drain"}
     assert {one["task_id"] for one in told["commands"]} == {by_hand, by_itself, None}
-    assert desk.turn(worker, "online")["status"] == "online"
-    assert [desk.task(one)["status"] for one in (by_hand, by_itself)] == ["pending", "assigned"]
+    assert coordinator_api.set_status(worker, "online")["status"] == "online"
+    assert [coordinator_api.task(one)["status"] for one in (by_hand, by_itself)] == ["pending", "assigned"]
 
 
-def test_a_worker_that_falls_silent_is_offline_until_it_is_heard_of(desk: Desk) -> None:
-    worker, other = desk.register(), desk.register()
-    task = desk.create()
-    desk.assign(task, worker)
+def test_a_worker_that_falls_silent_is_offline_until_it_is_heard_of(coordinator_api: CoordinatorApi) -> None:
+    worker, other = coordinator_api.register(), coordinator_api.register()
+    task = coordinator_api.create()
+    coordinator_api.assign(task, worker)
     for _ in range(3):
-        desk.world.advance(60)
-        desk.beat(other)
-    assert [desk.worker(one)["status"] for one in (worker, other)] == ["offline", "online"]
-    assert desk.task(task)["status"] == "pending"
-    assert "offline" in desk.refused(409, "PUT", f"/api/tasks/{task}/assign?worker_id={worker}")
-    back = desk.beat(worker)
+        coordinator_api.world.advance(60)
+        coordinator_api.heartbeat(other)
+    assert [coordinator_api.worker(one)["status"] for one in (worker, other)] == ["offline", "online"]
+    assert coordinator_api.task(task)["status"] == "pending"
+    assert "offline" in coordinator_api.expect_error(409, "PUT", f"/api/tasks/{task}/assign?worker_id={worker}")
+    back = coordinator_api.heartbeat(worker)
     assert (back["status"], back["last_heartbeat"]) == ("online", "2026-01-01T12:03:00.000000")
     assert back["tasks_failed"] == 1
-    desk.world.advance(180)
-    assert desk.turn(worker, "online")["status"] == "online"
+    coordinator_api.world.advance(180)
+    assert coordinator_api.set_status(worker, "online")["status"] == "online"
 
 
-def test_a_heartbeat_brings_commands_until_they_are_confirmed(desk: Desk) -> None:
-    worker = desk.register()
-    task = desk.create()
-    desk.assign(task, worker)
-    assert desk.beat(worker)["commands"] == []
-    desk.told("DELETE", f"/api/tasks/{task}")
-    [command] = desk.beat(worker)["commands"]
+def test_a_heartbeat_brings_commands_until_they_are_confirmed(coordinator_api: CoordinatorApi) -> None:
+    worker = coordinator_api.register()
+    task = coordinator_api.create()
+    coordinator_api.assign(task, worker)
+    assert coordinator_api.heartbeat(worker)["commands"] == []
+    coordinator_api.call("DELETE", f"/api/tasks/{task}")
+    [command] = coordinator_api.heartbeat(worker)["commands"]
     assert command == {"id": f"{task}:1", "type": "cancel", "task_id": task, "attempt": 1}
-    answer = desk.beat(worker, command["id"], "drain")
+    answer = coordinator_api.heartbeat(worker, command["id"], "drain")
     assert answer.pop("commands") == []
-    assert answer == desk.worker(worker)
-    message = desk.refused(400, "POST", f"/api/workers/{worker}/heartbeat", {"receipts": ["nonsense"]})
+    assert answer == coordinator_api.worker(worker)
+    message = coordinator_api.expect_error(400, "POST", f"/api/workers/{worker}/heartbeat", {"receipts": ["nonsense"]})
     assert message.startswith("receipts.0: must be a string")
 
 
-def test_an_unregistered_worker_is_gone_and_its_tasks_are_not(desk: Desk) -> None:
-    worker = desk.register()
-    task = desk.create()
-    desk.assign(task, worker)
-    gone = desk.told("DELETE", f"/api/workers/{worker}")
+def test_an_unregistered_worker_is_gone_and_its_tasks_are_not(coordinator_api: CoordinatorApi) -> None:
+    worker = coordinator_api.register()
+    task = coordinator_api.create()
+    coordinator_api.assign(task, worker)
+    gone = coordinator_api.call("DELETE", f"/api/workers/{worker}")
     assert gone == {"message": "Worker unregistered", "id": worker}
     for method, path, body in (
         ("GET", "", None),
@@ -163,23 +169,23 @@ def test_an_unregistered_worker_is_gone_and_its_tasks_are_not(desk: Desk) -> Non
         ("POST", "/heartbeat", None),
         ("POST", "/task/complete", None),
     ):
-        message = desk.refused(404, method, f"/api/workers/{worker}{path}", body)
+        message = coordinator_api.expect_error(404, method, f"/api/workers/{worker}{path}", body)
         assert message == f"Worker not found: {worker}"
-    desk.world.settle()
-    assert (desk.task(task)["status"], desk.task(task)["assigned_worker"]) == ("pending", None)
+    coordinator_api.world.settle()
+    assert (coordinator_api.task(task)["status"], coordinator_api.task(task)["assigned_worker"]) == ("pending", None)
 
 
-def test_the_summary_is_a_recount(desk: Desk) -> None:
-    idle, full, out, left = (desk.register() for _ in range(4))
+def test_the_summary_is_a_recount(coordinator_api: CoordinatorApi) -> None:
+    idle, full, out, left = (coordinator_api.register() for _ in range(4))
     for worker in (idle, full, left, left):
-        desk.complete(desk.reach("assigned", worker))
-    desk.complete(desk.reach("assigned", left), error="broken")
-    desk.told("POST", f"/api/workers/{out}/task/complete?success=false")
-    desk.reach("assigned", full)
-    desk.turn(out, "offline")
-    desk.told("DELETE", f"/api/workers/{left}")
+        coordinator_api.complete(coordinator_api.create_in_status("assigned", worker))
+    coordinator_api.complete(coordinator_api.create_in_status("assigned", left), error="broken")
+    coordinator_api.call("POST", f"/api/workers/{out}/task/complete?success=false")
+    coordinator_api.create_in_status("assigned", full)
+    coordinator_api.set_status(out, "offline")
+    coordinator_api.call("DELETE", f"/api/workers/{left}")
     for _ in range(2):
-        assert desk.summary() == {
+        assert coordinator_api.summary() == {
             "total_workers": 3,
             "online": 1,
             "busy": 1,
@@ -187,48 +193,52 @@ def test_the_summary_is_a_recount(desk: Desk) -> None:
             "total_tasks_completed": 4,
             "total_tasks_failed": 2,
         }
-        desk.world.settle()
-    by_list = desk.told("GET", "/api/workers")["workers"]
+        coordinator_api.world.settle()
+    by_list = coordinator_api.call("GET", "/api/workers")["workers"]
     assert sorted((one["tasks_completed"], one["tasks_failed"]) for one in by_list) == [(0, 1), (1, 0), (1, 0)]
 
 
 @pytest.mark.parametrize(("success", "status"), [("true", "completed"), ("false", "failed"), (None, "completed")])
-def test_a_report_without_a_task_ends_the_one_that_is_held(success: str | None, status: str, desk: Desk) -> None:
-    worker = desk.register(2)
+def test_a_report_without_a_task_ends_the_one_that_is_held(
+    success: str | None, status: str, coordinator_api: CoordinatorApi
+) -> None:
+    worker = coordinator_api.register(2)
     path = f"/api/workers/{worker}/task/complete" + (f"?success={success}" if success else "")
-    task = desk.reach("running", worker)
-    answer = desk.told("POST", path)
+    task = coordinator_api.create_in_status("running", worker)
+    answer = coordinator_api.call("POST", path)
     assert (answer["tasks_completed"], answer["tasks_failed"]) == ((1, 0) if status == "completed" else (0, 1))
-    assert desk.task(task)["status"] == status
-    again = desk.told("POST", path)
+    assert coordinator_api.task(task)["status"] == status
+    again = coordinator_api.call("POST", path)
     assert again["tasks_completed"] + again["tasks_failed"] == 2, "with none it only counts"
-    assert again == desk.worker(worker)
-    several = [desk.reach("assigned", worker) for _ in range(2)]
-    message = desk.refused(409, "POST", path)
+    assert again == coordinator_api.worker(worker)
+    several = [coordinator_api.create_in_status("assigned", worker) for _ in range(2)]
+    message = coordinator_api.expect_error(409, "POST", path)
     assert all(one in message for one in several)
-    assert desk.worker(worker)["tasks_completed"] + desk.worker(worker)["tasks_failed"] == 2
+    assert coordinator_api.worker(worker)["tasks_completed"] + coordinator_api.worker(worker)["tasks_failed"] == 2
 
 
-def test_success_is_true_or_false(desk: Desk) -> None:
-    message = desk.refused(400, "POST", f"/api/workers/{desk.register()}/task/complete?success=perhaps")
+def test_success_is_true_or_false(coordinator_api: CoordinatorApi) -> None:
+    message = coordinator_api.expect_error(
+        400, "POST", f"/api/workers/{coordinator_api.register()}/task/complete?success=perhaps"
+    )
     assert message == 'success: must be true or false, got "perhaps"'
 
 
-def test_every_role_may_do_everything_in_its_tenant_and_nothing_in_another(desk: Desk) -> None:
-    worker = desk.register()
+def test_every_role_may_do_everything_in_its_tenant_and_nothing_in_another(coordinator_api: CoordinatorApi) -> None:
+    worker = coordinator_api.register()
     for role in ("user", "server", "admin"):
-        assert desk.told("GET", "/api/workers", token=token(role))["total"] == 1
-        assert desk.told("POST", f"/api/workers/{worker}/heartbeat", token=token(role))["id"] == worker
+        assert coordinator_api.call("GET", "/api/workers", token=token(role))["total"] == 1
+        assert coordinator_api.call("POST", f"/api/workers/{worker}/heartbeat", token=token(role))["id"] == worker
     other = token(org="other")
-    assert desk.told("GET", "/api/workers", token=other) == {"workers": [], "total": 0, "next_cursor": None}
-    assert desk.told("GET", "/api/workers/stats/summary", token=other)["total_workers"] == 0
-    desk.refused(404, "DELETE", f"/api/workers/{worker}", token=other)
-    desk.refused(401, "GET", "/api/workers", token=None)
-    desk.refused(401, "GET", "/api/workers", token=None, headers={"X-API-Key": "k"})
+    assert coordinator_api.call("GET", "/api/workers", token=other) == {"workers": [], "total": 0, "next_cursor": None}
+    assert coordinator_api.call("GET", "/api/workers/stats/summary", token=other)["total_workers"] == 0
+    coordinator_api.expect_error(404, "DELETE", f"/api/workers/{worker}", token=other)
+    coordinator_api.expect_error(401, "GET", "/api/workers", token=None)
+    coordinator_api.expect_error(401, "GET", "/api/workers", token=None, headers={"X-API-Key": "k"})
 
 
-def test_health_needs_no_token(desk: Desk) -> None:
-    assert desk.told("GET", "/health", token=None) == {
+def test_health_needs_no_token(coordinator_api: CoordinatorApi) -> None:
+    assert coordinator_api.call("GET", "/health", token=None) == {
         "status": "healthy",
         "timestamp": NOON,
         "version": "1.0.0",

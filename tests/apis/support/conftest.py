@@ -21,8 +21,8 @@ BASE = "https://support.example"
 
 
 @dataclass
-class Desk:
-    """The API as its users see it: everything goes through HTTP, but for the workers' sockets."""
+class SupportApi:
+    """A client of the support API: everything goes through HTTP, except the workers' WebSockets."""
 
     world: World
     client: Client
@@ -37,7 +37,7 @@ class Desk:
         return self.client.post(path, body, token=self.token, headers=headers)
 
     def submit(self, kind: str = "translation", settle: bool = True, **data: Any) -> Any:
-        """The answer to a task of this type."""
+        """The body of the response to a new task of this type."""
         reply = self.post("/task", {"type": kind, "data": data})
         assert reply.status == 202, reply.text
         if settle:
@@ -45,14 +45,14 @@ class Desk:
         return reply.json
 
     def start(self, worker_id: int | str = 3, **config: Any) -> Any:
-        """A worker, made known; it does translations."""
+        """Register a worker that performs translations."""
         body = {"worker_id": worker_id, "config": {"types": ["translation"]} | config}
         reply = self.post("/workers", body)
         assert reply.status == 201, reply.text
         return reply.json
 
     def connect(self, worker_id: int | str = 3, **config: Any) -> list[dict[str, Any]]:
-        """A worker that is connected; returns the frames that it is sent."""
+        """Register a worker and connect it; returns the list of the frames that are sent to it."""
         self.start(worker_id, **config)
         name = f"connection-{worker_id}"
         frames = self.world.sockets.connect(name)
@@ -61,7 +61,7 @@ class Desk:
         return frames
 
     def wait(self, seconds: float, worker_id: int | str = 1) -> None:
-        """Time passes, and the worker answers that it is there."""
+        """Let time pass, and the worker send a heartbeat."""
         self.world.clock.advance(seconds)
         beat = Heartbeat(Health.HEALTHY)
         registry.record_heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")
@@ -78,11 +78,11 @@ class Desk:
         self.world.settle()
 
     def worker(self, worker_id: int | str = 3) -> Any:
-        return next(one for one in self.get("/workers")["workers"] if one["id"] == worker_id)
+        return next(worker for worker in self.get("/workers")["workers"] if worker["id"] == worker_id)
 
 
 @pytest.fixture
-def desk(world: World) -> Iterator[Desk]:
+def support_api(world: World) -> Iterator[SupportApi]:
     before = config.replace(api_urls={POOL: BASE})
-    yield Desk(world, Client(api, conformance(api)), token("user", plan="enterprise"))
+    yield SupportApi(world, Client(api, conformance(api)), token("user", plan="enterprise"))
     config.restore(before)

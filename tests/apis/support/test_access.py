@@ -5,7 +5,7 @@ import pytest
 from chalicelib import config
 from chalicelib.apis.support import api
 from chalicelib.edge import routes_of
-from tests.apis.support.conftest import Desk
+from tests.apis.support.conftest import SupportApi
 from tests.support.client import token
 
 GUARDED = [("POST", "/task"), ("GET", "/task/task_1"), ("GET", "/workers"), ("POST", "/workers")]
@@ -19,47 +19,47 @@ def test_the_guarded_endpoints_are_the_documented_ones() -> None:
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_without_a_token_nothing_is_served_unless_the_local_stage_opens_the_api(
-    method: str, path: str, desk: Desk
+    method: str, path: str, support_api: SupportApi
 ) -> None:
-    reply = desk.client.request(method, path)
+    reply = support_api.client.request(method, path)
     assert (reply.status, reply.json["error"]["code"], reply.headers["www-authenticate"]) == (
         401,
         "UNAUTHORIZED",
         'Bearer realm="support"',
     )
     config.replace(open_apis=frozenset({"support"}))
-    assert desk.client.request(method, path).status != 401
-    assert desk.client.request(method, path, token="garbage").status == 401
+    assert support_api.client.request(method, path).status != 401
+    assert support_api.client.request(method, path, token="garbage").status == 401
 
 
 @pytest.mark.parametrize("role", ["user", "server", "admin"])
-def test_every_role_may_do_everything_in_its_org(role: str, desk: Desk) -> None:
+def test_every_role_may_do_everything_in_its_org(role: str, support_api: SupportApi) -> None:
     caller = token(role)
     for method, path in GUARDED:
         body = {"type": "t", "worker_id": 1} if method == "POST" else None
-        assert desk.client.request(method, path, body, token=caller).status in (200, 201, 202, 404)
+        assert support_api.client.request(method, path, body, token=caller).status in (200, 201, 202, 404)
 
 
-def test_a_hundred_requests_a_minute(desk: Desk) -> None:
+def test_a_hundred_requests_a_minute(support_api: SupportApi) -> None:
     caller = token()
-    first = desk.client.get("/channels", token=caller)
+    first = support_api.client.get("/channels", token=caller)
     assert (first.headers["x-ratelimit-limit"], first.headers["x-ratelimit-remaining"]) == ("100", "99")
-    assert int(first.headers["x-ratelimit-reset"]) == desk.world.clock.now() // 1000 + 1
+    assert int(first.headers["x-ratelimit-reset"]) == support_api.world.clock.now() // 1000 + 1
     for _ in range(99):
-        desk.client.get("/task/none", token=caller)
-    refused = desk.client.get("/channels", token=caller)
+        support_api.client.get("/task/none", token=caller)
+    refused = support_api.client.get("/channels", token=caller)
     assert (refused.status, refused.json["error"]["code"]) == (429, "RATE_LIMITED")
     assert refused.json["error"]["details"] == {"retry_after": refused.headers["retry-after"]}
 
 
-def test_what_the_api_does_not_have(desk: Desk) -> None:
-    path = desk.client.get("/tasks", token=desk.token)
+def test_what_the_api_does_not_have(support_api: SupportApi) -> None:
+    path = support_api.client.get("/tasks", token=support_api.token)
     assert (path.status, path.json["error"]["code"], path.json["error"]["details"]) == (
         404,
         "NOT_FOUND",
         {"path": "does not exist"},
     )
-    method = desk.client.delete("/task", token=desk.token)
+    method = support_api.client.delete("/task", token=support_api.token)
     assert (method.status, method.json["error"]["code"], method.headers["allow"]) == (405, "METHOD_NOT_ALLOWED", "POST")
-    kind = desk.post("/task", "x=1", **{"Content-Type": "text/plain"})
+    kind = support_api.post("/task", "x=1", **{"Content-Type": "text/plain"})
     assert (kind.status, kind.json["error"]["code"]) == (415, "INVALID_INPUT")

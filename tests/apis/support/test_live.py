@@ -12,7 +12,7 @@ from chalicelib.apis.task_feed_frames import frame_builders
 from chalicelib.apis.websockets import CHANNELS, router
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.workers import registry
-from tests.apis.support.conftest import Desk
+from tests.apis.support.conftest import SupportApi
 from tests.support import aws
 from tests.support.client import token
 from tests.support.world import ORG, World
@@ -56,22 +56,22 @@ class Line:
 
 
 @pytest.fixture
-def worker(desk: Desk, world: World) -> Line:
+def worker(support_api: SupportApi, world: World) -> Line:
     """Worker 3, connected; it translates."""
-    desk.start(3, max_tasks=5)
+    support_api.start(3, max_tasks=5)
     return Line(world, "/worker/3", "c1")
 
 
 @pytest.fixture
-def task(desk: Desk, worker: Line) -> Frame:
+def task(support_api: SupportApi, worker: Line) -> Frame:
     """A task that the worker was handed."""
-    desk.submit(text="hello")
+    support_api.submit(text="hello")
     [frame] = worker.frames
     return {"task_id": frame["task_id"], "attempt": frame["attempt"]}
 
 
-def test_a_worker_is_handed_a_task_and_gives_the_result(desk: Desk, worker: Line) -> None:
-    identifier = desk.submit(text="hello", channel="chat")["task_id"]
+def test_a_worker_is_handed_a_task_and_gives_the_result(support_api: SupportApi, worker: Line) -> None:
+    identifier = support_api.submit(text="hello", channel="chat")["task_id"]
     [frame] = worker.frames
     assert frame == {
         "type": "task",
@@ -80,13 +80,13 @@ def test_a_worker_is_handed_a_task_and_gives_the_result(desk: Desk, worker: Line
         "lease": 1,
         "task_type": "translation",
         "data": {"text": "hello", "channel": "chat"},
-        "deadline": desk.world.task(identifier).attempt_ends_at,
+        "deadline": support_api.world.task(identifier).attempt_ends_at,
     }
     said = {"task_id": identifier, "attempt": 1}
     assert worker.say(type="progress", progress=50, **said) is None
-    assert desk.get(f"/task/{identifier}")["status"] == "processing"
+    assert support_api.get(f"/task/{identifier}")["status"] == "processing"
     assert worker.say(type="result", result={"text": "hallo"}, **said) == {"type": "accepted", **said}
-    assert desk.get(f"/task/{identifier}")["result"] == {"text": "hallo"}
+    assert support_api.get(f"/task/{identifier}")["result"] == {"text": "hallo"}
 
 
 def test_the_same_result_twice_is_accepted_twice_and_another_rejected(worker: Line, task: Frame) -> None:
@@ -97,11 +97,11 @@ def test_the_same_result_twice_is_accepted_twice_and_another_rejected(worker: Li
     assert (answer["type"], answer["reason"], answer["task_id"]) == ("rejected", "conflict", task["task_id"])
 
 
-def test_a_failure_may_be_final(desk: Desk, worker: Line, task: Frame) -> None:
+def test_a_failure_may_be_final(support_api: SupportApi, worker: Line, task: Frame) -> None:
     said = {"type": "error", "error": {"message": "no such language"}, "retryable": False, **task}
     for _ in range(2):
         assert worker.say(**said) == {"type": "accepted", **task}
-    assert desk.get(f"/task/{task['task_id']}")["status"] == "failed"
+    assert support_api.get(f"/task/{task['task_id']}")["status"] == "failed"
 
 
 def test_a_failed_attempt_comes_again_after_the_time_it_names(worker: Line, task: Frame, world: World) -> None:
@@ -131,10 +131,12 @@ def test_a_report_under_another_lease_is_rejected(worker: Line, task: Frame) -> 
     assert worker.say(type="result", result=1, lease=1, **task) == {"type": "accepted", **task}
 
 
-def test_a_task_that_is_not_there_or_anothers_is_rejected(desk: Desk, world: World, worker: Line, task: Frame) -> None:
+def test_a_task_that_is_not_there_or_anothers_is_rejected(
+    support_api: SupportApi, world: World, worker: Line, task: Frame
+) -> None:
     answer = worker.say(type="result", result=1, task_id="task_x", attempt=1)
     assert answer is not None and answer["reason"] == "not_found"
-    desk.start(4)
+    support_api.start(4)
     other = Line(world, "/worker/4", "c2")
     answer = other.say(type="result", result=1, **task)
     assert answer is not None and answer["reason"] == "lease_lost"
@@ -175,17 +177,17 @@ def test_a_sign_of_life_is_its_heartbeat(worker: Line, world: World, kind: str) 
     assert registry.get(ORG, "support", "3").last_heartbeat_at == world.clock.now()
 
 
-def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(desk: Desk, worker: Line) -> None:
+def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(support_api: SupportApi, worker: Line) -> None:
     worker.say(type="pong", status="unhealthy")
-    desk.submit(text="hello")
+    support_api.submit(text="hello")
     assert worker.frames == []
     worker.say(type="ready")
-    desk.world.settle()
+    support_api.world.settle()
     assert len(worker.frames) == 1
 
 
-def test_who_is_not_known_is_refused(world: World, desk: Desk) -> None:
-    desk.start(3)
+def test_who_is_not_known_is_refused(world: World, support_api: SupportApi) -> None:
+    support_api.start(3)
     assert Line(world, "/worker/4", "c1").refusal == (4404, "Worker not found: 4")
     assert Line(world, "/worker/" + "9" * 2_000, "c1").refusal[0] == 4404
     assert Line(world, "/worker/builtin", "c1").refusal[0] == 4404
@@ -201,8 +203,8 @@ def test_a_second_connection_is_refused_and_the_first_stays(world: World, worker
 
 
 @pytest.mark.parametrize("path", ["/worker/3", "/tasks/updates"])
-def test_without_a_token_only_an_opened_stage_lets_in(world: World, desk: Desk, path: str) -> None:
-    desk.start(3)
+def test_without_a_token_only_an_opened_stage_lets_in(world: World, support_api: SupportApi, path: str) -> None:
+    support_api.start(3)
     event = {"queryStringParameters": {"path": path}, "requestContext": {"connectionId": "c1"}}
     assert router.handle_connect(event)["statusCode"] == 401
     assert Line(world, path, "c1", token="x").refusal == (4401, "Invalid or expired token")
@@ -230,9 +232,9 @@ def watcher(world: World) -> Iterator[Line]:
     yield Line(world, "/tasks/updates", "v1")
 
 
-def test_a_watcher_sees_a_task_in_the_words_of_the_api(desk: Desk, world: World, watcher: Line) -> None:
-    identifier = desk.submit(text="hello", channel="chat")["task_id"]
-    desk.start(3)
+def test_a_watcher_sees_a_task_in_the_words_of_the_api(support_api: SupportApi, world: World, watcher: Line) -> None:
+    identifier = support_api.submit(text="hello", channel="chat")["task_id"]
+    support_api.start(3)
     worker = Line(world, "/worker/3", "c1")
     worker.say(type="result", result=1, task_id=identifier, attempt=1)
     world.settle()
@@ -253,11 +255,11 @@ def test_a_watcher_sees_a_task_in_the_words_of_the_api(desk: Desk, world: World,
     assert updates[-1] | {"worker_id": "3", "progress": 100} == updates[-1]
 
 
-def test_a_watcher_resumes(desk: Desk, world: World, watcher: Line) -> None:
+def test_a_watcher_resumes(support_api: SupportApi, world: World, watcher: Line) -> None:
     for _ in range(3):
-        desk.submit(text="hello")
+        support_api.submit(text="hello")
     watcher.hang_up()
-    desk.submit(text="hello")
+    support_api.submit(text="hello")
     again = Line(world, "/tasks/updates", "v2", since="2")
     assert [frame["sequence"] for frame in again.frames] == [3, 4, 4]
     assert again.frames[-1]["type"] == "watching"
@@ -290,7 +292,7 @@ def test_every_channel_of_watchers_has_a_frame_builder() -> None:
     )
 
 
-def test_budgets(desk: Desk, worker: Line, task: Frame) -> None:
+def test_budgets(support_api: SupportApi, worker: Line, task: Frame) -> None:
     """Whose a connection is, each process asks once."""
     with aws.counting() as calls:
         worker.say(type="result", result=1, **task)

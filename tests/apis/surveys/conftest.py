@@ -10,52 +10,53 @@ from tests.support.world import World
 
 
 @dataclass
-class Desk:
-    """The API as its users see it, and the coordinator's as its workers do: everything goes through HTTP."""
+class SurveysApi:
+    """A client of the surveys API, and of the coordinator API for its workers: everything goes through HTTP."""
 
     world: World
     client: Client
     workers: Client
     token: str
 
-    def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
+    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
         return self.client.request(method, path, body, **({"token": self.token} | more))
 
-    def start(self, platform: str = "swagbucks", **said: Any) -> str:
-        reply = self.ask("POST", "/api/start", {"platform": platform, "account_id": "a-1"} | said)
+    def start(self, platform: str = "swagbucks", **fields: Any) -> str:
+        reply = self.request("POST", "/api/start", {"platform": platform, "account_id": "a-1"} | fields)
         assert reply.status == 201, reply.text
         self.world.settle()
         return str(reply.json["session_id"])
 
     def platform(self, name: str = "swagbucks") -> Any:
-        [found] = [one for one in self.ask("GET", "/api/status").json["platforms"] if one["id"] == name]
-        return found
+        rows = self.request("GET", "/api/status").json["platforms"]
+        [platform] = [row for row in rows if row["id"] == name]
+        return platform
 
     def statuses(self) -> dict[str, str]:
-        return {one["id"]: one["status"] for one in self.ask("GET", "/api/platforms").json["platforms"]}
+        return {row["id"]: row["status"] for row in self.request("GET", "/api/platforms").json["platforms"]}
 
-    def work(self, method: str, path: str, body: Any = None) -> Any:
+    def call_as_worker(self, method: str, path: str, body: Any = None) -> Any:
         """A request of a worker to the coordinator API, which must succeed."""
         reply = self.workers.request(method, path, body, token=self.token)
         assert reply.status in (200, 201), reply.text
         self.world.settle()
         return reply.json
 
-    def register(self, *platforms: str, room: int = 1) -> str:
+    def register(self, *platforms: str, max_concurrent: int = 1) -> str:
         body = {
             "name": "Arbeiter-1",
             "type": "survey",
-            "capabilities": [f"survey:{one}" for one in platforms],
-            "metadata": {"max_concurrent": room},
+            "capabilities": [f"survey:{platform}" for platform in platforms],
+            "metadata": {"max_concurrent": max_concurrent},
         }
-        return str(self.work("POST", "/api/workers", body)["id"])
+        return str(self.call_as_worker("POST", "/api/workers", body)["id"])
 
-    def mine(self, worker: str) -> list[str]:
-        found = self.work("GET", f"/api/tasks?worker_id={worker}&status=assigned")["tasks"]
-        return [task["id"] for task in found]
+    def assigned_to(self, worker: str) -> list[str]:
+        tasks = self.call_as_worker("GET", f"/api/tasks?worker_id={worker}&status=assigned")["tasks"]
+        return [task["id"] for task in tasks]
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    clients = [Client(one.api, conformance(one.api)) for one in (surveys, coordinator)]
-    return Desk(world, clients[0], clients[1], token("user"))
+def surveys_api(world: World) -> SurveysApi:
+    clients = [Client(package.api, conformance(package.api)) for package in (surveys, coordinator)]
+    return SurveysApi(world, clients[0], clients[1], token("user"))

@@ -1,4 +1,4 @@
-"""The live feed of an org: what happened is told to those who subscribed to it, once for each number, without a gap."""
+"""The event feed of an org: its events are sent to its subscriptions, once for each number, without a gap."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,7 @@ def publish(*facts: PublicEvent, occasion: str = "o1", may_see: event_feed.MaySe
     event_feed.publish(ORG, occasion, facts, may_see)
 
 
-def told(frames: Frames) -> list[tuple[Any, ...]]:
+def received(frames: Frames) -> list[tuple[Any, ...]]:
     return [(frame["type"], frame["sequence"]) for frame in frames]
 
 
@@ -52,12 +52,12 @@ def test_nothing_is_written_while_nobody_listens(world: World) -> None:
     assert calls == {("DynamoDB", "GetItem"): 1}
 
 
-def test_a_subscriber_is_told_what_happens_from_now_on(world: World) -> None:
+def test_a_subscriber_gets_what_happens_from_now_on(world: World) -> None:
     frames = connect(world)
     subscribe(world)
     assert frames == [{"type": "subscribed", "channel": "tasks", "subscription": "tasks", "filters": {}, "sequence": 0}]
     publish(fact("task.created"), fact("task.completed"), fact("agent.created", "agent_1"))
-    assert told(frames[1:]) == [("task.created", 1), ("task.updated", 2)]
+    assert received(frames[1:]) == [("task.created", 1), ("task.updated", 2)]
     assert frames[2] == {
         "type": "task.updated",
         "channel": "tasks",
@@ -88,21 +88,21 @@ def test_filters_choose(world: World, filters: Mapping[str, Any], numbers: list[
         fact(projectId="p1", status="active"),
         fact(subject="task_3", projectId="p2", status="active"),
     )
-    assert [number for _, number in told(frames[1:])] == numbers
+    assert [number for _, number in received(frames[1:])] == numbers
 
 
-def test_one_that_comes_back_is_told_what_it_missed_before_what_follows(world: World) -> None:
+def test_one_that_comes_back_gets_what_it_missed_before_what_follows(world: World) -> None:
     first = connect(world)
     subscribe(world)
     publish(fact(), fact())
     back = connect(world, "c2")
     subscribe(world, "c2", since=1)
     publish(fact(), occasion="o2")
-    assert told(back) == [("task.updated", 2), ("subscribed", 2), ("task.updated", 3)]
-    assert told(first) == [("subscribed", 0), *(("task.updated", number) for number in (1, 2, 3))]
+    assert received(back) == [("task.updated", 2), ("subscribed", 2), ("task.updated", 3)]
+    assert received(first) == [("subscribed", 0), *(("task.updated", number) for number in (1, 2, 3))]
 
 
-def test_a_number_that_was_not_given_out_is_refused_and_a_gap_is_told(
+def test_a_number_that_is_not_in_use_is_refused_and_a_gap_is_reported(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = connect(world)
@@ -114,7 +114,7 @@ def test_a_number_that_was_not_given_out_is_refused_and_a_gap_is_told(
     connect(world, "c2")
     late = world.sockets.connect("c2")
     subscribe(world, "c2", since=0)
-    assert told(late) == [("reset", 4)]
+    assert received(late) == [("reset", 4)]
     assert len(frames) == 5
 
 
@@ -124,14 +124,14 @@ def test_the_same_occasion_again_has_the_same_numbers(world: World) -> None:
     publish(fact(), fact())
     publish(fact(), fact())
     publish(fact(), occasion="o2")
-    assert [number for _, number in told(frames[1:])] == [1, 2, 1, 2, 3]
+    assert [number for _, number in received(frames[1:])] == [1, 2, 1, 2, 3]
 
 
 def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(world: World) -> None:
     frames = connect(world)
     subscribe(world)
     publish(fact(), may_see=lambda *_: False)
-    assert told(frames) == [("subscribed", 0)]
+    assert received(frames) == [("subscribed", 0)]
     assert world.sockets.closed == ["c1"]
     assert subscriptions.find_by_org(ORG) == [] and connections.find("c1") is None
 
@@ -160,7 +160,7 @@ def test_one_that_is_gone_is_forgotten_and_holds_nobody_up(world: World) -> None
         subscribe(world, name)
     world.sockets.drop("c1")
     publish(fact())
-    assert told(other)[-1] == ("task.updated", 1)
+    assert received(other)[-1] == ("task.updated", 1)
     assert {one.connection.id for one in subscriptions.find_by_org(ORG)} == {"c2"}
 
 
@@ -170,14 +170,14 @@ def test_a_subscription_is_kept_while_it_is_listened_to(world: World) -> None:
     for day in range(3):
         world.clock.advance(clock.DAY * 0.9 / 1000)
         publish(fact(), occasion=f"o{day}")
-    assert [number for _, number in told(frames[1:])] == [1, 2, 3]
+    assert [number for _, number in received(frames[1:])] == [1, 2, 3]
 
 
-def test_what_is_announced_again_is_not_told_to_who_came_in_between(world: World) -> None:
+def test_what_is_announced_again_is_not_sent_to_one_that_subscribed_in_between(world: World) -> None:
     first = connect(world)
     subscribe(world)
     publish(fact())
     late = connect(world, "c2")
     subscribe(world, "c2")
     publish(fact())
-    assert (told(first[1:]), told(late)) == ([("task.updated", 1)] * 2, [("subscribed", 1)])
+    assert (received(first[1:]), received(late)) == ([("task.updated", 1)] * 2, [("subscribed", 1)])

@@ -42,7 +42,7 @@ def link(connection_id: str, org: str = ORG) -> Connection:
 
 
 def watch(world: World, connection_id: str = "v1", since: int | None = None, org: str = ORG) -> Frames:
-    """A watcher connects and is told what it missed; returns what it is sent."""
+    """Connect a watcher and send it what it missed; returns the list of the frames that are sent to it."""
     frames = world.sockets.connect(connection_id)
     task_feed.watch(link(connection_id, org), since)
     world.settle()
@@ -67,7 +67,7 @@ def change(number: int) -> TaskUpdate:
     )
 
 
-def tell(*numbers: int, occasion: str = "") -> None:
+def send(*numbers: int, occasion: str = "") -> None:
     task_feed.send_updates(
         ORG, occasion or f"occasion {numbers}", [change(number) for number in numbers], FRAME_BUILDERS
     )
@@ -82,7 +82,7 @@ def dying_before_live() -> AbstractContextManager[Any]:
     return patch.object(connections, "set_watcher_live_write", side_effect=Unavailable("dies here"))
 
 
-def test_a_watcher_is_told_each_change_of_each_task_of_its_org(world: World) -> None:
+def test_a_watcher_gets_each_change_of_each_task_of_its_org(world: World) -> None:
     frames = watch(world)
     world.register(reply=lambda *_: pytest.fail("never called"), endpoints={})
     task = world.submit()
@@ -114,22 +114,22 @@ def test_nothing_is_kept_for_orgs_that_nobody_watches(world: World) -> None:
     assert stored() == []
 
 
-def test_a_watcher_that_comes_back_is_told_what_it_missed(world: World) -> None:
+def test_a_watcher_that_comes_back_gets_what_it_missed(world: World) -> None:
     watch(world)
-    tell(1, 2, 3)
+    send(1, 2, 3)
     task_feed.leave(link("v1"))
-    tell(4)
-    tell(5)
+    send(4)
+    send(5)
     frames = watch(world, "v2", since=2)
-    tell(6)
+    send(6)
     assert sequences(frames) == [3, 4, 5, 6]
     assert frames[0]["task"] == "t3"
     assert frames[3] == {"watching": 5}
 
 
-def test_one_that_missed_nothing_is_only_told_where_it_is(world: World) -> None:
+def test_one_that_missed_nothing_only_gets_its_position(world: World) -> None:
     watch(world)
-    tell(1, 2)
+    send(1, 2)
     assert watch(world, "v2", since=2) == [{"watching": 2}]
     assert watch(world, "v3") == [{"watching": 2}]
 
@@ -140,35 +140,35 @@ def test_a_sequence_that_was_not_given_out_is_refused(world: World, since: int) 
         task_feed.watch(link("v1"), since)
 
 
-def test_updates_that_arrive_while_it_connects_are_neither_lost_nor_told_twice(world: World) -> None:
+def test_updates_that_arrive_while_it_connects_are_neither_lost_nor_sent_twice(world: World) -> None:
     watch(world)
-    tell(1)
+    send(1)
     frames = world.sockets.connect("v2")
     task_feed.watch(link("v2"), 0)
-    tell(2)  # before its turn came
+    send(2)  # before its turn came
     assert frames == []
     world.settle()
-    tell(3)
+    send(3)
     assert sequences(frames) == [1, 2, 3]
 
 
 def test_the_same_connect_event_again_changes_nothing(world: World) -> None:
     frames = watch(world)
-    tell(1)
+    send(1)
     task_feed.watch(link("v1"), None)
     world.settle()
-    tell(2)
+    send(2)
     assert sequences(frames) == [1, 2]
 
 
 def test_a_death_between_telling_and_going_live_tells_again(world: World) -> None:
     watch(world)
-    tell(1)
+    send(1)
     frames = world.sockets.connect("v2")
     task_feed.watch(link("v2"), 0)
     with dying_before_live(), pytest.raises(Unavailable):
         task_feed.catch_up(ORG, "v2", FRAME_BUILDERS)
-    tell(2)
+    send(2)
     world.settle()
     assert sequences(frames) == [1, 1, 2]
 
@@ -177,7 +177,7 @@ def test_a_long_way_to_catch_up_is_gone_in_steps(world: World) -> None:
     watch(world)
     with patch.object(task_feed, "FRAMES_PER_STEP", 3):
         for start in range(0, 8, 2):
-            tell(start, start + 1)
+            send(start, start + 1)
         frames = world.sockets.connect("v2")
         task_feed.watch(link("v2"), 0)
         with dying_before_live(), pytest.raises(Unavailable):
@@ -188,7 +188,7 @@ def test_a_long_way_to_catch_up_is_gone_in_steps(world: World) -> None:
 
 def test_numbers_have_no_holes_whoever_gives_them_at_once(world: World) -> None:
     frames = watch(world)
-    waiting = [lambda number=number: tell(number, occasion=f"relay {number}") for number in range(8)]
+    waiting = [lambda number=number: send(number, occasion=f"relay {number}") for number in range(8)]
     while waiting:
         outcomes = together(waiting)
         assert all(one is None or isinstance(one, Unavailable) for one in outcomes)
@@ -201,17 +201,17 @@ def test_a_batch_that_is_given_again_has_the_same_numbers(world: World) -> None:
     frames = watch(world)
     for _ in range(2):
         for number in range(0, 20, 2):
-            tell(number, number + 1)
+            send(number, number + 1)
     assert sequences(frames) == list(range(1, 21)) * 2
     assert [number for number, _ in connections.read_entries(ORG, 0)] == list(range(1, 21))
 
 
 def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(world: World) -> None:
     first = watch(world)
-    tell(1, 2, 3)
+    send(1, 2, 3)
     later, resumed = watch(world, "v2"), watch(world, "v3", since=2)
-    tell(4)
-    tell(1, 2, 3)
+    send(4)
+    send(1, 2, 3)
     assert sequences(first) == [1, 2, 3, 4, 1, 2, 3]
     assert (sequences(later), sequences(resumed)) == ([4], [3, 4, 3])
 
@@ -220,13 +220,13 @@ def test_a_watcher_that_is_gone_is_forgotten(world: World) -> None:
     watch(world)
     frames = watch(world, "v2")
     world.sockets.drop("v1")
-    tell(1)
+    send(1)
     assert sequences(frames) == [1]
     assert [watcher.id for watcher in connections.find_watchers(ORG)] == ["v2"]
     assert connections.find("v1") is None
 
 
-def test_one_that_goes_before_it_was_told_anything_is_forgotten(world: World) -> None:
+def test_one_that_goes_before_it_was_sent_anything_is_removed(world: World) -> None:
     task_feed.watch(link("v1"), None)
     world.settle()
     assert connections.find_watchers(ORG) == []
@@ -239,11 +239,11 @@ def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World) -
     assert world.sockets.sent["v1"] == [{"watching": 0}]
 
 
-def test_one_that_leaves_is_told_nothing_more(world: World) -> None:
+def test_one_that_leaves_gets_nothing_more(world: World) -> None:
     frames = watch(world)
     for _ in range(2):
         task_feed.leave(link("v1"))
-    tell(1)
+    send(1)
     assert frames == [{"watching": 0}]
 
 
@@ -260,7 +260,7 @@ def test_a_slow_watcher_holds_up_nobody(world: World) -> None:
         post(connection_id, text)
 
     with patch.object(world.sockets, "post", slow):
-        tell(1)
+        send(1)
     assert sequences(world.sockets.sent["v1"]) == sequences(world.sockets.sent["v2"]) == [1]
 
 
@@ -280,8 +280,8 @@ def test_one_that_takes_nothing_is_cut_off_and_comes_back(world: World) -> None:
     watch(world)
     others = watch(world, "v2")
     with deaf(world, "v1"):
-        tell(1)
-        tell(2)
+        send(1)
+        send(2)
     assert world.sockets.closed == ["v1"]
     assert sequences(others) == [1, 2]
     assert sequences(watch(world, "v3", since=0)) == [1, 2]
@@ -305,21 +305,21 @@ def test_a_feed_is_kept_for_a_day_after_the_last_watcher(world: World) -> None:
     watch(world)
     task_feed.leave(link("v1"))
     world.clock.advance(86_000)
-    tell(1)
+    send(1)
     assert sequences(watch(world, "v2", since=0)) == [1]
 
 
 def test_a_feed_that_nobody_watched_for_longer_is_not_kept_and_says_so(world: World) -> None:
     watch(world)
-    tell(1)
+    send(1)
     task_feed.leave(link("v1"))
     world.clock.advance(86_401)
     count = len(stored())
-    tell(2)
+    send(2)
     assert len(stored()) == count, "nothing is written for nobody"
     frames = watch(world, "v2", since=1)
     assert frames == [{"reset": 2}, {"watching": 2}]
-    tell(3)
+    send(3)
     assert sequences(frames) == [3]
 
 
@@ -327,21 +327,21 @@ def test_a_feed_that_is_watched_is_kept_on(world: World) -> None:
     watch(world)
     for number in range(5):
         world.clock.advance(50_000)
-        tell(number)
+        send(number)
     assert sequences(world.sockets.sent["v1"]) == [1, 2, 3, 4, 5]
 
 
-def test_one_that_missed_too_much_begins_anew(world: World) -> None:
+def test_one_that_missed_too_much_gets_a_reset(world: World) -> None:
     watch(world)
-    tell(*range(10))
+    send(*range(10))
     with patch.object(task_feed, "MAX_CATCH_UP", 9):
         assert watch(world, "v2", since=0) == [{"reset": 10}, {"watching": 10}]
         assert sequences(watch(world, "v3", since=1)) == list(range(2, 11))
 
 
-def test_one_that_missed_what_was_deleted_begins_anew(world: World) -> None:
+def test_one_that_missed_what_was_deleted_gets_a_reset(world: World) -> None:
     watch(world)
-    tell(1, 2, 3)
+    send(1, 2, 3)
     next(item for item in stored() if item.entry and item.entry["task_id"] == "t2").delete()
     assert watch(world, "v2", since=0) == [{"reset": 3}, {"watching": 3}]
 
@@ -361,7 +361,7 @@ def test_budgets(world: World) -> None:
         task_feed.watch(link("v1"), None)
     assert calls.total() == 2
     with aws.counting() as calls:
-        tell(*range(90))
+        send(*range(90))
     assert calls.total() == 3
     with aws.counting() as calls:
         task_feed.send_updates("other", "x", [change(1)], FRAME_BUILDERS)

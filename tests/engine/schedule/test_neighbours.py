@@ -103,7 +103,7 @@ def street(fleets: Fleets, functions: int, call_seconds: float = 0.008) -> Stree
     return made
 
 
-def told_late(fleets: Fleets, functions: int, seconds: int = 60) -> int:
+def late_updates(fleets: Fleets, functions: int, seconds: int = 60) -> int:
     """Of a minute in which neighbours send a message each second: how many had not gone out when the next one came."""
     made, late = street(fleets, functions), 0
     made.flood()
@@ -116,12 +116,12 @@ def told_late(fleets: Fleets, functions: int, seconds: int = 60) -> int:
 
 @FUNCTIONS
 def test_a_messenger_that_hangs_holds_up_nobody_else(fleets: Fleets, functions: int) -> None:
-    assert told_late(fleets, functions) == 0
+    assert late_updates(fleets, functions) == 0
 
 
 def test_without_lanes_the_first_messages_hold_all_functions(fleets: Fleets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt_queue, "message_group", lambda found, _: found.id)
-    assert told_late(fleets, 16, seconds=5) > 0
+    assert late_updates(fleets, 16, seconds=5) > 0
 
 
 def test_it_is_asked_by_few_at_once_then_by_one_at_growing_intervals(fleets: Fleets) -> None:
@@ -189,7 +189,7 @@ def _any() -> Any:
 
 
 def late_posts(fleets: Fleets, functions: int, seconds: int) -> tuple[int, Hanging]:
-    """As `told_late`, of webhooks: two hundred events for one that hangs, one a second for another."""
+    """As `late_updates`, of webhooks: two hundred events for one that hangs, one a second for another."""
     fleet = fleets("webhooks", functions)
     bad, good = receiver(fleet.world, "bad"), receiver(fleet.world, "good", Topic.TASK_DELETED)
     hanging, late = Hanging(fleet, webhook_rules.TIMEOUT_SECONDS), 0

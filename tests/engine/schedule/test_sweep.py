@@ -23,17 +23,17 @@ from tests.support.world import ORG, POOL, World
 SWEEPS = settings().sweeps_queue
 
 
-def lose_nudges(world: World) -> None:
+def lose_dispatch_requests(world: World) -> None:
     world.queues.queues.get(settings().dispatch_queue, []).clear()
 
 
 def quietly(world: World, seconds: int) -> None:
-    """Time passes; every nudge gets lost."""
+    """Let time pass while every dispatch request is lost."""
     for _ in range(seconds // 60):
         world.advance(60, settle=False)
         while world.relay("tasks") or world.relay("workers"):
             pass
-        lose_nudges(world)
+        lose_dispatch_requests(world)
 
 
 def own_end(task: Task) -> int:
@@ -167,7 +167,7 @@ def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_t
     made = [world.submit() for _ in range(60)]
     while world.relay("tasks"):
         pass
-    lose_nudges(world)
+    lose_dispatch_requests(world)
     world.clock.advance(60)
     with aws.counting() as calls:
         world.sweep()
@@ -178,11 +178,11 @@ def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_t
     assert calls[("DynamoDB", "GetItem")] == 4 + 1
     while world.relay("tasks"):
         pass
-    [nudge] = world.queues.queues[settings().dispatch_queue]
-    assert '"tasks":[]' in nudge.body
+    [request] = world.queues.queues[settings().dispatch_queue]
+    assert '"tasks":[]' in request.body
 
 
-def test_a_task_whose_every_nudge_was_lost_is_leased_once_a_nudge_arrives_again(world: World) -> None:
+def test_a_task_whose_every_dispatch_request_was_lost_is_leased_once_one_arrives_again(world: World) -> None:
     task = world.submit(capabilities=("gpu",))
     quietly(world, 180)
     worker = pull(world, capabilities=("gpu",))

@@ -1,4 +1,4 @@
-"""What a worker is told to do, and for how long it is repeated."""
+"""The commands to a worker, and for how long they are repeated."""
 
 from dataclasses import replace
 
@@ -17,6 +17,6 @@ def test_a_task_to_stop_is_repeated_for_fifteen_minutes(world: World) -> None:
     assert commands.without_stale_commands(worker, world.clock.now()).commands == {}
 
 
-def test_a_worker_in_maintenance_is_told_to_drain(world: World) -> None:
+def test_a_worker_in_maintenance_gets_a_command_to_drain(world: World) -> None:
     worker = replace(world.register(), maintenance=True, commands={"task_7:1": world.clock.now()})
     assert [command["type"] for command in commands.pending_commands(worker)] == ["cancel", "drain"]

@@ -51,9 +51,9 @@ def test_its_one_task_ends_with_the_report_and_counts_once(world: World, outcome
 def test_with_several_tasks_it_must_be_said_which(world: World) -> None:
     worker = pull(world, max_concurrent=3)
     made = [held(world) for _ in range(2)]
-    with pytest.raises(Conflict) as told:
+    with pytest.raises(Conflict) as refusal:
         report(worker.id)
-    assert all(task.id in told.value.message for task in made)
+    assert all(task.id in refusal.value.message for task in made)
     assert recounted(world) == (0, 0)
     complete(made[0])
     assert report(worker.id) == (2, 0)

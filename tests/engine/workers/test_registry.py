@@ -127,10 +127,10 @@ def test_a_worker_that_is_heard_of_again_is_back_in_rotation_and_its_late_result
 
 
 def test_a_tenth_of_the_heartbeats_lost_takes_no_worker_offline(world: World) -> None:
-    crew = [pull(world, f"w{n}") for n in range(5)]
+    workers = [pull(world, f"w{n}") for n in range(5)]
     for _ in range(40):
         world.advance(20)
-        for worker in crew:
+        for worker in workers:
             if world.random.random() >= 0.1:
                 beat(worker)
         assert all(worker.alive for worker in world.workers())
@@ -163,7 +163,7 @@ def test_the_same_maintenance_twice_is_one_change(world: World) -> None:
     assert registry.set_maintenance(ORG, POOL, worker.id, True, "disk") == first
 
 
-def test_an_unregistered_worker_s_tasks_go_back_unburned_and_it_is_forgotten(world: World) -> None:
+def test_an_unregistered_worker_s_tasks_are_queued_again_without_an_attempt_and_it_is_deleted(world: World) -> None:
     worker = world.register("one")
     task = held(world)
     registry.unregister(ORG, POOL, worker.id)
@@ -193,7 +193,7 @@ def test_an_unhealthy_worker_gets_nothing_until_it_is_well_again(world: World) -
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("retry_after", "rest"), [("30", 30), ("0", 1), (None, 5)])
-def test_a_busy_server_rests_as_long_as_it_asked_and_the_task_waits_unburned(
+def test_a_busy_server_rests_as_long_as_it_asked_and_the_task_waits_without_a_counted_attempt(
     world: World, status: int, retry_after: str | None, rest: int
 ) -> None:
     busy = answer(status, None, **({"retry_after": retry_after} if retry_after else {}))
@@ -260,7 +260,7 @@ def test_a_message_names_the_attempt_the_deadline_and_where_to_report(world: Wor
     }
 
 
-def test_a_delivery_told_twice_at_once_is_one_attempt_to_the_server(world: World) -> None:
+def test_a_handover_that_is_redelivered_at_once_is_one_attempt_to_the_server(world: World) -> None:
     world.register()
     world.queues.faults.duplicate = 1.0
     task = held(world)
@@ -269,7 +269,9 @@ def test_a_delivery_told_twice_at_once_is_one_attempt_to_the_server(world: World
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_delivery_told_again_once_the_task_has_begun_or_ended_hands_nothing_over(world: World, ended: bool) -> None:
+def test_a_handover_that_is_redelivered_once_the_task_has_begun_or_ended_hands_nothing_over(
+    world: World, ended: bool
+) -> None:
     world.register()
     task = held(world)
     if ended:
@@ -279,7 +281,7 @@ def test_a_delivery_told_again_once_the_task_has_begun_or_ended_hands_nothing_ov
     assert len(world.calls) == 1
 
 
-def test_a_delivery_that_is_lost_is_made_up_for_after_two_minutes_without_a_burned_attempt(world: World) -> None:
+def test_a_handover_that_is_lost_is_made_up_for_after_two_minutes_without_a_counted_attempt(world: World) -> None:
     worker = world.register()
     world.queues.faults.drop = 0.0
     task = world.submit()

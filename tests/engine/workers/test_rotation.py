@@ -18,7 +18,7 @@ def turn(worker_id: str, rotation: Rotation) -> None:
     registry.update(ORG, POOL, worker_id, WorkerChange(rotation=rotation))
 
 
-def test_a_drained_worker_s_leases_go_to_others_unburned_and_it_is_told(world: World) -> None:
+def test_a_drained_worker_s_leases_go_to_others_without_a_counted_attempt_and_it_gets_commands(world: World) -> None:
     worker = pull(world, max_concurrent=2)
     first, second = held(world), held(world)
     other = pull(world, "other", max_concurrent=2)
@@ -27,9 +27,9 @@ def test_a_drained_worker_s_leases_go_to_others_unburned_and_it_is_told(world: W
     for task in (first, second):
         moved = world.task(task.id)
         assert (moved.worker_id, moved.attempts, moved.status) == (other.id, 0, Status.LEASED)
-    told = commands.pending_commands(beat(worker))
-    assert {one.get("task_id") for one in told if one["type"] == "cancel"} == {first.id, second.id}
-    assert told[-1]["type"] == "drain"
+    pending = commands.pending_commands(beat(worker))
+    assert {one.get("task_id") for one in pending if one["type"] == "cancel"} == {first.id, second.id}
+    assert pending[-1]["type"] == "drain"
     assert world.worker(worker.id).leases == {}
     assert (world.worker(worker.id).failed, world.worker(worker.id).completed) == (0, 0)
     beat(worker)
@@ -141,9 +141,9 @@ def test_metadata_stay_small(world: World) -> None:
         lambda: pull(world, "two", metadata={"a": half * 2}),
         lambda: world.submit(metadata={"a": half * 2}),
     ):
-        with pytest.raises(InvalidRequest, match="metadata: must be at most") as told:
+        with pytest.raises(InvalidRequest, match="metadata: must be at most") as refusal:
             grow()
-        assert "metadata" in told.value.fields
+        assert "metadata" in refusal.value.fields
     assert world.worker(worker.id).metadata == {"a": half}
     assert (len(world.workers()), world.tasks()) == (1, [])
 

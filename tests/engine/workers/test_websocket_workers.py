@@ -1,4 +1,4 @@
-"""Workers on WebSockets: let in, asked whether they are there, handed tasks, told to stop, gone and back."""
+"""Workers with WebSockets: accepted, pinged, sent tasks and commands, disconnected and back."""
 
 import itertools
 from typing import Any
@@ -165,14 +165,14 @@ def test_the_same_connect_event_again_changes_nothing(world: World, worker: Work
 
 
 def test_a_disconnect_that_comes_before_its_connect_is_found_out_by_the_ping(world: World, worker: Worker) -> None:
-    assert connections.find("c1") is None  # so nobody is told of the disconnect
+    assert connections.find("c1") is None  # so no disconnect is reported for it
     websocket_workers.connect(link("c1"))
     world.advance(21)
     assert world.worker("w1").connection is None
     assert connections.find("c1") is None
 
 
-def test_a_disconnect_keeps_the_leases_and_a_reconnect_is_told_them_again(world: World, worker: Worker) -> None:
+def test_a_disconnect_keeps_the_leases_and_a_reconnect_gets_them_again(world: World, worker: Worker) -> None:
     connect(world, "c1")
     task = given(world)
     websocket_workers.disconnect(link("c1"))
@@ -197,7 +197,7 @@ def test_the_end_of_an_old_connection_does_not_touch_the_new_one(world: World, w
     assert connections.find("c2") == link("c2")
 
 
-def test_who_stays_away_loses_its_tasks_and_is_told_so_when_it_comes_late(world: World, worker: Worker) -> None:
+def test_who_stays_away_loses_its_tasks_and_is_rejected_when_it_comes_late(world: World, worker: Worker) -> None:
     connect(world, "c1")
     task = given(world)
     websocket_workers.disconnect(link("c1"))
@@ -291,7 +291,7 @@ def test_a_cancel_waits_for_a_worker_that_is_away(world: World, worker: Worker) 
 
 
 @pytest.mark.parametrize("drained", [False, True])
-def test_a_worker_is_told_to_drain(world: World, worker: Worker, drained: bool) -> None:
+def test_a_worker_gets_a_command_to_drain(world: World, worker: Worker, drained: bool) -> None:
     frames = connect(world, "c1")
     task = given(world)
     registry.update(ORG, POOL, "w1", WorkerChange(rotation=Rotation.DRAINED if drained else Rotation.CLOSED))
@@ -320,7 +320,9 @@ def lease(world: World) -> Task:
     return world.task(task.id)
 
 
-def test_a_hand_over_to_a_connection_that_is_gone_gives_the_lease_back_unburned(world: World, worker: Worker) -> None:
+def test_a_handover_to_a_connection_that_is_gone_gives_the_lease_back_without_counting_an_attempt(
+    world: World, worker: Worker
+) -> None:
     connect(world, "c1")
     world.settle()
     task = lease(world)
@@ -335,7 +337,7 @@ def test_a_hand_over_to_a_connection_that_is_gone_gives_the_lease_back_unburned(
     assert [(frame["task_id"], frame["attempt"], frame["lease"]) for frame in frames] == [(task.id, 1, 2)]
 
 
-def test_a_hand_over_that_comes_late_does_not_take_back_what_the_new_connection_was_told(
+def test_a_handover_that_comes_late_does_not_take_back_what_the_new_connection_was_sent(
     world: World, worker: Worker
 ) -> None:
     connect(world, "c1")
