@@ -114,7 +114,7 @@ def test_clearing_up_survives_a_death_behind_every_call(projects_api: ProjectsAp
             with aws.interfering(dying_at(deaths)):
                 projects_api.world.handle("wakeups")
         except Died:
-            projects_api.world.died("wakeups")
+            projects_api.world.return_messages("wakeups")
             deaths += 1
         else:
             break
