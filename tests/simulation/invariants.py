@@ -75,7 +75,7 @@ def permits_equal_leases(world: World) -> None:
             assert len(held[f"{task.org}#{task.pool}", task.concurrency_limit.key]) <= task.concurrency_limit.limit, (
                 f"{task.concurrency_limit} is passed"
             )
-    assert world.permits() == held, "permits differ from the leases"
+    assert world.limit_holders() == held, "permits differ from the leases"
 
 
 def attempts_stay_within_bounds(world: World) -> None:

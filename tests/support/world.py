@@ -246,7 +246,7 @@ class World:
         found = aws.items(worker_table.WorkersTable)
         return [pool_storage.parse(item) for item in found if isinstance(item, worker_table.PoolItem)]
 
-    def permits(self) -> dict[tuple[str, str], set[str]]:
+    def limit_holders(self) -> dict[tuple[str, str], set[str]]:
         """(org#pool, key) -> ids of the tasks that hold a permit."""
         found = aws.items(worker_table.WorkersTable)
         kept = [item for item in found if isinstance(item, worker_table.ConcurrencyLimitItem) and item.holders]

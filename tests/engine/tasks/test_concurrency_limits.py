@@ -25,7 +25,7 @@ def named(world: World, *made: Task) -> list[Status]:
 
 
 def holders(world: World, key: str = "k") -> set[str]:
-    return world.permits().get((f"{ORG}#{POOL}", key), set())
+    return world.limit_holders().get((f"{ORG}#{POOL}", key), set())
 
 
 def submitted(world: World, permit: ConcurrencyLimit | None, count: int = 1, **said: Any) -> list[Task]:
