@@ -21,7 +21,9 @@ def test_each_api_builds_the_events_of_its_pool_and_all_three_receivers_get_them
 ) -> None:
     published: list[tuple[str, Any]] = []
     monkeypatch.setattr(fan_out.inbox, "add_notifications", lambda org, events: published.append(("inbox", events)))
-    monkeypatch.setattr(fan_out.posting, "publish", lambda org, events: published.append(("webhooks", events)))
+    monkeypatch.setattr(
+        fan_out.event_deliveries, "create_deliveries", lambda org, events: published.append(("webhooks", events))
+    )
     monkeypatch.setattr(fan_out.event_feed, "publish", lambda org, key, events, _: published.append((key, events)))
 
     def builder(prefix: str) -> Any:
@@ -33,7 +35,7 @@ def test_each_api_builds_the_events_of_its_pool_and_all_three_receivers_get_them
 
     announcements = [announcement("t1", "projects"), announcement("t2", "other"), announcement("t3", "projects")]
     builders = {"projects": builder("projects"), "other": builder("other"), "idle": builder("idle")}
-    fan_out.announce(ORG, "occasion", announcements, builders, lambda *_: True)
+    fan_out.publish_announcements(ORG, "occasion", announcements, builders, lambda *_: True)
     events = sorted(published[0][1])
     assert events == ["other t2", "projects t1", "projects t3"]
     assert [(receiver, sorted(found)) for receiver, found in published] == [
