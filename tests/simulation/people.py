@@ -110,15 +110,15 @@ class People(Actor):
             self.tasks += [made.id] if made is not None else []
 
     def edit(self) -> None:
-        """One task is said anew, moved, assigned, or several of these at once."""
-        said: dict[str, Any] = {}
+        """One task is described anew, moved, assigned, or several of these at once."""
+        changes: dict[str, Any] = {}
         if self.random.random() < 0.5:
-            said["sheet"] = self._sheet()
+            changes["fields"] = self._sheet()
         if self.random.random() < 0.5:
-            said |= {"move": self.random.choice([*Phase]), "outcome": Outcome(result={"by": "people"})}
+            changes |= {"phase": self.random.choice([*Phase]), "outcome": Outcome(result={"by": "people"})}
         if self.random.random() < 0.3:
-            said |= {"assigns": True, "agent": self.random.choice([None, *self.agents])}
-        self._edited(Edit(**said, priority=self.random.choice([None, 2, 6])))
+            changes |= {"is_assignment": True, "agent": self.random.choice([None, *self.agents])}
+        self._edited(Edit(**changes, priority=self.random.choice([None, 2, 6])))
 
     def _edited(self, edit: Edit) -> None:
         who = self.random.choice(NAMES)
