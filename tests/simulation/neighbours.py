@@ -107,7 +107,7 @@ class Quiet:
             if new.org == QUIET and old is not None:
                 if old.run_at is not None and new.run_at is None:
                     self.figures.woken.append(new.updated_at - old.run_at)
-                if new.terminal and not old.terminal:
+                if new.is_terminal and not old.is_terminal:
                     self.figures.latency.append(new.updated_at - new.created_at)
         for old, new in _changes(settings().workers_table, worker_storage.from_raw, worker_storage.is_worker):
             if old is not None and old.org == QUIET and old.alive and not new.alive:

@@ -11,64 +11,67 @@ from chalicelib.engine.workers import registry
 from tests.domain import samples
 from tests.engine.helpers import beat, pull
 from tests.support.metrics import Sent
+from tests.support.metrics import sent_metrics as sent_metrics
 from tests.support.world import ORG, POOL, World
 
 Read = Callable[[], Sent]
 
 
-def measured(world: World, sent: Read, minutes: float = 3) -> Sent:
+def measured(world: World, sent_metrics: Read, minutes: float = 3) -> Sent:
     """The metrics sent in the next minutes."""
     world.settle()
-    sent()
+    sent_metrics()
     world.advance(minutes * 60)
-    return sent()
+    return sent_metrics()
 
 
-def test_a_task_that_no_registered_worker_could_take_is_counted_by_its_lane(world: World, sent: Read) -> None:
+def test_a_task_that_no_registered_worker_could_take_is_counted_by_its_lane(world: World, sent_metrics: Read) -> None:
     pull(world, capabilities=("ocr",))
     for _ in range(3):
         world.submit(capabilities=("gpu",))
     world.submit(capabilities=("gpu", "ocr"))
-    metrics = measured(world, sent)
+    metrics = measured(world, sent_metrics)
     assert metrics[backlog.UNSERVED_METRIC]
     assert set(metrics[backlog.UNSERVED_METRIC]) == {2}
 
 
-def test_the_age_is_of_the_one_that_waits_for_longest(world: World, sent: Read) -> None:
+def test_the_age_is_of_the_one_that_waits_for_longest(world: World, sent_metrics: Read) -> None:
     world.submit(capabilities=("gpu",))
     world.advance(600)
     world.submit()
-    metrics = measured(world, sent)
+    metrics = measured(world, sent_metrics)
     assert metrics[backlog.OLDEST_METRIC] == sorted(metrics[backlog.OLDEST_METRIC])
     assert 600 < metrics[backlog.OLDEST_METRIC][0] < metrics[backlog.OLDEST_METRIC][-1] <= 780
 
 
-def test_a_task_whose_workers_are_busy_only_waits(world: World, sent: Read) -> None:
+def test_a_task_whose_workers_are_busy_only_waits(world: World, sent_metrics: Read) -> None:
     worker = pull(world)
     for _ in range(2):
         world.submit(timeout_seconds=86_400)
     world.settle()
     beat(worker)
-    metrics = measured(world, sent, minutes=1.4)
+    metrics = measured(world, sent_metrics, minutes=1.4)
     assert metrics[backlog.OLDEST_METRIC]
     assert set(metrics[backlog.UNSERVED_METRIC]) == {0}
 
 
-def test_a_worker_that_is_offline_could_take_it_and_one_that_was_removed_could_not(world: World, sent: Read) -> None:
+def test_a_worker_that_is_offline_could_take_it_and_one_that_was_removed_could_not(
+    world: World, sent_metrics: Read
+) -> None:
     worker = pull(world)
     world.advance(600)
     world.submit()
-    assert set(measured(world, sent)[backlog.UNSERVED_METRIC]) == {0}
+    assert set(measured(world, sent_metrics)[backlog.UNSERVED_METRIC]) == {0}
     registry.unregister(ORG, POOL, worker.id)
-    assert set(measured(world, sent)[backlog.UNSERVED_METRIC]) == {1}
+    assert set(measured(world, sent_metrics)[backlog.UNSERVED_METRIC]) == {1}
 
 
-def test_nothing_is_measured_where_nothing_waits(world: World, sent: Read) -> None:
+def test_nothing_is_measured_where_nothing_waits(world: World, sent_metrics: Read) -> None:
     task = world.submit(capabilities=("gpu",))
-    assert measured(world, sent)[backlog.OLDEST_METRIC]
+    assert measured(world, sent_metrics)[backlog.OLDEST_METRIC]
     lifecycle.cancel(ORG, task.id)
     world.advance(120)
-    assert not measured(world, sent).keys() & {backlog.OLDEST_METRIC, backlog.UNSERVED_METRIC}
+    assert not measured(world, sent_metrics).keys() & {backlog.OLDEST_METRIC, backlog.UNSERVED_METRIC}
 
 
 @pytest.mark.parametrize(

@@ -10,21 +10,22 @@ from chalicelib.functions import schedules
 from tests.engine.helpers import complete, held, pull
 from tests.support import aws
 from tests.support.metrics import Sent
+from tests.support.metrics import sent_metrics as sent_metrics
 from tests.support.world import ORG, START, World
 
 HOUR = 3_600
 Read = Callable[[], Sent]
 
 
-def reported(sent: Read) -> tuple[float, ...]:
+def reported(sent_metrics: Read) -> tuple[float, ...]:
     """The numbers of pending, held and running tasks."""
-    sent()
+    sent_metrics()
     schedules.handle_gauges()
-    metrics = sent()
+    metrics = sent_metrics()
     return tuple(value for metric in task_gauges.METRICS.values() for value in metrics[metric])
 
 
-def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent: Read) -> None:
+def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent_metrics: Read) -> None:
     pull(world, max_concurrent=9)
     first, second = held(world), held(world)
     lifecycle.report_progress(ORG, first.id, None, 5)
@@ -32,14 +33,14 @@ def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent: Read) -
         world.submit(org=org, capabilities=("gpu",))
     world.submit(pool="quiet")
     world.settle()
-    assert reported(sent) == (3, 2, 1)
+    assert reported(sent_metrics) == (3, 2, 1)
     complete(second)
     world.settle()
-    assert reported(sent) == (3, 1, 1)
+    assert reported(sent_metrics) == (3, 1, 1)
 
 
-def test_without_tasks_they_are_zero(world: World, sent: Read) -> None:
-    assert reported(sent) == (0, 0, 0)
+def test_without_tasks_they_are_zero(world: World, sent_metrics: Read) -> None:
+    assert reported(sent_metrics) == (0, 0, 0)
 
 
 CLOSINGS = (12 + 10 / 60, 36 + 10 / 60)
@@ -48,7 +49,7 @@ CLOSINGS = (12 + 10 / 60, 36 + 10 / 60)
 
 @pytest.mark.parametrize("hours", [1, 11.6, 12.1, 12.9, 13.1, 30, 37.5])
 def test_tasks_that_wait_while_nothing_happens_are_counted_also_after_midnight(
-    world: World, sent: Read, hours: float
+    world: World, sent_metrics: Read, hours: float
 ) -> None:
     world.submit(capabilities=("gpu",))
     world.settle()
@@ -56,7 +57,7 @@ def test_tasks_that_wait_while_nothing_happens_are_counted_also_after_midnight(
         world.clock.advance(at * HOUR - (world.clock.now() - START) / 1000)
         schedules.handle_daily_rollup()
     world.clock.advance(hours * HOUR - (world.clock.now() - START) / 1000)
-    assert reported(sent) == (1, 0, 0)
+    assert reported(sent_metrics) == (1, 0, 0)
 
 
 def test_a_report_costs_a_call_for_each_hour_of_the_day_and_one_for_the_figures(world: World) -> None:
