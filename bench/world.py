@@ -128,7 +128,7 @@ def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[Deployment]:
     """
     from app import app
 
-    before = outbound.use_sender(lambda *_, **__: outbound.Answer(202, {}, b""))
+    before = outbound.use_sender(lambda *_, **__: outbound.Response(202, {}, b""))
     try:
         with deployment(), silence():
             ttl_cache.clear_all()

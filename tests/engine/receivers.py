@@ -35,9 +35,9 @@ class Receiver:
     webhook: Document
     world: World
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    reply: Reply | outbound.Answer | outbound.Unreachable = field(default_factory=lambda: answer(200))
+    reply: Reply | outbound.Response | outbound.Unreachable = field(default_factory=lambda: answer(200))
 
-    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> outbound.Answer:
+    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> outbound.Response:
         self.posts.append((headers, body))
         said = self.reply(url, headers, body) if callable(self.reply) else self.reply
         if isinstance(said, Exception):

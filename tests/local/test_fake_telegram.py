@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.providers.messengers import missing
+from chalicelib.providers.messengers import missing_settings
 from infra.local.fake_telegram import Phone, accounts
 
 
@@ -36,4 +36,4 @@ def test_what_it_is_sent_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_its_account_lacks_nothing() -> None:
-    assert missing("telegram", json.loads(accounts("http://127.0.0.1:1"))["local"]["telegram"]) == []
+    assert missing_settings("telegram", json.loads(accounts("http://127.0.0.1:1"))["local"]["telegram"]) == []

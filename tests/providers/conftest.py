@@ -46,9 +46,9 @@ class FakeNetwork(outbound.SystemNetwork):
 @pytest.fixture
 def network() -> Iterator[FakeNetwork]:
     fake = FakeNetwork()
-    previous = outbound.use(fake)
+    previous = outbound.use_network(fake)
     yield fake
-    outbound.use(previous)
+    outbound.use_network(previous)
 
 
 @contextmanager

@@ -8,20 +8,20 @@ from chalicelib import clock
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.providers.http import outbound
-from chalicelib.providers.http.outbound import Answer, Unreachable
+from chalicelib.providers.http.outbound import Response, Unreachable
 from tests.support.world import ORG, POOL, Reply, World, answer
 
 Kind = Callable[[World], Reply]
 
 
 def raising(reason: outbound.Reason, *, sent: bool | None = None) -> Kind:
-    def reply(*_: object) -> Answer:
+    def reply(*_: object) -> Response:
         raise Unreachable(reason, sent=sent)
 
     return lambda _world: reply
 
 
-def answering(found: Answer, health: int = 200) -> Kind:
+def answering(found: Response, health: int = 200) -> Kind:
     return lambda _world: lambda _url, _headers, body: found if body else answer(health)
 
 
@@ -29,7 +29,7 @@ def dying(world: World) -> Reply:
     """It accepts the first few tasks and then is gone, health and all."""
     given: list[bytes] = []
 
-    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Answer:
+    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Response:
         if len(given) == 3 or (given and not body):
             raise Unreachable("refused")
         given.extend([body] if body else [])
@@ -41,7 +41,7 @@ def dying(world: World) -> Reply:
 def failing_for_an_hour(world: World) -> Reply:
     begun = world.clock.now()
 
-    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Answer:
+    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Response:
         well = world.clock.now() - begun > clock.HOUR
         return answer(200, {"done": True}) if well or not body else answer(500)
 
@@ -51,7 +51,7 @@ def failing_for_an_hour(world: World) -> Reply:
 def lying(_world: World) -> Reply:
     """Its health is well, and nothing listens where its tasks go."""
 
-    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Answer:
+    def reply(_url: str, _headers: dict[str, str], body: bytes) -> Response:
         if body:
             raise Unreachable("refused")
         return answer(200)
@@ -69,7 +69,7 @@ BAD: dict[str, Kind] = {
     "hangs": raising("timed out", sent=True),
     "cuts off": raising("closed"),
     "sends too much": raising("too large"),
-    "garbage": answering(Answer(200, {}, b"\x00garbage")),
+    "garbage": answering(Response(200, {}, b"\x00garbage")),
     "elsewhere": answering(answer(302, location="https://elsewhere.example/")),
     "500 for an hour": failing_for_an_hour,
     "500, and ill": answering(answer(500), health=500),
@@ -106,7 +106,7 @@ class Fleet:
             if kind == "good":
                 self.good = worker
 
-    def _good(self, _url: str, _headers: dict[str, str], body: bytes) -> Answer:
+    def _good(self, _url: str, _headers: dict[str, str], body: bytes) -> Response:
         if not body:
             return answer(200)
         if self.stumbles:

@@ -131,7 +131,7 @@ class Simulation(Actor):
         if worker is not None:
             self.servers[name] = Server(worker.id)
 
-    def _given(self, name: str, url: str, headers: dict[str, str], body: bytes) -> outbound.Answer:
+    def _given(self, name: str, url: str, headers: dict[str, str], body: bytes) -> outbound.Response:
         server = self.servers.get(name)
         if server is None or not server.reachable:
             raise outbound.Unreachable("refused")
@@ -143,7 +143,7 @@ class Simulation(Actor):
         server.given.append((said["taskId"], epoch, said["attempt"]))
         return self._answer(said)
 
-    def _answer(self, said: dict[str, Any]) -> outbound.Answer:
+    def _answer(self, said: dict[str, Any]) -> outbound.Response:
         dice = 1.0 if self.quiet else self.random.random()
         if dice < 0.1:
             return answer(429, retry_after=str(self.random.randrange(1, 60)))
@@ -152,7 +152,7 @@ class Simulation(Actor):
         return answer(200, {"done": said["taskId"]}) if dice < 0.4 else answer(202)
 
     @staticmethod
-    def _last(url: str, _: dict[str, str], body: bytes) -> outbound.Answer:
+    def _last(url: str, _: dict[str, str], body: bytes) -> outbound.Response:
         """The server that ends every run: it can do anything, and does it at once."""
         return answer(200, {"done": json.loads(body)["taskId"]} if body else None)
 

@@ -16,7 +16,7 @@ from chalicelib.engine.messaging import notifications as messenger
 from chalicelib.engine.webhooks import endpoints as webhooks
 from chalicelib.engine.webhooks import event_deliveries
 from chalicelib.engine.workers import registry
-from chalicelib.providers.http.outbound import Answer
+from chalicelib.providers.http.outbound import Response
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.workers import workers as worker_storage
 from tests.support import aws
@@ -88,14 +88,14 @@ class Quiet:
         messenger.enqueue_notification(QUIET, text, providers=("telegram",))
 
     @staticmethod
-    def _works(url: str, _: dict[str, str], body: bytes) -> Answer:
+    def _works(url: str, _: dict[str, str], body: bytes) -> Response:
         return answer(200, {"done": json.loads(body)["taskId"]} if body else None)
 
-    def _hooked(self, _url: str, _headers: dict[str, str], body: bytes) -> Answer:
+    def _hooked(self, _url: str, _headers: dict[str, str], body: bytes) -> Response:
         self.figures.webhooks.append(clock.now() - self._told[json.loads(body)["data"]["id"]])
         return answer(200)
 
-    def _notified(self, url: str, _: dict[str, str], body: bytes) -> Answer:
+    def _notified(self, url: str, _: dict[str, str], body: bytes) -> Response:
         if body:
             text = json.loads(body)["text"]
             self.figures.notifications += [clock.now() - at for name, at in self._told.items() if text.endswith(name)]

@@ -80,8 +80,8 @@ class People(Actor):
         self.found()
         self.hire()
 
-    def _receiver(self, host: str) -> Callable[..., outbound.Answer]:
-        def reply(_url: str, headers: dict[str, str], _body: bytes) -> outbound.Answer:
+    def _receiver(self, host: str) -> Callable[..., outbound.Response]:
+        def reply(_url: str, headers: dict[str, str], _body: bytes) -> outbound.Response:
             if host == "moody" and self.chance(0.3):
                 return answer(500)
             self.received[host, headers["webhook-id"]] += 1

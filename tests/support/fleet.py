@@ -119,7 +119,7 @@ class Fleet:
         """A call to AWS, which takes its time."""
         self.timeline.pause(self.call_seconds)
 
-    def send(self, method: str, url: str, *, timeout: float = 10.0, **said: Any) -> outbound.Answer:
+    def send(self, method: str, url: str, *, timeout: float = 10.0, **said: Any) -> outbound.Response:
         """A request to the world outside."""
         if url.removeprefix("https://").partition("/")[0] in self.hanging:
             self.timeline.pause(timeout)

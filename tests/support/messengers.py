@@ -9,7 +9,7 @@ from chalicelib import config
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.engine.messaging import notifications
 from chalicelib.engine.messaging.notifications import Filter, NotificationState
-from chalicelib.providers.http.outbound import Answer, Unreachable
+from chalicelib.providers.http.outbound import Response, Unreachable
 from tests.support.world import ORG, World, answer
 
 TOKEN, CHANNEL, KEY = "123456:telegram-secret", "discord-secret", "waha-secret"
@@ -19,7 +19,7 @@ ACCOUNTS: dict[str, Any] = {
     "discord": {"webhook_url": f"https://discord.example/api/webhooks/1/{CHANNEL}"},
     "whatsapp": {"url": "https://waha.example/", "chat_id": "491234567890@c.us", "api_key": KEY},
 }
-ProviderReply = Answer | Unreachable | Callable[[], Answer]
+ProviderReply = Response | Unreachable | Callable[[], Response]
 DEAD = Unreachable("timed out")
 TOO_MANY = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 30}}
 """Telegram's answer."""
@@ -33,7 +33,7 @@ class Provider:
     sent: list[Any] = field(default_factory=list)
     asked: int = 0
 
-    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> Response:
         self.asked += 1
         if isinstance(self.reply, Exception):
             raise self.reply
@@ -41,7 +41,7 @@ class Provider:
             return self.reply() if callable(self.reply) else self.reply
         return self.answer(url, headers, json.loads(body) if body else None)
 
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
         raise NotImplementedError
 
     def taken(self, said: Any) -> int:
@@ -50,7 +50,7 @@ class Provider:
 
 
 class Telegram(Provider):
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
         _, _, path = url.partition("/bot")
         if not path.startswith(f"{TOKEN}/"):
             return answer(401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
@@ -64,7 +64,7 @@ class Telegram(Provider):
 
 
 class Discord(Provider):
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
         path, _, query = url.partition("?")
         if not path.endswith(f"/api/webhooks/1/{CHANNEL}"):
             return answer(401, {"message": "Invalid Webhook Token", "code": 50027})
@@ -81,7 +81,7 @@ class Waha(Provider):
     status: str = "WORKING"
     png: bytes = b""
 
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Answer:
+    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
         if headers.get("x-api-key") != KEY:
             return answer(401, {"message": "Unauthorized", "statusCode": 401})
         if url.endswith("/api/sendText"):

@@ -76,13 +76,13 @@ MAX_SWEEP_PARTS = 20
 """The most parts that one sweep has in a test."""
 STREAMED_TABLES = ("tasks", "workers", "documents")
 """The tables whose changes are relayed."""
-Reply = Callable[[str, dict[str, str], bytes], outbound.Answer]
+Reply = Callable[[str, dict[str, str], bytes], outbound.Response]
 
 
-def answer(status: int = 202, body: Any = None, **headers: str) -> outbound.Answer:
+def answer(status: int = 202, body: Any = None, **headers: str) -> outbound.Response:
     """A fake server's response."""
     text = b"" if body is None else json.dumps(body).encode()
-    return outbound.Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
+    return outbound.Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, text)
 
 
 @dataclass
@@ -105,7 +105,7 @@ class World:
         fields: dict[str, Any] = {"pool": POOL, "type": "t", "priority": 5} | asked
         return submission.submit(org, "dev", Submission(**fields))
 
-    def register(self, name: str = "one", reply: Reply | outbound.Answer | None = None, **said: Any) -> Worker:
+    def register(self, name: str = "one", reply: Reply | outbound.Response | None = None, **said: Any) -> Worker:
         """Register a server at https://<name>.example. By default it accepts every task and reports nothing."""
         given = reply if reply is not None else answer(202)
         self.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
@@ -129,7 +129,7 @@ class World:
         assert found is not None
         return found
 
-    def send(self, method: str, url: str, *, headers: Any, body: bytes, **_: Any) -> outbound.Answer:
+    def send(self, method: str, url: str, *, headers: Any, body: bytes, **_: Any) -> outbound.Response:
         host = url.removeprefix("https://").partition("/")[0]
         self.calls.append((method, url, dict(headers), body))
         reply = self.servers.get(host)
@@ -313,7 +313,7 @@ def new_world(seed: int = 0) -> Iterator[World]:
     before_settings = config.replace(
         api_urls={POOL: "https://api.example"}, listed_pools=frozenset({POOL, "coordinator"})
     )
-    before_sender, before_network = outbound.use_sender(made.send), outbound.use(NoResolver())
+    before_sender, before_network = outbound.use_sender(made.send), outbound.use_network(NoResolver())
     queue_storage.use_queues(made.queues)
     sockets.use_sockets(made.sockets)
     # Most tests call with tokens of a subject that has no account.
@@ -327,7 +327,7 @@ def new_world(seed: int = 0) -> Iterator[World]:
         clock.use(before_clock)
         ids.use(before_ids)
         outbound.use_sender(before_sender)
-        outbound.use(before_network)
+        outbound.use_network(before_network)
         queue_storage.use_queues(None)
         sockets.use_sockets(None)
         token_accounts.use_account_check(None)

@@ -54,7 +54,7 @@ def _perform_and_report(task: Task) -> None:
 
 def _validate_and_run(task: Task) -> Any:
     """The result, or the Failure that the attempt ends with."""
-    performer = registry.find(task.pool, task.type)
+    performer = registry.find_performer(task.pool, task.type)
     if performer is None:
         return Failure(Reason.REJECTED, f"Nothing here performs {task.type}", retryable=False)
     try:

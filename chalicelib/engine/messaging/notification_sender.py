@@ -22,7 +22,7 @@ from chalicelib.engine.messaging import provider_accounts
 from chalicelib.engine.messaging.provider_accounts import Accounts
 from chalicelib.errors import Unavailable
 from chalicelib.observability import count
-from chalicelib.providers.messengers import Account, Messenger, Sent, Undelivered, messenger
+from chalicelib.providers.messengers import Account, Messenger, Sent, Undelivered, get_messenger
 from chalicelib.storage.deliveries import deliveries, notifications, receiver_health
 from chalicelib.storage.deliveries.deliveries import AttemptData, Key
 
@@ -147,7 +147,7 @@ def _send_parts(batch: _ProviderBatch, claimed: Delivery, until: int) -> _Result
     latest, stopwatch = claimed, clock.stopwatch()
     try:
         by = _configured_messenger(batch)
-        parts = by.parts(notifications.parse(batch.notifications[claimed.event_id]).text)
+        parts = by.split(notifications.parse(batch.notifications[claimed.event_id]).text)
         while True:
             stopwatch = clock.stopwatch()
             sent = by.send(batch.account, parts[len(latest.receipts)])
@@ -163,7 +163,7 @@ def _configured_messenger(batch: _ProviderBatch) -> Messenger:
     missing = batch.accounts.missing(batch.provider)
     if missing:
         raise Undelivered(f"not configured any more: {', '.join(missing)}")
-    return messenger(batch.provider, batch.account)
+    return get_messenger(batch.provider, batch.account)
 
 
 def _elapsed_ms(stopwatch: float) -> int:

@@ -11,7 +11,7 @@ from chalicelib.config import settings
 from chalicelib.domain.deliveries.receivers import PROVIDERS, Provider
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.observability import logger
-from chalicelib.providers.messengers import Account, missing
+from chalicelib.providers.messengers import Account, missing_settings
 from chalicelib.storage.aws import ssm
 
 CACHE_TTL_MS = clock.MINUTE
@@ -36,7 +36,7 @@ class Accounts(NamedTuple):
 
     def missing(self, name: Provider) -> list[str]:
         """The settings that the provider lacks."""
-        return missing(name, self.providers.get(name, {}))
+        return missing_settings(name, self.providers.get(name, {}))
 
     @property
     def configured(self) -> list[Provider]:

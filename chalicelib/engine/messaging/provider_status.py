@@ -9,7 +9,7 @@ from chalicelib.engine.messaging import provider_accounts
 from chalicelib.engine.messaging.provider_accounts import Accounts
 from chalicelib.engine.ttl_cache import TtlCache
 from chalicelib.errors import NotConfigured, Unavailable
-from chalicelib.providers.messengers import Account, Undelivered, messenger
+from chalicelib.providers.messengers import Account, Undelivered, get_messenger
 from chalicelib.providers.messengers.waha import Waha
 from chalicelib.storage.deliveries import notifications
 from chalicelib.storage.deliveries.notifications import ProviderTally
@@ -73,7 +73,7 @@ def _check(org: str, name: Provider, accounts: Accounts) -> Check | None:
 def _ask(name: Provider, account: Account) -> Check:
     now = clock.now()
     try:
-        messenger(name, account).check(account)
+        get_messenger(name, account).check(account)
     except Undelivered as error:
         return Check(now, provider_accounts.redact(str(error), account))
     return Check(now)

@@ -10,7 +10,7 @@ from chalicelib.providers.performers import registry
 
 def validate_payload(pool: str, name: str, payload: Any) -> None:
     """Raise pydantic's ValidationError for a payload that the performer of this type, if there is one, cannot use."""
-    performer = registry.find(pool, name)
+    performer = registry.find_performer(pool, name)
     if performer is not None:
         performer.input.model_validate(payload)
 

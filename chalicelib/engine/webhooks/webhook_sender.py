@@ -16,7 +16,7 @@ from chalicelib.engine.security import encryption
 from chalicelib.engine.webhooks import endpoints
 from chalicelib.observability import count, logger
 from chalicelib.providers.http import outbound
-from chalicelib.providers.http.outbound import Answer, Unreachable
+from chalicelib.providers.http.outbound import Response, Unreachable
 from chalicelib.storage.deliveries import receiver_health
 from chalicelib.storage.deliveries.deliveries import AttemptData, Key
 from chalicelib.storage.documents import documents as document_storage
@@ -118,7 +118,7 @@ def _attempt(due: DueDelivery, webhook: Document) -> tuple[Attempt, int]:
     return Attempt(at=at, took_ms=took_ms, status=answer.status), rest_ms
 
 
-def _post(due: DueDelivery, webhook: Document) -> tuple[Answer | None, str | None]:
+def _post(due: DueDelivery, webhook: Document) -> tuple[Response | None, str | None]:
     """The response, or why there is none."""
     body = due.body.encode()
     try:

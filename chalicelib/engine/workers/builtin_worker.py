@@ -18,7 +18,7 @@ MAX_CONCURRENT = 50
 def ensure_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Worker]:
     """The pool's workers with its built-in worker, which is created or updated if needed. No call when it is up to
     date."""
-    names = performers.names(pool)
+    names = performers.task_types(pool)
     builtin = next((worker for worker in workers if worker.is_built_in), None)
     if not names or (builtin is not None and builtin.capabilities == names):
         return workers
@@ -28,7 +28,7 @@ def ensure_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Wo
 
 def with_builtin_worker(org: str, pool: str, workers: list[Worker]) -> list[Worker]:
     """The pool's workers as the next dispatch pass sees them, with the built-in worker. Writes nothing."""
-    names = performers.names(pool)
+    names = performers.task_types(pool)
     if not names or any(worker.is_built_in for worker in workers):
         return workers
     return [*workers, _new_builtin_worker(org, pool, names)]

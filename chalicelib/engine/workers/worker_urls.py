@@ -100,4 +100,4 @@ def free_url(worker: Worker) -> None:
 def _digest(url: str) -> str:
     from chalicelib.providers.http import url_policy
 
-    return payloads.digest(url_policy.canonical(url) if url else "")
+    return payloads.digest(url_policy.canonical_url(url) if url else "")

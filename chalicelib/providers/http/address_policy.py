@@ -1,7 +1,8 @@
-"""Which addresses this house may call: a list of its own, because `ipaddress.is_global` is not a guard.
+"""The addresses that outbound requests may connect to.
 
-`is_global` calls NAT64, 6to4, multicast and v4-compatible forms of internal addresses public on the Pythons we run on.
-IPv6 forms that carry an IPv4 address inside are forbidden whatever they carry, so there is nothing to unwrap.
+The list is our own, because `ipaddress.is_global` is no protection: on the Pythons we run on it counts NAT64, 6to4,
+multicast and v4-compatible forms of internal addresses as public. IPv6 forms that contain an IPv4 address are forbidden
+whatever they contain, so that none has to be decoded.
 """
 
 from ipaddress import ip_address, ip_network
@@ -41,9 +42,9 @@ FORBIDDEN = tuple(
 PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")))
 
 
-def permitted(address: str, *, loopback: bool, private: bool = False) -> bool:
-    """Whether `address`, in a resolver's notation, may be connected to; `loopback` lets this machine in, `private` the
-    networks that are everybody's own, and of all others none.
+def is_permitted(address: str, *, loopback: bool, private: bool = False) -> bool:
+    """Whether outbound requests may connect to `address`, in a resolver's notation. `loopback` allows this machine as
+    well. `private` allows private networks, and then no public address.
 
     Raises ValueError where `address` is not an IP address.
     """

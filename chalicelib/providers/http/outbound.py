@@ -1,10 +1,10 @@
-"""The one guarded HTTP client: everything this house sends to somebody else's address goes through here.
+"""The guarded HTTP client: every request of Yardmaster to an address outside AWS goes through it.
 
-A URL comes from a tenant, so it is taken apart by one strict grammar, its name is resolved once, every address is
-judged, and the connection goes to a judged address: the name is never resolved a second time. No redirect is followed
-and no proxy is read from the environment. Deadlines here are the network's, in real time, not the clock's.
+URLs come from tenants. A URL is parsed by one strict grammar, its host is resolved once, every address is checked, and
+the connection goes to a checked address: the host is never resolved a second time. No redirect is followed and no proxy
+is read from the environment. Timeouts here are in real time, and not by `chalicelib.clock`.
 
-urllib3 and ssl are imported on the first call, since a bundle that only checks URLs should not pay for them at start.
+urllib3 and ssl are imported on the first request: a bundle that only checks URLs does not pay for them at start.
 """
 
 import socket
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.errors import InvalidRequest
-from chalicelib.providers.http.address_policy import permitted
-from chalicelib.providers.http.url_policy import Target, parse
+from chalicelib.providers.http.address_policy import is_permitted
+from chalicelib.providers.http.url_policy import Target, parse_url
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -31,62 +31,62 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECT_SECONDS = 3.0
-ANSWER_BYTES = 1_000_000
-SPARE_BODY_SECONDS = 3.0
-"""How long a body is waited for that nobody needs."""
-_OWN_HEADERS = frozenset({"host", "accept-encoding", "connection", "content-length", "transfer-encoding"})
-"""Framing and routing are decided here; a caller's word on them is dropped."""
+MAX_RESPONSE_BYTES = 1_000_000
+UNNEEDED_BODY_SECONDS = 3.0
+"""How long a body that is not needed is waited for."""
+_RESERVED_HEADERS = frozenset({"host", "accept-encoding", "connection", "content-length", "transfer-encoding"})
+"""Headers of framing and routing, which are set here; the caller's are dropped."""
 
 Reason = Literal["invalid", "forbidden address", "dns", "refused", "tls", "timed out", "closed", "too large"]
 
 
 NeedsBody = Callable[[int], bool]
-"""Whether an answer with that status means something only with its whole body."""
+"""Whether a response with this status is only useful with its whole body."""
 
 
 def always(_status: int) -> bool:
-    """Every answer needs its body."""
+    """Every response needs its body."""
     return True
 
 
 def never(_status: int) -> bool:
-    """The status alone says it all."""
+    """The status is enough."""
     return False
 
 
-_AFTER_SENDING = frozenset({"timed out", "closed", "too large"})
+_REASONS_AFTER_SENDING = frozenset({"timed out", "closed", "too large"})
 """Reasons for which a call may fail after its request was sent."""
 
 
 class Unreachable(Exception):
-    """The call gave no HTTP answer; `reason` says why in one word, the text in a few more, neither names an address.
+    """There is no HTTP response. `reason` says why in a word or two, the text in a few more; neither names an address.
 
-    `sent` says whether the request may have arrived, in part or as a whole, so that its effect is unknown; unless it is
-    said, the reason tells.
+    `sent` says whether the request may have arrived, in part or as a whole, so that its effect is unknown. By default
+    it follows from the reason.
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, sent: bool | None = None) -> None:
         super().__init__(detail or reason)
         self.reason: Reason = reason
-        self.sent = reason in _AFTER_SENDING if sent is None else sent
+        self.sent = reason in _REASONS_AFTER_SENDING if sent is None else sent
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the other side said: any status, 3xx included."""
+class Response:
+    """A response with any status, 3xx included."""
 
     status: int
     headers: dict[str, str]
     """Names in lower case; repeated headers joined with a comma."""
     body: bytes
-    """Where the caller needs none with that status, what has come of it, at most the caller's cap."""
+    """Where the caller does not need it, the part that was received, at most the caller's cap."""
 
 
 class Network(Protocol):
-    """What is outside: names to addresses, and whose certificates to trust."""
+    """Resolves hosts to addresses, and holds the trusted certificates."""
 
     def addresses(self, host: str) -> list[str]:
-        """The addresses of `host`, best first. Raises OSError where there are none."""
+        """The addresses of `host`, best first. Raises OSError where there is none."""
 
     @property
     def trust(self) -> "SSLContext": ...
@@ -96,8 +96,8 @@ class SystemNetwork:
     """The machine's own resolver and certificate store."""
 
     def addresses(self, host: str) -> list[str]:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
     @cached_property
     def trust(self) -> "SSLContext":
@@ -109,21 +109,21 @@ class SystemNetwork:
 _network: Network = SystemNetwork()
 
 
-def use(network: Network) -> Network:
-    """Make `network` the outside of the whole process; returns the one it replaces."""
+def use_network(network: Network) -> Network:
+    """Use `network` in the whole process; returns the one that it replaces."""
     global _network
     previous, _network = _network, network
     return previous
 
 
 def check_url(url: str) -> None:
-    """Raise InvalidRequest unless `url` may be called, as far as can be told now.
+    """Raise InvalidRequest unless `url` may be requested, as far as that is known now.
 
-    A name that does not resolve yet passes: each call judges its addresses again.
+    A host that does not resolve yet passes: each request checks its addresses again.
     """
-    host = parse(url).host
+    host = parse_url(url).host
     with suppress(OSError):
-        if not _all_permitted(_within(CONNECT_SECONDS, _network.addresses, host)):
+        if not _all_permitted(_run_within(CONNECT_SECONDS, _network.addresses, host)):
             raise InvalidRequest(f"The URL's host '{host}' is not on the public internet: name a public host.")
 
 
@@ -141,11 +141,11 @@ class Sender(Protocol):
         cap_bytes: int,
         private: bool,
         needs_body: NeedsBody,
-    ) -> Answer: ...
+    ) -> Response: ...
 
 
 def use_sender(sender: Sender) -> Sender:
-    """Send through `sender` from now on; returns the one it replaces. For simulations, which have no network."""
+    """Send through `sender` from now on; returns the one that it replaces. For simulations, which have no network."""
     global _sender
     previous, _sender = _sender, sender
     return previous
@@ -158,17 +158,17 @@ def send(
     headers: Mapping[str, str],
     body: bytes,
     timeout: float,
-    cap_bytes: int = ANSWER_BYTES,
+    cap_bytes: int = MAX_RESPONSE_BYTES,
     private: bool = False,
     needs_body: NeedsBody = always,
-) -> Answer:
-    """Make one request; `timeout` seconds bound all of it, from the first look-up to the last byte of the answer.
+) -> Response:
+    """Make one request. `timeout`, in seconds, bounds all of it, from resolving the host to the last byte of the
+    response.
 
-    `private` says that the operator, and not a tenant, has named this very address: then it may be in a private
-    network, and http. `needs_body` is asked with the answer's status: where it says no, the status decides. Then the
-    body is read for a few seconds and up to `cap_bytes`, and whatever is wrong with it or with the header lines is
-    nobody's concern. Raises Unreachable for everything else that gave no complete HTTP answer of at most `cap_bytes`
-    of body.
+    `private` says that the operator, and not a tenant, named this very address: then it may be in a private network,
+    and http. `needs_body` is called with the response's status. Where it returns False, the status is enough: the body
+    is read for a few seconds and up to `cap_bytes`, and errors in the header lines or the body are ignored. Raises
+    Unreachable in every other case without a complete HTTP response with at most `cap_bytes` of body.
     """
     return _sender(
         method,
@@ -192,20 +192,20 @@ def _send(
     cap_bytes: int,
     private: bool = False,
     needs_body: NeedsBody = always,
-) -> Answer:
+) -> Response:
     try:
-        call = _Call(parse(url, private=private), timeout, cap_bytes, private, needs_body)
+        call = _Call(parse_url(url, private=private), timeout, cap_bytes, private, needs_body)
     except InvalidRequest as error:
         raise Unreachable("invalid", error.message) from None
     try:
-        return _within(timeout, call.run, method, headers, body)
+        return _run_within(timeout, call.run, method, headers, body)
     except TimeoutError:
         call.abandon()
         if call.decided is not None:
             return call.decided
         raise Unreachable("timed out", sent=call.sent) from None
-    except Unreachable as failed:
-        failed.sent = call.sent
+    except Unreachable as unreachable:
+        unreachable.sent = call.sent
         raise
 
 
@@ -214,13 +214,13 @@ _sender: Sender = _send
 
 def _all_permitted(addresses: list[str], private: bool = False) -> bool:
     loopback = settings().allow_loopback
-    return all(permitted(address, loopback=loopback, private=private) for address in addresses)
+    return all(is_permitted(address, loopback=loopback, private=private) for address in addresses)
 
 
-def _within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` returns or raises, or TimeoutError when `seconds` have passed; `work` is then left to itself.
+def _run_within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` returns or raises. After `seconds` TimeoutError is raised, and `work` goes on in its thread.
 
-    A thread, because neither getaddrinfo nor a peer that sends a byte now and then heeds a socket timeout.
+    It runs in a thread, because a socket timeout stops neither getaddrinfo nor a peer that sends a byte now and then.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -231,10 +231,10 @@ def _within(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwa
 
 
 class _Call:
-    """One request and its answer, run in a thread that its starter may abandon at any moment."""
+    """One request and its response, in a thread that its caller may abandon at any moment."""
 
-    decided: Answer | None = None
-    """What the status alone has decided, while the body may still be coming."""
+    decided: Response | None = None
+    """The response once its status is known, if its body is not needed; the body may still be coming."""
 
     def __init__(self, target: Target, timeout: float, cap_bytes: int, private: bool, needs_body: NeedsBody) -> None:
         self._target = target
@@ -248,22 +248,22 @@ class _Call:
         self.sent = False
         """Whether the request may have begun to arrive."""
 
-    def run(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        with _translated(), closing(self):
+    def run(self, method: str, headers: Mapping[str, str], body: bytes) -> Response:
+        with _translating_errors(), closing(self):
             connection = self._connect(self._resolve())
-            self._ask(connection, method, headers, body)
-            return self._answer(connection.sock, method)
+            self._send_request(connection, method, headers, body)
+            return self._read_response(connection.sock, method)
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
 
     def abandon(self) -> None:
-        """Cut the connection, so that the thread ends now and nothing more is sent."""
+        """Close the connection, so that the thread ends now and nothing more is sent."""
         self._abandoned = True
         if self._socket is not None:
             with suppress(OSError):
-                # Not SSLSocket.shutdown: that clears the TLS state under the thread that is reading from it.
+                # Not SSLSocket.shutdown: it would clear the TLS state while the thread reads from the socket.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _resolve(self) -> list[str]:
@@ -278,7 +278,7 @@ class _Call:
         return addresses
 
     def _connect(self, addresses: list[str]) -> "HTTPConnection":
-        """A connection to the first address that takes one."""
+        """A connection to the first address that accepts one."""
         from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
         *others, last = addresses
@@ -308,22 +308,22 @@ class _Call:
         if self._abandoned:
             raise Unreachable("timed out")
 
-    def _ask(self, connection: "HTTPConnection", method: str, headers: Mapping[str, str], body: bytes) -> None:
-        given = {name.lower(): value for name, value in headers.items() if name.lower() not in _OWN_HEADERS}
-        own = {"host": self._target.authority, "accept-encoding": "identity", "connection": "close"}
-        sent = {"user-agent": "yardmaster"} | given | own
+    def _send_request(self, connection: "HTTPConnection", method: str, headers: Mapping[str, str], body: bytes) -> None:
+        own = {name.lower(): value for name, value in headers.items() if name.lower() not in _RESERVED_HEADERS}
+        fixed = {"host": self._target.authority, "accept-encoding": "identity", "connection": "close"}
+        all_headers = {"user-agent": "yardmaster"} | own | fixed
         self.sent = True
         try:
-            # It may be a server that answered before it had read everything, with a 413 for example, and hung up.
+            # The server may have responded before it had read everything, with a 413 for example, and closed.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(
-                    method, self._target.path, body or None, sent, preload_content=False, decode_content=False
+                    method, self._target.path, body or None, all_headers, preload_content=False, decode_content=False
                 )
         except ValueError:
             self.sent = False
             raise Unreachable("invalid", "the request's method or headers cannot be written as HTTP") from None
 
-    def _answer(self, connected: socket.socket, method: str) -> Answer:
+    def _read_response(self, connected: socket.socket, method: str) -> Response:
         from chalicelib.providers.http.response_reader import read_body, read_head
 
         connected.settimeout(self._timeout)
@@ -331,51 +331,51 @@ class _Call:
             head = read_head(stream)
             pieces = read_body(stream, head, method)
             if self._needs_body(head.status):
-                return Answer(head.status, head.headers, self._needed(head, pieces))
-            self.decided = Answer(head.status, head.headers, b"")
-            connected.settimeout(min(SPARE_BODY_SECONDS, self._timeout))
-            return replace(self.decided, body=self._spare(head, pieces))
+                return Response(head.status, head.headers, self._read_needed(head, pieces))
+            self.decided = Response(head.status, head.headers, b"")
+            connected.settimeout(min(UNNEEDED_BODY_SECONDS, self._timeout))
+            return replace(self.decided, body=self._read_unneeded(head, pieces))
 
-    def _needed(self, head: "Head", pieces: Iterator[bytes]) -> bytes:
+    def _read_needed(self, head: "Head", pieces: Iterator[bytes]) -> bytes:
         """All of the body."""
         body = bytearray()
         for piece in pieces:
             body += piece
             if len(body) > self._cap:
                 break
-        found = self._plain(head, body)
-        if len(found) > self._cap:
+        decoded = self._decode(head, body)
+        if len(decoded) > self._cap:
             raise Unreachable("too large", f"answer larger than {self._cap} bytes")
-        return found
+        return decoded
 
-    def _spare(self, head: "Head", pieces: Iterator[bytes]) -> bytes:
-        """What comes of the body. Some of it is read although nobody needs it: a peer that is cut off while it still
-        writes may take that for a failure."""
-        from chalicelib.providers.http.response_reader import Broken
+    def _read_unneeded(self, head: "Head", pieces: Iterator[bytes]) -> bytes:
+        """The received part of the body. It is read although it is not needed: a peer whose connection is closed while
+        it still writes may take that for a failure."""
+        from chalicelib.providers.http.response_reader import MalformedResponse
 
-        body, until = bytearray(), clock.stopwatch() + SPARE_BODY_SECONDS
-        with suppress(OSError, Broken):
+        body, until = bytearray(), clock.stopwatch() + UNNEEDED_BODY_SECONDS
+        with suppress(OSError, MalformedResponse):
             for piece in pieces:
                 body += piece
                 if len(body) >= self._cap or clock.stopwatch() >= until:
                     break
-        return self._plain(head, body)[: self._cap]
+        return self._decode(head, body)[: self._cap]
 
-    def _plain(self, head: "Head", body: bytearray) -> bytes:
-        from chalicelib.providers.http.response_reader import decoded
+    def _decode(self, head: "Head", body: bytearray) -> bytes:
+        from chalicelib.providers.http.response_reader import decode_body
 
-        return decoded(bytes(body), head.headers.get("content-encoding", ""), self._cap)
+        return decode_body(bytes(body), head.headers.get("content-encoding", ""), self._cap)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Every way in which a connection can fail, as Unreachable."""
+def _translating_errors() -> Iterator[None]:
+    """Raise Unreachable for every way in which a connection can fail."""
     from http.client import HTTPException
     from ssl import CertificateError, SSLError
 
     from urllib3 import exceptions
 
-    from chalicelib.providers.http.response_reader import Broken
+    from chalicelib.providers.http.response_reader import MalformedResponse
 
     try:
         yield
@@ -385,5 +385,5 @@ def _translated() -> Iterator[None]:
         raise Unreachable("timed out") from None
     except (SSLError, CertificateError, exceptions.SSLError):
         raise Unreachable("tls", "the host's certificate or TLS handshake is not acceptable") from None
-    except (OSError, HTTPException, exceptions.HTTPError, Broken):
+    except (OSError, HTTPException, exceptions.HTTPError, MalformedResponse):
         raise Unreachable("closed", "the host closed the connection without a complete answer") from None

@@ -1,15 +1,14 @@
-"""Messengers: the providers that carry a notification to somebody's phone or channel, behind one small interface.
+"""Messengers: the providers that bring a notification to a phone or a channel, behind one small interface.
 
-An account is what an org has with a provider: the settings that its `needs` name, all text. None of it is ever part of
-an error.
+An account is an org's settings for a provider, all text. No setting is ever part of an error's text.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from chalicelib.domain.deliveries.receivers import Provider
-from chalicelib.providers.messengers.calls import Sent as Sent
-from chalicelib.providers.messengers.calls import Undelivered as Undelivered
+from chalicelib.providers.messengers.provider_requests import Sent as Sent
+from chalicelib.providers.messengers.provider_requests import Undelivered as Undelivered
 
 Account = Mapping[str, str]
 
@@ -18,21 +17,21 @@ class Messenger(Protocol):
     """One provider."""
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The settings without which nothing can be sent."""
+    def required_settings(self) -> tuple[str, ...]:
+        """The settings without which no message can be sent."""
 
-    def parts(self, text: str) -> list[str]:
-        """The text as this provider's messages, escaped, none over its limit; the same text gives the same parts."""
+    def split(self, text: str) -> list[str]:
+        """The text as messages of this provider, escaped and within its limit; the same text gives the same parts."""
 
     def send(self, account: Account, part: str) -> Sent:
         """Send one part. Raises Undelivered."""
 
     def check(self, account: Account) -> None:
-        """Find out whether messages could be sent now, without sending one. Raises Undelivered."""
+        """Check that messages can be sent now, without sending one. Raises Undelivered."""
 
 
-def messenger(name: Provider, account: Account) -> Messenger:
-    """The provider of that name; WhatsApp is reached through a bridge where the account names its `url`."""
+def get_messenger(name: Provider, account: Account) -> Messenger:
+    """The messenger of this name. WhatsApp is reached through a bridge where the account names its `url`."""
     from chalicelib.providers.messengers.discord import Discord
     from chalicelib.providers.messengers.telegram import Telegram
     from chalicelib.providers.messengers.waha import Waha
@@ -45,6 +44,7 @@ def messenger(name: Provider, account: Account) -> Messenger:
     return Waha() if "url" in account else WhatsAppCloud()
 
 
-def missing(name: Provider, account: Account) -> list[str]:
-    """Which settings the account lacks."""
-    return [one for one in messenger(name, account).needs if not account.get(one)]
+def missing_settings(name: Provider, account: Account) -> list[str]:
+    """The required settings that the account lacks."""
+    required = get_messenger(name, account).required_settings
+    return [setting for setting in required if not account.get(setting)]

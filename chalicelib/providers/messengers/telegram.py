@@ -1,6 +1,6 @@
-"""Telegram, by its Bot API (core.telegram.org/bots/api): `sendMessage` and `getMe`.
+"""Telegram, through its Bot API (core.telegram.org/bots/api): `sendMessage` and `getMe`.
 
-The text goes as HTML, the one parse mode in which three characters are all that has to be escaped.
+The text is sent as HTML, the only parse mode in which no more than three characters have to be escaped.
 """
 
 import re
@@ -10,67 +10,77 @@ from typing import Any
 
 from chalicelib.providers.http import outbound
 from chalicelib.providers.http.outbound import NeedsBody
-from chalicelib.providers.messengers import calls, texts
-from chalicelib.providers.messengers.calls import Sent, Spoken, Undelivered
-from chalicelib.providers.messengers.texts import Atom
+from chalicelib.providers.messengers import provider_requests, text_splitting
+from chalicelib.providers.messengers.provider_requests import ProviderResponse, Sent, Undelivered
+from chalicelib.providers.messengers.text_splitting import Atom
 
-LIMIT = 4096
-"""Characters "after entities parsing": what is escaped counts once."""
-API = "https://api.telegram.org"
-_MOVED = "migrate_to_chat_id"
-_CHAT = re.compile(r"(?<![a-z])(bot|chat|peer|user|group|supergroup|channel|topic|thread|rights|member)(?![a-z])", re.I)
-"""Telegram answers 400 to what is wrong with the account as well as with the message, and only its words tell them
-apart: `chat not found`, `group chat was upgraded to a supergroup chat`, `PEER_ID_INVALID`, `not enough rights`."""
-_TEXT = re.compile(r"parse entities|message (text |is too long|must )|text must", re.I)
+MAX_LENGTH = 4096
+"""Characters "after entities parsing": an escaped character counts once."""
+DEFAULT_API_URL = "https://api.telegram.org"
+_NEW_CHAT_ID = "migrate_to_chat_id"
+_CHAT_WORDS = re.compile(
+    r"(?<![a-z])(bot|chat|peer|user|group|supergroup|channel|topic|thread|rights|member)(?![a-z])", re.I
+)
+"""Telegram answers 400 both to errors of the account and to errors of the message. Only its words tell them apart:
+`chat not found`, `group chat was upgraded to a supergroup chat`, `PEER_ID_INVALID`, `not enough rights`."""
+_TEXT_WORDS = re.compile(r"parse entities|message (text |is too long|must )|text must", re.I)
 
 
 class Telegram:
-    """Settings: `bot_token`, `chat_id`; `api_url` where the Bot API is one's own."""
+    """Settings: `bot_token`, `chat_id`; `api_url` of a Bot API server of one's own."""
 
-    needs = ("bot_token", "chat_id")
+    required_settings = ("bot_token", "chat_id")
 
-    def parts(self, text: str) -> list[str]:
-        return texts.split([Atom(one, escape(one, quote=False), texts.units(one)) for one in text], LIMIT)
+    def split(self, text: str) -> list[str]:
+        return text_splitting.split_text(
+            [Atom(each, escape(each, quote=False), text_splitting.utf16_length(each)) for each in text], MAX_LENGTH
+        )
 
     def send(self, account: Mapping[str, str], part: str) -> Sent:
-        said = {"chat_id": account["chat_id"], "text": part, "parse_mode": "HTML"}
-        spoken = _call(account, "sendMessage", said, calls.is_refusal_of_message)
-        return calls.taken(_result(spoken).get("message_id"))
+        body = {"chat_id": account["chat_id"], "text": part, "parse_mode": "HTML"}
+        response = _call(account, "sendMessage", body, provider_requests.is_refusal_of_message)
+        return provider_requests.sent_with_id(_result(response).get("message_id"))
 
     def check(self, account: Mapping[str, str]) -> None:
-        spoken = _call(account, "getMe")
-        if spoken.said.get("ok") is not True:
-            raise calls.garbled(spoken)
+        response = _call(account, "getMe")
+        if response.json.get("ok") is not True:
+            raise provider_requests.unexpected_response(response)
 
 
-def _call(account: Mapping[str, str], method: str, body: Any = None, needs_body: NeedsBody = outbound.always) -> Spoken:
-    url = f"{calls.base(account.get('api_url', API))}/bot{account['bot_token']}/{method}"
-    spoken = calls.ask("POST", url, body, needs_body=needs_body)
-    if not spoken.good or spoken.said.get("ok") is False:
-        raise _refusal(spoken)
-    return spoken
+def _call(
+    account: Mapping[str, str], method: str, body: Any = None, needs_body: NeedsBody = outbound.always
+) -> ProviderResponse:
+    url = f"{provider_requests.base_url(account.get('api_url', DEFAULT_API_URL))}/bot{account['bot_token']}/{method}"
+    response = provider_requests.send_request("POST", url, body, needs_body=needs_body)
+    if not response.is_success or response.json.get("ok") is False:
+        raise _refusal(response)
+    return response
 
 
-def _refusal(spoken: Spoken) -> Undelivered:
-    """`{"ok": false, "error_code": ..., "description": ..., "parameters": {"retry_after": seconds}}`. A proxy may have
-    made a success of the status, and then the code counts."""
-    said, code = spoken.said, spoken.said.get("error_code")
-    given = said.get("parameters")
-    parameters: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    meant = spoken._replace(status=code) if spoken.good and isinstance(code, int) and code >= 400 else spoken
-    words = calls.words(said.get("description"))
-    found = calls.refusal(meant, words, calls.milliseconds(parameters.get("retry_after")))
-    moved = parameters.get(_MOVED)
-    if isinstance(moved, int):
-        return calls.passing(found, f"{words}: the chat's id is now {moved}")
-    return calls.passing(found) if _is_about_the_chat(words) else found
+def _refusal(response: ProviderResponse) -> Undelivered:
+    """`{"ok": false, "error_code": ..., "description": ..., "parameters": {"retry_after": seconds}}`. A proxy may
+    have replaced the status by a success; then the code counts."""
+    code, parameters = response.json.get("error_code"), _object(response.json.get("parameters"))
+    meant = (
+        response._replace(status=code) if response.is_success and isinstance(code, int) and code >= 400 else response
+    )
+    words = provider_requests.text_or_empty(response.json.get("description"))
+    rest_ms = provider_requests.seconds_to_ms(parameters.get("retry_after"))
+    refusal = provider_requests.refusal(meant, words, rest_ms)
+    new_chat_id = parameters.get(_NEW_CHAT_ID)
+    if isinstance(new_chat_id, int):
+        return provider_requests.as_temporary(refusal, f"{words}: the chat's id is now {new_chat_id}")
+    return provider_requests.as_temporary(refusal) if _is_about_the_chat(words) else refusal
 
 
 def _is_about_the_chat(words: str) -> bool:
-    """Whether a refusal names the chat, or what the bot may do there. What is about the text may quote it."""
-    return bool(_CHAT.search(words)) and not _TEXT.search(words)
+    """Whether a refusal is about the chat or the bot's rights in it. A refusal of the text may quote such words."""
+    return bool(_CHAT_WORDS.search(words)) and not _TEXT_WORDS.search(words)
 
 
-def _result(spoken: Spoken) -> Mapping[str, Any]:
-    found = spoken.said.get("result")
-    return found if isinstance(found, dict) else {}
+def _result(response: ProviderResponse) -> Mapping[str, Any]:
+    return _object(response.json.get("result"))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

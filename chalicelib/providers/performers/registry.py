@@ -1,7 +1,7 @@
-"""What the house can do itself: small classes, each with a name, an input model and `perform`.
+"""Performers: classes that do a task inside Yardmaster, each with a task type, an input model and `perform`.
 
-A performer is registered here under the pools that have it, by where its class is, so that a function that only needs
-the name imports nothing of it.
+A performer is registered for its pools by its class's path, so that a function that only needs the task type does not
+import the class.
 """
 
 import importlib
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 
 class Performer(Protocol):
-    """Does one type of task within seconds, from its own input and nothing else, as often as it is asked to."""
+    """Does one type of task within seconds, from the input alone. It may do the same task more than once."""
 
     name: ClassVar[str]
     """The task type."""
     input: ClassVar["type[BaseModel]"]
-    """What the task's payload must be."""
+    """The model of the task's payload."""
 
-    def perform(self, given: Any) -> Any:
-        """The result, as JSON can hold it, of an `input`. Anything raised fails the attempt."""
+    def perform(self, payload: Any) -> Any:
+        """The result for an instance of `input`, as a JSON value. An exception fails the attempt."""
 
 
-REGISTERED: Mapping[str, Mapping[str, str]] = {
+PERFORMERS: Mapping[str, Mapping[str, str]] = {
     "support": {"sentiment_analysis": "chalicelib.providers.performers.sentiment:SentimentAnalysis"},
 }
-"""Pool -> task type -> where its performer is."""
+"""Pool -> task type -> path of its performer's class."""
 
 
-def names(pool: str) -> tuple[str, ...]:
-    """The task types that the house performs itself in a pool."""
-    return tuple(sorted(REGISTERED.get(pool, ())))
+def task_types(pool: str) -> tuple[str, ...]:
+    """The task types that have a performer in a pool."""
+    return tuple(sorted(PERFORMERS.get(pool, ())))
 
 
-def find(pool: str, name: str) -> Performer | None:
-    """The performer of a task type, or None when the house has none for it."""
-    where = REGISTERED.get(pool, {}).get(name)
-    return None if where is None else _made(where)
+def find_performer(pool: str, name: str) -> Performer | None:
+    """The performer of a task type, or None where it has none."""
+    path = PERFORMERS.get(pool, {}).get(name)
+    return None if path is None else _load(path)
 
 
 @cache
-def _made(where: str) -> Performer:
-    module, _, name = where.partition(":")
-    made: Performer = getattr(importlib.import_module(module), name)()
-    return made
+def _load(path: str) -> Performer:
+    module, _, name = path.partition(":")
+    performer: Performer = getattr(importlib.import_module(module), name)()
+    return performer

@@ -11,8 +11,8 @@ NEUTRAL_BELOW = 0.05
 """VADER's own threshold: a compound score nearer to 0 is neutral."""
 
 
-class Text(BaseModel):
-    """What is analysed; whatever else the task's data holds is ignored."""
+class SentimentInput(BaseModel):
+    """The text to analyse; other members of the task's data are ignored."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -20,15 +20,15 @@ class Text(BaseModel):
 
 
 class SentimentAnalysis:
-    """Says whether a text is positive, negative or neutral."""
+    """Classifies a text as positive, negative or neutral."""
 
     name: ClassVar[str] = "sentiment_analysis"
-    input: ClassVar[type[BaseModel]] = Text
+    input: ClassVar[type[BaseModel]] = SentimentInput
 
-    def perform(self, given: Text) -> dict[str, Any]:
+    def perform(self, payload: SentimentInput) -> dict[str, Any]:
         """`sentiment`, `confidence` (0-1, from VADER's compound score in -1 to 1), and `processing_time` in seconds."""
         started = clock.stopwatch()
-        compound = self._analyzer.polarity_scores(given.text)["compound"]
+        compound = self._analyzer.polarity_scores(payload.text)["compound"]
         return {
             "sentiment": sentiment(compound),
             "confidence": confidence(compound),
@@ -37,7 +37,7 @@ class SentimentAnalysis:
 
     @cached_property
     def _analyzer(self) -> Any:
-        # The lexicon takes a tenth of a second to read: only who analyses waits for it.
+        # The lexicon takes a tenth of a second to read: only functions that analyse wait for it.
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
         return SentimentIntensityAnalyzer()
@@ -51,7 +51,7 @@ def sentiment(compound: float) -> Literal["positive", "negative", "neutral"]:
 
 
 def confidence(compound: float) -> float:
-    """How sure the word is: halfway up for a score on the threshold, 1 for one at the end of the scale; of a neutral
+    """How sure the classification is: about 0.5 for a score at the threshold, 1 at the end of the scale. For a neutral
     text, how near to 0 the score is."""
     sure = 1 - abs(compound) if abs(compound) < NEUTRAL_BELOW else (1 + abs(compound)) / 2
     return round(sure, 4)

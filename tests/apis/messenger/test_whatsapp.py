@@ -9,7 +9,7 @@ import pytest
 import segno
 import zxingcpp
 
-from chalicelib.providers.http.outbound import Answer
+from chalicelib.providers.http.outbound import Response
 from tests.apis.messenger.conftest import Desk
 from tests.support.messengers import DEAD, KEY, configure
 from tests.support.world import answer
@@ -108,5 +108,5 @@ def test_logging_out_ends_the_session(desk: Desk) -> None:
     assert desk.messenger("whatsapp")["problem"] == "the WhatsApp session is STOPPED", "it was asked again"
     desk.by.whatsapp.reply = answer(422, {"message": f"no session for {KEY}"})
     assert desk.refused(503, "POST", "/api/whatsapp/logout").endswith("did not log out: no session for ***")
-    desk.by.whatsapp.reply = Answer(200, {}, b"<html>Pay for this network")
+    desk.by.whatsapp.reply = Response(200, {}, b"<html>Pay for this network")
     assert desk.refused(503, "POST", "/api/whatsapp/logout").endswith("the answer is not the provider's")

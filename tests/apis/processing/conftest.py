@@ -24,7 +24,7 @@ class Desk:
     admin: str
     user: str
 
-    def register(self, name: str = "one", reply: Answering | outbound.Answer | None = None, **said: Any) -> str:
+    def register(self, name: str = "one", reply: Answering | outbound.Response | None = None, **said: Any) -> str:
         """A server at https://<name>.example with the apiKey key-<name>; by default it accepts and says no more."""
         given = reply if reply is not None else answer(202)
         self.world.servers[f"{name}.example"] = given if callable(given) else lambda *_: given

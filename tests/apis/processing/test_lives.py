@@ -270,5 +270,5 @@ def test_what_an_admin_says_of_whoever_holds_it_is_no_sign_of_life(desk: Desk) -
     assert desk.server(server)["timeSinceLastHeartbeat"] == 60_000
 
 
-def gone(*_: object) -> outbound.Answer:
+def gone(*_: object) -> outbound.Response:
     raise outbound.Unreachable("refused")

@@ -44,7 +44,7 @@ class Moody:
 @pytest.fixture
 def moody(monkeypatch: pytest.MonkeyPatch) -> type[Moody]:
     monkeypatch.setattr(
-        performers, "REGISTERED", {DESK: {"moody": "tests.engine.dispatch.test_builtin_execution:Moody"}}
+        performers, "PERFORMERS", {DESK: {"moody": "tests.engine.dispatch.test_builtin_execution:Moody"}}
     )
     return Moody
 
@@ -185,7 +185,7 @@ def test_a_pool_with_performers_is_staffed_once_however_many_look(world: World) 
 def test_the_built_in_worker_learns_what_was_added(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     builtin_worker.ensure_builtin_worker(ORG, DESK, [])
     monkeypatch.setattr(
-        performers, "REGISTERED", {DESK: {"moody": "tests.engine.dispatch.test_builtin_execution:Moody"}}
+        performers, "PERFORMERS", {DESK: {"moody": "tests.engine.dispatch.test_builtin_execution:Moody"}}
     )
     [trained] = builtin_worker.ensure_builtin_worker(ORG, DESK, [built_in_worker()])
     assert trained.capabilities == built_in_worker().capabilities == ("moody",)

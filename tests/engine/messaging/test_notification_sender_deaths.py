@@ -80,6 +80,6 @@ def _comes_back(by: Messengers, story: str, act: Act) -> None:
 def _arrived(by: Messengers, died: bool) -> None:
     assert {found.status for found in by.latest().deliveries.values()} == {"delivered"}
     texts = [one["content"] for one in by.discord.sent]
-    assert set(texts) == set(Discord().parts(f"ℹ️ {LONG}"))
+    assert set(texts) == set(Discord().split(f"ℹ️ {LONG}"))
     assert len(texts) <= 2 + died, "what was acknowledged, and noted, is not sent again"
     assert len(by.telegram.sent) <= 1 + died

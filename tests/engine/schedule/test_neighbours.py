@@ -17,7 +17,7 @@ from chalicelib.domain.deliveries import notification as rules
 from chalicelib.engine.deliveries import attempt_queue
 from chalicelib.engine.messaging import notifications
 from chalicelib.engine.messaging.notifications import Filter
-from chalicelib.providers.http.outbound import Answer, Unreachable
+from chalicelib.providers.http.outbound import Response, Unreachable
 from chalicelib.storage.deliveries import deliveries as storage
 from chalicelib.storage.deliveries.deliveries import Key
 from infra.engine import ENGINE
@@ -42,11 +42,11 @@ class Hanging:
 
     fleet: Fleet
     seconds: float
-    well: Callable[..., Answer] | None = None
+    well: Callable[..., Response] | None = None
     asked: list[int] = field(default_factory=list)
     at_once: list[int] = field(default_factory=lambda: [0])
 
-    def __call__(self, *said: Any) -> Answer:
+    def __call__(self, *said: Any) -> Response:
         if self.well is not None:
             return self.well(*said)
         self.asked.append(clock.now())

@@ -46,10 +46,10 @@ def line_of(log: Log, task: Task, message: str) -> dict[str, Any]:
     return found
 
 
-def slow(world: World, reply: outbound.Answer, seconds: float) -> Reply:
+def slow(world: World, reply: outbound.Response, seconds: float) -> Reply:
     """A server that takes so long to answer."""
 
-    def replied(*_: object) -> outbound.Answer:
+    def replied(*_: object) -> outbound.Response:
         world.clock.advance(seconds)
         return reply
 
@@ -123,7 +123,7 @@ def busy(world: World, task: Task) -> None:
 
 
 def unreached(world: World, task: Task) -> None:
-    def lost(*_: object) -> outbound.Answer:
+    def lost(*_: object) -> outbound.Response:
         raise outbound.Unreachable("refused")
 
     world.register(reply=lost)

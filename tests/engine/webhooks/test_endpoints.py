@@ -23,9 +23,9 @@ SAID = {"url": "https://one.example/", "events": ["task.created"], "active": Tru
 def outside(world: World) -> Iterator[FakeNetwork]:
     """The real outbound client and its rules, as in AWS, and a network of the test's own."""
     network, before = FakeNetwork(), config.replace(allow_loopback=False)
-    earlier, sender = outbound.use(network), outbound.use_sender(outbound._send)
+    earlier, sender = outbound.use_network(network), outbound.use_sender(outbound._send)
     yield network
-    outbound.use(earlier)
+    outbound.use_network(earlier)
     outbound.use_sender(sender)
     config.restore(before)
 

@@ -10,7 +10,7 @@ from chalicelib.engine.deliveries import due_deliveries
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.webhooks import endpoints, redelivery
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.providers.http.outbound import Answer
+from chalicelib.providers.http.outbound import Response
 from chalicelib.storage.deliveries import deliveries as storage
 from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.world import ORG, World, answer
@@ -148,7 +148,7 @@ def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(world: Worl
     found = one.delivery
     changed = replace(found, version=2, tries=1, wake_at=world.clock.now() + clock.HOUR)
 
-    def meanwhile(*_: object) -> Answer:
+    def meanwhile(*_: object) -> Response:
         assert storage.replace_if_unchanged(found, changed) == changed
         return answer(status)
 
@@ -203,7 +203,7 @@ def test_a_recovery_passes_over_what_is_no_longer_kept(world: World, monkeypatch
 def test_a_webhook_is_not_disabled_for_what_its_url_before_did(world: World, status: int) -> None:
     one = receiver(world)
 
-    def moved(*_: object) -> Answer:
+    def moved(*_: object) -> Response:
         endpoints.update(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
         return answer(status)
 

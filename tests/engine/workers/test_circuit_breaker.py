@@ -23,7 +23,7 @@ class Server:
         self.on, self.health, self.given, self.probed = on, health, 0, 0
         self._reply = reply or (lambda _url, _headers, body: answer(200, {"done": json.loads(body)["taskId"]}))
 
-    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> outbound.Answer:
+    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> outbound.Response:
         if not body:
             self.probed += 1
         if not self.on:
@@ -34,11 +34,11 @@ class Server:
         return self._reply(url, headers, body)
 
 
-def failing(*_: object) -> outbound.Answer:
+def failing(*_: object) -> outbound.Response:
     return answer(500)
 
 
-def cut_off(*_: object) -> outbound.Answer:
+def cut_off(*_: object) -> outbound.Response:
     raise outbound.Unreachable("closed")
 
 
@@ -56,7 +56,7 @@ def statuses(world: World) -> set[str]:
 def test_a_hand_over_that_did_not_arrive_costs_no_attempt_and_the_server_gets_nothing(
     world: World, reason: str
 ) -> None:
-    def lost(*_: object) -> outbound.Answer:
+    def lost(*_: object) -> outbound.Response:
         raise outbound.Unreachable(reason)  # type: ignore[arg-type]
 
     worker = world.register(reply=lost, max_concurrent=4)
@@ -201,7 +201,7 @@ def test_the_wait_for_a_server_that_cannot_be_reached_is_bounded(world: World) -
 
 @pytest.mark.parametrize("spoiled", [failing, cut_off])
 def test_what_a_server_spoils_is_counted_and_goes_to_another_even_if_that_is_busy(
-    world: World, spoiled: Callable[..., outbound.Answer]
+    world: World, spoiled: Callable[..., outbound.Response]
 ) -> None:
     bad = world.register("bad", Server(spoiled), weight=100)
     good = world.register("good", Server(lambda *_: answer(202)))

@@ -20,11 +20,11 @@ from tests.support.world import ORG, POOL, START, World, answer
 TIMEOUT = 90
 
 
-def gone(*_: object) -> outbound.Answer:
+def gone(*_: object) -> outbound.Response:
     raise outbound.Unreachable("refused")
 
 
-def cut_off(*_: object) -> outbound.Answer:
+def cut_off(*_: object) -> outbound.Response:
     raise outbound.Unreachable("closed")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.providers.http.address_policy import permitted
+from chalicelib.providers.http.address_policy import is_permitted
 
 PUBLIC = [
     "1.1.1.1",
@@ -84,21 +84,21 @@ LOOPBACK = ["127.0.0.1", "127.255.255.254", "::1"]
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_the_public_internet_is_permitted(address: str) -> None:
-    assert permitted(address, loopback=False)
+    assert is_permitted(address, loopback=False)
 
 
 @pytest.mark.parametrize("address", INTERNAL)
 @pytest.mark.parametrize("loopback", [False, True])
 def test_internal_and_special_addresses_never_are(address: str, loopback: bool) -> None:
-    assert not permitted(address, loopback=loopback)
+    assert not is_permitted(address, loopback=loopback)
 
 
 @pytest.mark.parametrize("address", LOOPBACK)
 def test_this_machine_is_permitted_only_where_the_stage_says_so(address: str) -> None:
-    assert permitted(address, loopback=True)
-    assert not permitted(address, loopback=False)
+    assert is_permitted(address, loopback=True)
+    assert not is_permitted(address, loopback=False)
 
 
 def test_what_is_not_an_address_is_refused() -> None:
     with pytest.raises(ValueError, match="localhost"):
-        permitted("localhost", loopback=True)
+        is_permitted("localhost", loopback=True)

@@ -13,7 +13,7 @@ import pytest
 from chalicelib import clock
 from chalicelib.errors import InvalidRequest
 from chalicelib.providers.http import outbound
-from chalicelib.providers.http.outbound import Answer, Unreachable, check_url, send
+from chalicelib.providers.http.outbound import Response, Unreachable, check_url, send
 from tests.providers.conftest import Authority, FakeNetwork, Peer, Script
 
 Play = Callable[..., Peer]
@@ -76,7 +76,7 @@ def says(text: bytes) -> Script:
     return lambda connection, _: connection.sendall(text)
 
 
-def post(url: str, timeout: float = 5.0, cap_bytes: int = 1000, body: bytes = b"{}", **headers: str) -> Answer:
+def post(url: str, timeout: float = 5.0, cap_bytes: int = 1000, body: bytes = b"{}", **headers: str) -> Response:
     return send("POST", url, headers=headers, body=body, timeout=timeout, cap_bytes=cap_bytes)
 
 
@@ -220,7 +220,7 @@ def test_a_refusal_names_no_address(network: FakeNetwork) -> None:
 @pytest.mark.usefixtures("on_this_machine")
 def test_an_answer_has_status_headers_and_body(play: Play) -> None:
     answer = post(play(says(GOOD)).url)
-    assert answer == Answer(200, {"content-length": "2", "x-a": "1, 2"}, b"ok")
+    assert answer == Response(200, {"content-length": "2", "x-a": "1, 2"}, b"ok")
 
 
 @pytest.mark.usefixtures("on_this_machine")
@@ -420,10 +420,10 @@ class SlowNetwork(FakeNetwork):
 
 @pytest.fixture
 def hung(released: threading.Event) -> Iterator[None]:
-    previous = outbound.use(SlowNetwork(released))
+    previous = outbound.use_network(SlowNetwork(released))
     yield
     released.set()
-    outbound.use(previous)
+    outbound.use_network(previous)
 
 
 @pytest.mark.usefixtures("on_this_machine", "hung")
@@ -444,7 +444,7 @@ def test_a_look_up_that_hangs_is_inside_the_timeout_and_nothing_is_sent_afterwar
 # Answers whose status decides
 
 
-def asked(url: str, needs_body: outbound.NeedsBody, timeout: float = 5.0) -> Answer:
+def asked(url: str, needs_body: outbound.NeedsBody, timeout: float = 5.0) -> Response:
     return send("POST", url, headers={}, body=b"{}", timeout=timeout, cap_bytes=1000, needs_body=needs_body)
 
 
@@ -460,7 +460,7 @@ def test_an_interim_answer_is_not_taken_for_the_final_one(interim: bytes, apart:
         for piece in (interim, GOOD) if apart else (interim + GOOD,):
             connection.sendall(piece)
 
-    assert post(play(run).url) == Answer(200, {"content-length": "2", "x-a": "1, 2"}, b"ok")
+    assert post(play(run).url) == Response(200, {"content-length": "2", "x-a": "1, 2"}, b"ok")
 
 
 @pytest.mark.usefixtures("on_this_machine")
@@ -546,7 +546,7 @@ def test_the_status_stands_when_the_body_never_ends(
 def test_a_body_that_does_not_come_is_not_waited_for_as_long_as_an_answer(
     play: Play, released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbound, "SPARE_BODY_SECONDS", 0.05)
+    monkeypatch.setattr(outbound, "UNNEEDED_BODY_SECONDS", 0.05)
 
     def run(connection: socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\n")

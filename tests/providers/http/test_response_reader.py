@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.providers.http import response_reader
-from chalicelib.providers.http.response_reader import Broken, Head, decoded, read_body, read_head
+from chalicelib.providers.http.response_reader import Head, MalformedResponse, decode_body, read_body, read_head
 
 
 def stream(text: bytes) -> BufferedReader:
@@ -38,24 +38,24 @@ INTERIM = {
 
 
 @pytest.mark.parametrize("kind", INTERIM)
-@pytest.mark.parametrize("times", [1, 2, response_reader.MOST_INTERIM])
+@pytest.mark.parametrize("times", [1, 2, response_reader.MAX_INTERIM_RESPONSES])
 def test_an_interim_response_is_skipped(kind: str, times: int) -> None:
     assert whole(INTERIM[kind] * times + OK) == (200, b"ok")
 
 
 def test_interim_responses_of_several_kinds_are_skipped_and_their_headers_forgotten() -> None:
     found = head(b"".join(INTERIM.values()) + b"HTTP/1.1 204 No Content\r\nx: y\r\n\r\n")
-    assert found == Head(204, {"x": "y"}, whole=True)
+    assert found == Head(204, {"x": "y"}, is_whole=True)
 
 
 def test_interim_responses_without_end_are_none() -> None:
-    with pytest.raises(Broken, match="more than 50 interim"):
-        head(INTERIM["processing"] * (response_reader.MOST_INTERIM + 1) + OK)
+    with pytest.raises(MalformedResponse, match="more than 50 interim"):
+        head(INTERIM["processing"] * (response_reader.MAX_INTERIM_RESPONSES + 1) + OK)
 
 
 @pytest.mark.parametrize("rest", [b"", b"HTTP/1.1 ", b"garbage\r\n\r\n"])
 def test_an_interim_response_that_nothing_follows_is_none(rest: bytes) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(MalformedResponse):
         head(INTERIM["early hints"] + rest)
 
 
@@ -68,7 +68,7 @@ def test_a_protocol_that_is_switched_unasked_is_final_and_has_no_body() -> None:
 )
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
 def test_a_status_line_may_lack_its_reason(line: bytes, end: bytes) -> None:
-    assert head(line + end + end) == Head(202, {}, whole=True)
+    assert head(line + end + end) == Head(202, {}, is_whole=True)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_status_line_may_lack_its_reason(line: bytes, end: bytes) -> None:
     [b"HTTP/1.1 20", b"HTTP/1.1 2020 X", b"HTTP/1.1 099 X", b"HTTP/2 200", b"ICY 200 OK", b"200 OK", b"\r\n", b""],
 )
 def test_what_has_no_status_is_no_response(line: bytes) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(MalformedResponse):
         head(line + b"\r\n\r\n" if line else b"")
 
 
@@ -99,14 +99,14 @@ def test_headers() -> None:
 def test_a_head_beyond_all_bounds_still_has_its_status(lines: bytes) -> None:
     reader = stream(b"HTTP/1.1 202 Accepted\r\nRetry-After: 7\r\n" + lines + b"\r\n")
     found = read_head(reader)
-    assert (found.status, found.whole, found.headers["retry-after"]) == (202, False, "7")
-    with pytest.raises(Broken):
+    assert (found.status, found.is_whole, found.headers["retry-after"]) == (202, False, "7")
+    with pytest.raises(MalformedResponse):
         list(read_body(reader, found, "POST"))
 
 
 def test_a_head_that_is_cut_off_has_its_status_and_no_body() -> None:
-    assert head(b"HTTP/1.1 202 Accepted\r\nRetry-Af") == Head(202, {}, whole=False)
-    assert head(b"HTTP/1.1 202") == Head(202, {}, whole=False)
+    assert head(b"HTTP/1.1 202 Accepted\r\nRetry-Af") == Head(202, {}, is_whole=False)
+    assert head(b"HTTP/1.1 202") == Head(202, {}, is_whole=False)
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"
@@ -144,7 +144,7 @@ def test_some_responses_have_no_body_whatever_they_say(status: int) -> None:
     ],
 )
 def test_a_body_that_ends_early_or_cannot_be_framed_is_broken(text: bytes) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(MalformedResponse):
         whole(text)
 
 
@@ -153,7 +153,7 @@ def test_any_bytes_are_a_response_or_broken(noise: bytes, framed: bool, cut: int
     text = BODIES["chunked"][:cut] + noise if framed else noise
     try:
         status, body = whole(text)
-    except Broken as broken:
+    except MalformedResponse as broken:
         assert str(broken)
     else:
         assert 101 <= status <= 999 and len(body) <= len(text)
@@ -162,12 +162,12 @@ def test_any_bytes_are_a_response_or_broken(noise: bytes, framed: bool, cut: int
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", " GZIP ", "deflate"])
 def test_a_body_that_came_compressed_unasked_is_unpacked_within_its_limit(encoding: str) -> None:
     packed = zlib.compress(b"body") if encoding == "deflate" else gzip.compress(b"body")
-    assert decoded(packed, encoding, 100) == b"body"
-    assert decoded(packed[:-3], encoding, 100) == packed[:-3], "cut off: as it came"
+    assert decode_body(packed, encoding, 100) == b"body"
+    assert decode_body(packed[:-3], encoding, 100) == packed[:-3], "cut off: as it came"
     bomb = gzip.compress(b"\0" * 10_000_000)
-    assert len(decoded(bomb, "gzip", 1000)) == 1001
+    assert len(decode_body(bomb, "gzip", 1000)) == 1001
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", "br", "zstd", "gzip, br"])
 def test_another_encoding_is_left_as_it_came(encoding: str) -> None:
-    assert decoded(gzip.compress(b"body"), encoding, 100) == gzip.compress(b"body")
+    assert decode_body(gzip.compress(b"body"), encoding, 100) == gzip.compress(b"body")

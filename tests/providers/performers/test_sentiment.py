@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from chalicelib.providers.performers import registry
-from chalicelib.providers.performers.sentiment import NEUTRAL_BELOW, SentimentAnalysis, Text, confidence, sentiment
+from chalicelib.providers.performers.sentiment import (
+    NEUTRAL_BELOW,
+    SentimentAnalysis,
+    SentimentInput,
+    confidence,
+    sentiment,
+)
 
 ANALYSIS = SentimentAnalysis()
 
@@ -27,14 +33,14 @@ ANALYSIS = SentimentAnalysis()
     ],
 )
 def test_a_text_is_positive_negative_or_neutral(text: str, word: str) -> None:
-    found = ANALYSIS.perform(Text(text=text))
+    found = ANALYSIS.perform(SentimentInput(text=text))
     assert found["sentiment"] == word
     assert 0.5 < found["confidence"] <= 1
     assert re.fullmatch(r"\d+(\.\d+)?s", found["processing_time"])
 
 
 def test_the_longest_text_is_done_within_seconds() -> None:
-    found = ANALYSIS.perform(Text(text=("good " * 4_000)[:20_000]))
+    found = ANALYSIS.perform(SentimentInput(text=("good " * 4_000)[:20_000]))
     assert found["sentiment"] == "positive"
     assert float(found["processing_time"].rstrip("s")) < 10
 
@@ -55,14 +61,14 @@ def test_a_stronger_score_is_a_surer_word() -> None:
 @pytest.mark.parametrize("data", [{}, {"text": ""}, {"text": None}, {"text": 7}, {"text": "x" * 20_001}])
 def test_what_is_no_text_is_refused(data: object) -> None:
     with pytest.raises(ValidationError):
-        Text.model_validate(data)
+        SentimentInput.model_validate(data)
 
 
 def test_every_registered_performer_is_there_under_its_own_name() -> None:
-    for pool in registry.REGISTERED:
-        for name in registry.names(pool):
-            found = registry.find(pool, name)
+    for pool in registry.PERFORMERS:
+        for name in registry.task_types(pool):
+            found = registry.find_performer(pool, name)
             assert found is not None
             assert found.name == name
-    assert registry.find("support", "none") is None
-    assert registry.names("nowhere") == ()
+    assert registry.find_performer("support", "none") is None
+    assert registry.task_types("nowhere") == ()

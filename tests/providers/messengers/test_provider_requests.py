@@ -13,8 +13,8 @@ from chalicelib import clock
 from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
 from chalicelib.domain.deliveries.receivers import Provider
 from chalicelib.providers.http import outbound
-from chalicelib.providers.http.outbound import Answer, NeedsBody, Unreachable
-from chalicelib.providers.messengers import Account, Undelivered, messenger, missing
+from chalicelib.providers.http.outbound import NeedsBody, Response, Unreachable
+from chalicelib.providers.messengers import Account, Undelivered, get_messenger, missing_settings
 
 TELEGRAM = {"bot_token": "1:secret", "chat_id": "-100"}
 DISCORD = {"webhook_url": "https://discord.com/api/webhooks/1/secret?thread_id=7"}
@@ -32,7 +32,7 @@ class Outside:
     """Whoever is asked: remembers the request, and says `answer`."""
 
     def __init__(self) -> None:
-        self.answer: Answer | Unreachable = Answer(200, {}, b"{}")
+        self.answer: Response | Unreachable = Response(200, {}, b"{}")
         self.asked: list[tuple[str, str, Any, Mapping[str, str]]] = []
         self.private: set[bool] = set()
         self.needs_body: NeedsBody = outbound.always
@@ -47,7 +47,7 @@ class Outside:
         private: bool,
         needs_body: NeedsBody,
         **_: Any,
-    ) -> Answer:
+    ) -> Response:
         self.private.add(private)
         self.needs_body = needs_body
         self.asked.append((method, url, json.loads(body) if body else None, headers))
@@ -57,7 +57,7 @@ class Outside:
 
     def says(self, status: int, body: Any, **headers: str) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answer = Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
+        self.answer = Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def outside() -> Iterator[Outside]:
 
 def sent(which: str, part: str = "hi") -> tuple[str, int | None]:
     name, account = ACCOUNTS[which]
-    found = messenger(name, account).send(account, part)
+    found = get_messenger(name, account).send(account, part)
     return found.id, found.rest_ms
 
 
@@ -133,11 +133,11 @@ def test_the_cloud_api(outside: Outside) -> None:
 def test_only_a_bridge_whose_account_says_so_may_be_in_a_private_network(said: str, outside: Outside) -> None:
     outside.says(200, {"id": "9", "ok": True, "result": {"message_id": 1}, "messages": [{"id": "9"}]})
     for name, account in ACCOUNTS.values():
-        messenger(name, {**account, "private": said}).send({**account, "private": said}, "hi")
+        get_messenger(name, {**account, "private": said}).send({**account, "private": said}, "hi")
     for name, account in (ACCOUNTS["telegram"], ACCOUNTS["discord"], ACCOUNTS["cloud"]):
-        messenger(name, account).send({**account, "private": "true"}, "hi")
+        get_messenger(name, account).send({**account, "private": "true"}, "hi")
     assert outside.private == {False}
-    messenger("whatsapp", WAHA).send({**WAHA, "private": "True"}, "hi")
+    get_messenger("whatsapp", WAHA).send({**WAHA, "private": "True"}, "hi")
     assert outside.private == {False, True}
 
 
@@ -153,11 +153,11 @@ CHECKS = {
 def test_a_check_sends_nothing(which: str, outside: Outside) -> None:
     (name, account), (method, url, said) = ACCOUNTS[which], CHECKS[which]
     outside.says(200, said)
-    messenger(name, account).check(account)
+    get_messenger(name, account).check(account)
     assert [asked[:3] for asked in outside.asked] == [(method, url, None)]
     outside.says(200, {"something": "else"})
     with pytest.raises(Undelivered, match="not the provider's"):
-        messenger(name, account).check(account)
+        get_messenger(name, account).check(account)
 
 
 # What is no acknowledgement
@@ -202,7 +202,7 @@ def test_only_of_a_refusal_for_good_all_of_the_body_is_needed(which: str, outsid
     assert needed == set(range(400, 500)) - {401, 403, 404, 408, 425, 429}
     name, account = ACCOUNTS[which]
     with pytest.raises(Undelivered):
-        messenger(name, account).check(account)
+        get_messenger(name, account).check(account)
     assert outside.needs_body(200)
 
 
@@ -352,17 +352,17 @@ def test_a_bridge_without_its_phone_can_be_put_right(status: str, outside: Outsi
 
 
 def test_what_an_account_lacks() -> None:
-    assert missing("telegram", {"chat_id": "1"}) == ["bot_token"]
-    assert missing("discord", {"webhook_url": ""}) == ["webhook_url"]
-    assert missing("whatsapp", {"url": "https://waha.example"}) == ["chat_id"]
-    assert missing("whatsapp", {"to": "49"}) == ["access_token", "phone_number_id"]
-    assert [missing(name, account) for name, account in ACCOUNTS.values()] == [[], [], [], []]
+    assert missing_settings("telegram", {"chat_id": "1"}) == ["bot_token"]
+    assert missing_settings("discord", {"webhook_url": ""}) == ["webhook_url"]
+    assert missing_settings("whatsapp", {"url": "https://waha.example"}) == ["chat_id"]
+    assert missing_settings("whatsapp", {"to": "49"}) == ["access_token", "phone_number_id"]
+    assert [missing_settings(name, account) for name, account in ACCOUNTS.values()] == [[], [], [], []]
 
 
 def test_an_address_that_is_none_is_said_to_be() -> None:
     for account in (DISCORD | {"webhook_url": "discord.com"}, DISCORD | {"webhook_url": "http://[x"}):
         with pytest.raises(Undelivered) as caught:
-            messenger("discord", account).send(account, "hi")
+            get_messenger("discord", account).send(account, "hi")
         assert "discord.com" not in str(caught.value)
 
 

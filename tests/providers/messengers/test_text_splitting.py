@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.providers.messengers import Messenger, texts
+from chalicelib.providers.messengers import Messenger, text_splitting
 from chalicelib.providers.messengers.discord import Discord
 from chalicelib.providers.messengers.telegram import Telegram
 from chalicelib.providers.messengers.waha import Waha
@@ -26,43 +26,43 @@ def read(by: Messenger, part: str) -> str:
 
 def counted(by: Messenger, part: str) -> int:
     """How much of its limit the provider counts: Telegram what is read, Discord what is written."""
-    return texts.units(read(by, part) if isinstance(by, Telegram) else part)
+    return text_splitting.utf16_length(read(by, part) if isinstance(by, Telegram) else part)
 
 
 LIMIT = 20
-SHORT = st.text("ab<&*😀é", min_size=1, max_size=9).filter(lambda word: texts.units(word) <= LIMIT // 2)
+SHORT = st.text("ab<&*😀é", min_size=1, max_size=9).filter(lambda word: text_splitting.utf16_length(word) <= LIMIT // 2)
 SPACES = st.sampled_from((" ", "\n", "  ", "\n\n", "\t"))
 
 
-def escaped(text: str) -> list[texts.Atom]:
-    return [texts.Atom(one, escape(one), texts.units(one)) for one in text]
+def escaped(text: str) -> list[text_splitting.Atom]:
+    return [text_splitting.Atom(one, escape(one), text_splitting.utf16_length(one)) for one in text]
 
 
 @given(words=st.lists(SHORT, min_size=1, max_size=30), space=SPACES)
 def test_words_of_up_to_half_a_part_are_cut_at_their_ends_alone(words: list[str], space: str) -> None:
-    parts = [unescape(part) for part in texts.split(escaped(space.join(words)), LIMIT)]
-    assert max(map(texts.units, parts)) <= LIMIT
+    parts = [unescape(part) for part in text_splitting.split_text(escaped(space.join(words)), LIMIT)]
+    assert max(map(text_splitting.utf16_length, parts)) <= LIMIT
     assert [word for part in parts for word in part.split()] == words
 
 
 @given(words=st.lists(st.text("ab<&*😀é", min_size=1, max_size=50), min_size=1, max_size=30))
 def test_no_part_but_the_last_is_less_than_half_full(words: list[str]) -> None:
-    parts = [unescape(part) for part in texts.split(escaped(" ".join(words)), LIMIT)]
-    assert all(LIMIT / 2 <= texts.units(part) <= LIMIT for part in parts[:-1])
+    parts = [unescape(part) for part in text_splitting.split_text(escaped(" ".join(words)), LIMIT)]
+    assert all(LIMIT / 2 <= text_splitting.utf16_length(part) <= LIMIT for part in parts[:-1])
     assert "".join("".join(parts).split()) == "".join(words)
 
 
 @given(st.text("ab \n<😀", max_size=200))
 def test_no_character_is_lost(text: str) -> None:
-    parts = texts.split(texts.plain(text), 10)
-    assert all(part.strip() and texts.units(part) <= 10 for part in parts)
+    parts = text_splitting.split_text(text_splitting.plain_atoms(text), 10)
+    assert all(part.strip() and text_splitting.utf16_length(part) <= 10 for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split())
 
 
 @each_provider
 def test_nothing_is_lost_and_nothing_is_too_long(by: Messenger) -> None:
     words = ["word", "<b>", "a&b", "*bold*", "`x`", "😀😀", "x\\y", "https://a.example/?a=1&b_c"] * 300
-    parts = by.parts(" ".join(words))
+    parts = by.split(" ".join(words))
     assert max(counted(by, part) for part in parts) <= LIMITS[by]
     assert [word for part in parts for word in read(by, part).split()] == words
 
@@ -70,32 +70,32 @@ def test_nothing_is_lost_and_nothing_is_too_long(by: Messenger) -> None:
 @each_provider
 def test_what_fits_is_one_part(by: Messenger) -> None:
     limit = LIMITS[by]
-    assert by.parts("a" * limit) == ["a" * limit]
-    assert [len(part) for part in by.parts("a" * (limit + 1))] == [limit, 1]
-    assert [len(part) for part in by.parts("😀" * limit)] == [limit // 2] * 2, "counted in UTF-16"
+    assert by.split("a" * limit) == ["a" * limit]
+    assert [len(part) for part in by.split("a" * (limit + 1))] == [limit, 1]
+    assert [len(part) for part in by.split("😀" * limit)] == [limit // 2] * 2, "counted in UTF-16"
 
 
 def test_a_line_is_kept_whole_where_that_leaves_enough_in_the_part() -> None:
     by = Waha()
-    assert by.parts("a" * 3000 + "\n" + "b c " * 400) == ["a" * 3000, "b c " * 400]
-    early, late = by.parts("a\n" + "b " * 3000)
+    assert by.split("a" * 3000 + "\n" + "b c " * 400) == ["a" * 3000, "b c " * 400]
+    early, late = by.split("a\n" + "b " * 3000)
     assert len(early) > 4000 and early.endswith("b"), "a line's end near the beginning is no place to cut"
     assert late.startswith("b")
 
 
 def test_what_is_escaped_stays_whole() -> None:
-    assert Telegram().parts("<b>&</b>") == ["&lt;b&gt;&amp;&lt;/b&gt;"]
-    assert Telegram().parts("<" * 4097) == ["&lt;" * 4096, "&lt;"]
-    assert Discord().parts("*" * 1001) == ["\\*" * 1000, "\\*"]
-    assert Discord().parts("- > #_`|~") == ["\\- \\> \\#\\_\\`\\|\\~"]
-    assert Discord().parts("**a** _b_ [c](d)") == [r"\*\*a\*\* \_b\_ \[c\]\(d\)"]
-    assert Discord().parts("see https://a.example/x_y_(z)*?") == ["see https://a.example/x_y_(z)*?"]
+    assert Telegram().split("<b>&</b>") == ["&lt;b&gt;&amp;&lt;/b&gt;"]
+    assert Telegram().split("<" * 4097) == ["&lt;" * 4096, "&lt;"]
+    assert Discord().split("*" * 1001) == ["\\*" * 1000, "\\*"]
+    assert Discord().split("- > #_`|~") == ["\\- \\> \\#\\_\\`\\|\\~"]
+    assert Discord().split("**a** _b_ [c](d)") == [r"\*\*a\*\* \_b\_ \[c\]\(d\)"]
+    assert Discord().split("see https://a.example/x_y_(z)*?") == ["see https://a.example/x_y_(z)*?"]
 
 
 @each_provider
 def test_blank_parts_are_none(by: Messenger) -> None:
-    assert [part.strip() for part in by.parts("a" + " " * 9000 + "b")] == ["a", "b"]
-    assert by.parts("\n" * 9000) == []
+    assert [part.strip() for part in by.split("a" + " " * 9000 + "b")] == ["a", "b"]
+    assert by.split("\n" * 9000) == []
 
 
 SIGN = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}"
@@ -107,7 +107,7 @@ SIGN = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}"
 def test_a_sign_alone_is_no_part(by: Messenger, rest: str, space: str) -> None:
     limit = LIMITS[by]
     long = (rest * limit)[: limit - 2 if rest == "a" else limit]
-    first, *others = by.parts(f"{SIGN}{space}{long}")
+    first, *others = by.split(f"{SIGN}{space}{long}")
     assert first.startswith(SIGN + space + rest[0]) and counted(by, first) >= limit - 1
     assert others and "".join("".join(read(by, part) for part in [first, *others]).split()) == SIGN + long
 
@@ -115,8 +115,8 @@ def test_a_sign_alone_is_no_part(by: Messenger, rest: str, space: str) -> None:
 @each_provider
 def test_a_text_is_cut_after_its_half_and_not_before(by: Messenger) -> None:
     half = LIMITS[by] // 2
-    assert by.parts("a" * half + " " + "b" * (2 * half)) == ["a" * half, "b" * (2 * half)]
-    early, *_ = by.parts("a" * (half - 1) + " " + "b" * (2 * half))
+    assert by.split("a" * half + " " + "b" * (2 * half)) == ["a" * half, "b" * (2 * half)]
+    early, *_ = by.split("a" * (half - 1) + " " + "b" * (2 * half))
     assert early == "a" * (half - 1) + " " + "b" * half
 
 
@@ -144,16 +144,16 @@ def test_what_is_one_character_to_its_reader_is_not_cut(by: Messenger, kind: str
     cluster = CLUSTERS[kind]
     for before in range(len(cluster) + 2):
         text = "x" * before + cluster * LIMITS[by]
-        parts = [read(by, part) for part in by.parts(text)]
+        parts = [read(by, part) for part in by.split(text)]
         assert "".join(parts) == text and len(parts) > 1
         assert all(not part.replace(cluster, "").strip("x") for part in parts)
-        assert all(counted(by, part) <= LIMITS[by] for part in by.parts(text))
+        assert all(counted(by, part) <= LIMITS[by] for part in by.split(text))
 
 
 @each_provider
 def test_a_character_that_is_larger_than_a_part_is_cut_all_the_same(by: Messenger) -> None:
     text = "e" + "\N{COMBINING ACUTE ACCENT}" * 10_000
-    parts = by.parts(text)
+    parts = by.split(text)
     assert "".join(parts) == text
     assert [counted(by, part) for part in parts[:-1]] == [LIMITS[by]] * (len(parts) - 1)
 
@@ -163,13 +163,13 @@ def test_no_cluster_is_cut_wherever_the_limit_falls(pieces: list[str]) -> None:
     import regex
 
     text = "".join(pieces)
-    parts = texts.split(texts.plain(text), 24)
+    parts = text_splitting.split_text(text_splitting.plain_atoms(text), 24)
     whole = [one for one in regex.findall(r"\X", text) if one.strip()]
     assert [one for part in parts for one in regex.findall(r"\X", part) if one.strip()] == whole
 
 
 def test_the_end_of_a_line_is_two_characters_on_windows() -> None:
-    assert Waha().parts("a" * 3000 + "\r\n" + "b " * 2000) == ["a" * 3000, "b " * 2000]
+    assert Waha().split("a" * 3000 + "\r\n" + "b " * 2000) == ["a" * 3000, "b " * 2000]
 
 
 @pytest.mark.parametrize(
@@ -186,10 +186,10 @@ def test_the_end_of_a_line_is_two_characters_on_windows() -> None:
     ],
 )
 def test_no_line_becomes_a_list_on_discord(text: str, written: str) -> None:
-    assert Discord().parts(text) == [written]
+    assert Discord().split(text) == [written]
 
 
 def test_no_part_begins_a_list_on_discord() -> None:
     text = "word " * 395 + "see 7. below " * 9
-    assert all(not re.match(r"\s*\d+\.\s", part) for part in Discord().parts(text))
-    assert any(part.startswith("7\\. ") for part in Discord().parts("x" * 1999 + " 7. below"))
+    assert all(not re.match(r"\s*\d+\.\s", part) for part in Discord().split(text))
+    assert any(part.startswith("7\\. ") for part in Discord().split("x" * 1999 + " 7. below"))
