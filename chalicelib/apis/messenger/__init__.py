@@ -7,9 +7,9 @@ from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(
     name=words.NAME,
-    title="ClawdBot-Bote",
+    title="Yardmaster: messenger API",
     version=__version__,
-    description="Notify people on Telegram, WhatsApp and Discord, and see what became of it.",
+    description="Notify people on Telegram, WhatsApp and Discord, and see the status of each notification.",
     port=8004,
     dialect=TracedErrors(),
     groups=(

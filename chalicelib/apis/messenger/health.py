@@ -22,7 +22,7 @@ class HealthOut(Schema):
         description="Messages that wait to be sent, of all organizations: one for each provider. null while unknown."
     )
     waiting_for_retry: int | None = Field(
-        description="How many of them are not due yet: they wait for their next try, or are being sent just now."
+        description="How many of them are not due yet: they wait for their next attempt, or are being sent."
     )
 
 

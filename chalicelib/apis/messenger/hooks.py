@@ -16,35 +16,35 @@ from chalicelib.engine.messaging import notifications
 
 routes = Routes(HOOKS, tag="n8n")
 
-Org = Annotated[str | None, Query(ORG), Field(description="Whose hook it is; read with the credential, by `access`.")]
+Org = Annotated[str | None, Query(ORG), Field(description="The org of the hook; read with the credential.")]
 
 
 class HookIn(Schema):
-    """Whatever n8n's HTTP Request node sends as JSON."""
+    """Any JSON that n8n's HTTP Request node sends."""
 
     model_config = ConfigDict(extra="allow")
 
     @property
     def said(self) -> dict[str, Any]:
-        """As it was sent."""
+        """The body, as it was sent."""
         return self.model_dump()
 
 
 @routes.post("/survey-complete", status=202, errors=[409, 503])
 def survey_complete(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None, org: Org = None) -> Queued:  # noqa: ARG001
-    """Tell of a survey that was completed."""
+    """Send a notification about a completed survey."""
     return _told(caller, "survey-complete", body, idempotency_key)
 
 
 @routes.post("/earnings-update", status=202, errors=[409, 503])
 def earnings_update(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None, org: Org = None) -> Queued:  # noqa: ARG001
-    """Tell of earnings."""
+    """Send a notification about earnings."""
     return _told(caller, "earnings-update", body, idempotency_key)
 
 
 @routes.post("/error-alert", status=202, errors=[409, 503])
 def error_alert(caller: Caller, body: HookIn, idempotency_key: IdempotencyKey = None, org: Org = None) -> Queued:  # noqa: ARG001
-    """Tell of an error."""
+    """Send a notification about an error."""
     return _told(caller, "error-alert", body, idempotency_key)
 
 

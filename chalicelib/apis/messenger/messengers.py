@@ -17,7 +17,7 @@ class MessengerOut(Schema):
 
     name: Provider
     configured: bool
-    connected: bool = Field(description="Whether it could be used when it was last asked, within a minute.")
+    connected: bool = Field(description="Whether it could be used when it was last checked, at most a minute ago.")
     problem: str | None = Field(description="Why it is not connected.")
     last_success: NaiveInstant | None
     last_error: str | None
@@ -38,12 +38,12 @@ class MessengerOut(Schema):
 
 
 class MessengerList(Schema):
-    """Every provider that there is."""
+    """Every provider that Yardmaster knows."""
 
     messengers: list[MessengerOut]
 
 
 @routes.get()
 def list_messengers(caller: Caller) -> MessengerList:
-    """See which messengers are configured and connected, and what they have done."""
+    """See which messengers are configured and connected, and how many notifications each has sent."""
     return MessengerList(messengers=[MessengerOut.of(one) for one in provider_status.list_states(caller.org)])

@@ -22,36 +22,36 @@ routes = Routes("/api", tag="Notifications")
 history_routes = Routes("/api/notifications", tag="Notifications")
 
 Providers = Annotated[list[ProviderChoice], Field(min_length=1, max_length=16)]
-Size = Annotated[int, Field(ge=1, le=100, description="The most notifications to answer.")]
-Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
+Size = Annotated[int, Field(ge=1, le=100, description="The most notifications in a page.")]
+Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of the same list.")]
 
 
 class NotificationIn(Schema):
-    """Something to be told."""
+    """A notification to send."""
 
     message: Message = Field(examples=["Task completed successfully!"])
     type: Literal["info", "success", "warning", "error"] = "info"
-    providers: Providers | None = Field(default=None, description="By default all that are configured.")
+    providers: Providers | None = Field(default=None, description="Without it, all that are configured.")
 
 
 class AlertIn(Schema):
-    """Something that somebody has to look at."""
+    """An alert: something that somebody must look at."""
 
     message: Message = Field(examples=["Critical error in Zimmer-19!"])
     severity: Literal["info", "warning", "critical"] = "warning"
     providers: Providers | None = Field(
-        default=None, description="By default all that are configured; what is critical goes to all of those anyway."
+        default=None, description="Without it, all that are configured. A critical alert always goes to all of them."
     )
 
 
 class ProviderOut(Schema):
-    """What became of a notification at one provider."""
+    """The status of a notification at one provider."""
 
     status: Status | Literal["not_configured"]
-    message_id: str | None = Field(description="The provider's own, of the first part; null if it named none.")
-    message_ids: list[str] = Field(description="Of every part that the provider took and named.")
+    message_id: str | None = Field(description="The provider's id of the first part; null if it returned none.")
+    message_ids: list[str] = Field(description="The ids of all parts for which the provider returned one.")
     attempts: int
-    error: str | None = Field(description="Why it was not sent, or not yet.")
+    error: str | None = Field(description="Why it was not sent, or is not sent yet.")
     sent_at: NaiveInstant | None
 
     @classmethod
@@ -105,7 +105,7 @@ class NotificationList(Schema):
 
 @routes.post("/notify", status=202, errors=[409, 503])
 def send_notification(caller: Caller, body: NotificationIn, idempotency_key: IdempotencyKey = None) -> Queued:
-    """Notify people by their messengers.
+    """Send a notification by messengers.
 
     It is on its way once this answers; GET /api/notifications shows whether it arrived. The same Idempotency-Key with
     the same body gives the same answer for a day, with another body 409. 503 names what to set when no messenger is
@@ -119,7 +119,7 @@ def send_notification(caller: Caller, body: NotificationIn, idempotency_key: Ide
 
 @routes.post("/alert", status=202, errors=[409, 503])
 def send_alert(caller: Caller, body: AlertIn, idempotency_key: IdempotencyKey = None) -> Queued:
-    """Alert people.
+    """Send an alert by messengers.
 
     What is critical goes to every configured messenger, is let through however many requests there were, and waits for
     no other message.

@@ -13,7 +13,7 @@ routes = Routes("/api/whatsapp", tag="WhatsApp")
 
 
 class QrOut(Schema):
-    """How far WhatsApp is paired; `qr` is a PNG for the phone to scan, while it is due."""
+    """The state of the pairing with WhatsApp. `qr` is a PNG for the phone to scan, while one is to be scanned."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -23,7 +23,7 @@ class QrOut(Schema):
 
 
 class LogoutOut(Schema):
-    """The session has ended, here and on the phone."""
+    """The session has ended, on the bridge and on the phone."""
 
     status: Literal["logged_out"] = "logged_out"
 
@@ -38,6 +38,6 @@ def get_qr(caller: Caller) -> QrOut:
 
 @routes.post("/logout", errors=[503])
 def log_out(caller: Caller) -> LogoutOut:
-    """End the bridge's session; to go on, its code has to be scanned again."""
+    """End the bridge's session. To use it again, a phone must scan a new code."""
     provider_status.log_out(caller.org)
     return LogoutOut()

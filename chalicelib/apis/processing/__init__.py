@@ -6,7 +6,7 @@ from chalicelib.edge import Api, FlatErrors, documentation_routes
 
 api: Api = Api(
     name=access.NAME,
-    title="Task Processing API",
+    title="Yardmaster: processing API",
     version=__version__,
     description="Submit tasks, register the servers that process them, and see how it goes.",
     port=8787,

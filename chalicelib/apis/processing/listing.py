@@ -17,8 +17,8 @@ ServerId = Annotated[
     str, Field(min_length=1, max_length=128, description="The server that has the task, or had it last.")
 ]
 Type = Annotated[str, Field(min_length=1, max_length=128, description="The task's type.")]
-Size = Annotated[int, Field(ge=1, le=100, description="The most tasks to answer.")]
-Cursor = Annotated[str, Field(max_length=512, description="The nextCursor of this very list.")]
+Size = Annotated[int, Field(ge=1, le=100, description="The most tasks in a page.")]
+Cursor = Annotated[str, Field(max_length=512, description="The nextCursor of the same list.")]
 
 
 class TaskList(CamelSchema):

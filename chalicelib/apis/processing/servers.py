@@ -40,7 +40,7 @@ class Endpoints(CamelSchema):
 
 
 class ServerIn(CamelSchema):
-    """A server that joins."""
+    """A server to be registered."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["gpu-server-01"])
     endpoints: Endpoints
@@ -55,7 +55,7 @@ class ServerIn(CamelSchema):
 
 
 class ServerRegistered(CamelSchema):
-    """A server that was let in."""
+    """A server that is registered."""
 
     server_id: str = Field(examples=["server_xyz789"])
     message: str = Field(examples=["Server registered successfully"])
@@ -105,7 +105,7 @@ class ServerList(CamelSchema):
 
 
 class HeartbeatIn(CamelSchema):
-    """How a server says it is."""
+    """The state that a server reports."""
 
     status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
     active_tasks: int | None = Field(default=None, ge=0, le=1_000_000, strict=True, examples=[3])
@@ -125,7 +125,7 @@ class Command(CamelSchema):
 
 
 class HeartbeatOut(CamelSchema):
-    """A heartbeat that was noted."""
+    """A heartbeat that was recorded."""
 
     message: str = "Heartbeat received"
     server_id: str
@@ -134,14 +134,14 @@ class HeartbeatOut(CamelSchema):
 
 
 class ServerMessage(CamelSchema):
-    """What was done with a server."""
+    """The outcome of a change of a server."""
 
     message: str
     server_id: str = Field(examples=["server_xyz789"])
 
 
 class MaintenanceIn(CamelSchema):
-    """Out of rotation, or back in."""
+    """Whether the server is to get tasks."""
 
     maintenance: bool = Field(strict=True)
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
@@ -210,7 +210,7 @@ def list_servers(caller: Caller, status: ServerStatus | None = None, group: str 
 
 @routes.post("/{id}/heartbeat", role=("server", "admin"))
 def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> HeartbeatOut:
-    """Note that a server is alive and how it is; the answer carries commands for it."""
+    """Record a heartbeat and the server's state; the response has commands for the server."""
     if caller.role == "server" and caller.subject != id:
         raise Forbidden(f"Server {caller.subject} may not send the heartbeat of server {id}")
     worker = registry.record_heartbeat(caller.org, NAME, id, _beat(body), KIND)
@@ -226,7 +226,7 @@ def _beat(body: HeartbeatIn) -> Heartbeat:
 
 @routes.delete("/{id}")
 def unregister_server(caller: Caller, id: ServerId) -> ServerMessage:
-    """Remove a server; its tasks go back to the queue, no attempt burned."""
+    """Remove a server; its tasks are queued again, and no attempt is counted."""
     registry.unregister(caller.org, NAME, id, KIND)
     return ServerMessage(message="Server unregistered", server_id=id)
 

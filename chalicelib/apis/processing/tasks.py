@@ -75,7 +75,7 @@ class TaskCreated(CamelSchema):
 
 
 class TaskError(CamelSchema):
-    """Why the latest attempt ended badly."""
+    """Why the latest attempt failed."""
 
     code: str
     message: str
@@ -137,7 +137,7 @@ class TaskOut(TaskRow):
 
 
 class ReportIn(CamelSchema):
-    """What a server says of a task that it holds."""
+    """A report of the server that holds the task."""
 
     status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, examples=["COMPLETED"])
     progress: Percent | None = Field(default=None, description="Percent.")
@@ -154,7 +154,7 @@ class ReportIn(CamelSchema):
 
 
 class Reported(CamelSchema):
-    """A report that was taken."""
+    """A report that was accepted."""
 
     message: str = "Task updated"
     task_id: str
@@ -162,7 +162,7 @@ class Reported(CamelSchema):
 
 
 class TaskMessage(CamelSchema):
-    """What was done with a task."""
+    """The outcome of a change of a task."""
 
     message: str
     task_id: str = Field(examples=["task_abc123"])
@@ -222,7 +222,7 @@ def update_task(
 
 
 def _report(org: str, task_id: str, holder: Holder | None, body: ReportIn) -> TaskStatus:
-    """Take a report; the status of the task after it."""
+    """Apply a report; returns the status of the task after it."""
     if body.status == "COMPLETED":
         lifecycle.complete(org, NAME, task_id, holder, body.result, is_alive=holder is not None)
         return "COMPLETED"
