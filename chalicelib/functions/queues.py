@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.engine.changes import queue_messages
-from chalicelib.engine.dispatch import builtin_execution, dispatcher, task_delivery
+from chalicelib.engine.dispatch import builtin_execution, dispatcher, handovers
 from chalicelib.engine.events import fan_out
 from chalicelib.engine.events.fan_out import PayloadBuilders
 from chalicelib.engine.live import event_feed, task_feed
@@ -46,7 +46,7 @@ def handle_dispatch(event: Event) -> Answer:
 def handle_handovers(event: Event) -> Answer:
     """Handovers of tasks and messages to connected workers, in parallel."""
     messages = [queue_messages.read_handover_or_message(json.loads(record["body"])) for record in event["Records"]]
-    return _answer_for_outcomes(event, task_delivery.send_to_workers(messages))
+    return _answer_for_outcomes(event, handovers.send_to_workers(messages))
 
 
 @observed

@@ -32,8 +32,8 @@ def sleeping(**said: Any) -> Task:
     return transitions.sleeping(draft(**said), NOW + 60_000, NOW)
 
 
-def leased(*, handed: bool = False, **said: Any) -> Task:
-    return transitions.leased(ready(**said), "worker_1", NOW, handed=handed)
+def leased(*, needs_handover: bool = False, **said: Any) -> Task:
+    return transitions.leased(ready(**said), "worker_1", NOW, needs_handover=needs_handover)
 
 
 def running(**said: Any) -> Task:

@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.deliveries import attempt_queue
-from chalicelib.engine.dispatch import task_delivery
+from chalicelib.engine.dispatch import handovers
 from chalicelib.engine.schedule import sweep
 from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst
 from tests.support.fleet import fleet
@@ -25,7 +25,7 @@ CALL_SECONDS, SHARE = 0.06, 0.1
 
 def seen(*noises: str, bug: AbstractContextManager[Any] | None = None) -> dict[str, float]:
     """The quiet organisation's worst figures, with every wakeup lost, so that the sweep alone finds what is due."""
-    tenth = patch.object(task_delivery, "MAX_TRIALS_PER_ORG", round(SHARE * task_delivery.MAX_TRIALS_PER_ORG))
+    tenth = patch.object(handovers, "MAX_TRIALS_PER_ORG", round(SHARE * handovers.MAX_TRIALS_PER_ORG))
     with tenth, bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as made:
         return worst(figures(made, SIZE, *noises))
 
@@ -74,7 +74,7 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
     "servers that hang are called as often as those that work": (
         "latency",
         ("hanging",),
-        patch.object(task_delivery, "MAX_TRIALS_PER_ORG", 1_000),
+        patch.object(handovers, "MAX_TRIALS_PER_ORG", 1_000),
     ),
     "one dispatcher serves all pools": (
         "latency",

@@ -17,7 +17,7 @@ from chalicelib.domain.tasks.task import ConcurrencyLimit, Holder, Status, Task
 from chalicelib.engine.changes import relay
 from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.live import task_feed
-from chalicelib.engine.tasks import assignment, concurrency_limits, lifecycle
+from chalicelib.engine.tasks import assignment, concurrency_limits, lease_end, lifecycle
 from chalicelib.engine.workers import pools, registration, websocket_workers
 from chalicelib.engine.workers.registration import Registration
 from chalicelib.storage.connections import connections
@@ -211,7 +211,7 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a slot is never freed": (
         invariants.slots_equal_leases,
         _cancelled_while_held,
-        patch.object(lifecycle, "_lease_end_writes", lambda *_: []),
+        patch.object(lease_end, "build_writes", lambda *_: []),
     ),
     "a lease takes no permit": (
         invariants.permits_equal_leases,
@@ -251,12 +251,12 @@ BUGS: dict[str, tuple[Invariant, Callable[[World], None], AbstractContextManager
     "a pool forgets a lane in which tasks wait": (
         invariants.waiting_tasks_are_looked_at,
         _waiting_for_long,
-        patch.object(dispatcher._Pass, "_forgotten", lambda made: set(made._lanes)),
+        patch.object(dispatcher._Pass, "_lanes_to_forget", lambda made: set(made._lanes)),
     ),
     "a pool in which tasks wait is not looked at again": (
         invariants.waiting_tasks_are_looked_at,
         _waiting_for_long,
-        patch.object(dispatcher._Pass, "_next_look", lambda _: None),
+        patch.object(dispatcher._Pass, "_next_check_at", lambda _: None),
     ),
     "a task is left to a pool that does not know": (
         invariants.waiting_tasks_are_looked_at,

@@ -14,7 +14,7 @@ from zlib import crc32
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.engine.changes import run_all
-from chalicelib.engine.dispatch import task_delivery
+from chalicelib.engine.dispatch import handovers
 from chalicelib.engine.live import task_feed
 from chalicelib.engine.messaging import notification_sender
 from chalicelib.engine.webhooks import webhook_sender
@@ -29,7 +29,7 @@ from tests.support.queues import FakeQueues, QueuedMessage
 from tests.support.timeline import Run, Timeline, executor
 from tests.support.world import HANDLED_QUEUES, STREAMED_TABLES, World, new_world, relayed
 
-THREADED_MODULES = (task_delivery, run_all, task_feed, notification_sender, webhook_sender)
+THREADED_MODULES = (handovers, run_all, task_feed, notification_sender, webhook_sender)
 """Modules that start threads."""
 RECORDS = 100
 """Of a stream that a relay takes at once."""

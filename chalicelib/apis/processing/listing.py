@@ -1,4 +1,4 @@
-"""The list of tasks: an extension, which the document does not have."""
+"""The list of tasks, an extension of task-processing.md."""
 
 from typing import Annotated
 
@@ -14,16 +14,16 @@ from chalicelib.engine.tasks.listing_by_state import StateFilter
 routes = Routes("/api/tasks", tag="Tasks")
 
 ServerId = Annotated[
-    str, Field(min_length=1, max_length=128, description="The server that has the task, or had it last.")
+    str, Field(min_length=1, max_length=128, description="The server that holds the task, or held it last.")
 ]
 Type = Annotated[str, Field(min_length=1, max_length=128, description="The task's type.")]
-Size = Annotated[int, Field(ge=1, le=100, description="The most tasks in a page.")]
+Size = Annotated[int, Field(ge=1, le=100, description="The maximum number of tasks on the page.")]
 Cursor = Annotated[str, Field(max_length=512, description="The nextCursor of the same list.")]
 
 
 class TaskList(CamelSchema):
-    """A page of tasks, newest first, without their results. A page may be shorter than its limit, or empty, where many
-    tasks had to be looked at: `nextCursor` leads on, and is left out of the last page."""
+    """A page of tasks, newest first, without their results. A page may be shorter than its limit, or empty, if many
+    tasks had to be examined. `nextCursor` leads to the next page; the last page has none."""
 
     tasks: list[TaskRow]
     next_cursor: str | None = None
@@ -38,7 +38,7 @@ def list_tasks(
     limit: Size = 20,
     cursor: Cursor | None = None,
 ) -> TaskList:
-    """List tasks, newest first; filters combine."""
+    """List tasks, newest first. A task must match all filters."""
     wanted = StateFilter(ENGINE_STATUS[status] if status is not None else None, server, type)
     page = listing_by_state.read_page(caller.org, NAME, wanted, limit, cursor)
-    return TaskList(tasks=[TaskRow.row(task) for task in page.tasks], next_cursor=page.cursor)
+    return TaskList(tasks=[TaskRow.row_from_task(task) for task in page.tasks], next_cursor=page.cursor)

@@ -12,20 +12,20 @@ routes = Routes("/api/stats/load-balancer", tag="Load Balancer")
 
 
 class Load(CamelSchema):
-    """One server's share of the work; `load` is the share of its slots in use."""
+    """One server's load: the share of its slots that are in use."""
 
     load: float = Field(examples=[0.6])
     active_tasks: int = Field(examples=[6])
     weight: int = Field(examples=[2])
 
     @classmethod
-    def of(cls, worker: Worker) -> "Load":
+    def from_worker(cls, worker: Worker) -> "Load":
         active = len(worker.leases)
         return cls(load=round(active / worker.max_concurrent, 4), active_tasks=active, weight=worker.weight)
 
 
 class LoadBalancer(CamelSchema):
-    """How work is spread over the registered servers."""
+    """How the tasks are distributed over the registered servers."""
 
     algorithm: Algorithm
     server_distribution: dict[str, Load]
@@ -34,13 +34,13 @@ class LoadBalancer(CamelSchema):
 
 
 class AlgorithmIn(CamelSchema):
-    """Which way to balance."""
+    """The algorithm to use."""
 
     algorithm: Algorithm = Field(examples=["least-connections"])
 
 
 class AlgorithmSet(CamelSchema):
-    """The algorithm in force from now on."""
+    """The algorithm that is used from now on."""
 
     message: str = "Load balancer algorithm updated"
     algorithm: Algorithm
@@ -50,7 +50,7 @@ class AlgorithmSet(CamelSchema):
 def load_balancer(caller: Caller) -> LoadBalancer:
     """Get the current load distribution and algorithm."""
     pool, workers = pools.find_with_workers(caller.org, NAME)
-    loads = {worker.id: Load.of(worker) for worker in workers}
+    loads = {worker.id: Load.from_worker(worker) for worker in workers}
     return LoadBalancer(
         algorithm=Algorithm(pool.algorithm),
         server_distribution=loads,
@@ -61,6 +61,6 @@ def load_balancer(caller: Caller) -> LoadBalancer:
 
 @routes.post("/algorithm", role="admin")
 def set_algorithm(caller: Caller, body: AlgorithmIn) -> AlgorithmSet:
-    """Change the load balancing algorithm; the very next dispatch uses it."""
+    """Change the load balancing algorithm. The next dispatch uses it."""
     pools.set_algorithm(caller.org, NAME, body.algorithm)
     return AlgorithmSet(algorithm=body.algorithm)

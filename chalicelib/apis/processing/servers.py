@@ -1,5 +1,5 @@
-"""Servers: register, watch, take out of rotation (task-processing.md, "Servers"). Admin role required, but a server
-may send its own heartbeat."""
+"""Servers: register, list, take out of rotation (task-processing.md, "Servers"). The role admin is required, but a
+server may send its own heartbeat."""
 
 from typing import Annotated, Any, Literal
 
@@ -34,18 +34,18 @@ class Endpoints(CamelSchema):
     metrics: Url | None = Field(default=None, examples=["https://server1.example.com/metrics"])
 
     @classmethod
-    def of(cls, worker: Worker) -> "Endpoints":
-        """As they are shown: with the values of their queries masked, which may be secrets."""
+    def from_worker(cls, worker: Worker) -> "Endpoints":
+        """The worker's endpoints with the values of their queries masked, which may be secrets."""
         return cls(**{name: mask_url(url) for name, url in worker.endpoints.items()})
 
 
 class ServerIn(CamelSchema):
-    """A server to be registered."""
+    """A server to register."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["gpu-server-01"])
     endpoints: Endpoints
     api_key: Annotated[str, SECRET, StringConstraints(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")] = Field(
-        description="Sent to the server with each task; the server may use it to report. Never shown again.",
+        description="Sent to the server with each task. The server may report with it. No answer contains it.",
         examples=["server-api-key"],
     )
     max_concurrent: int = Field(default=1, ge=1, le=500, strict=True, examples=[10])
@@ -55,7 +55,7 @@ class ServerIn(CamelSchema):
 
 
 class ServerRegistered(CamelSchema):
-    """A server that is registered."""
+    """A server that was registered."""
 
     server_id: str = Field(examples=["server_xyz789"])
     message: str = Field(examples=["Server registered successfully"])
@@ -76,10 +76,10 @@ class ServerOut(CamelSchema):
     capabilities: list[str]
     max_concurrent: int
     active_tasks: int
-    endpoints: Endpoints = Field(description="Where it listens. The values of queries are shown as ***.")
+    endpoints: Endpoints = Field(description="Its URLs. The values of queries are shown as ***.")
 
     @classmethod
-    def of(cls, worker: Worker) -> "ServerOut":
+    def from_worker(cls, worker: Worker) -> "ServerOut":
         now = clock.now()
         return cls(
             id=worker.id,
@@ -94,7 +94,7 @@ class ServerOut(CamelSchema):
             capabilities=list(worker.capabilities),
             max_concurrent=worker.max_concurrent,
             active_tasks=len(worker.leases),
-            endpoints=Endpoints.of(worker),
+            endpoints=Endpoints.from_worker(worker),
         )
 
 
@@ -105,18 +105,20 @@ class ServerList(CamelSchema):
 
 
 class HeartbeatIn(CamelSchema):
-    """The state that a server reports."""
+    """A server's report of its own state."""
 
     status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
     active_tasks: int | None = Field(default=None, ge=0, le=1_000_000, strict=True, examples=[3])
     metrics: dict[Word, Figure] | None = Field(
         default=None, max_length=50, examples=[{"cpu": 45, "memory": 60, "gpu": 80}]
     )
-    receipts: list[CommandId] = Field(default=[], max_length=100, description="Ids of commands carried out.")
+    receipts: list[CommandId] = Field(
+        default=[], max_length=100, description="Ids of the commands that the server has carried out."
+    )
 
 
 class Command(CamelSchema):
-    """What the server is to do. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
+    """A command to the server. It is repeated until its id comes back in `receipts`, for at most 15 minutes."""
 
     id: str
     type: Literal["cancel", "drain"]
@@ -134,21 +136,21 @@ class HeartbeatOut(CamelSchema):
 
 
 class ServerMessage(CamelSchema):
-    """The outcome of a change of a server."""
+    """A change of a server that was made."""
 
     message: str
     server_id: str = Field(examples=["server_xyz789"])
 
 
 class MaintenanceIn(CamelSchema):
-    """Whether the server is to get tasks."""
+    """Out of rotation, or back in."""
 
     maintenance: bool = Field(strict=True)
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
 
 
 class MaintenanceOut(ServerMessage):
-    """A server's rotation as it is now."""
+    """A server's rotation after the change."""
 
     status: ServerStatus
     reason: str | None = None
@@ -176,11 +178,12 @@ class ServerMetrics(CamelSchema):
 def register_server(caller: Caller, body: ServerIn) -> Created[ServerRegistered]:
     """Register a server.
 
-    One URL is one server. The same `endpoints.predict` with the same `apiKey` again is that server, changed to what is
-    said now, and alive; with another `apiKey` it is refused, and the error names the server that has the URL.
+    Each URL belongs to one server. Registering the same `endpoints.predict` with the same `apiKey` again updates that
+    server and sets it online. With another `apiKey` the request is refused, and the error names the server that has the
+    URL.
     """
-    worker, known = registration.register_or_rejoin(caller.org, _registration(body, caller.plan), KIND)
-    message = "Server was registered already and is updated" if known else "Server registered successfully"
+    worker, is_known = registration.register_or_rejoin(caller.org, _registration(body, caller.plan), KIND)
+    message = "Server was registered already and is updated" if is_known else "Server registered successfully"
     registered = ServerRegistered(server_id=worker.id, message=message)
     return Created(registered, location=f"/api/servers/{worker.id}/metrics")
 
@@ -203,37 +206,38 @@ def _registration(body: ServerIn, plan: str) -> Registration:
 
 @routes.get("")
 def list_servers(caller: Caller, status: ServerStatus | None = None, group: str | None = None) -> ServerList:
-    """List all registered servers; filters combine."""
-    found = [worker for worker in registry.list_workers(caller.org, NAME) if group is None or group in worker.groups]
-    return ServerList(servers=[ServerOut.of(one) for one in found if status in (None, server_status(one))])
+    """List all registered servers. A server must match all filters."""
+    workers = [worker for worker in registry.list_workers(caller.org, NAME) if group is None or group in worker.groups]
+    shown = [worker for worker in workers if status in (None, server_status(worker))]
+    return ServerList(servers=[ServerOut.from_worker(worker) for worker in shown])
 
 
 @routes.post("/{id}/heartbeat", role=("server", "admin"))
 def server_heartbeat(caller: Caller, id: ServerId, body: HeartbeatIn) -> HeartbeatOut:
-    """Record a heartbeat and the server's state; the response has commands for the server."""
+    """Record a server's heartbeat and state. The answer contains the commands for it."""
     if caller.role == "server" and caller.subject != id:
         raise Forbidden(f"Server {caller.subject} may not send the heartbeat of server {id}")
-    worker = registry.record_heartbeat(caller.org, NAME, id, _beat(body), KIND)
-    told = [Command(**command) for command in commands.pending_commands(worker)]
-    return HeartbeatOut(server_id=id, status=server_status(worker), commands=told)
+    worker = registry.record_heartbeat(caller.org, NAME, id, _heartbeat(body), KIND)
+    pending = [Command(**command) for command in commands.pending_commands(worker)]
+    return HeartbeatOut(server_id=id, status=server_status(worker), commands=pending)
 
 
-def _beat(body: HeartbeatIn) -> Heartbeat:
+def _heartbeat(body: HeartbeatIn) -> Heartbeat:
     reported: dict[str, Any] = body.model_dump(include={"active_tasks", "metrics"}, exclude_none=True)
-    done = dict.fromkeys(name for name in body.receipts if name != "drain")
-    return Heartbeat(Health(body.status), reported or None, tuple(done))
+    receipts = dict.fromkeys(name for name in body.receipts if name != "drain")
+    return Heartbeat(Health(body.status), reported or None, tuple(receipts))
 
 
 @routes.delete("/{id}")
 def unregister_server(caller: Caller, id: ServerId) -> ServerMessage:
-    """Remove a server; its tasks are queued again, and no attempt is counted."""
+    """Remove a server. Its tasks are queued again, and no attempt is counted."""
     registry.unregister(caller.org, NAME, id, KIND)
     return ServerMessage(message="Server unregistered", server_id=id)
 
 
 @routes.post("/{id}/maintenance")
 def set_maintenance(caller: Caller, id: ServerId, body: MaintenanceIn) -> MaintenanceOut:
-    """Take a server out of rotation, or put it back; running tasks finish."""
+    """Take a server out of rotation, or put it back. Its running tasks finish."""
     worker = registry.set_maintenance(caller.org, NAME, id, body.maintenance, body.reason, KIND)
     message = f"Maintenance mode {'enabled' if body.maintenance else 'disabled'}"
     return MaintenanceOut(message=message, server_id=id, status=server_status(worker), reason=worker.maintenance_reason)

@@ -1,4 +1,4 @@
-"""The processing API's words for the engine's states, both ways."""
+"""The processing API's words for the engine's states, in both directions."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ TASK_STATUS: dict[Status, TaskStatus] = {
 }
 
 ENGINE_STATUS: dict[TaskStatus, frozenset[Status]] = {
-    word: frozenset(status for status, spoken in TASK_STATUS.items() if spoken == word)
+    word: frozenset(status for status, its_word in TASK_STATUS.items() if its_word == word)
     for word in set(TASK_STATUS.values())
 }
 

@@ -1,4 +1,4 @@
-"""Statistics: days in UTC (task-processing.md, "Statistics"). Times are milliseconds."""
+"""Statistics of days in UTC (task-processing.md, "Statistics"). Durations are in milliseconds."""
 
 import datetime
 from typing import Annotated
@@ -28,12 +28,12 @@ Day = Annotated[
     str,
     StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"),
     AfterValidator(_real_day),
-    Field(description="YYYY-MM-DD, in UTC; today if not named.", examples=["2024-01-06"]),
+    Field(description="YYYY-MM-DD, in UTC; today by default.", examples=["2024-01-06"]),
 ]
 
 
 class TopServer(CamelSchema):
-    """A server that did much of the day's work."""
+    """One of the servers with the most tasks of the day."""
 
     server_id: str
     tasks_processed: int
@@ -48,7 +48,7 @@ class TrendRow(CamelSchema):
 
 
 class TaskStatistics(CamelSchema):
-    """A day's figures: tasks created, ended and retried on it, and those that wait now (or did when it ended)."""
+    """A day's statistics: tasks created, ended and retried on it, and those that wait now, or waited at its end."""
 
     total_tasks: int = Field(examples=[500])
     pending_tasks: int = Field(examples=[10])
@@ -79,7 +79,7 @@ class HourlyReport(CamelSchema):
 
 
 class ServerStatistics(CamelSchema):
-    """A server's day; `uptime` is the share of the day, so far, that it was online."""
+    """A server's statistics of a day. `uptime` is the share of the day so far that it was online."""
 
     server_id: str
     tasks_processed: int
@@ -148,5 +148,5 @@ def server_statistics(caller: Caller, id: ServerId, date: Day | None = None) -> 
 
 
 def _number(date: str | None) -> int:
-    """The day as days since the epoch; today's if none is named."""
+    """The day as the number of days since the epoch; today by default."""
     return rules.day_of(clock.now()) if date is None else (datetime.date.fromisoformat(date) - _EPOCH).days

@@ -1,4 +1,4 @@
-"""Tasks: create, follow, report, retry, cancel (task-processing.md, "Tasks")."""
+"""Tasks: create, read, report, retry, cancel (task-processing.md, "Tasks")."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -23,7 +23,7 @@ SafeInteger = Annotated[int, Field(ge=-(2**53), le=2**53)]
 
 
 def _rounded(percent: float) -> int | float:
-    """45 rather than 45.0, and never more digits than a table can hold."""
+    """45 rather than 45.0, and no more digits than DynamoDB can store."""
     return int(percent) if percent.is_integer() else round(percent, 3)
 
 
@@ -31,36 +31,38 @@ Percent = Annotated[float, Field(ge=0, le=100, strict=True), AfterValidator(_rou
 
 
 class TaskIn(CamelSchema):
-    """A task to be processed."""
+    """A task to process."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(examples=["video-processing"])
     priority: int = Field(ge=0, le=MAX_PRIORITY, strict=True, description="Larger is more urgent.", examples=[1])
-    payload: dict[str, Any] = Field(default_factory=dict, description="What the server gets, as it is.")
-    capabilities: list[Word] = Field(default=[], max_length=32, description="What a server must have: all of them.")
+    payload: dict[str, Any] = Field(default_factory=dict, description="The data for the server, passed on unchanged.")
+    capabilities: list[Word] = Field(
+        default=[], max_length=32, description="Capabilities that the server must have, all of them."
+    )
     is_async: bool = Field(
         default=True,
         strict=True,
         alias="async",
-        description="false: wait up to 20 seconds for the end, then answer what is so far. Ten requests of an "
-        "organization wait at once; others are answered at once.",
+        description="false: wait up to 20 seconds for the task's end, then answer with the task as it is. At most ten "
+        "requests of an organization wait at once; further ones are answered at once.",
     )
-    group: Word | None = Field(default=None, description="The group that the server must be in.")
+    group: Word | None = Field(default=None, description="The group to which the server must belong.")
     max_attempts: int | None = Field(
-        default=None, ge=1, le=25, strict=True, description="Attempts in all; 3 if not named."
+        default=None, ge=1, le=25, strict=True, description="Maximum number of attempts; 3 by default."
     )
     timeout_seconds: int | None = Field(
         default=None,
         ge=1,
         le=86_400,
         strict=True,
-        description="Longest time from hand-over to end of one attempt; 900 if not named.",
+        description="Longest time from handover to end of one attempt; 900 by default.",
     )
     run_at: int | None = Field(
         default=None,
         ge=0,
         le=32_503_680_000_000,
         strict=True,
-        description="Not before this instant, in epoch milliseconds.",
+        description="Do not start before this instant, in epoch milliseconds.",
     )
     metadata: dict[Word, Word | SafeInteger | float | bool | None] | None = Field(default=None, max_length=50)
 
@@ -83,7 +85,7 @@ class TaskError(CamelSchema):
 
 
 class TaskRow(TaskCreated):
-    """A task as it is now, in a list. Instants are epoch milliseconds; progress is in percent."""
+    """A task in a list. Instants are in epoch milliseconds, the progress in percent."""
 
     type: str
     priority: int
@@ -98,8 +100,8 @@ class TaskRow(TaskCreated):
     metadata: dict[str, Any] | None = None
 
     @classmethod
-    def row(cls, task: Task, **more: Any) -> Self:
-        """The task with what is kept beside it."""
+    def row_from_task(cls, task: Task, **more: Any) -> Self:
+        """The task as a row, with more fields for a subclass."""
         return cls(
             id=task.id,
             status=TASK_STATUS[task.status],
@@ -121,35 +123,35 @@ class TaskRow(TaskCreated):
 
 
 class TaskOut(TaskRow):
-    """A task as it is now. Instants are epoch milliseconds; progress is in percent."""
+    """A task. Instants are in epoch milliseconds, the progress in percent."""
 
     result: Any = None
     waiting_for: str | None = Field(
         default=None,
-        description="While it is PENDING: what it waits for.",
+        description="While the task is PENDING: what it waits for.",
         examples=["room on a server that offers gpu: all 2 are busy (4 of 4 slots in use)"],
     )
 
     @classmethod
-    def of(cls, task: Task) -> Self:
-        """The task with its result, wherever that is kept, and what it waits for."""
-        return cls.row(task, result=lifecycle.load_result(task), waiting_for=waiting_for(task, "server"))
+    def from_task(cls, task: Task) -> Self:
+        """The task with its result and with what it waits for. At most two calls."""
+        return cls.row_from_task(task, result=lifecycle.load_result(task), waiting_for=waiting_for(task, "server"))
 
 
 class ReportIn(CamelSchema):
-    """A report of the server that holds the task."""
+    """A server's report on a task that it holds."""
 
     status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, examples=["COMPLETED"])
     progress: Percent | None = Field(default=None, description="Percent.")
-    result: Any = Field(default=None, description="With COMPLETED: what the client gets.")
-    error: str | dict[str, Any] | None = Field(default=None, description="With FAILED: why.")
-    retryable: bool = Field(default=True, strict=True, description="With FAILED: false ends the task at once.")
+    result: Any = Field(default=None, description="With COMPLETED: the result for the client.")
+    error: str | dict[str, Any] | None = Field(default=None, description="With FAILED: the reason.")
+    retryable: bool = Field(default=True, strict=True, description="With FAILED: false ends the task without a retry.")
     retry_after: float | None = Field(
         default=None,
         ge=0,
         le=86_400,
         strict=True,
-        description="With FAILED: seconds until the next attempt, instead of a backoff.",
+        description="With FAILED: seconds until the next attempt, instead of the backoff.",
     )
 
 
@@ -162,7 +164,7 @@ class Reported(CamelSchema):
 
 
 class TaskMessage(CamelSchema):
-    """The outcome of a change of a task."""
+    """A change of a task that was made."""
 
     message: str
     task_id: str = Field(examples=["task_abc123"])
@@ -172,12 +174,12 @@ class TaskMessage(CamelSchema):
 def create_task(caller: Caller, body: TaskIn, idempotency_key: IdempotencyKey = None) -> Created[TaskCreated | TaskOut]:
     """Create a task.
 
-    The same Idempotency-Key with the same body gives the same task, with another body 409.
+    The same Idempotency-Key with the same body returns the same task; with another body, the answer is 409.
     """
     task = submission.submit(caller.org, caller.subject, _submission(body, idempotency_key))
     location = f"/api/task/{task.id}"
     if not body.is_async:
-        return Created(TaskOut.of(completion_wait.wait_until_ended(task)), location=location)
+        return Created(TaskOut.from_task(completion_wait.wait_until_ended(task)), location=location)
     created = TaskCreated(id=task.id, status="PENDING", created_at=task.created_at, updated_at=task.created_at)
     return Created(created, location=location)
 
@@ -201,7 +203,7 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
 @routes.get("/{id}")
 def get_task(caller: Caller, id: TaskId) -> TaskOut:
     """Get a task's status, progress and result, or what it waits for."""
-    return TaskOut.of(lifecycle.get(caller.org, id, NAME))
+    return TaskOut.from_task(lifecycle.get(caller.org, id, NAME))
 
 
 @routes.put("/{id}", role=("server", "admin"), errors=[409, 413])
@@ -214,7 +216,7 @@ def update_task(
 ) -> Reported:
     """Report progress, the result or a failure, as the server that holds the task.
 
-    `serverId` and `lease` come with the callbackUrl of the hand-over; a report of a lease that has ended is refused.
+    The callbackUrl of the handover contains `serverId` and `lease`. A report of a lease that has ended is refused.
     """
     holder = _holder(caller, server_id, lease)
     with worker_presence.recording_report(caller.org, NAME, holder, proven=caller.role == "server"):
@@ -222,7 +224,7 @@ def update_task(
 
 
 def _report(org: str, task_id: str, holder: Holder | None, body: ReportIn) -> TaskStatus:
-    """Apply a report; returns the status of the task after it."""
+    """Apply a report. Returns the task's status after it."""
     if body.status == "COMPLETED":
         lifecycle.complete(org, NAME, task_id, holder, body.result, is_alive=holder is not None)
         return "COMPLETED"
@@ -233,7 +235,8 @@ def _report(org: str, task_id: str, holder: Holder | None, body: ReportIn) -> Ta
 
 
 def _holder(caller: Caller, server_id: str | None, lease: int | None) -> Holder | None:
-    """On whose behalf the report is: a server's own, or for an admin the named server's or the present holder's."""
+    """The holder for which the report is made: the calling server, or for an admin the named server. None: the current
+    holder."""
     if caller.role == "admin":
         return Holder(server_id, lease) if server_id is not None else None
     if server_id not in (None, caller.subject):

@@ -1,12 +1,12 @@
-"""The circuit breaker of a worker: what a hand-over that failed means for the next ones.
+"""The circuit breaker of a worker: what a failed handover means for the next ones.
 
-A hand-over that certainly did not arrive (no such host, refused, no TLS) says that the worker cannot be reached. It
-gets nothing until a probe has reached it, and then one task, whose hand-over decides; pauses between probes double.
-After OFFLINE_AFTER failures in a row it is offline, unless it was heard of since the first of them. Probes go on while
-it is offline.
+A handover that certainly did not arrive (no such host, refused, no TLS) means that the worker cannot be reached. It
+gets no task until a probe has reached it, and then one task, whose handover decides. Pauses between probes double.
+After OFFLINE_AFTER failures in a row the worker is offline, unless it gave a sign of life since the first of them.
+Probes go on while it is offline.
 
-An attempt that failed through the worker (it gave no sign of life, cut the connection, answered 5xx) says less, since
-the task may be to blame. After FAILURES_IN_A_ROW of them, with no completion in between, the worker gets one task at a
+An attempt that failed by the worker's fault (no sign of life, a cut connection, a 5xx) says less, since the task may be
+the cause. After FAILURES_IN_A_ROW of them, with no completion in between, the worker gets one task at a
 time, each after a pause, until it completes one (`Worker.slots`, `Worker.can_take_tasks`).
 """
 
@@ -16,15 +16,15 @@ from chalicelib.domain.backoff import MAX_OFFLINE_PAUSE_MS, MAX_PAUSE_MS, doubli
 from chalicelib.domain.tasks.worker import Worker
 
 OFFLINE_AFTER = 3
-"""Hand-overs and probes in a row that did not arrive, before a worker that was not heard of meanwhile is offline."""
+"""Handovers and probes in a row that did not arrive, after which a worker without a sign of life is offline."""
 TRIAL_MS = 120_000
-"""The longest that the hand-over which decides about a worker may take, before the worker is probed again."""
+"""How long the handover that decides about a worker may take before the worker is probed again."""
 
 
 def unreached(worker: Worker, now: int) -> Worker:
-    """The worker after a hand-over or a probe that certainly did not arrive: suspended until the next probe.
+    """The worker after a handover or a probe that certainly did not arrive: suspended until the next probe.
 
-    Several at once count as one, because what was under way when the first one failed says nothing new.
+    Several at once count as one, because those that were under way when the first one failed say nothing new.
     """
     if worker.suspended_until is not None and worker.suspended_until > now and not worker.on_trial:
         return worker
@@ -35,15 +35,15 @@ def unreached(worker: Worker, now: int) -> Worker:
 
 
 def tried(worker: Worker, now: int) -> Worker:
-    """The worker once it was leased a task: one that could not be reached before gets no other until this one has
-    arrived."""
+    """The worker after it was leased a task. If it could not be reached before, it gets no other task until the
+    handover of this one has arrived."""
     if not worker.unreached:
         return worker
     return _suspended(replace(worker, on_trial=True), now + TRIAL_MS)
 
 
 def postponed(worker: Worker, until: int) -> Worker:
-    """The worker whose trial came back before it was handed over: it is probed again then."""
+    """The worker whose deciding task was given back before its handover: it is probed again at `until`."""
     return _suspended(replace(worker, on_trial=False), until)
 
 
@@ -53,26 +53,26 @@ def _suspended(worker: Worker, until: int) -> Worker:
 
 
 def is_being_probed(worker: Worker) -> bool:
-    """Whether a hand-over did not arrive and the probes that decide about the worker are not over."""
+    """Whether a handover did not arrive, and the probes that decide about the worker go on."""
     return worker.suspended_until is not None and worker.unreached < OFFLINE_AFTER
 
 
 def should_go_offline(worker: Worker) -> bool:
-    """Whether it could not be reached often enough to be offline, and was not heard of meanwhile."""
+    """Whether OFFLINE_AFTER handovers and probes did not arrive, without a sign of life meanwhile."""
     if worker.unreached < OFFLINE_AFTER or worker.unreached_since is None:
         return False
     return worker.last_heartbeat_at <= worker.unreached_since
 
 
 def answered(worker: Worker) -> Worker:
-    """The worker after a probe that reached it, or word from it: it may be given one task."""
+    """The worker after a probe that reached it, or a sign of life: it may get one task."""
     if worker.suspended_until is None:
         return worker
     return replace(worker, suspended_until=None, on_trial=False)
 
 
 def reached(worker: Worker) -> Worker:
-    """The worker after a hand-over that arrived: as if none had failed."""
+    """The worker after a handover that arrived: as if none had failed."""
     if not worker.unreached and worker.suspended_until is None:
         return worker
     return replace(worker, unreached=0, unreached_since=None, suspended_until=None, on_trial=False)

@@ -1,12 +1,12 @@
-"""What a worker's answer to a handed-over task means.
+"""What a worker's answer to the handover of a task means.
 
-202, or 200 with {"accepted": true}         accepted: it will report later
-200 with {"status", "result" | "error"}     as if it had reported that
-200 with any other JSON                     that is the result
-429, 503, 413 with a Retry-After            busy: the lease goes back unburned, the worker rests for Retry-After
-another 4xx                                 refused for good
+202, or 200 with {"accepted": true}         accepted: the worker reports later
+200 with {"status", "result" | "error"}     a report with these fields
+200 with any other JSON                     completed, with this result
+429, 503, 413 with a Retry-After            busy: the lease is given back, no attempt counts, the worker rests that long
+another 4xx                                 failed, without a retry
 anything else, or an answer that was cut off the attempt failed
-nothing, since the request cannot have arrived: the lease goes back, no attempt is counted, the worker is suspended
+no answer, and no request that can have arrived: the lease is given back, no attempt counts, the worker is suspended
 """
 
 import json
@@ -22,29 +22,29 @@ from chalicelib.domain.tasks.reported_failure import is_number, reported_failure
 from chalicelib.domain.tasks.transitions import Failure, Reason
 
 DEFAULT_REST_MS = 5_000
-"""How long a busy worker that names no Retry-After is left alone."""
+"""How long a busy worker without a Retry-After gets no task."""
 MIN_REST_MS = 1_000
-"""A worker that is busy and says 0 would otherwise be asked again at once, without end."""
+"""The minimum: a busy worker that says 0 would be tried again at once, without end."""
 MAX_REST_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """It has the task, and has got as far as `progress` percent if it says so."""
+    """The worker has accepted the task, with `progress` in percent if it reports one."""
 
     progress: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It has done the task."""
+    """The worker has completed the task."""
 
     result: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """It has no room now."""
+    """The worker takes no task now."""
 
     rest_ms: int
 
@@ -58,8 +58,8 @@ Verdict = Accepted | Done | Busy | Unreached | Failure
 
 
 def judge_response(status: int, headers: Mapping[str, str], body: bytes, now: int | None = None) -> Verdict:
-    """Judge an HTTP answer; header names in any case. Without `now`, in epoch milliseconds, a Retry-After that is a
-    date cannot be read."""
+    """Judge an HTTP answer. Header names may have any case. `now` is in epoch milliseconds; without it, a Retry-After
+    that is a date is ignored."""
     if status == 202:
         return Accepted()
     if status == 200:
@@ -73,46 +73,46 @@ def judge_response(status: int, headers: Mapping[str, str], body: bytes, now: in
 
 
 def needs_body(status: int) -> bool:
-    """Whether an answer with that status cannot be judged without its whole body."""
+    """Whether an answer with this status can be judged only with its whole body."""
     return status == 200
 
 
 def judge_no_answer(reason: str, *, sent: bool) -> Failure | Unreached:
-    """The worker gave no answer; `sent` says whether the request may have arrived, so that it may be at work."""
+    """Judge a missing answer. `sent` says that the request may have arrived, so that the worker may be working."""
     return Failure(Reason.UNREACHABLE, f"The worker gave no complete answer: {reason}") if sent else Unreached()
 
 
 def _judge_body(body: bytes) -> Verdict:
     try:
-        said = _parse_json(body)
+        value = _parse_json(body)
     except ValueError:
         return Failure(Reason.WORKER_FAILED, "The worker answered 200 with a body that is not JSON")
-    if not isinstance(said, dict):
-        return Done(said)
-    if said.get("accepted") is True and "status" not in said:
+    if not isinstance(value, dict):
+        return Done(value)
+    if value.get("accepted") is True and "status" not in value:
         return Accepted()
-    return _judge_report(said)
+    return _judge_report(value)
 
 
 def _parse_json(body: bytes) -> Any:
-    """The value of a JSON text that can be kept. Raises ValueError.
+    """Parse a JSON text whose value can be stored. Raises ValueError.
 
-    The standard library's parser would let through NaN and lone surrogates; the one used takes 1e400 for an infinity.
+    The standard library's parser accepts NaN and lone surrogates; pydantic's parser turns 1e400 into an infinity.
     """
-    said = from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
-    json.dumps(said, allow_nan=False)
-    return said
+    value = from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
+    json.dumps(value, allow_nan=False)
+    return value
 
 
-def _judge_report(said: dict[str, Any]) -> Verdict:
-    status = str(said.get("status", "")).upper()
+def _judge_report(report: dict[str, Any]) -> Verdict:
+    status = str(report.get("status", "")).upper()
     if status == "COMPLETED":
-        return Done(said.get("result"))
+        return Done(report.get("result"))
     if status == "PROCESSING":
-        return Accepted(_percent(said.get("progress")))
+        return Accepted(_percent(report.get("progress")))
     if status == "FAILED":
-        return reported_failure(said.get("error"), said.get("retryable"), said.get("retryAfter"))
-    return Done(said)
+        return reported_failure(report.get("error"), report.get("retryable"), report.get("retryAfter"))
+    return Done(report)
 
 
 def _percent(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""What a worker says of its own failure, made fit to be kept."""
+"""A failure that a worker reports, cut to the size that can be stored."""
 
 import json
 from typing import Any
@@ -7,13 +7,14 @@ from chalicelib.domain.tasks.transitions import Failure, Reason
 
 MAX_MESSAGE_CHARS = 4_000
 MAX_DETAILS_CHARS = 16_000
-"""Characters kept of a worker's own words, and of its details as JSON: an item holds only so much."""
+"""Characters that are stored of a worker's message, and of its details as JSON: an item has a maximum size."""
 
 
 def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any = None) -> Failure:
-    """A failure in the worker's own words; retryable unless it says false, no sooner than the seconds it names.
+    """Build the failure from the worker's report: retryable unless the report says false, and retried no earlier than
+    after the reported seconds.
 
-    A message that is too long is cut; details that are too large are left out.
+    A message that is too long is cut. Details that are too large are left out.
     """
     message = error if isinstance(error, str) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
@@ -30,5 +31,5 @@ def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value from JSON is a number that can be reckoned with: no boolean, no NaN, below 10^9."""
+    """Whether a JSON value is a usable number: no boolean, no NaN, below 10^9."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) < 1e9

@@ -1,5 +1,5 @@
-"""Taking a worker out of rotation and putting it back, as pure rules: each answers the worker as it must be next, or
-the worker itself when nothing changes. And what may be expected of it now."""
+"""Take a worker out of rotation and put it back, and its availability. Pure functions: each returns the next worker, or
+the same one if nothing changes."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -9,15 +9,15 @@ from chalicelib.domain.tasks.worker import Worker
 
 
 class Rotation(StrEnum):
-    """What a worker may be given."""
+    """Which tasks a worker gets."""
 
-    OPEN = "open"  # all that it has room for
-    CLOSED = "closed"  # nothing new
-    DRAINED = "drained"  # nothing new, and its leases go back unburned
+    OPEN = "open"  # as many as it has free slots
+    CLOSED = "closed"  # no new ones
+    DRAINED = "drained"  # no new ones, and its leases are given back without a counted attempt
 
 
 def with_rotation(worker: Worker, rotation: Rotation, now: int, reason: str | None = None) -> Worker:
-    """In this rotation from now on; opening it is also a sign of life. The reason is kept while it is out."""
+    """The worker in this rotation. Opening it is also a sign of life. The reason is kept while the worker is out."""
     if rotation is Rotation.OPEN:
         return seen(with_maintenance(worker, False, now), now)
     return with_maintenance(worker, True, now, reason, drained=rotation is Rotation.DRAINED)
@@ -26,7 +26,7 @@ def with_rotation(worker: Worker, rotation: Rotation, now: int, reason: str | No
 def with_maintenance(
     worker: Worker, maintenance: bool, now: int, reason: str | None = None, *, drained: bool = False
 ) -> Worker:
-    """Out of rotation, or back in; its uptime is counted while it is in."""
+    """The worker out of rotation or back in. Its uptime counts while it is in rotation."""
     if (worker.maintenance, worker.maintenance_reason, worker.drained) == (maintenance, reason, drained):
         return worker
     since = worker.online_since
@@ -43,7 +43,7 @@ def with_maintenance(
 
 
 def seen(worker: Worker, now: int) -> Worker:
-    """Heard of just now, whatever it was before."""
+    """The worker after a sign of life just now: alive, whatever it was before."""
     return replace(
         circuit_breaker.answered(worker),
         alive=True,
@@ -54,9 +54,9 @@ def seen(worker: Worker, now: int) -> Worker:
 
 
 def availability_at(worker: Worker, now: int) -> str:
-    """Its standing as of now: available only where it would be given a task; offline also while it is silent or
-    outside its hours; busy also while it rests, or finishes what it has outside its hours."""
-    standing = "offline" if worker.is_silent(now) else worker.availability
-    if standing == "available" and not worker.can_take_tasks(now):
+    """The worker's availability now: available only if it would get a task; offline also while it is silent or outside
+    its hours; busy also while it rests, or finishes its tasks outside its hours."""
+    availability = "offline" if worker.is_silent(now) else worker.availability
+    if availability == "available" and not worker.can_take_tasks(now):
         return "busy" if worker.leases or worker.rest_until else "offline"
-    return standing
+    return availability

@@ -1,4 +1,4 @@
-"""A task as a plain value, what it needs of a worker, and who holds it.
+"""A task as a plain value, its needs, and its holder.
 
 Instants are epoch milliseconds in UTC; durations ending in `_ms` are milliseconds. Values are frozen: a rule takes
 one and returns the next.
@@ -29,7 +29,7 @@ TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.
 
 
 class Phase(StrEnum):
-    """The states as lists and totals know them: by what a client may still expect."""
+    """The states in the groups that lists and totals use."""
 
     PENDING = "pending"
     HELD = "held"
@@ -50,16 +50,16 @@ PHASES = {
 
 
 class ConcurrencyLimit(NamedTuple):
-    """A limit, 1 or more, on how many tasks of one key the workers of a pool may hold at once. Each task says the limit
-    that it goes by; tasks of one key are meant to say the same."""
+    """How many tasks of one key, 1 or more, the workers of a pool may hold at once. Each task has a `limit` of its own;
+    tasks of one key should have the same one."""
 
     key: str
     limit: int
 
 
 class Needs(NamedTuple):
-    """What it takes to lease a task: a worker that offers all the capabilities, belongs to the group if one is named,
-    and is the worker that is named, if one is; and a permit, if the task needs one."""
+    """What a task needs to be leased: a worker with all the capabilities, in the group if one is named, and with the
+    worker's id if one is named; and a concurrency limit that is not reached."""
 
     capabilities: frozenset[str] = frozenset()
     group: str | None = None
@@ -69,61 +69,61 @@ class Needs(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One unit of work, as stored."""
+    """One task, as stored."""
 
     id: str
     org: str
-    pool: str  # where it queues; one dispatcher works one pool of one org at a time
-    lane: str  # short name of its needs; a pool has one ordered ready queue for each lane
+    pool: str  # where it waits; one dispatch pass at a time runs for a pool of an org
+    lane: str  # short name of its needs; a pool has one ordered queue for each lane
     type: str
-    name: str | None = None  # what its owner calls it
-    label: str | None = None  # a small word by which its API keeps figures apart, such as a channel
-    manual: bool = False  # leased only when its owner names a worker; the dispatcher leaves it alone
+    name: str | None = None  # its owner's name for it
+    label: str | None = None  # a short word for separate statistics in its API, such as a channel
+    manual: bool = False  # only its owner assigns it; the dispatcher skips it
     wanted_worker: str | None = None  # the only worker that may take it
-    concurrency_limit: ConcurrencyLimit | None = None  # held while a worker holds the task; without a free one it waits
-    terms: tuple[str, ...] = ()  # "<facet>=<value>" of its owner's: what lists find it by, besides its state
+    concurrency_limit: ConcurrencyLimit | None = None  # counts the task while a worker holds it
+    terms: tuple[str, ...] = ()  # "<facet>=<value>": what searches find it by, besides its state
     status: Status
     priority: int  # 0-9, larger is more urgent
     version: int = 1  # grows by one with every write; names the event of each change
-    edits: int = 0  # grows by one with every change of what the task is about
+    edits: int = 0  # grows by one with every edit of its content
     epoch: int = 0  # grows by one with every lease: the fencing token
-    attempts: int = 0  # attempts that ended badly so far
-    max_attempts: int  # attempts that may be burned before the task ends
+    attempts: int = 0  # failed attempts so far
+    max_attempts: int  # failed attempts after which the task ends
     allowance: int  # attempts granted by the submission, and again by each replay
     capabilities: tuple[str, ...] = ()
     group: str | None = None
-    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended, unless it was cancelled
+    notify: tuple[str, ...] = ()  # messengers that notify people of its end, unless it was cancelled
     payload: Any = None
-    payload_ref: str | None = None  # where the payload is when it is too large for the item
+    payload_ref: str | None = None  # the S3 key of a payload that is too large for the item
     metadata: dict[str, Any] | None = None
     result: Any = None
     result_ref: str | None = None
     error: dict[str, Any] | None = None  # {"code", "message"} of the latest failure
-    progress: float | None = None  # percent, 0-100, as the worker last said
-    worker_id: str | None = None  # who holds it, or held it last
-    person: str | None = None  # who works on it, or did last, without being a worker: no slot, no lease that runs out
-    changed_by: str | None = None  # who made the latest change, when it was a caller
+    progress: float | None = None  # percent, 0-100, by the latest report
+    worker_id: str | None = None  # the worker that holds it, or held it last
+    person: str | None = None  # the person who works on it, or did last: no slot, no timeout
+    changed_by: str | None = None  # the caller that made the latest change, if one did
     failed_on: tuple[str, ...] = ()  # the workers on which its attempts failed, latest last; others are preferred
     start_to_close_ms: int
-    attempt_ms: int | None = None  # of the current lease, when its worker allows less than the task does
+    attempt_ms: int | None = None  # of the current lease, if its worker allows less than the task does
     schedule_to_start_ms: int
-    heartbeat_ms: int | None = None  # longest silence of a held task; None: the worker's own heartbeat suffices
-    deadline: int  # when the task ends as timed_out, whatever it is doing
-    due_at: int | None = None  # when its owner wants it done; passing it is told, and changes nothing
-    overdue: bool = False  # that was told
+    heartbeat_ms: int | None = None  # longest time between heartbeats of a held task; None: none needed
+    deadline: int  # when the task ends as timed_out, in every state
+    due_at: int | None = None  # the owner's due date; missing it is announced and changes no state
+    overdue: bool = False  # that was announced
     run_at: int | None = None  # sleeping until then; None: ready as soon as it is pending
     created_at: int
     updated_at: int
-    ready_at: int | None = None  # since when it may be dispatched
-    waited_since: int | None = None  # of a lease: since when the task had been ready, in case it is given back
-    release_reason: str | None = None  # why its latest lease was given back (domain.releases), until the next one
+    ready_at: int | None = None  # since when it may be leased
+    waited_since: int | None = None  # `ready_at` before the current lease, in case it is given back
+    release_reason: str | None = None  # why its latest lease was given back (release_reasons), until the next one
     leased_at: int | None = None
     started_at: int | None = None
-    beat_at: int | None = None  # last progress of the current lease
-    deliver_by: int | None = None  # of a lease that is handed over by push: when it must have arrived
+    beat_at: int | None = None  # latest heartbeat in the current lease
+    deliver_by: int | None = None  # when the handover of the current lease must have arrived
     finished_at: int | None = None
-    wake_at: int | None = None  # the next moment at which something must happen to it
-    body_hash: str | None = None  # of the submission that carried an Idempotency-Key
+    wake_at: int | None = None  # the next instant at which a transition may be due
+    body_hash: str | None = None  # of the submission, if it had an Idempotency-Key
     submitted_by: str | None = None
 
     @property
@@ -132,12 +132,12 @@ class Task:
 
     @property
     def is_held_by_worker(self) -> bool:
-        """Whether a worker holds it, with a slot of its own for it."""
+        """Whether a worker holds it, and not a person."""
         return self.is_held and self.person is None
 
     @property
     def assignee(self) -> str | None:
-        """The worker whose task it is: the only one that may take it, else who holds it, or held it up to its end."""
+        """The worker to which it belongs: its wanted worker, else the one that holds it, or held it up to its end."""
         if self.wanted_worker is not None:
             return self.wanted_worker
         return self.worker_id if self.person is None and (self.is_held or self.is_terminal) else None
@@ -152,36 +152,36 @@ class Task:
 
     @property
     def is_ready(self) -> bool:
-        """May be leased now."""
+        """Whether it may be leased now."""
         return self.status is Status.PENDING and self.run_at is None
 
     @property
     def is_queued(self) -> bool:
-        """Waits for the dispatcher."""
+        """Whether it waits for the dispatcher."""
         return self.is_ready and not self.manual
 
     @property
     def attempt_ends_at(self) -> int | None:
-        """When the attempt that is under way times out; None while no worker holds the task."""
+        """When the current attempt times out; None while no worker holds the task."""
         if not self.is_held_by_worker or self.leased_at is None:
             return None
         return min(self.leased_at + (self.attempt_ms or self.start_to_close_ms), self.deadline)
 
     @property
     def attempt(self) -> int:
-        """The number of the attempt now held, next to come, or that ended the task: 1 for the first."""
-        burned_the_last = self.status in (Status.FAILED, Status.TIMED_OUT)
-        return max(1, self.attempts) if burned_the_last else self.attempts + 1
+        """The number of the current attempt, or of the next one, or of the one that ended the task: 1 for the first."""
+        has_failed = self.status in (Status.FAILED, Status.TIMED_OUT)
+        return max(1, self.attempts) if has_failed else self.attempts + 1
 
     @property
     def wakeup_at(self) -> int | None:
-        """When it must be woken to the second, if ever: its sleep is over, or it has ended and people are to be told.
-        All else has time until the sweep."""
+        """When a wakeup is needed, to the second: at its `run_at`, or at its end if people must be notified. None if
+        the next sweep is early enough."""
         return self.wake_at if self.is_terminal else self.run_at
 
     @property
     def has_one_attempt_left(self) -> bool:
-        """Whether the next attempt is the last, which is not to be risked (domain.trust)."""
+        """Whether the next attempt is the last one, for which the dispatcher prefers a proven worker (worker_trust)."""
         return self.attempts + 1 >= self.max_attempts
 
     @property
@@ -190,7 +190,7 @@ class Task:
 
 
 class Holder(NamedTuple):
-    """Who claims to hold a task: a worker, under an epoch or in an attempt if it names one."""
+    """A worker that claims to hold a task, and the epoch or attempt of its lease if it names one."""
 
     worker_id: str
     epoch: int | None = None

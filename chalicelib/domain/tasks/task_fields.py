@@ -1,7 +1,7 @@
-"""What a task of people's says, and the fields by which the engine knows, finds and orders it, which follow from that.
+"""The content of a task in a managed pool, and the fields of the task that are derived from it.
 
-A sheet is a JSON object, the task's payload: `title`, `description`, `requirements`, `acceptanceCriteria`, `tags`,
-`projectId`, `estimatedHours`, `dueDate` (ISO 8601 in UTC). Whoever does the task is handed it as it is.
+The content is a JSON object, the task's payload: `title`, `description`, `requirements`, `acceptanceCriteria`, `tags`,
+`projectId`, `estimatedHours`, `dueDate` (ISO 8601 in UTC). The agent or person who does the task gets it unchanged.
 """
 
 from collections.abc import Mapping
@@ -14,27 +14,28 @@ from chalicelib.domain.tasks.task import Task
 TaskContent = Mapping[str, Any]
 
 
-def derived_fields(sheet: TaskContent, creator: str | None) -> dict[str, Any]:
-    """The fields of a task that follow from what it says and from who made it."""
-    due = sheet.get("dueDate")
+def derived_fields(content: TaskContent, creator: str | None) -> dict[str, Any]:
+    """The fields of a task that are derived from its content and its creator."""
+    due = content.get("dueDate")
     return {
-        "name": sheet["title"],
-        "terms": _terms(sheet, creator),
+        "name": content["title"],
+        "terms": _terms(content, creator),
         "due_at": None if due is None else round(datetime.fromisoformat(due).timestamp() * 1000),
-        "payload": dict(sheet),
+        "payload": dict(content),
     }
 
 
-def _terms(sheet: TaskContent, creator: str | None) -> tuple[str, ...]:
-    said = [f"project={sheet['projectId']}"] if sheet.get("projectId") else []
-    said += [f"creator={creator}"] if creator else []
-    said += [f"tag={tag.casefold()}" for tag in sheet.get("tags") or ()]
-    said += [f"word={word}" for word in queries.distinct_words(f"{sheet['title']}\n{sheet.get('description') or ''}")]
-    return tuple(said)
+def _terms(content: TaskContent, creator: str | None) -> tuple[str, ...]:
+    terms = [f"project={content['projectId']}"] if content.get("projectId") else []
+    terms += [f"creator={creator}"] if creator else []
+    terms += [f"tag={tag.casefold()}" for tag in content.get("tags") or ()]
+    text = f"{content['title']}\n{content.get('description') or ''}"
+    terms += [f"word={word}" for word in queries.distinct_words(text)]
+    return tuple(terms)
 
 
 def content_of(task: Task) -> TaskContent:
-    """What the task says; of one without a sheet, its name."""
+    """The task's content. A task without one has its name as its title."""
     return task.payload if isinstance(task.payload, dict) else {"title": task.name or ""}
 
 

@@ -14,14 +14,14 @@ from chalicelib.domain.tasks.worker import Health, Pool, Worker
 from chalicelib.domain.tasks.working_hours import is_open
 
 MAX_NAMED = 3
-"""How many workers, or holders of a permit, are named; the others are counted."""
+"""How many workers, or tasks under a concurrency limit, are named; the others are counted."""
 _OUT_OF_ROTATION = {"server": "is in maintenance", "agent": "is disabled"}
-"""What it is called in an API that somebody took a worker out of rotation."""
+"""An API's words for a worker that is out of rotation."""
 
 
 def unready_reason(task: Task, now: int, by_hand: str) -> str | None:
-    """What stands before its placement: a moment, or what its owner has to do, which is said as `by_hand`; None when it
-    waits for a worker, or waits no longer."""
+    """What a task waits for before it is ready: an instant, or `by_hand`, which names its owner's action. None if it
+    waits for a worker, or does not wait."""
     if task.status is not Status.PENDING:
         return None
     if task.run_at is not None and task.run_at > now:
@@ -31,29 +31,27 @@ def unready_reason(task: Task, now: int, by_hand: str) -> str | None:
 
 
 def ready_reason(task: Task, pool: Pool, workers: Iterable[Worker], now: int, kind: str) -> str:
-    """What a ready task waits for; `kind` is what the API calls a worker."""
+    """What a ready task waits for. `kind` is what the API calls a worker."""
     needs = task.needs
-    crew = [worker for worker in workers if not worker.removed]
-    chosen = Balancer(pool, crew, now, lambda: 0.0).choose(needs, worker_trust.retry_from_task(task, now))
+    registered = [worker for worker in workers if not worker.removed]
+    chosen = Balancer(pool, registered, now, lambda: 0.0).choose(needs, worker_trust.retry_from_task(task, now))
     if chosen is not None:
         return f"its turn: {_name(chosen)} has room"
-    holders = (
-        pool.limit_holders.get(needs.concurrency_limit.key, frozenset())
-        if needs.concurrency_limit is not None
-        else frozenset()
-    )
-    if needs.concurrency_limit is not None and len(holders) >= needs.concurrency_limit.limit:
-        return limit_reason(needs.concurrency_limit, holders)
+    limit = needs.concurrency_limit
+    if limit is not None:
+        holders = pool.limit_holders.get(limit.key, frozenset())
+        if len(holders) >= limit.limit:
+            return limit_reason(limit, holders)
     if needs.worker is not None:
-        return f"{kind} {needs.worker}, which {_named_worker_obstacle(needs, crew, now, kind)}"
-    able = [worker for worker in crew if worker.can_serve(needs)]
+        return f"{kind} {needs.worker}, which {_named_worker_obstacle(needs, registered, now, kind)}"
+    able = [worker for worker in registered if worker.can_serve(needs)]
     if any(_obstacle(worker, now, kind) is None for worker in able):
         return _better_worker(task, able, now, kind)
-    return f"{missing_worker(able, needs, now, kind)}: {_able_workers_obstacle(able, crew, now, kind)}"
+    return f"{missing_worker(able, needs, now, kind)}: {_able_workers_obstacle(able, registered, now, kind)}"
 
 
 def _better_worker(task: Task, able: Sequence[Worker], now: int, kind: str) -> str:
-    """What a task waits for that has failed before, and is not risked on those who have room (domain.trust)."""
+    """What a task waits for that has failed before and must not go to the workers with free slots (`worker_trust`)."""
     better = [worker for worker in able if worker.is_in_service(now) and _obstacle(worker, now, kind) is not None]
     failed = f"after {task.attempts} failed attempt{'s' if task.attempts > 1 else ''}"
     if not better:
@@ -61,9 +59,9 @@ def _better_worker(task: Task, able: Sequence[Worker], now: int, kind: str) -> s
     return f"room on a more reliable {kind}, {failed}: {_listed_obstacles(better, now, kind)}"
 
 
-def _named_worker_obstacle(needs: Needs, crew: Sequence[Worker], now: int, kind: str) -> str:
-    """Why the one worker that may take it does not, as a predicate."""
-    worker = next((worker for worker in crew if worker.id == needs.worker), None)
+def _named_worker_obstacle(needs: Needs, workers: Sequence[Worker], now: int, kind: str) -> str:
+    """Why the only worker that may take the task does not, as a predicate."""
+    worker = next((worker for worker in workers if worker.id == needs.worker), None)
     if worker is None:
         return "is not registered"
     if not worker.can_serve(needs):
@@ -73,8 +71,7 @@ def _named_worker_obstacle(needs: Needs, crew: Sequence[Worker], now: int, kind:
 
 
 def missing_worker(able: Sequence[Worker], needs: Needs, now: int, kind: str) -> str:
-    """What is missing, where none of the workers that could do it can be given more: a live one, one in rotation, or
-    room."""
+    """What is missing if no able worker can get more tasks: a live worker, one in rotation, or a free slot."""
     live = [worker for worker in able if is_live(worker, now)]
     if not live:
         return f"a live {kind}{_needs_phrase(needs)}"
@@ -83,11 +80,11 @@ def missing_worker(able: Sequence[Worker], needs: Needs, now: int, kind: str) ->
     return f"room on {_with_article(kind)}{_needs_phrase(needs)}"
 
 
-def limit_reason(permit: ConcurrencyLimit, holders: Iterable[str]) -> str:
-    """What a task waits for that finds no permit left, and who is before it."""
-    known = sorted(holders)
-    named = ", ".join(known[:MAX_NAMED]) + (", ..." if len(known) > MAX_NAMED else "")
-    return f"its turn on {permit.key}: {len(known)} of {permit.limit} in use by {named}"
+def limit_reason(limit: ConcurrencyLimit, holders: Iterable[str]) -> str:
+    """What a task waits for whose concurrency limit is reached, with the tasks that are held."""
+    held = sorted(holders)
+    named = ", ".join(held[:MAX_NAMED]) + (", ..." if len(held) > MAX_NAMED else "")
+    return f"its turn on {limit.key}: {len(held)} of {limit.limit} in use by {named}"
 
 
 def _needs_phrase(needs: Needs) -> str:
@@ -96,9 +93,9 @@ def _needs_phrase(needs: Needs) -> str:
     return f"{group}{offers}"
 
 
-def _able_workers_obstacle(able: Sequence[Worker], crew: Sequence[Worker], now: int, kind: str) -> str:
+def _able_workers_obstacle(able: Sequence[Worker], workers: Sequence[Worker], now: int, kind: str) -> str:
     if not able:
-        return _no_able_worker(crew, kind)
+        return _no_able_worker(workers, kind)
     if len(able) > 1 and all(worker.can_take_tasks(now) for worker in able):
         used, slots = sum(len(worker.leases) for worker in able), sum(worker.slots for worker in able)
         return f"all {len(able)} are busy ({used} of {slots} slots in use)"
@@ -106,22 +103,22 @@ def _able_workers_obstacle(able: Sequence[Worker], crew: Sequence[Worker], now: 
 
 
 def _listed_obstacles(workers: Sequence[Worker], now: int, kind: str) -> str:
-    """What keeps each of them from taking a task, the nearest to it first."""
-    found = sorted((_obstacle(worker, now, kind) or (0, ""), _name(worker)) for worker in workers)
-    named = [f"{name} {phrase}" for (_, phrase), name in found[:MAX_NAMED]]
-    more = len(found) - MAX_NAMED
+    """What keeps each worker from taking a task, the one that is closest to it first."""
+    obstacles = sorted((_obstacle(worker, now, kind) or (0, ""), _name(worker)) for worker in workers)
+    named = [f"{name} {phrase}" for (_, phrase), name in obstacles[:MAX_NAMED]]
+    more = len(obstacles) - MAX_NAMED
     return ", ".join(named) + (f", and {more} more cannot take it" if more > 0 else "")
 
 
-def _no_able_worker(crew: Sequence[Worker], kind: str) -> str:
-    count = sum(not worker.is_built_in for worker in crew)
+def _no_able_worker(workers: Sequence[Worker], kind: str) -> str:
+    count = sum(not worker.is_built_in for worker in workers)
     if count > 1:
         return f"none of the {count} registered {kind}s does"
     return f"the one registered {kind} does not" if count else "none is registered"
 
 
 def _obstacle(worker: Worker, now: int, kind: str) -> tuple[int, str] | None:
-    """Why the worker can be given no task now, and how far it is from it: the nearest first. None where it can."""
+    """Why the worker can take no task now, after a rank: the lower, the sooner it can. None if it can."""
     if worker.can_take_tasks(now):
         busy = f"is busy ({len(worker.leases)} of {worker.slots} slots in use)"
         return None if worker.slots > len(worker.leases) else (0, busy)
@@ -145,7 +142,7 @@ def _rest_phrase(worker: Worker, now: int) -> str:
 
 
 def is_live(worker: Worker, now: int) -> bool:
-    """Whether it is there, in rotation or not."""
+    """Whether the worker is alive and connected, in rotation or not."""
     return worker.alive and not worker.is_silent(now) and (worker.connection is not None or not worker.socket)
 
 
@@ -154,7 +151,7 @@ def _name(worker: Worker) -> str:
 
 
 def _instant(at: int) -> str:
-    """An instant in epoch milliseconds as text, to the second, and no earlier than it is."""
+    """An instant in epoch milliseconds as text, rounded up to the second."""
     return datetime.fromtimestamp(-(-at // 1000), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

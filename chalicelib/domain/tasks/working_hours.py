@@ -1,4 +1,4 @@
-"""When an agent works: a window of each day by the clocks of its own time zone.
+"""An agent's working hours: a window of each day in its own time zone.
 
     {"timezone": "America/New_York", "start": "09:00", "end": "17:00", "days": ["monday", "tuesday"]}
 
@@ -19,7 +19,7 @@ def is_open(hours: Mapping[str, Any] | None, now: int) -> bool:
         return True
     today, minute = _local(hours["timezone"], now)
     start, end = _minute(hours["start"]), _minute(hours["end"])
-    if start >= end:  # past midnight: what is left of yesterday's window comes first
+    if start >= end:  # past midnight: the rest of yesterday's window comes first
         return (minute >= start and _is_working_day(hours, today)) or (
             minute < end and _is_working_day(hours, today - 1)
         )
@@ -27,7 +27,7 @@ def is_open(hours: Mapping[str, Any] | None, now: int) -> bool:
 
 
 def is_zone(name: str) -> bool:
-    """Whether it is a time zone of the IANA database, such as Europe/Berlin."""
+    """Whether the name is a time zone of the IANA database, such as Europe/Berlin."""
     from zoneinfo import ZoneInfo
 
     try:
@@ -48,7 +48,7 @@ def _minute(text: str) -> int:
 
 def _local(zone: str, now: int) -> tuple[int, int]:
     """The day of the week, 0 for Monday, and the minute of the day, as the zone's clocks show them."""
-    # Only who has working hours pays for these imports.
+    # Imported here, because only workers with working hours need it.
     from datetime import datetime
     from zoneinfo import ZoneInfo
 

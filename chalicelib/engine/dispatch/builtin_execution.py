@@ -1,4 +1,4 @@
-"""Tasks that the house performs itself: they are leased to the worker that stands for its performers, like any."""
+"""Tasks that Yardmaster performs itself: the dispatcher leases them to the built-in worker of their pool."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from chalicelib.domain.tasks.push_responses import Done
 from chalicelib.domain.tasks.task import Holder, Task
 from chalicelib.domain.tasks.transitions import Failure, Reason
 from chalicelib.domain.tasks.worker import BUILT_IN
-from chalicelib.engine.dispatch.task_delivery import is_current
+from chalicelib.engine.dispatch.handovers import is_current
 from chalicelib.engine.tasks import lifecycle, payloads, task_log
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
@@ -20,22 +20,22 @@ from chalicelib.providers.performers.registry import Performer
 from chalicelib.storage.tasks import tasks as task_storage
 
 
-def perform_tasks(deliveries: Sequence[Handover]) -> list[Exception | None]:
-    """Perform each task, one after the other; answers for each whether it is dealt with, or the error that it met.
+def perform_tasks(handovers: Sequence[Handover]) -> list[Exception | None]:
+    """Perform the tasks, one after the other. Returns for each handover None, or the error that it met.
 
-    One whose lease has ended meanwhile is dealt with.
+    A handover whose lease has ended is skipped.
     """
-    found = task_storage.find_many({one.task_id for one in deliveries}, whole=True)
-    return [_try_perform(one, found.get(one.task_id)) for one in deliveries]
+    tasks = task_storage.find_many({handover.task_id for handover in handovers}, whole=True)
+    return [_try_perform(handover, tasks.get(handover.task_id)) for handover in handovers]
 
 
-def _try_perform(delivery: Handover, task: Task | None) -> Exception | None:
+def _try_perform(handover: Handover, task: Task | None) -> Exception | None:
     try:
-        if task is not None and is_current(task, delivery):
+        if task is not None and is_current(task, handover):
             _perform_and_report(task)
-    except (Conflict, NotFound) as late:
-        logger().info("A task ended while it was performed", extra={"task_id": delivery.task_id, "reason": late.code})
-    except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
+    except (Conflict, NotFound) as error:
+        logger().info("A task ended while it was performed", extra={"task_id": handover.task_id, "reason": error.code})
+    except Exception as error:  # noqa: BLE001 - the queue gets an answer for each message
         return error
     return None
 
@@ -53,20 +53,20 @@ def _perform_and_report(task: Task) -> None:
 
 
 def _validate_and_run(task: Task) -> Any:
-    """The result, or the Failure that the attempt ends with."""
+    """The result, or the Failure with which the attempt ends."""
     performer = registry.find_performer(task.pool, task.type)
     if performer is None:
-        return Failure(Reason.REJECTED, f"Nothing here performs {task.type}", retryable=False)
+        return Failure(Reason.REJECTED, f"No built-in performer does {task.type}", retryable=False)
     try:
-        given = performer.input.model_validate(payloads.load(task.payload, task.payload_ref))
+        data = performer.input.model_validate(payloads.load(task.payload, task.payload_ref))
     except ValidationError:
         return Failure(Reason.REJECTED, f"The data is not what {task.type} needs", retryable=False)
-    return _run_performer(performer, given, task)
+    return _run_performer(performer, data, task)
 
 
-def _run_performer(performer: Performer, given: BaseModel, task: Task) -> Any:
+def _run_performer(performer: Performer, data: BaseModel, task: Task) -> Any:
     try:
-        return performer.perform(given)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt failed and is tried again
+        return performer.perform(data)
+    except Exception as error:  # noqa: BLE001 - any error means that the attempt failed and is retried
         logger().error("A performer failed", extra={"task_id": task.id, "performer": performer.name}, exc_info=error)
         return Failure(Reason.WORKER_FAILED, f"{task.type} failed inside; it is tried again")

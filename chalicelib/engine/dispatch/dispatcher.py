@@ -1,8 +1,8 @@
-"""One dispatch pass: the ready tasks of a pool, in order, to the workers that can take them.
+"""One dispatch pass: lease a pool's ready tasks, in their order, to the workers that can take them.
 
-A pass reads the pool's memory and workers (one call), the head of each lane that a free worker could serve (one call
-each) and the candidates themselves (one call), then writes each match as one transaction. What it reads grows with the
-free slots, never with the number of tasks that wait.
+A pass reads the pool and its workers (one call), the head of each lane that a free worker can serve (one call each) and
+the candidates themselves (one call), then writes each lease as one transaction. The number of reads grows with the free
+slots, not with the number of waiting tasks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,47 +24,53 @@ from chalicelib.storage.workers import pools as pool_storage
 from chalicelib.storage.workers import workers as worker_storage
 
 LANE_PAGE = 100
-"""The most rows read of a lane at once, besides those that wait for a better worker than those who have room."""
+"""Rows of a lane that are read at once, besides those of tasks that were passed over."""
 MAX_PASSED_OVER = 400
-"""So many tasks that wait for a better worker are passed over, to reach those behind them."""
+"""Tasks that are passed over in a pass because they wait for a better worker than those with free slots."""
 MAX_LEASES_PER_PASS = 500
 MAX_LANES = 50
-"""How many lanes a pool may remember before empty ones are forgotten; a nudge opens a lane again, and so does the
-sweep when a task has waited in it for a minute."""
-LOOK_AGAIN_MS = 60_000
+"""Lanes that a pool remembers before empty ones are forgotten. A dispatch request opens a lane again, and so does the
+sweep after a task has waited in it for a minute."""
+CHECK_INTERVAL_MS = 60_000
 
 
-def run_pass(org: str, pool: str, nudges: Iterable[DispatchRequest]) -> int:
-    """Lease what can be leased now; returns how many tasks were. `nudges` may name tasks an index does not show yet."""
-    return _Pass(org, pool, list(nudges)).run()
+def run_pass(org: str, pool: str, requests: Iterable[DispatchRequest]) -> int:
+    """Lease the tasks that can be leased now. Returns how many were.
+
+    `requests` may name tasks that the index of lanes does not show yet.
+    """
+    return _Pass(org, pool, list(requests)).run()
 
 
 @dataclass
 class _LaneHead:
-    """What a pass found in one lane."""
+    """The first rows of one lane, as the pass read them."""
 
     limit: int
-    is_cut: bool  # there may be more behind the page than could be placed
+    is_cut: bool  # fewer rows were asked for than could be placed, so that placeable ones may follow
     rows: list[task_storage.Candidate]
 
     @property
     def horizon(self) -> str | None:
-        """The rank up to which all is known that waits in the lane; None when that is all of it."""
-        return None if self.drained or not self.rows else self.rows[-1].rank
+        """The rank up to which the pass knows all waiting tasks of the lane; None if it knows all of them."""
+        return None if self.is_exhausted or not self.rows else self.rows[-1].rank
 
     @property
-    def drained(self) -> bool:
+    def is_exhausted(self) -> bool:
+        """Whether no more tasks wait in the lane."""
         return len(self.rows) < self.limit
 
 
 class _Pass:
-    def __init__(self, org: str, pool: str, nudges: list[DispatchRequest]) -> None:
+    """One pass over one pool. It reads candidates in rounds, until nothing more can be placed."""
+
+    def __init__(self, org: str, pool: str, requests: list[DispatchRequest]) -> None:
         self._now = clock.now()
         self._org, self._pool = org, pool
-        self._before, crew = pool_storage.find_with_workers(org, pool)
-        self._workers = builtin_worker.ensure_builtin_worker(org, pool, crew)
-        self._lanes = dict(self._before.lanes) | _named_lanes(nudges)
-        self._named = {nudge.task_id for nudge in nudges if nudge.task_id is not None}
+        self._before, workers = pool_storage.find_with_workers(org, pool)
+        self._workers = builtin_worker.ensure_builtin_worker(org, pool, workers)
+        self._lanes = dict(self._before.lanes) | _named_lanes(requests)
+        self._named = {request.task_id for request in requests if request.task_id is not None}
         self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)
         self._seen: set[str] = set()
         self._leased = 0
@@ -75,35 +81,35 @@ class _Pass:
         self._empty: set[str] = set()
 
     def run(self) -> int:
-        again = True
-        while again and self._leased < MAX_LEASES_PER_PASS:
-            again = self._round()
-        pools.save_dispatch_state(self._before, self._memory())
+        has_more = True
+        while has_more and self._leased < MAX_LEASES_PER_PASS:
+            has_more = self._run_round()
+        pools.save_dispatch_state(self._before, self._next_pool())
         concurrency_limits.delete_idle(self._before)
-        if self._asked_for_backlog:
+        if self._is_check_due:
             backlog.measure_backlog(self._unplaced, self._workers, self._now)
         return self._leased
 
-    def _round(self) -> bool:
-        """Place one set of candidates; True when there may be more to place."""
-        found = {name: self._look(name, needs) for name, needs in self._lanes.items()}
-        fresh = ({row.task_id for lane in found.values() for row in lane.rows} | self._named) - self._seen
-        moved = self._moved
-        beyond = self._place_all(self._candidates(fresh), found, _horizon(found.values(), fresh))
+    def _run_round(self) -> bool:
+        """Place one set of candidates. True if there may be more to place."""
+        lanes = {name: self._read_lane(name, needs) for name, needs in self._lanes.items()}
+        fresh = ({row.task_id for lane in lanes.values() for row in lane.rows} | self._named) - self._seen
+        handled = self._handled
+        beyond = self._place_all(self._read_candidates(fresh), lanes, _horizon(lanes.values(), fresh))
         self._named = beyond
         self._seen |= fresh - beyond
-        self._waiting = bool(self._unplaced) or any(not lane.drained for lane in found.values())
-        self._empty = {name for name, lane in found.items() if lane.limit and not lane.rows}
-        return self._waiting and self._moved > moved
+        self._waiting = bool(self._unplaced) or any(not lane.is_exhausted for lane in lanes.values())
+        self._empty = {name for name, lane in lanes.items() if lane.limit and not lane.rows}
+        return self._waiting and self._handled > handled
 
     @property
-    def _moved(self) -> int:
-        """How many candidates no longer stand before others."""
+    def _handled(self) -> int:
+        """How many candidates no longer block those behind them."""
         return self._placed + len(self._passed_over)
 
     def _place_all(self, candidates: list[Task], lanes: Mapping[str, _LaneHead], horizon: str | None) -> set[str]:
-        """Place the candidates up to the horizon, behind which more urgent ones may wait that were not read yet;
-        answers those beyond it."""
+        """Place the candidates up to the horizon. Returns the ids of those beyond it: more urgent tasks that were not
+        read yet may wait before them."""
         beyond = set[str]()
         for task in candidates:
             if horizon is not None and queue_rank(task) > horizon:
@@ -116,87 +122,94 @@ class _Pass:
         return beyond
 
     def _pass_over(self, task: Task, lane: _LaneHead | None, horizon: str | None) -> str | None:
-        """Let others go before a task that waits for a better worker than those who have room; answers the horizon:
-        those behind it in its lane must be read before anything less urgent is placed."""
+        """Pass over a task that waits for a better worker than those with free slots. Returns the new horizon: the
+        tasks behind it in its lane must be read before any less urgent task is placed."""
         if len(self._passed_over) == MAX_PASSED_OVER or not self._balancer.slots(task.needs):
             return horizon
         self._passed_over.add(task.id)
         ends = [rank for rank in (horizon, lane.horizon if lane is not None else None) if rank is not None]
         return min(ends, default=None)
 
-    def _look(self, name: str, needs: Needs) -> _LaneHead:
-        """The head of a lane, as much as could be placed; of one that nobody can serve, whether anything waits."""
+    def _read_lane(self, name: str, needs: Needs) -> _LaneHead:
+        """Read as many rows of a lane as could be placed; if none could, one row if a check is due, to see whether any
+        task waits. At most one call."""
         slots = self._balancer.slots(needs)
-        wanted = slots + len(self._seen) if slots else int(self._asked_for_backlog)
+        wanted = slots + len(self._seen) if slots else int(self._is_check_due)
         limit = min(LANE_PAGE + len(self._passed_over), wanted)
         rows = task_storage.ready_candidates(self._org, self._pool, name, limit) if limit else []
         return _LaneHead(limit, limit < wanted, rows)
 
     @property
-    def _asked_for_backlog(self) -> bool:
+    def _is_check_due(self) -> bool:
+        """Whether this is the pool's check of each minute, which also measures the backlog."""
         return self._before.wake_at is not None and self._before.wake_at <= self._now
 
-    def _candidates(self, task_ids: set[str]) -> list[Task]:
-        """The tasks as they are now, those that are ready, most urgent and oldest first."""
-        found = task_storage.find_many(task_ids) if task_ids else {}
-        mine = [task for task in found.values() if task.is_queued and (task.org, task.pool) == (self._org, self._pool)]
-        return sorted(mine, key=queue_rank)
+    def _read_candidates(self, task_ids: set[str]) -> list[Task]:
+        """Read the tasks; return those that still wait here, most urgent first, then oldest first. One call."""
+        tasks = task_storage.find_many(task_ids) if task_ids else {}
+        own = [task for task in tasks.values() if task.is_queued and (task.org, task.pool) == (self._org, self._pool)]
+        return sorted(own, key=queue_rank)
 
     def _place(self, task: Task) -> bool:
-        """Lease the task to somebody; False when nobody has room for it, or it has no permit."""
+        """Lease the task to a worker. False if none has a free slot for it, or its concurrency limit is reached.
+
+        True also for a task that another writer has changed meanwhile: it no longer waits as it was read.
+        """
         while (worker := self._balancer.choose(task.needs, worker_trust.retry_from_task(task, self._now))) is not None:
             try:
                 self._lease(task, worker)
-            except ConditionFailed as refused:
+            except ConditionFailed as error:
                 self._balancer.undo_choice(worker.id, task.needs)
-                if refused.failed[0]:
+                if error.failed[0]:
                     return True
-                self._learn(task, worker, refused)
+                self._learn_from(error, task, worker)
             else:
                 self._leased += 1
                 return True
         return False
 
-    def _learn(self, task: Task, worker: Worker, refused: ConditionFailed) -> None:
-        if refused.failed[1] or task.concurrency_limit is None:
+    def _learn_from(self, error: ConditionFailed, task: Task, worker: Worker) -> None:
+        """Choose the worker, or the key of the concurrency limit, no more in this pass."""
+        if error.failed[1] or task.concurrency_limit is None:
             self._balancer.exclude_worker(worker.id)
         else:
             self._balancer.exhaust_limit(task.concurrency_limit)
 
     def _lease(self, task: Task, worker: Worker) -> None:
-        now = clock.now()
-        held = transitions.leased(task, worker.id, now, handed=worker.needs_handover, attempt_ms=worker.attempt_ms)
+        """Write the lease: the task, the worker's slot, and the concurrency limit, in one transaction."""
+        held = transitions.leased_to(task, worker, clock.now())
         slot = worker_storage.take_slot_write(worker, held)
         task_storage.commit([task_storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
 
-    def _memory(self) -> Pool:
+    def _next_pool(self) -> Pool:
+        """The pool's dispatch state after this pass."""
         after = self._balancer.next_pool()
-        forgotten = self._forgotten()
+        forgotten = self._lanes_to_forget()
         known = {name: needs for name, needs in self._before.lanes.items() if name not in forgotten}
         lanes = pools.remembered_lanes(
             known, {name: self._lanes[name] for name in self._lanes if name not in forgotten}
         )
         alive = {worker.id for worker in self._workers}
         weights = {name: weight for name, weight in after.weights.items() if name in alive}
-        return replace(after, lanes=lanes, weights=weights, wake_at=self._next_look())
+        return replace(after, lanes=lanes, weights=weights, wake_at=self._next_check_at())
 
-    def _forgotten(self) -> set[str]:
+    def _lanes_to_forget(self) -> set[str]:
         return self._empty if len(self._lanes) > MAX_LANES else set()
 
-    def _next_look(self) -> int | None:
-        """While anything waits the pool is looked at again every minute, whatever happens to its nudges."""
-        marked = self._before.wake_at
-        if marked is not None and marked > self._now:
-            return marked
-        return self._now + LOOK_AGAIN_MS if self._waiting else None
+    def _next_check_at(self) -> int | None:
+        """When the pool is checked again: every minute while tasks wait, in case a dispatch request is lost."""
+        planned = self._before.wake_at
+        if planned is not None and planned > self._now:
+            return planned
+        return self._now + CHECK_INTERVAL_MS if self._waiting else None
 
 
 def _horizon(lanes: Iterable[_LaneHead], fresh: set[str]) -> str | None:
-    """The rank up to which all is known that is ready: behind a full page, more urgent tasks than another lane's may
-    wait. None when no page was full."""
-    ends = [lane.rows[-1] for lane in lanes if lane.is_cut and not lane.drained]
+    """The rank up to which the pass knows all ready tasks: behind a full page of one lane, tasks may wait that are more
+    urgent than those of other lanes. None if no page was full."""
+    ends = [lane.rows[-1] for lane in lanes if lane.is_cut and not lane.is_exhausted]
     return min((end.rank for end in ends if end.task_id in fresh), default=None)
 
 
-def _named_lanes(nudges: Iterable[DispatchRequest]) -> dict[str, Needs]:
-    return {nudge.lane: nudge.needs for nudge in nudges if nudge.lane is not None and nudge.needs is not None}
+def _named_lanes(requests: Iterable[DispatchRequest]) -> dict[str, Needs]:
+    return {each.lane: each.needs for each in requests if each.lane is not None and each.needs is not None}

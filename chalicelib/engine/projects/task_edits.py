@@ -15,6 +15,7 @@ from chalicelib.engine.documents.optimistic import Precondition, StaleRead
 from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import TOTAL_TIMEOUT_S, Edit
 from chalicelib.engine.tasks import lifecycle, payloads, submission
+from chalicelib.engine.tasks.lease_end import LeaseEnd
 from chalicelib.engine.tasks.lifecycle import Decision
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import InvalidRequest
@@ -104,7 +105,7 @@ def _change(
         _require_size(new.payload)
         return new
 
-    end = lifecycle.LeaseEnd(told=told, reported=True)
+    end = LeaseEnd(tells_worker=told, is_reported=True)
     return lifecycle.change(org, task_id, decide, pool=pool, by=by, end=end, preconditions=_new_references_exist)
 
 

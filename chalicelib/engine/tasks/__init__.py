@@ -1,1 +1,1 @@
-"""A task's life from submission to its end: leases, results, retries, lists and its log."""
+"""A task's life from submission to end: leases, results, retries, lists and its log."""

@@ -1,4 +1,4 @@
-"""Tasks whose owner says who does them, when they begin, and how they end."""
+"""Tasks that their owner assigns to a worker, starts and finishes by hand."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from chalicelib.storage.workers import workers as worker_storage
 
 
 def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
-    """Lease a pending task to this worker, whatever the worker is able to do. Three calls.
+    """Lease a pending task to this worker, whatever capabilities the worker has. Three calls.
 
-    Raises NotFound for either, Conflict when the task is not pending, the worker is full or no permit is left,
-    WorkerOffline when the worker is not there or out of rotation.
+    Raises NotFound for the task or the worker, WorkerOffline if the worker is offline or out of rotation, Conflict if
+    the task is not pending, the worker has no free slot or the task's concurrency limit is reached.
     """
 
     def attempt() -> Task:
@@ -29,9 +29,9 @@ def assign(org: str, pool: str, task_id: str, worker_id: str) -> Task:
         slot = worker_storage.take_slot_write(worker, held)
         try:
             storage.commit([storage.update_write(task, held), slot, *concurrency_limits.acquire_writes(held)])
-        except ConditionFailed as refused:
-            concurrency_limits.raise_if_exhausted(held, refused)
-            if not lifecycle.is_already_written(refused, held):
+        except ConditionFailed as error:
+            concurrency_limits.raise_if_exhausted(held, error)
+            if not lifecycle.is_already_written(error, held):
                 raise StaleRead from None
         return held
 
@@ -47,22 +47,25 @@ def _get_worker(org: str, pool: str, worker_id: str) -> Worker:
 
 def _require_free_slot(worker: Worker) -> None:
     if not worker.can_be_assigned(clock.now()):
-        raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given nothing")
+        raise WorkerOffline(f"Worker {worker.id} is offline or out of rotation: it can be given no task")
     if not worker.free_slots:
         raise Conflict(f"Worker {worker.id} has no room: it holds {len(worker.leases)} of {worker.max_concurrent}")
 
 
 def start(org: str, pool: str, task_id: str) -> Task:
-    """Note that the holder has begun. Two calls. Raises NotFound, Conflict unless it is assigned and not begun yet."""
+    """Record that the task's holder has begun. Two calls.
+
+    Raises NotFound, Conflict unless the task is assigned and not begun.
+    """
     return lifecycle.change(org, task_id, lambda task: transitions.started(task, clock.now()), pool=pool)
 
 
-def finish(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any) -> Task:
-    """Accept a task's result as `tasks.complete` does, and answer the task as it then is. Two calls.
+def finish(org: str, pool: str, task_id: str, holder: Holder | None, result: Any) -> Task:
+    """Accept a task's result as `lifecycle.complete` does, and return the completed task. Two calls.
 
-    Raises what `tasks.complete` raises.
+    Raises what `lifecycle.complete` raises.
     """
     task = lifecycle.get(org, task_id, pool)
     by = holder or lifecycle.current_holder(task)
-    ended_at = lifecycle.complete(org, pool, task_id, by, outcome, is_alive=holder is not None)
-    return transitions.completed(task, ended_at, outcome)
+    finished_at = lifecycle.complete(org, pool, task_id, by, result, is_alive=holder is not None)
+    return transitions.completed(task, finished_at, result)

@@ -1,4 +1,4 @@
-"""What became of a task of a managed pool, change by change."""
+"""The history of a task in a managed pool: one entry for each change."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,32 +16,32 @@ TaskChange = tuple[Task | None, Task | None]
 """A task before and after a change."""
 EventName = tuple[str, int]
 EntryWrites = Mapping[EventName, Write]
-"""Name of an event -> the write of its entry, which belongs into the same transaction."""
+"""Name of an event -> the write of its history entry, for the same transaction."""
 
 
 def newest_entries(org: str, task_id: str) -> list[Entry]:
-    """The newest hundred changes of a task, newest first. One call."""
+    """Read the newest MAX_ENTRIES entries of a task, newest first. One call."""
     return storage.newest(org, task_id, MAX_ENTRIES)
 
 
 def event_name(event: Event) -> EventName:
-    """What tells an event from all others."""
+    """The name of an event: no other event has the same."""
     return event.subject, event.version
 
 
 def entry_writes(changes: Iterable[TaskChange]) -> EntryWrites:
-    """The entries that these changes of tasks are worth. Of its removal a task keeps none: its history goes with it."""
-    found = ((new, rules.history_entry(old, new)) for old, new in changes)
+    """Build the writes of the history entries of these changes. A deletion has none: it deletes the history, too."""
+    entries = ((new, rules.history_entry(old, new)) for old, new in changes)
     return {
         (task.id, task.version): storage.entry_write(task, entry)
-        for task, entry in found
+        for task, entry in entries
         if task is not None and entry is not None
     }
 
 
 def delete_entries(org: str, task_id: str) -> bool:
-    """Remove up to a hundred entries of a task that was deleted; whether nothing is left of them."""
-    found = storage.delete_oldest_writes(org, task_id, MAX_ENTRIES)
-    if found:
-        dynamodb.commit(*found)
-    return len(found) < MAX_ENTRIES
+    """Delete up to MAX_ENTRIES entries of a deleted task; True if none is left. Two calls."""
+    writes = storage.delete_oldest_writes(org, task_id, MAX_ENTRIES)
+    if writes:
+        dynamodb.commit(*writes)
+    return len(writes) < MAX_ENTRIES

@@ -1,11 +1,8 @@
-"""Whose an `Idempotency-Key` is: its caller's, in one API. Two callers, or two APIs, never share one.
-
-The scope is JSON, so that no subject or key can be written in a way that makes it look like another pair.
-"""
+"""The scope of an `Idempotency-Key`: one caller in one API. Two callers, or two APIs, never share a key."""
 
 import json
 
 
 def scoped_key(api: str, subject: str, key: str) -> str:
-    """The key as an org's storage knows it."""
+    """The key with its scope, as it is stored. It is JSON, so that no two different pairs have the same text."""
     return json.dumps([api, subject, key])

@@ -1,9 +1,12 @@
-"""What can be done with a task. Each use case is one conditional write (or one transaction with the worker's slot);
-everything else follows from the change, in the relay."""
+"""The use cases of a task after its submission: report, complete, fail, release, cancel, replay.
+
+Each use case is one conditional write, or one transaction that also writes the worker's slot. The relay carries out
+everything else that follows from the change.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from chalicelib import clock, ids
 from chalicelib.config import settings
@@ -15,9 +18,9 @@ from chalicelib.domain.tasks.transitions import Failure
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.documents.optimistic import Precondition, StaleRead
-from chalicelib.engine.tasks import concurrency_limits, payloads, worker_presence
+from chalicelib.engine.tasks import concurrency_limits, lease_end, payloads, worker_presence
+from chalicelib.engine.tasks.lease_end import ENDED_BY_SERVICE, LeaseEnd
 from chalicelib.errors import Conflict, LeaseLost, NotFound
-from chalicelib.observability import logger
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.tasks import tasks as storage
@@ -26,31 +29,15 @@ from chalicelib.storage.workers import workers as worker_storage
 Decision = Callable[[Task], Task]
 
 
-class LeaseEnd(NamedTuple):
-    """What a change says about the worker whose lease it ends."""
-
-    told: bool = True
-    """The worker is to be told to stop: it was not the one who said so."""
-    reported: bool = False
-    """If the attempt failed: the worker itself said so."""
-    rest_until: int | None = None
-    """The worker gets nothing more until then."""
-    unreached: Worker | None = None
-    """The worker once it is counted that the hand-over did not arrive."""
-
-
-ENDED_BY_SERVICE = LeaseEnd()
-
-
-def _raise_if_unmet(preconditions: Sequence[Precondition], refused: ConditionFailed) -> None:
-    """Raise the error of the first precondition that does not hold, where the task itself was as it had been read."""
-    error = optimistic.unmet_error(preconditions, refused)
-    if not refused.failed[0] and error is not None:
-        raise error from None
+def _raise_if_unmet(preconditions: Sequence[Precondition], error: ConditionFailed) -> None:
+    """Raise the error of the first precondition that does not hold, if the task was unchanged since it was read."""
+    unmet = optimistic.unmet_error(preconditions, error)
+    if not error.failed[0] and unmet is not None:
+        raise unmet from None
 
 
 def get(org: str, task_id: str, pool: str | None = None) -> Task:
-    """The task as of now; of this pool only, if one is named. Raises NotFound, also for another tenant's."""
+    """Read a task, of this pool only if one is named. One call. Raises NotFound, also for a task of another org."""
     task = storage.find(task_id)
     if task is None or task.org != org or pool not in (None, task.pool):
         raise NotFound("Task", task_id)
@@ -58,17 +45,17 @@ def get(org: str, task_id: str, pool: str | None = None) -> Task:
 
 
 def load_payload(task: Task) -> Any:
-    """The task's payload, fetched from S3 if it is large."""
+    """Return the task's payload. One call to S3 if the payload is large."""
     return payloads.load(task.payload, task.payload_ref)
 
 
 def load_result(task: Task) -> Any:
-    """The task's result, fetched from S3 if it is large."""
+    """Return the task's result. One call to S3 if the result is large."""
     return payloads.load(task.result, task.result_ref)
 
 
 def cancel(org: str, task_id: str, pool: str | None = None, by: str | None = None) -> Task:
-    """End a task that has not ended; whoever holds it is told to stop. Raises NotFound, Conflict."""
+    """Cancel a task that has not ended. A worker that holds it gets a command to stop. Raises NotFound, Conflict."""
     return change(org, task_id, lambda task: transitions.cancelled(task, clock.now()), pool=pool, by=by)
 
 
@@ -78,54 +65,57 @@ def replay(org: str, task_id: str, pool: str | None = None) -> Task:
     return change(org, task_id, lambda task: transitions.replayed(task, clock.now(), total), pool=pool)
 
 
-def complete(org: str, pool: str, task_id: str, holder: Holder | None, outcome: Any, *, is_alive: bool = False) -> int:
-    """Accept a result, once, from whoever holds the task; without a holder, on the present holder's behalf. `is_alive`
-    makes it a sign of life of the holder, which must have no WebSocket.
+def complete(org: str, pool: str, task_id: str, holder: Holder | None, result: Any, *, is_alive: bool = False) -> int:
+    """Accept a task's result from its holder, once; without a `holder`, in the name of the current one.
 
-    One transaction; one more where a holder completes a task that has a permit or tells people. Returns when it was
-    completed, in epoch milliseconds: the same completion again is accepted and changes nothing. Raises NotFound,
-    LeaseLost, Conflict.
+    With `is_alive` the completion is also a sign of life of the holder, which must have no WebSocket. Returns when the
+    task was completed, in epoch milliseconds; the same completion again is accepted and changes nothing. Raises
+    NotFound, LeaseLost, Conflict. One transaction; one more if the task has a concurrency limit or notifies people.
     """
     task = get(org, task_id, pool) if holder is None else None
     by = current_holder(task) if task is not None else cast(Holder, holder)
-    value, reference = payloads.store_if_large(payloads.s3_prefix(org, pool, task_id, "result"), outcome)
+    value, reference = payloads.store_if_large(payloads.s3_prefix(org, pool, task_id, "result"), result)
     now = clock.now()
 
-    def ending(known: Task | None) -> Write:
-        tells = known is not None and bool(known.notify)
-        done = storage.completion_values(task_id, org, pool, now, value, reference, tells=tells)
-        return storage.end_write(task_id, org, by, done, known)
+    def build_end_write(known: Task | None) -> Write:
+        notifies = known is not None and bool(known.notify)
+        values = storage.completion_values(task_id, org, pool, now, value, reference, notifies=notifies)
+        return storage.end_write(task_id, org, by, values, known)
 
     overdue_at = worker_presence.overdue_at(now) if is_alive else None
     slot = worker_storage.free_slot_write(
         org, pool, by.worker_id, task_id, now, outcome="completed", overdue_at=overdue_at
     )
     try:
-        _commit_completion(task, ending, slot)
-    except ConditionFailed as refused:
-        return _accept_repeated_completion(refused, org, pool, task_id, by, value, reference)
+        _commit_completion(task, build_end_write, slot)
+    except ConditionFailed as error:
+        return _accept_repeated_completion(error, org, pool, task_id, by, value, reference)
     if is_alive:
         worker_presence.remember_recorded(org, pool, by.worker_id)
     return now
 
 
-def _commit_completion(task: Task | None, ending: Callable[[Task | None], Write], slot: Write) -> None:
-    """Write the end of a lease. Of a task that was not read, the refusal says what else there is to its end."""
-    given_back = [slot, *(concurrency_limits.release_writes(task) if task is not None else [])]
+def _commit_completion(task: Task | None, build_end_write: Callable[[Task | None], Write], slot: Write) -> None:
+    """Write the end of a lease. A task that was not read is written blindly; if that is refused because more than the
+    slot must be given back, the refusal carries the task, and the write is made again with it."""
+    freed = [slot, *(concurrency_limits.release_writes(task) if task is not None else [])]
     try:
-        storage.commit([ending(task), *given_back])
-    except ConditionFailed as refused:
-        if task is not None and not refused.failed[0]:
-            storage.commit([ending(task), *_existing_writes(task, given_back, refused)])
+        storage.commit([build_end_write(task), *freed])
+    except ConditionFailed as error:
+        if task is not None and not error.failed[0]:
+            storage.commit([build_end_write(task), *lease_end.without_missing(task, freed, error)])
             return
-        stored = task_table.from_raw(refused.items[0]) if task is None and refused.items[0] else None
+        stored = task_table.from_raw(error.items[0]) if task is None and error.items[0] else None
         if stored is None or not (stored.concurrency_limit or stored.notify):
             raise
-        _commit_completion(stored, ending, slot)
+        _commit_completion(stored, build_end_write, slot)
 
 
 def current_holder(task: Task) -> Holder:
-    """Who holds the task; of a completed one who did last, so that the same result can be told from another."""
+    """Return the task's holder, or the last holder of a completed task, so that a repeated completion is recognized.
+
+    Raises LeaseLost if no worker holds the task.
+    """
     if task.status is not Status.COMPLETED:
         transitions.require_holder(task, None)
     assert task.worker_id is not None
@@ -133,10 +123,10 @@ def current_holder(task: Task) -> Holder:
 
 
 def _accept_repeated_completion(
-    refused: ConditionFailed, org: str, pool: str, task_id: str, by: Holder, value: Any, reference: str | None
+    error: ConditionFailed, org: str, pool: str, task_id: str, by: Holder, value: Any, reference: str | None
 ) -> int:
-    """When this very completion was accepted, or the error that says why it was refused."""
-    task = task_table.from_raw(refused.items[0]) if refused.items[0] else storage.find(task_id)
+    """Return when the same completion was accepted before. Raises the error that says why it is refused otherwise."""
+    task = task_table.from_raw(error.items[0]) if error.items[0] else storage.find(task_id)
     if task is None or (task.org, task.pool) != (org, pool):
         raise NotFound("Task", task_id)
     if task.status is Status.COMPLETED and transitions.is_last_holder(task, by):
@@ -151,7 +141,10 @@ def _accept_repeated_completion(
 def report_progress(
     org: str, task_id: str, holder: Holder | None, percent: float | None, pool: str | None = None
 ) -> Task:
-    """Note that the holder has begun, or how far it is (0-100); extends a lease that wants heartbeats."""
+    """Record that the holder has begun, or its progress in percent (0-100); it counts as a heartbeat of the task.
+
+    Raises NotFound, LeaseLost.
+    """
 
     def decide(task: Task) -> Task:
         transitions.require_holder(task, holder)
@@ -161,7 +154,7 @@ def report_progress(
 
 
 def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: str | None = None) -> Task:
-    """The holder's attempt ended badly: retried after a backoff while attempts are left, else failed.
+    """Record that the holder's attempt failed: the task is retried after a backoff if attempts are left, else it fails.
 
     The same failure again is accepted and changes nothing once the task has failed. Raises NotFound, LeaseLost.
     """
@@ -172,7 +165,7 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: 
         transitions.require_holder(task, holder)
         return transitions.attempt_failed(task, failure, clock.now(), retry_backoff(), ids.fraction())
 
-    return change(org, task_id, decide, end=LeaseEnd(told=False, reported=failure.is_reported), pool=pool)
+    return change(org, task_id, decide, end=LeaseEnd(tells_worker=False, is_reported=failure.is_reported), pool=pool)
 
 
 def _is_repeated_failure(task: Task, holder: Holder | None, failure: Failure) -> bool:
@@ -187,18 +180,24 @@ def release(
     unreached: Worker | None = None,
     reason: ReleaseReason = ReleaseReason.GIVEN_BACK,
 ) -> Task:
-    """Give a lease back, and count no attempt. With `rest_until` its worker gets nothing more until then; `unreached`
-    is its worker once it is counted that the hand-over did not arrive."""
+    """Give a lease back to the queue and count no attempt. Raises NotFound, LeaseLost.
+
+    With `rest_until`, the worker gets no task before that instant. `unreached` is the worker with the failed handover
+    counted.
+    """
 
     def decide(task: Task) -> Task:
         transitions.require_holder(task, holder)
         return transitions.released(task, clock.now(), reason)
 
-    return change(org, task_id, decide, end=LeaseEnd(told=False, rest_until=rest_until, unreached=unreached))
+    return change(org, task_id, decide, end=LeaseEnd(tells_worker=False, rest_until=rest_until, unreached=unreached))
 
 
 def revoke_lease(org: str, task_id: str, holder: Holder, why: Failure | ReleaseReason) -> Task:
-    """End a lease from our side, if it is still that one: burned by a failure, or unburned for another reason."""
+    """End a worker's lease, if it still is this one: a Failure counts as an attempt, a ReleaseReason does not.
+
+    Raises NotFound.
+    """
 
     def decide(task: Task) -> Task:
         if not task.is_held or task.worker_id != holder.worker_id or task.epoch != holder.epoch:
@@ -211,25 +210,28 @@ def revoke_lease(org: str, task_id: str, holder: Holder, why: Failure | ReleaseR
 
 
 def apply_due_transition(task: Task) -> Task:
-    """Do what is due on a task that was just read, if anything is, and answer it. Raises NotFound."""
+    """Apply the transition that is due on a task that was just read, such as a timeout. Returns the task as it is then.
+
+    Raises NotFound.
+    """
     decide: Decision = lambda latest: transitions.next_if_due(latest, clock.now(), retry_backoff(), ids.fraction())  # noqa: E731
     return change(task.org, task.id, decide, known=task)
 
 
 def leave_to_pool(task: Task) -> Task:
-    """Have a waiting task, that was just read, due no more but for its own time's end: its pool watches its lane."""
+    """Make a waiting task due again only when its own time ends, because its pool watches its lane from now on."""
 
     def decide(latest: Task) -> Task:
-        waits = transitions.is_only_waiting(latest, clock.now()) and latest.lane == task.lane
-        return transitions.watched(latest, clock.now()) if waits else latest
+        is_watched = transitions.is_only_waiting(latest, clock.now()) and latest.lane == task.lane
+        return transitions.watched(latest, clock.now()) if is_watched else latest
 
     return change(task.org, task.id, decide, known=task)
 
 
 def retry_backoff() -> Backoff:
-    """The house's retry delays."""
-    found = settings()
-    return Backoff(round(found.backoff_base_seconds * clock.SECOND), round(found.backoff_cap_seconds * clock.SECOND))
+    """The configured delays between attempts."""
+    base_ms, cap_ms = settings().backoff_base_seconds * clock.SECOND, settings().backoff_cap_seconds * clock.SECOND
+    return Backoff(round(base_ms), round(cap_ms))
 
 
 def change(
@@ -243,14 +245,15 @@ def change(
     preconditions: Callable[[Task, Task], Sequence[Precondition]] = lambda *_: (),
     known: Task | None = None,
 ) -> Task:
-    """Read, decide, write on the condition that nobody wrote in between; think again if somebody did. A task that is
-    `known`, because it was just read, is not read first.
+    """Read a task, decide what it becomes, and write it if nobody wrote in between; else try again. Two calls.
 
-    When the change ends a lease, its slot and permit are freed in the same transaction, and `end` says what it means
-    for the worker. Deciding for the same task writes nothing. `by` is the caller who asks for the change, when it is
-    one. `preconditions` are those of the change from the old task to the new one.
+    `known` is the task if it was just read; then it is not read first. If `decide` returns the same task, nothing is
+    written. If the change ends a lease, its slot and concurrency limit are freed in the same transaction, and `end`
+    says what that means for the worker. `by` is the caller who asks for the change, if there is one. `preconditions`
+    returns those of the change from the old task to the new one.
+    Raises NotFound, the error of an unmet precondition, TooManyWriters, and what `decide` raises.
     """
-    gone: set[str | None] = set()
+    removed_workers: set[str | None] = set()
 
     def attempt() -> Task:
         nonlocal known
@@ -258,19 +261,19 @@ def change(
         new = decide(old)
         if new is old:
             return old
-        if new.worker_id in gone and transitions.is_credited(old, new):
+        if new.worker_id in removed_workers and transitions.is_credited(old, new):
             new = transitions.uncredited(old, new)
         new = replace(new, changed_by=by)
-        freed = _lease_end_writes(old, new, end)
-        demands = _of_other_items(preconditions(old, new), freed)
+        freed = lease_end.build_writes(old, new, end)
+        required = _of_other_items(preconditions(old, new), freed)
         try:
-            storage.commit([storage.update_write(old, new), *(one.check for one in demands), *freed])
-        except ConditionFailed as refused:
-            _raise_if_unmet(demands, refused)
-            if not refused.failed[0] and transitions.is_credited(old, new):
-                gone.add(new.worker_id)
+            storage.commit([storage.update_write(old, new), *(each.check for each in required), *freed])
+        except ConditionFailed as error:
+            _raise_if_unmet(required, error)
+            if not error.failed[0] and transitions.is_credited(old, new):
+                removed_workers.add(new.worker_id)
                 raise StaleRead from None
-            if not (is_already_written(refused, new) or _commit_without_missing(refused, old, new, end)):
+            if not (is_already_written(error, new) or _commit_without_missing(error, old, new, freed)):
                 raise StaleRead from None
         return new
 
@@ -278,67 +281,23 @@ def change(
 
 
 def _of_other_items(preconditions: Sequence[Precondition], writes: Sequence[Write]) -> list[Precondition]:
-    """Those of items that the writes do not touch: a transaction takes one operation for each item. A write of a worker
-    has a condition of its own, which none but a worker that is there meets."""
+    """The preconditions on items that `writes` do not touch: a transaction takes one operation for each item, and a
+    write of a worker has a condition of its own, which only an existing worker meets."""
     keys = [write.arguments["Key"] for write in writes]
     return [each for each in preconditions if each.check.arguments["Key"] not in keys]
 
 
-def _lease_end_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
-    """What the end of a lease gives back: the worker's slot, and the permit. An end in the name of a worker that had no
-    lease is counted for it."""
-    if not old.is_held_by_worker or new.is_held_by_worker:
-        return _credit_writes(old, new)
-    assert old.worker_id is not None
-    stop = f"{old.id}:{old.attempt}" if end.told else None
-    burned = new.attempts > old.attempts
-    counted: worker_storage.Outcome | None = "failed" if burned else None
-    if new.status is Status.COMPLETED and new.worker_id == old.worker_id:  # whoever said so, as the log has it
-        counted = "completed"
-    freed = worker_storage.free_slot_write(
-        old.org,
-        old.pool,
-        old.worker_id,
-        old.id,
-        new.updated_at,
-        outcome=counted,
-        is_worker_fault=burned and not end.reported and (new.error or {}).get("code") in transitions.WORKER_FAULTS,
-        stop=stop,
-        rest_until=end.rest_until,
-        unreached=end.unreached,
-    )
-    return [freed, *concurrency_limits.release_writes(old)]
+def is_already_written(error: ConditionFailed, new: Task) -> bool:
+    """Whether this very write was stored before: its answer was lost, and the AWS client sent it again."""
+    return optimistic.is_stored(new, task_table.from_raw, error)
 
 
-def _credit_writes(old: Task, new: Task) -> list[Write]:
-    burned = new.attempts > old.attempts
-    if not transitions.is_credited(old, new) or not (burned or new.status is Status.COMPLETED):
-        return []
-    assert new.worker_id is not None
-    counted: worker_storage.Outcome = "completed" if new.status is Status.COMPLETED else "failed"
-    return [worker_storage.credit_write(new.org, new.pool, new.worker_id, counted, new.updated_at)]
-
-
-def is_already_written(refused: ConditionFailed, new: Task) -> bool:
-    """Whether it was this very write that got there before: its answer was lost, and the client sent it again."""
-    return optimistic.is_stored(new, task_table.from_raw, refused)
-
-
-def _commit_without_missing(refused: ConditionFailed, old: Task, new: Task, end: LeaseEnd) -> bool:
-    if refused.failed[0]:
+def _commit_without_missing(error: ConditionFailed, old: Task, new: Task, freed: Sequence[Write]) -> bool:
+    """Write the change without the slot or limit that is missing. False if the task has changed since it was read."""
+    if error.failed[0]:
         return False
     try:
-        storage.commit(
-            [storage.update_write(old, new), *_existing_writes(old, _lease_end_writes(old, new, end), refused)]
-        )
+        storage.commit([storage.update_write(old, new), *lease_end.without_missing(old, freed, error)])
     except ConditionFailed:
         return False
     return True
-
-
-def _existing_writes(task: Task, given_back: Sequence[Write], refused: ConditionFailed) -> list[Write]:
-    """What of it is there to be given back: a slot or a permit that is missing though its task is held would block the
-    task for ever."""
-    logger().error("A held task had no slot or permit", extra={"task_id": task.id, "worker_id": task.worker_id})
-    missing = refused.failed[-len(given_back) :]
-    return [write for write, gone in zip(given_back, missing, strict=True) if not gone]

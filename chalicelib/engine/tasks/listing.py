@@ -1,4 +1,4 @@
-"""Tasks page by page, youngest first, with their total."""
+"""Lists of tasks, page by page, youngest first, with their total."""
 
 from typing import NamedTuple
 
@@ -16,22 +16,22 @@ from chalicelib.storage.tasks.listing import Row
 from chalicelib.storage.workers import workers as worker_storage
 
 TOTALS_TTL_MS = 2 * clock.SECOND
-"""How long a process believes a pool's totals, so that turning pages costs one call each."""
+"""How long a process caches a pool's totals, so that each further page costs one call."""
 MAX_HELD = 500
 MAX_PAGE_CHARS = 2_000_000
-"""Characters of what tasks carry, as JSON: an answer may have 6 MB, as JSON within JSON."""
+"""Characters of the tasks' JSON on one page: Lambda accepts answers up to 6 MB, and the page is JSON within JSON."""
 _totals: TtlCache[rules.Row, Counts] = TtlCache(TOTALS_TTL_MS)
 
 
 class Filter(NamedTuple):
-    """Which tasks of a pool; None takes all. `statuses` are the states of one phase, or one state of those held."""
+    """Which tasks of a pool a list shows; None: all. `statuses` are the states of one phase, or one held state."""
 
     statuses: frozenset[Status] | None = None
     worker_id: str | None = None
 
     @property
     def phase(self) -> Phase | None:
-        """The phase that holds the states. Raises ValueError when there is more than one."""
+        """The phase of the states. Raises ValueError if there is more than one."""
         if self.statuses is None:
             return None
         [phase] = {PHASES[status] for status in self.statuses}
@@ -39,7 +39,7 @@ class Filter(NamedTuple):
 
     @property
     def status(self) -> Status | None:
-        """The one state of those held, where the filter does not take a whole phase. Raises ValueError for another."""
+        """The one held state, if the filter does not name a whole phase. Raises ValueError for another state."""
         if self.statuses is None or self.statuses == _statuses_in(self.phase):
             return None
         [status] = self.statuses & HELD
@@ -47,8 +47,8 @@ class Filter(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One page of tasks. `total` is how many the filter takes; while there are more than a page of them it comes from
-    counters, which follow within seconds. `cursor` leads to the next page, None after the last."""
+    """One page of tasks. `total` is how many tasks match the filter; if they fill more than one page, it comes from
+    counters, which are a few seconds behind. `cursor` leads to the next page; None on the last page."""
 
     tasks: list[Task]
     total: int
@@ -57,29 +57,29 @@ class Page(NamedTuple):
 
 class _Rows(NamedTuple):
     rows: list[Row]
-    """One more than the page has room for, if there are."""
+    """One row more than the page shows, if there is one."""
     total: int | None = None
 
 
 def read_page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
-    """The page of at most `limit` tasks after a cursor, or the first; it ends early where it would grow too large.
+    """Read the page of at most `limit` tasks after a cursor, or the first page. A page that grows too large ends early.
 
-    One call, one more for a total that is not known here, and one more where a payload or result is long. A worker's
-    tasks take one call more: first those it holds, then those it ended, latest first. Raises InvalidRequest for a
-    cursor of another list, ValueError for a pool that is not among those that are listed.
+    A worker's tasks are listed in this order: first those it holds, then those it ended, latest first. Raises
+    InvalidRequest for a cursor of another list, ValueError for a pool without lists. One call; one more for a
+    total that is not cached, one more if a payload or result is long, and one more for the tasks of a worker.
     """
     if not task_table.is_listed(pool):
-        raise ValueError(f"Tasks of the pool {pool} are in no list: name it in LISTED_POOLS")
+        raise ValueError(f"Tasks of the pool {pool} have no list: name the pool in LISTED_POOLS")
     bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
     after = cursors.read(cursor, *bound) if cursor is not None else None
     found = _read_rows(org, pool, wanted, after, limit + 1)
     shown = _rows_that_fit(found.rows[:limit])
-    more = len(found.rows) > len(shown)
+    has_more = len(found.rows) > len(shown)
     tasks = [row.task for row in shown if row.task is not None]
     return Page(
         tasks=tasks,
-        total=_total(org, pool, wanted, found, whole=after is None and not more),
-        cursor=cursors.seal(shown[-1].mark, *bound) if more else None,
+        total=_total(org, pool, wanted, found, is_whole=after is None and not has_more),
+        cursor=cursors.seal(shown[-1].mark, *bound) if has_more else None,
     )
 
 
@@ -90,14 +90,14 @@ def _read_rows(org: str, pool: str, wanted: Filter, after: str | None, limit: in
         return _Rows([], 0)
     if wanted.status is None:
         return _Rows(listing.list_worker_tasks(org, pool, wanted.worker_id, wanted.phase, after, limit))
-    # One state is sifted out of all that it holds: no more than its slots.
+    # All that the worker holds is read, no more than its slots, and one state of it is kept.
     held = listing.list_worker_tasks(org, pool, wanted.worker_id, wanted.phase, None, MAX_HELD)
-    fit = [row for row in held if row.task is not None and row.task.status is wanted.status]
-    return _Rows([row for row in fit if after is None or row.mark < after][:limit], len(fit))
+    matching = [row for row in held if row.task is not None and row.task.status is wanted.status]
+    return _Rows([row for row in matching if after is None or row.mark < after][:limit], len(matching))
 
 
 def _rows_that_fit(rows: list[Row]) -> list[Row]:
-    """As many of the rows as one answer can carry, one at least."""
+    """As many of the rows as fit into one answer, at least one."""
     size = 0
     for number, row in enumerate(rows):
         size += _size(row)
@@ -111,11 +111,11 @@ def _size(row: Row) -> int:
     return 0 if task is None else len(payloads.compact_json([task.payload, task.result, task.metadata, task.error]))
 
 
-def _total(org: str, pool: str, wanted: Filter, found: _Rows, *, whole: bool) -> int:
+def _total(org: str, pool: str, wanted: Filter, found: _Rows, *, is_whole: bool) -> int:
     if found.total is not None:
         return found.total
     seen = sum(row.task is not None for row in found.rows)
-    return seen if whole else max(seen, _read_total(org, pool, wanted))
+    return seen if is_whole else max(seen, _read_total(org, pool, wanted))
 
 
 def _read_total(org: str, pool: str, wanted: Filter) -> int:

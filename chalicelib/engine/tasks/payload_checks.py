@@ -1,4 +1,4 @@
-"""What a submission's data must be, before it is stored."""
+"""Checks of a submission's payload before it is stored."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from chalicelib.providers.performers import registry
 
 
 def validate_payload(pool: str, name: str, payload: Any) -> None:
-    """Raise pydantic's ValidationError for a payload that the performer of this type, if there is one, cannot use."""
+    """Raise pydantic's ValidationError for a payload that the built-in performer of this type, if any, cannot use."""
     performer = registry.find_performer(pool, name)
     if performer is not None:
         performer.input.model_validate(payload)
 
 
 def require_inline_size(payload: Any, what: str) -> None:
-    """Raise TooLarge for a payload that would not travel with its task: in the item, and in one frame to a socket."""
+    """Raise TooLarge for a payload that does not fit into the task's item, and so into one WebSocket frame."""
     limit, size = settings().inline_limit_bytes, len(payloads.compact_json(payload).encode())
     if size > limit:
         raise TooLarge(

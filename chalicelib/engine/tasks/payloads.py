@@ -1,4 +1,4 @@
-"""JSON values that travel with a task: beside it while they are small, in S3 once they are large."""
+"""JSON values of a task, its payload and result: a small one is stored in the task's item, a large one in S3."""
 
 import hashlib
 import json
@@ -12,22 +12,22 @@ from chalicelib.storage.aws import s3
 from chalicelib.storage.tasks import table as task_table
 
 MAX_METADATA_CHARS = 16_000
-"""Characters of JSON. Metadata travel with every copy of an item, and a pool's workers are read all at once."""
+"""Characters of JSON. Every copy of an item contains its metadata, and all workers of a pool are read at once."""
 
 
 def compact_json(value: Any) -> str:
-    """Compact JSON, in the order given."""
+    """Compact JSON; keys keep their order."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(value: Any) -> str:
-    """A digest of a JSON value: the same for any order of its keys and any spelling of its numbers (2, 2.0, 0.2e1)."""
+    """The SHA-256 of a JSON value, the same for any order of keys and any spelling of numbers (2, 2.0, 0.2e1)."""
     canonical = json.dumps(_canonical(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _canonical(value: Any) -> Any:
-    """The value with every whole number as an integer. Integers stay exact, however large they are."""
+    """The value with every whole number as an integer, which is exact at any size."""
     match value:
         case float() if value.is_integer():
             return int(Decimal(repr(value)))  # the number as it was written: int(1e23) is another one
@@ -40,28 +40,28 @@ def _canonical(value: Any) -> Any:
 
 
 def s3_prefix(org: str, pool: str, task_id: str, part: Literal["payload", "result"] | None = None) -> str:
-    """Where S3 keeps what is large of a task, or one part of it. What lies under `expiring/` S3 itself removes."""
-    shelf = "kept" if task_table.is_managed(pool) else s3.EXPIRING
-    return "/".join([shelf, org, task_id, *([part] if part else [])])
+    """The prefix of the S3 keys of a task, or of one part of it. S3 itself deletes objects under `expiring/`."""
+    root = "kept" if task_table.is_managed(pool) else s3.EXPIRING
+    return "/".join([root, org, task_id, *([part] if part else [])])
 
 
 def store_if_large(prefix: str, value: Any) -> tuple[Any, str | None]:
-    """Where the value goes: (value, None) to be stored in the item, (None, reference) once it was put into S3."""
+    """Store a large value in S3, with one call, and return (None, reference). Return (value, None) for a small one."""
     if value is None:
         return None, None
-    found = compact_json(value)
-    if len(found.encode()) <= settings().inline_limit_bytes:
+    text = compact_json(value)
+    if len(text.encode()) <= settings().inline_limit_bytes:
         return value, None
-    return None, s3.store_json(prefix, found, digest(value))
+    return None, s3.store_json(prefix, text, digest(value))
 
 
 def load(value: Any, reference: str | None) -> Any:
-    """The value, wherever it is."""
+    """Return the value, loaded from S3 if there is a reference."""
     return value if reference is None else s3.load_json(reference)
 
 
 def require_small_metadata(metadata: Any) -> None:
-    """Raise InvalidRequest for metadata that are too large to be kept."""
+    """Raise InvalidRequest for metadata of more than MAX_METADATA_CHARS."""
     if metadata and len(compact_json(metadata)) > MAX_METADATA_CHARS:
         what = f"must be at most {MAX_METADATA_CHARS} characters as JSON, all in all"
         raise InvalidRequest(f"metadata: {what}", fields={"metadata": what})

@@ -1,4 +1,4 @@
-"""How a task is submitted: what is asked for, made into a task and written down, once."""
+"""Submit a task: a submission becomes a task, which is written once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from chalicelib.storage.tasks import tasks as storage
 
 
 class Submission(NamedTuple):
-    """What a client asks to be done. Durations are in seconds, instants in epoch milliseconds."""
+    """A task that a caller asks for. Durations are in seconds, instants in epoch milliseconds."""
 
     pool: str
     type: str
@@ -31,71 +31,75 @@ class Submission(NamedTuple):
     timeout_seconds: int | None = None
     heartbeat_seconds: int | None = None
     run_at: int | None = None
-    idempotency_key: str | None = None  # its caller's own, in the API that it came by
-    api: str | None = None  # by which it came; None: the one that the pool is named after
+    idempotency_key: str | None = None  # the caller's own, within the API
+    api: str | None = None  # the API that was called; None: the one that the pool is named after
     name: str | None = None
     label: str | None = None
-    manual: bool = False  # wait until `assign` names a worker
-    wanted_worker: str | None = None  # no other may take it
-    concurrency_limit: ConcurrencyLimit | None = None  # leased only while fewer than its limit of its key's tasks are
-    terms: tuple[str, ...] = ()  # "<facet>=<value>": by what else lists find it
-    notify: tuple[str, ...] = ()  # messengers by which people are told how it ended
+    manual: bool = False  # it waits until `assignment.assign` names a worker
+    wanted_worker: str | None = None  # the only worker that may take it
+    concurrency_limit: ConcurrencyLimit | None = None  # leased only while fewer tasks of its key are held
+    terms: tuple[str, ...] = ()  # "<facet>=<value>": what searches find the task by
+    notify: tuple[str, ...] = ()  # messengers that notify people of its end
     due_at: int | None = None
-    total_seconds: int | None = None  # for all of it, waiting included; None: the house's limits
-    id: str | None = None  # known beforehand; else a new one
+    total_seconds: int | None = None  # until its end, waiting included; None: the configured limits
+    id: str | None = None  # None: a new id
 
 
-def submit(org: str, subject: str, asked: Submission, preconditions: Sequence[Precondition] = ()) -> Task:
-    """Accept a task, if its preconditions hold. One call; one more for a payload over 100 KB.
+def submit(org: str, subject: str, submission: Submission, preconditions: Sequence[Precondition] = ()) -> Task:
+    """Accept a task, if the preconditions hold. One call; one more for a payload over 100 KB.
 
-    With an idempotency key the same submission by the same subject through the same API gives the same task however
-    often it is made. Raises IdempotencyMismatch when the key came with another submission before, InvalidRequest for
-    too large metadata.
+    With an idempotency key, repeating the submission returns the same task, if the same subject repeats it through the
+    same API. Raises IdempotencyMismatch if the key came with another submission before, InvalidRequest for metadata
+    that are too large, and the error of an unmet precondition.
     """
-    payloads.require_small_metadata(asked.metadata)
-    task = _build_task(org, subject, asked)
+    payloads.require_small_metadata(submission.metadata)
+    task = _build_task(org, subject, submission)
     try:
-        storage.commit([storage.create_write(task), *(one.check for one in preconditions)])
-    except ConditionFailed as refused:
-        if not refused.failed[0]:
-            raise optimistic.unmet_error(preconditions, refused) or refused from None
-        return _accept_repeated_submission(task, refused.items[0])
+        storage.commit([storage.create_write(task), *(each.check for each in preconditions)])
+    except ConditionFailed as error:
+        if not error.failed[0]:
+            raise optimistic.unmet_error(preconditions, error) or error from None
+        return _accept_repeated_submission(task, error.items[0])
     return task
 
 
-def _build_task(org: str, subject: str, asked: Submission) -> Task:
-    now, key = clock.now(), asked.idempotency_key
-    identifier = asked.id or _task_id(org, subject, asked)
+def _build_task(org: str, subject: str, submission: Submission) -> Task:
+    now, key = clock.now(), submission.idempotency_key
+    identifier = submission.id or _task_id(org, subject, submission)
     payload, reference = payloads.store_if_large(
-        payloads.s3_prefix(org, asked.pool, identifier, "payload"), asked.payload
+        payloads.s3_prefix(org, submission.pool, identifier, "payload"), submission.payload
     )
-    run_at = asked.run_at if asked.run_at is not None and asked.run_at > now else None
+    run_at = submission.run_at if submission.run_at is not None and submission.run_at > now else None
     draft = Task(
         id=identifier,
         org=org,
-        lane=lane_name(Needs(frozenset(asked.capabilities), asked.group, asked.wanted_worker, asked.concurrency_limit)),
+        lane=lane_name(_needs(submission)),
         status=Status.PENDING,
         version=0,
-        capabilities=tuple(sorted(set(asked.capabilities))),
+        capabilities=tuple(sorted(set(submission.capabilities))),
         payload=payload,
         payload_ref=reference,
-        metadata=dict(asked.metadata) if asked.metadata is not None else None,
+        metadata=dict(submission.metadata) if submission.metadata is not None else None,
         changed_by=subject,
         created_at=now,
         updated_at=now,
-        body_hash=None if key is None else _body_hash(asked),
+        body_hash=None if key is None else _body_hash(submission),
         submitted_by=subject,
-        **{name: getattr(asked, name) for name in _COPIED_FIELDS},
-        **_limits(asked, run_at or now),
+        **{name: getattr(submission, name) for name in _COPIED_FIELDS},
+        **_limits(submission, run_at or now),
     )
     return transitions.ready(draft, now) if run_at is None else transitions.sleeping(draft, run_at, now)
 
 
-def _task_id(org: str, subject: str, asked: Submission) -> str:
-    if asked.idempotency_key is None:
+def _needs(asked: Submission) -> Needs:
+    return Needs(frozenset(asked.capabilities), asked.group, asked.wanted_worker, asked.concurrency_limit)
+
+
+def _task_id(org: str, subject: str, submission: Submission) -> str:
+    if submission.idempotency_key is None:
         return ids.new("task")
-    key = idempotency.scoped_key(asked.api or asked.pool, subject, asked.idempotency_key)
-    return ids.derived("task", org, asked.pool, key)
+    key = idempotency.scoped_key(submission.api or submission.pool, subject, submission.idempotency_key)
+    return ids.derived("task", org, submission.pool, key)
 
 
 _COPIED_FIELDS = (
@@ -104,32 +108,33 @@ _COPIED_FIELDS = (
 )
 
 
-def _limits(asked: Submission, begins: int) -> dict[str, Any]:
-    """How often and for how long it is tried: as was asked, or as the house has it."""
-    house, attempts = settings(), asked.max_attempts or settings().max_attempts
-    wait = asked.total_seconds or house.schedule_to_start_seconds
+def _limits(submission: Submission, begins_at: int) -> dict[str, Any]:
+    """How often and for how long the task is tried: as submitted, else as configured."""
+    configured, attempts = settings(), submission.max_attempts or settings().max_attempts
+    wait_seconds = submission.total_seconds or configured.schedule_to_start_seconds
     return {
         "max_attempts": attempts,
         "allowance": attempts,
-        "start_to_close_ms": (asked.timeout_seconds or house.start_to_close_seconds) * clock.SECOND,
-        "schedule_to_start_ms": wait * clock.SECOND,
-        "heartbeat_ms": asked.heartbeat_seconds * clock.SECOND if asked.heartbeat_seconds else None,
-        "deadline": begins + (asked.total_seconds or house.total_seconds) * clock.SECOND,
+        "start_to_close_ms": (submission.timeout_seconds or configured.start_to_close_seconds) * clock.SECOND,
+        "schedule_to_start_ms": wait_seconds * clock.SECOND,
+        "heartbeat_ms": submission.heartbeat_seconds * clock.SECOND if submission.heartbeat_seconds else None,
+        "deadline": begins_at + (submission.total_seconds or configured.total_seconds) * clock.SECOND,
     }
 
 
 _HASHED_AS = {"concurrency_limit": "permit"}
-"""Older names of fields: the hashes of submissions that are already stored contain them."""
+"""The older names of fields, which the hashes of stored submissions contain."""
 
 
-def _body_hash(asked: Submission) -> str:
-    return payloads.digest({_HASHED_AS.get(name, name): getattr(asked, name) for name in Submission._fields})
+def _body_hash(submission: Submission) -> str:
+    return payloads.digest({_HASHED_AS.get(name, name): getattr(submission, name) for name in Submission._fields})
 
 
 def _accept_repeated_submission(task: Task, raw: RawItem | None) -> Task:
+    """The stored task of the same submission. Raises IdempotencyMismatch if it was another submission."""
     if raw is None:
         raise Unavailable("The task could not be stored; try again")
-    before = task_table.from_raw(raw)
-    if before.org != task.org or before.body_hash != task.body_hash:
+    stored = task_table.from_raw(raw)
+    if stored.org != task.org or stored.body_hash != task.body_hash:
         raise IdempotencyMismatch("This Idempotency-Key was used before with another request; use a new key")
-    return before
+    return stored

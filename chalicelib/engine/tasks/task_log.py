@@ -84,7 +84,7 @@ def log_handover(task: Task, via: str) -> None:
 
 
 def log_answer(task: Task, verdict: Verdict, since: float, http_status: int | None = None) -> None:
-    """Log what the worker answered to the hand-over that began at `since`, in seconds of clock.stopwatch."""
+    """Log what the worker answered to the handover that began at `since`, in seconds of clock.stopwatch."""
     took = round((clock.stopwatch() - since) * clock.SECOND)
     reason = str(verdict.reason) if isinstance(verdict, Failure) else None
     facts = {"outcome": _outcome(verdict), "reason": reason, "http_status": http_status, "duration_ms": took}

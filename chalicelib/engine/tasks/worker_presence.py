@@ -1,8 +1,8 @@
-"""Signs of life besides heartbeats: what a worker reports, fetches or answers shows that it is there.
+"""Signs of life besides heartbeats: a report, a request or an answer of a worker shows that it is alive.
 
-They are noted only where the stored one is older than a third of the time after which a worker is overdue, and each
-process looks at most every few seconds, so that a busy worker costs next to nothing. A completion carries its sign of
-life in its own transaction. Workers on WebSockets answer pings, and are known by that alone.
+A sign of life is written only if the stored one is older than a third of the heartbeat timeout, and each process checks
+a worker at most every few seconds, so that a busy worker costs almost nothing. A completion writes its sign of life in
+its own transaction. For a worker on a WebSocket only its answers to pings count.
 """
 
 from collections.abc import Iterator
@@ -27,8 +27,10 @@ _recorded_at: TtlCache[tuple[str, str, str], int] = TtlCache(CHECK_INTERVAL_MS)
 
 @contextmanager
 def recording_report(org: str, pool: str, holder: Holder | None, *, proven: bool) -> Iterator[None]:
-    """Around what is done with a report in the name of `holder`: one that is accepted is a sign of life, and one that
-    is refused too where it is `proven` that the worker itself made it, by its own credential."""
+    """Around the handling of a report in the name of `holder`: record an accepted report as a sign of life.
+
+    A refused one is recorded, too, if the worker's own credential has `proven` that the worker itself made it.
+    """
     try:
         yield
     except (Conflict, NotFound):
@@ -40,10 +42,13 @@ def recording_report(org: str, pool: str, holder: Holder | None, *, proven: bool
 
 
 def record(org: str, pool: str, worker_id: str, known: Worker | None = None) -> None:
-    """Note that a worker gave a sign of life just now. No call where this process noted one within seconds; else one,
-    none if the worker is `known` from just before, and another one where the stored sign is old."""
-    now, heard_at = clock.now(), _recorded_at.get((org, pool, worker_id))
-    if heard_at is not None and now - heard_at < min(CHECK_INTERVAL_MS, _stale_ms()):
+    """Record that a worker gave a sign of life just now.
+
+    No call if this process recorded one within CHECK_INTERVAL_MS. Else one call, or none if `known` is the worker as
+    it was just read; one more if the stored sign is old.
+    """
+    now, recorded_at = clock.now(), _recorded_at.get((org, pool, worker_id))
+    if recorded_at is not None and now - recorded_at < min(CHECK_INTERVAL_MS, _stale_ms()):
         return
 
     def attempt() -> bool:
@@ -63,12 +68,12 @@ def record(org: str, pool: str, worker_id: str, known: Worker | None = None) -> 
 
 
 def remember_recorded(org: str, pool: str, worker_id: str) -> None:
-    """A sign of life of the worker was written just now."""
+    """Remember in this process that a sign of life of the worker was written just now."""
     _recorded_at.put((org, pool, worker_id), clock.now())
 
 
 def overdue_at(now: int) -> int:
-    """When a worker that gave a sign of life now is overdue."""
+    """The instant at which a worker that gives a sign of life `now` is overdue."""
     return now + settings().heartbeat_timeout_seconds * clock.SECOND
 
 

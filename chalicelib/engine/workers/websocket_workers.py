@@ -20,6 +20,7 @@ from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
 from chalicelib.engine.live import frames
 from chalicelib.engine.live.frames import Frame
 from chalicelib.engine.tasks import lifecycle, payloads, task_log
+from chalicelib.engine.tasks.lease_end import LeaseEnd
 from chalicelib.engine.workers import commands, registry
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb, websocket_api
@@ -165,7 +166,7 @@ def _release(task: Task, holder: Holder) -> None:
             return current
         return transitions.released(current, clock.now(), ReleaseReason.NOT_CONNECTED)
 
-    lifecycle.change(task.org, task.id, decide, end=lifecycle.LeaseEnd(told=False))
+    lifecycle.change(task.org, task.id, decide, end=LeaseEnd(tells_worker=False))
 
 
 def task_frame(task: Task) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The `tasks` table: one item a task, and the questions asked of all of them, an index each.
+"""The `tasks` table: one item for each task, and one index for each question about many tasks.
 
-place   which tasks of a lane may be dispatched now, in order of urgency and age; and which tasks are a worker's.
-        One index, because a task is never both: it queues in a lane, then it is somebody's.
-wake    which tasks are due
+place   the tasks of a lane that may be leased now, by urgency and age; and the tasks that a worker holds or ended.
+        One index serves both, because a task is never in both: it waits in a lane, then it belongs to a worker.
+wake    the tasks that are due
 age     the tasks of a pool, youngest first
 phase   the tasks of a pool in one phase, of those that are held in one state, youngest first
 """
@@ -22,7 +22,7 @@ from chalicelib.storage.aws.dynamodb import Item, RawItem
 
 
 class PlaceIndex(GlobalSecondaryIndex["TaskItem"]):
-    """Queued tasks of one lane, most urgent first, then oldest first; or the tasks that a worker holds or ended."""
+    """The queued tasks of one lane, most urgent first, then oldest first; or the tasks that a worker holds or ended."""
 
     class Meta:
         index_name = "place"
@@ -33,7 +33,7 @@ class PlaceIndex(GlobalSecondaryIndex["TaskItem"]):
 
 
 class WakeIndex(GlobalSecondaryIndex["TaskItem"]):
-    """Tasks by the moment at which something must happen to them. Sparse and sharded."""
+    """Tasks by the instant at which a transition may be due. Sparse and sharded."""
 
     class Meta:
         index_name = "wake"
@@ -49,12 +49,12 @@ LISTED_FIELDS = (
     "progress", "worker_id", "run_at", "created_at", "updated_at", "leased_at", "started_at", "finished_at",
     "submitted_by", "bulky", "expires_at",
 )  # fmt: skip
-"""What a row of a list shows, so that a page is one call. Longer payloads and results are fetched beside it."""
+"""What a row of a list shows, so that a page is one call. Long payloads and results take one more call."""
 PROJECTED = tuple(name for name in LISTED_FIELDS if name != "id")
 
 
 class AgeIndex(GlobalSecondaryIndex["TaskItem"]):
-    """Every task of a pool by age."""
+    """The tasks of a pool by age."""
 
     class Meta:
         index_name = "age"
@@ -65,7 +65,7 @@ class AgeIndex(GlobalSecondaryIndex["TaskItem"]):
 
 
 class PhaseIndex(GlobalSecondaryIndex["TaskItem"]):
-    """The tasks of a pool in one phase, or of those that are held in one state, by age."""
+    """The tasks of a pool in one phase, or in one held state, by age."""
 
     class Meta:
         index_name = "phase"
@@ -144,7 +144,7 @@ class TaskItem(Item):
     age = UnicodeAttribute(null=True)
     shelf = UnicodeAttribute(null=True)
     wake_shard = UnicodeAttribute(null=True)
-    expires_at = NumberAttribute(null=True)
+    expires_at_s = NumberAttribute(null=True, attr_name="expires_at")
     payload_long = CompactJson(null=True)
     result_long = CompactJson(null=True)
     bulky = BooleanAttribute(null=True)
@@ -157,19 +157,19 @@ class TaskItem(Item):
 
 FIELDS = tuple(field.name for field in fields(Task))
 _OMITTED_WHEN_FALSE = ("manual", "overdue", "edits")
-"""Fields that are stored only where they say something."""
+"""Fields that are stored only if they are true or above 0."""
 LARGE_FIELDS = ("payload", "result", "payload_long", "result_long")
 MAX_LISTED_CHARS = 4_000
-"""Characters of JSON; a longer payload or result is not copied into the indexes that lists are read from."""
+"""Characters of JSON. A longer payload or result is not copied into the indexes of lists."""
 
 
 def lane_partition(org: str, pool: str, lane: str) -> str:
-    """Partition of the place index: one lane of one pool of one org."""
+    """Partition key of the place index: one lane of one pool of one org."""
     return f"{org}#{pool}#{lane}"
 
 
 def worker_partition(org: str, pool: str, worker_id: str) -> str:
-    """Partition of the place index: what one worker holds, or held up to its end."""
+    """Partition key of the place index: the tasks that one worker holds, or held up to their end."""
     return f"{org}#{pool}@{worker_id}"
 
 
@@ -179,56 +179,56 @@ def queue_rank(task: Task) -> str:
 
 
 PHASE_ORDER = {Phase.HELD: "4", Phase.COMPLETED: "3", Phase.FAILED: "2", Phase.CANCELLED: "1"}
-"""A worker's tasks are read from the end: first what it holds, then what it completed, and so on."""
+"""A worker's tasks are read in descending order: first held ones, then completed ones, and so on."""
 
 
 def worker_rank(phase: Phase, since: int, task_id: str) -> str:
-    """Sort key at a worker's: by phase, then by when the task was leased or ended."""
+    """Sort key among a worker's tasks: by phase, then by when the task was leased or ended."""
     return f"{PHASE_ORDER[phase]}#{since:013d}#{task_id}"
 
 
 def age_key(task: Task) -> str:
-    """Sort key by age; unique, so that a page can begin after it."""
+    """Sort key by age. It is unique, so that a page can begin after it."""
     return f"{task.created_at:013d}#{task.id}"
 
 
 def _index_values(task: Task) -> dict[str, Any]:
     place, rank = _place_and_rank(task)
-    listed, shelved = is_listed(task.pool), is_listed_by_state(task.pool)
+    has_lists, has_state_lists = is_listed(task.pool), is_listed_by_state(task.pool)
     return {
         "place": place,
         "rank": rank,
-        "owner": f"{task.org}#{task.pool}" if listed else None,
-        "age": age_key(task) if shelved else None,
-        "shelf": state_partition(task.org, task.pool, task.status) if shelved else None,
+        "owner": f"{task.org}#{task.pool}" if has_lists else None,
+        "age": age_key(task) if has_state_lists else None,
+        "shelf": state_partition(task.org, task.pool, task.status) if has_state_lists else None,
         "wake_shard": wake_shard(task.id) if task.wake_at is not None else None,
-        "expires_at": expiry_s(task.pool, task.finished_at or 0) if task.is_terminal else None,
+        "expires_at_s": expiry_s(task.pool, task.finished_at or 0) if task.is_terminal else None,
     }
 
 
 def is_managed(pool: str) -> bool:
-    """Whether the pool's tasks are kept until somebody deletes them, found by what they say, and announced."""
+    """Whether the pool's tasks are kept until a caller deletes them, searched by content, and announced."""
     return pool in settings().managed_pools
 
 
 def expiry_s(pool: str, finished_at: int) -> int | None:
-    """When the retention of a task that ended then is over, in epoch seconds; None for those that are kept."""
+    """When the retention of a task is over that ended at this instant, in epoch seconds; None in a managed pool."""
     return None if is_managed(pool) else finished_at // clock.SECOND + settings().retention_days * 86_400
 
 
 def is_listed(pool: str) -> bool:
-    """Whether tasks of the pool stand in the indexes that lists are read from; others pay nothing for it."""
+    """Whether the pool's tasks are in all indexes of lists. Tasks of other pools cost nothing for them."""
     return pool in settings().listed_pools
 
 
 def is_listed_by_state(pool: str) -> bool:
-    """Whether tasks of the pool can be listed by their state: those of a pool that is listed, or only watched."""
+    """Whether the pool's tasks can be listed by their state: in listed and in watched pools."""
     return is_listed(pool) or pool in settings().watched_pools
 
 
 def state_partition(org: str, pool: str, status: Status) -> str:
-    """Partition of the phase index. Those held have one for each state: of thousands that run, few may not have begun,
-    and a list of these must not read them all."""
+    """Partition key of the phase index. Each held state has its own: few of thousands of held tasks may be leased and
+    not begun, and a list of these must not read all."""
     return f"{org}#{pool}#{status if status in HELD else PHASES[status]}"
 
 
@@ -242,7 +242,7 @@ def _place_and_rank(task: Task) -> tuple[str | None, str | None]:
 
 
 def task_values(task: Task) -> dict[str, Any]:
-    """The task as attribute values, derived ones included, without payload and result."""
+    """The task as attribute values, with those of the indexes, without payload and result."""
     values = {name: getattr(task, name) for name in FIELDS if name not in LARGE_FIELDS}
     values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
     values |= {name: getattr(task, name) or None for name in _OMITTED_WHEN_FALSE}
@@ -251,22 +251,24 @@ def task_values(task: Task) -> dict[str, Any]:
 
 
 def large_values(task: Task) -> dict[str, Any]:
-    """Payload and result as attribute values: in full in one of two places."""
+    """Payload and result as attribute values, each in one of two attributes."""
     values = large_value("payload", task.payload) | large_value("result", task.result)
     return values | {"bulky": is_bulky(values)}
 
 
 def large_value(name: str, value: Any) -> dict[str, Any]:
-    long = value is not None and len(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) > MAX_LISTED_CHARS
-    return {name: None if long else value, f"{name}_long": value if long else None}
+    """The two attributes of a payload or result: `<name>`, which is copied into the indexes, or `<name>_long`."""
+    is_long = value is not None and len(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) > MAX_LISTED_CHARS
+    return {name: None if is_long else value, f"{name}_long": value if is_long else None}
 
 
 def is_bulky(values: dict[str, Any]) -> bool | None:
+    """True if the payload or result is missing in the indexes, else None, which is not stored."""
     return any(values.get(name) is not None for name in ("payload_long", "result_long")) or None
 
 
 def parse(item: TaskItem) -> Task:
-    """The stored item as a value."""
+    """Parse a stored item."""
     values = {name: getattr(item, name) for name in FIELDS}
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
     values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
@@ -278,15 +280,15 @@ def parse(item: TaskItem) -> Task:
 
 
 def from_raw(raw: RawItem) -> Task:
-    """A raw item, of a stream record or a refused write, as a value."""
+    """Parse a raw item of a stream record or of a refused write."""
     return parse(TaskItem.from_raw_data(raw))
 
 
 def from_image(raw: RawItem) -> Task:
-    """A stream record's image without its payload and result, which no effect depends on."""
+    """Parse a stream record's image without payload and result, on which no effect depends."""
     return from_raw({name: value for name, value in raw.items() if name not in LARGE_FIELDS})
 
 
 def is_expired(item: TaskItem) -> bool:
-    """Whether it is past its retention, swept away or not."""
-    return item.expires_at is not None and item.expires_at * clock.SECOND <= clock.now()
+    """Whether the item is past its retention, though DynamoDB may not have deleted it yet."""
+    return item.expires_at_s is not None and item.expires_at_s * clock.SECOND <= clock.now()

@@ -1,4 +1,4 @@
-"""What is asked of the `tasks` table one task at a time, or by the dispatcher and the sweep."""
+"""Reads and writes of single tasks in the `tasks` table, and the queries of the dispatcher and the sweep."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -30,18 +30,18 @@ from chalicelib.storage.tasks.table import (
 
 PAGE = 100
 DUE_PAGE = 1_000
-"""Rows of what is due are keys alone."""
+"""Rows of due tasks contain only keys."""
 
 
 def create_write(task: Task) -> Write:
-    """The write of a new task, refused when there is one of this id already."""
+    """Build the write of a new task. It is refused if a task with this id exists."""
     values = task_values(task) | large_values(task)
     item = TaskItem(**{name: value for name, value in values.items() if value is not None})
     return dynamodb.put(item, TaskItem.id.does_not_exist())
 
 
 def find(task_id: str) -> Task | None:
-    """The task as of now, or None; a task past its retention is gone, whether or not it was swept away yet."""
+    """Read a task, or None. A task past its retention does not exist, even if DynamoDB has not deleted it yet."""
     with dynamodb.reading():
         try:
             item = TaskItem.get(task_id, consistent_read=True)
@@ -51,54 +51,59 @@ def find(task_id: str) -> Task | None:
 
 
 def find_many(task_ids: Iterable[str], *, whole: bool = False) -> dict[str, Task]:
-    """Those of the tasks that exist, as of now, by id; without payload and result unless `whole`, and only then
-    without those past their retention."""
+    """Read the tasks that exist, by id; without payload and result unless `whole`. One call for each hundred.
+
+    Tasks past their retention are left out only with `whole`.
+    """
     names = None if whole else [getattr(TaskItem, name).attr_name for name in FIELDS if name not in LARGE_FIELDS]
     with dynamodb.reading():
-        found = TaskItem.batch_get(list(task_ids), consistent_read=True, attributes_to_get=names)
-        return {item.id: parse(item) for item in found if not is_expired(item)}
+        items = TaskItem.batch_get(list(task_ids), consistent_read=True, attributes_to_get=names)
+        return {item.id: parse(item) for item in items if not is_expired(item)}
 
 
 def update_write(old: Task, new: Task) -> Write:
-    """The write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
+    """Build the write from `old` to `new`, on the condition that nobody wrote since `old` was read."""
     unchanged = (TaskItem.version == old.version) & (TaskItem.org == old.org)
     return dynamodb.update(TaskItem(old.id), _changed_actions(old, new), unchanged)
 
 
 def delete_write(task: Task) -> Write:
-    """The write that removes a task, on the condition that nobody wrote since it was read."""
+    """Build the write that deletes a task, on the condition that nobody wrote since it was read."""
     unchanged = (TaskItem.version == task.version) & (TaskItem.org == task.org)
     return dynamodb.delete(TaskItem(task.id), unchanged)
 
 
 def exists_check(task: Task) -> Write:
-    """The check, within a transaction, that a task is still there, however it changed since it was read."""
+    """Build the check, for a transaction, that a task still exists, whatever changed since it was read."""
     return dynamodb.check(TaskItem(task.id), TaskItem.org == task.org)
 
 
 def end_write(task_id: str, org: str, holder: Holder, changes: dict[str, Any], known: Task | None = None) -> Write:
-    """The blind write that ends a held task, on the condition that this holder has it. Unless the task is `known`, one
-    is refused that has a permit to give back, or of whose end people are to be told."""
+    """Build the write that ends a held task without reading it, on the condition that this holder holds it.
+
+    Unless the task is `known`, the write is refused if the task has a concurrency limit, or if people must be notified
+    of its end.
+    """
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
-    held = _is_held_by(holder, org)
-    plain = TaskItem.concurrency_limit.does_not_exist() & TaskItem.notify.does_not_exist()
-    return dynamodb.update(TaskItem(task_id), actions, held & plain if known is None else held)
+    is_held = _is_held_by(holder, org)
+    is_plain = TaskItem.concurrency_limit.does_not_exist() & TaskItem.notify.does_not_exist()
+    return dynamodb.update(TaskItem(task_id), actions, is_held & is_plain if known is None else is_held)
 
 
 def _is_held_by(holder: Holder, org: str) -> Condition:
-    held: Condition = TaskItem.status.is_in(str(Status.LEASED), str(Status.RUNNING))
-    mine: Condition = held & (TaskItem.org == org) & (TaskItem.worker_id == holder.worker_id)
+    is_held: Condition = TaskItem.status.is_in(str(Status.LEASED), str(Status.RUNNING))
+    condition: Condition = is_held & (TaskItem.org == org) & (TaskItem.worker_id == holder.worker_id)
     if holder.attempt is not None:
-        mine &= TaskItem.attempts == holder.attempt - 1
-    return mine if holder.epoch is None else mine & (TaskItem.epoch == holder.epoch)
+        condition &= TaskItem.attempts == holder.attempt - 1
+    return condition if holder.epoch is None else condition & (TaskItem.epoch == holder.epoch)
 
 
 def completion_values(
-    task_id: str, org: str, pool: str, now: int, result: Any, result_ref: str | None, *, tells: bool = False
+    task_id: str, org: str, pool: str, now: int, result: Any, result_ref: str | None, *, notifies: bool = False
 ) -> dict[str, Any]:
-    """The attribute changes of domain.states.completed, which need no knowledge of the task but whether it `tells`
-    people that it has ended."""
+    """The attribute changes of `transitions.completed` for a task that is not read. `notifies` says that people must be
+    notified of its end."""
     large = large_value("result", result)
     changes = large | {
         "status": str(Status.COMPLETED),
@@ -107,10 +112,10 @@ def completion_values(
         "error": None,
         "finished_at": now,
         "updated_at": now,
-        "wake_at": now if tells else None,
-        "wake_shard": wake_shard(task_id) if tells else None,
+        "wake_at": now if notifies else None,
+        "wake_shard": wake_shard(task_id) if notifies else None,
         "deliver_by": None,
-        "expires_at": expiry_s(pool, now),
+        "expires_at_s": expiry_s(pool, now),
         "changed_by": None,
     }
     if is_listed_by_state(pool):
@@ -134,22 +139,22 @@ def _action(name: str, value: Any) -> Action:
 
 
 class Candidate(NamedTuple):
-    """A row of the ready index."""
+    """A row of a lane in the place index."""
 
     task_id: str
     rank: str
 
 
 def ready_candidates(org: str, pool: str, lane: str, limit: int) -> list[Candidate]:
-    """The first `limit` queued tasks of a lane, most urgent and oldest first. One call; the index may lag."""
+    """Read the first `limit` queued tasks of a lane, by urgency, then by age. One call; the index may lag."""
     with dynamodb.reading():
         rows = TaskItem.by_place.query(lane_partition(org, pool, lane), limit=limit, page_size=limit)
         return [Candidate(row.id, row.rank) for row in rows]
 
 
 def due_ids(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
-    """Ids of the tasks of one wake shard that are due, longest overdue first; read page by page, as they are asked
-    for, and at most so many."""
+    """Iterate over the ids of the due tasks of one wake shard, the longest overdue first, at most `limit`. One call for
+    each DUE_PAGE that is consumed."""
     with dynamodb.reading():
         page = min(DUE_PAGE, limit or DUE_PAGE)
         for row in TaskItem.by_wake.query(shard, TaskItem.wake_at <= now, page_size=page, limit=limit):
@@ -157,11 +162,11 @@ def due_ids(shard: str, now: int, limit: int | None = None) -> Iterator[str]:
 
 
 def find_orgs(task_ids: Sequence[str]) -> dict[str, str]:
-    """Id -> org of those of the tasks that exist. One call for each hundred."""
+    """Read id -> org of the tasks that exist. One call for each hundred."""
     keys: list[batch_get.Key] = [(TaskItem, {"id": {"S": task_id}}) for task_id in task_ids]
     return {raw["id"]["S"]: raw["org"]["S"] for _, raw in batch_get.read(keys, ("id", "org"))}
 
 
 def commit(writes: Sequence[Write]) -> None:
-    """Carry out the writes as one. Raises ConditionFailed."""
+    """Send the writes in one transaction. One call. Raises ConditionFailed."""
     dynamodb.commit(*writes)

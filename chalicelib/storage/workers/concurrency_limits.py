@@ -1,6 +1,6 @@
-"""The permits of a pool, in the `workers` table beside its workers: one item a key, with the tasks that hold one.
+"""The concurrency limits of a pool, in the `workers` table: one item for each key, with the ids of its held tasks.
 
-The set of holders is the count: a task that is added or removed twice counts once.
+The size of that set is the count, so that a task that is added or removed twice counts once.
 """
 
 from pynamodb.expressions.condition import Condition, size
@@ -15,25 +15,25 @@ def _key(org: str, pool: str, key: str) -> ConcurrencyLimitItem:
 
 
 def acquire_write(org: str, pool: str, key: str, limit: int, task_id: str) -> Write:
-    """The permit's half of a lease, on the condition that fewer than `limit` tasks hold one."""
-    free: Condition = ConcurrencyLimitItem.holders.does_not_exist() | (size(ConcurrencyLimitItem.holders) < limit)
+    """Build the write that counts a leased task, on the condition that fewer than `limit` tasks are counted."""
+    is_free: Condition = ConcurrencyLimitItem.holders.does_not_exist() | (size(ConcurrencyLimitItem.holders) < limit)
     actions = [ConcurrencyLimitItem.kind.set(ConcurrencyLimitItem), ConcurrencyLimitItem.holders.add({task_id})]
-    return dynamodb.update(_key(org, pool, key), actions, free)
+    return dynamodb.update(_key(org, pool, key), actions, is_free)
 
 
 def release_write(org: str, pool: str, key: str, task_id: str) -> Write:
-    """The permit's half of a lease's end, on the condition that the task holds one."""
-    held: Condition = ConcurrencyLimitItem.holders.contains(task_id)
-    return dynamodb.update(_key(org, pool, key), [ConcurrencyLimitItem.holders.delete({task_id})], held)
+    """Build the write that no longer counts a task, on the condition that it is counted."""
+    is_counted: Condition = ConcurrencyLimitItem.holders.contains(task_id)
+    return dynamodb.update(_key(org, pool, key), [ConcurrencyLimitItem.holders.delete({task_id})], is_counted)
 
 
 def holders_from_raw(raw: RawItem | None) -> frozenset[str]:
-    """Who holds the permits of a key, by its item as a refusal has it."""
+    """The ids of a key's held tasks, from its raw item in a refused write."""
     return frozenset() if raw is None else frozenset(ConcurrencyLimitItem.from_raw_data(raw).holders or ())
 
 
 def delete_idle_write(org: str, pool: str, key: str) -> Write:
-    """The write that removes a key that no task holds a permit of."""
+    """Build the write that deletes a key without held tasks."""
     return dynamodb.delete(
         _key(org, pool, key), ConcurrencyLimitItem.id.exists() & ConcurrencyLimitItem.holders.does_not_exist()
     )

@@ -108,7 +108,7 @@ def test_the_holder_may_leave_out_what_it_does_not_know(worker_id: str | None, e
 
 
 def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
-    first = transitions.progressed(samples.leased(handed=True), NOW + 1, 40)
+    first = transitions.progressed(samples.leased(needs_handover=True), NOW + 1, 40)
     second = transitions.progressed(first, NOW + 2)
     assert (second.started_at, second.beat_at, second.progress) == (NOW + 1, NOW + 2, 40)
     assert second.deliver_by is None
@@ -117,7 +117,8 @@ def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
 
 def test_progress_has_no_more_digits_than_a_table_can_hold() -> None:
     said = [
-        transitions.progressed(samples.leased(handed=True), NOW, percent).progress for percent in (1e-300, 100 / 3, 7)
+        transitions.progressed(samples.leased(needs_handover=True), NOW, percent).progress
+        for percent in (1e-300, 100 / 3, 7)
     ]
     assert said == [0, 33.333, 7]
 
@@ -308,7 +309,7 @@ def test_a_silent_task_times_out_exactly_one_heartbeat_after_its_last_word() -> 
 
 
 def test_a_lease_that_was_not_delivered_is_given_back_unburned() -> None:
-    task = never_early(samples.leased(handed=True), NOW + HANDOVER_GUARD_MS)
+    task = never_early(samples.leased(needs_handover=True), NOW + HANDOVER_GUARD_MS)
     assert (task.is_ready, task.attempts, task.error) == (True, 0, None)
 
 
@@ -333,13 +334,15 @@ def test_the_total_time_goes_before_every_other_timeout_of_the_same_moment() -> 
     close=st.integers(1, 300_000),
     beat=st.none() | st.integers(1, 300_000),
     total=st.integers(1, 300_000),
-    handed=st.booleans(),
+    needs_handover=st.booleans(),
 )
 def test_a_lease_wakes_at_the_first_of_its_ends_and_something_is_then_done(
-    close: int, beat: int | None, total: int, handed: bool
+    close: int, beat: int | None, total: int, needs_handover: bool
 ) -> None:
-    held = samples.leased(handed=handed, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total)
-    ends = [close, total, *([beat] if beat else []), *([HANDOVER_GUARD_MS] if handed else [])]
+    held = samples.leased(
+        needs_handover=needs_handover, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total
+    )
+    ends = [close, total, *([beat] if beat else []), *([HANDOVER_GUARD_MS] if needs_handover else [])]
     after = never_early(held, NOW + min(ends))
     assert not after.is_held
 

@@ -112,7 +112,7 @@ def test_a_task_that_was_cancelled_or_given_anew_is_left_alone(world: World) -> 
     ("kind", "payload", "message"),
     [
         (KIND, {"text": 7}, "The data is not what sentiment_analysis needs"),
-        ("unheard_of", {}, "Nothing here performs unheard_of"),
+        ("unheard_of", {}, "No built-in performer does unheard_of"),
     ],
 )
 def test_what_cannot_be_performed_fails_for_good(kind: str, payload: Any, message: str, world: World) -> None:

@@ -296,5 +296,5 @@ def test_a_pool_without_lists_pays_for_none(world: World) -> None:
     assert len(entries) >= 3
     assert not any({"owner", "age", "shelf"} & entry.keys() for entry in entries)
     assert ["place" in entry for entry in entries] == [entry["status"]["S"] == "pending" for entry in entries]
-    with pytest.raises(ValueError, match="quiet are in no list"):
+    with pytest.raises(ValueError, match="quiet have no list"):
         listing.read_page(ORG, "quiet", Filter(), 10)

@@ -13,7 +13,7 @@ from chalicelib.domain.tasks import transitions
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN
-from chalicelib.engine.dispatch.task_delivery import MAX_TRIALS_PER_ORG
+from chalicelib.engine.dispatch.handovers import MAX_TRIALS_PER_ORG
 from chalicelib.engine.projects import task_edit_rules
 from chalicelib.engine.projects.task_edit_rules import Edit
 from chalicelib.engine.security import long_call_slots

@@ -8,7 +8,7 @@ import pytest
 from chalicelib import clock
 from chalicelib.domain.tasks.task import Holder, Status
 from chalicelib.domain.tasks.worker import Health, Heartbeat
-from chalicelib.engine.dispatch import task_delivery
+from chalicelib.engine.dispatch import handovers
 from chalicelib.engine.security import long_call_slots
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
@@ -125,7 +125,7 @@ def test_a_server_that_is_back_does_not_wait_for_long_when_others_that_hang_leav
     world.register(reply=server)
     task = world.submit()
     wait(world, 2)
-    monkeypatch.setattr(task_delivery, "MAX_TRIALS_PER_ORG", 1)
+    monkeypatch.setattr(handovers, "MAX_TRIALS_PER_ORG", 1)
     with long_call_slots.hold_slot(ORG, "hand-overs on trial", 1, 60) as held:
         assert held
         server.on = True

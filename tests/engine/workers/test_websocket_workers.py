@@ -12,7 +12,7 @@ from chalicelib.domain.changes.effects import Handover, WorkerMessage
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN, Health, Heartbeat, Worker
-from chalicelib.engine.dispatch import task_delivery
+from chalicelib.engine.dispatch import handovers
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registration, registry, websocket_workers
 from chalicelib.engine.workers.registration import Registration
@@ -355,7 +355,7 @@ def test_a_delivery_that_comes_twice_hands_over_once_if_the_first_was_noted(worl
     frames = connect(world, "c1")
     task = given(world)
     again = Handover(task_id=task.id, epoch=task.epoch, org=ORG, pool=POOL, worker_id="w1")
-    assert task_delivery.send_to_workers([again, again]) == [None, None]
+    assert handovers.send_to_workers([again, again]) == [None, None]
     assert len(frames) == 1
 
 

@@ -1,4 +1,4 @@
-"""Handing leased tasks over: a POST to the worker's endpoint and what its answer means, or a frame to its socket."""
+"""Hand leased tasks over: POST a task to its worker's endpoint and apply the answer, or send it over the WebSocket."""
 
 import json
 from collections.abc import Sequence
@@ -24,44 +24,50 @@ from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import workers as worker_storage
 
 MAX_TRIALS_PER_ORG = 20
-"""How many hand-overs of an org to workers that have completed nothing yet, or failed lately, are under way at once."""
+"""Hand-overs of an org that may run at once to workers that have completed nothing yet, or failed lately."""
+TRIAL_SLOTS = "hand-overs on trial"
+"""The stored name of their slots."""
+TRIAL_SLOTS = "hand-overs on trial"
+"""The stored name of the slots that these handovers take."""
 TRIAL_REST_MS = 5_000
-"""How long a worker rests for which there was no room among them."""
+"""How long such a worker gets no task if that many handovers run already."""
 
 
 def send_to_workers(messages: Sequence[Handover | WorkerMessage]) -> list[Exception | None]:
-    """Hand each task over and tell each worker, side by side; answers for each whether it is dealt with, or the error
-    that it met.
+    """Hand each task over and send each message, side by side. Returns for each None, or the error that it met.
 
-    A delivery whose lease has ended meanwhile is dealt with. Redelivery is harmless: the worker sees the same
+    A handover whose lease has ended is skipped. A message may come twice: the worker then sees the same
     Idempotency-Key, and a task that has begun is not handed over again.
     """
-    once = list(dict.fromkeys(messages))
-    leases = [one for one in once if isinstance(one, Handover)]
-    found = task_storage.find_many({one.task_id for one in leases}, whole=True) if leases else {}
-    crew = worker_storage.find_many({(one.org, one.pool, one.worker_id) for one in leases}) if leases else {}
-    with ThreadPoolExecutor(max_workers=max(1, len(once))) as threads:
-        outcomes = dict(zip(once, threads.map(lambda one: _try_send(one, found, crew), once), strict=True))
-    return [outcomes[one] for one in messages]
+    distinct = list(dict.fromkeys(messages))
+    handovers = [message for message in distinct if isinstance(message, Handover)]
+    tasks = task_storage.find_many({each.task_id for each in handovers}, whole=True) if handovers else {}
+    keys = {(each.org, each.pool, each.worker_id) for each in handovers}
+    workers = worker_storage.find_many(keys) if keys else {}
+    with ThreadPoolExecutor(max_workers=max(1, len(distinct))) as threads:
+        outcomes = threads.map(lambda message: _try_send(message, tasks, workers), distinct)
+        by_message = dict(zip(distinct, outcomes, strict=True))
+    return [by_message[message] for message in messages]
 
 
 def _try_send(
-    message: Handover | WorkerMessage, found: dict[str, Task], crew: dict[tuple[str, str, str], Worker]
+    message: Handover | WorkerMessage, tasks: dict[str, Task], workers: dict[tuple[str, str, str], Worker]
 ) -> Exception | None:
     try:
         if isinstance(message, WorkerMessage):
             websocket_workers.send_commands(message)
         else:
-            _hand_over(message, found.get(message.task_id), crew.get((message.org, message.pool, message.worker_id)))
-    except (Conflict, NotFound) as late:
-        logger().info("A worker's answer came too late", extra={"worker_id": message.worker_id, "reason": late.code})
-    except Exception as error:  # noqa: BLE001 - answered for, one by one, to the queue
+            worker = workers.get((message.org, message.pool, message.worker_id))
+            _hand_over(message, tasks.get(message.task_id), worker)
+    except (Conflict, NotFound) as error:
+        logger().info("A worker's answer came too late", extra={"worker_id": message.worker_id, "reason": error.code})
+    except Exception as error:  # noqa: BLE001 - the queue gets an answer for each message
         return error
     return None
 
 
-def _hand_over(delivery: Handover, task: Task | None, worker: Worker | None) -> None:
-    if task is None or worker is None or not is_current(task, delivery):
+def _hand_over(handover: Handover, task: Task | None, worker: Worker | None) -> None:
+    if task is None or worker is None or not is_current(task, handover):
         return
     if worker.has_task_endpoint and worker.is_trusted and worker.completed:
         _apply_verdict(task, worker, _post_task(task, worker))
@@ -72,18 +78,23 @@ def _hand_over(delivery: Handover, task: Task | None, worker: Worker | None) -> 
 
 
 def _hand_over_on_trial(task: Task, worker: Worker) -> None:
-    """Hand a task to a worker of which nothing good is known. An org has few such hand-overs under way at once, so that
-    its servers that hang do not keep everybody's functions waiting. Two calls more."""
-    with long_call_slots.hold_slot(task.org, "hand-overs on trial", MAX_TRIALS_PER_ORG, _timeout_seconds(task)) as held:
-        if held:
+    """Hand a task over to a worker that has completed nothing yet, or failed lately. Two calls more.
+
+    An org may have only MAX_TRIALS_PER_ORG of them running, so that its hanging servers do not block other orgs.
+    """
+    timeout = _timeout_seconds(task)
+    with long_call_slots.hold_slot(task.org, TRIAL_SLOTS, MAX_TRIALS_PER_ORG, timeout) as has_slot:
+        if has_slot:
             _apply_verdict(task, worker, _post_task(task, worker))
         else:
             _postpone_trial(task, worker)
 
 
 def _postpone_trial(task: Task, worker: Worker) -> None:
-    """There is no room for the hand-over. One that was to decide about a worker that could not be reached is no longer
-    under way: it is probed again after the rest, instead of being suspended until that hand-over would have ended."""
+    """Give the task back, because the org has MAX_TRIALS_PER_ORG handovers on trial running.
+
+    If the handover was to decide about a worker that could not be reached, the worker is probed again after the rest.
+    """
     until = clock.now() + TRIAL_REST_MS
     later = circuit_breaker.postponed(worker, until) if worker.unreached else None
     holder = Holder(worker.id, task.epoch)
@@ -91,13 +102,13 @@ def _postpone_trial(task: Task, worker: Worker) -> None:
     lifecycle.release(task.org, task.id, holder, rest_until=until, unreached=later, reason=reason)
 
 
-def is_current(task: Task, delivery: Handover) -> bool:
-    """Whether the lease that a delivery speaks of is still to be handed over."""
-    return task.status is Status.LEASED and task.epoch == delivery.epoch and task.worker_id == delivery.worker_id
+def is_current(task: Task, handover: Handover) -> bool:
+    """Whether the lease of this handover still holds and the task has not begun."""
+    return task.status is Status.LEASED and task.epoch == handover.epoch and task.worker_id == handover.worker_id
 
 
 def _post_task(task: Task, worker: Worker) -> Verdict:
-    """Send the task and judge the answer; log both."""
+    """POST the task and judge the worker's answer. Log both."""
     body = json.dumps(request_body(task, worker), separators=(",", ":"), ensure_ascii=False).encode()
     task_log.log_handover(task, "http")
     since = clock.stopwatch()
@@ -107,7 +118,7 @@ def _post_task(task: Task, worker: Worker) -> Verdict:
 
 
 def _post(task: Task, worker: Worker, body: bytes) -> tuple[int | None, Verdict]:
-    """The status of the worker's answer, if there was one, and what the answer means."""
+    """POST the body. Returns the status of the answer, or None without an answer, and what it means."""
     try:
         answer = outbound.send(
             "POST",
@@ -136,7 +147,7 @@ def _headers(task: Task, worker: Worker) -> dict[str, str]:
 
 
 def request_body(task: Task, worker: Worker) -> dict[str, Any]:
-    """The body of the POST. `deadline` is when the attempt times out, in epoch milliseconds."""
+    """Build the body of the POST. `deadline` is when the attempt times out, in epoch milliseconds."""
     return {
         "taskId": task.id,
         "type": task.type,
@@ -148,7 +159,7 @@ def request_body(task: Task, worker: Worker) -> dict[str, Any]:
 
 
 def _callback_url(task: Task, worker: Worker) -> str | None:
-    """Where to report. It names the worker and its lease, so that a report of an older lease is told apart."""
+    """The URL for reports. It names the worker and its lease, so that a report of an older lease is refused."""
     if worker.callback_path is None:
         return None
     root = settings().api_urls.get(worker.pool, "").rstrip("/")
@@ -156,6 +167,7 @@ def _callback_url(task: Task, worker: Worker) -> str | None:
 
 
 def _apply_verdict(task: Task, worker: Worker, verdict: Verdict) -> None:
+    """Write what the worker's answer means for the task and for the worker."""
     holder = Holder(worker.id, task.epoch)
     if isinstance(verdict, Unreached):
         logger().warning("A worker cannot be reached", extra={"worker_id": worker.id, "org": worker.org})
