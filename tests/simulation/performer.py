@@ -33,7 +33,7 @@ class Toy:
 
 @contextmanager
 def performing() -> Iterator[None]:
-    """The world can do toys."""
+    """Yardmaster can do toys."""
     where = f"{Toy.__module__}:{Toy.__qualname__}"
-    with patch.object(registry, "REGISTERED", {POOL: {Toy.name: where}}):
+    with patch.object(registry, "PERFORMERS", {POOL: {Toy.name: where}}):
         yield

@@ -1,7 +1,7 @@
 """The use cases of a task after its submission: report, complete, fail, release, cancel, replay.
 
 Each use case is one conditional write, or one transaction that also writes the worker's slot. The relay carries out
-everything else that follows from the change.
+everything else that follows from the change. The use cases share one loop, `change`, and stand beside it.
 """
 
 from collections.abc import Callable, Sequence
