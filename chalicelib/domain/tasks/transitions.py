@@ -5,8 +5,8 @@
        +-----------+----------+   retry (an attempt is counted), release (none is), replay (from failed, timed_out)
 
 A transition raises Conflict if the task's state does not allow it. Storage writes the difference, on the condition that
-nobody else wrote in between. Functions are named by what the task is afterwards. All transitions are in this one file, so
-that each can be read beside the others.
+nobody else wrote in between. Functions are named by what the task is afterwards. All of them are in this one file, to
+be read beside each other.
 """
 
 from dataclasses import replace

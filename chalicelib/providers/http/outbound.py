@@ -5,6 +5,7 @@ the connection goes to a checked address: the host is never resolved a second ti
 is read from the environment. Timeouts here are in real time, and not by `chalicelib.clock`.
 
 urllib3 and ssl are imported on the first request: a bundle that only checks URLs does not pay for them at start.
+It is one file, so that all that guards a request can be reviewed together.
 """
 
 import socket

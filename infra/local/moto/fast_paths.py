@@ -2,7 +2,7 @@
 
 Each function here stands in for one of moto's and answers as it does; where its short way does not apply, it takes
 moto's own. Two thirds of the time of a call go into reading the expressions, which are few, and into looking for each
-member of an answer under five names.
+member of an answer under five names. It is one file, because the functions replace moto's all together or not at all.
 """
 
 import copy
