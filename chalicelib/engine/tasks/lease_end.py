@@ -54,6 +54,7 @@ def build_writes(old: Task, new: Task, end: LeaseEnd) -> list[Write]:
         stop=f"{old.id}:{old.attempt}" if end.tells_worker else None,
         rest_until=end.rest_until,
         unreached=end.unreached,
+        is_named_anew=new.wanted_worker == old.worker_id != old.wanted_worker,
     )
     return [slot, *concurrency_limits.release_writes(old)]
 

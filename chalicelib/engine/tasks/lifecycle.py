@@ -265,7 +265,8 @@ def change(
             new = transitions.uncredited(old, new)
         new = replace(new, changed_by=by)
         freed = lease_end.build_writes(old, new, end)
-        required = _of_other_items(preconditions(old, new), freed)
+        demanded = preconditions(old, new)
+        required = _of_other_items(demanded, freed)
         try:
             storage.commit([storage.update_write(old, new), *(each.check for each in required), *freed])
         except ConditionFailed as error:
@@ -273,7 +274,7 @@ def change(
             if not error.failed[0] and transitions.is_credited(old, new):
                 removed_workers.add(new.worker_id)
                 raise StaleRead from None
-            if not (is_already_written(error, new) or _commit_without_missing(error, old, new, freed)):
+            if not (is_already_written(error, new) or _commit_without_missing(error, old, new, freed, demanded)):
                 raise StaleRead from None
         return new
 
@@ -281,8 +282,8 @@ def change(
 
 
 def _of_other_items(preconditions: Sequence[Precondition], writes: Sequence[Write]) -> list[Precondition]:
-    """The preconditions on items that `writes` do not touch: a transaction takes one operation for each item, and a
-    write of a worker has a condition of its own, which only an existing worker meets."""
+    """The preconditions on items that `writes` do not touch, because a transaction takes one operation for each item. A
+    write of a worker has a condition of its own, which a worker that is named meets only if it exists."""
     keys = [write.arguments["Key"] for write in writes]
     return [each for each in preconditions if each.check.arguments["Key"] not in keys]
 
@@ -292,12 +293,20 @@ def is_already_written(error: ConditionFailed, new: Task) -> bool:
     return optimistic.is_stored(new, task_table.from_raw, error)
 
 
-def _commit_without_missing(error: ConditionFailed, old: Task, new: Task, freed: Sequence[Write]) -> bool:
-    """Write the change without the slot or limit that is missing. False if the task has changed since it was read."""
+def _commit_without_missing(
+    error: ConditionFailed, old: Task, new: Task, freed: Sequence[Write], preconditions: Sequence[Precondition]
+) -> bool:
+    """Write the change without the slot or limit that is missing. False if the task has changed since it was read.
+
+    Raises the error of a precondition that does not hold.
+    """
     if error.failed[0]:
         return False
+    remaining = lease_end.without_missing(old, freed, error)
+    required = _of_other_items(preconditions, remaining)
     try:
-        storage.commit([storage.update_write(old, new), *lease_end.without_missing(old, freed, error)])
-    except ConditionFailed:
+        storage.commit([storage.update_write(old, new), *(each.check for each in required), *remaining])
+    except ConditionFailed as second:
+        _raise_if_unmet(required, second)
         return False
     return True

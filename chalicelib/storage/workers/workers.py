@@ -195,13 +195,15 @@ def free_slot_write(
     rest_until: int | None = None,
     unreached: Worker | None = None,
     overdue_at: int | None = None,
+    is_named_anew: bool = False,
 ) -> Write:
     """The worker's half of a lease's end; refused when the worker does not hold the task.
 
     `outcome` is the counter to increment. `is_worker_fault`: the attempt failed because of the worker. `stop` queues a
     command to stop that attempt ("<task id>:<attempt>"). Until `rest_until` the worker gets no task. `unreached` is the
     worker after counting a handover that did not arrive; its circuit breaker is stored. `overdue_at` is given when the
-    request also counts as a heartbeat: the next one is overdue then.
+    request also counts as a heartbeat: the next one is overdue then. `is_named_anew`: the task is to go to this very
+    worker; then it is refused also when the worker is removed.
     """
     actions = [*_placement_actions(now), WorkerItem.leases[task_id].remove()]
     if overdue_at is not None:
@@ -218,8 +220,10 @@ def free_slot_write(
         actions.append(WorkerItem.commands[stop].set(now))
     if rest_until is not None:
         actions.append(WorkerItem.rest_until.set(rest_until))
-    is_held: Condition = WorkerItem.leases[task_id].exists()
-    return dynamodb.update(_key(org, pool, worker_id), actions, is_held)
+    condition: Condition = WorkerItem.leases[task_id].exists()
+    if is_named_anew:
+        condition &= WorkerItem.removed == False  # noqa: E712
+    return dynamodb.update(_key(org, pool, worker_id), actions, condition)
 
 
 def credit_write(org: str, pool: str, worker_id: str, outcome: Outcome, now: int) -> Write:

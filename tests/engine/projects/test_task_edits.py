@@ -160,6 +160,17 @@ def test_an_edit_names_an_agent_for_a_task_that_waits_and_moves_it_at_once(move:
     workers_counters_equal_a_recount(world)
 
 
+def test_a_task_is_not_sent_back_to_the_agent_that_holds_it_and_was_removed(held_unasked: Task, world: World) -> None:
+    assert held_unasked.worker_id is not None
+    registry.unregister(ORG, POOL, held_unasked.worker_id)
+    with pytest.raises(InvalidRequest, match="there is no agent"):
+        change(held_unasked, Edit(is_assignment=True, agent=held_unasked.worker_id, phase=Phase.PENDING))
+    assert lifecycle.get(ORG, held_unasked.id) == held_unasked
+    world.settle()
+    released = lifecycle.get(ORG, held_unasked.id)
+    assert (released.status, released.wanted_worker) == (Status.PENDING, None)
+
+
 @pytest.mark.parametrize("move", [Phase.COMPLETED, Phase.FAILED])
 def test_an_end_in_the_name_of_an_agent_that_was_removed_is_refused(move: Phase, world: World) -> None:
     one, task = agent(world), create()
