@@ -7,7 +7,8 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAtt
 
 from chalicelib import clock
 from chalicelib.storage.access.table import AccessTable
-from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws import batch_get, dynamodb
+from chalicelib.storage.aws.batch_get import key_of
 from chalicelib.storage.aws.dynamodb import RawItem, Write
 
 
@@ -69,7 +70,7 @@ def find(identifier: str) -> ApiKey | None:
 
 def find_many(identifiers: Sequence[str]) -> list[ApiKey]:
     """The keys that exist and have not expired, as of now, the newest first; one call for each hundred."""
-    items = dynamodb.batch_get([KeyItem(_key(identifier)) for identifier in identifiers])
+    items = batch_get.read([key_of(KeyItem(_key(identifier))) for identifier in identifiers])
     valid = (
         key for key in (_parse(raw) for _, raw in items) if key.expires_at_ms is None or key.expires_at_ms > clock.now()
     )

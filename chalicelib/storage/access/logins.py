@@ -11,7 +11,8 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib import clock, ids
 from chalicelib.storage.access.table import AccessTable
-from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws import batch_get, dynamodb
+from chalicelib.storage.aws.batch_get import key_of
 from chalicelib.storage.aws.dynamodb import RawItem, Write
 
 
@@ -70,7 +71,7 @@ def read_login_state(email: str, typed: str, address: str) -> LoginState:
     """
     logins = {name: LoginItem(_key(name)) for name in (email, typed)}
     guards = [AttemptsItem(_attempts_id(email)), AttemptsItem(_attempts_id(email, address))]
-    found = {raw["id"]["S"]: raw for _, raw in dynamodb.batch_get([*logins.values(), *guards])}
+    found = {raw["id"]["S"]: raw for _, raw in batch_get.read([*map(key_of, [*logins.values(), *guards])])}
     kept = next((name for name, item in logins.items() if item.id in found), None)
     account, at_address = (
         attempts_from_raw(found[one.id]) if one.id in found else LoginAttempts(one.id) for one in guards

@@ -12,7 +12,8 @@ from chalicelib import clock
 from chalicelib.domain.document import Document
 from chalicelib.storage.access.oauth import ClientItem, client_key
 from chalicelib.storage.access.table import AccessTable
-from chalicelib.storage.aws import dynamodb
+from chalicelib.storage.aws import batch_get, dynamodb
+from chalicelib.storage.aws.batch_get import key_of
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Item, RawItem, Write
 from chalicelib.storage.documents import documents
 from chalicelib.storage.documents.documents import DocumentItem
@@ -92,7 +93,7 @@ def find(identifier: str, org: str, user_id: str, client_id: str | None) -> Sess
     """The session with its user, as of now; None when one of them, or the client, does not exist. One call."""
     keys: list[Item] = [SessionItem(_key(identifier)), DocumentItem(documents.partition_key(org, "user"), user_id)]
     keys += [] if client_id is None else [ClientItem(client_key(client_id))]
-    items = list(dynamodb.batch_get(keys))
+    items = list(batch_get.read([*map(key_of, keys)]))
     if len(items) < len(keys):
         return None
     session = next(_parse(raw) for _, raw in items if raw.get("id") == {"S": _key(identifier)})

@@ -12,6 +12,11 @@ Key = tuple[type[Item], RawItem]
 """A model and the key of one of its items."""
 
 
+def key_of(item: Item) -> Key:
+    """The key of an item that has nothing but its key, or more."""
+    return type(item), item.get_delete_kwargs_from_instance()["Key"]
+
+
 def read(keys: Sequence[Key], names: Sequence[str] = ()) -> Iterator[tuple[type[Item], RawItem]]:
     """The items that exist, as of now, each with its model; with `names`, only these attributes. One call for each
     hundred keys."""

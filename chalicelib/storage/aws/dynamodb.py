@@ -22,8 +22,6 @@ from chalicelib.errors import Unavailable
 
 RawItem = dict[str, dict[str, Any]]
 CONFLICT_RETRIES = 8
-MAX_BATCH_KEYS = 100
-"""Of one BatchGetItem."""
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -179,21 +177,6 @@ def call(connection: Connection, operation: str, arguments: dict[str, Any]) -> d
         raise _translate_error(error) from error
     except BotoCoreError as error:
         raise Unavailable("The database cannot be reached; try again") from error
-
-
-def batch_get(keys: Sequence[Item]) -> Iterator[tuple[str, RawItem]]:
-    """The items with these keys that exist, as of now, each with its table's name; of several tables. One call for each
-    hundred keys."""
-    arguments = [key.get_delete_kwargs_from_instance() for key in keys]
-    waiting = [(each["TableName"], each["Key"]) for each in arguments]
-    while waiting:
-        request: dict[str, Any] = {}
-        for table, key in waiting[:MAX_BATCH_KEYS]:
-            request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
-        answer = call(_connection(keys[0]), "BatchGetItem", {"RequestItems": request})
-        yield from ((table, raw) for table, items in answer["Responses"].items() for raw in items)
-        left = answer.get("UnprocessedKeys", {})
-        waiting = [(table, key) for table, more in left.items() for key in more["Keys"]] + waiting[MAX_BATCH_KEYS:]
 
 
 @contextmanager
