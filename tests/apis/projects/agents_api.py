@@ -1,6 +1,5 @@
 """A client of the agents of the projects API, for the tests of several modules."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -8,7 +7,8 @@ from chalicelib.apis.projects import api
 from chalicelib.domain.tasks.task import Holder, Task
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
-from tests.support.client import Client, Reply, token
+from tests.apis.projects.group_api import GroupApi
+from tests.support.client import Client, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World
 
@@ -24,28 +24,10 @@ def submission_for(agent_id: str | None, **said: Any) -> Submission:
     return Submission(pool=POOL, wanted_worker=agent_id, **(base | said))
 
 
-@dataclass
-class AgentsApi:
+class AgentsApi(GroupApi):
     """Agents over HTTP, as an admin; tasks come from the engine."""
 
-    world: World
-    client: Client
-    token: str
-
-    def request(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
-        return self.client.request(method, AGENTS + path, body, **({"token": self.token} | more))
-
-    def call(self, method: str, path: str = "", body: Any = None) -> Any:
-        """The data of the response to a request that must succeed."""
-        reply = self.request(method, path, body)
-        assert reply.status in (200, 201), reply.text
-        return reply.json["data"]
-
-    def expect_error(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The error of a request that must be refused with this status."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status == status, reply.text
-        return reply.json["error"]
+    base = AGENTS
 
     def create(self, name: str = "one", **said: Any) -> str:
         found = self.call("POST", body={"name": name, "type": "coding"} | said)

@@ -1,6 +1,5 @@
 """A client of the projects of the projects API, for the tests of several modules."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.document import Document
@@ -8,8 +7,8 @@ from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import task_edits
 from chalicelib.engine.projects.task_edits import Draft
 from chalicelib.engine.workers.registration import Registration, register
-from tests.support.client import Client, Reply
-from tests.support.world import ORG, World
+from tests.apis.projects.group_api import GroupApi
+from tests.support.world import ORG
 
 PROJECTS = "/api/v1/projects"
 POOL = "projects"
@@ -26,28 +25,10 @@ MANAGER = ["projects:read", "projects:write", "tasks:delete", "tasks:read", "tas
 DEVELOPER = ["projects:read", "tasks:read", "tasks:write"]
 
 
-@dataclass
-class ProjectsApi:
+class ProjectsApi(GroupApi):
     """Projects over HTTP, by default as an admin; users, agents and tasks come from the engine."""
 
-    world: World
-    client: Client
-    token: str
-
-    def request(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
-        return self.client.request(method, PROJECTS + path, body, **({"token": self.token} | more))
-
-    def call(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The data of the response to a request that must succeed."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status in (200, 201), reply.text
-        return reply.json["data"]
-
-    def expect_error(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The error of a request that must be refused with this status."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status == status, reply.text
-        return reply.json["error"]
+    base = PROJECTS
 
     def create(self, name: str = "one", **said: Any) -> str:
         return str(self.call("POST", body={"name": name} | said)["id"])

@@ -1,13 +1,13 @@
 """A client of the tasks of the projects API, for the tests of several modules."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from chalicelib.apis.projects import api
 from chalicelib.domain.document import Document
 from chalicelib.engine.documents import documents
-from tests.support.client import Client, Reply, token
+from tests.apis.projects.group_api import GroupApi
+from tests.support.client import Client, token
 from tests.support.conformance import conformance
 from tests.support.world import ORG, World
 
@@ -24,29 +24,10 @@ DOCUMENTED = {
 }
 
 
-@dataclass
-class TasksApi:
+class TasksApi(GroupApi):
     """Tasks over HTTP; projects and agents come from the engine."""
 
-    world: World
-    client: Client
-    token: str
-
-    def request(self, method: str, path: str = "", body: Any = None, **more: Any) -> Reply:
-        base = "" if path.startswith("/api") else TASKS
-        return self.client.request(method, base + path, body, **({"token": self.token} | more))
-
-    def call(self, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The data of the response to a request that must succeed."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status in (200, 201), reply.text
-        return reply.json["data"]
-
-    def expect_error(self, status: int, method: str, path: str = "", body: Any = None, **more: Any) -> Any:
-        """The error of a request that must be refused with this status."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status == status, reply.text
-        return reply.json["error"]
+    base = TASKS
 
     def project(self, name: str = "E-commerce Platform", org: str = ORG) -> Document:
         return documents.create(documents.new(org, "project", {"name": name, "status": "active"}))
