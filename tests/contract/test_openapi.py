@@ -24,6 +24,12 @@ def test_it_is_valid_openapi_3_1(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
+@over.faces()
+def test_no_schema_is_named_for_a_module(document: Any) -> None:
+    """Pydantic does that with two schemas of one name. Generated clients would then name the folders of the code."""
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
 @over.each(lambda face: face.endpoints)
 def test_every_operation_states_what_can_happen(endpoint: Documented, shared: Scene, document: Any) -> None:
     face = shared.face

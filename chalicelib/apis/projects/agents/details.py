@@ -20,7 +20,7 @@ class Period(CamelSchema):
     end: Instant
 
 
-class TaskMetrics(CamelSchema):
+class AgentTaskMetrics(CamelSchema):
     """Attempts of the agent that ended, and tasks assigned to it that people ended.
 
     An attempt that failed counts as failed here, even when another agent completed the task later.
@@ -60,7 +60,7 @@ class AgentMetrics(CamelSchema):
 
     agent_id: str
     period: Period
-    task_metrics: TaskMetrics
+    task_metrics: AgentTaskMetrics
     performance_metrics: PerformanceMetrics
     utilization_metrics: UtilizationMetrics
 
@@ -70,7 +70,7 @@ class AgentMetrics(CamelSchema):
         return cls(
             agent_id=report.worker.id,
             period=Period(start=report.start, end=report.end),
-            task_metrics=TaskMetrics(
+            task_metrics=AgentTaskMetrics(
                 total_tasks=counts.processed + counts["cancelled"],
                 completed_tasks=counts["completed"],
                 failed_tasks=counts.failures,

@@ -42,7 +42,7 @@ Text = str | None
 Hidden = Annotated[Text, SECRET]
 
 
-class LoginIn(FormSchema):
+class LoginForm(FormSchema):
     """The form of the sign-in page: `request` is the application's request, `word` the page's CSRF token."""
 
     request: str = ""
@@ -136,7 +136,7 @@ def authorize(
 
 
 @routes.post("/oauth/login", answers={400: Html, 403: Html, 429: Html})
-def sign_in(request: Request, body: LoginIn) -> Html | Redirect:
+def sign_in(request: Request, body: LoginForm) -> Html | Redirect:
     """Sign in from the sign-in page, and continue to the consent page."""
     parameters = dict(parse_qsl(body.request))
     question = _read_question(request, parameters)
