@@ -105,3 +105,8 @@ def steady() -> int:
 def utc(instant: int) -> datetime:
     """The instant as an aware datetime in UTC."""
     return datetime.fromtimestamp(instant / SECOND, UTC)
+
+
+def iso(instant: int) -> str:
+    """The instant as the APIs write it: ISO 8601 in UTC, in whole seconds, with Z."""
+    return utc(instant).strftime("%Y-%m-%dT%H:%M:%SZ")

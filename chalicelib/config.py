@@ -7,7 +7,7 @@ values on the local stage, and only there.
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from dataclasses import replace as changed
 from typing import Any
@@ -23,6 +23,16 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\
 
 class Misconfigured(RuntimeError):
     """The environment describes a deployment that must not start."""
+
+
+RECOGNITION_ENGINES = {
+    "ocr": ("embedded", "aws"),
+    "offset": ("embedded",),
+    "transcribe": ("embedded",),
+    "detect": ("embedded", "aws"),
+    "classify": ("embedded", "aws"),
+}
+"""Capability of recognition -> its engines."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,12 +55,18 @@ class Settings:
     documents_table: str = "yardmaster-documents"
     listings_table: str = "yardmaster-listings"
     deliveries_table: str = "yardmaster-deliveries"
+    conversations_table: str = "yardmaster-conversations"
+    workspaces_table: str = "yardmaster-workspaces"
+    chunks_table: str = "yardmaster-chunks"
+    contents_table: str = "yardmaster-contents"
     payload_bucket: str = "yardmaster-payloads"
     objects_url: str = ""
     """Where links to stored files lead when that is not S3 itself: on the local stage, whose S3 nobody can reach."""
     dispatch_queue: str = "yardmaster-dispatch.fifo"
     deliver_queue: str = "yardmaster-deliver"
     perform_queue: str = "yardmaster-perform"
+    recognize_queue: str = "yardmaster-recognize"
+    models_queue: str = "yardmaster-models"
     live_queue: str = "yardmaster-live.fifo"
     wakeups_queue: str = "yardmaster-wakeups"
     sweeps_queue: str = "yardmaster-sweeps"
@@ -83,21 +99,38 @@ class Settings:
     messengers: str = ""
     """JSON: org -> its accounts with messengers (docs/reference/messenger-api.md); an org that is not in it has its own
     in SSM, beneath the secrets parameter."""
+    models: str = ""
+    """JSON: the providers of language models, in the order of preference (docs/how-to/choose-a-model.md). Without it
+    they come from SSM, beneath the secrets parameter; each org's own keys do in any case."""
+    search: str = ""
+    """JSON: the search that research uses (docs/reference/studio-api.md). Without it it comes from SSM, as MODELS."""
+    images: str = ""
+    """JSON: the service that makes images, likewise."""
+    github_client_id: str = ""
+    """The OAuth app with which people sign in with GitHub; without it they cannot."""
+    github_client_secret: str = ""
+    """The app's secret; refused outside the local stage, where SSM has it, beneath the secrets parameter."""
     jwt_issuer: str = "yardmaster"
     jwt_audience: str = "yardmaster"
 
     wake_shards: int = 4
     auto_assign: frozenset[str] = frozenset()
     """Pools whose tasks are placed by the engine though their submission does not say so."""
-    listed_pools: frozenset[str] = frozenset({"coordinator"})
+    listed_pools: frozenset[str] = frozenset({"coordinator", "studio-commands"})
     """Pools whose API lists tasks: only their tasks stand in the indexes that lists are read from, which cost half as
     much again as all else that is written of a task."""
     watched_pools: frozenset[str] = frozenset({"processing"})
     """Pools whose API lists tasks by their state alone: their tasks stand in one index for it, which costs a third more
     write units than all else that is written of a task. Without it the list is refused."""
-    managed_pools: frozenset[str] = frozenset({"projects"})
+    managed_pools: frozenset[str] = frozenset({"projects", "studio"})
     """Pools whose tasks people manage: kept until somebody deletes them, found by what they say, and announced to
     webhooks, notifications and the live feed. Everything that follows from that is written for them alone."""
+    logged_pools: frozenset[str] = frozenset({"codeserver"})
+    """Pools whose API shows the log of their tasks: their events are found by task, and counted by level and label for
+    each hour, which is two more writes for an event."""
+    searched_pools: frozenset[str] = frozenset({"codeserver", "studio-workflows"})
+    """Pools whose API lists tasks by label and state, with totals: their tasks are in the search index, as those of
+    managed pools are, and are kept as long as other tasks."""
     queue_limits: dict[str, int] = field(default_factory=lambda: {"support": 10_000})
     """API name -> how many of its tasks may wait in one org before more are refused, where its document has that."""
     survey_platforms: dict[str, str] = field(
@@ -109,6 +142,14 @@ class Settings:
         }
     )
     """Platforms that sessions can be started on: id -> name."""
+    cms_org: str = ""
+    """The org whose posts are public, to anybody without a token; without it the public endpoints answer 503."""
+    recognition: str = "on"
+    """`off` leaves recognition out: the recognition API answers 503 then, as if its packages were not installed."""
+    recognition_models: str = ""
+    """The folder with the models of recognition; the repository's own when empty."""
+    recognition_engines: dict[str, str] = field(default_factory=dict)
+    """Capability of recognition -> its engine, of RECOGNITION_ENGINES; without an entry it is `embedded`."""
     inline_limit_bytes: int = 100_000
     """JSON larger than this lives in S3."""
     body_limit_bytes: int = 4 * 1024 * 1024
@@ -165,27 +206,39 @@ def reset() -> None:
 def _from_environment() -> Settings:
     named = {one.name: os.environ[one.name.upper()] for one in fields(Settings) if os.environ.get(one.name.upper())}
     named.setdefault("region", os.environ.get("AWS_REGION", Settings.region))
-    found = Settings(**{name: _parse(name, text) for name, text in named.items()})
-    _refuse_development_in_aws(found)
-    _check_origins(found)
-    return found
+    read = Settings(**{name: _parse(name, text) for name, text in named.items()})
+    _refuse_development_in_aws(read)
+    _check_origins(read)
+    _check_recognition_engines(read)
+    return read
 
 
-def _check_origins(found: Settings) -> None:
-    for origin in found.cors_origins:
+def _check_origins(deployment: Settings) -> None:
+    for origin in deployment.cors_origins:
         if not _ORIGIN.fullmatch(origin):
             raise Misconfigured(f"CORS_ORIGINS: {origin} is no origin: write https://host, or https://host:port.")
+
+
+def _check_recognition_engines(deployment: Settings) -> None:
+    for capability, engine in deployment.recognition_engines.items():
+        _require("capability", capability, RECOGNITION_ENGINES)
+        _require(f"engine of {capability}", engine, RECOGNITION_ENGINES[capability])
+
+
+def _require(kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise Misconfigured(f"RECOGNITION_ENGINES: {name} is no {kind}: write one of {', '.join(known)}.")
 
 
 def _parse(name: str, text: str) -> Any:
     [kind] = [one.type for one in fields(Settings) if one.name == name]
     try:
-        found = _PARSERS[kind](text)
+        value = _PARSERS[kind](text)
     except (ValueError, TypeError, KeyError):
         raise Misconfigured(f"{name.upper()} is not a valid {_KINDS[kind]}.") from None
-    if kind in (int, float) and not 0 < found < float("inf"):
+    if kind in (int, float) and not 0 < value < float("inf"):
         raise Misconfigured(f"{name.upper()} must be above 0.")
-    return found
+    return value
 
 
 def _parse_flag(text: str) -> bool:
@@ -224,19 +277,21 @@ _KINDS: dict[Any, str] = {
 }
 
 
-def _refuse_development_in_aws(found: Settings) -> None:
+def _refuse_development_in_aws(deployment: Settings) -> None:
     in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
-    if found.local and in_lambda:
+    if deployment.local and in_lambda:
         raise Misconfigured("STAGE is 'local' inside AWS Lambda: name the stage, so that development keys are refused.")
-    if found.local:
+    if deployment.local:
         return
-    if found.open_apis:
+    if deployment.open_apis:
         raise Misconfigured("OPEN_APIS may be set on the local stage only: unset it.")
-    if found.example_keys:
+    if deployment.example_keys:
         raise Misconfigured("EXAMPLE_KEYS may be set on the local stage only: unset it.")
-    if found.token_accounts:
+    if deployment.token_accounts:
         raise Misconfigured("TOKEN_ACCOUNTS may be set on the local stage only: unset it.")
-    if found.allow_loopback:
+    if deployment.github_client_secret:
+        raise Misconfigured("GITHUB_CLIENT_SECRET may be set on the local stage only: put it into SSM.")
+    if deployment.allow_loopback:
         raise Misconfigured("ALLOW_LOOPBACK may be set on the local stage only: unset it.")
-    if not found.secrets_parameter:
+    if not deployment.secrets_parameter:
         raise Misconfigured("SECRETS_PARAMETER must name the SSM SecureString with the token and sealing keys.")

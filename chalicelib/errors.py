@@ -14,9 +14,10 @@
     ├── TooLarge                413  the body exceeds the limit, which is named
     ├── UnsupportedMediaType    415  the body is not of a type that is read here
     ├── TooManyRequests         429  the rate limit is used up; `retry_after` says for how long
-    └── Unavailable             503  a service underneath does not answer or throttles; trying again is right
-        ├── QueueFull           503  as many tasks wait as the deployment allows
-        └── NotConfigured       503  a setting is missing; the message names it
+    ├── Unavailable             503  a service underneath does not answer or throttles; trying again is right
+    │   ├── QueueFull           503  as many tasks wait as the deployment allows
+    │   └── NotConfigured       503  a setting is missing; the message names it
+    └── TimedOut                504  a service underneath did not answer in the time that a request has
 
 Each class carries the HTTP `status`, a stable machine-readable `code`, and instances carry a `message` for
 people, which says what was wrong, where, and what would be right. The edge turns them into the documented shape
@@ -138,6 +139,13 @@ class Unavailable(YardmasterError):
     status = 503
     code = "unavailable"
 
+    def __init__(
+        self, message: str, *, retry_after: int | None = None, fields: dict[str, str] | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, fields=fields, **facts)
+        self.retry_after = retry_after
+        """Whole seconds after which another try is worth it, where that is known."""
+
 
 class QueueFull(Unavailable):
     """As many tasks wait as the deployment allows."""
@@ -149,3 +157,10 @@ class NotConfigured(Unavailable):
     """A setting is missing; the message names it."""
 
     code = "not_configured"
+
+
+class TimedOut(YardmasterError):
+    """A service below did not answer in the time that a request has."""
+
+    status = 504
+    code = "timed_out"

@@ -29,7 +29,7 @@ def task_announcements(old: Task | None, new: Task) -> tuple[Announcement, ...]:
 
 def _is_visible_change(old: Task, new: Task) -> bool:
     """Whether the task's owner can see the change."""
-    fields = (*VISIBLE_FIELDS, "edits", "overdue", "wanted_worker")
+    fields = (*VISIBLE_FIELDS, "edits", "overdue", "wanted_worker", "approval")
     return any(getattr(old, name) != getattr(new, name) for name in fields)
 
 

@@ -5,6 +5,7 @@ the same effects can be carried out twice.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.changes import announcements
@@ -79,6 +80,7 @@ def _task_events(old: Task | None, new: Task) -> tuple[Event, ...]:
         took_ms=_attempt_ms(old, new),
         whole_ms=_duration(new.created_at, new.updated_at) if new.is_terminal else None,
         reason=str((new.error or {}).get("code")) if kind in _FAILED_ATTEMPTS else None,
+        awaiting=int(new.awaits_approval) - int(old is not None and old.awaits_approval),
         quality=_quality(new) if kind is EventKind.COMPLETED else None,
     )
     return (event,)
@@ -112,7 +114,7 @@ _TERMINAL_KINDS = {
 
 
 _FAILED_ATTEMPTS = frozenset({EventKind.FAILED, EventKind.TIMED_OUT, EventKind.RETRIED})
-_KEEPS_STATE = frozenset({EventKind.EDITED, EventKind.OVERDUE})
+_KEEPS_STATE = frozenset({EventKind.EDITED, EventKind.OVERDUE, EventKind.APPROVED})
 """Kinds of changes that leave a task in its state."""
 
 
@@ -139,6 +141,8 @@ def _transition_kind(old: Task, new: Task) -> EventKind | None:
 def _other_kind(old: Task, new: Task) -> EventKind | None:
     if new.edits > old.edits:
         return EventKind.EDITED
+    if old.awaits_approval and not new.awaits_approval:
+        return EventKind.APPROVED
     return EventKind.OVERDUE if new.overdue and not old.overdue else None
 
 
@@ -162,7 +166,8 @@ def _handovers(old: Task | None, new: Task) -> tuple[Handover, ...]:
     if new.status is not Status.LEASED or (old is not None and old.epoch == new.epoch):
         return ()
     assert new.worker_id is not None
-    return (Handover(task_id=new.id, epoch=new.epoch, org=new.org, pool=new.pool, worker_id=new.worker_id),)
+    handover = Handover(task_id=new.id, epoch=new.epoch, org=new.org, pool=new.pool, worker_id=new.worker_id)
+    return (replace(handover, performed_type=new.type) if handover.built_in else handover,)
 
 
 def _updates(old: Task | None, new: Task) -> tuple[TaskUpdate, ...]:
@@ -191,6 +196,18 @@ def _short_message(error: Mapping[str, Any] | None) -> str | None:
 
 
 def _task_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
+    return (*_own_wakeups(old, new), *_parent_wakeups(old, new))
+
+
+def _parent_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
+    """The execution of a workflow is looked at when one of its steps ends."""
+    has_ended = new.is_terminal and (old is None or not old.is_terminal)
+    if new.parent is None or not has_ended:
+        return ()
+    return (Wakeup(kind=WakeupKind.TASK, org=new.org, pool=new.pool, id=new.parent, at=new.updated_at),)
+
+
+def _own_wakeups(old: Task | None, new: Task) -> tuple[Wakeup, ...]:
     at = new.wakeup_at
     if at is None or (old is not None and old.wakeup_at == at):
         return ()

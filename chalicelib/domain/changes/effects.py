@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     TAKEN = "taken"
     EDITED = "edited"
     OVERDUE = "overdue"
+    APPROVED = "approved"
     SWEPT = "swept"
     CLAIMED = "claimed"
     ONLINE = "online"
@@ -53,6 +54,7 @@ class Event:
     took_ms: int | None = None  # of an ended attempt: since the lease
     whole_ms: int | None = None  # of an ended task: since its submission
     reason: str | None = None  # of an attempt that ended badly, or of a task that failed: the code of its error
+    awaiting: int = 0  # by how much it raises the number of tasks that wait for a person's approval: 1, 0 or -1
     quality: int | None = None  # of a completed task: its quality score in thousandths
     since: int | None = None  # of OFFLINE: online since then
     completed: int = 0  # of CLAIMED: what the worker says it has done besides its tasks here
@@ -79,6 +81,8 @@ class Handover:
     org: str
     pool: str
     worker_id: str
+    performed_type: str | None = None
+    """The task's type, where Yardmaster performs the task itself: it decides which function does."""
 
     @property
     def built_in(self) -> bool:

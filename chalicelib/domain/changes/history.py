@@ -8,7 +8,8 @@ from chalicelib.domain.tasks.task import Task
 
 
 class Entry(NamedTuple):
-    """One change of a task. `action` is created, status_changed, started, assigned, updated, retried or overdue;
+    """One change of a task. `action` is created, status_changed, started, assigned, updated, retried, overdue or
+    approved;
     `from_` and `to` are phases (domain.tasks.Phase), of an assignment ids of agents."""
 
     id: str
@@ -25,8 +26,9 @@ _ACTIONS = {
     EventKind.REPLAYED: "retried",
     EventKind.EDITED: "updated",
     EventKind.OVERDUE: "overdue",
+    EventKind.APPROVED: "approved",
 }
-_KEEPS_PHASE = frozenset({EventKind.STARTED, EventKind.EDITED, EventKind.OVERDUE})
+_KEEPS_PHASE = frozenset({EventKind.STARTED, EventKind.EDITED, EventKind.OVERDUE, EventKind.APPROVED})
 """Kinds of changes that leave a task in its phase."""
 
 

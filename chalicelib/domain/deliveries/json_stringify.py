@@ -1,6 +1,6 @@
-"""JSON as JavaScript writes it: `JSON.stringify(JSON.parse(text)) === text`.
+"""Write JSON as JavaScript does, so that `JSON.stringify(JSON.parse(text)) === text`.
 
-A receiver whose framework parsed the body has only that way back to the bytes that were signed (coordinaitor.md,
+A receiver whose framework has parsed the body can get the signed bytes back only in this way (coordinaitor.md,
 "Signature Verification").
 """
 
@@ -15,12 +15,14 @@ _ARRAY_INDEX = re.compile("0|[1-9][0-9]{0,9}")
 _MAX_ARRAY_INDEX = 2**32 - 1
 _MAX_EXACT_INTEGER = 2**53
 _FIXED_DIGITS, _FIXED_ZEROS = 21, 6
-"""JavaScript writes a number without an exponent up to so many digits, and with up to so many zeros after the point."""
+"""JavaScript writes a number without an exponent if it has at most 21 digits, or at most 6 zeros after the point."""
 
 
 def stringify(value: Any) -> str:
-    """A JSON value as compact text, non-ASCII unescaped, keys in the order given except those that read as array
-    indices: JavaScript puts them first, in numeric order. Numbers are what a double can hold of them."""
+    """Write a JSON value as compact text. Raises TypeError for a value that JSON does not have.
+
+    Non-ASCII characters are not escaped. Keys keep their order, but array indices come first, in numeric order, as in
+    JavaScript. Numbers are rounded to doubles."""
     match value:
         case None | bool():
             return json.dumps(value)
@@ -30,25 +32,25 @@ def stringify(value: Any) -> str:
             return _format_number(value)
         case Mapping():
             members = sorted(value.items(), key=lambda member: _sort_key(member[0]))
-            return "{" + ",".join(f"{_quote(name)}:{stringify(held)}" for name, held in members) + "}"
+            return "{" + ",".join(f"{_quote(name)}:{stringify(member_value)}" for name, member_value in members) + "}"
         case Sequence():
-            return "[" + ",".join(stringify(one) for one in value) + "]"
+            return "[" + ",".join(stringify(item) for item in value) + "]"
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _quote(said: str) -> str:
-    # Halves of a pair that stand side by side are one character to JavaScript.
-    whole = said.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if _has_surrogates(said) else said
-    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(whole, ensure_ascii=False))
+def _quote(text: str) -> str:
+    # JavaScript reads two adjacent halves of a surrogate pair as one character.
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if _has_surrogates(text) else text
+    return _LONE_SURROGATE.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", json.dumps(whole, ensure_ascii=False))
 
 
-def _has_surrogates(said: str) -> bool:
-    return _LONE_SURROGATE.search(said) is not None
+def _has_surrogates(text: str) -> bool:
+    return _LONE_SURROGATE.search(text) is not None
 
 
 def _sort_key(name: str) -> tuple[bool, int]:
-    index = _ARRAY_INDEX.fullmatch(name) is not None and int(name) < _MAX_ARRAY_INDEX
-    return (not index, int(name) if index else 0)
+    is_index = _ARRAY_INDEX.fullmatch(name) is not None and int(name) < _MAX_ARRAY_INDEX
+    return (not is_index, int(name) if is_index else 0)
 
 
 def _format_number(value: float) -> str:
@@ -64,7 +66,7 @@ def _format_number(value: float) -> str:
 
 
 def _format_double(double: float) -> str:
-    """As ECMAScript's Number::toString has it: the shortest digits, laid out by its own rules."""
+    """Format it as ECMAScript's Number::toString does: the shortest digits that identify the double."""
     sign, digits, exponent = Decimal(repr(double)).normalize().as_tuple()
     assert isinstance(exponent, int)
     shown, point = "".join(map(str, digits)), len(digits) + exponent
@@ -74,7 +76,7 @@ def _format_double(double: float) -> str:
 
 
 def _place_point(digits: str, point: int) -> str:
-    """The digits with their decimal point after the first `point` of them."""
+    """Put the decimal point after the first `point` digits."""
     if len(digits) <= point <= _FIXED_DIGITS:
         return digits.ljust(point, "0")
     if 0 < point <= _FIXED_DIGITS:

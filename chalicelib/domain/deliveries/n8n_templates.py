@@ -1,6 +1,6 @@
-"""What n8n tells, as notifications: each hook has a template, into which what it sends is filled.
+"""Make notifications from the calls of n8n's hooks. Each hook has a template, which values of the body fill.
 
-`{a.b}` in a template is what stands in the body under a and, in it, b; `{*}` is all of the body, a line each.
+The placeholder `{a.b}` is the value at `a`, then `b` in the body. `{*}` is the whole body, one line for each value.
 """
 
 import json
@@ -12,13 +12,13 @@ from chalicelib.domain.deliveries.notification import Kind
 
 HookName = Literal["survey-complete", "earnings-update", "error-alert"]
 MAX_LENGTH = 4_000
-"""Characters of a notification; a body may have megabytes."""
+"""The maximum number of characters of a notification. A longer text is cut: a body may have megabytes."""
 _PLACEHOLDER = re.compile(r"\{(\*|[\w-]+(?:\.[\w-]+)*)\}")
 _EMPTY = "-"
 
 
 class Hook(NamedTuple):
-    """What a hook's notifications are, unless the org has a template of its own."""
+    """The kind of a hook's notifications, and the template that applies unless the org has its own."""
 
     kind: Kind
     template: str
@@ -32,14 +32,14 @@ HOOKS: Mapping[HookName, Hook] = {
 
 
 def render(template: str, body: Mapping[str, Any]) -> str:
-    """The template with what was sent; a place of which the body knows nothing shows a dash."""
+    """Fill the template with values of the body. A missing value becomes a dash."""
 
-    def filled(match: re.Match[str]) -> str:
+    def fill_in(match: re.Match[str]) -> str:
         if match[1] == "*":
             return "\n".join(f"{name}: {value}" for name, value in _flatten(body, ""))
         return _text_of(_value_at(body, match[1].split(".")))
 
-    text = _PLACEHOLDER.sub(filled, template).strip() or _EMPTY
+    text = _PLACEHOLDER.sub(fill_in, template).strip() or _EMPTY
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
 
 

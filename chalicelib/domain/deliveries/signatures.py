@@ -1,8 +1,7 @@
-"""Signatures of webhooks: the document's own, and those of Standard Webhooks 1.0.0, over the same bytes.
+"""Sign webhooks by two schemes: the document's (coordinaitor.md, "Signature Verification") and Standard Webhooks 1.0.0.
 
-One secret serves both schemes. The document's HMAC takes the secret's text as it is (coordinaitor.md, "Signature
-Verification"); Standard Webhooks takes the bytes behind `whsec_` in base64, or, of a secret that the caller made up
-himself, the bytes of its text.
+One secret serves both. The document's scheme uses the secret's text as the HMAC key. Standard Webhooks uses the
+base64-decoded bytes after `whsec_`, or the text's bytes if the caller chose a secret without that prefix.
 """
 
 import base64
@@ -16,12 +15,12 @@ OWN_PREVIOUS_HEADER = "x-orchestrator-signature-previous"
 
 
 def generate_secret(entropy: bytes) -> str:
-    """The secret made of fresh random bytes, as Standard Webhooks writes it."""
+    """Write random bytes as a secret in the format of Standard Webhooks."""
     return PREFIX + base64.b64encode(entropy).decode()
 
 
 def is_usable(secret: str) -> bool:
-    """Whether a secret means one key to everybody: what begins with `whsec_` must go on in base64."""
+    """Whether a secret is valid in both schemes: after `whsec_` it must be base64."""
     try:
         return bool(_key(secret))
     except ValueError:
@@ -29,10 +28,10 @@ def is_usable(secret: str) -> bool:
 
 
 def signature_headers(secrets: Sequence[str], identifier: str, at: int, body: bytes) -> dict[str, str]:
-    """The headers that sign `body`, sent at epoch second `at` under the event's id.
+    """Return the headers that sign `body`, which is sent at epoch second `at`. `identifier` is the event's id.
 
-    Of two secrets, while they are being changed, the newer comes first: Standard Webhooks lists both signatures in one
-    header; the document's header can hold one, so that the older secret's stands in a header of its own.
+    During a change of secrets there are two; the newer comes first. Standard Webhooks has both signatures in one
+    header. The document's header holds one signature, so the older secret's has the header OWN_PREVIOUS_HEADER.
     """
     signed = f"{identifier}.{at}.".encode() + body
     standard = " ".join(f"v1,{base64.b64encode(_hmac(_key(secret), signed)).decode()}" for secret in secrets)
@@ -46,8 +45,8 @@ def _own_signature(secret: str, body: bytes) -> str:
     return f"sha256={_hmac(secret.encode(), body).hex()}"
 
 
-def _hmac(key: bytes, said: bytes) -> bytes:
-    return hmac.digest(key, said, hashlib.sha256)
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, hashlib.sha256)
 
 
 def _key(secret: str) -> bytes:

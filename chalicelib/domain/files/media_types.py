@@ -99,12 +99,17 @@ def detect_media_type(content: bytes, name: str, claimed: str = "") -> str:
         raise _invalid_file("is empty")
     if content.startswith(_PROGRAMS):
         raise _invalid_file("is an executable program; those are not accepted")
-    kind = detect_signature(content) or (TEXT if _is_text(content) else BINARY)
-    detected = _TYPES_BY_SUFFIX.get(kind, {}).get(PurePosixPath(name).suffix.lower(), kind)
+    detected, _ = describe_media_type(content, name)
     claim = _ALIASES.get(claimed, claimed)
     if claim in _CHECKED_TYPES and claim != detected:
         raise _invalid_file(f"is sent as {claim}, but by its content it is {detected}")
     return detected
+
+
+def describe_media_type(content: bytes, name: str) -> tuple[str, bool]:
+    """The media type of any content, in a file called `name`, and whether it is text."""
+    kind = detect_signature(content) or (TEXT if _is_text(content) else BINARY)
+    return _TYPES_BY_SUFFIX.get(kind, {}).get(PurePosixPath(name).suffix.lower(), kind), kind == TEXT
 
 
 def detect_signature(content: bytes) -> str | None:

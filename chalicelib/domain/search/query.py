@@ -1,7 +1,8 @@
-"""The search of a managed pool as text: what a task is indexed under, and what a query asks for.
+"""The search of a pool as text: what a task is indexed under, and what a query asks for.
 
-A task is indexed under entries, "<field>=<value>": its phase, level of priority, agent and terms (project, creator,
-tags, words), and the values that lists are sorted by. An entry is a list of tasks, or a range of one.
+A task is indexed under entries, "<field>=<value>": its phase, level of priority, agent, label and terms (project,
+creator, tags, words), and the values that lists are sorted by. An entry is a list of tasks, or a range of one. A task
+with a label is also under the label and its phase together, so that a list with both filters is one list.
 """
 
 import re
@@ -18,8 +19,8 @@ ALL_TASKS = "all="
 ORDERED_FIELDS = frozenset({"updated", "priority", "due", "word"})
 """Fields whose values are read in order or by range: one list for each field. Other fields have a list for each
 value."""
-UNCOUNTED_FIELDS = ORDERED_FIELDS | {"phase"}
-"""Fields without counters. How many tasks are in a phase is in the counter of ALL_TASKS."""
+UNCOUNTED_FIELDS = ORDERED_FIELDS | {"phase", "label-phase"}
+"""Fields without counters. How many tasks are in a phase is in the counter of ALL_TASKS, or of the label."""
 
 MAX_WORD_LENGTH = 32
 """Characters of a word that are indexed; words of a query are cut to the same length."""
@@ -38,6 +39,7 @@ class Query(NamedTuple):
     priorities: frozenset[int] | None = None  # whole levels
     agent: str | None = None
     project: str | None = None
+    label: str | None = None
     tags: tuple[str, ...] = ()  # any of them
     search: str | None = None  # each word must be the beginning of a word of the task; no word matches no task
     created_after: int | None = None  # epoch milliseconds, inclusive
@@ -76,10 +78,17 @@ def index_entries(task: Task) -> frozenset[str]:
 def _state_entries(task: Task) -> Iterator[str]:
     yield f"phase={task.phase}"
     yield f"level={_level(task.priority)}"
+    if task.label is not None:
+        yield f"label={task.label}"
+        yield _label_entry(task.label, task.phase)
     if task.assignee is not None:
         yield f"agent={task.assignee}"
     if task.is_held and task.person is not None:
         yield f"person={task.person}"  # to find the tasks of a user who is deleted
+
+
+def _label_entry(label: str, phase: Phase) -> str:
+    return f"label-phase={label}/{phase}"
 
 
 def _level(priority: int) -> int:
@@ -126,7 +135,11 @@ def conditions(query: Query) -> list[tuple[str, ...]]:
     levels.
     """
     all_conditions: list[tuple[str, ...]] = []
-    if query.phases is not None:
+    if query.phases is not None and query.label is not None:
+        all_conditions.append(tuple(_label_entry(query.label, phase) for phase in sorted(query.phases)))
+    elif query.label is not None:
+        all_conditions.append((f"label={query.label}",))
+    elif query.phases is not None:
         all_conditions.append(tuple(f"phase={phase}" for phase in sorted(query.phases)))
     if query.priorities is not None:
         all_conditions.append(tuple(f"level={number}" for number in _levels(query.priorities)))
@@ -166,6 +179,7 @@ def _matches_state(task: Task, query: Query) -> bool:
         (query.phases is None or task.phase in query.phases)
         and (query.priorities is None or task.priority in query.priorities)
         and (query.agent is None or task.assignee == query.agent)
+        and (query.label is None or task.label == query.label)
     )
 
 

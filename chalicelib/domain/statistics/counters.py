@@ -16,6 +16,7 @@ HOUR_MS = 3_600_000
 HOURS_PER_DAY = 24
 NOW_ROW = "now"
 CLOSING_ROW = "close"
+CONTENTS = "contents"
 
 SLICES = 12
 """The row of an hour counts leases and completed tasks by parts of five minutes, for rates over the last few."""
@@ -49,10 +50,18 @@ COUNTERS = (
     "requests",
     "invalid",
     "errors",
+    "refused",
     "time_ms",
     "worked_ms",
     "quality",
     "graded",
+    "log_debug",
+    "log_info",
+    "log_warning",
+    "log_error",
+    "published",
+    "unapproved",
+    "callers",
     *(f"at_{hour}" for hour in range(HOURS_PER_DAY)),
     *(f"done_{part}" for part in range(SLICES)),
     *(f"begun_{part}" for part in range(SLICES)),
@@ -60,12 +69,15 @@ COUNTERS = (
 )
 """The counters of a row; these are names of stored attributes.
 
-- events by kind: `created` ... `leased`
+- events by kind: `created` ... `leased`; `unapproved`, of the failed and timed out those that no person approved
 - `pending`, `active`, `running`: the net change of tasks pending, held and running
 - `kept_...`: ended tasks that are still stored
 - sums of milliseconds, each with its number: `took_ms` and `taken` (attempts), `waited_ms` and `waits` (until the
   lease), `whole_ms` and `wholes` (from submission to end)
-- in the row of an API: `requests`, `invalid`, `errors`, `time_ms`
+- in the row of an API: `requests`, `refused` (4xx), `invalid`, `errors` (5xx), `time_ms`
+- in the row of an hour and label of a pool with a log: `log_<level>`, the lines of each level
+- in the row of an API's callers in a period: `callers`
+- in the row of an org's contents: `published`, the contents that became posts
 - `done_<n>`, `begun_<n>`: tasks completed (in the row of an API: requests answered) and tasks leased in the n-th five
   minutes of the hour
 - `h<n>`: durations in each bucket of domain/statistics/histograms.py
@@ -92,6 +104,11 @@ class Counts:
     def processed(self) -> int:
         """Ended otherwise than by being cancelled."""
         return self["completed"] + self.failures
+
+    @property
+    def stored_tasks(self) -> int:
+        """In the row of current gauges: the tasks that are stored, whatever their state."""
+        return sum(self[name] for name in ("pending", "active", "kept_completed", "kept_failed", "kept_cancelled"))
 
     @property
     def average_ms(self) -> int:
@@ -180,6 +197,16 @@ def label_row(label: str) -> str:
 def api_row(hour: int) -> str:
     """The row of an API's requests in an hour of the day."""
     return f"api#{hour:02d}"
+
+
+def callers_row(org: str, api: str, period: str, first_day: int) -> Row:
+    """The row of an API's callers in a period that began on this day. Rollups leave it as it is."""
+    return day_partition(org, api, first_day), f"callers#{period}"
+
+
+def contents_row(org: str, day: int) -> Row:
+    """The row of what happened to an org's contents on a day. Rollups leave it as it is."""
+    return day_partition(org, CONTENTS, day), CONTENTS
 
 
 def slice_of(instant: int) -> int:

@@ -50,7 +50,14 @@ def _pool_rows(event: Event) -> dict[Row, Mapping[str, int]]:
 
 _COUNTED_AS = {EventKind.SUBMITTED: "created", EventKind.REPLAYED: "retried", EventKind.TAKEN: "leased"}
 _UNCOUNTED_KINDS = frozenset(
-    {EventKind.STARTED, EventKind.SWEPT, EventKind.CLAIMED, EventKind.EDITED, EventKind.OVERDUE}
+    {
+        EventKind.STARTED,
+        EventKind.SWEPT,
+        EventKind.CLAIMED,
+        EventKind.EDITED,
+        EventKind.OVERDUE,
+        EventKind.APPROVED,
+    }
 )
 _KINDS_INTO_HELD = frozenset({EventKind.LEASED, EventKind.TAKEN})
 _KINDS_INTO_PENDING = frozenset({EventKind.SUBMITTED, EventKind.RETRIED, EventKind.RELEASED, EventKind.REPLAYED})
@@ -69,6 +76,8 @@ def _hour_counts(event: Event) -> dict[str, int]:
     counts = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _queue_changes(event)
     if event.kind is EventKind.LEASED:
         counts |= {"waited_ms": event.waited_ms or 0, "waits": 1, f"begun_{slice_of(event.at)}": 1}
+    if _is_unapproved(event):
+        counts |= {"unapproved": 1}
     if event.kind is EventKind.COMPLETED:
         counts |= {f"done_{slice_of(event.at)}": 1, f"h{bucket_of(event.whole_ms or 0)}": 1}
     return counts | _attempt_time(event) | _total_time(event)
@@ -117,14 +126,33 @@ def _quality(event: Event) -> dict[str, int]:
 
 
 def _label_rows(event: Event) -> dict[Row, Mapping[str, int]]:
-    """The rows of a label: its counts of the day, and its pending and held tasks now."""
-    if event.label is None or event.kind in _UNCOUNTED_KINDS:
+    """The rows of a label: its counts of the day, its pending and held tasks now, and those that ever ended.
+
+    What waits for a person is not pending there, and what a person refused has not failed.
+    """
+    if event.label is None:
         return {}
-    row = label_row(event.label)
-    day = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _attempt_time(event) | _total_time(event)
-    now = {name: value for name, value in _queue_changes(event).items() if value}
-    rows: dict[Row, Mapping[str, int]] = {(day_partition(event.org, event.pool, day_of(event.at)), row): day}
+    row, rows, now = label_row(event.label), dict[Row, Mapping[str, int]](), _label_changes(event)
+    if event.kind not in _UNCOUNTED_KINDS:
+        day = {_COUNTED_AS.get(event.kind, str(event.kind)): 1} | _attempt_time(event) | _total_time(event)
+        rows[day_partition(event.org, event.pool, day_of(event.at)), row] = day
     return rows | {(lifetime_partition(event.org, event.pool), row): now} if now else rows
+
+
+def _label_changes(event: Event) -> dict[str, int]:
+    counts = _queue_changes(event) | _ended(event)
+    counts["pending"] -= event.awaiting
+    return {name: value for name, value in counts.items() if value}
+
+
+def _ended(event: Event) -> dict[str, int]:
+    ends = (EventKind.COMPLETED, EventKind.FAILED, EventKind.TIMED_OUT)
+    return {str(event.kind): 1} if event.kind in ends and not _is_unapproved(event) else {}
+
+
+def _is_unapproved(event: Event) -> bool:
+    """Whether a person rejected the task, or approved it not in time."""
+    return event.awaiting < 0 and event.kind in (EventKind.FAILED, EventKind.TIMED_OUT)
 
 
 def _worker_rows(event: Event) -> dict[Row, Mapping[str, int]]:

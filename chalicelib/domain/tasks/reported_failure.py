@@ -10,9 +10,11 @@ MAX_DETAILS_CHARS = 16_000
 """Characters that are stored of a worker's message, and of its details as JSON: an item has a maximum size."""
 
 
-def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any = None) -> Failure:
+def reported_failure(
+    error: Any, retryable: Any = None, retry_after_seconds: Any = None, *, timed_out: bool = False
+) -> Failure:
     """Build the failure from the worker's report: retryable unless the report says false, and retried no earlier than
-    after the reported seconds.
+    after the reported seconds. `timed_out`: the worker ended the attempt because its time was over.
 
     A message that is too long is cut. Details that are too large are left out.
     """
@@ -21,7 +23,7 @@ def reported_failure(error: Any, retryable: Any = None, retry_after_seconds: Any
         message = error["message"]
     after = retry_after_seconds if is_number(retry_after_seconds) else None
     return Failure(
-        Reason.WORKER_FAILED,
+        Reason.START_TO_CLOSE if timed_out else Reason.WORKER_FAILED,
         (message or "The worker reported a failure")[:MAX_MESSAGE_CHARS],
         is_reported=True,
         retryable=retryable is not False,

@@ -57,6 +57,27 @@ class ConcurrencyLimit(NamedTuple):
     limit: int
 
 
+class ApprovalState(StrEnum):
+    """Whether a person has approved a task that must be approved."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class Approval(NamedTuple):
+    """The approval that a task needs before a worker may have it. Instants are epoch milliseconds."""
+
+    state: ApprovalState
+    asked_at: int
+    expires_at: int  # a task that nobody has decided on by then ends
+    decided_at: int | None = None
+    decided_by: str | None = None
+    feedback: str | None = None
+    notes: str | None = None
+
+
 class Needs(NamedTuple):
     """What a task needs to be leased: a worker with all the capabilities, in the group if one is named, and with the
     worker's id if one is named; and a concurrency limit that is not reached."""
@@ -80,7 +101,10 @@ class Task:
     label: str | None = None  # a short word for separate statistics in its API, such as a channel
     manual: bool = False  # only its owner assigns it; the dispatcher skips it
     wanted_worker: str | None = None  # the only worker that may take it
+    approval: Approval | None = None  # a person must approve the task before it may be leased
     concurrency_limit: ConcurrencyLimit | None = None  # counts the task while a worker holds it
+    parent: str | None = None  # the workflow execution, another task, of which it is a step
+    steps: tuple[str, ...] = ()  # of a workflow execution: the names of its steps, in order
     terms: tuple[str, ...] = ()  # "<facet>=<value>": what searches find it by, besides its state
     status: Status
     priority: int  # 0-9, larger is more urgent
@@ -92,7 +116,7 @@ class Task:
     allowance: int  # attempts granted by the submission, and again by each replay
     capabilities: tuple[str, ...] = ()
     group: str | None = None
-    notify: tuple[str, ...] = ()  # messengers that notify people of its end, unless it was cancelled
+    notify: tuple[str, ...] = ()  # who is told of its end, unless it was cancelled: messengers, or a conversation
     payload: Any = None
     payload_ref: str | None = None  # the S3 key of a payload that is too large for the item
     metadata: dict[str, Any] | None = None
@@ -127,6 +151,11 @@ class Task:
     submitted_by: str | None = None
 
     @property
+    def is_execution(self) -> bool:
+        """Whether it is the execution of a workflow: its steps do the work, and no worker gets it."""
+        return bool(self.steps)
+
+    @property
     def is_held(self) -> bool:
         return self.status in HELD
 
@@ -151,14 +180,20 @@ class Task:
         return PHASES[self.status]
 
     @property
+    def awaits_approval(self) -> bool:
+        """Whether it is pending until a person approves it."""
+        is_undecided = self.approval is not None and self.approval.state is ApprovalState.PENDING
+        return is_undecided and self.status is Status.PENDING
+
+    @property
     def is_ready(self) -> bool:
         """Whether it may be leased now."""
-        return self.status is Status.PENDING and self.run_at is None
+        return self.status is Status.PENDING and self.run_at is None and not self.awaits_approval
 
     @property
     def is_queued(self) -> bool:
         """Whether it waits for the dispatcher."""
-        return self.is_ready and not self.manual
+        return self.is_ready and not self.manual and not self.is_execution
 
     @property
     def attempt_ends_at(self) -> int | None:
@@ -175,8 +210,12 @@ class Task:
 
     @property
     def wakeup_at(self) -> int | None:
-        """When a wakeup is needed, to the second: at its `run_at`, or at its end if people must be notified. None if
-        the next sweep is early enough."""
+        """When a wakeup is needed, to the second: at its `run_at`, at the beginning of an execution, or at its end if
+        people must be notified or steps be cancelled. None if the next sweep is early enough."""
+        if self.awaits_approval:
+            return None
+        if self.is_execution and self.status is Status.PENDING:
+            return self.ready_at
         return self.wake_at if self.is_terminal else self.run_at
 
     @property

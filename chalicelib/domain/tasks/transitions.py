@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.retry import Backoff, delay_before_retry
-from chalicelib.domain.tasks.task import HELD, Holder, Status, Task
+from chalicelib.domain.tasks.task import HELD, Approval, ApprovalState, Holder, Status, Task
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.errors import Conflict, LeaseLost
 
@@ -43,6 +43,9 @@ class Reason(StrEnum):
     HEARTBEAT = "heartbeat_timeout"
     SCHEDULE_TO_START = "schedule_to_start_timeout"
     TOTAL = "total_timeout"
+    NOT_APPROVED = "not_approved"
+    APPROVAL_EXPIRED = "approval_expired"
+    STEP_FAILED = "step_failed"
 
 
 WORKER_FAULTS = frozenset(
@@ -77,7 +80,7 @@ def _wake_at(task: Task, now: int) -> int | None:
     """The next instant at which a transition may be due; unchanged for a task that has ended."""
     if task.is_terminal:
         return task.wake_at
-    due_times = _own_due_times(task)
+    due_times = _own_due_times(task, now)
     if task.is_held_by_worker:
         due_times.append(lease_due_at(task))
     elif not task.is_held:
@@ -85,13 +88,21 @@ def _wake_at(task: Task, now: int) -> int | None:
     return min(due_times)
 
 
-def _own_due_times(task: Task) -> list[int]:
-    """What is due in every state: the end of the task's total time, and its due date until that is missed."""
-    return [task.deadline] if task.due_at is None or task.overdue else [task.deadline, task.due_at]
+def _own_due_times(task: Task, now: int) -> list[int]:
+    """What is due in every state: the end of the task's total time, its due date until that is missed, and a look at
+    the steps of an execution."""
+    due_times = [task.deadline]
+    if task.due_at is not None and not task.overdue:
+        due_times.append(task.due_at)
+    if task.is_execution:
+        due_times.append(now + min(max(DISPATCH_GUARD_MS, now - task.created_at), MAX_CHECK_INTERVAL_MS))
+    return due_times
 
 
 def _pending_due_at(task: Task, now: int) -> int:
     """When a pending task must be checked."""
+    if task.awaits_approval and task.approval is not None:
+        return task.approval.expires_at
     if task.run_at is not None:
         return task.run_at
     assert task.ready_at is not None
@@ -120,18 +131,69 @@ def _ready(task: Task, now: int, since: int, reason: ReleaseReason | None = None
     )
 
 
+def awaiting_approval(task: Task, expires_at: int, now: int, run_at: int | None = None) -> Task:
+    """Pending, and not leased before a person approves it, nor before `run_at`. It ends if nobody decides by
+    `expires_at`."""
+    return _next(
+        replace(task, status=Status.PENDING),
+        now,
+        approval=Approval(ApprovalState.PENDING, now, expires_at),
+        run_at=run_at,
+        ready_at=None,
+        waited_since=None,
+        release_reason=None,
+        deliver_by=None,
+        person=None,
+    )
+
+
+def approved(task: Task, by: str, feedback: str | None, now: int) -> Task:
+    """Approved: ready, or sleeping until its `run_at`. Raises Conflict unless it waits for approval."""
+    decided = replace(task, approval=_decision(task, ApprovalState.APPROVED, by, feedback, now))
+    if task.run_at is not None and task.run_at > now:
+        return sleeping(decided, task.run_at, now)
+    return ready(decided, now)
+
+
+def rejected(task: Task, by: str, feedback: str | None, now: int) -> Task:
+    """Failed, because a person rejected it. Raises Conflict unless it waits for approval."""
+    decided = replace(task, approval=_decision(task, ApprovalState.REJECTED, by, feedback, now))
+    refusal = Failure(Reason.NOT_APPROVED, "The task was not approved")
+    return _ended(replace(decided, error=refusal.error), Status.FAILED, now)
+
+
+def _decision(task: Task, state: ApprovalState, by: str, feedback: str | None, now: int) -> Approval:
+    if task.approval is None:
+        raise Conflict(f"Task {task.id} needs no approval")
+    if not task.awaits_approval:
+        what = task.status if task.approval.state is ApprovalState.PENDING else task.approval.state
+        raise Conflict(f"Task {task.id} is {what}: only a task that waits for approval can be approved or rejected")
+    return task.approval._replace(state=state, decided_at=now, decided_by=by, feedback=feedback)
+
+
+def _approval_expired(task: Task, approval: Approval, now: int) -> Task:
+    late = replace(task, approval=approval._replace(state=ApprovalState.EXPIRED, decided_at=now))
+    return timed_out(late, Reason.APPROVAL_EXPIRED, "Nobody approved the task in time", now)
+
+
+def require_approved(task: Task) -> None:
+    """Raise Conflict if the task waits for approval."""
+    if task.awaits_approval:
+        raise Conflict(f"Task {task.id} is pending approval: approve it first")
+
+
 def is_only_waiting(task: Task, now: int) -> bool:
     """Whether a due task is due only because it has waited for a worker for a while."""
     if not task.is_queued or task.wake_at is None or task.ready_at is None:
         return False
-    return task.wake_at <= now < min(*_own_due_times(task), start_by(task, task.ready_at))
+    return task.wake_at <= now < min(*_own_due_times(task, now), start_by(task, task.ready_at))
 
 
 def watched(task: Task, now: int) -> Task:
     """Waiting under the watch of its pool, which knows the task's lane and is checked each minute while tasks wait: the
     task itself is due again only when its own time ends."""
     assert task.ready_at is not None
-    return replace(_next(task, now), wake_at=min(*_own_due_times(task), start_by(task, task.ready_at)))
+    return replace(_next(task, now), wake_at=min(*_own_due_times(task, now), start_by(task, task.ready_at)))
 
 
 def start_by(task: Task, ready_at: int) -> int:
@@ -151,6 +213,7 @@ def leased(
 
     `needs_handover`: Yardmaster sends the task to the worker. `attempt_ms`: the longest attempt that the worker allows.
     """
+    require_approved(task)
     if not task.is_ready:
         raise Conflict(f"Task {task.id} is {task.status}: only a ready task can be leased")
     is_shorter = attempt_ms is not None and attempt_ms < task.start_to_close_ms
@@ -237,7 +300,8 @@ def started(task: Task, now: int) -> Task:
 
 
 def completed(task: Task, now: int, result: Any = None, result_ref: str | None = None) -> Task:
-    """Completed, with its result."""
+    """Completed, with its result. Raises Conflict if it waits for approval."""
+    require_approved(task)
     done = _ended(task, Status.COMPLETED, now)
     return replace(done, result=result, result_ref=result_ref, progress=100, error=None)
 
@@ -277,7 +341,9 @@ def released(task: Task, now: int, reason: ReleaseReason = ReleaseReason.GIVEN_B
 
 
 def begun_by_person(task: Task, person: str, now: int) -> Task:
-    """Running with a person, who needs no slot and has no timeout. Raises Conflict unless pending."""
+    """Running with a person, who needs no slot and has no timeout. Raises Conflict unless pending, and approved if it
+    needs that."""
+    require_approved(task)
     if task.status is not Status.PENDING:
         raise Conflict(f"Task {task.id} is {task.status}: only a pending task can be begun")
     return _next(
@@ -295,6 +361,17 @@ def begun_by_person(task: Task, person: str, now: int) -> Task:
         ready_at=None,
         release_reason=None,
     )
+
+
+def under_way(task: Task, now: int, percent: float) -> Task:
+    """The execution of a workflow with so many percent of its steps done. It is due again soon, for a look at its steps
+    in case the message of a step's end was lost."""
+    begun = task if task.status is Status.RUNNING else begun_by_person(task, WORKFLOW, now)
+    return replace(_next(begun, now, progress=percent), version=task.version + 1)
+
+
+WORKFLOW = "workflow"
+"""Who works on the execution of a workflow, in the place of a person."""
 
 
 def in_name_of_wanted_worker(task: Task) -> Task:
@@ -348,7 +425,10 @@ def cancelled(task: Task, now: int) -> Task:
 
 
 def replayed(task: Task, now: int, total_ms: int) -> Task:
-    """Pending again, with as many attempts as at its submission. Raises Conflict unless it failed or timed out."""
+    """Pending again, with as many attempts as at its submission. Raises Conflict unless it failed or timed out.
+
+    A task that was not approved waits for approval again, for as long as before.
+    """
     if task.status not in (Status.FAILED, Status.TIMED_OUT):
         raise Conflict(f"Task {task.id} is {task.status}: only a failed or timed out task can be retried")
     again = replace(
@@ -359,7 +439,10 @@ def replayed(task: Task, now: int, total_ms: int) -> Task:
         failed_on=(),
         progress=None,
     )
-    return ready(again, now)
+    if task.approval is None or task.approval.state is ApprovalState.APPROVED:
+        return ready(again, now)
+    expires_at = now + task.approval.expires_at - task.approval.asked_at
+    return awaiting_approval(replace(again, deadline=expires_at + total_ms), expires_at, now)
 
 
 def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
@@ -370,9 +453,10 @@ def timed_out(task: Task, reason: Reason, message: str, now: int) -> Task:
 
 
 def _ended(task: Task, status: Status, now: int) -> Task:
-    """Ended, and due at once if people must be notified of it."""
+    """Ended, and due at once if people must be notified of it, or if steps must be cancelled with it."""
     ended = _next(task, now, status=status, finished_at=now, run_at=None, ready_at=None, deliver_by=None)
-    return replace(ended, wake_at=now if task.notify and status is not Status.CANCELLED else None)
+    must_notify = bool(task.notify) and status is not Status.CANCELLED
+    return replace(ended, wake_at=now if must_notify or task.is_execution else None)
 
 
 def end_notified(task: Task, now: int) -> Task:
@@ -392,10 +476,12 @@ def next_if_due(task: Task, now: int, backoff: Backoff, chance: float) -> Task:
         return _next(task, now, overdue=True)
     if task.is_held_by_worker:
         return _next_held_if_due(task, now, backoff, chance)
-    return task if task.is_held else _next_pending_if_due(task, now)
+    return task if task.is_held or task.is_execution else _next_pending_if_due(task, now)
 
 
 def _next_pending_if_due(task: Task, now: int) -> Task:
+    if task.awaits_approval and task.approval is not None:
+        return _approval_expired(task, task.approval, now) if now >= task.approval.expires_at else _next(task, now)
     if task.run_at is not None:
         return ready(task, now)
     assert task.ready_at is not None

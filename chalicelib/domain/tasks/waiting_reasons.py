@@ -20,10 +20,12 @@ _OUT_OF_ROTATION = {"server": "is in maintenance", "agent": "is disabled"}
 
 
 def unready_reason(task: Task, now: int, by_hand: str) -> str | None:
-    """What a task waits for before it is ready: an instant, or `by_hand`, which names its owner's action. None if it
-    waits for a worker, or does not wait."""
+    """What a task waits for before it is ready: a person's approval, an instant, or `by_hand`, which names its owner's
+    action. None if it waits for a worker, or does not wait."""
     if task.status is not Status.PENDING:
         return None
+    if task.awaits_approval and task.approval is not None:
+        return f"approval: it ends undecided at {_instant(task.approval.expires_at)}"
     if task.run_at is not None and task.run_at > now:
         what = "its next attempt" if task.attempts else "its time"
         return f"{what}: not before {_instant(task.run_at)}"

@@ -61,6 +61,7 @@ class Worker:
     placed_at: int | None = None  # when it was last leased a task, or a lease of it ended
     heartbeat_timeout_ms: int
     online_since: int | None = None
+    restarted_at: int | None = None  # when its org last restarted it by a command
     reported: dict[str, Any] | None = None  # its latest report of its own load
     leases: Mapping[str, int] = field(default_factory=dict)  # task id -> epoch
     commands: Mapping[str, int] = field(default_factory=dict)  # "<task id>:<attempt>" to stop -> since when

@@ -1,0 +1,1 @@
+"""A running task's output in ordered pieces, and the events of a stream of it."""

@@ -1,0 +1,1 @@
+"""Contents: what their states are, and which lists show them."""

@@ -1,0 +1,1 @@
+"""Language models: what is asked and answered, what can fail, and the catalogue of models."""

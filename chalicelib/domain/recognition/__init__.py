@@ -1,0 +1,1 @@
+"""What callers send for recognition, before any engine sees it."""

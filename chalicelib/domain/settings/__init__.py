@@ -1,0 +1,1 @@
+"""Settings that an org makes for itself, with the types of their values."""

@@ -1,0 +1,1 @@
+"""Texts: what can be wrong with one, and how good that makes it."""

@@ -1,0 +1,1 @@
+"""What can be learned from content that people approved or rejected."""

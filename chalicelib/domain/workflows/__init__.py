@@ -1,0 +1,1 @@
+"""Workflows: what their steps are, and what comes next."""
