@@ -8,7 +8,10 @@ def models() -> tuple[type, ...]:
     `Meta.ttl` names the attribute with the expiry in epoch seconds.
     """
     from chalicelib.storage.access import table as access
+    from chalicelib.storage.chunks import chunks as chunk_storage
     from chalicelib.storage.connections import connections
+    from chalicelib.storage.contents import table as content_table
+    from chalicelib.storage.conversations import table as conversation_table
     from chalicelib.storage.deliveries import deliveries
     from chalicelib.storage.documents import documents
     from chalicelib.storage.search import index as index_storage
@@ -16,6 +19,7 @@ def models() -> tuple[type, ...]:
     from chalicelib.storage.statistics import event_log
     from chalicelib.storage.tasks import table as task_table
     from chalicelib.storage.workers import table as worker_table
+    from chalicelib.storage.workspaces import table as workspaces
 
     return (
         task_table.TaskItem,
@@ -27,4 +31,8 @@ def models() -> tuple[type, ...]:
         documents.DocumentItem,
         index_storage.ListingItem,
         deliveries.DeliveryItem,
+        conversation_table.ConversationsTable,
+        workspaces.WorkspacesTable,
+        chunk_storage.ChunkItem,
+        content_table.ContentsTable,
     )

@@ -26,7 +26,7 @@ class LoginItem(AccessTable):
 class AttemptsItem(AccessTable):
     failures = NumberAttribute(default=0)
     locked_until = NumberAttribute(default=0)
-    known = NumberAttribute(default=0)
+    is_known_address = NumberAttribute(attr_name="known", default=0)
 
 
 class AdminsItem(AccessTable):
@@ -48,7 +48,7 @@ class LoginAttempts(NamedTuple):
     id: str
     failures: int = 0
     locked_until: int = 0
-    known: bool = False
+    is_known_address: bool = False
     """Whether somebody has signed in from this address before."""
     expires_at_ms: int = 0
 
@@ -71,12 +71,12 @@ def read_login_state(email: str, typed: str, address: str) -> LoginState:
     """
     logins = {name: LoginItem(_key(name)) for name in (email, typed)}
     guards = [AttemptsItem(_attempts_id(email)), AttemptsItem(_attempts_id(email, address))]
-    found = {raw["id"]["S"]: raw for _, raw in batch_get.read([*map(key_of, [*logins.values(), *guards])])}
-    kept = next((name for name, item in logins.items() if item.id in found), None)
+    raw_items = {raw["id"]["S"]: raw for _, raw in batch_get.read([*map(key_of, [*logins.values(), *guards])])}
+    kept = next((name for name, item in logins.items() if item.id in raw_items), None)
     account, at_address = (
-        attempts_from_raw(found[one.id]) if one.id in found else LoginAttempts(one.id) for one in guards
+        attempts_from_raw(raw_items[guard.id]) if guard.id in raw_items else LoginAttempts(guard.id) for guard in guards
     )
-    login = None if kept is None else _parse(LoginItem.from_raw_data(found[logins[kept].id]))
+    login = None if kept is None else _parse(LoginItem.from_raw_data(raw_items[logins[kept].id]))
     return LoginState(login, kept or email, account, at_address)
 
 
@@ -141,7 +141,9 @@ def attempts_from_raw(raw: RawItem) -> LoginAttempts:
     """The stored item as a value."""
     item = AttemptsItem.from_raw_data(raw)
     expires_at_ms = int(item.expires_at_s or 0) * clock.SECOND
-    return LoginAttempts(item.id, int(item.failures), int(item.locked_until), bool(item.known), expires_at_ms)
+    return LoginAttempts(
+        item.id, int(item.failures), int(item.locked_until), bool(item.is_known_address), expires_at_ms
+    )
 
 
 def add_admin_write(org: str) -> Write:
@@ -171,13 +173,13 @@ def _parse(item: LoginItem) -> Login:
     return Login(item.org, item.user_id, item.password_hash, item.invitation)
 
 
-def _attempts_item(found: LoginAttempts) -> AttemptsItem:
+def _attempts_item(attempts: LoginAttempts) -> AttemptsItem:
     return AttemptsItem(
-        found.id,
-        failures=found.failures,
-        locked_until=found.locked_until,
-        known=int(found.known),
-        expires_at_s=found.expires_at_ms // clock.SECOND,
+        attempts.id,
+        failures=attempts.failures,
+        locked_until=attempts.locked_until,
+        is_known_address=int(attempts.is_known_address),
+        expires_at_s=attempts.expires_at_ms // clock.SECOND,
     )
 
 

@@ -6,9 +6,11 @@ it expires, so that a request that died holds its slot hardly longer than one th
 
 from collections.abc import Collection
 from contextlib import suppress
+from typing import NamedTuple
 
-from pynamodb.attributes import UnicodeSetAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
 from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.update import Action
 
 from chalicelib import clock
 from chalicelib.storage.access.table import AccessTable
@@ -16,37 +18,65 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
 
 ITEM_TTL_SECONDS = 3_600
-"""How long an item stays after its latest use."""
+"""How long an item stays after its latest use; no kind rests longer."""
 
 
 class SlotsItem(AccessTable):
     held = UnicodeSetAttribute(null=True)
+    rest_until_ms = NumberAttribute(null=True, attr_name="rest_until")
 
 
-def take(org: str, kind: str, most: int, token: str) -> frozenset[str]:
-    """Add a token where there are fewer than `most`. Returns no tokens then, otherwise those that are there. One call.
+class Refusal(NamedTuple):
+    """Why no slot was free: the tokens that are held, and until when the kind rests, in epoch milliseconds."""
+
+    tokens: frozenset[str]
+    rest_until_ms: int
+
+
+def take(org: str, kind: str, most: int, token: str) -> Refusal | None:
+    """Add a token where there are fewer than `most` and the kind does not rest. Returns why it was not added, or None.
+    One call.
 
     Raises Unavailable.
     """
+    now = clock.now()
     is_free: Condition = SlotsItem.held.does_not_exist() | (size(SlotsItem.held) < most)
-    expires_at_s = clock.now() // clock.SECOND + ITEM_TTL_SECONDS
-    actions = [SlotsItem.held.add({token}), SlotsItem.expires_at_s.set(expires_at_s)]
+    # A rest that ends later than any can that begins now was begun before the clock stepped back.
+    latest_ms = now + ITEM_TTL_SECONDS * clock.SECOND
+    until = SlotsItem.rest_until_ms
+    is_awake: Condition = until.does_not_exist() | (until <= now) | (until > latest_ms)
+    actions = [SlotsItem.held.add({token}), _expiry_action()]
     try:
-        dynamodb.commit(dynamodb.update(_key(org, kind), actions, is_free))
+        dynamodb.commit(dynamodb.update(_key(org, kind), actions, is_free & is_awake))
     except ConditionFailed as error:
-        return _tokens(error)
-    return frozenset()
+        return _refusal(error)
+    return None
 
 
-def _tokens(error: ConditionFailed) -> frozenset[str]:
+def _refusal(error: ConditionFailed) -> Refusal:
     [raw] = error.items
-    return frozenset() if raw is None else frozenset(SlotsItem.from_raw_data(raw).held or ())
+    if raw is None:
+        return Refusal(frozenset(), 0)
+    item = SlotsItem.from_raw_data(raw)
+    return Refusal(frozenset(item.held or ()), int(item.rest_until_ms or 0))
+
+
+def rest(org: str, kind: str, until_ms: int) -> None:
+    """Let no token be added until then, if the kind does not rest longer already. One call. Raises Unavailable."""
+    is_longer = SlotsItem.rest_until_ms.does_not_exist() | (SlotsItem.rest_until_ms < until_ms)
+    actions = [SlotsItem.rest_until_ms.set(until_ms), _expiry_action()]
+    with suppress(ConditionFailed):
+        dynamodb.commit(dynamodb.update(_key(org, kind), actions, is_longer))
 
 
 def release(org: str, kind: str, tokens: Collection[str]) -> None:
     """Remove those of the tokens that are there. One call. Raises Unavailable."""
     with suppress(ConditionFailed):
         dynamodb.commit(dynamodb.update(_key(org, kind), [SlotsItem.held.delete(set(tokens))], SlotsItem.held.exists()))
+
+
+def _expiry_action() -> Action:
+    return SlotsItem.expires_at_s.set(clock.now() // clock.SECOND + ITEM_TTL_SECONDS)
 
 
 def _key(org: str, kind: str) -> SlotsItem:

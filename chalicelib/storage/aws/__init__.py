@@ -1,1 +1,1 @@
-"""How AWS is reached: DynamoDB, SQS, S3, SSM and the WebSocket API."""
+"""How AWS is reached: DynamoDB, SQS, S3, SSM, Bedrock and the WebSocket API."""

@@ -4,7 +4,8 @@ import json
 import zlib
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute
+from pynamodb.attributes import Attribute, JSONAttribute
+from pynamodb.constants import BINARY
 
 from chalicelib.config import settings
 
@@ -14,6 +15,18 @@ class CompactJson(JSONAttribute):
 
     def serialize(self, value: Any) -> str | None:
         return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class CompressedText(Attribute[str]):
+    """A long text, compressed: one that repeats itself, as markup does, costs a fraction."""
+
+    attr_type = BINARY
+
+    def serialize(self, value: str) -> bytes:
+        return zlib.compress(value.encode())
+
+    def deserialize(self, value: bytes) -> str:
+        return zlib.decompress(value).decode()
 
 
 def wake_shards() -> list[str]:

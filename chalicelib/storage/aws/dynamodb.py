@@ -179,6 +179,26 @@ def call(connection: Connection, operation: str, arguments: dict[str, Any]) -> d
         raise Unavailable("The database cannot be reached; try again") from error
 
 
+def read_together(*keys: Item) -> list[RawItem | None]:
+    """The items with these keys, all as of one moment; None for one that does not exist. One call, which costs twice as
+    many read units as others. Raises Unavailable."""
+    items = [{"Get": _key_arguments(key)} for key in keys]
+    connection = _connection(keys[0])
+    for attempt in range(CONFLICT_RETRIES):
+        try:
+            answer = call(connection, "TransactGetItems", {"TransactItems": items})
+        except _Conflict:
+            clock.sleep(ids.fraction() * 0.02 * 2**attempt)
+        else:
+            return [each.get("Item") for each in answer["Responses"]]
+    raise Unavailable("Too many writers at once; try again")
+
+
+def _key_arguments(key: Item) -> dict[str, Any]:
+    arguments = key.get_delete_kwargs_from_instance()
+    return {name: arguments[name] for name in ("TableName", "Key")}
+
+
 @contextmanager
 def reading() -> Iterator[None]:
     """Around PynamoDB's own reads: translate their errors as `call` does."""

@@ -1,7 +1,8 @@
 """JSON documents and files that are too large for a DynamoDB item, in S3."""
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from chalicelib.errors import Unavailable
 
 EXPIRING = "expiring"
 """Objects with this prefix are deleted by age; others stay until they are deleted by name."""
+_MISSING = frozenset({"NoSuchKey", "AccessDenied"})
+"""What S3 says of an object that does not exist; the second to functions that may not list the bucket."""
 MAX_DELETED = 1000
 """Objects of one call."""
 
@@ -56,15 +59,32 @@ def store_json(prefix: str, text: str, digest: str) -> str:
 
 def load_json(reference: str) -> Any:
     """The value of a reference."""
+    return json.loads(load_object(reference))
+
+
+def load_object(key: str) -> bytes:
+    """The content of an object that exists."""
     with _translated_errors():
-        body = _client().get_object(Bucket=settings().payload_bucket, Key=reference)["Body"].read()
-    return json.loads(body)
+        return bytes(_client().get_object(Bucket=settings().payload_bucket, Key=key)["Body"].read())
 
 
 def put_object(key: str, content: bytes, media_type: str) -> None:
     """Store the content under this key; it replaces an existing object."""
     with _translated_errors():
         _client().put_object(Bucket=settings().payload_bucket, Key=key, Body=content, ContentType=media_type)
+
+
+def find_object(key: str, start: int = 0, length: int | None = None) -> bytes | None:
+    """The object's content, or up to `length` bytes of it from `start` on; None when there is no such object."""
+    part = {} if length is None else {"Range": f"bytes={start}-{start + length - 1}"}
+    try:
+        with _translated_errors():
+            answer = _client().get_object(Bucket=settings().payload_bucket, Key=key, **part)
+            return bytes(answer["Body"].read())
+    except Unavailable as error:
+        if isinstance(error.__cause__, ClientError) and error.__cause__.response["Error"]["Code"] in _MISSING:
+            return None
+        raise
 
 
 def presigned_url(key: str, seconds: int, **answer: str) -> str:
@@ -77,10 +97,47 @@ def presigned_url(key: str, seconds: int, **answer: str) -> str:
     return str(client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds))
 
 
+def presigned_upload(key: str, size: int, sha256: str, seconds: int) -> tuple[str, dict[str, str]]:
+    """A URL to which anybody can PUT the object for so many seconds, and the headers to send. No call.
+
+    S3 refuses a content that has another size or digest (in hexadecimal).
+    """
+    checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+    parameters = {
+        "Bucket": settings().payload_bucket,
+        "Key": key,
+        "ContentLength": size,
+        "ChecksumSHA256": checksum,
+    }
+    url = _client(settings().objects_url).generate_presigned_url("put_object", Params=parameters, ExpiresIn=seconds)
+    return str(url), {"content-length": str(size), "x-amz-checksum-sha256": checksum}
+
+
 def delete_object(key: str) -> None:
     """Delete the object, if it exists."""
     with _translated_errors():
         _client().delete_object(Bucket=settings().payload_bucket, Key=key)
+
+
+def delete_objects(keys: Sequence[str]) -> None:
+    """Delete these objects, if they exist. One call for each MAX_DELETED."""
+    for start in range(0, len(keys), MAX_DELETED):
+        named = [{"Key": key} for key in keys[start : start + MAX_DELETED]]
+        with _translated_errors():
+            _client().delete_objects(Bucket=settings().payload_bucket, Delete={"Objects": named, "Quiet": True})
+
+
+def list_objects(prefix: str) -> Iterator[tuple[str, int]]:
+    """(key, epoch milliseconds when it was stored) of the objects below a prefix. One call for each thousand."""
+    after: dict[str, str] = {}
+    while True:
+        with _translated_errors():
+            listed = _client().list_objects_v2(Bucket=settings().payload_bucket, Prefix=prefix, **after)
+        for each in listed.get("Contents", ()):
+            yield each["Key"], round(each["LastModified"].timestamp() * 1000)
+        if not listed["IsTruncated"]:
+            return
+        after = {"ContinuationToken": listed["NextContinuationToken"]}
 
 
 def delete_prefix(prefix: str) -> bool:

@@ -9,10 +9,10 @@ def read_parameter(name: str) -> str:
 
     Raises Unavailable where SSM does not return it: it throttles, has no such parameter, denies it or does not answer.
     """
-    found = find_parameter(name)
-    if found is None:
+    text = find_parameter(name)
+    if text is None:
         raise Unavailable("The deployment's secrets cannot be read now: try again shortly.")
-    return found
+    return text
 
 
 def find_parameter(name: str) -> str | None:

@@ -116,18 +116,20 @@ def _id_prefix(at: int) -> str:
     return f"{ID_PREFIX}_{base64.b32hexencode(at.to_bytes(6)).decode().rstrip('=').lower()}"
 
 
-def create_writes(org: str, event: str, body: str, deliveries: Sequence[Delivery]) -> list[Write]:
+def create_writes(
+    org: str, event: str, body: str, deliveries: Sequence[Delivery], *, expires_at: int | None = None
+) -> list[Write]:
     """The writes of an event's body and of its deliveries, for one transaction. It fails if the event exists."""
-    expires_at_s = (clock.now() + RETENTION_MS) // clock.SECOND
+    expires_at_s = (expires_at or clock.now() + RETENTION_MS) // clock.SECOND
     text = DeliveryItem(events_partition(org), event, body=body, expires_at_s=expires_at_s)
-    return [dynamodb.put(item, DeliveryItem.id.does_not_exist()) for item in (text, *map(_item, deliveries))]
+    return [dynamodb.put(item, DeliveryItem.id.does_not_exist()) for item in (text, *map(to_item, deliveries))]
 
 
 def replace_if_unchanged(old: Delivery, new: Delivery) -> Delivery | None:
     """Write `new` unless somebody else wrote since `old` was read. Returns the stored delivery, or None when there is
     none any more. One call."""
     try:
-        dynamodb.commit(dynamodb.put(_item(new), DeliveryItem.version == old.version))
+        dynamodb.commit(dynamodb.put(to_item(new), DeliveryItem.version == old.version))
     except ConditionFailed as refused:
         return from_raw(refused.items[0]) if refused.items[0] else None
     return new
@@ -252,7 +254,8 @@ def from_raw(raw: RawItem) -> Delivery:
     return parse(DeliveryItem.from_raw_data(raw))
 
 
-def _item(delivery: Delivery) -> DeliveryItem:
+def to_item(delivery: Delivery) -> DeliveryItem:
+    """The value as it is stored."""
     place = receiver_partition(delivery.org, delivery.receiver)
     values = {name: getattr(delivery, name) for name in _SAME_NAMED if name != "expires_at"}
     values |= {

@@ -25,13 +25,13 @@ def find(org: str, pool: str, worker_ids: Sequence[str], kind: str, document_ids
     workers_partition, documents_partition = org_pool(org, pool), documents.partition_key(org, kind)
     keys = [_key(WorkerItem, "org_pool", workers_partition, worker_id) for worker_id in worker_ids]
     keys += [_key(DocumentItem, "shelf", documents_partition, document_id) for document_id in document_ids]
-    found = WorkersAndDocuments({}, {})
+    named = WorkersAndDocuments({}, {})
     for model, raw in batch_get.read(keys):
         if model is DocumentItem:
-            found.documents[raw["id"]["S"]] = documents.from_raw(raw)
+            named.documents[raw["id"]["S"]] = documents.from_raw(raw)
         elif workers.is_worker(raw):
-            found.workers[raw["id"]["S"]] = workers.from_raw(raw)
-    return found
+            named.workers[raw["id"]["S"]] = workers.from_raw(raw)
+    return named
 
 
 def _key(model: type[Item], hash_name: str, partition: str, identifier: str) -> batch_get.Key:

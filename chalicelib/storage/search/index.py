@@ -32,7 +32,7 @@ REMOVED_STATE_DAYS = 30
 ROWS_PER_CALL = 8_000
 """Roughly the number of rows in the megabyte that one Query reads."""
 
-_LIGHT_FIELDS = [name for name in FIELDS if name not in LARGE_FIELDS]
+_LIGHT_FIELDS = [*(name for name in FIELDS if name not in LARGE_FIELDS), "expires_at"]
 
 
 class ListingItem(Item):
@@ -173,7 +173,9 @@ def find_tasks_and_counters(
 
 
 def _parse_tasks(items: Iterable[RawItem]) -> dict[str, Task]:
-    return {task.id: task for task in map(task_table.from_raw, items)}
+    now_s = clock.now() // clock.SECOND
+    kept = (raw for raw in items if "expires_at" not in raw or int(raw["expires_at"]["N"]) > now_s)
+    return {task.id: task for task in map(task_table.from_raw, kept)}
 
 
 def _task_key(task_id: str) -> batch_get.Key:

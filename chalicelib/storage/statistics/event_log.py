@@ -3,14 +3,27 @@
 from collections.abc import Iterator
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib import clock
 from chalicelib.config import settings
 from chalicelib.domain.changes.effects import Event, EventKind
 from chalicelib.domain.statistics.counters import HOUR_MS
+from chalicelib.domain.statistics.task_lines import LEVELS
 from chalicelib.domain.tasks.task import Phase
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import Item, Write
+
+
+class TaskIndex(GlobalSecondaryIndex["EventItem"]):
+    """The events of one task, by time. Sparse: only pools with a log."""
+
+    class Meta:
+        index_name = "task"
+        projection = AllProjection()
+
+    task = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
 
 
 class EventItem(Item):
@@ -36,15 +49,19 @@ class EventItem(Item):
     took_ms = NumberAttribute(null=True)
     whole_ms = NumberAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    awaiting = NumberAttribute(null=True)
     quality = NumberAttribute(null=True)
     since = NumberAttribute(null=True)
     completed = NumberAttribute(null=True)
     failed = NumberAttribute(null=True)
     expires_at = NumberAttribute()
+    task = UnicodeAttribute(null=True)  # of a line of a log
+
+    by_task = TaskIndex()
 
 
 _FIELDS = Event.__slots__
-_DEFAULTS = {"running": False, "completed": 0, "failed": 0}
+_DEFAULTS = {"running": False, "awaiting": 0, "completed": 0, "failed": 0}
 """Values that are not stored."""
 
 
@@ -64,7 +81,19 @@ def log_write(event: Event) -> Write:
         **{name: value for name, value in values.items() if value is not None and value != _DEFAULTS.get(name)},
     )
     item.kind = str(event.kind)
+    if event.pool in settings().logged_pools and event.kind in LEVELS:
+        item.task = _task_partition(event.org, event.pool, event.subject)
     return dynamodb.put(item, EventItem.id.does_not_exist())
+
+
+def _task_partition(org: str, pool: str, task_id: str) -> str:
+    return f"{org}#{pool}#{task_id}"
+
+
+def read_task(org: str, pool: str, task_id: str) -> list[Event]:
+    """The events of a task of a pool with a log, in order of time. One call; the index may lag."""
+    with dynamodb.reading():
+        return [parse(item) for item in EventItem.by_task.query(_task_partition(org, pool, task_id))]
 
 
 def read_hour(org: str, pool: str, instant: int) -> Iterator[Event]:

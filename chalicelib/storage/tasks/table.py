@@ -16,7 +16,17 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from chalicelib import clock
 from chalicelib.config import settings
-from chalicelib.domain.tasks.task import HELD, MAX_PRIORITY, PHASES, ConcurrencyLimit, Phase, Status, Task
+from chalicelib.domain.tasks.task import (
+    HELD,
+    MAX_PRIORITY,
+    PHASES,
+    Approval,
+    ApprovalState,
+    ConcurrencyLimit,
+    Phase,
+    Status,
+    Task,
+)
 from chalicelib.storage.aws.columns import CompactJson, wake_shard
 from chalicelib.storage.aws.dynamodb import Item, RawItem
 
@@ -90,7 +100,10 @@ class TaskItem(Item):
     label = UnicodeAttribute(null=True)
     manual = BooleanAttribute(null=True)
     wanted_worker = UnicodeAttribute(null=True)
+    approval = CompactJson(null=True)
     concurrency_limit = CompactJson(attr_name="permit", null=True)
+    parent = UnicodeAttribute(null=True)
+    steps = ListAttribute[str](null=True)
     terms = ListAttribute[str](null=True)
     notify = ListAttribute[str](null=True)
     status = UnicodeAttribute()
@@ -158,6 +171,7 @@ class TaskItem(Item):
 FIELDS = tuple(field.name for field in fields(Task))
 _OMITTED_WHEN_FALSE = ("manual", "overdue", "edits")
 """Fields that are stored only if they are true or above 0."""
+_TEXT_LISTS = ("steps", "terms", "notify", "failed_on")
 LARGE_FIELDS = ("payload", "result", "payload_long", "result_long")
 MAX_LISTED_CHARS = 4_000
 """Characters of JSON. A longer payload or result is not copied into the indexes of lists."""
@@ -211,6 +225,11 @@ def is_managed(pool: str) -> bool:
     return pool in settings().managed_pools
 
 
+def is_searched(pool: str) -> bool:
+    """Whether the pool's tasks are in the search index: in managed and in searched pools."""
+    return is_managed(pool) or pool in settings().searched_pools
+
+
 def expiry_s(pool: str, finished_at: int) -> int | None:
     """When the retention of a task is over that ended at this instant, in epoch seconds; None in a managed pool."""
     return None if is_managed(pool) else finished_at // clock.SECOND + settings().retention_days * 86_400
@@ -246,7 +265,7 @@ def task_values(task: Task) -> dict[str, Any]:
     values = {name: getattr(task, name) for name in FIELDS if name not in LARGE_FIELDS}
     values["status"], values["capabilities"] = str(task.status), list(task.capabilities) or None
     values |= {name: getattr(task, name) or None for name in _OMITTED_WHEN_FALSE}
-    values |= {name: list(getattr(task, name)) or None for name in ("terms", "notify", "failed_on")}
+    values |= {name: list(getattr(task, name)) or None for name in _TEXT_LISTS}
     return values | _index_values(task)
 
 
@@ -272,11 +291,16 @@ def parse(item: TaskItem) -> Task:
     values = {name: getattr(item, name) for name in FIELDS}
     values["status"], values["capabilities"] = Status(item.status), tuple(item.capabilities or ())
     values |= {"manual": bool(item.manual), "overdue": bool(item.overdue), "edits": int(item.edits or 0)}
-    values |= {name: tuple(getattr(item, name) or ()) for name in ("terms", "notify", "failed_on")}
+    values |= {name: tuple(getattr(item, name) or ()) for name in _TEXT_LISTS}
     values["concurrency_limit"] = ConcurrencyLimit(*item.concurrency_limit) if item.concurrency_limit else None
+    values["approval"] = _parse_approval(item.approval)
     for name in ("payload", "result"):
         values[name] = values[name] if values[name] is not None else getattr(item, f"{name}_long")
     return Task(**values)
+
+
+def _parse_approval(stored: list[Any] | None) -> Approval | None:
+    return Approval(ApprovalState(stored[0]), *stored[1:]) if stored else None
 
 
 def from_raw(raw: RawItem) -> Task:

@@ -78,17 +78,28 @@ def exists_check(task: Task) -> Write:
     return dynamodb.check(TaskItem(task.id), TaskItem.org == task.org)
 
 
-def end_write(task_id: str, org: str, holder: Holder, changes: dict[str, Any], known: Task | None = None) -> Write:
+def version_check(task: Task) -> Write:
+    """Build the check, for a transaction, that a task is still as it was read."""
+    unchanged = (TaskItem.version == task.version) & (TaskItem.org == task.org)
+    return dynamodb.check(TaskItem(task.id), unchanged)
+
+
+def held_check(task_id: str, org: str, pool: str, holder: Holder) -> Write:
+    """Build the check, for a transaction, that this holder holds a task of the pool."""
+    return dynamodb.check(TaskItem(task_id), _is_held_by(holder, org) & (TaskItem.pool == pool))
+
+
+def end_write(task_id: str, org: str, holder: Holder, changes: dict[str, Any], task: Task | None = None) -> Write:
     """Build the write that ends a held task without reading it, on the condition that this holder holds it.
 
-    Unless the task is `known`, the write is refused if the task has a concurrency limit, or if people must be notified
-    of its end.
+    Without `task`, the task as it was read, the write is refused if the task has a concurrency limit, or if people must
+    be notified of its end.
     """
     actions: list[Action] = [TaskItem.version.add(1)]
     actions += [_action(name, value) for name, value in changes.items()]
     is_held = _is_held_by(holder, org)
     is_plain = TaskItem.concurrency_limit.does_not_exist() & TaskItem.notify.does_not_exist()
-    return dynamodb.update(TaskItem(task_id), actions, is_held & is_plain if known is None else is_held)
+    return dynamodb.update(TaskItem(task_id), actions, is_held & is_plain if task is None else is_held)
 
 
 def _is_held_by(holder: Holder, org: str) -> Condition:

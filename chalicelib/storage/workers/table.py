@@ -82,6 +82,7 @@ class WorkerItem(WorkersTable, discriminator="worker"):
     placed_at = NumberAttribute(null=True)
     heartbeat_timeout_ms = NumberAttribute()
     online_since = NumberAttribute(null=True)
+    restarted_at = NumberAttribute(null=True)
     reported = CompactJson(null=True)
     leases: MapAttribute[str, Any] = MapAttribute(default=dict)
     commands: MapAttribute[str, Any] = MapAttribute(default=dict)

@@ -1,0 +1,1 @@
+"""The `contents` table: contents, posts, and the lists that show them."""

@@ -1,0 +1,1 @@
+"""The `conversations` table: conversations, the counters of their lists, and messages."""

@@ -1,0 +1,1 @@
+"""The `workspaces` table, and the objects of workspaces in S3."""
