@@ -10,10 +10,10 @@ It is one file, so that all that guards a request can be reviewed together.
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from chalicelib import clock
 from chalicelib.config import settings
@@ -22,6 +22,7 @@ from chalicelib.providers.http.address_policy import is_permitted
 from chalicelib.providers.http.url_policy import Target, parse_url
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from ssl import SSLContext
 
     from urllib3.connection import HTTPConnection
@@ -213,6 +214,89 @@ def _send(
 _sender: Sender = _send
 
 
+@dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """A response whose body is read as it arrives."""
+
+    status: int
+    headers: dict[str, str]
+    """As in `Response`."""
+    pieces: Iterator[bytes]
+    """The body's bytes, decompressed. Raises Unreachable where the body is malformed, too large, late or cut off."""
+
+
+class Limits(NamedTuple):
+    """The bounds of one streamed response: `idle` seconds without a byte, `total` seconds and `bytes` in all."""
+
+    idle: float
+    total: float
+    bytes: int
+
+
+class Streamer(Protocol):
+    """Opens one streamed response, as `stream` does."""
+
+    def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes, limits: Limits, private: bool
+    ) -> AbstractContextManager[StreamedResponse]: ...
+
+
+def use_streamer(streamer: Streamer) -> Streamer:
+    """Stream through `streamer` from now on; returns the one that it replaces. For simulations."""
+    global _streamer
+    previous, _streamer = _streamer, streamer
+    return previous
+
+
+def stream(
+    method: str, url: str, *, headers: Mapping[str, str], body: bytes, limits: Limits, private: bool = False
+) -> AbstractContextManager[StreamedResponse]:
+    """Make one request and read its response as it arrives, under the same guard as `send`; `private` as there.
+
+    The connection is closed with the context, whatever was read. Entering it raises Unreachable where no head of a
+    response comes within the limits.
+    """
+    return _streamer(method, url, headers=headers, body=body, limits=limits, private=private)
+
+
+@contextmanager
+def _stream(
+    method: str, url: str, *, headers: Mapping[str, str], body: bytes, limits: Limits, private: bool = False
+) -> Iterator[StreamedResponse]:
+    from threading import Timer
+
+    try:
+        target = parse_url(url, private=private)
+    except InvalidRequest as error:
+        raise Unreachable("invalid", error.message) from None
+    call = _Call(target, limits.idle, limits.bytes, private, always)
+    deadline = Timer(limits.total, call.abandon)
+    deadline.daemon = True
+    deadline.start()
+    try:
+        with closing(call):
+            yield _open_stream(call, method, headers, body, min(limits.idle, limits.total))
+    finally:
+        deadline.cancel()
+
+
+def _open_stream(
+    call: "_Call", method: str, headers: Mapping[str, str], body: bytes, seconds: float
+) -> StreamedResponse:
+    """The response once its head has arrived, within so many seconds."""
+    try:
+        return _run_within(seconds, call.open_stream, method, headers, body)
+    except TimeoutError:
+        call.abandon()
+        raise Unreachable("timed out", sent=call.sent) from None
+    except Unreachable as unreachable:
+        unreachable.sent = call.sent
+        raise
+
+
+_streamer: Streamer = _stream
+
+
 def _all_permitted(addresses: list[str], private: bool = False) -> bool:
     loopback = settings().allow_loopback
     return all(is_permitted(address, loopback=loopback, private=private) for address in addresses)
@@ -245,6 +329,7 @@ class _Call:
         self._needs_body = needs_body
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
+        self._stream: BufferedReader | None = None
         self._abandoned = False
         self.sent = False
         """Whether the request may have begun to arrive."""
@@ -255,7 +340,47 @@ class _Call:
             self._send_request(connection, method, headers, body)
             return self._read_response(connection.sock, method)
 
+    def open_stream(self, method: str, headers: Mapping[str, str], body: bytes) -> StreamedResponse:
+        """Make the request and read the head of its response. The caller closes this call when it is done."""
+        from chalicelib.providers.http.response_reader import read_body, read_head
+
+        with _translating_errors(), self._ending_when_abandoned(), ExitStack() as on_error:
+            on_error.callback(self.close)
+            connection = self._connect(self._resolve())
+            self._send_request(connection, method, headers, body)
+            connection.sock.settimeout(self._timeout)
+            self._stream = connection.sock.makefile("rb")
+            head = read_head(self._stream)
+            pieces = self._iter_body(head, read_body(self._stream, head, method))
+            on_error.pop_all()
+            return StreamedResponse(head.status, head.headers, pieces)
+
+    def _iter_body(self, head: "Head", pieces: Iterator[bytes]) -> Iterator[bytes]:
+        from chalicelib.providers.http.response_reader import decode_pieces
+
+        count = 0
+        with _translating_errors(), self._ending_when_abandoned():
+            for piece in decode_pieces(pieces, head.headers.get("content-encoding", "")):
+                count += len(piece)
+                if count > self._cap:
+                    raise Unreachable("too large", f"answer larger than {self._cap} bytes")
+                yield piece
+
+    @contextmanager
+    def _ending_when_abandoned(self) -> Iterator[None]:
+        """A connection that was closed here ends bodies as if they were complete, or malformed: it is neither."""
+        from chalicelib.providers.http.response_reader import MalformedResponse
+
+        try:
+            yield
+        except (OSError, MalformedResponse):
+            self._stop_if_abandoned()
+            raise
+        self._stop_if_abandoned()
+
     def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
         if self._connection is not None:
             self._connection.close()
 

@@ -156,3 +156,24 @@ def decode_body(body: bytes, encoding: str, max_bytes: int) -> bytes:
     except zlib.error:
         return body
     return decompressed if unpacking.eof or len(decompressed) > max_bytes else body
+
+
+def decode_pieces(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The body decompressed as it arrives, if the peer used gzip or deflate without being asked, in pieces of a bounded
+    size. Raises MalformedResponse where it is compressed otherwise than it says."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        yield from pieces
+        return
+    unpacking = zlib.decompressobj(_GZIP_OR_ZLIB_BITS)
+    for piece in pieces:
+        rest = piece
+        while rest and not unpacking.eof:
+            yield _decompress(unpacking, rest)
+            rest = unpacking.unconsumed_tail
+
+
+def _decompress(unpacking: "zlib._Decompress", piece: bytes) -> bytes:
+    try:
+        return unpacking.decompress(piece, _PIECE_BYTES)
+    except zlib.error:
+        raise MalformedResponse("the body is not compressed as its header says") from None

@@ -24,15 +24,23 @@ class Undelivered(Exception):
     """The provider did not take a message. The text says why, in the provider's words if it gave any, of any length.
 
     `final` says that a retry is of no use. `rest_ms`, if not None, is how long the provider asks for no requests.
+    `sent` says, where there is no response, whether the request may have arrived.
     """
 
     def __init__(
-        self, reason: str, *, status: int | None = None, final: bool = False, rest_ms: int | None = None
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        final: bool = False,
+        rest_ms: int | None = None,
+        sent: bool = False,
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.final = final
         self.rest_ms = rest_ms
+        self.sent = sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,9 @@ def send_request(
     private: bool = False,
     needs_body: NeedsBody = outbound.always,
 ) -> ProviderResponse:
-    """Make a request; `private` and `needs_body` as in `outbound.send`. Raises Undelivered where there is no HTTP
-    response."""
-    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    """Make a request with a JSON body, or with bytes; `private` and `needs_body` as in `outbound.send`. Raises
+    Undelivered where there is no HTTP response."""
+    content = _content(body)
     all_headers = {"accept": "application/json", **({"content-type": "application/json"} if content else {})}
     try:
         response = outbound.send(
@@ -88,8 +96,14 @@ def send_request(
             needs_body=needs_body,
         )
     except Unreachable as unreachable:
-        raise Undelivered(f"no answer: {unreachable.reason}") from None
+        raise Undelivered(f"no answer: {unreachable.reason}", sent=unreachable.sent) from None
     return ProviderResponse(response.status, response.headers, _parse_object(response.body), response.body)
+
+
+def _content(body: Any) -> bytes:
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def base_url(url: str) -> str:

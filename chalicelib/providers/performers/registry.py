@@ -22,13 +22,32 @@ class Performer(Protocol):
     """The model of the task's payload."""
 
     def perform(self, payload: Any) -> Any:
-        """The result for an instance of `input`, as a JSON value. An exception fails the attempt."""
+        """The result for an instance of `input`, as a JSON value.
+
+        InvalidRequest, TooLarge and NotConfigured fail the task for good, and their message is shown. Unavailable gives
+        it back, to be performed after its `retry_after`. Any other exception fails the attempt.
+        """
 
 
+RECOGNITION = "recognition:"
+"""The prefix of the task types that need recognition's libraries, which only some functions have."""
+_RECOGNITION = "chalicelib.providers.performers.recognition"
 PERFORMERS: Mapping[str, Mapping[str, str]] = {
+    "coordinator": {
+        f"{RECOGNITION}ocr": f"{_RECOGNITION}:ReadText",
+        f"{RECOGNITION}slider": f"{_RECOGNITION}:FindOffset",
+        f"{RECOGNITION}transcribe": f"{_RECOGNITION}:Transcribe",
+        f"{RECOGNITION}detect": f"{_RECOGNITION}:DetectObjects",
+        f"{RECOGNITION}classify": f"{_RECOGNITION}:ClassifyImages",
+    },
     "support": {"sentiment_analysis": "chalicelib.providers.performers.sentiment:SentimentAnalysis"},
 }
 """Pool -> task type -> path of its performer's class."""
+
+
+def is_recognition(name: str | None) -> bool:
+    """Whether the performer of a task type needs recognition's libraries."""
+    return name is not None and name.startswith(RECOGNITION)
 
 
 def task_types(pool: str) -> tuple[str, ...]:
