@@ -1,7 +1,9 @@
 """What a process remembers between requests for a limited time. A cache is never the truth: it saves reading it."""
 
+from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from chalicelib import clock
@@ -9,7 +11,12 @@ from chalicelib import clock
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_caches: "WeakSet[TtlCache[object, object]]" = WeakSet()
+
+class _Cache(Protocol):
+    def clear(self) -> None: ...
+
+
+_caches: "WeakSet[_Cache]" = WeakSet()
 
 
 class TtlCache(Generic[K, V]):
@@ -18,7 +25,7 @@ class TtlCache(Generic[K, V]):
     def __init__(self, ttl_ms: int, max_entries: int = 10_000) -> None:
         self._ttl_ms, self._max_entries = ttl_ms, max_entries
         self._entries: dict[K, tuple[int, V]] = {}
-        _caches.add(self)  # type: ignore[arg-type]
+        _caches.add(self)
 
     def get(self, key: K) -> V | None:
         """The value of this key, or None when there is none or its time is over."""
@@ -39,6 +46,40 @@ class TtlCache(Generic[K, V]):
     def clear(self) -> None:
         """Remove every value."""
         self._entries.clear()
+
+
+class SizedCache(Generic[K, V]):
+    """Values that never change, by key, up to `max_size` together; those that were not used for longest leave first."""
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size, self._size = max_size, 0
+        self._entries: OrderedDict[K, tuple[int, V]] = OrderedDict()
+        self._lock = Lock()
+        _caches.add(self)
+
+    def get(self, key: K) -> V | None:
+        """The value of this key, or None."""
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key][1]
+
+    def put(self, key: K, value: V, size: int) -> V:
+        """Keep a value under this key, unless it is larger than the whole cache, and return it."""
+        with self._lock:
+            if key not in self._entries and size <= self._max_size:
+                self._entries[key] = (size, value)
+                self._size += size
+            while self._size > self._max_size:
+                self._size -= self._entries.popitem(last=False)[1][0]
+        return value
+
+    def clear(self) -> None:
+        """Remove every value."""
+        with self._lock:
+            self._entries.clear()
+            self._size = 0
 
 
 def clear_all() -> None:

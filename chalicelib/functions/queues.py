@@ -15,6 +15,7 @@ from chalicelib.engine.live.task_feed import FrameBuilders
 from chalicelib.engine.messaging import notification_sender
 from chalicelib.engine.schedule import sweep, wakeups
 from chalicelib.engine.schedule.sweep import Part
+from chalicelib.engine.social import publishing
 from chalicelib.engine.webhooks import webhook_sender
 from chalicelib.observability import count, logger, observed
 
@@ -51,7 +52,23 @@ def handle_handovers(event: Event) -> Answer:
 
 @observed
 def handle_builtin_handovers(event: Event) -> Answer:
-    """Handovers to Yardmaster's own performers, in parallel."""
+    """Handovers to Yardmaster's own performers, one after the other."""
+    return _perform(event)
+
+
+@observed
+def handle_model_calls(event: Event) -> Answer:
+    """Handovers to the performers that call language models."""
+    return _perform(event)
+
+
+@observed
+def handle_recognition_handovers(event: Event) -> Answer:
+    """Handovers to the performers that recognise, which have a function of their own: only it has their libraries."""
+    return _perform(event)
+
+
+def _perform(event: Event) -> Answer:
     handovers = [queue_messages.read_handover(json.loads(record["body"])) for record in event["Records"]]
     return _answer_for_outcomes(event, builtin_execution.perform_tasks(handovers))
 
@@ -112,10 +129,12 @@ def handle_webhook_deliveries(event: Event) -> Answer:
 
 @observed
 def handle_notifications(event: Event) -> Answer:
-    """Notifications to messengers, the providers in parallel."""
-    return _answer_for_outcomes(
-        event, notification_sender.send_notifications([json.loads(record["body"]) for record in event["Records"]])
-    )
+    """Notifications to messengers, the providers in parallel, and posts on social platforms."""
+    bodies = [json.loads(record["body"]) for record in event["Records"]]
+    senders = {True: publishing.publish_posts, False: notification_sender.send_notifications}
+    batches = {kind: [body for body in bodies if publishing.is_post(body) is kind] for kind in senders}
+    outcomes = {kind: iter(senders[kind](batch)) for kind, batch in batches.items() if batch}
+    return _answer_for_outcomes(event, [next(outcomes[publishing.is_post(body)]) for body in bodies])
 
 
 @observed

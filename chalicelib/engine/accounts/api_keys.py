@@ -101,6 +101,13 @@ def list_keys(org: str, user_id: str) -> list[ApiKey]:
     return storage.find_many(list(_key_expiries(documents.get(org, "user", user_id))))
 
 
+def find_keys(org: str, user_id: str) -> list[ApiKey]:
+    """As `list_keys`; none for a caller that is no user."""
+    with suppress(NotFound):
+        return list_keys(org, user_id)
+    return []
+
+
 def revoke(org: str, user_id: str, identifier: str) -> None:
     """Revoke a key: at once in this process, within 10 seconds in others. Raises NotFound unless it is the user's."""
 
@@ -123,21 +130,27 @@ def authenticate(text: str) -> Principal:
     Two calls for a key that this process has not seen for 10 seconds, and one at most every five minutes to record its
     use.
     """
-    found = _find_with_owner(_id_in(text)) if is_key(text) else None
-    if found is None or not encryption.has_fingerprint(text, found.key.fingerprint) or _is_expired(found.key):
+    key_and_owner = _find_with_owner(_id_in(text)) if is_key(text) else None
+    if (
+        key_and_owner is None
+        or not encryption.has_fingerprint(text, key_and_owner.key.fingerprint)
+        or _is_expired(key_and_owner.key)
+    ):
         raise Unauthenticated("Invalid or expired API key")
-    _record_use(found)
-    key = found.key
+    _record_use(key_and_owner)
+    key = key_and_owner.key
     rate = (key.requests_per_hour, key.burst)
-    return authentication.principal_from_user(found.user)._replace(key=key.id, scope=key.permissions, rate=rate)
+    return authentication.principal_from_user(key_and_owner.user)._replace(key=key.id, scope=key.permissions, rate=rate)
 
 
 def current_principal(identifier: str) -> Principal | None:
     """The principal of a key as of now or 10 seconds ago; None when the key is revoked or expired."""
-    found = _find_with_owner(identifier)
-    if found is None or _is_expired(found.key):
+    key_and_owner = _find_with_owner(identifier)
+    if key_and_owner is None or _is_expired(key_and_owner.key):
         return None
-    return authentication.principal_from_user(found.user)._replace(key=identifier, scope=found.key.permissions)
+    return authentication.principal_from_user(key_and_owner.user)._replace(
+        key=identifier, scope=key_and_owner.key.permissions
+    )
 
 
 def is_key(text: str) -> bool:
@@ -163,12 +176,12 @@ def _is_expired(key: ApiKey) -> bool:
     return key.expires_at_ms is not None and key.expires_at_ms <= clock.now()
 
 
-def _record_use(found: KeyAndOwner) -> None:
+def _record_use(key_and_owner: KeyAndOwner) -> None:
     """Store the time of this use, unless one was stored lately. A write that fails is made up for by the next use."""
-    now, key = clock.now(), found.key
+    now, key = clock.now(), key_and_owner.key
     if key.last_used_at is not None and now - key.last_used_at < USE_RECORDED_EVERY_MS:
         return
-    _recent_keys.put(key.id, KeyAndOwner(key._replace(last_used_at=now), found.user))
+    _recent_keys.put(key.id, KeyAndOwner(key._replace(last_used_at=now), key_and_owner.user))
     with suppress(ConditionFailed, Unavailable):
         dynamodb.commit(storage.record_use_write(key.id, now, now - USE_RECORDED_EVERY_MS))
 

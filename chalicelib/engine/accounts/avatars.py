@@ -36,6 +36,14 @@ def download_link(org: str, user_id: str) -> str:
     return s3.presigned_url(_object_key(org, user_id), LINK_TTL_S)
 
 
+def find_url(user: Document) -> str | None:
+    """A link to the picture that a user has uploaded, as `download_link`; else to the one where the user signed in."""
+    if user.body.get("avatar"):
+        return s3.presigned_url(_object_key(user.org, user.id), LINK_TTL_S)
+    url: str | None = user.body.get("avatar_url")
+    return url
+
+
 def delete_avatar(org: str, user_id: str) -> None:
     """Delete the picture of a deleted user. One call."""
     s3.delete_object(_object_key(org, user_id))

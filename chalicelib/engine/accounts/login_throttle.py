@@ -96,7 +96,7 @@ def replace_password_writes(proof: Proof, password: str) -> list[Write]:
 
 
 def _is_known_address(attempts: LoginAttempts) -> bool:
-    return attempts.known and attempts.expires_at_ms > clock.now()
+    return attempts.is_known_address and attempts.expires_at_ms > clock.now()
 
 
 def _count_address_attempt(network: str) -> None:
@@ -146,7 +146,7 @@ def _unexpired(attempts: LoginAttempts) -> LoginAttempts:
 
 def _next_attempts(attempts: LoginAttempts, threshold: Threshold) -> LoginAttempts:
     now, failures = clock.now(), attempts.failures + 1
-    ttl_ms = KNOWN_ADDRESS_TTL_MS if attempts.known else ATTEMPTS_TTL_MS
+    ttl_ms = KNOWN_ADDRESS_TTL_MS if attempts.is_known_address else ATTEMPTS_TTL_MS
     locked_until = now + lock_ms(failures, threshold)
     return attempts._replace(failures=failures, locked_until=locked_until, expires_at_ms=now + ttl_ms)
 
@@ -164,7 +164,9 @@ def _lock_error(seconds: int) -> TooManyRequests:
 def _reset_writes(state: LoginState, network: str, is_known: bool) -> list[Write]:
     """Reset the counters of this try, give it back to the limit of the network, and make the address known."""
     now = clock.now()
-    at_address = LoginAttempts(state.address.id, known=bool(network), expires_at_ms=now + KNOWN_ADDRESS_TTL_MS)
+    at_address = LoginAttempts(
+        state.address.id, is_known_address=bool(network), expires_at_ms=now + KNOWN_ADDRESS_TTL_MS
+    )
     if is_known:
         return [storage.reset_attempts_write(at_address)]
     anywhere = LoginAttempts(state.account.id, expires_at_ms=now + ATTEMPTS_TTL_MS)

@@ -47,10 +47,15 @@ class Tokens(NamedTuple):
 
 
 def new_session(
-    user: Document, *, id: str | None = None, client_id: str | None = None, scope: str | None = None
+    user: Document,
+    *,
+    id: str | None = None,
+    client_id: str | None = None,
+    scope: str | None = None,
+    seconds: int | None = None,
 ) -> tuple[Tokens, Write]:
     """The tokens of a new session, and the write that opens it. With `client_id` it is an application's, limited to
-    `scope`."""
+    `scope`. With `seconds` it ends after so long, as its access token does: its refresh token is for nobody."""
     now = clock.now()
     session = Session(
         id=id or ids.new("session"),
@@ -60,17 +65,17 @@ def new_session(
         begun_at=now,
         renewed_at=now,
         previous_at=0,
-        expires_at_ms=now + REFRESH_TTL_S * clock.SECOND,
+        expires_at_ms=now + (seconds or REFRESH_TTL_S) * clock.SECOND,
         era=era_of(user),
         client_id=client_id,
         scope=scope,
     )
-    return _issue_tokens(session, user, scope), storage.create_write(session)
+    return _issue_tokens(session, user, scope, seconds or ACCESS_TTL_S), storage.create_write(session)
 
 
-def open_session(user: Document) -> Tokens:
-    """Open a session of a user. One call."""
-    issued, create_write = new_session(user)
+def open_session(user: Document, seconds: int | None = None) -> Tokens:
+    """Open a session of a user; `seconds` as in `new_session`. One call."""
+    issued, create_write = new_session(user, seconds=seconds)
     dynamodb.commit(create_write)
     return issued
 
@@ -159,32 +164,34 @@ def authenticate(token: str) -> Principal:
     claims = authentication.read_claims(token)
     if "sid" not in claims:
         return authentication.principal_from_claims(claims)
-    found = _judged_sessions.get(str(claims["sid"])) or _judged_sessions.put(str(claims["sid"]), _find_valid(claims))
-    session, scope = found.session, claims.get("scope")
+    valid = _judged_sessions.get(str(claims["sid"])) or _judged_sessions.put(str(claims["sid"]), _find_valid(claims))
+    session, scope = valid.session, claims.get("scope")
     if (session.org, session.user_id, session.client_id) != (claims["org"], claims["sub"], claims.get("client_id")):
         raise Unauthenticated("Invalid or expired token")
-    return authentication.principal_from_user(found.user)._replace(
+    return authentication.principal_from_user(valid.user)._replace(
         session=session.id, scope=None if scope is None else frozenset(str(scope).split())
     )
 
 
 def current_principal(org: str, user_id: str, identifier: str) -> Principal | None:
     """The principal of a session as of now or 30 seconds ago; None when it has ended. One call, two, or none."""
-    found = _judged_sessions.get(identifier)
-    if found is None:
-        found = storage.find(identifier, org, user_id, None)
-        if found is not None and found.session.client_id is not None:
-            found = storage.find(identifier, org, user_id, found.session.client_id)
-    if found is None or not _is_valid(found.session, found.user):
+    session_and_user = _judged_sessions.get(identifier)
+    if session_and_user is None:
+        session_and_user = storage.find(identifier, org, user_id, None)
+        if session_and_user is not None and session_and_user.session.client_id is not None:
+            session_and_user = storage.find(identifier, org, user_id, session_and_user.session.client_id)
+    if session_and_user is None or not _is_valid(session_and_user.session, session_and_user.user):
         return None
-    return authentication.principal_from_user(_judged_sessions.put(identifier, found).user)._replace(session=identifier)
+    return authentication.principal_from_user(_judged_sessions.put(identifier, session_and_user).user)._replace(
+        session=identifier
+    )
 
 
 def _find_valid(claims: Mapping[str, Any]) -> SessionAndUser:
-    found = storage.find(str(claims["sid"]), claims["org"], claims["sub"], claims.get("client_id"))
-    if found is None or not _is_valid(found.session, found.user):
+    candidate = storage.find(str(claims["sid"]), claims["org"], claims["sub"], claims.get("client_id"))
+    if candidate is None or not _is_valid(candidate.session, candidate.user):
         raise Unauthenticated("Invalid or expired token")
-    return found
+    return candidate
 
 
 def _is_valid(session: Session, user: Document) -> bool:
@@ -204,19 +211,19 @@ def new_era_fields(except_session: str | None = None) -> Mapping[str, Any]:
     return {"era": ids.new("era"), "kept_session": except_session}
 
 
-def _issue_tokens(session: Session, user: Document, scope: str | None) -> Tokens:
+def _issue_tokens(session: Session, user: Document, scope: str | None, access_seconds: int = ACCESS_TTL_S) -> Tokens:
     whose = {"sub": session.user_id, "org": session.org, "sid": session.id}
     whose |= {} if session.client_id is None else {"client_id": session.client_id}
     now = {"role": user.body["role"], "plan": user.body["plan"]} | _scope_claim(scope)
     return Tokens(
-        tokens.sign(tokens.ACCESS, whose | now, ACCESS_TTL_S),
+        tokens.sign(tokens.ACCESS, whose | now, access_seconds),
         tokens.sign(
             tokens.REFRESH,
             whose | {"gen": session.generation} | _scope_claim(session.scope),
             REFRESH_TTL_S,
             at=session.renewed_at,
         ),
-        ACCESS_TTL_S,
+        access_seconds,
         scope,
     )
 

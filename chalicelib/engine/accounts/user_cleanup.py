@@ -59,7 +59,7 @@ def _remove_memberships(job: Job) -> bool:
 
 
 def _delete_notifications(job: Job) -> bool:
-    found = storage.find_page(job.org, inbox.KIND, job.subject, limit=BATCH_SIZE)
-    if found:
-        dynamodb.commit(*map(storage.delete_write, found))
-    return len(found) < BATCH_SIZE
+    page = storage.find_page(job.org, inbox.KIND, job.subject, limit=BATCH_SIZE)
+    if page:
+        dynamodb.commit(*map(storage.delete_write, page))
+    return len(page) < BATCH_SIZE

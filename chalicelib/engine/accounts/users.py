@@ -16,7 +16,7 @@ from chalicelib.engine.accounts import login_throttle, sessions
 from chalicelib.engine.documents import background_jobs, documents, optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.security import passwords, tokens
-from chalicelib.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
+from chalicelib.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthenticated
 from chalicelib.storage.access import logins as storage
 from chalicelib.storage.access.logins import Login
 from chalicelib.storage.aws import dynamodb
@@ -52,6 +52,11 @@ class Invitation(NamedTuple):
 def get(org: str, user_id: str) -> Document:
     """The user as of now. Raises NotFound."""
     return documents.get(org, USER, user_id)
+
+
+def find(org: str, user_id: str) -> Document | None:
+    """The user as of now, or None. One call."""
+    return document_storage.find(org, USER, user_id)
 
 
 def list_users(org: str) -> list[Document]:
@@ -155,6 +160,25 @@ def sign_in(email: str, password: str, address: str) -> Document:
         return documents.change(proof.org, USER, proof.user_id, decide, by=proof.user_id, also=lambda *_: writes)
     except NotFound:
         raise Unauthenticated("Wrong email or password") from None
+
+
+def sign_in_by_email(email: str, fields: Mapping[str, Any]) -> Document:
+    """Sign in whoever has proven to own this email address, and set these fields; returns the user. Three calls.
+
+    An invited user becomes active. Raises Forbidden where no user has the address. An address in another spelling than
+    the stored form matches none: two mailboxes may look alike.
+    """
+    is_plain = email_addresses.normalize(email) == email
+    login = storage.find(email_addresses.stored_key(email)) if is_plain else None
+
+    def decide(user: Document) -> Document:
+        return replace(user, body={**user.body, **fields, "status": ACTIVE, "last_login_at": clock.now()})
+
+    with suppress(NotFound):
+        if login is not None:
+            by = login.user_id
+            return documents.change(login.org, USER, login.user_id, decide, by=by, also=_admin_count_writes)
+    raise Forbidden("No user has your email address: ask an admin of your organization for an invitation")
 
 
 def change_password(user: Document, current: str, new: str, address: str, session: str | None) -> None:

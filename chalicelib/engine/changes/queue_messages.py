@@ -23,10 +23,15 @@ from chalicelib.domain.changes.effects import (
     WakeupKind,
     WorkerMessage,
 )
+from chalicelib.domain.models.chat import MODELS_POOL
 from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs, Status
+from chalicelib.domain.workflows.definitions import STEPS_POOL
+from chalicelib.providers.performers import registry
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.aws.sqs import MAX_DELAY_SECONDS, Message
 
+WAITING_POOLS = frozenset({MODELS_POOL, STEPS_POOL})
+"""The pools whose performers may take minutes: they wait for models and other services."""
 _GROUP = re.compile("[!-~]{1,128}")
 DISPATCH_REQUESTS_PER_MESSAGE = 100
 ANNOUNCEMENTS_PER_MESSAGE = 20
@@ -125,12 +130,21 @@ def read_dispatch_requests(body: Mapping[str, Any]) -> list[DispatchRequest]:
 
 
 def enqueue_handovers(handovers: Iterable[Handover]) -> None:
-    """Have leased tasks handed over: to Yardmaster's own performers by one queue, to other workers by another."""
-    all_handovers = list(handovers)
-    built_in = [Message(asdict(handover)) for handover in all_handovers if handover.built_in]
-    outgoing = [Message(asdict(handover)) for handover in all_handovers if not handover.built_in]
-    sqs.send(settings().perform_queue, built_in)
-    sqs.send(settings().deliver_queue, outgoing)
+    """Have leased tasks handed over: to Yardmaster's own performers by three queues, to other workers by another."""
+    by_queue: dict[str, list[Message]] = {}
+    for handover in handovers:
+        by_queue.setdefault(_handover_queue(handover), []).append(Message(asdict(handover)))
+    for queue, messages in by_queue.items():
+        sqs.send(queue, messages)
+
+
+def _handover_queue(handover: Handover) -> str:
+    if not handover.built_in:
+        return settings().deliver_queue
+    if handover.pool in WAITING_POOLS:
+        return settings().models_queue
+    is_recognition = registry.is_recognition(handover.performed_type)
+    return settings().recognize_queue if is_recognition else settings().perform_queue
 
 
 def enqueue_worker_messages(messages: Iterable[WorkerMessage]) -> None:

@@ -6,7 +6,7 @@ harmless. So the relay can die between any two calls and be run again.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -14,7 +14,8 @@ from typing import Any, Literal
 from chalicelib.config import settings
 from chalicelib.domain.changes import derive, document_changes
 from chalicelib.domain.changes.effects import NO_EFFECTS, Effects, Event
-from chalicelib.domain.statistics import event_counts
+from chalicelib.domain.statistics import event_counts, task_lines
+from chalicelib.domain.statistics.counters import Counts, Row
 from chalicelib.engine.changes import queue_messages, run_all
 from chalicelib.engine.search import indexer
 from chalicelib.engine.tasks import history, task_log
@@ -49,10 +50,10 @@ def relay(changes: Sequence[Change]) -> None:
     """Carry out everything that follows from these changes. Raises Unavailable when it must be run again."""
     pairs = [_parse_tasks(change) for change in changes]
     effects = [_effects(change, pair) for change, pair in zip(changes, pairs, strict=True)]
-    managed = [pair for pair in pairs if _is_managed(pair)]
+    managed = [pair for pair in pairs if _is_in(pair, task_table.is_managed)]
     events = [event for each in effects for event in each.events]
     _record_events(events, history.entry_writes(managed), _task_changes_by_event(pairs))
-    indexer.update_indexes(managed)
+    indexer.update_indexes(pair for pair in pairs if _is_in(pair, task_table.is_searched))
     occasion = hashlib.sha256("|".join(change.id for change in changes).encode()).hexdigest()
     queue_messages.enqueue_dispatch((request for each in effects for request in each.dispatch_requests), occasion)
     queue_messages.enqueue_handovers(handover for each in effects for handover in each.handovers)
@@ -115,10 +116,10 @@ def _parse_tasks(change: Change) -> TaskChange:
     return (_parse_task(change.old), _parse_task(change.new)) if change.table == "tasks" else (None, None)
 
 
-def _is_managed(pair: TaskChange) -> bool:
-    """Whether it is a change of a task of a managed pool, which is searched by its fields."""
+def _is_in(pair: TaskChange, is_such_a_pool: Callable[[str], bool]) -> bool:
+    """Whether it is a change of a task of such a pool."""
     task = pair[1] or pair[0]
-    return task is not None and task_table.is_managed(task.pool)
+    return task is not None and is_such_a_pool(task.pool)
 
 
 def _task_changes_by_event(pairs: Iterable[TaskChange]) -> dict[EventName, TaskChange]:
@@ -166,8 +167,14 @@ def _count_metrics(events: Sequence[Event]) -> None:
         count(f"Failure.{reason}", number)
 
 
-def _counter_writes(events: Iterable[Event]) -> list[Write]:
-    return [stats.addition_write(row, counts) for row, counts in event_counts.count_events(events).items()]
+def _counter_writes(events: Sequence[Event]) -> list[Write]:
+    return [stats.addition_write(row, counts) for row, counts in _count(events).items()]
+
+
+def _count(events: Sequence[Event]) -> dict[Row, Counts]:
+    """What these events add to the rows of the statistics."""
+    logged = [event for event in events if event.pool in settings().logged_pools]
+    return event_counts.count_events(events) | task_lines.count_lines(logged)
 
 
 def _history_writes(events: Iterable[Event], entries: EntryWrites) -> list[Write]:
@@ -185,4 +192,4 @@ def _split_into_transactions(events: list[Event], entries: EntryWrites) -> list[
 
 
 def _number_of_writes(events: list[Event], entries: EntryWrites) -> int:
-    return len(events) + len(event_counts.count_events(events)) + len(_history_writes(events, entries))
+    return len(events) + len(_count(events)) + len(_history_writes(events, entries))

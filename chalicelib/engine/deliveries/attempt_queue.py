@@ -1,4 +1,5 @@
-"""The queues of attempts, `webhooks` and `notifications`, and the wakeups of deliveries that are due later.
+"""The queues of attempts, and the wakeups of deliveries that are due later. The queue `webhooks` is for webhooks,
+`notifications` for messengers and social platforms.
 
 A message names a delivery and a version of it. Each attempt writes a new version, so that all other messages about the
 version before are stale and nothing that was acknowledged is sent again.
@@ -13,6 +14,7 @@ from chalicelib.domain.changes.effects import Wakeup, WakeupKind
 from chalicelib.domain.deliveries import delivery as webhook_rules
 from chalicelib.domain.deliveries import notification as messenger_rules
 from chalicelib.domain.deliveries.delivery import Delivery
+from chalicelib.domain.social import publishing as post_rules
 from chalicelib.engine.changes import queue_messages
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.aws.sqs import Message
@@ -32,7 +34,7 @@ def enqueue_attempts(deliveries: Iterable[Delivery]) -> None:
     """Have attempts made of these versions of the deliveries. One call for each ten of a queue."""
     queues: dict[str, list[Message]] = {settings().webhooks_queue: [], settings().notifications_queue: []}
     for delivery in deliveries:
-        queue = settings().notifications_queue if delivery.kind == "messenger" else settings().webhooks_queue
+        queue = settings().webhooks_queue if delivery.kind == "webhook" else settings().notifications_queue
         queues[queue].append(_fifo_message(delivery))
     for queue, messages in queues.items():
         sqs.send(queue, messages)
@@ -48,6 +50,8 @@ def _group(delivery: Delivery) -> str:
     """Critical notifications have a group of their own."""
     if delivery.kind == "webhook":
         return message_group(delivery, webhook_rules.MESSAGE_GROUPS)
+    if delivery.kind == "platform":
+        return message_group(delivery, post_rules.MESSAGE_GROUPS)
     if delivery.event == "critical":
         return f"{message_group(delivery, 1)}#critical"
     return message_group(delivery, messenger_rules.MESSAGE_GROUPS)

@@ -68,8 +68,8 @@ class _Pass:
         self._now = clock.now()
         self._org, self._pool = org, pool
         self._before, workers = pool_storage.find_with_workers(org, pool)
-        self._workers = builtin_worker.ensure_builtin_worker(org, pool, workers)
         self._lanes = dict(self._before.lanes) | _named_lanes(requests)
+        self._workers = builtin_worker.ensure_builtin_worker(org, pool, workers, self._lanes.values())
         self._named = {request.task_id for request in requests if request.task_id is not None}
         self._balancer = Balancer(self._before, self._workers, self._now, ids.fraction)
         self._seen: set[str] = set()

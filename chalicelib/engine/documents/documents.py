@@ -99,11 +99,51 @@ def merge(
 ) -> Document:
     """Set these fields of a document's body and leave the others. Two calls. Raises NotFound."""
 
-    def decide(document: Document) -> Document:
-        body = {**document.body, **fields}
-        return document if body == document.body else replace(document, body=body)
+    return change(org, kind, identifier, lambda document: with_body(document, fields), parent=parent, by=by)
 
-    return change(org, kind, identifier, decide, parent=parent, by=by)
+
+def with_body(document: Document, fields: Mapping[str, Any]) -> Document:
+    """The document with these fields of its body; the same document when it has them."""
+    body = {**document.body, **fields}
+    return document if body == document.body else replace(document, body=body)
+
+
+def put(
+    org: str,
+    kind: str,
+    identifier: str,
+    decide: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    *,
+    by: str | None = None,
+    when_created: Sequence[Write] = (),
+    expires_at_ms: int | None = None,
+) -> Document:
+    """Store what `decide` makes of a document's body; where there is no document, of an empty one. Two calls.
+
+    The writes of `when_created` are in the transaction that creates the document. Raises ConditionFailed when only a
+    condition of theirs does not hold.
+    """
+
+    def attempt() -> Document:
+        old = storage.find(org, kind, identifier)
+        body = decide(old.body if old is not None else {})
+        if old is not None and body == old.body:
+            return old
+        document, write = next_version(old, new(org, kind, body, id=identifier, by=by, expires_at_ms=expires_at_ms))
+        also = when_created if old is None else ()
+        optimistic.commit_change(document, storage.from_raw, [write, *also], strict=True)
+        return document
+
+    return optimistic.retry(attempt)
+
+
+def next_version(old: Document | None, draft: Document) -> tuple[Document, Write]:
+    """The draft as the document that follows `old`, and the write of it: refused when somebody wrote since `old` was
+    read, or since there was no document."""
+    if old is None:
+        return draft, storage.create_write(draft)
+    document = replace(draft, version=old.version + 1, created_at=old.created_at)
+    return document, storage.update_write(old, document)
 
 
 def delete(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.changes.effects import Announcement
 from chalicelib.domain.changes.public_events import PublicEvent
+from chalicelib.domain.document import PROJECTS_POOL
 from chalicelib.engine.accounts import inbox
 from chalicelib.engine.live import event_feed
 from chalicelib.engine.webhooks import event_deliveries
@@ -25,12 +26,12 @@ def publish_announcements(
     payload_builders: PayloadBuilders,
     may_see: event_feed.MaySee,
 ) -> None:
-    """Publish the announcements' events to inboxes, webhooks and the live feed."""
+    """Publish the announcements' events to inboxes and webhooks, and those of the projects API to its live feed."""
     pools = {announcement.pool for announcement in announcements}
     events = [event for pool in pools for event in _build_events(org, pool, announcements, payload_builders)]
     inbox.add_notifications(org, events)
     event_deliveries.create_deliveries(org, events)
-    event_feed.publish(org, occasion, events, may_see)
+    event_feed.publish(org, occasion, [event for event in events if event.pool == PROJECTS_POOL], may_see)
 
 
 def _build_events(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from chalicelib import clock
 from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.live import frames, task_feed
@@ -110,7 +111,7 @@ def _frame(number: int, entry: Mapping[str, Any], name: str) -> Frame:
         "subscription": name,
         "event": topic,
         "sequence": number,
-        "timestamp": frames.format_instant(entry["at"]),
+        "timestamp": clock.iso(entry["at"]),
         "data": entry["data"],
     }
 

@@ -16,11 +16,6 @@ OPENING_PAUSES_S = (0.1, 0.4, 1.0)
 OPENING_MS = 2 * clock.SECOND
 
 
-def format_instant(at: int) -> str:
-    """A time in epoch milliseconds as ISO 8601 in UTC, in whole seconds with Z."""
-    return clock.utc(at).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def encode(frame: Frame) -> str:
     """The frame as JSON text."""
     return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)

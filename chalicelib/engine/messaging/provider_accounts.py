@@ -1,5 +1,5 @@
-"""An org's accounts with messengers, and the secret and templates of its n8n hooks. They come from the setting
-MESSENGERS or from SSM, and no API shows them."""
+"""An org's accounts with messengers, the templates of its n8n hooks, and the secrets of all its hooks. They come from
+the setting MESSENGERS or from SSM, and no API shows them."""
 
 import json
 import re
@@ -33,10 +33,19 @@ class Accounts(NamedTuple):
     n8n_secret: str | None = None
     templates: Mapping[str, str] = {}
     """Name of an n8n hook -> template of its notifications."""
+    codeserver_secrets: Mapping[str, str] = {}
+    """Hook of the code server API -> its secret; `secret` is that of all hooks without one of their own."""
+
+    studio_token: str | None = None
+    """What other systems send to the webhook of the studio API."""
 
     def missing(self, name: Provider) -> list[str]:
         """The settings that the provider lacks."""
         return missing_settings(name, self.providers.get(name, {}))
+
+    def codeserver_secret(self, hook: str) -> str | None:
+        """The secret of a hook of the code server API."""
+        return self.codeserver_secrets.get(hook) or self.codeserver_secrets.get("secret")
 
     @property
     def configured(self) -> list[Provider]:
@@ -76,7 +85,14 @@ def _parse(org: str, value: Any) -> Accounts:
         logger().error("An org's messengers are not a JSON object", extra={"org": org})
         return Accounts({})
     providers: dict[Provider, Account] = {name: _text_settings(value[name]) for name in PROVIDERS if name in value}
-    return Accounts(providers, _text_settings(value.get("n8n")).get("secret"), _text_settings(value.get("templates")))
+    texts = {name: _text_settings(value.get(name)) for name in ("n8n", "templates", "codeserver", "studio")}
+    return Accounts(
+        providers,
+        texts["n8n"].get("secret"),
+        texts["templates"],
+        texts["codeserver"],
+        texts["studio"].get("webhook_token"),
+    )
 
 
 def _text_settings(value: Any) -> dict[str, str]:

@@ -207,18 +207,18 @@ class Server(AuthorizationServer):  # type: ignore[misc]
 
 def read_question(parameters: Mapping[str, str], add_issuer: Callable[[str], str]) -> Question | Refusal:
     """Judge an application's request. `add_issuer` adds this server's name to the URL to which the browser is sent."""
-    server, asked = Server(), ParsedRequest("GET", parameters, {})
+    server, request = Server(), ParsedRequest("GET", parameters, {})
     try:
-        grant = server.get_consent_grant(asked)
+        grant = server.get_consent_grant(request)
     except OAuth2Error as error:
         if error.redirect_uri is None:
             return Refusal(_redirect_fault(server, parameters), None)
-        return Refusal(error.description, add_issuer(server.handle_error_response(asked, error).headers["Location"]))
+        return Refusal(error.description, add_issuer(server.handle_error_response(request, error).headers["Location"]))
 
     def answer(user_id: str | None) -> str:
-        return add_issuer(server.create_authorization_response(asked, user_id, grant).headers["Location"])
+        return add_issuer(server.create_authorization_response(request, user_id, grant).headers["Location"])
 
-    return Question(asked.client.client, tuple(asked.scope.split()), grant.redirect_uri, answer)
+    return Question(request.client.client, tuple(request.scope.split()), grant.redirect_uri, answer)
 
 
 def _redirect_fault(server: Server, parameters: Mapping[str, str]) -> str:

@@ -27,17 +27,17 @@ _TEXT = re.compile(r"[ !#-\[\]-~]*")
 _STATE = re.compile(r"[ -~]*")
 
 
-def read_question(asked: Mapping[str, str], issuer: str) -> Question | Refusal:
+def read_question(query: Mapping[str, str], issuer: str) -> Question | Refusal:
     """Judge an application's request for authorization. At most two calls.
 
     Every answer names the issuer, so that an application that uses several servers cannot mix them up (RFC 9207).
     """
     from chalicelib.engine.oauth import authlib_server
 
-    if (bad := _invalid_parameter(asked)) is not None:
+    if (bad := _invalid_parameter(query)) is not None:
         return Refusal(f"{bad} holds what OAuth does not allow there.", None)
     # Links written by hand often have a plus sign where a space is meant.
-    parameters = {**asked, "scope": asked["scope"].replace("+", " ")} if "scope" in asked else asked
+    parameters = {**query, "scope": query["scope"].replace("+", " ")} if "scope" in query else query
 
     def add_issuer(location: str) -> str:
         return f"{location}&{urlencode({'iss': issuer})}"

@@ -36,12 +36,12 @@ class Client(NamedTuple):
     def public(self) -> bool:
         return self.fingerprint is None
 
-    def redirect(self, asked: str | None) -> str | None:
+    def redirect(self, requested: str | None) -> str | None:
         """The URL that a request may send the browser to; None when it may not. A request that names none gets the
         only registered one."""
-        if asked is None:
+        if requested is None:
             return self.redirect_uris[0] if len(self.redirect_uris) == 1 else None
-        return asked if any(redirects.matches(one, asked) for one in self.redirect_uris) else None
+        return requested if any(redirects.matches(registered, requested) for registered in self.redirect_uris) else None
 
 
 class Registration(NamedTuple):

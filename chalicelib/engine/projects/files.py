@@ -1,8 +1,7 @@
 """Files of tasks. The metadata of a file is a document; its content is an object in S3."""
 
-from urllib.parse import quote
-
 from chalicelib.domain.document import Document
+from chalicelib.domain.files.downloads import attachment
 from chalicelib.domain.files.media_types import detect_media_type
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import documents
@@ -43,10 +42,10 @@ def get(org: str, task_id: str, file_id: str) -> Document:
 
 def download_link(file: Document) -> str:
     """A link by which anyone can download the file for LINK_TTL_S. A browser does not show it as a page. No call."""
-    name = file.body["name"]
-    plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%' else "_" for letter in name)
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    headers = {"ResponseContentType": file.body["media_type"], "ResponseContentDisposition": disposition}
+    headers = {
+        "ResponseContentType": file.body["media_type"],
+        "ResponseContentDisposition": attachment(file.body["name"]),
+    }
     return s3.presigned_url(_object_key(file), LINK_TTL_S, **headers)
 
 

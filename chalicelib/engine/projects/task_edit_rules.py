@@ -68,12 +68,12 @@ def edited(task: Task, edit: Edit, person: str, now: int) -> Task:
         raise Conflict(f"{task.person} already works on task {task.id}")
     if edit.phase is not None:
         new = moved(new, edit.phase, person, now, edit.outcome)
-    return _as_one_version(task, described(new, edit, now))
+    return as_one_version(task, described(new, edit, now))
 
 
 def reassigned(task: Task, edit: Edit, now: int) -> Task:
     """The task assigned to the edit's agent, whoever holds it, as one version. Raises Conflict when it has ended."""
-    return _as_one_version(task, described(assigned(task, edit.agent, now), edit, now))
+    return as_one_version(task, described(assigned(task, edit.agent, now), edit, now))
 
 
 def reported(task: Task, edit: Edit, holder: Holder, now: int) -> Task:
@@ -84,10 +84,11 @@ def reported(task: Task, edit: Edit, holder: Holder, now: int) -> Task:
     if _is_repeated_report(task, edit, holder):
         return task
     transitions.require_holder(task, holder)
-    return _as_one_version(task, described(_after_report(task, edit, now), edit._replace(progress=None), now))
+    return as_one_version(task, described(_after_report(task, edit, now), edit._replace(progress=None), now))
 
 
-def _as_one_version(old: Task, new: Task) -> Task:
+def as_one_version(old: Task, new: Task) -> Task:
+    """The new task with the version that follows the old one's; the old one when nothing has changed."""
     return new if new is old else replace(new, version=old.version + 1)
 
 

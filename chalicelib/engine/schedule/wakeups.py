@@ -3,14 +3,16 @@
 from chalicelib import clock
 from chalicelib.domain.changes.effects import DispatchRequest, Wakeup, WakeupKind
 from chalicelib.domain.tasks import transitions
-from chalicelib.domain.tasks.task import Task
+from chalicelib.domain.tasks.task import Status, Task
 from chalicelib.engine.changes import queue_messages
+from chalicelib.engine.conversations import replies
 from chalicelib.engine.deliveries import due_deliveries
 from chalicelib.engine.documents import background_jobs
 from chalicelib.engine.messaging import completion_notifications
-from chalicelib.engine.schedule.job_handlers import JOB_STEPS
+from chalicelib.engine.schedule.job_handlers import JOB_STEPS, REPLY_TEXTS, TASK_ENDS
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import heartbeat_monitor, pools
+from chalicelib.engine.workflows import advance as workflows
 from chalicelib.storage.tasks import tasks as task_storage
 from chalicelib.storage.workers import table as worker_table
 
@@ -40,8 +42,10 @@ def _request_dispatch(org: str, pool: str) -> None:
 
 def process_due_task(task: Task, watcher: LaneWatcher) -> None:
     """Do what is due for a task that was just read."""
-    if not transitions.is_only_waiting(task, clock.now()):
-        _enqueue_notifications(lifecycle.apply_due_transition(task))
+    if task.is_execution:
+        _finish(workflows.advance(task))
+    elif not transitions.is_only_waiting(task, clock.now()):
+        _finish(lifecycle.apply_due_transition(task))
     elif watcher.watches(task):
         lifecycle.leave_to_pool(task)
     else:
@@ -50,9 +54,18 @@ def process_due_task(task: Task, watcher: LaneWatcher) -> None:
         queue_messages.enqueue_dispatch([request], occasion=f"look|{task.id}|{clock.now()}")
 
 
-def _enqueue_notifications(task: Task) -> None:
-    if task.is_terminal and task.wake_at is not None:
-        completion_notifications.notify_of_completion(task)
+def _finish(task: Task) -> None:
+    """What is left to do when a task has ended."""
+    if not task.is_terminal or task.wake_at is None:
+        return
+    if task.pool in TASK_ENDS:
+        TASK_ENDS[task.pool](task)
+    if task.notify and task.status is not Status.CANCELLED:
+        read_text = REPLY_TEXTS.get(task.type)
+        replies.append_reply(task, read_text)
+        completion_notifications.notify_of_completion(task, read_text)
+    else:
+        lifecycle.change(task.org, task.id, lambda latest: transitions.end_notified(latest, clock.now()))
 
 
 def process_due_worker_or_pool(org: str, pool: str, worker_id: str) -> None:

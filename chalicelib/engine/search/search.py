@@ -1,4 +1,4 @@
-"""Search over the tasks of a managed pool: filtered, sorted, by words, and counted.
+"""Search over the tasks of a managed or searched pool: filtered, sorted, by words, and counted.
 
 A page is read from one list where a list has exactly the tasks that match. Other queries intersect several lists
 (engine/search/intersection.py). The index follows the tasks within about a second. The tasks of a page are read as of
@@ -58,8 +58,10 @@ class _PageRequest:
         return self.skip + self.limit + SPARE_ROWS + 1
 
 
-def find_page(org: str, pool: str, query: Query, *, page: int = 1, limit: int = 20, cursor: str | None = None) -> Page:
-    """The page with this number; with a cursor of the same query, the page behind it, whatever its number.
+def find_page(
+    org: str, pool: str, query: Query, *, page: int = 1, limit: int = 20, offset: int = 0, cursor: str | None = None
+) -> Page:
+    """The page with this number, or behind `offset` tasks; with a cursor of the same query, the page behind it.
 
     Two calls where one list has the query's tasks (docs/how-it-works/lists-of-tasks.md has the cost of other queries).
     Raises InvalidRequest for a cursor of another query and for a query that takes too many calls; ValueError for
@@ -67,7 +69,8 @@ def find_page(org: str, pool: str, query: Query, *, page: int = 1, limit: int = 
     """
     cursor_scope = (org, pool, *(sorted(part) if isinstance(part, frozenset) else part for part in query))
     after = cursors.read(cursor, *cursor_scope) if cursor is not None else None
-    request = _PageRequest(org, pool, query, limit, (page - 1) * limit if after is None else 0, after)
+    skip = offset + (page - 1) * limit if after is None else 0
+    request = _PageRequest(org, pool, query, limit, skip, after)
     single = _single_index(request)
     if single is not None:
         matches = _read_index(request, single)
@@ -104,7 +107,8 @@ def _read_distant_page(request: _PageRequest, single: IndexRange) -> Matches:
         return Matches([], total)
     if min(request.skip, remaining) > MAX_SKIPPED_ROWS:
         raise InvalidRequest(
-            f"page: is more than {MAX_SKIPPED_ROWS} rows away from both ends of the list; follow links.next instead"
+            f"The page is more than {MAX_SKIPPED_ROWS} tasks away from both ends of the list: narrow the list by a "
+            "filter, or read it page by page"
         )
     if request.skip < remaining:
         return Matches(list(chain.from_iterable(single.read(request.needed))), total)
@@ -147,8 +151,9 @@ def _age_rows(request: _PageRequest) -> dict[str, Row]:
 
 
 def _list_counter(request: _PageRequest) -> Row:
-    conditions = queries.conditions(request.query)
+    conditions, label = queries.conditions(request.query), request.query.label
     entry = conditions[0][0] if conditions and request.query.phases is None else ALL_TASKS
+    entry = entry if label is None else f"label={label}"
     return index_updates.counter_row(request.org, request.pool, entry)
 
 

@@ -1,8 +1,8 @@
 """Authenticate callers: by access tokens, and workers by the keys that they registered with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chalicelib import clock
 from chalicelib.config import settings
@@ -54,17 +54,31 @@ ANONYMOUS = Principal("local", "anonymous", "admin", "standard")
 """The caller without a credential, of an API that the local stage opens."""
 
 
-def authenticate_bearer(authorization: str | None, api: str) -> Principal:
+def authenticate_bearer(
+    authorization: str | None, api: str, verify: Callable[[str], Principal] | None = None
+) -> Principal:
     """The caller of an `Authorization` header; without one, the anonymous caller where this stage opens the API.
 
-    Raises Unauthenticated.
+    The token is read by `verify`, by default `verify_token`. Raises Unauthenticated.
     """
     if not authorization and api in settings().open_apis:
         return ANONYMOUS
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("Send a token as 'Authorization: Bearer <token>'")
-    return verify_token(token.strip())
+    return (verify or verify_token)(token.strip())
+
+
+class HasHeaders(Protocol):
+    """A request, by its headers in lower case."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+def authenticate_request(api: str, request: HasHeaders, verify: Callable[[str], Principal] | None = None) -> Principal:
+    """The caller of the token in a request's `Authorization: Bearer <token>`, as `authenticate_bearer` has it."""
+    return authenticate_bearer(request.headers.get("authorization"), api, verify)
 
 
 def verify_token(token: str) -> Principal:

@@ -10,26 +10,34 @@ from contextlib import contextmanager, suppress
 from chalicelib import clock, ids
 from chalicelib.errors import TooManyRequests, Unavailable
 from chalicelib.storage.access import long_call_slots as storage
+from chalicelib.storage.access.long_call_slots import Refusal
 
 MARGIN_SECONDS = 10
 """A slot of a request that died is held for so much longer than the request may take."""
 
 
 @contextmanager
-def hold_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[bool]:
-    """Hold one of the `most` slots that an org has of this kind; yields whether one was free.
+def try_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[Refusal | None]:
+    """Hold one of the `most` slots that an org has of this kind; yields why none is free, or None if one is held.
 
     `seconds` is the longest that a slot is used. Two calls; two more where requests that held slots have died.
     Raises Unavailable before the slot is held, and not after.
     """
     token = f"{clock.now() + _max_hold_ms(seconds):014d}.{ids.new('slot')}"
-    is_held = _take(org, kind, most, seconds, token)
+    refusal = _take(org, kind, most, seconds, token)
     try:
-        yield is_held
+        yield refusal
     finally:
-        if is_held:
+        if refusal is None:
             with suppress(Unavailable):  # the slot expires
                 storage.release(org, kind, [token])
+
+
+@contextmanager
+def hold_slot(org: str, kind: str, most: int, seconds: float) -> Iterator[bool]:
+    """As `try_slot`; yields whether one was free."""
+    with try_slot(org, kind, most, seconds) as refusal:
+        yield refusal is None
 
 
 @contextmanager
@@ -41,15 +49,18 @@ def hold_required_slot(org: str, kind: str, most: int, seconds: float) -> Iterat
         yield
 
 
-def _take(org: str, kind: str, most: int, seconds: float, token: str) -> bool:
-    tokens = storage.take(org, kind, most, token)
-    if not tokens:
-        return True
-    expired = [held for held in tokens if _has_expired(held, seconds)]
+def rest(org: str, kind: str, milliseconds: int) -> None:
+    """Let no slot of this kind be taken for so long, an hour at most. One call. Raises Unavailable."""
+    storage.rest(org, kind, clock.now() + min(milliseconds, storage.ITEM_TTL_SECONDS * clock.SECOND))
+
+
+def _take(org: str, kind: str, most: int, seconds: float, token: str) -> Refusal | None:
+    refusal = storage.take(org, kind, most, token)
+    expired = [held for held in refusal.tokens if _has_expired(held, seconds)] if refusal is not None else []
     if not expired:
-        return False
+        return refusal
     storage.release(org, kind, expired)
-    return not storage.take(org, kind, most, token)
+    return storage.take(org, kind, most, token)
 
 
 def _has_expired(token: str, seconds: float) -> bool:

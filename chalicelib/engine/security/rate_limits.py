@@ -58,14 +58,23 @@ class Caller(Protocol):
     def plan(self) -> str: ...
 
 
-def admit_caller(api: str, caller: Caller, name: str, count: int, seconds: int) -> Admission:
+class Limit(Protocol):
+    """At most `count` requests in `seconds`."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def seconds(self) -> int: ...
+
+
+def admit_caller(api: str, caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of a caller against the API's limit of that name; its plan multiplies the documented limit.
 
     Raises TooManyRequests as `count_org_request` does.
     """
     count_org_request(api, caller.org)
     key = f"{api}#{name}#{caller.org}#{caller.role}#{caller.subject}"
-    return admit(key, count * plan_factor(caller.plan), seconds * clock.SECOND)
+    return admit(key, limit.count * plan_factor(caller.plan), limit.seconds * clock.SECOND)
 
 
 ORG_REQUESTS_PER_SECOND = 500

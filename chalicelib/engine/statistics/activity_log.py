@@ -163,5 +163,7 @@ def _event_line(event: Event) -> Line:
         details["agentId"] = event.worker_id
     if event.attempt is not None:
         details["attempt"] = event.attempt
+    if event.label is not None:
+        details["label"] = event.label
     noun = "Agent" if service == "agents" else "Task"
     return Line(event.at, _LEVELS.get(event.kind, "info"), service, f"{noun} {event.subject}: {event.kind}", details)

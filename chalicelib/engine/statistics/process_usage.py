@@ -3,6 +3,8 @@
 import os
 import resource
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 from chalicelib import clock
 
@@ -50,9 +52,14 @@ def _lambda_megabytes() -> int:
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
 
 
+def uptime_seconds() -> float:
+    """Seconds since this process started."""
+    return round(clock.stopwatch() - _started_at, 3)
+
+
 def uptime_s() -> int:
     """Whole seconds since this process started."""
-    return round(clock.stopwatch() - _started_at)
+    return round(uptime_seconds())
 
 
 def memory_megabytes() -> int:
@@ -64,6 +71,24 @@ def memory_share() -> float:
     """Peak memory of the process as a share (0-1) of the function's memory in Lambda, elsewhere of the machine's."""
     available = _lambda_megabytes() * MEGABYTE or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min(1.0, _peak_bytes() / available)
+
+
+class Memory(NamedTuple):
+    """The memory of the machine, in Lambda of the instance's own virtual machine, in bytes."""
+
+    total: int
+    available: int
+
+
+def machine_memory() -> Memory:
+    """The memory now, as the Linux kernel counts it; elsewhere what this process leaves of it."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return Memory(total, max(0, total - _peak_bytes()))
+    kilobytes = {name: int(text.split()[0]) for name, _, text in (line.partition(":") for line in lines)}
+    return Memory(kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024)
 
 
 def _peak_bytes() -> int:

@@ -5,7 +5,7 @@ not written when the process dies are lost: they only inform people, so they are
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
@@ -13,6 +13,7 @@ from typing import Protocol
 from chalicelib import clock
 from chalicelib.domain.statistics.counters import Counts, Row, last_api_hour_rows, slice_of
 from chalicelib.domain.statistics.histograms import bucket_of
+from chalicelib.engine.statistics import active_callers
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.statistics import counters as counter_storage
@@ -48,14 +49,20 @@ class AnsweredRequest(Protocol):
     def route(self) -> str: ...
     @property
     def request_id(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
 
 
-def request_counter(api: str) -> Callable[[AnsweredRequest], None]:
-    """The function that counts an API's answered requests. It makes one call when a write is due."""
+def request_counter(api: str, *, counts_callers: bool = False) -> Callable[[AnsweredRequest], None]:
+    """The function that counts an API's answered requests, and on demand its callers. It makes one call when a write is
+    due; for callers those of `active_callers.count_caller`."""
 
     def count_request(answered: AnsweredRequest) -> None:
-        counts = _counts(clock.now(), answered.status, answered.milliseconds)
-        due = _add_to_buffer(answered.org, api, clock.now(), counts)
+        hour, _ = last_api_hour_rows(answered.org, api, clock.now())
+        rows = {hour: _counts(clock.now(), answered.status, answered.milliseconds)}
+        if counts_callers:
+            rows |= active_callers.count_caller(answered.org, api, answered.subject)
+        due = _add_to_buffer(answered.org, api, rows)
         if due:
             _write(answered.org, api, due)
 
@@ -65,15 +72,16 @@ def request_counter(api: str) -> Callable[[AnsweredRequest], None]:
 def _counts(now: int, status: int, milliseconds: float) -> Counts:
     counts = {"requests": 1, "time_ms": round(milliseconds), f"done_{slice_of(now)}": 1}
     counts |= {"invalid": int(status in INVALID_STATUSES), "errors": int(status >= 500)}
+    counts["refused"] = int(400 <= status < 500)
     return Counts(counts | {f"h{bucket_of(milliseconds)}": 1})
 
 
-def _add_to_buffer(org: str, api: str, now: int, counts: Counts) -> dict[Row, Counts]:
+def _add_to_buffer(org: str, api: str, rows: Mapping[Row, Counts]) -> dict[Row, Counts]:
     """Add the counts to the buffer; returns all rows of it when they are due to be written."""
     with _lock:
         buffer = _buffers.setdefault((org, api), _Buffer(clock.steady()))
-        row, _ = last_api_hour_rows(org, api, now)
-        buffer.rows[row] = buffer.rows[row].plus(counts)
+        for row, counts in rows.items():
+            buffer.rows[row] = buffer.rows[row].plus(counts)
         if clock.steady() - buffer.since < FLUSH_INTERVAL_MS:
             return {}
         return _buffers.pop((org, api)).rows

@@ -11,6 +11,7 @@ from typing import Any, cast
 from chalicelib import clock, ids
 from chalicelib.config import settings
 from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.nouns import noun
 from chalicelib.domain.tasks.release_reasons import ReleaseReason
 from chalicelib.domain.tasks.retry import Backoff
 from chalicelib.domain.tasks.task import Holder, Status, Task
@@ -40,7 +41,7 @@ def get(org: str, task_id: str, pool: str | None = None) -> Task:
     """Read a task, of this pool only if one is named. One call. Raises NotFound, also for a task of another org."""
     task = storage.find(task_id)
     if task is None or task.org != org or pool not in (None, task.pool):
-        raise NotFound("Task", task_id)
+        raise NotFound(noun(pool), task_id)
     return task
 
 
@@ -77,10 +78,10 @@ def complete(org: str, pool: str, task_id: str, holder: Holder | None, result: A
     value, reference = payloads.store_if_large(payloads.s3_prefix(org, pool, task_id, "result"), result)
     now = clock.now()
 
-    def build_end_write(known: Task | None) -> Write:
-        notifies = known is not None and bool(known.notify)
+    def build_end_write(task: Task | None) -> Write:
+        notifies = task is not None and bool(task.notify)
         values = storage.completion_values(task_id, org, pool, now, value, reference, notifies=notifies)
-        return storage.end_write(task_id, org, by, values, known)
+        return storage.end_write(task_id, org, by, values, task)
 
     overdue_at = worker_presence.overdue_at(now) if is_alive else None
     slot = worker_storage.free_slot_write(
@@ -169,7 +170,8 @@ def fail(org: str, task_id: str, holder: Holder | None, failure: Failure, pool: 
 
 
 def _is_repeated_failure(task: Task, holder: Holder | None, failure: Failure) -> bool:
-    return task.status is Status.FAILED and task.error == failure.error and transitions.is_last_holder(task, holder)
+    has_failed = task.status in (Status.FAILED, Status.TIMED_OUT)
+    return has_failed and task.error == failure.error and transitions.is_last_holder(task, holder)
 
 
 def release(

@@ -72,13 +72,13 @@ def read_page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | Non
         raise ValueError(f"Tasks of the pool {pool} have no list: name the pool in LISTED_POOLS")
     bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
     after = cursors.read(cursor, *bound) if cursor is not None else None
-    found = _read_rows(org, pool, wanted, after, limit + 1)
-    shown = _rows_that_fit(found.rows[:limit])
-    has_more = len(found.rows) > len(shown)
+    candidates = _read_rows(org, pool, wanted, after, limit + 1)
+    shown = _rows_that_fit(candidates.rows[:limit])
+    has_more = len(candidates.rows) > len(shown)
     tasks = [row.task for row in shown if row.task is not None]
     return Page(
         tasks=tasks,
-        total=_total(org, pool, wanted, found, is_whole=after is None and not has_more),
+        total=_total(org, pool, wanted, candidates, is_whole=after is None and not has_more),
         cursor=cursors.seal(shown[-1].mark, *bound) if has_more else None,
     )
 
@@ -111,10 +111,10 @@ def _size(row: Row) -> int:
     return 0 if task is None else len(payloads.compact_json([task.payload, task.result, task.metadata, task.error]))
 
 
-def _total(org: str, pool: str, wanted: Filter, found: _Rows, *, is_whole: bool) -> int:
-    if found.total is not None:
-        return found.total
-    seen = sum(row.task is not None for row in found.rows)
+def _total(org: str, pool: str, wanted: Filter, rows: _Rows, *, is_whole: bool) -> int:
+    if rows.total is not None:
+        return rows.total
+    seen = sum(row.task is not None for row in rows.rows)
     return seen if is_whole else max(seen, _read_total(org, pool, wanted))
 
 

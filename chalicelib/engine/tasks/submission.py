@@ -43,6 +43,10 @@ class Submission(NamedTuple):
     due_at: int | None = None
     total_seconds: int | None = None  # until its end, waiting included; None: the configured limits
     id: str | None = None  # None: a new id
+    request: Any = None  # what the caller asked for, by which repeated idempotency keys are compared; None: all fields
+    parent: str | None = None  # the workflow execution of which it is a step
+    steps: tuple[str, ...] = ()  # of a workflow execution: the names of its steps
+    approval_seconds: int | None = None  # how long it waits for a person's approval; None: it needs none
 
 
 def submit(org: str, subject: str, submission: Submission, preconditions: Sequence[Precondition] = ()) -> Task:
@@ -88,6 +92,8 @@ def _build_task(org: str, subject: str, submission: Submission) -> Task:
         **{name: getattr(submission, name) for name in _COPIED_FIELDS},
         **_limits(submission, run_at or now),
     )
+    if submission.approval_seconds is not None:
+        return transitions.awaiting_approval(draft, now + submission.approval_seconds * clock.SECOND, now, run_at)
     return transitions.ready(draft, now) if run_at is None else transitions.sleeping(draft, run_at, now)
 
 
@@ -104,7 +110,7 @@ def _task_id(org: str, subject: str, submission: Submission) -> str:
 
 _COPIED_FIELDS = (
     *("pool", "type", "name", "label", "priority", "group", "manual", "wanted_worker"),
-    *("concurrency_limit", "terms", "notify", "due_at"),
+    *("concurrency_limit", "parent", "steps", "terms", "notify", "due_at"),
 )
 
 
@@ -112,6 +118,7 @@ def _limits(submission: Submission, begins_at: int) -> dict[str, Any]:
     """How often and for how long the task is tried: as submitted, else as configured."""
     configured, attempts = settings(), submission.max_attempts or settings().max_attempts
     wait_seconds = submission.total_seconds or configured.schedule_to_start_seconds
+    begins_at += (submission.approval_seconds or 0) * clock.SECOND
     return {
         "max_attempts": attempts,
         "allowance": attempts,
@@ -126,8 +133,15 @@ _HASHED_AS = {"concurrency_limit": "permit"}
 """The older names of fields, which the hashes of stored submissions contain."""
 
 
+_HASHED_IF_SET = frozenset({"approval_seconds", "parent", "steps", "request"})
+"""Fields that stored submissions of older versions did not have."""
+
+
 def _body_hash(submission: Submission) -> str:
-    return payloads.digest({_HASHED_AS.get(name, name): getattr(submission, name) for name in Submission._fields})
+    if submission.request is not None:
+        return payloads.digest({"pool": submission.pool, "request": submission.request})
+    values = {_HASHED_AS.get(name, name): getattr(submission, name) for name in Submission._fields}
+    return payloads.digest({k: value for k, value in values.items() if k not in _HASHED_IF_SET or value})
 
 
 def _accept_repeated_submission(task: Task, raw: RawItem | None) -> Task:

@@ -10,15 +10,16 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from chalicelib import clock, ids
+from chalicelib.domain.changes.public_events import PublicEvent
 from chalicelib.domain.deliveries import signatures
-from chalicelib.domain.document import Document
+from chalicelib.domain.document import PROJECTS_POOL, Document
 from chalicelib.engine.documents import documents
 from chalicelib.engine.security import encryption
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.observability import count
 from chalicelib.providers.http import outbound
 from chalicelib.storage.access import quotas
-from chalicelib.storage.aws.dynamodb import ConditionFailed
+from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.deliveries import receiver_health
 from chalicelib.storage.documents import documents as storage
 
@@ -40,7 +41,8 @@ class WebhookWithSecret(NamedTuple):
 
 
 def create(org: str, body: Mapping[str, Any], secret: str | None, by: str) -> WebhookWithSecret:
-    """Create a webhook from `url`, `events`, `active` and `headers`. Without a `secret` one is generated.
+    """Create a webhook from `url`, `events`, `active` and `headers`, and `pool` for the events of another API than the
+    projects API. Without a `secret` one is generated.
 
     Raises InvalidRequest for a URL or a secret that cannot be used, and Conflict when the org has MAX_WEBHOOKS.
     """
@@ -61,6 +63,11 @@ def list_all(org: str) -> list[Document]:
     return list(storage.iter_all(org, KIND))
 
 
+def list_of_pool(org: str, pool: str) -> list[Document]:
+    """The webhooks of an org that get the events of this pool's API, newest first. One call."""
+    return [webhook for webhook in list_all(org) if pool_of(webhook) == pool]
+
+
 def get(org: str, webhook_id: str) -> Document:
     """The webhook as of now. Raises NotFound."""
     return documents.get(org, KIND, webhook_id)
@@ -78,9 +85,16 @@ def update(org: str, webhook_id: str, fields: Mapping[str, Any], by: str) -> Doc
     return webhook
 
 
-def delete(org: str, webhook_id: str) -> None:
-    """Remove a webhook. Its pending deliveries fail when they are due. Raises NotFound."""
-    documents.delete(org, KIND, webhook_id, also=lambda _: [quotas.give_back_write(org, KIND)])
+def delete(org: str, webhook_id: str, pool: str | None = None) -> None:
+    """Remove a webhook, of this pool's API if one is named. Its pending deliveries fail when they are due. Raises
+    NotFound."""
+
+    def give_back(webhook: Document) -> list[Write]:
+        if pool not in (None, pool_of(webhook)):
+            raise NotFound("Webhook", webhook_id)
+        return [quotas.give_back_write(org, KIND)]
+
+    documents.delete(org, KIND, webhook_id, also=give_back)
 
 
 def rotate_secret(org: str, webhook_id: str, secret: str | None, overlap_ms: int, by: str) -> WebhookWithSecret:
@@ -118,9 +132,18 @@ def signing_secrets(webhook: Document) -> list[str]:
     return [encryption.unseal(secret, _encryption_context(webhook)) for secret in sealed]
 
 
-def filter_subscribed(webhooks: Sequence[Document], topic: str) -> list[Document]:
-    """The active webhooks that subscribed to the topic."""
-    return [webhook for webhook in webhooks if webhook.body["active"] and topic in webhook.body["events"]]
+def filter_subscribed(webhooks: Sequence[Document], event: PublicEvent) -> list[Document]:
+    """The active webhooks that subscribed to such events of the event's API."""
+    return [
+        webhook
+        for webhook in webhooks
+        if webhook.body["active"] and event.topic in webhook.body["events"] and pool_of(webhook) == event.pool
+    ]
+
+
+def pool_of(webhook: Document) -> str:
+    """The pool whose API's events it gets. A webhook of the projects API does not name its pool."""
+    return str(webhook.body.get("pool", PROJECTS_POOL))
 
 
 def _check_url(url: str) -> None:

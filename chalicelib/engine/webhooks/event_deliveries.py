@@ -26,7 +26,7 @@ def create_deliveries(org: str, events: Sequence[PublicEvent]) -> None:
     been attempted. One call, one for each event that has subscribers, and one for each ten deliveries.
     """
     webhooks = endpoints.list_all(org) if events else []
-    subscribed = ((event, endpoints.filter_subscribed(webhooks, event.topic)) for event in events)
+    subscribed = ((event, endpoints.filter_subscribed(webhooks, event)) for event in events)
     enqueue_attempts([delivery for event, subscribers in subscribed for delivery in _create(event, subscribers)])
 
 
@@ -79,7 +79,7 @@ def build_body(event: PublicEvent) -> str:
 def _payload(event: PublicEvent, data: Mapping[str, Any], left_out: Sequence[str]) -> str:
     payload: dict[str, Any] = {
         "event": event.topic,
-        "timestamp": clock.utc(event.at).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timestamp": clock.iso(event.at),
         "data": data,
         "organization": {"id": event.org, "name": event.organization or event.org},
     }

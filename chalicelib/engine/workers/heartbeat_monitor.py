@@ -32,6 +32,8 @@ def check_worker(org: str, pool: str, worker_id: str) -> None:
         return
     if worker.removed:
         _delete_removed(worker)
+    elif worker.is_built_in:
+        registry.change(org, pool, worker_id, _after_its_rest)
     elif not worker.alive:
         _check_offline(worker)
     elif worker.drained and worker.leases:
@@ -61,6 +63,12 @@ def _with_next_check(worker: Worker) -> Worker:
         wake_at = min(wake_at, worker.suspended_until)
     checked = replace(current, rest_until=rest_until, wake_at=wake_at)
     return worker if checked == worker else checked
+
+
+def _after_its_rest(worker: Worker) -> Worker:
+    """The built-in worker when it has rested. It sends no heartbeats, and is not checked again."""
+    has_rested = worker.rest_until is not None and worker.rest_until <= clock.now()
+    return replace(worker, rest_until=None, wake_at=None) if has_rested else worker
 
 
 def _check_overdue(worker: Worker) -> None:

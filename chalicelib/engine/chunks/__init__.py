@@ -1,0 +1,1 @@
+"""Pieces of running tasks' output: stored as workers send them, and read as a stream."""

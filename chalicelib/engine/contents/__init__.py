@@ -1,0 +1,1 @@
+"""Contents: drafts, decisions on them, and the posts that they become."""

@@ -1,0 +1,1 @@
+"""Conversations of an org's users and their messages, for any API."""

@@ -1,0 +1,1 @@
+"""Recognise what is in images and recordings, while the caller waits."""

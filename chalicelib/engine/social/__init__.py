@@ -1,0 +1,1 @@
+"""Posts on social platforms: connected accounts, scheduled posts, their figures and texts."""

@@ -1,0 +1,50 @@
+"""A language model writes posts from a longer text: one for each platform, none longer than the platform takes."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from chalicelib import clock
+from chalicelib.domain.deliveries.receivers import Platform
+from chalicelib.domain.models.chat import Message, ModelFailure
+from chalicelib.domain.social import prompts, texts
+from chalicelib.domain.social.prompts import Style
+from chalicelib.engine.models import catalogue, current_model, generation
+from chalicelib.engine.models.generation import Ask, Patience
+from chalicelib.engine.security import long_call_slots
+from chalicelib.errors import Unavailable
+
+SECONDS = 24.0
+"""API Gateway waits for 29 seconds."""
+MAX_AT_ONCE = 5
+"""Requests of one org that wait for models here."""
+
+
+def write_posts(org: str, content: str, platforms: Sequence[Platform], style: Style) -> dict[Platform, str]:
+    """A post for each platform, as many at once as the model's provider takes. Three calls, and four for each platform.
+
+    Raises NotConfigured without a model, Unavailable where one does not answer in time, and TooManyRequests.
+    """
+    catalogue.require_models(org)
+    most = current_model.get_current(org).entry.provider.concurrency
+    with (
+        long_call_slots.hold_required_slot(org, "social-texts", MAX_AT_ONCE, SECONDS),
+        ThreadPoolExecutor(max_workers=min(len(platforms), most)) as threads,
+    ):
+        ends_at = clock.steady() + SECONDS * clock.SECOND
+        written = list(threads.map(lambda platform: _write(org, content, platform, style, ends_at), platforms))
+    return dict(zip(platforms, written, strict=True))
+
+
+def _write(org: str, content: str, platform: Platform, style: Style, ends_at: float) -> str:
+    ask = Ask(
+        messages=(Message("system", prompts.instruction(platform, style)), Message("user", content)),
+        max_tokens=prompts.max_tokens(platform),
+        timeout_seconds=(ends_at - clock.steady()) / clock.SECOND,
+    )
+    try:
+        text = prompts.clean(generation.generate(org, ask, Patience(waits_for_slot=True)).text)
+    except ModelFailure as failure:
+        raise Unavailable(f"The model wrote no post for {platform}: {failure}") from None
+    if not text:
+        raise Unavailable(f"The model wrote an empty post for {platform}; try again")
+    return texts.cut(text, platform)
