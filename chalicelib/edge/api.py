@@ -40,6 +40,7 @@ class AnsweredRequest(NamedTuple):
     method: str
     route: str
     request_id: str
+    subject: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Api:
     authorize: Callable[[Caller, Endpoint], None] | None = None
     window_header: bool = False
     exempt: Callable[[Endpoint, Request], bool] | None = None
+    body_limit_bytes: int | None = None
+    """The largest body that it accepts, where that is not the setting BODY_LIMIT_BYTES."""
 
 
 def routes_of(api: Api) -> tuple[Endpoint, ...]:

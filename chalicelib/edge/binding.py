@@ -106,7 +106,8 @@ class Signature(NamedTuple):
     def bind(self, request: Request, caller: Caller | None) -> dict[str, Any]:
         """The handler's keyword arguments; raises InvalidRequest naming every problem, the first as its message."""
         arguments: dict[str, Any] = {}
-        problems = self._misplaced(request) + self._repeated_headers(request)
+        problems = [_undecodable_problem(name) for name in request.undecodable]
+        problems += self._misplaced(request) + self._repeated_headers(request)
         sources = {"path": request.path_values, "query": self._query(request), "header": request.headers}
         for parameter in self.parameters:
             try:
@@ -147,10 +148,10 @@ class Signature(NamedTuple):
         """The problems of the query's names: unknown ones, and those repeated that are not lists."""
         if not (self.strict and request.values):
             return []
-        known = self._query_parameters
-        unknown = [_unknown_problem(name, known) for name in request.values if name not in known]
-        repeated = [name for name in request.values if name in request.repeated and name in known]
-        return unknown + [_repeated_problem(name) for name in repeated if not known[name].many]
+        parameters = self._query_parameters
+        unknown = [_unknown_problem(name, parameters) for name in request.values if name not in parameters]
+        repeated = [name for name in request.values if name in request.repeated and name in parameters]
+        return unknown + [_repeated_problem(name) for name in repeated if not parameters[name].many]
 
     def _repeated_headers(self, request: Request) -> list[Problem]:
         """The problems of header parameters that are given more than once."""
@@ -222,6 +223,11 @@ def _unknown_problem(name: str, known: Iterable[str]) -> Problem:
     listed = ", ".join(known)
     what = f"is not a query parameter of this endpoint, which has {listed or 'none'}"
     return Problem(name[:MAX_SHOWN_CHARS], what, f"{name[:MAX_SHOWN_CHARS]} {what}")
+
+
+def _undecodable_problem(name: str) -> Problem:
+    what = "must be UTF-8, percent-encoded"
+    return Problem(name, what, f"{name}: {what}")
 
 
 def _repeated_problem(name: str) -> Problem:

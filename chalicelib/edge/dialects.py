@@ -15,6 +15,7 @@ from chalicelib.errors import (
     MethodNotAllowed,
     NotFound,
     QueueFull,
+    TimedOut,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -37,6 +38,7 @@ TITLES = {
     429: "Too many requests",
     500: "Internal server error",
     503: "Service unavailable",
+    504: "Gateway timeout",
 }
 
 
@@ -105,6 +107,7 @@ class CodedErrors(Dialect):
         WorkerOffline: "WORKER_OFFLINE",
         TooManyRequests: "RATE_LIMITED",
         Unavailable: "UNAVAILABLE",
+        TimedOut: "UNAVAILABLE",
         QueueFull: "QUEUE_FULL",
         YardmasterError: "INTERNAL_ERROR",
     }
@@ -161,6 +164,33 @@ class TracedErrors(Dialect):
         return {"type": "object", "required": list(fields), "properties": fields}
 
 
+class DetailedErrors(Dialect):
+    """Bare success bodies that show nulls, and errors as
+    `{"detail": ..., "status": 404, "type": "not_found", "fields": {<field>: <what is wrong>}}`.
+
+    `type` is the error's own code, or `validation_error` for a request that breaks a rule of its schema. `fields` is
+    empty for an error that is not about fields; `body` stands for the whole body.
+    """
+
+    exclude_none = False
+    INVALID: ClassVar[str] = "validation_error"
+
+    def error(self, error: YardmasterError, request_id: str) -> bytes:  # noqa: ARG002 - this dialect shows no id
+        kind = self.INVALID if isinstance(error, InvalidRequest) else error.code
+        fields = {field or "body": what for field, what in error.fields.items()}
+        return self.json({"detail": error.message, "status": error.status, "type": kind, "fields": fields})
+
+    def error_schema(self) -> dict[str, Any]:
+        text = {"type": "string"}
+        properties = {
+            "detail": text,
+            "status": {"type": "integer", "enum": list(TITLES)},
+            "type": text | {"pattern": "^[a-z_]+$"},
+            "fields": {"type": "object", "additionalProperties": text},
+        }
+        return {"type": "object", "required": list(properties), "properties": properties}
+
+
 class Enveloped(Dialect):
     """`{"success": true, "data": ..., "meta": {...}}`, with `pagination` and `links` beside the data of a list; errors
     as `{"success": false, "error": {"code": ..., "message": ..., "details": {<field>: [...]}}, "meta": {...}}`.
@@ -181,6 +211,7 @@ class Enveloped(Dialect):
         Conflict: "CONFLICT_ERROR",
         TooManyRequests: "RATE_LIMIT_ERROR",
         Unavailable: "SERVICE_UNAVAILABLE",
+        TimedOut: "SERVICE_UNAVAILABLE",
         YardmasterError: "INTERNAL_ERROR",
     }
     INVALID: ClassVar[str] = "VALIDATION_ERROR"
@@ -219,7 +250,7 @@ class Enveloped(Dialect):
         return isinstance(error, InvalidRequest) and bool(error.fields)
 
     def _meta(self, request_id: str) -> dict[str, str]:
-        return {"requestId": request_id, "timestamp": clock.utc(clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return {"requestId": request_id, "timestamp": clock.iso(clock.now())}
 
     def error_schema(self) -> dict[str, Any]:
         text = {"type": "string"}

@@ -6,6 +6,7 @@ says only that it happened.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chalicelib import clock, ids
@@ -14,8 +15,9 @@ from chalicelib.edge import access_log, origins
 from chalicelib.edge.api import Admission, AnsweredRequest, Api, Caller, Limit
 from chalicelib.edge.binding import Signature
 from chalicelib.edge.request import Request, require_single_credential
-from chalicelib.edge.responses import Answer, Bare, Raw, Reply
+from chalicelib.edge.responses import Answer, Bare, Binary, Raw, Reply, Stream
 from chalicelib.edge.routing import Endpoint, ErrorRenderer
+from chalicelib.edge.streams import OpenStream, collect
 from chalicelib.errors import (
     Forbidden,
     MethodNotAllowed,
@@ -23,6 +25,7 @@ from chalicelib.errors import (
     TooLarge,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     YardmasterError,
 )
 from chalicelib.observability import logger
@@ -39,25 +42,42 @@ class Exchange:
     headers: Headers
     """Headers of the answer, be it a success or an error."""
     org: str = ""
+    subject: str = ""
 
 
-def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request) -> Answer:
-    """Answer one request that matched an endpoint, and log it in one line."""
+def serve(api: Api, endpoint: Endpoint, signature: Signature, request: Request, *, can_stream: bool = False) -> Answer:
+    """Answer one request that matched an endpoint, and log it in one line, once its last part is sent.
+
+    An answer has parts only if `can_stream`; else the parts that come soon are collected.
+    """
     started, stopwatch = clock.now(), clock.stopwatch()
     exchange = Exchange(_common_headers(request.id))
     log = logger()
     log.thread_safe_append_keys(request_id=request.id)
     try:
         answer = _handle(api, endpoint, signature, request, exchange)
+        if isinstance(answer.body, OpenStream) and not can_stream:
+            answer = answer._replace(body=collect(answer.body))
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
         answer = failure(api, error, request.id, exchange.headers, endpoint.render_error)
     if api.measure and exchange.org:
-        milliseconds = (clock.stopwatch() - stopwatch) * clock.SECOND
-        answered = AnsweredRequest(exchange.org, answer.status, milliseconds, request.method, endpoint.path, request.id)
+        answered = AnsweredRequest(
+            org=exchange.org,
+            status=answer.status,
+            milliseconds=(clock.stopwatch() - stopwatch) * clock.SECOND,
+            method=request.method,
+            route=endpoint.path,
+            request_id=request.id,
+            subject=exchange.subject,
+        )
         _call_measure(api.measure, answered)
     log.thread_safe_clear_keys()
     fields = {"method": request.method, "route": endpoint.path, "path": request.path}
-    access_log.write_request(answer, **fields, org=exchange.org, started=started)
+    write_line = partial(access_log.write_request, answer, **fields, org=exchange.org, started=started)
+    if isinstance(answer.body, OpenStream):
+        answer.body.when_ended(write_line)
+    else:
+        write_line()
     return answer
 
 
@@ -70,16 +90,16 @@ def _call_measure(measure: Callable[[AnsweredRequest], None], answered: Answered
 
 def _handle(api: Api, endpoint: Endpoint, signature: Signature, request: Request, exchange: Exchange) -> Answer:
     origins.require_allowed_page(request.headers, request.repeated_headers)
-    _check_size(request)
+    _check_size(api, endpoint, request)
     caller = None if endpoint.public else _admit_with_headers(api, endpoint, request, exchange)
     result = endpoint.handler(**signature.bind(request, caller))
     return _render(api, endpoint, result, request.id, exchange.headers)
 
 
-def _check_size(request: Request) -> None:
-    limit, size = settings().body_limit_bytes, len(request.body)
+def _check_size(api: Api, endpoint: Endpoint, request: Request) -> None:
+    limit, size = api.body_limit_bytes or settings().body_limit_bytes, len(request.body)
     if size > limit:
-        raise TooLarge(f"The body has {size} bytes; at most {limit} are accepted")
+        raise TooLarge(f"The body has {size} bytes; at most {limit} are accepted{endpoint.if_too_large}")
 
 
 def _admit_with_headers(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -> Caller:
@@ -97,7 +117,7 @@ def _admit(api: Api, endpoint: Endpoint, request: Request, exchange: Exchange) -
     """The authenticated caller, of the right role and within the limit; adds the limit's state to the headers."""
     require_single_credential(request)
     caller = api.authenticate(request)
-    exchange.org = caller.org
+    exchange.org, exchange.subject = caller.org, caller.subject
     logger().thread_safe_append_keys(org=caller.org)
     if endpoint.roles and caller.role not in endpoint.roles:
         raise Forbidden(_roles_required(endpoint.roles))
@@ -127,6 +147,10 @@ def _render(api: Api, endpoint: Endpoint, result: Any, request_id: str, headers:
     if isinstance(result, Raw):
         headers |= {**result.headers, "Content-Type": result.media_type}
         return Answer(result.status or endpoint.status, headers, result.content, result.cookies)
+    if isinstance(result, Binary):
+        return Answer(endpoint.status, headers | result.headers, result.content)
+    if isinstance(result, Stream):
+        return Answer(endpoint.status, headers | result.headers, OpenStream(result.parts, request_id))
     reply = result if isinstance(result, Reply) else Reply(result)
     headers |= reply.headers
     return Answer(reply.status or endpoint.status, headers, _body(api, reply, request_id, headers), reply.cookies)
@@ -155,7 +179,7 @@ def failure(
         error = YardmasterError("An unexpected error occurred")
     common = _common_headers(request_id) if headers is None else headers
     own = {"Content-Type": api.dialect.error_media_type}
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Unavailable) and error.retry_after is not None:
         own["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
         own["WWW-Authenticate"] = f'Bearer realm="{api.name}"'

@@ -3,15 +3,26 @@
 import json
 from collections.abc import Iterator
 from http import HTTPStatus
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
 from chalicelib.edge.api import VARIABLE, Api, routes_of
 from chalicelib.edge.binding import REQUIRED, Parameter, Signature, read_signature
 from chalicelib.edge.paging import Paged
-from chalicelib.edge.responses import Bare, Created, Raw, Redirect, Reply
+from chalicelib.edge.responses import (
+    Bare,
+    Binary,
+    Created,
+    NoContent,
+    Raw,
+    Redirect,
+    Reply,
+    Stream,
+    is_result,
+    result_types,
+)
 from chalicelib.edge.routing import Endpoint
 from chalicelib.edge.schemas import JSON
 from chalicelib.errors import (
@@ -19,6 +30,7 @@ from chalicelib.errors import (
     Forbidden,
     InvalidRequest,
     NotFound,
+    TimedOut,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -49,6 +61,7 @@ EXAMPLES: tuple[YardmasterError, ...] = (
     TooManyRequests("At most 100 requests per 60 seconds; try again in 12 seconds", retry_after=12),
     YardmasterError("An unexpected error occurred"),
     Unavailable("The service is busy; try again"),
+    TimedOut("The model did not answer within 25 seconds"),
 )
 AFTER_ADMISSION = {400, 404, 409, 415, 429}
 """Statuses of errors after the rate limit was counted: they carry its headers."""
@@ -58,6 +71,7 @@ def document(api: Api) -> Json:
     """The document, as plain JSON values."""
     operations = [(endpoint, read_signature(endpoint)) for endpoint in routes_of(api)]
     schemas, definitions = _schemas(operations)
+    used_statuses = {status for operation in operations for status in _error_statuses(api, *operation)}
     paths: dict[str, Json] = {}
     for endpoint, bound in operations:
         path = VARIABLE.sub(r"{\1}", endpoint.path)
@@ -73,6 +87,7 @@ def document(api: Api) -> Json:
             "responses": {
                 _phrase(api.dialect.status(error)): _error_response(api, error, limited=error.status in AFTER_ADMISSION)
                 for error in EXAMPLES
+                if api.dialect.status(error) in used_statuses
             },
             "headers": _headers(),
             "securitySchemes": {name: dict(scheme) for name, scheme in api.security.items()},
@@ -116,7 +131,7 @@ def _annotations(operations: list[Keyed]) -> Iterator[tuple[str, Any, Any]]:
         for status, kind in endpoint.answers.items():
             if _payload(kind) is not None:
                 yield _key(endpoint, str(status)), "serialization", kind
-        for result in _result_types(bound.result):
+        for result in result_types(bound.result):
             if (payload := _payload(result)) is not None:
                 yield _key(endpoint, "return"), "serialization", payload
 
@@ -125,24 +140,13 @@ def _key(endpoint: Endpoint, part: str) -> str:
     return f"{endpoint.name} {part}"
 
 
-def _result_types(result: Any) -> tuple[Any, ...]:
-    """The types that a handler may return, such as a page or a redirect."""
-    several = get_origin(result) in (Union, UnionType) and any(
-        _is_type(one, Raw) or _is_type(one, Reply) for one in get_args(result)
-    )
-    return get_args(result) if several else (result,)
-
-
 def _payload(result: Any) -> Any:
     """The type that is rendered as JSON; None where the answer has no JSON body."""
-    if _is_type(result, Raw) or _is_type(result, Redirect) or result in (None, NoneType):
+    if result in (None, NoneType) or any(
+        is_result(result, kind) for kind in (Raw, NoContent, Redirect, Binary, Stream)
+    ):
         return None
-    return get_args(result)[0] if _is_type(result, Reply) else result
-
-
-def _is_type(result: Any, kind: type) -> bool:
-    origin = get_origin(result) or result
-    return isinstance(origin, type) and issubclass(origin, kind)
+    return get_args(result)[0] if is_result(result, Reply) else result
 
 
 def _parameter(parameter: Parameter, schema: Json) -> Json:
@@ -163,7 +167,7 @@ def _parameter(parameter: Parameter, schema: Json) -> Json:
 
 def _responses(api: Api, endpoint: Endpoint, bound: Signature, schemas: dict[str, Json]) -> Json:
     schema = schemas.get(_key(endpoint, "return"))
-    successes = dict(_success_answer(api, endpoint, result, schema) for result in _result_types(bound.result))
+    successes = dict(_success_answer(api, endpoint, result, schema) for result in result_types(bound.result))
     errors = {str(code): _error_answer(api, endpoint, code) for code in _error_statuses(api, endpoint, bound)}
     own = {str(code): _own_answer(endpoint, code, schemas, errors.get(str(code))) for code in endpoint.answers}
     return successes | errors | own
@@ -175,21 +179,27 @@ def _success_answer(api: Api, endpoint: Endpoint, result: Any, schema: Json | No
         "description": HTTPStatus(status).phrase,
         "headers": _header_references(limited=not endpoint.public),
     }
-    if _is_type(result, Created) or _is_type(result, Redirect):
+    if is_result(result, Created) or is_result(result, Redirect):
         success["headers"]["Location"] = {"$ref": "#/components/headers/Location"}
-    if _is_type(result, Raw):
+    if is_result(result, Raw):
         success["content"] = {result.media_type.partition(";")[0]: {"schema": {}}}
+    elif is_result(result, Binary):
+        success["content"] = {result.media_types: {"schema": {"type": "string", "format": "binary"}}}
+    elif is_result(result, Stream):
+        success["content"] = {result.media_types: {"schema": {}}}
     elif _payload(result) is not None and schema is not None:
-        bare, paged = _is_type(result, Bare), _is_type(_payload(result), Paged)
+        bare, paged = is_result(result, Bare), is_result(_payload(result), Paged)
         rendered = schema if bare else api.dialect.success_schema(schema, paged=paged)
         success["content"] = {JSON: {"schema": rendered}}
     return str(status), success
 
 
 def _status(endpoint: Endpoint, result: Any) -> int:
-    if _is_type(result, Created):
+    if is_result(result, Created):
         return 201
-    if _is_type(result, Redirect) and endpoint.status < 300:
+    if is_result(result, NoContent):
+        return NoContent.STATUS
+    if is_result(result, Redirect) and endpoint.status < 300:
         return Redirect.STATUS
     return endpoint.status
 
@@ -198,18 +208,18 @@ def _error_statuses(api: Api, endpoint: Endpoint, bound: Signature) -> list[int]
     """The statuses that follow from the endpoint's options and signature, and those it declares."""
     if endpoint.render_error is not None:
         return sorted(endpoint.errors)  # it declares every answer itself
-    found = {*endpoint.errors, 413, 500}
+    statuses = {*endpoint.errors, 413, 500}
     if bound.parameters or bound.body or bound.strict:
-        found |= {400, api.dialect.status(INVALID)}
+        statuses |= {400, api.dialect.status(INVALID)}
     if bound.body:
-        found.add(415)
+        statuses.add(415)
     if any(parameter.source == "path" for parameter in bound.parameters):
-        found.add(404)
+        statuses.add(404)
     if not endpoint.public:
-        found |= {401, 429, 503}
+        statuses |= {401, 429, 503}
     if (endpoint.roles or api.authorize is not None) and not endpoint.public:
-        found.add(403)
-    return sorted(found)
+        statuses.add(403)
+    return sorted(statuses)
 
 
 def _error_answer(api: Api, endpoint: Endpoint, status: int) -> Json:
@@ -223,7 +233,7 @@ def _error_answer(api: Api, endpoint: Endpoint, status: int) -> Json:
 def _own_answer(endpoint: Endpoint, status: int, schemas: dict[str, Json], common: Json | None) -> Json:
     """The endpoint's own answer of a status, together with the common error where both are possible."""
     kind = endpoint.answers[status]
-    media_type = kind.media_type.partition(";")[0] if _is_type(kind, Raw) else JSON
+    media_type = kind.media_type.partition(";")[0] if is_result(kind, Raw) else JSON
     schema = schemas.get(_key(endpoint, str(status)), {})
     content = dict(common["content"]) if common else {}
     if media_type in content:
@@ -254,7 +264,7 @@ def _headers() -> Json:
     whole = {"type": "integer"}
     return {
         **{name: {"description": text, "schema": whole} for name, text in LIMIT_HEADERS.items()},
-        RETRY_AFTER: {"description": "Whole seconds until a request can be admitted.", "schema": whole},
+        RETRY_AFTER: {"description": "Whole seconds after which another try is worth it.", "schema": whole},
         REQUEST_ID: {"description": "The request's id, as in the logs.", "schema": {"type": "string"}},
         "Location": {
             "description": "The address of what was created, or where to go.",

@@ -15,7 +15,14 @@ from chalicelib.edge.request import PAGE_HEADERS
 from chalicelib.errors import Forbidden
 
 Headers = Mapping[str, str]
-ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Webhook-Secret")
+ALLOWED_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "X-API-Key",
+    "X-Webhook-Secret",
+)
 """Headers that a listed page may send besides those that every page may."""
 EXPOSED_HEADERS = (
     "Allow",

@@ -13,7 +13,10 @@ from chalicelib.errors import Unauthenticated
 
 CREDENTIAL_HEADERS = ("Authorization", "X-API-Key", "X-Webhook-Secret")
 PAGE_HEADERS = ("Host", "Origin", "Sec-Fetch-Site")
-SINGLE_HEADERS = (*CREDENTIAL_HEADERS, *PAGE_HEADERS, "Content-Encoding", "Content-Type", "Idempotency-Key")
+SINGLE_HEADERS = (
+    *(*CREDENTIAL_HEADERS, *PAGE_HEADERS),
+    *("Content-Encoding", "Content-Type", "Idempotency-Key", "Last-Event-ID"),
+)
 """Headers that the APIs read. Each may be sent once: readers of a request differ in which of two values they take."""
 
 
@@ -40,6 +43,8 @@ class Request(NamedTuple):
     """All values of each query parameter."""
     repeated_headers: Sequence[str] = ()
     """Headers of SINGLE_HEADERS that were given more than once."""
+    undecodable: Sequence[str] = ()
+    """Variables of the path whose value is not UTF-8."""
 
     @property
     def repeated(self) -> frozenset[str]:
@@ -57,19 +62,37 @@ class Request(NamedTuple):
         """The request that Chalice is handling."""
         event = raw.to_original_event()
         query = event["multiValueQueryStringParameters"] or {}
+        path, encoded_values = event.get("path") or raw.path, raw.uri_params or {}
         return cls(
             method=raw.method,
-            path=event.get("path") or raw.path,
+            path=path,
             route=raw.path,
             headers=raw.headers,
-            path_values={name: unquote(value) for name, value in (raw.uri_params or {}).items()},
+            path_values={
+                name: _with_end(unquote(value), name, raw.path, path) for name, value in encoded_values.items()
+            },
             query={name: values[-1] for name, values in query.items()},
             body=cast(bytes, raw.raw_body),
             id=request_id(raw),
             source=str((raw.context.get("identity") or {}).get("sourceIp") or ""),
             values={name: tuple(sent) for name, sent in query.items()},
             repeated_headers=repeated_headers(event),
+            undecodable=tuple(name for name, value in encoded_values.items() if not _is_utf8(value)),
         )
+
+
+def _with_end(value: str, name: str, template: str, path: str) -> str:
+    """The value; a `{name+}` with the slash at the path's end, which API Gateway passes in the path alone."""
+    is_cut = template.endswith(f"{{{name}+}}") and path.endswith("/") and not value.endswith("/")
+    return f"{value}/" if is_cut else value
+
+
+def _is_utf8(encoded: str) -> bool:
+    try:
+        unquote(encoded, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Endpoint(NamedTuple):
     """Status -> what a public endpoint answers instead of the dialect's document: a Raw type, or a model, sent bare."""
     render_error: ErrorRenderer | None = None
     """Renders every error of this endpoint, in place of the API's dialect."""
+    if_too_large: str = ""
+    """What a caller whose body is too large can do: the end of the error's message."""
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Routes:
         errors: Sequence[int] = (),
         answers: Mapping[int, Any] = MappingProxyType({}),
         render_error: ErrorRenderer | None = None,
+        if_too_large: str = "",
         name: str | None = None,
         summary: str | None = None,
     ) -> Callable[[Handler], Handler]:
@@ -121,6 +124,7 @@ class Routes:
                     errors=tuple(errors),
                     answers=answers,
                     render_error=render_error,
+                    if_too_large=if_too_large,
                 )
             )
             return handler

@@ -28,7 +28,7 @@ NaiveInstant = Annotated[
 
 
 def _format_zoned(instant: int) -> str:
-    return clock.utc(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return clock.iso(instant)
 
 
 Instant = Annotated[
@@ -59,6 +59,12 @@ class Schema(BaseModel):
     """The media type of the body."""
 
     model_config = ConfigDict(defer_build=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class ClosedSchema(Schema):
+    """A body whose unknown fields are refused, because to ignore one would be to do something else than was asked."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class CamelSchema(Schema):

@@ -62,6 +62,9 @@ def _problem(detail: ErrorDetails, schema: JsonSchema, root: str, secret: bool) 
     path = ".".join([root, *place.steps] if root else place.steps)
     if detail["type"] == "missing":
         return Problem(path, "is required", f"Missing required field: {path}")
+    if detail["type"] == "extra_forbidden":
+        what = f"is not a field of this body, which has {', '.join(schema.get('properties', {}))}"
+        return Problem(path[:MAX_SHOWN_CHARS], what, f"{path[:MAX_SHOWN_CHARS]}: {what}")
     hidden = secret or place.secret or _holds_secret(place.schema, schema)
     what = _clause(detail, place.schema, schema, hidden)
     return Problem(path, what, f"{path}: {what}" if path else f"The body {what}")
@@ -122,7 +125,8 @@ def _holds_secret(schema: JsonSchema, root: JsonSchema, seen: frozenset[str] = f
     if name in seen:
         return False
     inner = [schema.get(one) for one in ("items", "additionalProperties")]
-    inner += [*schema.get("properties", {}).values(), *schema.get("prefixItems", ())]
+    inner += [*schema.get("properties", {}).values(), *schema.get("patternProperties", {}).values()]
+    inner += schema.get("prefixItems", ())
     inner += [branch for branch in _branches(schema, root) if branch is not schema]
     return any(_holds_secret(one, root, seen | {name} - {""}) for one in inner if isinstance(one, dict))
 
@@ -138,6 +142,9 @@ def _child(schema: JsonSchema, key: int | str) -> JsonSchema | None:
         return prefix[key] if key < len(prefix) else schema.get("items")
     if key in schema.get("properties", {}):
         return dict(schema["properties"][key])
+    for pattern, child in schema.get("patternProperties", {}).items():
+        if re.search(pattern, key):
+            return dict(child)
     others = schema.get("additionalProperties")
     return {} if isinstance(others, bool) else others
 

@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel
 
+from chalicelib.config import settings
 from chalicelib.edge import origins, websocket_messages
 from chalicelib.edge.api import VARIABLE, Caller
 from chalicelib.edge.json_body import MAX_SHOWN_CHARS
@@ -46,6 +47,16 @@ class WorkerEndpoint(NamedTuple):
     path: str
     pool: str
     authenticate: Callable[[Request], Caller]
+    prefix: str = ""
+    """As a channel's."""
+
+    def url(self, api: str, worker_id: str) -> str:
+        """The URL at which a worker of this API connects: at the API's own address, or at API Gateway's, which has no
+        paths."""
+        path = VARIABLE.sub(quote(worker_id, safe=""), self.path)
+        if settings().sockets_url:
+            return f"{settings().sockets_url}?path={self.prefix}{path}"
+        return settings().api_urls.get(api, "").replace("http", "ws", 1).rstrip("/") + path
 
 
 class OpenConnection(Protocol):
@@ -77,6 +88,8 @@ class Channel:
     on_disconnect: Callable[[Any], None]
     query: tuple[str, ...] = ()
     """The query parameters that it has, besides `token`."""
+    prefix: str = ""
+    """What precedes the path in API Gateway's WebSocket API, which all APIs share, where another API has that path."""
 
 
 class WebSocketRouter:
@@ -130,7 +143,7 @@ class WebSocketRouter:
         query = dict(event.get("queryStringParameters") or {})
         path = query.pop("path", "/")
         for channel in self._channels.values():
-            values = _match_path(channel.path, path)
+            values = _match_path(channel.prefix + channel.path, path)
             if values is not None:
                 request = _request(event, channel, values, query)
                 origins.require_allowed_page(request.headers, request.repeated_headers)
@@ -147,10 +160,10 @@ def _refuse_repeated(query: Mapping[str, Sequence[str]]) -> None:
 
 
 def _refuse_unknown(query: Mapping[str, str], channel: Channel) -> None:
-    known = (*channel.query, "token")
+    parameters = (*channel.query, "token")
     for name in query:
-        if name not in known:
-            listed = ", ".join(known)
+        if name not in parameters:
+            listed = ", ".join(parameters)
             raise InvalidRequest(
                 f"{name[:MAX_SHOWN_CHARS]} is not a query parameter of this WebSocket, which has {listed}"
             )
