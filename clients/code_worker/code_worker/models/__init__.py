@@ -1,0 +1,1 @@
+"""Language models: the catalogue, and streamed answers."""

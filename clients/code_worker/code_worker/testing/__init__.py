@@ -1,0 +1,1 @@
+"""Runs tests of code in a sandbox."""
