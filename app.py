@@ -32,6 +32,16 @@ EVENTS = ("engine", "live")
 
 app = Chalice(app_name=f"yardmaster-{BUNDLE}") if BUNDLE in EVENTS else _http(BUNDLE)
 
+if BUNDLE == "recognition":
+
+    @app.on_sqs_message(queue="recognize", batch_size=1)
+    def recognize(event: Any) -> Any:
+        # Imported here: the API of this bundle does not wait for the import.
+        from chalicelib.functions import queues
+
+        return queues.handle_recognition_handovers(event.to_dict())
+
+
 if BUNDLE == "live":
     from chalicelib.apis.websockets import router
 
@@ -77,6 +87,10 @@ if BUNDLE == "engine":
     @app.on_sqs_message(queue="perform", batch_size=10)
     def perform(event: Any) -> Any:
         return queues.handle_builtin_handovers(event.to_dict())
+
+    @app.on_sqs_message(queue="models", batch_size=1)
+    def models(event: Any) -> Any:
+        return queues.handle_model_calls(event.to_dict())
 
     @app.on_sqs_message(queue="live.fifo", batch_size=10)
     def live(event: Any) -> Any:

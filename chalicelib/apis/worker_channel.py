@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from chalicelib.apis.chunk_fields import ChunkFields
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder
 from chalicelib.domain.tasks.worker import Health, Heartbeat
@@ -17,6 +18,7 @@ from chalicelib.edge import (
     WorkerEndpoint,
     error_frame,
 )
+from chalicelib.engine.chunks import chunks
 from chalicelib.engine.live import connections
 from chalicelib.engine.live.connections import Connection
 from chalicelib.engine.live.frames import Frame
@@ -53,6 +55,14 @@ class Result(Report):
 
     result: Any
 
+    @property
+    def value(self) -> Any:
+        """The result as JSON."""
+        return self.result
+
+    def count_usage(self, org: str) -> None:
+        """Count what the worker used for the result, which was accepted; each time that the worker sends it."""
+
 
 class Error(Report):
     """The attempt has failed."""
@@ -62,10 +72,18 @@ class Error(Report):
     retry_after: float | None = Field(
         default=None, ge=0, le=86_400, strict=True, description="Seconds until the next attempt."
     )
+    timed_out: bool = Field(
+        default=False, strict=True, description="The worker ended the attempt because its time was over."
+    )
 
 
-def worker_channel(endpoint: WorkerEndpoint) -> Channel:
-    """The channel to which an API's workers connect."""
+class ChunkFrame(Report, ChunkFields):
+    """The next piece of the output of a task that is in work."""
+
+
+def worker_channel(endpoint: WorkerEndpoint, result: type[Result] = Result, *, takes_chunks: bool = False) -> Channel:
+    """The channel to which an API's workers connect. `result` is the model of the frame with a result; `takes_chunks`
+    says whether somebody reads a task's output while it is made."""
 
     def handle_connect(caller: Caller, request: ConnectRequest) -> None:
         [worker_id] = request.path_values.values()
@@ -82,13 +100,15 @@ def worker_channel(endpoint: WorkerEndpoint) -> Channel:
         on_connect=handle_connect,
         frame_handlers={
             "progress": FrameHandler(Progress, _handle_progress),
-            "result": FrameHandler(Result, _handle_result),
+            "result": FrameHandler(result, _handle_result),
             "error": FrameHandler(Error, _handle_error),
             "pong": FrameHandler(Sign, _handle_sign),
             "ready": FrameHandler(Sign, _handle_sign),
+            **({"chunk": FrameHandler(ChunkFrame, _handle_chunk)} if takes_chunks else {}),
         },
         render_error=_refusal_frame,
         on_disconnect=_handle_disconnect,
+        prefix=endpoint.prefix,
     )
 
 
@@ -103,12 +123,18 @@ def _handle_progress(connection: Connection, report: Progress) -> None:
 
 
 def _handle_result(connection: Connection, report: Result) -> Frame:
-    lifecycle.complete(connection.org, _pool(connection), report.task_id, _holder(connection, report), report.result)
+    lifecycle.complete(connection.org, _pool(connection), report.task_id, _holder(connection, report), report.value)
+    report.count_usage(connection.org)
     return _accepted_frame(report)
 
 
+def _handle_chunk(connection: Connection, report: ChunkFrame) -> None:
+    holder = _holder(connection, report)
+    chunks.append(connection.org, _pool(connection), report.task_id, holder, report.chunk)
+
+
 def _handle_error(connection: Connection, report: Error) -> Frame:
-    failure = reported_failure(report.error, report.retryable, report.retry_after)
+    failure = reported_failure(report.error, report.retryable, report.retry_after, timed_out=report.timed_out)
     lifecycle.fail(connection.org, report.task_id, _holder(connection, report), failure, _pool(connection))
     return _accepted_frame(report)
 

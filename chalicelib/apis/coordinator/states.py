@@ -12,6 +12,14 @@ WorkerStatus = Literal["online", "busy", "offline"]
 Priority = Literal["low", "normal", "high", "critical"]
 Kind = Literal["general", "captcha", "survey", "browser", "scraper"]
 """The type of a task, and of the workers that perform it."""
+RecognitionKind = Literal[
+    "recognition:ocr",
+    "recognition:slider",
+    "recognition:transcribe",
+    "recognition:detect",
+    "recognition:classify",
+]
+"""The type of a task that Yardmaster performs itself."""
 GENERAL: Kind = "general"
 """The type of task that any worker may perform."""
 

@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from chalicelib.apis.coordinator.access import NAME
 from chalicelib.apis.coordinator.states import (
@@ -15,6 +15,7 @@ from chalicelib.apis.coordinator.states import (
     TASK_STATUS,
     Kind,
     Priority,
+    RecognitionKind,
     TaskStatus,
 )
 from chalicelib.apis.coordinator.workers import MAX_WORD_CHARS, WorkerId
@@ -23,7 +24,7 @@ from chalicelib.domain.tasks.reported_failure import MAX_DETAILS_CHARS, MAX_MESS
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
 from chalicelib.engine.dispatch.waiting_reason import waiting_for
-from chalicelib.engine.tasks import assignment, listing, submission, worker_presence
+from chalicelib.engine.tasks import assignment, listing, payload_checks, submission, worker_presence
 from chalicelib.engine.tasks import lifecycle as tasks
 from chalicelib.engine.tasks.listing import Filter
 from chalicelib.engine.tasks.submission import Submission
@@ -66,9 +67,16 @@ class TaskIn(Schema):
     """A task to create."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(examples=["solve-captcha-batch-1"])
-    type: Kind = Field(examples=["captcha"])
+    type: Kind | RecognitionKind = Field(
+        examples=["captcha"], description="Yardmaster itself performs the types that begin with `recognition:`."
+    )
     priority: Priority = Field(default="normal", examples=["high"])
-    payload: dict[str, Any] = Field(default_factory=dict, description="Sent to the worker unchanged.")
+    payload: dict[str, Any] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Sent to the worker unchanged. A recognition task needs the fields of that endpoint of the "
+        "recognition API.",
+    )
     metadata: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = Field(
         default_factory=dict,
         description="Your own data, at most 16,000 characters as JSON. For an automatic assignment, a worker must have "
@@ -77,8 +85,21 @@ class TaskIn(Schema):
     auto_assign: bool = Field(
         default=False,
         strict=True,
-        description="Yardmaster assigns the task as soon as a worker that can perform it has a free slot.",
+        description="Yardmaster assigns the task as soon as a worker that can perform it has a free slot. It does so "
+        "with every recognition task.",
     )
+
+    @field_validator("payload")
+    @classmethod
+    def _as_its_performer_needs(cls, payload: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "type" in info.data:
+            payload_checks.validate_payload(NAME, info.data["type"], payload)
+        return payload
+
+    @property
+    def is_recognition(self) -> bool:
+        """Whether Yardmaster performs the task itself."""
+        return self.type in get_args(RecognitionKind)
 
 
 class TaskOut(Schema):
@@ -188,7 +209,7 @@ def _submission(body: TaskIn, idempotency_key: str | None) -> Submission:
         payload=body.payload,
         metadata=body.metadata,
         capabilities=tuple(names),
-        manual=not (body.auto_assign or NAME in settings().auto_assign),
+        manual=not (body.auto_assign or body.is_recognition or NAME in settings().auto_assign),
         idempotency_key=idempotency_key,
     )
 

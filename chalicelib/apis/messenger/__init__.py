@@ -1,12 +1,11 @@
-"""The messenger API (delqhi-platform.md, "Zimmer-09 ClawdBot-Bote"): notifications to people, by their messengers."""
+"""The messenger API (delqhi-platform.md, "Zimmer-09 ClawdBot-Bote"): notifications to people through messengers."""
 
 from chalicelib import __version__
-from chalicelib.apis.messenger import access, health, hooks, messengers, notifications, whatsapp
-from chalicelib.apis.messenger import schemas as words
+from chalicelib.apis.messenger import access, health, hooks, messengers, notifications, schemas, whatsapp
 from chalicelib.edge import BEARER, Api, TracedErrors, documentation_routes
 
 api: Api = Api(
-    name=words.NAME,
+    name=schemas.NAME,
     title="Yardmaster: messenger API",
     version=__version__,
     description="Notify people on Telegram, WhatsApp and Discord, and see the status of each notification.",

@@ -1,4 +1,4 @@
-"""Whether the API answers, and how much waits to be sent (delqhi-platform.md, "Health Check")."""
+"""The health check: whether the API answers, and how many messages wait (delqhi-platform.md, "Health Check")."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ routes = Routes("/health", tag="Health", public=True)
 
 
 class HealthOut(Schema):
-    """An API that answers; it is degraded while its queue or its table does not."""
+    """The API's health. It is degraded while its queue or its table does not answer."""
 
     status: Literal["healthy", "degraded"]
     timestamp: NaiveInstant

@@ -1,4 +1,4 @@
-"""How the messengers are doing (delqhi-platform.md, "Get Messenger Status")."""
+"""The status of each messenger (delqhi-platform.md, "Get Messenger Status")."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ routes = Routes("/api/messengers", tag="Messengers")
 
 
 class MessengerOut(Schema):
-    """One provider. The counts are of notifications that ended there."""
+    """One provider. `sent` and `failed` count notifications whose delivery there has ended."""
 
     name: Provider
     configured: bool
@@ -26,7 +26,7 @@ class MessengerOut(Schema):
     failed: int
 
     @classmethod
-    def of(cls, state: ProviderState) -> Self:
+    def from_state(cls, state: ProviderState) -> Self:
         check, tally = state.check, state.tally
         return cls(
             name=state.name,
@@ -38,7 +38,7 @@ class MessengerOut(Schema):
 
 
 class MessengerList(Schema):
-    """Every provider that Yardmaster knows."""
+    """Every provider that Yardmaster supports."""
 
     messengers: list[MessengerOut]
 
@@ -46,4 +46,6 @@ class MessengerList(Schema):
 @routes.get()
 def list_messengers(caller: Caller) -> MessengerList:
     """See which messengers are configured and connected, and how many notifications each has sent."""
-    return MessengerList(messengers=[MessengerOut.of(one) for one in provider_status.list_states(caller.org)])
+    return MessengerList(
+        messengers=[MessengerOut.from_state(state) for state in provider_status.list_states(caller.org)]
+    )

@@ -1,10 +1,10 @@
-"""Notifications and alerts, and what became of them (delqhi-platform.md, "Send Notification" and on)."""
+"""Send notifications and alerts, and list their status (delqhi-platform.md, "Send Notification" and after it)."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from chalicelib.apis.messenger.schemas import IdempotencyKey, Message, Queued, own
+from chalicelib.apis.messenger.schemas import IdempotencyKey, Message, Queued, scoped_key
 from chalicelib.domain.deliveries.delivery import Delivery
 from chalicelib.domain.deliveries.notification import (
     STATUS_BY_DELIVERY,
@@ -35,7 +35,7 @@ class NotificationIn(Schema):
 
 
 class AlertIn(Schema):
-    """An alert: something that somebody must look at."""
+    """An alert: a notification that needs a person's attention."""
 
     message: Message = Field(examples=["Critical error in Zimmer-19!"])
     severity: Literal["info", "warning", "critical"] = "warning"
@@ -55,19 +55,19 @@ class ProviderOut(Schema):
     sent_at: NaiveInstant | None
 
     @classmethod
-    def of(cls, found: Delivery | None) -> Self:
-        """Of the delivery; without one, the provider was not configured."""
-        if found is None:
+    def from_delivery(cls, delivery: Delivery | None) -> Self:
+        """Build it from the delivery. None means that the provider was not configured."""
+        if delivery is None:
             none = dict.fromkeys(("message_id", "error", "sent_at"))
             return cls(status="not_configured", message_ids=[], attempts=0, **none)
-        sent, first = found.status == "delivered", next(iter(found.receipts), None)
+        is_sent, first_receipt = delivery.status == "delivered", next(iter(delivery.receipts), None)
         return cls(
-            status=STATUS_BY_DELIVERY[found.status],
-            message_id=None if first == UNKNOWN_RECEIPT else first,
-            message_ids=[one for one in found.receipts if one != UNKNOWN_RECEIPT],
-            attempts=found.tries,
-            error=None if sent else found.reason,
-            sent_at=found.attempts[-1].at if sent else None,
+            status=STATUS_BY_DELIVERY[delivery.status],
+            message_id=None if first_receipt == UNKNOWN_RECEIPT else first_receipt,
+            message_ids=[receipt for receipt in delivery.receipts if receipt != UNKNOWN_RECEIPT],
+            attempts=delivery.tries,
+            error=None if is_sent else delivery.reason,
+            sent_at=delivery.attempts[-1].at if is_sent else None,
         )
 
 
@@ -82,21 +82,21 @@ class NotificationOut(Schema):
     providers: dict[str, ProviderOut]
 
     @classmethod
-    def of(cls, one: NotificationState) -> Self:
-        made = one.notification
-        states = {name: ProviderOut.of(one.deliveries.get(name)) for name in made.providers}
+    def from_state(cls, state: NotificationState) -> Self:
+        notification = state.notification
+        states = {name: ProviderOut.from_delivery(state.deliveries.get(name)) for name in notification.providers}
         return cls(
-            id=made.id,
-            type=made.kind,
-            message=made.message,
-            source=made.source,
-            created_at=made.created_at,
+            id=notification.id,
+            type=notification.kind,
+            message=notification.message,
+            source=notification.source,
+            created_at=notification.created_at,
             providers=states,
         )
 
 
 class NotificationList(Schema):
-    """One page, newest first. A filtered page may be short of its limit: the last one is without a cursor."""
+    """One page, newest first. A filtered page may have fewer items than `limit`; only the last page has no cursor."""
 
     notifications: list[NotificationOut]
     limit: int
@@ -105,31 +105,30 @@ class NotificationList(Schema):
 
 @routes.post("/notify", status=202, errors=[409, 503])
 def send_notification(caller: Caller, body: NotificationIn, idempotency_key: IdempotencyKey = None) -> Queued:
-    """Send a notification by messengers.
+    """Send a notification through messengers.
 
-    It is on its way once this answers; GET /api/notifications shows whether it arrived. The same Idempotency-Key with
-    the same body gives the same answer for a day, with another body 409. 503 names what to set when no messenger is
-    configured.
+    The answer comes when the notification is queued; GET /api/notifications shows whether it was sent. For a day the
+    same Idempotency-Key with the same body gives the same answer, and 409 with another body. 503 means that no
+    messenger is configured, and names the setting.
     """
-    providers, key = body.providers, own(caller, idempotency_key)
-    return Queued.of(
+    providers, key = body.providers, scoped_key(caller, idempotency_key)
+    return Queued.from_notification(
         messenger.enqueue_notification(caller.org, body.message, kind=body.type, providers=providers, key=key)
     )
 
 
 @routes.post("/alert", status=202, errors=[409, 503])
 def send_alert(caller: Caller, body: AlertIn, idempotency_key: IdempotencyKey = None) -> Queued:
-    """Send an alert by messengers.
+    """Send an alert through messengers.
 
-    What is critical goes to every configured messenger, is let through however many requests there were, and waits for
-    no other message.
+    A critical alert goes to every configured messenger. No rate limit applies to it, and it waits for no other message.
     """
-    critical, key = body.severity == "critical", own(caller, idempotency_key)
-    providers = None if critical else body.providers
-    made = messenger.enqueue_notification(
+    is_critical, key = body.severity == "critical", scoped_key(caller, idempotency_key)
+    providers = None if is_critical else body.providers
+    notification = messenger.enqueue_notification(
         caller.org, body.message, kind=body.severity, providers=providers, source="alert", key=key
     )
-    return Queued.of(made)
+    return Queued.from_notification(notification)
 
 
 @history_routes.get()
@@ -143,8 +142,9 @@ def list_notifications(
 ) -> NotificationList:
     """List notifications of the last 30 days, newest first; filters combine.
 
-    With `provider` and `status`, those that have this status there; with `status` alone, those that have it anywhere.
+    `status` with `provider` selects notifications with this status at that provider; `status` alone selects those with
+    this status at any provider.
     """
     page = messenger.list_history(caller.org, Filter(type, provider, status), limit, cursor)
-    rows = [NotificationOut.of(one) for one in page.notifications]
+    rows = [NotificationOut.from_state(state) for state in page.notifications]
     return NotificationList(notifications=rows, limit=limit, next_cursor=page.cursor)

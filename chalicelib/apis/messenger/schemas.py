@@ -1,4 +1,4 @@
-"""What several of the messenger API's resources say in the same words."""
+"""Schemas that several resources of the messenger API share."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,29 +15,29 @@ NAME = "messenger"
 IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_length=1, max_length=255)]
 
 
-def _said(text: str) -> str:
+def _require_text(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return text
 
 
 Message = Annotated[
-    str, StringConstraints(min_length=1, max_length=notifications.MAX_MESSAGE_LENGTH), AfterValidator(_said)
+    str, StringConstraints(min_length=1, max_length=notifications.MAX_MESSAGE_LENGTH), AfterValidator(_require_text)
 ]
 
 
-def own(caller: Caller, key: str | None) -> str | None:
-    """An idempotency key, as its sender's own."""
+def scoped_key(caller: Caller, key: str | None) -> str | None:
+    """The stored key for a caller's idempotency key: keys of different callers do not meet."""
     return None if key is None else idempotency.scoped_key(NAME, caller.subject, key)
 
 
 class Queued(Schema):
-    """A notification that is on its way."""
+    """A notification that is queued."""
 
     id: str
     status: Literal["queued"] = "queued"
     providers: dict[str, Literal["queued", "not_configured"]] = Field(examples=[{"telegram": "queued"}])
 
     @classmethod
-    def of(cls, made: Notification) -> Self:
-        return cls(id=made.id, providers=dict(made.providers))
+    def from_notification(cls, notification: Notification) -> Self:
+        return cls(id=notification.id, providers=dict(notification.providers))

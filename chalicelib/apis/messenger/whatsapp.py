@@ -1,4 +1,4 @@
-"""Pairing WhatsApp's bridge with a phone (delqhi-platform.md, "Get WhatsApp QR Code" and "Logout WhatsApp")."""
+"""Pair WhatsApp's bridge with a phone (delqhi-platform.md, "Get WhatsApp QR Code" and "Logout WhatsApp")."""
 
 import base64
 from typing import Literal
@@ -13,7 +13,7 @@ routes = Routes("/api/whatsapp", tag="WhatsApp")
 
 
 class QrOut(Schema):
-    """The state of the pairing with WhatsApp. `qr` is a PNG for the phone to scan, while one is to be scanned."""
+    """The state of the pairing with WhatsApp. While the phone must scan a code, `qr` is that code as a PNG."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -30,10 +30,10 @@ class LogoutOut(Schema):
 
 @routes.get("/qr")
 def get_qr(caller: Caller) -> QrOut:
-    """Get the code by which a phone is paired with the bridge. A new one is due about every 20 seconds."""
-    found = provider_status.get_pairing(caller.org)
-    qr = None if found.png is None else f"data:image/png;base64,{base64.b64encode(found.png).decode()}"
-    return QrOut(status=found.status, has_qr=qr is not None, qr=qr)
+    """Get the QR code that pairs a phone with the bridge. WhatsApp replaces it about every 20 seconds."""
+    pairing = provider_status.get_pairing(caller.org)
+    qr = None if pairing.png is None else f"data:image/png;base64,{base64.b64encode(pairing.png).decode()}"
+    return QrOut(status=pairing.status, has_qr=qr is not None, qr=qr)
 
 
 @routes.post("/logout", errors=[503])

@@ -50,4 +50,4 @@ def _require_plausible(identifier: str) -> str:
 
 def admit(caller: Caller, name: str, limit: Limit) -> Admission:
     """Count one request of the caller. The caller's plan multiplies the documented limit."""
-    return rate_limits.admit_caller(NAME, caller, name, limit.count, limit.seconds)
+    return rate_limits.admit_caller(NAME, caller, name, limit)

@@ -1,6 +1,6 @@
 """The support API's WebSockets (docs/reference/websockets.md): workers that get tasks, and watchers of all tasks."""
 
-from chalicelib.apis.support.access import NAME, authenticate
+from chalicelib.apis.support.access import authenticate
 from chalicelib.apis.support.task_feed_frames import UPDATES
 from chalicelib.edge import (
     Caller,
@@ -9,14 +9,12 @@ from chalicelib.edge import (
     ConnectRequest,
     FrameHandler,
     Schema,
-    WorkerEndpoint,
     error_frame,
 )
 from chalicelib.engine.live import connections, task_feed
 from chalicelib.engine.live.connections import Connection
 from chalicelib.errors import InvalidRequest
 
-WORKER = "support.worker"
 MAX_SEQUENCE_DIGITS = 15
 
 
@@ -41,7 +39,6 @@ def _handle_watcher_disconnect(connection: Connection) -> None:
     task_feed.leave(connection)
 
 
-workers = WorkerEndpoint(WORKER, "/worker/{worker_id}", NAME, authenticate)
 channels = (
     Channel(
         name=UPDATES,

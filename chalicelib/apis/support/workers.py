@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib import clock
-from chalicelib.apis.support.access import NAME
+from chalicelib.apis.support.access import NAME, WORKERS
 from chalicelib.apis.support.figures import duration
 from chalicelib.apis.support.states import WorkerStatus, worker_status
 from chalicelib.apis.support.tasks import Word
-from chalicelib.config import settings
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import Caller, Routes, Schema
 from chalicelib.engine.workers import registration
@@ -103,7 +102,7 @@ def list_workers(caller: Caller) -> WorkerList:
 def start_worker(caller: Caller, body: WorkerIn) -> WorkerStarted:
     """Register a worker, so that it can connect."""
     worker = registration.register_or_update(caller.org, _registration(body, caller.plan))
-    return WorkerStarted(worker_id=body.worker_id, endpoint=_endpoint(worker.id))
+    return WorkerStarted(worker_id=body.worker_id, endpoint=WORKERS.url(NAME, worker.id))
 
 
 def _registration(body: WorkerIn, plan: str) -> Registration:
@@ -118,14 +117,6 @@ def _registration(body: WorkerIn, plan: str) -> Registration:
         socket=True,
         plan=plan,
     )
-
-
-def _endpoint(worker_id: str) -> str:
-    """The URL to which the worker connects: at the API's own address, or at API Gateway's, which has no paths."""
-    path = f"/worker/{worker_id}"
-    if settings().sockets_url:
-        return f"{settings().sockets_url}?path={path}"
-    return settings().api_urls.get(NAME, "").replace("http", "ws", 1).rstrip("/") + path
 
 
 def _number_if_decimal(worker_id: str) -> int | str:

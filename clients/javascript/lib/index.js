@@ -6,7 +6,7 @@ const { Watcher } = require('./watcher');
 const API = '/api/v1';
 const segment = encodeURIComponent;
 
-/** A kind of resource under one path. Methods resolve to what the API calls `data`; lists keep `data` and `pagination`. */
+/** The resources under one path. Methods resolve to the answer's `data`; lists resolve to `data` and `pagination`. */
 class Resource {
   constructor(transport, path) {
     this.transport = transport;
@@ -18,7 +18,7 @@ class Resource {
     return answer !== null && typeof answer === 'object' && 'data' in answer ? answer.data : answer;
   }
 
-  /** One page: `data`, `pagination`, `links`. */
+  /** Get one page: `data`, `pagination`, `links`. */
   list(filters = {}) {
     return this.transport.send('GET', this.path + queryOf(filters));
   }
@@ -41,17 +41,17 @@ class Resource {
 }
 
 class Tasks extends Resource {
-  /** Create a task; sent twice after a lost answer, it is still one task. */
+  /** Create a task. A request that is repeated after a lost answer does not create a second one. */
   create(fields) {
     return this.data('POST', '', fields, { once: true });
   }
 
-  /** A task as it is now, with what `include` names: comments, files, history, metrics. */
+  /** Get the present task. `include` can name comments, files, history and metrics. */
   get(id, include = []) {
     return this.data('GET', `/${segment(id)}${queryOf({ include: include.length ? include : undefined })}`);
   }
 
-  /** Change the fields that are named, `status` among them. */
+  /** Change the given fields, such as `status`. */
   update(id, fields) {
     return this.data('PATCH', `/${segment(id)}`, fields);
   }
@@ -77,8 +77,8 @@ class Tasks extends Resource {
   }
 
   /**
-   * Watch a task until it has ended. Events: `update` (task) at each change and first with the task as it is;
-   * `completed` (task); `failed` and `cancelled` (task); `error` (error) when it failed, was cancelled or cannot be watched.
+   * Watch a task until it has ended. Events: `update` (task) with the present task and at each change; `completed`
+   * (task); `failed` and `cancelled` (task); `error` (error) if it failed, was cancelled or cannot be watched.
    */
   watch(id) {
     return new Watcher(this.transport, id, () => this.get(id));
@@ -128,7 +128,7 @@ class Users extends Resource {
 }
 
 class System extends Resource {
-  /** Whether all is well: `status` is `healthy` then. */
+  /** Get the health check; `status` is `healthy` if all parts work. */
   health() {
     return this.data('GET', '/health');
   }
@@ -139,13 +139,13 @@ class System extends Resource {
 }
 
 class Webhooks extends Resource {
-  /** Have a test event posted. */
+  /** Let the service post a test event. */
   test(id) {
     return this.data('POST', `/${segment(id)}/test`);
   }
 }
 
-/** Speaks to one deployment, as the holder of an API key or of an access token. `timeout` is in milliseconds. */
+/** A client of one deployment, with an API key or an access token. `timeout` is in milliseconds. */
 class OrchestratorClient {
   constructor({ baseUrl = 'http://localhost:3000', apiKey, accessToken, timeout = 30000, attempts = 3 } = {}) {
     const transport = new Transport({ baseUrl, apiKey, accessToken, timeout, attempts });

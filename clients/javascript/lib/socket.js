@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A WebSocket: the platform's own where there is one, in older versions of Node a small one over its own HTTP client.
- * `opened()`, `heard(text)`, `refused(status)` and `ended()` are called; of the last two, one, and once.
+ * A WebSocket: the platform's own if it has one; in older versions of Node, a small one over Node's HTTP client. It
+ * calls `opened()`, `heard(text)`, and at the end either `refused(status)` or `ended()`, once.
  */
 function open(transport, calls) {
   const url = `${transport.baseUrl.replace(/^http/, 'ws')}/ws`;
@@ -19,7 +19,7 @@ function endingOnce(calls) {
   return { ...calls, refused: end('refused'), ended: end('ended') };
 }
 
-/** Browsers cannot send headers with a WebSocket: the credential is in the query. */
+/** The URL with the credential in the query: browsers cannot send headers with a WebSocket. */
 function overPlatform(url, transport, calls) {
   const query = transport.credential ? `?token=${encodeURIComponent(transport.credential)}` : '';
   const socket = new WebSocket(url + query);
@@ -88,7 +88,7 @@ function overHttp(transport, calls) {
   };
 }
 
-/** One whole frame of a client's, masked as the protocol wants it. */
+/** Build one complete client frame, masked as the protocol requires. */
 function frame(opcode, content, mask) {
   const long = content.length > 125;
   const head = Buffer.alloc(long ? 8 : 6);
@@ -99,7 +99,7 @@ function frame(opcode, content, mask) {
   return Buffer.concat([head, content.map((byte, place) => byte ^ mask[place % 4])]);
 }
 
-/** Takes bytes as they come, and hands on each whole message. */
+/** Parses received bytes, and passes each complete message on. */
 function reader(handlers) {
   let rest = Buffer.alloc(0);
   let parts = [];
@@ -125,7 +125,7 @@ function reader(handlers) {
   };
 }
 
-/** The first frame in the bytes, or nothing while it is not whole. */
+/** Parse the first frame in the bytes; undefined while it is not complete. */
 function first(bytes) {
   if (bytes.length < 2) return null;
   let length = bytes[1] & 0x7f;

@@ -1,6 +1,6 @@
 'use strict';
 
-/** The API's own error, or (with `status` 0) that no answer came. */
+/** The API's error, or (with `status` 0) a request that got no answer. */
 class OrchestratorError extends Error {
   constructor(message, { status = 0, code, details = {}, headers = {}, cause } = {}) {
     super(message, { cause });
@@ -14,19 +14,19 @@ class OrchestratorError extends Error {
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 10000;
-/** Methods that may be sent twice; a POST only with an Idempotency-Key, or when it was refused unread. */
+/** Methods that may be repeated. A POST may be repeated only with an Idempotency-Key, or if it was refused unread. */
 const SAFE = new Set(['GET', 'PUT', 'PATCH', 'DELETE']);
 const REFUSED = new Set([429, 503]);
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Filters as a query string: lists with commas, undefined and null left out. */
+/** Build the query string of filters: lists with commas, without undefined and null. */
 function queryOf(filters) {
   const found = Object.entries(filters).filter(([, value]) => value !== undefined && value !== null);
   return found.length ? `?${new URLSearchParams(found.map(([name, value]) => [name, String(value)]))}` : '';
 }
 
-/** Sends requests as one caller, and again where that cannot do harm. */
+/** Sends requests of one caller, and repeats those that can be repeated safely. */
 class Transport {
   constructor({ baseUrl, apiKey, accessToken, timeout, attempts }) {
     this.baseUrl = baseUrl.replace(/\/+$/, '');

@@ -7,7 +7,7 @@ const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 30000;
 const ENDS = { completed: 'completed', failed: 'failed', cancelled: 'cancelled' };
 
-/** One task, watched over the API's WebSocket until it has ended. A broken connection is opened again. */
+/** Watches one task over the API's WebSocket until the task has ended. A broken connection is opened again. */
 class Watcher {
   constructor(transport, taskId, read) {
     this.transport = transport;
@@ -29,7 +29,7 @@ class Watcher {
     return this;
   }
 
-  /** Watch no longer. */
+  /** Stop watching. */
   close() {
     this.closed = true;
     clearTimeout(this.timer);

@@ -5,7 +5,7 @@
     async for update in client.tasks.watch(task["id"]):
         print(update["type"], update["progress"])
 
-Fields may be named as in Python (`project_id`) or as the API has them (`projectId`); answers are as the API gives them.
+Request fields can have Python's names (`project_id`) or the API's (`projectId`). Answers have the API's names.
 """
 
 from orchestrator_sdk.client import OrchestratorClient

@@ -13,9 +13,10 @@ API = "/api/v1"
 
 
 class OrchestratorClient:
-    """Speaks to one deployment, as the holder of an API key or of an access token.
+    """A client of one deployment, with an API key or an access token.
 
-    `timeout` is in seconds for one attempt; `attempts` is how often a request is tried that may be.
+    `timeout` is in seconds for one attempt. `attempts` is the maximum number of attempts of a request that may be
+    repeated.
     """
 
     def __init__(
@@ -42,8 +43,7 @@ class OrchestratorClient:
 
 
 class _Resource:
-    """A kind of resource under one path. What is called `data` in an answer is what a method returns; lists keep their
-    `data` and `pagination`."""
+    """The resources under one path. Methods return the answer's `data`; lists return `data` and `pagination`."""
 
     path = ""
 
@@ -59,26 +59,26 @@ class _Resource:
         return answer
 
     async def list(self, filters: Mapping[str, Any] | None = None, **more: Any) -> Json:
-        """One page: `data`, `pagination`, `links`."""
+        """Get one page: `data`, `pagination`, `links`."""
         return await self._list(**{**(filters or {}), **more})
 
     async def create(self, fields: Mapping[str, Any]) -> Json:
-        """Create one; returns it."""
+        """Create a resource and return it."""
         found: Json = await self._data("POST", "", camel(fields))
         return found
 
     async def get(self, identifier: str) -> Json:
-        """One as it is now."""
+        """Get the present resource."""
         found: Json = await self._data("GET", f"/{segment(identifier)}")
         return found
 
     async def update(self, identifier: str, fields: Mapping[str, Any]) -> Json:
-        """Change the fields that are named; returns it as it is then."""
+        """Change the given fields and return the changed resource."""
         found: Json = await self._data("PUT", f"/{segment(identifier)}", camel(fields))
         return found
 
     async def delete(self, identifier: str) -> Json:
-        """Remove one."""
+        """Delete a resource."""
         found: Json = await self._data("DELETE", f"/{segment(identifier)}")
         return found
 
@@ -89,27 +89,27 @@ class Tasks(_Resource):
     path = "/tasks"
 
     async def create(self, fields: Mapping[str, Any]) -> Json:
-        """Create a task; sent twice after a lost answer, it is still one task."""
+        """Create a task. A request that is repeated after a lost answer does not create a second one."""
         found: Json = await self._data("POST", "", camel(fields), once=True)
         return found
 
     async def get(self, identifier: str, include: list[str] | None = None) -> Json:
-        """A task as it is now, with comments, files, history or metrics if they are named."""
+        """Get the present task. `include` can name comments, files, history and metrics."""
         found: Json = await self._data("GET", f"/{segment(identifier)}{query_of({'include': include})}")
         return found
 
     async def update(self, identifier: str, fields: Mapping[str, Any]) -> Json:
-        """Change the fields that are named, `status` among them; returns the task as it is then."""
+        """Change the given fields, such as `status`, and return the changed task."""
         found: Json = await self._data("PATCH", f"/{segment(identifier)}", camel(fields))
         return found
 
     async def delete(self, identifier: str, reason: str | None = None) -> Json:
-        """Remove a task; whoever works on it is told to stop."""
+        """Delete a task. Yardmaster tells the agent that works on it to stop."""
         found: Json = await self._data("DELETE", f"/{segment(identifier)}{query_of({'reason': reason})}")
         return found
 
     async def assign(self, identifier: str, agent_id: str, **fields: Any) -> Json:
-        """Give a task to an agent."""
+        """Assign a task to an agent."""
         body = camel({"agent_id": agent_id, **fields})
         found: Json = await self._data("POST", f"/{segment(identifier)}/assign", body)
         return found
@@ -129,35 +129,35 @@ class Tasks(_Resource):
         return found
 
     def watch(self, identifier: str) -> AsyncIterator[Update]:
-        """What becomes of a task: `{"type": "progress", "progress": 0.4, "task": ...}`, at the end `completed`, or
-        `error` with why it failed or was cancelled.
+        """Iterate over a task's updates: `{"type": "progress", "progress": 0.4, "task": ...}`, then at the end
+        `completed`, or `error` with the reason of the failure or the cancellation.
 
-        It begins with the task as it is, and survives broken connections.
+        The first update is the present task. A broken connection is opened again.
         """
         return watch(self._transport.base_url, self._transport.headers, identifier, lambda: self.get(identifier))
 
 
 class Agents(_Resource):
-    """Agents: those who do tasks."""
+    """Agents, which do tasks."""
 
     path = "/agents"
 
     async def enable(self, identifier: str) -> Json:
-        """Put an agent back into rotation."""
+        """Enable an agent: it gets new tasks again."""
         found: Json = await self._data("POST", f"/{segment(identifier)}/enable")
         return found
 
     async def disable(self, identifier: str, reason: str | None = None) -> Json:
-        """Take an agent out of rotation; what it works on is finished."""
+        """Disable an agent: it gets no new tasks, and finishes those that it has."""
         found: Json = await self._data("POST", f"/{segment(identifier)}/disable", {"reason": reason} if reason else {})
         return found
 
     async def tasks(self, identifier: str, **filters: Any) -> Json:
-        """A page of an agent's tasks."""
+        """Get a page of an agent's tasks."""
         return await self._list(f"/{segment(identifier)}/tasks", **filters)
 
     async def metrics(self, identifier: str) -> Json:
-        """An agent's figures."""
+        """Get an agent's metrics."""
         found: Json = await self._data("GET", f"/{segment(identifier)}/metrics")
         return found
 
@@ -168,58 +168,58 @@ class Projects(_Resource):
     path = "/projects"
 
     async def tasks(self, identifier: str, **filters: Any) -> Json:
-        """A page of a project's tasks."""
+        """Get a page of a project's tasks."""
         return await self._list(f"/{segment(identifier)}/tasks", **filters)
 
     async def add_member(self, identifier: str, user_id: str, role: str, permissions: list[str] | None = None) -> Json:
-        """Let a user take part in a project."""
+        """Add a user to a project."""
         body = {"userId": user_id, "role": role} | ({"permissions": permissions} if permissions is not None else {})
         found: Json = await self._data("POST", f"/{segment(identifier)}/members", body)
         return found
 
     async def remove_member(self, identifier: str, user_id: str) -> Json:
-        """A user takes part no more."""
+        """Remove a user from a project."""
         found: Json = await self._data("DELETE", f"/{segment(identifier)}/members/{segment(user_id)}")
         return found
 
 
 class Users(_Resource):
-    """Users, and oneself."""
+    """Users, and the caller's own user."""
 
     path = "/users"
 
     async def me(self) -> Json:
-        """Who the credential belongs to."""
+        """Get the user that the credential belongs to."""
         found: Json = await self._data("GET", "/me")
         return found
 
     async def notifications(self, **filters: Any) -> Json:
-        """A page of one's own notifications."""
+        """Get a page of the caller's notifications."""
         return await self._list("/me/notifications", **filters)
 
 
 class System(_Resource):
-    """How the service is."""
+    """The service's health and metrics."""
 
     path = "/system"
 
     async def health(self) -> Json:
-        """Whether all is well: `status` is `healthy` then."""
+        """Get the health check; `status` is `healthy` if all parts work."""
         found: Json = await self._data("GET", "/health")
         return found
 
     async def metrics(self) -> Json:
-        """The org's figures."""
+        """Get the org's metrics."""
         found: Json = await self._data("GET", "/metrics")
         return found
 
 
 class Webhooks(_Resource):
-    """Where this service posts what happens."""
+    """Webhooks: URLs to which the service posts events."""
 
     path = "/webhooks"
 
     async def test(self, identifier: str) -> Json:
-        """Have a test event posted."""
+        """Let the service post a test event."""
         found: Json = await self._data("POST", f"/{segment(identifier)}/test")
         return found

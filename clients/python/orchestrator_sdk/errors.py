@@ -1,4 +1,4 @@
-"""What can go wrong.
+"""The errors that the client raises.
 
 OrchestratorError
 ├── ApiError          the API answered with an error
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class OrchestratorError(Exception):
-    """The root."""
+    """The base class of the client's errors."""
 
 
 class ConnectionFailed(OrchestratorError):
@@ -18,15 +18,15 @@ class ConnectionFailed(OrchestratorError):
 
 
 class ApiError(OrchestratorError):
-    """The API's own error: `status`, `code` such as VALIDATION_ERROR, `details` by field, `retry_after` in seconds."""
+    """The API's error: `status`, `code` such as VALIDATION_ERROR, `details` by field, `retry_after` in seconds."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: Any) -> None:
-        said = body.get("error", {}) if isinstance(body, dict) else {}
-        said = said if isinstance(said, dict) else {"code": said, "message": body.get("error_description")}
-        super().__init__(said.get("message") or f"The API answered with status {status}")
+        error = body.get("error", {}) if isinstance(body, dict) else {}
+        error = error if isinstance(error, dict) else {"code": error, "message": body.get("error_description")}
+        super().__init__(error.get("message") or f"The API answered with status {status}")
         self.status = status
-        self.code: str | None = said.get("code")
-        self.details: Mapping[str, Any] = said.get("details") or {}
+        self.code: str | None = error.get("code")
+        self.details: Mapping[str, Any] = error.get("details") or {}
         self.headers = headers
-        after = headers.get("retry-after", "")
-        self.retry_after = int(after) if after.isdigit() else None
+        retry_after_header = headers.get("retry-after", "")
+        self.retry_after = int(retry_after_header) if retry_after_header.isdigit() else None

@@ -1,4 +1,4 @@
-"""Requests: JSON in and out, retried where that cannot do harm."""
+"""Send requests with JSON, and repeat those that can be repeated safely."""
 
 import asyncio
 import json
@@ -14,36 +14,36 @@ import urllib3
 from orchestrator_sdk.errors import ApiError, ConnectionFailed
 
 BACKOFF_SECONDS = (1.0, 10.0)
-"""The first pause, doubled each time, and the longest."""
+"""The first and the longest pause; each pause is twice the last one."""
 SAFE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
-"""Methods that may be sent twice; a POST only with an Idempotency-Key, or when it was refused unread."""
+"""Methods that may be repeated. A POST may be repeated only with an Idempotency-Key, or if it was refused unread."""
 REFUSED = frozenset({429, 503})
 
 
 def camel(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields named as the API has them: `project_id` is `projectId`."""
+    """Rename fields to the API's names: `project_id` becomes `projectId`."""
     return {re.sub(r"_(\w)", lambda found: found[1].upper(), name): value for name, value in fields.items()}
 
 
 def query_of(filters: Mapping[str, Any]) -> str:
-    """Filters as a query string: lists with commas, true and false in lower case, None left out."""
+    """Build the query string of filters: lists with commas, true and false in lower case, without None."""
 
     def text(value: Any) -> str:
         if isinstance(value, bool):
             return str(value).lower()
         return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
-    found = {name: text(value) for name, value in camel(filters).items() if value is not None}
-    return f"?{urlencode(found)}" if found else ""
+    texts = {name: text(value) for name, value in camel(filters).items() if value is not None}
+    return f"?{urlencode(texts)}" if texts else ""
 
 
 def segment(value: str) -> str:
-    """A value as one segment of a path."""
+    """Encode a value as one segment of a path."""
     return quote(value, safe="")
 
 
 class Transport:
-    """Sends requests as one caller; urllib3 does it in threads, so that the event loop is free."""
+    """Sends requests of one caller. urllib3 runs in threads, so that the event loop is not blocked."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, attempts: int) -> None:
         self.base_url = base_url.rstrip("/")
@@ -60,7 +60,7 @@ class Transport:
         fields: Mapping[str, Any] | None = None,
         once: bool = False,
     ) -> Any:
-        """The answer's JSON; `fields` are sent as a form with files. With `once`, a POST is made safe to be retried.
+        """Return the answer's JSON. `fields` are sent as a form with files. `once` makes a POST safe to repeat.
 
         Raises ApiError, ConnectionFailed.
         """
@@ -88,10 +88,10 @@ class Transport:
             answer = self._pool.request(method, url, headers=headers, **content)
         except urllib3.exceptions.HTTPError as error:
             raise ConnectionFailed(f"{method} {path}: {error}") from error
-        found = _parsed(answer.data)
+        response = _parse(answer.data)
         if answer.status >= 400:
-            raise ApiError(answer.status, {name.lower(): value for name, value in answer.headers.items()}, found)
-        return found
+            raise ApiError(answer.status, {name.lower(): value for name, value in answer.headers.items()}, response)
+        return response
 
 
 def _json(body: Any, headers: dict[str, str]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _json(body: Any, headers: dict[str, str]) -> dict[str, Any]:
     return {"body": json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()}
 
 
-def _parsed(data: bytes) -> Any:
+def _parse(data: bytes) -> Any:
     try:
         return json.loads(data) if data else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Watching a task over the API's WebSocket, from its present state to its end."""
+"""Watch a task over the API's WebSocket, from its present state to its end."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ ENDED = {"failed": "The task failed", "cancelled": "The task was cancelled"}
 async def watch(
     base_url: str, headers: Mapping[str, str], task_id: str, read: Callable[[], Awaitable[dict[str, Any]]]
 ) -> AsyncIterator[Update]:
-    """Updates of one task until it has ended. A broken connection is opened again, and the task read anew.
+    """Iterate over a task's updates until it has ended. After a broken connection the task is read again.
 
     Raises ApiError when the credential is refused or there is no such task.
     """
@@ -47,7 +47,7 @@ async def watch(
 
 
 async def _task_of(frame: dict[str, Any], read: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any] | None:
-    """The task that a frame tells of; read anew where the watching begins."""
+    """The task in a frame. At the beginning of a subscription the task is read from the API."""
     if frame["type"] in ("subscribed", "reset"):
         return await read()
     if frame["type"] == "error":
@@ -58,16 +58,16 @@ async def _task_of(frame: dict[str, Any], read: Callable[[], Awaitable[dict[str,
 
 
 def _update(task: dict[str, Any]) -> Update:
-    found: Update = {"progress": task.get("progress") or 0, "task": task}
+    update: Update = {"progress": task.get("progress") or 0, "task": task}
     if task["status"] == "completed":
-        return found | {"type": "completed"}
+        return update | {"type": "completed"}
     if task["status"] in ENDED:
-        return found | {"type": "error", "error": _reason(task)}
-    return found | {"type": "progress"}
+        return update | {"type": "error", "error": _reason(task)}
+    return update | {"type": "progress"}
 
 
 def _reason(task: dict[str, Any]) -> str:
-    said = task.get("error")
-    if isinstance(said, dict):
-        said = said.get("message")
-    return str(said or ENDED[task["status"]])
+    error = task.get("error")
+    if isinstance(error, dict):
+        error = error.get("message")
+    return str(error or ENDED[task["status"]])

@@ -6,8 +6,9 @@ The functions that send events import this module, so it imports little.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
+from chalicelib import clock
 from chalicelib.apis.projects.access import NAME
 from chalicelib.apis.projects.agents.schemas import AgentOut
 from chalicelib.apis.projects.projects.schemas import ProjectRow
@@ -15,7 +16,7 @@ from chalicelib.apis.projects.states import TASK_STATUS
 from chalicelib.apis.projects.tasks.schemas import TaskRow
 from chalicelib.domain.changes import public_events
 from chalicelib.domain.changes.effects import Announcement, Topic
-from chalicelib.domain.changes.public_events import PublicEvent
+from chalicelib.domain.changes.public_events import Payload, PublicEvent
 from chalicelib.domain.document import Document
 from chalicelib.domain.tasks.task import PHASES, Status, Task
 from chalicelib.domain.tasks.task_fields import task_project
@@ -23,20 +24,11 @@ from chalicelib.domain.tasks.worker import Worker
 from chalicelib.edge import CamelSchema
 from chalicelib.engine.events import event_subjects
 from chalicelib.engine.events.event_subjects import Subjects
-from chalicelib.engine.live import frames
 from chalicelib.observability import count, logger
 
 Json = dict[str, Any]
 About = Mapping[str, str | None]
 NO_RECIPIENTS: Mapping[str, str] = MappingProxyType({})
-
-
-class Payload(NamedTuple):
-    """The payload of one event: the data, the fields to filter by, and the users to notify with a text for each."""
-
-    data: Json
-    about: About = NO_RECIPIENTS
-    recipients: Mapping[str, str] = NO_RECIPIENTS
 
 
 def build_payloads(org: str, announcements: Sequence[Announcement]) -> list[PublicEvent]:
@@ -46,25 +38,11 @@ def build_payloads(org: str, announcements: Sequence[Announcement]) -> list[Publ
     """
     subjects = event_subjects.load_subjects(org, NAME, announcements)
     built = [(announcement, _build_or_skip(announcement, subjects)) for announcement in announcements]
-    return [_fact(announcement, payload, subjects) for announcement, payload in built if payload is not None]
-
-
-def _fact(announcement: Announcement, payload: Payload, subjects: Subjects) -> PublicEvent:
-    return PublicEvent(
-        id=public_events.public_event_id(announcement),
-        org=announcement.org,
-        topic=announcement.topic,
-        at=announcement.at,
-        subject=announcement.subject,
-        version=announcement.version,
-        data=payload.data,
-        about={"id": announcement.subject, **payload.about},
-        recipients=payload.recipients,
-        organization=subjects.organization,
-        actor=announcement.actor,
-        was=announcement.was,
-        now=announcement.now,
-    )
+    return [
+        public_events.public_event(announcement, payload, subjects.organization)
+        for announcement, payload in built
+        if payload is not None
+    ]
 
 
 def _build_or_skip(announcement: Announcement, subjects: Subjects) -> Payload | None:
@@ -118,7 +96,7 @@ def _announced_status(announcement: Announcement) -> Json:
     status = TASK_STATUS[PHASES[Status(announcement.now)]]
     if status == "completed" and announcement.was is None:
         return {"status": status}  # another field of a completed task changed
-    return {"status": status, "completedAt": frames.format_instant(announcement.at) if status == "completed" else None}
+    return {"status": status, "completedAt": clock.iso(announcement.at) if status == "completed" else None}
 
 
 def _task_about(task: Task, data: Json) -> About:

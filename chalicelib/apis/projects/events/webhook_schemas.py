@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib import clock
-from chalicelib.apis.projects.tasks.inputs import InstantMs
 from chalicelib.domain.changes.effects import Topic
 from chalicelib.domain.deliveries.delivery import Attempt, Delivery, Status
 from chalicelib.domain.document import Document
-from chalicelib.edge import SECRET, CamelSchema, Instant
+from chalicelib.edge import SECRET, CamelSchema, Instant, InstantMs
 from chalicelib.engine.webhooks.endpoints import WebhookWithSecret
 
 MAX_HEADERS = 20

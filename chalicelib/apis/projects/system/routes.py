@@ -27,11 +27,10 @@ from chalicelib.apis.projects.system.schemas import (
     Status,
     TaskFigures,
 )
-from chalicelib.apis.projects.tasks.inputs import InstantMs
 from chalicelib.config import settings
 from chalicelib.domain.statistics.counters import Counts
 from chalicelib.domain.tasks.worker import Worker
-from chalicelib.edge import Caller, Routes
+from chalicelib.edge import Caller, InstantMs, Routes
 from chalicelib.engine.statistics import activity_log, daily, dependency_checks, process_usage, recent, request_counts
 from chalicelib.engine.statistics.activity_log import RETENTION_MS, Level, Service
 from chalicelib.engine.statistics.dependency_checks import CheckResult

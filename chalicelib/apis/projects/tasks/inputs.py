@@ -1,6 +1,5 @@
 """Request bodies and parameters of tasks (coordinaitor.md, "Task Endpoints"), and their conversion for the engine."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
@@ -9,7 +8,7 @@ from chalicelib.apis.projects.states import PHASE_BY_STATUS, PRIORITY_NUMBER, Pr
 from chalicelib.apis.projects.tasks.schemas import round_number
 from chalicelib.domain.tasks.reported_failure import MAX_MESSAGE_CHARS, reported_failure
 from chalicelib.domain.tasks.transitions import Failure
-from chalicelib.edge import CamelSchema
+from chalicelib.edge import CamelSchema, parse_instant
 from chalicelib.engine.projects.task_edit_rules import Edit, Outcome
 from chalicelib.engine.projects.task_edits import Draft
 
@@ -32,24 +31,8 @@ MAX_TAGS, MAX_TAG_LENGTH = 20, 50
 """Limits of a task's tags."""
 
 
-def _parse_instant(text: Any) -> datetime:
-    """Parse an ISO 8601 date, or date and time; UTC by default."""
-    try:
-        instant = datetime.fromisoformat(text)
-        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("must be a date, or a date and time (ISO 8601)") from None
-    if instant.year < 1970:
-        raise ValueError("must be 1970 or later")
-    return instant
-
-
 def _to_utc_text(text: str) -> str:
-    return _parse_instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _to_epoch_ms(text: Any) -> int:
-    return round(_parse_instant(text).timestamp() * 1000)
+    return parse_instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _split_words(text: str) -> tuple[str, ...]:
@@ -89,12 +72,6 @@ UtcInstant = Annotated[
     StringConstraints(max_length=64),
     AfterValidator(_to_utc_text),
     Field(description="ISO 8601; a date alone means its midnight, and without an offset it is UTC."),
-]
-InstantMs = Annotated[
-    int,
-    BeforeValidator(_to_epoch_ms),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-    Field(description="ISO 8601, inclusive; without an offset it is UTC."),
 ]
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split_words), WithJsonSchema({"type": "string"})]
 

@@ -11,11 +11,11 @@ from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
 from chalicelib.apis.projects.states import PHASE_BY_STATUS, PRIORITY_NUMBERS, Priority, TaskStatus
 from chalicelib.apis.projects.tasks.details import PARTS, TaskDetail, read_parts
-from chalicelib.apis.projects.tasks.inputs import AssignIn, CommaSeparated, Identifier, InstantMs, TaskChange, TaskIn
+from chalicelib.apis.projects.tasks.inputs import AssignIn, CommaSeparated, Identifier, TaskChange, TaskIn
 from chalicelib.apis.projects.tasks.schemas import TaskOut, TaskRow, task_rows, tasks_out
 from chalicelib.domain.search.query import Sort
 from chalicelib.domain.tasks.task import Holder, Phase, Task
-from chalicelib.edge import Caller, Created, Header, Paged, Query, Request, Routes
+from chalicelib.edge import Caller, Created, Header, InstantMs, Paged, Query, Request, Routes
 from chalicelib.engine.dispatch.waiting_reason import waiting_for
 from chalicelib.engine.projects import task_edits
 from chalicelib.engine.projects.task_edits import Guard

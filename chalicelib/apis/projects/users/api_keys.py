@@ -12,9 +12,9 @@ from chalicelib.apis.projects import access
 from chalicelib.apis.projects.paging import PageNumber, PageSize, slice_page
 from chalicelib.apis.projects.permissions import Permission
 from chalicelib.apis.projects.schemas import Deleted
-from chalicelib.apis.projects.tasks.inputs import Identifier, InstantMs
+from chalicelib.apis.projects.tasks.inputs import Identifier
 from chalicelib.apis.projects.users.schemas import Name
-from chalicelib.edge import Caller, CamelSchema, Created, Instant, Paged, Request, Routes
+from chalicelib.edge import Caller, CamelSchema, Created, Instant, InstantMs, Paged, Request, Routes
 from chalicelib.engine.accounts import api_keys
 from chalicelib.engine.accounts.api_keys import ApiKey, KeyRequest
 from chalicelib.errors import InvalidRequest
