@@ -3,9 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EXTRAS := $(VENV)/.extras
+EXTRA_FILES := $(filter-out requirements-dev.txt requirements-docs.txt,$(wildcard requirements-*.txt))
 JOBS ?= 2
 
-.PHONY: run demo demo-hard token test coverage soak test-dynalite test-dynalite-quick bench bench-local lint docs package release clean help
+.PHONY: run demo demo-hard token test test-long coverage coverage-rules soak test-dynalite test-dynalite-quick bench bench-local bench-recognition lint docs package release clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -19,11 +21,15 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt
 		|| { cat $(VENV)/install.log >&2; exit 1; }
 	@touch $@
 
+# What `make run` installs behind the APIs. Without a network the tests of an extra are skipped, and say so.
+$(EXTRAS): $(READY) $(EXTRA_FILES)
+	@$(BIN)/python -m infra.local.extras && touch $@ || echo "tests of extras that are not installed will be skipped" >&2
+
 run: $(READY) ## start everything on this machine, until Ctrl-C
 	@exec $(BIN)/python -m infra.local
 
-demo: $(READY) ## the main job, visibly: 280 tasks, five workers, one server killed, nothing lost
-	@exec $(BIN)/python -m infra.local.demo
+demo: $(READY) $(if $(STUDIO),$(EXTRAS)) ## the main job, visibly: 280 tasks, five workers, one killed, nothing lost. STUDIO=1: content from idea to post
+	@exec $(BIN)/python -m infra.local.demo$(if $(STUDIO),.studio)
 
 demo-hard: $(READY) ## one good server among twelve bad ones: no task fails
 	@exec $(BIN)/python -m infra.local.demo.hard
@@ -32,15 +38,27 @@ token: $(READY) ## a development token: ROLE=user|server|admin ORG= SUB= PLAN= T
 	@ROLE='$(ROLE)' ORG='$(ORG)' SUB='$(SUB)' PLAN='$(PLAN)' TTL='$(TTL)' $(BIN)/python -m infra.local.token
 
 # Bytecode is kept: the tests start many processes, which would compile the same again and again.
-test: $(READY) ## all tests
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+test: $(READY) $(EXTRAS) ## the everyday tests: all within the process but the long ones
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not long and not system"
+
+# Only files that have such tests are collected: all of them take half a minute.
+LONG = tests/system $(shell grep -rlE "mark\.(long|system)" tests --include='test_*.py')
+
+test-long: $(READY) $(EXTRAS) ## the others: real stacks as processes, random runs with faults, bad servers, noisy neighbours, fuzzing
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "long or system" $(LONG)
 
 # What runs within its own process, without what starts servers and without the long ones: tracing doubles their time.
 COVERED := tests/domain tests/edge tests/providers tests/storage tests/functions tests/apis tests/engine tests/test_*.py
 
-coverage: $(READY) ## lines and branches that the quick tests reach; fails below the floor in pyproject.toml
+coverage: $(READY) $(EXTRAS) ## lines and branches that the quick tests reach; fails below the floor in pyproject.toml
 	@mkdir -p build/coverage
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope --cov --cov-report=term $(COVERED)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not long" --cov --cov-report=term $(COVERED)
+
+# The whole takes ten minutes: .ci/run measures the rules and the edge, which their own tests must reach.
+coverage-rules: $(READY) ## the same of domain and edge by their own tests, in a minute
+	@mkdir -p build/coverage
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not long and not system" \
+		--cov=chalicelib/domain --cov=chalicelib/edge --cov-report=term --cov-fail-under=94 tests/domain tests/edge
 
 soak: $(READY) ## long random runs of the simulation: SEEDS=1000 OPERATIONS=200
 	@$(BIN)/python -m tests.simulation.soak
@@ -48,7 +66,7 @@ soak: $(READY) ## long random runs of the simulation: SEEDS=1000 OPERATIONS=200
 test-dynalite: $(READY) ## the engine's tests on another implementation of DynamoDB (needs npm)
 	@BIN=$(BIN) sh tests/dynalite.sh
 
-test-dynalite-quick: $(READY) ## those of them that tell most, in three minutes
+test-dynalite-quick: $(READY) ## those of them that tell most, in two minutes
 	@BIN=$(BIN) sh tests/dynalite.sh quick
 
 bench: $(READY) ## measure, and write bench/RESULTS.md
@@ -56,6 +74,9 @@ bench: $(READY) ## measure, and write bench/RESULTS.md
 
 bench-local: $(READY) ## the local stack with 20,000 tasks waiting (ten minutes): writes bench/LOCAL.md, fails if a target is missed
 	@$(BIN)/python -m bench.local
+
+bench-recognition: $(READY) $(EXTRAS) ## how good the engines of recognition are (five minutes): writes bench/RECOGNITION.md, fails if a target is missed
+	@$(BIN)/python -m bench.recognition
 
 lint: $(READY) ## style and types
 	@$(BIN)/ruff check .

@@ -10,6 +10,8 @@ from py_compile import PycInvalidationMode
 
 SIZE_LIMIT = 100 * 1024 * 1024
 """The largest unpacked size in bytes. Lambda accepts 250 MB, but each megabyte costs time at a cold start."""
+SIZE_LIMIT_WITH_EXTRAS = 150 * 1024 * 1024
+"""The same for a bundle with extras, whose packages are imported when they are used."""
 
 UNUSED = ("requests", "certifi", "charset_normalizer", "idna")
 """Libraries that only vaderSentiment's demo imports, and certificates that botocore would use instead of its own."""
@@ -45,7 +47,13 @@ def _compile(archive: Path, compiled: Path) -> None:
         shutil.make_archive(str(compiled.with_suffix("")), "zip", folder)
 
 
-def inspect(archive: Path, source: Path) -> str:
+def require_complete(bundle: str, output: str) -> None:
+    """Raise InvalidArchive if Chalice said in its output that a package has no build for Lambda: it only warns."""
+    if "Could not install dependencies" in output:
+        raise InvalidArchive(f"The archive of {bundle} lacks packages that have no build for Lambda; see above")
+
+
+def inspect(archive: Path, source: Path, size_limit: int = SIZE_LIMIT) -> str:
     """Return one line with the archive's size. Raises InvalidArchive if it is too large or differs from `source`."""
     with zipfile.ZipFile(archive) as opened:
         size = sum(entry.file_size for entry in opened.infolist())
@@ -56,6 +64,6 @@ def inspect(archive: Path, source: Path) -> str:
         raise InvalidArchive(f"{archive} differs from the source in {sorted(package_files ^ source_files)}")
     if unwanted := sorted(name for name in packed if name.startswith(("tests/", "infra/", "bench/"))):
         raise InvalidArchive(f"{archive} holds {unwanted}")
-    if size > SIZE_LIMIT:
-        raise InvalidArchive(f"{archive} takes {size} bytes unpacked, more than {SIZE_LIMIT}")
+    if size > size_limit:
+        raise InvalidArchive(f"{archive} takes {size} bytes unpacked, more than {size_limit}")
     return f"{archive}: {archive.stat().st_size / 1024**2:.0f} MB packed, {size / 1024**2:.0f} MB unpacked"

@@ -16,23 +16,39 @@ from infra.functions import (
     Grant,
     Queue,
     Socket,
+    call_models,
     connections,
     indexes,
     measure,
     payloads,
+    rekognition,
     send,
     table,
 )
 
 
-def api_handler(*grants: Grant, accounts: bool = False) -> Function:
+def api_handler(
+    *grants: Grant, accounts: bool = False, models: bool = False, github: bool = False, memory: int = 512
+) -> Function:
     """The function behind an API. API Gateway waits 29 s at most.
 
-    512 MB, because a request is a little Python between two network calls. More memory would buy idle CPU; less would
-    slow the import of pydantic and botocore on the first request, which fill 150 MB.
+    512 MB unless the API says otherwise: a request is a little Python between two network calls. More memory would buy
+    idle CPU; less would slow the import of pydantic and botocore on the first request, which fill 150 MB.
     """
-    return Function(name="api_handler", timeout=29, memory=512, secrets=True, accounts=accounts, grants=grants)
+    return Function(
+        name="api_handler",
+        timeout=29,
+        memory=memory,
+        secrets=True,
+        accounts=accounts,
+        models=models,
+        github=github,
+        grants=grants,
+    )
 
+
+RECOGNITION_MEMORY = 2048
+"""MB. The engines fill up to 1 GB, and more memory brings more CPU."""
 
 PROCESSING = Bundle(
     "processing",
@@ -108,6 +124,105 @@ SURVEYS = Bundle(
     ),
 )
 
+CODESERVER = Bundle(
+    "codeserver",
+    (
+        api_handler(
+            table("access", "UpdateItem"),
+            table(
+                "conversations",
+                *("BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+            ),
+            indexes("conversations", "user", "status", "user_status"),
+            # Settings, saved sessions, the org's choice of a model, and the jobs
+            # that delete a conversation's messages and join the packs of a workspace.
+            table("documents", "GetItem", "Query", "PutItem", "DeleteItem"),
+            table("workspaces", "BatchGetItem", "GetItem", "Query", "PutItem", "DeleteItem"),
+            # A piece of code is stored only for the worker that holds its task. The search index lists the tasks.
+            table("tasks", "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"),
+            table("workers", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table("chunks", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table("listings", "BatchGetItem", "Query"),
+            payloads("GetObject", "PutObject", "DeleteObject"),
+            # The log of code tasks and figures are read, and the API's own requests counted.
+            table("events", "Query"),
+            indexes("events", "task"),
+            table("stats", "BatchGetItem", "GetItem", "Query", "UpdateItem"),
+            models=True,
+            # The secrets of its webhooks are with the messengers' accounts.
+            accounts=True,
+            # A pulled pack, of up to 48 MB, is in memory while it is checked, and inflating it takes computing.
+            memory=1769,
+        ),
+    ),
+    reads=("sockets_url",),
+)
+
+RECOGNITION = Bundle(
+    "recognition",
+    (
+        api_handler(
+            table("access", "UpdateItem"),
+            rekognition("DetectLabels", "DetectText"),
+            memory=RECOGNITION_MEMORY,
+        ),
+        # Tasks that are performed by recognition: this bundle alone has its libraries.
+        Function(
+            name="recognize",
+            timeout=60,
+            memory=RECOGNITION_MEMORY,
+            trigger=Queue("recognize_queue", batch=1, reserves=False),
+            grants=(
+                table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
+                table("workers", "UpdateItem"),
+                payloads("GetObject", "PutObject"),
+                rekognition("DetectLabels", "DetectText"),
+            ),
+        ),
+    ),
+    has_image=True,
+)
+
+STUDIO = Bundle(
+    "studio",
+    (
+        api_handler(
+            table("contents", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+            # The search index lists the executions of workflows.
+            table("tasks", "BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"),
+            indexes("tasks", "age", "phase"),
+            # Figures are read, usage and the API's own requests counted.
+            table("stats", "BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table("listings", "BatchGetItem", "Query"),
+            # Agents: they are stopped and started, and their log is read. Their health measures the queue.
+            table("workers", "GetItem", "Query", "PutItem", "UpdateItem"),
+            table("events", "Query"),
+            *measure("dispatch"),
+            table("conversations", "BatchGetItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            # Sessions, counts of what an org may have so many of, and the API keys of a user.
+            table("access", "BatchGetItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            table("documents", "BatchGetItem", "GetItem", "Query", "PutItem", "DeleteItem"),
+            # Posts on social platforms, and in integrations how often messengers were used, and the accounts of an org.
+            table(
+                "deliveries",
+                *("BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "PutItem", "DeleteItem"),
+            ),
+            *send("notifications", "wakeups"),
+            payloads("GetObject", "PutObject"),
+            # Subtasks ask models within the request.
+            call_models(),
+            models=True,
+            # The token of its webhook is with the messengers' accounts, too.
+            accounts=True,
+            github=True,
+            # The checks of a text fill 150 MB, and take computing.
+            memory=1024,
+        ),
+    ),
+    reads=("cms_org", "github_client_id"),
+    extras=("studio",),
+)
+
 PROJECTS = Bundle(
     "projects",
     (
@@ -162,13 +277,17 @@ LIVE = Bundle(
             timeout=29,
             memory=512,
             trigger=Socket(),
+            # Workers that write code say what their language models used; it is counted with its price.
+            models=True,
             grants=(
+                table("stats", "PutItem", "UpdateItem"),
                 # A subscription needs a permission, which is checked each time.
                 table("connections", "GetItem", "Query", "PutItem", "DeleteItem"),
                 table("access", "BatchGetItem"),
                 table("documents", "BatchGetItem", "GetItem"),
                 *send("announce"),
-                table("tasks", "GetItem", "UpdateItem"),
+                table("tasks", "ConditionCheckItem", "GetItem", "UpdateItem"),
+                table("chunks", "PutItem", "UpdateItem"),
                 table("workers", "GetItem", "UpdateItem"),
                 payloads("PutObject"),
                 connections("POST", "DELETE"),
@@ -186,7 +305,19 @@ LIVE = Bundle(
     reads=("sockets_endpoint",),
 )
 
-BUNDLES = (PROCESSING, COORDINATOR, SUPPORT, MESSENGER, SURVEYS, PROJECTS, LIVE, ENGINE)
+BUNDLES = (
+    PROCESSING,
+    COORDINATOR,
+    SUPPORT,
+    MESSENGER,
+    SURVEYS,
+    RECOGNITION,
+    CODESERVER,
+    STUDIO,
+    PROJECTS,
+    LIVE,
+    ENGINE,
+)
 
 
 def consumers() -> dict[str, Function]:

@@ -35,14 +35,14 @@ Metric = list[Any]
 
 def resources() -> Template:
     """The dashboard. Its name is the deployment's prefix."""
-    body = {"widgets": [_placed(number, widget) for number, widget in enumerate(_widgets())]}
+    body = {"widgets": [_widget(number, widget) for number, widget in enumerate(_widgets())]}
     properties = {"DashboardName": {"Ref": "Prefix"}, "DashboardBody": {"Fn::Sub": json.dumps(body)}}
     return {
         "Overview": {"Type": "AWS::CloudWatch::Dashboard", "Condition": "HasDashboard", "Properties": properties},
     }
 
 
-def _placed(number: int, properties: Template) -> Template:
+def _widget(number: int, properties: Template) -> Template:
     row, column = divmod(number, 2)
     place = {"x": column * WIDTH, "y": row * HEIGHT, "width": WIDTH, "height": HEIGHT}
     return {"type": "metric", **place, "properties": properties}

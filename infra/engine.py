@@ -7,6 +7,7 @@ from infra.functions import (
     Queue,
     Schedule,
     Stream,
+    call_models,
     connections,
     indexes,
     list_payloads,
@@ -24,7 +25,7 @@ INDEX = (table("listings", "PutItem", "UpdateItem", "DeleteItem"),)
 
 # To handle one due task or worker. A worker may be probed, with its sealed key or over its connection. The counters of
 # a worker that was removed stay with its pool.
-SETTLE = (
+HANDLE_DUE = (
     table("tasks", "GetItem", "UpdateItem"),
     table("workers", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
     table("access", "DeleteItem"),
@@ -40,6 +41,30 @@ CLEAN_UP = (
     table("listings", "BatchGetItem", "Query", "DeleteItem"),
     payloads("DeleteObject"),
     list_payloads(),
+)
+
+# Background jobs join packs of a workspace, and delete objects that no longer belong to it.
+REPACK = (
+    table("workspaces", "GetItem", "Query", "PutItem"),
+    table("documents", "PutItem"),
+    payloads("GetObject", "PutObject"),
+)
+
+# A model answers messages of conversations: a background job submits the task, whose result is added when it has ended.
+# Another one deletes the messages of a deleted conversation.
+ANSWER_MESSAGES = (
+    table("conversations", "BatchGetItem", "GetItem", "Query", "PutItem", "DeleteItem"),
+    table("tasks", "PutItem"),
+    payloads("GetObject"),
+)
+
+# The next step of a workflow is submitted if its execution is as it was read.
+CARRY_ON = (table("tasks", "ConditionCheckItem", "PutItem"),)
+
+# Background jobs publish approved contents, and count them.
+PUBLISH = (
+    table("contents", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+    table("stats", "UpdateItem"),
 )
 
 DUE = (indexes("tasks", "wake"), indexes("workers", "wake"))
@@ -77,10 +102,13 @@ def relay(source: str, *queues: str, also: tuple[Grant, ...] = ()) -> Function:
     )
 
 
+TASK_EFFECTS = ("dispatch", "deliver", "perform", "recognize", "models", "wakeups", "live", "announce")
+"""The queues to which the effects of a task's change go."""
+
 ENGINE = Bundle(
     "engine",
     (
-        relay("tasks", "dispatch", "deliver", "perform", "wakeups", "live", "announce", also=(*RECORD, *INDEX)),
+        relay("tasks", *TASK_EFFECTS, also=(*RECORD, *INDEX)),
         relay("workers", "dispatch", "deliver", "wakeups", "announce", also=RECORD),
         relay("documents", "wakeups", "announce"),
         Function(
@@ -104,6 +132,26 @@ ENGINE = Bundle(
             grants=(
                 table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
                 table("workers", "UpdateItem"),
+            ),
+        ),
+        # Calls of language models, which take minutes. One for each run, so that none waits for another.
+        Function(
+            name="models",
+            timeout=900,
+            memory=512,
+            trigger=Queue("models_queue", batch=1, concurrency=20),
+            models=True,
+            grants=(
+                table("tasks", "BatchGetItem", "GetItem", "UpdateItem"),
+                table("workers", "UpdateItem"),
+                # Approved content is published, by a background job if the function dies.
+                *PUBLISH,
+                table("documents", "GetItem", "PutItem"),
+                # Slots of providers, and what calls take.
+                table("access", "UpdateItem"),
+                table("stats", "PutItem", "UpdateItem"),
+                payloads("GetObject", "PutObject"),
+                call_models(),
             ),
         ),
         Function(
@@ -151,8 +199,11 @@ ENGINE = Bundle(
             timeout=60,
             memory=512,
             trigger=Queue("notifications_queue", batch=1, concurrency=50),
+            # The accounts with social platforms are sealed documents.
+            secrets=True,
             accounts=True,
             grants=(
+                table("documents", "BatchGetItem"),
                 table("deliveries", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
                 *send("wakeups"),
             ),
@@ -182,7 +233,18 @@ ENGINE = Bundle(
             secrets=True,
             # It notifies people that a task has ended.
             accounts=True,
-            grants=(*SETTLE, *CLEAN_UP, *REDELIVER, table("deliveries", "GetItem"), *send("notifications")),
+            models=True,
+            grants=(
+                *HANDLE_DUE,
+                *CLEAN_UP,
+                *ANSWER_MESSAGES,
+                *CARRY_ON,
+                *PUBLISH,
+                *REPACK,
+                *REDELIVER,
+                table("deliveries", "GetItem"),
+                *send("notifications"),
+            ),
         ),
         # It finds the parts in which anything is due; `sweep` handles them.
         Function(
@@ -202,17 +264,22 @@ ENGINE = Bundle(
             trigger=Queue("sweeps_queue", batch=1, concurrency=20),
             secrets=True,
             accounts=True,
+            models=True,
             # It also relays parked changes.
             grants=(
                 *DUE_ANYWHERE,
-                *SETTLE,
+                *HANDLE_DUE,
                 *CLEAN_UP,
+                *ANSWER_MESSAGES,
+                *CARRY_ON,
+                *PUBLISH,
+                *REPACK,
                 *RECORD,
                 *INDEX,
                 *REDELIVER,
                 table("tasks", "BatchGetItem"),
                 table("deliveries", "GetItem", "UpdateItem"),
-                *send("dispatch", "deliver", "perform", "wakeups", "live", "announce", "notifications"),
+                *send(*TASK_EFFECTS, "notifications"),
                 receive("parked"),
             ),
         ),
@@ -242,4 +309,5 @@ ENGINE = Bundle(
     ),
     http=False,
     reads=("api_urls", "sockets_endpoint"),
+    extras=("studio",),
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 LISTING = "s3:ListBucket"
+REKOGNITION = "rekognition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,32 +18,34 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Started by the changes of a table."""
+    """The changes of a table start the function."""
 
     table: str
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Started by the messages of a queue."""
+    """The messages of a queue start the function."""
 
     queue: str
     batch: int = 10
     concurrency: int = 10
     """How many invocations the mapping may have running at once, 2-1000."""
+    reserves: bool = True
+    """Whether the function reserves this concurrency, if the deployment reserves any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Started by a schedule, which is declared at the function in app.py."""
+    """A schedule starts the function. It is declared at the function in app.py."""
 
     retried: bool
-    """Whether a failed run is tried again before its next turn."""
+    """Whether a failed run is retried before the next scheduled run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """Started by the bundle's WebSocket API: a client connects, sends a frame or disconnects."""
+    """The bundle's WebSocket API starts the function: a client connects, sends a frame or disconnects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,10 @@ class Function:
     """Whether it reads the SSM parameter with the deployment's keys."""
     accounts: bool = False
     """Whether it reads the SSM parameters with the orgs' messenger accounts."""
+    models: bool = False
+    """Whether it reads the SSM parameters with the providers of language models and the orgs' keys."""
+    github: bool = False
+    """Whether it reads the SSM parameter with the secret of the OAuth app for GitHub."""
     reserve: int = 0
     """Concurrency to reserve for a function that no queue mapping limits; 0 for none."""
 
@@ -65,7 +72,9 @@ class Function:
     def reserved(self) -> int:
         """The concurrency that a deployment may reserve for it: the maximum of its queue's mapping, so that the
         reservation never throttles the mapping."""
-        return self.trigger.concurrency if isinstance(self.trigger, Queue) else self.reserve
+        if isinstance(self.trigger, Queue):
+            return self.trigger.concurrency if self.trigger.reserves else 0
+        return self.reserve
 
     @property
     def chalice_name(self) -> str:
@@ -81,7 +90,12 @@ class Bundle:
     functions: tuple[Function, ...]
     http: bool = True
     reads: tuple[str, ...] = ()
-    """Settings that only some bundles are given: `api_urls`, `sockets_url`, `sockets_endpoint`."""
+    """Settings that only some bundles are given: `api_urls`, `sockets_url`, `sockets_endpoint`, `cms_org`,
+    `github_client_id`."""
+    extras: tuple[str, ...] = ()
+    """Extras whose packages are in its archive: the files `requirements-<extra>.txt`."""
+    has_image: bool = False
+    """Whether it can be deployed as a container image, too, with libraries that are too large for an archive."""
 
     @property
     def sockets(self) -> bool:
@@ -115,9 +129,19 @@ def measure(*names: str) -> tuple[Grant, ...]:
     return tuple(Grant(f"{name}_queue", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")) for name in names)
 
 
+def rekognition(*actions: str) -> Grant:
+    """Call Amazon Rekognition. Its calls for images take no resource."""
+    return Grant(REKOGNITION, tuple(f"rekognition:{action}" for action in actions))
+
+
 def connections(*methods: str) -> Grant:
     """Send to open WebSockets with POST, close them with DELETE."""
     return Grant("sockets_endpoint", ("execute-api:ManageConnections",), methods)
+
+
+def call_models() -> Grant:
+    """Call language models of Amazon Bedrock in any region, also by inference profiles of this account."""
+    return Grant("bedrock", ("bedrock:InvokeModelWithResponseStream",))
 
 
 def receive(name: str) -> Grant:

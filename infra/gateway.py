@@ -123,6 +123,12 @@ def open_methods(template: Template) -> None:
         methods["x-amazon-apigateway-any-method"] = shared
 
 
+def pass_bytes(template: Template, media_types: list[str]) -> None:
+    """Pass bodies of these media types as bytes. Chalice itself would refuse answers that a request does not accept."""
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    definition["x-amazon-apigateway-binary-media-types"] = media_types
+
+
 def nodes(paths: list[str]) -> int:
     """Count the API Gateway resources for these paths: one for each distinct prefix."""
     parts = [path.strip("/").split("/") for path in paths]

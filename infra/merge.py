@@ -37,6 +37,8 @@ SECRETS_PARAMETER: Template = {
     "Description": "Name of the SSM SecureString that holds the token and sealing keys.",
 }
 
+CMS_ORG: Template = {"Type": "String", "Default": "", "Description": "The org whose posts are public"}
+GITHUB_CLIENT_ID: Template = {"Type": "String", "Default": "", "Description": "OAuth app for sign-in with GitHub"}
 CORS_ORIGINS: Template = {
     "Type": "String",
     "Default": "",
@@ -47,7 +49,7 @@ RESERVE_CONCURRENCY: Template = {
     "Type": "String",
     "Default": "false",
     "AllowedValues": ["true", "false"],
-    "Description": "Whether the engine's functions reserve concurrency; an account needs at least 690 for it.",
+    "Description": "Whether the engine's functions reserve concurrency; an account needs at least 710 for it.",
 }
 RESERVES_CONCURRENCY_CONDITION: Template = {
     "ReservesConcurrency": {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}
@@ -88,16 +90,20 @@ def merge_template(bundle: Bundle, dialect: Dialect | None = None) -> Template:
 def parameters(bundle: Bundle) -> Template:
     """The parameters of the bundle's template."""
     texts = [parameter(setting) for setting in STORED] + [stream_parameter(table) for table in _streams(bundle)]
-    found: Template = {name: {"Type": "String"} for name in texts}
+    declared: Template = {name: {"Type": "String"} for name in texts}
     if "api_urls" in bundle.reads:
-        found["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
+        declared["ApiUrls"] = {"Type": "String", "Description": "JSON: API name -> base URL"}
     if not bundle.sockets and not websocket_apis.SCHEMES.keys().isdisjoint(bundle.reads):
-        found[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
+        declared[sockets_api(owner=False)] = {"Type": "String", "Description": "Id of the WebSocket API"}
     if may_reserve_concurrency(bundle):
-        found["ReserveConcurrency"] = RESERVE_CONCURRENCY
+        declared["ReserveConcurrency"] = RESERVE_CONCURRENCY
     if bundle.http:
-        found["CorsOrigins"] = CORS_ORIGINS
-    return found | {
+        declared["CorsOrigins"] = CORS_ORIGINS
+    if "cms_org" in bundle.reads:
+        declared["CmsOrg"] = CMS_ORG
+    if "github_client_id" in bundle.reads:
+        declared["GithubClientId"] = GITHUB_CLIENT_ID
+    return declared | {
         "Prefix": PREFIX_PARAMETER,
         "Stage": STAGE,
         "SecretsParameter": SECRETS_PARAMETER,
@@ -117,9 +123,9 @@ def _streams(bundle: Bundle) -> list[str]:
 
 def _environment(bundle: Bundle) -> Template:
     settings = [*STORED, "stage", "secrets_parameter", *bundle.reads, *(["cors_origins"] if bundle.http else [])]
-    found = {environment_variable(setting): _value(bundle, setting) for setting in settings}
+    variables = {environment_variable(setting): _value(bundle, setting) for setting in settings}
     # This dimension separates the metrics of two deployments in one account.
-    return found | {"POWERTOOLS_SERVICE_NAME": {"Ref": "Prefix"}}
+    return variables | {"POWERTOOLS_SERVICE_NAME": {"Ref": "Prefix"}}
 
 
 def _value(bundle: Bundle, setting: str) -> Template:

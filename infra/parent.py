@@ -4,12 +4,22 @@ Its resources refer only to outputs of the nested stacks.
 """
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from infra import alarms, dashboard, firewall
+from infra import alarms, dashboard, firewall, image
 from infra.bundles import BUNDLES, consumers
 from infra.functions import Bundle
-from infra.merge import CORS_ORIGINS, RESERVE_CONCURRENCY, SECRETS_PARAMETER, STAGE, parameters
+from infra.merge import (
+    CMS_ORG,
+    CORS_ORIGINS,
+    GITHUB_CLIENT_ID,
+    RESERVE_CONCURRENCY,
+    SECRETS_PARAMETER,
+    STAGE,
+    parameters,
+)
 from infra.names import PREFIX_PARAMETER, Template, dead_letter_id, parameter, sockets_api, template
 from infra.tables import RETAINED
 
@@ -17,8 +27,18 @@ _LOCAL_URL = {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}}
 """Nested templates are local paths, which `aws cloudformation package` uploads. cfn-lint would warn about them."""
 
 
-def parent_template() -> Template:
-    """The parent template, the input of `aws cloudformation package`."""
+def parent_template(images: Mapping[str, str] = MappingProxyType({})) -> Template:
+    """The parent template, the input of `aws cloudformation package`.
+
+    `images` has the URIs of the container images that bundles are deployed as, by bundle.
+    """
+    parent = _parent(images)
+    for bundle in BUNDLES:
+        parent = image.rename_functions(bundle, parent) if bundle.name in images else parent
+    return parent
+
+
+def _parent(images: Mapping[str, str]) -> Template:
     return template(
         "Yardmaster",
         Parameters={
@@ -29,11 +49,13 @@ def parent_template() -> Template:
             "WaitAlarmSeconds": alarms.WAIT_ALARM,
             "ReserveConcurrency": RESERVE_CONCURRENCY,
             "CorsOrigins": CORS_ORIGINS,
+            "CmsOrg": CMS_ORG,
+            "GithubClientId": GITHUB_CLIENT_ID,
             "Dashboard": dashboard.PARAMETER,
             "RequestsPerAddress": firewall.PARAMETER,
         },
         Conditions=alarms.CONDITIONS | dashboard.CONDITIONS | firewall.CONDITIONS,
-        Resources=_stacks() | _monitoring() | _firewall() | _tls_only() | _access_logs(),
+        Resources=_stacks(images) | _monitoring() | _firewall() | _tls_only() | _access_logs(),
         Outputs=_outputs(),
     )
 
@@ -42,9 +64,9 @@ def _monitoring() -> Template:
     return _queue_and_task_alarms() | dashboard.resources()
 
 
-def _stacks() -> Template:
+def _stacks(images: Mapping[str, str]) -> Template:
     storage = _nested("./storage/template.json", {"Prefix": {"Ref": "Prefix"}})
-    return {"Storage": storage} | {_logical(bundle): _bundle(bundle) for bundle in BUNDLES}
+    return {"Storage": storage} | {_logical(bundle): _bundle(bundle, images.get(bundle.name)) for bundle in BUNDLES}
 
 
 def _logical(bundle: Bundle) -> str:
@@ -56,16 +78,19 @@ def _nested(url: str, values: Template, **attributes: Any) -> Template:
     return {"Type": "AWS::CloudFormation::Stack", "Metadata": _LOCAL_URL, **attributes, "Properties": properties}
 
 
-def _bundle(bundle: Bundle) -> Template:
-    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic", "ReserveConcurrency", "CorsOrigins"}
+def _bundle(bundle: Bundle, uri: str | None) -> Template:
+    own = {"Prefix", "Stage", "SecretsParameter", "AlarmTopic", "ReserveConcurrency"}
+    own |= {"CorsOrigins", "CmsOrg", "GithubClientId"}
     values: Template = {
         name: {"Ref": name} if name in own else {"Fn::GetAtt": ["Storage", f"Outputs.{name}"]}
         for name in parameters(bundle)
     }
     others = {"ApiUrls": _api_urls, sockets_api(owner=False): _sockets_api}
-    values |= {name: found() for name, found in others.items() if name in values}
+    values |= {name: build_value() for name, build_value in others.items() if name in values}
     # An API can write its access log only with the account's role.
     after = {"DependsOn": ["ApiGatewayAccount"]} if bundle.http or bundle.sockets else {}
+    if uri is not None:
+        return _nested(f"./{bundle.name}/image.json", values | {image.PARAMETER: uri}, **after)
     return _nested(f"./{bundle.name}/sam.json", values, **after)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.bundles import BUNDLES
-from infra.functions import CONSUME, LISTING, Bundle, Function, Grant, Queue, Stream
+from infra.functions import CONSUME, LISTING, REKOGNITION, Bundle, Function, Grant, Queue, Stream
 from infra.names import API_STAGE, parameter, sockets_api, stream_parameter
 
 Statement = dict[str, Any]
@@ -33,7 +33,11 @@ def document(bundle: Bundle, function: Function) -> dict[str, Any]:
     if function.secrets:
         statements += _read_secrets()
     if function.accounts:
-        statements += _read_accounts()
+        statements += _read_below("messengers/*")
+    if function.models:
+        statements += _read_below("models*")
+    if function.github:
+        statements += _read_parameter(_arn("ssm", "parameter${SecretsParameter}/github"), "StringEquals")
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -46,10 +50,18 @@ def _arn(service: str, resource: str) -> dict[str, str]:
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"}
 
 
-def _arns(bundle: Bundle, grant: Grant) -> list[dict[str, str]]:
+def _arns(bundle: Bundle, grant: Grant) -> list[Any]:
+    if grant.on == REKOGNITION:
+        return ["*"]
     if grant.on == "sockets_endpoint":
         stage = f"${{{sockets_api(bundle.sockets)}}}/{API_STAGE}"
         return [_arn("execute-api", f"{stage}/{method}/@connections/*") for method in grant.parts]
+    if grant.on == "bedrock":
+        # The setting MODELS names the models. An inference profile calls models of several regions.
+        return [
+            {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*::foundation-model/*"},
+            {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:inference-profile/*"},
+        ]
     name = f"${{{parameter(grant.on)}}}"
     if grant.parts:
         return [_arn("dynamodb", f"table/{name}/index/{index}") for index in grant.parts]
@@ -93,9 +105,9 @@ def _read_secrets() -> list[Statement]:
     return _read_parameter(_arn("ssm", "parameter${SecretsParameter}"), "StringEquals")
 
 
-def _read_accounts() -> list[Statement]:
-    """All parameters below the path: orgs are added and removed without a deployment."""
-    return _read_parameter(_arn("ssm", "parameter${SecretsParameter}/messengers/*"), "StringLike")
+def _read_below(pattern: str) -> list[Statement]:
+    """All parameters of a pattern: orgs are added and removed without a deployment."""
+    return _read_parameter(_arn("ssm", f"parameter${{SecretsParameter}}/{pattern}"), "StringLike")
 
 
 def _read_parameter(secret: dict[str, str], comparison: str) -> list[Statement]:

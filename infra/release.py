@@ -42,7 +42,7 @@ def changelog_sections(root: Path) -> dict[str, str]:
 
 
 def problems(root: Path) -> list[str]:
-    """Why the commit cannot be released; empty if it can, as far as its files and its repository tell."""
+    """Return why the commit cannot be released, by its files and its repository; empty if it can be released."""
     return [*_repository_problems(root), *_version_problems(root)]
 
 

@@ -10,8 +10,10 @@ EXTRA_PAGES = (
     "CONTRIBUTING.md",
     "SECURITY.md",
     "bench/LOCAL.md",
+    "bench/RECOGNITION.md",
     "bench/RESULTS.md",
     "clients/README.md",
+    "clients/code_worker/README.md",
 )
 """Pages outside docs/ that are pages of the site, too."""
 LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s]+)\)")

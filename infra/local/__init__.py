@@ -1,15 +1,15 @@
-"""Yardmaster on this machine: AWS by moto in one process with the APIs and everything that Lambda would run."""
+"""Yardmaster on this machine: moto in place of AWS, in one process with the APIs and all functions."""
 
 import os
 from math import isfinite
 
 
 class CannotRun(Exception):
-    """Something that the local run needs is not there; the text says what, and what would help."""
+    """Something that the local stack needs is missing or wrong. The text says what, and what would be right."""
 
 
 def port_of(variable: str, default: int) -> int:
-    """The port that a variable names. Raises CannotRun."""
+    """The port in an environment variable. Raises CannotRun."""
     text = os.environ.get(variable) or str(default)
     if not (text.isascii() and text.isdecimal() and int(text) <= 65_535):
         raise CannotRun(f"{variable} must be a port from 0 to 65535, not '{text}'.")
@@ -17,12 +17,20 @@ def port_of(variable: str, default: int) -> int:
 
 
 def seconds_of(variable: str, default: float) -> float:
-    """The duration that a variable names. Raises CannotRun."""
+    """The duration in an environment variable, in seconds. Raises CannotRun."""
     text = os.environ.get(variable) or str(default)
     try:
-        found = float(text)
+        seconds = float(text)
     except ValueError:
-        found = 0
-    if not isfinite(found) or found <= 0:
+        seconds = 0
+    if not isfinite(seconds) or seconds <= 0:
         raise CannotRun(f"{variable} must be a number of seconds above 0, not '{text}'.")
-    return found
+    return seconds
+
+
+def switch_of(variable: str) -> bool:
+    """Whether an environment variable is `on`, which is the default, or `off`. Raises CannotRun."""
+    text = os.environ.get(variable) or "on"
+    if text not in ("on", "off"):
+        raise CannotRun(f"{variable} must be on or off, not '{text}'.")
+    return text == "on"

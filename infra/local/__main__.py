@@ -1,8 +1,8 @@
-"""`python -m infra.local`: everything on this machine, until Ctrl-C.
+"""`python -m infra.local`: run the local stack until Ctrl-C.
 
-PORT_<API> moves an API to another port, SWEEP_SECONDS sets how often what is due is looked for (60), LOG_LEVEL how much
-is logged to stderr (WARNING). OPEN_APIS names the APIs that let in callers without a token (those whose documents' own
-examples send none). docs/reference/settings.md has all of them.
+PORT_<API> moves an API to another port. SWEEP_SECONDS is the time between two sweeps (60). LOG_LEVEL is the level of
+the log on stderr (WARNING). OPEN_APIS names the APIs that admit callers without a token; the default are those whose
+documents' examples send none. docs/reference/settings.md has all settings.
 """
 
 import os
@@ -11,16 +11,17 @@ import sys
 from contextlib import suppress
 
 DEFAULTS = {
+    "CMS_ORG": "local",
     "LOG_LEVEL": "WARNING",
-    "OPEN_APIS": "coordinator,messenger,support,surveys,projects.live",
+    "OPEN_APIS": "codeserver,coordinator,messenger,recognition,support,surveys,projects.live",
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
 
 
 def main() -> int:
-    """Run until a signal; the process's exit status."""
-    # Both before anything else is imported: the one is read on import, and the other may be needed meanwhile.
+    """Run until SIGINT or SIGTERM; returns the process's exit status."""
+    # Before the other imports: they read the environment, and a signal may arrive while they run.
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -42,5 +43,5 @@ if __name__ == "__main__":
     with suppress(SystemExit):
         status = main()
     sys.stdout.flush()
-    # A thread may still wait for a slow server's answer: nobody needs it any more, and it must not hold up the end.
+    # End even if a thread still waits for a slow server's answer.
     os._exit(status)

@@ -1,6 +1,6 @@
-"""A messenger of this machine's own, in the place of Telegram: a Bot API that prints what it is sent.
+"""A fake Telegram for the local stack: a Bot API that prints the messages it receives.
 
-It is what org `local` has as long as MESSENGERS says nothing, so that the first notification arrives somewhere.
+Org `local` uses it while the setting MESSENGERS is empty, so that the first notification can be seen.
 """
 
 import json
@@ -15,12 +15,12 @@ METHODS = ("/getMe", "/sendMessage")
 
 
 def accounts(url: str) -> str:
-    """What MESSENGERS says of it; `url` is where it listens."""
+    """The setting MESSENGERS for the fake Telegram at `url`."""
     return json.dumps({ORG: {"telegram": {"bot_token": "local", "chat_id": "you", "api_url": url}}})
 
 
-class Phone:
-    """An ASGI app."""
+class FakeTelegram:
+    """The Bot API as an ASGI app."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -29,20 +29,24 @@ class Phone:
         """Answer one request as the Bot API does."""
         if scope["type"] != "http":
             return
-        said = await _body(receive)
-        good = scope["path"].endswith(METHODS)
-        if good and "text" in said:
-            print(f"{'message':<12} {unescape(said['text'])}", flush=True)
-        told = {"ok": True, "result": {"message_id": next(self._numbers)}} if good else {"ok": False, "error_code": 404}
-        body = json.dumps(told).encode()
+        request = await _body(receive)
+        is_known_method = scope["path"].endswith(METHODS)
+        if is_known_method and "text" in request:
+            print(f"{'message':<12} {unescape(request['text'])}", flush=True)
+        answer = (
+            {"ok": True, "result": {"message_id": next(self._numbers)}}
+            if is_known_method
+            else {"ok": False, "error_code": 404}
+        )
+        body = json.dumps(answer).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200 if good else 404, "headers": headers})
+        await send({"type": "http.response.start", "status": 200 if is_known_method else 404, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
 async def _body(receive: Receive) -> Any:
-    text, more = b"", True
+    content, more = b"", True
     while more:
         message = await receive()
-        text, more = text + message.get("body", b""), message.get("more_body", False)
-    return json.loads(text or b"{}")
+        content, more = content + message.get("body", b""), message.get("more_body", False)
+    return json.loads(content or b"{}")

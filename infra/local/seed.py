@@ -1,6 +1,8 @@
-"""What the projects API's document expects to find: its people, agents, project and task, its API key and application.
+"""Seed the local stack with the projects API's example data: users, agents, a project, a task, an API key and an OAuth
+application.
 
-Each is written unless it is there, so that two who seed at once, or again, do no harm. The local stage alone does.
+Each is created unless it exists, so that seeding twice, or two processes at once, does no harm. Only the local stack is
+seeded.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,14 +33,14 @@ DEVELOPERS = {
     "user-456": (Profile("user@example.com", "John Doe", "developer", PLAN), "password123"),
     "user-789": (Profile("jane.doe@example.com", "Jane Doe", "developer", PLAN), "password123"),
 }
-"""User id -> who it is, and the password."""
+"""User id -> profile and password."""
 API_KEY = "ak_LocalExampleKey0OnThisMachineAloneAndNowhereElse3s6UsT"
 EXAMPLE_KEYS = {"your-api-key": API_KEY}
-"""What the document's examples send for a key, and the key."""
+"""The placeholder in the document's examples -> the API key."""
 CLIENT_ID, CLIENT_SECRET = "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET"
 CLIENT = Registration(
     name="Example application",
-    redirect_uris=(),  # this API's own page, wherever it is served
+    redirect_uris=(),  # `_application` adds the API's own page
     scopes=("tasks:read", "tasks:write", "agents:read", "projects:read"),
     public=False,
 )
@@ -73,12 +75,12 @@ TASK = {
 
 def seed() -> None:
     """Seed this deployment."""
-    _in_turn([_people, _key, _application, _agents, _project, _task])
+    _run_steps([_people, _key, _application, _agents, _project, _task])
 
 
-def _in_turn(steps: Sequence[Callable[[], None]]) -> None:
+def _run_steps(steps: Sequence[Callable[[], None]]) -> None:
     for step in steps:
-        with suppress(Conflict):  # it is there
+        with suppress(Conflict):  # it exists
             step()
 
 
@@ -93,14 +95,14 @@ def _key() -> None:
 
 
 def _application() -> None:
-    back = f"{settings().api_urls['projects']}/oauth/done"
-    clients.ensure_client(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(back,)))
+    redirect_uri = f"{settings().api_urls['projects']}/oauth/done"
+    clients.ensure_client(ORG, CLIENT_ID, CLIENT_SECRET, CLIENT._replace(redirect_uris=(redirect_uri,)))
 
 
 def _agents() -> None:
-    for identifier, said in AGENTS.items():
+    for identifier, agent in AGENTS.items():
         with suppress(Conflict):
-            registration.register(ORG, said.to_registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
+            registration.register(ORG, agent.to_registration(NAME, PLAN)._replace(id=identifier), by=ADMIN_ID)
 
 
 def _project() -> None:

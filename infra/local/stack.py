@@ -1,4 +1,4 @@
-"""The whole of Yardmaster but its HTTP: storage deployed, settings made, and the pump that moves things along."""
+"""Yardmaster without its HTTP servers: storage, settings, and the pump that runs the functions."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +14,9 @@ SWEEP_SECONDS = 60.0
 
 @contextmanager
 def stack(api_urls: Mapping[str, str], sweep_seconds: float = SWEEP_SECONDS, objects_url: str = "") -> Iterator[Pump]:
-    """A fresh deployment in this process; its pump stands still until it is started or drained.
+    """A new deployment in this process. Its pump does nothing until it is started or drained.
 
-    `api_urls` says under which URL each API is served: API name -> base URL. `objects_url` is where links to stored
-    files lead.
+    `api_urls` has the base URL of each API, by name. `objects_url` is the base URL of links to stored files.
     """
     with cloud() as names:
         urls = {"api_urls": dict(api_urls), "objects_url": objects_url}

@@ -1,4 +1,4 @@
-"""`python -m infra.local.token`: an access token of the local stage, and nothing else.
+"""`python -m infra.local.token`: print an access token of the local stack.
 
 ROLE (user, server, admin), ORG, SUB, PLAN (free, standard, pro, enterprise) and TTL (seconds) come from the
 environment.
@@ -14,38 +14,38 @@ from chalicelib.errors import Unauthenticated
 PLANS = ("free", "standard", "pro", "enterprise")
 
 
-class Unfit(Exception):
-    """What was asked for cannot be in a token."""
+class InvalidTokenRequest(Exception):
+    """The environment asks for a token that no API accepts. The text says why."""
 
 
 def token() -> str:
-    """The token that the environment asks for. Raises Unfit."""
-    role, plan = _asked("ROLE", "user"), _asked("PLAN", "standard")
-    for name, asked, known in (("ROLE", role, ROLES), ("PLAN", plan, PLANS)):
-        if asked not in known:
-            raise Unfit(f"{name} must be one of {', '.join(known)}, not '{asked}'")
-    ttl = _asked("TTL", "3600")
+    """The token that the environment asks for. Raises InvalidTokenRequest."""
+    role, plan = _read_variable("ROLE", "user"), _read_variable("PLAN", "standard")
+    for name, value, allowed in (("ROLE", role, ROLES), ("PLAN", plan, PLANS)):
+        if value not in allowed:
+            raise InvalidTokenRequest(f"{name} must be one of {', '.join(allowed)}, not '{value}'")
+    ttl = _read_variable("TTL", "3600")
     if not ttl.isdecimal() or int(ttl) == 0:
-        raise Unfit(f"TTL must be a number of seconds from 1 up, not '{ttl}'")
-    org, subject = _asked("ORG", "local"), _asked("SUB", "dev")
-    made = authentication.issue_token(Principal(org, subject, role, plan), int(ttl))
+        raise InvalidTokenRequest(f"TTL must be a number of seconds from 1 up, not '{ttl}'")
+    org, subject = _read_variable("ORG", "local"), _read_variable("SUB", "dev")
+    signed = authentication.issue_token(Principal(org, subject, role, plan), int(ttl))
     try:
-        authentication.verify_token(made)
+        authentication.verify_token(signed)
     except Unauthenticated as error:
-        raise Unfit(
-            f"No API takes a token of ORG '{org}' and SUB '{subject}': use up to 128 letters and digits"
+        raise InvalidTokenRequest(
+            f"No API accepts a token of ORG '{org}' and SUB '{subject}': use up to 128 letters and digits"
         ) from error
-    return made
+    return signed
 
 
-def _asked(name: str, default: str) -> str:
-    # Make passes on what was not said as empty.
+def _read_variable(name: str, default: str) -> str:
+    # make passes a variable that is not set as an empty text.
     return os.environ.get(name) or default
 
 
 if __name__ == "__main__":
     try:
         print(token())
-    except Unfit as error:
+    except InvalidTokenRequest as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -1,8 +1,8 @@
-"""The bad servers of the hard demo, all in one process: each is a listening socket and a way to misbehave.
+"""The bad servers of the hard demo, all in one process. Each is a listening socket that misbehaves in its own way.
 
-`python -m infra.local.demo.bad_servers` prints a line of JSON, {name: URL}, then reads a line of JSON, {name: URL of
-its heartbeats}, and sends these: the servers are bad, not silent. `python -m infra.local.demo.bad_servers dies` is a
-single one, which prints its URL and kills itself (SIGKILL) after it has accepted a few tasks.
+`python -m infra.local.demo.bad_servers` prints a line of JSON, {name: URL}. It then reads a line of JSON, {name: URL
+for heartbeats}, and sends heartbeats for all of them. `python -m infra.local.demo.bad_servers dies` is a single server,
+which prints its URL and kills itself (SIGKILL) after it has accepted a few tasks.
 """
 
 import json
@@ -19,7 +19,7 @@ from itertools import count
 import requests
 
 from chalicelib import clock
-from infra.local.demo.http_worker import BEAT_SECONDS
+from infra.local.demo.http_worker import HEARTBEAT_SECONDS
 
 Misbehave = Callable[[socket.socket], None]
 LARGE = 60_000_000
@@ -28,19 +28,19 @@ API_KEY = "demo-key-of-a-bad-server"
 
 
 def answering(status: str, *headers: str, body: bytes = b"") -> Misbehave:
-    """It answers the same to everything."""
+    """It gives the same answer to every request."""
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "Connection: close", "", ""]
     return lambda connection: connection.sendall("\r\n".join(lines).encode() + body)
 
 
-def hangs(connection: socket.socket) -> None:
-    """It reads the request and never says a word."""
+def never_answer(connection: socket.socket) -> None:
+    """It reads the request and never answers."""
     while connection.recv(65_536):
         pass
 
 
 def drips(connection: socket.socket) -> None:
-    """It answers a byte a second."""
+    """It sends its answer at one byte a second."""
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b" " * 1_000:
         connection.sendall(bytes([byte]))
         clock.sleep(1)
@@ -51,23 +51,23 @@ def talks_garbage(connection: socket.socket) -> None:
 
 
 def resets(connection: socket.socket) -> None:
-    """It takes the request and resets the connection."""
+    """It reads the request and resets the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def hangs_up(_: socket.socket) -> None:
-    """It takes the request and closes the connection."""
+def close_connection(_: socket.socket) -> None:
+    """It reads the request and closes the connection."""
 
 
 def floods(connection: socket.socket) -> None:
-    """It answers 60 MB of JSON."""
+    """It answers with 60 MB."""
     connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\n\r\n".encode())
     for _ in range(LARGE // 1_000_000):
         connection.sendall(b" " * 1_000_000)
 
 
-def dies() -> Misbehave:
-    """It accepts a few tasks, and then is killed with them in its hands."""
+def make_dying() -> Misbehave:
+    """It accepts a few tasks, and kills itself before it has run them."""
     accepted = count(1)
     accept = answering("202 Accepted")
 
@@ -80,12 +80,12 @@ def dies() -> Misbehave:
     return misbehave
 
 
-BAD: dict[str, Misbehave] = {
-    "hanging": hangs,
+BAD_SERVERS: dict[str, Misbehave] = {
+    "hanging": never_answer,
     "dripping": drips,
     "garbage": talks_garbage,
     "reset": resets,
-    "hanging up": hangs_up,
+    "hanging up": close_connection,
     "60 MB": floods,
     "redirect": answering("302 Found", "Location: http://127.0.0.1:1/"),
     "500 for an hour": answering("500 Internal Server Error"),
@@ -94,7 +94,7 @@ BAD: dict[str, Misbehave] = {
 
 
 def listen(misbehave: Misbehave) -> str:
-    """Serve on a free port from now on; answers the URL."""
+    """Serve on a free port, in a thread; returns the URL."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     threading.Thread(target=_serve, args=(listener, misbehave), daemon=True).start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -103,42 +103,42 @@ def listen(misbehave: Misbehave) -> str:
 def _serve(listener: socket.socket, misbehave: Misbehave) -> None:
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_talk, args=(connection, misbehave), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, misbehave), daemon=True).start()
 
 
-def _talk(connection: socket.socket, misbehave: Misbehave) -> None:
+def _answer(connection: socket.socket, misbehave: Misbehave) -> None:
     with suppress(OSError), connection:
-        _read(connection)
+        _read_request(connection)
         misbehave(connection)
 
 
-def _read(connection: socket.socket) -> None:
-    """The request, head and body."""
+def _read_request(connection: socket.socket) -> None:
+    """Read a request, head and body."""
     text = b""
     while b"\r\n\r\n" not in text:
         text += connection.recv(65_536) or b"\r\n\r\n"
     head, _, body = text.partition(b"\r\n\r\n")
-    lengths = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    lengths = [kind.partition(b":")[2] for kind in head.lower().split(b"\r\n") if kind.startswith(b"content-length:")]
     missing = int(lengths[0] if lengths else 0) - len(body)
     while missing > 0 and (more := connection.recv(65_536)):
         missing -= len(more)
 
 
-def beat(heartbeats: dict[str, str]) -> None:
-    """Heartbeats of all, for ever."""
+def send_heartbeats(heartbeats: dict[str, str]) -> None:
+    """Send heartbeats for all servers, for ever."""
     while True:
         for url in heartbeats.values():
             with suppress(requests.RequestException):
                 requests.post(url, json={"status": "healthy"}, headers={"X-API-Key": API_KEY}, timeout=10)
-        clock.sleep(2 * BEAT_SECONDS)
+        clock.sleep(2 * HEARTBEAT_SECONDS)
 
 
 def main(which: str = "") -> None:
     if which == "dies":
-        print(listen(dies()), flush=True)
+        print(listen(make_dying()), flush=True)
         threading.Event().wait()
-    print(json.dumps({name: listen(misbehave) for name, misbehave in BAD.items()}), flush=True)
-    beat(json.loads(sys.stdin.readline()))
+    print(json.dumps({name: listen(misbehave) for name, misbehave in BAD_SERVERS.items()}), flush=True)
+    send_heartbeats(json.loads(sys.stdin.readline()))
 
 
 if __name__ == "__main__":

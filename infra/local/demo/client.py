@@ -1,4 +1,4 @@
-"""An API as the demo's clients use it: documented calls over HTTP, with tokens."""
+"""The demo's HTTP client of an API, with tokens."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class Client:
         self.url, self._headers = url, {"Authorization": f"Bearer {self.token}"}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """One call; the JSON of its answer."""
+        """Send one request; returns the JSON of the answer."""
         answer = requests.request(
             method, self.url + path, json=body, headers=self._headers | headers, timeout=30, allow_redirects=False
         )

@@ -1,8 +1,7 @@
-"""A worker of the demo, in a process of its own: an HTTP server that takes tasks, works on them, and reports.
+"""A worker of the demo: an HTTP server that accepts tasks, runs them and reports the results.
 
-`python -m infra.local.demo.http_worker <seconds a task takes> <api key>`; prints its URL, then reads from stdin the
-URL to which its heartbeats go. Every third task it does at once, within the request; a few fail at their first
-attempt.
+`python -m infra.local.demo.http_worker <seconds of a task> <api key>` prints its URL, then reads from stdin the URL for
+its heartbeats. It completes every third task within the request. A few tasks fail at their first attempt.
 """
 
 import json
@@ -16,8 +15,8 @@ import requests
 
 from chalicelib import clock, ids
 
-BEAT_SECONDS = 1.0
-FAILING = 0.04
+HEARTBEAT_SECONDS = 1.0
+FAILING_SHARE = 0.04
 """The share of tasks that fail at their first attempt."""
 TRIES = 5
 
@@ -27,13 +26,13 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-class Work(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     seconds: ClassVar[float]
     api_key: ClassVar[str]
     numbers: ClassVar["count[int]"] = count()
 
     def do_POST(self) -> None:
-        """A task. A third is answered with its result, the others with 202, and reported later."""
+        """Run a task. A third are answered with their result, the others with 202 and reported later."""
         task = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if next(self.numbers) % 3 == 0:
             self._reply(200, self._work(task))
@@ -42,22 +41,22 @@ class Work(BaseHTTPRequestHandler):
             threading.Thread(target=self._report, args=[task], daemon=True).start()
 
     def do_GET(self) -> None:
-        """Health."""
+        """Answer a health check."""
         self._reply(200, {"status": "healthy"})
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: the demo shows what there is to see."""
+        """Log nothing: the demo prints its own output."""
 
     def _work(self, task: dict[str, Any]) -> dict[str, Any]:
         clock.sleep(self.seconds * (0.5 + ids.fraction()))
-        if task["attempt"] == 1 and ids.fraction() < FAILING:
+        if task["attempt"] == 1 and ids.fraction() < FAILING_SHARE:
             return {"status": "FAILED", "error": "The demo fails a few first attempts"}
         return {"status": "COMPLETED", "result": {"doubled": 2 * task["payload"]["number"]}}
 
     def _report(self, task: dict[str, Any]) -> None:
         report = self._work(task)
         for _ in range(TRIES):
-            if _call("PUT", task["callbackUrl"], self.api_key, report):
+            if _is_accepted("PUT", task["callbackUrl"], self.api_key, report):
                 return
             clock.sleep(0.5)
 
@@ -70,8 +69,8 @@ class Work(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _call(method: str, url: str, api_key: str, body: dict[str, Any]) -> bool:
-    """Whether the call was answered for good: anything but trouble of the server's own."""
+def _is_accepted(method: str, url: str, api_key: str, body: dict[str, Any]) -> bool:
+    """Send a request. Returns whether the answer is final, that is, below 500."""
     try:
         return requests.request(method, url, json=body, headers={"X-API-Key": api_key}, timeout=10).status_code < 500
     except requests.RequestException:
@@ -79,14 +78,14 @@ def _call(method: str, url: str, api_key: str, body: dict[str, Any]) -> bool:
 
 
 def main(seconds: str, api_key: str) -> None:
-    Work.seconds, Work.api_key = float(seconds), api_key
-    server = Server(("127.0.0.1", 0), Work)
+    Handler.seconds, Handler.api_key = float(seconds), api_key
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     heartbeats = sys.stdin.readline().strip()
     while True:
-        _call("POST", heartbeats, api_key, {"status": "healthy"})
-        clock.sleep(BEAT_SECONDS)
+        _is_accepted("POST", heartbeats, api_key, {"status": "healthy"})
+        clock.sleep(HEARTBEAT_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the demos have in common: a stack of their own, and processes beside it."""
+"""Child processes of the demos: a stack and its workers."""
 
 import os
 import subprocess
@@ -13,41 +13,42 @@ STACK = {
     "SWEEP_SECONDS": "2",
     "HEARTBEAT_TIMEOUT_SECONDS": "4",
     "BACKOFF_BASE_SECONDS": "0.5",
-    # A worker is about to die, and the demo says so itself.
+    # The demo kills a worker and prints that itself.
     "LOG_LEVEL": "ERROR",
+    "CODE_WORKER": "off",
 }
 
 
 @contextmanager
 def stack(**settings: str) -> Iterator[dict[str, str]]:
-    """A stack with free ports and these settings, until the block ends; the URL of each API."""
-    with process("infra.local", env=os.environ | STACK | settings) as started:
-        lines = list(iter(lambda: read_line(started), "ready"))
-        words = [line.split() for line in lines]
-        yield {line[0]: line[1] for line in words if line[1].startswith("http://")}
+    """Run a stack on free ports with these settings, until the block ends. Yields the URL of each API."""
+    with process("infra.local", env=os.environ | STACK | settings) as child:
+        lines = list(iter(lambda: read_line(child), "ready"))
+        words = [kind.split() for kind in lines]
+        yield {kind[0]: kind[1] for kind in words if kind[1].startswith("http://")}
 
 
 @contextmanager
 def process(module: str, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator["subprocess.Popen[str]"]:
-    """A Python module as a process of its own, until the block ends."""
+    """Run a Python module as a child process, until the block ends."""
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as started:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as child:
         try:
-            yield started
+            yield child
         finally:
-            started.terminate()
+            child.terminate()
 
 
-def read_line(started: "subprocess.Popen[str]") -> str:
+def read_line(child: "subprocess.Popen[str]") -> str:
     """The next line that a process prints. Raises RuntimeError when it has ended."""
-    assert started.stdout is not None
-    text = started.stdout.readline()
+    assert child.stdout is not None
+    text = child.stdout.readline()
     if not text:
-        raise RuntimeError(f"{started.args!r} ended before it was ready")
+        raise RuntimeError(f"{child.args!r} ended before it was ready")
     return text.strip()
 
 
-def tell(started: "subprocess.Popen[str]", text: str) -> None:
+def send_line(child: "subprocess.Popen[str]", text: str) -> None:
     """Send a line to a process."""
-    assert started.stdin is not None
-    print(text, file=started.stdin, flush=True)
+    assert child.stdin is not None
+    print(text, file=child.stdin, flush=True)

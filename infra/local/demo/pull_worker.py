@@ -1,6 +1,7 @@
-"""A worker of the demo that fetches its tasks: it registers with the coordinator API, beats, and looks what is its.
+"""A worker of the demo that fetches its tasks from the coordinator API.
 
-`python -m infra.local.demo.pull_worker <url of the coordinator API> <token>`; prints its id.
+`python -m infra.local.demo.pull_worker <url of the coordinator API> <token>` registers the worker, prints its id, and
+sends heartbeats between two fetches.
 """
 
 import sys
@@ -11,19 +12,19 @@ import requests
 
 from chalicelib import clock
 
-ROOM = 4
+SLOTS = 4
 PAUSE_SECONDS = 0.3
 
 
 def main(url: str, token: str) -> None:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
-    said = {"name": "pulling", "type": "general", "capabilities": [], "metadata": {"max_concurrent": ROOM}}
-    worker = _call(session, "POST", f"{url}/api/workers", json=said)["id"]
+    registration = {"name": "pulling", "type": "general", "capabilities": [], "metadata": {"max_concurrent": SLOTS}}
+    worker = _call(session, "POST", f"{url}/api/workers", json=registration)["id"]
     print(worker, flush=True)
     while True:
         _call(session, "POST", f"{url}/api/workers/{worker}/heartbeat")
-        query = {"worker_id": worker, "status": "assigned", "limit": ROOM}
+        query = {"worker_id": worker, "status": "assigned", "limit": SLOTS}
         for task in _call(session, "GET", f"{url}/api/tasks", params=query)["tasks"]:
             _work(session, f"{url}/api/tasks/{task['id']}", task)
         clock.sleep(PAUSE_SECONDS)
@@ -34,14 +35,14 @@ def _work(session: requests.Session, url: str, task: dict[str, Any]) -> None:
     try:
         _call(session, "PUT", f"{url}/start")
         _call(session, "PUT", f"{url}/complete", json={"result": result, "error": None})
-    except requests.HTTPError as refused:
-        # The beat was late, as on a busy machine, and the task went back: it comes again, here or elsewhere.
-        if refused.response is None or refused.response.status_code != HTTPStatus.CONFLICT:
+    except requests.HTTPError as error:
+        # The heartbeat was late, as on a busy machine, and the task was queued again.
+        if error.response is None or error.response.status_code != HTTPStatus.CONFLICT:
             raise
 
 
-def _call(session: requests.Session, method: str, url: str, **sent: Any) -> Any:
-    answer = session.request(method, url, timeout=30, **sent)
+def _call(session: requests.Session, method: str, url: str, **options: Any) -> Any:
+    answer = session.request(method, url, timeout=30, **options)
     answer.raise_for_status()
     return answer.json()
 

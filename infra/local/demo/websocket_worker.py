@@ -1,7 +1,7 @@
-"""A worker of the demo that holds a WebSocket (docs/reference/websockets.md). A line on stdin breaks it, and it
-connects again.
+"""A worker of the demo on a WebSocket (docs/reference/websockets.md).
 
-`python -m infra.local.demo.websocket_worker <WebSocket URL> <token>`; prints "connected" the first time.
+`python -m infra.local.demo.websocket_worker <WebSocket URL> <token>` prints "connected" for each connection. A line on
+stdin breaks the connection, and the worker connects again.
 """
 
 import json
@@ -14,30 +14,30 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalicelib import clock
 
-SECONDS = 0.2
-AGAIN_SECONDS = 0.5
+TASK_SECONDS = 0.2
+RECONNECT_SECONDS = 0.5
 
 
 class Worker:
-    """Answers every task after a moment, on whichever connection it has then."""
+    """Answers every task after TASK_SECONDS, on the connection that it has then."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._headers = url, {"Authorization": f"Bearer {token}"}
         self._socket: ClientConnection | None = None
         self._results: dict[tuple[str, int], dict[str, Any]] = {}
-        self._taken: set[tuple[str, int]] = set()
+        self._received: set[tuple[str, int]] = set()
 
     def run(self) -> None:
-        """Hold a connection, for ever."""
+        """Connect, and connect again whenever the connection ends."""
         while True:
             with connect(self._url, additional_headers=self._headers, compression=None) as socket:
                 self._socket = socket
                 print("connected", flush=True)
                 self._listen(socket)
-            clock.sleep(AGAIN_SECONDS)
+            clock.sleep(RECONNECT_SECONDS)
 
-    def cut(self) -> None:
-        """Break the connection as a network would: without a word."""
+    def break_connection(self) -> None:
+        """Break the connection without a close frame, as a network failure does."""
         if self._socket is not None:
             self._socket.socket.shutdown(2)
 
@@ -46,23 +46,23 @@ class Worker:
             for result in list(self._results.values()):
                 socket.send(json.dumps(result))
             for text in socket:
-                self._take(json.loads(text))
+                self._handle(json.loads(text))
         except ConnectionClosed:
             return
 
-    def _take(self, frame: dict[str, Any]) -> None:
+    def _handle(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "ping":
                 self._send({"type": "pong"})
-            case "task" if (lease := (frame["task_id"], frame["lease"])) not in self._taken:
-                self._taken.add(lease)
+            case "task" if (lease := (frame["task_id"], frame["lease"])) not in self._received:
+                self._received.add(lease)
                 threading.Thread(target=self._work, args=[frame], daemon=True).start()
 
     def _work(self, task: dict[str, Any]) -> None:
-        clock.sleep(SECONDS)
-        named = {name: task[name] for name in ("task_id", "attempt", "lease")}
-        result = {"type": "result", **named, "result": {"doubled": 2 * task["data"]["number"]}}
-        # Sent again after a new connection: the same result twice is one result.
+        clock.sleep(TASK_SECONDS)
+        ids = {name: task[name] for name in ("task_id", "attempt", "lease")}
+        result = {"type": "result", **ids, "result": {"doubled": 2 * task["data"]["number"]}}
+        # It is sent again after each new connection. Yardmaster counts a repeated result once.
         self._results[task["task_id"], task["lease"]] = result
         self._send(result)
 
@@ -78,7 +78,7 @@ def main(url: str, token: str) -> None:
     worker = Worker(url, token)
     threading.Thread(target=worker.run, daemon=True).start()
     for _ in sys.stdin:
-        worker.cut()
+        worker.break_connection()
 
 
 if __name__ == "__main__":

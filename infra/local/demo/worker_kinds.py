@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from infra.local.demo.client import Client
 
 
-class Line(ABC):
-    """Tasks of one API: how they are submitted, followed and counted."""
+class ApiTasks(ABC):
+    """How the tasks of one API are submitted, followed and counted."""
 
     api: ClassVar[str]
     way: ClassVar[str]
@@ -22,31 +22,31 @@ class Line(ABC):
 
     @abstractmethod
     def submit(self, number: int) -> str:
-        """One task more; returns its id."""
+        """Submit a task; returns its id."""
 
     @abstractmethod
     def task(self, task_id: str) -> dict[str, Any]:
-        """The task as it is now."""
+        """The task's current state."""
 
     @abstractmethod
-    def completed(self, task: Mapping[str, Any]) -> bool:
+    def is_completed(self, task: Mapping[str, Any]) -> bool:
         """Whether the task has its result."""
 
     @abstractmethod
-    def failed(self, task: Mapping[str, Any]) -> bool:
+    def is_failed(self, task: Mapping[str, Any]) -> bool:
         """Whether the task has ended without a result."""
 
     @abstractmethod
-    def done(self) -> int:
-        """How many tasks have ended, by the API's own figures."""
+    def count_ended(self) -> int:
+        """How many tasks have ended, by the API's own statistics."""
 
     @abstractmethod
     def figures(self, worker_id: str) -> tuple[object, object, object]:
-        """Done, failed, and milliseconds for a task, of one worker; "-" for what the API does not tell."""
+        """A worker's completed tasks, failed tasks and mean milliseconds; "-" for what the API does not show."""
 
 
-class Pushed(Line):
-    """The processing API: tasks are POSTed to registered servers."""
+class PushedTasks(ApiTasks):
+    """The processing API: Yardmaster POSTs tasks to registered servers."""
 
     api, way = "processing", "POST"
 
@@ -67,13 +67,13 @@ class Pushed(Line):
     def task(self, task_id: str) -> dict[str, Any]:
         return dict(self.user.call("GET", f"/api/task/{task_id}"))
 
-    def completed(self, task: Mapping[str, Any]) -> bool:
+    def is_completed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "COMPLETED")
 
-    def failed(self, task: Mapping[str, Any]) -> bool:
+    def is_failed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "FAILED")
 
-    def done(self) -> int:
+    def count_ended(self) -> int:
         day = self.admin.call("GET", "/api/stats/tasks")
         return int(day["successfulTasks"] + day["failedTasks"])
 
@@ -82,8 +82,8 @@ class Pushed(Line):
         return day["successCount"], day["failureCount"], day["averageProcessingTime"]
 
 
-class Pulled(Line):
-    """The coordinator API: a worker looks for the tasks that are assigned to it."""
+class PulledTasks(ApiTasks):
+    """The coordinator API: a worker fetches the tasks that are assigned to it."""
 
     api, way = "coordinator", "fetching"
 
@@ -94,13 +94,13 @@ class Pulled(Line):
     def task(self, task_id: str) -> dict[str, Any]:
         return dict(self.user.call("GET", f"/api/tasks/{task_id}"))
 
-    def completed(self, task: Mapping[str, Any]) -> bool:
+    def is_completed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "completed")
 
-    def failed(self, task: Mapping[str, Any]) -> bool:
+    def is_failed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "failed")
 
-    def done(self) -> int:
+    def count_ended(self) -> int:
         summary = self.user.call("GET", "/api/workers/stats/summary")
         return int(summary["total_tasks_completed"] + summary["total_tasks_failed"])
 
@@ -109,16 +109,16 @@ class Pulled(Line):
         return worker["tasks_completed"], worker["tasks_failed"], "-"
 
 
-class Socketed(Line):
-    """The support API: tasks go to a worker's WebSocket."""
+class SocketTasks(ApiTasks):
+    """The support API: Yardmaster sends tasks to a worker's WebSocket."""
 
     api, way = "support", "WebSocket"
 
     def register(self) -> tuple[str, str]:
-        """The worker's id, and where it connects."""
-        said = {"worker_id": 1, "config": {"max_tasks": 4, "timeout": 30, "types": ["demo"]}}
-        started = self.admin.call("POST", "/workers", said)
-        return str(started["worker_id"]), str(started["endpoint"])
+        """Register the worker; returns its id and the URL of its WebSocket."""
+        registration = {"worker_id": 1, "config": {"max_tasks": 4, "timeout": 30, "types": ["demo"]}}
+        child = self.admin.call("POST", "/workers", registration)
+        return str(child["worker_id"]), str(child["endpoint"])
 
     def submit(self, number: int) -> str:
         return str(self.user.call("POST", "/task", {"type": "demo", "data": {"number": number}})["task_id"])
@@ -126,13 +126,13 @@ class Socketed(Line):
     def task(self, task_id: str) -> dict[str, Any]:
         return dict(self.user.call("GET", f"/task/{task_id}"))
 
-    def completed(self, task: Mapping[str, Any]) -> bool:
+    def is_completed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "completed")
 
-    def failed(self, task: Mapping[str, Any]) -> bool:
+    def is_failed(self, task: Mapping[str, Any]) -> bool:
         return bool(task["status"] == "failed")
 
-    def done(self) -> int:
+    def count_ended(self) -> int:
         return sum(int(worker["tasks_processed"]) for worker in self._workers())
 
     def figures(self, worker_id: str) -> tuple[object, object, object]:
@@ -145,9 +145,9 @@ class Socketed(Line):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker process, and what it is called in its API."""
+    """A worker process with its id in its API."""
 
-    line: Line
+    tasks: ApiTasks
     name: str
     id: str
     process: "subprocess.Popen[str]"

@@ -1,90 +1,91 @@
-"""How many connections this process holds at once, and which of them goes first where there are too many."""
+"""The limit on connections that this process holds at once, and which idle connection is closed to make room."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-MOST_CONNECTIONS = 1_000
+MAX_CONNECTIONS = 1_000
 SPARE_FILES = 100
-"""Open files that connections leave to the rest of the process."""
+"""Open files that are reserved for the rest of the process."""
 
 
 class Connection(Protocol):
-    """One that may be closed for another while it is idle."""
+    """A connection that can be closed while it is idle."""
 
     def close(self) -> None: ...
 
 
 class Connections:
-    """Every connection of this process, in the order in which they came or were last idle. There are at most `most`."""
+    """The connections of this process, at most `max_connections`. Idle ones are ordered by when they became idle."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_connections: int) -> None:
+        self._max_connections = max_connections
         self._busy: set[object] = set()
-        self._turned_away: set[object] = set()
-        self._holding: set[asyncio.Task[Any]] = set()
+        self._refused: set[object] = set()
+        self._websocket_tasks: set[asyncio.Task[Any]] = set()
         self._idle: dict[Connection, None] = {}
 
-    def enter(self, connection: "Connection") -> bool:
-        """Count a new connection. Where there are too many, the one that is idle for longest is closed for it; False
-        when none is."""
-        if len(self._busy) + len(self._idle) >= self._most:
+    def add(self, connection: "Connection") -> bool:
+        """Count a new connection, which is idle. At the limit, the connection that has been idle for longest is closed.
+
+        Returns False when the limit is reached and no connection is idle."""
+        if len(self._busy) + len(self._idle) >= self._max_connections:
             oldest = next(iter(self._idle), None)
             if oldest is None:
                 return False
-            self.leave(oldest)
+            self.remove(oldest)
             oldest.close()
         self._idle[connection] = None
         return True
 
-    def turn_away(self, connection: object) -> bool:
-        """Whether a connection too many may stay until it has read that: where there are few of its kind."""
-        if len(self._turned_away) >= SPARE_FILES // 2:
+    def keep_for_refusal(self, connection: object) -> bool:
+        """Count a connection above the limit. True when it may stay open until its client has read the refusal."""
+        if len(self._refused) >= SPARE_FILES // 2:
             return False
-        self._turned_away.add(connection)
+        self._refused.add(connection)
         return True
 
-    def work(self, connection: object) -> None:
-        """The connection carries a request, or a WebSocket: it stays."""
+    def set_busy(self, connection: object) -> None:
+        """Record that the connection carries a request or a WebSocket: it is not closed for another one."""
         self._idle.pop(connection, None)  # type: ignore[call-overload]
         self._busy.add(connection)
 
-    def rest(self, connection: "Connection") -> None:
-        """The connection waits for its client."""
+    def set_idle(self, connection: "Connection") -> None:
+        """Record that the connection waits for its client's next request."""
         if connection in self._busy:
             self._busy.remove(connection)
             self._idle[connection] = None
 
-    def leave(self, connection: object) -> None:
-        """The connection has ended."""
+    def remove(self, connection: object) -> None:
+        """Forget a connection that has ended."""
         self._idle.pop(connection, None)  # type: ignore[call-overload]
         self._busy.discard(connection)
-        self._turned_away.discard(connection)
+        self._refused.discard(connection)
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """The present task holds a WebSocket meanwhile."""
+    def websocket_task(self) -> Iterator[None]:
+        """Count the current asyncio task as one that serves a WebSocket, so that `cancel_websockets` cancels it."""
         task = asyncio.current_task()
         assert task is not None
-        self._holding.add(task)
+        self._websocket_tasks.add(task)
         try:
             yield
         finally:
-            self._holding.discard(task)
+            self._websocket_tasks.discard(task)
 
-    def cut_off(self) -> None:
-        """Wait for no WebSocket any longer, nor for what a frame has begun."""
-        for task in self._holding:
+    def cancel_websockets(self) -> None:
+        """Cancel the tasks of all WebSockets, and with them the frames that are being handled."""
+        for task in self._websocket_tasks:
             task.cancel()
 
 
-def most_connections() -> int:
-    """As many as the process may have files open, less some, but no more than are useful."""
+def connection_limit() -> int:
+    """The number of files that the process may open less SPARE_FILES, at most MAX_CONNECTIONS."""
     try:
         import resource
     except ImportError:  # on Windows
-        return MOST_CONNECTIONS
+        return MAX_CONNECTIONS
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = files == resource.RLIM_INFINITY
-    return MOST_CONNECTIONS if unlimited else max(SPARE_FILES, min(MOST_CONNECTIONS, files - SPARE_FILES))
+    return MAX_CONNECTIONS if unlimited else max(SPARE_FILES, min(MAX_CONNECTIONS, files - SPARE_FILES))

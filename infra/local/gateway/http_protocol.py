@@ -1,8 +1,9 @@
-"""HTTP on the wire as a server on the open internet would have it: bounded in time, size and number, and strict.
+"""HTTP connections with the limits that a server on the open internet needs: on time, size and number.
 
-uvicorn parses by h11 and leaves out what a proxy in front of it would do. This is that part: how long a client may take
-for a request's head and body and to read the answer, how many connections there are at once, which requests are refused
-because two readers could disagree on where they end, and answers to clients that have shut down their sending side.
+uvicorn parses with h11 and leaves the rest to a proxy in front of it. This module does the proxy's part. It limits how
+long a client may take to send a request's head and body and to read the answer, and how many connections there are at
+once. It refuses requests whose end two parsers could place differently. It answers clients that have shut down their
+sending side.
 """
 
 import asyncio
@@ -22,38 +23,38 @@ from infra.local.gateway.connection_limits import Connections
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may take; times in seconds."""
+    """The limits on one client; times in seconds."""
 
     head: float = 10
-    """From the connection's beginning, or the first byte of a further request, to the end of the request's head."""
+    """From the connection's beginning, or the first byte of a later request, to the end of the request's head."""
     body: float = 30
-    """From there to the end of the body."""
+    """From the end of the head to the end of the body."""
     answer: float = 30
-    """For the client to take what was sent, once it takes nothing."""
+    """How long a client may read nothing of what was sent."""
     idle: float = 60
     """Between two requests."""
     linger: float = 2
-    """For what a refused client goes on sending: it is thrown away, so that its sender comes to read the answer."""
+    """How long a refused client's further bytes are read and discarded, so that it finishes and reads the answer."""
     head_bytes: int = 16 * 1024
-    """Request line and headers; API Gateway takes 10 KB of headers."""
+    """Of request line and headers; API Gateway accepts 10 KB of headers."""
 
 
 LIMITS = Limits()
-_REPEATED = re.compile(r":? (?:bytearray\()?b['\"].*", re.DOTALL)
-"""What h11's messages repeat of a request, which may be a credential."""
+_ECHOED_INPUT = re.compile(r":? (?:bytearray\()?b['\"].*", re.DOTALL)
+"""The part of h11's messages that repeats bytes of the request, which may be a credential."""
 
 
-class _Strict(h11.Connection):
-    """h11, which also refuses heads that are too large though they came at once, and bodies with two lengths."""
+class _StrictConnection(h11.Connection):
+    """h11's connection, which also refuses a large head that arrives at once, and a body with two lengths."""
 
     def __init__(self, head_bytes: int) -> None:
         super().__init__(h11.SERVER, head_bytes)
         self._head_bytes = head_bytes
         self.wants_body = True
-        """Whether the answer to the latest request has a body: that to HEAD has none."""
+        """Whether the answer to the latest request has a body; an answer to HEAD has none."""
 
     def next_event(self) -> Any:
-        """The next event, as h11 has it. Raises RemoteProtocolError."""
+        """Return h11's next event. Raises RemoteProtocolError."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             self.wants_body = event.method != b"HEAD"
@@ -62,12 +63,12 @@ class _Strict(h11.Connection):
 
     @property
     def waits_for_head(self) -> bool:
-        """Whether the next request's head is not there yet."""
+        """Whether the next request's head is not complete yet."""
         return self.their_state is h11.IDLE
 
     @property
-    def begun(self) -> bool:
-        """Whether something has come that is not dealt with."""
+    def has_unread_data(self) -> bool:
+        """Whether bytes have arrived that are not handled yet."""
         return bool(self.trailing_data[0])
 
     def _check(self, request: h11.Request) -> None:
@@ -76,7 +77,7 @@ class _Strict(h11.Connection):
         if size > self._head_bytes:
             raise h11.RemoteProtocolError("The head is too large", error_status_hint=431)
         if b"transfer-encoding" in names and b"content-length" in names:
-            # RFC 9112, 6.1: whoever reads only one of them ends the request elsewhere.
+            # RFC 9112, 6.1: a proxy that reads only one of them finds another end of the request.
             raise h11.RemoteProtocolError("Send Content-Length or Transfer-Encoding, not both")
         if b"transfer-encoding" in names and request.http_version < b"1.1":
             raise h11.RemoteProtocolError("HTTP/1.0 has no Transfer-Encoding")
@@ -85,47 +86,47 @@ class _Strict(h11.Connection):
 
 
 class _Timer:
-    """At most one thing to happen later."""
+    """At most one callback that is called later."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._handle: asyncio.TimerHandle | None = None
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return self._handle is not None
 
     def set(self, seconds: float, then: Callable[[], None]) -> None:
-        """Call `then` after so many seconds, instead of what was set before."""
+        """Call `then` after `seconds`, instead of the callback that was set before."""
         self.clear()
         self._handle = self._loop.call_later(seconds, then)
 
     def clear(self) -> None:
-        """Nothing is to happen."""
+        """Cancel the callback that is set, if any."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
 
-class Bounded(H11Protocol):
-    """One connection, within limits."""
+class BoundedHttpProtocol(H11Protocol):
+    """One HTTP connection, within limits."""
 
-    conn: _Strict
+    conn: _StrictConnection
 
     def __init__(self, connections: Connections, limits: Limits = LIMITS, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
-        self.conn = _Strict(limits.head_bytes)
+        self.conn = _StrictConnection(limits.head_bytes)
         self.timeout_keep_alive = limits.idle  # type: ignore[assignment]
-        self._all, self._limits = connections, limits
+        self._connections, self._limits = connections, limits
         self._reading, self._writing = _Timer(self.loop), _Timer(self.loop)
         self._half_closed = self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come, and has to say something soon."""
+        """Count the new connection, and start the time limit of its first request's head."""
         super().connection_made(transport)
-        if self._all.enter(self):
-            self._reading.set(self._limits.head, self._late)
-        elif self._all.turn_away(self):
+        if self._connections.add(self):
+            self._reading.set(self._limits.head, self._time_out)
+        elif self._connections.keep_for_refusal(self):
             self._refuse(503, "Too many connections.")
         else:
             transport.abort()
@@ -133,60 +134,63 @@ class Bounded(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._reading.clear()
         self._writing.clear()
-        self._all.leave(self)
+        self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._refused or self.transport.is_closing():
             return
-        if self.conn.waits_for_head and not self.conn.begun:
+        if self.conn.waits_for_head and not self.conn.has_unread_data:
             data = data.lstrip(b"\r\n")  # empty lines before a request mean nothing (RFC 9112, 2.2)
             if not data:
                 return
-        if self.conn.waits_for_head and not self._reading.running:
-            self._reading.set(self._limits.head, self._late)
+        if self.conn.waits_for_head and not self._reading.is_running:
+            self._reading.set(self._limits.head, self._time_out)
         super().data_received(data)
 
     def handle_events(self) -> None:
-        """Deal with what has come; then the client has so long for what comes next."""
+        """Handle the received events, then start the time limit of the part that comes next."""
         before = self.cycle
         super().handle_events()
         if self._refused or self.transport.get_protocol() is not self:
             return
         if self.cycle is not before:
-            self._all.work(self)
-            self._reading.set(self._limits.body, self._late)
+            self._connections.set_busy(self)
+            self._reading.set(self._limits.body, self._time_out)
         if not self.conn.waits_for_head and self.conn.their_state is not h11.SEND_BODY:
             self._reading.clear()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client sends no more. What it has asked for in full is still answered."""
-        asked = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
-        self._half_closed = asked and not self._refused
+        """Handle the end of what the client sends. A complete request is still answered.
+
+        A streamed answer that has begun ends: the client has probably left, and only a failing write would show it."""
+        is_unanswered = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        is_streaming = is_unanswered and self.cycle.response_started and not self.flow.write_paused
+        self._half_closed = is_unanswered and not is_streaming and not self._refused
         return self._half_closed
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            # asyncio waits for ever for the client to take the rest.
+            # asyncio waits without a limit for the client to read the rest.
             self._writing.set(self._limits.answer, self.transport.abort)
         elif self.cycle.response_complete and self._half_closed:
             self.transport.close()
         elif self.cycle.response_complete:
-            self._all.rest(self)
-            if self.conn.begun:
+            self._connections.set_idle(self)
+            if self.conn.has_unread_data:
                 self._unset_keepalive_if_required()
-                self._reading.set(self._limits.head, self._late)
+                self._reading.set(self._limits.head, self._time_out)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._reading.clear()
-        self._all.leave(self)
+        self._connections.remove(self)
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no proper request; the connection ends, for nobody knows where the next one would begin."""
+        """Refuse a malformed request. The connection ends, because the next request's beginning is unknown."""
         error = sys.exc_info()[1]
-        detail = f" {_REPEATED.sub('', str(error))}." if isinstance(error, h11.RemoteProtocolError) else ""
+        detail = f" {_ECHOED_INPUT.sub('', str(error))}." if isinstance(error, h11.RemoteProtocolError) else ""
         self._refuse(getattr(error, "error_status_hint", 400), msg + detail)
 
     def pause_writing(self) -> None:
@@ -198,7 +202,7 @@ class Bounded(H11Protocol):
         self._writing.clear()
 
     def shutdown(self) -> None:
-        """End the connection, after the answer that is under way."""
+        """End the connection after the answer that is being sent."""
         if self._refused:
             self.transport.abort()
         elif self.cycle is not None and self.cycle.more_body:
@@ -207,18 +211,18 @@ class Bounded(H11Protocol):
             super().shutdown()
 
     def close(self) -> None:
-        """End the connection, which is idle."""
+        """End the idle connection."""
         self.transport.close()
 
-    def _late(self) -> None:
-        """The client took too long for its request; one that has not begun any may be about to, and is told nothing."""
-        if self.conn.waits_for_head and not self.conn.begun:
+    def _time_out(self) -> None:
+        """Answer 408 to a request that took too long. A connection without a request is closed without an answer."""
+        if self.conn.waits_for_head and not self.conn.has_unread_data:
             self.transport.close()
         else:
             self._refuse(408, "The request took too long.")
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer, and hear no more of it; the connection ends when the client has closed it, or soon."""
+        """Send an error and ignore further bytes. The connection ends when the client closes it, or after `linger`."""
         self._refused = True
         self._reading.clear()
         may_answer = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
@@ -228,12 +232,12 @@ class Bounded(H11Protocol):
         if not may_answer:
             self.transport.abort()
             return
-        self._say(status, message)
+        self._write_answer(status, message)
         self.transport.write_eof()
         self._writing.set(self._limits.linger, self.transport.abort)
 
-    def _say(self, status: int, message: str) -> None:
-        """Write an answer past h11, whose state may be any."""
+    def _write_answer(self, status: int, message: str) -> None:
+        """Write an answer without h11, which may be in any state."""
         body = f"{message}\n".encode() if self.conn.wants_body else b""
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
@@ -244,21 +248,21 @@ class Bounded(H11Protocol):
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
 
 
-class BoundedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket: it counts as a connection, and its client has to read."""
+class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket. It counts as a connection, and is aborted when its client stops reading."""
 
     def __init__(self, connections: Connections, limits: Limits = LIMITS, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
-        self._all, self._limits = connections, limits
+        self._connections, self._limits = connections, limits
         self._writing = _Timer(self.loop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._all.work(self)
+        self._connections.set_busy(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._writing.clear()
-        self._all.leave(self)
+        self._connections.remove(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -270,10 +274,10 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._writing.clear()
 
     async def run_asgi(self) -> None:
-        with self._all.holding():
+        with self._connections.websocket_task():
             await super().run_asgi()
 
     def shutdown(self) -> None:
-        """End the connection, whether or not the client reads that it does."""
+        """End the connection, at the latest after `linger`, even if the client does not read the close frame."""
         super().shutdown()
         self._writing.set(self._limits.linger, self.transport.abort)

@@ -1,4 +1,4 @@
-"""The bundle `live` on this machine: its functions behind a hub, through which the engine reaches connections."""
+"""The bundle `live` on this machine: its functions, and the hub through which the engine reaches WebSockets."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,23 +12,28 @@ from infra.local.lambdas import functions
 from infra.local.moto import call_turns
 
 THREADS = 32
-"""For frames, apart from those of requests: a caller who waits for a task must not hold up its worker's result."""
+"""For frames. Requests have other threads: a caller that waits for a task must not delay the worker's result."""
 
 
 @contextmanager
 def hub() -> Iterator[Hub]:
-    """The hub of this process's connections; the engine posts through it meanwhile."""
+    """Provide the hub of this process's WebSockets. The engine posts messages through it within the block."""
     module = functions.load(LIVE)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="frame", initializer=call_turns.serve_requests)
-    made = Hub(Live(module.connect, module.message, module.disconnect), pool)
-    websocket_api.use_sockets(made)
+    connections = Hub(Live(module.connect, module.message, module.disconnect), pool)
+    websocket_api.use_sockets(connections)
     try:
-        yield made
+        yield connections
     finally:
         websocket_api.use_sockets(None)
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def prefix(api: str) -> str:
+    """The prefix of an API's WebSocket paths where all APIs share one address."""
+    return next((channel.prefix for channel in CHANNELS.get(api, ())), "")
+
+
 def paths(api: str) -> tuple[str, ...]:
-    """The templates at which an API's clients open WebSockets."""
+    """The path templates at which an API's clients open WebSockets."""
     return tuple(channel.path for channel in CHANNELS.get(api, ()))

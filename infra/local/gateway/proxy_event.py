@@ -1,14 +1,13 @@
-"""A request as the event that API Gateway (REST, proxy integration) makes of it, and the function's answer back."""
+"""Convert requests to the events of API Gateway (REST, proxy integration), and functions' answers to responses."""
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from chalicelib import clock, ids
-from chalicelib.edge import BINARY_TYPES
 from infra.local.gateway.routing import Match
 
 Scope = Mapping[str, Any]
@@ -18,13 +17,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _ABSOLUTE = re.compile(r"https?://([^/]*)(.*)", re.IGNORECASE)
-"""A target as clients send it to proxies: it counts all the same, and its host in the place of the header's (RFC 9112,
-3.2.2)."""
+"""A request target in absolute form. Its host replaces the one of the header (RFC 9112, 3.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request's head, read off its ASGI scope."""
+    """A request's head."""
 
     method: str
     path: str
@@ -36,14 +34,15 @@ class Incoming:
     id: str
 
     @classmethod
-    def of(cls, scope: Scope) -> "Incoming":
+    def from_scope(cls, scope: Scope) -> "Incoming":
+        """Build it from an ASGI scope."""
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         path = scope["raw_path"].decode("latin-1")
         if absolute := _ABSOLUTE.fullmatch(path):
             path = absolute[2] or "/"
             headers = [pair for pair in headers if pair[0] != "host"] + [("host", absolute[1])]
         return cls(
-            method=scope.get("method", "GET"),  # what a WebSocket's handshake is, unsaid
+            method=scope.get("method", "GET"),  # the scope of a WebSocket has no method; its handshake is a GET
             path=path,
             query=scope["query_string"].decode("latin-1"),
             headers=tuple(headers),
@@ -56,18 +55,21 @@ class Incoming:
         return dict(self.headers).get(name)
 
 
-def event(request: Incoming, match: Match, body: bytes) -> dict[str, Any]:
-    """The event for Lambda. HEAD arrives as GET: the functions know no HEAD, and the server drops the body."""
+def event(request: Incoming, match: Match, body: bytes, binary_types: Collection[str]) -> dict[str, Any]:
+    """Build the event for Lambda. HEAD becomes GET: the functions have no HEAD, and the server drops the body.
+
+    A body of one of `binary_types`, which may be `*/*`, is in base64.
+    """
     query = parse_qsl(request.query, keep_blank_values=True)
-    text, encoded = _text(body, request.header("content-type") or "")
+    text, encoded = _text(body, request.header("content-type") or "", binary_types)
     return {
         "resource": match.template,
         "path": request.path,
         "httpMethod": method(request),
         "headers": dict(request.headers),
-        "multiValueHeaders": grouped(request.headers),
+        "multiValueHeaders": group_by_name(request.headers),
         "queryStringParameters": dict(query) or None,
-        "multiValueQueryStringParameters": grouped(query) or None,
+        "multiValueQueryStringParameters": group_by_name(query) or None,
         "pathParameters": dict(match.values) or None,
         "stageVariables": None,
         "requestContext": _context(request, match),
@@ -77,7 +79,7 @@ def event(request: Incoming, match: Match, body: bytes) -> dict[str, Any]:
 
 
 def method(request: Incoming) -> str:
-    """The method whose endpoint answers the request."""
+    """The method of the endpoint that answers the request."""
     return "GET" if request.method == "HEAD" else request.method
 
 
@@ -97,20 +99,22 @@ def _context(request: Incoming, match: Match) -> dict[str, Any]:
     }
 
 
-def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Every name with all its values."""
-    found: dict[str, list[str]] = {}
+def group_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """All values of each name."""
+    values_by_name: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        values_by_name.setdefault(name, []).append(value)
+    return values_by_name
 
 
-def _text(body: bytes, content_type: str) -> tuple[str | None, bool]:
-    """The body as text, and whether it was put into base64 for that: for its type, or because it is none."""
-    if content_type.partition(";")[0].strip().lower() in BINARY_TYPES:
+def _text(body: bytes, content_type: str, binary_types: Collection[str]) -> tuple[str | None, bool]:
+    """The body as text, and whether that text is base64: for a binary type, or for bytes that are not UTF-8."""
+    if not body:
+        return None, False
+    if not {content_type.partition(";")[0].strip().lower(), "*/*"}.isdisjoint(binary_types):
         return base64.b64encode(body).decode(), True
     try:
-        return body.decode() or None, False
+        return body.decode(), False
     except UnicodeDecodeError:
         return base64.b64encode(body).decode(), True
 
@@ -122,7 +126,7 @@ def content(answer: Mapping[str, Any]) -> bytes:
 
 
 def headers(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The headers of a function's answer, repeated ones repeated."""
-    several = answer.get("multiValueHeaders") or {}
-    single = [(name, str(value)) for name, value in (answer.get("headers") or {}).items() if name not in several]
-    return single + [(name, str(value)) for name, values in several.items() for value in values]
+    """The headers of a function's answer, one pair for each value."""
+    repeated = answer.get("multiValueHeaders") or {}
+    single = [(name, str(value)) for name, value in (answer.get("headers") or {}).items() if name not in repeated]
+    return single + [(name, str(value)) for name, values in repeated.items() for value in values]

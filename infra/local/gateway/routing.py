@@ -1,4 +1,4 @@
-"""Which endpoint a path belongs to, by API Gateway's rules: a literal beats a variable, which beats `{name+}`."""
+"""Find the endpoint of a path by API Gateway's rules: a literal goes before a variable, a variable before `{name+}`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 
 class Routed(Protocol):
-    """What is known of an endpoint here."""
+    """The part of an endpoint that routing needs."""
 
     @property
     def method(self) -> str: ...
@@ -18,13 +18,13 @@ class Routed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a path leads to."""
+    """The endpoints of a path, by method."""
 
     template: str
     """As in the route, such as `/api/task/{id}`."""
     methods: Mapping[str, Routed]
     values: Mapping[str, str]
-    """Variable -> its part of the path, still percent-encoded."""
+    """Variable -> its value in the path, still percent-encoded."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Node:
 
 
 class Router:
-    """The paths of some endpoints."""
+    """A tree of the endpoints' path templates."""
 
     def __init__(self, endpoints: Iterable[Routed]) -> None:
         self._root = _Node()
@@ -44,7 +44,7 @@ class Router:
             self._add(endpoint)
 
     def match(self, path: str) -> Match | None:
-        """What the percent-encoded `path` leads to, with or without a slash at its end; None when it is nowhere."""
+        """Find the endpoints of the percent-encoded `path`, with or without a slash at its end; None if none has it."""
         return next(_matches(self._root, _segments(path.removesuffix("/")), {}), None)
 
     def _add(self, endpoint: Routed) -> None:
@@ -69,10 +69,10 @@ def _matches(node: _Node, segments: list[str], values: dict[str, str]) -> Iterat
     if literal := node.literals.get(unquote(first)):
         yield from _matches(literal, rest, values)
     if first:
-        yield from _captured(node, first, rest, values)
+        yield from _match_variables(node, first, rest, values)
 
 
-def _captured(node: _Node, first: str, rest: list[str], values: dict[str, str]) -> Iterator[Match]:
+def _match_variables(node: _Node, first: str, rest: list[str], values: dict[str, str]) -> Iterator[Match]:
     for name, child in sorted(node.variables.items(), key=lambda item: item[0].endswith("+")):
         if name.endswith("+"):
             yield from _matches(child, [], values | {name.removesuffix("+"): "/".join([first, *rest])})

@@ -1,4 +1,4 @@
-"""One WebSocket connection: frames out, filled in by any thread, and frames in, handled one after another."""
+"""One WebSocket connection: any thread adds outgoing frames, incoming frames are handled one after another."""
 
 import asyncio
 import threading
@@ -11,21 +11,21 @@ from chalicelib.storage.aws.websocket_api import ConnectionGone
 from infra.local.gateway.proxy_event import Message, Receive, Send
 
 Handle = Callable[[str | bytes], Awaitable[None]]
-"""Does what a client's message asks for; raises nothing."""
+"""Handles one message of the client; raises nothing."""
 
 REASON_LIMIT = 123
-"""Bytes: what the protocol has room for."""
+"""The longest reason that the protocol allows, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """How a connection ends: a code of RFC 6455, and why in words."""
+    """Why a connection ends: a code of RFC 6455 and a text."""
 
     code: int
     reason: str = ""
 
     def message(self) -> Message:
-        """As ASGI says it; a reason that is too long is cut."""
+        """The ASGI message. A reason over REASON_LIMIT bytes is cut."""
         reason = self.reason.encode()[:REASON_LIMIT].decode(errors="ignore")
         return {"type": "websocket.close", "code": self.code, "reason": reason}
 
@@ -37,23 +37,23 @@ TOO_SLOW = Close(1013, "Too slow: read what is sent")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a connection may take, by default what API Gateway gives it; times in seconds."""
+    """The limits on a connection, by default those of API Gateway; times in seconds."""
 
     idle: float = 600
-    """Without a message either way."""
+    """How long a connection may be without a message in either direction."""
     life: float = 7200
     outgoing: int = 6000
-    """Frames that wait for the client to read; one more, and the client is too slow. More than a watcher is told at
-    once when it comes back."""
+    """How many frames may wait for the client; one more closes the connection as too slow. It is more than a
+    subscriber gets at once when it resumes from a cursor."""
     patience: float = 5
-    """For a client to take its connection's end."""
+    """How long the server waits for the client to answer the close frame."""
 
 
 LIMITS = Limits()
 
 
 class Outbox:
-    """Frames on their way out. `put` and `end` may be called from any thread, the rest on the loop it was made on."""
+    """Outgoing frames. Any thread may call `put` and `end`; only the loop that made the outbox may use the rest."""
 
     def __init__(self, limit: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -62,11 +62,11 @@ class Outbox:
         self._filled = asyncio.Event()
         self._limit = limit
         self._ended = False
-        self.over: asyncio.Future[Close] = self._loop.create_future()
-        """What `end` was called with, once it was."""
+        self.closed: asyncio.Future[Close] = self._loop.create_future()
+        """Set by the first `end` to its argument."""
 
     def put(self, text: str) -> None:
-        """Add a frame. Raises Gone after the end; a client that has too much to read already is at its end."""
+        """Add a frame. Raises ConnectionGone after `end`. A full outbox ends the connection with TOO_SLOW."""
         with self._lock:
             full = len(self._frames) >= self._limit
             if not (full or self._ended):
@@ -77,17 +77,17 @@ class Outbox:
         raise ConnectionGone
 
     def end(self, close: Close) -> None:
-        """Let `close` be the last that is sent, after what waits already. A second end changes nothing."""
+        """Send `close` after the frames that already wait, and nothing after it. A second call changes nothing."""
         with self._lock:
             if self._ended:
                 return
             self._ended = True
             self._frames.append(close)
             self._call(self._filled.set)
-            self._call(self.over.set_result, close)
+            self._call(self.closed.set_result, close)
 
     async def get(self) -> str | Close:
-        """The next frame, as soon as there is one; after a Close there is none."""
+        """Wait for the next frame and return it. Nothing follows a Close."""
         while True:
             with self._lock:
                 if self._frames:
@@ -96,13 +96,13 @@ class Outbox:
             await self._filled.wait()
 
     def _call(self, what: Callable[..., None], *values: object) -> None:
-        # A loop that is closed has no connections left.
+        # RuntimeError: the loop is closed, and has no connections left.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(what, *values)
 
 
 class Connection:
-    """A connection whose client was let in. `post` and `end` may be called from any thread."""
+    """A connection of an accepted client. `post` and `end` may be called from any thread."""
 
     def __init__(self, receive: Receive, send: Send, handle: Handle, limits: Limits) -> None:
         self._receive, self._send, self._handle, self._limits = receive, send, handle, limits
@@ -110,49 +110,49 @@ class Connection:
         self._opened = self._used = self._now()
 
     def post(self, text: str) -> None:
-        """Send a text frame. Raises Gone when the connection has ended, or ends because its client is too slow."""
+        """Send a text frame. Raises ConnectionGone when the connection has ended, or when its client is too slow."""
         self._outbox.put(text)
 
     def end(self, close: Close) -> None:
-        """Close the connection once all that was posted is sent."""
+        """Close the connection after all posted frames are sent."""
         self._outbox.end(close)
 
     async def run(self) -> Close:
-        """Complete the handshake and carry frames both ways until the connection has ended; returns how it did."""
-        with suppress(OSError):  # the client left meanwhile, as will be read
+        """Complete the handshake and exchange frames until the connection ends. Returns why it ended."""
+        with suppress(OSError):  # the client has left; `_read` gets the disconnect
             await self._send({"type": "websocket.accept"})
         reading, writing = asyncio.create_task(self._read()), asyncio.create_task(self._write())
         try:
-            await self._until_over(reading)
-            return await self._farewell(reading, writing)
+            await self._wait_until_closed(reading)
+            return await self._finish_close(reading, writing)
         finally:
             self._outbox.end(GOING_AWAY)
             reading.cancel()
             writing.cancel()
 
-    async def _until_over(self, reading: asyncio.Task[Close]) -> None:
-        """Return when the client has left or the end was asked for, by itself if time is up."""
-        over = self._outbox.over
-        while not (reading.done() or over.done()):
-            left = self._left()
+    async def _wait_until_closed(self, reading: asyncio.Task[Close]) -> None:
+        """Wait until the client has left or `end` was called. Calls `end` when a time limit is reached."""
+        closed = self._outbox.closed
+        while not (reading.done() or closed.done()):
+            left = self._seconds_left()
             if left <= 0:
                 self.end(GOING_AWAY)
-            await asyncio.wait({reading, over}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, closed}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
 
-    async def _farewell(self, reading: asyncio.Task[Close], writing: asyncio.Task[None]) -> Close:
-        """How it ended, once the client was told; one that does not read is not waited for."""
+    async def _finish_close(self, reading: asyncio.Task[Close], writing: asyncio.Task[None]) -> Close:
+        """Wait up to `patience` for the client to answer the close frame. Returns why the connection ended."""
         await asyncio.wait({reading, writing}, timeout=self._limits.patience, return_when=asyncio.FIRST_COMPLETED)
         if reading.done() or writing.done():
-            # The server reads the close it was given to send as the connection's end.
+            # After uvicorn has sent a close frame, it also delivers it to `_read` as the disconnect.
             return await reading
-        return self._outbox.over.result()
+        return self._outbox.closed.result()
 
     async def _read(self) -> Close:
         while (message := await self._receive())["type"] == "websocket.receive":
             self._used = self._now()
             text = message.get("text")
             await self._handle(message["bytes"] if text is None else text)
-        lost = message["code"] == 1005 and "reason" not in message  # uvicorn's word for a connection cut off
+        lost = message["code"] == 1005 and "reason" not in message  # uvicorn's message for a broken connection
         return Close(1006 if lost else message["code"], message.get("reason") or "")
 
     async def _write(self) -> None:
@@ -164,7 +164,7 @@ class Connection:
                 await self._send(_message(frame))
                 self._used = self._now()
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return min(self._used + self._limits.idle, self._opened + self._limits.life) - self._now()
 
     def _now(self) -> float:

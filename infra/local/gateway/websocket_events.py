@@ -1,4 +1,4 @@
-"""A client's WebSocket as the events that API Gateway (WebSocket API, proxy integration) makes of it."""
+"""The events that API Gateway (WebSocket API, proxy integration) makes of a client's WebSocket."""
 
 import base64
 from dataclasses import dataclass, field
@@ -14,43 +14,43 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Whoever is at the other end of a connection."""
+    """A client and its connection."""
 
     handshake: Incoming
     id: str = field(default_factory=lambda: ids.new("socket"))
-    """Of the connection."""
+    """The connection's id."""
     since: int = field(default_factory=clock.now)
     """Epoch milliseconds."""
 
-    def connects(self) -> Event:
-        """The event of the handshake, the only one that shows headers and query.
+    def connect_event(self) -> Event:
+        """The event of the handshake, the only one with headers and query.
 
-        API Gateway knows no paths: the path travels in the query parameter `path`, decoded, instead of any sent.
+        A WebSocket API has no paths: the decoded path is in the query parameter `path`, and replaces one that was sent.
         """
-        given = parse_qsl(self.handshake.query, keep_blank_values=True)
-        query = [(name, value) for name, value in given if name != "path"] + [("path", unquote(self.handshake.path))]
+        sent = parse_qsl(self.handshake.query, keep_blank_values=True)
+        query = [(name, value) for name, value in sent if name != "path"] + [("path", unquote(self.handshake.path))]
         return {
             "headers": dict(self.handshake.headers),
-            "multiValueHeaders": proxy_event.grouped(self.handshake.headers),
+            "multiValueHeaders": proxy_event.group_by_name(self.handshake.headers),
             "queryStringParameters": dict(query),
-            "multiValueQueryStringParameters": proxy_event.grouped(query),
+            "multiValueQueryStringParameters": proxy_event.group_by_name(query),
             "requestContext": self._context("$connect", "CONNECT", self.handshake.id),
             "isBase64Encoded": False,
         }
 
-    def sends(self, data: str | bytes, request_id: str) -> Event:
-        """The event of a message; a binary one travels in base64."""
+    def message_event(self, data: str | bytes, request_id: str) -> Event:
+        """The event of a message. A binary message is in base64."""
         return {
             "requestContext": self._context("$default", "MESSAGE", request_id) | {"messageId": ids.uuid()},
             "body": base64.b64encode(data).decode() if isinstance(data, bytes) else data,
             "isBase64Encoded": isinstance(data, bytes),
         }
 
-    def leaves(self, code: int, reason: str) -> Event:
-        """The event of the connection's end, whoever ended it."""
-        ended = {"disconnectStatusCode": code, "disconnectReason": reason}
+    def disconnect_event(self, code: int, reason: str) -> Event:
+        """The event of the connection's end, whichever side ended it."""
+        status = {"disconnectStatusCode": code, "disconnectReason": reason}
         return {
-            "requestContext": self._context("$disconnect", "DISCONNECT", ids.uuid()) | ended,
+            "requestContext": self._context("$disconnect", "DISCONNECT", ids.uuid()) | status,
             "isBase64Encoded": False,
         }
 

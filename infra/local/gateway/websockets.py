@@ -1,4 +1,4 @@
-"""API Gateway's WebSocket API on this machine: the connections that this process holds, and what they start."""
+"""API Gateway's WebSocket API on this machine: this process's connections, and the functions that events start."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ from infra.local.lambdas.events import Context
 Handler = Callable[[Event, Context], Any]
 
 TIMEOUT_SECONDS = 29
-FAREWELL_SECONDS = 0.5
-"""How long the end of all connections may take before the server cuts them off."""
+CLOSE_SECONDS = 0.5
+"""How long `Hub.end` waits for the connections to close."""
 FAILURE = "Internal server error"
 FAILED = Close(1011, FAILURE)
 
 
 class FunctionFailed(Exception):
-    """A function raised; that is in the log."""
+    """A function raised an error, which is in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Live:
 
 
 class Hub:
-    """Every connection of this process, whichever API's port it came in at; what `storage.sockets.use` takes.
+    """The WebSockets of this process, on the ports of all APIs. The argument of `websocket_api.use_sockets`.
 
-    `post` and `close` may be called from any thread, the rest on the server's loop. The functions run in `pool`.
+    Any thread may call `post` and `close`; only the server's loop may call the rest. The functions run in `pool`.
     """
 
     def __init__(self, live: Live, pool: Executor, limits: Limits = LIMITS) -> None:
@@ -50,7 +50,7 @@ class Hub:
         self._connections: dict[str, Connection] = {}
 
     def post(self, connection_id: str, text: str) -> None:
-        """Send a text frame. Raises Gone, and Unavailable for one that API Gateway would not take."""
+        """Send a text frame. Raises ConnectionGone, and Unavailable for a frame that is too large for API Gateway."""
         if len(text.encode()) > MAX_MESSAGE_BYTES:
             raise Unavailable(f"A message of more than {MAX_MESSAGE_BYTES} bytes does not pass the WebSocket gateway")
         connection = self._connections.get(connection_id)
@@ -59,24 +59,24 @@ class Hub:
         connection.post(text)
 
     def close(self, connection_id: str) -> None:
-        """End the connection, if it is still there."""
+        """End the connection if it is still open."""
         connection = self._connections.get(connection_id)
         if connection is not None:
             connection.end(CLOSED)
 
     async def end(self) -> None:
-        """Close every connection; returns soon, whether or not the clients take it."""
+        """Close every connection. Returns after CLOSE_SECONDS even if some clients have not answered."""
         for connection in self._connections.values():
             connection.end(GOING_AWAY)
         with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 while self._connections:
                     await asyncio.sleep(0.01)
 
     async def serve(self, handshake: Incoming, receive: Receive, send: Send) -> None:
-        """Ask whether the client is let in, and hold its connection until it ends."""
+        """Ask the connect function whether the client is accepted, then serve its connection until it ends."""
         client = Client(handshake)
-        await receive()  # `websocket.connect`, which brings nothing
+        await receive()  # `websocket.connect`, which has no content
         refusal = await self._refusal(client)
         if refusal is None:
             await self._hold(client, receive, send)
@@ -86,9 +86,9 @@ class Hub:
             await send(refusal.message())
 
     async def _refusal(self, client: Client) -> Close | None:
-        """How the client is turned away, which API Gateway would do within the handshake; None when it is let in."""
+        """Why the client is refused; None when it is accepted. API Gateway refuses within the handshake."""
         try:
-            return _refused(await self._start("connect", client.connects()))
+            return _refusal_from_answer(await self._start("connect", client.connect_event()))
         except FunctionFailed:
             return FAILED
 
@@ -107,21 +107,21 @@ class Hub:
     async def _handle(self, client: Client, data: str | bytes) -> None:
         request_id = ids.uuid()
         try:
-            await self._start("message", client.sends(data, request_id))
+            await self._start("message", client.message_event(data, request_id))
         except FunctionFailed:
             with suppress(ConnectionGone):
                 self.post(client.id, _failure(client, request_id))
 
     async def _leave(self, client: Client, ended: Close) -> None:
-        # What cuts this short, the end of the server, stops the waiting only.
+        # A cancellation at the server's end stops the waiting, and not the function.
         with suppress(FunctionFailed):
-            await asyncio.shield(self._start("disconnect", client.leaves(ended.code, ended.reason)))
+            await asyncio.shield(self._start("disconnect", client.disconnect_event(ended.code, ended.reason)))
 
     def _start(self, function: str, event: Event) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().run_in_executor(self._pool, self._invoke, function, event)
 
     def _invoke(self, function: str, event: Event) -> Any:
-        """A function's answer. Raises FunctionFailed."""
+        """Run a function and return its answer. Raises FunctionFailed."""
         try:
             return getattr(self._live, function)(event, Context(f"live-{function}", TIMEOUT_SECONDS))
         except Exception as error:
@@ -129,22 +129,22 @@ class Hub:
             raise FunctionFailed(function) from error
 
 
-def _refused(answer: Any) -> Close | None:
-    """What a connect function's answer says: None is yes. One that can't be understood is a failure of its own."""
+def _refusal_from_answer(answer: Any) -> Close | None:
+    """Read a connect function's answer: None accepts the client. A malformed answer is refused with FAILED."""
     try:
         if answer["statusCode"] == 200:
             return None
-        said = json.loads(answer["body"])
-        return Close(_code(said["code"]), said["reason"])
+        refusal = json.loads(answer["body"])
+        return Close(_code(refusal["code"]), refusal["reason"])
     except (KeyError, TypeError, ValueError) as error:
         logger().error("A function's answer is not understood", extra={"source": "connect"}, exc_info=error)
         return FAILED
 
 
-def _code(said: int) -> int:
-    if not 1000 <= said < 5000:
-        raise ValueError(f"A connection is closed with a code of 1000 to 4999, not {said}")
-    return said
+def _code(code: int) -> int:
+    if not 1000 <= code < 5000:
+        raise ValueError(f"A connection is closed with a code of 1000 to 4999, not {code}")
+    return code
 
 
 def _failure(client: Client, request_id: str) -> str:

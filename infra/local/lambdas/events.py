@@ -1,4 +1,4 @@
-"""Events in the shapes in which Lambda gets them, from what the services answer; and the context beside them."""
+"""Lambda's events and context, made from the services' answers."""
 
 import base64
 import json
@@ -14,11 +14,11 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """Lambda's context of an invocation."""
 
     function_name: str
     timeout: int
-    """Seconds."""
+    """In seconds."""
     aws_request_id: str = field(default_factory=lambda: ids.new("req"))
     memory_limit_in_mb: int = 512
     started: int = field(default_factory=clock.now)
@@ -32,7 +32,7 @@ class Context:
 
 
 def stream_record(raw: Mapping[str, Any], arn: str, region: str) -> Record:
-    """A record of a stream, as JSON has it: instants as epoch seconds, bytes in base64."""
+    """A stream's record as JSON: instants are epoch seconds, bytes are base64."""
     event = {**raw, "eventSource": "aws:dynamodb", "eventSourceARN": arn, "awsRegion": region}
     return dict(json.loads(json.dumps(event, default=_plain)))
 
@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
 
 
 def queue_record(message: Mapping[str, Any], arn: str, region: str) -> Record:
-    """A message of a queue. Message attributes are left out: nothing here sends any."""
+    """A queue's message, without message attributes, which Yardmaster does not use."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -61,7 +61,7 @@ def queue_record(message: Mapping[str, Any], arn: str, region: str) -> Record:
 
 
 def tick(name: str, at: int, region: str) -> Record:
-    """A schedule's event; `at` in epoch milliseconds."""
+    """A schedule's event. `at` is in epoch milliseconds."""
     return {
         "version": "0",
         "id": ids.new("tick"),
@@ -75,8 +75,8 @@ def tick(name: str, at: int, region: str) -> Record:
     }
 
 
-def failed(answer: Any, names: Sequence[str]) -> set[str]:
-    """Which of `names` a handler's answer reports as failed; all of them if it names one that is not there."""
+def failed_names(answer: Any, names: Sequence[str]) -> set[str]:
+    """The names that a handler's answer reports as failed; all of `names` if it reports an unknown one."""
     reported = (answer or {}).get("batchItemFailures") or []
-    found = {entry.get("itemIdentifier") for entry in reported}
-    return found if found <= set(names) else set(names)
+    failed = {entry.get("itemIdentifier") for entry in reported}
+    return failed if failed <= set(names) else set(names)

@@ -1,4 +1,4 @@
-"""The functions of bundles without HTTP, as app.py has them; the engine's each with what starts it."""
+"""The functions of bundles without HTTP, loaded from app.py, and the sources that start the engine's functions."""
 
 import importlib.util
 import os
@@ -11,7 +11,7 @@ from unittest.mock import patch
 from chalice.app import Rate, ScheduledEventConfig, ScheduleExpression
 
 from chalicelib.config import settings
-from infra.engine import ENGINE
+from infra.bundles import BUNDLES
 from infra.functions import Bundle, Function, Queue, Schedule, Socket, Stream
 from infra.local.lambdas.events import Context
 from infra.local.lambdas.schedules import ScheduleSource
@@ -19,17 +19,17 @@ from infra.local.lambdas.sources import Invoke, QueueSource, Source, StreamSourc
 
 APP = Path(__file__).parents[3] / "app.py"
 STREAM_BATCH = 100
-UNHURRIED, PACE_SECONDS = frozenset({"workers_table"}), 0.1
-"""Tables whose streams nobody waits for, and how long each look comes after the one before. A worker is written to for
-each task that it takes or gives back, which by itself has no consequences; Lambda looks once a second."""
-MOST_THREADS = 16
-"""For one function: more would only wait for one another on two cores."""
-OUTWARD, MOST_OUTWARD = frozenset({"webhooks", "notifications"}), 50
-"""Functions that mostly wait for somebody outside, and how many threads each has."""
+SLOW_TABLES, PACE_SECONDS = frozenset({"workers_table"}), 0.1
+"""Tables whose streams need not be read at once, and the seconds between two reads. A worker's item is written for each
+task that it takes or ends, which mostly has no effects. Lambda reads a stream once a second."""
+MAX_THREADS = 16
+"""The most threads for one function. On two cores, more would only wait for each other."""
+WAITING_FUNCTIONS, MAX_WAITING_THREADS = frozenset({"webhooks", "notifications", "models"}), 50
+"""Functions that mostly wait for other hosts, and the most threads for each."""
 
 
 class Seconds(Rate):
-    """A period finer than EventBridge's."""
+    """A rate in seconds, which EventBridge does not have."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(1, Rate.MINUTES)
@@ -37,7 +37,7 @@ class Seconds(Rate):
 
 
 def load(bundle: Bundle) -> ModuleType:
-    """app.py as the bundle has it, apart from what other code of this process may have imported of it."""
+    """Load app.py as the bundle has it, as a module of its own."""
     spec = importlib.util.spec_from_file_location(f"yardmaster_{bundle.name}", APP)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -47,16 +47,23 @@ def load(bundle: Bundle) -> ModuleType:
 
 
 def sources(sweep_seconds: float) -> list[Source]:
-    """One for each function of the engine; the sweep comes every `sweep_seconds`."""
-    module = load(ENGINE)
-    turns = _turns(module) | {"wake": Seconds(sweep_seconds)}
-    return [_source(function, _invoke(module, function), turns) for function in ENGINE.functions]
+    """A source for each function that a queue, a stream or a schedule starts. The sweep runs every `sweep_seconds`."""
+    return [source for bundle in BUNDLES for source in _sources(bundle, sweep_seconds)]
 
 
-def _turns(module: ModuleType) -> dict[str, ScheduleExpression]:
-    found = [config for config in module.app.event_sources if isinstance(config, ScheduledEventConfig)]
-    turns = {config.name: config.schedule_expression for config in found}
-    return {name: turn for name, turn in turns.items() if isinstance(turn, ScheduleExpression)}
+def _sources(bundle: Bundle, sweep_seconds: float) -> list[Source]:
+    functions = [function for function in bundle.functions if isinstance(function.trigger, Queue | Stream | Schedule)]
+    if not functions:
+        return []
+    module = load(bundle)
+    schedules = _schedules(module) | {"wake": Seconds(sweep_seconds)}
+    return [_source(function, _invoke(module, function), schedules) for function in functions]
+
+
+def _schedules(module: ModuleType) -> dict[str, ScheduleExpression]:
+    configs = [config for config in module.app.event_sources if isinstance(config, ScheduledEventConfig)]
+    schedules = {config.name: config.schedule_expression for config in configs}
+    return {name: schedule for name, schedule in schedules.items() if isinstance(schedule, ScheduleExpression)}
 
 
 def _invoke(module: ModuleType, function: Function) -> Invoke:
@@ -69,17 +76,17 @@ def _invoke(module: ModuleType, function: Function) -> Invoke:
 
 
 def _threads(function: Function) -> int:
-    return MOST_OUTWARD if function.name in OUTWARD else MOST_THREADS
+    return MAX_WAITING_THREADS if function.name in WAITING_FUNCTIONS else MAX_THREADS
 
 
-def _source(function: Function, invoke: Invoke, turns: Mapping[str, ScheduleExpression]) -> Source:
+def _source(function: Function, invoke: Invoke, schedules: Mapping[str, ScheduleExpression]) -> Source:
     match function.trigger:
         case Stream(table):
-            pace = PACE_SECONDS if table in UNHURRIED else 0.0
+            pace = PACE_SECONDS if table in SLOW_TABLES else 0.0
             return StreamSource(getattr(settings(), table), STREAM_BATCH, invoke, pace)
         case Queue(queue, batch, concurrency):
             return QueueSource(getattr(settings(), queue), batch, min(concurrency, _threads(function)), invoke)
         case Schedule(retried):
-            return ScheduleSource(function.name, turns[function.name], retried, invoke)
+            return ScheduleSource(function.name, schedules[function.name], retried, invoke)
         case Socket() | None:
             raise ValueError(f"Nothing starts {function.name}")

@@ -1,8 +1,8 @@
-"""Whose call to moto is next: moto does one at a time, and requests do not queue behind all that works in the back.
+"""Which call to moto is next. moto handles one call at a time, and requests must not wait behind background work.
 
-In AWS a request never waits for the engine's functions. Here all of them share a lock and one Python: while tasks are
-handed over, a dozen threads would stand before each call of a request. So there are two queues, one of requests and one
-of all others, which are served by turns: neither can crowd out the other.
+In AWS a request never waits for the engine's functions. Here all of them share a lock and one Python process: while
+tasks are handed over, a dozen threads would wait before each call of a request. So there are two queues, which take
+turns: one of requests, and one of all other callers.
 """
 
 import threading
@@ -11,62 +11,63 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread keeps Python from others that want it; by default it is ten times as long, and a request, which
-must come by it at each of its steps, waits as often."""
+"""How long a thread holds Python's interpreter lock while others wait for it. The default is ten times as long, and a
+request has to wait for the lock at each of its steps."""
 
-_here = threading.local()
+_thread = threading.local()
 
 
 def serve_requests() -> None:
-    """This thread works for somebody who waits for an answer, from now on."""
-    _here.serves = True
+    """From now on the calling thread's calls belong to a request, for whose answer somebody waits."""
+    _thread.serves_request = True
 
 
 class Turns:
-    """One caller at a time."""
+    """Lets one caller at a time through."""
 
     def __init__(self) -> None:
         self._state = threading.Lock()
         self._busy = False
         self._requests, self._others = deque[threading.Lock](), deque[threading.Lock]()
-        self._having = threading.local()
+        self._holder = threading.local()
 
     @property
-    def waiting(self) -> int:
+    def waiting_count(self) -> int:
         """How many callers wait."""
         return len(self._requests) + len(self._others)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for one's turn, and have it until the end. Who has it may ask again: moto's services call each other."""
-        if getattr(self._having, "now", False):
+        """Wait for the caller's turn, which lasts until the end of the block. It can be entered again within the block,
+        because moto's services call each other."""
+        if getattr(self._holder, "has_turn", False):
             yield
             return
         queues = self._requests, self._others
-        mine, theirs = queues if getattr(_here, "serves", False) else queues[::-1]
-        self._wait(mine)
-        self._having.now = True
+        own_queue, other_queue = queues if getattr(_thread, "serves_request", False) else queues[::-1]
+        self._wait_for_turn(own_queue)
+        self._holder.has_turn = True
         try:
             yield
         finally:
-            self._having.now = False
-            self._pass_on(theirs, mine)
+            self._holder.has_turn = False
+            self._pass_on(other_queue, own_queue)
 
-    def _wait(self, queue: deque[threading.Lock]) -> None:
-        called = threading.Lock()
+    def _wait_for_turn(self, queue: deque[threading.Lock]) -> None:
+        own_lock = threading.Lock()
         with self._state:
             if not self._busy:
                 self._busy = True
                 return
-            called.acquire()
-            queue.append(called)
-        called.acquire()
+            own_lock.acquire()
+            queue.append(own_lock)
+        own_lock.acquire()
 
     def _pass_on(self, *queues: deque[threading.Lock]) -> None:
-        """The turn goes to the first who waits in the first of the queues in which somebody does."""
+        """Pass the turn to the first waiting caller of the first queue that is not empty."""
         with self._state:
-            following = next((queue.popleft() for queue in queues if queue), None)
-            if following is None:
+            next_caller = next((queue.popleft() for queue in queues if queue), None)
+            if next_caller is None:
                 self._busy = False
             else:
-                following.release()
+                next_caller.release()

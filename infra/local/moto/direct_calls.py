@@ -1,5 +1,5 @@
-"""The way to moto, shorter: calls of tables, streams and queues go without HTTP in between, and nobody signs what
-nobody checks."""
+"""Calls of tables, streams and queues reach moto without HTTP in between, and without signatures, which moto does not
+check."""
 
 import re
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 from moto.sqs.responses import SQSResponse
 from moto.utilities.utils import get_partition
 
-_OURS = re.compile(r"https://(?:dynamodb|streams\.dynamodb|sqs)\.([a-z0-9-]+)\.amazonaws\.com/?")
+_DIRECT_URL = re.compile(r"https://(?:dynamodb|streams\.dynamodb|sqs)\.([a-z0-9-]+)\.amazonaws\.com/?")
 
 
-def ways() -> list[tuple[Any, str, Any]]:
-    """What stands in for moto's and botocore's: (where, its name, ours)."""
+def replacements() -> list[tuple[Any, str, Any]]:
+    """The replaced parts of moto and botocore: (owner, attribute, replacement)."""
     return [
         (RequestSigner, "sign", _sign),
         (UserAgentString, "to_string", _user_agent),
-        (botocore_stubber, "normalize_request", _taken),
+        (botocore_stubber, "normalize_request", _normalize),
         *((kind, "setup_class", _set_up) for kind in (DynamoHandler, DynamoDBStreamsHandler, SQSResponse)),
         (moto.core.responses, "gen_amzn_requestid_long", _name_request),
     ]
 
 
 @dataclass(frozen=True)
-class _Taken:
-    """A request as botocore made it, where moto would make one of werkzeug's out of it; the names are werkzeug's."""
+class _DirectRequest:
+    """A request as botocore made it, with werkzeug's names. moto would convert it to a request of werkzeug's."""
 
     raw_url: str
     headers: Any
@@ -49,12 +49,12 @@ class _Taken:
         return str(self.headers["Content-Type"])
 
 
-def _taken(request: Any) -> Any:
+def _normalize(request: Any) -> Any:
     if not isinstance(request, AWSPreparedRequest) or not _region(request.url):
         return normalize_request(request)
     headers = HeadersDict({name: _text(value) for name, value in request.headers.items()})
     body: Any = request.body  # bytes, as botocore makes every body for DynamoDB
-    return _Taken(request.url, headers, body)
+    return _DirectRequest(request.url, headers, body)
 
 
 def _text(value: Any) -> str:
@@ -63,17 +63,17 @@ def _text(value: Any) -> str:
 
 @lru_cache(16)
 def _region(url: str) -> str | None:
-    """The region of DynamoDB's own address, its streams' or SQS's; None of any other."""
-    found = _OURS.fullmatch(url)
-    return found and found[1]
+    """The region in an AWS URL of DynamoDB, its streams or SQS; None for any other URL."""
+    match = _DIRECT_URL.fullmatch(url)
+    return match and match[1]
 
 
-# None of the three has one of its own.
+# None of the three classes overrides it.
 _set_up_by_moto = BaseResponse.setup_class
 
 
 def _set_up(handler: Any, request: Any, *more: Any, **named: Any) -> None:
-    if not isinstance(request, _Taken):
+    if not isinstance(request, _DirectRequest):
         _set_up_by_moto(handler, request, *more, **named)
         return
     handler.headers, handler.response_headers = request.headers, {}
@@ -101,6 +101,6 @@ _requests = count(1)
 
 
 def _name_request(headers: dict[str, Any]) -> str:
-    """Put the request's name among the headers of its answer. moto draws 52 characters for each."""
+    """Add a request id to the answer's headers. moto draws 52 random characters for each."""
     headers["x-amzn-requestid"] = name = f"{next(_requests):052}"
     return name

@@ -1,6 +1,6 @@
-"""What the storage template describes, made by calls, at moto or at the servers that the environment names.
+"""Create the storage template's resources by API calls, at moto or at the servers that the environment names.
 
-Those have no CloudFormation, and moto takes two seconds to learn it.
+Those servers have no CloudFormation, and moto's takes two seconds to start.
 """
 
 import os
@@ -20,9 +20,9 @@ _NAMES = {"AWS::DynamoDB::Table": "TableName", "AWS::SQS::Queue": "QueueName", "
 
 
 def create(template: Template) -> dict[str, str]:
-    """Make its tables, queues and buckets; what is there already stays. Returns logical id -> physical name."""
+    """Create the template's tables, queues and buckets, unless they exist. Returns logical id -> physical name."""
     if os.environ.get(DYNAMODB):
-        # The servers we know serve streams beside the tables.
+        # Known servers, such as DynamoDB Local and dynalite, serve streams at the same URL as tables.
         os.environ.setdefault(_STREAMS, os.environ[DYNAMODB])
     resources = template["Resources"]
     _create_tables(_of_type(resources, "AWS::DynamoDB::Table"))
@@ -32,7 +32,7 @@ def create(template: Template) -> dict[str, str]:
 
 
 def _of_type(resources: Template, kind: str) -> dict[str, Template]:
-    return {name: found["Properties"] for name, found in resources.items() if found["Type"] == kind}
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
 
 
 def _client(service: str) -> Any:
@@ -50,11 +50,11 @@ def _create_tables(tables: dict[str, Template]) -> None:
 
 
 def _table(properties: Template) -> dict[str, Any]:
-    taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-    found = {name: properties[name] for name in taken if name in properties}
+    kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+    creation = {name: properties[name] for name in kept if name in properties}
     if stream := properties.get("StreamSpecification"):
-        found["StreamSpecification"] = stream | {"StreamEnabled": True}
-    return found | {"TableName": _name(properties["TableName"])}
+        creation["StreamSpecification"] = stream | {"StreamEnabled": True}
+    return creation | {"TableName": _name(properties["TableName"])}
 
 
 def _create_queues(queues: dict[str, Template]) -> None:
@@ -74,24 +74,24 @@ def _queue_url(client: Any, name: str, attributes: dict[str, str]) -> str:
 
 
 def _attributes(properties: Template, arns: dict[str, str]) -> dict[str, str]:
-    found = {name: str(properties[name]).lower() for name in _QUEUE_ATTRIBUTES if name in properties}
+    attributes = {name: str(properties[name]).lower() for name in _QUEUE_ATTRIBUTES if name in properties}
     if policy := properties.get("RedrivePolicy"):
         dead, receives = policy["deadLetterTargetArn"]["Fn::GetAtt"][0], policy["maxReceiveCount"]
-        found["RedrivePolicy"] = f'{{"deadLetterTargetArn":"{arns[dead]}","maxReceiveCount":"{receives}"}}'
-    return found
+        attributes["RedrivePolicy"] = f'{{"deadLetterTargetArn":"{arns[dead]}","maxReceiveCount":"{receives}"}}'
+    return attributes
 
 
 def _create_buckets(buckets: dict[str, Template]) -> None:
     region = settings().region
-    # S3 takes the name of every region but that of its first.
+    # S3 accepts every region as a location constraint, except us-east-1.
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     for properties in buckets.values():
         _client("s3").create_bucket(Bucket=_name(properties["BucketName"]), **place)
 
 
 def _name(text: Template) -> str:
-    known = {"${Prefix}": PREFIX, "${AWS::AccountId}": _ACCOUNT, "${AWS::Region}": settings().region}
-    found = str(text["Fn::Sub"])
-    for variable, value in known.items():
-        found = found.replace(variable, value)
-    return found
+    replacements = {"${Prefix}": PREFIX, "${AWS::AccountId}": _ACCOUNT, "${AWS::Region}": settings().region}
+    name = str(text["Fn::Sub"])
+    for variable, value in replacements.items():
+        name = name.replace(variable, value)
+    return name

@@ -1,7 +1,7 @@
-"""moto's UpdateExpressions, those of the usual kind: changed at once, without ten walks over a tree for each.
+"""moto's UpdateExpressions of the usual kind, applied directly. moto traverses a tree ten times for each.
 
-Usual is what sets, counts up and removes attributes, or entries of a map, under names and values given beside the text.
-Whatever else an expression says, and whatever might be refused, is left to moto.
+A usual expression sets, increments and removes attributes or entries of a map, with placeholders for names and values.
+moto handles every other expression, and every one that it might refuse.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ from moto.dynamodb.parsing.ast_nodes import (
 from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 from moto.dynamodb.parsing.validators import UpdateExpressionValidator
 
-from infra.local.moto.sorted_indexes import LARGEST_ITEM
+from infra.local.moto.sorted_indexes import MAX_ITEM_BYTES
 
 _ACTIONS = [
     UpdateExpressionSetAction,
@@ -40,28 +40,28 @@ _CLAUSES = [UpdateExpressionSetClause, UpdateExpressionAddClause, UpdateExpressi
 _ZERO = DynamoType({"N": "0"})
 
 Path = tuple[str, ...]
-"""Of an attribute: its name. Of an entry of a map: the map's name and the entry's."""
+"""The name of an attribute; or the name of a map and of the entry in it."""
 
 
 class _OnlyMotoKnows(Exception):
-    """The update may be refused, or is of an unusual kind."""
+    """moto may refuse the update, or it is of an unusual kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """One of the expression's, with the placeholders in it."""
+    """One action of an expression, with its placeholders."""
 
     path: Path
     value: str = ""
-    """What is set or added; nothing where the path is removed."""
+    """The value to set or add; empty where the action removes the path."""
     unless: Path = ()
-    """What is set instead, if it is there: if_not_exists."""
+    """The path of if_not_exists: its value is set instead, if there is one."""
     adds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """An attribute or an entry, and what it becomes; None if it goes."""
+    """An attribute or an entry with its new value; None if it is removed."""
 
     path: Path
     holder: dict[str, Any]
@@ -69,14 +69,14 @@ class _Change:
 
 
 class _Changes(list[_Change]):
-    """What stands in for the tree that moto would carry out."""
+    """The changes that replace moto's tree."""
 
     def normalize(self) -> None:
-        """They are in their order already."""
+        """Do nothing: the changes need no normalization."""
 
 
-def ways() -> list[tuple[Any, str, Any]]:
-    """What stands in for moto's: (where, its name, ours)."""
+def replacements() -> list[tuple[Any, str, Any]]:
+    """The replaced parts of moto: (owner, attribute, replacement)."""
     return [
         (UpdateExpressionValidator, "__init__", _begin),
         (UpdateExpressionValidator, "validate", _validate),
@@ -84,11 +84,11 @@ def ways() -> list[tuple[Any, str, Any]]:
     ]
 
 
-# The text
+# Parsing
 
 
 def plan(tree: Any) -> list[_Action] | None:
-    """What the expression does, if it is of the usual kind."""
+    """The actions of an expression; None if it is not of the usual kind."""
     if any(len(tree.find_clauses([kind])) > 1 for kind in _CLAUSES):
         return None
     try:
@@ -123,8 +123,8 @@ def _path(node: Any) -> Path:
         raise _OnlyMotoKnows
     names = node.children[::2]
     between: list[Node] = node.children[1::2]
-    usual = len(names) <= 2 and all(isinstance(name, ExpressionAttributeName) for name in names)
-    if not usual or not all(isinstance(one, ExpressionPathDescender) for one in between):
+    is_usual = len(names) <= 2 and all(isinstance(name, ExpressionAttributeName) for name in names)
+    if not is_usual or not all(isinstance(one, ExpressionPathDescender) for one in between):
         raise _OnlyMotoKnows
     return tuple(name.get_attribute_name_placeholder() for name in names)
 
@@ -135,12 +135,12 @@ def _value(node: Any) -> str:
     return str(node.get_value_name())
 
 
-# One update
+# Applying
 
 
 @dataclass(frozen=True, slots=True)
 class _Update:
-    """What the expression is about."""
+    """The placeholders of one call, and the item and table that it updates."""
 
     names: Mapping[str, str]
     values: Mapping[str, Any]
@@ -148,46 +148,50 @@ class _Update:
     table: Table
 
     def changes(self, actions: Iterable[_Action]) -> _Changes:
-        """Raises _OnlyMotoKnows, and changes nothing."""
-        made = _Changes(self._change(action) for action in actions)
-        whole = [change.path[0] for change in made if len(change.path) == 1]
-        maps = {change.path[0] for change in made if len(change.path) > 1}
-        if len(set(whole)) < len(whole) or not maps.isdisjoint(whole) or self._may_be_too_large(made):
+        """The changes of these actions. Applies none of them. Raises _OnlyMotoKnows."""
+        changes = _Changes(self._change(action) for action in actions)
+        whole_attributes = [change.path[0] for change in changes if len(change.path) == 1]
+        maps = {change.path[0] for change in changes if len(change.path) > 1}
+        if (
+            len(set(whole_attributes)) < len(whole_attributes)
+            or not maps.isdisjoint(whole_attributes)
+            or self._can_be_too_large(changes)
+        ):
             raise _OnlyMotoKnows
-        return made
+        return changes
 
-    def _may_be_too_large(self, changes: _Changes) -> bool:
-        """moto refuses an item that is too large for a moment, too: nothing is taken off for what is replaced."""
-        added: int = sum(
+    def _can_be_too_large(self, changes: _Changes) -> bool:
+        """Whether moto might refuse the item for its size. It counts new values without subtracting replaced ones."""
+        added_size: int = sum(
             bytesize(change.path[-1]) + change.value.size() for change in changes if change.value is not None
         )
-        there: int = sum(bytesize(name) + value.size() for name, value in self.item.attrs.items())
-        return there + added > LARGEST_ITEM
+        current_size: int = sum(bytesize(name) + value.size() for name, value in self.item.attrs.items())
+        return current_size + added_size > MAX_ITEM_BYTES
 
     def _change(self, action: _Action) -> _Change:
-        path = self._named(action.path)
+        path = self._real_names(action.path)
         holder = self._holder(path)
-        value = self._becomes(action, holder.get(path[-1])) if action.value else None
+        value = self._next_value(action, holder.get(path[-1])) if action.value else None
         return _Change(path, holder, value)
 
-    def _becomes(self, action: _Action, now: DynamoType | None) -> DynamoType:
-        value = DynamoType(self._given(self.values, action.value))
+    def _next_value(self, action: _Action, now: DynamoType | None) -> DynamoType:
+        value = DynamoType(self._look_up(self.values, action.value))
         if action.adds:
             return self._sum(_ZERO if now is None else now, value)
         if action.unless:
-            unless = self._named(action.unless)
+            unless = self._real_names(action.unless)
             found: DynamoType = self._holder(unless).get(unless[-1], value)
             return found
         return value
 
-    def _sum(self, one: DynamoType, other: DynamoType) -> DynamoType:
-        """What ADD makes of two numbers; sets are left to moto."""
-        if not (one.is_number() and other.is_number()):
+    def _sum(self, first: DynamoType, second: DynamoType) -> DynamoType:
+        """The result of ADD for two numbers. moto handles sets."""
+        if not (first.is_number() and second.is_number()):
             raise _OnlyMotoKnows
-        return one + other
+        return first + second
 
-    def _named(self, path: Path) -> Path:
-        names = tuple(self._given(self.names, one) for one in path)
+    def _real_names(self, path: Path) -> Path:
+        names = tuple(self._look_up(self.names, one) for one in path)
         if names[0] in self.table.table_key_attrs:
             raise _OnlyMotoKnows
         return names
@@ -195,16 +199,16 @@ class _Update:
     def _holder(self, path: Path) -> dict[str, Any]:
         if len(path) == 1:
             return self.item.attrs
-        found = self.item.attrs.get(path[0])
-        if found is None or not found.is_map():
+        attribute = self.item.attrs.get(path[0])
+        if attribute is None or not attribute.is_map():
             raise _OnlyMotoKnows
-        entries: dict[str, Any] = found.value
+        entries: dict[str, Any] = attribute.value
         return entries
 
-    def _given(self, given: Mapping[str, Any], placeholder: str) -> Any:
-        if not given or placeholder not in given:
+    def _look_up(self, placeholders: Mapping[str, Any], placeholder: str) -> Any:
+        if not placeholders or placeholder not in placeholders:
             raise _OnlyMotoKnows
-        return given[placeholder]
+        return placeholders[placeholder]
 
 
 _begin_by_moto: Any = UpdateExpressionValidator.__init__
@@ -220,16 +224,16 @@ def _begin(
     item: Item,
     table: Table,
 ) -> None:
-    given = expression_attribute_names, expression_attribute_values, item, table
+    arguments = expression_attribute_names, expression_attribute_values, item, table
     try:
-        validator.changes = _Update(*given).changes(_planned(expression))
+        validator.changes = _Update(*arguments).changes(_plan_of(expression))
     except _OnlyMotoKnows:
         validator.changes = None
-        _begin_by_moto(validator, expression, *given)
+        _begin_by_moto(validator, expression, *arguments)
 
 
-def _planned(expression: Any) -> list[_Action]:
-    """What `plan` has said of the tree."""
+def _plan_of(expression: Any) -> list[_Action]:
+    """The actions that `plan` has found for the tree."""
     actions: list[_Action] | None = getattr(expression, "plan", None)
     if actions is None:
         raise _OnlyMotoKnows
@@ -248,5 +252,5 @@ def _execute(executor: Any, node: Any = None) -> None:
         if change.value is None:
             change.holder.pop(change.path[-1], None)
         else:
-            # The size was looked at, for all of them.
+            # `changes` has checked the size, for all of them.
             dict.__setitem__(change.holder, change.path[-1], change.value)

@@ -1,9 +1,9 @@
-"""moto's tables and their indexes, kept sorted: a query reads the items that it answers with, and no others.
+"""Sorted copies of moto's tables and indexes: a query reads only the items of its answer.
 
-moto keeps a table as a dictionary and looks at every item of it for each query, so that each call takes longer the more
-is stored. Here each index that was asked for once has a sorted list for each of its partitions. Writes only note which
-keys they touched; before the next query what stands there now is put in its place, whatever a write did or failed to
-do. moto's dictionary alone says what is stored.
+moto keeps a table as a dictionary and reads every item for each query, so that a call takes longer the more is stored.
+Here each index that has been queried has a sorted list for each of its partitions. A write only marks its key as
+changed. Before the next query, the items of the marked keys are read from moto's dictionary and sorted in, whether the
+write succeeded or not. moto's dictionary is the only source of what is stored.
 """
 
 from bisect import bisect_left
@@ -15,25 +15,25 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import GlobalSecondaryIndex, Table
 
-LARGEST_ITEM = 405_000
-"""Bytes, as moto has it."""
+MAX_ITEM_BYTES = 405_000
+"""The largest item in bytes, as in moto."""
 KEY_TYPES = frozenset("SNB")
 _KINDS = "HASH", "RANGE"
 
 Key = tuple[DynamoType, DynamoType | None]
-"""An item's own: its table's hash and range key."""
+"""The hash and range key of an item in its table."""
 Rank = tuple[Any, ...]
-"""What the items of a partition are sorted by: the values of Schema.sort."""
+"""The sort key of an item within a partition: its values of Schema.sort."""
 
 
 class Schema(NamedTuple):
-    """By what an index, or the table itself, is divided into partitions and each of these is sorted."""
+    """The attributes by which an index, or the table itself, is partitioned and sorted."""
 
     hash: str
     sort: tuple[str, ...]
-    """The range key, if there is one, and then the table's own keys, so that no two items are equal."""
+    """The range key, if there is one, and then the table's own keys, so that no two items have the same rank."""
     types: tuple[str, ...]
-    ranged: bool
+    has_range_key: bool
     """Whether there is a range key, on which a query may have a condition."""
 
 
@@ -48,7 +48,7 @@ class Partition:
         self.sizes: list[int] = []
 
     def put(self, rank: Rank, item: Item, size: int) -> None:
-        """Have this item there, and no other of this rank."""
+        """Insert the item, or replace the one of the same rank."""
         place = bisect_left(self.ranks, rank)
         if place < len(self.ranks) and self.ranks[place] == rank:
             self.items[place], self.sizes[place] = item, size
@@ -58,7 +58,7 @@ class Partition:
         self.sizes.insert(place, size)
 
     def remove(self, rank: Rank) -> None:
-        """Forget the item of this rank, which must be there."""
+        """Remove the item of this rank, which must exist."""
         place = bisect_left(self.ranks, rank)
         del self.ranks[place], self.items[place], self.sizes[place]
 
@@ -73,39 +73,39 @@ class Index:
         self.schema = schema
         self._partitions: dict[DynamoType, Partition] = {}
         self._positions: dict[Key, tuple[DynamoType, Rank]] = {}
-        self._odd: set[Key] = set()
+        self._unsortable: set[Key] = set()
 
     @property
-    def sound(self) -> bool:
-        """Whether DynamoDB could hold all that is in it; otherwise only moto says in which order it stands."""
-        return not self._odd
+    def is_sound(self) -> bool:
+        """Whether DynamoDB could store all its items. Otherwise only moto knows their order."""
+        return not self._unsortable
 
     def partition(self, value: DynamoType) -> Partition:
         """The items whose hash key has this value."""
         return self._partitions.get(value, _NOTHING)
 
     def place(self, key: Key, item: Item | None) -> None:
-        """Have the item in its place, and nowhere else; None if there is no item of this key any more."""
+        """Move the item of this key to its place; None removes it."""
         before, after = self._positions.get(key), None if item is None else self._place(item)
         if before is not None and before != after:
             del self._positions[key]
             self._remove(*before)
-        self._odd.discard(key)
+        self._unsortable.discard(key)
         if item is not None and after is not None:
             self._put(key, item, *after)
 
     def _put(self, key: Key, item: Item, value: DynamoType, rank: Rank) -> None:
         size = item.size()
         types = tuple(item.attrs[name].type for name in self.schema.sort)
-        if types != self.schema.types or size > LARGEST_ITEM:
-            self._odd.add(key)
+        if types != self.schema.types or size > MAX_ITEM_BYTES:
+            self._unsortable.add(key)
             return
         self._positions[key] = value, rank
         self._partitions.setdefault(value, Partition()).put(rank, item, size)
 
     def _place(self, item: Item) -> tuple[DynamoType, Rank] | None:
         value, sort = item.attrs.get(self.schema.hash), [item.attrs.get(name) for name in self.schema.sort]
-        # Their own comparison breaks on None.
+        # DynamoType's comparison fails on None.
         if value is None or value.type not in KEY_TYPES or any(one is None for one in sort):
             return None
         return value, tuple(one.cast_value for one in sort if one is not None)
@@ -118,43 +118,43 @@ class Index:
 
 
 class _Mirror:
-    """What is kept of a table: the indexes asked for so far, and the keys written since they were last put right."""
+    """The sorted indexes of a table that have been queried so far, and the keys that have changed since."""
 
     def __init__(self, table: Table) -> None:
         self._items: Any = table.items
-        self._known = set(table.items)
+        self._known_hash_keys = set(table.items)
         self._indexes: dict[str | None, tuple[Any, Index | None]] = {}
         self.changed: set[Key] = set()
 
     def is_of(self, table: Table) -> bool:
-        """Whether nothing was written to the table but what this was told of, as far as that shows: tests and
-        benchmarks may replace all items, and write some past moto. In a table with a range key that does not show."""
+        """Whether every write to the table was marked, as far as that can be seen. Tests and benchmarks may replace all
+        items, or write some without moto. In a table with a range key, the latter cannot be seen."""
         if self._items is not table.items:
             return False
-        self._put_right()
-        return table.has_range_key or len(self._known) == len(self._items)
+        self._apply_changes()
+        return table.has_range_key or len(self._known_hash_keys) == len(self._items)
 
     def index(self, table: Table, name: str | None) -> Index | None:
-        declared = _declared(table, name)
+        declared = _declared_schema(table, name)
         source, index = self._indexes.get(name, (None, None))
         if source is None or source is not declared:
-            index = self._built(table, name)
+            index = self._build(table, name)
             self._indexes[name] = declared, index
         return index
 
-    def _put_right(self) -> None:
+    def _apply_changes(self) -> None:
         for key in self.changed:
-            found = _stored(self._items, key)
-            if found is None:
-                self._known.discard(key[0])
+            item = _find_item(self._items, key)
+            if item is None:
+                self._known_hash_keys.discard(key[0])
             else:
-                self._known.add(key[0])
+                self._known_hash_keys.add(key[0])
             for _, index in self._indexes.values():
                 if index is not None:
-                    index.place(key, found)
+                    index.place(key, item)
         self.changed.clear()
 
-    def _built(self, table: Table, name: str | None) -> Index | None:
+    def _build(self, table: Table, name: str | None) -> Index | None:
         schema = _schema(table, name)
         if schema is None:
             return None
@@ -168,15 +168,15 @@ _mirrors: WeakKeyDictionary[Table, _Mirror] = WeakKeyDictionary()
 
 
 def partition_of(table: Table, name: str | None, value: DynamoType) -> tuple[Schema, Partition] | None:
-    """One partition of the table's index of that name, or of the table itself, as of now, and how it is sorted.
+    """The current partition of the table's index of that name, or of the table itself, with its schema.
 
-    None where moto must answer by itself.
+    None where moto has to answer.
     """
     mirror = _mirrors.get(table)
     if mirror is None or not mirror.is_of(table):
         mirror = _mirrors[table] = _Mirror(table)
     index = mirror.index(table, name)
-    if index is None or not index.sound:
+    if index is None or not index.is_sound:
         return None
     partition = index.partition(value)
     if name is None and table.has_range_key and len(partition.items) != len(table.items.get(value, ())):
@@ -185,19 +185,19 @@ def partition_of(table: Table, name: str | None, value: DynamoType) -> tuple[Sch
     return index.schema, partition
 
 
-def touched(table: Table, key: Key) -> None:
-    """Something may have been written at this key."""
+def mark_changed(table: Table, key: Key) -> None:
+    """Mark a key as possibly changed."""
     if (mirror := _mirrors.get(table)) is not None:
         mirror.changed.add(key)
 
 
 def forget(table: Table) -> None:
-    """Anything may have been written anywhere in the table."""
+    """Drop the copies of a table, after changes that were not marked."""
     _mirrors.pop(table, None)
 
 
-def _stored(items: Any, key: Key) -> Item | None:
-    # Asking a defaultdict by [] would make what is not there.
+def _find_item(items: Any, key: Key) -> Item | None:
+    # [] would create an entry in a defaultdict.
     found: Any = items.get(key[0])
     stored: Item | None = found if key[1] is None or found is None else found.get(key[1])
     return stored
@@ -205,49 +205,49 @@ def _stored(items: Any, key: Key) -> Item | None:
 
 def _all(table: Table) -> Iterator[tuple[Key, Item]]:
     rows: Any = table.items
-    for value, found in rows.items():
+    for value, rows_of_value in rows.items():
         if table.range_key_attr:
-            yield from (((value, ranged), item) for ranged, item in found.items())
+            yield from (((value, ranged), item) for ranged, item in rows_of_value.items())
         else:
-            yield (value, None), found
+            yield (value, None), rows_of_value
 
 
-def _declared(table: Table, name: str | None) -> Any:
-    """What says how the index is sorted: another object once it was changed."""
+def _declared_schema(table: Table, name: str | None) -> Any:
+    """The index's schema, as moto has it. It is another object after the index has been changed."""
     return next((index.schema for index in table.all_indexes() if index.name == name), None) if name else table.schema
 
 
 def _schema(table: Table, name: str | None) -> Schema | None:
-    """None where there is no such index, or one of more attributes than this understands."""
-    declared = _declared(table, name) or []
+    """The schema of an index; None where there is no such index, or it has more attributes than are supported."""
+    declared = _declared_schema(table, name) or []
     hashes, ranges = (
         [key["AttributeName"] for key in declared if key["KeyType"] == kind] for kind in ("HASH", "RANGE")
     )
     if len(hashes) != 1 or len(ranges) > 1:
         return None
-    sort = (*(ranges or _instead(table, name)), *(table.table_key_attrs if name else ()))
-    kinds = {one["AttributeName"]: one["AttributeType"] for one in table.attr}
+    sort = (*(ranges or _fallback_sort_key(table, name)), *(table.table_key_attrs if name else ()))
+    kinds = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table.attr}
     if not {*hashes, *sort} <= kinds.keys():
         return None
     return Schema(hashes[0], sort, tuple(kinds[one] for one in sort), bool(ranges))
 
 
-def _instead(table: Table, name: str | None) -> list[str]:
-    """What moto sorts by where there is no range key."""
+def _fallback_sort_key(table: Table, name: str | None) -> list[str]:
+    """The attribute that moto sorts by if there is no range key."""
     if name is None:
         return []
     found = any(index.name == name and isinstance(index, GlobalSecondaryIndex) for index in table.all_indexes())
     return [table.range_key_attr] if found and table.range_key_attr else [table.hash_key_attr]
 
 
-# Where moto writes
+# moto's writes
 
 
 _put_by_moto, _delete_by_moto, _update_by_moto = Table.put_item, Table.delete_item, DynamoDBBackend.update_item
 
 
-def ways() -> list[tuple[Any, str, Any]]:
-    """What stands in for moto's: (where, its name, ours)."""
+def replacements() -> list[tuple[Any, str, Any]]:
+    """The replaced parts of moto: (owner, attribute, replacement)."""
     return [(Table, "put_item", _put), (Table, "delete_item", _delete), (DynamoDBBackend, "update_item", _update)]
 
 
@@ -255,31 +255,31 @@ def _put(table: Table, item_attrs: dict[str, Any], *more: Any, **named: Any) -> 
     try:
         return _put_by_moto(table, item_attrs, *more, **named)
     finally:
-        touched_by(table, item_attrs)
+        mark_changed_by(table, item_attrs)
 
 
 def _delete(table: Table, hash_key: DynamoType, range_key: DynamoType | None) -> Item | None:
     try:
         return _delete_by_moto(table, hash_key, range_key)
     finally:
-        touched(table, (hash_key, range_key))
+        mark_changed(table, (hash_key, range_key))
 
 
 def _update(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *more: Any, **named: Any) -> Item:
-    """moto changes the item step by step, and leaves it half changed where a step is refused."""
+    """Mark the key even if moto refuses the update: moto applies an update in steps, and may fail after the first."""
     try:
         return _update_by_moto(backend, table_name, key, *more, **named)
     finally:
         if (table := backend.tables.get(table_name)) is not None:
-            touched_by(table, key)
+            mark_changed_by(table, key)
 
 
-def touched_by(table: Table, written: Mapping[str, Any]) -> None:
-    """Something may have been written at the key that these attributes name."""
+def mark_changed_by(table: Table, written: Mapping[str, Any]) -> None:
+    """Mark the key in these attributes as possibly changed."""
     if table not in _mirrors:
         return
     try:
         key = tuple(DynamoType(written[name]) for name in table.table_key_attrs)
-        touched(table, (key[0], key[1] if len(key) > 1 else None))
+        mark_changed(table, (key[0], key[1] if len(key) > 1 else None))
     except (KeyError, TypeError, AttributeError):
         forget(table)

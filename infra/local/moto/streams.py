@@ -1,6 +1,6 @@
-"""moto's streams, which forget what was read: otherwise each change of each item is kept until the process ends.
+"""Let moto's streams forget records that have been read. Otherwise each change is kept until the process ends.
 
-DynamoDB keeps records for a day. Here each stream has one reader, as in AWS, and nobody asks for what it has read.
+DynamoDB keeps records for a day. Here each stream has one reader, which does not read records again.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from moto.dynamodb.models.table import StreamShard
 from moto.dynamodbstreams.models import DynamoDBStreamsBackend
 
 ITERATORS_KEPT = 1_000
-"""Each call makes one more. DynamoDB's are good for five minutes."""
+"""How many iterators are kept. Each call creates one more. DynamoDB's are valid for five minutes."""
 _get_by_moto, _get_records_by_moto = StreamShard.get, DynamoDBStreamsBackend.get_records
 
 
 @contextmanager
-def trimmed() -> Iterator[None]:
-    """Until the end, what lies before the place that is read is dropped, and so are old iterators."""
+def trimming() -> Iterator[None]:
+    """Drop records before the place that is read, and old iterators, until the end of the block."""
     with (
         patch.object(StreamShard, "get", _get),
         patch.object(DynamoDBStreamsBackend, "get_records", _get_records),
@@ -29,7 +29,7 @@ def trimmed() -> Iterator[None]:
 def _get(shard: StreamShard, start: int, quantity: int) -> list[dict[str, Any]]:
     read = max(0, start - shard.starting_sequence_number)
     del shard.items[:read]
-    # The numbers of those to come are counted from here.
+    # The numbers of later records are counted from here.
     shard.starting_sequence_number += read
     return _get_by_moto(shard, start, quantity)
 

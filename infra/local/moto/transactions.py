@@ -1,8 +1,8 @@
-"""moto's transactions, made cheap and kept whole.
+"""Fast rollback for moto's transactions.
 
-moto guards a transaction by a deep copy of every table that it names, stream and all, so that each one takes longer the
-more there is. And where one is refused it puts the copy in the table's place, to which no open shard iterator belongs:
-the stream falls silent. Here only the items named are kept, and put back.
+moto makes a deep copy of every table in a transaction, with its stream, so that each takes longer the more is stored.
+When a transaction is refused, moto replaces the table by the copy, to which no open shard iterator belongs, so that the
+stream's reader gets no more records. Here only the items of the transaction are copied and restored.
 """
 
 import copy
@@ -16,8 +16,8 @@ from moto.dynamodb.models.table import Table
 
 
 @contextmanager
-def light() -> Iterator[None]:
-    """Until the end, moto's transactions cost what they touch."""
+def undoing_changes() -> Iterator[None]:
+    """Undo refused transactions item by item, until the end of the block."""
     run = DynamoDBBackend.transact_write_items
 
     def transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
@@ -37,7 +37,7 @@ def light() -> Iterator[None]:
 
 
 def _undo(backend: DynamoDBBackend, operation: dict[str, Any]) -> Callable[[], None]:
-    """What makes the operation's item, and its table's stream, what they are now."""
+    """A function that restores the operation's item and its table's stream to their current state."""
     table = backend.get_table(operation["TableName"])
     key = operation.get("Key") or {name: operation["Item"][name] for name in table.table_key_attrs}
     hash_key, range_key = backend.get_keys_value(table, key)

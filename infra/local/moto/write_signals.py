@@ -1,8 +1,8 @@
-"""Who waits for a table or a queue is woken by the call that wrote to it: no latency, and no busy polling."""
+"""Each write to a table or queue wakes those who wait for it, so that they need not poll."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from typing import Protocol
 
 _WRITES = frozenset(
     {
@@ -15,12 +15,21 @@ _WRITES = frozenset(
         "UpdateItem",
     }
 )
-_listeners: list[tuple[bytes, Event]] = []
+
+
+class Settable(Protocol):
+    """What is set when something was written: an event."""
+
+    def set(self) -> None: ...
+
+
+_listeners: list[tuple[bytes, Settable]] = []
 
 
 @contextmanager
-def listening(name: str, event: Event) -> Iterator[None]:
-    """Set `event` after each write to the table or queue `name`, until the end."""
+def listening(name: str, event: Settable) -> Iterator[None]:
+    """Set `event` after each write to the table or queue `name`, or of what has the id `name`, until the end of the
+    block. It is set in the thread that writes."""
     entry = (name.encode(), event)
     _listeners.append(entry)
     try:
@@ -29,10 +38,10 @@ def listening(name: str, event: Event) -> Iterator[None]:
         _listeners.remove(entry)
 
 
-def tell(operation: str, body: str | bytes) -> None:
-    """A call was made. A listener's name anywhere in its body wakes it: once too often is harmless."""
+def signal_write(operation: str, body: str | bytes) -> None:
+    """Wake each listener whose name is anywhere in the body of a write. Waking one without a reason does no harm."""
     if operation in _WRITES:
         raw = body.encode() if isinstance(body, str) else body
-        for name, event in _listeners:
+        for name, event in tuple(_listeners):  # others begin and end meanwhile
             if name in raw:
                 event.set()
