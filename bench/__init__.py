@@ -1,1 +1,2 @@
-"""What Yardmaster costs, measured: `make bench` writes RESULTS.md. One module for each figure, each run alone."""
+"""Measure Yardmaster's speed, calls, memory and cost: `make bench` writes RESULTS.md. Each module runs in a process of
+its own."""

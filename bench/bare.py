@@ -1,5 +1,5 @@
-"""The same four endpoints as one would first write them: bare Chalice views that make the same calls with boto3,
-without validation, credential, limit, or any rule."""
+"""The same four endpoints as bare Chalice views: they make the same calls with boto3, and have no validation,
+authentication, rate limit or rule."""
 
 import json
 import time

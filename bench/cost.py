@@ -1,10 +1,10 @@
-"""Dollars for a million whole lives (bench/life.py), from counted calls, units and invocations at the public on-demand
-prices of us-east-1, before any free tier. Tasks come ten at a time under load, one at a time on a quiet day. The
-requests are submit and complete; each further `GET` is a request, two calls, one write unit and one read unit more.
+"""Dollars for a million whole task lives (bench/life.py), from counted calls, units and invocations at the public
+on-demand prices of us-east-1, without a free tier. Tasks are submitted ten at a time under load, and one at a time on a
+quiet day. The requests are submit and complete; each `GET` adds a request, two calls, one write unit and one read unit.
 
 Assumed, not measured: 6 ms for a call from Lambda to DynamoDB or SQS, 100 ms until a worker accepts, a log of 1 KB for
-each invocation, and X-Ray's own sampling of 5 %. Left out: storage, which is 1 KB a task for 30 days, and idle polling
-(docs/how-to/deploy.md). DynamoDB's streams are free for Lambda."""
+each invocation, and X-Ray's default sampling of 5 %. Not counted: storage, which is 1 KB a task for 30 days, and idle
+polling (docs/how-to/deploy.md). DynamoDB's streams are free for Lambda."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,29 +20,30 @@ GATEWAY, INVOCATION, GB_SECOND = 3.50, 0.20, 16.6667
 WRITE, READ = 0.625, 0.125
 STANDARD, FIFO = 0.40, 0.50
 LOG_GB, TRACE = 0.50, 5.00
-"""Dollars for a million of each; of logs, for one GB."""
+"""Dollars for a million of each; for logs, dollars for one GB."""
 TRANSITION = 25.0
 """Dollars for a million state transitions of Step Functions Standard."""
 TRANSITIONS = 5
 NETWORK_MS, ANSWER_MS = 6, 100
 CPU_MS = 0.7
-"""Of a whole vCPU, for each call and what is around it: half of what bench/cpu.py finds for a request of two calls."""
+"""CPU time on a whole vCPU for each AWS call and the code around it: half of bench/cpu.py's figure for a request of two
+calls."""
 VCPU_MB = 1769
 SAMPLED, LOG_KB = 0.05, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What one task's life takes, on average."""
+    """The calls and invocations of TASKS tasks, from submission to completion."""
 
     calls: Mapping[str, list[Call]]
-    """By function; of all the tasks."""
+    """The AWS calls of each function."""
     runs: Counter[str]
 
     def bill(self) -> dict[str, tuple[float, float]]:
-        """What -> how many for each task, and dollars for a million of them."""
-        calls = [call for found in self.calls.values() for call in found]
-        every = {
+        """Name of a quantity -> (the quantity for each task, dollars for a million of it)."""
+        calls = [call for function_calls in self.calls.values() for call in function_calls]
+        quantities = {
             "API Gateway requests": (self.runs["api_handler"], GATEWAY),
             "Lambda invocations": (self.runs.total(), INVOCATION),
             "Lambda GB-seconds": (sum(map(self._gb_seconds, self.runs)), GB_SECOND),
@@ -53,11 +54,11 @@ class Life:
             "logs, KB": (self.runs.total() * LOG_KB, LOG_GB),
             "traces": (self.runs.total() * SAMPLED, TRACE),
         }
-        return {what: (count / TASKS, price) for what, (count, price) in every.items()}
+        return {what: (count / TASKS, price) for what, (count, price) in quantities.items()}
 
     def _messages(self, calls: list[Call], *consumers: str, fifo: bool) -> int:
-        """Batches sent, and for each invocation of the consumer a batch received and a batch deleted."""
-        sent = sum(call.service == "sqs" and call.asked["QueueUrl"].endswith(".fifo") is fifo for call in calls)
+        """SQS requests: each batch that was sent, and for each invocation of a consumer one receive and one delete."""
+        sent = sum(call.service == "sqs" and call.parameters["QueueUrl"].endswith(".fifo") is fifo for call in calls)
         return sent + 2 * sum(self.runs[consumer] for consumer in consumers)
 
     def _gb_seconds(self, function: str) -> float:
@@ -90,14 +91,16 @@ def measure() -> Section:
 
 def _life(together: int) -> dict[str, tuple[float, float]]:
     calls: list[tuple[str, Call]] = []
-    with world(calls) as made:
+    with world(calls) as deployment:
         calls.clear()
-        made.runs.clear()
-        _live(made, together)
+        deployment.runs.clear()
+        _run_tasks(deployment, together)
     functions = {function for function, _ in calls}
-    return Life({name: [call for function, call in calls if function == name] for name in functions}, made.runs).bill()
+    return Life(
+        {name: [call for function, call in calls if function == name] for name in functions}, deployment.runs
+    ).bill()
 
 
-def _live(made: Deployment, together: int) -> None:
+def _run_tasks(deployment: Deployment, together: int) -> None:
     for _ in range(TASKS // together):
-        complete_tasks(made, together)
+        complete_tasks(deployment, together)

@@ -1,4 +1,4 @@
-"""What a measured process finds in its environment: that of a Lambda function, with no way to any real AWS."""
+"""The environment of a measured process: that of a Lambda function, with credentials that are valid nowhere."""
 
 PROCESSING = {
     "BUNDLE": "processing",

@@ -1,6 +1,6 @@
-"""From `POST /task` to the frame on a worker's WebSocket, one task at a time on an idle local stack (moto, all in one
-process). Of this time nothing is polling: the pump that stands in for Lambda is woken by each write. In AWS the stream
-is polled four times a second and SQS by long polls, which adds 0.1 to 0.5 s.
+"""Time from `POST /task` to the frame on a worker's WebSocket, one task at a time on an idle local stack (moto, all in
+one process). It includes no polling: each write wakes the pump that replaces Lambda. AWS polls the stream four times a
+second and SQS by long polls, which adds 0.1 to 0.5 s.
 """
 
 import json
@@ -25,13 +25,13 @@ def measure() -> Section:
         client = Client(running.urls["support"], "admin")
         endpoint = client.call("POST", "/workers", WORKER)["endpoint"]
         with connect(f"{endpoint}?token={client.token}", compression=None) as socket:
-            _, *times = [_handed_over(client, socket) for _ in range(TASKS + 1)]
-    shown = [Figure(f"p{share}", f"{1000 * percentile(times, share / 100):.0f} ms") for share in (50, 95)]
-    return Section("From submission to a worker's WebSocket", __doc__, shown)
+            _, *times = [_measure_handover(client, socket) for _ in range(TASKS + 1)]
+    figures = [Figure(f"p{share}", f"{1000 * percentile(times, share / 100):.0f} ms") for share in (50, 95)]
+    return Section("From submission to a worker's WebSocket", __doc__, figures)
 
 
-def _handed_over(client: Client, socket: ClientConnection) -> float:
-    """Seconds from the request's start to the frame."""
+def _measure_handover(client: Client, socket: ClientConnection) -> float:
+    """Submit a task and return the seconds from the request's start to the frame."""
     time.sleep(PAUSE_SECONDS)
     arrived: list[float] = []
     listener = threading.Thread(target=lambda: arrived.append(_next_task(socket)))
@@ -43,7 +43,7 @@ def _handed_over(client: Client, socket: ClientConnection) -> float:
 
 
 def _next_task(socket: ClientConnection) -> float:
-    """When the next task came; it is answered at once."""
+    """Wait for the next task, answer it at once, and return when it came."""
     for text in socket:
         frame, now = json.loads(text), time.perf_counter()
         if frame["type"] == "ping":

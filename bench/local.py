@@ -1,12 +1,12 @@
-"""`make bench-local`: the local stack (moto, all in one process) with ever more tasks waiting in it, over HTTP.
+"""`make bench-local`: the local stack (moto, all in one process) over HTTP, with more and more waiting tasks.
 
-One org submits WAITING tasks (20,000), three quarters of them to the coordinator API, whose tasks stand in every index,
-the others to the processing API; nobody works. Another org asks for a task and for a page of 20 of its own. Then four
+One org submits WAITING tasks (20,000): three quarters to the coordinator API, whose tasks are in every index, and the
+others to the processing API. There are no workers. Another org reads one of its own tasks and a page of 20. Then four
 servers, which answer each POST with the result at once, do the DRAINED tasks (5,000) of the processing API, while the
-other org goes on asking. Caller, servers and stack share the machine.
+other org continues to read. Callers, servers and stack share the machine.
 
-WAITING and DRAINED in the environment are other numbers of tasks. Writes bench/LOCAL.md; the exit status is 0 only if
-all targets are met.
+The environment variables WAITING and DRAINED set other numbers of tasks. Writes bench/LOCAL.md; the exit status is 0
+only if all targets are met.
 """
 
 import os
@@ -32,18 +32,18 @@ COMMAND = "make bench-local"
 THREADS = 8
 EACH = WAITING // 10 // THREADS
 """How many tasks each thread submits for a tenth of all."""
-ASKED = 100
+LATENCY_REQUESTS = 100
 """Requests for each latency."""
 SERVERS, SLOTS = 4, 10
 PATIENCE_SECONDS = 600
 MINUTE_SECONDS = 65.0
-"""A sweep and a little: it comes each minute, and looks once at each task that has waited for a minute."""
+"""More than the minute between two sweeps; the sweep reads each task that has waited for a minute once."""
 GET_MS, PAGE_MS, DRAIN_SECONDS = 20, 50, 180
-"""What is to be reached."""
+"""The targets."""
 
 
 def main() -> int:
-    """Measure and write; the exit status."""
+    """Measure, write the page and return the exit status."""
     section = measure()
     RESULTS.write_text(page([section], machine(), COMMAND))
     print(f"written: {RESULTS}")
@@ -67,38 +67,38 @@ def _text() -> str:
 
 
 class _Other:
-    """The other org, which has a few tasks of its own."""
+    """The other org, which has 30 tasks."""
 
     def __init__(self, running: Stack) -> None:
         self._caller = Caller(running.urls["coordinator"], "other", "asking")
-        made = [self._caller.call("POST", "/api/tasks", _task(number)) for number in range(30)]
-        self._task_path = f"/api/tasks/{made[0]['id']}"
-        self.asked: dict[str, list[float]] = {"GET": [], "page": []}
+        created = [self._caller.call("POST", "/api/tasks", _task(number)) for number in range(30)]
+        self._task_path = f"/api/tasks/{created[0]['id']}"
+        self._times: dict[str, list[float]] = {"GET": [], "page": []}
 
     def ask(self) -> None:
-        """One of each."""
-        self.asked["GET"].append(milliseconds(lambda: self._caller.call("GET", self._task_path)))
-        self.asked["page"].append(milliseconds(lambda: self._caller.call("GET", "/api/tasks?limit=20")))
+        """Read one task and one page, and record the times."""
+        self._times["GET"].append(milliseconds(lambda: self._caller.call("GET", self._task_path)))
+        self._times["page"].append(milliseconds(lambda: self._caller.call("GET", "/api/tasks?limit=20")))
 
     def figures(self, when: str, *, targets: bool = False) -> list[Figure]:
-        """What was asked meanwhile, or else asked now."""
-        for _ in range(0 if self.asked["GET"] else ASKED):
+        """Figures of the reads since the last call; without any, of LATENCY_REQUESTS reads that are made now."""
+        for _ in range(0 if self._times["GET"] else LATENCY_REQUESTS):
             self.ask()
-        gets, pages = self.asked["GET"], self.asked["page"]
-        self.asked = {"GET": [], "page": []}
+        gets, pages = self._times["GET"], self._times["page"]
+        self._times = {"GET": [], "page": []}
         if not targets:
             return [_latency(f"GET, {when}", gets), _latency(f"page, {when}", pages)]
         return [_latency(f"GET, {when}", gets, GET_MS), _latency(f"page, {when}", pages, PAGE_MS)]
 
 
 def _latency(what: str, times: Sequence[float], limit: float | None = None) -> Figure:
-    """The median, which is judged, and how long the slowest twentieth took."""
+    """The median, which is compared with the target, and the 95th percentile."""
     shown = f"{what}: p50 (p95 {percentile(times, 0.95):.1f} ms)"
     median = percentile(times, 0.5)
     return Figure(shown, f"{median:.1f} ms") if limit is None else at_most(shown, median, limit, "ms")
 
 
-# The crowd
+# The submitting org
 
 
 def _task(number: int) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _task(number: int) -> dict[str, Any]:
 
 
 def _submissions(running: Stack) -> Iterator[Figure]:
-    """Rates of the first and the last tenth of all tasks, and how long the stream's consequences took after that."""
+    """Submit all tasks. Figures: the rates of the first and the last tenth, and the memory afterwards."""
     marks: list[float] = []
     with ThreadPoolExecutor(THREADS) as threads:
         submitting = [_Submitting(running, number) for number in range(THREADS)]
@@ -114,21 +114,21 @@ def _submissions(running: Stack) -> Iterator[Figure]:
             started = time.perf_counter()
             list(threads.map(_Submitting.submit, submitting, [part] * THREADS))
             marks.append(EACH * THREADS / (time.perf_counter() - started))
-            _say(f"{(part + 1) * WAITING // 10:,} submitted, {marks[-1]:.0f} a second")
+            _report(f"{(part + 1) * WAITING // 10:,} submitted, {marks[-1]:.0f} a second")
     yield Figure("submissions a second, first tenth", f"{marks[0]:.0f}")
     yield Figure("submissions a second, last tenth", f"{marks[-1]:.0f}")
     yield Figure("memory with all waiting", f"{running.megabytes():.0f} MB")
 
 
 class _Submitting:
-    """One thread's callers."""
+    """The callers of one thread."""
 
     def __init__(self, running: Stack, number: int) -> None:
         self._processing = Caller(running.urls["processing"], "crowd", f"submitting-{number}")
         self._coordinator = Caller(running.urls["coordinator"], "crowd", f"submitting-{number}")
 
     def submit(self, part: int) -> None:
-        """A tenth of its share."""
+        """Submit a tenth of the thread's tasks."""
         for number in range(part * EACH, (part + 1) * EACH):
             if number % 4 == 0:
                 body = {"type": "bench", "payload": {"number": number}, "priority": 5}
@@ -138,7 +138,7 @@ class _Submitting:
 
 
 def _quiet(running: Stack) -> Iterator[Figure]:
-    """Wait until nothing is left to do, and then look how much the stack does while nobody asks anything."""
+    """Wait until the stack has no work left, then measure its CPU use without requests."""
     started = time.perf_counter()
     _wait(lambda: _share(running, 2.0) < 0.2, "quiet")
     yield Figure("then busy for", f"{time.perf_counter() - started:.0f} s")
@@ -148,7 +148,7 @@ def _quiet(running: Stack) -> Iterator[Figure]:
 
 
 def _share(running: Stack, seconds: float) -> float:
-    """Of one core, from now on for so long."""
+    """The share of one core that the stack uses during the next `seconds`."""
     before, started = running.cpu_seconds(), time.perf_counter()
     time.sleep(seconds)
     return (running.cpu_seconds() - before) / (time.perf_counter() - started)
@@ -158,23 +158,23 @@ def _share(running: Stack, seconds: float) -> float:
 
 
 class _Work(BaseHTTPRequestHandler):
-    """A server that has done each task by the time it answers."""
+    """A server that answers each task with its result."""
 
     protocol_version = "HTTP/1.1"
     done: ClassVar[list[float]] = []
 
     def do_POST(self) -> None:
-        """A task."""
+        """Answer a task."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self._reply(b'{"status": "COMPLETED", "result": {}}')
         self.done.append(time.perf_counter())
 
     def do_GET(self) -> None:
-        """Health."""
+        """Answer a health check."""
         self._reply(b'{"status": "healthy"}')
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
     def _reply(self, content: bytes) -> None:
         self.send_response(200)
@@ -202,7 +202,7 @@ def _drain(running: Stack, other: _Other) -> Iterator[Figure]:
         started, used = time.perf_counter(), running.cpu_seconds()
         for number in range(SERVERS):
             admin.call("POST", "/api/servers", _registration(f"server-{number}", url))
-        _wait(lambda: _completed(admin, other) >= DRAINED, f"{DRAINED:,} completed")
+        _wait(lambda: _count_completed(admin, other) >= DRAINED, f"{DRAINED:,} completed")
         yield at_most(f"{DRAINED:,} tasks done", time.perf_counter() - started, DRAIN_SECONDS, "s")
         yield Figure("CPU of the stack for that", f"{running.cpu_seconds() - used:.0f} s")
     yield from other.figures("during the drain", targets=True)
@@ -214,11 +214,11 @@ def _registration(name: str, url: str) -> dict[str, Any]:
     return {"name": name, "endpoints": endpoints, "apiKey": f"key-{name}", "maxConcurrent": SLOTS, "priority": 5}
 
 
-def _completed(admin: Caller, other: _Other) -> int:
-    """How many are done; the other org asks first."""
+def _count_completed(admin: Caller, other: _Other) -> int:
+    """Let the other org read once, then return the number of completed tasks."""
     other.ask()
     done = int(admin.call("GET", "/api/stats/tasks")["successfulTasks"])
-    _say(f"{done:,} completed")
+    _report(f"{done:,} completed")
     return done
 
 
@@ -230,7 +230,7 @@ def _wait(done: Callable[[], bool], what: str) -> None:
         time.sleep(0.5)
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What a measurement gives, and how a figure is judged against its target."""
+"""Figures and sections of a measurement, and the comparison of a figure with its target."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ LIBRARIES = ("chalice", "boto3", "pynamodb", "pydantic", "moto")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure; without a target it is only told, and counts as met."""
+    """One figure. Without a target it is only reported, and counts as met."""
 
     what: str
     measured: str
@@ -30,7 +30,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one module measured. `text` says how; `tables` are Markdown, for what is not judged."""
+    """The measurements of one module. `text` says how they were made; `tables` are Markdown tables without targets."""
 
     title: str
     text: str
@@ -39,7 +39,7 @@ class Section:
 
 
 def run(module: str) -> Section:
-    """What bench/<module>.py measures."""
+    """Run the measurement in bench/<module>.py."""
     section: Section = import_module(f"bench.{module}").measure()
     return section
 
@@ -52,12 +52,12 @@ def at_least(what: str, value: float, limit: float, unit: str = "") -> Figure:
     return Figure(what, _shown(value, unit), f"≥ {_shown(limit, unit)}", value >= limit)
 
 
-def exactly(what: str, value: float, wanted: float, unit: str = "") -> Figure:
+def equal_to(what: str, value: float, wanted: float, unit: str = "") -> Figure:
     return Figure(what, _shown(value, unit), _shown(wanted, unit), value == wanted)
 
 
 def flat(what: str, values: Sequence[float]) -> Figure:
-    """The same at every size."""
+    """A figure whose target is the same value at every size."""
     return Figure(what, " / ".join(f"{value:g}" for value in values), "flat", len(set(values)) == 1)
 
 
@@ -66,21 +66,27 @@ def _shown(value: float, unit: str) -> str:
     return number + (unit if unit in ("", "x") else f" {unit}")
 
 
-def alternately(rounds: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[float, float, float]:
-    """Medians of both, and of their ratio round by round: neighbours on the machine disturb a round's two alike."""
+def measure_in_turn(rounds: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[float, float, float]:
+    """Measure both in turn; return the medians of both and of their ratio in each round.
+
+    Other load on the machine disturbs both measurements of a round alike."""
     pairs = [(ours(), theirs()) for _ in range(rounds)]
-    return median(one for one, _ in pairs), median(two for _, two in pairs), median(one / two for one, two in pairs)
+    return (
+        median(our_figure for our_figure, _ in pairs),
+        median(bare_figure for _, bare_figure in pairs),
+        median(our_figure / bare_figure for our_figure, bare_figure in pairs),
+    )
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
+    """Format a Markdown table."""
     head = list(head)
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Log lines are written, as in Lambda, and read by nobody."""
+    """Write log lines to the null device: their formatting is measured, as in Lambda."""
     handlers = [handler for handler in logger().handlers if isinstance(handler, logging.StreamHandler)]
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         before = [handler.setStream(nowhere) for handler in handlers]
@@ -91,14 +97,14 @@ def silence() -> Iterator[None]:
                 handler.setStream(stream or sys.__stdout__)
 
 
-def machine() -> str:
-    """What this ran on."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return f"{os.cpu_count()} x {_processor()}, {platform.system()}, Python {platform.python_version()}; {libraries}"
+def machine(libraries: Iterable[str] = LIBRARIES) -> str:
+    """Describe the machine and the versions of the libraries."""
+    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
+    return f"{os.cpu_count()} x {_processor()}, {platform.system()}, Python {platform.python_version()}; {versions}"
 
 
 def _processor() -> str:
-    found = Path("/proc/cpuinfo")
-    lines = found.read_text().splitlines() if found.exists() else []
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

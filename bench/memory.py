@@ -1,5 +1,5 @@
 """Peak memory (`ru_maxrss`) of a fresh process that imports app.py as the processing bundle and answers mixed requests.
-The calls end just below botocore: what stands in for DynamoDB holds three items."""
+A stub below botocore with three items replaces DynamoDB."""
 
 import resource
 import sys
@@ -28,8 +28,8 @@ def measure() -> Section:
 
 def _events(app: Any) -> Iterator[Any]:
     headers = requests.token()
-    server_id = requests.answered(app(requests.register(headers), None))["serverId"]
-    task_id = requests.answered(app(requests.submit(headers), None))["id"]
+    server_id = requests.read_body(app(requests.register(headers), None))["serverId"]
+    task_id = requests.read_body(app(requests.submit(headers), None))["id"]
     mixed = [
         requests.submit(headers),
         requests.get(headers, task_id),

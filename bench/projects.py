@@ -1,8 +1,8 @@
-"""The projects API, counted on moto in a process that has served one of each before, the rate limiter's call included.
+"""AWS calls of the projects API with the rate limiter's, counted on moto in a process that has served one of each.
 
-A page of 20 is asked of lists that were put straight into moto's memory. A task's life is the document's example, which
-a person takes and completes; nobody is subscribed to anything. Its dollars are those of bench/cost.py, for a world that
-does one thing at a time: each change is relayed alone, announced alone."""
+Pages of 20 tasks are read from lists that were written directly to moto's memory. A task's life is the document's
+example: a person takes the task and completes it, and there are no subscribers. The dollars are computed as in
+bench/cost.py, with one change at a time: each change is relayed and announced alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,12 +40,12 @@ LISTS = {
     ONE_WORD: "word=login",
     "sortBy=updatedAt": f"updated={START:013d}",
 }
-"""What is asked for -> the list that has it."""
+"""Query string -> the list of the search index that answers it."""
 LIFE_MEMORY = 512
 
 
 class ProjectsApi:
-    """An admin at the API."""
+    """The projects API, called by an admin."""
 
     def __init__(self, world: World) -> None:
         self.world, self._client = world, Client(api)
@@ -58,10 +58,10 @@ class ProjectsApi:
             raise RuntimeError(f"A request that must succeed was answered with {reply.text}")
         return reply.json
 
-    def count(self, *asked: Any, **more: Any) -> int:
-        """AWS calls of a request that was made once before."""
+    def count(self, *arguments: Any, **options: Any) -> int:
+        """Count the AWS calls of a request that was made once before."""
         with aws.counting() as calls:
-            self.ask(*asked, **more)
+            self.ask(*arguments, **options)
         return calls.total()
 
 
@@ -74,45 +74,45 @@ def measure() -> Section:
     return Section("The projects API", __doc__, [*figures, *life], [rows])
 
 
-def _requests(office: ProjectsApi) -> list[Figure]:
-    task = f"{TASKS}/{office.ask('POST', TASKS, DOCUMENTED)['data']['id']}"
-    office.ask("GET", task)
-    office.ask("PATCH", task, {"status": "active"})
-    said = {"email": people.email("Administrator"), "password": people.PASSWORD}
-    refresh = {"refreshToken": office.ask("POST", "/api/auth/login", said, token="")["refreshToken"]}
+def _requests(projects: ProjectsApi) -> list[Figure]:
+    task = f"{TASKS}/{projects.ask('POST', TASKS, DOCUMENTED)['data']['id']}"
+    projects.ask("GET", task)
+    projects.ask("PATCH", task, {"status": "active"})
+    credentials = {"email": people.email("Administrator"), "password": people.PASSWORD}
+    refresh = {"refreshToken": projects.ask("POST", "/api/auth/login", credentials, token="")["refreshToken"]}
     return [
-        at_most("POST a task", office.count("POST", TASKS, DOCUMENTED), 2, "calls"),
-        at_most("GET a task", office.count("GET", task), 2, "calls"),
-        at_most("PATCH a task", office.count("PATCH", task, {"progress": 0.5}), 3, "calls"),
-        at_most("log in", office.count("POST", "/api/auth/login", said, token=""), 5, "calls"),
-        at_most("refresh", office.count("POST", "/api/auth/refresh", refresh, token=""), 2, "calls"),
+        at_most("POST a task", projects.count("POST", TASKS, DOCUMENTED), 2, "calls"),
+        at_most("GET a task", projects.count("GET", task), 2, "calls"),
+        at_most("PATCH a task", projects.count("PATCH", task, {"progress": 0.5}), 3, "calls"),
+        at_most("log in", projects.count("POST", "/api/auth/login", credentials, token=""), 5, "calls"),
+        at_most("refresh", projects.count("POST", "/api/auth/refresh", refresh, token=""), 2, "calls"),
     ]
 
 
 def _pages(query: str, entry: str) -> list[Figure]:
-    found = [_page_at(size, query, entry) for size in SIZES]
+    calls = [_page_at(size, query, entry) for size in SIZES]
     sizes = " and ".join(f"{size:,}" for size in SIZES)
     what = f"a page of `{query or 'everything'}` at {sizes} rows"
-    if query == ONE_WORD:  # which is a range of words: it is counted by reading it
-        return [Figure(what, " / ".join(map(str, found)) + " calls")]
-    return [at_most(what, max(found), 3, "calls")]
+    if query == ONE_WORD:  # a search reads a range of words, and counts its matches by reading them
+        return [Figure(what, " / ".join(map(str, calls)) + " calls")]
+    return [at_most(what, max(calls), 3, "calls")]
 
 
 def _page_at(size: int, query: str, entry: str) -> int:
     with new_world() as world, silence():
-        office, path = ProjectsApi(world), f"{TASKS}?limit=20&{query}"
-        tasks = [_alike(number) for number in range(size)]
+        projects, path = ProjectsApi(world), f"{TASKS}?limit=20&{query}"
+        tasks = [_similar_task(number) for number in range(size)]
         store_tasks(*tasks[-60:])
         _file(entry, tasks)
-        answer = office.ask("GET", path)
+        answer = projects.ask("GET", path)
         if (len(answer["data"]), answer["pagination"]["total"]) != (20, size):
             raise RuntimeError(f"{path} shows {len(answer['data'])} of {answer['pagination']['total']} tasks")
-        return office.count("GET", path)
+        return projects.count("GET", path)
 
 
-def _alike(number: int) -> Task:
-    said = ("project=proj_a", "tag=react", "word=login")
-    return replace(_PATTERN, id=f"task_{number:06d}", created_at=START + number, updated_at=START, terms=said)
+def _similar_task(number: int) -> Task:
+    terms = ("project=proj_a", "tag=react", "word=login")
+    return replace(_PATTERN, id=f"task_{number:06d}", created_at=START + number, updated_at=START, terms=terms)
 
 
 _PATTERN = replace(
@@ -121,7 +121,7 @@ _PATTERN = replace(
 
 
 def _file(entry: str, tasks: list[Task]) -> None:
-    """The rows and the counters of one list, in moto's memory."""
+    """Write the rows and the counters of one list to moto's memory."""
     every = meter.table(settings().listings_table).items
     for task in tasks:
         row = index_updates.entry_row(ORG, POOL, entry, queries.position(task))
@@ -131,10 +131,10 @@ def _file(entry: str, tasks: list[Task]) -> None:
         ListingItem(*index_updates.counter_row(ORG, POOL, counted), pending=len(tasks)).save()
 
 
-def _life(office: ProjectsApi) -> tuple[list[Figure], str]:
-    _live(office)
+def _life(projects: ProjectsApi) -> tuple[list[Figure], str]:
+    _run_task(projects)
     with metering() as calls:
-        runs = _live(office)
+        runs = _run_task(projects)
     busy = len(calls) * (NETWORK_MS + CPU_MS * VCPU_MB / LIFE_MEMORY) / 1000 * LIFE_MEMORY / 1024
     rows = {
         "API Gateway requests": (REQUESTS, GATEWAY),
@@ -146,25 +146,25 @@ def _life(office: ProjectsApi) -> tuple[list[Figure], str]:
         "logs, KB": (runs * LOG_KB, LOG_GB),
     }
     total = sum(count * price for count, price in rows.values())
-    told = [[what, f"{count:.2f}", f"{price:g}", f"{count * price:.2f}"] for what, (count, price) in rows.items()]
+    table_rows = [[what, f"{count:.2f}", f"{price:g}", f"{count * price:.2f}"] for what, (count, price) in rows.items()]
     head = ["for each task", "count", "$ a million", "$ for a million tasks"]
-    return [Figure("dollars for a million tasks that people work on", f"${total:.2f}")], table(head, told)
+    return [Figure("dollars for a million tasks that people work on", f"${total:.2f}")], table(head, table_rows)
 
 
 REQUESTS = 3
 
 
-def _live(office: ProjectsApi) -> int:
-    """A task is created, taken and completed. How many functions ran."""
-    task = office.ask("POST", TASKS, DOCUMENTED)["data"]["id"]
-    runs = _settled(office.world)
+def _run_task(projects: ProjectsApi) -> int:
+    """Create, take and complete a task. Return the number of invocations."""
+    task = projects.ask("POST", TASKS, DOCUMENTED)["data"]["id"]
+    runs = _settle(projects.world)
     for status in ("active", "completed"):
-        office.ask("PATCH", f"{TASKS}/{task}", {"status": status})
-        runs += _settled(office.world)
+        projects.ask("PATCH", f"{TASKS}/{task}", {"status": status})
+        runs += _settle(projects.world)
     return runs + REQUESTS
 
 
-def _settled(world: World) -> int:
+def _settle(world: World) -> int:
     runs, steps = 0, _steps(world)
     while done := sum(step() for step in steps):
         runs += done

@@ -1,4 +1,4 @@
-"""The measurements as one page of Markdown."""
+"""Write the measurements as one page of Markdown."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +6,12 @@ from bench.measure import Figure, Section, table
 from chalicelib import clock
 
 INTRODUCTION = """\
-Made by `{command}`. Every ratio is of two things measured in this run, on this machine, round by round in turn. A
+Made by `{command}`. Every ratio compares two measurements of this run on this machine, made in turn in each round. A
 missed target is marked **MISSED**."""
 
 
 def page(sections: Sequence[Section], machine: str, command: str = "make bench") -> str:
-    """All sections, with a verdict before them."""
+    """Write all sections after a summary of the targets."""
     parts = [
         "# Benchmarks",
         INTRODUCTION.format(command=command),
@@ -26,14 +26,14 @@ def _verdict(sections: Sequence[Section]) -> str:
     missed = [figure for figure in judged if not figure.met]
     if not missed:
         return f"All {len(judged)} targets met."
-    names = "; ".join(f"{figure.what}: {figure.measured}, to reach {figure.target}" for figure in missed)
+    names = "; ".join(f"{figure.what}: {figure.measured}, target {figure.target}" for figure in missed)
     return f"**{len(missed)} of {len(judged)} targets MISSED**: {names}."
 
 
 def _parts(section: Section) -> Iterator[str]:
     yield f"## {section.title}"
     yield section.text.strip()
-    yield table(["figure", "measured", "to reach", ""], map(_row, section.figures))
+    yield table(["figure", "measured", "target", ""], map(_row, section.figures))
     yield from section.tables
 
 

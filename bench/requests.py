@@ -1,4 +1,4 @@
-"""The requests that are measured, as API Gateway (REST, proxy event v1) hands them to Lambda."""
+"""The measured requests, as events of API Gateway (REST, proxy event v1) for Lambda."""
 
 import json
 from collections.abc import Mapping
@@ -36,14 +36,14 @@ HEARTBEAT = {"status": "healthy", "activeTasks": 3, "metrics": {"cpu": 45, "memo
 
 
 def token(role: str = "admin") -> dict[str, str]:
-    """The header of a caller whose plan no measurement uses up."""
+    """The headers of a caller whose plan has rate limits that no measurement reaches."""
     return {
         "Authorization": "Bearer " + authentication.issue_token(Principal(ORG, "bench", role, "enterprise"), 86_400)
     }
 
 
-def answered(answer: Any) -> Any:
-    """The body of an answer that must be a success; raises RuntimeError otherwise."""
+def read_body(answer: Any) -> Any:
+    """Return the body of a successful answer. Raises RuntimeError for another one."""
     if answer["statusCode"] >= 300:
         raise RuntimeError(f"A request that must succeed was answered with {answer}")
     return json.loads(answer["body"])
@@ -58,11 +58,11 @@ def event(
     query: Mapping[str, str] | None = None,
     **values: str,
 ) -> dict[str, Any]:
-    """One request for the path `template` with its variables filled in."""
+    """Build the event of a request to the path `template` with `values` for its variables."""
     sent = {"Content-Type": "application/json", "Host": "localhost", "User-Agent": "bench", **headers}
     return {
         "resource": template,
-        "path": template.format(**values),
+        "path": template.replace("+}", "}").format(**values),
         "httpMethod": method,
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
@@ -91,7 +91,7 @@ def get(headers: Mapping[str, str], task_id: str) -> dict[str, Any]:
 
 
 def complete(headers: Mapping[str, str], task_id: str, server_id: str, epoch: int = 1) -> dict[str, Any]:
-    """A report as a server sends it, to the callback URL that it was given."""
+    """The report of a result, which a server sends to the callback URL of its task."""
     lease = {"serverId": server_id, "lease": str(epoch)}
     return event("PUT", "/api/task/{id}", RESULT, headers=headers, query=lease, id=task_id)
 

@@ -1,6 +1,6 @@
-"""The same requests with ever more tasks in the table, nine in ten of them waiting in the lane that is dispatched: AWS
-calls, and the units they consume. The tasks are put straight into moto's memory; one server with a hundred slots. The
-pool is one that is listed, so that its tasks stand in every index; a list's page is what is behind the limit's call."""
+"""AWS calls and capacity units of the same requests with more and more tasks in the table. Nine in ten tasks wait in
+the lane that is dispatched. The tasks are written directly to moto's memory; one server has a hundred slots. The pool
+is a listed one, so that its tasks are in every index. A page's calls do not include the rate limiter's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,36 +27,36 @@ FIGURES: dict[str, Callable[[list[Call]], float]] = {
 
 
 def measure() -> Section:
-    found = [_at(size) for size in SIZES]
+    results = [_calls_at(size) for size in SIZES]
     figures = [
-        flat(f"{name}: {figure}", [of(calls[name]) for calls in found])
-        for name in found[0]
-        for figure, of in FIGURES.items()
+        flat(f"{name}: {figure}", [value_of(calls[name]) for calls in results])
+        for name in results[0]
+        for figure, value_of in FIGURES.items()
     ]
     sizes = " / ".join(f"{size:,}" for size in SIZES)
     return Section(f"At {sizes} tasks", __doc__, figures)
 
 
-def _at(size: int) -> dict[str, list[Call]]:
+def _calls_at(size: int) -> dict[str, list[Call]]:
     before = config.replace(listed_pools=frozenset({POOL}))
     try:
-        return _listed_at(size)
+        return _calls_of_steps(size)
     finally:
         config.restore(before)
 
 
-def _listed_at(size: int) -> dict[str, list[Call]]:
+def _calls_of_steps(size: int) -> dict[str, list[Call]]:
     calls: list[tuple[str, Call]] = []
-    with world(calls) as made:
-        waiting = [made.submit() for _ in range(BATCH)]
+    with world(calls) as deployment:
+        waiting = [deployment.submit() for _ in range(BATCH)]
         _fill(waiting[0], size)
-        made.relay()
+        deployment.relay()
         steps: dict[str, Callable[[], Any]] = {
-            "dispatch pass": lambda: made.handle("dispatch"),
-            "GET /api/task/{id}": lambda: made.ask(requests.get(made.admin, waiting[0])),
-            "GET /api/servers": lambda: made.ask(requests.list_servers(made.admin)),
-            "a page of tasks": lambda: made.look(lambda: listing.read_page(requests.ORG, POOL, Filter(), 10)),
-            "heartbeat": lambda: made.ask(requests.heartbeat(made.admin, made.server_id)),
+            "dispatch pass": lambda: deployment.handle("dispatch"),
+            "GET /api/task/{id}": lambda: deployment.ask(requests.get(deployment.admin, waiting[0])),
+            "GET /api/servers": lambda: deployment.ask(requests.list_servers(deployment.admin)),
+            "a page of tasks": lambda: deployment.look(lambda: listing.read_page(requests.ORG, POOL, Filter(), 10)),
+            "heartbeat": lambda: deployment.ask(requests.heartbeat(deployment.admin, deployment.server_id)),
         }
         return {name: _calls(calls, step) for name, step in steps.items()}
 
@@ -68,7 +68,7 @@ def _calls(calls: list[tuple[str, Call]], step: Callable[[], Any]) -> list[Call]
 
 
 def _fill(task_id: str, size: int) -> None:
-    """Copies of a waiting task, younger than it; every tenth has ended, and is in no lane."""
+    """Write younger copies of a waiting task; every tenth has ended and is in no lane."""
     table = meter.table(settings().tasks_table)
     pattern: dict[str, DynamoType] = dict(table.items[DynamoType({"S": task_id})].attrs)  # type: ignore[attr-defined]
     keys = {attribute: pattern[attribute].value.rpartition("#")[0] for attribute in ("rank", "age")}

@@ -1,4 +1,4 @@
-"""A local stack as a process of its own on free ports, and callers that keep their connections, as clients do."""
+"""A local stack in a process of its own on free ports, and callers that keep their connections open, as clients do."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ import requests
 
 from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
+from chalicelib.providers.extras import EXTRAS
 from infra.bundles import BUNDLES
 
 TTL_SECONDS = 3600
@@ -22,19 +23,19 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Stack:
-    """What runs: the URL of each API, and the process."""
+    """A running stack: the URL of each API, and the process's id."""
 
     urls: dict[str, str]
     pid: int
 
     def cpu_seconds(self) -> float:
-        """What the process has used so far."""
-        # The fields behind the program's name, which may hold blanks.
+        """The CPU time that the process has used so far."""
+        # The fields after the program's name, which may contain spaces.
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def megabytes(self) -> float:
-        """Of memory that the process holds."""
+        """The resident memory of the process."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         [kilobytes] = [line.split()[1] for line in lines if line.startswith("VmRSS")]
         return int(kilobytes) / 1024
@@ -42,22 +43,23 @@ class Stack:
 
 @contextmanager
 def stack() -> Iterator[Stack]:
-    """A fresh one, ended with the context."""
+    """Start a stack, and end it after the block."""
     ports = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
-    # A stack takes nothing of the AWS that the measurements stub.
+    # The stack must not inherit the AWS settings of the measuring process.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUNDLE"))}
-    env, command = inherited | ports | {"LOG_LEVEL": "ERROR"}, [sys.executable, "-m", "infra.local"]
+    no_extras = {name.upper(): "off" for name in (*EXTRAS, "CODE_WORKER")}
+    env, command = inherited | ports | no_extras | {"LOG_LEVEL": "ERROR"}, [sys.executable, "-m", "infra.local"]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            words = [line.split() for line in iter(process.stdout.readline, "ready\n")]
-            yield Stack({api: url for api, url, *_ in words if url.startswith("http://")}, process.pid)
+            printed_words = [line.split() for line in iter(process.stdout.readline, "ready\n")]
+            yield Stack({api: url for api, url, *_ in printed_words if url.startswith("http://")}, process.pid)
         finally:
             process.terminate()
 
 
 class Caller:
-    """Somebody of an org who calls one API; each has limits of its own. Errors are raised as requests.HTTPError."""
+    """A caller of one API, with rate limits of its own. Errors are raised as requests.HTTPError."""
 
     def __init__(self, url: str, org: str, subject: str, role: str = "user") -> None:
         self._url, self._session = url, requests.Session()
@@ -65,14 +67,14 @@ class Caller:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON of the answer."""
+        """Call the API and return the answer's JSON."""
         answer = self._session.request(method, self._url + path, json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
 
 def milliseconds(call: Callable[[], Any]) -> float:
-    """How long it takes."""
+    """Run `call` and return how long it took."""
     started = time.perf_counter()
     call()
     return 1000 * (time.perf_counter() - started)

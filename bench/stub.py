@@ -1,6 +1,6 @@
-"""DynamoDB in the place of botocore's network: it answers with what was put first into a table, and checks nothing.
+"""A stub of DynamoDB in place of botocore's network. It answers with the first item of a table, and checks nothing.
 
-Everything above it, from serialising to signing to parsing, is botocore's own work and is measured with the rest.
+Serialising, signing and parsing are botocore's own work, which is measured.
 """
 
 import json
@@ -13,11 +13,11 @@ from botocore.httpsession import URLLib3Session
 Item = dict[str, Any]
 CONTENT_TYPE = {"content-type": "application/x-amz-json-1.0"}
 LIMITS = "yardmaster-access"
-"""The table with the rate limits, none of which was ever used."""
+"""The table with the rate limits. Its stub item is a limit that was never used."""
 
 
 class _Body:
-    """What botocore reads of a connection's answer."""
+    """The part of a connection's answer that botocore reads."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -27,7 +27,7 @@ class _Body:
 
 
 class Stub:
-    """The first item put into each table, which answers for all of its keys."""
+    """Answers each key of a table with the first item that was put into the table."""
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {LIMITS: {"id": {"S": "limit"}, "tat": {"N": "0"}}}
@@ -37,29 +37,31 @@ class Stub:
         content = json.dumps(getattr(self, operation)(json.loads(request.body))).encode()
         return AWSResponse(request.url, 200, HTTPHeaders.from_dict(CONTENT_TYPE), _Body(content))
 
-    def PutItem(self, asked: Item) -> Item:  # noqa: N802 - DynamoDB's name
-        self.items.setdefault(asked["TableName"], asked["Item"])
+    def PutItem(self, parameters: Item) -> Item:  # noqa: N802 - DynamoDB's name
+        self.items.setdefault(parameters["TableName"], parameters["Item"])
         return {}
 
-    def GetItem(self, asked: Item) -> Item:  # noqa: N802
-        return {"Item": self.items[asked["TableName"]]}
+    def GetItem(self, parameters: Item) -> Item:  # noqa: N802
+        return {"Item": self.items[parameters["TableName"]]}
 
-    def UpdateItem(self, asked: Item) -> Item:  # noqa: N802
-        return {"Attributes": self.items[asked["TableName"]]} if asked.get("ReturnValues") == "ALL_NEW" else {}
+    def UpdateItem(self, parameters: Item) -> Item:  # noqa: N802
+        return (
+            {"Attributes": self.items[parameters["TableName"]]} if parameters.get("ReturnValues") == "ALL_NEW" else {}
+        )
 
-    def Query(self, asked: Item) -> Item:  # noqa: N802
-        item = self.items[asked["TableName"]]
+    def Query(self, parameters: Item) -> Item:  # noqa: N802
+        item = self.items[parameters["TableName"]]
         return {"Items": [item], "Count": 1, "ScannedCount": 1}
 
-    def TransactWriteItems(self, asked: Item) -> Item:  # noqa: N802
-        for write in asked["TransactItems"]:
+    def TransactWriteItems(self, parameters: Item) -> Item:  # noqa: N802
+        for write in parameters["TransactItems"]:
             if "Put" in write:
                 self.PutItem(write["Put"])
         return {}
 
 
 def install() -> Stub:
-    """Answer for DynamoDB in this process from now on."""
+    """Replace DynamoDB in this process by a stub."""
     stub = Stub()
     session: Any = URLLib3Session
     session.send = lambda session, request: stub.send(session, request)

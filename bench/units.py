@@ -1,8 +1,8 @@
-"""Capacity units by DynamoDB's published rules, because moto reports made-up ones.
+"""Capacity units by DynamoDB's published rules; moto's own figures are invented.
 
-A write costs a unit for each KB of the larger of the item before and after, and so does every index entry that is
-added, removed or changed (twice, where its key moves). A strongly consistent read costs a unit for each 4 KB, an
-eventual one half. A transaction doubles all of it, the index entries included, which is an upper bound.
+A write costs a unit for each KB of the larger of the item before and after. Every index entry that is added, removed or
+changed costs the same, and twice if its key changes. A strongly consistent read costs a unit for each 4 KB, an
+eventually consistent one half of that. A transaction doubles all of it; for index entries that is an upper bound.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 
 Item = dict[str, dict[str, Any]]
 Image = Callable[[str, Item], Item | None]
-"""(table, key) -> the item as stored now."""
+"""(table, key) -> the stored item."""
 
 
 def size(item: Item) -> int:
@@ -20,32 +20,32 @@ def size(item: Item) -> int:
 
 
 def _value(value: dict[str, Any]) -> int:
-    [(kind, held)] = value.items()
+    [(kind, content)] = value.items()
     match kind:
         case "S":
-            return len(held.encode())
+            return len(content.encode())
         case "N":
-            return len(held.strip("-").replace(".", "")) // 2 + 2
+            return len(content.strip("-").replace(".", "")) // 2 + 2
         case "M":
-            return 3 + sum(1 + len(name.encode()) + _value(one) for name, one in held.items())
+            return 3 + sum(1 + len(name.encode()) + _value(item) for name, item in content.items())
         case "L":
-            return 3 + sum(1 + _value(one) for one in held)
+            return 3 + sum(1 + _value(item) for item in content)
         case "SS":
-            return 3 + sum(1 + len(one.encode()) for one in held)
+            return 3 + sum(1 + len(item.encode()) for item in content)
         case "BOOL" | "NULL":
             return 1
     raise ValueError(f"No rule for the size of {kind}")
 
 
 class Index:
-    """What a global index holds of an item."""
+    """A global index: the attributes that it holds of an item."""
 
     def __init__(self, description: dict[str, Any], table_keys: Sequence[str]) -> None:
         self._keys = [key["AttributeName"] for key in description["KeySchema"]]
         self._names = {*self._keys, *table_keys, *description["Projection"].get("NonKeyAttributes", ())}
 
     def write(self, before: Item | None, after: Item | None) -> int:
-        """Units for what changes in the index."""
+        """Write units of the change of an item in the index."""
         old, new = self._entry(before), self._entry(after)
         if old == new:
             return 0
@@ -63,13 +63,13 @@ def _kilobytes(item: Item | None) -> int:
     return max(1, math.ceil(size(item or {}) / 1024))
 
 
-def written(before: Item | None, after: Item | None, indexes: Iterable[Index]) -> int:
-    """Write units of one item's change, or of a refused one."""
+def count_written(before: Item | None, after: Item | None, indexes: Iterable[Index]) -> int:
+    """Write units of one item's change; a refused write costs the same."""
     return max(_kilobytes(before), _kilobytes(after)) + sum(index.write(before, after) for index in indexes)
 
 
 def read(items: Sequence[Item | None], *, together: bool, consistent: bool) -> float:
-    """Read units: of a query, which adds its items up, or of items read by key, each rounded up by itself."""
+    """Read units of a query (`together`: the sizes are added up) or of items read by key (each size is rounded up)."""
     sizes = [size(item or {}) for item in items]
     pages = [sum(sizes)] if together else sizes
     return sum(max(1, math.ceil(page / 4096)) for page in pages) * (1 if consistent else 0.5)

@@ -1,7 +1,7 @@
-"""A whole deployment on moto: the API and the engine's functions, driven by hand in batches of ten, as Lambda would.
+"""A whole deployment on moto: the API and the engine's functions. It calls them with batches of ten, as Lambda does.
 
-The clock around each function is the product's time; what Lambda does between functions (reading streams, receiving and
-deleting messages) is in neither the time nor the counts.
+Only the time within functions is measured. Lambda's own work between functions (reading streams, receiving and deleting
+messages) is in neither the time nor the counts.
 """
 
 import time
@@ -30,14 +30,14 @@ BATCH = 10
 HANDLERS: Mapping[str, Callable[[Any], Any]] = {
     "dispatch": queue_functions.handle_dispatch,
     "deliver": queue_functions.handle_handovers,
-    # Nobody watches: what every task pays is the look whether anybody does.
+    # There are no subscribers: each task costs only the read that looks for some.
     "live": lambda event: queue_functions.handle_task_updates(event, {}),
 }
 
 
 @dataclass
 class Deployment:
-    """One deployment with one server, which accepts every task and reports it later."""
+    """A deployment with one server, which accepts every task and reports its result later."""
 
     app: Chalice
     admin: dict[str, str]
@@ -45,17 +45,17 @@ class Deployment:
     server: dict[str, str] = field(default_factory=lambda: {"X-API-Key": requests.KEY})
     server_id: str = ""
     seconds: float = 0.0
-    """Spent in the product's functions so far."""
+    """The time spent in Yardmaster's functions so far."""
     runs: Counter[str] = field(default_factory=Counter)
     """Invocations so far, by function."""
     _read: dict[str, int] = field(default_factory=dict)
 
     def ask(self, event: Any) -> Any:
-        """The API's answer to a request that must succeed."""
-        return requests.answered(self._run("api_handler", lambda: self.app(event, None)))
+        """Send a request that must succeed to the API, and return its answer."""
+        return requests.read_body(self._run("api_handler", lambda: self.app(event, None)))
 
     def look(self, work: Callable[[], Any]) -> Any:
-        """What a use case answers that the mounted API has no endpoint for."""
+        """Run a use case for which the mounted API has no endpoint, counted as an API function."""
         return self._run("api_handler", work)
 
     def register(self) -> str:
@@ -69,7 +69,7 @@ class Deployment:
         self.ask(requests.complete(self.server, task_id, self.server_id))
 
     def relay(self) -> None:
-        """What the tables' streams bring."""
+        """Relay the new records of the tables' streams, then handle the queue of live updates."""
         for table in ("tasks", "workers"):
             records = aws.stream_records(getattr(settings(), f"{table}_table"))
             for start in range(self._read.get(table, 0), len(records), BATCH):
@@ -79,13 +79,13 @@ class Deployment:
         self.handle("live")
 
     def handle(self, kind: str) -> None:
-        """What a queue holds."""
+        """Handle the messages of a queue until it is empty."""
         url = _sqs().get_queue_url(QueueName=getattr(settings(), f"{kind}_queue"))["QueueUrl"]
-        while found := _sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=BATCH).get("Messages"):
-            event = {"Records": [{"messageId": one["MessageId"], "body": one["Body"]} for one in found]}
+        while messages := _sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=BATCH).get("Messages"):
+            event = {"Records": [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]}
             self._done(kind, partial(HANDLERS[kind], event))
-            for one in found:
-                _sqs().delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+            for message in messages:
+                _sqs().delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def _done(self, function: str, run: Callable[[], Any]) -> None:
         if failures := self._run(function, run)["batchItemFailures"]:
@@ -110,21 +110,21 @@ def _sqs() -> Any:
 
 @contextmanager
 def deployment() -> Iterator[None]:
-    """Empty tables and queues on moto."""
+    """Create empty tables and queues on moto."""
     with aws.cloud():
-        made = boto3.client("sqs")
+        client = boto3.client("sqs")
         for name in (settings().dispatch_queue, settings().live_queue):
-            made.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+            client.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
         for name in (settings().deliver_queue, settings().perform_queue, settings().wakeups_queue):
-            made.create_queue(QueueName=name)
+            client.create_queue(QueueName=name)
         yield
 
 
 @contextmanager
 def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[Deployment]:
-    """A fresh deployment with a server that has done one task, so that nothing is done for the first time.
+    """Provide a fresh deployment whose server has done one task, so that caches are filled.
 
-    `calls` is given (function, call) for each AWS call, at the price of speed.
+    (function, call) is appended to `calls` for each AWS call, which makes it slower.
     """
     from app import app
 
@@ -132,22 +132,22 @@ def world(calls: list[tuple[str, Call]] | None = None) -> Iterator[Deployment]:
     try:
         with deployment(), silence():
             ttl_cache.clear_all()
-            made = Deployment(app, requests.token(), calls)
-            made.register()
-            complete_tasks(made, 1)
-            yield made
+            new_deployment = Deployment(app, requests.token(), calls)
+            new_deployment.register()
+            complete_tasks(new_deployment, 1)
+            yield new_deployment
     finally:
         outbound.use_sender(before)
 
 
-def complete_tasks(made: Deployment, tasks: int) -> None:
+def complete_tasks(deployment: Deployment, tasks: int) -> None:
     """Whole lives, side by side: submitted, relayed, dispatched, delivered, completed, relayed."""
-    identifiers = [made.submit() for _ in range(tasks)]
-    made.relay()
-    made.handle("dispatch")
-    made.relay()
-    made.handle("deliver")
+    identifiers = [deployment.submit() for _ in range(tasks)]
+    deployment.relay()
+    deployment.handle("dispatch")
+    deployment.relay()
+    deployment.handle("deliver")
     for identifier in identifiers:
-        made.complete(identifier)
-    made.relay()
-    made.handle("dispatch")
+        deployment.complete(identifier)
+    deployment.relay()
+    deployment.handle("dispatch")

@@ -1,11 +1,11 @@
-"""AWS calls of the coordinator's and the support API's requests, and of handing a task over by POST and by WebSocket,
-counted on moto in a process that has served one of each before. Frames to a socket count as calls."""
+"""AWS calls of requests to the coordinator and the support API, and of handing a task over by POST and by WebSocket,
+counted on moto in a process that has already served one of each. Frames to a WebSocket count as calls."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench import requests
-from bench.measure import Figure, Section, at_most, exactly, silence
+from bench.measure import Figure, Section, at_most, equal_to, silence
 from bench.requests import event
 from chalicelib.apis.coordinator import api as coordinator
 from chalicelib.edge import Api, mount
@@ -24,14 +24,14 @@ def measure() -> Section:
         figures = [*_coordinator(world), *_support()]
     with new_world() as world, silence():
         figures += _hand_over(world)
-    return Section("AWS calls of the other faces", __doc__, figures)
+    return Section("AWS calls of the other APIs", __doc__, figures)
 
 
 def _requester(api: Api) -> Callable[..., Any]:
     app, headers = mount(api), {"Authorization": "Bearer " + authentication.issue_token(_caller(), 86_400)}
 
     def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
-        return requests.answered(app(event(method, path, body, headers=headers, **more), None))
+        return requests.read_body(app(event(method, path, body, headers=headers, **more), None))
 
     return ask
 
@@ -61,11 +61,11 @@ def _coordinator(world: World) -> list[Figure]:
         "list page of tasks": lambda: ask("GET", "/api/tasks"),
         "list page of tasks, one status": lambda: ask("GET", "/api/tasks", query={"status": "pending"}),
     }
-    figures = [exactly(f"coordinator: {name}", _count(work), 2, "calls") for name, work in budgeted.items()]
-    ended = _count(
+    figures = [equal_to(f"coordinator: {name}", _count(work), 2, "calls") for name, work in budgeted.items()]
+    complete_calls = _count(
         lambda: ask("PUT", "/api/tasks/{task_id}/complete", {"result": {"n": 2}}, task_id=tasks[0]),
     )
-    return [*figures, Figure("coordinator: complete, which reads who holds the task", f"{ended} calls")]
+    return [*figures, Figure("coordinator: complete, which reads the task's holder", f"{complete_calls} calls")]
 
 
 def _support() -> list[Figure]:
@@ -73,15 +73,15 @@ def _support() -> list[Figure]:
 
     ask = _requester(support)
     task_id = ask("POST", "/task", {"type": "shout", "data": {"text": "a"}})["task_id"]
-    submitted = _count(lambda: ask("POST", "/task", {"type": "shout", "data": {"text": "b"}}))
+    submit_calls = _count(lambda: ask("POST", "/task", {"type": "shout", "data": {"text": "b"}}))
     return [
-        Figure("support: submit, which reads the place in the queue", f"{submitted} calls"),
-        exactly("support: get", _count(lambda: ask("GET", "/task/{task_id}", task_id=task_id)), 2, "calls"),
+        Figure("support: submit, which reads the position in the queue", f"{submit_calls} calls"),
+        equal_to("support: get", _count(lambda: ask("GET", "/task/{task_id}", task_id=task_id)), 2, "calls"),
     ]
 
 
-class _Posted:
-    """A gateway that takes every frame, and counts them."""
+class _CountingGateway:
+    """A WebSocket gateway that accepts every frame and counts them."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -93,10 +93,10 @@ class _Posted:
 
 
 def _hand_over(world: World) -> list[Figure]:
-    posted = _Posted()
-    websocket_api.use_sockets(posted)
+    gateway = _CountingGateway()
+    websocket_api.use_sockets(gateway)
     try:
-        push, socket = _pushed(world), _socketed(world, posted)
+        push, socket = _count_push(world), _count_socket(world, gateway)
     finally:
         websocket_api.use_sockets(None)
     return [
@@ -105,13 +105,13 @@ def _hand_over(world: World) -> list[Figure]:
     ]
 
 
-def _pushed(world: World) -> int:
+def _count_push(world: World) -> int:
     world.register(max_concurrent=5)
     world.settle()
-    return _delivered(world)
+    return _count_delivery(world)
 
 
-def _socketed(world: World, posted: _Posted) -> int:
+def _count_socket(world: World, gateway: _CountingGateway) -> int:
     from chalicelib.engine.workers import registration, registry
     from chalicelib.engine.workers import websocket_workers as engine
     from chalicelib.engine.workers.registration import Registration
@@ -125,12 +125,12 @@ def _socketed(world: World, posted: _Posted) -> int:
     )
     engine.connect(Connection("c", ORG, "support.worker", POOL, "w"))
     world.settle()
-    before = posted.frames
-    return _delivered(world) + posted.frames - before
+    before = gateway.frames
+    return _count_delivery(world) + gateway.frames - before
 
 
-def _delivered(world: World) -> int:
-    """The calls of one delivery."""
+def _count_delivery(world: World) -> int:
+    """Count the AWS calls that hand one task over."""
     world.submit()
     world.relay("tasks")
     world.handle("dispatch")
