@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures and settings of all tests."""
 
 import gc
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ import hypothesis
 import pytest
 from _pytest import runner
 
-from infra.local.moto.stack_chunks import roomy
-from tests.support.passwords import cheap as cheap
+from infra.local.moto.stack_chunks import with_large_chunk
+from tests.support.passwords import cheap_hashes as cheap_hashes
 from tests.support.world import World, new_world
 
 # A slow machine is no reason to fail: how long an example took says nothing about the code.
@@ -17,14 +17,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("unhurried")
 
-_run = roomy(runner.pytest_runtest_protocol)
+_run = with_large_chunk(runner.pytest_runtest_protocol)
 
-# What was imported stays: to look through all of it for garbage again and again took a fifth of the time.
+# Imported modules stay in memory: searching them for garbage again and again took a fifth of the time.
 gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage is collected again, but not among what is there already."""
+    """Collect garbage again, but not among the objects that exist already."""
     gc.freeze()
     gc.enable()
     gc.set_threshold(100_000, 50, 100)
@@ -32,7 +32,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
-    """Run each test as pytest does, with room for deep calls."""
+    """Run each test as pytest does, with memory for deep calls."""
     return _run(item, nextitem)
 
 

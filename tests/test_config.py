@@ -75,6 +75,7 @@ def test_nor_may_it_be_without_end(monkeypatch: pytest.MonkeyPatch, text: str) -
         ("EXAMPLE_KEYS", '{"a": "b"}'),
         ("TOKEN_ACCOUNTS", "true"),
         ("ALLOW_LOOPBACK", "true"),
+        ("GITHUB_CLIENT_SECRET", "secret"),
     ],
 )
 def test_what_the_local_stage_alone_may_stops_every_other(

@@ -41,7 +41,7 @@ def lines(root: Path) -> dict[str, str]:
 
 
 @cache
-def imported(path: Path) -> frozenset[str]:
+def imported_names(path: Path) -> frozenset[str]:
     """Everything that a file imports: modules, and names in them that may be modules."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -52,7 +52,7 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def dotted(path: str) -> str:
+def dotted_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
@@ -62,16 +62,16 @@ def file_of(root: Path, module: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def starts(root: Path, test: str) -> set[Path]:
+def used_files(root: Path, test: str) -> set[Path]:
     """The files of ours that a test uses: what it and its helpers import; of a test of an API, the API's own modules.
 
     tests/support is left out: it drives a whole deployment, and so reaches every module.
     """
-    names = set(imported(root / test))
+    names = set(imported_names(root / test))
     for name in list(names):
         helper = file_of(root, name)
         if helper is not None and name.startswith("tests.") and not name.startswith("tests.support"):
-            names |= imported(helper)
+            names |= imported_names(helper)
     files = {file_of(root, name) for name in names if name.startswith("chalicelib.")}
     layer, _, rest = test.removeprefix("tests/").partition("/")
     if layer == "apis":
@@ -82,11 +82,11 @@ def starts(root: Path, test: str) -> set[Path]:
 def reaches(root: Path, test: str, module: str) -> bool:
     """Whether a file that the test uses is the module, or imports it, directly or through one more file."""
     wanted = root / "chalicelib" / module
-    files = starts(root, test)
+    files = used_files(root, test)
     for _ in range(2):
         if wanted in files:
             return True
-        names = {name for path in files for name in imported(path) if name.startswith("chalicelib.")}
+        names = {name for path in files for name in imported_names(path) if name.startswith("chalicelib.")}
         files |= {path for path in (file_of(root, name) for name in names) if path is not None}
     return wanted in files
 
@@ -95,17 +95,17 @@ def problems(root: Path, elsewhere: Mapping[str, str]) -> list[str]:
     """What is wrong with the modules' tests and with the lines about them."""
     there = modules(root)
     untested = [module for module in there if module not in elsewhere and not (root / own_test(module)).is_file()]
-    found = [f"{module} has neither {own_test(module)} nor a line in {ELSEWHERE}" for module in untested]
+    listed = [f"{module} has neither {own_test(module)} nor a line in {ELSEWHERE}" for module in untested]
     for module, test in elsewhere.items():
         if module not in there:
-            found.append(f"{module} has a line and does not exist")
+            listed.append(f"{module} has a line and does not exist")
         elif (root / own_test(module)).is_file():
-            found.append(f"{module} has {own_test(module)} and needs no line")
+            listed.append(f"{module} has {own_test(module)} and needs no line")
         elif not (root / test).is_file():
-            found.append(f"{module} is said to be tested by {test}, which does not exist")
+            listed.append(f"{module} is said to be tested by {test}, which does not exist")
         elif not reaches(root, test, module):
-            found.append(f"{test} is said to test {module}, but does not import it, nor through two other modules")
-    return found
+            listed.append(f"{test} is said to test {module}, but does not import it, nor through two other modules")
+    return listed
 
 
 def test_every_module_of_the_engine_and_of_storage_is_tested() -> None:

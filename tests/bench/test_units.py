@@ -49,7 +49,7 @@ def test_a_value_of_a_type_without_a_rule_is_refused() -> None:
     ],
 )
 def test_a_write_costs_the_larger_of_before_and_after(before: Item | None, after: Item | None, wanted: int) -> None:
-    assert units.written(before, after, []) == wanted
+    assert units.count_written(before, after, []) == wanted
 
 
 @pytest.mark.parametrize(

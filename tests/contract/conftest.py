@@ -8,7 +8,7 @@ from chalicelib import config
 from chalicelib.edge import Api
 from chalicelib.engine.security import passwords
 from chalicelib.engine.security.rate_limits import Admission
-from tests.contract.documented import Documented, Thing
+from tests.contract.documented import Documented, Resource
 from tests.contract.face import Face
 from tests.contract.faces import FACES
 from tests.support.client import ORG, Client, Reply, token
@@ -22,78 +22,78 @@ STRANGER = {"org": "umbra"}
 
 @dataclass(repr=False)
 class Scene:
-    """A deployment in which every endpoint of one API has something to work on."""
+    """A deployment with the resources that every endpoint of one API needs."""
 
     face: Face
     world: World
     client: Client
-    """Calls the API as it is, but as often as it likes: each limiter's call would double the cost of most tests."""
+    """Calls the API without its rate limiter, whose calls would double the time of most tests."""
     limited: Client
-    """Calls the API as it is."""
+    """Calls the API with its rate limiter."""
     admin: str
-    things: dict[str, Thing]
+    resources: dict[str, Resource]
     empty: dict[str, Any]
-    """What each endpoint that takes no id showed to a stranger before anything was there."""
+    """Endpoint id -> answer to another tenant before any resource existed, for each endpoint that takes no id."""
 
     def values(self, endpoint: Documented) -> dict[str, str]:
-        """The ids of things on which the endpoint can succeed."""
-        return {variable: self.things[name].id for variable, name in self.face.on.get(endpoint.id, {}).items()}
+        """The ids of resources on which the endpoint succeeds."""
+        return {variable: self.resources[name].id for variable, name in self.face.on.get(endpoint.id, {}).items()}
 
     def kind(self, endpoint: Documented, variable: str) -> str:
-        return self.things[self.face.on[endpoint.id][variable]].kind
+        return self.resources[self.face.on[endpoint.id][variable]].kind
 
-    def filled(self, endpoint: Documented) -> Documented:
-        """The endpoint, whose examples name things that are there."""
-        return endpoint.filled({text: self.things[name].id for text, name in self.face.stands_for.items()})
+    def with_ids(self, endpoint: Documented) -> Documented:
+        """The endpoint with the scene's ids in its examples."""
+        return endpoint.with_ids({text: self.resources[name].id for text, name in self.face.stands_for.items()})
 
     def url(self, endpoint: Documented, **instead: str) -> str:
-        return self.filled(endpoint).url(self.values(endpoint) | instead)
+        return self.with_ids(endpoint).url(self.values(endpoint) | instead)
 
     def nowhere(self, endpoint: Documented) -> str:
-        """An address of the endpoint with ids that nothing has."""
+        """The endpoint's URL with ids that do not exist."""
         return endpoint.url(dict.fromkeys(self.face.on.get(endpoint.id, {}), "nowhere"))
 
     def send(self, endpoint: Documented, body: Any = ..., *, token: str | None = None, **more: Any) -> Reply:
-        """The documented request, or another body, by the admin, or by another; `values` are other ids."""
+        """Send the documented request as the admin. `body`, `token` and `values` (ids) replace what is documented."""
         url = self.url(endpoint, **more.pop("values", {}))
         known = None if self.face.is_public(endpoint) else self.admin
         return self.call(endpoint, url, body, token=known if token is None else token, **more)
 
     def call(self, endpoint: Documented, url: str | None = None, body: Any = ..., **more: Any) -> Reply:
-        """The documented request, or another address or body, by whoever is named."""
-        known, client = self.filled(endpoint), more.pop("by", self.client)
-        content, headers = known.sent(known.request if body is ... else body)
+        """Send the documented request without a credential. `url`, `body` and more replace what is documented."""
+        known, client = self.with_ids(endpoint), more.pop("by", self.client)
+        content, headers = known.encode(known.request if body is ... else body)
         headers = {**headers, **known.headers, **more.pop("headers", {})}
         return client.request(endpoint.method, url or self.url(endpoint), content, headers=headers, **more)
 
     def probe(self) -> Documented:
-        """A guarded endpoint that only shows something."""
-        return next(one for one in self.face.guarded if one.method == "GET" and not one.variables)
+        """An endpoint that needs a credential and only reads; an API without one has none that writes."""
+        return next(iter(listings(self.face)), self.face.guarded_endpoints[0])
 
 
 def scene_of(face: Face, world: World) -> Scene:
     watch, admin = conformance(face.api), face.caller(world, ORG)
-    client, limited = Client(unlimited(face.api), watch), Client(face.api, watch)
-    empty = {one.id: client.get(one.url({}), token=token(**STRANGER)).json for one in shown(face)}
+    client, limited = Client(without_limits(face.api), watch), Client(face.api, watch)
+    empty = {one.id: client.get(one.url({}), token=token(**STRANGER)).json for one in listings(face)}
     return Scene(face, world, client, limited, admin, face.build(world, client, admin), empty)
 
 
-def unlimited(api: Api) -> Api:
-    """The API, which admits everybody it knows, with headers that say so."""
+def without_limits(api: Api) -> Api:
+    """The API with a rate limiter that admits every request."""
     return replace(api, admit=lambda caller, name, limit: Admission(True, limit.count, limit.count, 0, 0))
 
 
-def shown(face: Face) -> list[Documented]:
-    """What can be looked at without an id."""
-    return [one for one in face.guarded if one.method == "GET" and not one.variables]
+def listings(face: Face) -> list[Documented]:
+    """GET endpoints that take no id and need a credential."""
+    return [one for one in face.guarded_endpoints if one.method == "GET" and not one.variables]
 
 
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
-    """One scene of an API for a module, whose tests leave it as it is."""
+    """One scene of an API for a test module. Its tests do not change it."""
     before = passwords.use_cost(CHEAP)
     with new_world() as world:
-        # What the world changed it puts back at its end, and this with it.
+        # The world restores all settings at its end, this one too.
         config.replace(**request.param.settings)
         yield scene_of(request.param, world)
     passwords.use_cost(before)
@@ -101,14 +101,14 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 @pytest.fixture
 def scene(shared: Scene) -> Iterator[Scene]:
-    """The same scene for a test that may do with it what it likes."""
+    """The same scene for a test that changes it. All changes are undone at the end."""
     with rewinding(shared.world):
         yield shared
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Within each module one API after the other, so that each makes its scene once; pytest would change to and fro."""
+    """Sort the tests of each module by API, so that each API builds its scene once."""
     places = [place for place, item in enumerate(items) if _face_of(item)]
     chosen = sorted((items[place] for place in places), key=lambda item: (item.path, FACES.index(_face_of(item))))
     for place, item in zip(places, chosen, strict=True):

@@ -1,125 +1,141 @@
-"""One documented API as the contract tests see it: its document as data, and how it says what all APIs have to say."""
+"""One documented API as the contract tests see it: its document as data, and in what it differs from other APIs."""
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from chalicelib.edge import Api, routes_of
-from tests.contract.documented import Allowance, Documented, Paging, Submitting, Thing, Told
+from tests.contract.documented import Allowance, Documented, ErrorDetails, Paging, Resource, Submitting
 from tests.support.client import Client, Reply, token
 from tests.support.world import World
 
+DATA = Path(__file__).parent / "data"
 EVERYONE = ("user", "server", "admin")
 MULTIPLES = {"pro": 10, "enterprise": 100}
-"""What a plan multiplies the documented limits by; any other has them as they are."""
+"""The factor by which a plan multiplies the documented limits; 1 for any other plan."""
 
 
 def _caller(world: World, org: str) -> str:
     return token(org=org, plan="enterprise")
 
 
-def _role_refused(endpoint: Documented, allowed: Sequence[str]) -> str:
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _role_refusal(endpoint: Documented, allowed: Sequence[str]) -> str:
     few = f"{allowed[0].capitalize()} role required"
     return few if len(allowed) == 1 else f"One of these roles required: {', '.join(allowed)}"
 
 
 def _put(example: Mapping[str, Any], where: str, value: Any) -> dict[str, Any]:
-    """The example with another value there: `a.b` is the field b of the field a."""
+    """The example with another value at one place: `a.b` is the field b of the field a."""
     name, _, inner = where.partition(".")
     return {**example, name: _put(example[name], inner, value) if inner else value}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Face:
-    """One API. What has a default need be said only by an API that differs."""
+    """One API. A field with a default is set only by an API that differs from it."""
 
     api: Api
-    build: Callable[[World, Client, str], dict[str, Thing]]
-    """Makes, as the holder of a token, what its endpoints can work on: the things by name."""
+    build: Callable[[World, Client, str], dict[str, Resource]]
+    """Creates, with the token of a caller, the resources that the endpoints need; returns them by name."""
     on: Mapping[str, Mapping[str, str]]
-    """Endpoint id -> variable of path or query -> name of the thing on which the endpoint can succeed."""
-    read_error: Callable[[Any], Told]
-    """Reads an error's JSON; raises AssertionError for any other shape than the documented."""
+    """Endpoint id -> variable of path or query -> name of a resource on which the endpoint succeeds."""
+    read_error: Callable[[Any], ErrorDetails]
+    """Reads an error's JSON. Raises AssertionError for any other shape than the documented one."""
     codes: Mapping[Any, str]
-    """Status, or (status, kind of thing) -> the code of such an error."""
+    """Status, or (status, kind of resource) -> the code of such an error."""
     case: re.Pattern[str]
-    """What names of fields look like."""
+    """The pattern of field names."""
     instants: frozenset[str]
     """Fields that hold an instant."""
     instant: Callable[[int], Any]
-    """How an instant, in epoch milliseconds, is written."""
+    """Formats an instant, given in epoch milliseconds."""
     formats: Mapping[str, str]
-    """Patterns: a text like the first in an example stands for any text like the second."""
+    """Pattern -> pattern: where an example's text matches the first, an answer's text must match the second."""
     docs: str = "/docs"
-    """Where the documentation's page is."""
+    """Path of the documentation page."""
     caller: Callable[[World, str], str] = _caller
-    """Makes an org's admin, of the largest plan: their token."""
+    """Creates an admin of an org with the largest plan; returns their token."""
     stands_for: Mapping[str, str] = field(default_factory=dict)
-    """What the document's examples have in bodies, queries and headers -> name of the thing that it stands for."""
+    """Text in the document's examples (body, query, header) -> name of the resource whose id replaces it."""
     invalid: int = 400
     """Status of a request that breaks a rule of its schema."""
-    refusal: Callable[[Documented, Sequence[str]], str] = _role_refused
-    """What who may not call an endpoint is told, given the roles that may."""
+    refusal: Callable[[Documented, Sequence[str]], str] = _role_refusal
+    """The message for a caller who may not call an endpoint, given the roles that may."""
     refusals_count: bool = False
-    """Whether a request of who may not call the endpoint is counted against the limit."""
+    """Whether a request that the endpoint refuses with 403 is counted against the rate limit."""
     strangers: Mapping[str, int] = field(default_factory=dict)
-    """Endpoint id -> status for an admitted caller to whom nothing belongs, where that follows from nothing else."""
+    """Endpoint id -> status for a permitted caller of an org without any resources, where it is not the usual one."""
+    chosen: Sequence[str] = ()
+    """Endpoints that create what their variable names, such as a file: nobody else's can be meant."""
+    paths: Sequence[str] = ()
+    """Endpoints whose variable is the path of a file."""
     robust: Sequence[str] = ()
-    """Endpoints that answer, though what is underneath does not: they say so."""
+    """Endpoints that answer 200 even when the database fails, and report the failure."""
     elsewhere: Sequence[str] = ()
-    """Endpoints that ask no database: of what they do, the limiter alone does."""
+    """Endpoints that do not call the database. Only their rate limiter does."""
+    common: Sequence[str] = ()
+    """Lists of what belongs to the deployment and not to an org: every org sees the same."""
     tiers: Mapping[str, Allowance] = field(default_factory=dict)
-    """Plan -> what it allows, where plans do not multiply the documented limits; a plan that is not named is free."""
+    """Plan -> its allowance, where plans do not multiply the documented limits. Any other plan counts as free."""
+    raw: Sequence[str] = ()
+    """Endpoints that answer with bytes or a stream of events."""
     pages: Sequence[str] = ()
-    """Endpoints whose answer is a page for people, beside the documentation."""
+    """Endpoints that answer with an HTML page, beside the documentation."""
     verbatim: frozenset[str] = frozenset()
-    """Fields whose content is the caller's own, in the caller's own letter case."""
+    """Fields whose content comes from the caller, in any letter case."""
     exact: bool = False
-    """Whether answers have the documented fields and no others, in the documented order."""
+    """Whether answers have exactly the documented fields, in the documented order."""
     answers: Mapping[str, Any] = field(default_factory=dict)
-    """Endpoint id -> an example of what was decided where the document shows no answer."""
+    """Endpoint id -> an example of the answer, where the document shows none."""
     decided: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Endpoint id -> where in the documented answer -> an example of what is there instead."""
+    """Endpoint id -> place in the documented answer -> an example that replaces the documented value."""
     statuses: Mapping[str, int] = field(default_factory=dict)
     """Endpoint id -> status of success, where it is not 200."""
     located: Sequence[str] = ()
-    """Endpoints whose answer says where the created thing is."""
+    """Endpoints whose answer has a Location header."""
     public: Sequence[str] = ()
     """Endpoints that need no credential, beside the documentation."""
     own_words: Sequence[str] = ()
-    """Endpoints whose errors a standard words."""
+    """Endpoints whose errors follow a standard, not the API's document."""
     opens: bool = False
-    """Whether OPEN_APIS may open it to anonymous callers."""
+    """Whether the setting OPEN_APIS can open it to anonymous callers."""
     roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Endpoint id -> who may call it, where that is not everyone."""
+    """Endpoint id -> roles that may call it, where not all may."""
     limits: Mapping[str, str] = field(default_factory=dict)
-    """Endpoint id -> name of its limit, where that is not "default"."""
+    """Endpoint id -> name of its rate limit, where that is not "default"."""
     spenders: Mapping[str, str] = field(default_factory=dict)
-    """Name of a limit -> an endpoint with which to spend it."""
+    """Name of a rate limit -> an endpoint that counts against it."""
     missing: Sequence[tuple[str, str, Any]] = ()
     """(endpoint id, field, a body that lacks it)."""
     wrong: Sequence[tuple[str, str, Sequence[Any]]] = ()
-    """(endpoint id, field, values that it cannot have)."""
+    """(endpoint id, field, invalid values)."""
     bases: Mapping[str, Any] = field(default_factory=dict)
-    """Endpoint id -> a body that is right; wrong values are put into it."""
+    """Endpoint id -> a valid body, into which the invalid values are put."""
+    closed: Sequence[str] = ()
+    """Endpoints that refuse unknown fields of the body, where others ignore them."""
     wrong_queries: Sequence[tuple[str, str, Sequence[str]]] = ()
-    """(endpoint id, query parameter, values that it cannot have)."""
+    """(endpoint id, query parameter, invalid values)."""
     submitting: Submitting | None = None
     read_only: Mapping[str, Any] = field(default_factory=dict)
-    """What a submitted task cannot say of itself."""
+    """Fields with values that a submitted task cannot set."""
     paged: Mapping[str, Paging] = field(default_factory=dict)
-    examples: int = 10
-    """Random cases for each operation in the ordinary suite, beside those at the edges of its schema."""
+    examples: int = 5
+    """Random cases for each operation in the ordinary test run, beside those at the bounds of its schema."""
     twins: Sequence[str] = ()
-    """Paths whose endpoints are those of another path: the same code with the same schemas."""
+    """Paths that serve the endpoints of another path, with the same code and schemas."""
     volatile: frozenset[str] = frozenset()
-    """Fields that no two answers need have in common."""
+    """Fields whose values may differ from one answer to the next."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """How its deployment differs from that of all tests."""
+    """Settings that differ from those of other tests."""
 
     @property
     def name(self) -> str:
@@ -127,26 +143,36 @@ class Face:
 
     @cached_property
     def data(self) -> Mapping[str, Any]:
-        """The document: `endpoints`, `rate_limits` (and their `window_seconds`), and what only this API has."""
-        return dict(json.loads((Path(__file__).parent / "data" / f"{self.name}.json").read_text("utf-8")))
+        """The document as data: `endpoints`, `rate_limits` (with `window_seconds`), and what only this API has.
+
+        A large API has its endpoints by groups, each in a file of the folder with the API's name.
+        """
+        data: dict[str, Any] = _read(DATA / f"{self.name}.json")
+        groups = [endpoint for path in sorted((DATA / self.name).glob("*.json")) for endpoint in _read(path)]
+        return data | {"endpoints": [*data.get("endpoints", ()), *groups]}
 
     @cached_property
     def endpoints(self) -> tuple[Documented, ...]:
-        """The documented ones, and those that show the documentation, which every API has."""
-        told = tuple(Documented(**endpoint) for endpoint in self.data["endpoints"])
-        known = {endpoint.id for endpoint in told}
-        return told + tuple(Documented(one) for one in self.documentation if one not in known)
+        """The documented endpoints, and the two that serve the documentation, which every API has."""
+        documented = tuple(Documented(**endpoint) for endpoint in self.data["endpoints"])
+        documented_ids = {endpoint.id for endpoint in documented}
+        return documented + tuple(Documented(one) for one in self.documentation if one not in documented_ids)
 
     @property
     def documentation(self) -> tuple[str, str]:
         return f"GET {self.docs}", "GET /openapi.json"
 
     @cached_property
-    def guarded(self) -> tuple[Documented, ...]:
+    def guarded_endpoints(self) -> tuple[Documented, ...]:
         return tuple(one for one in self.endpoints if not self.is_public(one))
 
     def endpoint(self, identifier: str) -> Documented:
         [found] = [one for one in self.endpoints if one.id == identifier]
+        return found
+
+    def described_endpoint(self, method: str, path: str) -> Documented:
+        """The endpoint with this path in the OpenAPI document."""
+        [found] = [one for one in self.endpoints if (one.method, one.described_path) == (method, path)]
         return found
 
     def is_public(self, endpoint: Documented) -> bool:
@@ -158,18 +184,18 @@ class Face:
     def status(self, endpoint: Documented) -> int:
         return self.statuses.get(endpoint.id, 200)
 
-    def allowed(self, endpoint: Documented) -> Sequence[str]:
+    def allowed_roles(self, endpoint: Documented) -> Sequence[str]:
         return self.roles.get(endpoint.id, EVERYONE)
 
     def answer(self, endpoint: Documented) -> Any:
-        """An example of its answer; None where neither the document nor anybody since has said one."""
+        """An example of the endpoint's answer; None where there is none."""
         example = self.answers.get(endpoint.id, endpoint.response)
         for where, value in self.decided.get(endpoint.id, {}).items():
             example = _put(example, where, value)
         return example
 
     def allowance(self, endpoint: Documented, plan: str = "standard") -> Allowance:
-        """How many such requests the document allows in a window."""
+        """How many requests to the endpoint the document allows in a window."""
         if self.tiers:
             return self.tiers.get(plan, self.tiers["free"])
         count = int(self.data["rate_limits"][self.limits.get(endpoint.id, "default")]) * MULTIPLES.get(plan, 1)
@@ -177,74 +203,85 @@ class Face:
 
     @property
     def window(self) -> int:
-        """Of its limits, in seconds."""
+        """The window of its rate limits, in seconds."""
         return int(self.data["rate_limits"].get("window_seconds", 60))
 
-    def unfit(self, reply: Reply) -> Told:
-        """What a reply says that must refuse a request which breaks a rule of its schema."""
-        return self.refused(reply, self.invalid)
+    def require_invalid(self, reply: Reply) -> ErrorDetails:
+        """The error of a reply. Raises AssertionError unless it refuses a request that breaks its schema."""
+        return self.require_refusal(reply, self.invalid)
 
     def code(self, status: int, kind: str | None = None) -> str:
         return self.codes[status, kind] if (status, kind) in self.codes else self.codes[status]
 
-    def refused(self, reply: Reply, status: int, kind: str | None = None) -> Told:
-        """What a reply says that must be an error of this status. Raises AssertionError for any other reply."""
+    def require_refusal(self, reply: Reply, status: int, kind: str | None = None) -> ErrorDetails:
+        """The error of a reply. Raises AssertionError unless it is a documented error of this status."""
         assert reply.status == status, f"{reply.status}: {reply.text}"
         assert reply.headers["content-type"] == self.api.dialect.error_media_type
-        told = self.read_error(reply.json)
-        assert told.code == self.code(status, kind)
-        assert told.status in (None, status)
-        assert told.request_id in (None, reply.headers["x-request-id"])
-        return told
+        error = self.read_error(reply.json)
+        assert error.code == self.code(status, kind)
+        assert error.status in (None, status)
+        assert error.request_id in (None, reply.headers["x-request-id"])
+        return error
 
-    def alike(self, given: Any, example: Any, where: str = "") -> None:
-        """Raise AssertionError unless `given` has every field of the example, each of its JSON type and format."""
+    def require_shape(self, value: Any, example: Any, where: str = "") -> None:
+        """Raise AssertionError unless `value` has every field of the example, each of its JSON type and format."""
         match example:
             case dict():
-                self._alike_objects(given, example, where)
+                self._require_object_shape(value, example, where)
             case list():
-                assert isinstance(given, list) and bool(given) is bool(example), where
-                for number, one in enumerate(given):
-                    self.alike(one, example[0], f"{where}[{number}]")
+                assert isinstance(value, list) and bool(value) is bool(example), where
+                for number, one in enumerate(value):
+                    self._require_one_shape(one, example, f"{where}[{number}]")
             case str():
-                assert isinstance(given, str) and given, where
-                for form, wanted in self.formats.items():
-                    assert not re.fullmatch(form, example) or re.fullmatch(wanted, given), f"{where}: {given}"
+                assert isinstance(value, str) and value, where
+                for form, accepted in self.formats.items():
+                    assert not re.fullmatch(form, example) or re.fullmatch(accepted, value), f"{where}: {value}"
             case None:
-                assert given is None, f"{where}: {given}"
+                assert value is None, f"{where}: {value}"
             case bool():
-                assert isinstance(given, bool), where
+                assert isinstance(value, bool), where
             case _:
-                assert isinstance(given, int | float) and not isinstance(given, bool), where
-                assert isinstance(example, float) or isinstance(given, int), f"{where}: {given} is not whole"
+                assert isinstance(value, int | float) and not isinstance(value, bool), where
+                assert isinstance(example, float) or isinstance(value, int), f"{where}: {value} is not whole"
 
-    def _alike_objects(self, given: Any, example: dict[str, Any], where: str) -> None:
-        assert isinstance(given, dict), where
+    def _require_one_shape(self, value: Any, examples: Sequence[Any], where: str) -> None:
+        """Raise AssertionError unless the value has the shape of one of the examples."""
+        *others, last = examples
+        for example in others:
+            with suppress(AssertionError):
+                self.require_shape(value, example, where)
+                return
+        self.require_shape(value, last, where)
+
+    def _require_object_shape(self, obj: Any, example: dict[str, Any], where: str) -> None:
+        assert isinstance(obj, dict), where
         ids = [name for name in example if any(re.fullmatch(form, name) for form in self.formats)]
-        assert not self.exact or ids or list(given) == list(example), f"{where}: {list(given)}"
+        assert not self.exact or ids or list(obj) == list(example), f"{where}: {list(obj)}"
         for name, value in example.items():
-            # Ids as keys stand for any id.
-            found = next(iter(given.values())) if name in ids else given[name]
-            self.alike(found, value, f"{where}.{name}")
+            # An id as a key of the example stands for any id.
+            actual = next(iter(obj.values())) if name in ids else obj[name]
+            self.require_shape(actual, value, f"{where}.{name}")
 
-    def spelled(self, value: Any, ids: frozenset[str]) -> None:
-        """Raise AssertionError for a field's name in another letter case; ids may be names too."""
+    def require_field_case(self, value: Any, ids: frozenset[str]) -> None:
+        """Raise AssertionError for a field name in another letter case. `ids` may be keys, too."""
         if isinstance(value, list):
             for one in value:
-                self.spelled(one, ids)
+                self.require_field_case(one, ids)
         if isinstance(value, dict):
             for name, inner in value.items():
                 assert self.case.fullmatch(name) or name in ids, name
                 if name not in self.verbatim:
-                    self.spelled(inner, ids)
+                    self.require_field_case(inner, ids)
 
-    def steady(self, value: Any) -> Any:
+    def without_volatile_fields(self, value: Any) -> Any:
         """The value without its volatile fields."""
         if isinstance(value, list):
-            return [self.steady(one) for one in value]
+            return [self.without_volatile_fields(one) for one in value]
         if isinstance(value, dict):
-            return {name: self.steady(inner) for name, inner in value.items() if name not in self.volatile}
+            return {
+                name: self.without_volatile_fields(inner) for name, inner in value.items() if name not in self.volatile
+            }
         return value
 
-    def mounted(self) -> set[str]:
+    def mounted_routes(self) -> set[str]:
         return {f"{route.method} {route.path}" for route in routes_of(self.api)}

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid and says what the document and the code say."""
+"""The OpenAPI document is valid and agrees with the API's document and the code."""
 
 import json
 from typing import Any
@@ -31,13 +31,13 @@ def test_no_schema_is_named_for_a_module(document: Any) -> None:
 
 
 @over.each(lambda face: face.endpoints)
-def test_every_operation_states_what_can_happen(endpoint: Documented, shared: Scene, document: Any) -> None:
+def test_every_operation_lists_its_possible_answers(endpoint: Documented, shared: Scene, document: Any) -> None:
     face = shared.face
-    operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    operation = document["paths"][endpoint.described_path][endpoint.method.lower()]
     expected = {str(face.status(endpoint)), "500"}
-    if endpoint in face.guarded:
+    if endpoint in face.guarded_endpoints:
         expected |= {"401", "429", "503"}
-    if face.allowed(endpoint) != EVERYONE:
+    if face.allowed_roles(endpoint) != EVERYONE:
         expected.add("403")
     if face.on.get(endpoint.id):
         expected |= {str(face.invalid), "404"}
@@ -46,12 +46,12 @@ def test_every_operation_states_what_can_happen(endpoint: Documented, shared: Sc
     assert expected <= set(operation["responses"])
     assert operation["summary"]
     assert operation["tags"]
-    assert bool(operation["security"]) is (endpoint in face.guarded)
+    assert bool(operation["security"]) is (endpoint in face.guarded_endpoints)
 
 
 @over.each(lambda face: [one for one in face.endpoints if one.request])
 def test_the_documented_request_fields_are_described(endpoint: Documented, document: Any) -> None:
-    operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    operation = document["paths"][endpoint.described_path][endpoint.method.lower()]
     schema = operation["requestBody"]["content"][endpoint.sent_as]["schema"]
     named = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     assert set(endpoint.request) <= set(named["properties"])
@@ -61,7 +61,7 @@ def test_the_documented_request_fields_are_described(endpoint: Documented, docum
 
 @over.each(lambda face: face.endpoints)
 def test_the_documented_query_is_described(endpoint: Documented, document: Any) -> None:
-    operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    operation = document["paths"][endpoint.described_path][endpoint.method.lower()]
     described = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
     assert {*endpoint.query, *endpoint.filters} <= described
 
@@ -72,14 +72,14 @@ def test_error_examples_are_errors_of_this_api(shared: Scene, document: Any) -> 
     errors = Draft202012Validator(components["schemas"]["Error"] | {"components": components})
     for response in components["responses"].values():
         [content] = response["content"].values()
-        told = shared.face.read_error(content["example"])
-        assert told.code in shared.face.codes.values()
-        assert told.message
+        error = shared.face.read_error(content["example"])
+        assert error.code in shared.face.codes.values()
+        assert error.message
         errors.validate(content["example"])
 
 
 @over.faces()
-def test_the_document_needs_nothing_from_elsewhere(document: Any) -> None:
+def test_the_document_references_no_other_document(document: Any) -> None:
     text = json.dumps(document)
     assert "#/components/" in text
     assert '"$ref": "http' not in text

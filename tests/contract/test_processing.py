@@ -1,4 +1,4 @@
-"""What the processing API promises beyond what all APIs do: the servers' own keys, and what a report may move."""
+"""What only the processing API promises: keys of servers, and which fields a report can change."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ ERRORS = processing.data["errors"]
 
 
 OURS = {"GET /api/tasks"}
-"""Endpoints that the document does not have."""
+"""Endpoints that are not in the document."""
 
 
 def test_the_document_has_eighteen_endpoints() -> None:
@@ -28,9 +28,9 @@ def test_the_document_has_eighteen_endpoints() -> None:
     assert known >= OURS
 
 
-def test_only_admins_do_what_the_document_says_only_admins_do_and_what_changes_it_for_the_whole_org() -> None:
+def test_admin_endpoints_are_the_documented_ones_and_the_algorithm() -> None:
     admins_only = {name for name, roles in processing.roles.items() if roles == ("admin",)}
-    documented = {endpoint.id for endpoint in processing.guarded if endpoint.auth == "admin"}
+    documented = {endpoint.id for endpoint in processing.guarded_endpoints if endpoint.auth == "admin"}
     decided = {"POST /api/stats/load-balancer/algorithm"}
     assert admins_only == documented - {"POST /api/servers/{id}/heartbeat"} | decided
 
@@ -51,7 +51,7 @@ def test_the_described_titles_hold_the_documented_ones(shared: Scene) -> None:
     assert {example["error"] for example in ERRORS.values()} <= set(titles)
 
 
-@pytest.mark.parametrize("endpoint", processing.guarded, ids=lambda one: one.id)
+@pytest.mark.parametrize("endpoint", processing.guarded_endpoints, ids=lambda one: one.id)
 def test_an_api_key_opens_only_the_two_endpoints_where_servers_report(endpoint: Documented, scene: Scene) -> None:
     reply = scene.client.request(endpoint.method, scene.url(endpoint), {}, key="key-of-one")
     reports = ("PUT /api/task/{id}", "POST /api/servers/{id}/heartbeat")
@@ -61,20 +61,20 @@ def test_an_api_key_opens_only_the_two_endpoints_where_servers_report(endpoint: 
 @pytest.mark.parametrize(
     "identifier", ["server_nowhere", "x" * 129, "x" * 3000, "%00", "%ff%fe", "a%2Fb", "%F0%9F%98%80"]
 )
-def test_an_api_key_with_a_strange_id_is_just_wrong(identifier: str, shared: Scene) -> None:
+def test_an_api_key_with_a_strange_id_is_401(identifier: str, shared: Scene) -> None:
     for method, path in (
         ("POST", f"/api/servers/{identifier}/heartbeat"),
         ("PUT", f"/api/task/{identifier}"),
-        ("PUT", f"/api/task/{shared.things['running'].id}?serverId={identifier}"),
+        ("PUT", f"/api/task/{shared.resources['running'].id}?serverId={identifier}"),
     ):
         reply = shared.client.request(method, path, {}, key="key-of-one")
-        assert processing.refused(reply, 401).message == "Invalid API key"
+        assert processing.require_refusal(reply, 401).message == "Invalid API key"
 
 
-def test_a_server_may_not_speak_for_another(shared: Scene) -> None:
-    caller, server = token("server", subject="server_other"), shared.things["server"].id
+def test_a_server_cannot_report_for_another(shared: Scene) -> None:
+    caller, server = token("server", subject="server_other"), shared.resources["server"].id
     beat = shared.client.post(f"/api/servers/{server}/heartbeat", {}, token=caller)
-    report = shared.client.put(f"/api/task/{shared.things['running'].id}?serverId={server}", {}, token=caller)
+    report = shared.client.put(f"/api/task/{shared.resources['running'].id}?serverId={server}", {}, token=caller)
     assert (beat.status, report.status) == (403, 403)
 
 
@@ -96,13 +96,13 @@ def test_a_server_may_not_speak_for_another(shared: Scene) -> None:
     ],
 )
 def test_a_server_that_may_not_be_called_is_not_registered(url: str, shared: Scene) -> None:
-    crew = len(shared.world.workers())
+    worker_count = len(shared.world.workers())
     for name in ("predict", "health", "metrics"):
         endpoints = {"predict": "https://one.example/predict", name: url}
         reply = shared.client.post("/api/servers", SERVER | {"endpoints": endpoints}, token=shared.admin)
-        assert processing.refused(reply, 400).message
+        assert processing.require_refusal(reply, 400).message
         assert "secret" not in reply.text
-    assert len(shared.world.workers()) == crew
+    assert len(shared.world.workers()) == worker_count
 
 
 def test_a_stranger_sees_an_empty_list(shared: Scene) -> None:
@@ -131,20 +131,20 @@ def test_the_algorithm_is_the_tenants_own(scene: Scene) -> None:
 def test_a_foreign_servers_key_opens_nothing(scene: Scene) -> None:
     scene.world.servers["one.example"] = lambda *_: answer(202)
     registered = scene.client.post("/api/servers", REGISTRATION | {"apiKey": "foreign"}, token=token(**STRANGER))
-    foreign, server, running = registered.json["serverId"], scene.things["server"].id, scene.things["running"].id
+    foreign, server, running = registered.json["serverId"], scene.resources["server"].id, scene.resources["running"].id
     before = stored_items()
     task, put = f"/api/task/{running}", scene.client.put
     assert put(task, {"status": "COMPLETED"}, key="foreign").status == 401
     assert put(f"{task}?serverId={server}", {"status": "COMPLETED"}, key="foreign").status == 401
     named = put(f"{task}?serverId={foreign}&lease=1", {"status": "COMPLETED"}, key="foreign")
-    assert processing.refused(named, 404).message == f"Task not found: {running}"
+    assert processing.require_refusal(named, 404).message == f"Task not found: {running}"
     assert scene.client.post(f"/api/servers/{server}/heartbeat", {}, key="foreign").status == 401
     assert stored_items() == before
 
 
-def test_a_server_cannot_say_what_is_not_its_to_say(scene: Scene) -> None:
+def test_a_server_cannot_set_read_only_fields(scene: Scene) -> None:
     sly = {"id": "server_mine", "status": "offline", "leases": {"x": 1}, "sealedKey": "k", "surprise": "smuggled"}
-    server = scene.things["server"].id
+    server = scene.resources["server"].id
     elsewhere = {"endpoints": {"predict": "https://server2.example.com/predict"}}
     scene.client.post("/api/servers", REGISTRATION | sly | elsewhere, token=scene.admin)
     beat = {"maxConcurrent": 400} | sly | {"status": "healthy"}
@@ -155,7 +155,7 @@ def test_a_server_cannot_say_what_is_not_its_to_say(scene: Scene) -> None:
     assert "smuggled" not in str(stored_items())
 
 
-def test_a_new_task_has_no_more_than_its_own(scene: Scene) -> None:
+def test_a_new_task_ignores_read_only_fields(scene: Scene) -> None:
     sly = processing.read_only | {"surprise": "smuggled"}
     created = scene.client.post("/api/task", TASK | sly, token=scene.admin).json
     got = scene.client.get(f"/api/task/{created['id']}", token=scene.admin).json
@@ -163,8 +163,8 @@ def test_a_new_task_has_no_more_than_its_own(scene: Scene) -> None:
     assert not got.keys() & {"serverId", "result", "surprise", "org"}
 
 
-def test_a_report_cannot_move_what_is_not_its_to_move(scene: Scene) -> None:
-    path = f"/api/task/{scene.things['running'].id}"
+def test_a_report_changes_no_other_field(scene: Scene) -> None:
+    path = f"/api/task/{scene.resources['running'].id}"
     before = scene.client.get(path, token=scene.admin).json
     sly = {"progress": 50, "attempt": 9, "maxAttempts": 25, "priority": 9, "type": "x", "serverId": "server_x"}
     assert scene.client.put(path, sly, token=scene.admin).status == 200

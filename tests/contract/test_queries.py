@@ -1,4 +1,4 @@
-"""One rule for what every endpoint is sent: what would not count is refused and named, and a list may be repeated."""
+"""Every endpoint refuses and names unknown and repeated parameters and headers. Only lists may be repeated."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,30 +16,34 @@ def parameters(face: Face, endpoint: Documented) -> list[Parameter]:
     return [one for one in read_signature(found).parameters if one.source == "query"]
 
 
-def asked(shared: Scene, endpoint: Documented, *pairs: str) -> Any:
+def call_with_query(shared: Scene, endpoint: Documented, *pairs: str) -> Any:
     url = shared.url(endpoint)
     return shared.call(endpoint, url + ("&" if "?" in url else "?") + "&".join(pairs), token=shared.admin)
 
 
-@over.each(over.guarded)
+@over.each(over.guarded_endpoints)
 def test_an_unknown_query_parameter_is_refused_and_named(endpoint: Documented, shared: Scene) -> None:
-    known = [one.key for one in parameters(shared.face, endpoint)]
-    for name in ("nonsense", *(f"{one}[]" for one in known), *(one.upper() for one in known)):
-        told = shared.face.unfit(asked(shared, endpoint, f"{name}=a"))
+    keys = [one.key for one in parameters(shared.face, endpoint)]
+    for name in ("nonsense", *(f"{one}[]" for one in keys), *(one.upper() for one in keys)):
+        error = shared.face.require_invalid(call_with_query(shared, endpoint, f"{name}=a"))
         assert (
-            told.message == f"{name} is not a query parameter of this endpoint, which has {', '.join(known) or 'none'}"
+            error.message == f"{name} is not a query parameter of this endpoint, which has {', '.join(keys) or 'none'}"
         )
 
 
-@over.each(over.guarded)
+@over.each(over.guarded_endpoints)
 def test_a_repeated_query_parameter_is_refused_and_named_unless_it_is_a_list(
     endpoint: Documented, shared: Scene
 ) -> None:
-    for one in parameters(shared.face, endpoint):
-        if not one.many:
-            plain = replace(endpoint, query={name: text for name, text in endpoint.query.items() if name != one.key})
-            told = shared.face.unfit(asked(shared, plain, f"{one.key}=acme", f"{one.key}=acme"))
-            assert told.message.startswith(one.key)
+    for parameter in parameters(shared.face, endpoint):
+        if not parameter.many:
+            plain = replace(
+                endpoint, query={name: text for name, text in endpoint.query.items() if name != parameter.key}
+            )
+            error = shared.face.require_invalid(
+                call_with_query(shared, plain, f"{parameter.key}=acme", f"{parameter.key}=acme")
+            )
+            assert error.message.startswith(parameter.key)
 
 
 STATUSES = {"Authorization": 401, "Content-Type": 415, "Content-Encoding": 415}
@@ -64,7 +68,9 @@ LISTS = {
 
 
 @over.faces()
-def test_these_are_lists(shared: Scene) -> None:
+def test_only_these_query_parameters_are_lists(shared: Scene) -> None:
     face = shared.face
-    found = {(face.name, one.id, item.key) for one in face.guarded for item in parameters(face, one) if item.many}
-    assert found == {one for one in LISTS if one[0] == face.name}
+    repeatable = {
+        (face.name, one.id, item.key) for one in face.guarded_endpoints for item in parameters(face, one) if item.many
+    }
+    assert repeatable == {one for one in LISTS if one[0] == face.name}

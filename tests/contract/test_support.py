@@ -1,4 +1,4 @@
-"""What the support API promises beyond what all APIs do: its document's own error codes."""
+"""What only the support API promises: its document's own error codes."""
 
 import pytest
 
@@ -30,6 +30,6 @@ def test_a_task_must_fit_a_frame(length: int, status: int, scene: Scene) -> None
     reply = scene.client.post("/task", body, token=scene.admin)
     assert reply.status == status
     if status == 413:
-        told = support.refused(reply, 413)
-        assert "100000" in told.message
-        assert set(told.fields or ()) == {"data"}
+        error = support.require_refusal(reply, 413)
+        assert "100000" in error.message
+        assert set(error.fields or ()) == {"data"}

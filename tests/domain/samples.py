@@ -14,14 +14,14 @@ BACKOFF = Backoff(base_ms=2_000, cap_ms=300_000)
 FAILURE = Failure(Reason.WORKER_FAILED, "it broke")
 
 
-def draft(**said: Any) -> Task:
-    """A task as it is put together before its first state."""
+def draft(**fields: Any) -> Task:
+    """A task before its first state."""
     base: dict[str, Any] = {
         "id": "task_1", "org": "acme", "pool": "processing", "lane": "any", "type": "t", "status": Status.PENDING,
         "priority": 5, "version": 0, "max_attempts": 3, "allowance": 3, "start_to_close_ms": 900_000,
         "schedule_to_start_ms": 24 * HOUR, "deadline": NOW + 7 * 24 * HOUR, "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip
-    return Task(**(base | said))
+    return Task(**(base | fields))
 
 
 def ready(**said: Any) -> Task:
@@ -30,6 +30,10 @@ def ready(**said: Any) -> Task:
 
 def sleeping(**said: Any) -> Task:
     return transitions.sleeping(draft(**said), NOW + 60_000, NOW)
+
+
+def awaiting_approval(**said: Any) -> Task:
+    return transitions.awaiting_approval(draft(**said), NOW + HOUR, NOW)
 
 
 def leased(*, needs_handover: bool = False, **said: Any) -> Task:
@@ -41,7 +45,7 @@ def running(**said: Any) -> Task:
 
 
 def ended(status: Status, **said: Any) -> Task:
-    """A task that ran and came to this end."""
+    """A task that ran and ended like this."""
     held = running(**said)
     if status is Status.COMPLETED:
         return transitions.completed(held, NOW, {"ok": True})
@@ -52,18 +56,24 @@ def ended(status: Status, **said: Any) -> Task:
     return transitions.timed_out(held, Reason.TOTAL, "too late", NOW)
 
 
-def every() -> dict[str, Task]:
+def one_in_each_state() -> dict[str, Task]:
     """One task in each state."""
-    found = {"ready": ready(), "sleeping": sleeping(), "leased": leased(), "running": running()}
-    return found | {str(status): ended(status) for status in Status if status.value in _ENDS}
+    samples = {
+        "ready": ready(),
+        "sleeping": sleeping(),
+        "awaiting approval": awaiting_approval(),
+        "leased": leased(),
+        "running": running(),
+    }
+    return samples | {str(status): ended(status) for status in Status if status.value in _ENDS}
 
 
 _ENDS = ("completed", "failed", "cancelled", "timed_out")
 
 
-def worker(name: str = "a", **said: Any) -> Worker:
+def worker(name: str = "a", **fields: Any) -> Worker:
     base: dict[str, Any] = {
         "id": name, "org": "acme", "pool": "processing", "name": name, "max_concurrent": 1, "registered_at": NOW,
         "updated_at": NOW, "last_heartbeat_at": NOW, "heartbeat_timeout_ms": 90_000, "online_since": NOW,
     }  # fmt: skip
-    return Worker(**(base | said))
+    return Worker(**(base | fields))

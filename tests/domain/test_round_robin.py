@@ -16,17 +16,17 @@ def test_each_owner_has_its_turn_and_whose_first_item_came_first_begins() -> Non
 
 @given(ITEMS)
 def test_nothing_is_lost_or_doubled_and_each_owners_order_is_kept(items: list[tuple[str, int]]) -> None:
-    found = list(interleave(items, owner))
-    assert sorted(found) == sorted(items)
+    interleaved = list(interleave(items, owner))
+    assert sorted(interleaved) == sorted(items)
     for name in "abcd":
-        assert [one for one in found if owner(one) == name] == [one for one in items if owner(one) == name]
+        assert [one for one in interleaved if owner(one) == name] == [one for one in items if owner(one) == name]
 
 
 @given(ITEMS)
 def test_nobody_waits_for_more_of_anothers_items_than_it_has_itself(items: list[tuple[str, int]]) -> None:
-    found = list(interleave(items, owner))
+    interleaved = list(interleave(items, owner))
     for name in {owner(item) for item in items}:
-        mine = [place for place, item in enumerate(found) if owner(item) == name]
+        mine = [place for place, item in enumerate(interleaved) if owner(item) == name]
         for number, place in enumerate(mine, 1):
-            others = [owner(item) for item in found[:place] if owner(item) != name]
+            others = [owner(item) for item in interleaved[:place] if owner(item) != name]
             assert all(others.count(other) <= number for other in others)

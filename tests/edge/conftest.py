@@ -33,7 +33,7 @@ def stranger(user: Client) -> Client:
 
 
 class Stdout:
-    """Whatever standard output is when something is written: pytest replaces it between the phases of a test."""
+    """The current standard output: pytest replaces it between the phases of a test."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)
@@ -43,8 +43,8 @@ Logged = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
-    """The lines logged since it was last called, by the logger and by the access log."""
+def read_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
+    """The lines that the logger and the access log have written since the last call."""
     [handler] = (found for found in logger().handlers if isinstance(found, logging.StreamHandler))
     monkeypatch.setattr(handler, "stream", Stdout())
     level = logger().log_level

@@ -1,4 +1,4 @@
-"""Public endpoints that answer in a way of their own."""
+"""Public endpoints with answers of their own."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ class Refusal(Schema):
 
 @routes.get(answers={400: Html, 403: Html})
 def look(request: Request, at: str = "") -> Html | Redirect:
-    """Look at the gate."""
+    """Repeated parameters, or a redirect."""
     return Html(" ".join(sorted(request.repeated)), status=403) if request.repeated else Redirect(f"/gate/{at}")
 
 
@@ -46,10 +46,10 @@ def test_what_was_given_more_than_once_is_known() -> None:
 
 
 def test_an_answer_of_its_own_stands_beside_the_common_error() -> None:
-    found = responses("get")
-    assert list(found) == ["200", "303", "400", "413", "500", "403"]
-    assert list(found["400"]["content"]) == ["application/json", "text/html"]
-    assert list(found["403"]["content"]) == ["text/html"]
+    documented = responses("get")
+    assert list(documented) == ["200", "303", "400", "413", "500", "403"]
+    assert list(documented["400"]["content"]) == ["application/json", "text/html"]
+    assert list(documented["403"]["content"]) == ["text/html"]
     [own, common] = responses("post")["400"]["content"]["application/json"]["schema"]["anyOf"]
     assert (own, common) == ({"$ref": "#/components/schemas/Refusal"}, {"$ref": "#/components/schemas/Error"})
 

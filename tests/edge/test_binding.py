@@ -1,7 +1,8 @@
-"""How values get from a request into a handler, and the errors of wrong ones."""
+"""How values of a request become a handler's arguments, and the errors for wrong values."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import config
-from chalicelib.edge import mount
-from tests.edge.toys import API, Client, answered, build_api, gateway_event
+from chalicelib.edge import Api, mount
+from tests.edge.toys import API, Client, build_api, gateway_event, read_answer
 
 TOY = {"kind": "car", "priority": 1}
 LISTED = "colour, size, pageSize, madeOn, loud"
@@ -116,6 +117,17 @@ def test_a_greedy_path_value(user: Client) -> None:
     assert user("GET", "/api/toys/t1/files/src/a%20b.py").json["note"] == "src/a b.py"
 
 
+def test_a_greedy_path_value_keeps_the_slash_that_gateways_pass_in_the_path_alone(user: Client) -> None:
+    assert user("GET", "/api/toys/t1/files/src/").json["note"] == "src/"
+    assert user("GET", "/api/toys/t1/").json["toyId"] == "t1"
+
+
+@pytest.mark.parametrize("path", ["/api/toys/a%ff", "/api/toys/%c3", "/api/toys/a%ED%A0%80", "/api/toys/%C0%AF."])
+def test_a_path_value_that_is_not_utf_8_is_refused(user: Client, path: str) -> None:
+    answer = user("GET", path)
+    assert (answer.status, answer.json["details"]) == (400, "toy_id: must be UTF-8, percent-encoded")
+
+
 def test_a_path_value_is_validated(user: Client) -> None:
     details = user("GET", "/api/toys/x").json["details"]
     assert details == 'toy_id: must be a string of 2 to 40 characters, got "x"'
@@ -173,7 +185,7 @@ def test_other_content_types_are_415(user: Client, content_type: str) -> None:
 @pytest.mark.parametrize("role", ["user", "admin"])
 def test_a_body_of_no_type_is_415(user: Client, role: str) -> None:
     event = gateway_event("POST", "/api/toys", "/api/toys", None, {"Authorization": f"Bearer {role}"}, json.dumps(TOY))
-    answer = answered(user.app(event, None))
+    answer = read_answer(user.app(event, None))
     assert (answer.status, answer.json["details"]) == (415, "The body must be application/json, not of no type")
 
 
@@ -200,7 +212,7 @@ def test_a_content_type_without_a_body_does_not_matter(user: Client) -> None:
     assert user("GET", "/api/toys/t1", headers={"Content-Type": "text/plain"}).status == 200
 
 
-def test_an_optional_body(user: Client) -> None:
+def test_an_optional_body_may_be_missing(user: Client) -> None:
     assert user("PATCH", "/api/toys/t1").json["note"] == "nothing"
     assert user("PATCH", "/api/toys/t1", {"note": "new"}).json["note"] == "new"
     assert user("PUT", "/api/toys/t1").json == {"toyId": "t1", "facts": {}}
@@ -212,19 +224,27 @@ def test_a_base64_body_is_decoded(user: Client) -> None:
 
 @pytest.fixture
 def limit() -> Iterator[int]:
-    """A body limit, in bytes."""
+    """A body limit in bytes."""
     before = config.replace(body_limit_bytes=40)
     yield 40
     config.replace(body_limit_bytes=before.body_limit_bytes)
 
 
 @pytest.mark.parametrize(("beyond", "status"), [(-1, 201), (0, 201), (1, 413)])
-def test_the_body_limit(user: Client, limit: int, beyond: int, status: int) -> None:
+def test_a_body_over_the_limit_is_refused(user: Client, limit: int, beyond: int, status: int) -> None:
     body = json.dumps(TOY).ljust(limit + beyond)
     assert user("POST", "/api/toys", body).status == status
 
 
-def test_a_body_beyond_the_limit_is_told_the_limit_and_its_size(user: Client, limit: int) -> None:
+def test_an_api_can_have_a_body_limit_of_its_own(api: Api, limit: int) -> None:
+    own = replace(api, body_limit_bytes=limit + 2)
+    client = Client(mount(own), own)
+    sizes = [client("POST", "/api/toys", json.dumps(TOY).ljust(limit + beyond)) for beyond in (1, 2, 3)]
+    assert [answer.status for answer in sizes] == [201, 201, 413]
+    assert sizes[-1].json["details"] == f"The body has {limit + 3} bytes; at most {limit + 2} are accepted"
+
+
+def test_the_refusal_of_a_too_large_body_names_the_limit_and_its_size(user: Client, limit: int) -> None:
     answer = user("POST", "/api/toys", json.dumps(TOY).ljust(41))
     assert answer.json == {
         "error": "Payload too large",

@@ -1,4 +1,4 @@
-"""What may be mounted, what is refused, and that one app can serve many threads."""
+"""What can be mounted, what is refused, and that one app can serve many threads."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""How each dialect words the errors of the one tree."""
+"""How each dialect renders the errors of the shared tree."""
 
 import json
 from collections.abc import Iterator
@@ -8,17 +8,19 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib import errors
-from chalicelib.edge import CodedErrors, Enveloped, NaiveInstant, Schema, TracedErrors
+from chalicelib.edge import CodedErrors, DetailedErrors, Enveloped, NaiveInstant, Schema, TracedErrors
 from chalicelib.errors import NotFound, TooManyRequests, YardmasterError
 
 
-def family(root: type[YardmasterError] = YardmasterError) -> Iterator[type[YardmasterError]]:
+def error_classes(root: type[YardmasterError] = YardmasterError) -> Iterator[type[YardmasterError]]:
+    """The errors of the tree. Which errors of providers are imported depends on the other tests."""
     yield root
     for child in root.__subclasses__():
-        yield from family(child)
+        if child.__module__ == errors.__name__:
+            yield from error_classes(child)
 
 
-def coded(error: YardmasterError) -> dict[str, Any]:
+def encode(error: YardmasterError) -> dict[str, Any]:
     found = json.loads(CodedErrors().error(error, "r"))
     Draft202012Validator(CodedErrors().error_schema()).validate(found)
     return found["error"]
@@ -47,12 +49,12 @@ CODES = {
     "Unavailable": "UNAVAILABLE",
     "QueueFull": "QUEUE_FULL",
     "NotConfigured": "UNAVAILABLE",
+    "TimedOut": "UNAVAILABLE",
 }
 
 
 def test_every_error_of_the_tree_has_its_code() -> None:
-    world = {kind for kind in family() if kind.__module__ == errors.__name__}
-    assert {kind.__name__: coded(sample(kind))["code"] for kind in world} == CODES
+    assert {kind.__name__: encode(sample(kind))["code"] for kind in error_classes()} == CODES
 
 
 @pytest.mark.parametrize(
@@ -68,11 +70,11 @@ def test_every_error_of_the_tree_has_its_code() -> None:
     ],
 )
 def test_the_details_name_the_field_or_the_facts(error: YardmasterError, details: dict[str, str]) -> None:
-    assert coded(error)["details"] == details
+    assert encode(error)["details"] == details
 
 
 def test_a_task_that_is_not_there_has_a_code_of_its_own() -> None:
-    assert coded(NotFound("Task", "t")) == {
+    assert encode(NotFound("Task", "t")) == {
         "code": "TASK_NOT_FOUND",
         "message": "Task not found: t",
         "details": {"task_id": "does not exist"},
@@ -80,7 +82,7 @@ def test_a_task_that_is_not_there_has_a_code_of_its_own() -> None:
 
 
 def test_a_traced_error_says_what_and_which_request_it_was() -> None:
-    for kind in family():
+    for kind in error_classes():
         error, dialect = sample(kind), TracedErrors()
         found = json.loads(dialect.error(error, "c6af9ac6"))
         Draft202012Validator(dialect.error_schema()).validate(found)
@@ -90,6 +92,21 @@ def test_a_traced_error_says_what_and_which_request_it_was() -> None:
             "status_code": kind.status,
             "request_id": "c6af9ac6",
         }
+
+
+@pytest.mark.parametrize("kind", list(error_classes()), ids=lambda kind: kind.__name__)
+def test_a_detailed_error_says_what_and_of_which_type_it_is(kind: type[YardmasterError]) -> None:
+    error, dialect = sample(kind), DetailedErrors()
+    rendered = json.loads(dialect.error(error, "c6af9ac6"))
+    Draft202012Validator(dialect.error_schema()).validate(rendered)
+    expected_type = "validation_error" if issubclass(kind, errors.InvalidRequest) else kind.code
+    assert rendered == {"detail": error.message, "status": kind.status, "type": expected_type, "fields": {}}
+
+
+def test_a_detailed_error_names_the_fields_at_fault() -> None:
+    error = errors.InvalidRequest("x", fields={"topic": "is required", "": "must be an object"})
+    rendered = json.loads(DetailedErrors().error(error, "r"))
+    assert rendered["fields"] == {"topic": "is required", "body": "must be an object"}
 
 
 class Stamped(Schema):

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid and tells the truth; the page needs no network."""
+"""The OpenAPI document is valid and correct; the page needs no network."""
 
 import re
 from html.parser import HTMLParser
@@ -26,7 +26,7 @@ def test_it_has_every_endpoint_once(spec: dict[str, Any]) -> None:
     assert documented == {endpoint.name for endpoint in routes_of(API)}
 
 
-def test_an_operation(spec: dict[str, Any]) -> None:
+def test_an_operation_is_described_from_its_endpoint(spec: dict[str, Any]) -> None:
     create = spec["paths"]["/api/toys"]["post"]
     assert (create["summary"], create["description"]) == ("Make a toy", "The key makes it safe to repeat.")
     assert create["tags"] == ["Toys"]
@@ -41,7 +41,7 @@ def test_an_operation(spec: dict[str, Any]) -> None:
     assert "maxSpeed" in made["properties"]
 
 
-def test_parameters(spec: dict[str, Any]) -> None:
+def test_parameters_are_described_with_their_bounds(spec: dict[str, Any]) -> None:
     listed = {item["name"]: item for item in spec["paths"]["/api/toys"]["get"]["parameters"]}
     assert listed["pageSize"] == {
         "name": "pageSize",

@@ -1,4 +1,4 @@
-"""Forms, pages, redirects and cookies: what browsers speak."""
+"""Forms, pages, redirects and cookies for browsers."""
 
 from dataclasses import replace
 from typing import Any
@@ -39,7 +39,7 @@ def show_page(request: Request) -> Html | Redirect:
 
 @doors.get("/moved", status=302)
 def moved() -> Redirect:
-    """Elsewhere."""
+    """Redirect to another host."""
     return Redirect("https://elsewhere.example/?code=secret", 302)
 
 
@@ -148,8 +148,8 @@ def test_forms_pages_and_redirects_are_described() -> None:
     assert "302" in paths["/door/moved"]["get"]["responses"]
 
 
-def test_where_a_redirect_leads_is_not_logged(logged: Logged) -> None:
+def test_where_a_redirect_leads_is_not_logged(read_log: Logged) -> None:
     answer = ask("GET", "/door/moved")
     assert answer["headers"]["Location"].endswith("?code=secret")
-    [line] = logged()
+    [line] = read_log()
     assert line["path"] == "/door/moved"

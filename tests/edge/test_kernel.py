@@ -1,4 +1,4 @@
-"""The order of things: headers, size, credential, role, limit, validation, handler, dialect."""
+"""The order of checks: headers, size, credential, role, limit, validation, handler, dialect."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from chalicelib.edge.request import CREDENTIAL_HEADERS, PAGE_HEADERS
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.observability import logger
 from tests.edge.conftest import Logged
-from tests.edge.toys import RESET_AT, Caller, Client, Grant, Limit, answered, gateway_event
+from tests.edge.toys import RESET_AT, Caller, Client, Grant, Limit, gateway_event, read_answer
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
@@ -38,7 +38,7 @@ def test_json_is_compact_unescaped_and_without_nulls(user: Client, stranger: Cli
     assert stranger("GET", "/api/admin/health").json == {"toyId": "ok", "facts": {"nan": None}}
 
 
-def test_no_credential(stranger: Client) -> None:
+def test_a_request_without_a_credential_is_refused(stranger: Client) -> None:
     answer = stranger("GET", "/api/toys/t1")
     assert (answer.status, answer.json) == (401, {"error": "Unauthorized", "details": "Invalid or expired token"})
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="toys"'
@@ -60,7 +60,7 @@ def test_a_header_that_counts_once_is_refused_when_it_comes_twice(
             )
 
 
-def test_roles(user: Client, admin: Client) -> None:
+def test_an_endpoint_admits_only_its_roles(user: Client, admin: Client) -> None:
     refused = user("POST", "/api/admin/break")
     assert (refused.status, refused.json) == (403, {"error": "Forbidden", "details": "Admin role required"})
     several = user("GET", "/api/admin/either")
@@ -102,7 +102,7 @@ def test_a_refused_caller_learns_nothing_about_the_body(stranger: Client, user: 
     assert user("POST", "/api/admin/break", "{").status == 403
 
 
-def test_replies(user: Client) -> None:
+def test_a_reply_has_its_own_status_and_headers(user: Client) -> None:
     assert user("PATCH", "/api/toys/t1").headers["X-Version"] == "2"
     gone = user("DELETE", "/api/toys/t1")
     assert (gone.status, gone.text) == (204, "")
@@ -117,29 +117,38 @@ def test_our_own_errors_keep_their_words(user: Client, admin: Client) -> None:
 
 
 @pytest.mark.parametrize("how", ["output", "chaos"])
-def test_anything_else_is_logged_and_not_shown(admin: Client, how: str, logged: Logged) -> None:
+def test_anything_else_is_logged_and_not_shown(admin: Client, how: str, read_log: Logged) -> None:
     answer = admin("POST", "/api/admin/break", query={"how": [how]})
     expected = {"error": "Internal server error", "details": "An unexpected error occurred"}
     assert (answer.status, answer.json) == (500, expected)
     assert answer.headers["X-RateLimit-Limit"] == "100"
-    [error] = [line for line in logged() if line["level"] == "ERROR"]
+    [error] = [line for line in read_log() if line["level"] == "ERROR"]
     assert "break_things" in error["exception"]
     assert (error["request_id"], error["org"]) == (REQUEST_ID, "acme")
     assert "input_value" not in error["exception"]
 
 
 def test_a_limiter_that_is_down_is_503(api: Api) -> None:
-    def down(caller: Caller, name: str, limit: Limit) -> Grant:
+    def raise_unavailable(caller: Caller, name: str, limit: Limit) -> Grant:
         raise Unavailable("The service is busy; try again")
 
-    broken = replace(api, admit=down)
+    broken = replace(api, admit=raise_unavailable)
     answer = Client(mount(broken), broken)("GET", "/api/toys/t1")
     assert (answer.status, answer.json["error"]) == (503, "Service unavailable")
+    assert "Retry-After" not in answer.headers
 
 
-def test_one_log_line_a_request(user: Client, logged: Logged) -> None:
+def test_an_error_that_knows_when_another_try_is_worth_it_says_so(api: Api) -> None:
+    def raise_unavailable(caller: Caller, name: str, limit: Limit) -> Grant:
+        raise Unavailable("The engine is busy; try again", retry_after=3)
+
+    broken = replace(api, admit=raise_unavailable)
+    assert Client(mount(broken), broken)("GET", "/api/toys/t1").headers["Retry-After"] == "3"
+
+
+def test_one_log_line_a_request(user: Client, read_log: Logged) -> None:
     user("GET", "/api/toys/t1")
-    [line] = logged()
+    [line] = read_log()
     facts = {
         "level": "INFO",
         "method": "GET",
@@ -153,24 +162,24 @@ def test_one_log_line_a_request(user: Client, logged: Logged) -> None:
     assert line["duration_ms"] >= 0
 
 
-def test_one_request_leaves_nothing_in_the_log_of_the_next(user: Client, stranger: Client, logged: Logged) -> None:
+def test_one_request_leaves_nothing_in_the_log_of_the_next(user: Client, stranger: Client, read_log: Logged) -> None:
     user("GET", "/api/toys/t1")
     stranger("GET", "/api/admin/health")
     logger().warning("between requests")
-    lines = logged()
+    lines = read_log()
     assert [line.get("org") for line in lines] == ["acme", None, None]
     assert "request_id" not in lines[2]
 
 
-def test_the_log_level_silences_the_request_lines(user: Client, logged: Logged) -> None:
+def test_the_log_level_silences_the_request_lines(user: Client, read_log: Logged) -> None:
     logger().setLevel("WARNING")
     user("GET", "/api/toys/t1")
-    assert logged() == []
+    assert read_log() == []
 
 
-def test_a_request_that_matches_nothing_is_logged_too(user: Client, logged: Logged) -> None:
+def test_a_request_that_matches_nothing_is_logged_too(user: Client, read_log: Logged) -> None:
     user("GET", "/nowhere")
-    assert [(line["route"], line["status"]) for line in logged()] == [("unmatched", 404)]
+    assert [(line["route"], line["status"]) for line in read_log()] == [("unmatched", 404)]
 
 
 def test_chalices_own_405_and_404_are_reworded(user: Client) -> None:
@@ -188,11 +197,11 @@ def test_chalices_own_405_and_404_are_reworded(user: Client) -> None:
 def test_an_event_that_is_no_request_does_not_leak(user: Client, event: dict) -> None:
     if event:
         event = gateway_event("GET", "/api/toys/t1", "/api/toys/{toy_id}") | {"pathParameters": None}
-    answer = answered(user.app(event, None))
+    answer = read_answer(user.app(event, None))
     assert (answer.status, answer.json["details"]) == (500, "An unexpected error occurred")
 
 
-def test_the_gateways_refusals(api: Api) -> None:
+def test_the_gateways_refusals_are_in_the_dialect(api: Api) -> None:
     status, headers, body, _ = not_found(api, "GET", "/nowhere")
     assert (status, json.loads(body)["details"]) == (404, "Path not found: /nowhere")
     assert headers["X-Request-Id"].startswith("req_")
@@ -202,7 +211,7 @@ def test_the_gateways_refusals(api: Api) -> None:
 
 
 class Enveloped(FlatErrors):
-    """A dialect as other documents have them."""
+    """A dialect with an envelope, like those of other documents."""
 
     exclude_none = False
     error_media_type = "application/problem+json"

@@ -1,4 +1,4 @@
-"""Bodies of several parts: what is read of good ones, and that no bad one is a server's error."""
+"""Multipart bodies: valid ones are parsed, and an invalid one is never a server error."""
 
 import base64
 import json
@@ -181,6 +181,6 @@ def test_no_error_repeats_what_is_in_a_file(name: str) -> None:
     assert CONTENT not in answer["body"], answer["body"]
 
 
-def test_a_part_without_a_filename_is_told_what_it_lacks() -> None:
+def test_the_refusal_of_a_part_without_a_filename_says_what_it_lacks() -> None:
     said = json.loads(send(SPILT["no filename"])["body"])["details"]
     assert said == "file: must be a file, in a part with a filename, got text of 21 characters"

@@ -1,4 +1,4 @@
-"""Which web pages may call an API, as browsers ask, and who is kept from the local stage."""
+"""Which web pages may call an API, as browsers ask, and which are kept from the local stage."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from chalicelib.config import Misconfigured
 from chalicelib.edge import Api, mount, origins, routes_of
 from chalicelib.edge.binding import read_signature
 from tests.contract.faces import FACES
-from tests.edge.toys import Answered, Client, answered, gateway_event
+from tests.edge.toys import Answer, Client, gateway_event, read_answer
 
 PAGE = "https://app.example.com"
 EVIL = "https://evil.example"
@@ -38,66 +38,64 @@ FOREIGN_HOSTS = [
 
 
 @pytest.fixture
-def deployed() -> Iterator[None]:
-    """A stage in AWS, where one origin is listed."""
+def aws_stage() -> Iterator[None]:
+    """A stage in AWS with one listed origin."""
     before = config.replace(stage="production", cors_origins=frozenset({PAGE}))
     yield
     config.restore(before)
 
 
 @pytest.fixture
-def listed() -> Iterator[None]:
-    """The local stage, where one origin and one name are listed."""
+def local_stage() -> Iterator[None]:
+    """The local stage with one listed origin and one listed name."""
     before = config.replace(cors_origins=frozenset({PAGE}), allowed_hosts=frozenset({"yard.internal:8003"}))
     yield
     config.restore(before)
 
 
-def ask(client: Client, method: str, path: str, headers: Mapping[str, str]) -> Answered:
+def ask(client: Client, method: str, path: str, headers: Mapping[str, str]) -> Answer:
     return client(method, path, headers=dict(headers))
 
 
-def preflight(
-    client: Client, origin: str = PAGE, path: str = "/api/toys", method: str = "POST", **more: str
-) -> Answered:
-    asked = {
+def preflight(client: Client, origin: str = PAGE, path: str = "/api/toys", method: str = "POST", **more: str) -> Answer:
+    headers = {
         "Origin": origin,
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization",
     }
-    return ask(replace(client, role=None), "OPTIONS", path, asked | more)
+    return ask(replace(client, role=None), "OPTIONS", path, headers | more)
 
 
-def allowed(answer: Answered) -> str | None:
+def allowed_origin(answer: Answer) -> str | None:
     return answer.headers.get("Access-Control-Allow-Origin")
 
 
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("aws_stage")
 def test_a_listed_page_may_ask_and_read(user: Client) -> None:
     first = preflight(user)
-    assert (first.status, first.text, allowed(first)) == (204, "", PAGE)
+    assert (first.status, first.text, allowed_origin(first)) == (204, "", PAGE)
     assert first.headers["Access-Control-Allow-Methods"] == "GET, POST"
     assert "Authorization" in first.headers["Access-Control-Allow-Headers"]
     assert (first.headers["Access-Control-Max-Age"], first.headers["Vary"]) == ("7200", "Origin")
     then = ask(user, "GET", "/api/toys", {"Origin": PAGE})
-    assert (then.status, allowed(then), then.headers["Vary"]) == (200, PAGE, "Origin")
+    assert (then.status, allowed_origin(then), then.headers["Vary"]) == (200, PAGE, "Origin")
     assert "Retry-After" in then.headers["Access-Control-Expose-Headers"]
     assert "Access-Control-Allow-Credentials" not in {**first.headers, **then.headers}
 
 
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("aws_stage")
 @pytest.mark.parametrize(
     "origin", [EVIL, "null", PAGE.upper(), PAGE + ":444", "http://app.example.com", "http://localhost"]
 )
 def test_no_other_page_may(user: Client, origin: str) -> None:
     first = preflight(user, origin)
-    assert (first.status, allowed(first), first.headers["Vary"]) == (403, None, "Origin")
+    assert (first.status, allowed_origin(first), first.headers["Vary"]) == (403, None, "Origin")
     assert origin in first.json["details"]
     then = ask(user, "GET", "/api/toys", {"Origin": origin})
-    assert (then.status, allowed(then), then.headers["Vary"]) == (200, None, "Origin")
+    assert (then.status, allowed_origin(then), then.headers["Vary"]) == (200, None, "Origin")
 
 
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("aws_stage")
 def test_a_page_may_read_errors_too(user: Client, stranger: Client) -> None:
     for answer in (
         ask(stranger, "GET", "/api/toys", {"Origin": PAGE}),
@@ -105,10 +103,10 @@ def test_a_page_may_read_errors_too(user: Client, stranger: Client) -> None:
         ask(user, "DELETE", "/api/toys", {"Origin": PAGE}),
         ask(user, "GET", "/nowhere", {"Origin": PAGE}),
     ):
-        assert answer.status in {400, 401, 404, 405} and allowed(answer) == PAGE
+        assert answer.status in {400, 401, 404, 405} and allowed_origin(answer) == PAGE
 
 
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("aws_stage")
 def test_what_asks_for_nothing_is_no_preflight(user: Client) -> None:
     for headers in ({}, {"Origin": PAGE}, {"Access-Control-Request-Method": "POST"}):
         answer = ask(user, "OPTIONS", "/api/toys", headers)
@@ -118,24 +116,24 @@ def test_what_asks_for_nothing_is_no_preflight(user: Client) -> None:
 
 def test_it_is_off_while_no_origin_is_listed(user: Client) -> None:
     before = config.replace(stage="production")
-    answer, asked = ask(user, "GET", "/api/toys", {"Origin": PAGE, "Host": "evil.example"}), preflight(user)
+    answer, preflight_answer = ask(user, "GET", "/api/toys", {"Origin": PAGE, "Host": "evil.example"}), preflight(user)
     config.restore(before)
-    assert (answer.status, asked.status) == (200, 405)
-    assert not {"Vary", "Access-Control-Allow-Origin"} & {*answer.headers, *asked.headers}
+    assert (answer.status, preflight_answer.status) == (200, 405)
+    assert not {"Vary", "Access-Control-Allow-Origin"} & {*answer.headers, *preflight_answer.headers}
 
 
 @pytest.mark.parametrize("origin", LOCAL_PAGES)
 def test_the_local_stage_lets_pages_of_its_machine_call(user: Client, origin: str) -> None:
     assert preflight(user, origin).status == 204
     answer = ask(user, "GET", "/api/toys", {"Origin": origin, "Host": "localhost:8003"})
-    assert (answer.status, allowed(answer)) == (200, origin)
+    assert (answer.status, allowed_origin(answer)) == (200, origin)
 
 
 @pytest.mark.parametrize("path", ["/api/toys", "/api/admin/health", "/docs"])
 @pytest.mark.parametrize("origin", FOREIGN_PAGES)
 def test_the_local_stage_is_shut_to_every_other_page(user: Client, origin: str, path: str) -> None:
     answer = ask(user, "GET", path, {"Origin": origin, "Host": "localhost:8003"})
-    assert (answer.status, allowed(answer)) == (403, None)
+    assert (answer.status, allowed_origin(answer)) == (403, None)
     assert "CORS_ORIGINS" in answer.json["details"]
     assert preflight(user, origin).status == 403
 
@@ -158,7 +156,7 @@ def test_and_by_no_other_name(user: Client, host: str) -> None:
     assert "ALLOWED_HOSTS" in ask(user, "GET", "/api/toys", {"Host": host}).json["details"]
 
 
-@pytest.mark.usefixtures("listed")
+@pytest.mark.usefixtures("local_stage")
 def test_pages_and_names_that_are_listed_may_call_the_local_stage(user: Client) -> None:
     assert ask(user, "GET", "/api/toys", {"Host": "yard.internal:8003", "Origin": PAGE}).status == 200
     assert ask(user, "GET", "/api/toys", {"Host": "yard.internal"}).status == 403
@@ -187,20 +185,20 @@ def test_every_header_that_an_endpoint_reads_may_be_sent_by_pages(face: Any) -> 
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("aws_stage")
 def test_a_preflight_needs_no_credential_on_any_path_of_any_api(face: Any) -> None:
     app, api = mount(face.api), face.api
     for path in {one.path for one in routes_of(api)}:
-        answer = asked_of(app, api, path)
+        answer = send_preflight(app, api, path)
         assert answer.status == 204, path
         methods = {one.method for one in routes_of(api) if one.path == path}
         assert {*answer.headers["Access-Control-Allow-Methods"].split(", ")} == methods
 
 
-def asked_of(app: Any, api: Api, path: str) -> Answered:
+def send_preflight(app: Any, api: Api, path: str) -> Answer:
     headers = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
     values = dict.fromkeys(("id",), "x")
-    return answered(app(gateway_event("OPTIONS", path, path, values, headers), None))
+    return read_answer(app(gateway_event("OPTIONS", path, path, values, headers), None))
 
 
 @pytest.mark.parametrize(

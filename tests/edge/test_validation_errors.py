@@ -1,11 +1,11 @@
-"""No error repeats a secret, however it is wrong, wherever it stands."""
+"""No validation error repeats a secret, wherever it is and however it is wrong."""
 
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from chalicelib.edge import SECRET, CamelSchema
+from chalicelib.edge import SECRET, CamelSchema, Schema
 from chalicelib.edge.validation_errors import find_problems
 
 HIDDEN = "hunter2-hunter2"
@@ -30,6 +30,7 @@ class Outer(CamelSchema):
     inner: Inner | None = None
     several: list[Inner] = Field(default_factory=list)
     named: dict[str, Inner] = Field(default_factory=dict)
+    tags: dict[Annotated[str, StringConstraints(pattern="^[a-z]+$")], Inner] = Field(default_factory=dict)
     headers: Annotated[dict[str, Annotated[str, Field(max_length=3)]], SECRET] = Field(default_factory=dict)
     either: Key | int = 0
     pair: tuple[int, Key] | None = None
@@ -48,6 +49,8 @@ PLACES: dict[str, Any] = {
     "in an object": lambda value: {"inner": {"passPhrase": value}},
     "in a list": lambda value: {"several": [{"passPhrase": "x" * 20}, {"passPhrase": value}]},
     "in a dictionary": lambda value: {"named": {"a": {"passPhrase": value}}},
+    "in a dictionary whose keys have a pattern": lambda value: {"tags": {"a": {"passPhrase": value}}},
+    "in the place of such a dictionary": lambda value: {"tags": value},
     "in what is secret as a whole": lambda value: {"headers": {"Authorization": value}},
     "in a union": lambda value: {"either": value},
     "in a tuple": lambda value: {"pair": [1, value]},
@@ -98,3 +101,27 @@ def test_what_is_wrong_with_a_secret_is_said_all_the_same() -> None:
 def test_what_is_no_secret_is_shown() -> None:
     assert sentences({"password": "x" * 20, "count": 1}) == "count: must be an integer at least 5, got 1"
     assert sentences({"password": "x" * 20, "count": 5, "inner": {"passPhrase": "y" * 20, "name": 7}}).endswith("got 7")
+
+
+class Labelled(Schema):
+    tags: dict[Annotated[str, StringConstraints(pattern="^[a-z]+$")], str]
+
+
+@pytest.mark.parametrize(("tags", "path"), [({"a": "x", "b": 1}, "tags.b"), ({"B": "x"}, "tags"), ([], "tags")])
+def test_a_value_is_named_by_its_key_where_keys_have_a_pattern(tags: Any, path: str) -> None:
+    assert sentences({"tags": tags}, Labelled).startswith(f"{path}: ")
+
+
+class Closed(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    size: int = 1
+    colour: str = ""
+
+
+@pytest.mark.parametrize("name", ["surprise", "x" * 500, "size.x"])
+def test_an_unknown_field_of_a_closed_body_is_named_with_the_known_ones_and_its_value_is_not(name: str) -> None:
+    sentence = sentences({"size": 1, name: HIDDEN}, Closed)
+    assert sentence.endswith(": is not a field of this body, which has size, colour")
+    assert sentence.startswith(name[:40])
+    assert (HIDDEN in sentence, len(sentence) < 200) == (False, True)

@@ -1,4 +1,4 @@
-"""What API Gateway's WebSocket events become: toys behind a router."""
+"""API Gateway's WebSocket events, with a toy channel behind a router."""
 
 import base64
 import json
@@ -40,11 +40,11 @@ class Fail(BaseModel):
 
 @dataclass
 class Toys:
-    """A channel that adds, and fails when asked to."""
+    """A channel that adds numbers, and fails when it is asked to."""
 
     openings: list[tuple[Caller, ConnectRequest]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    known: dict[str, Connection] = field(default_factory=lambda: {"c1": Connection("c1")})
+    connections: dict[str, Connection] = field(default_factory=lambda: {"c1": Connection("c1")})
     sent: list[tuple[str, Any]] = field(default_factory=list)
     closed: list[Connection] = field(default_factory=list)
     error: Exception | None = None
@@ -57,8 +57,10 @@ class Toys:
             "quiet": FrameHandler(Fail, lambda *_: None),
         }
         path, ended = "/toys/{toy_id}/parts", self.closed.append
-        toys = Channel("toys", path, self.authenticate, self.open, hears, self.refused, ended, query=("color",))
-        return WebSocketRouter([toys], self.known.get, lambda *said: self.sent.append(said))
+        toys = Channel(
+            "toys", path, self.authenticate, self.open, hears, self.build_error_frame, ended, query=("color",)
+        )
+        return WebSocketRouter([toys], self.connections.get, lambda *said: self.sent.append(said))
 
     def authenticate(self, request: Request) -> Caller:
         self.requests.append(request)
@@ -71,18 +73,18 @@ class Toys:
             raise self.error
         self.openings.append((caller, opening))
 
-    def add(self, known: Connection, said: Add) -> dict[str, Any]:
-        return {"type": "sum", "of": known.id, "sum": sum(said.numbers)}
+    def add(self, connection: Connection, said: Add) -> dict[str, Any]:
+        return {"type": "sum", "of": connection.id, "sum": sum(said.numbers)}
 
-    def fail(self, known: Connection, said: Fail) -> None:
+    def fail(self, connection: Connection, said: Fail) -> None:
         assert self.error
         raise self.error
 
-    def refused(self, error: YardmasterError, said: BaseModel | None) -> dict[str, Any]:
+    def build_error_frame(self, error: YardmasterError, said: BaseModel | None) -> dict[str, Any]:
         return error_frame(error, CodedErrors()) | {"read": said is not None}
 
     def hear(self, text: str, **more: Any) -> Any:
-        """What is answered to a frame."""
+        """Send a frame, and return the answer."""
         event = {"requestContext": {"connectionId": "c1"}, "body": text, "isBase64Encoded": False} | more
         assert self.router.handle_message(event) == {"statusCode": 200}
         return self.sent[-1][1] if self.sent else None

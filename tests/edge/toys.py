@@ -1,4 +1,4 @@
-"""A toy API that uses everything the kernel offers, and a client that speaks API Gateway's events to it."""
+"""A toy API that uses every feature of the kernel, and a client that sends it API Gateway's events."""
 
 import base64
 import json
@@ -51,7 +51,7 @@ class Grant:
 
 @dataclass
 class Limiter:
-    """Admits up to the limit, per limit name."""
+    """Admits requests up to the limit, for each name of a limit."""
 
     used: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Limiter:
 
 
 def authenticate(request: Request) -> Principal:
-    """The token is the role."""
+    """The token is the name of the role."""
     scheme, _, role = request.headers.get("authorization", "").partition(" ")
     if scheme != "Bearer":
         raise Unauthenticated("Invalid or expired token")
@@ -159,11 +159,11 @@ def delete_toy(toy_id: ToyId) -> None:
     """Throw it away."""
 
 
-def _apart(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-Tags = Annotated[tuple[str, ...], Query(many=True), BeforeValidator(_apart), WithJsonSchema({"type": "string"})]
+Tags = Annotated[tuple[str, ...], Query(many=True), BeforeValidator(_split), WithJsonSchema({"type": "string"})]
 
 
 @toys.get("/tagged")
@@ -226,7 +226,7 @@ def build_api() -> Api:
 
 
 @dataclass
-class Answered:
+class Answer:
     status: int
     headers: Mapping[str, str]
     text: str
@@ -238,15 +238,13 @@ class Answered:
 
 @dataclass
 class Client:
-    """Calls the app as Lambda does; paths are resolved as API Gateway resolves them."""
+    """Calls the app as Lambda does. Paths are resolved as by API Gateway."""
 
     app: Chalice
     api: Api
     role: str | None = "user"
 
-    def __call__(
-        self, method: str, path: str, body: Any = None, *, resource: str | None = None, **more: Any
-    ) -> Answered:
+    def __call__(self, method: str, path: str, body: Any = None, *, resource: str | None = None, **more: Any) -> Answer:
         template, values = self._resolve(path)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         headers |= more.get("headers", {})
@@ -254,17 +252,17 @@ class Client:
             headers["Authorization"] = f"Bearer {self.role}"
         text = body if isinstance(body, str | bytes | None) else json.dumps(body)
         event = gateway_event(method, path, resource or template, values, headers, text, more.get("query"))
-        return answered(self.app(event, None))
+        return read_answer(self.app(event, None))
 
     def _resolve(self, path: str) -> tuple[str, dict[str, str] | None]:
-        """Fixed segments win over variables, as in API Gateway."""
-        given = path.strip("/").split("/")
+        """Fixed segments go before variables, as in API Gateway."""
+        segments = path.strip("/").split("/")
         for template in sorted({endpoint.path for endpoint in routes_of(self.api)}):
             wanted = template.strip("/").split("/")
-            if wanted[-1].endswith("+}") and len(given) >= len(wanted):
-                merged = [*given[: len(wanted) - 1], "/".join(given[len(wanted) - 1 :])]
+            if wanted[-1].endswith("+}") and len(segments) >= len(wanted):
+                merged = [*segments[: len(wanted) - 1], "/".join(segments[len(wanted) - 1 :])]
             else:
-                merged = given
+                merged = segments
             pairs = list(zip(wanted, merged, strict=False))
             if len(wanted) == len(merged) and all(want == have or "{" in want for want, have in pairs):
                 values = {match[1]: have for want, have in pairs if (match := VARIABLE.fullmatch(want))}
@@ -281,7 +279,7 @@ def gateway_event(
     body: str | bytes | None = None,
     query: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
-    """An API Gateway REST (v1) proxy event; a body of bytes comes base64-encoded."""
+    """A REST (v1) proxy event of API Gateway. A body of bytes is in base64."""
     encoded = isinstance(body, bytes)
     return {
         "resource": resource,
@@ -307,5 +305,5 @@ def gateway_event(
     }
 
 
-def answered(raw: dict[str, Any]) -> Answered:
-    return Answered(raw["statusCode"], raw["headers"], raw["body"])
+def read_answer(raw: dict[str, Any]) -> Answer:
+    return Answer(raw["statusCode"], raw["headers"], raw["body"])

@@ -1,4 +1,4 @@
-"""What the tests of the engine share."""
+"""Helpers that several tests of the engine share."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +14,8 @@ from tests.support.world import ORG, POOL, World
 Outcome = Any
 
 
-def together(work: list[Callable[[], Any]]) -> list[Outcome]:
-    """Run the pieces of work in one thread each; what each returned, or the error it raised."""
+def run_together(work: list[Callable[[], Any]]) -> list[Outcome]:
+    """Run each piece of work in a thread of its own. Returns each result, or the error that was raised."""
     with ThreadPoolExecutor(len(work)) as threads:
         return list(threads.map(_outcome, work))
 
@@ -28,11 +28,11 @@ def _outcome(work: Callable[[], Any]) -> Outcome:
 
 
 def pull(world: World, name: str = "puller", **said: Any) -> Worker:
-    """A worker that is not called: it reports when the test says so."""
+    """Register a worker that is not called: it reports when the test says so."""
     return world.register(name, **({"endpoints": {}} | said))
 
 
-def beat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
+def send_heartbeat(worker: Worker, *receipts: str, health: Health = Health.HEALTHY) -> Worker:
     return registry.record_heartbeat(ORG, POOL, worker.id, Heartbeat(health, receipts=receipts))
 
 
@@ -45,8 +45,8 @@ def complete(task: Task, result: Any = None, by: Holder | None = None) -> None:
     lifecycle.complete(ORG, POOL, task.id, by or holder(task), result)
 
 
-def held(world: World, **said: Any) -> Task:
-    """A task that the only worker has just been given."""
+def hand_over_task(world: World, **said: Any) -> Task:
+    """Submit a task, and hand it to the only worker."""
     task = world.submit(**said)
     world.settle()
     return world.task(task.id)

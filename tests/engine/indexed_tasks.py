@@ -16,6 +16,7 @@ WORDS = ("login", "log", "logistics", "Straße", "crash", "page", "認証")
 AGENTS = ("agent_a", "agent_b")
 PROJECTS = ("proj_a", "proj_b", "proj_c")
 TAGS = ("react", "api", "node js", "a#b", "x=y")
+LABELS = ("go", "java")
 STATUSES = list(Status)
 
 
@@ -43,6 +44,7 @@ def random_changes(chance: random.Random) -> dict[str, Any]:
     return {
         "status": chance.choice(STATUSES),
         "priority": chance.randint(0, 9),
+        "label": chance.choice((*LABELS, None)),
         "wanted_worker": chance.choice((*AGENTS, None)),
         "due_at": chance.choice((None, START + chance.randint(-5, 5) * 86_400_000)),
         "terms": random_terms(chance),

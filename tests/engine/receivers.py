@@ -1,4 +1,4 @@
-"""Receivers of webhooks, for tests: an org's webhooks, events for them, and what arrived."""
+"""Receivers of webhooks for tests: an org's webhooks, events for them, and the received posts."""
 
 import json
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from tests.support.world import ORG, Reply, World, answer
 SECRET = "a-secret-of-the-tests"
 
 
-def fact(number: int = 1, topic: Topic = Topic.TASK_CREATED, **said: Any) -> PublicEvent:
-    """Something that happens now."""
+def fact(number: int = 1, topic: Topic = Topic.TASK_CREATED, **changes: Any) -> PublicEvent:
+    """An event that happens now."""
     base: dict[str, Any] = {"subject": f"task_{number}", "version": 1, "data": {"id": f"task_{number}"}}
     base |= {"about": {}, "recipients": {}, "org": ORG, "at": clock.now()}
-    return PublicEvent(**(base | {"id": f"evt_task_{number}_1", "topic": topic} | said))
+    return PublicEvent(**(base | {"id": f"evt_task_{number}_1", "topic": topic} | changes))
 
 
 def happen(*facts: PublicEvent) -> None:
@@ -30,7 +30,7 @@ def happen(*facts: PublicEvent) -> None:
 
 @dataclass
 class Receiver:
-    """A webhook at https://<name>.example and what it was sent."""
+    """A webhook at https://<name>.example, and the posts that it received."""
 
     webhook: Document
     world: World
@@ -39,14 +39,14 @@ class Receiver:
 
     def __call__(self, url: str, headers: dict[str, str], body: bytes) -> outbound.Response:
         self.posts.append((headers, body))
-        said = self.reply(url, headers, body) if callable(self.reply) else self.reply
-        if isinstance(said, Exception):
-            raise said
-        return said
+        reply = self.reply(url, headers, body) if callable(self.reply) else self.reply
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     @property
     def events(self) -> list[str]:
-        """The webhook-id of each POST."""
+        """The header webhook-id of each post."""
         return [headers["webhook-id"] for headers, _ in self.posts]
 
     @property
@@ -63,10 +63,10 @@ class Receiver:
         return json.loads(self.posts[-1][1])
 
 
-def receiver(world: World, name: str = "one", *events: Topic, **said: Any) -> Receiver:
-    """A webhook that asks for new tasks unless `events` are named; it answers 200 until it is told otherwise."""
+def receiver(world: World, name: str = "one", *events: Topic, **fields: Any) -> Receiver:
+    """Create a webhook, by default for new tasks. It answers 200 unless `reply` is changed."""
     base: dict[str, Any] = {"url": f"https://{name}.example/hook", "active": True, "headers": {}}
     base |= {"events": [str(one) for one in events or (Topic.TASK_CREATED,)]}
-    made = Receiver(endpoints.create(ORG, base | said, SECRET, by="dev").webhook, world)
+    made = Receiver(endpoints.create(ORG, base | fields, SECRET, by="dev").webhook, world)
     world.servers[f"{name}.example"] = made
     return made

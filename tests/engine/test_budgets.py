@@ -1,4 +1,4 @@
-"""Calls are the cost: what each operation may make of them."""
+"""The most AWS calls of each operation, which are its cost."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from chalicelib.engine.workers import pools, registry
 from chalicelib.storage.aws.columns import wake_shards
 from chalicelib.storage.tasks.table import TaskItem, large_values, task_values
 from tests.domain import samples
-from tests.engine.helpers import beat, complete, held, pull
+from tests.engine.helpers import complete, hand_over_task, pull, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World, answer
 
@@ -22,7 +22,7 @@ FEW, MANY = 10, 2_000
 
 
 def fill(count: int) -> None:
-    """Other tasks in the table: half of them waiting for a worker that never comes, half sleeping."""
+    """Add other tasks to the table: half of them wait for a worker that never comes, half sleep."""
     with TaskItem.batch_write() as batch:
         for number in range(count):
             draft = samples.draft(id=f"task_{number}", org=ORG, pool=POOL, lane="quantum", deadline=2 * START)
@@ -31,7 +31,7 @@ def fill(count: int) -> None:
             batch.save(TaskItem(**{name: value for name, value in values.items() if value is not None}))
 
 
-def calls(work: Callable[[], object]) -> int:
+def count_calls(work: Callable[[], object]) -> int:
     with aws.counting() as counted:
         work()
     return counted.total()
@@ -42,24 +42,26 @@ def test_each_request_and_each_pass_keeps_to_its_budget_whatever_the_table_holds
     fill(others)
     world._read["tasks"] = others
     worker = pull(world, max_concurrent=5)
-    task = held(world)
-    assert calls(world.submit) == 1
-    assert calls(lambda: lifecycle.get(ORG, task.id)) == 1
-    assert calls(lambda: beat(worker)) == 1
-    assert calls(lambda: complete(task)) == 1
-    assert calls(lambda: registry.list_workers(ORG, POOL)) == 1
-    assert calls(lambda: pools.find_with_workers(ORG, POOL)) == 1
-    assert calls(lambda: rate_limits.admit("k", 100, clock.MINUTE)) == 1
+    task = hand_over_task(world)
+    assert count_calls(world.submit) == 1
+    assert count_calls(lambda: lifecycle.get(ORG, task.id)) == 1
+    assert count_calls(lambda: send_heartbeat(worker)) == 1
+    assert count_calls(lambda: complete(task)) == 1
+    assert count_calls(lambda: registry.list_workers(ORG, POOL)) == 1
+    assert count_calls(lambda: pools.find_with_workers(ORG, POOL)) == 1
+    assert count_calls(lambda: rate_limits.admit("k", 100, clock.MINUTE)) == 1
     world.settle()
     ready = [world.submit() for _ in range(4)]  # beside the one above, which holds a slot
-    nudges = [DispatchRequest(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready]
-    assert calls(lambda: dispatcher.run_pass(ORG, POOL, nudges)) <= 1 + 1 + 1 + len(ready) + 1
+    dispatch_requests = [
+        DispatchRequest(org=ORG, pool=POOL, task_id=one.id, lane=one.lane, needs=one.needs) for one in ready
+    ]
+    assert count_calls(lambda: dispatcher.run_pass(ORG, POOL, dispatch_requests)) <= 1 + 1 + 1 + len(ready) + 1
     assert all(world.task(one.id).is_held for one in ready)
 
 
-def test_an_idle_pass_costs_the_crew_and_its_lanes_and_writes_nothing(world: World) -> None:
+def test_an_idle_pass_queries_the_workers_and_the_lanes_and_writes_nothing(world: World) -> None:
     pull(world, max_concurrent=2)
-    complete(held(world))
+    complete(hand_over_task(world))
     world.settle()
     with aws.counting() as counted:
         dispatcher.run_pass(ORG, POOL, [DispatchRequest(org=ORG, pool=POOL)])
@@ -71,7 +73,7 @@ def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(world: World)
     world.settle()
     count = 50
 
-    def lives() -> None:
+    def run_lives() -> None:
         for number in range(count):
             rate_limits.admit("client", 10_000, clock.MINUTE)
             task = world.submit()
@@ -80,12 +82,12 @@ def test_a_whole_life_in_batches_costs_at_most_twelve_calls_a_task(world: World)
             rate_limits.admit("client", 10_000, clock.MINUTE)
             lifecycle.get(ORG, task.id)
 
-    assert calls(lives) / count <= 12
+    assert count_calls(run_lives) / count <= 12
     assert all(task.is_terminal for task in world.tasks())
 
 
-def test_a_minute_without_work_costs_only_the_looks_at_what_may_be_due(world: World) -> None:
+def test_a_minute_without_work_costs_only_the_queries_of_what_may_be_due(world: World) -> None:
     world.settle()
     indexes = 4 * len(wake_shards())  # of tasks, workers and deliveries to webhooks and to messengers
-    chores, parked = 1, 2  # of a queue a new process asks the URL, too
-    assert calls(lambda: world.advance(60)) <= indexes + chores + parked
+    jobs, parked = 1, 2  # a new process also asks for the URL of a queue
+    assert count_calls(lambda: world.advance(60)) <= indexes + jobs + parked

@@ -1,4 +1,4 @@
-"""What comes back to a queue when a message of a batch cannot be dealt with."""
+"""Which messages of a batch return to a queue when one of them fails."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ def record(name: str, org: str, **body: Any) -> dict[str, Any]:
     return {"messageId": name, "body": json.dumps({"org": org} | body)}
 
 
-def test_an_orgs_failing_updates_hold_up_its_own_and_nobody_elses(world: World) -> None:
+def test_an_orgs_failing_updates_delay_its_own_and_no_others(world: World) -> None:
     records = [
         record("poison", "acme", occasion="o", updates=["not an update"]),
         record("other", "globex", connection="gone"),

@@ -1,4 +1,4 @@
-"""Somebody is invited, signs in, makes a key, works, and is gone: what accounts do in a day."""
+"""A day of accounts: a user is invited, signs in, creates a key, works, and is deleted."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ AUTH, KEYS, USERS, TASKS = "/api/v1/auth", "/api/v1/auth/api-keys", "/api/v1/use
 EMAIL, PASSWORD = "eve@acme.example", "correct horse battery"
 
 
-def whole(made: Watch, world: World) -> None:
-    """From the invitation to what is cleared up behind the user."""
-    admin, eve = Client(made, projects.api), Client(made, projects.api)
+def run(watch: Watch, world: World) -> None:
+    """From the invitation to the clean-up after the user."""
+    admin, eve = Client(watch, projects.api), Client(watch, projects.api)
     user = join(admin, eve)
     work(eve)
     world.settle()

@@ -1,4 +1,4 @@
-"""What hangs on tasks in a day."""
+"""A day of attachments."""
 
 from tests.infra.clients import Client, wait
 from tests.support import parts
@@ -8,7 +8,8 @@ TASK = "/api/v1/tasks/{taskId}"
 
 
 def attach(client: Client, world: World) -> None:
-    """Comments and files, which go with their task: by a wakeup, and where that is late by the sweep."""
+    """Add comments and files, which are deleted with their task: after a wakeup, or by the sweep if the wakeup is
+    late."""
     for awake in (True, False):
         task = client("POST", "/api/v1/tasks", {"title": "t"})["data"]["id"]
         for _ in range(2):

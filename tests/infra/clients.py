@@ -1,4 +1,4 @@
-"""Clients of the watched world: they speak to its functions as API Gateway does, as an administrator."""
+"""Clients of the watched world. As administrators they call its functions as API Gateway does."""
 
 import base64
 import json
@@ -19,14 +19,14 @@ def token() -> str:
 
 
 class Client:
-    """Speaks HTTP to one API, and takes no refusal. A body of bytes is one of several parts."""
+    """An HTTP client of one API, which must not refuse a request. A body of bytes is multipart."""
 
-    def __init__(self, made: Watch, api: Api) -> None:
-        self._app, self._watch, self._name = mount(api), made, api.name
+    def __init__(self, watch: Watch, api: Api) -> None:
+        self._app, self._watch, self._name = mount(api), watch, api.name
         self._token = token()
 
     def call_with(self, token: str) -> None:
-        """Be somebody else from now on."""
+        """Use another caller's credential from now on."""
         self._token = token
 
     def __call__(
@@ -50,29 +50,31 @@ class Client:
         with self._watch.running(f"{self._name}.api_handler"):
             reply = self._app(event, None)
         assert reply["statusCode"] < 300, reply["body"]
+        if reply.get("isBase64Encoded"):
+            return base64.b64decode(reply["body"])
         return json.loads(reply["body"]) if reply["body"] else None
 
 
 _numbers = count(1)
 
 
-class Line:
-    """A WebSocket: open as soon as it is made."""
+class ClientConnection:
+    """A WebSocket, which is opened when it is created."""
 
-    def __init__(self, made: Watch, world: World, path: str, **query: str) -> None:
-        self._watch, self._world = made, world
+    def __init__(self, watch: Watch, world: World, path: str, **query: str) -> None:
+        self._watch, self._world = watch, world
         self.id = f"line{next(_numbers)}"
         self.frames = world.sockets.connect(self.id)
-        self._answered("connect", {"queryStringParameters": {"path": path, "token": token()} | query})
+        self._answer("connect", {"queryStringParameters": {"path": path, "token": token()} | query})
 
     def say(self, kind: str, **said: Any) -> None:
-        self._answered("message", {"body": json.dumps({"type": kind} | said)})
+        self._answer("message", {"body": json.dumps({"type": kind} | said)})
 
     def leave(self) -> None:
         self._world.sockets.drop(self.id)
-        self._answered("disconnect", {})
+        self._answer("disconnect", {})
 
-    def _answered(self, function: str, event: dict[str, Any]) -> None:
+    def _answer(self, function: str, event: dict[str, Any]) -> None:
         handlers = {
             "connect": router.handle_connect,
             "message": router.handle_message,
@@ -85,7 +87,7 @@ class Line:
 
 
 def wait(world: World, seconds: int, awake: bool) -> None:
-    """Time passes; then wakeups come late, or meanwhile the sweep alone does."""
+    """Let time pass. Then wakeups arrive late, or only the sweep runs."""
     if awake:
         world.clock.advance(seconds)
         world.settle()

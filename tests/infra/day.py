@@ -1,4 +1,4 @@
-"""A day of the whole world, scene by scene: whatever its functions may have to do, they do."""
+"""A day of the whole deployment, scene by scene: each function does everything that it may have to do."""
 
 import json
 from typing import Any
@@ -13,41 +13,77 @@ from chalicelib.storage.aws import sqs
 from chalicelib.storage.aws.sqs import Message
 from tests.infra import (
     accounts_day,
+    agents_day,
     attachments_day,
+    chat_day,
+    code_day,
+    content_tasks_day,
+    contents_day,
+    conversations_day,
+    hooks_day,
+    logs_day,
     messenger_day,
+    models_day,
     onlookers_day,
+    orchestrator_day,
     projects_day,
+    recognition_day,
+    settings_day,
+    sign_in_day,
+    social_day,
+    studio_day,
+    studio_settings_day,
+    subtasks_day,
     surveys_day,
     webhooks_day,
+    workspaces_day,
 )
 from tests.infra.calls import Watch
-from tests.infra.clients import Client, Line, wait
+from tests.infra.clients import Client, ClientConnection, wait
 from tests.support import aws
 from tests.support.world import ORG, World, answer
 
 LARGE = {"text": "x" * 150_000}
 
 
-def whole(made: Watch, world: World) -> None:
+def run(watch: Watch, world: World) -> None:
     """The day."""
     world.frame_builders = frame_builders
-    client = Client(made, processing.api)
+    client = Client(watch, processing.api)
     work(client, world)
     look(client, register(client, world, "watched", answer(202)))
     lose(client, world)
-    serve_customers(made, world)
+    serve_customers(watch, world)
     manage(world)
-    attachments_day.attach(Client(made, projects.api), world)
+    attachments_day.attach(Client(watch, projects.api), world)
+    models_day.run(watch, world)
+    recognition_day.run(watch, world)
     park(world)
-    next_hour(world)
-    coordinate(Client(made, coordinator.api), world)
-    next_hour(world)
-    accounts_day.whole(made, world)
-    projects_day.whole(made, world)
-    webhooks_day.whole(made, world)
-    messenger_day.whole(made, world)
-    onlookers_day.whole(made, world)
-    surveys_day.whole(made, world)
+    pass_hour(world)
+    coordinate(Client(watch, coordinator.api), world)
+    pass_hour(world)
+    accounts_day.run(watch, world)
+    projects_day.run(watch, world)
+    webhooks_day.run(watch, world)
+    messenger_day.run(watch, world)
+    onlookers_day.run(watch, world)
+    surveys_day.run(watch, world)
+    conversations_day.run(watch, world)
+    code_day.run(watch, world)
+    settings_day.run(watch, world)
+    logs_day.run(watch, world)
+    studio_day.run(watch, world)
+    sign_in_day.run(watch, world)
+    social_day.run(watch, world)
+    content_tasks_day.run(watch, world)
+    studio_settings_day.run(watch, world)
+    subtasks_day.run(watch, world)
+    orchestrator_day.run(watch, world)
+    agents_day.run(watch, world)
+    chat_day.run(watch, world)
+    workspaces_day.run(watch, world)
+    hooks_day.run(watch, world)
+    contents_day.run(watch, world)
     schedules.handle_gauges()
     schedules.handle_hourly_rollup()
     world.clock.advance(86_400)
@@ -55,7 +91,7 @@ def whole(made: Watch, world: World) -> None:
     schedules.handle_stuck_report()
     # Nobody watched for a day.
     world.clock.advance(86_400)
-    Line(made, world, "/tasks/updates")
+    ClientConnection(watch, world, "/tasks/updates")
 
 
 SERVER, TASK, BALANCER = "/api/servers/{id}", "/api/task/{id}", "/api/stats/load-balancer"
@@ -67,7 +103,7 @@ def serve(world: World, name: str, reply: Any) -> None:
     world.servers[f"{name}.example"] = lambda url, *_: answer(200) if url.endswith("/health") else reply
 
 
-def next_hour(world: World) -> None:
+def pass_hour(world: World) -> None:
     world.clock.advance(3600 - world.clock.now() / 1000 % 3600)
 
 
@@ -136,18 +172,18 @@ def lose(client: Client, world: World) -> None:
     world.advance(600)
 
 
-def serve_customers(made: Watch, world: World) -> None:
+def serve_customers(watch: Watch, world: World) -> None:
     """The support API: tasks performed here and by connected workers, while somebody watches."""
-    client = Client(made, support.api)
-    watchers = [Line(made, world, "/tasks/updates") for _ in range(2)]
+    client = Client(watch, support.api)
+    watchers = [ClientConnection(watch, world, "/tasks/updates") for _ in range(2)]
     perform(client, world)
-    connected(client, made, world)
+    connect_worker(client, watch, world)
     world.sockets.drop(watchers[0].id)
     client("POST", "/task", {"type": "nobody", "data": {}})
     world.settle()
     watchers[1].say("ping")
     watchers[1].leave()
-    Line(made, world, "/tasks/updates", since="1").leave()
+    ClientConnection(watch, world, "/tasks/updates", since="1").leave()
 
 
 def perform(client: Client, world: World) -> None:
@@ -164,11 +200,11 @@ def perform(client: Client, world: World) -> None:
     world.settle()
 
 
-def connected(client: Client, made: Watch, world: World) -> None:
+def connect_worker(client: Client, watch: Watch, world: World) -> None:
     """A worker's socket: tasks over it, silence, a second connection, its end and its return."""
     for max_tasks in (5, 10):
         client("POST", "/workers", {"worker_id": 3, "config": {"max_tasks": max_tasks, "types": ["t"]}})
-    line = Line(made, world, "/worker/3")
+    line = ClientConnection(watch, world, "/worker/3")
     tasks = [client("POST", "/task", {"type": "t", "data": {}})["task_id"] for _ in range(5)]
     world.settle()
     line.say("progress", task_id=tasks[0], attempt=1, progress=50)
@@ -180,28 +216,28 @@ def connected(client: Client, made: Watch, world: World) -> None:
     line.say("pong")
     tasks_engine.cancel(ORG, tasks[2], pool="support")
     world.settle()
-    # Its connection breaks: a new one takes over, and the old one's words are not heard.
+    # Its connection breaks: a new one takes over, and frames of the old one are ignored.
     world.sockets.drop(line.id)
-    fresh = Line(made, world, "/worker/3")
+    fresh = ClientConnection(watch, world, "/worker/3")
     line.say("pong")
     world.settle()
     world.sockets.drop(fresh.id)
     client("POST", "/task", {"type": "t", "data": {}})
     world.settle()
-    # What it was told while it was away is too old to be told again.
-    Line(made, world, "/worker/3").leave()
+    # The updates that it missed are too old to be sent again.
+    ClientConnection(watch, world, "/worker/3").leave()
     tasks_engine.cancel(ORG, tasks[3], pool="support")
     wait(world, 1800, awake=True)
-    Line(made, world, "/worker/3").say("pong")
+    ClientConnection(watch, world, "/worker/3").say("pong")
     for awake in (True, False):
-        fall_silent(made, world, awake)
+        fall_silent(watch, world, awake)
 
 
-def fall_silent(made: Watch, world: World, awake: bool) -> None:
+def fall_silent(watch: Watch, world: World, awake: bool) -> None:
     """Connections that break and that say nothing, found by wakeups or, when those are lost, by the sweep."""
     for broken, seconds in ((True, 60), (False, 180)):
         wait(world, 1800, awake=True)
-        line = Line(made, world, "/worker/3")
+        line = ClientConnection(watch, world, "/worker/3")
         world.settle()
         if broken:
             world.sockets.drop(line.id)
@@ -273,5 +309,5 @@ def park(world: World) -> None:
 
 
 def _kind(image: Any) -> Any:
-    """What the relay goes by: where a task is, and in which state."""
+    """What decides the effects of a change: where a task is, and in which state."""
     return image and [image.get(name) for name in ("pool", "status", "manual", "worker_id")]

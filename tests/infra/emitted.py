@@ -1,4 +1,4 @@
-"""The metrics that the code sends, read off its calls of `count` and `measure`."""
+"""The metrics that the code sends, found in its calls of `count` and `measure`."""
 
 import ast
 import importlib
@@ -11,17 +11,17 @@ from chalicelib.engine.statistics import task_gauges
 
 ROOT = Path(__file__).parents[2]
 ENDINGS = {"Event.": [str(kind) for kind in EventKind], "Failure.": [str(reason) for reason in Reason]}
-"""Beginning of a name that is put together -> how it may go on."""
+"""Prefix of a composed name -> its possible endings."""
 SENDING = {"count", "measure"}
 
 
-def emitted() -> set[str]:
-    """Every name under which anything is measured. Fails where one can't be told."""
+def emitted_metrics() -> set[str]:
+    """Every name of a metric in the code. Fails if a name cannot be determined."""
     paths = [path for path in (ROOT / "chalicelib").rglob("*.py") if path.name != "observability.py"]
-    return {name for path in paths for name in _in(path)}
+    return {name for path in paths for name in _names_in(path)}
 
 
-def _in(path: Path) -> Iterator[str]:
+def _names_in(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text())
     ours = {
         alias.name

@@ -1,4 +1,4 @@
-"""What people do with projects, agents and users in a day, and what the world then does in the background."""
+"""A day of projects, agents and users, with the background work that follows."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ PROJECTS, TASKS, AGENTS = "/api/v1/projects", "/api/v1/tasks", "/api/v1/agents"
 PROJECT, MEMBERS = f"{PROJECTS}/{{projectId}}", f"{PROJECTS}/{{projectId}}/members"
 
 
-def whole(made: Watch, world: World) -> None:
-    """Everything is begun, changed and deleted twice: once the wakeups get lost, so that the sweep clears up."""
-    client = Client(made, projects.api)
+def run(watch: Watch, world: World) -> None:
+    """Create, change and delete everything twice: the second time wakeups are lost, so that the sweep cleans up."""
+    client = Client(watch, projects.api)
     tasks_day.manage(client, world)
     for lost in (False, True):
         clear_up(client, world, lost)
@@ -39,26 +39,27 @@ def clear_up(client: Client, world: World, lost: bool) -> None:
 
 
 def begin(client: Client, world: World, name: str) -> tuple[str, str, str]:
-    """A member, an agent and a project with tasks: the agent's, one begun by nobody, and one with much to clear up."""
+    """Create a member, an agent and a project with tasks: the agent's, one without an agent, and one with many
+    items."""
     member = f"user_{name}".lower()
     users.ensure_user(
         ORG, member, Profile(f"{member}@acme.example", name, "developer", "free"), "correct horse battery"
     )
-    agent = created(client, AGENTS, name=name, type="coding")
+    agent = create(client, AGENTS, name=name, type="coding")
     team = [{"userId": member, "role": "viewer"}]
-    project = created(client, PROJECTS, name=name, teamMembers=team, agents=[agent])
-    kept = created(client, PROJECTS, name="kept", agents=[agent])
+    project = create(client, PROJECTS, name=name, teamMembers=team, agents=[agent])
+    kept = create(client, PROJECTS, name="kept", agents=[agent])
     client("PUT", PROJECT, {"agents": [agent], "status": "on-hold"}, projectId=project)
     client("DELETE", f"{MEMBERS}/{{userId}}", projectId=project, userId=member)
     client("POST", MEMBERS, {"userId": member, "role": "developer"}, projectId=project)
     for said in ({"agentId": agent}, {}, {"projectId": kept, "agentId": agent}):
-        created(client, TASKS, **({"title": "t", "projectId": project} | said))
-    full = created(client, TASKS, title="t", projectId=project)
+        create(client, TASKS, **({"title": "t", "projectId": project} | said))
+    full = create(client, TASKS, title="t", projectId=project)
     client("POST", f"{TASKS}/{{taskId}}/comments", {"content": "see"}, taskId=full)
     return member, agent, project
 
 
-def created(client: Client, route: str, **said: Any) -> str:
+def create(client: Client, route: str, **said: Any) -> str:
     return str(client("POST", route, said)["data"]["id"])
 
 

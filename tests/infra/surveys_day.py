@@ -1,4 +1,4 @@
-"""Survey sessions in a day: one at a time on each platform, and people told how they ended."""
+"""A day of survey sessions: one at a time on each platform, and people are notified of their ends."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ from tests.support.world import ORG, World
 SESSION = {"platform": "mturk", "account_id": "a-1", "notify": ["telegram"]}
 
 
-def whole(made: Watch, world: World) -> None:
-    """Two sessions of one platform, and people told of the end of each; then once more, as after a death."""
+def run(watch: Watch, world: World) -> None:
+    """Two sessions of one platform, with a notification of each end; then the same again after a death."""
     messengers(world)
-    client, workers = Client(made, surveys.api), Client(made, coordinator.api)
-    crowd()
+    client, workers = Client(watch, surveys.api), Client(watch, coordinator.api)
+    use_many_keys()
     said = {"name": "one", "type": "survey", "capabilities": ["survey:mturk"]}
     worker = workers("POST", "/api/workers", said)["id"]
     sessions = [client("POST", "/api/start", SESSION)["session_id"] for _ in range(2)]
@@ -37,7 +37,7 @@ def whole(made: Watch, world: World) -> None:
 
 
 def end(world: World, lost: bool) -> None:
-    """The end of a session is told by its wakeup, or by the sweep where that is lost."""
+    """A wakeup notifies people of a session's end, or the sweep if the wakeup is lost."""
     for _ in range(4 if lost else 0):
         world.relay("tasks", limit=1000)
         world.queues.queues[settings().wakeups_queue].clear()
@@ -45,8 +45,8 @@ def end(world: World, lost: bool) -> None:
     world.settle()
 
 
-def crowd() -> None:
-    """More keys of permits than a pool remembers without use."""
+def use_many_keys() -> None:
+    """Use more keys of concurrency limits than a pool keeps."""
     for number in range(concurrency_limits.MAX_IDLE_KEYS + 1):
         said = (ORG, "coordinator", f"k{number}")
         dynamodb.commit(permit_storage.acquire_write(*said, 1, "task_gone"))

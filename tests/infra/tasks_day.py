@@ -1,4 +1,4 @@
-"""What people and agents do with tasks in a day."""
+"""A day of tasks of people and agents."""
 
 from tests.infra.clients import Client
 from tests.support.world import World
@@ -9,21 +9,21 @@ LARGE = "x" * 150_000
 
 
 def manage(client: Client, world: World) -> None:
-    """Tasks are made, looked at, worked by people and by an agent, and deleted."""
+    """Create tasks, read them, let people and an agent work on them, and delete them."""
     agent = client("POST", AGENTS, {"name": "one", "type": "coding"})["data"]["id"]
-    mine, given = (client("POST", TASKS, {"title": "t", "agentId": one})["data"]["id"] for one in (None, agent))
+    mine, assigned = (client("POST", TASKS, {"title": "t", "agentId": one})["data"]["id"] for one in (None, agent))
     world.settle()
     client("PATCH", TASK, {"status": "active", "title": "new"}, taskId=mine)
     client("PATCH", TASK, {"status": "completed", "result": LARGE}, taskId=mine)
     client("GET", TASK, taskId=mine, query={"include": "comments,files,history,metrics"})
     client("GET", TASKS, query={"search": "new", "status": "completed"})
-    client("POST", f"{TASK}/assign", {"agentId": None}, taskId=given)
-    client("POST", f"{TASK}/assign", {"agentId": agent}, taskId=given)
+    client("POST", f"{TASK}/assign", {"agentId": None}, taskId=assigned)
+    client("POST", f"{TASK}/assign", {"agentId": agent}, taskId=assigned)
     world.settle()
     reporting = {"agentId": agent}
-    client("PATCH", TASK, {"progress": 0.5}, taskId=given, query=reporting)
-    client("PATCH", TASK, {"status": "completed", "result": 1}, taskId=given, query=reporting)
-    for task_id in (mine, given):
+    client("PATCH", TASK, {"progress": 0.5}, taskId=assigned, query=reporting)
+    client("PATCH", TASK, {"status": "completed", "result": 1}, taskId=assigned, query=reporting)
+    for task_id in (mine, assigned):
         client("DELETE", TASK, taskId=task_id)
     client("DELETE", f"{AGENTS}/{{agentId}}", agentId=agent)
     world.settle()

@@ -1,4 +1,4 @@
-"""docs/reference/alarms.md, the dashboard, the templates and the code speak of the same alarms and metrics."""
+"""docs/reference/alarms.md, the dashboard, the templates and the code have the same alarms and metrics."""
 
 import json
 import re
@@ -15,16 +15,16 @@ from infra.names import Template
 from infra.package import dialect
 from infra.parent import parent_template
 from infra.resources import storage_template
-from tests.infra.emitted import emitted
+from tests.infra.emitted import emitted_metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "alarms.md").read_text()
 LEFT = 100
-"""What AWS leaves to functions that reserve nothing."""
+"""The concurrency that AWS keeps for functions without a reservation."""
 FILLED = {"${Prefix}": "second", "${AWS::Region}": "eu-central-1"}
 
 
 def rows(title: str) -> Iterator[list[str]]:
-    """The names in the first column of each row of the section's table, of rows whose other columns say something."""
+    """The names in the first column of the section's table, of rows whose other columns are not empty."""
     section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -34,7 +34,7 @@ def rows(title: str) -> Iterator[list[str]]:
 
 
 def alarms() -> list[str]:
-    """Each by its name within its template: the APIs' have the same."""
+    """The alarms by their names within the templates; the APIs' templates have the same names."""
     templates = [parent_template(), *(merge_template(one, dialect(one) if one.http else None) for one in BUNDLES)]
     return [name for found in templates for name, one in found["Resources"].items() if is_alarm(one)]
 
@@ -61,7 +61,7 @@ def test_the_page_speaks_of_no_alarm_that_there_is_not(pattern: str) -> None:
 def test_what_is_said_of_the_costs_is_the_number_of_alarms_and_metrics() -> None:
     costs = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md").read_text()
     assert f"| alarms | {len(ALARMS)} = " in costs
-    assert f"of the {len(emitted())} get values" in costs
+    assert f"of the {len(emitted_metrics())} get values" in costs
 
 
 def test_what_is_said_of_reserved_concurrency_is_its_sum() -> None:
@@ -74,7 +74,7 @@ def test_what_is_said_of_reserved_concurrency_is_its_sum() -> None:
 
 
 def test_the_page_has_every_metric_once_and_no_other() -> None:
-    assert sorted(METRICS) == sorted(emitted())
+    assert sorted(METRICS) == sorted(emitted_metrics())
 
 
 def body() -> Template:
@@ -86,30 +86,30 @@ def body() -> Template:
     return json.loads(text)
 
 
-def shown() -> list[list[str]]:
+def shown_metrics() -> list[list[str]]:
     return [metric for widget in body()["widgets"] for metric in widget["properties"]["metrics"]]
 
 
 def test_the_dashboard_shows_metrics_that_are_sent_under_the_deployment_s_name() -> None:
-    ours = [metric for metric in shown() if metric[0] == "Yardmaster"]
-    assert {metric[1] for metric in ours} <= emitted()
+    ours = [metric for metric in shown_metrics() if metric[0] == "Yardmaster"]
+    assert {metric[1] for metric in ours} <= emitted_metrics()
     assert {tuple(metric[2:]) for metric in ours} == {("service", "second")}
 
 
 def test_all_that_is_asked_of_a_dashboard_is_on_it() -> None:
-    names = {metric[1] for metric in shown()}
-    own = {name for name in emitted() if name.startswith(("Failure.", "Tasks", "Webhook", "Notification"))}
+    names = {metric[1] for metric in shown_metrics()}
+    own = {name for name in emitted_metrics() if name.startswith(("Failure.", "Tasks", "Webhook", "Notification"))}
     assert own | {"OldestReadyTaskAge", "LanesNobodyServes", "Event.leased", "Event.retried"} <= names
     assert {"Duration", "Invocations", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "Count"} <= names
 
 
 def test_the_dashboard_names_what_the_storage_template_makes() -> None:
-    made = set()
+    resources = set()
     for resource in storage_template()["Resources"].values():
         name = resource["Properties"].get("QueueName") or resource["Properties"].get("TableName")
-        made |= {name["Fn::Sub"].replace("${Prefix}", "second")} if name else set()
-    named = {metric[3] for metric in shown() if metric[2] in ("QueueName", "TableName")}
-    assert named == made
+        resources |= {name["Fn::Sub"].replace("${Prefix}", "second")} if name else set()
+    named = {metric[3] for metric in shown_metrics() if metric[2] in ("QueueName", "TableName")}
+    assert named == resources
 
 
 def test_widgets_do_not_overlap_and_hold_what_cloudwatch_takes() -> None:

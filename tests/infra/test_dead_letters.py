@@ -1,4 +1,4 @@
-"""Dead letters are listed, shown and replayed by name; what FIFO queues say of a message is kept."""
+"""Dead letters are listed, shown and replayed; attributes of FIFO queues are kept."""
 
 import json
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ def url(sqs: Any, name: str) -> str:
 
 
 def put_dead_letters(sqs: Any, letters: DeadLetters, queue: str, count: int, groups: int = 1) -> list[str]:
-    """Put messages into a dead-letter queue; their ids, in order."""
+    """Put messages into a dead-letter queue, and return their ids in order."""
     fifo = queue in FIFO
-    made = []
+    ids = []
     for number in range(count):
         more = {"MessageGroupId": f"g{number % groups}", "MessageDeduplicationId": f"d{number}"} if fifo else {}
         sent = sqs.send_message(
@@ -50,21 +50,21 @@ def put_dead_letters(sqs: Any, letters: DeadLetters, queue: str, count: int, gro
             MessageAttributes={"trace": {"DataType": "String", "StringValue": "t"}},
             **more,
         )
-        made.append(sent["MessageId"])
-    return made
+        ids.append(sent["MessageId"])
+    return ids
 
 
-def live(sqs: Any, queue: str) -> list[DeadLetter]:
-    """What is in the queue that the function reads."""
+def receive_all(sqs: Any, queue: str) -> list[DeadLetter]:
+    """The messages in the queue that the function reads."""
     name = f"yardmaster-{queue}.fifo" if queue in FIFO else f"yardmaster-{queue}"
-    found: list[DeadLetter] = []
+    letters: list[DeadLetter] = []
     while messages := sqs.receive_message(
         QueueUrl=url(sqs, name), MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
     ).get("Messages"):
-        found += map(DeadLetter.from_message, messages)
+        letters += map(DeadLetter.from_message, messages)
         for message in messages:
             sqs.delete_message(QueueUrl=url(sqs, name), ReceiptHandle=message["ReceiptHandle"])
-    return found
+    return letters
 
 
 def numbers(found: list[DeadLetter]) -> list[int]:
@@ -76,23 +76,23 @@ def test_a_replay_keeps_order_body_and_attributes_of_all_messages(sqs: Any, lett
     put_dead_letters(sqs, letters, queue, 23, groups=2)
     assert letters.waiting()[queue] == 23
     assert len(letters.replay(queue)) == 23
-    found = live(sqs, queue)
-    assert sorted(numbers(found)) == list(range(23))
+    replayed = receive_all(sqs, queue)
+    assert sorted(numbers(replayed)) == list(range(23))
     if queue in FIFO:
-        assert {letter.group for letter in found} == {"g0", "g1"}
+        assert {letter.group for letter in replayed} == {"g0", "g1"}
         for group in (0, 1):
-            assert [n for n in numbers(found) if n % 2 == group] == list(range(group, 23, 2))
-    assert {letter.attributes["trace"]["StringValue"] for letter in found} == {"t"}
+            assert [n for n in numbers(replayed) if n % 2 == group] == list(range(group, 23, 2))
+    assert {letter.attributes["trace"]["StringValue"] for letter in replayed} == {"t"}
     assert set(letters.waiting().values()) == {0}
 
 
 @pytest.mark.parametrize("queue", ["deliver", "dispatch"])
 def test_reading_changes_nothing_and_can_be_repeated(sqs: Any, letters: DeadLetters, queue: str) -> None:
-    made = put_dead_letters(sqs, letters, queue, 12, groups=3)
+    ids = put_dead_letters(sqs, letters, queue, 12, groups=3)
     for limit in (3, 10):
         shown = [letter.id for letter in letters.read(queue, limit)]
         assert len(shown) == limit
-        assert set(shown) <= set(made)
+        assert set(shown) <= set(ids)
     assert letters.waiting()[queue] == 12
 
 
@@ -101,7 +101,7 @@ def test_only_named_messages_are_replayed_or_deleted(sqs: Any, letters: DeadLett
     made = put_dead_letters(sqs, letters, queue, 5)
     assert [letter.id for letter in letters.replay(queue, {made[1]})] == [made[1]]
     assert [letter.id for letter in letters.drop(queue, {made[3]})] == [made[3]]
-    assert numbers(live(sqs, queue)) == [1]
+    assert numbers(receive_all(sqs, queue)) == [1]
     assert sorted(numbers(letters.read(queue))) == [0, 2, 4]
 
 
@@ -109,7 +109,7 @@ def test_a_message_that_is_not_found_is_reported_and_the_others_are_replayed(sqs
     [made] = put_dead_letters(sqs, letters, "deliver", 1)
     with pytest.raises(NothingFound, match=r"deliver-dead: nobody\. 1 others were found"):
         letters.replay("deliver", {"nobody", made})
-    assert numbers(live(sqs, "deliver")) == [0]
+    assert numbers(receive_all(sqs, "deliver")) == [0]
 
 
 def test_a_replay_that_dies_between_sending_and_deleting_loses_nothing(sqs: Any, letters: DeadLetters) -> None:
@@ -125,24 +125,24 @@ def test_a_replay_that_dies_between_sending_and_deleting_loses_nothing(sqs: Any,
 
     with pytest.raises(ConnectionError):
         DeadLetters(Dying(), wait_seconds=0).replay("dispatch")
-    assert numbers(live(sqs, "dispatch")) == [0]
+    assert numbers(receive_all(sqs, "dispatch")) == [0]
 
 
 def test_a_replay_within_five_minutes_is_not_dropped_as_a_duplicate(sqs: Any, letters: DeadLetters) -> None:
     """SQS drops a message with the same deduplication id within five minutes."""
     first = {"MessageGroupId": "g0", "MessageDeduplicationId": "d0"}
     sqs.send_message(QueueUrl=url(sqs, "yardmaster-dispatch.fifo"), MessageBody='{"n": 7}', **first)
-    assert numbers(live(sqs, "dispatch")) == [7]
+    assert numbers(receive_all(sqs, "dispatch")) == [7]
     put_dead_letters(sqs, letters, "dispatch", 1)
     letters.replay("dispatch")
-    assert numbers(live(sqs, "dispatch")) == [0]
+    assert numbers(receive_all(sqs, "dispatch")) == [0]
 
 
 # The command
 
 
 def run(letters: DeadLetters, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """Exit status and all that was printed."""
+    """The exit status and the output."""
     status = dead_letters.main(arguments, letters)
     printed = capsys.readouterr()
     return status, printed.out + printed.err
@@ -164,12 +164,12 @@ def test_the_commands_of_the_page(sqs: Any, letters: DeadLetters, capsys: pytest
 def test_parked_changes_can_be_shown_and_deleted_but_not_replayed(
     sqs: Any, letters: DeadLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [made] = put_dead_letters(sqs, letters, "parked", 1)
-    assert made in run(letters, capsys, "show", "parked")[1]
+    [message_id] = put_dead_letters(sqs, letters, "parked", 1)
+    assert message_id in run(letters, capsys, "show", "parked")[1]
     with pytest.raises(SystemExit) as refused:
         run(letters, capsys, "replay", "parked")
     assert refused.value.code == 2
-    assert run(letters, capsys, "drop", "parked", "--id", made)[0] == 0
+    assert run(letters, capsys, "drop", "parked", "--id", message_id)[0] == 0
 
 
 def test_the_prefix_chooses_the_deployment(sqs: Any) -> None:

@@ -1,4 +1,5 @@
-"""A day of the whole world: no function makes a call that its policy forbids, and none may do what it never does."""
+"""A day of the whole world: no function needs a permission that its policy lacks, and no policy has one that is not
+needed."""
 
 import pytest
 
@@ -6,8 +7,10 @@ from chalicelib.storage.aws import sqs
 from infra.bundles import BUNDLES
 from infra.functions import Function
 from tests.infra import day
-from tests.infra.calls import Permission, granted, watch
+from tests.infra.calls import Permission, granted_permissions, watch
 from tests.support.world import new_world
+
+pytestmark = pytest.mark.long
 
 FUNCTIONS = [(f"{bundle.name}.{function.name}", function) for bundle in BUNDLES for function in bundle.functions]
 each_function = pytest.mark.parametrize(("name", "function"), FUNCTIONS, ids=[name for name, _ in FUNCTIONS])
@@ -15,20 +18,20 @@ Needed = dict[str, set[Permission]]
 
 
 @pytest.fixture(scope="module")
-def needed() -> Needed:
-    """Function name -> the permissions that it needed in the course of a day."""
+def needed_permissions() -> Needed:
+    """Function name -> the permissions that it needed during a day."""
     sqs.client.cache_clear()  # a client that knows a queue's URL no longer asks for it
     with pytest.MonkeyPatch.context() as monkeypatch, new_world() as world:
-        made = watch(world, monkeypatch)
-        day.whole(made, world)
-        return made.needed
+        calls = watch(world, monkeypatch)
+        day.run(calls, world)
+        return calls.needed
 
 
 @each_function
-def test_nothing_is_done_that_is_not_granted(needed: Needed, name: str, function: Function) -> None:
-    assert needed[name] - granted(function) == set()
+def test_nothing_is_done_that_is_not_granted(needed_permissions: Needed, name: str, function: Function) -> None:
+    assert needed_permissions[name] - granted_permissions(function) == set()
 
 
 @each_function
-def test_nothing_is_granted_that_is_not_done(needed: Needed, name: str, function: Function) -> None:
-    assert granted(function) - needed[name] == set()
+def test_nothing_is_granted_that_is_not_done(needed_permissions: Needed, name: str, function: Function) -> None:
+    assert granted_permissions(function) - needed_permissions[name] == set()

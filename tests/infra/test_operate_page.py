@@ -1,5 +1,4 @@
-"""docs/how-to/operate.md: its queries ask for lines and fields that the world writes, and its tables have all of
-them."""
+"""docs/how-to/operate.md: its queries read lines and fields that are logged, and its tables have all of them."""
 
 import re
 from pathlib import Path
@@ -19,21 +18,22 @@ QUERIES = re.findall(r"```insights\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = {"filter", "stats", "sort", "display", "limit"}
 WORDS = {"and", "or", "in", "as", "by", "asc", "desc"}
 REQUEST = {"message", "method", "route", "path", "status", "duration_ms", "org", "request_id"}
-"""What a request's line has besides: tests/edge/test_kernel.py."""
+"""Further fields of a request's line: tests/edge/test_kernel.py tests them."""
 LIFE = {*task_log.MESSAGES.values(), "Task handed over", "Worker answered"}
 COMMON = {"level", "message", "timestamp", "service"}
 
 
-def asked_for(query: str) -> set[str]:
-    """The fields that a query reads: what is neither a command, a function, a text, a number nor named by the query."""
+def queried_fields(query: str) -> set[str]:
+    """The fields that a query reads: words that are no command, function, text or number, and that the query does not
+    name itself."""
     bare = re.sub(r'"[^"]*"|\b\d+\w*', " ", query)
     named = set(re.findall(r"\bas (\w+)", bare))
     names = set(re.findall(r"\b([a-z]\w*)\b(?!\()", bare))
     return names - named - COMMANDS - WORDS
 
 
-def written(world: World) -> list[dict[str, Any]]:
-    """Lines of lives of every kind."""
+def write_log_lines(world: World) -> list[dict[str, Any]]:
+    """Let tasks live in every way, and return the log lines."""
     replies = iter([202, 500, 429, 400])
     with logging_to(Log()) as log:
         world.register(reply=lambda _url, _headers, body: answer(next(replies, 200) if body else 200))
@@ -57,14 +57,14 @@ def test_there_are_ten_questions_and_each_has_its_query() -> None:
 
 
 def test_the_fields_of_each_line_are_on_the_page_and_the_queries_ask_for_no_other(world: World) -> None:
-    lines = written(world)
+    lines = write_log_lines(world)
     assert {line["message"] for line in lines} == LIFE
     fields = {name for line in lines for name in line}
     missing = [name for name in fields - COMMON if f"`{name}`" not in PAGE]
     assert missing == []
     for query in QUERIES:
         known = REQUEST if '"request"' in query else fields
-        assert asked_for(query) <= known, query
+        assert queried_fields(query) <= known, query
 
 
 def test_each_line_is_on_the_page_and_the_queries_ask_for_no_other() -> None:
@@ -81,7 +81,7 @@ def test_each_reason_of_a_release_is_explained(reason: ReleaseReason) -> None:
 
 
 def test_a_query_that_asks_for_another_field_would_be_found() -> None:
-    assert asked_for('filter colour = "red" | stats pct(size_ms, 95) as p95 by pool, bin(5m) | sort p95 desc') == {
+    assert queried_fields('filter colour = "red" | stats pct(size_ms, 95) as p95 by pool, bin(5m) | sort p95 desc') == {
         "colour",
         "size_ms",
         "pool",

@@ -1,4 +1,4 @@
-"""The parent template gives every nested one what it asks for."""
+"""The parent template gives every nested template its parameters."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from infra.merge import parameters
 from infra.package import dialect
 from infra.parent import parent_template
 from infra.resources import storage_template
-from tests.infra.emitted import emitted
+from tests.infra.emitted import emitted_metrics
 
 TEMPLATE = parent_template()
 RESOURCES = TEMPLATE["Resources"]
@@ -44,7 +44,7 @@ def test_the_engine_learns_where_every_api_is() -> None:
 
 
 def test_stacks_depend_on_those_before_them_alone() -> None:
-    """Storage, then the WebSockets, then the APIs that say where those are, then the engine."""
+    """First the storage, then the WebSockets, then the APIs, whose outputs name them, then the engine."""
     after: dict[str, set[str]] = {}
     for bundle in BUNDLES:
         name = f"{bundle.name.capitalize()}Bundle"
@@ -71,11 +71,11 @@ OURS = ("ChoresFailed", "EndingsUntold", "TasksNobodyCanTake", "TasksWaitLong")
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_an_alarm_of_our_own_rings_by_a_metric_as_it_is_sent(
+def test_an_alarm_of_our_own_is_raised_by_a_metric_as_it_is_sent(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alarm = RESOURCES[name]["Properties"]
-    assert alarm["MetricName"] in emitted()
+    assert alarm["MetricName"] in emitted_metrics()
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     # What the template gives every function, under another prefix.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "second")
@@ -83,10 +83,10 @@ def test_an_alarm_of_our_own_rings_by_a_metric_as_it_is_sent(
     observability.count(alarm["MetricName"])
     observability.metrics().flush_metrics()
     observability.metrics.cache_clear()
-    said = json.loads(capsys.readouterr().out)
-    [metric] = said["_aws"]["CloudWatchMetrics"]
+    line = json.loads(capsys.readouterr().out)
+    [metric] = line["_aws"]["CloudWatchMetrics"]
     assert metric["Namespace"] == alarm["Namespace"]
-    assert (metric["Dimensions"], said["service"]) == ([["service"]], "second")
+    assert (metric["Dimensions"], line["service"]) == ([["service"]], "second")
     assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "Prefix"}}]
 
 
@@ -108,12 +108,18 @@ def test_payloads_travel_encrypted_only() -> None:
 
 def test_a_firewall_stands_before_every_api_where_it_is_asked_for() -> None:
     assert TEMPLATE["Parameters"]["RequestsPerAddress"]["Default"] == "0"
-    found = {name: one for name, one in RESOURCES.items() if one["Type"].startswith("AWS::WAFv2::")}
-    assert {one["Condition"] for one in found.values()} == {"HasFirewall"}
-    stages = [one["Properties"]["ResourceArn"] for one in found.values() if one["Type"].endswith("Association")]
+    firewall_resources = {
+        name: resource for name, resource in RESOURCES.items() if resource["Type"].startswith("AWS::WAFv2::")
+    }
+    assert {resource["Condition"] for resource in firewall_resources.values()} == {"HasFirewall"}
+    stages = [
+        resource["Properties"]["ResourceArn"]
+        for resource in firewall_resources.values()
+        if resource["Type"].endswith("Association")
+    ]
     apis = [f"{bundle.name.capitalize()}Bundle" for bundle in BUNDLES if bundle.http]
     assert stages == [{"Fn::GetAtt": [name, "Outputs.StageArn"]} for name in apis]
-    [rule] = found["Firewall"]["Properties"]["Rules"]
+    [rule] = firewall_resources["Firewall"]["Properties"]["Rules"]
     assert rule["Statement"]["RateBasedStatement"]["Limit"] == {"Ref": "RequestsPerAddress"}
 
 

@@ -1,4 +1,4 @@
-"""The policies on disk are the declared ones, and each names what its function may touch and nothing more."""
+"""The policy files equal the declared policies, and each grants exactly what its function needs."""
 
 import json
 import re
@@ -49,31 +49,40 @@ def test_only_what_aws_cannot_name_is_a_wildcard(bundle: Bundle, function: Funct
             match statement["Action"]:
                 case ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]:
                     assert resource == "*"
+                case ["rekognition:DetectLabels", "rekognition:DetectText"]:
+                    assert resource == "*"
                 case ["logs:CreateLogStream", "logs:PutLogEvents"]:
                     assert resource.endswith(f"/aws/lambda/${{Prefix}}-{bundle.name}-{function.name}:*")
                 case ["dynamodb:ListStreams"]:
                     assert re.fullmatch(r".*:table/\$\{\w+Table\}/stream/\*", resource)
                 case ["kms:Decrypt"]:
                     [(comparison, pinned)] = statement["Condition"].items()
-                    assert (comparison == "StringLike") == ("/messengers/*" in json.dumps(pinned))
+                    is_below = any(path in json.dumps(pinned) for path in ("/messengers/*", "/models*"))
+                    assert (comparison == "StringLike") == is_below
                     assert pinned.keys() == {"kms:ViaService", "kms:EncryptionContext:PARAMETER_ARN"}
                 case ["ssm:GetParameter"]:
-                    assert resource.endswith(":parameter${SecretsParameter}/messengers/*")
+                    assert re.search(r":parameter\$\{SecretsParameter\}/(messengers/\*|models\*)$", resource)
                 case [*actions] if {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}.issuperset(actions):
                     assert resource.endswith(":s3:::${PayloadBucket}/*")
                 case ["execute-api:ManageConnections"]:
                     api = "WebsocketAPI" if bundle is LIVE else "SocketsApi"
                     assert re.fullmatch(rf".*:\$\{{{api}\}}/prod/(POST|DELETE)/@connections/\*", resource)
+                case ["bedrock:InvokeModelWithResponseStream"]:
+                    assert re.search(
+                        r":bedrock:\*:(:foundation-model|\$\{AWS::AccountId\}:inference-profile)/\*$", resource
+                    )
                 case other:
                     pytest.fail(f"{function.name}: {other} on {resource}")
 
 
 @pytest.mark.parametrize(("bundle", "function"), ALL)
 def test_granted_indexes_exist(bundle: Bundle, function: Function) -> None:
-    known = {setting(model): {index.Meta.index_name for index in model._indexes.values()} for model in storage.models()}
+    indexes_by_setting = {
+        setting(model): {index.Meta.index_name for index in model._indexes.values()} for model in storage.models()
+    }
     for grant in function.grants:
         if grant.on.endswith("_table"):
-            assert set(grant.parts) <= known[grant.on]
+            assert set(grant.parts) <= indexes_by_setting[grant.on]
 
 
 @pytest.mark.parametrize(("bundle", "function"), [one for one in ALL if isinstance(one.values[1].trigger, Stream)])

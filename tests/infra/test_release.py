@@ -1,4 +1,4 @@
-"""What `make release` checks before it tags, in a git repository of its own."""
+"""The checks of `make release`, in a git repository of the test's own."""
 
 import json
 import subprocess

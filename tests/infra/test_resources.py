@@ -1,4 +1,4 @@
-"""The storage template says what the models say, lints, and comes up on moto."""
+"""The storage template agrees with the models, passes the linter, and can be deployed on moto."""
 
 import json
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ def properties(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """The template deployed under another prefix: its outputs."""
+def stack_outputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The outputs of the template, deployed with another prefix."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -100,7 +100,7 @@ def test_streamed_tables_are_those_whose_changes_start_a_function() -> None:
 
 
 @pytest.mark.parametrize("function", [f for b in BUNDLES for f in b.functions if isinstance(f.trigger, Queue)])
-def test_a_consumed_queue_waits_long_enough_and_buries_its_dead(function: Any) -> None:
+def test_a_consumed_queue_waits_long_enough_and_has_a_dead_letter_queue(function: Any) -> None:
     queue = properties(parameter(function.trigger.queue))
     assert queue["VisibilityTimeout"] == (1 if "FifoQueue" in queue else 6) * function.timeout
     grave = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
@@ -125,33 +125,33 @@ def test_what_a_restored_table_names_can_be_brought_back_as_long_as_the_table_ca
     assert "Prefix" not in old
     assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 35}
     assert old["ExpiredObjectDeleteMarker"] is True
-    # For ever nothing is kept that somebody deleted.
+    # Nothing that was deleted is kept for ever.
     assert all(rule["Status"] == "Enabled" for rule in bucket["LifecycleConfiguration"]["Rules"])
 
 
-def test_a_table_that_is_deployed_cannot_be_deleted(deployed: dict[str, str]) -> None:
+def test_a_table_that_is_deployed_cannot_be_deleted(stack_outputs: dict[str, str]) -> None:
     client = boto3.client("dynamodb")
-    found = client.describe_table(TableName=deployed["TasksTable"])["Table"]
+    found = client.describe_table(TableName=stack_outputs["TasksTable"])["Table"]
     assert found["DeletionProtectionEnabled"] is True
     with pytest.raises(ClientError, match="DeletionProtectionEnabled"):
-        client.delete_table(TableName=deployed["TasksTable"])
+        client.delete_table(TableName=stack_outputs["TasksTable"])
 
 
-def test_it_comes_up_under_any_prefix(deployed: dict[str, str]) -> None:
+def test_it_comes_up_under_any_prefix(stack_outputs: dict[str, str]) -> None:
     names = {name: getattr(Settings(), name) for name in STORED if name != "payload_bucket"}
-    assert {name: deployed[parameter(name)] for name in names} == {
+    assert {name: stack_outputs[parameter(name)] for name in names} == {
         name: value.replace("yardmaster", "second", 1) for name, value in names.items()
     }
-    assert deployed["PayloadBucket"].startswith("second-payloads-")
-    assert deployed[stream_parameter("tasks_table")].startswith(deployed["TasksTableArn"] + "/stream/")
-    assert deployed["DispatchQueueUrl"].endswith("/second-dispatch.fifo")
+    assert stack_outputs["PayloadBucket"].startswith("second-payloads-")
+    assert stack_outputs[stream_parameter("tasks_table")].startswith(stack_outputs["TasksTableArn"] + "/stream/")
+    assert stack_outputs["DispatchQueueUrl"].endswith("/second-dispatch.fifo")
 
 
-def test_moto_holds_the_tables_as_declared(deployed: dict[str, str]) -> None:
+def test_moto_holds_the_tables_as_declared(stack_outputs: dict[str, str]) -> None:
     tables = boto3.client("dynamodb")
     for model in storage.models():
         declared = properties(parameter(setting(model)))
-        found = tables.describe_table(TableName=deployed[parameter(setting(model))])["Table"]
+        found = tables.describe_table(TableName=stack_outputs[parameter(setting(model))])["Table"]
         assert found["KeySchema"] == declared["KeySchema"]
         indexes = {index["IndexName"]: index["KeySchema"] for index in found.get("GlobalSecondaryIndexes", [])}
         wanted = {index["IndexName"]: index["KeySchema"] for index in declared.get("GlobalSecondaryIndexes", [])}

@@ -13,7 +13,7 @@ from infra import secrets
 
 
 class Shell:
-    """Runs the command as a shell would, one value into the next."""
+    """Runs the commands as a shell does, each with the output of the last one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
@@ -23,8 +23,8 @@ class Shell:
         secrets.main(list(arguments))
         return self._capsys.readouterr().out
 
-    def captured(self) -> Any:
-        """What was printed since the last call."""
+    def read_output(self) -> Any:
+        """The output since the last call."""
         return self._capsys.readouterr()
 
 
@@ -60,10 +60,10 @@ def test_one_section_can_be_rotated_alone(shell: Shell) -> None:
 
 
 def run_refused(shell: Shell, *arguments: str, value: str) -> tuple[int, str]:
-    """Exit status and standard error. No value is printed, and no key is in the message."""
+    """Run a refused command. Returns the exit status and standard error, which must contain no value or key."""
     with pytest.raises(SystemExit) as ended:
         shell.run(*arguments, value=value)
-    printed = shell.captured()
+    printed = shell.read_output()
     assert printed.out == ""
     assert not [key for section in json.loads(value or "{}").values() for key in section.values() if key in printed.err]
     assert isinstance(ended.value.code, int)
@@ -96,10 +96,10 @@ def test_retire_needs_its_section_and_new_takes_none(shell: Shell) -> None:
 @pytest.mark.parametrize("value", ["", "{}", '{"jwt": {"k": "key"}}', '{"jwt": {}, "seal": {}}', '{"jwt": {"k": "key"'])
 @pytest.mark.parametrize("step", [("add",), ("promote",), ("retire", "jwt")])
 def test_an_invalid_value_is_refused_and_not_repeated(shell: Shell, step: tuple[str, ...], value: str) -> None:
-    """As when the parameter could not be read, or a step before this one failed."""
+    """This happens when the parameter cannot be read, or when an earlier step failed."""
     with pytest.raises(SystemExit) as ended:
         shell.run(*step, value=value)
-    printed = shell.captured()
+    printed = shell.read_output()
     assert (ended.value.code, printed.out) == (1, "")
     assert "Standard input has no keys" in printed.err
     assert '"key"' not in printed.err
@@ -121,17 +121,17 @@ def test_a_token_of_the_leaked_key_is_refused_and_one_of_the_new_key_accepted(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     value = shell.run("new")
-    made = authentication.Principal("acme", "ops", "admin")
+    principal = authentication.Principal("acme", "ops", "admin")
 
     def deploy(text: str) -> None:
         monkeypatch.setattr(engine_keys, "_keys", lambda: engine_keys._parse(text))
 
     deploy(value)
-    forged = authentication.issue_token(made, 3_600)
+    forged = authentication.issue_token(principal, 3_600)
     assert authentication.verify_token(forged).subject == "ops"
     for step in ("add", "promote", "retire"):
         value = shell.run(step, "jwt", value=value)
     deploy(value)
     with pytest.raises(Unauthenticated):
         authentication.verify_token(forged)
-    assert authentication.verify_token(authentication.issue_token(made, 3_600)).subject == "ops"
+    assert authentication.verify_token(authentication.issue_token(principal, 3_600)).subject == "ops"

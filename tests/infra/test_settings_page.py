@@ -14,6 +14,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.config import Settings
+from chalicelib.providers.extras import EXTRAS
 from infra.bundles import BUNDLES
 from infra.local import __main__ as local
 from infra.local import stack
@@ -34,11 +35,11 @@ TYPES: dict[Any, str] = {
 FIELDS = {field.name.upper(): field for field in fields(Settings)}
 BY_LAMBDA = {"AWS_REGION", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"}
 BY_LIBRARIES = {"POWERTOOLS_TRACE_DISABLED", "AWS_ENDPOINT_URL_SQS"}
-"""Read by powertools and by boto3 alone."""
+"""Read only by powertools and by boto3."""
 
 
 def tables(header: str) -> Iterator[dict[str, str]]:
-    """Every row of the page's tables that begin with this column, by column."""
+    """Every row of the page's tables whose first column has this heading, by that column."""
     columns: list[str] = []
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -54,8 +55,8 @@ def names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def written(value: Any) -> str:
-    """A default as the page has it."""
+def format_default(value: Any) -> str:
+    """A default value in the page's notation."""
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, frozenset):
@@ -80,7 +81,7 @@ def test_every_setting_is_on_the_page_and_no_other() -> None:
 def test_its_type_and_default_are_those_of_the_code(name: str) -> None:
     row, field = SETTINGS[name], FIELDS[name]
     assert row["type"] == TYPES[field.type]
-    assert row["default"] == written(getattr(Settings(), field.name))
+    assert row["default"] == format_default(getattr(Settings(), field.name))
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -110,6 +111,11 @@ def test_every_api_s_port_is_on_the_page(bundle: Any) -> None:
     assert VARIABLES[f"PORT_{bundle.name.upper()}"]["default"] == f"`{api.port}`"
 
 
+@pytest.mark.parametrize("name", EXTRAS)
+def test_the_switch_of_every_extra_is_on_the_page(name: str) -> None:
+    assert (VARIABLES | SETTINGS)[name.upper()]["default"] == "`on`"
+
+
 def test_the_local_stack_s_defaults_are_those_of_the_code() -> None:
     found = {name: names(VARIABLES[name]["default"])[0] for name in ("SWEEP_SECONDS", "LOG_LEVEL")}
     assert found == {"SWEEP_SECONDS": f"{stack.SWEEP_SECONDS:g}", "LOG_LEVEL": local.DEFAULTS["LOG_LEVEL"]}
@@ -119,30 +125,31 @@ def test_the_local_stack_s_defaults_are_those_of_the_code() -> None:
 
 def test_every_variable_that_is_read_is_on_the_page_and_no_other() -> None:
     ports = {f"PORT_{bundle.name.upper()}" for bundle in BUNDLES if bundle.http}
+    switches = {name.upper() for name in EXTRAS}
     read = set().union(*map(read_in, [ROOT / "app.py", *sources("chalicelib"), *sources("infra")]))
     unknown = read - VARIABLES.keys() - FIELDS.keys()
     assert unknown == set(), "put them on the page"
-    assert VARIABLES.keys() - read - ports - BY_LIBRARIES == set(), "nothing reads them"
+    assert VARIABLES.keys() - read - ports - switches - BY_LIBRARIES == set(), "nothing reads them"
 
 
 def sources(folder: str) -> list[Path]:
     return list((ROOT / folder).rglob("*.py"))
 
 
-READERS = {"get", "setdefault", "pop", "getenv", "_asked", "port_of", "seconds_of"}
+READERS = {"get", "setdefault", "pop", "getenv", "_read_variable", "port_of", "seconds_of", "switch_of"}
 
 
 def read_in(path: Path) -> set[str]:
-    """Names of the variables that a file reads or sets a default for."""
-    found: set[str] = set()
+    """Names of the variables that a file reads, or for which it sets a default."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and node.args and _reads(node.func):
-            found |= _name(node.args[0], path)
+            names |= _name(node.args[0], path)
         elif isinstance(node, ast.Subscript) and _is_environ(node.value):
-            found |= _name(node.slice, path)
+            names |= _name(node.slice, path)
         elif isinstance(node, ast.Compare) and any(_is_environ(one) for one in node.comparators):
-            found |= _name(node.left, path)
-    return found | (local.DEFAULTS.keys() if path == Path(str(local.__file__)) else set())
+            names |= _name(node.left, path)
+    return names | (local.DEFAULTS.keys() if path == Path(str(local.__file__)) else set())
 
 
 def _reads(function: ast.expr) -> bool:
@@ -156,7 +163,7 @@ def _is_environ(node: ast.expr) -> bool:
 
 
 def _name(node: ast.expr, path: Path) -> set[str]:
-    """A name that is written out or a constant of the module; names that are made up are tested by themselves."""
+    """A name that is written as a text or a constant of the module. Composed names are tested elsewhere."""
     if isinstance(node, ast.Constant):
         return {str(node.value)}
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))

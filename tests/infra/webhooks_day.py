@@ -1,4 +1,4 @@
-"""What is done with webhooks and notifications in a day: receivers that answer, fail, rest, go and come back."""
+"""A day of webhooks and notifications: receivers answer, fail, ask for pauses, disappear and return."""
 
 from chalicelib.apis import projects
 from chalicelib.config import settings
@@ -16,9 +16,9 @@ WEBHOOK, DELIVERIES = f"{WEBHOOKS}/{{webhookId}}", f"{WEBHOOKS}/{{webhookId}}/de
 TOPICS = ["task.created", "task.completed", "project.created", "project.completed", "agent.created"]
 
 
-def whole(made: Watch, world: World) -> None:
+def run(watch: Watch, world: World) -> None:
     """The webhooks' part of the day."""
-    client = Client(made, projects.api)
+    client = Client(watch, projects.api)
     documents.create(documents.new(ORG, "org", {"name": "Acme Corp"}, id="org"))
     users.ensure_user(ORG, "ops", Profile("ops@acme.example", "Ops", "admin", "free"), PASSWORD)
     said = {"url": "https://hooks.example/", "events": TOPICS}
@@ -31,11 +31,11 @@ def whole(made: Watch, world: World) -> None:
         wait(world, 400, awake)
     world.settle()
     ask_again(client, world, webhook)
-    go(client, world, webhook)
+    answer_gone(client, world, webhook)
 
 
 def announce_twice(client: Client, world: World) -> None:
-    """Something happens to a task, an agent and a project, and it is told of once more."""
+    """Change a task, an agent and a project, and announce the changes twice."""
     client("POST", TASKS, {"title": "t"})
     client("POST", "/api/v1/agents", {"name": "a", "type": "coding"})
     client("POST", "/api/v1/projects", {"name": "p"})
@@ -47,8 +47,8 @@ def announce_twice(client: Client, world: World) -> None:
 
 
 def ask_again(client: Client, world: World, webhook: str) -> None:
-    """What was given up while the webhook was switched off, in requests and in the background: that by a wakeup or,
-    when that is lost, by the sweep."""
+    """Request again the deliveries that were given up while the webhook was switched off: directly, and in the
+    background after a wakeup, or by the sweep if the wakeup is lost."""
     before, redelivery.RECOVERY_BATCH = redelivery.RECOVERY_BATCH, 1
     for lost in (False, True):
         switch_off(client, world, webhook)
@@ -68,7 +68,7 @@ def ask_again(client: Client, world: World, webhook: str) -> None:
 
 
 def switch_off(client: Client, world: World, webhook: str) -> None:
-    """For so long that whatever is on its way is given up; then it is on again."""
+    """Switch the webhook off until its deliveries are given up, then on again."""
     client("PUT", WEBHOOK, {"active": False}, webhookId=webhook)
     world.clock.advance(86_400)
     world.settle()
@@ -76,8 +76,8 @@ def switch_off(client: Client, world: World, webhook: str) -> None:
     client("PUT", WEBHOOK, {"active": True}, webhookId=webhook)
 
 
-def go(client: Client, world: World, webhook: str) -> None:
-    """The receiver says that it is gone; the administrators read of it."""
+def answer_gone(client: Client, world: World, webhook: str) -> None:
+    """The receiver answers that it is gone; administrators read the notification."""
     client("POST", f"{WEBHOOK}/rotate-secret", {}, webhookId=webhook)
     world.servers["hooks.example"] = lambda *_: answer(410)
     client("POST", f"{WEBHOOK}/test", webhookId=webhook)

@@ -1,4 +1,4 @@
-"""A stack in this process, under a clock that stands still."""
+"""A stack in this process, with a manual clock."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ NOON = 1_800_014_400_000
 
 
 @pytest.fixture
-def moment() -> Iterator[clock.ManualClock]:
+def manual_clock() -> Iterator[clock.ManualClock]:
     manual = clock.ManualClock(NOON)
     previous = clock.use(manual)
     yield manual
@@ -21,7 +21,7 @@ def moment() -> Iterator[clock.ManualClock]:
 
 
 @pytest.fixture
-def names(moment: clock.ManualClock) -> Iterator[dict[str, str]]:
-    """Deployed storage: setting -> name."""
+def names(manual_clock: clock.ManualClock) -> Iterator[dict[str, str]]:
+    """The deployed storage: setting -> name."""
     with cloud() as found:
         yield found

@@ -1,4 +1,4 @@
-"""The local stage's own messenger: it takes what Telegram takes, and prints it."""
+"""The fake Telegram accepts Telegram's requests and prints the messages."""
 
 import asyncio
 import json
@@ -7,31 +7,34 @@ from typing import Any
 import pytest
 
 from chalicelib.providers.messengers import missing_settings
-from infra.local.fake_telegram import Phone, accounts
+from infra.local.fake_telegram import FakeTelegram, accounts
 
 
-def asked(phone: Phone, path: str, *pieces: bytes) -> tuple[int, Any]:
-    """The status and the body of the answer to a POST that comes in pieces."""
-    waiting = [{"type": "http.request", "body": one, "more_body": True} for one in pieces]
+def post(telegram: FakeTelegram, path: str, *chunks: bytes) -> tuple[int, Any]:
+    """Send a POST in chunks; returns the answer's status and body."""
+    waiting = [{"type": "http.request", "body": one, "more_body": True} for one in chunks]
     waiting.append({"type": "http.request"})
-    said: list[Any] = []
+    messages: list[Any] = []
 
     async def receive() -> Any:
         return waiting.pop(0)
 
     async def send(message: Any) -> None:
-        said.append(message)
+        messages.append(message)
 
-    asyncio.run(phone({"type": "http", "path": path}, receive, send))
-    return said[0]["status"], json.loads(said[1]["body"])
+    asyncio.run(telegram({"type": "http", "path": path}, receive, send))
+    return messages[0]["status"], json.loads(messages[1]["body"])
 
 
-def test_what_it_is_sent_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    phone = Phone()
+def test_messages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    telegram = FakeTelegram()
     sent = json.dumps({"chat_id": "you", "text": "a &lt; b", "parse_mode": "HTML"}).encode()
-    assert asked(phone, "/botlocal/getMe") == (200, {"ok": True, "result": {"message_id": 1}})
-    assert asked(phone, "/botlocal/sendMessage", sent[:9], sent[9:]) == (200, {"ok": True, "result": {"message_id": 2}})
-    assert asked(phone, "/botlocal/deleteWebhook")[0] == 404
+    assert post(telegram, "/botlocal/getMe") == (200, {"ok": True, "result": {"message_id": 1}})
+    assert post(telegram, "/botlocal/sendMessage", sent[:9], sent[9:]) == (
+        200,
+        {"ok": True, "result": {"message_id": 2}},
+    )
+    assert post(telegram, "/botlocal/deleteWebhook")[0] == 404
     assert capsys.readouterr().out == "message      a < b\n"
 
 

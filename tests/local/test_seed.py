@@ -7,14 +7,14 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.storage.access import logins
 from infra.local.seed import ADMIN, ADMIN_ID, AGENTS, CLIENT_ID, CLIENT_SECRET, EXAMPLE_KEYS, ORG, PASSWORD, seed
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support.client import Client
 from tests.support.world import World
 
 
-def test_what_the_document_names_is_there_however_often_it_is_seeded(world: World) -> None:
+def test_seeding_twice_creates_the_documents_examples_once(world: World) -> None:
     before = config.replace(api_urls={"projects": "http://127.0.0.1:3000"})
-    together([seed] * 3)
+    run_together([seed] * 3)
     seed()
     config.restore(before)
     user = users.sign_in("admin@orchestrator.com", "admin123", "")
@@ -34,13 +34,13 @@ def test_what_the_document_names_is_there_however_often_it_is_seeded(world: Worl
     assert lifecycle.get(ORG, "task-123", "projects").name == "Implement user authentication"
 
 
-def test_the_document_s_api_key_is_good_where_it_is_said_to_be(world: World) -> None:
-    client, said = Client(api), {"X-API-Key": "your-api-key"}
+def test_the_documents_api_key_works_with_the_setting_only(world: World) -> None:
+    client, headers = Client(api), {"X-API-Key": "your-api-key"}
     before = config.replace(api_urls={"projects": "http://127.0.0.1:3000"})
     seed()
-    assert client.get("/api/v1/users/me", headers=said).status == 401
+    assert client.get("/api/v1/users/me", headers=headers).status == 401
     config.replace(example_keys=EXAMPLE_KEYS)
-    assert client.get("/api/v1/users/me", headers=said).json["data"]["id"] == ADMIN_ID
+    assert client.get("/api/v1/users/me", headers=headers).json["data"]["id"] == ADMIN_ID
     bearer = {"Authorization": "Bearer your-api-key"}
     assert client.get("/api/v1/tasks/task-123", headers=bearer).json["data"]["createdBy"] == ADMIN_ID
     [key] = api_keys.list_keys(ORG, ADMIN_ID)

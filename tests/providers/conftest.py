@@ -1,4 +1,4 @@
-"""Peers for the outbound client: real sockets on 127.0.0.1, an invented name service, a spy on every connection."""
+"""Peers for the outbound client: real sockets on 127.0.0.1, a fake name service, and a record of every connection."""
 
 import ipaddress
 import socketserver
@@ -22,11 +22,11 @@ from chalicelib import config
 from chalicelib.providers.http import outbound
 
 Script = Callable[[socket, bytes], None]
-"""What a peer does with a connection, given the request it read."""
+"""What a peer does with a connection, given the received request."""
 
 
 class FakeNetwork(outbound.SystemNetwork):
-    """Names resolve to what the test says, each look-up taking the next answer; addresses resolve as on the machine."""
+    """Names resolve to the test's addresses, each look-up to the next answer. Addresses resolve as on the machine."""
 
     def __init__(self) -> None:
         self.names: dict[str, list[list[str]]] = {}
@@ -37,10 +37,10 @@ class FakeNetwork(outbound.SystemNetwork):
         if host not in self.names:
             return super().addresses(host)
         answers = self.names[host]
-        found = answers.pop(0) if len(answers) > 1 else answers[0]
-        if not found:
+        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        if not addresses:
             raise OSError(f"{host} does not resolve")
-        return found
+        return addresses
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ sys.addaudithook(_audit)
 
 @pytest.fixture
 def connections() -> Iterator[list[object]]:
-    """Every address that this process tries to connect to, as the interpreter itself reports it."""
+    """Every address to which this process tries to connect, as the interpreter's audit hook reports it."""
     seen: list[object] = []
     _spied.append(seen)
     yield seen
@@ -93,7 +93,7 @@ def connections() -> Iterator[list[object]]:
 
 @dataclass
 class Peer:
-    """A server that plays `script` to each connection and keeps the requests."""
+    """A server that runs `script` for each connection and records the requests."""
 
     port: int
     requests: list[bytes] = field(default_factory=list)
@@ -151,7 +151,7 @@ def play(released: threading.Event) -> Iterator[Callable[..., Peer]]:
 
 @pytest.fixture
 def released() -> threading.Event:
-    """Set when the test is over: what a silent or trickling peer waits on."""
+    """Set at the end of the test; silent and slow peers wait for it."""
     return threading.Event()
 
 
@@ -163,7 +163,7 @@ class Authority:
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     def server(self, *names: str) -> ssl.SSLContext:
-        """A server context with a certificate for `names`, and for addresses where a name is one."""
+        """A server's TLS context with a certificate for `names`, which can be addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
         certificate = self._sign(names[0], key.public_key()).add_extension(alternatives, critical=False)
@@ -179,7 +179,7 @@ class Authority:
 
     @property
     def trust(self) -> ssl.SSLContext:
-        """A client context that trusts this authority alone."""
+        """A client's TLS context that trusts only this authority."""
         root = self._sign("authority", self.key.public_key())
         root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         pem = root.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -1,4 +1,4 @@
-"""What everybody in the simulation shares: the world, chance, and how to bear a refusal or one's own death."""
+"""The base of all actors in the simulation: the world, seeded chance, and attempts that may be refused or killed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from tests.simulation.faults import Killed
 from tests.support.world import World
 
 EXPECTED = (Conflict, NotFound, Unavailable, Killed)
-"""What a caller may meet: a refusal, a service that is busy, or its own death."""
+"""Errors that an actor expects: a refusal, an unavailable service, or the death of the process."""
 
 
 @dataclass
 class Actor:
-    """Somebody who acts at random. `quiet`: the run is over, and from now on everybody does what is right."""
+    """Somebody who acts at random. `quiet` is set at the end of a run: from then on the actor makes no trouble."""
 
     world: World
     random: Random
     quiet: bool = False
 
     def attempt(self, work: Callable[[], Any]) -> Any:
-        """Do what may be refused, or die; None when it was."""
+        """Run `work`. Returns None when it raises one of the expected errors."""
         try:
             return work()
         except EXPECTED:
             return None
 
-    def chance(self, share: float) -> bool:
-        """Whether something happens that happens in this share of all cases, and never once the run is over."""
+    def should_happen(self, share: float) -> bool:
+        """True in this share of all cases; False at the end of a run."""
         return not self.quiet and self.random.random() < share

@@ -1,4 +1,4 @@
-"""A fleet, its clients and its bad luck, one operation at a time: for the state machine, the seeded runs and soak."""
+"""Random operations of workers and clients, with faults: for the state machine, the seeded runs and `make soak`."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from chalicelib.providers.http import outbound
 from chalicelib.storage.connections import connections
 from tests.simulation import managed
 from tests.simulation.acting import Actor
-from tests.simulation.faults import Faults, Killed, everywhere
+from tests.simulation.faults import Faults, Killed, interfering_everywhere
 from tests.simulation.invariants import ALWAYS, AT_REST
 from tests.simulation.owners import Owners
 from tests.simulation.people import People
@@ -33,15 +33,15 @@ PERMITS = (ConcurrencyLimit("one", 1), ConcurrencyLimit("two", 2))
 
 @dataclass
 class Server:
-    """A worker as it sees itself: what it was given, and whether the network is there."""
+    """A worker's own state: the handovers that it received, and whether the network reaches it."""
 
     id: str
     reachable: bool = True
-    given: list[tuple[str, int, int]] = field(default_factory=list)  # (task id, epoch, attempt)
+    received: list[tuple[str, int, int]] = field(default_factory=list)  # (task id, epoch, attempt)
 
 
 class Simulation(Actor):
-    """Random operations on one deployment. `run` performs them, `drain` ends them well and checks every promise."""
+    """Random operations on one deployment. `run` performs them. `drain` ends all faults and checks every invariant."""
 
     def __init__(self, world: World, seed: int, faults: Faults | None = None) -> None:
         super().__init__(world, Random(seed))
@@ -53,19 +53,19 @@ class Simulation(Actor):
         self.acknowledged: set[str] = set()
         self.faults = faults or Faults(Random(seed + 1))
         self._names = 0
-        self._most_servers = self.random.choice([0, 1, 3])  # without any, the sockets and those who fetch do it all
+        self._most_servers = self.random.choice([0, 1, 3])  # with 0, only workers on sockets and pullers do the tasks
 
     def run(self, operations: int) -> None:
-        """Perform so many operations, drawn by weight, with the faults on."""
+        """Perform so many operations, drawn by weight, with the faults switched on."""
         names = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
         self.begin()
-        with everywhere(self.world, self.faults):
+        with interfering_everywhere(self.world, self.faults):
             for _ in range(operations):
                 self.act(self.random.choice(names))
                 self.step()
 
     def begin(self) -> None:
-        """One worker of each kind, and everybody who watches."""
+        """Register one worker of each kind and connect the watchers."""
         self.register()
         self.sockets.register()
         self.owners.register()
@@ -74,40 +74,40 @@ class Simulation(Actor):
             self.watchers.connect(one)
 
     def act(self, name: str) -> None:
-        """Do one of `WEIGHTS`."""
+        """Perform one operation of `WEIGHTS`, by its name."""
         attrgetter(name)(self)()
 
     def check(self) -> None:
-        """What holds at any moment, holds."""
+        """Check the invariants that hold at any moment."""
         for invariant in ALWAYS:
             invariant(self.world)
 
     # clients
 
     def submit(self, priority: int | None = None, delay: int | None = None, key: str | None = None) -> None:
-        asked: dict[str, Any] = {"priority": self.random.randrange(10) if priority is None else priority}
+        fields: dict[str, Any] = {"priority": self.random.randrange(10) if priority is None else priority}
         if self.random.random() < 0.4:
-            asked["capabilities"] = (self.random.choice(CAPABILITIES),)
+            fields["capabilities"] = (self.random.choice(CAPABILITIES),)
         if self.random.random() < 0.3:
-            asked["concurrency_limit"] = self.random.choice(PERMITS)
+            fields["concurrency_limit"] = self.random.choice(PERMITS)
         if delay or self.random.random() < 0.1:
-            asked["run_at"] = self.world.clock.now() + (delay or self.random.randrange(1, 1200)) * 1000
+            fields["run_at"] = self.world.clock.now() + (delay or self.random.randrange(1, 1200)) * 1000
         if key or self.random.random() < 0.2:
-            asked["idempotency_key"] = key or f"key-{self.random.randrange(5)}"
-            asked = {"priority": 5, "idempotency_key": asked["idempotency_key"]}
-        task = self.attempt(lambda: self.world.submit(**asked))
+            fields["idempotency_key"] = key or f"key-{self.random.randrange(5)}"
+            fields = {"priority": 5, "idempotency_key": fields["idempotency_key"]}
+        task = self.attempt(lambda: self.world.submit(**fields))
         if task is not None:
             self.acknowledged.add(task.id)
 
     def cancel(self) -> None:
         if self.acknowledged:
-            self.attempt(lambda: lifecycle.cancel(ORG, self._any_task()))
+            self.attempt(lambda: lifecycle.cancel(ORG, self._choose_task()))
 
     def replay(self) -> None:
         if self.acknowledged:
-            self.attempt(lambda: lifecycle.replay(ORG, self._any_task()))
+            self.attempt(lambda: lifecycle.replay(ORG, self._choose_task()))
 
-    def _any_task(self) -> str:
+    def _choose_task(self) -> str:
         return self.random.choice(sorted(self.acknowledged))
 
     # servers
@@ -122,7 +122,7 @@ class Simulation(Actor):
         worker = self.attempt(
             lambda: self.world.register(
                 name,
-                reply=lambda url, headers, body: self._given(name, url, headers, body),
+                reply=lambda url, headers, body: self._receive(name, url, headers, body),
                 max_concurrent=room,
                 weight=weight,
                 capabilities=offered,
@@ -131,37 +131,37 @@ class Simulation(Actor):
         if worker is not None:
             self.servers[name] = Server(worker.id)
 
-    def _given(self, name: str, url: str, headers: dict[str, str], body: bytes) -> outbound.Response:
+    def _receive(self, name: str, url: str, headers: dict[str, str], body: bytes) -> outbound.Response:
         server = self.servers.get(name)
         if server is None or not server.reachable:
             raise outbound.Unreachable("refused")
         if url.endswith("/health"):
             return answer(200)
-        said = json.loads(body)
-        assert headers["Idempotency-Key"] == f"{said['taskId']}:{said['attempt']}"
-        epoch = int(said["callbackUrl"].rpartition("lease=")[2])
-        server.given.append((said["taskId"], epoch, said["attempt"]))
-        return self._answer(said)
+        handover = json.loads(body)
+        assert headers["Idempotency-Key"] == f"{handover['taskId']}:{handover['attempt']}"
+        epoch = int(handover["callbackUrl"].rpartition("lease=")[2])
+        server.received.append((handover["taskId"], epoch, handover["attempt"]))
+        return self._answer(handover)
 
-    def _answer(self, said: dict[str, Any]) -> outbound.Response:
+    def _answer(self, handover: dict[str, Any]) -> outbound.Response:
         dice = 1.0 if self.quiet else self.random.random()
         if dice < 0.1:
             return answer(429, retry_after=str(self.random.randrange(1, 60)))
         if dice < 0.2:
             return answer(500)
-        return answer(200, {"done": said["taskId"]}) if dice < 0.4 else answer(202)
+        return answer(200, {"done": handover["taskId"]}) if dice < 0.4 else answer(202)
 
     @staticmethod
-    def _last(url: str, _: dict[str, str], body: bytes) -> outbound.Response:
-        """The server that ends every run: it can do anything, and does it at once."""
+    def _answer_as_last_server(url: str, _: dict[str, str], body: bytes) -> outbound.Response:
+        """Answer for the server that is registered at the end of a run. It completes every task at once."""
         return answer(200, {"done": json.loads(body)["taskId"]} if body else None)
 
     def report(self) -> None:
-        """A server reports on something it was given, perhaps long ago, perhaps twice."""
-        server = self._any_server()
-        if server is None or not server.given or not server.reachable:
+        """A server reports on a task that it received, perhaps late, perhaps twice."""
+        server = self._choose_server()
+        if server is None or not server.received or not server.reachable:
             return
-        task_id, epoch, _ = self.random.choice(server.given[-6:])
+        task_id, epoch, _ = self.random.choice(server.received[-6:])
         holder = Holder(server.id, epoch)
         dice = self.random.random()
         if dice < 0.6:
@@ -178,13 +178,13 @@ class Simulation(Actor):
                 self.attempt(lambda s=server: registry.record_heartbeat(ORG, POOL, s.id, Heartbeat(Health.HEALTHY)))
 
     def partition(self) -> None:
-        if (server := self._any_server()) is not None:
+        if (server := self._choose_server()) is not None:
             server.reachable = not server.reachable
 
     def maintain(self) -> None:
-        if (server := self._any_server()) is not None:
-            wanted = self.random.random() < 0.5
-            self.attempt(lambda: registry.set_maintenance(ORG, POOL, server.id, wanted, None))
+        if (server := self._choose_server()) is not None:
+            maintenance = self.random.random() < 0.5
+            self.attempt(lambda: registry.set_maintenance(ORG, POOL, server.id, maintenance, None))
 
     def unregister(self) -> None:
         if len(self.servers) > 1:
@@ -192,14 +192,14 @@ class Simulation(Actor):
             if self.attempt(lambda: registry.unregister(ORG, POOL, self.servers[name].id) or True):
                 del self.servers[name]
 
-    def _any_server(self) -> Server | None:
+    def _choose_server(self) -> Server | None:
         return self.servers[self.random.choice(sorted(self.servers))] if self.servers else None
 
-    # the world itself
+    # the deployment itself
 
     def step(self) -> None:
-        """One function of the world that has something to do runs, and may die; time passes while none has."""
-        if kinds := self.world.busy():
+        """Run one function that has messages or changes; it may die. If none has, let some seconds pass."""
+        if kinds := self.world.list_unfinished():
             kind = self.random.choice(kinds)
             (self._relay if kind in STREAMED_TABLES else self._handle)(kind)
         else:
@@ -218,7 +218,7 @@ class Simulation(Actor):
             self.world.return_messages(kind)
 
     def redeliver(self) -> None:
-        """The stream gives some records again."""
+        """Let a stream deliver some records again."""
         self.world.rewind(self.random.choice(STREAMED_TABLES), self.random.randrange(1, 4))
 
     def wait(self, seconds: int | None = None) -> None:
@@ -236,7 +236,8 @@ class Simulation(Actor):
                 raise unexpected from None
 
     def drain(self) -> None:
-        """Faults end, everybody comes back, time passes; then every promise must hold and every task have ended."""
+        """End all faults, bring every server back and let time pass. Then check that every task has ended, and every
+        invariant."""
         for actor in (self, self.sockets, self.owners, self.people, self.watchers):
             actor.quiet = True
         self.faults = Faults(Random(0))
@@ -244,47 +245,49 @@ class Simulation(Actor):
         for server in self.servers.values():
             server.reachable = True
             self.attempt(lambda s=server: registry.set_maintenance(ORG, POOL, s.id, False, None))
-        last = self.world.register("last", reply=self._last, max_concurrent=9, capabilities=CAPABILITIES)
+        last = self.world.register(
+            "last", reply=self._answer_as_last_server, max_concurrent=9, capabilities=CAPABILITIES
+        )
         for _ in range(60):
-            self._calm_minute(last.id)
+            self._finish_minute(last.id)
             if all(task.is_terminal for task in self.world.tasks()):
                 break
-        self._late_chores()
+        self._run_late_jobs()
         self.watchers.finish()
-        self._everything_ended()
-        self._everything_was_told()
-        self.people.everything_arrived()
+        self._require_all_ended()
+        self._require_watchers_complete()
+        self.people.require_deliveries_arrived()
         for invariant in (*AT_REST, *managed.AT_REST):
             invariant(self.world)
 
-    def _late_chores(self) -> None:
-        """What is looked at once more later, is; the minutes until then are not worth simulating."""
+    def _run_late_jobs(self) -> None:
+        """Run the jobs that check a second time later, without simulating the minutes until then."""
         for _ in range(2):
             self.world.clock.advance(SECOND_PASS_DELAY_S)
             self.world.advance(61)
 
-    def _calm_minute(self, last: str) -> None:
+    def _finish_minute(self, last: str) -> None:
         self.heartbeat()
         self.sockets.finish()
         self.owners.finish(last)
         self.people.finish()
         self.world.advance(61)
         for server in self.servers.values():
-            for task_id, epoch, _ in server.given[-20:]:
+            for task_id, epoch, _ in server.received[-20:]:
                 self.attempt(
                     lambda t=task_id, s=server, e=epoch: lifecycle.complete(ORG, POOL, t, Holder(s.id, e), {"done": t})
                 )
         self.world.settle()
 
-    def _everything_ended(self) -> None:
+    def _require_all_ended(self) -> None:
         stored = {task.id: task for task in self.world.tasks()}
-        accepted = {*self.acknowledged, *self.owners.manual, *self.owners.performed}
-        assert not accepted - stored.keys(), "an accepted task is gone"
+        accepted = {*self.acknowledged, *self.owners.manual, *self.owners.performed, *self.owners.executions}
+        assert not accepted - stored.keys(), "an accepted task is missing"
         unfinished = [task for task in stored.values() if not task.is_terminal]
         assert not unfinished, f"tasks that never ended: {[(task.id, task.status) for task in unfinished]}"
 
-    def _everything_was_told(self) -> None:
+    def _require_watchers_complete(self) -> None:
         head = connections.find_head(ORG)
         assert head is not None
         for number, watcher in enumerate(self.watchers.clients):
-            assert watcher.seen == list(range(1, head.sequence + 1)), f"watcher {number} missed something"
+            assert watcher.sequences == list(range(1, head.sequence + 1)), f"watcher {number} missed something"

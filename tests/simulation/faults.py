@@ -1,5 +1,5 @@
-"""What goes wrong between the code and AWS: calls fail before or after they took effect, connections end at the very
-moment at which something is sent over them, and functions die."""
+"""Faults between the code and AWS: calls fail before or after they take effect, connections end while a frame is sent
+over them, and functions die."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,23 +19,25 @@ from tests.support.world import World
 POST: Call = ("ApiGateway", "PostToConnection")
 SEND: Call = ("SQS", "SendMessageBatch")
 CLOSE: Call = ("ApiGateway", "DeleteConnection")
-READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetQueueUrl", "GetQueueAttributes", "GET", "HEAD"})
+READS = frozenset(
+    {"GetItem", "BatchGetItem", "TransactGetItems", "Query", "GetQueueUrl", "GetQueueAttributes", "GET", "HEAD"}
+)
 
 
 class Killed(BaseException):
-    """The function died here. Not an Exception: nothing may catch it."""
+    """The function dies here. It is not an Exception, so that nothing catches it."""
 
 
 @dataclass
 class Faults:
-    """Chances in [0, 1], for each call."""
+    """Probabilities in [0, 1], for each call."""
 
     random: Random
-    fail: float = 0.0  # throttled, or not reached: nothing applied
-    unknown: float = 0.0  # applied, but the caller is told that it failed
-    repeat: float = 0.0  # applied, the answer lost, and applied again by the client's own retry
+    fail: float = 0.0  # throttled or unreachable: not applied
+    unknown: float = 0.0  # applied, but the caller gets an error
+    repeat: float = 0.0  # applied, the answer is lost, and the AWS client's own retry applies it again
     kill: float = 0.0  # the function dies before or after the call
-    gone: float = 0.0  # for each frame: its connection has just ended
+    gone: float = 0.0  # for each frame: its connection has ended
 
     def __call__(self, _: Call, send: Callable[[], Any]) -> Any:
         dice = self.random.random()
@@ -64,7 +66,7 @@ class Faults:
 
 @dataclass
 class _Sockets:
-    """The way to the connections, with the interference in between."""
+    """The connections, with the interference in each call."""
 
     inner: FakeSockets
     interference: Interference
@@ -80,7 +82,7 @@ class _Sockets:
 
 @dataclass
 class _Queues:
-    """The way to the queues, likewise."""
+    """The queues, with the interference in each call."""
 
     inner: FakeQueues
     interference: Interference
@@ -91,8 +93,8 @@ class _Queues:
 
 
 @contextmanager
-def everywhere(world: World, interference: Interference) -> Iterator[None]:
-    """Let `interference` stand between the code and all that it calls: tables, queues and connections."""
+def interfering_everywhere(world: World, interference: Interference) -> Iterator[None]:
+    """Route all calls to tables, queues and connections through `interference`."""
     websocket_api.use_sockets(_Sockets(world.sockets, interference))
     sqs.use_queues(_Queues(world.queues, interference))
     try:
@@ -105,33 +107,43 @@ def everywhere(world: World, interference: Interference) -> Iterator[None]:
 
 @contextmanager
 def dying_anywhere(world: World, number: int) -> Iterator[None]:
-    """The process dies at the point of this number, from 0: before any call but a reading that follows another, since
-    a death between two leaves what a death before the first leaves."""
-    before, seen = "", 0
+    """Kill the process at the point of this number, from 0. There is a point before each call, except before a read
+    that follows a read: a death there leaves the same state as one before the first read."""
+    before, call_count = "", 0
 
     def die(call: Call, send: Callable[[], Any]) -> Any:
-        nonlocal before, seen
+        nonlocal before, call_count
         if not {before, call[1]} <= READS:
-            seen += 1
-            if seen - 1 == number:
+            call_count += 1
+            if call_count - 1 == number:
                 raise Killed
         before = call[1]
         return send()
 
-    with everywhere(world, die):
+    with interfering_everywhere(world, die):
         yield
 
 
 @contextmanager
 def dying_before(world: World, number: int) -> Iterator[None]:
-    """The process dies before the call of this number, from 0. After one call is before the next."""
-    seen = [0]
+    """Kill the process before the call of this number, from 0."""
+    call_count = [0]
 
     def die(_: Call, send: Callable[[], Any]) -> Any:
-        seen[0] += 1
-        if seen[0] - 1 == number:
+        call_count[0] += 1
+        if call_count[0] - 1 == number:
             raise Killed
         return send()
 
-    with everywhere(world, die):
+    with interfering_everywhere(world, die):
         yield
+
+
+def dies_before(world: World, act: Callable[[], object], number: int) -> bool:
+    """Act, and be killed before the call of this number, from 0. Returns whether there were so many calls."""
+    with dying_before(world, number):
+        try:
+            act()
+        except Killed:
+            return True
+    return False

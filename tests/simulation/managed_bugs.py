@@ -1,4 +1,4 @@
-"""Bugs for the promises about what people manage (see test_seeded_bugs): a story that each of them spoils."""
+"""Bugs for the invariants of the projects API (see test_seeded_bugs), each with a story in which it shows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +19,7 @@ from chalicelib.engine.webhooks import endpoints
 from chalicelib.storage.aws.dynamodb import Write
 from chalicelib.storage.search import index as index_storage
 from tests.simulation import managed
-from tests.simulation.people import FOUNDER, POOL, anybody, new_project
+from tests.simulation.people import FOUNDER, POOL, allow_anybody, new_project
 from tests.support.world import ORG, World, answer
 
 ADA = "ada"
@@ -29,16 +29,16 @@ def _task(**said: Any) -> Task:
     return task_edits.create(ORG, POOL, ADA, Draft({"title": "one", **said}, "task", 4))
 
 
-def _listed(world: World) -> None:
-    """A task that somebody completes."""
+def _complete_listed_task(world: World) -> None:
+    """A user completes a task."""
     task = _task(tags=["a"])
     world.settle()
-    task_edits.change(ORG, POOL, task.id, Edit(phase=Phase.COMPLETED), ADA, anybody)
+    task_edits.change(ORG, POOL, task.id, Edit(phase=Phase.COMPLETED), ADA, allow_anybody)
     world.settle()
 
 
-def _announced_again(world: World) -> None:
-    """A task of which a webhook is told; and what happened comes once more, long after."""
+def _redeliver_change(world: World) -> None:
+    """A task's creation is announced to a webhook, and the stream delivers the change again ten minutes later."""
     world.servers["all.example"] = lambda *_: answer(200)
     said = {"url": "https://all.example/", "events": [str(Topic.TASK_CREATED)], "active": True, "headers": {}}
     endpoints.create(ORG, said, "a-secret-of-the-tests", ADA)
@@ -49,8 +49,8 @@ def _announced_again(world: World) -> None:
     world.settle()
 
 
-def _project_gone(world: World) -> None:
-    """A project is deleted with a task in it."""
+def _delete_project(world: World) -> None:
+    """A user deletes a project with a task in it."""
     project = projects.create(ORG, new_project(), {}, FOUNDER, Grantor(ADA, []))
     _task(projectId=project.id)
     world.settle()
@@ -61,53 +61,53 @@ def _project_gone(world: World) -> None:
         world.advance(61)
 
 
-def _state_alone(updates: Sequence[IndexUpdate]) -> list[Write]:
-    return [*map(index_storage._state_write, updates), *_counted(updates)]
+def _writes_without_rows(updates: Sequence[IndexUpdate]) -> list[Write]:
+    return [*map(index_storage._state_write, updates), *_counter_writes(updates)]
 
 
-def _counts_twice(updates: Sequence[IndexUpdate]) -> list[Write]:
-    return _counted([*updates, *updates])
+def _writes_counted_twice(updates: Sequence[IndexUpdate]) -> list[Write]:
+    return _counter_writes([*updates, *updates])
 
 
-def _id_of_the_moment(said: Announcement) -> str:
-    return f"{_fact_id(said)}_{clock.now()}"
+def _id_with_time(said: Announcement) -> str:
+    return f"{_public_event_id(said)}_{clock.now()}"
 
 
-def _silent(*_: object) -> Iterator[Announcement]:
+def _no_announcements(*_: object) -> Iterator[Announcement]:
     return iter(())
 
 
-_counted, _fact_id = index_storage._counter_writes, public_events.public_event_id
+_counter_writes, _public_event_id = index_storage._counter_writes, public_events.public_event_id
 
 BUGS: dict[str, tuple[Callable[[World], None], Callable[[World], None], AbstractContextManager[Any]]] = {
     "the rows of a list are lost": (
         managed.lists_equal_a_recount,
-        _listed,
-        patch.object(index_storage, "update_writes", _state_alone),
+        _complete_listed_task,
+        patch.object(index_storage, "update_writes", _writes_without_rows),
     ),
-    "a list counts twice what is in it": (
+    "a list's counters are doubled": (
         managed.lists_equal_a_recount,
-        _listed,
-        patch.object(index_storage, "_counter_writes", _counts_twice),
+        _complete_listed_task,
+        patch.object(index_storage, "_counter_writes", _writes_counted_twice),
     ),
-    "a fact is told twice": (
+    "an event is announced twice": (
         managed.every_change_is_announced_once,
-        _announced_again,
-        patch.object(public_events, "public_event_id", _id_of_the_moment),
+        _redeliver_change,
+        patch.object(public_events, "public_event_id", _id_with_time),
     ),
-    "a fact is not told": (
+    "an event is not announced": (
         managed.every_change_is_announced_once,
-        _announced_again,
-        patch.object(announcements, "task_announcements", _silent),
+        _redeliver_change,
+        patch.object(announcements, "task_announcements", _no_announcements),
     ),
     "a deleted project's tasks are forgotten": (
-        managed.nothing_dangles,
-        _project_gone,
+        managed.references_exist,
+        _delete_project,
         patch.dict(job_handlers.JOB_STEPS, {PROJECT: lambda _: True}),
     ),
-    "a chore never ends": (
-        managed.chores_end,
-        _project_gone,
+    "a job never ends": (
+        managed.jobs_finish,
+        _delete_project,
         patch.dict(job_handlers.JOB_STEPS, {PROJECT: lambda _: 1 // 0 > 0}),
     ),
 }

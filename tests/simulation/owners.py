@@ -1,4 +1,4 @@
-"""Workers that fetch their tasks, owners who choose the worker themselves, and tasks that the world performs."""
+"""Workers that fetch their tasks, callers who assign tasks to workers, and tasks of built-in performers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,10 +8,11 @@ from chalicelib import ids
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status
 from chalicelib.domain.tasks.worker import Health, Heartbeat, Worker
-from chalicelib.engine.tasks import assignment, lifecycle, submission
+from chalicelib.engine.tasks import approvals, assignment, lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.engine.workers import completion_reports, registry
 from chalicelib.engine.workers.registry import Rotation, WorkerChange
+from chalicelib.engine.workflows import executions
 from tests.simulation import performer
 from tests.simulation.acting import Actor
 from tests.support.world import ORG, POOL
@@ -21,47 +22,61 @@ MOST = 2
 
 @dataclass
 class Owners(Actor):
-    """Their workers, the tasks that wait for their word, and those that the world performs."""
+    """The fetching workers (`pullers`), the tasks that wait for an assignment, and the tasks of built-in performers."""
 
     pullers: list[str] = field(default_factory=list)
     manual: list[str] = field(default_factory=list)
     performed: list[str] = field(default_factory=list)
+    executions: list[str] = field(default_factory=list)
     assigned: set[tuple[str, int]] = field(default_factory=set)  # (task id, epoch)
 
     def register(self) -> None:
         if len(self.pullers) >= MOST:
             return
-        room = self.random.randrange(1, 3)
-        made = self.attempt(
+        slots = self.random.randrange(1, 3)
+        worker = self.attempt(
             lambda: self.world.register(
-                f"puller{len(self.pullers)}", id=ids.uuid(), endpoints={}, api_key=None, max_concurrent=room
+                f"puller{len(self.pullers)}", id=ids.uuid(), endpoints={}, api_key=None, max_concurrent=slots
             )
         )
-        if made is not None:
-            self.pullers.append(made.id)
+        if worker is not None:
+            self.pullers.append(worker.id)
 
     def submit(self) -> None:
-        """A task that waits until its owner names a worker."""
+        """Submit a task that waits until a caller assigns it to a worker."""
         task = self.attempt(lambda: self.world.submit(manual=True, priority=self.random.randrange(10)))
         if task is not None:
             self.manual.append(task.id)
 
+    def submit_for_approval(self) -> None:
+        """A task that a person must approve before any worker may have it."""
+        self.attempt(lambda: self.world.submit(approval_seconds=self.random.randrange(60, 3600)))
+
+    def decide(self) -> None:
+        """A person decides on any task, perhaps twice, and perhaps on one that needs no approval any more."""
+        gated = sorted(task.id for task in self.world.tasks() if task.approval is not None)
+        if gated:
+            task_id = self.random.choice(gated)
+            decision = self.random.choice([approvals.approve, approvals.approve, approvals.reject])
+            for _ in range(2 if self.should_happen(0.2) else 1):
+                self.attempt(lambda: decision(ORG, task_id, "ann"))
+
     def assign(self) -> None:
-        """An owner names a worker: of any kind, for any task, also for one that the dispatcher may lease just now."""
+        """Assign any pending task to any worker, also while the dispatcher may lease the task."""
         waiting = [task.id for task in self.world.tasks() if task.pool == POOL and task.status is Status.PENDING]
-        crew = [worker.id for worker in self.world.workers() if worker.pool == POOL]
-        if waiting and crew:
-            task_id, worker_id = self.random.choice(sorted(waiting)), self.random.choice(sorted(crew))
+        worker_ids = [worker.id for worker in self.world.workers() if worker.pool == POOL]
+        if waiting and worker_ids:
+            task_id, worker_id = self.random.choice(sorted(waiting)), self.random.choice(sorted(worker_ids))
             self._assign(task_id, worker_id)
 
     def _assign(self, task_id: str, worker_id: str) -> None:
-        held = self.attempt(lambda: assignment.assign(ORG, POOL, task_id, worker_id))
-        if held is not None:
-            self.assigned.add((held.id, held.epoch))
+        leased = self.attempt(lambda: assignment.assign(ORG, POOL, task_id, worker_id))
+        if leased is not None:
+            self.assigned.add((leased.id, leased.epoch))
 
-    def look(self) -> None:
-        """A fetching worker looks at what it holds, and starts, ends or reports one."""
-        worker = self._any()
+    def report(self) -> None:
+        """A fetching worker starts, ends or reports one of the tasks that it holds."""
+        worker = self._choose_puller()
         if worker is None:
             return
         if not worker.leases:
@@ -69,7 +84,7 @@ class Owners(Actor):
             return
         task_id, epoch = self.random.choice(sorted(worker.leases.items()))
         holder = Holder(worker.id, epoch)
-        done: list[Callable[[], Any]] = [
+        actions: list[Callable[[], Any]] = [
             lambda: assignment.start(ORG, POOL, task_id),
             lambda: lifecycle.complete(ORG, POOL, task_id, holder, {"done": task_id}),
             lambda: lifecycle.complete(ORG, POOL, task_id, None, {"done": task_id}),
@@ -78,8 +93,8 @@ class Owners(Actor):
                 ORG, POOL, worker.id, self.random.choice(["completed", "failed"])
             ),
         ]
-        work = self.random.choice(done)
-        for _ in range(2 if self.chance(0.2) else 1):
+        work = self.random.choice(actions)
+        for _ in range(2 if self.should_happen(0.2) else 1):
             self.attempt(work)
 
     def _claim(self, worker: Worker) -> None:
@@ -87,22 +102,22 @@ class Owners(Actor):
             lambda: completion_reports.report_outcome(ORG, POOL, worker.id, self.random.choice(["completed", "failed"]))
         )
 
-    def _any(self) -> Worker | None:
-        found = [worker for worker in self.world.workers() if worker.id in self.pullers and not worker.removed]
-        return self.random.choice(sorted(found, key=lambda worker: worker.id)) if found else None
+    def _choose_puller(self) -> Worker | None:
+        pullers = [worker for worker in self.world.workers() if worker.id in self.pullers and not worker.removed]
+        return self.random.choice(sorted(pullers, key=lambda worker: worker.id)) if pullers else None
 
     def heartbeat(self) -> None:
         for worker_id in self.pullers:
-            if not self.chance(0.2):
+            if not self.should_happen(0.2):
                 self.attempt(
                     lambda name=worker_id: registry.record_heartbeat(ORG, POOL, name, Heartbeat(Health.HEALTHY))
                 )
 
-    def turn(self) -> None:
-        """A worker of any kind is drained, closed, or opened again by hand."""
-        crew = [worker.id for worker in self.world.workers() if worker.pool == POOL]
-        if crew:
-            name, rotation = self.random.choice(sorted(crew)), self.random.choice([*Rotation, Rotation.OPEN])
+    def rotate(self) -> None:
+        """Drain, cordon or open a worker of any kind."""
+        worker_ids = [worker.id for worker in self.world.workers() if worker.pool == POOL]
+        if worker_ids:
+            name, rotation = self.random.choice(sorted(worker_ids)), self.random.choice([*Rotation, Rotation.OPEN])
             self.attempt(lambda: registry.update(ORG, POOL, name, WorkerChange(rotation=rotation)))
 
     def unregister(self) -> None:
@@ -111,16 +126,37 @@ class Owners(Actor):
             if self.attempt(lambda: registry.unregister(ORG, POOL, name) or True):
                 self.pullers.remove(name)
 
-    def perform(self) -> None:
-        """A task for the world itself."""
+    def submit_builtin(self) -> None:
+        """Submit a task for a built-in performer."""
         ends = self.random.choice(["well", "well", "badly"])
-        asked = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
-        task = self.attempt(lambda: submission.submit(ORG, "dev", asked))
+        submitted = Submission(performer.POOL, "toy", 5, payload={"ends": ends}, capabilities=("toy",))
+        task = self.attempt(lambda: submission.submit(ORG, "dev", submitted))
         if task is not None:
             self.performed.append(task.id)
 
+    def start_workflow(self) -> None:
+        """Start a workflow whose steps built-in performers run."""
+        ends = self.random.choice(["well", "well", "badly"])
+        execution = self.attempt(
+            lambda: executions.start(ORG, "dev", performer.POOL, performer.WORKFLOW, {"ends": ends})
+        )
+        if execution is not None:
+            self.executions.append(execution.id)
+
+    def cancel_or_replay(self) -> None:
+        """Cancel or replay an execution or one of its steps."""
+        if self.executions:
+            execution_id = self.random.choice(self.executions)
+            steps = [task.id for task in self.world.tasks() if task.parent == execution_id]
+            act = self.random.choice([lifecycle.cancel, lifecycle.replay, lifecycle.replay])
+            self.attempt(lambda: act(ORG, self.random.choice([execution_id, *sorted(steps)])))
+
     def finish(self, last: str) -> None:
-        """The run is over: all is open, what waits for its owner goes to the last worker, what is held is ended."""
+        """Approve all tasks, open all workers, complete the tasks that pullers hold, and assign waiting tasks to the
+        last worker."""
+        for task in self.world.tasks():
+            if task.awaits_approval:
+                self.attempt(lambda t=task.id: approvals.approve(ORG, t, "ann"))
         self.heartbeat()
         for worker in self.world.workers():
             if worker.pool == POOL:

@@ -1,41 +1,44 @@
-"""The engine as a state machine: hypothesis looks for a short story that breaks a promise."""
+"""The engine as a state machine: hypothesis searches for a short sequence of operations that breaks an invariant."""
 
 from contextlib import ExitStack
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.simulation.driver import Simulation
-from tests.simulation.faults import Faults, everywhere
+from tests.simulation.faults import Faults, interfering_everywhere
 from tests.simulation.invariants import ALWAYS
-from tests.simulation.people import one_at_a_time
+from tests.simulation.people import without_threads
 from tests.simulation.performer import performing
 from tests.simulation.weights import WEIGHTS
 from tests.support.world import new_world
 
+pytestmark = pytest.mark.long
+
 
 class Engine(RuleBasedStateMachine):
-    """One deployment, driven by rules; every call may fail, and every function may die."""
+    """One deployment. Each rule is an operation. Every call may fail, and every function may die."""
 
     @initialize(seed=st.integers(0, 2**16))
     def start(self, seed: int) -> None:
         self._context = ExitStack()
         self.world = self._context.enter_context(new_world(seed))
         self._context.enter_context(performing())
-        self._context.enter_context(one_at_a_time())
+        self._context.enter_context(without_threads())
         self.simulation = Simulation(self.world, seed, Faults(Random(seed)))
         self.simulation.begin()
-        self._luck = everywhere(self.world, self.simulation.faults)
-        self._luck.__enter__()
+        self._interference = interfering_everywhere(self.world, self.simulation.faults)
+        self._interference.__enter__()
 
     @rule(priority=st.integers(0, 9), delay=st.sampled_from([None, 5, 1200]), key=st.sampled_from([None, None, "k"]))
     def submit(self, priority: int, delay: int | None, key: str | None) -> None:
         self.simulation.submit(priority, delay, key)
 
     @rule(chance=st.sampled_from([0.0, 0.0, 0.05, 0.2]))
-    def change_luck(self, chance: float) -> None:
+    def change_fault_chances(self, chance: float) -> None:
         faults = self.simulation.faults
         faults.fail = faults.unknown = faults.repeat = faults.kill = faults.gone = chance
         queues = self.world.queues.faults
@@ -99,7 +102,7 @@ class Engine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
-        self._luck.__exit__(None, None, None)
+        self._interference.__exit__(None, None, None)
         try:
             self.simulation.drain()
         finally:

@@ -1,7 +1,7 @@
-"""One organisation's noise leaves another's figures as they are; and each bound finds the bug it is there for.
+"""The load of one org does not change the figures of another. Each bound fails with a bug of its kind.
 
-The deployment is a tenth of a real one, and a call takes 60 ms instead of 8: so a few hundred tasks weigh as thousands.
-`make soak` and `make bench` have the full sizes.
+The deployment has a tenth of the usual concurrency, and a call takes 60 ms instead of 8, so that hundreds of tasks are
+as much load as thousands. `make soak` and `make bench` use the full size.
 """
 
 from collections.abc import Iterator
@@ -16,27 +16,29 @@ from chalicelib.engine.changes import queue_messages
 from chalicelib.engine.deliveries import attempt_queue
 from chalicelib.engine.dispatch import handovers
 from chalicelib.engine.schedule import sweep
-from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst
+from tests.simulation.neighbours import SLACK_SECONDS, broken_bounds, figures, worst_figures
 from tests.support.fleet import fleet
+
+pytestmark = pytest.mark.long
 
 SIZE = 160
 CALL_SECONDS, SHARE = 0.06, 0.1
 
 
-def seen(*noises: str, bug: AbstractContextManager[Any] | None = None) -> dict[str, float]:
-    """The quiet organisation's worst figures, with every wakeup lost, so that the sweep alone finds what is due."""
+def measure(*noises: str, bug: AbstractContextManager[Any] | None = None) -> dict[str, float]:
+    """The quiet org's worst figures. Every wakeup is lost, so that only the sweep finds what is due."""
     tenth = patch.object(handovers, "MAX_TRIALS_PER_ORG", round(SHARE * handovers.MAX_TRIALS_PER_ORG))
-    with tenth, bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as made:
-        return worst(figures(made, SIZE, *noises))
+    with tenth, bug or nullcontext(), fleet(1, CALL_SECONDS, SHARE, frozenset({"wakeups"})) as deployment:
+        return worst_figures(figures(deployment, SIZE, *noises))
 
 
 @cache
-def alone() -> dict[str, float]:
-    return seen()
+def measure_alone() -> dict[str, float]:
+    return measure()
 
 
-def test_alone_it_is_served_within_the_bounds() -> None:
-    assert broken_bounds(alone(), alone()) == []
+def test_without_a_neighbour_all_figures_are_within_the_bounds() -> None:
+    assert broken_bounds(measure_alone(), measure_alone()) == []
 
 
 NOISES = [("flood", "backlog", "servers"), ("receivers", "keys", "payloads"), ("hanging",)]
@@ -44,13 +46,13 @@ NOISES = [("flood", "backlog", "servers"), ("receivers", "keys", "payloads"), ("
 
 @pytest.mark.parametrize("noises", NOISES)
 def test_a_noisy_neighbour_leaves_another_organisations_figures_as_they_are(noises: tuple[str, ...]) -> None:
-    found = seen(*noises)
-    assert broken_bounds(found, alone()) == [], f"{found}, alone {alone()}"
+    measured = measure(*noises)
+    assert broken_bounds(measured, measure_alone()) == [], f"{measured}, alone {measure_alone()}"
 
 
 @contextmanager
-def one_run() -> Iterator[None]:
-    """The sweep is one run that does everything, tasks first."""
+def sweeping_in_one_run() -> Iterator[None]:
+    """Run all parts of the sweep in one invocation, tasks first."""
     parts = sorted(sweep.parts(), key=lambda part: part.kind != "tasks")
     with (
         patch.object(sweep, "parts", lambda: parts),
@@ -60,16 +62,16 @@ def one_run() -> Iterator[None]:
 
 
 BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
-    "the sweep is one run": ("noticed", ("flood",), one_run()),
-    "organisations do not take turns": (
+    "the sweep is one run": ("noticed", ("flood",), sweeping_in_one_run()),
+    "orgs do not take turns": (
         "woken",
         ("flood",),
         patch.object(sweep, "interleave", lambda items, _: iter(items)),
     ),
-    "a webhook that does not answer has as many attempts under way as there are events for it": (
+    "a webhook that does not answer gets as many attempts at once as it has events": (
         "webhooks",
         ("receivers",),
-        patch.object(attempt_queue, "message_group", lambda found, _: found.id),
+        patch.object(attempt_queue, "message_group", lambda measured, _: measured.id),
     ),
     "servers that hang are called as often as those that work": (
         "latency",
@@ -87,5 +89,5 @@ BUGS: dict[str, tuple[str, tuple[str, ...], AbstractContextManager[Any]]] = {
 @pytest.mark.parametrize("bug", BUGS)
 def test_the_bound_finds_its_bug(bug: str) -> None:
     figure, noises, seeded = BUGS[bug]
-    found = seen(*noises, bug=seeded)
-    assert figure in broken_bounds(found, alone()), f"{found}, alone {alone()}, {SLACK_SECONDS}"
+    measured = measure(*noises, bug=seeded)
+    assert figure in broken_bounds(measured, measure_alone()), f"{measured}, alone {measure_alone()}, {SLACK_SECONDS}"

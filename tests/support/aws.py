@@ -1,4 +1,4 @@
-"""moto in this process, made atomic, with the deployment's tables; and hooks into the calls that reach it.
+"""moto in this process, with a lock and the deployment's tables, and hooks into the calls that reach it.
 
 AWS_ENDPOINT_URL_DYNAMODB replaces moto's DynamoDB by another one; there each test creates and deletes the tables.
 """
@@ -30,12 +30,12 @@ from chalicelib import storage
 from chalicelib.config import settings
 from infra.local.lambdas import events
 from infra.local.moto import fast_paths, refusals, transactions
-from infra.local.moto.stack_chunks import roomy
+from infra.local.moto.stack_chunks import with_large_chunk
 
 OTHER_ENDPOINT = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
 
 _lock = threading.RLock()
-_unlocked = roomy(BotocoreStubber.process_request)
+_unlocked = with_large_chunk(BotocoreStubber.process_request)
 _socket_options: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # botocore-stubs want strings
 _session = URLLib3Session(socket_options=_socket_options)
 
@@ -46,7 +46,14 @@ def _process(self: Any, request: Any) -> Any:
         _pace()
     # moto's conditional writes are not atomic under threads: without the lock, tests would fail because of moto.
     with nullcontext() if OTHER_ENDPOINT else _lock:
-        return _send_through(lambda: _unlocked(self, request) or _forward(request), request)
+        return _send_through(lambda: _unlocked(self, _rewind(request)) or _forward(request), request)
+
+
+def _rewind(request: Any) -> Any:
+    """The request with its body at the beginning, as the AWS client sends it again."""
+    if hasattr(request.body, "seek"):
+        request.body.seek(0)
+    return request
 
 
 def _forward(request: Any) -> tuple[int, dict[str, str], bytes]:
@@ -67,16 +74,27 @@ STREAMS = "DynamoDBStreams"
 """Only the tests' support reads streams, so no test interferes."""
 
 
+_READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", "DescribeTable"})
+_changes = 0
+
+
+def changes() -> int:
+    """How often DynamoDB was called since the process began, other than to read."""
+    return _changes
+
+
 def _send_through(send: Callable[[], Any], request: Any) -> Any:
+    global _changes
     call = _call_of(request)
+    _changes += call[0] == "DynamoDB" and call[1] not in _READS
     if call[0] == STREAMS:
         return send()
     for interference in _interferences:
-        send = _wrapped(interference, call, send)
+        send = _bind(interference, call, send)
     return send()
 
 
-def _wrapped(interference: Interference, call: Call, send: Callable[[], Any]) -> Callable[[], Any]:
+def _bind(interference: Interference, call: Call, send: Callable[[], Any]) -> Callable[[], Any]:
     return lambda: interference(call, send)
 
 
@@ -110,7 +128,7 @@ def pacing(pause: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def without_interference() -> Iterator[None]:
-    """Switch interferences off, for calls by which the test itself reads."""
+    """Switch interferences off, for calls with which the test itself reads."""
     before, _interferences[:] = _interferences[:], []
     try:
         yield
@@ -120,7 +138,7 @@ def without_interference() -> Iterator[None]:
 
 @contextmanager
 def counting() -> Iterator[Counter[Call]]:
-    """Count the AWS calls made meanwhile."""
+    """Count the AWS calls until the block ends."""
     calls: Counter[Call] = Counter()
 
     def count(call: Call, send: Callable[[], Any]) -> Any:
@@ -133,8 +151,8 @@ def counting() -> Iterator[Counter[Call]]:
 
 @contextmanager
 def cloud() -> Iterator[None]:
-    """Empty tables, queues and bucket. Clients are reused: moto answers all of them."""
-    with fast_paths.taken(), refusals.added(), mock_aws(), transactions.light():
+    """Empty tables, queues and bucket. Clients are reused, because moto answers all of them."""
+    with fast_paths.replacing_moto(), refusals.refusing_more(), mock_aws(), transactions.undoing_changes():
         _create_tables()
         _client("s3").create_bucket(Bucket=settings().payload_bucket)
         _client("sqs").create_queue(QueueName=settings().parked_queue)
@@ -145,16 +163,18 @@ def cloud() -> Iterator[None]:
 
 
 def _create_tables() -> None:
-    """Create the tables; moto's are copies of the first ones, which takes a hundredth of the time."""
+    """Create the tables. moto's are copies of the first ones, which takes a hundredth of the time."""
+    global _changes
+    _changes += 1
     models: tuple[Any, ...] = storage.models()
     names = tuple(getattr(settings(), model.Meta.setting) for model in models)
     if names in _pickled_tables:
         _backend().tables = pickle.loads(_pickled_tables[names])
         return
     for model in models:
-        made = _client("dynamodb").create_table(**_table(model))["TableDescription"]
-        if OTHER_ENDPOINT and "LatestStreamArn" in made:
-            _stream_readers[made["TableName"]] = _StreamReader(made["LatestStreamArn"])
+        description = _client("dynamodb").create_table(**_table(model))["TableDescription"]
+        if OTHER_ENDPOINT and "LatestStreamArn" in description:
+            _stream_readers[description["TableName"]] = _StreamReader(description["LatestStreamArn"])
     if not OTHER_ENDPOINT:
         _pickled_tables[names] = pickle.dumps(_backend().tables)
 
@@ -202,7 +222,7 @@ def _table(model: Any) -> dict[str, Any]:
 
 
 def _hash_first(keys: list[dict[str, str]]) -> list[dict[str, str]]:
-    """PynamoDB has them in alphabetical order, which only moto accepts."""
+    """Sort the hash key first. PynamoDB sorts by name, which only moto accepts."""
     return sorted(keys, key=lambda key: key["KeyType"])
 
 
@@ -226,8 +246,8 @@ class _StreamReader:
 
     def records(self) -> list[dict[str, Any]]:
         """All records, including those written since the last call."""
-        while found := self._client.get_records(ShardIterator=self._iterator())["Records"]:
-            self._records += [events.stream_record(raw, self._stream, settings().region) for raw in found]
+        while new_records := self._client.get_records(ShardIterator=self._iterator())["Records"]:
+            self._records += [events.stream_record(raw, self._stream, settings().region) for raw in new_records]
         return self._records
 
     def _iterator(self) -> str:
@@ -257,8 +277,8 @@ def items(model: Any) -> list[Any]:
     if OTHER_ENDPOINT:
         with without_interference():
             return list(model.scan(consistent_read=True))
-    found = raw_items(getattr(settings(), model.Meta.setting))
-    return [model.from_raw_data(item) for item in found if _is_item_of(model, item)]
+    raw = raw_items(getattr(settings(), model.Meta.setting))
+    return [model.from_raw_data(item) for item in raw if _is_item_of(model, item)]
 
 
 def _is_item_of(model: Any, item: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from functools import partialmethod
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.edge import Api, mount, routes_of
+from chalicelib.edge import Api, binary_types, mount, routes_of
 from chalicelib.edge.api import VARIABLE, AnsweredRequest
 from chalicelib.engine.security import authentication
 from chalicelib.engine.security.authentication import Principal
@@ -24,9 +24,11 @@ def token(
     return authentication.issue_token(Principal(org, subject, role, plan), seconds)
 
 
-def answered_request(org: str, status: int, milliseconds: float, route: str = "/api/x") -> AnsweredRequest:
+def answered_request(
+    org: str, status: int, milliseconds: float, route: str = "/api/x", subject: str = "dev"
+) -> AnsweredRequest:
     """The record of a request that an API has answered."""
-    return AnsweredRequest(org, status, milliseconds, "GET", route, "req_1")
+    return AnsweredRequest(org, status, milliseconds, "GET", route, "req_1", subject)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Reply:
     text: str
     cookies: Sequence[str] = ()
     """Its Set-Cookie headers."""
+    content: bytes = b""
+    """The body as it was sent."""
 
     @property
     def json(self) -> Any:
@@ -53,6 +57,7 @@ class Client:
 
     def __init__(self, api: Api, watch: Watch | None = None) -> None:
         self._app = mount(api)
+        self._all_binary = "*/*" in binary_types(api)
         self._templates = sorted({endpoint.path for endpoint in routes_of(api)}, key=lambda path: "{" in path)
         self._watch = watch
 
@@ -67,16 +72,20 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send one request. A body of text or bytes is sent as it is, any other as JSON."""
-        sent = {"Content-Type": "application/json", **(headers or {})}
+        request_headers = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
+            request_headers["Authorization"] = f"Bearer {token}"
         if key is not None:
-            sent["X-API-Key"] = key
+            request_headers["X-API-Key"] = key
         content = body if isinstance(body, str | bytes | None) else json.dumps(body)
+        if self._all_binary and isinstance(content, str):
+            content = content.encode()
         template, values = self._resolve(urlsplit(url).path)
-        raw = self._app(_event(method, url, template, values, sent, content), None)
+        raw = self._app(_event(method, url, template, values, request_headers, content), None)
         received = {name.lower(): text for name, text in raw["headers"].items()}
-        reply = Reply(raw["statusCode"], received, raw["body"], raw["multiValueHeaders"].get("Set-Cookie", ()))
+        cookies = raw["multiValueHeaders"].get("Set-Cookie", ())
+        content = base64.b64decode(raw["body"]) if raw.get("isBase64Encoded") else raw["body"].encode()
+        reply = Reply(raw["statusCode"], received, content.decode(errors="replace"), cookies, content)
         if self._watch:
             self._watch(method, template, reply)
         return reply
@@ -92,18 +101,21 @@ class Client:
 
     def _resolve(self, path: str) -> tuple[str, dict[str, str] | None]:
         """The template that API Gateway would choose, and the variables, still percent-encoded, as it passes them."""
-        given = path.split("/")
         for template in self._templates:
-            pairs = list(zip(template.split("/"), given, strict=False))
-            if len(pairs) == len(given) == template.count("/") + 1 and all(map(_matches, pairs)):
-                values = {match[1]: have for want, have in pairs if (match := VARIABLE.fullmatch(want))}
+            expected = template.split("/")
+            is_greedy = template.endswith("+}")
+            # The event's path keeps the slash at its end, the variable does not.
+            segments = path.removesuffix("/").split("/", len(expected) - 1) if is_greedy else path.split("/")
+            pairs = list(zip(expected, segments, strict=False))
+            if len(pairs) == len(segments) == len(expected) and all(map(_is_match, pairs)):
+                values = {match[1]: segment for expected, segment in pairs if (match := VARIABLE.fullmatch(expected))}
                 return template, values or None
         return path, None
 
 
-def _matches(pair: tuple[str, str]) -> bool:
-    wanted, given = pair
-    return wanted == given or bool(given and VARIABLE.fullmatch(wanted))
+def _is_match(pair: tuple[str, str]) -> bool:
+    expected, segment = pair
+    return expected == segment or bool(segment and VARIABLE.fullmatch(expected))
 
 
 def _event(
@@ -119,7 +131,7 @@ def _event(
         "httpMethod": method,
         "headers": dict(headers),
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": {name: found[-1] for name, found in query.items()} or None,
+        "queryStringParameters": {name: values_of_name[-1] for name, values_of_name in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": values,
         "stageVariables": None,

@@ -10,7 +10,7 @@ from chalicelib.edge import Api, openapi
 from tests.support.client import Reply, Watch
 
 INTERNALS = re.compile(
-    r"traceback|boto|dynamo|pynamo|pydantic|chalice|lambda|yardmaster-|\.py\b|errors\.|0x[0-9a-f]{6}"
+    r"traceback|boto|dynamo|pynamo|pydantic|chalice|lambda|yardmaster-|\.py(:\d|\\\")|errors\.|0x[0-9a-f]{6}"
 )
 
 
@@ -32,7 +32,7 @@ def _watch(api: Api) -> Watch:
     def validator(method: str, template: str, status: int) -> Draft202012Validator:
         operation = document["paths"][template][method.lower()]
         assert str(status) in operation["responses"], f"{method} {template} answered {status}, which is not documented"
-        response = _resolved(document, operation["responses"][str(status)])
+        response = _resolve(document, operation["responses"][str(status)])
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
         return Draft202012Validator({**schema, "components": document["components"]})
 
@@ -40,9 +40,9 @@ def _watch(api: Api) -> Watch:
         if reply.status >= 400:
             assert not INTERNALS.search(reply.text.lower()), f"{method} {template}: {reply.text}"
         if method.lower() in document["paths"].get(template, {}):
-            found = validator(method, template, reply.status)
+            schema = validator(method, template, reply.status)
             if reply.headers.get("content-type") == "application/json":
-                found.validate(reply.json)
+                schema.validate(reply.json)
             _check_headers(document, method, template, reply)
 
     return watch
@@ -50,11 +50,11 @@ def _watch(api: Api) -> Watch:
 
 def _check_headers(document: dict[str, Any], method: str, template: str, reply: Reply) -> None:
     responses = document["paths"][template][method.lower()]["responses"]
-    for name in _resolved(document, responses[str(reply.status)])["headers"]:
+    for name in _resolve(document, responses[str(reply.status)])["headers"]:
         assert name.lower() in reply.headers, f"{method} {template} {reply.status} lacks {name}"
 
 
-def _resolved(document: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-    for name in found.get("$ref", "").split("/")[1:]:
+def _resolve(document: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    for name in response.get("$ref", "").split("/")[1:]:
         document = document[name]
-    return document if "$ref" in found else found
+    return document if "$ref" in response else response

@@ -1,5 +1,7 @@
 """The deployment's functions as AWS runs them: in parallel, with the concurrency of infra/engine.py or a share of it.
-Each call to a table or queue takes time. The sweep runs each minute."""
+
+Each call to a table or queue takes time. The sweep runs each minute.
+"""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,22 +29,22 @@ from infra.functions import Queue
 from tests.support import aws
 from tests.support.queues import FakeQueues, QueuedMessage
 from tests.support.timeline import Run, Timeline, executor
-from tests.support.world import HANDLED_QUEUES, STREAMED_TABLES, World, new_world, relayed
+from tests.support.world import HANDLED_QUEUES, STREAMED_TABLES, World, new_world, relay_records
 
 THREADED_MODULES = (handovers, run_all, task_feed, notification_sender, webhook_sender)
 """Modules that start threads."""
 RECORDS = 100
-"""Of a stream that a relay takes at once."""
+"""How many records of a stream a relay receives at once."""
 SHARDS = 4
-"""Of a table's stream: a table that is paid by request begins with four partitions, and each relay takes one shard."""
+"""Shards of a table's stream: a table that is paid by request begins with four partitions. Each shard has a relay."""
 HASH_KEYS = {"tasks": "id", "workers": "org_pool", "documents": "shelf"}
 FOREVER = 10**15
 TRIGGERS = {name: function.trigger for name, function in consumers().items() if isinstance(function.trigger, Queue)}
 
 
 @dataclass
-class _Paced:
-    """The queues, where sending ten messages takes as long as a call."""
+class _PacedQueues:
+    """The queues. Sending up to ten messages takes as long as one call."""
 
     inner: FakeQueues
     pause: Callable[[], None]
@@ -68,25 +70,25 @@ class _Shard:
     def relay(self) -> None:
         """Have the relay handle the oldest changes."""
         batch = list(islice(self.records, RECORDS))
-        for _ in range(relayed(self.table, batch)):
+        for _ in range(relay_records(self.table, batch)):
             self.records.popleft()
 
 
 @dataclass
 class _Stream:
-    """The changes of a table, in its shards."""
+    """The changes of a table, divided into shards."""
 
     table: str
-    _taken: int = 0
+    _relayed_count: int = 0
     _shards: list[_Shard] = field(init=False)
 
     def __post_init__(self) -> None:
         self._shards = [_Shard(self.table, f"{self.table} {number}") for number in range(SHARDS)]
 
     def shards(self) -> list[_Shard]:
-        """The shards with all changes so far that were not relayed yet."""
-        fresh = aws.stream_records(getattr(settings(), f"{self.table}_table"), self._taken)
-        self._taken += len(fresh)
+        """The shards with all changes that are not relayed yet."""
+        fresh = aws.stream_records(getattr(settings(), f"{self.table}_table"), self._relayed_count)
+        self._relayed_count += len(fresh)
         for record in fresh:
             key = record["dynamodb"]["Keys"][HASH_KEYS[self.table]]["S"]
             self._shards[crc32(key.encode()) % SHARDS].records.append(record)
@@ -101,7 +103,7 @@ class Fleet:
     timeline: Timeline
     call_seconds: float
     share: float
-    """Which share of each function's concurrency there is, 0-1."""
+    """The share of each function's concurrency that the deployment has, 0-1."""
     lost: frozenset[str] = frozenset()
     """Functions whose messages are all lost."""
     hanging: set[str] = field(default_factory=set)
@@ -112,27 +114,27 @@ class Fleet:
 
     @property
     def poll_ms(self) -> int:
-        """How long it takes until a function starts for what has come."""
+        """How long it takes until a function starts for a new message or change."""
         return max(20, round(self.call_seconds * clock.SECOND))
 
     def call(self) -> None:
-        """A call to AWS, which takes its time."""
+        """Let the time of a call to AWS pass."""
         self.timeline.pause(self.call_seconds)
 
-    def send(self, method: str, url: str, *, timeout: float = 10.0, **said: Any) -> outbound.Response:
-        """A request to the world outside."""
+    def send(self, method: str, url: str, *, timeout: float = 10.0, **arguments: Any) -> outbound.Response:
+        """Send a request to a host outside the deployment."""
         if url.removeprefix("https://").partition("/")[0] in self.hanging:
             self.timeline.pause(timeout)
             raise outbound.Unreachable("timed out", "no answer came in time", sent=True)
         self.timeline.pause(0.02)
-        return self.world.send(method, url, **said)
+        return self.world.send(method, url, **arguments)
 
     def happen(self, work: Callable[[], object]) -> None:
-        """Somebody outside does something, which takes time as what functions do."""
+        """Run an action of somebody outside the deployment in parallel with the functions."""
         self.timeline.start(Run(work))
 
     def run(self, seconds: float, each_second: Callable[[], object] = lambda: None) -> None:
-        """Let so much time pass, with everything that happens in it."""
+        """Let so many seconds pass and run everything that is due meanwhile."""
         end = self.timeline.now() + round(seconds * clock.SECOND)
         second = self.timeline.now()
         while self.timeline.now() < end:
@@ -140,9 +142,9 @@ class Fleet:
                 each_second()
                 second += clock.SECOND
             self._poll()
-            self._go_on(min(end, second))
+            self._continue_until(min(end, second))
 
-    def _go_on(self, end: int) -> None:
+    def _continue_until(self, end: int) -> None:
         at = self.timeline.next_at
         if at is not None and at <= end:
             self.timeline.resume_next()
@@ -150,7 +152,7 @@ class Fleet:
             self.timeline.rest_until(min(end, self.timeline.now() + self.poll_ms))
 
     def _poll(self) -> None:
-        """Start every function that has something to do and may run once more."""
+        """Start every function that has messages or changes and free concurrency."""
         now = self.timeline.now()
         if now < self._polled + self.poll_ms:
             return
@@ -172,7 +174,7 @@ class Fleet:
         trigger, queue = TRIGGERS[f"{kind}_queue"], getattr(settings(), f"{kind}_queue")
         if kind in self.lost:
             self.world.queues.queues.pop(queue, None)
-        # A sweep has as many parts at any size.
+        # The number of a sweep's parts does not depend on the deployment's size.
         most = trigger.concurrency if kind == "sweeps" else max(2, round(trigger.concurrency * self.share))
         while self._busy[kind] < most and (batch := self.world.queues.receive(queue, trigger.batch)):
             for held in batch:
@@ -194,17 +196,17 @@ class Fleet:
 def fleet(
     seed: int = 0, call_seconds: float = 0.008, share: float = 1.0, lost: frozenset[str] = frozenset()
 ) -> Iterator[Fleet]:
-    """A fresh deployment whose functions run at once."""
+    """A new deployment whose functions run in parallel."""
     with new_world(seed) as world, ExitStack() as stack:
         timeline = Timeline(world.clock.now())
         world.clock = timeline
-        made = Fleet(world, timeline, call_seconds, share, lost)
+        fleet = Fleet(world, timeline, call_seconds, share, lost)
         before = clock.use(timeline)
         stack.callback(clock.use, before)
-        sqs.use_queues(_Paced(world.queues, made.call))
-        sender = outbound.use_sender(made.send)
+        sqs.use_queues(_PacedQueues(world.queues, fleet.call))
+        sender = outbound.use_sender(fleet.send)
         stack.callback(outbound.use_sender, sender)
-        stack.enter_context(aws.pacing(made.call))
+        stack.enter_context(aws.pacing(fleet.call))
         for module in THREADED_MODULES:
             stack.enter_context(patch.object(module, "ThreadPoolExecutor", executor(timeline)))
-        yield made
+        yield fleet

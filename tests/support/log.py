@@ -27,19 +27,20 @@ class Log:
 
     def story(self, task_id: str) -> list[dict[str, Any]]:
         """The lines about a task, in the order in which it happened: the query that docs/how-to/operate.md shows."""
-        found = [line for line in self.lines if line.get("task_id") == task_id and "at" in line]
+        task_lines = [line for line in self.lines if line.get("task_id") == task_id and "at" in line]
         # A lease, which has a status, and its handover may have the same timestamp.
-        return sorted(found, key=lambda line: (line["at"], line["version"], "status" not in line))
+        return sorted(task_lines, key=lambda line: (line["at"], line["version"], "status" not in line))
 
 
 @contextmanager
 def logging_to(log: Log, level: int = logging.INFO) -> Iterator[Log]:
     """Write everything logged at this level or above it to `log`, until the block ends."""
-    [handler] = (found for found in logger().handlers if isinstance(found, logging.StreamHandler))
-    before, stream = logger().log_level, handler.setStream(log)
+    [handler] = (handler for handler in logger().handlers if isinstance(handler, logging.StreamHandler))
+    before, stream = logger().log_level, handler.stream
+    handler.stream = log  # setStream would flush the one before, which a test may have closed
     logger().setLevel(level)
     try:
         yield log
     finally:
         logger().setLevel(before)
-        handler.setStream(stream)
+        handler.stream = stream

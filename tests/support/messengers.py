@@ -1,4 +1,4 @@
-"""Fake messenger providers that accept and answer what their documentation says."""
+"""Fake messenger providers that accept and answer requests as their documentation says."""
 
 import json
 from collections.abc import Callable
@@ -27,53 +27,58 @@ TOO_MANY = {"ok": False, "error_code": 429, "description": "Too Many Requests", 
 
 @dataclass
 class Provider:
-    """One provider. `sent` has what it accepted; `reply`, if set, is its answer to everything."""
+    """One provider. `sent` has the messages that it accepted. `reply`, if set, is its answer to every request."""
 
     reply: ProviderReply | None = None
     sent: list[Any] = field(default_factory=list)
-    asked: int = 0
+    request_count: int = 0
 
     def __call__(self, url: str, headers: dict[str, str], body: bytes) -> Response:
-        self.asked += 1
+        self.request_count += 1
         if isinstance(self.reply, Exception):
             raise self.reply
         if self.reply is not None:
             return self.reply() if callable(self.reply) else self.reply
         return self.answer(url, headers, json.loads(body) if body else None)
 
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
+    def answer(self, url: str, headers: dict[str, str], body: Any) -> Response:
         raise NotImplementedError
 
-    def taken(self, said: Any) -> int:
-        self.sent.append(said)
+    def accept(self, body: Any) -> int:
+        self.sent.append(body)
         return len(self.sent)
 
 
 class Telegram(Provider):
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
+    def answer(self, url: str, headers: dict[str, str], body: Any) -> Response:
         _, _, path = url.partition("/bot")
         if not path.startswith(f"{TOKEN}/"):
             return answer(401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
         if path.endswith("/getMe"):
             return answer(200, {"ok": True, "result": {"id": 123456, "is_bot": True, "first_name": "Bote"}})
-        assert path.endswith("/sendMessage") and said["parse_mode"] == "HTML"
-        if len(said["text"]) > 5 * 4096:
+        assert path.endswith("/sendMessage") and body["parse_mode"] == "HTML"
+        if len(body["text"]) > 5 * 4096:
             return answer(400, {"ok": False, "error_code": 400, "description": "Bad Request: message is too long"})
-        result = {"message_id": self.taken(said), "date": 1, "chat": {"id": said["chat_id"]}, "text": said["text"]}
+        result = {
+            "message_id": self.accept(body),
+            "date": 1,
+            "chat": {"id": body["chat_id"]},
+            "text": body["text"],
+        }
         return answer(200, {"ok": True, "result": result})
 
 
 class Discord(Provider):
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
+    def answer(self, url: str, headers: dict[str, str], body: Any) -> Response:
         path, _, query = url.partition("?")
         if not path.endswith(f"/api/webhooks/1/{CHANNEL}"):
             return answer(401, {"message": "Invalid Webhook Token", "code": 50027})
-        if said is None:
+        if body is None:
             return answer(200, {"id": "1", "type": 1, "name": "Bote", "channel_id": "2"})
-        if len(said["content"]) > 2000:
+        if len(body["content"]) > 2000:
             return answer(400, {"message": "Invalid Form Body", "code": 50035})
-        number = self.taken(said)
-        return answer(200, {"id": f"11{number}", "content": said["content"]}) if query == "wait=true" else answer(204)
+        number = self.accept(body)
+        return answer(200, {"id": f"11{number}", "content": body["content"]}) if query == "wait=true" else answer(204)
 
 
 @dataclass
@@ -81,13 +86,13 @@ class Waha(Provider):
     status: str = "WORKING"
     png: bytes = b""
 
-    def answer(self, url: str, headers: dict[str, str], said: Any) -> Response:
+    def answer(self, url: str, headers: dict[str, str], body: Any) -> Response:
         if headers.get("x-api-key") != KEY:
             return answer(401, {"message": "Unauthorized", "statusCode": 401})
         if url.endswith("/api/sendText"):
             if self.status != "WORKING":
-                return answer(422, self.unexpected())
-            return answer(201, {"id": {"fromMe": True, "_serialized": f"true_{said['chatId']}_{self.taken(said)}"}})
+                return answer(422, self.unpaired_answer())
+            return answer(201, {"id": {"fromMe": True, "_serialized": f"true_{body['chatId']}_{self.accept(body)}"}})
         if url.endswith("/auth/qr?format=image"):
             # As in its OpenAPI document: {mimetype, data} where JSON is accepted.
             import base64
@@ -99,10 +104,10 @@ class Waha(Provider):
         assert url.endswith("/api/sessions/default")
         return answer(200, {"name": "default", "status": self.status, "me": None})
 
-    def unexpected(self) -> dict[str, Any]:
+    def unpaired_answer(self) -> dict[str, Any]:
         """The answer for a session that is not paired."""
-        said = "Session status is not as expected. Try again later or restart the session"
-        return {"error": said, "session": "default", "status": self.status, "expected": ["WORKING"]}
+        body = "Session status is not as expected. Try again later or restart the session"
+        return {"error": body, "session": "default", "status": self.status, "expected": ["WORKING"]}
 
 
 @dataclass
@@ -116,14 +121,14 @@ class Messengers:
     last: str = ""
     """Id of the latest notification."""
 
-    def send(self, message: str = "Hello!", **said: Any) -> str:
+    def send(self, message: str = "Hello!", **body: Any) -> str:
         """Create a notification and return its id; nothing is sent yet."""
-        self.last = notifications.enqueue_notification(ORG, message, **said).id
+        self.last = notifications.enqueue_notification(ORG, message, **body).id
         return self.last
 
-    def told(self, message: str = "Hello!", **said: Any) -> NotificationState:
+    def notify_and_settle(self, message: str = "Hello!", **body: Any) -> NotificationState:
         """Create a notification, send it, and return its state."""
-        self.send(message, **said)
+        self.send(message, **body)
         self.world.settle()
         return self.latest()
 
@@ -162,7 +167,11 @@ def configure_all(accounts: dict[str, Any]) -> None:
 
 def messengers(world: World) -> Messengers:
     """Every provider, configured and available."""
-    made = Messengers(world)
+    fakes = Messengers(world)
     configure(ACCOUNTS)
-    world.servers |= {"telegram.example": made.telegram, "discord.example": made.discord, "waha.example": made.whatsapp}
-    return made
+    world.servers |= {
+        "telegram.example": fakes.telegram,
+        "discord.example": fakes.discord,
+        "waha.example": fakes.whatsapp,
+    }
+    return fakes

@@ -8,24 +8,24 @@ import pytest
 
 from chalicelib import observability
 
-Sent = dict[str, list[float]]
+SentMetrics = dict[str, list[float]]
 """Metric -> its values, in the order in which they were sent."""
 
 
 @pytest.fixture
-def sent_metrics(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], Sent]:
+def sent_metrics(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], SentMetrics]:
     """Switch metrics on, without any left over. Each call returns the metrics sent since the last call."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     observability.metrics().clear_metrics()
     observability.metrics.cache_clear()
 
-    def read() -> Sent:
-        found: Sent = defaultdict(list)
+    def read() -> SentMetrics:
+        metrics: SentMetrics = defaultdict(list)
         for line in capsys.readouterr().out.splitlines():
-            said = json.loads(line)
-            for group in said["_aws"]["CloudWatchMetrics"]:
+            entry = json.loads(line)
+            for group in entry["_aws"]["CloudWatchMetrics"]:
                 for metric in group["Metrics"]:
-                    found[metric["Name"]] += said[metric["Name"]]
-        return found
+                    metrics[metric["Name"]] += entry[metric["Name"]]
+        return metrics
 
     return read

@@ -1,4 +1,4 @@
-"""Bodies of several parts, as browsers and curl send them."""
+"""Multipart bodies, as browsers and curl send them."""
 
 BOUNDARY = "----WebKitFormBoundary7MA4YWxk"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -19,8 +19,8 @@ def file(
 
 def body(*parts: bytes) -> bytes:
     """The parts as one body of the type MULTIPART."""
-    opened = b"".join(f"--{BOUNDARY}\r\n".encode() + one + b"\r\n" for one in parts)
-    return opened + f"--{BOUNDARY}--\r\n".encode()
+    content = b"".join(f"--{BOUNDARY}\r\n".encode() + one + b"\r\n" for one in parts)
+    return content + f"--{BOUNDARY}--\r\n".encode()
 
 
 NAMED = 'form-data; name="description"'
@@ -79,8 +79,8 @@ WRONG: dict[str, tuple[bytes, str, int]] = {
     "json": (b"{}", "application/json", 415),
     "no type": (body(part("x")), "", 415),
 }
-"""What is wrong -> body, Content-Type, status of the answer where `file` is a file and `description` at most ten
-characters; statuses 400 may be 422."""
+"""Problem -> body, Content-Type, status of the answer of an endpoint with a file `file` and a text `description` of at
+most ten characters. An API that answers 422 to invalid fields has 422 in place of 400."""
 
 GOOD: dict[str, tuple[bytes, str]] = {
     "empty file": (body(part("")), MULTIPART),
@@ -105,4 +105,4 @@ GOOD: dict[str, tuple[bytes, str]] = {
         MULTIPART,
     ),
 }
-"""What is unusual, but right -> body, Content-Type."""
+"""Unusual, but valid: name -> body, Content-Type."""

@@ -1,4 +1,4 @@
-"""Cheap password hashes, for tests that are about something else."""
+"""Cheap password hashes, for tests of other subjects."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ CHEAP = Cost(1, 8, 1)
 
 
 @pytest.fixture
-def cheap() -> Iterator[None]:
+def cheap_hashes() -> Iterator[None]:
     """Hash at the lowest cost."""
     before = passwords.use_cost(CHEAP)
     yield

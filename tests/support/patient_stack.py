@@ -1,6 +1,6 @@
-"""`python -m tests.support.patient_stack`: the local stack, in which a wait for a task's end does not time out.
+"""`python -m tests.support.patient_stack`: the local stack, in which a wait for a task's end lasts up to a day.
 
-Only the test's actions end a wait, not the clock.
+So a wait in a slow test ends with the task, not with a timeout.
 """
 
 import runpy

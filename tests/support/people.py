@@ -1,4 +1,4 @@
-"""People of the projects API, for tests: their accounts, and the tokens that they call with.
+"""Users of the projects API, for tests: their accounts and tokens.
 
 ada = people.user(world, "developer", name="Ada")
 client.get("/api/v1/users/me", token=people.token(ada))
@@ -31,7 +31,7 @@ def user(
     plan: str = "enterprise",
     password: str = PASSWORD,
 ) -> Document:
-    """An active user, who signs in as `<name>@<org>.example` with PASSWORD; the world need not settle for it."""
+    """An active user, who signs in as `<name>@<org>.example` with PASSWORD. `world.settle()` is not needed."""
     identifier, cost = ids.ordered("user"), passwords.use_cost(Cost(1, 8, 1))
     try:
         users.ensure_user(org, identifier, Profile(email(name, org), name, role, plan), password)
@@ -45,6 +45,6 @@ def email(name: str, org: str = ORG) -> str:
     return f"{name.lower().replace(' ', '.')}@{org}.example"
 
 
-def token(found: Document) -> str:
+def token(account: Document) -> str:
     """An access token of a new session of the user."""
-    return sessions.open_session(documents.get(found.org, "user", found.id)).access_token
+    return sessions.open_session(documents.get(account.org, "user", account.id)).access_token

@@ -1,4 +1,4 @@
-"""Queues in memory, by the world's clock: delays, order, deduplication, redelivery, dead letters, and faults."""
+"""Queues in memory on the world's clock: delays, order, deduplication, redelivery, dead letters and faults."""
 
 import itertools
 import re
@@ -75,11 +75,11 @@ class Faults:
 
 @dataclass
 class FakeQueues:
-    """Queues that keep SQS's promises, and with faults no more than those. A call that SQS would refuse raises
-    RefusedBySqs, and is kept in `refused`, because the code under test may catch the error."""
+    """Queues with SQS's guarantees; `faults` take away what SQS does not guarantee. A call that SQS would refuse raises
+    RefusedBySqs. The error is also kept in `refused`, because the code under test may catch it."""
 
     lossless: frozenset[str] = frozenset()
-    """Queues that drop nothing, whatever the faults: SQS loses no message, and nothing makes up for a loss in these."""
+    """Queues that lose nothing, whatever the faults: SQS loses no message, and no sweep repairs a loss in these."""
     random: Random = field(default_factory=lambda: Random(0))
     faults: Faults = field(default_factory=Faults)
     queues: dict[str, list[QueuedMessage]] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class FakeQueues:
                 continue
             copies = 2 if message.group is None and self.random.random() < self.faults.duplicate else 1
             for _ in range(copies):
-                self.queues.setdefault(queue, []).append(self._queued(message, entry))
+                self.queues.setdefault(queue, []).append(self._queued_message(message, entry))
 
     def _require_accepted(self, queue: str, batch: list[Any]) -> list[Any]:
         try:
@@ -120,7 +120,7 @@ class FakeQueues:
         self._seen[key] = now
         return False
 
-    def _queued(self, message: Message, entry: dict[str, Any]) -> QueuedMessage:
+    def _queued_message(self, message: Message, entry: dict[str, Any]) -> QueuedMessage:
         late = round(self.random.uniform(0, 30) * clock.SECOND) if self.random.random() < self.faults.delay else 0
         visible_at = clock.now() + message.delay * clock.SECOND + late
         return QueuedMessage(f"m{next(self._numbers)}", entry["MessageBody"], visible_at, message.group)
@@ -131,30 +131,30 @@ class FakeQueues:
         if self.faults.reorder:
             self.random.shuffle(visible)
         if visible and visible[0].group is not None:
-            visible = [held for held in self.visible(queue) if held.group == visible[0].group]
-        for held in visible[:limit]:
-            held.receives += 1
+            visible = [message for message in self.visible(queue) if message.group == visible[0].group]
+        for message in visible[:limit]:
+            message.receives += 1
         return visible[:limit]
 
     def visible(self, queue: str) -> list[QueuedMessage]:
         """The messages that can be received now, in order. A message waits for earlier ones of its group."""
         visible, waiting = [], set()
-        for held in self.queues.get(queue, []):
-            if held.visible_at > clock.now():
-                waiting.add(held.group)
-            elif held.group is None or held.group not in waiting:
-                visible.append(held)
+        for message in self.queues.get(queue, []):
+            if message.visible_at > clock.now():
+                waiting.add(message.group)
+            elif message.group is None or message.group not in waiting:
+                visible.append(message)
         return visible
 
     def delete(self, queue: str, message: QueuedMessage) -> None:
-        """Delete a handled message. With faults one of a FIFO queue may be delivered again."""
+        """Delete a handled message. With faults, a message of a FIFO queue may be delivered again."""
         if message.group is not None and self.random.random() < self.faults.duplicate:
             message.visible_at = clock.now() + 30 * clock.SECOND
         elif message in self.queues[queue]:
             self.queues[queue].remove(message)
 
     def return_message(self, queue: str, message: QueuedMessage) -> None:
-        """Return a message that was not handled: it becomes visible again, or moves to the dead letters."""
+        """Return a message that was not handled. It becomes visible again, or moves to the dead letters."""
         if message.receives >= MAX_RECEIVES and queue not in self.lossless:
             self.queues[queue].remove(message)
             self.dead.setdefault(queue, []).append(message)

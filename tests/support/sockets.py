@@ -1,4 +1,4 @@
-"""WebSocket connections in memory: what each was sent."""
+"""WebSocket connections in memory, with the frames that each received."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,21 +9,21 @@ from chalicelib.storage.aws.websocket_api import ConnectionGone
 
 @dataclass
 class FakeSockets:
-    """What the gateway promises. A connection that is not open is gone."""
+    """The API Gateway's interface to connections. Sending to one that is not open raises ConnectionGone."""
 
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Connection -> the frames that reached it; kept after its end."""
     open: set[str] = field(default_factory=set)
     closed: list[str] = field(default_factory=list)
-    """Those that the world ended, in order."""
+    """The connections that Yardmaster closed, in order."""
 
     def connect(self, connection_id: str) -> list[dict[str, Any]]:
-        """A client's connection is open; returns what it will be sent."""
+        """Open a client's connection. Returns the list of frames that it receives, which grows."""
         self.open.add(connection_id)
         return self.sent.setdefault(connection_id, [])
 
     def drop(self, connection_id: str) -> None:
-        """The client is gone, and nobody says so."""
+        """Lose the client's connection without a disconnect event."""
         self.open.discard(connection_id)
 
     def post(self, connection_id: str, text: str) -> None:

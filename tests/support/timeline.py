@@ -1,7 +1,7 @@
-"""Things that happen at once, in one process and in an order that a seed decides.
+"""Concurrent runs in one process, in an order that a seed determines.
 
-Each run has a thread of its own, and only one of them runs at a time: it goes on until it lets time pass (`pause`), and
-then the run whose time comes next goes on. The clock moves with them, so that what waits for another is seen to wait.
+Each run has its own thread, and only one of them runs at a time. It continues until it lets time pass (`pause`). Then
+the clock moves to the run that is due next, and this one continues. So a run that waits for another takes time.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from chalicelib import clock
 
 @dataclass
 class Run:
-    """Something that happens; `then` is called when it is over."""
+    """Work in a thread of its own. `then` is called at its end."""
 
     work: Callable[[], object]
     then: Callable[[], object] = lambda: None
@@ -25,7 +25,7 @@ class Run:
 
 
 class Timeline(clock.ManualClock):
-    """The clock of runs that happen at once: sleeping is letting the others go on."""
+    """The clock of concurrent runs. A run that sleeps lets the others continue."""
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
@@ -36,21 +36,21 @@ class Timeline(clock.ManualClock):
 
     @property
     def next_at(self) -> int | None:
-        """When the next run goes on; None when there is none."""
+        """When the next run continues, in epoch milliseconds; None when there is none."""
         return self._queue[0][0] if self._queue else None
 
     @property
-    def running(self) -> bool:
-        """Whether a run asks; else it is the test itself."""
+    def is_running(self) -> bool:
+        """Whether the caller is a run. Otherwise it is the test itself."""
         return self._running is not None
 
     def start(self, run: Run) -> None:
-        """Have it happen from now on."""
-        threading.Thread(target=self._live, args=[run], daemon=True).start()
+        """Start a run now."""
+        threading.Thread(target=self._run, args=[run], daemon=True).start()
         self._schedule(run, self.now())
 
     def resume_next(self) -> None:
-        """Let the run whose time comes next go on, until it lets time pass or is over."""
+        """Let the run that is due next continue, until it lets time pass or ends."""
         at, _, run = heapq.heappop(self._queue)
         self._move_to(at)
         self._running = run
@@ -61,7 +61,7 @@ class Timeline(clock.ManualClock):
             raise run.error
 
     def rest_until(self, instant: int) -> None:
-        """Nothing happens until then."""
+        """Move the clock to this instant. No run continues meanwhile."""
         self._move_to(max(self.now(), instant))
 
     def _move_to(self, instant: int) -> None:
@@ -71,37 +71,37 @@ class Timeline(clock.ManualClock):
         self.pause(seconds)
 
     def pause(self, seconds: float) -> None:
-        """The run lets so much time pass."""
+        """Let so many seconds pass in the calling run."""
         if self._running is not None:
             run = self._running
             self._schedule(run, self.now() + round(seconds * clock.SECOND))
             self._wait_for_turn(run)
 
-    def together(self, jobs: Sequence[Callable[[], Any]], lines: int) -> list[Any]:
-        """What each job answers; so many happen at once, and the run that asks goes on after the last."""
+    def run_together(self, jobs: Sequence[Callable[[], Any]], lines: int) -> list[Any]:
+        """Run the jobs, `lines` of them at once, and return their results. The calling run continues after the last."""
         parent, waiting = self._running, deque(enumerate(jobs))
         answers: list[Any] = [None] * len(jobs)
         errors: list[BaseException] = []
-        left = [min(lines, len(jobs))]
+        unfinished = [min(lines, len(jobs))]
 
         def work() -> None:
             while waiting:
                 number, job = waiting.popleft()
                 try:
                     answers[number] = job()
-                except BaseException as error:  # noqa: BLE001 - the one who asked is told
+                except BaseException as error:  # noqa: BLE001 - raised to the caller below
                     errors.append(error)
 
-        def over() -> None:
-            left[0] -= 1
-            if left[0] == 0 and parent is not None:
+        def finish() -> None:
+            unfinished[0] -= 1
+            if unfinished[0] == 0 and parent is not None:
                 self._schedule(parent, self.now())
 
         if parent is None or not jobs:
             work()
         else:
-            for _ in range(left[0]):
-                self.start(Run(work, over))
+            for _ in range(unfinished[0]):
+                self.start(Run(work, finish))
             self._wait_for_turn(parent)
         if errors:
             raise errors[0]
@@ -115,18 +115,18 @@ class Timeline(clock.ManualClock):
         self._rest.release()
         run._baton.acquire()
 
-    def _live(self, run: Run) -> None:
+    def _run(self, run: Run) -> None:
         run._baton.acquire()
         try:
             run.work()
             run.then()
-        except BaseException as error:  # noqa: BLE001 - raised by `go_on`
+        except BaseException as error:  # noqa: BLE001 - raised by `resume_next`
             run.error = error
         self._rest.release()
 
 
 def executor(timeline: Timeline) -> Callable[..., Any]:
-    """In place of ThreadPoolExecutor: its threads are runs."""
+    """A replacement for ThreadPoolExecutor whose threads are runs."""
 
     class Lines:
         def __init__(self, max_workers: int = 1, *_: Any, **__: Any) -> None:
@@ -137,8 +137,8 @@ def executor(timeline: Timeline) -> Callable[..., Any]:
 
         def __exit__(self, *_: object) -> None: ...
 
-        def map(self, work: Callable[..., Any], *found: Iterable[Any]) -> list[Any]:
-            jobs = [lambda said=said: work(*said) for said in zip(*found, strict=False)]
-            return timeline.together(jobs, self._lines)
+        def map(self, work: Callable[..., Any], *iterables: Iterable[Any]) -> list[Any]:
+            jobs = [lambda arguments=arguments: work(*arguments) for arguments in zip(*iterables, strict=False)]
+            return timeline.run_together(jobs, self._lines)
 
     return Lines

@@ -1,4 +1,4 @@
-"""A whole deployment in one thread: tables on moto, queues in memory, fake servers, a clock and chance under control.
+"""A whole deployment in one thread: tables on moto, queues in memory, fake servers, a manual clock and seeded ids.
 
 `settle()` handles all changes and messages that are there now; `advance()` moves the clock, with a sweep each minute.
 """
@@ -31,6 +31,7 @@ from chalicelib.errors import Conflict, Unavailable
 from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import schedules, streams
 from chalicelib.providers.http import outbound
+from chalicelib.providers.recognition import service as recognition_service
 from chalicelib.storage.aws import sqs as queue_storage
 from chalicelib.storage.aws import websocket_api as sockets
 from chalicelib.storage.statistics import counters as stats
@@ -39,9 +40,10 @@ from chalicelib.storage.tasks import table as task_table
 from chalicelib.storage.workers import pools as pool_storage
 from chalicelib.storage.workers import table as worker_table
 from chalicelib.storage.workers import workers as worker_storage
-from infra.engine import ENGINE
+from infra.bundles import consumers
 from infra.functions import Queue
-from tests.support import aws
+from tests.support import aws, model_servers
+from tests.support.model_servers import ModelServer
 from tests.support.queues import FakeQueues, QueuedMessage
 from tests.support.sockets import FakeSockets
 
@@ -51,16 +53,18 @@ ORG, POOL = "acme", "processing"
 WATCH = "test.watch"
 FRAME_BUILDERS: Any = {
     WATCH: SimpleNamespace(
-        update=lambda number, said: {"sequence": number, **said},
+        update=lambda number, changes: {"sequence": number, **changes},
         reset=lambda number: {"reset": number},
         watching=lambda number: {"watching": number},
     )
 }
-"""The frame builder of a channel that only tests use: updates as they are."""
+"""The frame builder of a channel that only tests use. It sends updates unchanged."""
 HANDLED_QUEUES = (
     "dispatch",
     "deliver",
     "perform",
+    "recognize",
+    "models",
     "wakeups",
     "sweeps",
     "live",
@@ -69,8 +73,11 @@ HANDLED_QUEUES = (
     "notifications",
 )
 """The queues, by the names of their functions."""
-_TRIGGERS = [one.trigger for one in ENGINE.functions if isinstance(one.trigger, Queue)]
-BATCH_SIZES = {one.queue.removesuffix("_queue"): one.batch for one in _TRIGGERS}
+BATCH_SIZES = {
+    setting.removesuffix("_queue"): function.trigger.batch
+    for setting, function in consumers().items()
+    if isinstance(function.trigger, Queue)
+}
 """How many messages of each queue its function receives at once."""
 MAX_SWEEP_PARTS = 20
 """The most parts that one sweep has in a test."""
@@ -94,21 +101,22 @@ class World:
     sockets: FakeSockets
     random: Random
     servers: dict[str, Reply] = field(default_factory=dict)  # by host
+    model_servers: dict[str, ModelServer] = field(default_factory=dict)  # by host
     calls: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     frame_builders: FrameBuilders = field(default_factory=lambda: FRAME_BUILDERS)
     _read: dict[str, int] = field(default_factory=dict)
     _received: dict[str, list[QueuedMessage]] = field(default_factory=dict)
     swept_minute: int = START_MINUTE
 
-    def submit(self, **asked: Any) -> Task:
-        org = asked.pop("org", ORG)
-        fields: dict[str, Any] = {"pool": POOL, "type": "t", "priority": 5} | asked
+    def submit(self, **changes: Any) -> Task:
+        org = changes.pop("org", ORG)
+        fields: dict[str, Any] = {"pool": POOL, "type": "t", "priority": 5} | changes
         return submission.submit(org, "dev", Submission(**fields))
 
-    def register(self, name: str = "one", reply: Reply | outbound.Response | None = None, **said: Any) -> Worker:
+    def register(self, name: str = "one", reply: Reply | outbound.Response | None = None, **changes: Any) -> Worker:
         """Register a server at https://<name>.example. By default it accepts every task and reports nothing."""
-        given = reply if reply is not None else answer(202)
-        self.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
+        server_reply = reply if reply is not None else answer(202)
+        self.servers[f"{name}.example"] = server_reply if callable(server_reply) else lambda *_: server_reply
         endpoints = {"predict": f"https://{name}.example/predict", "health": f"https://{name}.example/health"}
         base: dict[str, Any] = {
             "pool": POOL,
@@ -119,15 +127,15 @@ class World:
         }
         callback = "/api/task/{task_id}?serverId={worker_id}&lease={lease}"
         base |= {"endpoints": endpoints, "api_key": f"key-{name}", "callback_path": callback}
-        return registration.register(said.pop("org", ORG), Registration(**(base | said)))
+        return registration.register(changes.pop("org", ORG), Registration(**(base | changes)))
 
     def task(self, task_id: str) -> Task:
         return tasks.get(ORG, task_id)
 
     def worker(self, worker_id: str) -> Worker:
-        found = worker_storage.find(ORG, POOL, worker_id)
-        assert found is not None
-        return found
+        worker = worker_storage.find(ORG, POOL, worker_id)
+        assert worker is not None
+        return worker
 
     def send(self, method: str, url: str, *, headers: Any, body: bytes, **_: Any) -> outbound.Response:
         host = url.removeprefix("https://").partition("/")[0]
@@ -135,7 +143,11 @@ class World:
         reply = self.servers.get(host)
         if reply is None:
             raise outbound.Unreachable("refused", "the host refused the connection")
-        return reply(url, dict(headers), body)
+        request = getattr(reply, "request", None)  # of a fake server to which the method matters
+        answered: outbound.Response = (
+            request(method, url, dict(headers), body) if request else reply(url, dict(headers), body)
+        )
+        return answered
 
     def settle(self, limit: int = 500) -> None:
         """Handle changes and messages until none is left. Raises AssertionError after `limit` rounds."""
@@ -145,18 +157,18 @@ class World:
         raise AssertionError(f"there are still changes or messages after {limit} rounds")
 
     def step(self) -> bool:
-        """Handle each stream and each queue once; whether there was anything to do."""
+        """Handle each stream and each queue once. Returns whether there was anything to do."""
         relayed = [self.relay(table) for table in STREAMED_TABLES]
         handled = [self.handle(name) for name in HANDLED_QUEUES]
         return any(relayed) or any(handled)
 
-    def busy(self) -> list[str]:
-        """The tables with changes that were not relayed yet, and the queues with visible messages."""
+    def list_unfinished(self) -> list[str]:
+        """The tables with changes that are not relayed yet, and the queues with visible messages."""
         changed = [table for table in STREAMED_TABLES if self.has_unread_changes(table)]
         return changed + [kind for kind in HANDLED_QUEUES if self.queues.visible(getattr(settings(), f"{kind}_queue"))]
 
     def has_unread_changes(self, table: str) -> bool:
-        """Whether the table has changes that were not relayed yet."""
+        """Whether the table has changes that are not relayed yet."""
         return bool(aws.stream_records(getattr(settings(), f"{table}_table"), self._read.get(table, 0), 1))
 
     def relay(self, table: Any, limit: int = 10) -> bool:
@@ -165,11 +177,11 @@ class World:
         records = aws.stream_records(name, start, limit)
         if not records:
             return False
-        self._read[table] = start + relayed(table, records)
+        self._read[table] = start + relay_records(table, records)
         return True
 
     def return_messages(self, kind: str) -> None:
-        """Return the messages of a run that died: they become visible again, or move to the dead letters."""
+        """Return the messages of a run that died. They become visible again, or move to the dead letters."""
         for message in self._received.pop(kind, ()):
             self.queues.return_message(getattr(settings(), f"{kind}_queue"), message)
 
@@ -204,6 +216,8 @@ class World:
             "dispatch": queue_functions.handle_dispatch,
             "deliver": queue_functions.handle_handovers,
             "perform": queue_functions.handle_builtin_handovers,
+            "recognize": queue_functions.handle_recognition_handovers,
+            "models": queue_functions.handle_model_calls,
             "wakeups": queue_functions.handle_wakeups,
             "sweeps": queue_functions.handle_sweep_parts,
             "live": partial(queue_functions.handle_task_updates, frame_builders=self.frame_builders),
@@ -239,62 +253,66 @@ class World:
         return [task_table.parse(item) for item in aws.items(task_table.TaskItem)]
 
     def workers(self) -> list[Worker]:
-        found = aws.items(worker_table.WorkersTable)
-        return [worker_storage.parse(item) for item in found if isinstance(item, worker_table.WorkerItem)]
+        items = aws.items(worker_table.WorkersTable)
+        return [worker_storage.parse(item) for item in items if isinstance(item, worker_table.WorkerItem)]
 
     def pools(self) -> list[Pool]:
-        found = aws.items(worker_table.WorkersTable)
-        return [pool_storage.parse(item) for item in found if isinstance(item, worker_table.PoolItem)]
+        items = aws.items(worker_table.WorkersTable)
+        return [pool_storage.parse(item) for item in items if isinstance(item, worker_table.PoolItem)]
 
     def limit_holders(self) -> dict[tuple[str, str], set[str]]:
         """(org#pool, key) -> ids of the tasks that hold a permit."""
-        found = aws.items(worker_table.WorkersTable)
-        kept = [item for item in found if isinstance(item, worker_table.ConcurrencyLimitItem) and item.holders]
+        items = aws.items(worker_table.WorkersTable)
+        held_limits = [item for item in items if isinstance(item, worker_table.ConcurrencyLimitItem) and item.holders]
         return {
             (item.org_pool, item.id.removeprefix(worker_table.CONCURRENCY_LIMIT_PREFIX)): set(item.holders)
-            for item in kept
+            for item in held_limits
         }
 
     def rows(self) -> dict[tuple[str, str], Any]:
-        found = aws.items(stats.StatsItem)
-        return {(item.partition, item.row): stats._parse(item).counts for item in found}
+        items = aws.items(stats.StatsItem)
+        return {(item.partition, item.row): stats._parse(item).counts for item in items}
 
 
 def _failures(handler: Callable[[Any], Any], batch: list[QueuedMessage]) -> set[str]:
     """The ids of the messages to return: those that the function names, or all of them if it fails."""
     try:
-        answered = handler({"Records": [_record(held) for held in batch]})
+        answered = handler({"Records": [_record(message) for message in batch]})
     except Unavailable:
-        return {held.id for held in batch}
+        return {message.id for message in batch}
     except ExceptionGroup as group:
         _, unexpected = group.split((Unavailable, Conflict))
         if unexpected is not None:
             raise
-        return {held.id for held in batch}
+        return {message.id for message in batch}
     return {one["itemIdentifier"] for one in answered["batchItemFailures"]}
 
 
-def _record(held: QueuedMessage) -> dict[str, Any]:
-    return {"messageId": held.id, "body": held.body, "attributes": {"ApproximateReceiveCount": str(held.receives)}}
+def _record(message: QueuedMessage) -> dict[str, Any]:
+    return {
+        "messageId": message.id,
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": str(message.receives)},
+    }
 
 
 class NoResolver(outbound.SystemNetwork):
     """A network without a resolver: addresses work, names do not resolve."""
 
     def addresses(self, host: str) -> list[str]:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        return [str(entry[4][0]) for entry in found]
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return [str(entry[4][0]) for entry in entries]
 
 
 def clear_caches() -> None:
-    """Empty what a process keeps between requests."""
+    """Empty the caches and buffers that a process keeps between requests."""
     ttl_cache.clear_all()
     request_counts._buffers.clear()
     activity_log._buffers.clear()
 
 
-def relayed(table: Any, records: list[dict[str, Any]]) -> int:
-    """Have the relay handle these changes of a table; how many of them are done, from the first one on."""
+def relay_records(table: Any, records: list[dict[str, Any]]) -> int:
+    """Have the relay handle these changes of a table. Returns how many of them are handled, from the first on."""
     try:
         failed = streams.handle_changes({"Records": records}, table)["batchItemFailures"]
     except Unavailable:
@@ -308,27 +326,30 @@ def new_world(seed: int = 0) -> Iterator[World]:
     """A new deployment, which is removed at the end."""
     chance = Random(seed)
     queues = FakeQueues(frozenset({settings().live_queue, settings().announce_queue}), chance)
-    made = World(clock.ManualClock(START), queues, FakeSockets(), chance)
-    before_clock, before_ids = clock.use(made.clock), ids.use(ids.SeededSource(seed))
+    world = World(clock.ManualClock(START), queues, FakeSockets(), chance)
+    before_clock, before_ids = clock.use(world.clock), ids.use(ids.SeededSource(seed))
     before_settings = config.replace(
-        api_urls={POOL: "https://api.example"}, listed_pools=frozenset({POOL, "coordinator"})
+        api_urls={POOL: "https://api.example"}, listed_pools=settings().listed_pools | {POOL}
     )
-    before_sender, before_network = outbound.use_sender(made.send), outbound.use_network(NoResolver())
-    queue_storage.use_queues(made.queues)
-    sockets.use_sockets(made.sockets)
+    before_sender, before_network = outbound.use_sender(world.send), outbound.use_network(NoResolver())
+    before_streamer = outbound.use_streamer(model_servers.in_process(world.model_servers))
+    queue_storage.use_queues(world.queues)
+    sockets.use_sockets(world.sockets)
     # Most tests call with tokens of a subject that has no account.
     token_accounts.use_account_check(lambda _: True)
     clear_caches()
     try:
         with aws.cloud():
-            yield made
-        assert not made.queues.refused
+            yield world
+        assert not world.queues.refused
     finally:
         clock.use(before_clock)
         ids.use(before_ids)
         outbound.use_sender(before_sender)
+        outbound.use_streamer(before_streamer)
         outbound.use_network(before_network)
         queue_storage.use_queues(None)
         sockets.use_sockets(None)
         token_accounts.use_account_check(None)
+        recognition_service.use(None)
         config.restore(before_settings)

@@ -1,5 +1,6 @@
-"""Headless Chromium, if there is one on this machine."""
+"""Headless Chromium, if this machine has one."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -29,27 +30,27 @@ QUIET = (
     "--disable-extensions",
     "--metrics-recording-only",
     "--no-pings",
-    # The browser itself asks its maker for updates: it shall not find the way.
+    # The browser asks its maker for updates: it must not reach any host.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
 def program() -> str | None:
-    """Where the browser is; None when there is none."""
+    """The browser's path; None if there is none."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page once its scripts have come to rest."""
+    """A page after its scripts have ended."""
 
     html: str
     hosts: Set[str]
-    """Whom the page asked for anything."""
+    """The hosts from which the page loaded anything."""
 
 
 def visit(browser: str, url: str, directory: Path) -> Page:
-    """Load the page with an empty profile in `directory`, noting every request of its own."""
+    """Load the page with an empty profile in `directory`, and record every request of the page."""
     log = directory / "net.json"
     command = [browser, *QUIET, f"--user-data-dir={directory}/profile", f"--log-net-log={log}"]
     command += ["--virtual-time-budget=10000", "--dump-dom", url]
@@ -64,14 +65,15 @@ def _hosts(log: dict[str, Any], initiator: str) -> Set[str]:
 
 
 class Tab:
-    """A page that is used by keyboard alone, as DevTools lets it; its own scripts are switched off."""
+    """A tab, used through DevTools. Without `scripts` the page's scripts are switched off, and only the keyboard is
+    used."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, scripts: bool = False) -> None:
         self._socket, self._number = socket, 0
-        self.tell("Emulation.setScriptExecutionDisabled", value=True)
+        self.tell("Emulation.setScriptExecutionDisabled", value=not scripts)
 
     def tell(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a command; returns its result."""
+        """Send a command, and return its result."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
         while True:
@@ -79,11 +81,11 @@ class Tab:
             if message.get("id") == self._number:
                 return dict(message.get("result", {}))
 
-    def go(self, url: str) -> None:
+    def open(self, url: str) -> None:
         self.tell("Page.navigate", url=url)
 
     def write(self, text: str) -> None:
-        """Into the field that has the focus."""
+        """Type into the field that has the focus."""
         self.tell("Input.insertText", text=text)
 
     def press(self, key: str) -> None:
@@ -94,30 +96,50 @@ class Tab:
         self.tell("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def see(self, expression: str) -> Any:
-        """What an expression gives on the page; None while there is no page."""
+        """The value of an expression on the page; None while there is no page."""
         found = self.tell("Runtime.evaluate", expression=expression)
         return found.get("result", {}).get("value")
 
+    def choose_files(self, field: str, *paths: Path) -> None:
+        """Choose files for a field of the page, as its user does."""
+        root = self.tell("DOM.getDocument")["root"]["nodeId"]
+        node = self.tell("DOM.querySelector", nodeId=root, selector=field)["nodeId"]
+        self.tell("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
+
+    def drop_files(self, onto: str, *paths: Path) -> None:
+        """Drag files from the desktop onto an element."""
+        middle = "(({x, y, width, height}) => [x + width / 2, y + height / 2])"
+        x, y = self.see(f"JSON.stringify({middle}(document.querySelector('{onto}').getBoundingClientRect()))")[
+            1:-1
+        ].split(",")
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.tell("Input.dispatchDragEvent", type=kind, x=float(x), y=float(y), data=data)
+
+    def picture(self) -> bytes:
+        """A screenshot of the window as PNG."""
+        return base64.b64decode(self.tell("Page.captureScreenshot")["data"])
+
     def focus(self) -> str:
-        """What has the focus: the id of a field or the text of a button."""
+        """The id of the focused field, or the text of the focused button."""
         return str(self.see("document.activeElement.id || document.activeElement.textContent"))
 
 
 @contextmanager
-def tab(browser: str, directory: Path) -> Iterator[Tab]:
-    """A tab of a browser of its own, which is ended with it."""
+def tab(browser: str, directory: Path, scripts: bool = False) -> Iterator[Tab]:
+    """A tab of a new browser, which is ended with it."""
     profile = directory / "profile"
     command = [browser, *QUIET, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             with connect(_page_socket(profile / "DevToolsActivePort"), max_size=None) as socket:
-                yield Tab(socket)
+                yield Tab(socket, scripts)
         finally:
             process.terminate()
 
 
 def _page_socket(told: Path) -> str:
-    """Where the browser's only page listens, once the browser has told its port."""
+    """The DevTools URL of the browser's only page, once the browser has printed its port."""
     end = time.monotonic() + SECONDS
     while not (told.exists() and told.read_text().count("\n")):
         assert time.monotonic() < end, "the browser does not start"

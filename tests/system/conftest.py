@@ -1,4 +1,4 @@
-"""One stack for all tests that leave it as it was."""
+"""One stack for all tests that leave it unchanged."""
 
 from collections.abc import Iterator
 

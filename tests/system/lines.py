@@ -12,7 +12,7 @@ from tests.system.stack import PATIENCE, Process, environment
 
 @contextmanager
 def running(*command: str, **env: str) -> Iterator[Process]:
-    """The command as a process; what it complains of is among its lines."""
+    """Run the command as a process; standard error is among its lines."""
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, env=environment(**env), text=True, **pipes) as process:
         try:
@@ -22,7 +22,7 @@ def running(*command: str, **env: str) -> Iterator[Process]:
 
 
 class Lines:
-    """What a process prints, line by line."""
+    """The lines that a process prints."""
 
     def __init__(self, process: Process) -> None:
         self._found: SimpleQueue[str] = SimpleQueue()
@@ -34,8 +34,8 @@ class Lines:
             for line in process.stdout:
                 self._found.put(line)
 
-    def until(self, good: Callable[[str], bool]) -> list[str]:
-        """The lines up to the first good one, or all of them when it does not come."""
+    def read_until(self, good: Callable[[str], bool]) -> list[str]:
+        """The lines up to the first one that is accepted; all of them if none is."""
         seen: list[str] = []
         while not seen or not good(seen[-1]):
             try:
@@ -44,6 +44,6 @@ class Lines:
                 raise AssertionError(seen) from None
         return seen
 
-    def says(self, text: str) -> str:
-        """The next line that has this text in it."""
-        return self.until(lambda line: text in line)[-1].rstrip("\n")
+    def read_line_with(self, text: str) -> str:
+        """The next line that contains this text."""
+        return self.read_until(lambda line: text in line)[-1].rstrip("\n")

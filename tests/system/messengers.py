@@ -1,4 +1,4 @@
-"""Providers of messages as servers on this machine, which answer as the real ones document it, or not at all."""
+"""Servers on this machine that answer as messengers' documentation says, or fail."""
 
 import json
 import socket
@@ -11,8 +11,8 @@ from typing import Any
 from tests.support.messengers import CHANNEL, KEY, TOKEN, Discord, Provider, Telegram, Waha
 
 
-class Outside(ThreadingHTTPServer):
-    """All providers behind one port, by the first part of the path."""
+class ProviderServer(ThreadingHTTPServer):
+    """All providers on one port, by the first segment of the path."""
 
     daemon_threads = True
 
@@ -25,9 +25,9 @@ class Outside(ThreadingHTTPServer):
             "waha": self.whatsapp,
         }
         self.hanging: set[str] = set()
-        """Who takes a request and never answers."""
+        """Providers that accept a request and never answer."""
         self.garbling: set[str] = set()
-        """Whose answer is no HTTP."""
+        """Providers whose answer is not HTTP."""
         self.over = Event()
 
     @property
@@ -41,7 +41,7 @@ class Outside(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Outside
+    server: ProviderServer
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"] or 0))
@@ -61,13 +61,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, provider: Provider, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        said = provider(f"http://{headers['host']}{self.path}", headers, body)
-        self.send_response(said.status)
-        for name, value in said.headers.items():
+        reply = provider(f"http://{headers['host']}{self.path}", headers, body)
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(said.body)))
+        self.send_header("content-length", str(len(reply.body)))
         self.end_headers()
-        self.wfile.write(said.body)
+        self.wfile.write(reply.body)
 
     def _garble(self) -> None:
         self.wfile.write(b"\x00\xffSSH-2.0-Garbage\r\n\r\n")
@@ -77,15 +77,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def outside() -> Iterator[Outside]:
-    """The providers, until the end."""
-    with Outside() as found:
-        Thread(target=found.serve_forever, args=(0.05,), daemon=True).start()
-        yield found
-        found.over.set()
-        found.shutdown()
+def serving_providers() -> Iterator[ProviderServer]:
+    """The providers, until the end of the block."""
+    with ProviderServer() as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.over.set()
+        server.shutdown()
 
 
-def environment(found: Outside, org: str) -> str:
-    """What MESSENGERS says of an org that has all of them."""
+def environment(found: ProviderServer, org: str) -> str:
+    """The variable MESSENGERS for an org with all providers."""
     return json.dumps({org: found.accounts})

@@ -1,4 +1,4 @@
-"""Node, and the npm packages that examples need, installed once a machine and outside the project."""
+"""Node, and the npm packages of examples, installed once on a machine and outside the project."""
 
 import getpass
 import shutil
@@ -15,7 +15,7 @@ SECONDS = 120
 
 @cache
 def modules() -> Path:
-    """A `node_modules` folder with the packages; skips the test where it cannot be had."""
+    """A `node_modules` folder with the packages. The test is skipped if it cannot be installed."""
     folder = Path(tempfile.gettempdir()) / f"yardmaster-node-{getpass.getuser()}"
     if all((folder / "node_modules" / name.partition("@")[0]).is_dir() for name in PACKAGES):
         return folder / "node_modules"
@@ -28,10 +28,10 @@ def modules() -> Path:
     return folder / "node_modules"
 
 
-def placed(script: Path, text: str, folder: Path) -> Path:
-    """The script, saying `text`, where it finds the packages."""
-    found = folder / script.name
-    found.write_text(text)
+def place_script(script: Path, text: str, folder: Path) -> Path:
+    """Write the script with this text to the folder where it finds the packages."""
+    target = folder / script.name
+    target.write_text(text)
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(modules())
-    return found
+    return target

@@ -1,8 +1,8 @@
 """A backend server in a process of its own, as the document's reader would write one.
 
 `python -m tests.system.server sync|async|pairs <seconds a task takes> <api key>` prints its URL; then it reads from
-stdin the URL to which its heartbeats go. `pairs` is `async`, but no task is done before another one has come to keep it
-company. The API key is checked on the way in and sent on the way back.
+stdin the URL to which its heartbeats go. `pairs` is `async`, but a task is completed only after another one has
+arrived. The API key is checked on the way in and sent on the way back.
 """
 
 import json

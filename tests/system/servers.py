@@ -19,7 +19,7 @@ class Server:
 def server(
     admin: Caller, mode: str, seconds: float = 0.0, slots: int = 4, capabilities: tuple[str, ...] = ()
 ) -> Iterator[Server]:
-    """A server that answers `sync` or `async`, registered; unregistered and killed at the end."""
+    """Register a server that answers `sync` or `async`; it is unregistered and killed at the end."""
     with python("tests.system.server", mode, str(seconds), "its-key") as process:
         url = line(process)
         registration = {

@@ -1,4 +1,4 @@
-"""The local stack as a process, and a caller of it: what a user has, and nothing more."""
+"""The local stack as a process, and a caller of its APIs: only what users have."""
 
 import os
 import subprocess
@@ -12,25 +12,26 @@ from typing import Any, TypeVar
 
 import requests
 
+from chalicelib.providers.extras import EXTRAS
 from infra.bundles import BUNDLES
 from tests.support.client import token
 
 ORG = "local"
-PATIENCE = 30.0
-"""Seconds for anything to happen on a busy machine."""
+PATIENCE = 90.0
+"""The time limit in seconds, also on a busy machine."""
 T = TypeVar("T")
 Process = subprocess.Popen[str]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment without what the other tests have put into it."""
+    """This process's environment without the variables of other tests."""
     ours = ("LOG_LEVEL", "AWS_", "POWERTOOLS_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more
 
 
 @contextmanager
 def python(*arguments: str, **env: str) -> Iterator[Process]:
-    """`python -m ...` with pipes; killed at the end if it still runs."""
+    """Run `python -m ...` with pipes; it is killed at the end if it still runs."""
     command, pipe = [sys.executable, "-m", *arguments], subprocess.PIPE
     with subprocess.Popen(command, env=environment(**env), stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         try:
@@ -40,22 +41,24 @@ def python(*arguments: str, **env: str) -> Iterator[Process]:
 
 
 def line(process: Process) -> str:
-    """The next line that the process prints. Fails with its complaint when there is none."""
+    """The next line that the process prints. Fails with standard error if there is none."""
     assert process.stdout is not None and process.stderr is not None
     text = process.stdout.readline()
     assert text, process.stderr.read()
     return text.rstrip("\n")
 
 
-ANY_PORTS = {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
+NO_EXTRAS = {name.upper(): "off" for name in (*EXTRAS, "CODE_WORKER")}
+"""No stack installs packages or has a code worker unless a test needs it."""
+ANY_PORTS = NO_EXTRAS | {f"PORT_{bundle.name.upper()}": "0" for bundle in BUNDLES if bundle.http}
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that is ready."""
+    """A running stack."""
 
     urls: Mapping[str, str]
-    """API -> where it is."""
+    """API -> its URL."""
     process: Process
 
     @property
@@ -70,20 +73,20 @@ class Stack:
         return Caller(self.url, token(role, org, subject or role, plan))
 
     def open(self, api: str) -> "Caller":
-        """The anonymous caller of an API that the local stage opens."""
+        """An anonymous caller of an API that the local stage opens."""
         return Caller(self.urls[api], None)
 
 
 @contextmanager
 def stack(module: str = "infra.local", **env: str) -> Iterator[Stack]:
-    """A stack on free ports, once it says `ready`; `module` is another one that starts it."""
+    """Start a stack on free ports, and wait until it prints `ready`. `module` can be another module that starts it."""
     with python(module, **(ANY_PORTS | env)) as process:
         words = [text.split() for text in iter(lambda: line(process), "ready")]
         yield Stack({api: url for api, url, *_ in words if url.startswith("http://")}, process)
 
 
 class Caller:
-    """Calls the API with one token, or none, over connections kept alive."""
+    """Calls the API with one token, or none, over persistent connections."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url, self.token = url, token
@@ -98,7 +101,7 @@ class Caller:
     post = partialmethod(call, "POST")
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON; fails if it is an error."""
+        """The answer's JSON; fails for an error."""
         answer = self.call(method, path, body)
         assert answer.ok, answer.text
         return answer.json()
@@ -110,10 +113,11 @@ class Caller:
         return self.json("GET", f"/api/task/{identifier}")
 
 
-def until(seen: Callable[[], T], good: Callable[[T], bool], patience: float = PATIENCE) -> T:
-    """Look again and again until what is seen is good. Fails, showing it, when it stays bad."""
-    end = time.monotonic() + patience
-    while not good(found := seen()):
-        assert time.monotonic() < end, found
+def wait_until(read: Callable[[], T], is_accepted: Callable[[T], bool], reads: int = 600) -> T:
+    """Read a value until it is accepted. Fails with the last one after so many reads, 0.05 s apart: no clock is asked,
+    so that a slow machine, whose reads take longer, has longer."""
+    for _ in range(reads):
+        if is_accepted(value := read()):
+            return value
         time.sleep(0.05)
-    return found
+    raise AssertionError(value)

@@ -1,4 +1,4 @@
-"""The agents of docs/how-to/write-an-agent.md, word for word, against the real stack."""
+"""The agents of docs/how-to/write-an-agent.md, unchanged, with the real stack."""
 
 import re
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import token
-from tests.system.stack import ORG, Caller, Stack, environment, until
+from tests.system.stack import ORG, Caller, Stack, environment, wait_until
 
 ROOT = Path(__file__).parents[2]
 FETCHES, IS_CALLED, CONNECTS = re.findall(
@@ -27,12 +27,12 @@ def free_port() -> int:
 @pytest.mark.parametrize("way", ["fetches", "is called", "connects"])
 def test_an_agent_of_the_docs_does_its_task(yard: Stack, way: str, tmp_path: Path) -> None:
     manager, port = Caller(yard.urls["projects"], token("admin", ORG, "agents", "enterprise")), free_port()
-    code, said = {
+    code, fields = {
         "fetches": (FETCHES.replace("time.sleep(10)", "time.sleep(0.2)"), {}),
         "is called": (IS_CALLED.replace("9100", str(port)), {"endpoint": f"http://127.0.0.1:{port}/"}),
         "connects": (CONNECTS, {"socket": True}),
     }[way]
-    body = {"name": way, "type": "coding", "apiKey": KEY} | said
+    body = {"name": way, "type": "coding", "apiKey": KEY} | fields
     agent_id = manager.json("POST", "/api/v1/agents", body)["data"]["id"]
     script = tmp_path / "agent.py"
     script.write_text(code.replace("localhost:3000", yard.urls["projects"].removeprefix("http://")))
@@ -41,7 +41,7 @@ def test_an_agent_of_the_docs_does_its_task(yard: Stack, way: str, tmp_path: Pat
         try:
             task = {"title": way, "description": "three short words", "agentId": agent_id}
             path = f"/api/v1/tasks/{manager.json('POST', '/api/v1/tasks', task)['data']['id']}"
-            done = until(lambda: manager.json("GET", path)["data"], lambda found: found["status"] == "completed")
+            done = wait_until(lambda: manager.json("GET", path)["data"], lambda found: found["status"] == "completed")
             assert (done["result"], done["agentId"]) == ({"words": 3}, agent_id)
         finally:
             process.kill()

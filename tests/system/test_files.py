@@ -1,9 +1,9 @@
-"""Files of tasks: what was uploaded comes down again, by a link that needs no token."""
+"""Files of tasks: an uploaded file can be downloaded by a link without a token."""
 
 import requests
 
 from tests.support.client import token
-from tests.system.stack import PATIENCE, Caller, Stack, until
+from tests.system.stack import PATIENCE, Caller, Stack, wait_until
 
 
 def test_a_file_goes_up_comes_down_and_goes(yard: Stack) -> None:
@@ -19,4 +19,4 @@ def test_a_file_goes_up_comes_down_and_goes(yard: Stack) -> None:
     assert "gr%C3%B6%C3%9Fe.bin" in answer.headers["content-disposition"]
     assert requests.get(url[:-1], timeout=PATIENCE).status_code == 403
     manager.json("DELETE", f"{task}/files/{file}")
-    until(lambda: requests.get(url, timeout=PATIENCE).status_code, lambda status: status == 404)
+    wait_until(lambda: requests.get(url, timeout=PATIENCE).status_code, lambda status: status == 404)

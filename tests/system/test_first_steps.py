@@ -15,10 +15,20 @@ import pytest
 
 from tests.support.client import token
 from tests.system.conftest import QUICK
-from tests.system.stack import ORG, PATIENCE, Stack, environment, stack, until
+from tests.system.stack import ORG, PATIENCE, Stack, environment, stack, wait_until
 
 ROOT = Path(__file__).parents[2]
-PORTS = {"processing": 8787, "coordinator": 8000, "support": 8003, "messenger": 8004, "surveys": 8018, "projects": 3000}
+PORTS = {
+    "processing": 8787,
+    "coordinator": 8000,
+    "support": 8003,
+    "messenger": 8004,
+    "surveys": 8018,
+    "recognition": 8019,
+    "codeserver": 8041,
+    "studio": 8005,
+    "projects": 3000,
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +80,17 @@ def test_a_task_waits_for_a_server_and_is_completed_by_it_and_so_is_one_after_it
         waiting = run(fresh, ask)
         assert (waiting["status"], "none is registered" in waiting["waitingFor"]) == ("PENDING", True)
         with server(fresh, serve):
-            done = until(partial(run, fresh, ask), lambda found: found["status"] == "COMPLETED")
+            done = wait_until(partial(run, fresh, ask), lambda found: found["status"] == "COMPLETED")
         assert done["result"] == {"greeting": f"Hello, {name}!"}
 
 
-@pytest.mark.parametrize("command", [one for one in commands("six-apis.md") if "curl" in one and "<" not in one])
+@pytest.mark.parametrize("command", [one for one in commands("apis.md") if "curl" in one and "<" not in one])
 def test_the_first_call_to_each_api_succeeds(fresh: Stack, command: str) -> None:
     assert run(fresh, command)
 
 
 def test_there_is_a_first_call_to_each_api_but_the_one_of_the_first_steps() -> None:
-    page = "\n".join(commands("six-apis.md"))
+    page = "\n".join(commands("apis.md"))
     assert {api for api, port in PORTS.items() if f"localhost:{port}/" in page} == {*PORTS} - {"processing"}
 
 
@@ -102,7 +112,7 @@ def test_a_worker_of_the_reference_does_its_task(fresh: Stack, api: str, tmp_pat
         identifier = coordinator.json("POST", "/api/tasks", WORK[api])["id"]
     with subprocess.Popen([sys.executable, str(script)], env=environment(), stdout=subprocess.DEVNULL) as process:
         try:
-            until(
+            wait_until(
                 partial(coordinator.json, "GET", f"/api/tasks/{identifier}"),
                 lambda found: found["status"] == "completed",
             )

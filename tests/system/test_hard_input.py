@@ -1,4 +1,4 @@
-"""What comes over a real wire: bodies and heads of all kinds, clients that leave or dawdle, many at once."""
+"""Unusual input over a real wire: bodies and heads of all kinds, clients that leave or are slow, many at once."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ MEGABYTE = 1024 * 1024
 
 
 def refusal(answer: requests.Response) -> tuple[int, str]:
-    """Status and error; fails if it is not the documented shape, or tells of the inside."""
+    """Status and error. Fails if the answer has not the documented form, or shows internals."""
     body = answer.json()
     assert set(body) == {"error", "details"}
     assert not {"Traceback", "chalice", "moto", ".py"} & set(body["details"].split())
@@ -60,7 +60,7 @@ def test_an_unknown_path_is_not_found(user: Caller, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "allowed"), [("DELETE", "GET, PUT"), ("PATCH", "GET, PUT"), ("OPTIONS", "GET, PUT")]
 )
-def test_a_wrong_method_is_told_the_right_ones(user: Caller, method: str, allowed: str) -> None:
+def test_a_wrong_method_is_refused_with_the_right_ones(user: Caller, method: str, allowed: str) -> None:
     answer = user.call(method, "/api/task/x")
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
@@ -113,7 +113,7 @@ def test_fifty_clients_at_once_get_their_own_answers(yard: Stack) -> None:
         assert list(threads.map(life, range(CLIENTS))) == [(number, f"type-{number}") for number in range(CLIENTS)]
 
 
-def test_clients_that_leave_or_dawdle_hold_up_nobody(yard: Stack, user: Caller) -> None:
+def test_clients_that_leave_or_are_slow_delay_nobody(yard: Stack, user: Caller) -> None:
     request = b"POST /api/task HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
     dawdlers = [socket.create_connection(("127.0.0.1", yard.port)) for _ in range(100)]
     for number, client in enumerate(dawdlers):

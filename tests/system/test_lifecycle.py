@@ -1,4 +1,4 @@
-"""Start and end, as whoever runs it sees them."""
+"""Start and end of the stack, as its user sees them."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.system.stack import ANY_PORTS, PATIENCE, Caller, Stack, environment, line, python, stack, until
+from tests.system.stack import ANY_PORTS, PATIENCE, Caller, Stack, environment, line, python, stack, wait_until
 
 
 def test_it_listens_on_this_machine_only(yard: Stack) -> None:
@@ -35,7 +35,7 @@ def test_a_signal_ends_it_soon_though_clients_wait(number: signal.Signals) -> No
         user = yard.caller("user")
         task = {"type": "t", "priority": 1, "async": False}
         waiting = [threads.submit(user.post, "/api/task", task) for _ in range(5)]
-        until(lambda: user.json("GET", "/api/stats/tasks")["totalTasks"], lambda count: count == 5)
+        wait_until(lambda: user.json("GET", "/api/stats/tasks")["totalTasks"], lambda count: count == 5)
         yard.process.send_signal(number)
         out, err = yard.process.communicate(timeout=PATIENCE)
         assert (yard.process.returncode, out, err) == (0, "", "")

@@ -1,12 +1,12 @@
-"""Rate limits, as a client meets them."""
+"""Rate limits over HTTP."""
 
 from tests.system.stack import Stack
 
 DOCUMENTED = 50
-"""Tasks a minute."""
+"""The documented limit of tasks a minute."""
 
 
-def test_who_asks_too_often_is_told_when_to_come_back_and_a_bigger_plan_may_more(yard: Stack) -> None:
+def test_a_caller_over_the_limit_gets_a_retry_after_and_a_larger_plan_has_a_higher_limit(yard: Stack) -> None:
     small = yard.caller("user", subject="eager", plan="standard", org="limits")
     answers = [small.post("/api/task", {"type": "t", "priority": 1}) for _ in range(DOCUMENTED + 10)]
     refused = next(answer for answer in answers if not answer.ok)

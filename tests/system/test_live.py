@@ -1,4 +1,4 @@
-"""WebSockets of the real stack, with the examples of docs/examples and the document's own code at the other end."""
+"""WebSockets of the real stack, with the examples of docs/examples and the document's own code as clients."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import pytest
 from tests.support.client import token
 from tests.system import node
 from tests.system.lines import Lines, running
-from tests.system.stack import ORG, PATIENCE, Caller, Stack, until
+from tests.system.stack import ORG, PATIENCE, Caller, Stack, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SNIPPETS = Path(__file__).parent / "snippets" / "support"
@@ -20,7 +20,7 @@ SNIPPETS = Path(__file__).parent / "snippets" / "support"
 
 @pytest.fixture
 def support(yard: Stack) -> Caller:
-    """One that may ask often, of the org that anonymous callers belong to."""
+    """A caller with high limits, of the org of anonymous callers."""
     return Caller(yard.urls["support"], token("user", ORG, "live", "enterprise"))
 
 
@@ -35,7 +35,7 @@ def python(folder: Path) -> list[str]:
 
 def javascript(folder: Path) -> list[str]:
     found = EXAMPLES / "worker.mjs"
-    return ["node", str(node.placed(found, found.read_text(), folder))]
+    return ["node", str(node.place_script(found, found.read_text(), folder))]
 
 
 LANGUAGES = {"Python": (python, 11), "JavaScript": (javascript, 12)}
@@ -43,7 +43,7 @@ LANGUAGES = {"Python": (python, 11), "JavaScript": (javascript, 12)}
 
 @pytest.fixture(params=LANGUAGES)
 def worker(request: pytest.FixtureRequest, support: Caller, tmp_path: Path) -> tuple[list[str], str, str]:
-    """How the example is started, the endpoint of its worker, and the worker's number."""
+    """The example's command, the endpoint of its worker, and the worker's number."""
     command, number = LANGUAGES[request.param]
     started = command(tmp_path)
     said = {"worker_id": number, "config": {"max_tasks": 2, "types": ["shout"]}}
@@ -51,7 +51,7 @@ def worker(request: pytest.FixtureRequest, support: Caller, tmp_path: Path) -> t
     return started, endpoint, str(number)
 
 
-def connected(support: Caller, number: str) -> bool:
+def is_connected(support: Caller, number: str) -> bool:
     return any(
         str(one["id"]) == number and one["status"] != "offline" for one in support.json("GET", "/workers")["workers"]
     )
@@ -61,24 +61,24 @@ def task(support: Caller, **data: Any) -> str:
     return str(support.json("POST", "/task", {"type": "shout", "data": {"text": "hello"} | data})["task_id"])
 
 
-def ended(support: Caller, identifier: str) -> Any:
-    return until(
+def wait_until_ended(support: Caller, identifier: str) -> Any:
+    return wait_until(
         lambda: support.json("GET", f"/task/{identifier}"), lambda now: now["status"] in ("completed", "failed")
     )
 
 
-def processing(support: Caller, identifier: str) -> Any:
-    return until(lambda: support.json("GET", f"/task/{identifier}"), lambda now: now["status"] == "processing")
+def wait_until_processing(support: Caller, identifier: str) -> Any:
+    return wait_until(lambda: support.json("GET", f"/task/{identifier}"), lambda now: now["status"] == "processing")
 
 
 def test_a_worker_performs_tasks(support: Caller, worker: tuple[list[str], str, str]) -> None:
     command, endpoint, number = worker
     with running(*command, endpoint):
-        until(lambda: connected(support, number), bool)
+        wait_until(lambda: is_connected(support, number), bool)
         first, wrong = task(support), task(support, text=7)
-        assert ended(support, first)["result"] == {"text": "HELLO!"}
-        assert ended(support, wrong)["status"] == "failed"
-    until(lambda: not connected(support, number), bool)
+        assert wait_until_ended(support, first)["result"] == {"text": "HELLO!"}
+        assert wait_until_ended(support, wrong)["status"] == "failed"
+    wait_until(lambda: not is_connected(support, number), bool)
 
 
 def test_a_worker_that_is_killed_and_started_again_is_handed_its_task_again(
@@ -86,17 +86,17 @@ def test_a_worker_that_is_killed_and_started_again_is_handed_its_task_again(
 ) -> None:
     command, endpoint, number = worker
     with running(*command, endpoint) as process:
-        until(lambda: connected(support, number), bool)
+        wait_until(lambda: is_connected(support, number), bool)
         identifier = task(support, seconds=3)
-        processing(support, identifier)
+        wait_until_processing(support, identifier)
         process.kill()
         process.wait(PATIENCE)
-        until(lambda: not connected(support, number), bool)
+        wait_until(lambda: not is_connected(support, number), bool)
         # The lease is kept while the silence is short, which it need not be on a slow machine.
         assert support.json("GET", f"/task/{identifier}")["status"] in ("processing", "queued")
     with running(*command, endpoint):
-        assert ended(support, identifier)["result"] == {"text": "HELLO!"}
-    until(lambda: not connected(support, number), bool)
+        assert wait_until_ended(support, identifier)["result"] == {"text": "HELLO!"}
+    wait_until(lambda: not is_connected(support, number), bool)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -108,13 +108,13 @@ def test_an_unknown_worker_gives_up(sockets: str, tmp_path: Path, language: str)
     assert (done.returncode, done.stderr.strip()) == (1, "refused: 404")
 
 
-def feelings(support: Caller, count: int) -> list[str]:
-    """Tasks that the world performs itself."""
+def run_sentiment_tasks(support: Caller, count: int) -> list[str]:
+    """Tasks that Yardmaster performs itself."""
     asked = {"type": "sentiment_analysis", "data": {"text": "Great service!"}}
-    found = [str(support.json("POST", "/task", asked)["task_id"]) for _ in range(count)]
-    for identifier in found:
-        assert ended(support, identifier)["status"] == "completed"
-    return found
+    task_ids = [str(support.json("POST", "/task", asked)["task_id"]) for _ in range(count)]
+    for identifier in task_ids:
+        assert wait_until_ended(support, identifier)["status"] == "completed"
+    return task_ids
 
 
 def changes(lines: list[str]) -> list[Any]:
@@ -125,13 +125,13 @@ def test_a_watcher_that_comes_back_has_missed_nothing(support: Caller, sockets: 
     command = (sys.executable, str(EXAMPLES / "watcher.py"), f"{sockets}/tasks/updates", "")
     with running(*command) as process:
         lines = Lines(process)
-        lines.until(lambda line: line.startswith("watching from"))
-        [beacon] = feelings(support, 1)
-        seen = changes(lines.until(lambda line: beacon in line and "completed" in line))
-    missed = feelings(support, 3)
+        lines.read_until(lambda line: line.startswith("watching from"))
+        [beacon] = run_sentiment_tasks(support, 1)
+        seen = changes(lines.read_until(lambda line: beacon in line and "completed" in line))
+    missed = run_sentiment_tasks(support, 3)
     with running(*command, str(seen[-1]["sequence"])) as process:
         lines = Lines(process)
-        seen += changes(lines.until(lambda line: missed[-1] in line and "completed" in line))
+        seen += changes(lines.read_until(lambda line: missed[-1] in line and "completed" in line))
     sequences = [frame["sequence"] for frame in seen]
     assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
     last = {frame["task_id"]: frame["status"] for frame in seen}
@@ -139,11 +139,11 @@ def test_a_watcher_that_comes_back_has_missed_nothing(support: Caller, sockets: 
 
 
 def script(name: str, address: str, folder: Path) -> Path:
-    """The document's own code, as it stands there but for the address and the worker's id."""
+    """The document's own code, unchanged but for the address and the worker's id."""
     text = (SNIPPETS / name).read_text()
     assert text.count("localhost:8000") == 1
     found = folder / name
-    return node.placed(found, text.replace("localhost:8000", address).replace("{worker_id}", "13"), folder)
+    return node.place_script(found, text.replace("localhost:8000", address).replace("{worker_id}", "13"), folder)
 
 
 @pytest.mark.parametrize(("name", "runner"), [("submit.py.txt", sys.executable), ("submit.cjs", "node")])
@@ -154,25 +154,29 @@ def test_the_documents_own_code_submits_a_task(support: Caller, tmp_path: Path, 
 
 
 @pytest.fixture
-def browserlike(tmp_path: Path) -> list[str]:
-    """Node as the document's code wants it: with a WebSocket of its own."""
+def node_with_websocket(tmp_path: Path) -> list[str]:
+    """Node with a global WebSocket, which the document's code needs."""
     if shutil.which("node") is None:
         pytest.skip("needs node, which is not on this machine")
     return ["node", "--experimental-websocket"]
 
 
-def test_the_documents_own_worker_is_handed_tasks(support: Caller, browserlike: list[str], tmp_path: Path) -> None:
+def test_the_documents_own_worker_is_handed_tasks(
+    support: Caller, node_with_websocket: list[str], tmp_path: Path
+) -> None:
     support.json("POST", "/workers", {"worker_id": 13, "config": {"types": ["whisper"]}})
     found = script("worker.js", support.url.removeprefix("http://"), tmp_path)
     identifier = support.json("POST", "/task", {"type": "whisper", "data": {}})["task_id"]
-    with running(*browserlike, str(found)):
-        processing(support, identifier)
+    with running(*node_with_websocket, str(found)):
+        wait_until_processing(support, identifier)
 
 
-def test_the_documents_own_watcher_sees_updates(support: Caller, browserlike: list[str], tmp_path: Path) -> None:
+def test_the_documents_own_watcher_sees_updates(
+    support: Caller, node_with_websocket: list[str], tmp_path: Path
+) -> None:
     found = script("updates.js", support.url.removeprefix("http://"), tmp_path)
-    with running(*browserlike, str(found)) as process:
+    with running(*node_with_websocket, str(found)) as process:
         lines = Lines(process)
-        lines.until(lambda line: "watching" in line)
-        [identifier] = feelings(support, 1)
-        assert "Task Update:" in "".join(lines.until(lambda line: identifier in line))
+        lines.read_until(lambda line: "watching" in line)
+        [identifier] = run_sentiment_tasks(support, 1)
+        assert "Task Update:" in "".join(lines.read_until(lambda line: identifier in line))

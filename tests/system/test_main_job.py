@@ -1,4 +1,4 @@
-"""The main job: real servers, real tasks, one server killed midway, nothing lost."""
+"""The main job: real servers and tasks, one server is killed, and no task is lost."""
 
 import signal
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.system.conftest import QUICK
 from tests.system.servers import server
-from tests.system.stack import Caller, Stack, stack, until
+from tests.system.stack import Caller, Stack, stack, wait_until
 
 TASKS = 60
 
@@ -18,18 +18,18 @@ def test_no_task_is_lost_when_a_server_is_killed() -> None:
         admin, user = yard.caller("admin"), yard.caller("user")
         kept = [running.enter_context(server(admin, mode, seconds=0.4)) for mode in ("sync", "async")]
         victim = running.enter_context(server(admin, "async", seconds=3.0))
-        tasks = submitted(yard)
-        until(lambda: done(admin), lambda count: count >= TASKS // 4)
-        assert held(admin, victim.id), "there is nothing to lose"
+        tasks = submit_tasks(yard)
+        wait_until(lambda: count_completed(admin), lambda count: count >= TASKS // 4)
+        assert count_held(admin, victim.id), "there is nothing to lose"
         victim.process.send_signal(signal.SIGKILL)
-        until(lambda: ended(admin), lambda count: count >= TASKS)
-        ends = looked_at(user, tasks)
+        wait_until(lambda: count_ended(admin), lambda count: count >= TASKS)
+        ends = read_tasks(user, tasks)
         assert Counter(task["status"] for task in ends) == {"COMPLETED": TASKS}
         assert [task["result"]["echo"]["number"] for task in ends] == list(range(TASKS))
-        statistics_agree(admin, ends, [found.id for found in (*kept, victim)])
+        require_statistics_agree(admin, ends, [found.id for found in (*kept, victim)])
 
 
-def submitted(yard: Stack) -> list[str]:
+def submit_tasks(yard: Stack) -> list[str]:
     user = yard.caller("user")
 
     def submit(number: int) -> str:
@@ -39,33 +39,35 @@ def submitted(yard: Stack) -> list[str]:
         return list(threads.map(submit, range(TASKS)))
 
 
-def held(admin: Caller, server_id: str) -> int:
+def count_held(admin: Caller, server_id: str) -> int:
     balance = admin.json("GET", "/api/stats/load-balancer")
     return int(balance["serverDistribution"][server_id]["activeTasks"])
 
 
-def looked_at(user: Caller, tasks: list[str]) -> list[Any]:
+def read_tasks(user: Caller, tasks: list[str]) -> list[Any]:
     return [user.task(identifier) for identifier in tasks]
 
 
-def done(admin: Caller) -> int:
+def count_completed(admin: Caller) -> int:
     return int(admin.json("GET", "/api/stats/tasks")["successfulTasks"])
 
 
-def ended(admin: Caller) -> int:
+def count_ended(admin: Caller) -> int:
     day = admin.json("GET", "/api/stats/tasks")
     return int(day["successfulTasks"] + day["failedTasks"])
 
 
-def statistics_agree(admin: Caller, ends: list[Any], servers: list[str]) -> None:
-    day = until(lambda: admin.json("GET", "/api/stats/tasks"), lambda found: found["successfulTasks"] == TASKS)
+def require_statistics_agree(admin: Caller, ends: list[Any], servers: list[str]) -> None:
+    day = wait_until(lambda: admin.json("GET", "/api/stats/tasks"), lambda found: found["successfulTasks"] == TASKS)
     assert (day["totalTasks"], day["pendingTasks"], day["failedTasks"]) == (TASKS, 0, 0)
     hours = admin.json("GET", "/api/stats/hourly")["hours"]
     assert sum(hour["created"] for hour in hours) == sum(hour["completed"] for hour in hours) == TASKS
     by_server = Counter(task["serverId"] for task in ends)
     for identifier in servers:
         assert admin.json("GET", f"/api/stats/servers/{identifier}")["successCount"] == by_server[identifier]
-    balance = until(lambda: admin.json("GET", "/api/stats/load-balancer"), lambda found: not found["totalActiveTasks"])
+    balance = wait_until(
+        lambda: admin.json("GET", "/api/stats/load-balancer"), lambda found: not found["totalActiveTasks"]
+    )
     assert set(balance["serverDistribution"]) == set(servers)
 
 
@@ -75,14 +77,14 @@ def test_an_idle_stack_hands_a_task_over_at_once(yard: Stack) -> None:
         ends = []
         for _ in range(5):
             created = user.json("POST", "/api/task", {"type": "t", "priority": 1})
-            ends.append(until(lambda i=created["id"]: user.task(i), lambda task: task["status"] == "COMPLETED"))
+            ends.append(wait_until(lambda i=created["id"]: user.task(i), lambda task: task["status"] == "COMPLETED"))
         waits = [task["startedAt"] - task["createdAt"] for task in ends]
         spans = [task["finishedAt"] - task["createdAt"] for task in ends]
     assert min(waits) < 500, waits
     assert min(spans) < 1000, spans
 
 
-def test_waiting_for_a_task_returns_it_finished_and_holds_up_nobody(yard: Stack) -> None:
+def test_waiting_for_a_task_returns_it_finished_and_delays_nobody(yard: Stack) -> None:
     admin, user = yard.caller("admin", org="waiting"), yard.caller("user", org="waiting")
     task = {"type": "t", "priority": 1, "async": False, "payload": {"number": 7}}
     with server(admin, "pairs"), ThreadPoolExecutor(2) as threads:

@@ -1,5 +1,4 @@
-"""README's first commands, as they stand there but for addresses: a task is completed by a real server, and nothing is
-left behind."""
+"""README's first commands, unchanged but for addresses: a real server completes a task, and nothing is left running."""
 
 import json
 import re
@@ -13,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.system.stack import PATIENCE, Caller, Process, Stack, environment, line, until
+from tests.system.stack import PATIENCE, Caller, Process, Stack, environment, line, wait_until
 
 ROOT = Path(__file__).parents[2]
 SERVER = ROOT / "docs/examples/server.py"
 
 
 def quickstart() -> str:
-    """The first block of commands, without their prompts and what they print."""
+    """The first block of commands, without prompts and output."""
     block = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
     commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)
     assert commands[0].startswith("make run"), "which the stack of these tests does"
@@ -50,13 +49,13 @@ def test_readmes_first_commands_show_a_task_completed(yard: Stack, admin: Caller
 
 
 def documents(text: str) -> list[Any]:
-    """The JSON objects in what was printed, one behind the other or with lines between them."""
-    found, decoder = [], json.JSONDecoder()
+    """The JSON objects in the output, adjacent or with lines between them."""
+    parsed, decoder = [], json.JSONDecoder()
     while (start := text.find("{")) >= 0:
         one, end = decoder.raw_decode(text, start)
-        found.append(one)
+        parsed.append(one)
         text = text[end:]
-    return found
+    return parsed
 
 
 def ids(admin: Caller) -> list[str]:
@@ -65,7 +64,7 @@ def ids(admin: Caller) -> list[str]:
 
 @contextmanager
 def server(admin: Caller, port: int = 0) -> Iterator[Process]:
-    """The example's process, whether it can register or not."""
+    """The example's process, whether or not it can register."""
     said = environment(API=admin.url, PORT=str(port), TOKEN=str(admin.token))
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, str(SERVER)], env=said, stdout=pipe, stderr=pipe, text=True) as process:
@@ -75,16 +74,16 @@ def server(admin: Caller, port: int = 0) -> Iterator[Process]:
             process.kill()
 
 
-def registered(process: Process) -> tuple[str, int]:
-    """Its id, and where it listens."""
+def read_registration(process: Process) -> tuple[str, int]:
+    """The server's id and URL."""
     name, *_, url = line(process).split()
     return name, int(url.rstrip("/").rpartition(":")[2])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_server_leaves_nothing_behind_when_it_is_told_to_end(number: signal.Signals, admin: Caller) -> None:
+def test_the_server_leaves_nothing_behind_when_a_signal_ends_it(number: signal.Signals, admin: Caller) -> None:
     with server(admin) as process:
-        name, _ = registered(process)
+        name, _ = read_registration(process)
         assert name in ids(admin)
         process.send_signal(number)
         assert process.wait(PATIENCE) == 0
@@ -93,13 +92,13 @@ def test_the_server_leaves_nothing_behind_when_it_is_told_to_end(number: signal.
 
 def test_one_that_was_killed_is_the_same_server_when_it_is_started_again(admin: Caller) -> None:
     with server(admin) as first:
-        name, port = registered(first)
+        name, port = read_registration(first)
         first.kill()
         first.wait(PATIENCE)
     with server(admin, port) as second:
-        assert registered(second) == (name, port)
+        assert read_registration(second) == (name, port)
         task_id = admin.submit(type="greeting", payload={})
-        done = until(lambda: admin.task(task_id), lambda task: task["status"] != "PENDING" and "result" in task)
+        done = wait_until(lambda: admin.task(task_id), lambda task: task["status"] != "PENDING" and "result" in task)
         assert (done["serverId"], done["result"]) == (name, {"greeting": "Hello, stranger!"})
         second.terminate()
         second.wait(PATIENCE)
@@ -107,12 +106,12 @@ def test_one_that_was_killed_is_the_same_server_when_it_is_started_again(admin: 
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "words"),
     [({"TOKEN": ""}, "answered 401"), ({"API": "http://127.0.0.1:1"}, "cannot reach http://127.0.0.1:1")],
 )
-def test_a_server_that_cannot_register_says_why(wrong: dict[str, str], said: str, admin: Caller) -> None:
+def test_a_server_that_cannot_register_says_why(wrong: dict[str, str], words: str, admin: Caller) -> None:
     env = environment(**{"API": admin.url, "PORT": "0", "TOKEN": str(admin.token)} | wrong)
     command = [sys.executable, str(SERVER)]
     run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (run.returncode, run.stdout, run.stderr.count("\n")) == (1, "", 1)
-    assert said in run.stderr
+    assert words in run.stderr

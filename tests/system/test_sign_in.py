@@ -1,4 +1,4 @@
-"""An application asks, and a user answers, in a real browser, by keyboard and without scripts."""
+"""An application asks for consent and a user agrees, in a real browser, by keyboard and without scripts."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import requests
 
 from tests.system import browser
 from tests.system.browser import Tab
-from tests.system.stack import PATIENCE, Stack, until
+from tests.system.stack import PATIENCE, Stack, wait_until
 
 EMAIL, PASSWORD = "admin@orchestrator.com", "admin123"
 CLIENT, SECRET = "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET"
@@ -18,21 +18,21 @@ CLIENT, SECRET = "YOUR_CLIENT_ID", "YOUR_CLIENT_SECRET"
 
 @pytest.fixture
 def tab(tmp_path: Path) -> Iterator[Tab]:
-    found = browser.program()
-    if found is None:
+    program = browser.program()
+    if program is None:
         pytest.skip(f"needs a browser, and there is none of {', '.join(browser.NAMES)} on this machine")
-    with browser.tab(found, tmp_path) as opened:
+    with browser.tab(program, tmp_path) as opened:
         yield opened
 
 
 def link(yard: Stack, **more: str) -> str:
-    """The document's own, with a state."""
-    asked = {"client_id": CLIENT, "response_type": "code", "state": "s 1"}
-    return f"{yard.urls['projects']}/oauth/authorize?{urlencode(asked | more)}&scope=tasks:read+agents:read"
+    """The document's authorization link with a state."""
+    query = {"client_id": CLIENT, "response_type": "code", "state": "s 1"}
+    return f"{yard.urls['projects']}/oauth/authorize?{urlencode(query | more)}&scope=tasks:read+agents:read"
 
 
-def titled(tab: Tab, title: str) -> None:
-    until(lambda: tab.see("document.readyState == 'complete' && document.title"), lambda seen: seen == title)
+def wait_for_title(tab: Tab, title: str) -> None:
+    wait_until(lambda: tab.see("document.readyState == 'complete' && document.title"), lambda seen: seen == title)
 
 
 def sign_in(tab: Tab, password: str) -> None:
@@ -44,53 +44,53 @@ def sign_in(tab: Tab, password: str) -> None:
     tab.press("Enter")
 
 
-def said(tab: Tab, name: str) -> str:
+def text_of(tab: Tab, name: str) -> str:
     return str(tab.see(f"document.getElementById('{name}').textContent"))
 
 
 def test_sign_in_consent_and_the_way_back(yard: Stack, tab: Tab) -> None:
     url = yard.urls["projects"]
-    tab.go(link(yard))
-    titled(tab, "Sign in")
+    tab.open(link(yard))
+    wait_for_title(tab, "Sign in")
     sign_in(tab, "not the password")
-    until(lambda: tab.see("document.querySelector('[role=alert]')?.textContent"), lambda seen: seen is not None)
+    wait_until(lambda: tab.see("document.querySelector('[role=alert]')?.textContent"), lambda seen: seen is not None)
     assert tab.see("document.querySelector('[role=alert]').textContent") == "Wrong email or password"
     assert tab.focus() == "password"
     tab.write(PASSWORD)
     tab.press("Enter")
-    titled(tab, "Allow Example application?")
+    wait_for_title(tab, "Allow Example application?")
     assert re.findall(r"<li>(.*?)</li>", tab.see("document.body.innerHTML")) == ["See tasks", "See agents"]
     tab.press("Tab")
     assert tab.focus() == "Allow"
     tab.press("Tab")
     assert tab.focus() == "Deny"
     tab.press("Enter")
-    titled(tab, "Back at the application")
-    assert (said(tab, "error"), said(tab, "state")) == ("access_denied", "s 1")
+    wait_for_title(tab, "Back at the application")
+    assert (text_of(tab, "error"), text_of(tab, "state")) == ("access_denied", "s 1")
 
-    tab.go(link(yard))
-    titled(tab, "Allow Example application?")
+    tab.open(link(yard))
+    wait_for_title(tab, "Allow Example application?")
     tab.press("Tab")
     tab.press("Enter")
-    titled(tab, "Back at the application")
-    assert said(tab, "iss") == url
-    form = {"grant_type": "authorization_code", "code": said(tab, "code")}
+    wait_for_title(tab, "Back at the application")
+    assert text_of(tab, "iss") == url
+    form = {"grant_type": "authorization_code", "code": text_of(tab, "code")}
     proof = {"client_id": CLIENT, "client_secret": SECRET}
     given = requests.post(f"{url}/oauth/token", data=form | proof, timeout=PATIENCE).json()
     headers = {"Authorization": f"Bearer {given['access_token']}"}
     assert requests.get(f"{url}/api/v1/tasks", headers=headers, timeout=PATIENCE).json()["success"]
     assert requests.get(f"{url}/api/v1/users", headers=headers, timeout=PATIENCE).status_code == 403
 
-    tab.go(link(yard, redirect_uri="https://evil.example/"))
-    titled(tab, "This link does not work")
+    tab.open(link(yard, redirect_uri="https://evil.example/"))
+    wait_for_title(tab, "This link does not work")
 
 
 def test_the_docs_page_shows_every_operation(yard: Stack, tmp_path: Path) -> None:
-    found = browser.program()
-    if found is None:
+    program = browser.program()
+    if program is None:
         pytest.skip(f"needs a browser, and there is none of {', '.join(browser.NAMES)} on this machine")
     url = yard.urls["projects"]
-    page = browser.visit(found, f"{url}/api/docs", tmp_path)
+    page = browser.visit(program, f"{url}/api/docs", tmp_path)
     document = requests.get(f"{url}/openapi.json", timeout=PATIENCE).json()
     operations = {f"{method} {path}" for path, methods in document["paths"].items() for method in methods}
     shown = re.findall(

@@ -1,4 +1,4 @@
-"""The documents' own client code, as it stands there but for the address and the token."""
+"""The documents' own client code, unchanged but for the address and the token."""
 
 import json
 import re
@@ -35,31 +35,31 @@ COORDINATOR = SNIPPETS / "coordinator"
 
 @pytest.fixture
 def address(yard: Stack) -> str:
-    """What the coordinator document calls localhost:8000; it sends no token."""
+    """The URL in place of the coordinator document's localhost:8000, which is called without a token."""
     return yard.urls["coordinator"]
 
 
-def said(name: str, address: str) -> str:
+def snippet_for(name: str, address: str) -> str:
     text = (COORDINATOR / name).read_text()
     assert text.count("http://localhost:8000") == 1
     return text.replace("http://localhost:8000", address)
 
 
-def printed(*command: str) -> str:
+def run_command(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
 def test_the_coordinators_own_python_registers_a_worker(yard: Stack, address: str, tmp_path: Path) -> None:
     script = tmp_path / "register.py"
-    script.write_text(said("register.py.txt", address))
-    registered = printed(sys.executable, str(script)).removeprefix("Registered: ").strip()
+    script.write_text(snippet_for("register.py.txt", address))
+    registered = run_command(sys.executable, str(script)).removeprefix("Registered: ").strip()
     assert yard.open("coordinator").json("GET", f"/api/workers/{registered}")["name"] == "Python-Worker"
 
 
 def test_the_coordinators_own_javascript_creates_a_task(yard: Stack, address: str, tmp_path: Path) -> None:
-    # As it stands it is a part of something: it awaits outside of a function and has got its image from elsewhere.
-    text = f"(async () => {{ const base64Image = 'aW1hZ2U=';\n{said('create.cjs', address)}}})();"
-    created = printed("node", str(node.placed(COORDINATOR / "create.cjs", text, tmp_path)))
+    # The snippet is part of a program: it awaits outside of a function, and its image comes from elsewhere.
+    text = f"(async () => {{ const base64Image = 'aW1hZ2U=';\n{snippet_for('create.cjs', address)}}})();"
+    created = run_command("node", str(node.place_script(COORDINATOR / "create.cjs", text, tmp_path)))
     task = yard.open("coordinator").json("GET", f"/api/tasks/{created.removeprefix('Task created: ').strip()}")
     assert (task["type"], task["priority"], task["payload"]) == ("captcha", "high", {"image": "aW1hZ2U="})
 
@@ -68,6 +68,6 @@ def test_the_coordinators_own_curl_shows_the_summary(address: str, tmp_path: Pat
     if shutil.which("curl") is None or shutil.which("jq") is None:
         pytest.skip("stats.sh needs curl and jq, which are not on this machine")
     script = tmp_path / "stats.sh"
-    script.write_text(said("stats.sh", address))
-    summary = json.loads(printed("sh", str(script)))
+    script.write_text(snippet_for("stats.sh", address))
+    summary = json.loads(run_command("sh", str(script)))
     assert summary["total_workers"] == summary["online"] + summary["busy"] + summary["offline"]

@@ -1,4 +1,4 @@
-"""Survey sessions as their users and their workers have them: over HTTP alone, and told by a messenger."""
+"""Survey sessions over HTTP, with users, workers and notifications by a messenger."""
 
 import json
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.system.conftest import QUICK
-from tests.system.stack import ORG, Caller, Stack, stack, until
+from tests.system.stack import ORG, Caller, Stack, stack, wait_until
 
 TOKEN = "123456:its-secret"
 
 
 class Telegram(ThreadingHTTPServer):
-    """A Bot API that takes messages."""
+    """A Bot API that accepts messages."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Bot)
@@ -32,11 +32,11 @@ class Bot(BaseHTTPRequestHandler):
     server: Telegram
 
     def do_POST(self) -> None:
-        said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         good = self.path == f"/bot{TOKEN}/sendMessage"
         if good:
-            self.server.texts.append(said["text"])
-        result = {"message_id": len(self.server.texts), "date": 1, "chat": {"id": -1}, "text": said.get("text")}
+            self.server.texts.append(request["text"])
+        result = {"message_id": len(self.server.texts), "date": 1, "chat": {"id": -1}, "text": request.get("text")}
         body = json.dumps({"ok": True, "result": result} if good else {"ok": False, "error_code": 404}).encode()
         self.send_response(200 if good else 404)
         self.send_header("content-type", "application/json")
@@ -50,10 +50,10 @@ class Bot(BaseHTTPRequestHandler):
 
 @contextmanager
 def telegram() -> Iterator[Telegram]:
-    with Telegram() as found:
-        Thread(target=found.serve_forever, args=(0.05,), daemon=True).start()
-        yield found
-        found.shutdown()
+    with Telegram() as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 @pytest.fixture
@@ -63,24 +63,24 @@ def bot() -> Iterator[Telegram]:
 
 
 @pytest.fixture
-def told(bot: Telegram) -> Iterator[Stack]:
+def notifying_stack(bot: Telegram) -> Iterator[Stack]:
     """A stack whose org has a messenger."""
     with stack(LOG_LEVEL="CRITICAL", MESSENGERS=json.dumps({ORG: {"telegram": bot.account}}), **QUICK) as ready:
         yield ready
 
 
 class Worker:
-    """Fetches its sessions, as its document has it; ends each when it is let."""
+    """Fetches its sessions as documented, and ends each when the test allows it."""
 
     def __init__(self, coordinator: Caller, *platforms: str) -> None:
-        said = {
+        registration = {
             "name": "surveyor",
             "type": "survey",
             "capabilities": [f"survey:{one}" for one in platforms],
             "metadata": {"max_concurrent": 3},
         }
         self._api = coordinator
-        self.id = coordinator.json("POST", "/api/workers", said)["id"]
+        self.id = coordinator.json("POST", "/api/workers", registration)["id"]
         self.lets, self.stops = Event(), Event()
 
     def run(self) -> None:
@@ -100,8 +100,10 @@ class Worker:
             self._api.json("PUT", f"{path}/complete?worker_id={self.id}", outcome)
 
 
-def test_two_sessions_of_a_platform_take_turns_and_their_ends_are_told(told: Stack, bot: Telegram) -> None:
-    surveys, worker = told.open("surveys"), Worker(told.open("coordinator"), "swagbucks", "mturk")
+def test_two_sessions_of_a_platform_take_turns_and_people_are_notified_of_their_ends(
+    notifying_stack: Stack, bot: Telegram
+) -> None:
+    surveys, worker = notifying_stack.open("surveys"), Worker(notifying_stack.open("coordinator"), "swagbucks", "mturk")
 
     def start(**said: Any) -> str:
         body = {"platform": "swagbucks", "account_id": "account-uuid", "survey_type": "daily", "notify": ["telegram"]}
@@ -114,17 +116,19 @@ def test_two_sessions_of_a_platform_take_turns_and_their_ends_are_told(told: Sta
         working = threads.submit(worker.run)
         try:
             first = start()
-            until(lambda: platform()["session"], lambda found: found and found["session_id"] == first)
+            wait_until(lambda: platform()["session"], lambda found: found and found["session_id"] == first)
             second = start(survey_type="profile")
-            shown = until(platform, lambda found: found["sessions"]["queued"] == 1)
+            shown = wait_until(platform, lambda found: found["sessions"]["queued"] == 1)
             assert (shown["session"]["session_id"], shown["worker"]["id"]) == (first, worker.id)
             assert shown["waiting_for"] == f"its turn on survey:swagbucks: 1 of 1 in use by {first}"
             worker.lets.set()
-            until(lambda: platform()["session"], lambda found: found and found["session_id"] == second)
-            until(lambda: bot.texts, lambda texts: texts == ["✅ Survey session on Swagbucks, daily: completed"])
+            wait_until(lambda: platform()["session"], lambda found: found and found["session_id"] == second)
+            wait_until(lambda: bot.texts, lambda texts: texts == ["✅ Survey session on Swagbucks, daily: completed"])
             worker.lets.set()
-            until(lambda: platform()["sessions"]["completed"], lambda count: count == 2)
-            until(lambda: bot.texts, lambda texts: texts[1:] == ["✅ Survey session on Swagbucks, profile: completed"])
+            wait_until(lambda: platform()["sessions"]["completed"], lambda count: count == 2)
+            wait_until(
+                lambda: bot.texts, lambda texts: texts[1:] == ["✅ Survey session on Swagbucks, profile: completed"]
+            )
         finally:
             worker.stops.set()
         working.result()

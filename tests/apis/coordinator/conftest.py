@@ -14,7 +14,7 @@ RESULT = {"solution": "abc123"}
 
 @dataclass
 class CoordinatorApi:
-    """A client of the coordinator API: everything goes through HTTP."""
+    """A client of the coordinator API over HTTP."""
 
     world: World
     client: Client
@@ -24,13 +24,13 @@ class CoordinatorApi:
         return self.client.request(method, path, body, **({"token": self.token} | more))
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """The body of the response to a request that must succeed."""
+        """Return the answer to a request that must succeed."""
         reply = self.request(method, path, body, **more)
         assert reply.status in (200, 201), reply.text
         return reply.json
 
     def expect_error(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> str:
-        """The message of a request that must be refused with this status."""
+        """Return the message of a request that must be refused with this status."""
         reply = self.request(method, path, body, **more)
         assert (reply.status, reply.json["status_code"]) == (status, status), reply.text
         return str(reply.json["message"])
@@ -64,13 +64,13 @@ class CoordinatorApi:
         return str(task_id)
 
     def task(self, task_id: str) -> dict[str, Any]:
-        """The task as every endpoint shows it."""
+        """Return the task, which every endpoint must show alike."""
         task = self.detail(task_id)
         task.pop("waiting_for", None)
         return task
 
     def detail(self, task_id: str) -> dict[str, Any]:
-        """The task with what it waits for."""
+        """Return the task with the reason why it waits."""
         return dict(self.call("GET", f"/api/tasks/{task_id}"))
 
     def assign(self, task_id: str, worker_id: str) -> dict[str, Any]:

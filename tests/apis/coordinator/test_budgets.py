@@ -1,4 +1,4 @@
-"""What a request costs: calls to AWS are money and time, so they are counted."""
+"""The number of AWS calls of each request: they cost money and time."""
 
 from collections.abc import Callable
 

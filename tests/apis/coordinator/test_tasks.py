@@ -13,14 +13,14 @@ NOON = "2026-01-01T12:00:00.000000"
 
 
 def test_a_task_has_the_documented_fields_in_their_order(coordinator_api: CoordinatorApi) -> None:
-    said = {
+    request = {
         "name": "solve-captcha-batch-1",
         "type": "captcha",
         "priority": "high",
         "payload": {"images": ["base64..."], "type": "hcaptcha"},
         "metadata": {},
     }
-    reply = coordinator_api.request("POST", "/api/tasks", said)
+    reply = coordinator_api.request("POST", "/api/tasks", request)
     task = reply.json
     assert (reply.status, reply.headers["location"]) == (201, f"/api/tasks/{task['id']}")
     assert list(task.items())[1:] == [
@@ -28,7 +28,7 @@ def test_a_task_has_the_documented_fields_in_their_order(coordinator_api: Coordi
         ("type", "captcha"),
         ("status", "pending"),
         ("priority", "high"),
-        ("payload", said["payload"]),
+        ("payload", request["payload"]),
         ("metadata", {}),
         ("assigned_worker", None),
         ("created_at", NOON),
@@ -85,7 +85,7 @@ def test_the_whole_life_of_an_assigned_task(coordinator_api: CoordinatorApi) -> 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_what_can_be_done_with_a_task_follows_from_its_status(status: str, coordinator_api: CoordinatorApi) -> None:
-    """The four ways on from each status: whether they are open, and what a refusal leaves."""
+    """For each status: which of the four actions are allowed, and that a refused one changes nothing."""
     worker = coordinator_api.register(10)
     ways = {
         "assign": ("PUT", f"/assign?worker_id={worker}", None, {"pending"}),
@@ -148,7 +148,7 @@ def test_an_error_is_kept_whole_or_refused(coordinator_api: CoordinatorApi) -> N
     assert coordinator_api.task(task_id)["error"] == {"message": "m" * 4_001}
 
 
-def test_the_engine_s_own_errors_are_told_in_words(coordinator_api: CoordinatorApi) -> None:
+def test_the_engine_s_own_errors_have_a_text(coordinator_api: CoordinatorApi) -> None:
     worker = coordinator_api.register()
     task_id = coordinator_api.create_in_status("assigned", worker)
     for _ in range(17):
@@ -236,9 +236,9 @@ def test_it_goes_to_a_worker_that_can_do_it(
 
 
 def test_the_most_urgent_goes_first_then_the_oldest(coordinator_api: CoordinatorApi) -> None:
-    made = []
+    task_ids = []
     for priority in ("low", "critical", "normal", "critical", "high"):
-        made.append(coordinator_api.create(auto_assign=True, priority=priority))
+        task_ids.append(coordinator_api.create(auto_assign=True, priority=priority))
         coordinator_api.world.clock.advance(1)
     worker = coordinator_api.register(type="captcha")
     order = []
@@ -247,7 +247,7 @@ def test_the_most_urgent_goes_first_then_the_oldest(coordinator_api: Coordinator
         order.append(task["id"])
         coordinator_api.complete(task["id"])
         coordinator_api.world.settle()
-    assert order == [made[1], made[3], made[4], made[2], made[0]]
+    assert order == [task_ids[1], task_ids[3], task_ids[4], task_ids[2], task_ids[0]]
 
 
 # Idempotency and tenants
@@ -255,15 +255,15 @@ def test_the_most_urgent_goes_first_then_the_oldest(coordinator_api: Coordinator
 
 def test_an_idempotency_key_makes_one_task_and_one_answer(coordinator_api: CoordinatorApi) -> None:
     worker, key = coordinator_api.register(), {"Idempotency-Key": "order-7"}
-    said = {"name": "n", "type": "general", "payload": {"a": 1, "b": 2}, "auto_assign": True}
-    first = coordinator_api.request("POST", "/api/tasks", said, headers=key)
+    request = {"name": "n", "type": "general", "payload": {"a": 1, "b": 2}, "auto_assign": True}
+    first = coordinator_api.request("POST", "/api/tasks", request, headers=key)
     coordinator_api.world.settle()
     coordinator_api.complete(first.json["id"], f"?worker_id={worker}")
-    again = coordinator_api.request("POST", "/api/tasks", said | {"payload": {"b": 2, "a": 1}}, headers=key)
+    again = coordinator_api.request("POST", "/api/tasks", request | {"payload": {"b": 2, "a": 1}}, headers=key)
     assert (first.status, again.status) == (201, 201)
     assert (again.json, again.headers["location"]) == (first.json, first.headers["location"])
     for change in ({"name": "m"}, {"priority": "low"}, {"auto_assign": False}, {"metadata": {"m": 1}}):
-        coordinator_api.expect_error(409, "POST", "/api/tasks", said | change, headers=key)
+        coordinator_api.expect_error(409, "POST", "/api/tasks", request | change, headers=key)
     assert len(coordinator_api.world.tasks()) == 1
 
 
@@ -319,15 +319,17 @@ def test_a_large_payload_and_result_come_back_whole(coordinator_api: Coordinator
 
 def test_a_list_pages_and_its_filters_combine(coordinator_api: CoordinatorApi) -> None:
     worker, other = coordinator_api.register(9), coordinator_api.register(9)
-    made = {status: [coordinator_api.create_in_status(status, one) for one in (worker, other)] for status in STATUSES}
+    ids_by_status = {
+        status: [coordinator_api.create_in_status(status, one) for one in (worker, other)] for status in STATUSES
+    }
     page = coordinator_api.call("GET", "/api/tasks")
     assert (len(page["tasks"]), page["limit"], page["total"]) == (10, 10, 12)
     rest = coordinator_api.call("GET", f"/api/tasks?cursor={page['next_cursor']}")
     assert (len(rest["tasks"]), rest["total"], rest["next_cursor"]) == (2, 12, None)
     found = page["tasks"] + rest["tasks"]
-    assert {task["id"] for task in found} == {one for ids in made.values() for one in ids}
+    assert {task["id"] for task in found} == {one for ids in ids_by_status.values() for one in ids}
     assert all(task == coordinator_api.task(task["id"]) for task in found)
-    for status, (mine, others) in made.items():
+    for status, (mine, others) in ids_by_status.items():
         listed = coordinator_api.call("GET", f"/api/tasks?status={status}&limit=1")
         assert (len(listed["tasks"]), listed["limit"], listed["total"]) == (1, 1, 2)
         assert listed["tasks"][0]["id"] in (mine, others)

@@ -65,7 +65,7 @@ def test_metadata_are_the_worker_s_own_and_merge_by_key(coordinator_api: Coordin
     assert coordinator_api.call("PUT", f"/api/workers/{worker}", {}) == changed
 
 
-def test_max_concurrent_is_the_room_and_can_be_changed(coordinator_api: CoordinatorApi) -> None:
+def test_max_concurrent_is_the_number_of_slots_and_can_be_changed(coordinator_api: CoordinatorApi) -> None:
     worker = coordinator_api.register(2)
     first, second, third = (coordinator_api.create() for _ in range(3))
     coordinator_api.assign(first, worker)
@@ -108,7 +108,7 @@ def test_busy_by_hand_gets_nothing_new_and_keeps_what_it_has(coordinator_api: Co
     assert coordinator_api.task(waiting)["assigned_worker"] == worker
 
 
-def test_offline_by_hand_gives_its_tasks_back_unburned(coordinator_api: CoordinatorApi) -> None:
+def test_offline_by_hand_gives_its_tasks_back_without_a_counted_attempt(coordinator_api: CoordinatorApi) -> None:
     worker = coordinator_api.register(2)
     by_hand, by_itself = coordinator_api.create(), coordinator_api.create(auto_assign=True, type="general")
     coordinator_api.assign(by_hand, worker)

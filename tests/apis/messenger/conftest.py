@@ -10,52 +10,52 @@ from tests.support.messengers import SECRETS, Messengers, messengers
 
 
 @dataclass
-class Desk:
-    """The API as its users see it, with every provider there is: everything goes through HTTP."""
+class MessengerApi:
+    """A client of the messenger API over HTTP, with fakes of all providers."""
 
-    by: Messengers
+    providers: Messengers
     client: Client
     token: str
 
-    def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
+    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
         return self.client.request(method, path, body, **({"token": self.token} | more))
 
-    def told(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """The answer to a request that must succeed, once everything has happened that can happen now."""
-        reply = self.ask(method, path, body, **more)
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """Return the answer to a request that must succeed, after everything that can happen now has happened."""
+        reply = self.request(method, path, body, **more)
         assert reply.status in (200, 202), reply.text
-        self.by.world.settle()
+        self.providers.world.settle()
         return reply.json
 
-    def refused(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> str:
-        """The message of the refusal of this status that a request must get."""
-        reply = self.ask(method, path, body, **more)
+    def expect_error(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> str:
+        """Return the message of a request that must be refused with this status."""
+        reply = self.request(method, path, body, **more)
         assert (reply.status, reply.json["status_code"]) == (status, status), reply.text
         return str(reply.json["message"])
 
-    def notify(self, message: str = "Hello!", **said: Any) -> str:
-        """The id of a notification that is younger than whatever was sent before."""
-        self.by.world.clock.advance(1)
-        return str(self.told("POST", "/api/notify", {"message": message} | said)["id"])
+    def notify(self, message: str = "Hello!", **fields: Any) -> str:
+        """Send a notification that is younger than all earlier ones, and return its id."""
+        self.providers.world.clock.advance(1)
+        return str(self.call("POST", "/api/notify", {"message": message} | fields)["id"])
 
-    def alert(self, severity: str, message: str = "Fire!", **said: Any) -> Any:
-        return self.told("POST", "/api/alert", {"message": message, "severity": severity} | said)
+    def alert(self, severity: str, message: str = "Fire!", **fields: Any) -> Any:
+        return self.call("POST", "/api/alert", {"message": message, "severity": severity} | fields)
 
     def history(self, query: str = "") -> list[Any]:
-        return list(self.told("GET", f"/api/notifications{query}")["notifications"])
+        return list(self.call("GET", f"/api/notifications{query}")["notifications"])
 
     def messenger(self, name: str) -> dict[str, Any]:
-        found = self.told("GET", "/api/messengers")["messengers"]
-        return dict(next(one for one in found if one["name"] == name))
+        listed = self.call("GET", "/api/messengers")["messengers"]
+        return dict(next(one for one in listed if one["name"] == name))
 
 
 @pytest.fixture
-def desk(world: Any) -> Desk:
+def messenger_api(world: Any) -> MessengerApi:
     documented = conformance(api)
 
     def watch(method: str, template: str, reply: Reply) -> None:
         documented(method, template, reply)
-        told = reply.text + str(reply.headers)
-        assert not [secret for secret in SECRETS if secret in told], "a credential is shown"
+        answer = reply.text + str(reply.headers)
+        assert not [secret for secret in SECRETS if secret in answer], "a credential is shown"
 
-    return Desk(messengers(world), Client(api, watch), token("user"))
+    return MessengerApi(messengers(world), Client(api, watch), token("user"))

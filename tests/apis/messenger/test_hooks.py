@@ -1,4 +1,4 @@
-"""n8n's hooks: whatever it sends is told, by whoever knows the secret."""
+"""n8n's hooks: each call becomes a notification, if the caller knows the secret."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib import config
 from chalicelib.domain.deliveries import n8n_templates
-from tests.apis.messenger.conftest import Desk
+from tests.apis.messenger.conftest import MessengerApi
 from tests.support.client import token
 from tests.support.messengers import ACCOUNTS, configure
 
@@ -19,27 +19,27 @@ SECRET = {"X-Webhook-Secret": "n8n-secret"}
 GUARDED = ACCOUNTS | {"n8n": {"secret": "n8n-secret"}}
 
 
-def texts(desk: Desk) -> list[str]:
-    return [one["text"] for one in desk.by.telegram.sent]
+def texts(messenger_api: MessengerApi) -> list[str]:
+    return [one["text"] for one in messenger_api.providers.telegram.sent]
 
 
-def test_each_hook_has_its_words(desk: Desk) -> None:
-    made = desk.told("POST", COMPLETE, {"survey": "Pets", "reward": {"amount": 1.5, "currency": "EUR"}})
+def test_each_hook_has_its_text(messenger_api: MessengerApi) -> None:
+    made = messenger_api.call("POST", COMPLETE, {"survey": "Pets", "reward": {"amount": 1.5, "currency": "EUR"}})
     assert (made["status"], sorted(made["providers"])) == ("queued", ["discord", "telegram", "whatsapp"])
-    desk.told("POST", "/webhooks/n8n/earnings-update", {"total": 12, "new": None})
-    desk.told("POST", "/webhooks/n8n/error-alert", {"error": {"message": "it <broke>"}, "tries": [1, 2]})
-    assert texts(desk) == [
+    messenger_api.call("POST", "/webhooks/n8n/earnings-update", {"total": 12, "new": None})
+    messenger_api.call("POST", "/webhooks/n8n/error-alert", {"error": {"message": "it <broke>"}, "tries": [1, 2]})
+    assert texts(messenger_api) == [
         "✅ Survey completed\nsurvey: Pets\nreward.amount: 1.5\nreward.currency: EUR",
         "ℹ️ Earnings update\ntotal: 12\nnew: -",
         "❌ Error alert\nerror.message: it &lt;broke&gt;\ntries: [1, 2]",
     ]
-    assert {one["source"] for one in desk.history()} == {"error-alert", "earnings-update", "survey-complete"}
+    assert {one["source"] for one in messenger_api.history()} == {"error-alert", "earnings-update", "survey-complete"}
 
 
-def test_an_org_may_have_words_of_its_own(desk: Desk) -> None:
+def test_an_org_may_have_texts_of_its_own(messenger_api: MessengerApi) -> None:
     configure(ACCOUNTS | {"templates": {"survey-complete": "{survey}: {reward.amount} {reward.nothing} {survey.x}"}})
-    desk.told("POST", COMPLETE, {"survey": "Pets", "reward": {"amount": 2}})
-    assert texts(desk) == ["✅ Pets: 2 - -"]
+    messenger_api.call("POST", COMPLETE, {"survey": "Pets", "reward": {"amount": 2}})
+    assert texts(messenger_api) == ["✅ Pets: 2 - -"]
 
 
 ANYTHING = st.recursive(
@@ -51,54 +51,54 @@ ANYTHING = st.recursive(
 
 @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text() | st.sampled_from(("said", "model_dump", "{*}")), ANYTHING, max_size=4))
-def test_any_object_is_taken(desk: Desk, body: dict[str, Any]) -> None:
-    desk.by.world.clock.advance(2)  # 60 a minute
-    assert desk.ask("POST", COMPLETE, body).status == 202
+def test_any_object_is_taken(messenger_api: MessengerApi, body: dict[str, Any]) -> None:
+    messenger_api.providers.world.clock.advance(2)  # 60 a minute
+    assert messenger_api.request("POST", COMPLETE, body).status == 202
 
 
 @pytest.mark.parametrize("body", [[], "text", 7, "null", "{broken"])
-def test_what_is_no_object_is_refused(desk: Desk, body: Any) -> None:
-    desk.refused(400, "POST", COMPLETE, body)
+def test_what_is_no_object_is_refused(messenger_api: MessengerApi, body: Any) -> None:
+    messenger_api.expect_error(400, "POST", COMPLETE, body)
 
 
-def test_nothing_at_all_will_do(desk: Desk) -> None:
-    desk.told("POST", COMPLETE)
-    assert texts(desk) == ["✅ Survey completed"]
+def test_a_hook_needs_no_body(messenger_api: MessengerApi) -> None:
+    messenger_api.call("POST", COMPLETE)
+    assert texts(messenger_api) == ["✅ Survey completed"]
 
 
-def test_a_long_body_is_cut(desk: Desk) -> None:
-    desk.told("POST", COMPLETE, {str(number): "x" * 100 for number in range(100)})
-    [text] = texts(desk)
+def test_a_long_body_is_cut(messenger_api: MessengerApi) -> None:
+    messenger_api.call("POST", COMPLETE, {str(number): "x" * 100 for number in range(100)})
+    [text] = texts(messenger_api)
     assert len(text) < 4100 and text.endswith("…")
 
 
-def test_what_is_nested_deep_is_told_as_it_came() -> None:
+def test_a_deeply_nested_body_is_sent_as_it_came() -> None:
     body: Any = 1
     for name in "gfedcba":
         body = {name: body}
     assert n8n_templates.render("{*}", body) == 'a.b.c.d.e.f: {"g": 1}'
 
 
-def test_the_same_key_tells_once(desk: Desk) -> None:
+def test_the_same_key_notifies_once(messenger_api: MessengerApi) -> None:
     for _ in range(2):
-        desk.told("POST", COMPLETE, {"a": 1}, headers={"Idempotency-Key": "run-7"})
-    assert len(texts(desk)) == 1
+        messenger_api.call("POST", COMPLETE, {"a": 1}, headers={"Idempotency-Key": "run-7"})
+    assert len(texts(messenger_api)) == 1
 
 
-def test_a_key_is_its_senders_own(desk: Desk) -> None:
+def test_a_key_is_its_senders_own(messenger_api: MessengerApi) -> None:
     configure(GUARDED)
     under = {"Idempotency-Key": "run-7"}
-    desk.told("POST", COMPLETE, {"a": 1}, headers=under)
-    desk.refused(409, "POST", COMPLETE, {"a": 2}, headers=under)
-    desk.told("POST", COMPLETE, {"a": 3}, token=token("user", subject="ada"), headers=under)
-    desk.told("POST", f"{COMPLETE}?org=acme", {"a": 4}, token=None, headers=SECRET | under)
-    assert len(texts(desk)) == 3
+    messenger_api.call("POST", COMPLETE, {"a": 1}, headers=under)
+    messenger_api.expect_error(409, "POST", COMPLETE, {"a": 2}, headers=under)
+    messenger_api.call("POST", COMPLETE, {"a": 3}, token=token("user", subject="ada"), headers=under)
+    messenger_api.call("POST", f"{COMPLETE}?org=acme", {"a": 4}, token=None, headers=SECRET | under)
+    assert len(texts(messenger_api)) == 3
 
 
-def test_the_secret_suffices_and_names_its_org(desk: Desk) -> None:
+def test_the_secret_suffices_and_names_its_org(messenger_api: MessengerApi) -> None:
     configure(GUARDED)
-    desk.told("POST", f"{COMPLETE}?org=acme", {}, token=None, headers=SECRET)
-    assert len(desk.history()) == 1
+    messenger_api.call("POST", f"{COMPLETE}?org=acme", {}, token=None, headers=SECRET)
+    assert len(messenger_api.history()) == 1
     for query, headers in (
         ("?org=acme", {"X-Webhook-Secret": "wrong"}),
         ("?org=acme", {"X-Webhook-Secret": ""}),
@@ -108,11 +108,11 @@ def test_the_secret_suffices_and_names_its_org(desk: Desk) -> None:
         ("", SECRET),
         ("?org=acme", {}),
     ):
-        desk.refused(401, "POST", COMPLETE + query, {}, token=None, headers=headers)
-    assert desk.told("POST", COMPLETE, {}), "a token will do, too"
+        messenger_api.expect_error(401, "POST", COMPLETE + query, {}, token=None, headers=headers)
+    assert messenger_api.call("POST", COMPLETE, {}), "a token will do, too"
 
 
-def test_a_hook_is_told_to_the_org_that_it_names_and_to_no_other(desk: Desk) -> None:
+def test_a_hook_notifies_the_org_that_it_names_and_no_other(messenger_api: MessengerApi) -> None:
     config.replace(open_apis=frozenset({"messenger"}), messengers=json.dumps({"acme": GUARDED, "local": ACCOUNTS}))
     ours, theirs = token("user"), token("user", org="umbra")
     refused = [
@@ -129,49 +129,54 @@ def test_a_hook_is_told_to_the_org_that_it_names_and_to_no_other(desk: Desk) -> 
         ("?org=acme", "no-token", SECRET),
     ]
     for query, by, headers in refused:
-        assert "org" in desk.refused(401, "POST", COMPLETE + query, {}, token=by, headers=headers) or by == "no-token"
-    assert (texts(desk), desk.history()) == ([], [])
+        assert (
+            "org" in messenger_api.expect_error(401, "POST", COMPLETE + query, {}, token=by, headers=headers)
+            or by == "no-token"
+        )
+    assert (texts(messenger_api), messenger_api.history()) == ([], [])
     allowed = [("", ours, {}), ("?org=acme", ours, {}), ("", ours, SECRET), ("?org=acme", ours, SECRET)]
     for query, by, headers in allowed:
-        desk.told("POST", COMPLETE + query, {}, token=by, headers=headers)
-    assert len(desk.history()) == len(allowed)
+        messenger_api.call("POST", COMPLETE + query, {}, token=by, headers=headers)
+    assert len(messenger_api.history()) == len(allowed)
     for query in ("", "?org=local"):
-        desk.told("POST", COMPLETE + query, {}, token=None)
-    assert len(desk.history()) == len(allowed)
+        messenger_api.call("POST", COMPLETE + query, {}, token=None)
+    assert len(messenger_api.history()) == len(allowed)
 
 
-def test_the_secret_opens_nothing_else(desk: Desk) -> None:
+def test_the_secret_opens_nothing_else(messenger_api: MessengerApi) -> None:
     configure(GUARDED)
-    desk.refused(401, "POST", "/api/notify?org=acme", {"message": "x"}, token=None, headers=SECRET)
-    desk.refused(401, "GET", "/api/notifications?org=acme", token=None, headers=SECRET)
+    messenger_api.expect_error(401, "POST", "/api/notify?org=acme", {"message": "x"}, token=None, headers=SECRET)
+    messenger_api.expect_error(401, "GET", "/api/notifications?org=acme", token=None, headers=SECRET)
 
 
-def test_a_wrong_secret_is_not_helped_by_a_token(desk: Desk) -> None:
+def test_a_wrong_secret_is_not_helped_by_a_token(messenger_api: MessengerApi) -> None:
     configure(GUARDED)
     wrong = {"X-Webhook-Secret": "wrong"}
-    desk.refused(401, "POST", f"{COMPLETE}?org=acme", {}, token=token("user"), headers=wrong)
+    messenger_api.expect_error(401, "POST", f"{COMPLETE}?org=acme", {}, token=token("user"), headers=wrong)
 
 
-def test_where_the_api_is_open_a_secret_shuts_the_hooks(desk: Desk) -> None:
+def test_where_the_api_is_open_a_secret_shuts_the_hooks(messenger_api: MessengerApi) -> None:
     config.replace(open_apis=frozenset({"messenger"}))
     configure(ACCOUNTS, "local")
-    assert desk.told("POST", COMPLETE, {}, token=None)
+    assert messenger_api.call("POST", COMPLETE, {}, token=None)
     configure(GUARDED, "local")
-    desk.refused(401, "POST", COMPLETE, {}, token=None)
-    assert desk.told("POST", COMPLETE, {}, token=None, headers=SECRET)
-    assert desk.told("POST", "/api/notify", {"message": "x"}, token=None)
+    messenger_api.expect_error(401, "POST", COMPLETE, {}, token=None)
+    assert messenger_api.call("POST", COMPLETE, {}, token=None, headers=SECRET)
+    assert messenger_api.call("POST", "/api/notify", {"message": "x"}, token=None)
 
 
-def test_the_same_body_under_a_key_may_be_written_in_another_way(desk: Desk) -> None:
+def test_the_same_body_under_a_key_may_be_written_in_another_way(messenger_api: MessengerApi) -> None:
     under = {"headers": {"Idempotency-Key": "run-8"}}
-    first = desk.told("POST", COMPLETE, '{"a": 2, "b": 100}', **under)
-    assert desk.told("POST", COMPLETE, '{"b": 1e2, "a": 2.0}', **under) == first
-    desk.refused(409, "POST", COMPLETE, '{"a": 2.5, "b": 100}', **under)
-    assert len(texts(desk)) == 1
+    first = messenger_api.call("POST", COMPLETE, '{"a": 2, "b": 100}', **under)
+    assert messenger_api.call("POST", COMPLETE, '{"b": 1e2, "a": 2.0}', **under) == first
+    messenger_api.expect_error(409, "POST", COMPLETE, '{"a": 2.5, "b": 100}', **under)
+    assert len(texts(messenger_api)) == 1
 
 
-def test_a_hook_s_secret_is_not_found_by_trying(desk: Desk) -> None:
+def test_a_hook_s_secret_is_not_found_by_trying(messenger_api: MessengerApi) -> None:
     configure(GUARDED)
     wrong = {"X-Webhook-Secret": "wrong"}
-    asked = [desk.ask("POST", f"{COMPLETE}?org=acme", {}, token=None, headers=wrong).status for _ in range(30)]
-    assert asked == [401] * 20 + [429] * 10
+    statuses = [
+        messenger_api.request("POST", f"{COMPLETE}?org=acme", {}, token=None, headers=wrong).status for _ in range(30)
+    ]
+    assert statuses == [401] * 20 + [429] * 10

@@ -16,26 +16,27 @@ RESULT = {"output_url": "https://example.com/processed.mp4", "duration": 120}
 
 
 @dataclass
-class Desk:
-    """The API as its users see it: everything goes through HTTP, as an admin unless another token is named."""
+class ProcessingApi:
+    """A client of the processing API over HTTP, by default as an admin."""
 
     world: World
     client: Client
     admin: str
     user: str
 
-    def register(self, name: str = "one", reply: Answering | outbound.Response | None = None, **said: Any) -> str:
-        """A server at https://<name>.example with the apiKey key-<name>; by default it accepts and says no more."""
-        given = reply if reply is not None else answer(202)
-        self.world.servers[f"{name}.example"] = given if callable(given) else lambda *_: given
+    def register(self, name: str = "one", reply: Answering | outbound.Response | None = None, **fields: Any) -> str:
+        """Register a server at https://<name>.example with the apiKey key-<name>. By default it accepts tasks and
+        reports nothing."""
+        answering = reply if reply is not None else answer(202)
+        self.world.servers[f"{name}.example"] = answering if callable(answering) else lambda *_: answering
         body = {"name": name, "endpoints": {"predict": f"https://{name}.example/predict"}, "apiKey": f"key-{name}"}
-        registered = self.client.post("/api/servers", body | said, token=self.admin)
+        registered = self.client.post("/api/servers", body | fields, token=self.admin)
         assert registered.status == 201, registered.text
         self.world.settle()
         return registered.json["serverId"]
 
-    def submit(self, headers: dict[str, str] | None = None, **said: Any) -> str:
-        created = self.client.post("/api/task", {"type": "t", "priority": 1} | said, token=self.user, headers=headers)
+    def submit(self, headers: dict[str, str] | None = None, **fields: Any) -> str:
+        created = self.client.post("/api/task", {"type": "t", "priority": 1} | fields, token=self.user, headers=headers)
         assert created.status == 201, created.text
         self.world.settle()
         return created.json["id"]
@@ -50,24 +51,24 @@ class Desk:
     def servers(self, query: str = "") -> list[dict[str, Any]]:
         return self.client.get(f"/api/servers{query}", token=self.admin).json["servers"]
 
-    def handed(self, task_id: str) -> dict[str, Any]:
-        """What the server got with this task the last time."""
+    def last_handover(self, task_id: str) -> dict[str, Any]:
+        """The body of the last hand-over of this task to a server."""
         bodies = [json.loads(body) for method, _, _, body in self.world.calls if method == "POST"]
         return [body for body in bodies if body["taskId"] == task_id][-1]
 
     def callback(self, task_id: str) -> str:
         """The path and query of the task's callbackUrl."""
-        return self.handed(task_id)["callbackUrl"].removeprefix(BASE)
+        return self.last_handover(task_id)["callbackUrl"].removeprefix(BASE)
 
-    def report(self, task_id: str, status: str = "COMPLETED", **said: Any) -> Reply:
-        """The present holder's report, by an admin."""
-        return self.client.put(f"/api/task/{task_id}", {"status": status, **said}, token=self.admin)
+    def report(self, task_id: str, status: str = "COMPLETED", **fields: Any) -> Reply:
+        """Send a report for the task's present holder, as an admin."""
+        return self.client.put(f"/api/task/{task_id}", {"status": status, **fields}, token=self.admin)
 
-    def beat(self, server_id: str, **said: Any) -> Reply:
-        return self.client.post(f"/api/servers/{server_id}/heartbeat", said, token=self.admin)
+    def beat(self, server_id: str, **fields: Any) -> Reply:
+        return self.client.post(f"/api/servers/{server_id}/heartbeat", fields, token=self.admin)
 
     def reach(self, status: str) -> str:
-        """A task in this status; the server that may be needed holds nothing else."""
+        """Create a task and bring it into this status, on a server without other tasks."""
         if status != "PENDING" and not self.servers():
             self.register(maxConcurrent=10)
         task_id = self.submit(timeoutSeconds=60, maxAttempts=1, capabilities=["none"] if status == "PENDING" else [])
@@ -86,5 +87,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world, Client(api, conformance(api)), token(plan="enterprise"), token("user", plan="enterprise"))
+def processing_api(world: World) -> ProcessingApi:
+    return ProcessingApi(
+        world, Client(api, conformance(api)), token(plan="enterprise"), token("user", plan="enterprise")
+    )

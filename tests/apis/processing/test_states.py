@@ -1,4 +1,4 @@
-"""The API's words cover the engine's states, both ways."""
+"""The API has a name for every state of the engine, and the reverse."""
 
 from dataclasses import replace
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Signing in and out over HTTP, for tests."""
+"""A client for signing in and out over HTTP, for tests."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ AUTH, KEYS, USERS = "/api/v1/auth", "/api/v1/auth/api-keys", "/api/v1/users"
 
 @dataclass
 class AccountsApi:
-    """Accounts over HTTP; the caller is named by token or key."""
+    """Accounts over HTTP; each request names its token or key."""
 
     world: World
     client: Client
@@ -21,13 +21,13 @@ class AccountsApi:
         return self.client.request(method, path, body, **who)
 
     def call(self, method: str, path: str, body: Any = None, **who: Any) -> Any:
-        """The data of the response to a request that must succeed."""
+        """Return the data of the response to a request that must succeed."""
         reply = self.request(method, path, body, **who)
         assert reply.status in (200, 201), reply.text
         return reply.json["data"]
 
     def expect_error(self, status: int, method: str, path: str, body: Any = None, **who: Any) -> Any:
-        """The error of a request that must be refused with this status."""
+        """Return the error of a request that must be refused with this status."""
         reply = self.request(method, path, body, **who)
         assert reply.status == status, reply.text
         return reply.json["error"]

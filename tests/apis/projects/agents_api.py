@@ -1,4 +1,4 @@
-"""A client of the agents of the projects API, for the tests of several modules."""
+"""A client of the agents of the projects API, shared by several test modules."""
 
 from functools import cache
 from typing import Any
@@ -18,14 +18,14 @@ DAY = 86_400
 FIVE_YEARS = 5 * 365 * DAY
 
 
-def submission_for(agent_id: str | None, **said: Any) -> Submission:
+def submission_for(agent_id: str | None, **fields: Any) -> Submission:
     """The submission that the API makes, for this agent if there is one."""
     base = {"type": "task", "priority": 4, "timeout_seconds": DAY, "total_seconds": FIVE_YEARS}
-    return Submission(pool=POOL, wanted_worker=agent_id, **(base | said))
+    return Submission(pool=POOL, wanted_worker=agent_id, **(base | fields))
 
 
 class AgentsApi(GroupApi):
-    """Agents over HTTP, as an admin; tasks come from the engine."""
+    """Agents over HTTP, as an admin. Tasks are created through the engine."""
 
     base = AGENTS
 
@@ -44,7 +44,7 @@ class AgentsApi(GroupApi):
         return [one["id"] for one in self.call("GET", query)]
 
     def submit(self, agent_id: str | None = None, org: str = ORG, **said: Any) -> Task:
-        """A task, for this agent only if one is named."""
+        """Submit a task, which only the named agent may take."""
         task = submission.submit(org, "user_1", submission_for(agent_id, **said))
         self.world.settle()
         return task
@@ -53,7 +53,7 @@ class AgentsApi(GroupApi):
         return dict(self.call("POST", f"/{agent_id}/heartbeat", said))
 
     def pass_time(self, agent_id: str, seconds: int) -> None:
-        """Time passes, and the agent sends its heartbeats."""
+        """Let time pass while the agent sends its heartbeats."""
         for _ in range(seconds // 60):
             self.beat(agent_id)
             self.world.advance(60)
@@ -67,7 +67,7 @@ class AgentsApi(GroupApi):
 
 @cache
 def client() -> Client:
-    """Mounted once: it keeps nothing between requests."""
+    """The mounted API. It is shared, because it keeps no state between requests."""
     return Client(api, conformance(api))
 
 

@@ -8,12 +8,12 @@ from tests.support.world import World
 
 
 @pytest.fixture(scope="session")
-def conforming() -> Client:
-    """A client that holds every answer against the API's own description."""
+def checking_client() -> Client:
+    """A client that checks every answer against the API's own OpenAPI document."""
     return Client(api, conformance(api))
 
 
 @pytest.fixture
-def projects_api(world: World, conforming: Client) -> ProjectsApi:
-    """The projects of an organization, as its administrator sees them."""
-    return ProjectsApi(world, conforming, token("admin"))
+def projects_api(world: World, checking_client: Client) -> ProjectsApi:
+    """The projects of an organization, read by its administrator."""
+    return ProjectsApi(world, checking_client, token("admin"))

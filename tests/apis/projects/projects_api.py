@@ -1,4 +1,4 @@
-"""A client of the projects of the projects API, for the tests of several modules."""
+"""A client of the projects of the projects API, shared by several test modules."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ DEVELOPER = ["projects:read", "tasks:read", "tasks:write"]
 
 
 class ProjectsApi(GroupApi):
-    """Projects over HTTP, by default as an admin; users, agents and tasks come from the engine."""
+    """Projects over HTTP, by default as an admin. Users, agents and tasks are created through the engine."""
 
     base = PROJECTS
 
@@ -38,7 +38,7 @@ class ProjectsApi(GroupApi):
 
 
 def user(name: str, **body: Any) -> Document:
-    """A user called `user_<name>`."""
+    """Create a user with the id `user_<name>`."""
     said = {"name": name, "email": f"{name}@acme.example", "status": "active", "role": "developer"} | body
     return documents.create(documents.new(ORG, "user", said, id=f"user_{name}"))
 
@@ -47,19 +47,19 @@ def memberships(name: str) -> Any:
     return documents.get(ORG, "user", f"user_{name}").body.get("memberships", {})
 
 
-def agent(name: str, room: int = 1) -> str:
-    said = Registration(pool=POOL, id_prefix="agent", name=name, max_concurrent=room)
+def agent(name: str, slots: int = 1) -> str:
+    said = Registration(pool=POOL, id_prefix="agent", name=name, max_concurrent=slots)
     return register(ORG, said).id
 
 
 def task(project: str | None, agent: str | None = None, title: str = "do") -> str:
-    """A task of a project."""
+    """Create a task of a project."""
     sheet = {"title": title} | ({"projectId": project} if project else {})
     return task_edits.create(ORG, POOL, "dev", Draft(sheet, "task", 4, agent)).id
 
 
-def documented(projects_api: ProjectsApi) -> dict[str, Any]:
-    """The document's own project."""
+def create_documented_project(projects_api: ProjectsApi) -> dict[str, Any]:
+    """Create the project of the document's example."""
     team = [
         {"userId": user("ada").id, "role": "project-manager"},
         {"userId": user("bob").id, "role": "developer"},

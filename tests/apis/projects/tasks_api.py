@@ -1,4 +1,4 @@
-"""A client of the tasks of the projects API, for the tests of several modules."""
+"""A client of the tasks of the projects API, shared by several test modules."""
 
 from functools import cache
 from typing import Any
@@ -25,20 +25,20 @@ DOCUMENTED = {
 
 
 class TasksApi(GroupApi):
-    """Tasks over HTTP; projects and agents come from the engine."""
+    """Tasks over HTTP. Projects and agents are created through the engine."""
 
     base = TASKS
 
     def project(self, name: str = "E-commerce Platform", org: str = ORG) -> Document:
         return documents.create(documents.new(org, "project", {"name": name, "status": "active"}))
 
-    def agent(self, name: str = "one", room: int = 1) -> str:
-        """An agent that fetches its tasks."""
-        made = self.world.register(
-            name, pool="projects", id_prefix="agent", max_concurrent=room, type="coding", endpoints={}
+    def agent(self, name: str = "one", slots: int = 1) -> str:
+        """Register an agent that fetches its tasks."""
+        worker = self.world.register(
+            name, pool="projects", id_prefix="agent", max_concurrent=slots, type="coding", endpoints={}
         )
         self.world.settle()
-        return made.id
+        return worker.id
 
     def create(self, **said: Any) -> str:
         task_id = self.call("POST", "", {"title": "one"} | said)["id"]
@@ -54,7 +54,7 @@ class TasksApi(GroupApi):
         return dict(changed)
 
     def reach(self, status: str) -> str:
-        """A task in this status, worked by people."""
+        """Create a task and bring it into this status as a person."""
         task_id = self.create()
         if status != "pending":
             self.patch(task_id, status=status)
@@ -63,7 +63,7 @@ class TasksApi(GroupApi):
 
 @cache
 def client() -> Client:
-    """One for all tests: mounting the API and reading its description takes longer than a test."""
+    """The mounted API. It is shared by all tests, because mounting it takes longer than a test."""
     return Client(api, conformance(api))
 
 

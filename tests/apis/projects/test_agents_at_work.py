@@ -1,4 +1,4 @@
-"""What agents are given, and what becomes of it."""
+"""What agents receive, and the effects of what they send."""
 
 import json
 from contextlib import suppress
@@ -14,7 +14,7 @@ from chalicelib.engine.schedule.job_handlers import JOB_STEPS
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.errors import Unavailable
 from tests.apis.projects.agents_api import POOL, AgentsApi, agents_api_of, submission_for
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws
 from tests.support.client import token
 from tests.support.world import ORG, World, answer
@@ -74,12 +74,12 @@ def test_hours_that_are_widened_count_at_once(agents_api: AgentsApi) -> None:
 
 def test_no_agent_ever_holds_more_than_it_may(agents_api: AgentsApi) -> None:
     agent_id = agents_api.create(maxConcurrentTasks=3)
-    made = [submission.submit(ORG, "u", submission_for(None, manual=True)) for _ in range(8)]
-    together([lambda task=task: _assign(agents_api, task.id, agent_id) for task in made])
+    tasks = [submission.submit(ORG, "u", submission_for(None, manual=True)) for _ in range(8)]
+    run_together([lambda task=task: _assign(agents_api, task.id, agent_id) for task in tasks])
     agents_api.world.settle()
     assert agents_api.agent(agent_id)["currentTasks"] == 3
-    held = [task.id for task in made if agents_api.world.task(task.id).is_held]
-    together([lambda task_id=task_id: _finish(agents_api, task_id) for task_id in held])
+    held = [task.id for task in tasks if agents_api.world.task(task.id).is_held]
+    run_together([lambda task_id=task_id: _finish(agents_api, task_id) for task_id in held])
     agents_api.world.settle()
     assert (agents_api.agent(agent_id)["currentTasks"], agents_api.agent(agent_id)["totalTasksCompleted"]) == (3, 3)
 
@@ -110,7 +110,7 @@ def test_a_disabled_agent_finishes_what_it_has_and_gets_nothing_new(agents_api: 
     assert agents_api.world.task(waiting.id).status == "leased"
 
 
-def test_release_gives_back_what_a_disabled_agent_has_unburned(agents_api: AgentsApi) -> None:
+def test_release_gives_back_what_a_disabled_agent_has_without_a_counted_attempt(agents_api: AgentsApi) -> None:
     agent_id = agents_api.create()
     task = agents_api.submit(agent_id)
     agents_api.call("POST", f"/{agent_id}/disable", {"release": True})
@@ -298,27 +298,27 @@ def test_one_agent_does_not_report_for_another_nor_after_its_lease(agents_api: A
 
 def test_letting_go_of_a_deleted_agent_s_tasks_may_die_anywhere(agents_api: AgentsApi) -> None:
     agent_id = agents_api.create()
-    made = [agents_api.submit(agent_id) for _ in range(2)]
+    tasks = [agents_api.submit(agent_id) for _ in range(2)]
     agents_api.call("DELETE", f"/{agent_id}")
     job, deaths = Job(ORG, agents.JOB_KIND, agent_id, {"pool": POOL}), 0
-    while not _done_before(deaths, job):
+    while not _die_after(deaths, job):
         deaths += 1
     assert deaths > 4
     agents_api.world.settle()
-    found = [agents_api.world.task(task.id) for task in made]
+    found = [agents_api.world.task(task.id) for task in tasks]
     assert {(task.status, task.wanted_worker, task.manual) for task in found} == {("pending", None, True)}
 
 
-def _done_before(calls: int, job: Job) -> bool:
-    """Do the job's step, and die in the call after so many; whether it was done before that."""
+def _die_after(calls: int, job: Job) -> bool:
+    """Run the job's step and die after this many calls. Returns whether the step was finished before."""
     left = iter(range(calls))
 
-    def dies(_: aws.Call, send: Any) -> Any:
+    def die(_: aws.Call, send: Any) -> Any:
         if next(left, None) is None:
             raise Unavailable("dead")
         return send()
 
-    with aws.interfering(dies), suppress(Unavailable):
+    with aws.interfering(die), suppress(Unavailable):
         return JOB_STEPS[agents.JOB_KIND](job)
     return False
 
@@ -326,12 +326,12 @@ def _done_before(calls: int, job: Job) -> bool:
 def test_a_task_that_waits_for_an_agent_says_how_the_agent_is(agents_api: AgentsApi) -> None:
     agent_id = agents_api.create()
     busy, waiting = (agents_api.submit(agent_id) for _ in range(2))
-    found = [
+    shown_tasks = [
         agents_api.client.get(f"/api/v1/tasks/{task.id}", token=agents_api.token).json["data"]
         for task in (busy, waiting)
     ]
     words = f"agent {agent_id}, which is busy (1 of 1 slots in use)"
-    assert [task["waitingFor"] for task in found] == [None, words]
+    assert [task["waitingFor"] for task in shown_tasks] == [None, words]
     agents_api.call("POST", f"/{agent_id}/disable")
     told = agents_api.client.get(f"/api/v1/tasks/{waiting.id}", token=agents_api.token).json["data"]["waitingFor"]
     assert told == f"agent {agent_id}, which is disabled"

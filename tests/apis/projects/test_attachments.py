@@ -22,7 +22,7 @@ from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.documents import documents as document_storage
 from chalicelib.storage.tasks import tasks as task_storage
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws, parts, people
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
@@ -33,7 +33,7 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\xff"
 
 @dataclass
 class AttachmentsApi:
-    """The API as a developer sees it, and one task."""
+    """The API called by a developer, and one task."""
 
     world: World
     client: Client
@@ -59,23 +59,23 @@ class AttachmentsApi:
     def upload(self, *sent: bytes, **more: Any) -> Reply:
         return self.request("POST", "/files", parts.body(*sent), headers={"Content-Type": parts.MULTIPART}, **more)
 
-    def uploaded(self, *sent: bytes) -> Any:
+    def upload_successfully(self, *sent: bytes) -> Any:
         reply = self.upload(*sent)
         assert reply.status == 201, reply.text
         return reply.json["data"]
 
 
-def made(project: str = "proj_1") -> Task:
+def create_task(project: str = "proj_1") -> Task:
     asked = Submission(pool="projects", type="task", priority=4, manual=True, terms=(f"project={project}",))
     return submission.submit(ORG, "ann", asked)
 
 
 @pytest.fixture
 def attachments_api(world: World) -> AttachmentsApi:
-    return AttachmentsApi(world, Client(api, conformance(api)), made().id)
+    return AttachmentsApi(world, Client(api, conformance(api)), create_task().id)
 
 
-def person(identifier: str, org: str = ORG) -> None:
+def create_user(identifier: str, org: str = ORG) -> None:
     documents.create(documents.new(org, "user", {"status": "active"}, id=identifier))
 
 
@@ -93,8 +93,8 @@ def delete_task(attachments_api: AttachmentsApi) -> None:
 
 
 def test_a_comment_as_documented(attachments_api: AttachmentsApi) -> None:
-    person("user-123")
-    person("user-456")
+    create_user("user-123")
+    create_user("user-456")
     body = {"content": "Great progress on the authentication system!", "mentions": ["user-123", "user-456", "user-123"]}
     reply = attachments_api.request("POST", "/comments", body)
     assert reply.status == 201
@@ -132,7 +132,7 @@ WRONG_COMMENTS: list[tuple[Any, str]] = [
 
 
 def test_wrong_comments_are_refused(attachments_api: AttachmentsApi) -> None:
-    person("stranger", org="other")
+    create_user("stranger", org="other")
     for body, field in WRONG_COMMENTS:
         error = attachments_api.expect_error(422, "POST", "/comments", body)
         assert (error["code"], list(error["details"])) == ("VALIDATION_ERROR", [field]), body
@@ -159,12 +159,12 @@ def test_a_viewer_reads_only_but_where_they_are_a_member_and_may_write(attachmen
     comment = attachments_api.call("POST", "/comments", {"content": "x"}, **member)
     assert comment["author"] == viewer.id
     assert attachments_api.call("DELETE", f"/comments/{comment['id']}", **member)["deleted"]
-    attachments_api.expect_error(403, "POST", "/comments", {"content": "x"}, task=made("proj_2").id, **member)
+    attachments_api.expect_error(403, "POST", "/comments", {"content": "x"}, task=create_task("proj_2").id, **member)
 
 
 def test_another_tenants_task_is_not_there(attachments_api: AttachmentsApi) -> None:
     comment = attachments_api.call("POST", "/comments", {"content": "x"})["id"]
-    file = attachments_api.uploaded(parts.file("x"))["id"]
+    file = attachments_api.upload_successfully(parts.file("x"))["id"]
     for method, path in [("GET", ""), ("POST", ""), ("GET", f"/{comment}"), ("DELETE", f"/{comment}")]:
         attachments_api.expect_error(
             404, method, f"/comments{path}", {"content": "x"} if method == "POST" else None, org="other"
@@ -175,9 +175,9 @@ def test_another_tenants_task_is_not_there(attachments_api: AttachmentsApi) -> N
 
 
 def test_one_tasks_things_are_not_anothers(attachments_api: AttachmentsApi) -> None:
-    other = made().id
+    other = create_task().id
     comment = attachments_api.call("POST", "/comments", {"content": "x"})["id"]
-    file = attachments_api.uploaded(parts.file("x"))["id"]
+    file = attachments_api.upload_successfully(parts.file("x"))["id"]
     for path in (f"/comments/{comment}", f"/files/{file}"):
         attachments_api.expect_error(404, "GET", path, task=other)
         attachments_api.expect_error(404, "DELETE", path, task=other)
@@ -210,7 +210,7 @@ def test_a_file_as_documented(attachments_api: AttachmentsApi) -> None:
 
 
 def test_a_link_downloads_the_file_under_its_name(attachments_api: AttachmentsApi) -> None:
-    link = urlsplit(attachments_api.uploaded(parts.file("export {}", 'grü"ße.tsx'.replace('"', "'")))["url"])
+    link = urlsplit(attachments_api.upload_successfully(parts.file("export {}", 'grü"ße.tsx'.replace('"', "'")))["url"])
     query = {name: values[0] for name, values in parse_qs(link.query).items()}
     assert link.scheme == "https" and link.hostname.startswith(settings().payload_bucket)
     assert link.path == f"/{objects()[0]}"
@@ -248,14 +248,14 @@ def test_no_broken_upload_is_a_server_error(attachments_api: AttachmentsApi) -> 
     assert accepted == {*parts.GOOD, "field too long for its model"} - {"empty file"}
 
 
-def test_too_large_a_file_is_told_the_limit(attachments_api: AttachmentsApi) -> None:
+def test_the_refusal_of_a_too_large_file_names_the_limit(attachments_api: AttachmentsApi) -> None:
     reply = attachments_api.upload(parts.file(b"x" * (4 * 1024 * 1024)))
     assert (reply.status, reply.json["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
     assert "4194304" in reply.json["error"]["message"]
 
 
 def test_files_are_listed_and_deleted(attachments_api: AttachmentsApi) -> None:
-    first, second = (attachments_api.uploaded(parts.file("x", name))["id"] for name in ("a.txt", "b.md"))
+    first, second = (attachments_api.upload_successfully(parts.file("x", name))["id"] for name in ("a.txt", "b.md"))
     page = attachments_api.request("GET", "/files").json
     assert {(file["id"], file["mimeType"]) for file in page["data"]} == {
         (first, "text/plain"),
@@ -271,15 +271,15 @@ def test_files_are_listed_and_deleted(attachments_api: AttachmentsApi) -> None:
 # What both have in common
 
 
-def test_what_it_costs(attachments_api: AttachmentsApi) -> None:
-    person("bob")
+def test_each_request_keeps_to_its_budget(attachments_api: AttachmentsApi) -> None:
+    create_user("bob")
     attachments_api.call("GET", "/comments")
     with aws.counting() as calls:
         attachments_api.call("POST", "/comments", {"content": "x"})
         assert calls.total() == 3  # limit, task, transaction
         attachments_api.call("POST", "/comments", {"content": "x", "mentions": ["bob"]})
         assert calls.total() == 3 + 4
-        file = attachments_api.uploaded(parts.file("x"))["id"]
+        file = attachments_api.upload_successfully(parts.file("x"))["id"]
         assert calls.total() == 7 + 4
         (
             attachments_api.call("GET", "/comments"),
@@ -302,12 +302,12 @@ def test_a_task_has_so_many_and_no_more_however_many_come_at_once(
     monkeypatch.setitem(attachments.MAX_PER_TASK, "file", 2)
     task = lifecycle.get(ORG, attachments_api.task)
 
-    outcomes = together([lambda: files.add(task, "a.txt", b"x", "", None, by="ann")] * 6)
+    outcomes = run_together([lambda: files.add(task, "a.txt", b"x", "", None, by="ann")] * 6)
     assert [type(one) for one in outcomes].count(Conflict) == 4
     assert len(objects()) == len(files.list_newest(ORG, attachments_api.task)) == 2
     assert attachments_api.upload(parts.file("x")).json["error"]["code"] == "CONFLICT_ERROR"
     attachments_api.call("DELETE", f"/files/{files.list_newest(ORG, attachments_api.task)[0].id}")
-    attachments_api.uploaded(parts.file("x"))
+    attachments_api.upload_successfully(parts.file("x"))
 
 
 def test_nothing_hangs_on_a_task_that_went_meanwhile(attachments_api: AttachmentsApi) -> None:
@@ -324,8 +324,8 @@ def test_nothing_hangs_on_a_task_that_went_meanwhile(attachments_api: Attachment
 def test_what_hung_on_a_deleted_task_goes_with_it(attachments_api: AttachmentsApi) -> None:
     for number in range(30):
         comments.add(lifecycle.get(ORG, attachments_api.task), str(number), (), by="ann")
-    attachments_api.uploaded(parts.file("x"))
-    other = made()
+    attachments_api.upload_successfully(parts.file("x"))
+    other = create_task()
     kept = files.add(other, "a", b"x", "", None, by="ann")
     delete_task(attachments_api)
     attachments_api.world.settle()
@@ -344,17 +344,17 @@ def test_large_payloads_go_with_their_task(attachments_api: AttachmentsApi) -> N
     assert [key.partition("/")[0] for key in objects()] == ["expiring"]
 
 
-def died_after(calls: int, chore: Job) -> bool:
-    """Carry the chore out, and die in this call; whether it was done before that."""
+def die_in_call(calls: int, job: Job) -> bool:
+    """Run the job and die in this call. Returns whether the job was finished before."""
     left = count(calls, -1)
 
-    def dies(_: aws.Call, send: Any) -> Any:
+    def die(_: aws.Call, send: Any) -> Any:
         if next(left) == 1:
             raise Unavailable("dead")
         return send()
 
-    with aws.interfering(dies), suppress(Unavailable):
-        while not JOB_STEPS["task"](chore):
+    with aws.interfering(die), suppress(Unavailable):
+        while not JOB_STEPS["task"](job):
             pass
         return True
     return False
@@ -362,10 +362,10 @@ def died_after(calls: int, chore: Job) -> bool:
 
 def test_clearing_up_may_die_anywhere(attachments_api: AttachmentsApi) -> None:
     comments.add(lifecycle.get(ORG, attachments_api.task), "x", (), by="ann")
-    attachments_api.uploaded(parts.file("x"))
+    attachments_api.upload_successfully(parts.file("x"))
     delete_task(attachments_api)
-    chore, deaths = Job(ORG, "task", attachments_api.task), 0
-    while not died_after(deaths + 1, chore):
+    job, deaths = Job(ORG, "task", attachments_api.task), 0
+    while not die_in_call(deaths + 1, job):
         deaths += 1
     assert deaths > 3
     assert objects() == []

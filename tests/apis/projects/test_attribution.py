@@ -1,5 +1,5 @@
-"""What is counted for an agent follows from what its tasks say, not from who was faster: the same requests give the
-same figures, whether the dispatcher came between them or not."""
+"""An agent's counters follow from what its tasks record, and not from timing: the same requests give the same counters,
+whether or not the dispatcher runs between them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ from tests.support.client import token
 from tests.support.world import ORG, World, new_world
 
 Story = Callable[[TasksApi, str, Callable[[], None]], None]
-"""Requests about a new task of this agent; between any two of them the third is called."""
+"""Requests about a new task of this agent. The third argument is called between any two of them."""
 HANDED_OVER = ("leased", "waits", "waited_ms", "begun_", "started", "taken", "released")
-"""Counters of hand-overs: one that was not made cannot be counted."""
+"""Counters of hand-overs: a hand-over that did not happen cannot be counted."""
 
 
-def new(tasks_api: TasksApi, agent: str | None, **said: Any) -> str:
+def create_task(tasks_api: TasksApi, agent: str | None, **said: Any) -> str:
     return str(tasks_api.call("POST", "", {"title": "t"} | ({"agentId": agent} if agent else {}) | said)["id"])
 
 
@@ -26,36 +26,36 @@ def patch(tasks_api: TasksApi, task: str, **said: Any) -> None:
     tasks_api.call("PATCH", f"/{task}", said)
 
 
-def completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="completed", qualityScore=0.75)
 
 
-def begun_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def begin_and_complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="active")
     pause()
     patch(tasks_api, task, status="completed")
 
 
-def failed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def fail(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="failed", error="no")
 
 
-def begun_and_failed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def begin_and_fail(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="active")
     pause()
     patch(tasks_api, task, status="failed")
 
 
-def failed_retried_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def fail_retry_and_complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="failed")
     pause()
@@ -64,52 +64,52 @@ def failed_retried_and_completed(tasks_api: TasksApi, agent: str, pause: Callabl
     patch(tasks_api, task, status="completed")
 
 
-def cancelled(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def cancel(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="cancelled")
 
 
-def begun_and_cancelled(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def begin_and_cancel(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="active")
     pause()
     patch(tasks_api, task, status="cancelled")
 
 
-def deleted(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def delete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     tasks_api.call("DELETE", f"/{task}", token=token("admin"))
 
 
-def released_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def release_and_complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     patch(tasks_api, task, status="pending")
     pause()
     patch(tasks_api, task, status="completed")
 
 
-def assigned_by_hand_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, None)
+def assign_by_hand_and_complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, None)
     pause()
     tasks_api.call("POST", f"/{task}/assign", {"agentId": agent})
     pause()
     patch(tasks_api, task, status="completed")
 
 
-def taken_from_it_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, agent)
+def take_from_agent_and_complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, agent)
     pause()
     tasks_api.call("POST", f"/{task}/assign", {"agentId": None})
     pause()
     patch(tasks_api, task, status="completed")
 
 
-def given_to_another_and_completed(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
-    task = new(tasks_api, tasks_api.agent("another"))
+def give_to_another_and_complete(tasks_api: TasksApi, agent: str, pause: Callable[[], None]) -> None:
+    task = create_task(tasks_api, tasks_api.agent("another"))
     pause()
     tasks_api.call("POST", f"/{task}/assign", {"agentId": agent})
     pause()
@@ -117,23 +117,23 @@ def given_to_another_and_completed(tasks_api: TasksApi, agent: str, pause: Calla
 
 
 STORIES: list[Story] = [
-    completed,
-    begun_and_completed,
-    failed,
-    begun_and_failed,
-    failed_retried_and_completed,
-    cancelled,
-    begun_and_cancelled,
-    deleted,
-    released_and_completed,
-    assigned_by_hand_and_completed,
-    taken_from_it_and_completed,
-    given_to_another_and_completed,
+    complete,
+    begin_and_complete,
+    fail,
+    begin_and_fail,
+    fail_retry_and_complete,
+    cancel,
+    begin_and_cancel,
+    delete,
+    release_and_complete,
+    assign_by_hand_and_complete,
+    take_from_agent_and_complete,
+    give_to_another_and_complete,
 ]
 
 
 def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
-    """Every figure after a story, whose requests come at once or with everything that can happen between them."""
+    """All figures after a story, whose requests are sent at once, or with everything settled between them."""
     with new_world() as world:
         tasks_api = tasks_api_of(world)
         agent = tasks_api.agent()
@@ -153,12 +153,12 @@ def figures(story: Story, *, at_once: bool) -> dict[str, Any]:
 
 
 def _rows(world: World) -> dict[Any, Any]:
-    """The counters of every hour, day, agent and of all time, without those of hand-overs."""
-    found = {where: _kept(counts.values) for where, counts in world.rows().items()}
+    """The counters of every hour, day and agent and the totals, without those of hand-overs."""
+    found = {where: _compared_counts(counts.values) for where, counts in world.rows().items()}
     return {where: counts for where, counts in found.items() if counts}
 
 
-def _kept(counts: Any) -> dict[str, int]:
+def _compared_counts(counts: Any) -> dict[str, int]:
     return {name: value for name, value in counts.items() if value and not name.startswith(HANDED_OVER)}
 
 
@@ -169,17 +169,17 @@ def test_the_same_requests_count_alike_at_once_and_with_a_pause_between_them(sto
 
 def test_what_names_an_agent_counts_for_it() -> None:
     expected = {
-        completed: (1, 0, 0),
-        begun_and_completed: (1, 0, 0),
-        failed: (0, 1, 0),
-        cancelled: (0, 0, 1),
-        failed_retried_and_completed: (1, 1, 0),
-        taken_from_it_and_completed: (0, 0, 0),
+        complete: (1, 0, 0),
+        begin_and_complete: (1, 0, 0),
+        fail: (0, 1, 0),
+        cancel: (0, 0, 1),
+        fail_retry_and_complete: (1, 1, 0),
+        take_from_agent_and_complete: (0, 0, 0),
     }
     for story, counts in expected.items():
         shown = figures(story, at_once=True)["metrics"]["taskMetrics"]
         assert (shown["completedTasks"], shown["failedTasks"], shown["cancelledTasks"]) == counts, story.__name__
-    performance = figures(completed, at_once=True)["metrics"]["performanceMetrics"]
+    performance = figures(complete, at_once=True)["metrics"]["performanceMetrics"]
     assert (performance["qualityScore"], performance["averageResponseTime"]) == (0.75, 0)
 
 
@@ -187,7 +187,7 @@ def test_what_names_an_agent_counts_for_it() -> None:
 def test_what_names_an_agent_that_goes_counts_for_nobody(world: World, at_once: bool) -> None:
     tasks_api = tasks_api_of(world)
     agent = tasks_api.agent()
-    task = new(tasks_api, agent)
+    task = create_task(tasks_api, agent)
     tasks_api.world.clock.advance(0.001)
     world.sweep()
     tasks_api.call("DELETE", f"/api/v1/agents/{agent}", token=token("admin"))

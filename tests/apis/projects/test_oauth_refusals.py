@@ -1,4 +1,4 @@
-"""What OAuth must refuse. All of it on one world, where one user has said yes to one application."""
+"""Refusals of OAuth. All tests share one world, in which one user has agreed to one application."""
 
 import re
 from base64 import b64encode
@@ -23,11 +23,11 @@ from tests.apis.projects.browser import (
     VERIFIER,
     Browser,
     application,
-    asked,
-    back,
-    basic,
-    code_exchange,
+    authorization_query,
+    basic_authorization,
     exchange,
+    exchange_code,
+    read_redirect,
 )
 from tests.support import aws, people
 from tests.support.client import Client
@@ -54,15 +54,15 @@ def ada(world: World) -> Document:
 
 
 @pytest.fixture(scope="module")
-def known(world: World) -> tuple[Application, str]:
+def registration(world: World) -> tuple[Application, str]:
     return application()
 
 
 @pytest.fixture(scope="module")
-def browser(client: Client, ada: Document, known: tuple[Application, str]) -> Browser:
-    """Of a user who said yes to what is known."""
+def browser(client: Client, ada: Document, registration: tuple[Application, str]) -> Browser:
+    """The browser of a user who has agreed to the registered application."""
     signed_in = Browser(client)
-    signed_in.granted(ada, **asked(known[0]))
+    signed_in.grant(ada, **authorization_query(registration[0]))
     return signed_in
 
 
@@ -90,20 +90,27 @@ def browser(client: Client, ada: Document, known: tuple[Application, str]) -> Br
         ({"redirect_uri": "https://evil.example", "response_type": "token"}, "an address that it has not registered"),
     ],
 )
-def test_nobody_is_sent_where_the_application_is_not(browser: Browser, known, more: dict[str, str], words: str) -> None:
-    page = browser.get("/oauth/authorize", **(asked(known[0]) | more))
+def test_nobody_is_sent_where_the_application_is_not(
+    browser: Browser, registration, more: dict[str, str], words: str
+) -> None:
+    page = browser.get("/oauth/authorize", **(authorization_query(registration[0]) | more))
     assert page.status == 400 and words in page.text
     assert "location" not in page.headers
 
 
 def test_an_application_with_several_addresses_must_name_one(browser: Browser) -> None:
     app, _ = application(to=(BACK, "https://app.example/other"))
-    assert browser.get("/oauth/authorize", **asked(app)).status == 400
-    assert browser.get("/oauth/authorize", **asked(app, redirect_uri="https://app.example/other")).status == 200
+    assert browser.get("/oauth/authorize", **authorization_query(app)).status == 400
+    assert (
+        browser.get("/oauth/authorize", **authorization_query(app, redirect_uri="https://app.example/other")).status
+        == 200
+    )
 
 
-def test_a_parameter_given_twice_is_refused(client: Client, known) -> None:
-    page = client.get(f"/oauth/authorize?client_id={known[0].id}&response_type=code&scope=tasks:read&scope=tasks:write")
+def test_a_parameter_given_twice_is_refused(client: Client, registration) -> None:
+    page = client.get(
+        f"/oauth/authorize?client_id={registration[0].id}&response_type=code&scope=tasks:read&scope=tasks:write"
+    )
     assert page.status == 400 and "more than once" in page.text
 
 
@@ -123,11 +130,11 @@ def test_a_parameter_given_twice_is_refused(client: Client, known) -> None:
         (True, PKCE | {"code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
-def test_other_faults_are_told_to_the_application(
+def test_other_errors_go_to_the_application(
     browser: Browser, world: World, public: bool, more: dict[str, str], error: str
 ) -> None:
     app, _ = application(public=public)
-    said = back(browser.get("/oauth/authorize", **(asked(app) | more)))
+    said = read_redirect(browser.get("/oauth/authorize", **(authorization_query(app) | more)))
     assert (said["error"], said["state"]) == (error, "xyz") and said["iss"]
 
 
@@ -154,17 +161,17 @@ def test_other_faults_are_told_to_the_application(
     ],
 )
 def test_a_code_is_not_given_for_less(
-    browser: Browser, known, challenged: bool, fields: dict[str, str], error: str
+    browser: Browser, registration, challenged: bool, fields: dict[str, str], error: str
 ) -> None:
-    app, secret = known
-    said = browser.granted_again(**asked(app, **(PKCE if challenged else {})))
-    reply = code_exchange(browser.client, app, secret, said["code"], **fields)
+    app, secret = registration
+    redirect_query = browser.grant_again(**authorization_query(app, **(PKCE if challenged else {})))
+    reply = exchange_code(browser.client, app, secret, redirect_query["code"], **fields)
     assert (reply.status, reply.json["error"]) == (401 if error == "invalid_client" else 400, error), reply.text
     assert ("www-authenticate" in reply.headers) == (reply.status == 401)
     assert set(reply.json) == {"error", "error_description"}
     assert reply.json["error_description"]
     right = {"code_verifier": VERIFIER} if challenged else {}
-    assert code_exchange(browser.client, app, secret, said["code"], **right).status == 200
+    assert exchange_code(browser.client, app, secret, redirect_query["code"], **right).status == 200
 
 
 SPOILED: dict[str, tuple[str | None, str | None]] = {
@@ -194,22 +201,22 @@ def test_what_cannot_be_read_is_an_invalid_request_in_oauth_s_own_words(client: 
     assert (reply.headers["content-type"], reply.headers["cache-control"]) == ("application/json", "no-store")
 
 
-def test_what_is_not_the_application_s_fault_is_said_in_oauth_s_words_too(client: Client, known) -> None:
-    app, secret = known
+def test_what_is_not_the_application_s_fault_is_said_in_oauth_s_words_too(client: Client, registration) -> None:
+    app, secret = registration
     with aws.interfering(lambda call, send: 1 / 0):
-        reply = code_exchange(client, app, secret, "code_x")
+        reply = exchange_code(client, app, secret, "code_x")
     assert (reply.status, reply.json["error"]) == (500, "server_error")
 
-    def busy(*_: object) -> None:
+    def raise_unavailable(*_: object) -> None:
         raise Unavailable("The service is busy; try again")
 
-    with aws.interfering(busy):
-        reply = code_exchange(client, app, secret, "code_x")
+    with aws.interfering(raise_unavailable):
+        reply = exchange_code(client, app, secret, "code_x")
     assert (reply.status, reply.json["error"]) == (503, "temporarily_unavailable")
 
 
-def test_an_application_that_is_not_known_is_told_how_to_prove_itself(client: Client, known) -> None:
-    for headers in ({}, basic("client_none", "x"), basic(known[0].id, "wrong")):
+def test_the_refusal_of_an_unknown_application_says_how_to_authenticate(client: Client, registration) -> None:
+    for headers in ({}, basic_authorization("client_none", "x"), basic_authorization(registration[0].id, "wrong")):
         reply = exchange(client, headers, grant_type="authorization_code", code="x")
         assert (reply.status, reply.json["error"]) == (401, "invalid_client")
         assert reply.headers["www-authenticate"] == 'Basic realm="oauth", charset="UTF-8"'
@@ -218,24 +225,24 @@ def test_an_application_that_is_not_known_is_told_how_to_prove_itself(client: Cl
 @pytest.mark.parametrize("redirect", ["https://app.example/other", BACK + "/", ""])
 def test_a_code_is_bound_to_where_it_was_sent(browser: Browser, redirect: str) -> None:
     app, secret = application(to=(BACK, "https://app.example/other"))
-    said = browser.granted_again(**asked(app, redirect_uri=BACK))
-    reply = code_exchange(browser.client, app, secret, said["code"], redirect_uri=redirect)
+    redirect_query = browser.grant_again(**authorization_query(app, redirect_uri=BACK))
+    reply = exchange_code(browser.client, app, secret, redirect_query["code"], redirect_uri=redirect)
     assert reply.json["error"] == "invalid_grant"
-    assert code_exchange(browser.client, app, secret, said["code"], redirect_uri=BACK).status == 200
+    assert exchange_code(browser.client, app, secret, redirect_query["code"], redirect_uri=BACK).status == 200
 
 
-def test_a_code_is_bound_to_its_application(browser: Browser, known) -> None:
-    app, secret = known
+def test_a_code_is_bound_to_its_application(browser: Browser, registration) -> None:
+    app, secret = registration
     other, others = application()
-    said = browser.granted_again(**asked(app))
-    assert code_exchange(browser.client, other, others, said["code"]).json["error"] == "invalid_grant"
-    assert code_exchange(browser.client, app, secret, said["code"]).status == 200
-    assert code_exchange(browser.client, other, others, said["code"]).json["error"] == "invalid_grant"
+    redirect_query = browser.grant_again(**authorization_query(app))
+    assert exchange_code(browser.client, other, others, redirect_query["code"]).json["error"] == "invalid_grant"
+    assert exchange_code(browser.client, app, secret, redirect_query["code"]).status == 200
+    assert exchange_code(browser.client, other, others, redirect_query["code"]).json["error"] == "invalid_grant"
 
 
 def test_a_public_application_gets_nothing_without_a_verifier(browser: Browser) -> None:
     app, _ = application(public=True)
-    said = browser.granted_again(**asked(app, **PKCE))
+    said = browser.grant_again(**authorization_query(app, **PKCE))
     fields = {"grant_type": "authorization_code", "code": said["code"], "client_id": app.id}
     assert exchange(browser.client, **fields).json["error"] == "invalid_request"
     assert exchange(browser.client, **fields, client_secret="x").json["error"] == "invalid_client"
@@ -250,9 +257,9 @@ def test_a_public_application_gets_nothing_without_a_verifier(browser: Browser) 
         ("Basic /w==", 400, "invalid_request"),
         ("Basic YQ==", 400, "invalid_request"),
         ("Bearer abc", 400, "invalid_request"),
-        (basic("client_none", "x")["Authorization"], 401, "invalid_client"),
-        (basic("", "")["Authorization"], 401, "invalid_client"),
-        (basic("%ff", "%ff")["Authorization"], 401, "invalid_client"),
+        (basic_authorization("client_none", "x")["Authorization"], 401, "invalid_client"),
+        (basic_authorization("", "")["Authorization"], 401, "invalid_client"),
+        (basic_authorization("%ff", "%ff")["Authorization"], 401, "invalid_client"),
     ],
 )
 def test_an_odd_credential_is_refused(client: Client, header: str, status: int, error: str) -> None:
@@ -260,10 +267,10 @@ def test_an_odd_credential_is_refused(client: Client, header: str, status: int, 
     assert (reply.status, reply.json["error"]) == (status, error), reply.text
 
 
-def test_an_application_proves_itself_in_one_way(client: Client, known) -> None:
-    app, secret = known
+def test_an_application_proves_itself_in_one_way(client: Client, registration) -> None:
+    app, secret = registration
     fields = {"grant_type": "authorization_code", "code": "x", "client_secret": secret}
-    assert exchange(client, basic(app.id, secret), **fields).json["error"] == "invalid_request"
+    assert exchange(client, basic_authorization(app.id, secret), **fields).json["error"] == "invalid_request"
 
 
 ODD = st.text(max_size=30) | st.sampled_from(
@@ -277,8 +284,10 @@ SOME = settings(max_examples=60, derandomize=True, suppress_health_check=list(He
 
 @SOME
 @given(parameters=st.dictionaries(st.sampled_from(NAMES), ODD), named=st.booleans())
-def test_no_request_breaks_the_judging(known: tuple[Application, str], parameters: dict[str, str], named: bool) -> None:
-    said = parameters | {"client_id": known[0].id if named else parameters.get("state", "")}
+def test_no_request_breaks_the_judging(
+    registration: tuple[Application, str], parameters: dict[str, str], named: bool
+) -> None:
+    said = parameters | {"client_id": registration[0].id if named else parameters.get("state", "")}
     found = authorization.read_question(said, "https://api.example")
     location = found.answer(None) if isinstance(found, Question) else found.location
     assert location is None or location.startswith(BACK + "?error=")
@@ -292,9 +301,9 @@ def test_no_request_breaks_the_judging(known: tuple[Application, str], parameter
     | st.binary(max_size=20).map(lambda raw: f"Basic {b64encode(raw).decode()}"),
 )
 def test_no_form_breaks_the_token_endpoint(
-    known: tuple[Application, str], fields: dict[str, str], header: str | None
+    registration: tuple[Application, str], fields: dict[str, str], header: str | None
 ) -> None:
-    for proof in ({}, {"client_id": known[0].id, "client_secret": known[1]}):
+    for proof in ({}, {"client_id": registration[0].id, "client_secret": registration[1]}):
         answer = authorization.exchange(fields | proof, header)
         assert answer.status in (400, 401) and answer.body["error"]
 
@@ -303,12 +312,12 @@ def test_an_application_s_secret_is_not_found_by_trying(client: Client, world: W
     app, secret = application()
     fields = {"grant_type": "authorization_code", "code": "x"}
 
-    def guessed(guess: str, number: int) -> int:
+    def try_secret(guess: str, number: int) -> int:
         if number % 2:
-            return exchange(client, basic(app.id, guess), **fields).status
+            return exchange(client, basic_authorization(app.id, guess), **fields).status
         return exchange(client, **fields, client_id=app.id, client_secret=guess).status
 
-    assert [guessed("cs_wrong", number) for number in range(30)] == [401] * 20 + [429] * 10
-    assert guessed(secret, 0) == 429
+    assert [try_secret("cs_wrong", number) for number in range(30)] == [401] * 20 + [429] * 10
+    assert try_secret(secret, 0) == 429
     world.clock.advance(60)
-    assert guessed(secret, 0) == 400, "it has proved itself, and the code is none"
+    assert try_secret(secret, 0) == 400, "it has proved itself, and the code is none"

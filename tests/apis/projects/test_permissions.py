@@ -1,4 +1,4 @@
-"""Who may call what: made from the route table and the one table of permissions, and asked over HTTP."""
+"""Who may call which endpoint: derived from the route table and the table of permissions, and tested over HTTP."""
 
 from contextlib import suppress
 from typing import Any, get_args
@@ -30,13 +30,13 @@ def client() -> Client:
     return Client(api)
 
 
-def needed(endpoint: Endpoint) -> Permission | None:
+def needed_permission(endpoint: Endpoint) -> Permission | None:
     found = REQUIRED_PERMISSIONS[endpoint.name]
     return found.permission if isinstance(found, InProject) else found
 
 
-def asked(endpoint: Endpoint, **ids: str) -> tuple[str, str]:
-    """Method and URL, with the ids that are given and `none` for the others."""
+def request_for(endpoint: Endpoint, **ids: str) -> tuple[str, str]:
+    """Method and URL, with the given ids and `none` for the others."""
     return endpoint.method, VARIABLE.sub(lambda match: ids.get(match[1], "none"), endpoint.path)
 
 
@@ -52,53 +52,55 @@ def test_every_permission_is_somebody_s_and_an_admin_has_all() -> None:
         < ROLE_PERMISSIONS["project-manager"]
         < ROLE_PERMISSIONS["admin"]
     )
-    assert {needed(endpoint) for endpoint in GUARDED} - {None} <= set(PERMISSIONS)
+    assert {needed_permission(endpoint) for endpoint in GUARDED} - {None} <= set(PERMISSIONS)
 
 
 @pytest.mark.parametrize("role", ["viewer", "project-manager"])
 def test_what_a_role_may_not_is_refused_over_http_and_nothing_else(world: World, client: Client, role: Role) -> None:
     mine = people.token(people.user(world, role))
-    replies = {endpoint.name: client.request(*asked(endpoint), {}, token=mine).status for endpoint in GUARDED}
-    assert {name for name, status in replies.items() if status != 403} == of(ROLE_PERMISSIONS[role])
+    replies = {endpoint.name: client.request(*request_for(endpoint), {}, token=mine).status for endpoint in GUARDED}
+    assert {name for name, status in replies.items() if status != 403} == names_for(ROLE_PERMISSIONS[role])
     assert not {401, 429} & set(replies.values())
 
 
-def callable_by(caller: Principal) -> set[str]:
-    """The endpoints that a caller gets into, by what decides it."""
-    found = set()
+def callable_endpoints(caller: Principal) -> set[str]:
+    """The endpoints that a caller may use, by the function that decides it."""
+    endpoint_names = set()
     for endpoint in GUARDED:
         with suppress(Forbidden):
             access.authorize(access.with_permissions(caller), endpoint)
-            found.add(endpoint.name)
-    return found
+            endpoint_names.add(endpoint.name)
+    return endpoint_names
 
 
-def of(permissions: frozenset[Permission]) -> set[str]:
-    """The endpoints for which these permissions suffice."""
-    return {endpoint.name for endpoint in GUARDED if needed(endpoint) in (None, *permissions)}
+def names_for(permissions: frozenset[Permission]) -> set[str]:
+    """The endpoints for which these permissions are sufficient."""
+    return {endpoint.name for endpoint in GUARDED if needed_permission(endpoint) in (None, *permissions)}
 
 
 @pytest.mark.parametrize("role", get_args(Role))
 def test_each_role_may_call_what_its_permissions_say(world: World, role: Role) -> None:
-    assert callable_by(sessions.authenticate(people.token(people.user(world, role)))) == of(ROLE_PERMISSIONS[role])
+    assert callable_endpoints(sessions.authenticate(people.token(people.user(world, role)))) == names_for(
+        ROLE_PERMISSIONS[role]
+    )
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
 def test_an_admin_s_key_with_one_permission_may_that_alone(world: World, permission: Permission) -> None:
     _, key = api_keys.create(ORG, people.admin(world).id, KeyRequest("x", [permission]))
-    own = {endpoint.name for endpoint in GUARDED if needed(endpoint) is None and endpoint.method != "GET"}
-    assert callable_by(api_keys.authenticate(key)) == of(frozenset({permission})) - own
+    own = {endpoint.name for endpoint in GUARDED if needed_permission(endpoint) is None and endpoint.method != "GET"}
+    assert callable_endpoints(api_keys.authenticate(key)) == names_for(frozenset({permission})) - own
 
 
 @pytest.mark.parametrize(("role", "means"), [("user", "developer"), ("admin", "admin")])
 def test_operator_tokens_have_a_role_here(world: World, role: str, means: Role) -> None:
-    assert callable_by(sessions.authenticate(token(role))) == of(ROLE_PERMISSIONS[means])
+    assert callable_endpoints(sessions.authenticate(token(role))) == names_for(ROLE_PERMISSIONS[means])
 
 
 def test_without_a_credential_nothing_that_is_guarded_is_served(world: World, client: Client) -> None:
     for endpoint in GUARDED:
         for who in ({}, {"token": "garbage"}, {"key": "ak_garbage"}, {"key": token("admin")}):
-            reply = client.request(*asked(endpoint), {}, **who)
+            reply = client.request(*request_for(endpoint), {}, **who)
             assert (reply.status, reply.json["error"]["code"]) == (401, "AUTHENTICATION_ERROR"), endpoint.name
 
 
@@ -108,12 +110,12 @@ WORKS: dict[str, Any] = {
     "add_member": {"userId": "user_x", "role": "viewer"},
     "assign_task": {"agentId": None},
 }
-"""Bodies that are read before anything else is asked."""
+"""Bodies of endpoints that read the body before anything else is checked."""
 MEMBERS = [endpoint for endpoint in GUARDED if isinstance(REQUIRED_PERMISSIONS[endpoint.name], InProject)]
 
 
-def place(name: str) -> dict[str, str]:
-    """A project with a task, a comment and a file."""
+def create_project(name: str) -> dict[str, str]:
+    """Create a project with a task, a comment and a file, and return their ids."""
     project = documents.create(documents.new(ORG, "project", PROJECT | {"name": name})).id
     task = task_edits.create(
         ORG, "projects", "user_x", Draft({"title": "x", "projectId": project}, "task", 4, None, None)
@@ -140,20 +142,22 @@ PROJECT: dict[str, Any] = {
 def test_a_member_may_in_that_project_alone_what_the_membership_says(
     world: World, client: Client, endpoint: Endpoint
 ) -> None:
-    permission = needed(endpoint)
-    mine, others = place("mine"), place("others")
+    permission = needed_permission(endpoint)
+    mine, others = create_project("mine"), create_project("others")
     viewer = people.user(world, "viewer")
     documents.merge(ORG, "user", viewer.id, {"memberships": {mine["projectId"]: [permission]}})
     session = people.token(viewer)
 
     def status(where: dict[str, str]) -> int:
-        said: Any = WORKS.get(endpoint.name, {})
+        json_body: Any = WORKS.get(endpoint.name, {})
         if endpoint.name == "create_task":
-            said = said | {"projectId": where["projectId"]}
+            json_body = json_body | {"projectId": where["projectId"]}
         if endpoint.name == "upload_file":
             headers = {"Content-Type": MULTIPART}
-            return client.request(*asked(endpoint, **where), body(file("x")), token=session, headers=headers).status
-        return client.request(*asked(endpoint, **where), said, token=session).status
+            return client.request(
+                *request_for(endpoint, **where), body(file("x")), token=session, headers=headers
+            ).status
+        return client.request(*request_for(endpoint, **where), json_body, token=session).status
 
     assert (status(others) == 403) == (permission not in ROLE_PERMISSIONS["viewer"])
     if endpoint.name != "delete_comment":  # which is its author's

@@ -1,4 +1,4 @@
-"""A deleted project is gone at once, and everything of it soon, whatever dies in between."""
+"""A deleted project disappears at once, and its data soon, even if processes die in between."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.projects import agents, projects, task_edits
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.storage.documents.documents import DocumentItem
-from tests.apis.projects.projects_api import ProjectsApi, agent, documented, memberships, task, user
+from tests.apis.projects.projects_api import ProjectsApi, agent, create_documented_project, memberships, task, user
 from tests.support import aws
 from tests.support.world import ORG
 
@@ -18,7 +18,7 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     projects_api: ProjectsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projects, "BATCH_SIZE", 2)  # several steps
-    made = documented(projects_api)
+    made = create_documented_project(projects_api)
     project, other = made["id"], projects_api.create("other")
     [first, second] = made["agents"]
     running = [task(project, first), task(project, second)]
@@ -45,11 +45,11 @@ def test_a_deleted_project_is_gone_at_once_and_everything_of_it_soon(
     assert sorted(name.partition(":")[0] for commands in told for name in commands) == sorted(running)
     assert not any(found.leases for found in projects_api.world.workers())
     projects_api.world.advance(projects.SECOND_PASS_DELAY_S + 60)
-    assert _chores() == []
+    assert _jobs() == []
     assert waiting
 
 
-def _chores() -> list[Any]:
+def _jobs() -> list[Any]:
     return [item.body for item in aws.items(DocumentItem) if item.kind == "chore"]
 
 
@@ -65,30 +65,30 @@ def test_what_lists_show_late_of_a_deleted_project_goes_too(projects_api: Projec
     projects_api.world.advance(projects.SECOND_PASS_DELAY_S + 60)
     assert projects_api.world.tasks() == []
     projects_api.world.advance(task_edits.RELAY_LAG_S)
-    assert _chores() == []
+    assert _jobs() == []
 
 
 def test_a_task_that_was_moved_elsewhere_is_spared(projects_api: ProjectsApi) -> None:
     project, other = projects_api.create(), projects_api.create("other")
     moved = task(project)
     projects_api.world.settle()
-    lifecycle.change(ORG, moved, lambda found: _in(found, other))
+    lifecycle.change(ORG, moved, lambda found: _with_project(found, other))
     projects_api.call("DELETE", f"/{project}")
     projects_api.world.settle()
     assert [one.id for one in projects_api.world.tasks()] == [moved]
 
 
-def _in(found: Any, project: str) -> Any:
+def _with_project(found: Any, project: str) -> Any:
     terms = tuple(term for term in found.terms if not term.startswith("project="))
     return replace(found, terms=(*terms, f"project={project}"), version=found.version + 1, edits=found.edits + 1)
 
 
 class Died(BaseException):
-    """The process is gone."""
+    """The process has died."""
 
 
 def dying_at(number: int) -> aws.Interference:
-    """Ends the process behind the call of this number, counted from 0: the call itself was carried out."""
+    """Let the process die after the call with this number, counted from 0. The call itself has an effect."""
     calls = iter(range(10**6))
 
     def interfere(call: aws.Call, send: Any) -> Any:
@@ -101,12 +101,12 @@ def dying_at(number: int) -> aws.Interference:
 
 
 def test_clearing_up_survives_a_death_behind_every_call(projects_api: ProjectsApi) -> None:
-    """Whichever call is the last of its process, the next turn finishes."""
+    """For each call: if it is the last of its process, the next run finishes the work."""
     user("ada")
     deaths = 0
     while True:
         project = projects_api.create(teamMembers=[{"userId": "user_ada", "role": "viewer"}])
-        found = task(project)
+        task_id = task(project)
         projects_api.world.settle()
         projects.delete(ORG, project, "dev")
         projects_api.world.relay("documents")
@@ -119,7 +119,7 @@ def test_clearing_up_survives_a_death_behind_every_call(projects_api: ProjectsAp
         else:
             break
         projects_api.world.advance(60)
-        assert found not in {one.id for one in projects_api.world.tasks()}
+        assert task_id not in {one.id for one in projects_api.world.tasks()}
         assert memberships("ada") == {}
     assert deaths > 10
 

@@ -1,4 +1,4 @@
-"""The API's words cover the engine's phases and priorities, both ways."""
+"""The API has a name for every phase and priority of the engine, and the reverse."""
 
 from typing import get_args
 

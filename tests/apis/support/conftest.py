@@ -22,7 +22,7 @@ BASE = "https://support.example"
 
 @dataclass
 class SupportApi:
-    """A client of the support API: everything goes through HTTP, except the workers' WebSockets."""
+    """A client of the support API over HTTP; only the workers' WebSockets do not use it."""
 
     world: World
     client: Client
@@ -37,7 +37,7 @@ class SupportApi:
         return self.client.post(path, body, token=self.token, headers=headers)
 
     def submit(self, kind: str = "translation", settle: bool = True, **data: Any) -> Any:
-        """The body of the response to a new task of this type."""
+        """Submit a task of this type, and return the response's body."""
         reply = self.post("/task", {"type": kind, "data": data})
         assert reply.status == 202, reply.text
         if settle:
@@ -52,7 +52,7 @@ class SupportApi:
         return reply.json
 
     def connect(self, worker_id: int | str = 3, **config: Any) -> list[dict[str, Any]]:
-        """Register a worker and connect it; returns the list of the frames that are sent to it."""
+        """Register a worker and connect it. Returns the list to which its received frames are added."""
         self.start(worker_id, **config)
         name = f"connection-{worker_id}"
         frames = self.world.sockets.connect(name)
@@ -61,7 +61,7 @@ class SupportApi:
         return frames
 
     def wait(self, seconds: float, worker_id: int | str = 1) -> None:
-        """Let time pass, and the worker send a heartbeat."""
+        """Let time pass, and send the worker's heartbeat."""
         self.world.clock.advance(seconds)
         beat = Heartbeat(Health.HEALTHY)
         registry.record_heartbeat(ORG, POOL, str(worker_id), beat, connection=f"connection-{worker_id}")

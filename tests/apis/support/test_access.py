@@ -1,4 +1,4 @@
-"""Who may call, how often, and what a refusal looks like."""
+"""Who may call, the rate limits, and the format of refusals."""
 
 import pytest
 

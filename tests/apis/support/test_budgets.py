@@ -1,4 +1,4 @@
-"""What a request costs: calls to AWS, which are counted."""
+"""The number of AWS calls of each request."""
 
 from collections.abc import Callable
 

@@ -22,11 +22,11 @@ Answer = tuple[int, str]
 
 
 @pytest.fixture(autouse=True)
-def speaking(world: World) -> None:
+def use_frame_builders(world: World) -> None:
     world.frame_builders = frame_builders
 
 
-class Line:
+class ClientConnection:
     """A client's connection."""
 
     def __init__(self, world: World, path: str, name: str, org: str = ORG, **query: str) -> None:
@@ -45,32 +45,32 @@ class Line:
         return {"requestContext": {"connectionId": self.name}, **more}
 
     def say(self, **frame: Any) -> Frame | None:
-        """What this is answered with, if anything."""
+        """Send a frame, and return the answer if there is one."""
         before = len(self.frames)
         router.handle_message(self._event(body=json.dumps(frame)))
         return self.frames[before] if len(self.frames) > before else None
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         self.world.sockets.drop(self.name)
         router.handle_disconnect(self._event())
 
 
 @pytest.fixture
-def worker(support_api: SupportApi, world: World) -> Line:
-    """Worker 3, connected; it translates."""
+def worker(support_api: SupportApi, world: World) -> ClientConnection:
+    """Worker 3, connected; it performs translations."""
     support_api.start(3, max_tasks=5)
-    return Line(world, "/worker/3", "c1")
+    return ClientConnection(world, "/worker/3", "c1")
 
 
 @pytest.fixture
-def task(support_api: SupportApi, worker: Line) -> Frame:
-    """A task that the worker was handed."""
+def task(support_api: SupportApi, worker: ClientConnection) -> Frame:
+    """A task that was handed to the worker."""
     support_api.submit(text="hello")
     [frame] = worker.frames
     return {"task_id": frame["task_id"], "attempt": frame["attempt"]}
 
 
-def test_a_worker_is_handed_a_task_and_gives_the_result(support_api: SupportApi, worker: Line) -> None:
+def test_a_worker_is_handed_a_task_and_gives_the_result(support_api: SupportApi, worker: ClientConnection) -> None:
     identifier = support_api.submit(text="hello", channel="chat")["task_id"]
     [frame] = worker.frames
     assert frame == {
@@ -82,14 +82,14 @@ def test_a_worker_is_handed_a_task_and_gives_the_result(support_api: SupportApi,
         "data": {"text": "hello", "channel": "chat"},
         "deadline": support_api.world.task(identifier).attempt_ends_at,
     }
-    said = {"task_id": identifier, "attempt": 1}
-    assert worker.say(type="progress", progress=50, **said) is None
+    attempt = {"task_id": identifier, "attempt": 1}
+    assert worker.say(type="progress", progress=50, **attempt) is None
     assert support_api.get(f"/task/{identifier}")["status"] == "processing"
-    assert worker.say(type="result", result={"text": "hallo"}, **said) == {"type": "accepted", **said}
+    assert worker.say(type="result", result={"text": "hallo"}, **attempt) == {"type": "accepted", **attempt}
     assert support_api.get(f"/task/{identifier}")["result"] == {"text": "hallo"}
 
 
-def test_the_same_result_twice_is_accepted_twice_and_another_rejected(worker: Line, task: Frame) -> None:
+def test_the_same_result_twice_is_accepted_twice_and_another_rejected(worker: ClientConnection, task: Frame) -> None:
     for _ in range(2):
         assert worker.say(type="result", result=1, **task) == {"type": "accepted", **task}
     answer = worker.say(type="result", result=2, **task)
@@ -97,14 +97,16 @@ def test_the_same_result_twice_is_accepted_twice_and_another_rejected(worker: Li
     assert (answer["type"], answer["reason"], answer["task_id"]) == ("rejected", "conflict", task["task_id"])
 
 
-def test_a_failure_may_be_final(support_api: SupportApi, worker: Line, task: Frame) -> None:
+def test_a_failure_may_be_final(support_api: SupportApi, worker: ClientConnection, task: Frame) -> None:
     said = {"type": "error", "error": {"message": "no such language"}, "retryable": False, **task}
     for _ in range(2):
         assert worker.say(**said) == {"type": "accepted", **task}
     assert support_api.get(f"/task/{task['task_id']}")["status"] == "failed"
 
 
-def test_a_failed_attempt_comes_again_after_the_time_it_names(worker: Line, task: Frame, world: World) -> None:
+def test_a_failed_attempt_comes_again_after_the_time_it_names(
+    worker: ClientConnection, task: Frame, world: World
+) -> None:
     worker.say(type="error", error="busy", retry_after=7, **task)
     world.advance(6)
     assert len(worker.frames) == 2
@@ -116,7 +118,7 @@ def test_a_failed_attempt_comes_again_after_the_time_it_names(worker: Line, task
     "kind", [{"type": "result", "result": 1}, {"type": "error", "error": "x"}, {"type": "progress"}]
 )
 def test_a_report_of_an_attempt_that_has_ended_is_rejected(
-    worker: Line, task: Frame, kind: Frame, world: World
+    worker: ClientConnection, task: Frame, kind: Frame, world: World
 ) -> None:
     worker.say(type="error", error="busy", retry_after=1, **task)
     world.advance(2)
@@ -125,19 +127,19 @@ def test_a_report_of_an_attempt_that_has_ended_is_rejected(
     assert answer == {"type": "rejected", "reason": "lease_lost", **task}
 
 
-def test_a_report_under_another_lease_is_rejected(worker: Line, task: Frame) -> None:
+def test_a_report_under_another_lease_is_rejected(worker: ClientConnection, task: Frame) -> None:
     answer = worker.say(type="result", result=1, lease=2, **task)
     assert answer is not None and answer["reason"] == "lease_lost"
     assert worker.say(type="result", result=1, lease=1, **task) == {"type": "accepted", **task}
 
 
 def test_a_task_that_is_not_there_or_anothers_is_rejected(
-    support_api: SupportApi, world: World, worker: Line, task: Frame
+    support_api: SupportApi, world: World, worker: ClientConnection, task: Frame
 ) -> None:
     answer = worker.say(type="result", result=1, task_id="task_x", attempt=1)
     assert answer is not None and answer["reason"] == "not_found"
     support_api.start(4)
-    other = Line(world, "/worker/4", "c2")
+    other = ClientConnection(world, "/worker/4", "c2")
     answer = other.say(type="result", result=1, **task)
     assert answer is not None and answer["reason"] == "lease_lost"
     assert world.task(task["task_id"]).status is Status.RUNNING
@@ -159,7 +161,9 @@ def test_a_task_that_is_not_there_or_anothers_is_rejected(
         ({"type": "pong", "status": "fine"}, "status"),
     ],
 )
-def test_a_malformed_frame_is_answered_and_the_connection_stays(worker: Line, frame: Frame, field: str) -> None:
+def test_a_malformed_frame_is_answered_and_the_connection_stays(
+    worker: ClientConnection, frame: Frame, field: str
+) -> None:
     answer = worker.say(**frame)
     assert answer is not None
     assert (answer["type"], answer["error"]["code"], list(answer["error"]["details"])) == (
@@ -171,13 +175,13 @@ def test_a_malformed_frame_is_answered_and_the_connection_stays(worker: Line, fr
 
 
 @pytest.mark.parametrize("kind", ["pong", "ready"])
-def test_a_sign_of_life_is_its_heartbeat(worker: Line, world: World, kind: str) -> None:
+def test_a_sign_of_life_is_its_heartbeat(worker: ClientConnection, world: World, kind: str) -> None:
     world.clock.advance(15)
     assert worker.say(type=kind) is None
     assert registry.get(ORG, "support", "3").last_heartbeat_at == world.clock.now()
 
 
-def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(support_api: SupportApi, worker: Line) -> None:
+def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(support_api: SupportApi, worker: ClientConnection) -> None:
     worker.say(type="pong", status="unhealthy")
     support_api.submit(text="hello")
     assert worker.frames == []
@@ -188,15 +192,15 @@ def test_a_worker_that_says_it_is_unhealthy_is_given_nothing(support_api: Suppor
 
 def test_who_is_not_known_is_refused(world: World, support_api: SupportApi) -> None:
     support_api.start(3)
-    assert Line(world, "/worker/4", "c1").refusal == (4404, "Worker not found: 4")
-    assert Line(world, "/worker/" + "9" * 2_000, "c1").refusal[0] == 4404
-    assert Line(world, "/worker/builtin", "c1").refusal[0] == 4404
-    assert Line(world, "/worker/3", "c1", org="other").refusal[0] == 4404
-    assert Line(world, "/workers/3", "c1").refusal[0] == 4404
+    assert ClientConnection(world, "/worker/4", "c1").refusal == (4404, "Worker not found: 4")
+    assert ClientConnection(world, "/worker/" + "9" * 2_000, "c1").refusal[0] == 4404
+    assert ClientConnection(world, "/worker/builtin", "c1").refusal[0] == 4404
+    assert ClientConnection(world, "/worker/3", "c1", org="other").refusal[0] == 4404
+    assert ClientConnection(world, "/workers/3", "c1").refusal[0] == 4404
 
 
-def test_a_second_connection_is_refused_and_the_first_stays(world: World, worker: Line) -> None:
-    code, reason = Line(world, "/worker/3", "c2").refusal
+def test_a_second_connection_is_refused_and_the_first_stays(world: World, worker: ClientConnection) -> None:
+    code, reason = ClientConnection(world, "/worker/3", "c2").refusal
     assert code == 4409
     assert reason.startswith("Worker 3 is connected already")
     assert worker.say(type="pong") is None
@@ -207,35 +211,41 @@ def test_without_a_token_only_an_opened_stage_lets_in(world: World, support_api:
     support_api.start(3)
     event = {"queryStringParameters": {"path": path}, "requestContext": {"connectionId": "c1"}}
     assert router.handle_connect(event)["statusCode"] == 401
-    assert Line(world, path, "c1", token="x").refusal == (4401, "Invalid or expired token")
+    assert ClientConnection(world, path, "c1", token="x").refusal == (4401, "Invalid or expired token")
     config.replace(open_apis=frozenset({"support"}))
     assert router.handle_connect(event)["statusCode"] == (404 if path == "/worker/3" else 200)
 
 
-def test_a_connection_that_was_replaced_is_closed_at_its_next_sign(world: World, worker: Line, task: Frame) -> None:
+def test_a_connection_that_was_replaced_is_closed_at_its_next_sign(
+    world: World, worker: ClientConnection, task: Frame
+) -> None:
     world.advance(46, settle=False)
-    later = Line(world, "/worker/3", "c2")
+    later = ClientConnection(world, "/worker/3", "c2")
     world.sockets.connect("c1")  # its end has not reached it yet
     worker.say(type="pong")
     assert world.sockets.closed == ["c1", "c1"]
     assert later.say(type="result", result=1, **task) == {"type": "accepted", **task}
 
 
-def test_hanging_up_keeps_the_task_for_the_next_connection(world: World, worker: Line, task: Frame) -> None:
-    worker.hang_up()
-    again = Line(world, "/worker/3", "c2")
+def test_a_disconnect_keeps_the_task_for_the_next_connection(
+    world: World, worker: ClientConnection, task: Frame
+) -> None:
+    worker.disconnect()
+    again = ClientConnection(world, "/worker/3", "c2")
     assert [(frame["task_id"], frame["attempt"]) for frame in again.frames] == [(task["task_id"], task["attempt"])]
 
 
 @pytest.fixture
-def watcher(world: World) -> Iterator[Line]:
-    yield Line(world, "/tasks/updates", "v1")
+def watcher(world: World) -> Iterator[ClientConnection]:
+    yield ClientConnection(world, "/tasks/updates", "v1")
 
 
-def test_a_watcher_sees_a_task_in_the_words_of_the_api(support_api: SupportApi, world: World, watcher: Line) -> None:
+def test_a_watcher_sees_a_task_in_the_words_of_the_api(
+    support_api: SupportApi, world: World, watcher: ClientConnection
+) -> None:
     identifier = support_api.submit(text="hello", channel="chat")["task_id"]
     support_api.start(3)
-    worker = Line(world, "/worker/3", "c1")
+    worker = ClientConnection(world, "/worker/3", "c1")
     worker.say(type="result", result=1, task_id=identifier, attempt=1)
     world.settle()
     first, *updates = watcher.frames
@@ -255,30 +265,30 @@ def test_a_watcher_sees_a_task_in_the_words_of_the_api(support_api: SupportApi, 
     assert updates[-1] | {"worker_id": "3", "progress": 100} == updates[-1]
 
 
-def test_a_watcher_resumes(support_api: SupportApi, world: World, watcher: Line) -> None:
+def test_a_watcher_resumes(support_api: SupportApi, world: World, watcher: ClientConnection) -> None:
     for _ in range(3):
         support_api.submit(text="hello")
-    watcher.hang_up()
+    watcher.disconnect()
     support_api.submit(text="hello")
-    again = Line(world, "/tasks/updates", "v2", since="2")
+    again = ClientConnection(world, "/tasks/updates", "v2", since="2")
     assert [frame["sequence"] for frame in again.frames] == [3, 4, 4]
     assert again.frames[-1]["type"] == "watching"
 
 
 @pytest.mark.parametrize("since", ["", "-1", "1.5", "x", "٣", "9" * 16, "1 "])
 def test_since_is_a_whole_number(world: World, since: str) -> None:
-    assert Line(world, "/tasks/updates", "v1", since=since).refusal == (
+    assert ClientConnection(world, "/tasks/updates", "v1", since=since).refusal == (
         4400,
         "since: must be a whole number of at least 0",
     )
 
 
-def test_since_the_future_is_refused(world: World, watcher: Line) -> None:
-    code, reason = Line(world, "/tasks/updates", "v2", since="7").refusal
+def test_since_the_future_is_refused(world: World, watcher: ClientConnection) -> None:
+    code, reason = ClientConnection(world, "/tasks/updates", "v2", since="7").refusal
     assert (code, reason) == (4400, "since: must be at most 0, the latest sequence, got 7")
 
 
-def test_a_watcher_may_ping_and_is_told_what_else_it_may_not(watcher: Line) -> None:
+def test_a_watcher_may_ping_and_any_other_frame_is_refused(watcher: ClientConnection) -> None:
     assert watcher.say(type="ping") == {"type": "pong"}
     answer = watcher.say(type="result", task_id="t", attempt=1, result=1)
     assert answer is not None and answer["type"] == "error"
@@ -292,8 +302,8 @@ def test_every_channel_of_watchers_has_a_frame_builder() -> None:
     )
 
 
-def test_budgets(support_api: SupportApi, worker: Line, task: Frame) -> None:
-    """Whose a connection is, each process asks once."""
+def test_each_event_keeps_to_its_budget(support_api: SupportApi, worker: ClientConnection, task: Frame) -> None:
+    """Each process reads once whose a connection is."""
     with aws.counting() as calls:
         worker.say(type="result", result=1, **task)
     assert calls.total() == 2

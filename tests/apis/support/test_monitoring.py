@@ -1,4 +1,4 @@
-"""Health, metrics and channels: each figure is what happened."""
+"""Health, metrics and channels: each figure is measured."""
 
 import pytest
 

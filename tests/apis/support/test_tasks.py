@@ -43,7 +43,7 @@ def test_the_documented_task_is_accepted_performed_and_shown(support_api: Suppor
 
 
 @pytest.mark.parametrize(("word", "priority"), [("low", 2), ("normal", 4), ("high", 6), ("urgent", 8), (None, 4)])
-def test_priorities(word: str | None, priority: int, support_api: SupportApi) -> None:
+def test_each_priority_has_its_number_in_the_engine(word: str | None, priority: int, support_api: SupportApi) -> None:
     said = {} if word is None else {"priority": word}
     assert lifecycle.get(ORG, support_api.submit(**said)["task_id"]).priority == priority
 

@@ -1,4 +1,4 @@
-"""The API's words for states, and how it writes figures down."""
+"""The API's names for states, and its format of numbers."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -30,7 +30,9 @@ def test_every_state_has_a_word_and_every_word_a_state() -> None:
         (False, "c", {}, "offline"),
     ],
 )
-def test_a_workers_status(alive: bool, connection: str | None, leases: Any, word: str, world: World) -> None:
+def test_a_workers_status_follows_from_its_state(
+    alive: bool, connection: str | None, leases: Any, word: str, world: World
+) -> None:
     assert worker_status(replace(world.register(), alive=alive, connection=connection, leases=leases)) == word
 
 
@@ -56,11 +58,11 @@ def test_a_workers_status(alive: bool, connection: str | None, leases: Any, word
         (273_600_000, "3d 4h"),
     ],
 )
-def test_durations(milliseconds: float, text: str) -> None:
+def test_durations_are_formatted(milliseconds: float, text: str) -> None:
     assert duration(milliseconds) == text
 
 
-def test_rates_shares_and_numbers() -> None:
+def test_rates_shares_and_numbers_are_rounded() -> None:
     assert [per_second(rate) for rate in (0, 50, 0.3517, 1234.5)] == ["0/sec", "50/sec", "0.352/sec", "1234.5/sec"]
     assert [percent(share) for share in (0, 0.454, 1)] == ["0%", "45%", "100%"]
     assert [str(number(value)) for value in (50.0, 0.349, 0)] == ["50", "0.35", "0"]

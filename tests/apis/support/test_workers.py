@@ -1,4 +1,4 @@
-"""Starting workers, and how they are."""
+"""Starting workers, and their status."""
 
 from typing import Any
 

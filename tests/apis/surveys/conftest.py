@@ -11,7 +11,7 @@ from tests.support.world import World
 
 @dataclass
 class SurveysApi:
-    """A client of the surveys API, and of the coordinator API for its workers: everything goes through HTTP."""
+    """A client of the surveys API, and of the coordinator API for its workers, over HTTP."""
 
     world: World
     client: Client
@@ -36,7 +36,7 @@ class SurveysApi:
         return {row["id"]: row["status"] for row in self.request("GET", "/api/platforms").json["platforms"]}
 
     def call_as_worker(self, method: str, path: str, body: Any = None) -> Any:
-        """A request of a worker to the coordinator API, which must succeed."""
+        """Send a worker's request, which must succeed, to the coordinator API."""
         reply = self.workers.request(method, path, body, token=self.token)
         assert reply.status in (200, 201), reply.text
         self.world.settle()
@@ -51,7 +51,7 @@ class SurveysApi:
         }
         return str(self.call_as_worker("POST", "/api/workers", body)["id"])
 
-    def assigned_to(self, worker: str) -> list[str]:
+    def assigned_tasks(self, worker: str) -> list[str]:
         tasks = self.call_as_worker("GET", f"/api/tasks?worker_id={worker}&status=assigned")["tasks"]
         return [task["id"] for task in tasks]
 

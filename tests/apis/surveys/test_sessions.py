@@ -17,41 +17,41 @@ def test_a_session_waits_is_held_and_ends_with_its_worker(surveys_api: SurveysAp
     session = surveys_api.start(survey_type="profile")
     assert (surveys_api.platform()["sessions"]["queued"], surveys_api.platform()["session"]) == (1, None)
     worker = surveys_api.register("swagbucks")
-    assert surveys_api.assigned_to(worker) == [session]
+    assert surveys_api.assigned_tasks(worker) == [session]
     handed = surveys_api.call_as_worker("GET", f"/api/tasks/{session}")
     assert handed["payload"] == {"platform": "swagbucks", "account_id": "a-1", "survey_type": "profile"}
     assert (handed["type"], handed["name"]) == ("survey", "Survey session on Swagbucks, profile")
     assert surveys_api.world.task(session).start_to_close_ms == 4 * clock.HOUR
     surveys_api.call_as_worker("PUT", f"/api/tasks/{session}/start")
-    found = surveys_api.platform()
-    assert (found["status"], found["session"]["session_id"], found["session"]["status"]) == (
+    platform = surveys_api.platform()
+    assert (platform["status"], platform["session"]["session_id"], platform["session"]["status"]) == (
         "active",
         session,
         "running",
     )
-    assert found["session"]["started_at"] is not None
-    assert found["worker"] == {"id": worker, "name": "Arbeiter-1"}
+    assert platform["session"]["started_at"] is not None
+    assert platform["worker"] == {"id": worker, "name": "Arbeiter-1"}
     surveys_api.call_as_worker("PUT", f"/api/tasks/{session}/complete", {"result": {"earned": 1}})
-    found = surveys_api.platform()
-    assert (found["session"], found["worker"]) == (None, None)
-    assert found["sessions"] == {"queued": 0, "active": 0, "completed": 1, "failed": 0, "cancelled": 0}
+    platform = surveys_api.platform()
+    assert (platform["session"], platform["worker"]) == (None, None)
+    assert platform["sessions"] == {"queued": 0, "active": 0, "completed": 1, "failed": 0, "cancelled": 0}
 
 
 def test_a_platform_has_one_session_at_a_time_whoever_is_free_and_the_next_follows_at_once(
     surveys_api: SurveysApi,
 ) -> None:
-    crew = [surveys_api.register("swagbucks", "prolific", max_concurrent=5) for _ in range(2)]
-    made = []
+    workers = [surveys_api.register("swagbucks", "prolific", max_concurrent=5) for _ in range(2)]
+    session_ids = []
     for _ in range(3):
-        made.append(surveys_api.start())
+        session_ids.append(surveys_api.start())
         surveys_api.world.clock.advance(0.01)
     other = surveys_api.start("prolific")
-    assert {task for worker in crew for task in surveys_api.assigned_to(worker)} == {made[0], other}
-    for number, session in enumerate(made):
-        found = surveys_api.platform()
-        assert (found["session"]["session_id"], found["sessions"]["queued"]) == (session, 2 - number)
+    assert {task for worker in workers for task in surveys_api.assigned_tasks(worker)} == {session_ids[0], other}
+    for number, session in enumerate(session_ids):
+        platform = surveys_api.platform()
+        assert (platform["session"]["session_id"], platform["sessions"]["queued"]) == (session, 2 - number)
         surveys_api.call_as_worker(
-            "PUT", f"/api/tasks/{session}/complete?worker_id={found['worker']['id']}", {"result": None}
+            "PUT", f"/api/tasks/{session}/complete?worker_id={platform['worker']['id']}", {"result": None}
         )
     assert surveys_api.platform("prolific")["session"]["session_id"] == other
 
@@ -80,7 +80,7 @@ def test_a_session_may_wait_for_days(surveys_api: SurveysApi) -> None:
     assert surveys_api.platform()["session"]["session_id"] == session
 
 
-def test_the_end_of_a_session_is_told_by_the_messengers_it_named(surveys_api: SurveysApi) -> None:
+def test_the_end_of_a_session_is_notified_by_the_messengers_it_named(surveys_api: SurveysApi) -> None:
     by = messengers(surveys_api.world)
     surveys_api.register("swagbucks", "prolific", "mturk", max_concurrent=3)
     done, failed = surveys_api.start(notify=["telegram"]), surveys_api.start("prolific", notify=["discord"])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.apis.coordinator import api
-from tests.contract.documented import Paging, Submitting, Thing, Told, without
+from tests.contract.documented import ErrorDetails, Paging, Resource, Submitting, without
 from tests.contract.face import Face
 from tests.support.client import Client
 from tests.support.world import World
@@ -16,37 +16,39 @@ UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}"
 
 
-def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
-    """A worker with one running task, one with room and an assigned task, and a pending task."""
+def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
+    """A worker with one running task, a worker with free slots and an assigned task, and a pending task."""
 
-    def worker(room: int) -> str:
-        body = WORKER | {"capabilities": ["captcha"], "metadata": {"max_concurrent": room}}
+    def worker(slots: int) -> str:
+        body = WORKER | {"capabilities": ["captcha"], "metadata": {"max_concurrent": slots}}
         return str(client.post("/api/workers", body, token=caller).json["id"])
 
     def task(*steps: str) -> str:
-        made = str(client.post("/api/tasks", TASK, token=caller).json["id"])
+        task_id = str(client.post("/api/tasks", TASK, token=caller).json["id"])
         for step in steps:
-            client.put(f"/api/tasks/{made}/{step}", token=caller)
-        return made
+            client.put(f"/api/tasks/{task_id}/{step}", token=caller)
+        return task_id
 
     busy, roomy = worker(1), worker(3)
     running = task(f"assign?worker_id={busy}", "start")
     tasks = {"pending": task(), "assigned": task(f"assign?worker_id={roomy}"), "running": running}
     world.settle()
     return {
-        "busy": Thing("Worker", busy),
-        "roomy": Thing("Worker", roomy),
-        **{name: Thing("Task", made) for name, made in tasks.items()},
+        "busy": Resource("Worker", busy),
+        "roomy": Resource("Worker", roomy),
+        **{name: Resource("Task", made) for name, made in tasks.items()},
     }
 
 
-def read_error(found: Any) -> Told:
+def read_error(document: Any) -> ErrorDetails:
     """`{"error": <code>, "message": ..., "status_code": ..., "request_id": ...}`."""
-    assert list(found) == list(coordinator.data["error"])
-    return Told(found["error"], found["message"], status=found["status_code"], request_id=found["request_id"])
+    assert list(document) == list(coordinator.data["error"])
+    return ErrorDetails(
+        document["error"], document["message"], status=document["status_code"], request_id=document["request_id"]
+    )
 
 
-def written(now: int) -> str:
+def format_instant(now: int) -> str:
     """Naive ISO with microseconds."""
     return datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
@@ -114,7 +116,7 @@ coordinator = Face(
     },
     case=re.compile(r"[a-z][a-z0-9_]*"),
     instants=frozenset({"registered_at", "last_heartbeat", "created_at", "started_at", "completed_at", "timestamp"}),
-    instant=written,
+    instant=format_instant,
     formats={UUID: UUID, INSTANT: INSTANT, "task-uuid": r"task_\w+"},
     verbatim=frozenset({"payload", "metadata", "result", "error"}),
     exact=True,

@@ -4,9 +4,9 @@ import json
 import re
 
 from chalicelib.apis.messenger import api
-from tests.contract.documented import Thing, without
+from tests.contract.documented import Resource, without
 from tests.contract.face import Face
-from tests.contract.faces.coordinator import INSTANT, coordinator, written
+from tests.contract.faces.coordinator import INSTANT, coordinator, format_instant
 from tests.support.client import Client
 from tests.support.messengers import ACCOUNTS, Discord, Telegram, Waha
 from tests.support.world import World
@@ -17,8 +17,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 NOW = "2026-01-27T05:54:06.050535"
 
 
-def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
-    """All providers answer, one notification was sent, and WhatsApp waits for a phone."""
+def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
+    """All providers answer, one notification is sent, and WhatsApp waits for a phone to scan its QR code."""
     bridge = Waha(status="SCAN_QR_CODE", png=PNG)
     world.servers |= {"telegram.example": Telegram(), "discord.example": Discord(), "waha.example": bridge}
     client.post("/api/notify", NOTIFICATION | {"providers": ["telegram"]}, token=caller)
@@ -26,12 +26,12 @@ def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     return {}
 
 
-def queued(*names: str) -> dict[str, object]:
+def accepted_answer(*names: str) -> dict[str, object]:
     return {"id": "ntf_uuid", "status": "queued", "providers": dict.fromkeys(names, "queued")}
 
 
-EVERYWHERE = queued("telegram", "whatsapp", "discord")
-SENT = {"status": "sent", "message_id": "1", "message_ids": ["1"], "attempts": 1, "error": None, "sent_at": NOW}
+EVERYWHERE = accepted_answer("telegram", "whatsapp", "discord")
+DELIVERED = {"status": "sent", "message_id": "1", "message_ids": ["1"], "attempts": 1, "error": None, "sent_at": NOW}
 
 messenger = Face(
     api=api,
@@ -41,7 +41,7 @@ messenger = Face(
     codes=coordinator.codes,
     case=re.compile(r"[a-z][a-z0-9_]*|hasQR"),
     instants=frozenset({"created_at", "sent_at", "last_success", "last_error_at"}),
-    instant=written,
+    instant=format_instant,
     formats={
         INSTANT: INSTANT,
         "ntf_uuid": r"ntf_\w+",
@@ -57,7 +57,7 @@ messenger = Face(
             "queue_depth": 0,
             "waiting_for_retry": 0,
         },
-        "POST /api/notify": queued("telegram", "discord"),
+        "POST /api/notify": accepted_answer("telegram", "discord"),
         "POST /api/alert": EVERYWHERE,
         "POST /api/whatsapp/logout": {"status": "logged_out"},
         "GET /api/notifications": {
@@ -68,7 +68,7 @@ messenger = Face(
                     "message": "Hello!",
                     "source": "notify",
                     "created_at": NOW,
-                    "providers": {"telegram": SENT},
+                    "providers": {"telegram": DELIVERED},
                 }
             ],
             "limit": 20,

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from chalicelib.apis.processing import api
-from tests.contract.documented import Submitting, Thing, Told, without
+from tests.contract.documented import ErrorDetails, Resource, Submitting, without
 from tests.contract.face import Face
 from tests.support.client import Client
 from tests.support.world import World, answer
@@ -20,7 +20,7 @@ TASK = {"type": "t", "priority": 1}
 SERVER = {"name": "n", "endpoints": {"predict": "https://one.example/predict"}, "apiKey": "k"}
 
 
-def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
+def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
     """A server with a running task, and a failed task."""
     world.servers["one.example"] = lambda *_: answer(202)
     server = client.post("/api/servers", REGISTRATION, token=caller).json["serverId"]
@@ -30,13 +30,17 @@ def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
     client.put(f"/api/task/{running}", {"status": "PROCESSING", "progress": 45}, token=caller)
     client.put(f"/api/task/{failed}", {"status": "FAILED", "error": "broken", "retryable": False}, token=caller)
     world.settle()
-    return {"server": Thing("Server", server), "running": Thing("Task", running), "failed": Thing("Task", failed)}
+    return {
+        "server": Resource("Server", server),
+        "running": Resource("Task", running),
+        "failed": Resource("Task", failed),
+    }
 
 
-def read_error(found: Any) -> Told:
+def read_error(document: Any) -> ErrorDetails:
     """`{"error": <title>, "details": <message>}`."""
-    assert list(found) == ["error", "details"]
-    return Told(found["error"], found["details"])
+    assert list(document) == ["error", "details"]
+    return ErrorDetails(document["error"], document["details"])
 
 
 processing = Face(

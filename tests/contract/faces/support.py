@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from chalicelib.apis.support import api
-from tests.contract.documented import Submitting, Thing, Told
+from tests.contract.documented import ErrorDetails, Resource, Submitting
 from tests.contract.face import Face
 from tests.support.client import Client
 from tests.support.world import World
@@ -13,22 +13,22 @@ SENTIMENT = {"type": "sentiment_analysis", "data": {"text": "Great service!", "c
 DURATION = r"[\d.]+(ms|[smhd])( \d+[smhd])?"
 
 
-def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
-    """A worker that is known, a task that waits for it to connect, and one that was performed."""
+def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
+    """A worker, a task that waits for the worker to connect, and a task that a built-in performer completed."""
     client.post("/workers", {"worker_id": 1, "config": {"types": ["translation"]}}, token=caller)
     waiting = {"type": "translation", "data": {"channel": "email"}}
     made = [client.post("/task", body, token=caller).json["task_id"] for body in (waiting, SENTIMENT)]
     world.settle()
-    return {name: Thing("Task", task) for name, task in zip(("waiting", "completed"), made, strict=True)}
+    return {name: Resource("Task", task) for name, task in zip(("waiting", "completed"), made, strict=True)}
 
 
-def read_error(found: Any) -> Told:
+def read_error(document: Any) -> ErrorDetails:
     """`{"error": {"code": ..., "message": ..., "details": {<field>: ...}}}`."""
-    assert list(found) == ["error"]
-    said = found["error"]
-    assert list(said) == list(support.data["error"]["error"])
-    assert all(isinstance(what, str) for what in said["details"].values())
-    return Told(said["code"], said["message"], said["details"])
+    assert list(document) == ["error"]
+    error = document["error"]
+    assert list(error) == list(support.data["error"]["error"])
+    assert all(isinstance(what, str) for what in error["details"].values())
+    return ErrorDetails(error["code"], error["message"], error["details"])
 
 
 support = Face(

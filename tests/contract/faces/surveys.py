@@ -1,7 +1,7 @@
 """The survey API (delqhi-platform.md, "Zimmer-18 Survey Worker")."""
 
 from chalicelib.apis.surveys import api
-from tests.contract.documented import Thing, without
+from tests.contract.documented import Resource, without
 from tests.contract.face import Face
 from tests.contract.faces.coordinator import coordinator
 from tests.support.client import Client
@@ -11,15 +11,15 @@ SESSION = {"platform": "swagbucks", "account_id": "account-uuid", "survey_type":
 INSTANT = "2026-01-27T05:54:06.050535"
 
 
-def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
-    """A worker that holds a session, and one that waits for it to end."""
+def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
+    """A worker that holds a session, and a queued session."""
     worker = world.register(
         "surveyor", pool="coordinator", capabilities=("survey:swagbucks",), endpoints={}, api_key=None
     )
     made = [client.post("/api/start", SESSION, token=caller).json["session_id"] for _ in range(2)]
     world.settle()
-    sessions = {name: Thing("Session", one) for name, one in zip(("held", "queued"), made, strict=True)}
-    return sessions | {"worker": Thing("Worker", worker.id)}
+    sessions = {name: Resource("Session", one) for name, one in zip(("held", "queued"), made, strict=True)}
+    return sessions | {"worker": Resource("Worker", worker.id)}
 
 
 STARTED = {"session_id": "task-uuid", **SESSION, "status": "queued", "created_at": INSTANT}

@@ -1,4 +1,4 @@
-"""From how far apart two addresses are somebody else's."""
+"""Which addresses belong to the same network."""
 
 import pytest
 

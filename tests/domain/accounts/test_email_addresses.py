@@ -1,4 +1,4 @@
-"""When two spellings of an email address are one address."""
+"""Which spellings of an email address mean one address."""
 
 import pytest
 from hypothesis import given

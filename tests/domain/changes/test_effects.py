@@ -70,7 +70,7 @@ MOVES: dict[str, tuple[Task | None, Move, EventKind | None, tuple[DispatchReques
 }
 
 
-def moved(name: str) -> tuple[Task | None, Task, Effects]:
+def make_move(name: str) -> tuple[Task | None, Task, Effects]:
     old, move, _, _ = MOVES[name]
     new = move(old or samples.ready())
     return old, new, derive.task_effects(old, new)
@@ -78,22 +78,22 @@ def moved(name: str) -> tuple[Task | None, Task, Effects]:
 
 @pytest.mark.parametrize("name", MOVES)
 def test_each_transition_logs_its_kind_once_and_requests_a_dispatch(name: str) -> None:
-    _, new, found = moved(name)
+    _, new, effects = make_move(name)
     _, _, kind, requests = MOVES[name]
-    assert [event.kind for event in found.events] == ([kind] if kind else [])
-    assert all((e.subject, e.version, e.at) == (new.id, new.version, new.updated_at) for e in found.events)
-    assert found.dispatch_requests == requests
+    assert [event.kind for event in effects.events] == ([kind] if kind else [])
+    assert all((e.subject, e.version, e.at) == (new.id, new.version, new.updated_at) for e in effects.events)
+    assert effects.dispatch_requests == requests
 
 
 @pytest.mark.parametrize("name", MOVES)
 def test_the_same_change_has_the_same_effects_each_time(name: str) -> None:
-    old, new, found = moved(name)
+    old, new, found = make_move(name)
     assert derive.task_effects(old, new) == found
 
 
-@pytest.mark.parametrize("name", samples.every())
+@pytest.mark.parametrize("name", samples.one_in_each_state())
 def test_a_write_that_moves_nothing_logs_and_hands_over_nothing(name: str) -> None:
-    task = samples.every()[name]
+    task = samples.one_in_each_state()[name]
     found = derive.task_effects(task, replace(task, version=task.version + 1, metadata={"seen": True}))
     assert (found.events, found.handovers, found.wakeups, found.dispatch_requests) == ((), (), (), ())
 
@@ -106,16 +106,16 @@ def test_a_task_removed_by_retention_is_no_longer_counted_and_nothing_else() -> 
 
 
 def test_a_lease_is_handed_over_once_to_its_holder_under_its_epoch() -> None:
-    _, new, found = moved("lease")
+    _, new, found = make_move("lease")
     assert found.handovers == (Handover(**POOL, task_id="task_1", epoch=1, worker_id="worker_1"),)
     assert derive.task_effects(new, replace(new, version=9)).handovers == ()
-    assert all(moved(name)[2].handovers == () for name in MOVES if name != "lease")
+    assert all(make_move(name)[2].handovers == () for name in MOVES if name != "lease")
 
 
 def test_a_lease_tells_how_long_the_task_waited_and_its_end_how_long_it_took() -> None:
-    assert [(e.waited_ms, e.took_ms) for e in moved("lease")[2].events] == [(3_000, None)]
-    assert [(e.waited_ms, e.took_ms) for e in moved("complete")[2].events] == [(None, 3_000)]
-    assert [(e.waited_ms, e.took_ms) for e in moved("cancel waiting")[2].events] == [(None, None)]
+    assert [(e.waited_ms, e.took_ms) for e in make_move("lease")[2].events] == [(3_000, None)]
+    assert [(e.waited_ms, e.took_ms) for e in make_move("complete")[2].events] == [(None, 3_000)]
+    assert [(e.waited_ms, e.took_ms) for e in make_move("cancel waiting")[2].events] == [(None, None)]
 
 
 FAILED_ATTEMPTS = {"retry later", "retry now", "fail", "time out held"}
@@ -123,14 +123,14 @@ NAMED = FAILED_ATTEMPTS | {"lease", "begin", "complete", "release", "cancel held
 
 
 @pytest.mark.parametrize("name", [name for name in MOVES if MOVES[name][2]])
-def test_an_event_names_the_worker_concerned_and_whether_an_attempt_was_burned(name: str) -> None:
-    (event,) = moved(name)[2].events
+def test_an_event_names_the_worker_concerned_and_whether_an_attempt_was_counted(name: str) -> None:
+    (event,) = make_move(name)[2].events
     assert event.attempt_failed is (name in FAILED_ATTEMPTS)
     assert (event.worker_id == "worker_1") is (name in NAMED)
 
 
 def test_a_task_that_goes_to_sleep_is_woken_at_its_moment_once() -> None:
-    _, new, found = moved("retry later")
+    _, new, found = make_move("retry later")
     assert new.run_at is not None
     assert found.wakeups == (Wakeup(**POOL, kind=WakeupKind.TASK, id="task_1", at=new.run_at),)
     assert derive.task_effects(new, replace(new, version=9)).wakeups == ()
@@ -149,7 +149,7 @@ def test_an_end_that_people_are_notified_of_wakes_its_task_once() -> None:
 # Workers
 
 
-def changed(old: Worker | None, **fields: Any) -> Effects:
+def effects_of_change(old: Worker | None, **fields: Any) -> Effects:
     return derive.worker_effects(old, replace(old or worker(), version=2, updated_at=LATER, **fields))
 
 
@@ -173,7 +173,7 @@ DOWN = worker(alive=False, online_since=None)
 def test_coming_and_going_is_logged_with_the_time_online(
     old: Worker | None, fields: dict[str, Any], kind: EventKind | None, since: int | None
 ) -> None:
-    found = changed(old, **fields).events
+    found = effects_of_change(old, **fields).events
     assert [(e.kind, e.since, e.subject, e.at) for e in found] == ([(kind, since, "a", LATER)] if kind else [])
 
 
@@ -196,22 +196,22 @@ def test_a_removed_worker_that_is_deleted_is_not_counted_twice() -> None:
     ],
 )
 def test_new_capacity_requests_a_dispatch(old: Worker | None, fields: dict[str, Any]) -> None:
-    assert changed(old, **fields).dispatch_requests == (SLOT_FREE,)
+    assert effects_of_change(old, **fields).dispatch_requests == (SLOT_FREE,)
 
 
 @pytest.mark.parametrize("fields", [{"alive": False}, {"maintenance": True}, {"removed": True}])
 def test_what_waited_for_a_worker_that_leaves_may_go_to_others(fields: dict[str, Any]) -> None:
-    assert changed(UP, **fields).dispatch_requests == (SLOT_FREE,)
+    assert effects_of_change(UP, **fields).dispatch_requests == (SLOT_FREE,)
 
 
 @pytest.mark.parametrize("fields", [{"last_heartbeat_at": LATER}, {"leases": {"t": 1}}, {"suspended_until": LATER}])
 def test_a_worker_that_gained_nothing_requests_no_dispatch(fields: dict[str, Any]) -> None:
-    assert changed(UP, **fields).dispatch_requests == ()
+    assert effects_of_change(UP, **fields).dispatch_requests == ()
 
 
 def test_a_rest_is_ended_on_time_and_a_removal_is_followed_up_at_once() -> None:
-    assert [w.at for w in changed(UP, rest_until=LATER + 5).wakeups] == [LATER + 5]
-    assert [w.at for w in changed(UP, suspended_until=LATER + 5).wakeups] == [LATER + 5]
-    assert [w.at for w in changed(UP, removed=True).wakeups] == [LATER]
-    assert changed(replace(UP, rest_until=LATER + 5), leases={"t": 1}).wakeups == ()
-    assert changed(replace(UP, removed=True), leases={}).wakeups == ()
+    assert [w.at for w in effects_of_change(UP, rest_until=LATER + 5).wakeups] == [LATER + 5]
+    assert [w.at for w in effects_of_change(UP, suspended_until=LATER + 5).wakeups] == [LATER + 5]
+    assert [w.at for w in effects_of_change(UP, removed=True).wakeups] == [LATER]
+    assert effects_of_change(replace(UP, rest_until=LATER + 5), leases={"t": 1}).wakeups == ()
+    assert effects_of_change(replace(UP, removed=True), leases={}).wakeups == ()

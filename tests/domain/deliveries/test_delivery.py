@@ -1,4 +1,4 @@
-"""When deliveries are tried again, and how they end."""
+"""When deliveries are retried, and how they end."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,14 +25,14 @@ def attempt(status: int | None = 500) -> Attempt:
 @settings(max_examples=30)
 @given(st.lists(st.tuples(statuses, st.floats(0, 1, exclude_max=True)), min_size=10, max_size=10))
 def test_the_schedule_is_the_specified_one_within_a_tenth(turns: list[tuple[int | None, float]]) -> None:
-    found, now, waits = delivery(), NOW, []
+    current, now, waits = delivery(), NOW, []
     for status, chance in turns:
-        assert found.status == "pending"
-        found = rules.failed(found, attempt(status), now, chance)
-        if found.wake_at is not None:
-            waits.append((found.wake_at - now) / SECOND)
-            now = found.wake_at
-    assert (found.status, found.tries, len(found.attempts)) == ("failed", 10, 10)
+        assert current.status == "pending"
+        current = rules.failed(current, attempt(status), now, chance)
+        if current.wake_at is not None:
+            waits.append((current.wake_at - now) / SECOND)
+            now = current.wake_at
+    assert (current.status, current.tries, len(current.attempts)) == ("failed", 10, 10)
     assert all(asked <= had <= asked * 1.1 for asked, had in zip(SPECIFIED, waits, strict=True))
 
 
@@ -40,10 +40,10 @@ def test_the_schedule_is_the_specified_one_within_a_tenth(turns: list[tuple[int 
 @given(st.integers(0, 10**9), st.floats(0, 1, exclude_max=True))
 def test_a_receiver_that_asks_for_a_rest_gets_it_up_to_a_day(seconds: int, chance: float) -> None:
     rest = rules.retry_after_ms(429, {"retry-after": str(seconds)})
-    found = rules.failed(delivery(), attempt(429), NOW, chance, rest)
-    assert found.wake_at is not None
-    assert found.wake_at - NOW >= max(5 * SECOND, min(seconds * SECOND, DAY))
-    assert found.wake_at - NOW <= max(5.5 * SECOND, DAY)
+    postponed = rules.failed(delivery(), attempt(429), NOW, chance, rest)
+    assert postponed.wake_at is not None
+    assert postponed.wake_at - NOW >= max(5 * SECOND, min(seconds * SECOND, DAY))
+    assert postponed.wake_at - NOW <= max(5.5 * SECOND, DAY)
 
 
 def test_only_an_answer_that_says_so_asks_for_a_rest() -> None:
@@ -78,10 +78,10 @@ def test_a_test_is_sent_once() -> None:
 
 
 def test_a_new_round_has_all_its_attempts_and_shows_those_before() -> None:
-    found = delivery()
+    earlier = delivery()
     for _ in range(10):
-        found = rules.failed(found, attempt(), NOW, 0)
-    fresh = rules.restarted(found, NOW + HOUR)
+        earlier = rules.failed(earlier, attempt(), NOW, 0)
+    fresh = rules.restarted(earlier, NOW + HOUR)
     assert (fresh.status, fresh.tries, fresh.wake_at, len(fresh.attempts)) == ("pending", 0, NOW + HOUR, 10)
     for _ in range(40):
         fresh = rules.restarted(rules.failed(fresh, attempt(), NOW, 0), NOW)

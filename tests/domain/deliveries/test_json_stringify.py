@@ -1,4 +1,4 @@
-"""JSON as JavaScript writes it, judged by JavaScript."""
+"""JSON in JavaScript's format, checked with JavaScript."""
 
 import json
 import shutil
@@ -27,8 +27,8 @@ values = st.recursive(
 )
 
 
-def judged(texts: list[str]) -> list[bool]:
-    """Whether JavaScript writes each text back as it is."""
+def compare_in_javascript(texts: list[str]) -> list[bool]:
+    """Whether JavaScript writes each text back unchanged."""
     if shutil.which("node") is None:
         pytest.skip("needs node, which is not on this machine")
     done = subprocess.run(
@@ -41,7 +41,7 @@ def judged(texts: list[str]) -> list[bool]:
 @given(st.lists(values, min_size=100, max_size=100))
 def test_javascript_writes_back_what_it_reads(found: list[Any]) -> None:
     texts = [json_stringify.stringify(value) for value in found]
-    assert [text for text, kept in zip(texts, judged(texts), strict=True) if not kept] == []
+    assert [text for text, kept in zip(texts, compare_in_javascript(texts), strict=True) if not kept] == []
 
 
 @settings(max_examples=60)

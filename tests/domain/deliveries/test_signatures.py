@@ -1,4 +1,4 @@
-"""Signatures, verified as receivers verify them: by the document's own JavaScript, and by `standardwebhooks`."""
+"""Signatures, verified as receivers do: with the document's own JavaScript, and with `standardwebhooks`."""
 
 import base64
 import shutil
@@ -35,19 +35,19 @@ const [signature, secret] = process.argv.slice(1);
 const payload = JSON.stringify(req.body);
 process.stdout.write(String(verifyWebhookSignature(payload, signature, secret)));
 """
-"""The function as it stands in coordinaitor.md, fed as Express feeds it."""
+"""The function of coordinaitor.md, called as Express calls it."""
 
 
 def headers(*secrets: str, at: float = 0, body: bytes = BODY) -> dict[str, str]:
     return signatures.signature_headers(secrets, "evt_1", int(time.time() + at), body)
 
 
-def verified(secret: str, sent: dict[str, str], body: bytes = BODY) -> Any:
+def verify(secret: str, sent: dict[str, str], body: bytes = BODY) -> Any:
     key = secret if secret.startswith(signatures.PREFIX) else base64.b64encode(secret.encode()).decode()
     return Webhook(key).verify(body, sent)
 
 
-def documented(secret: str, signature: str, body: bytes = BODY) -> bool:
+def verify_as_documented(secret: str, signature: str, body: bytes = BODY) -> bool:
     if shutil.which("node") is None:
         pytest.skip("needs node, which is not on this machine")
     command = ["node", "-e", DOCUMENTED, "--", signature, secret]
@@ -58,14 +58,14 @@ def documented(secret: str, signature: str, body: bytes = BODY) -> bool:
 @pytest.mark.parametrize("secret", [MADE, TYPED])
 def test_one_secret_serves_both_schemes(secret: str) -> None:
     sent = headers(secret)
-    assert verified(secret, sent)["data"]["title"] == "Fünf € 😀"
-    assert documented(secret, sent["x-orchestrator-signature"])
+    assert verify(secret, sent)["data"]["title"] == "Fünf € 😀"
+    assert verify_as_documented(secret, sent["x-orchestrator-signature"])
 
 
 def test_what_was_tampered_with_is_refused() -> None:
     sent, other = headers(MADE), BODY.replace(b"completed", b"cancelled")
-    assert not documented(MADE, sent["x-orchestrator-signature"], other)
-    assert not documented(OTHER, sent["x-orchestrator-signature"])
+    assert not verify_as_documented(MADE, sent["x-orchestrator-signature"], other)
+    assert not verify_as_documented(OTHER, sent["x-orchestrator-signature"])
     for wrong in (
         {"body": other},
         {"secret": OTHER},
@@ -74,22 +74,22 @@ def test_what_was_tampered_with_is_refused() -> None:
         {"sent": sent | {"webhook-signature": "v1," + base64.b64encode(bytes(32)).decode()}},
     ):
         with pytest.raises(WebhookVerificationError):
-            verified(**({"secret": MADE, "sent": sent, "body": BODY} | wrong))
+            verify(**({"secret": MADE, "sent": sent, "body": BODY} | wrong))
 
 
 @pytest.mark.parametrize(("seconds", "fresh"), [(-301, False), (-290, True), (290, True), (310, False)])
 def test_what_is_old_or_from_the_future_is_refused(seconds: int, fresh: bool) -> None:
     sent = headers(MADE, at=seconds)
     if fresh:
-        verified(MADE, sent)
+        verify(MADE, sent)
         return
     with pytest.raises(WebhookVerificationError, match="timestamp"):
-        verified(MADE, sent)
+        verify(MADE, sent)
 
 
 def test_while_a_secret_is_changed_both_verify() -> None:
     sent = headers(MADE, TYPED)
-    assert verified(MADE, sent) == verified(TYPED, sent)
+    assert verify(MADE, sent) == verify(TYPED, sent)
     assert sent["x-orchestrator-signature"] == headers(MADE)["x-orchestrator-signature"]
     assert sent["x-orchestrator-signature-previous"] == headers(TYPED)["x-orchestrator-signature"]
     assert len(sent["webhook-signature"].split(" ")) == 2

@@ -26,20 +26,20 @@ def webp(kind: bytes, data: bytes) -> bytes:
     return b"RIFF\x00\x00\x00\x00WEBP" + (kind + b"\x00\x00\x00\x00" + data).ljust(20, b"\0")
 
 
-def lossless(width: int, height: int) -> bytes:
+def lossless_webp(width: int, height: int) -> bytes:
     return webp(b"VP8L", b"\x2f" + (width - 1 | (height - 1) << 14).to_bytes(4, "little"))
 
 
-def lossy(width: int, height: int) -> bytes:
+def lossy_webp(width: int, height: int) -> bytes:
     return webp(b"VP8 ", b"\x00\x00\x00\x9d\x01\x2a" + struct.pack("<HH", width, height))
 
 
-def extended(width: int, height: int) -> bytes:
+def extended_webp(width: int, height: int) -> bytes:
     return webp(b"VP8X", bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little"))
 
 
-MADE = {png: "image/png", gif: "image/gif", jpeg: "image/jpeg", lossless: "image/webp", lossy: "image/webp"}
-MADE[extended] = "image/webp"
+MADE = {png: "image/png", gif: "image/gif", jpeg: "image/jpeg", lossless_webp: "image/webp", lossy_webp: "image/webp"}
+MADE[extended_webp] = "image/webp"
 SIDES = st.integers(1, 2**14 - 1)
 
 

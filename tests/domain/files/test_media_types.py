@@ -34,7 +34,9 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         (b"\xff\xfe", "a.py", "", "application/octet-stream"),
     ],
 )
-def test_what_a_file_is(content: bytes, name: str, claimed: str, found: str) -> None:
+def test_the_type_of_a_file_follows_from_content_name_and_claim(
+    content: bytes, name: str, claimed: str, found: str
+) -> None:
     assert detect_media_type(content, name, claimed) == found
 
 
@@ -51,7 +53,7 @@ def test_what_a_file_is(content: bytes, name: str, claimed: str, found: str) -> 
         (b"hello", "application/pdf", "is sent as application/pdf, but"),
     ],
 )
-def test_what_is_refused(content: bytes, claimed: str, said: str) -> None:
+def test_an_empty_an_executable_and_a_mislabelled_file_are_refused(content: bytes, claimed: str, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said) as refused:
         detect_media_type(content, "a", claimed)
     assert list(refused.value.fields) == ["file"]

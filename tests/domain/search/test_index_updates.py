@@ -1,4 +1,4 @@
-"""Index updates: however they are split, batched, repeated or delayed, the index ends up as the tasks are."""
+"""Index updates: split, batched, repeated or delayed in any way, they lead to the index of the present tasks."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ def update(number: int, before: frozenset[str], after: frozenset[str]) -> IndexU
     return IndexUpdate("acme", "projects", f"{number:013d}#task_{number}", IndexState(4, before), IndexState(5, after))
 
 
-def affected(one: IndexUpdate) -> set[object]:
+def affected_rows(one: IndexUpdate) -> set[object]:
     marks = one.added_marks | one.removed_marks
     return {one.state_row, *one.rows(marks), *(row for row, _ in one.counters(marks))}
 
@@ -38,7 +38,7 @@ def test_each_transaction_fits_and_all_of_them_lead_to_where_the_tasks_are(
     while waiting:
         first, waiting = index_updates.split_batch(waiting)
         assert first
-        assert len({row for one in first for row in affected(one)}) <= MAX_WRITES
+        assert len({row for one in first for row in affected_rows(one)}) <= MAX_WRITES
         assert len({one.position for one in first}) == len(first)
         for one in first:
             assert stored[one.position] == one.before

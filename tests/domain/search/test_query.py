@@ -28,10 +28,10 @@ def test_what_is_written_without_spaces_is_known_by_each_character() -> None:
 
 @given(st.text(max_size=200))
 def test_words_are_few_short_distinct_and_as_good_as_the_text(text: str) -> None:
-    found = distinct_words(text)
-    assert len(set(found)) == len(found) <= MAX_WORDS
-    assert all(0 < len(word) <= MAX_WORD_LENGTH for word in found)
-    assert distinct_words(" ".join(found)) == found
+    words = distinct_words(text)
+    assert len(set(words)) == len(words) <= MAX_WORDS
+    assert all(0 < len(word) <= MAX_WORD_LENGTH for word in words)
+    assert distinct_words(" ".join(words)) == words
     assert distinct_words(text.upper().lower()) == distinct_words(text.upper().lower().casefold())
 
 

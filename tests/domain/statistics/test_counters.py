@@ -52,6 +52,12 @@ WORKER = ((f"acme#p#{DAY}", "worker#w"), ("acme#p", "worker#w"))
         (EventKind.FAILED, HELD | {"attempt_failed": True}, {"failed": 1}, {"active": -1, "kept_failed": 1}),
         (EventKind.TIMED_OUT, HELD | {"attempt_failed": True}, {"timed_out": 1}, {"active": -1, "kept_failed": 1}),
         (EventKind.TIMED_OUT, WAITED, {"timed_out": 1}, {"pending": -1, "kept_failed": 1}),
+        (
+            EventKind.FAILED,
+            WAITED | {"awaiting": -1},
+            {"failed": 1, "unapproved": 1},
+            {"pending": -1, "kept_failed": 1},
+        ),
         (EventKind.CANCELLED, HELD, {"cancelled": 1}, {"active": -1, "kept_cancelled": 1}),
         (EventKind.CANCELLED, WAITED, {"cancelled": 1}, {"pending": -1, "kept_cancelled": 1}),
         (EventKind.RETRIED, HELD | {"attempt_failed": True}, {"retried": 1}, {"active": -1, "pending": 1}),
@@ -116,7 +122,7 @@ LABEL = ((f"acme#p#{DAY}", "label#email"), ("acme#p", "label#email"))
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "day", "now"),
+    ("kind", "fields", "day", "now"),
     [
         (EventKind.SUBMITTED, {}, {"created": 1}, {"pending": 1}),
         (EventKind.LEASED, WAITED | {"worker_id": "w"}, {"leased": 1}, {"pending": -1, "active": 1}),
@@ -125,17 +131,23 @@ LABEL = ((f"acme#p#{DAY}", "label#email"), ("acme#p", "label#email"))
             EventKind.COMPLETED,
             DONE,
             {"completed": 1, "took_ms": 70, "taken": 1, "whole_ms": 100, "wholes": 1},
-            {"active": -1},
+            {"active": -1, "completed": 1},
         ),
         (EventKind.SWEPT, {"left": Phase.COMPLETED}, {}, {}),
+        (EventKind.SUBMITTED, {"awaiting": 1}, {"created": 1}, {}),
+        (EventKind.APPROVED, {"awaiting": -1}, {}, {"pending": 1}),
+        (EventKind.FAILED, WAITED | {"awaiting": -1}, {"failed": 1}, {}),
+        (EventKind.TIMED_OUT, WAITED | {"awaiting": -1}, {"timed_out": 1}, {}),
+        (EventKind.CANCELLED, WAITED | {"awaiting": -1}, {"cancelled": 1}, {}),
+        (EventKind.REPLAYED, {"left": Phase.FAILED, "awaiting": 1}, {"retried": 1}, {}),
     ],
 )
 def test_a_label_has_figures_of_its_own(
-    kind: EventKind, said: dict[str, Any], day: dict[str, int], now: dict[str, int]
+    kind: EventKind, fields: dict[str, Any], day: dict[str, int], now: dict[str, int]
 ) -> None:
-    found = figures(event(kind, label="email", **said))
+    found = figures(event(kind, label="email", **fields))
     assert tuple(found.get(row, {}) for row in LABEL) == (day, now)
-    assert not set(LABEL) & figures(event(kind, **said)).keys()
+    assert not set(LABEL) & figures(event(kind, **fields)).keys()
 
 
 @pytest.mark.parametrize("hour", [0, 9, 23])

@@ -29,48 +29,56 @@ def names(chooser: Balancer, count: int, needs: Needs = ANY) -> str:
 
 
 def test_round_robin_goes_round_and_skips_the_full() -> None:
-    crew = [worker("a", max_concurrent=2), worker("b"), worker("c", max_concurrent=3)]
-    assert names(balancer(Algorithm.ROUND_ROBIN, *crew), 7) == "a b c a c c -"
+    candidates = [worker("a", max_concurrent=2), worker("b"), worker("c", max_concurrent=3)]
+    assert names(balancer(Algorithm.ROUND_ROBIN, *candidates), 7) == "a b c a c c -"
 
 
 def test_round_robin_goes_on_after_the_worker_it_chose_last_even_if_that_is_gone() -> None:
-    crew = [worker("a"), worker("c")]
+    candidates = [worker("a"), worker("c")]
     memory = pool(Algorithm.ROUND_ROBIN, cursor="b")
-    chooser = balancer(Algorithm.ROUND_ROBIN, *crew, memory=memory)
+    chooser = balancer(Algorithm.ROUND_ROBIN, *candidates, memory=memory)
     assert names(chooser, 1) == "c"
     assert chooser.next_pool().cursor == "c"
 
 
 def test_least_connections_chooses_the_fewest_leases_then_the_emptiest_share_then_the_name() -> None:
-    crew = [
+    candidates = [
         worker("a", max_concurrent=4, leases={"x": 1, "y": 1}),
         worker("b", max_concurrent=4, leases={"z": 1}),
         worker("c", max_concurrent=8, leases={"q": 1}),
     ]
-    assert names(balancer(Algorithm.LEAST_CONNECTIONS, *crew), 4) == "c b c a"
+    assert names(balancer(Algorithm.LEAST_CONNECTIONS, *candidates), 4) == "c b c a"
 
 
 def test_weighted_round_robin_is_nginx_s_smooth_sequence() -> None:
-    crew = [worker("a", weight=5, max_concurrent=20), worker("b", max_concurrent=20), worker("c", max_concurrent=20)]
-    assert names(balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *crew), 14) == "a a b a c a a a a b a c a a"
+    candidates = [
+        worker("a", weight=5, max_concurrent=20),
+        worker("b", max_concurrent=20),
+        worker("c", max_concurrent=20),
+    ]
+    assert names(balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *candidates), 14) == "a a b a c a a a a b a c a a"
 
 
 def test_weighted_round_robin_goes_on_where_the_last_pass_stopped() -> None:
-    crew = [worker("a", weight=5, max_concurrent=20), worker("b", max_concurrent=20), worker("c", max_concurrent=20)]
-    memory, found = pool(Algorithm.WEIGHTED_ROUND_ROBIN), ""
+    candidates = [
+        worker("a", weight=5, max_concurrent=20),
+        worker("b", max_concurrent=20),
+        worker("c", max_concurrent=20),
+    ]
+    memory, chosen = pool(Algorithm.WEIGHTED_ROUND_ROBIN), ""
     for _ in range(7):
-        chooser = balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *crew, memory=memory)
-        found += names(chooser, 1)
+        chooser = balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *candidates, memory=memory)
+        chosen += names(chooser, 1)
         memory = chooser.next_pool()
-    assert found == "aabacaa"
+    assert chosen == "aabacaa"
     assert set(memory.weights.values()) == {0}
 
 
 @given(weights=st.lists(st.integers(1, 100), min_size=1, max_size=5))
 def test_over_one_cycle_every_worker_gets_exactly_its_weight(weights: list[int]) -> None:
-    crew = [worker(f"w{i}", weight=weight, max_concurrent=1_000) for i, weight in enumerate(weights)]
-    found = names(balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *crew), sum(weights)).split()
-    assert Counter(found) == {w.id: w.weight for w in crew}
+    candidates = [worker(f"w{i}", weight=weight, max_concurrent=1_000) for i, weight in enumerate(weights)]
+    found = names(balancer(Algorithm.WEIGHTED_ROUND_ROBIN, *candidates), sum(weights)).split()
+    assert Counter(found) == {w.id: w.weight for w in candidates}
 
 
 @pytest.mark.parametrize(("chance", "name"), [(0.0, "a"), (0.34, "b"), (0.67, "c"), (1 - 1e-12, "c")])
@@ -90,9 +98,9 @@ def test_the_worker_that_failed_the_task_gets_it_again_only_if_nobody_else_can(a
 
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_a_degraded_worker_is_the_last_resort(algorithm: Algorithm) -> None:
-    crew = [worker("a", health=Health.DEGRADED, weight=100, max_concurrent=2), worker("b"), worker("c")]
-    assert set(names(balancer(algorithm, *crew), 2).split()) == {"b", "c"}
-    assert names(balancer(algorithm, *crew), 5).split()[2:] == ["a", "a", "-"]
+    candidates = [worker("a", health=Health.DEGRADED, weight=100, max_concurrent=2), worker("b"), worker("c")]
+    assert set(names(balancer(algorithm, *candidates), 2).split()) == {"b", "c"}
+    assert names(balancer(algorithm, *candidates), 5).split()[2:] == ["a", "a", "-"]
 
 
 OUT = {
@@ -146,8 +154,8 @@ def test_a_rest_ends_at_its_moment() -> None:
 
 
 def test_slots_are_those_of_workers_that_fit_and_shrink_as_they_are_given_out() -> None:
-    crew = [worker("a", max_concurrent=3, capabilities=("gpu",)), worker("b", max_concurrent=2, leases={"x": 1})]
-    chooser, gpu = balancer(Algorithm.LEAST_CONNECTIONS, *crew), Needs(capabilities=frozenset({"gpu"}))
+    candidates = [worker("a", max_concurrent=3, capabilities=("gpu",)), worker("b", max_concurrent=2, leases={"x": 1})]
+    chooser, gpu = balancer(Algorithm.LEAST_CONNECTIONS, *candidates), Needs(capabilities=frozenset({"gpu"}))
     assert (chooser.slots(ANY), chooser.slots(gpu)) == (4, 3)
     chooser.choose(gpu)
     assert (chooser.slots(ANY), chooser.slots(gpu)) == (3, 2)
@@ -162,19 +170,19 @@ def test_a_dropped_worker_gets_nothing_more_in_this_pass() -> None:
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6), st.integers(1, 9)), max_size=6),
     algorithm=st.sampled_from(Algorithm),
-    asked=st.integers(0, 40),
+    count=st.integers(0, 40),
     chance=st.floats(0, 1, exclude_max=True),
 )
 def test_no_algorithm_gives_more_than_the_free_slots_or_leaves_one_free(
-    sizes: list[tuple[int, int, int]], algorithm: Algorithm, asked: int, chance: float
+    sizes: list[tuple[int, int, int]], algorithm: Algorithm, count: int, chance: float
 ) -> None:
-    crew = [
+    candidates = [
         worker(f"w{i}", max_concurrent=most, leases={str(n): 1 for n in range(held)}, weight=weight)
         for i, (most, held, weight) in enumerate(sizes)
     ]
-    given_out = Counter(names(balancer(algorithm, *crew, chance=chance), asked).split()) if asked else Counter()
-    assert sum(given_out.values()) - given_out["-"] == min(asked, sum(w.free_slots for w in crew))
-    assert all(given_out[w.id] <= w.free_slots for w in crew)
+    given_out = Counter(names(balancer(algorithm, *candidates, chance=chance), count).split()) if count else Counter()
+    assert sum(given_out.values()) - given_out["-"] == min(count, sum(w.free_slots for w in candidates))
+    assert all(given_out[w.id] <= w.free_slots for w in candidates)
 
 
 def test_yardmaster_does_what_it_has_a_performer_for_and_nothing_else() -> None:

@@ -27,23 +27,23 @@ def test_several_at_once_count_as_one() -> None:
 
 @pytest.mark.parametrize(("alive", "longest"), [(True, 60_000), (False, 900_000)])
 def test_pauses_double_up_to_a_longest(alive: bool, longest: int) -> None:
-    found, now = worker(alive=alive), NOW
+    current, now = worker(alive=alive), NOW
     for number in range(14):
-        found = circuit_breaker.unreached(replace(found, wake_at=None), now)
-        assert found.suspended_until == now + min(longest, 1_000 * 2**number)
-        now = found.suspended_until
-        assert found.unreached_since == NOW
+        current = circuit_breaker.unreached(replace(current, wake_at=None), now)
+        assert current.suspended_until == now + min(longest, 1_000 * 2**number)
+        now = current.suspended_until
+        assert current.unreached_since == NOW
 
 
 def test_after_three_it_is_gone_unless_it_was_heard_of_since_the_first() -> None:
-    found, now = SILENT, NOW
+    current, now = SILENT, NOW
     for number in (1, 2, 3):
-        assert not circuit_breaker.should_go_offline(found)
-        found = circuit_breaker.unreached(found, now)
-        assert found.unreached == number
-        now = found.suspended_until or 0
-    assert circuit_breaker.should_go_offline(found)
-    assert not circuit_breaker.should_go_offline(replace(found, last_heartbeat_at=NOW + 1))
+        assert not circuit_breaker.should_go_offline(current)
+        current = circuit_breaker.unreached(current, now)
+        assert current.unreached == number
+        now = current.suspended_until or 0
+    assert circuit_breaker.should_go_offline(current)
+    assert not circuit_breaker.should_go_offline(replace(current, last_heartbeat_at=NOW + 1))
 
 
 def test_a_probe_that_reached_it_lets_one_task_through_and_an_arrival_all() -> None:

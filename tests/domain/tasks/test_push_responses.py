@@ -21,7 +21,7 @@ from chalicelib.domain.tasks.transitions import Failure, Reason
 NOW = 1_792_567_680_000  # 2026-10-21T07:28:00Z
 
 
-def said(body: Any, status: int = 200) -> Verdict:
+def judge(body: Any, status: int = 200) -> Verdict:
     return push_responses.judge_response(status, {}, json.dumps(body).encode())
 
 
@@ -47,38 +47,38 @@ def said(body: Any, status: int = 200) -> Verdict:
     ],
 )
 def test_what_a_body_with_200_means(body: Any, verdict: Verdict) -> None:
-    assert said(body) == verdict
+    assert judge(body) == verdict
 
 
-def failed(**fields: Any) -> Failure:
-    found = said({"status": "FAILED"} | fields)
+def judge_failure(**fields: Any) -> Failure:
+    found = judge({"status": "FAILED"} | fields)
     assert isinstance(found, Failure)
     return found
 
 
 def test_a_reported_failure_keeps_the_worker_s_own_words() -> None:
-    assert failed(error="no GPU") == Failure(Reason.WORKER_FAILED, "no GPU", is_reported=True)
-    assert failed(error={"message": "no GPU", "unit": 3}).details == {"message": "no GPU", "unit": 3}
-    assert failed(error={"message": "no GPU"}).message == "no GPU"
-    assert failed().message == failed(error=7).message == "The worker reported a failure"
+    assert judge_failure(error="no GPU") == Failure(Reason.WORKER_FAILED, "no GPU", is_reported=True)
+    assert judge_failure(error={"message": "no GPU", "unit": 3}).details == {"message": "no GPU", "unit": 3}
+    assert judge_failure(error={"message": "no GPU"}).message == "no GPU"
+    assert judge_failure().message == judge_failure(error=7).message == "The worker reported a failure"
 
 
 def test_a_long_message_is_cut_and_large_details_are_left_out() -> None:
-    assert failed(error="x" * 10_000).message == "x" * reported_failure.MAX_MESSAGE_CHARS
-    large = failed(error={"message": "m", "log": "x" * reported_failure.MAX_DETAILS_CHARS})
+    assert judge_failure(error="x" * 10_000).message == "x" * reported_failure.MAX_MESSAGE_CHARS
+    large = judge_failure(error={"message": "m", "log": "x" * reported_failure.MAX_DETAILS_CHARS})
     assert (large.message, large.details) == ("m", None)
 
 
 @pytest.mark.parametrize(("value", "retryable"), [(False, False), (True, True), (None, True), ("no", True), (0, True)])
 def test_a_failure_is_retryable_unless_it_says_false(value: Any, retryable: bool) -> None:
-    assert failed(retryable=value).retryable is retryable
+    assert judge_failure(retryable=value).retryable is retryable
 
 
 @pytest.mark.parametrize(
     ("value", "after"), [(2, 2_000), (0.5, 500), (0, 0), (-3, 0), ("2", None), (True, None), (1e12, None), (None, None)]
 )
 def test_a_failure_may_say_when_to_try_again(value: Any, after: int | None) -> None:
-    assert failed(retryAfter=value).retry_after_ms == after
+    assert judge_failure(retryAfter=value).retry_after_ms == after
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_a_busy_worker_that_names_no_time_rests_for_the_default() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422, 499])
 def test_another_4xx_refuses_the_task_for_good(status: int) -> None:
-    found = push_responses.judge_response(status, {}, b"")
-    assert isinstance(found, Failure)
-    assert (found.reason, found.retryable) == (Reason.REJECTED, False)
-    assert str(status) in found.message
+    verdict = push_responses.judge_response(status, {}, b"")
+    assert isinstance(verdict, Failure)
+    assert (verdict.reason, verdict.retryable) == (Reason.REJECTED, False)
+    assert str(status) in verdict.message
 
 
 @pytest.mark.parametrize("status", [100, 201, 204, 301, 302, 500, 502, 504, 599])

@@ -19,7 +19,7 @@ from chalicelib.errors import Conflict, LeaseLost
 from tests.domain import samples
 from tests.domain.samples import BACKOFF, FAILURE, HOUR, NOW
 
-EVERY = samples.every()
+EVERY = samples.one_in_each_state()
 LATER = NOW + 5_000
 
 
@@ -45,7 +45,7 @@ OPEN = {"ready", "sleeping"} | HELD
 RULES: dict[Callable[[Task], Task], tuple[set[str], Status, type[Exception]]] = {
     take: ({"ready"}, Status.LEASED, Conflict),
     report: (HELD, Status.COMPLETED, LeaseLost),
-    cancel: (OPEN, Status.CANCELLED, Conflict),
+    cancel: (OPEN | {"awaiting approval"}, Status.CANCELLED, Conflict),
     replay: ({"failed", "timed_out"}, Status.PENDING, Conflict),
 }
 TABLE = [(rule, state) for rule in RULES for state in EVERY]
@@ -116,11 +116,11 @@ def test_progress_keeps_when_it_began_and_what_was_last_said() -> None:
 
 
 def test_progress_has_no_more_digits_than_a_table_can_hold() -> None:
-    said = [
+    stored = [
         transitions.progressed(samples.leased(needs_handover=True), NOW, percent).progress
         for percent in (1e-300, 100 / 3, 7)
     ]
-    assert said == [0, 33.333, 7]
+    assert stored == [0, 33.333, 7]
 
 
 def test_completion_forgets_an_earlier_failure() -> None:
@@ -176,7 +176,7 @@ def test_a_retry_that_could_only_start_after_the_deadline_ends_the_task() -> Non
     assert transitions.attempt_failed(late, FAILURE, NOW, BACKOFF, 0.499).status is Status.PENDING
 
 
-def test_a_release_burns_no_attempt() -> None:
+def test_a_release_counts_no_attempt() -> None:
     back = transitions.released(samples.running(attempts=1), LATER)
     assert (back.attempts, back.is_ready, back.ready_at, back.failed_on) == (1, True, LATER, ())
 
@@ -229,28 +229,28 @@ def test_attempts_never_exceed_what_was_granted(outcomes: list[str], granted: in
 # What is due
 
 
-def at(task: Task, instant: int) -> Task:
+def advance_to(task: Task, instant: int) -> Task:
     return transitions.next_if_due(task, instant, BACKOFF, 0.5)
 
 
-def never_early(task: Task, moment: int) -> Task:
-    """Nothing but the guards' own work before `moment`; what happens at it."""
+def advance_exactly_to(task: Task, moment: int) -> Task:
+    """Move to `moment`, and return the task. Nothing that is due earlier changes its status or its attempts."""
     while task.wake_at is not None and task.wake_at < moment:
         status, attempts = task.status, task.attempts
-        task = at(task, task.wake_at)
+        task = advance_to(task, task.wake_at)
         assert (task.status, task.attempts) == (status, attempts)
     assert task.wake_at == moment
-    assert at(task, moment - 1) is task
-    return at(task, moment)
+    assert advance_to(task, moment - 1) is task
+    return advance_to(task, moment)
 
 
 def test_a_sleeping_task_is_ready_exactly_when_it_is_due() -> None:
-    task = never_early(samples.sleeping(), NOW + 60_000)
+    task = advance_exactly_to(samples.sleeping(), NOW + 60_000)
     assert (task.is_ready, task.ready_at, task.run_at) == (True, NOW + 60_000, None)
 
 
 def test_a_waiting_task_has_its_pool_looked_at_after_a_minute_then_two_and_keeps_its_age() -> None:
-    task = never_early(samples.ready(), NOW + DISPATCH_GUARD_MS)
+    task = advance_exactly_to(samples.ready(), NOW + DISPATCH_GUARD_MS)
     assert (task.is_ready, task.ready_at) == (True, NOW)
     assert task.wake_at == NOW + 2 * DISPATCH_GUARD_MS
 
@@ -260,7 +260,7 @@ def test_a_waiting_task_without_a_pool_that_watches_it_is_looked_at_every_quarte
     while task.status is Status.PENDING:
         assert task.wake_at is not None
         looks.append(task.wake_at)
-        task = at(task, task.wake_at)
+        task = advance_to(task, task.wake_at)
     gaps = [later - earlier for earlier, later in pairwise([NOW, *looks])]
     assert max(gaps) == MAX_CHECK_INTERVAL_MS
     assert len(gaps) > 24 * 4
@@ -282,13 +282,13 @@ def test_a_task_that_its_pool_watches_is_due_when_its_own_time_ends_and_keeps_it
     task = transitions.watched(samples.ready(schedule_to_start_ms=HOUR), due)
     assert (task.is_ready, task.ready_at, task.wake_at) == (True, NOW, NOW + HOUR)
     assert transitions.watched(samples.ready(due_at=NOW + 90_000), due).wake_at == NOW + 90_000
-    task = never_early(task, NOW + HOUR)
+    task = advance_exactly_to(task, NOW + HOUR)
     assert task.status is Status.TIMED_OUT
 
 
 @pytest.mark.parametrize("limit", [30_000, 60_000, 60_001, HOUR])
-def test_schedule_to_start_ends_a_task_nobody_took_and_burns_no_attempt(limit: int) -> None:
-    task = never_early(samples.ready(schedule_to_start_ms=limit), NOW + limit)
+def test_schedule_to_start_ends_a_task_nobody_took_and_counts_no_attempt(limit: int) -> None:
+    task = advance_exactly_to(samples.ready(schedule_to_start_ms=limit), NOW + limit)
     assert (task.status, task.attempts) == (Status.TIMED_OUT, 0)
     assert task.error is not None and task.error["code"] == "schedule_to_start_timeout"
 
@@ -297,19 +297,19 @@ def test_schedule_to_start_ends_a_task_nobody_took_and_burns_no_attempt(limit: i
 def test_start_to_close_counts_from_the_lease_however_much_progress_there_is(begun: bool) -> None:
     held = samples.leased(start_to_close_ms=10_000)
     held = transitions.progressed(held, NOW + 9_000, 90) if begun else held
-    task = never_early(held, NOW + 10_000)
+    task = advance_exactly_to(held, NOW + 10_000)
     assert (task.status, task.attempts, task.run_at) == (Status.PENDING, 1, NOW + 11_000)
     assert task.error == {"code": "start_to_close_timeout", "message": "The attempt took longer than 10 s"}
 
 
 def test_a_silent_task_times_out_exactly_one_heartbeat_after_its_last_word() -> None:
     held = transitions.progressed(samples.leased(heartbeat_ms=5_000), NOW + 4_000)
-    task = never_early(held, NOW + 9_000)
+    task = advance_exactly_to(held, NOW + 9_000)
     assert (task.attempts, (task.error or {})["code"]) == (1, "heartbeat_timeout")
 
 
-def test_a_lease_that_was_not_delivered_is_given_back_unburned() -> None:
-    task = never_early(samples.leased(needs_handover=True), NOW + HANDOVER_GUARD_MS)
+def test_a_lease_that_was_not_delivered_is_given_back_without_a_counted_attempt() -> None:
+    task = advance_exactly_to(samples.leased(needs_handover=True), NOW + HANDOVER_GUARD_MS)
     assert (task.is_ready, task.attempts, task.error) == (True, 0, None)
 
 
@@ -321,13 +321,13 @@ def test_the_total_time_ends_a_task_in_any_state(state: str, attempts: int) -> N
         "leased": samples.leased,
         "running": samples.running,
     }
-    task = never_early(makers[state](deadline=NOW + 20_000), NOW + 20_000)
+    task = advance_exactly_to(makers[state](deadline=NOW + 20_000), NOW + 20_000)
     assert (task.status, task.attempts, (task.error or {})["code"]) == (Status.TIMED_OUT, attempts, "total_timeout")
 
 
 def test_the_total_time_goes_before_every_other_timeout_of_the_same_moment() -> None:
     held = samples.leased(start_to_close_ms=20_000, heartbeat_ms=20_000, deadline=NOW + 20_000)
-    assert (at(held, NOW + 20_000).error or {})["code"] == "total_timeout"
+    assert (advance_to(held, NOW + 20_000).error or {})["code"] == "total_timeout"
 
 
 @given(
@@ -343,7 +343,7 @@ def test_a_lease_wakes_at_the_first_of_its_ends_and_something_is_then_done(
         needs_handover=needs_handover, start_to_close_ms=close, heartbeat_ms=beat, deadline=NOW + total
     )
     ends = [close, total, *([beat] if beat else []), *([HANDOVER_GUARD_MS] if needs_handover else [])]
-    after = never_early(held, NOW + min(ends))
+    after = advance_exactly_to(held, NOW + min(ends))
     assert not after.is_held
 
 
@@ -362,7 +362,7 @@ def test_what_a_person_begins_is_no_worker_s_and_waits_for_nothing(before: Task)
 def test_a_due_date_is_noticed_once_whoever_holds_the_task_and_again_when_it_is_another() -> None:
     for task in (samples.ready(due_at=LATER), transitions.begun_by_person(samples.ready(due_at=LATER), "user_1", NOW)):
         assert task.wake_at == LATER
-        late = at(task, LATER)
+        late = advance_to(task, LATER)
         assert (late.overdue, late.status, late.person) == (True, task.status, task.person)
         assert late.wake_at is not None and late.wake_at > LATER
         assert transitions.edited(late, LATER, due_at=LATER).overdue

@@ -1,4 +1,4 @@
-"""What a task waits for is said by the rules that place it."""
+"""The reason why a task waits is computed by the rules that place it."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,15 +22,15 @@ BUSY = {"leases": {"task_x": 1}}
 LATER, LATER_SAID = NOW + 5_000_500, "1970-01-12T15:10:01Z"
 
 
-def worker(name: str = "a", **said: Any) -> Worker:
-    return samples.worker(name, **({"capabilities": ("gpu",)} | said))
+def worker(name: str = "a", **reason_text: Any) -> Worker:
+    return samples.worker(name, **({"capabilities": ("gpu",)} | reason_text))
 
 
-def said(*crew: Worker, needs: Needs = GPU, kind: str = "server", pool: Pool = POOL, **more: Any) -> str:
+def reason_text(*candidates: Worker, needs: Needs = GPU, kind: str = "server", pool: Pool = POOL, **more: Any) -> str:
     task = samples.ready(
         capabilities=tuple(needs.capabilities), group=needs.group, concurrency_limit=needs.concurrency_limit
     )
-    return ready_reason(replace(task, wanted_worker=needs.worker, **more), pool, crew, NOW, kind)
+    return ready_reason(replace(task, wanted_worker=needs.worker, **more), pool, candidates, NOW, kind)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def said(*crew: Worker, needs: Needs = GPU, kind: str = "server", pool: Pool = P
         (samples.ready(manual=True), "its owner"),
         (samples.ready(), None),
         (samples.leased(), None),
-        *((task, None) for task in samples.every().values() if task.is_terminal or task.is_held),
+        *((task, None) for task in samples.one_in_each_state().values() if task.is_terminal or task.is_held),
     ],
 )
 def test_a_moment_and_its_owner_come_before_any_worker(task: Any, words: str | None) -> None:
@@ -63,10 +63,12 @@ def test_what_nobody_offers_is_named(needs: Needs, words: str) -> None:
     other = samples.worker("other", capabilities=("cpu",))
     world = samples.worker(BUILT_IN, capabilities=("sentiment",))
     gone = worker("gone", removed=True, groups=("g",))
-    assert said(needs=needs) == said(gone, world, needs=needs) == f"{words}: none is registered"
+    assert reason_text(needs=needs) == reason_text(gone, world, needs=needs) == f"{words}: none is registered"
     if needs != Needs():
-        assert said(other, world, needs=needs) == f"{words}: the one registered server does not"
-        assert said(other, worker("b", capabilities=()), needs=needs).endswith("none of the 2 registered servers does")
+        assert reason_text(other, world, needs=needs) == f"{words}: the one registered server does not"
+        assert reason_text(other, worker("b", capabilities=()), needs=needs).endswith(
+            "none of the 2 registered servers does"
+        )
 
 
 @pytest.mark.parametrize(
@@ -106,22 +108,22 @@ def test_what_nobody_offers_is_named(needs: Needs, words: str) -> None:
     ],
 )
 def test_what_keeps_the_one_that_could_from_taking_it_is_named(state: dict[str, Any], words: str) -> None:
-    assert said(worker(**state)) == words
-    alone = said(worker(**state), needs=GPU._replace(worker="a"))
+    assert reason_text(worker(**state)) == words
+    alone = reason_text(worker(**state), needs=GPU._replace(worker="a"))
     assert alone == (f"server a, which {words.partition(': a ')[2]}" if "turn" not in words else words)
 
 
 def test_all_that_are_busy_are_counted() -> None:
-    crew = [worker("a", **BUSY), worker("b", max_concurrent=2, leases={"x": 1, "y": 1})]
-    assert said(*crew) == "room on a server that offers gpu: all 2 are busy (3 of 3 slots in use)"
+    candidates = [worker("a", **BUSY), worker("b", max_concurrent=2, leases={"x": 1, "y": 1})]
+    assert reason_text(*candidates) == "room on a server that offers gpu: all 2 are busy (3 of 3 slots in use)"
 
 
 def test_of_many_the_nearest_to_taking_it_are_named() -> None:
-    crew = [
+    candidates = [
         worker("a", alive=False), worker("b", maintenance=True), worker("c", **BUSY), worker("d", alive=False),
         worker("e", rest_until=LATER),
     ]  # fmt: skip
-    assert said(*crew) == (
+    assert reason_text(*candidates) == (
         "room on a server that offers gpu: c is busy (1 of 1 slots in use), "
         f"e rests until {LATER_SAID}, b is in maintenance, and 2 more cannot take it"
     )
@@ -130,13 +132,13 @@ def test_of_many_the_nearest_to_taking_it_are_named() -> None:
 def test_a_permit_that_others_hold_comes_first() -> None:
     needs = GPU._replace(concurrency_limit=ConcurrencyLimit("k", 1))
     held = replace(POOL, limit_holders={"k": frozenset({"task_y"})})
-    assert said(needs=needs, pool=held) == "its turn on k: 1 of 1 in use by task_y"
-    assert said(worker(), needs=needs) == "its turn: a has room"
+    assert reason_text(needs=needs, pool=held) == "its turn on k: 1 of 1 in use by task_y"
+    assert reason_text(worker(), needs=needs) == "its turn: a has room"
     assert limit_reason(ConcurrencyLimit("k", 5), "edcba") == "its turn on k: 5 of 5 in use by a, b, c, ..."
 
 
 @pytest.mark.parametrize(
-    ("crew", "words"),
+    ("candidates", "words"),
     [
         ([], "is not registered"),
         ([worker("b")], "is not registered"),
@@ -146,22 +148,24 @@ def test_a_permit_that_others_hold_comes_first() -> None:
         ([worker(**BUSY)], "is busy (1 of 1 slots in use)"),
     ],
 )
-def test_of_the_only_one_that_may_take_it_is_said_how_it_is(crew: list[Worker], words: str) -> None:
-    assert said(*crew, needs=GPU._replace(worker="a"), kind="agent") == f"agent a, which {words}"
+def test_of_the_only_one_that_may_take_it_is_said_how_it_is(candidates: list[Worker], words: str) -> None:
+    assert reason_text(*candidates, needs=GPU._replace(worker="a"), kind="agent") == f"agent a, which {words}"
 
 
-def test_a_task_that_failed_waits_for_somebody_better_than_who_has_room() -> None:
+def test_a_task_that_failed_waits_for_a_better_worker_than_the_free_one() -> None:
     bad, good = worker("bad", attempt_failures=1), worker("good", **BUSY)
     words = "room on a more reliable server, after {}: good is busy (1 of 1 slots in use)"
-    assert said(bad, good, attempts=1, failed_on=("bad",)) == words.format("1 failed attempt")
-    assert said(bad, good, attempts=2, failed_on=("bad",)) == words.format("2 failed attempts")
+    assert reason_text(bad, good, attempts=1, failed_on=("bad",)) == words.format("1 failed attempt")
+    assert reason_text(bad, good, attempts=2, failed_on=("bad",)) == words.format("2 failed attempts")
     new = worker("new", max_concurrent=2, **BUSY)
-    assert said(bad, new, attempts=2) == "a server that has completed a task, after 2 failed attempts"
+    assert reason_text(bad, new, attempts=2) == "a server that has completed a task, after 2 failed attempts"
 
 
 def test_the_built_in_performer_is_named_as_what_it_is() -> None:
     world = worker(BUILT_IN, heartbeat_timeout_ms=0, leases={"x": 1})
-    assert said(world) == "room on a server that offers gpu: the built-in performer is busy (1 of 1 slots in use)"
+    assert (
+        reason_text(world) == "room on a server that offers gpu: the built-in performer is busy (1 of 1 slots in use)"
+    )
 
 
 def test_words_without_a_task_are_those_of_a_whole_lane() -> None:
@@ -190,13 +194,13 @@ states = st.fixed_dictionaries(
 
 
 @given(st.lists(states, max_size=4), st.integers(0, 2))
-def test_whoever_would_get_it_has_room_and_where_nobody_would_it_is_said_why(
+def test_the_reason_is_its_turn_exactly_where_a_worker_would_get_the_task(
     found: list[dict[str, Any]], attempts: int
 ) -> None:
-    crew = [samples.worker(f"w{number}", **state) for number, state in enumerate(found)]
+    candidates = [samples.worker(f"w{number}", **state) for number, state in enumerate(found)]
     failed = {"attempts": attempts, "failed_on": ("w0",) if attempts else ()}
-    words = said(*crew, **failed)
+    words = reason_text(*candidates, **failed)
     retry = retry_from_task(samples.ready(**failed), NOW)
-    chosen = Balancer(POOL, crew, NOW, lambda: 0.0).choose(GPU, retry)
+    chosen = Balancer(POOL, candidates, NOW, lambda: 0.0).choose(GPU, retry)
     assert words.startswith("its turn: ") is (chosen is not None)
     assert "takes no tasks now" not in words, "an obstacle that has no words"

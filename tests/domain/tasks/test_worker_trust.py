@@ -16,35 +16,35 @@ NEW, PROVEN = worker("new"), worker("proven", completed=1)
 FAILING, GONE = worker("failing", attempt_failures=1, completed=9), worker("gone", unreached=1, completed=9)
 
 
-def chosen(fit: Sequence[Worker], busy: Sequence[Worker] = (), *failed_on: str, last: bool = False) -> set[str]:
+def chosen_ids(fit: Sequence[Worker], busy: Sequence[Worker] = (), *failed_on: str, last: bool = False) -> set[str]:
     retry = Retry(frozenset(failed_on), is_last=last)
     return {found.id for found in worker_trust.allowed_workers(fit, [*fit, *busy], retry)}
 
 
 def test_a_task_that_failed_goes_elsewhere_and_waits_for_it() -> None:
-    assert chosen([NEW, PROVEN], (), "new") == {"proven"}
-    assert chosen([NEW], [PROVEN], "new") == set()
-    assert chosen([NEW], (), "new") == {"new"}
+    assert chosen_ids([NEW, PROVEN], (), "new") == {"proven"}
+    assert chosen_ids([NEW], [PROVEN], "new") == set()
+    assert chosen_ids([NEW], (), "new") == {"new"}
 
 
 def test_it_goes_to_whoever_is_trusted_and_waits_for_them() -> None:
-    assert chosen([NEW, PROVEN, FAILING, GONE], (), "other") == {"new", "proven"}
-    assert chosen([FAILING, GONE], [NEW], "other") == set()
-    assert chosen([FAILING, GONE], (), "failing") == {"gone"}
-    assert chosen([FAILING], (), "failing") == {"failing"}
+    assert chosen_ids([NEW, PROVEN, FAILING, GONE], (), "other") == {"new", "proven"}
+    assert chosen_ids([FAILING, GONE], [NEW], "other") == set()
+    assert chosen_ids([FAILING, GONE], (), "failing") == {"gone"}
+    assert chosen_ids([FAILING], (), "failing") == {"failing"}
 
 
 def test_the_last_attempt_goes_to_a_proven_worker_and_waits_for_one() -> None:
-    assert chosen([NEW, PROVEN], (), "other", last=True) == {"proven"}
-    assert chosen([NEW], [PROVEN], "other", last=True) == set()
-    assert chosen([NEW, PROVEN], (), "proven", last=True) == {"proven"}
+    assert chosen_ids([NEW, PROVEN], (), "other", last=True) == {"proven"}
+    assert chosen_ids([NEW], [PROVEN], "other", last=True) == set()
+    assert chosen_ids([NEW, PROVEN], (), "proven", last=True) == {"proven"}
 
 
 def test_the_last_attempt_waits_for_the_outcome_of_first_tasks() -> None:
     beginning = replace(worker("beginning", max_concurrent=3), leases={"x": 1})
-    assert chosen([NEW, beginning], (), "other", last=True) == set()
-    assert chosen([NEW], (), "other", last=True) == {"new"}
-    assert chosen([beginning], (), "beginning", last=True) == {"beginning"}
+    assert chosen_ids([NEW, beginning], (), "other", last=True) == set()
+    assert chosen_ids([NEW], (), "other", last=True) == {"new"}
+    assert chosen_ids([beginning], (), "beginning", last=True) == {"beginning"}
 
 
 def test_what_may_fail_only_once_prefers_a_proven_worker_and_waits_for_nobody() -> None:
@@ -84,7 +84,7 @@ def test_a_task_waits_so_long_for_workers_that_take_nothing(limit_ms: int, waite
     assert found == Retry(frozenset({"a"}), is_last=False, is_impatient=impatient)
 
 
-def test_a_replayed_task_begins_anew() -> None:
+def test_a_replayed_task_has_no_earlier_failures() -> None:
     failed = transitions.attempt_failed(samples.running(attempts=2, failed_on=("a",)), FAILURE, NOW, BACKOFF, 0.5)
     assert worker_trust.retry_from_task(transitions.replayed(failed, NOW, 1), NOW) == Retry(frozenset(), is_last=False)
 
@@ -100,14 +100,14 @@ WORKERS = st.builds(
 
 
 @given(
-    crew=st.lists(WORKERS, unique_by=lambda w: w.id, max_size=6),
+    candidates=st.lists(WORKERS, unique_by=lambda w: w.id, max_size=6),
     failed_on=st.frozensets(st.sampled_from("abcdefgh")),
     last=st.booleans(),
     first=st.booleans(),
 )
-def test_nobody_waits_for_ever(crew: list[Worker], failed_on: frozenset[str], last: bool, first: bool) -> None:
-    """When all have room and nobody is at work, somebody gets the task."""
-    idle = [replace(one, leases={}) for one in crew]
+def test_nobody_waits_for_ever(candidates: list[Worker], failed_on: frozenset[str], last: bool, first: bool) -> None:
+    """If all workers are idle and have free slots, one gets the task."""
+    idle = [replace(one, leases={}) for one in candidates]
     retry = Retry(failed_on, is_last=last, is_first=first)
-    assert bool(worker_trust.allowed_workers(idle, idle, retry)) == bool(crew)
-    assert {w.id for w in worker_trust.allowed_workers(crew, crew, retry)} <= {w.id for w in crew}
+    assert bool(worker_trust.allowed_workers(idle, idle, retry)) == bool(candidates)
+    assert {w.id for w in worker_trust.allowed_workers(candidates, candidates, retry)} <= {w.id for w in candidates}

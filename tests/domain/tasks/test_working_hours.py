@@ -17,8 +17,8 @@ def text(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-def at(local: str, zone: str, fold: int = 0) -> int:
-    """Epoch milliseconds of a local time; of one that comes twice, the first or the second."""
+def instant(local: str, zone: str, fold: int = 0) -> int:
+    """Epoch milliseconds of a local time. Of a local time that occurs twice, the first or the second."""
     return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp() * 1000)
 
 
@@ -59,21 +59,21 @@ def test_a_window_and_what_is_left_of_the_day_are_never_open_together(start: int
     ],
 )
 def test_windows_past_midnight_and_whole_days(said: dict[str, Any], local: str, open: bool) -> None:
-    assert is_open(said, at(local, "UTC")) is open
+    assert is_open(said, instant(local, "UTC")) is open
 
 
 def test_the_day_on_which_clocks_are_put_forward_lacks_the_window_that_is_skipped() -> None:
-    said = hours("02:00", "03:00", "America/New_York")
-    before, after = at("2026-03-08T01:59", "America/New_York"), at("2026-03-08T03:00", "America/New_York")
+    schedule = hours("02:00", "03:00", "America/New_York")
+    before, after = instant("2026-03-08T01:59", "America/New_York"), instant("2026-03-08T03:00", "America/New_York")
     assert after - before == 60_000
-    assert not is_open(said, before) and not is_open(said, after)
+    assert not is_open(schedule, before) and not is_open(schedule, after)
 
 
 def test_the_day_on_which_clocks_are_put_back_has_the_window_twice() -> None:
-    said = hours("01:00", "02:00", "America/New_York")
-    first, second = (at("2026-11-01T01:30", "America/New_York", fold) for fold in (0, 1))
+    schedule = hours("01:00", "02:00", "America/New_York")
+    first, second = (instant("2026-11-01T01:30", "America/New_York", fold) for fold in (0, 1))
     assert second - first == 3_600_000
-    assert is_open(said, first) and is_open(said, second)
+    assert is_open(schedule, first) and is_open(schedule, second)
 
 
 def test_without_hours_it_is_always_open() -> None:

@@ -13,7 +13,7 @@ from chalicelib.engine.accounts.api_keys import MAX_KEYS, KeyRequest, is_key
 from chalicelib.engine.documents import documents
 from chalicelib.errors import Conflict, NotFound, Unauthenticated
 from chalicelib.storage.access.api_keys import KeyItem
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws, people
 from tests.support.world import ORG, START, World
 
@@ -30,7 +30,7 @@ def create(ada: Document, **wanted: object) -> tuple[api_keys.ApiKey, str]:
     return api_keys.create(ORG, ada.id, KeyRequest(**({"name": "x", "permissions": READ} | wanted)))  # type: ignore[arg-type]
 
 
-def refused(text: str) -> bool:
+def is_refused(text: str) -> bool:
     try:
         api_keys.authenticate(text)
     except Unauthenticated:
@@ -82,12 +82,12 @@ MANGLED: dict[str, Callable[[str], str]] = {
 def test_what_is_no_key_is_refused_without_a_call(ada: Document, how: str) -> None:
     text = MANGLED[how](create(ada)[1])
     with aws.counting() as counted:
-        assert refused(text)
+        assert is_refused(text)
     assert counted.total() == 0
 
 
 @given(st.text(max_size=70))
-def test_any_text_may_be_asked_about(text: str) -> None:
+def test_no_text_without_a_valid_checksum_is_a_key(text: str) -> None:
     assert not is_key(text)
 
 
@@ -95,8 +95,8 @@ def test_a_secret_that_was_guessed_is_refused_though_the_key_is_known(ada: Docum
     _, text = create(ada)
     api_keys.authenticate(text)
     body = text[3:19] + "0" * 32
-    assert refused(f"ak_{body}{api_keys._checksum(body)}")
-    assert not refused(text)
+    assert is_refused(f"ak_{body}{api_keys._checksum(body)}")
+    assert not is_refused(text)
 
 
 def test_a_key_costs_two_calls_and_then_none_for_ten_seconds_its_use_one_in_five_minutes(
@@ -113,32 +113,32 @@ def test_a_key_costs_two_calls_and_then_none_for_ten_seconds_its_use_one_in_five
     assert [key.last_used_at for key in api_keys.list_keys(ORG, ada.id)] == [START + 310_000]
 
 
-def test_that_its_use_cannot_be_noted_refuses_nobody(world: World, ada: Document) -> None:
+def test_a_key_is_accepted_though_its_use_cannot_be_recorded(world: World, ada: Document) -> None:
     _, text = create(ada)
 
-    def throttled(call: aws.Call, send: Callable[[], object]) -> object:
+    def throttle(call: aws.Call, send: Callable[[], object]) -> object:
         if call[1] == "UpdateItem":
             raise EndpointConnectionError(endpoint_url="x")
         return send()
 
-    with aws.interfering(throttled):
-        assert not refused(text)
+    with aws.interfering(throttle):
+        assert not is_refused(text)
 
 
 def test_a_revoked_key_is_refused_here_at_once_and_elsewhere_within_ten_seconds(world: World, ada: Document) -> None:
     key, text = create(ada)
     api_keys.authenticate(text)
     api_keys.revoke(ORG, ada.id, key.id)
-    assert refused(text)
+    assert is_refused(text)
     other, text = create(ada)
     api_keys.authenticate(text)
     remembered = api_keys._recent_keys.get(other.id)
     api_keys.revoke(ORG, ada.id, other.id)
     assert remembered is not None
     api_keys._recent_keys.put(other.id, remembered)
-    assert not refused(text)
+    assert not is_refused(text)
     world.clock.advance(10)
-    assert refused(text)
+    assert is_refused(text)
     assert api_keys.list_keys(ORG, ada.id) == []
     with pytest.raises(NotFound):
         api_keys.revoke(ORG, ada.id, key.id)
@@ -149,25 +149,25 @@ def test_another_s_key_is_not_there_to_be_revoked(world: World, ada: Document) -
     eve = people.user(world, name="Eve")
     with pytest.raises(NotFound):
         api_keys.revoke(ORG, eve.id, key.id)
-    assert not refused(text)
+    assert not is_refused(text)
 
 
 def test_an_expired_key_is_refused_to_the_millisecond_and_not_listed(world: World, ada: Document) -> None:
     _, text = create(ada, expires_at_ms=START + 5_000)
     world.clock.advance(4.999)
-    assert not refused(text)
+    assert not is_refused(text)
     world.clock.advance(0.001)
-    assert refused(text)
+    assert is_refused(text)
     assert api_keys.list_keys(ORG, ada.id) == []
 
 
-def test_with_its_owner_gone_a_key_is_refused(world: World, ada: Document) -> None:
+def test_the_key_of_an_owner_that_is_gone_is_refused(world: World, ada: Document) -> None:
     people.admin(world)
     _, text = create(ada)
     api_keys.authenticate(text)
     users.delete(ORG, ada.id, "user_admin")
     world.clock.advance(10)
-    assert refused(text)
+    assert is_refused(text)
 
 
 def test_a_key_has_its_owner_s_present_role(world: World, ada: Document) -> None:
@@ -187,23 +187,25 @@ def test_a_user_has_so_many_keys_at_most_and_expired_ones_do_not_count(world: Wo
     assert len(api_keys.list_keys(ORG, ada.id)) == MAX_KEYS
 
 
-def test_keys_that_are_made_at_once_are_all_there(world: World, ada: Document) -> None:
-    made = together([lambda: create(ada)] * 4)
+def test_keys_that_are_created_at_once_are_all_stored(world: World, ada: Document) -> None:
+    made = run_together([lambda: create(ada)] * 4)
     assert {key.id for key in api_keys.list_keys(ORG, ada.id)} == {key.id for key, _ in made}
 
 
-def test_who_is_no_user_has_no_keys(world: World) -> None:
+def test_a_caller_that_is_no_user_has_no_keys(world: World) -> None:
     with pytest.raises(NotFound):
         api_keys.create(ORG, "dev", KeyRequest("x", READ))
     with pytest.raises(NotFound):
         api_keys.list_keys(ORG, "dev")
 
 
-@pytest.mark.parametrize("said", [{"status": users.INVITED}, {"keys": {}}])
-def test_a_key_is_only_as_good_as_what_its_owner_s_account_says(world: World, ada: Document, said: Any) -> None:
+@pytest.mark.parametrize("account_change", [{"status": users.INVITED}, {"keys": {}}])
+def test_a_key_is_only_as_good_as_what_its_owner_s_account_says(
+    world: World, ada: Document, account_change: Any
+) -> None:
     key, text = create(ada)
     standing = api_keys.current_principal(key.id)
     assert standing is not None and (standing.scope, standing.key) == (READ, key.id)
-    documents.merge(ORG, "user", ada.id, said)
+    documents.merge(ORG, "user", ada.id, account_change)
     world.clock.advance(11)
-    assert refused(text) and api_keys.current_principal(key.id) is None
+    assert is_refused(text) and api_keys.current_principal(key.id) is None

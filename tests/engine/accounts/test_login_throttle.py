@@ -12,13 +12,13 @@ from chalicelib.errors import TooManyRequests, Unauthenticated, YardmasterError
 from chalicelib.storage.access import logins as storage
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws, people
 from tests.support.passwords import CHEAP
 from tests.support.people import PASSWORD
 from tests.support.world import World
 
-pytestmark = pytest.mark.usefixtures("cheap")
+pytestmark = pytest.mark.usefixtures("cheap_hashes")
 ADA, HOME, AWAY = people.email("Ada"), "192.0.2.1", "198.51.100.7"
 
 
@@ -28,7 +28,7 @@ def ada(world: World) -> Document:
 
 
 def attempt(password: str, address: str = HOME, email: str = ADA) -> str:
-    """How it ended, in a word."""
+    """Try to sign in, and return the outcome as a word."""
     try:
         users.sign_in(email, password, address)
     except TooManyRequests as error:
@@ -61,7 +61,7 @@ def test_each_try_in_a_row_from_the_fifth_on_locks_for_twice_as_long(world: Worl
 
 
 def test_tries_at_once_are_counted_one_by_one(world: World, ada: Document) -> None:
-    outcomes = together([lambda: users.sign_in(ADA, "wrong", AWAY)] * 30)
+    outcomes = run_together([lambda: users.sign_in(ADA, "wrong", AWAY)] * 30)
     kinds = Counter(type(outcome) for outcome in outcomes)
     assert kinds == {Unauthenticated: 5, TooManyRequests: 25}
 
@@ -123,27 +123,27 @@ def test_a_known_address_is_locked_by_its_own_tries_and_known_for_ninety_days(wo
     assert attempt(PASSWORD, HOME) == "locked 1"
 
 
-def spray(number: int, address: str = AWAY) -> list[str]:
-    """One try at each of many accounts."""
+def try_many_accounts(number: int, address: str = AWAY) -> list[str]:
+    """One attempt at each of many accounts."""
     return [attempt("wrong", address, f"user-{each}@acme.example") for each in range(number)]
 
 
 def test_an_address_has_fifty_tries_at_all_accounts_and_ten_more_an_hour(world: World, ada: Document) -> None:
-    outcomes = spray(60)
+    outcomes = try_many_accounts(60)
     assert outcomes == [WRONG] * 50 + ["locked 360"] * 10
     assert attempt(PASSWORD, AWAY) == "locked 360"
     assert attempt(PASSWORD, HOME) == "in"
     world.clock.advance(360)
     assert attempt("wrong", AWAY) == WRONG
     world.clock.advance(3600)
-    assert [one for one in spray(20) if one == WRONG] == [WRONG] * 10
+    assert [one for one in try_many_accounts(20) if one == WRONG] == [WRONG] * 10
 
 
 def test_those_who_signed_in_from_an_address_before_are_not_held_up_by_others_there(
     world: World, ada: Document
 ) -> None:
     assert attempt(PASSWORD, AWAY) == "in"
-    spray(60)
+    try_many_accounts(60)
     assert attempt("wrong", AWAY) == WRONG
     assert attempt(PASSWORD, AWAY) == "in"
 
@@ -154,10 +154,10 @@ def test_tries_that_work_are_not_counted_against_an_address(world: World) -> Non
 
 
 def test_to_sign_in_does_not_give_back_the_tries_of_others(world: World, ada: Document) -> None:
-    """Whoever has an account could clear the way to others with it."""
-    spray(49)
+    """Otherwise the holder of an account could reset the limit of guesses at other accounts."""
+    try_many_accounts(49)
     assert attempt(PASSWORD, AWAY) == "in"
-    assert spray(2, AWAY)[1] == "locked 360"
+    assert try_many_accounts(2, AWAY)[1] == "locked 360"
 
 
 def test_an_address_of_ipv6_is_its_subscribers_network(world: World, ada: Document) -> None:
@@ -167,8 +167,8 @@ def test_an_address_of_ipv6_is_its_subscribers_network(world: World, ada: Docume
     assert attempt(PASSWORD, "2001:db8:0:1::1") == "in"
 
 
-def test_an_account_of_before_is_found_as_it_was_typed(world: World, ada: Document) -> None:
-    """Its address was kept with a character in it that nobody sees."""
+def test_an_account_of_an_earlier_version_is_found_as_it_was_typed(world: World, ada: Document) -> None:
+    """The stored address contains an invisible character."""
     odd = "ada\u200b@acme.example"
     login = storage.find(ADA)
     assert login is not None
@@ -184,7 +184,7 @@ def test_tries_are_forgiven_after_a_day(world: World, ada: Document) -> None:
     assert [attempt("wrong") for _ in range(6)] == [WRONG] * 5 + ["locked 1"]
 
 
-def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(world: World, ada: Document) -> None:
+def test_a_hash_of_another_cost_is_replaced_at_the_next_sign_in(world: World, ada: Document) -> None:
     passwords.use_cost(Cost(2, 8, 1))
     assert attempt(PASSWORD) == "in"
     login = storage.find(ADA)
@@ -193,7 +193,7 @@ def test_a_hash_of_another_cost_is_made_anew_by_the_next_that_signs_in(world: Wo
     passwords.use_cost(CHEAP)
 
 
-def test_what_was_proven_by_a_password_that_is_no_longer_it_is_not_acted_upon(world: World, ada: Document) -> None:
+def test_a_proof_by_a_password_that_was_changed_since_has_no_effect(world: World, ada: Document) -> None:
     proof = login_throttle.verify_password(ADA, PASSWORD, HOME)
     users.change_password(ada, PASSWORD, "another one", HOME, None)
     with pytest.raises(ConditionFailed):
@@ -207,10 +207,10 @@ def test_an_invited_user_cannot_sign_in_nor_one_without_a_password(world: World,
 
 
 def test_without_the_table_nobody_signs_in(world: World, ada: Document) -> None:
-    def down(*_: object) -> None:
+    def raise_unreachable(*_: object) -> None:
         raise EndpointConnectionError(endpoint_url="x")
 
-    with aws.interfering(down), pytest.raises(YardmasterError) as caught:
+    with aws.interfering(raise_unreachable), pytest.raises(YardmasterError) as caught:
         users.sign_in(ADA, PASSWORD, HOME)
     assert caught.value.status == 503
 

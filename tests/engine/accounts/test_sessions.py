@@ -18,7 +18,7 @@ from chalicelib.engine.security import authentication, keyring, tokens
 from chalicelib.errors import Forbidden, Unauthenticated
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws, people
 from tests.support.people import PASSWORD
 from tests.support.world import ORG, World, new_world
@@ -36,8 +36,8 @@ def claims_of(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def forged(token: str, secret: str = DEVELOPMENT_SECRET, algorithm: str = "HS256", **changes: Any) -> str:
-    """The token signed anew with other claims; `...` leaves one out, `kid` and `typ` are headers."""
+def forge(token: str, secret: str = DEVELOPMENT_SECRET, algorithm: str = "HS256", **changes: Any) -> str:
+    """Sign the token again with other claims. `...` removes a claim; `kid` and `typ` are headers."""
     header = {name: value for name, value in jwt.get_unverified_header(token).items() if name != "alg"}
     header |= {name: changes.pop(name) for name in ("kid", "typ") if name in changes}
     claims = {name: value for name, value in (claims_of(token) | changes).items() if value is not ...}
@@ -47,63 +47,63 @@ def forged(token: str, secret: str = DEVELOPMENT_SECRET, algorithm: str = "HS256
 NOW = 1_767_268_800
 ACCESS_ABUSES: dict[str, Abuse] = {
     "a refresh token": lambda given, _: given.refresh_token,
-    "a refresh token that says it is an access token": lambda given, _: forged(given.access_token, typ="refresh+jwt"),
+    "a refresh token that says it is an access token": lambda given, _: forge(given.access_token, typ="refresh+jwt"),
     "an invitation": lambda _, ada: tokens.sign(tokens.INVITATION, {"sub": ada.id, "org": ORG, "role": "admin"}, 60),
     "a visit": lambda _, ada: tokens.sign("visit+jwt", {"sub": ada.id, "org": ORG, "role": "admin"}, 60),
-    "alg none": lambda given, _: forged(given.access_token, "", "none"),
-    "HS512": lambda given, _: forged(given.access_token, DEVELOPMENT_SECRET * 2, "HS512"),
-    "another secret": lambda given, _: forged(given.access_token, "x" * 40),
-    "an unknown kid": lambda given, _: forged(given.access_token, kid="other"),
-    "another audience": lambda given, _: forged(given.access_token, aud="elsewhere"),
-    "another issuer": lambda given, _: forged(given.access_token, iss="elsewhere"),
-    "no expiry": lambda given, _: forged(given.access_token, exp=...),
-    "expired": lambda given, _: forged(given.access_token, exp=NOW),
-    "not valid yet": lambda given, _: forged(given.access_token, nbf=NOW + 1),
-    "no subject": lambda given, _: forged(given.access_token, sub=...),
-    "somebody else's subject": lambda given, _: forged(given.access_token, sub="user_eve"),
-    "a subject with a separator": lambda given, _: forged(given.access_token, sub="user#a"),
-    "another org": lambda given, _: forged(given.access_token, org="globex"),
-    "no org": lambda given, _: forged(given.access_token, org=...),
-    "another session": lambda given, _: forged(given.access_token, sid="session_other"),
-    "an empty session": lambda given, _: forged(given.access_token, sid=""),
-    "a session that is a number": lambda given, _: forged(given.access_token, sid=5),
-    "a session of half a character": lambda given, _: forged(given.access_token, sid="\ud800"),
-    "a session that is too long": lambda given, _: forged(given.access_token, sid="x" * 3_000),
-    "an application of half a character": lambda given, _: forged(given.access_token, client_id="\ud800"),
-    "an application that is too long": lambda given, _: forged(given.access_token, client_id="x" * 3_000),
-    "a subject that is too long": lambda given, _: forged(given.access_token, sub="x" * 3_000),
-    "a session that is null": lambda given, _: forged(given.access_token, sid=None),
-    "no session, in a role that only people have": lambda given, _: forged(given.access_token, sid=...),
-    "another application's": lambda given, _: forged(given.access_token, client_id="client_other"),
-    "an application that is a number": lambda given, _: forged(given.access_token, client_id=7),
+    "alg none": lambda given, _: forge(given.access_token, "", "none"),
+    "HS512": lambda given, _: forge(given.access_token, DEVELOPMENT_SECRET * 2, "HS512"),
+    "another secret": lambda given, _: forge(given.access_token, "x" * 40),
+    "an unknown kid": lambda given, _: forge(given.access_token, kid="other"),
+    "another audience": lambda given, _: forge(given.access_token, aud="elsewhere"),
+    "another issuer": lambda given, _: forge(given.access_token, iss="elsewhere"),
+    "no expiry": lambda given, _: forge(given.access_token, exp=...),
+    "expired": lambda given, _: forge(given.access_token, exp=NOW),
+    "not valid yet": lambda given, _: forge(given.access_token, nbf=NOW + 1),
+    "no subject": lambda given, _: forge(given.access_token, sub=...),
+    "somebody else's subject": lambda given, _: forge(given.access_token, sub="user_eve"),
+    "a subject with a separator": lambda given, _: forge(given.access_token, sub="user#a"),
+    "another org": lambda given, _: forge(given.access_token, org="globex"),
+    "no org": lambda given, _: forge(given.access_token, org=...),
+    "another session": lambda given, _: forge(given.access_token, sid="session_other"),
+    "an empty session": lambda given, _: forge(given.access_token, sid=""),
+    "a session that is a number": lambda given, _: forge(given.access_token, sid=5),
+    "a session of half a character": lambda given, _: forge(given.access_token, sid="\ud800"),
+    "a session that is too long": lambda given, _: forge(given.access_token, sid="x" * 3_000),
+    "an application of half a character": lambda given, _: forge(given.access_token, client_id="\ud800"),
+    "an application that is too long": lambda given, _: forge(given.access_token, client_id="x" * 3_000),
+    "a subject that is too long": lambda given, _: forge(given.access_token, sub="x" * 3_000),
+    "a session that is null": lambda given, _: forge(given.access_token, sid=None),
+    "no session, in a role that only people have": lambda given, _: forge(given.access_token, sid=...),
+    "another application's": lambda given, _: forge(given.access_token, client_id="client_other"),
+    "an application that is a number": lambda given, _: forge(given.access_token, client_id=7),
     "cut short": lambda given, _: given.access_token[:-2],
     "with a tail": lambda given, _: given.access_token + "x",
     "empty": lambda *_: "",
 }
 REFRESH_ABUSES: dict[str, Abuse] = {
     "an access token": lambda given, _: given.access_token,
-    "an access token that says it is a refresh token": lambda given, _: forged(given.refresh_token, typ="at+jwt"),
-    "typ JWT": lambda given, _: forged(given.refresh_token, typ="JWT"),
+    "an access token that says it is a refresh token": lambda given, _: forge(given.refresh_token, typ="at+jwt"),
+    "typ JWT": lambda given, _: forge(given.refresh_token, typ="JWT"),
     "a world token": lambda *_: authentication.issue_token(authentication.Principal(ORG, "dev", "admin"), 60),
     "an invitation": lambda _, ada: tokens.sign(tokens.INVITATION, {"sub": ada.id, "org": ORG}, 60),
-    "alg none": lambda given, _: forged(given.refresh_token, "", "none"),
-    "another secret": lambda given, _: forged(given.refresh_token, "x" * 40),
-    "an unknown kid": lambda given, _: forged(given.refresh_token, kid="other"),
-    "another audience": lambda given, _: forged(given.refresh_token, aud="elsewhere"),
-    "another issuer": lambda given, _: forged(given.refresh_token, iss="elsewhere"),
-    "no expiry": lambda given, _: forged(given.refresh_token, exp=...),
-    "expired": lambda given, _: forged(given.refresh_token, exp=NOW),
-    "no generation": lambda given, _: forged(given.refresh_token, gen=...),
-    "a generation that is text": lambda given, _: forged(given.refresh_token, gen="1"),
-    "no session": lambda given, _: forged(given.refresh_token, sid=...),
-    "a session that is no text": lambda given, _: forged(given.refresh_token, sid=["x"]),
-    "a session of half a character": lambda given, _: forged(given.refresh_token, sid="\ud800"),
-    "a session that is too long": lambda given, _: forged(given.refresh_token, sid="x" * 3_000),
-    "a generation without end": lambda given, _: forged(given.refresh_token, gen=10**40),
-    "a generation below zero": lambda given, _: forged(given.refresh_token, gen=-1),
-    "a generation that is true": lambda given, _: forged(given.refresh_token, gen=True),
-    "a session that never was": lambda given, _: forged(given.refresh_token, sid="session_other"),
-    "an application's": lambda given, _: forged(given.refresh_token, client_id="client_x"),
+    "alg none": lambda given, _: forge(given.refresh_token, "", "none"),
+    "another secret": lambda given, _: forge(given.refresh_token, "x" * 40),
+    "an unknown kid": lambda given, _: forge(given.refresh_token, kid="other"),
+    "another audience": lambda given, _: forge(given.refresh_token, aud="elsewhere"),
+    "another issuer": lambda given, _: forge(given.refresh_token, iss="elsewhere"),
+    "no expiry": lambda given, _: forge(given.refresh_token, exp=...),
+    "expired": lambda given, _: forge(given.refresh_token, exp=NOW),
+    "no generation": lambda given, _: forge(given.refresh_token, gen=...),
+    "a generation that is text": lambda given, _: forge(given.refresh_token, gen="1"),
+    "no session": lambda given, _: forge(given.refresh_token, sid=...),
+    "a session that is no text": lambda given, _: forge(given.refresh_token, sid=["x"]),
+    "a session of half a character": lambda given, _: forge(given.refresh_token, sid="\ud800"),
+    "a session that is too long": lambda given, _: forge(given.refresh_token, sid="x" * 3_000),
+    "a generation without end": lambda given, _: forge(given.refresh_token, gen=10**40),
+    "a generation below zero": lambda given, _: forge(given.refresh_token, gen=-1),
+    "a generation that is true": lambda given, _: forge(given.refresh_token, gen=True),
+    "a session that never was": lambda given, _: forge(given.refresh_token, sid="session_other"),
+    "an application's": lambda given, _: forge(given.refresh_token, client_id="client_x"),
     "garbage": lambda *_: "a.b.c",
 }
 
@@ -116,22 +116,22 @@ def outcome(work: Callable[[], object]) -> str:
     return "taken"
 
 
-def test_no_access_token_but_the_session_s_own_is_taken(world: World, ada: Document) -> None:
-    given = sessions.open_session(ada)
-    for known in ("not remembered", "remembered"):
+def test_no_access_token_but_the_session_s_own_is_accepted(world: World, ada: Document) -> None:
+    tokens = sessions.open_session(ada)
+    for cached in ("not remembered", "remembered"):
         ends = {
-            abuse: outcome(lambda make=make: sessions.authenticate(make(given, ada)))
+            abuse: outcome(lambda make=make: sessions.authenticate(make(tokens, ada)))
             for abuse, make in ACCESS_ABUSES.items()
         }
-        assert ends == dict.fromkeys(ACCESS_ABUSES, "Invalid or expired token"), known
-        assert sessions.authenticate(given.access_token).subject == ada.id
+        assert ends == dict.fromkeys(ACCESS_ABUSES, "Invalid or expired token"), cached
+        assert sessions.authenticate(tokens.access_token).subject == ada.id
 
 
-def test_no_refresh_token_but_the_session_s_own_is_taken(world: World, ada: Document) -> None:
-    given = sessions.open_session(ada)
-    ends = {abuse: outcome(lambda: sessions.refresh(make(given, ada))) for abuse, make in REFRESH_ABUSES.items()}  # noqa: B023
+def test_no_refresh_token_but_the_session_s_own_is_accepted(world: World, ada: Document) -> None:
+    tokens = sessions.open_session(ada)
+    ends = {abuse: outcome(lambda: sessions.refresh(make(tokens, ada))) for abuse, make in REFRESH_ABUSES.items()}  # noqa: B023
     assert [abuse for abuse, end in ends.items() if end == "taken"] == []
-    assert sessions.refresh(given.refresh_token), "nothing of it has touched the session"
+    assert sessions.refresh(tokens.refresh_token), "nothing of it has touched the session"
 
 
 def test_the_other_apis_take_no_session_s_token(world: World) -> None:
@@ -143,10 +143,15 @@ def test_a_session_is_who_its_user_is_for_an_hour(world: World, ada: Document) -
     documents.merge(ORG, "user", ada.id, {"memberships": {"proj_x": ["tasks:write"]}})
     token = sessions.open_session(ada).access_token
     world.clock.advance(ACCESS_TTL_S - 1)
-    found = sessions.authenticate(token)
-    assert (found.org, found.subject, found.role, found.plan) == (ORG, ada.id, "developer", "enterprise")
-    assert (found.grants, found.scope, found.key) == ({"proj_x": {"tasks:write"}}, None, None)
-    assert found.session
+    principal = sessions.authenticate(token)
+    assert (principal.org, principal.subject, principal.role, principal.plan) == (
+        ORG,
+        ada.id,
+        "developer",
+        "enterprise",
+    )
+    assert (principal.grants, principal.scope, principal.key) == ({"proj_x": {"tasks:write"}}, None, None)
+    assert principal.session
     world.clock.advance(1)
     with pytest.raises(Unauthenticated):
         sessions.authenticate(token)
@@ -167,7 +172,7 @@ def test_a_session_costs_one_call_and_then_none_for_half_a_minute(world: World, 
     assert counted == {("DynamoDB", "BatchGetItem"): 2}
 
 
-def refused(token: str) -> bool:
+def is_refused(token: str) -> bool:
     try:
         sessions.authenticate(token)
     except Unauthenticated:
@@ -176,39 +181,39 @@ def refused(token: str) -> bool:
 
 
 ENDS: dict[str, Callable[[Document, Tokens], object]] = {
-    "logout": lambda _, given: dynamodb.commit(*ended(given)),
+    "logout": lambda _, given: dynamodb.commit(*session_end_writes(given)),
     "deletion": lambda ada, _: users.delete(ORG, ada.id, "user_admin"),
     "another password": lambda ada, _: users.change_password(ada, PASSWORD, "another one", "", None),
 }
 
 
-def ended(given: Tokens) -> list[Any]:
+def session_end_writes(tokens: Tokens) -> list[Any]:
     from chalicelib.storage.access import sessions as storage
 
-    return [storage.delete_write(claims_of(given.access_token)["sid"], None)]
+    return [storage.delete_write(claims_of(tokens.access_token)["sid"], None)]
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_whatever_ends_a_session_elsewhere_is_felt_here_within_half_a_minute(
+def test_whatever_ends_a_session_elsewhere_takes_effect_here_within_half_a_minute(
     world: World, ada: Document, how: str
 ) -> None:
-    given = sessions.open_session(ada)
-    assert not refused(given.access_token)
-    ENDS[how](users.get(ORG, ada.id), given)
+    tokens = sessions.open_session(ada)
+    assert not is_refused(tokens.access_token)
+    ENDS[how](users.get(ORG, ada.id), tokens)
     world.clock.advance(30)
-    assert refused(given.access_token)
+    assert is_refused(tokens.access_token)
     with pytest.raises(Unauthenticated):
-        sessions.refresh(given.refresh_token)
+        sessions.refresh(tokens.refresh_token)
 
 
 def test_another_role_holds_within_half_a_minute_and_in_the_next_token(world: World, ada: Document) -> None:
-    given = sessions.open_session(ada)
-    assert sessions.authenticate(given.access_token).role == "developer"
+    tokens = sessions.open_session(ada)
+    assert sessions.authenticate(tokens.access_token).role == "developer"
     users.change(ORG, ada.id, {"role": "viewer", "plan": "free"}, "user_admin")
     world.clock.advance(30)
-    found = sessions.authenticate(given.access_token)
-    assert (found.role, found.plan) == ("viewer", "free")
-    claims = claims_of(sessions.refresh(given.refresh_token).access_token)
+    principal = sessions.authenticate(tokens.access_token)
+    assert (principal.role, principal.plan) == ("viewer", "free")
+    claims = claims_of(sessions.refresh(tokens.refresh_token).access_token)
     assert (claims["role"], claims["plan"]) == ("viewer", "free")
 
 
@@ -227,16 +232,16 @@ def test_a_refresh_token_is_good_once_and_again_for_ten_seconds_with_the_very_sa
     for gone in (first, second):
         with pytest.raises(Unauthenticated):
             sessions.refresh(gone.refresh_token)
-    assert refused(second.access_token)
+    assert is_refused(second.access_token)
 
 
-def chain(world: World, ada: Document, *pauses: float) -> list[str]:
+def refresh_repeatedly(world: World, ada: Document, *pauses: float) -> list[str]:
     """The refresh tokens of a session that was refreshed after each of these pauses, in seconds."""
-    given = [sessions.open_session(ada)]
+    tokens = [sessions.open_session(ada)]
     for pause in pauses:
         world.clock.advance(pause)
-        given.append(sessions.refresh(given[-1].refresh_token))
-    return [one.refresh_token for one in given]
+        tokens.append(sessions.refresh(tokens[-1].refresh_token))
+    return [each.refresh_token for each in tokens]
 
 
 def is_good(token: str) -> bool:
@@ -251,7 +256,7 @@ def is_good(token: str) -> bool:
 def test_a_token_from_before_the_last_is_refused_and_ends_nothing_within_ten_seconds(
     world: World, ada: Document, refreshes: int
 ) -> None:
-    *before, last, latest = chain(world, ada, 60, *[1] * (refreshes - 1))
+    *before, last, latest = refresh_repeatedly(world, ada, 60, *[1] * (refreshes - 1))
     world.clock.advance(10 - len(before))
     assert [is_good(token) for token in before] == [False] * len(before)
     assert is_good(last)
@@ -259,7 +264,7 @@ def test_a_token_from_before_the_last_is_refused_and_ends_nothing_within_ten_sec
 
 
 def test_a_token_from_before_the_last_ends_the_session_after_ten_seconds(world: World, ada: Document) -> None:
-    first, _, latest = chain(world, ada, 60, 9)
+    first, _, latest = refresh_repeatedly(world, ada, 60, 9)
     world.clock.advance(1.001)
     assert not is_good(first)
     assert not is_good(latest)
@@ -269,7 +274,7 @@ def test_a_token_from_before_the_last_ends_the_session_after_ten_seconds(world: 
 def test_a_clock_that_steps_back_does_not_prolong_the_ten_seconds(
     world: World, ada: Document, ahead: float, lives: bool
 ) -> None:
-    first, latest = chain(world, ada, 60)
+    first, latest = refresh_repeatedly(world, ada, 60)
     world.clock.advance(-ahead)
     assert is_good(first) is lives
     assert is_good(latest) is lives
@@ -277,7 +282,7 @@ def test_a_clock_that_steps_back_does_not_prolong_the_ten_seconds(
 
 def test_many_who_refresh_at_once_get_one_successor(world: World, ada: Document) -> None:
     first = sessions.open_session(ada)
-    found = together([lambda: sessions.refresh(first.refresh_token)] * 8)
+    found = run_together([lambda: sessions.refresh(first.refresh_token)] * 8)
     assert len({one.refresh_token for one in found}) == 1
     assert sessions.refresh(found[0].refresh_token)
 
@@ -285,13 +290,13 @@ def test_many_who_refresh_at_once_get_one_successor(world: World, ada: Document)
 def test_the_successor_is_the_same_when_the_answer_was_lost(world: World, ada: Document) -> None:
     first = sessions.open_session(ada)
 
-    def lost(call: aws.Call, send: Callable[[], Any]) -> Any:
+    def lose_answer(call: aws.Call, send: Callable[[], Any]) -> Any:
         answer = send()
         if call[1] == "UpdateItem":
             raise ConnectionAbortedError
         return answer
 
-    with aws.interfering(lost), pytest.raises(ConnectionAbortedError):
+    with aws.interfering(lose_answer), pytest.raises(ConnectionAbortedError):
         sessions.refresh(first.refresh_token)
     assert sessions.refresh(sessions.refresh(first.refresh_token).refresh_token)
 
@@ -306,22 +311,22 @@ def test_a_session_that_is_not_refreshed_for_thirty_days_is_over(world: World, a
 
 
 def test_logging_out_ends_the_session_and_may_be_done_again(world: World, ada: Document) -> None:
-    given = sessions.open_session(ada)
-    caller = sessions.authenticate(given.access_token)
+    tokens = sessions.open_session(ada)
+    caller = sessions.authenticate(tokens.access_token)
     eve = sessions.authenticate(people.token(people.user(world, name="Eve")))
     with pytest.raises(Forbidden):
-        sessions.end_by_token(given.refresh_token, eve)
-    assert not refused(given.access_token)
-    sessions.end_by_token(given.refresh_token, caller)
-    assert refused(given.access_token)
-    sessions.end_by_token(given.refresh_token, None)
+        sessions.end_by_token(tokens.refresh_token, eve)
+    assert not is_refused(tokens.access_token)
+    sessions.end_by_token(tokens.refresh_token, caller)
+    assert is_refused(tokens.access_token)
+    sessions.end_by_token(tokens.refresh_token, None)
 
 
 def test_a_key_is_rotated_without_ending_sessions(world: World, ada: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = sessions.open_session(ada)
+    tokens = sessions.open_session(ada)
     both = {"new": "n" * 32, DEVELOPMENT_KEY_ID: DEVELOPMENT_SECRET}
     monkeypatch.setattr(keyring, "jwt_keys", lambda: both)
-    later = sessions.refresh(given.refresh_token)
+    later = sessions.refresh(tokens.refresh_token)
     assert jwt.get_unverified_header(later.refresh_token)["kid"] == "new"
     assert sessions.refresh(later.refresh_token)
 
@@ -338,22 +343,22 @@ def for_application(ada: Document, client: str, scope: str = "tasks:read tasks:w
 
 def test_an_application_s_session_is_limited_to_its_scope_and_ends_with_it(world: World, ada: Document) -> None:
     client = application()
-    given = for_application(ada, client)
-    assert given.scope == "tasks:read tasks:write"
-    assert sessions.authenticate(given.access_token).scope == {"tasks:read", "tasks:write"}
+    tokens = for_application(ada, client)
+    assert tokens.scope == "tasks:read tasks:write"
+    assert sessions.authenticate(tokens.access_token).scope == {"tasks:read", "tasks:write"}
     clients.delete(ORG, client)
     world.clock.advance(30)
-    assert refused(given.access_token)
+    assert is_refused(tokens.access_token)
 
 
 def test_an_application_may_narrow_its_scope_but_not_widen_it(world: World, ada: Document) -> None:
     client = application()
-    given = for_application(ada, client, "tasks:read")
+    tokens = for_application(ada, client, "tasks:read")
     with pytest.raises(Forbidden):
-        sessions.refresh(given.refresh_token, client, "tasks:read tasks:write")
+        sessions.refresh(tokens.refresh_token, client, "tasks:read tasks:write")
     for stranger in (None, "client_other"):
         with pytest.raises(Unauthenticated):
-            sessions.refresh(given.refresh_token, stranger)
+            sessions.refresh(tokens.refresh_token, stranger)
     wide = for_application(ada, client)
     narrow = sessions.refresh(wide.refresh_token, client, "tasks:write")
     assert narrow.scope == "tasks:write"
@@ -365,7 +370,7 @@ def test_an_application_may_narrow_its_scope_but_not_widen_it(world: World, ada:
 def test_another_s_session_is_not_an_application_s_to_end(world: World, ada: Document) -> None:
     given = sessions.open_session(ada)
     sessions.end(claims_of(given.access_token)["sid"], application())
-    assert not refused(given.access_token)
+    assert not is_refused(given.access_token)
 
 
 def test_a_session_s_id_is_used_once(world: World, ada: Document) -> None:
@@ -376,7 +381,7 @@ def test_a_session_s_id_is_used_once(world: World, ada: Document) -> None:
 
 
 class Rotation(RuleBasedStateMachine):
-    """Whatever order refresh tokens come in: one that was used more than ten seconds ago ends it all."""
+    """Refresh tokens in any order: a token that was replaced more than ten seconds ago ends the session."""
 
     @initialize()
     def begin(self) -> None:
@@ -401,7 +406,7 @@ class Rotation(RuleBasedStateMachine):
             answer = sessions.refresh(self.given[index]).refresh_token
         except Unauthenticated:
             assert not good
-            # Of all but the last two it is not known when they were used: the one after them may stand for them.
+            # Only the uses of the last two are known. For an older one, the use of the next one counts.
             known = back < 3 or clock.now() - self.used_at[-2] > sessions.GRACE_MS
             self.over = self.over or (not in_grace and known)
             return
@@ -425,9 +430,9 @@ TestRotation.settings = settings(max_examples=8, stateful_step_count=12, suppres
 
 
 def test_nobody_who_is_not_active_has_a_session(ada: Document) -> None:
-    given = sessions.open_session(ada)
+    tokens = sessions.open_session(ada)
     documents.merge(ORG, "user", ada.id, {"status": users.INVITED})
     with pytest.raises(Unauthenticated):
-        sessions.authenticate(given.access_token)
+        sessions.authenticate(tokens.access_token)
     with pytest.raises(Unauthenticated):
-        sessions.refresh(given.refresh_token)
+        sessions.refresh(tokens.refresh_token)

@@ -24,7 +24,7 @@ def admin(world: World) -> Document:
 
 
 def begin(world: World, user: Document) -> Task:
-    """A task that the user works on."""
+    """Create a task that the user works on."""
     task = world.submit(pool="projects", manual=True)
     return lifecycle.change(ORG, task.id, lambda found: transitions.begun_by_person(found, user.id, clock.now()))
 
@@ -38,7 +38,7 @@ def project(*team: Document) -> Document:
     )  # fmt: skip
 
 
-def left(user: Document) -> list[Document]:
+def list_inbox(user: Document) -> list[Document]:
     return document_storage.find_page(ORG, inbox.KIND, user.id)
 
 
@@ -56,10 +56,10 @@ def test_nothing_of_a_user_who_is_gone_is_left_dangling(world: World, admin: Doc
     assert (world.task(hers.id).status, world.task(hers.id).person) == (Status.PENDING, None)
     assert world.task(others.id).person == eve.id
     assert list(members.team_of(documents.get(ORG, "project", joined.id))) == [eve.id]
-    assert (left(ada), key_storage.find(key.id)) == ([], None)
+    assert (list_inbox(ada), key_storage.find(key.id)) == ([], None)
 
 
-def pictures() -> list[str]:
+def list_pictures() -> list[str]:
     found = boto3.client("s3").list_objects_v2(Bucket=settings().payload_bucket)
     return [one["Key"] for one in found.get("Contents", ())]
 
@@ -68,11 +68,11 @@ def test_the_picture_of_a_user_who_is_gone_goes_and_no_other(world: World, admin
     ada, eve = people.user(world), people.user(world, name="Eve")
     for user in (ada, eve):
         avatars.replace_avatar(ORG, user.id, png(2, 2))
-    assert len(pictures()) == 2
+    assert len(list_pictures()) == 2
     users.delete(ORG, ada.id, admin.id)
     world.settle()
     world.advance(2)
-    [kept] = pictures()
+    [kept] = list_pictures()
     assert kept.endswith(f"/{eve.id}")
 
 
@@ -92,26 +92,26 @@ def test_it_may_die_before_any_call_and_is_done_in_the_end(world: World, admin: 
     task, joined = begin(world, ada), project(ada)
     documents.create(documents.new(ORG, inbox.KIND, {"readAt": None}, parent=ada.id))
     world.settle()
-    chore = background_jobs.Job(
+    job = background_jobs.Job(
         ORG, users.CLEANUP_JOB, ada.id, {"keys": list(users.get(ORG, ada.id).body["keys"]), "memberships": [joined.id]}
     )
     documents.delete(ORG, "user", ada.id)
     step, done = 0, False
     while not done:
         step += 1
-        done = _dies_at(step, chore)
+        done = _die_at(step, job)
     assert step == 8, "which is how many calls it makes"
     assert world.task(task.id).status is Status.PENDING
-    assert (left(ada), members.team_of(documents.get(ORG, "project", joined.id))) == ([], {})
-    assert user_cleanup.run_step(chore), "and again"
+    assert (list_inbox(ada), members.team_of(documents.get(ORG, "project", joined.id))) == ([], {})
+    assert user_cleanup.run_step(job), "and again"
 
 
 class Died(Exception):
     pass
 
 
-def _dies_at(step: int, chore: background_jobs.Job) -> bool:
-    """Whether it is through before its call of this number."""
+def _die_at(step: int, job: background_jobs.Job) -> bool:
+    """Run until the call with this number. Returns whether the work was finished before it."""
     calls = iter(range(step - 1))
 
     def die(call: aws.Call, send: object) -> object:
@@ -121,6 +121,6 @@ def _dies_at(step: int, chore: background_jobs.Job) -> bool:
 
     try:
         with aws.interfering(die):
-            return user_cleanup.run_step(chore)
+            return user_cleanup.run_step(job)
     except Died:
         return False

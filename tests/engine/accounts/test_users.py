@@ -11,12 +11,12 @@ from chalicelib.engine.accounts.users import Invitation, Profile
 from chalicelib.engine.security import tokens
 from chalicelib.errors import Conflict, InvalidRequest, NotFound, TooManyRequests, Unauthenticated
 from chalicelib.storage.access import logins as storage
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws, people
 from tests.support.people import PASSWORD
 from tests.support.world import ORG, START, World
 
-pytestmark = pytest.mark.usefixtures("cheap")
+pytestmark = pytest.mark.usefixtures("cheap_hashes")
 EVE = Profile("Eve@Acme.example", "Eve", "developer", "free")
 
 
@@ -29,7 +29,7 @@ def invite(admin: Document, **said: str) -> Invitation:
     return users.invite(ORG, EVE._replace(**said), admin.id)
 
 
-def signs_in(email: str, password: str = PASSWORD) -> bool:
+def can_sign_in(email: str, password: str = PASSWORD) -> bool:
     try:
         users.sign_in(email, password, "")
     except Unauthenticated:
@@ -41,13 +41,13 @@ def test_who_is_established_signs_in_and_establishing_again_changes_nothing(worl
     profile = Profile("admin@x.example", "Admin", "admin", "enterprise")
     for password in (PASSWORD, "another one"):
         users.ensure_user(ORG, "user_admin", profile, password)
-    assert signs_in("admin@x.example") and not signs_in("admin@x.example", "another one")
+    assert can_sign_in("admin@x.example") and not can_sign_in("admin@x.example", "another one")
     assert (users.get(ORG, "user_admin").body["name"], storage.count_admins(ORG)) == ("Admin", 1)
 
 
 def test_establishing_at_once_is_establishing_once(world: World) -> None:
     profile = Profile("admin@x.example", "Admin", "admin", "enterprise")
-    together([lambda: users.ensure_user(ORG, "user_admin", profile, PASSWORD)] * 6)
+    run_together([lambda: users.ensure_user(ORG, "user_admin", profile, PASSWORD)] * 6)
     assert (len(users.list_users(ORG)), storage.count_admins(ORG)) == (1, 1)
 
 
@@ -62,10 +62,10 @@ def test_signing_in_notes_when_and_costs_five_calls(world: World, admin: Documen
 def test_who_is_invited_sets_a_password_and_is_a_user(world: World, admin: Document) -> None:
     invited = invite(admin)
     assert invited.user.body["status"] == "invited"
-    assert not signs_in("eve@acme.example")
+    assert not can_sign_in("eve@acme.example")
     user = users.accept_invitation(invited.token, PASSWORD, "Eve E.")
     assert (user.body["status"], user.body["name"], user.body["role"]) == ("active", "Eve E.", "developer")
-    assert signs_in("eve@acme.example")
+    assert can_sign_in("eve@acme.example")
 
 
 def test_an_email_address_is_one_user_s_of_one_org(world: World, admin: Document) -> None:
@@ -74,11 +74,11 @@ def test_an_email_address_is_one_user_s_of_one_org(world: World, admin: Document
         with pytest.raises(Conflict):
             users.invite(org, EVE._replace(email=" EVE@acme.EXAMPLE"), "somebody")
     assert len(users.list_users(ORG)) == 2 and users.list_users("globex") == []
-    outcomes = together([lambda: invite(admin, email="new@acme.example")] * 5)
+    outcomes = run_together([lambda: invite(admin, email="new@acme.example")] * 5)
     assert sum(isinstance(one, Invitation) for one in outcomes) == 1
 
 
-def rejected(token: str) -> bool:
+def is_rejected(token: str) -> bool:
     try:
         users.accept_invitation(token, PASSWORD)
     except Unauthenticated:
@@ -88,25 +88,25 @@ def rejected(token: str) -> bool:
 
 def test_an_invitation_is_accepted_once(world: World, admin: Document) -> None:
     token = invite(admin).token
-    outcomes = together([lambda: users.accept_invitation(token, PASSWORD)] * 4)
+    outcomes = run_together([lambda: users.accept_invitation(token, PASSWORD)] * 4)
     assert sum(isinstance(one, Document) for one in outcomes) == 1
-    assert rejected(token)
-    assert signs_in("eve@acme.example")
+    assert is_rejected(token)
+    assert can_sign_in("eve@acme.example")
 
 
 def test_an_invitation_is_good_for_72_hours(world: World, admin: Document) -> None:
     late, in_time = invite(admin), invite(admin, email="zoe@acme.example")
     world.clock.advance(72 * 3600 - 1)
-    assert not rejected(in_time.token)
+    assert not is_rejected(in_time.token)
     world.clock.advance(1)
-    assert rejected(late.token)
+    assert is_rejected(late.token)
 
 
 def test_another_invitation_replaces_the_one_before(world: World, admin: Document) -> None:
     first = invite(admin)
     second = users.renew_invitation(ORG, first.user.id)
-    assert rejected(first.token)
-    assert not rejected(second.token)
+    assert is_rejected(first.token)
+    assert not is_rejected(second.token)
     with pytest.raises(Conflict):
         users.renew_invitation(ORG, first.user.id)
     with pytest.raises(NotFound):
@@ -131,28 +131,28 @@ def sign(invited: Invitation, **changes: str) -> str:
 @pytest.mark.parametrize("what", NO_INVITATIONS)
 def test_what_is_no_invitation_is_refused(world: World, admin: Document, what: str) -> None:
     invited = invite(admin)
-    assert rejected(NO_INVITATIONS[what](invited))
+    assert is_rejected(NO_INVITATIONS[what](invited))
     assert users.get(ORG, invited.user.id).body["status"] == "invited"
 
 
 def test_a_deleted_user_s_invitation_is_void_and_the_address_is_free(world: World, admin: Document) -> None:
     invited = invite(admin)
     users.delete(ORG, invited.user.id, admin.id)
-    assert rejected(invited.token)
-    assert not rejected(invite(admin).token)
+    assert is_rejected(invited.token)
+    assert not is_rejected(invite(admin).token)
 
 
 def test_a_user_is_announced_once_it_is_active(world: World, admin: Document) -> None:
     invited = invite(admin)
     accepted = users.accept_invitation(invited.token, PASSWORD)
-    assert topics(None, invited.user) == []
-    assert topics(invited.user, accepted) == [Topic.USER_REGISTERED]
-    assert topics(accepted, users.update(ORG, accepted.id, {"name": "E."})) == []
-    assert topics(None, accepted) == [Topic.USER_REGISTERED]
-    assert topics(accepted, None) == []
+    assert announced_topics(None, invited.user) == []
+    assert announced_topics(invited.user, accepted) == [Topic.USER_REGISTERED]
+    assert announced_topics(accepted, users.update(ORG, accepted.id, {"name": "E."})) == []
+    assert announced_topics(None, accepted) == [Topic.USER_REGISTERED]
+    assert announced_topics(accepted, None) == []
 
 
-def topics(old: Document | None, new: Document | None) -> list[Topic]:
+def announced_topics(old: Document | None, new: Document | None) -> list[Topic]:
     return [one.topic for one in document_effects(old, new).announcements]
 
 
@@ -165,7 +165,7 @@ def test_another_password_ends_all_sessions_but_the_one_it_was_changed_in(world:
     assert sessions.refresh(mine.refresh_token)
     with pytest.raises(Unauthenticated):
         sessions.authenticate(other.access_token)
-    assert signs_in(ada.body["email"], "another one") and not signs_in(ada.body["email"])
+    assert can_sign_in(ada.body["email"], "another one") and not can_sign_in(ada.body["email"])
     assert sessions.authenticate(people.token(ada)).subject == ada.id
 
 
@@ -184,12 +184,12 @@ def test_of_two_who_change_the_password_at_once_one_does(world: World) -> None:
     work = [
         lambda new=new: users.change_password(ada, PASSWORD, new, "", None) for new in ("password one", "password two")
     ]
-    outcomes = together(work)
+    outcomes = run_together(work)
     assert sum(outcome is None for outcome in outcomes) == 1
-    assert sum(signs_in(ada.body["email"], new) for new in ("password one", "password two")) == 1
+    assert sum(can_sign_in(ada.body["email"], new) for new in ("password one", "password two")) == 1
 
 
-def test_preferences_that_are_not_said_stay(world: World) -> None:
+def test_preferences_that_are_not_named_stay(world: World) -> None:
     ada = people.user(world)
     users.update(ORG, ada.id, {"preferences": {"theme": "dark", "notifications": {"email": False, "push": True}}})
     user = users.update(ORG, ada.id, {"preferences": {"language": "de", "notifications": {"push": False}}})
@@ -227,21 +227,21 @@ def test_an_invited_admin_is_none_yet(world: World, admin: Document) -> None:
 def test_admins_who_remove_each_other_at_once_leave_one(world: World, how: str) -> None:
     admins = [people.admin(world, name=f"Admin {number}") for number in range(3)]
 
-    def remove(one: Document, by: Document) -> None:
+    def remove(user: Document, by: Document) -> None:
         if how == "delete":
-            users.delete(ORG, one.id, by.id)
+            users.delete(ORG, user.id, by.id)
         else:
-            users.change(ORG, one.id, {"role": "viewer"}, by.id)
+            users.change(ORG, user.id, {"role": "viewer"}, by.id)
 
     pairs = [(one, admins[(number + 1) % 3]) for number, one in enumerate(admins)]
-    together([lambda one=one, by=by: remove(one, by) for one, by in pairs])
+    run_together([lambda one=one, by=by: remove(one, by) for one, by in pairs])
     assert sum(user.body["role"] == "admin" for user in users.list_users(ORG)) == storage.count_admins(ORG) == 1
 
 
 def test_a_deleted_user_is_gone_and_the_email_free(world: World, admin: Document) -> None:
     ada = people.user(world)
     users.delete(ORG, ada.id, admin.id)
-    assert not signs_in(ada.body["email"])
+    assert not can_sign_in(ada.body["email"])
     with pytest.raises(NotFound):
         users.get(ORG, ada.id)
     with pytest.raises(NotFound):
@@ -251,6 +251,6 @@ def test_a_deleted_user_is_gone_and_the_email_free(world: World, admin: Document
 
 def test_deleting_while_somebody_else_writes_is_done_in_the_end(world: World, admin: Document) -> None:
     ada = people.user(world)
-    together([lambda: users.delete(ORG, ada.id, admin.id)] + [lambda: users.update(ORG, ada.id, {"name": "x"})] * 3)
+    run_together([lambda: users.delete(ORG, ada.id, admin.id)] + [lambda: users.update(ORG, ada.id, {"name": "x"})] * 3)
     with pytest.raises(NotFound):
         users.get(ORG, ada.id)

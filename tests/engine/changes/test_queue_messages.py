@@ -1,4 +1,4 @@
-"""The words on the queues."""
+"""The format of messages on the queues."""
 
 import json
 

@@ -13,7 +13,7 @@ from chalicelib.functions import queues as queue_functions
 from chalicelib.functions import streams
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.aws.sqs import Message
-from tests.engine.helpers import complete, held, pull
+from tests.engine.helpers import complete, hand_over_task, pull
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
@@ -21,7 +21,7 @@ NOBODY = {"batchItemFailures": []}
 
 
 class Down:
-    """A queue service that refuses every message which speaks of `about`."""
+    """A queue service that refuses every message which contains `about`."""
 
     def __init__(self, about: str = "") -> None:
         self._about = about
@@ -39,8 +39,8 @@ def number(record: dict[str, Any]) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
 
 
-def poisoned(record: dict[str, Any]) -> dict[str, Any]:
-    """The record of a task in a state that no code knows."""
+def with_unknown_status(record: dict[str, Any]) -> dict[str, Any]:
+    """The stream record of a task in a state that the code does not know."""
     image = record["dynamodb"]["NewImage"] | {"status": {"S": "levitating"}}
     return record | {"dynamodb": record["dynamodb"] | {"NewImage": image, "SequenceNumber": "666"}}
 
@@ -49,18 +49,18 @@ def figure(world: World, name: str) -> int:
     return sum(row[name] for (_, kind), row in world.rows().items() if kind.startswith("hour#"))
 
 
-def parked(world: World) -> list[dict[str, Any]]:
+def read_parked(world: World) -> list[dict[str, Any]]:
     return [json.loads(message.body) for message in world.queues.queues.get(settings().parked_queue, [])]
 
 
 def park_in_sqs(world: World) -> None:
-    """What the fake queues hold as parked, where the sweep looks for it."""
-    sqs.client().send(settings().parked_queue, [Message(body) for body in parked(world)])
+    """Move the parked messages of the fake queues to SQS, where the sweep reads them."""
+    sqs.client().send(settings().parked_queue, [Message(body) for body in read_parked(world)])
 
 
 def test_records_delivered_twice_are_counted_and_logged_once(world: World) -> None:
     pull(world, max_concurrent=3)
-    for task in [held(world), held(world), held(world)]:
+    for task in [hand_over_task(world), hand_over_task(world), hand_over_task(world)]:
         complete(task)
     world.settle()
     rows, log = world.rows(), world.log()
@@ -106,9 +106,9 @@ def test_a_poison_record_is_parked_without_its_payload_and_blocks_nobody(world: 
     for _ in range(3):
         world.submit(payload="secret")
     first, second, third = records()
-    assert streams.handle_changes({"Records": [first, poisoned(second), third]}, "tasks") == NOBODY
+    assert streams.handle_changes({"Records": [first, with_unknown_status(second), third]}, "tasks") == NOBODY
     assert figure(world, "created") == 2
-    (body,) = parked(world)
+    (body,) = read_parked(world)
     assert (body["id"], body["table"], body["new"]["status"]) == ("666", "tasks", {"S": "levitating"})
     assert "secret" not in json.dumps(body)
 
@@ -139,7 +139,7 @@ def test_a_parked_record_that_still_fails_stops_neither_the_others_nor_what_is_d
     world.submit()
     late = world.submit(run_at=world.clock.now() + 30_000)
     good = records()[0]
-    streams.handle_changes({"Records": [poisoned(good)]}, "tasks")
+    streams.handle_changes({"Records": [with_unknown_status(good)]}, "tasks")
     relay.park(relay.Change("2", "tasks", None, good["dynamodb"]["NewImage"]), ValueError("was broken then"))
     park_in_sqs(world)
     world.clock.advance(60)
@@ -159,7 +159,7 @@ def test_more_events_than_a_transaction_holds_are_recorded_in_several(world: Wor
 
 
 def test_the_pool_s_own_item_has_no_effects(world: World) -> None:
-    held(world)
+    hand_over_task(world)
     pools = [one for one in records("workers") if one["dynamodb"]["Keys"]["id"]["S"] == "#pool"]
     before = world.rows(), world.log()
     assert pools
@@ -193,10 +193,10 @@ def test_of_the_handovers_only_the_failing_one_comes_back(world: World) -> None:
         raise RuntimeError("a defect")
 
     servers = [world.register("bad", explode), world.register("good")]
-    made = [world.submit(), world.submit()]
-    while not all(world.task(task.id).is_held for task in made):
+    tasks = [world.submit(), world.submit()]
+    while not all(world.task(task.id).is_held for task in tasks):
         world.relay("tasks"), world.relay("workers"), world.handle("dispatch")
-    now = [world.task(task.id) for task in made]
+    now = [world.task(task.id) for task in tasks]
     event = {
         "Records": [
             message(

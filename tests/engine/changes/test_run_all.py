@@ -1,4 +1,4 @@
-"""Many small actions: all are done, whichever of them fail."""
+"""Many small actions: all of them run, even if some fail."""
 
 from threading import Barrier
 

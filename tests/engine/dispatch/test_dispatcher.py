@@ -10,26 +10,28 @@ from chalicelib.engine.dispatch import dispatcher
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import pools
 from chalicelib.storage.workers import pools as pool_storage
-from tests.engine.helpers import beat, complete, held, pull, together
+from tests.engine.helpers import complete, hand_over_task, pull, run_together, send_heartbeat
 from tests.support import aws
 from tests.support.aws import Call
 from tests.support.world import ORG, POOL, START, World
 
 
-def named(task: Task) -> DispatchRequest:
+def request_for(task: Task) -> DispatchRequest:
     return DispatchRequest(org=ORG, pool=POOL, task_id=task.id, lane=task.lane, needs=task.needs)
 
 
 def run(*found: Task) -> int:
-    return dispatcher.run_pass(ORG, POOL, [named(task) for task in found] or [DispatchRequest(org=ORG, pool=POOL)])
+    return dispatcher.run_pass(
+        ORG, POOL, [request_for(task) for task in found] or [DispatchRequest(org=ORG, pool=POOL)]
+    )
 
 
-def memory() -> Any:
+def read_pool() -> Any:
     return pool_storage.find_with_workers(ORG, POOL)[0]
 
 
 def lease_order(world: World) -> list[str]:
-    """Ids of the tasks in the order in which they were first leased."""
+    """The ids of the tasks in the order of their first leases."""
     seen: list[str] = []
     for record in aws.stream_records("yardmaster-tasks"):
         image = record["dynamodb"].get("NewImage", {})
@@ -40,20 +42,20 @@ def lease_order(world: World) -> list[str]:
 
 
 def test_the_most_urgent_go_first_and_of_these_the_oldest_over_lanes_and_batches(world: World) -> None:
-    made = []
+    tasks = []
     for number, priority in enumerate([0, 9, 5, 5, 9, 1, 7, 5, 9, 3] * 3):
         needs = (("gpu",), (), ("gpu", "ocr"))[number % 3]
-        made.append(world.submit(priority=priority, capabilities=needs))
+        tasks.append(world.submit(priority=priority, capabilities=needs))
         world.clock.advance(0.01)
     world.settle()
     worker = pull(world, capabilities=("gpu", "ocr"), max_concurrent=4)
     while any(not task.is_terminal for task in world.tasks()):
-        beat(worker)
+        send_heartbeat(worker)
         world.settle()
         for task_id in list(world.worker(worker.id).leases):
             complete(world.task(task_id))
         world.clock.advance(1)
-    right = sorted(made, key=lambda task: (-task.priority, task.created_at))
+    right = sorted(tasks, key=lambda task: (-task.priority, task.created_at))
     assert lease_order(world) == [task.id for task in right]
 
 
@@ -67,11 +69,11 @@ def test_more_slots_than_a_page_do_not_let_a_less_urgent_lane_go_first(world: Wo
 
 
 def test_sixteen_passes_at_once_never_give_a_worker_more_than_it_takes(world: World) -> None:
-    crew = [pull(world, f"w{n}", max_concurrent=n + 1) for n in range(3)]
+    pulling = [pull(world, f"w{n}", max_concurrent=n + 1) for n in range(3)]
     made = [world.submit() for _ in range(20)]
-    leased = together([lambda: run(*made)] * 16)
+    leased = run_together([lambda: run(*made)] * 16)
     assert sum(one for one in leased if isinstance(one, int)) == 6
-    for number, worker in enumerate(crew):
+    for number, worker in enumerate(pulling):
         leases = world.worker(worker.id).leases
         assert len(leases) == number + 1
         assert {task_id: world.task(task_id).epoch for task_id in leases} == dict(leases)
@@ -96,7 +98,7 @@ def test_a_task_that_is_wanted_but_gone_meanwhile_costs_nobody_a_slot_for_long(w
     assert world.task(fine.id).is_held
 
 
-def test_a_lost_nudge_delays_a_task_by_a_minute_at_most(world: World) -> None:
+def test_a_lost_dispatch_request_delays_a_task_by_a_minute_at_most(world: World) -> None:
     pull(world)
     world.settle()
     world.queues.faults.drop = 1.0
@@ -110,41 +112,41 @@ def test_a_lost_nudge_delays_a_task_by_a_minute_at_most(world: World) -> None:
     assert world.task(task.id).is_held
 
 
-def test_while_tasks_wait_the_pool_is_looked_at_each_minute_and_left_alone_afterwards(world: World) -> None:
+def test_while_tasks_wait_the_pool_is_checked_each_minute_and_left_alone_afterwards(world: World) -> None:
     worker = pull(world, capabilities=("gpu",))
-    first, second = held(world, capabilities=("gpu",)), held(world, capabilities=("gpu",))
+    first, second = hand_over_task(world, capabilities=("gpu",)), hand_over_task(world, capabilities=("gpu",))
     assert (first.is_held, second.is_ready) == (True, True)
-    assert memory().wake_at == START + 60_000
+    assert read_pool().wake_at == START + 60_000
     world.queues.faults.drop = 1.0
     complete(first)
     world.advance(30)
-    beat(worker)
+    send_heartbeat(worker)
     assert world.task(second.id).is_ready
     world.queues.faults.drop = 0.0
     world.advance(31)
     assert world.task(second.id).is_held
     for _ in range(4):
         world.advance(30)
-        beat(worker)
-    assert memory().wake_at is None
+        send_heartbeat(worker)
+    assert read_pool().wake_at is None
 
 
-def test_a_waiting_task_keeps_the_marker_up_minute_after_minute(world: World) -> None:
+def test_a_waiting_task_keeps_its_pool_due_minute_after_minute(world: World) -> None:
     world.submit(capabilities=("quantum",))
     worker = pull(world)
     for _ in range(6):
         world.advance(60)
-        beat(worker)
-        assert (memory().wake_at or 0) > world.clock.now() - 1
+        send_heartbeat(worker)
+        assert (read_pool().wake_at or 0) > world.clock.now() - 1
 
 
 def test_another_algorithm_is_used_by_the_very_next_pass_and_starts_clean(world: World) -> None:
     workers = [pull(world, name, weight=weight, max_concurrent=9) for name, weight in (("a", 1), ("b", 100))]
     heavy = workers[1].id
-    assert [held(world).worker_id for _ in range(3)] == [heavy] * 3
+    assert [hand_over_task(world).worker_id for _ in range(3)] == [heavy] * 3
     pools.set_algorithm(ORG, POOL, Algorithm.LEAST_CONNECTIONS)
-    assert (memory().algorithm, memory().weights, memory().cursor) == ("least-connections", {}, None)
-    assert [held(world).worker_id for _ in range(3)] == [workers[0].id] * 3
+    assert (read_pool().algorithm, read_pool().weights, read_pool().cursor) == ("least-connections", {}, None)
+    assert [hand_over_task(world).worker_id for _ in range(3)] == [workers[0].id] * 3
 
 
 def test_an_algorithm_can_be_chosen_before_the_pool_has_any_memory(world: World) -> None:
@@ -152,22 +154,22 @@ def test_an_algorithm_can_be_chosen_before_the_pool_has_any_memory(world: World)
     assert pools.find_with_workers(ORG, POOL)[0].algorithm == "random"
 
 
-def test_beyond_the_lanes_it_keeps_a_pool_forgets_empty_ones_and_a_nudge_opens_them_again(world: World) -> None:
+def test_a_pool_with_too_many_lanes_forgets_empty_ones_and_a_dispatch_request_opens_them_again(world: World) -> None:
     pull(world, capabilities=tuple(f"c{n}" for n in range(8)), max_concurrent=100)
     before, dispatcher.MAX_LANES = dispatcher.MAX_LANES, 5
     try:
         for number in range(8):
-            held(world, capabilities=(f"c{number}",))
+            hand_over_task(world, capabilities=(f"c{number}",))
         run()
-        assert len(memory().lanes) <= 5
+        assert len(read_pool().lanes) <= 5
         assert all(world.task(task.id).is_held for task in world.tasks())
-        assert held(world, capabilities=("c0",)).is_held
+        assert hand_over_task(world, capabilities=("c0",)).is_held
     finally:
         dispatcher.MAX_LANES = before
 
 
 class OldIndex:
-    """Answers queries of the ready index as they were answered once before; the first query of a pass is the crew's."""
+    """Answers queries of the ready index with an earlier state. A pass queries the workers first."""
 
     def __init__(self) -> None:
         self._queries: list[Any] = []
@@ -185,9 +187,9 @@ class OldIndex:
         return self._queries[-1]
 
 
-def test_a_task_that_the_index_does_not_show_yet_is_found_by_its_nudge(world: World) -> None:
+def test_a_task_that_the_index_does_not_show_yet_is_found_by_its_dispatch_request(world: World) -> None:
     pull(world, max_concurrent=5)
-    held(world)
+    hand_over_task(world)
     index = OldIndex()
     with aws.interfering(index):
         run()
@@ -211,7 +213,7 @@ def test_a_row_that_the_index_still_shows_is_not_leased_again(world: World) -> N
 
 
 @pytest.mark.parametrize("org", ["other"])
-def test_a_nudge_that_names_another_tenant_s_task_leases_nothing(world: World, org: str) -> None:
+def test_a_dispatch_request_that_names_another_tenant_s_task_leases_nothing(world: World, org: str) -> None:
     pull(world)
     foreign = world.submit(org=org)
     assert run(foreign) == 0

@@ -1,4 +1,4 @@
-"""Work, webhooks and probes whose peers are real sockets and behave oddly: nothing is done twice because of it."""
+"""Tasks, webhooks and probes whose peers are real sockets with unusual behaviour: nothing is done twice."""
 
 from collections.abc import Callable, Iterator
 from socket import SO_LINGER, SOL_SOCKET, socket
@@ -23,8 +23,8 @@ Play = Callable[..., Peer]
 
 
 @pytest.fixture(autouse=True)
-def real(world: World) -> Iterator[None]:
-    """Calls go out for once, to this machine."""
+def real_sender(world: World) -> Iterator[None]:
+    """Let the outbound client call this machine."""
     before = outbound.use_sender(outbound._send)
     settings = config.replace(stage=config.LOCAL, allow_loopback=True, deliver_timeout_seconds=5)
     yield
@@ -32,7 +32,7 @@ def real(world: World) -> Iterator[None]:
     outbound.use_sender(before)
 
 
-def says(text: bytes) -> Script:
+def reply_with(text: bytes) -> Script:
     return lambda connection, _: connection.sendall(text)
 
 
@@ -49,9 +49,9 @@ LARGE = b"Content-Length: 1100000\r\n\r\n" + b"x" * 1_100_000
 MANY = b"".join(b"x-%d: y\r\n" % number for number in range(150)) + b"Content-Length: 2\r\n\r\nok"
 
 
-def handed(world: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer]:
-    """A task that a server was handed and gave that answer to."""
-    peer = play(answer if callable(answer) else says(answer))
+def hand_over(world: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer]:
+    """Hand a task to a server that gives this answer."""
+    peer = play(answer if callable(answer) else reply_with(answer))
     world.register("one", endpoints={"predict": peer.url})
     task = world.submit()
     world.settle()
@@ -73,13 +73,13 @@ def handed(world: World, play: Play, answer: bytes | Script) -> tuple[Task, Peer
     ],
 )
 def test_a_server_that_accepts_has_the_task_whatever_else_it_sends(world: World, play: Play, answer: Any) -> None:
-    task, peer = handed(world, play, answer)
+    task, peer = hand_over(world, play, answer)
     world.settle()
     assert (task.status, task.attempt, len(peer.requests)) == ("running", 1, 1)
 
 
 def test_a_result_is_read_behind_hints_and_folded_header_lines(world: World, play: Play) -> None:
-    task, _ = handed(world, play, HINTS + b'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 7\r\n\r\n{"a":1}')
+    task, _ = hand_over(world, play, HINTS + b'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 7\r\n\r\n{"a":1}')
     assert (task.status, task.result) == ("completed", {"a": 1})
 
 
@@ -93,8 +93,8 @@ def test_a_result_is_read_behind_hints_and_folded_header_lines(world: World, pla
         b"HTTP/1.1 413 Too Large\r\nRetry-After: Thu Jan  1 12:00:07 2026\r\n\r\n",
     ],
 )
-def test_a_busy_server_burns_no_attempt_however_much_it_says(world: World, play: Play, answer: bytes) -> None:
-    task, _ = handed(world, play, answer)
+def test_a_busy_server_costs_no_attempt_however_much_it_says(world: World, play: Play, answer: bytes) -> None:
+    task, _ = hand_over(world, play, answer)
     [worker] = registry.list_workers(ORG, POOL)
     assert (task.status, task.attempts) == ("pending", 0)
     assert worker.rest_until == world.clock.now() + 7_000
@@ -112,19 +112,19 @@ def test_a_busy_server_burns_no_attempt_however_much_it_says(world: World, play:
 def test_a_result_that_did_not_come_whole_and_a_protocol_that_nobody_speaks_are_failed_attempts(
     world: World, play: Play, answer: bytes
 ) -> None:
-    task, _ = handed(world, play, answer)
+    task, _ = hand_over(world, play, answer)
     assert (task.status, task.attempts) == ("pending", 1)
 
 
 # Webhooks
 
 
-def posted(world: World, play: Play, answer: bytes | Script) -> Delivery:
-    peer = play(answer if callable(answer) else says(answer))
-    one = receiver(world, url=peer.url)
+def post_delivery(world: World, play: Play, answer: bytes | Script) -> Delivery:
+    peer = play(answer if callable(answer) else reply_with(answer))
+    webhook = receiver(world, url=peer.url)
     happen(fact())
     world.settle()
-    return one.delivery
+    return webhook.delivery
 
 
 @pytest.mark.parametrize(
@@ -140,27 +140,27 @@ def posted(world: World, play: Play, answer: bytes | Script) -> Delivery:
     ],
 )
 def test_an_event_that_was_acknowledged_is_not_posted_again(world: World, play: Play, answer: Any) -> None:
-    found = posted(world, play, answer)
+    found = post_delivery(world, play, answer)
     assert (found.status, found.tries) == ("delivered", 1)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 101 Switching\r\n\r\n", HINTS, b"HTTP/1.1 302 Found\r\n" + LARGE])
-def test_an_event_that_was_not_is(world: World, play: Play, answer: bytes) -> None:
-    found = posted(world, play, answer)
+def test_an_event_that_was_not_acknowledged_is_posted_again(world: World, play: Play, answer: bytes) -> None:
+    found = post_delivery(world, play, answer)
     assert (found.status, found.tries) == ("pending", 1)
 
 
 @pytest.mark.parametrize("status", [413, 429, 503])
 def test_a_receiver_that_names_a_date_is_left_alone_until_then(world: World, play: Play, status: int) -> None:
-    found = posted(world, play, b"HTTP/1.1 %d X\r\nRetry-After: Thu, 01 Jan 2026 13:00:00 GMT\r\n\r\n" % status)
+    found = post_delivery(world, play, b"HTTP/1.1 %d X\r\nRetry-After: Thu, 01 Jan 2026 13:00:00 GMT\r\n\r\n" % status)
     assert found.wake_at == START + 3_600_000
 
 
 def test_a_receiver_that_is_gone_is_gone_however_it_says_so(world: World, play: Play) -> None:
-    one = receiver(world, url=play(says(b"HTTP/1.1 410 Gone\r\n" + LARGE)).url)
+    gone_receiver = receiver(world, url=play(reply_with(b"HTTP/1.1 410 Gone\r\n" + LARGE)).url)
     happen(fact())
     world.settle()
-    assert not endpoints.get(ORG, one.webhook.id).body["active"]
+    assert not endpoints.get(ORG, gone_receiver.webhook.id).body["active"]
 
 
 # Messengers
@@ -178,7 +178,7 @@ def test_a_receiver_that_is_gone_is_gone_however_it_says_so(world: World, play: 
 )
 @pytest.mark.parametrize("name", ["telegram", "discord", "whatsapp"])
 def test_a_message_that_was_taken_is_sent_once(world: World, play: Play, name: str, answer: Any) -> None:
-    peer = play(answer if callable(answer) else says(answer))
+    peer = play(answer if callable(answer) else reply_with(answer))
     by = messengers(world)
     configure(
         {
@@ -187,16 +187,16 @@ def test_a_message_that_was_taken_is_sent_once(world: World, play: Play, name: s
             "whatsapp": {"url": peer.url, "chat_id": "49@c.us"},
         }
     )
-    assert by.told(providers=[name]).status(name) == "sent"
+    assert by.notify_and_settle(providers=[name]).status(name) == "sent"
     by.wait(86_400)
     assert len(peer.requests) == 1
 
 
 def test_a_refusal_that_did_not_come_whole_is_not_for_good(world: World, play: Play) -> None:
-    peer = play(says(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{"ok": false, "descr'))
+    peer = play(reply_with(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{"ok": false, "descr'))
     by = messengers(world)
     configure({"telegram": {"bot_token": "1:x", "chat_id": 1, "api_url": peer.url}})
-    assert by.told().status("telegram") == "queued"
+    assert by.notify_and_settle().status("telegram") == "queued"
 
 
 # Probes
@@ -213,7 +213,7 @@ def test_a_refusal_that_did_not_come_whole_is_not_for_good(world: World, play: P
     ],
 )
 def test_a_probe_heeds_the_status_alone(world: World, play: Play, answer: bytes, alive: bool) -> None:
-    peer = play(says(answer))
+    peer = play(reply_with(answer))
     worker = world.register("one", endpoints={"predict": peer.url, "health": peer.url})
     world.clock.advance(600)
     heartbeat_monitor.check_worker(ORG, POOL, worker.id)

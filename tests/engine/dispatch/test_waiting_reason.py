@@ -1,16 +1,16 @@
-"""What a task waits for, read where dispatch reads it."""
+"""The reason why a task waits, read from the same data as dispatch."""
 
 from chalicelib.domain.tasks.task import ConcurrencyLimit
 from chalicelib.engine.dispatch.waiting_reason import waiting_for
 from chalicelib.engine.workers import pools, registry
-from tests.engine.helpers import complete, held, pull
+from tests.engine.helpers import complete, hand_over_task, pull
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
 
 def test_only_a_task_that_waits_for_a_worker_costs_a_call(world: World) -> None:
     pull(world)
-    running, waiting = held(world), world.submit()
+    running, waiting = hand_over_task(world), world.submit()
     sleeping = world.submit(run_at=world.clock.now() + 60_000)
     for task, words, calls in (
         (running, None, 0),
@@ -18,11 +18,11 @@ def test_only_a_task_that_waits_for_a_worker_costs_a_call(world: World) -> None:
         (waiting, "room on a worker: ", 1),
     ):
         with aws.counting() as counted:
-            found = waiting_for(world.task(task.id))
+            reason = waiting_for(world.task(task.id))
         with aws.counting() as read:
             world.task(task.id)
-        assert (found or "").startswith(words or ""), found
-        assert (found is None, counted.total() - read.total()) == (words is None, calls)
+        assert (reason or "").startswith(words or ""), reason
+        assert (reason is None, counted.total() - read.total()) == (words is None, calls)
 
 
 def test_it_is_as_of_now_and_of_its_own_tenant(world: World) -> None:
@@ -39,7 +39,7 @@ def test_it_is_as_of_now_and_of_its_own_tenant(world: World) -> None:
 def test_who_holds_its_permit_is_named_until_it_is_given_back(world: World) -> None:
     pull(world, max_concurrent=2)
     first, second = (
-        held(world, concurrency_limit=ConcurrencyLimit("k", 1)),
+        hand_over_task(world, concurrency_limit=ConcurrencyLimit("k", 1)),
         world.submit(concurrency_limit=ConcurrencyLimit("k", 1)),
     )
     assert waiting_for(second) == f"its turn on k: 1 of 1 in use by {first.id}"

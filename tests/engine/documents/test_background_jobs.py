@@ -1,4 +1,4 @@
-"""What must get done in the background gets done, however often the world dies over it."""
+"""Background jobs are finished, however often processes die."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ Steps = dict[str, background_jobs.Step]
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
-    """The steps of the jobs of this world."""
+    """The steps of the jobs in this world."""
     known: Steps = {}
     monkeypatch.setattr(wakeups, "JOB_STEPS", known)
     return known
@@ -29,13 +29,13 @@ def begin(kind: str = "count", subject: str = "one", **facts: object) -> None:
     dynamodb.commit(background_jobs.create_write(ORG, kind, subject, **facts))
 
 
-def left() -> list[str]:
-    """What stands to be done still, by subject."""
+def list_unfinished() -> list[str]:
+    """The unfinished jobs, by subject."""
     return [item.body["chore"]["subject"] for item in aws.items(DocumentItem)]
 
 
-def lasting(turns: int, done: list[Job], meanwhile: Callable[[], object] = lambda: None) -> background_jobs.Step:
-    """A step after which nothing is left when it was done so often."""
+def make_step(turns: int, done: list[Job], meanwhile: Callable[[], object] = lambda: None) -> background_jobs.Step:
+    """A step that finishes the job after this many runs."""
 
     def step(job: Job) -> bool:
         done.append(job)
@@ -51,16 +51,16 @@ def fail(_: Job) -> bool:
 
 def test_a_job_runs_at_once_with_its_facts_and_is_then_deleted(world: World, steps: Steps) -> None:
     done: list[Job] = []
-    steps["count"] = lasting(3, done)
+    steps["count"] = make_step(3, done)
     begin(subject="proj_1", tags=["a"])
     world.settle()
     assert done == [Job(ORG, "count", "proj_1", {"tags": ["a"]})] * 3
-    assert left() == []
+    assert list_unfinished() == []
 
 
 @contextmanager
-def lost_wakeups(world: World) -> Iterator[None]:
-    """The relay's messages get lost."""
+def losing_wakeups(world: World) -> Iterator[None]:
+    """Drop the relay's wakeup messages."""
     yield
     world.relay("documents", limit=1000)
     world.queues.queues[settings().wakeups_queue].clear()
@@ -68,33 +68,33 @@ def lost_wakeups(world: World) -> Iterator[None]:
 
 def test_the_sweep_finds_the_job_whose_wakeup_was_lost(world: World, steps: Steps) -> None:
     done: list[Job] = []
-    steps["count"] = lasting(1, done)
-    with lost_wakeups(world):
+    steps["count"] = make_step(1, done)
+    with losing_wakeups(world):
         for number in range(20):
             begin(subject=str(number))
     world.sweep()  # not yet: the wakeup may be on its way
     assert not done
     world.advance(120)
     assert len(done) == 20
-    assert left() == []
+    assert list_unfinished() == []
 
 
 def test_a_long_job_goes_on_in_another_run_and_holds_up_no_other(world: World, steps: Steps) -> None:
     long: list[Job] = []
     short: list[Job] = []
-    steps["long"] = lasting(20, long, lambda: world.clock.advance(1))
-    steps["short"] = lasting(1, short, lambda: seen.append(len(long)))
+    steps["long"] = make_step(20, long, lambda: world.clock.advance(1))
+    steps["short"] = make_step(1, short, lambda: seen.append(len(long)))
     seen: list[int] = []
     begin("long", "long")
     begin("short", "short")
     world.settle()
     assert len(long) == 20
     assert seen[0] <= 2 * background_jobs.RUN_SECONDS
-    assert left() == []
+    assert list_unfinished() == []
 
 
 def wait(world: World, minutes: int) -> None:
-    """Time passes, and wakeups come on time; nobody sweeps."""
+    """Let time pass with timely wakeups and without a sweep."""
     for _ in range(minutes):
         world.clock.advance(60)
         world.settle()
@@ -104,11 +104,11 @@ def test_a_job_that_fails_stays_is_tried_again_later_and_holds_up_no_other(world
     tries: list[int] = []
     done: list[Job] = []
 
-    def broken(_: Job) -> bool:
+    def raise_defect(_: Job) -> bool:
         tries.append(world.clock.now())
         raise ZeroDivisionError
 
-    steps |= {"broken": broken, "count": lasting(1, done)}
+    steps |= {"broken": raise_defect, "count": make_step(1, done)}
     begin("broken", "broken")
     begin("nobody knows this", "unknown")
     begin()
@@ -116,10 +116,10 @@ def test_a_job_that_fails_stays_is_tried_again_later_and_holds_up_no_other(world
     assert (len(tries), len(done)) == (1, 1)
     wait(world, minutes=10)
     assert 3 <= len(tries) <= 20
-    assert sorted(left()) == ["broken", "unknown"]
+    assert sorted(list_unfinished()) == ["broken", "unknown"]
     steps |= {"broken": lambda _: True, "nobody knows this": lambda _: True}
     wait(world, minutes=14)
-    assert left() == []
+    assert list_unfinished() == []
 
 
 def test_a_job_that_is_not_due_is_left_alone(world: World, steps: Steps) -> None:
@@ -127,7 +127,7 @@ def test_a_job_that_is_not_due_is_left_alone(world: World, steps: Steps) -> None
     begin()
     world.settle()
     tried: list[Job] = []
-    steps["count"] = lasting(1, tried)
+    steps["count"] = make_step(1, tried)
     world.rewind("documents", 2)
     world.relay("documents")
     world.handle("wakeups")  # the first message once more
@@ -135,17 +135,17 @@ def test_a_job_that_is_not_due_is_left_alone(world: World, steps: Steps) -> None
     assert not tried
 
 
-def test_two_who_carry_it_out_at_once_leave_one_word_of_it(world: World, steps: Steps) -> None:
+def test_two_runs_of_one_job_at_once_finish_it(world: World, steps: Steps) -> None:
     done: list[Job] = []
-    [identifier] = _begun()
-    steps["count"] = lasting(2, done, lambda: len(done) == 1 and background_jobs.run(identifier, steps))
+    [identifier] = _begin_job()
+    steps["count"] = make_step(2, done, lambda: len(done) == 1 and background_jobs.run(identifier, steps))
     background_jobs.run(identifier, steps)
-    assert left() == []
+    assert list_unfinished() == []
     world.settle()
     assert len(done) == 2
 
 
-def _begun() -> list[str]:
+def _begin_job() -> list[str]:
     begin()
     return [item.id for item in aws.items(DocumentItem)]
 

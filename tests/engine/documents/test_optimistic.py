@@ -1,4 +1,4 @@
-"""The optimistic loop: how often an attempt is made, and which refused write counts as written."""
+"""The optimistic loop: the number of attempts, and which refused write counts as written."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem
 
 
 class Attempts:
-    """An attempt that comes too late `stale` times."""
+    """An action whose first `stale` attempts read an old version."""
 
     def __init__(self, stale: int) -> None:
         self.stale = stale

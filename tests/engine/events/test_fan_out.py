@@ -1,7 +1,7 @@
-"""What was announced becomes events, which the inbox, webhooks and the live feed get alike."""
+"""An announced change becomes an event, which the inbox, webhooks and the live feed get alike."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -12,11 +12,18 @@ from chalicelib.engine.events import fan_out
 ORG = "acme"
 
 
+class Event(NamedTuple):
+    """As much of an event as decides who gets it."""
+
+    pool: str
+    subject: str
+
+
 def announcement(subject: str, pool: str) -> Announcement:
     return Announcement(org=ORG, pool=pool, topic=Topic.TASK_UPDATED, subject=subject, version=1, at=1)
 
 
-def test_each_api_builds_the_events_of_its_pool_and_all_three_receivers_get_them(
+def test_each_api_builds_the_events_of_its_pool_and_the_live_feed_gets_those_of_projects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     published: list[tuple[str, Any]] = []
@@ -26,20 +33,20 @@ def test_each_api_builds_the_events_of_its_pool_and_all_three_receivers_get_them
     )
     monkeypatch.setattr(fan_out.event_feed, "publish", lambda org, key, events, _: published.append((key, events)))
 
-    def builder(prefix: str) -> Any:
+    def builder(pool: str) -> Any:
         def build(org: str, announcements: Sequence[Announcement]) -> list[Any]:
             assert org == ORG
-            return [f"{prefix} {one.subject}" for one in announcements]
+            return [Event(pool, announcement.subject) for announcement in announcements]
 
         return build
 
     announcements = [announcement("t1", "projects"), announcement("t2", "other"), announcement("t3", "projects")]
     builders = {"projects": builder("projects"), "other": builder("other"), "idle": builder("idle")}
     fan_out.publish_announcements(ORG, "occasion", announcements, builders, lambda *_: True)
-    events = sorted(published[0][1])
-    assert events == ["other t2", "projects t1", "projects t3"]
-    assert [(receiver, sorted(found)) for receiver, found in published] == [
-        ("inbox", events),
-        ("webhooks", events),
-        ("occasion", events),
+    of_projects = [Event("projects", "t1"), Event("projects", "t3")]
+    of_all = [Event("other", "t2"), *of_projects]
+    assert [(receiver, sorted(events)) for receiver, events in published] == [
+        ("inbox", of_all),
+        ("webhooks", of_all),
+        ("occasion", of_projects),
     ]

@@ -1,4 +1,4 @@
-"""The event feed of an org: its events are sent to its subscriptions, once for each number, without a gap."""
+"""The event feed of an org: each subscription gets every event once, by number and without a gap."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,11 +42,11 @@ def publish(*facts: PublicEvent, occasion: str = "o1", may_see: event_feed.MaySe
     event_feed.publish(ORG, occasion, facts, may_see)
 
 
-def received(frames: Frames) -> list[tuple[Any, ...]]:
+def types_and_sequences(frames: Frames) -> list[tuple[Any, ...]]:
     return [(frame["type"], frame["sequence"]) for frame in frames]
 
 
-def test_nothing_is_written_while_nobody_listens(world: World) -> None:
+def test_nothing_is_written_without_subscribers(world: World) -> None:
     with aws.counting() as calls:
         publish(fact())
     assert calls == {("DynamoDB", "GetItem"): 1}
@@ -57,7 +57,7 @@ def test_a_subscriber_gets_what_happens_from_now_on(world: World) -> None:
     subscribe(world)
     assert frames == [{"type": "subscribed", "channel": "tasks", "subscription": "tasks", "filters": {}, "sequence": 0}]
     publish(fact("task.created"), fact("task.completed"), fact("agent.created", "agent_1"))
-    assert received(frames[1:]) == [("task.created", 1), ("task.updated", 2)]
+    assert types_and_sequences(frames[1:]) == [("task.created", 1), ("task.updated", 2)]
     assert frames[2] == {
         "type": "task.updated",
         "channel": "tasks",
@@ -80,7 +80,9 @@ def test_a_subscriber_gets_what_happens_from_now_on(world: World) -> None:
         ({"agentId": "a"}, []),
     ],
 )
-def test_filters_choose(world: World, filters: Mapping[str, Any], numbers: list[int]) -> None:
+def test_a_filter_chooses_the_events_of_a_subscription(
+    world: World, filters: Mapping[str, Any], numbers: list[int]
+) -> None:
     frames = connect(world)
     subscribe(world, **filters)
     publish(
@@ -88,18 +90,18 @@ def test_filters_choose(world: World, filters: Mapping[str, Any], numbers: list[
         fact(projectId="p1", status="active"),
         fact(subject="task_3", projectId="p2", status="active"),
     )
-    assert [number for _, number in received(frames[1:])] == numbers
+    assert [number for _, number in types_and_sequences(frames[1:])] == numbers
 
 
-def test_one_that_comes_back_gets_what_it_missed_before_what_follows(world: World) -> None:
+def test_a_subscriber_that_comes_back_gets_what_it_missed_before_what_follows(world: World) -> None:
     first = connect(world)
     subscribe(world)
     publish(fact(), fact())
     back = connect(world, "c2")
     subscribe(world, "c2", since=1)
     publish(fact(), occasion="o2")
-    assert received(back) == [("task.updated", 2), ("subscribed", 2), ("task.updated", 3)]
-    assert received(first) == [("subscribed", 0), *(("task.updated", number) for number in (1, 2, 3))]
+    assert types_and_sequences(back) == [("task.updated", 2), ("subscribed", 2), ("task.updated", 3)]
+    assert types_and_sequences(first) == [("subscribed", 0), *(("task.updated", number) for number in (1, 2, 3))]
 
 
 def test_a_number_that_is_not_in_use_is_refused_and_a_gap_is_reported(
@@ -114,7 +116,7 @@ def test_a_number_that_is_not_in_use_is_refused_and_a_gap_is_reported(
     connect(world, "c2")
     late = world.sockets.connect("c2")
     subscribe(world, "c2", since=0)
-    assert received(late) == [("reset", 4)]
+    assert types_and_sequences(late) == [("reset", 4)]
     assert len(frames) == 5
 
 
@@ -124,14 +126,14 @@ def test_the_same_occasion_again_has_the_same_numbers(world: World) -> None:
     publish(fact(), fact())
     publish(fact(), fact())
     publish(fact(), occasion="o2")
-    assert [number for _, number in received(frames[1:])] == [1, 2, 1, 2, 3]
+    assert [number for _, number in types_and_sequences(frames[1:])] == [1, 2, 1, 2, 3]
 
 
-def test_who_may_not_see_it_any_more_is_cut_off_before_anything_is_sent(world: World) -> None:
+def test_a_subscriber_that_lost_its_permission_is_disconnected_before_anything_is_sent(world: World) -> None:
     frames = connect(world)
     subscribe(world)
     publish(fact(), may_see=lambda *_: False)
-    assert received(frames) == [("subscribed", 0)]
+    assert types_and_sequences(frames) == [("subscribed", 0)]
     assert world.sockets.closed == ["c1"]
     assert subscriptions.find_by_org(ORG) == [] and connections.find("c1") is None
 
@@ -153,24 +155,24 @@ def test_a_connection_has_several_subscriptions_and_not_too_many(world: World, m
     assert [(f["subscription"], f["sequence"]) for f in frames[5:]] == [("two", 5)]
 
 
-def test_one_that_is_gone_is_forgotten_and_holds_nobody_up(world: World) -> None:
+def test_a_connection_that_is_gone_is_removed_and_delays_nobody(world: World) -> None:
     connect(world)
     other = connect(world, "c2")
     for name in ("c1", "c2"):
         subscribe(world, name)
     world.sockets.drop("c1")
     publish(fact())
-    assert received(other)[-1] == ("task.updated", 1)
+    assert types_and_sequences(other)[-1] == ("task.updated", 1)
     assert {one.connection.id for one in subscriptions.find_by_org(ORG)} == {"c2"}
 
 
-def test_a_subscription_is_kept_while_it_is_listened_to(world: World) -> None:
+def test_a_subscription_is_kept_while_its_connection_is_open(world: World) -> None:
     frames = connect(world)
     subscribe(world)
     for day in range(3):
         world.clock.advance(clock.DAY * 0.9 / 1000)
         publish(fact(), occasion=f"o{day}")
-    assert [number for _, number in received(frames[1:])] == [1, 2, 3]
+    assert [number for _, number in types_and_sequences(frames[1:])] == [1, 2, 3]
 
 
 def test_what_is_announced_again_is_not_sent_to_one_that_subscribed_in_between(world: World) -> None:
@@ -180,4 +182,7 @@ def test_what_is_announced_again_is_not_sent_to_one_that_subscribed_in_between(w
     late = connect(world, "c2")
     subscribe(world, "c2")
     publish(fact())
-    assert (received(first[1:]), received(late)) == ([("task.updated", 1)] * 2, [("subscribed", 1)])
+    assert (types_and_sequences(first[1:]), types_and_sequences(late)) == (
+        [("task.updated", 1)] * 2,
+        [("subscribed", 1)],
+    )

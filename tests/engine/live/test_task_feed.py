@@ -1,4 +1,5 @@
-"""Watching an org's tasks: numbers without holes, nothing missed, nobody held up, nothing kept for nobody."""
+"""Watching an org's tasks: numbers without gaps, no missed update, no watcher delays another, and nothing is stored
+without watchers."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection, ConnectionsTable
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws
 from tests.support.world import ORG, POOL, WATCH, World
 
@@ -37,14 +38,14 @@ def frame_builders(world: World) -> Iterator[None]:
     yield
 
 
-def link(connection_id: str, org: str = ORG) -> Connection:
+def make_connection(connection_id: str, org: str = ORG) -> Connection:
     return Connection(connection_id, org, WATCH)
 
 
 def watch(world: World, connection_id: str = "v1", since: int | None = None, org: str = ORG) -> Frames:
-    """Connect a watcher and send it what it missed; returns the list of the frames that are sent to it."""
+    """Connect a watcher and send it the updates that it missed. Returns the list of frames that are sent to it."""
     frames = world.sockets.connect(connection_id)
-    task_feed.watch(link(connection_id, org), since)
+    task_feed.watch(make_connection(connection_id, org), since)
     world.settle()
     return frames
 
@@ -73,12 +74,12 @@ def send(*numbers: int, occasion: str = "") -> None:
     )
 
 
-def stored() -> list[Any]:
+def stored_connections() -> list[Any]:
     return aws.items(ConnectionsTable)
 
 
 def dying_before_live() -> AbstractContextManager[Any]:
-    """The function dies before a watcher that has caught up is made live."""
+    """Let the function die after a watcher has caught up and before it is set live."""
     return patch.object(connections, "set_watcher_live_write", side_effect=Unavailable("dies here"))
 
 
@@ -111,13 +112,13 @@ def test_another_org_sees_nothing(world: World) -> None:
 def test_nothing_is_kept_for_orgs_that_nobody_watches(world: World) -> None:
     world.submit()
     world.settle()
-    assert stored() == []
+    assert stored_connections() == []
 
 
 def test_a_watcher_that_comes_back_gets_what_it_missed(world: World) -> None:
     watch(world)
     send(1, 2, 3)
-    task_feed.leave(link("v1"))
+    task_feed.leave(make_connection("v1"))
     send(4)
     send(5)
     frames = watch(world, "v2", since=2)
@@ -127,7 +128,7 @@ def test_a_watcher_that_comes_back_gets_what_it_missed(world: World) -> None:
     assert frames[3] == {"watching": 5}
 
 
-def test_one_that_missed_nothing_only_gets_its_position(world: World) -> None:
+def test_a_watcher_that_missed_nothing_only_gets_its_position(world: World) -> None:
     watch(world)
     send(1, 2)
     assert watch(world, "v2", since=2) == [{"watching": 2}]
@@ -137,14 +138,14 @@ def test_one_that_missed_nothing_only_gets_its_position(world: World) -> None:
 @pytest.mark.parametrize("since", [1, 10**12])
 def test_a_sequence_that_was_not_given_out_is_refused(world: World, since: int) -> None:
     with pytest.raises(InvalidRequest, match="must be at most 0"):
-        task_feed.watch(link("v1"), since)
+        task_feed.watch(make_connection("v1"), since)
 
 
 def test_updates_that_arrive_while_it_connects_are_neither_lost_nor_sent_twice(world: World) -> None:
     watch(world)
     send(1)
     frames = world.sockets.connect("v2")
-    task_feed.watch(link("v2"), 0)
+    task_feed.watch(make_connection("v2"), 0)
     send(2)  # before its turn came
     assert frames == []
     world.settle()
@@ -155,17 +156,17 @@ def test_updates_that_arrive_while_it_connects_are_neither_lost_nor_sent_twice(w
 def test_the_same_connect_event_again_changes_nothing(world: World) -> None:
     frames = watch(world)
     send(1)
-    task_feed.watch(link("v1"), None)
+    task_feed.watch(make_connection("v1"), None)
     world.settle()
     send(2)
     assert sequences(frames) == [1, 2]
 
 
-def test_a_death_between_telling_and_going_live_tells_again(world: World) -> None:
+def test_a_death_between_catching_up_and_going_live_sends_the_updates_again(world: World) -> None:
     watch(world)
     send(1)
     frames = world.sockets.connect("v2")
-    task_feed.watch(link("v2"), 0)
+    task_feed.watch(make_connection("v2"), 0)
     with dying_before_live(), pytest.raises(Unavailable):
         task_feed.catch_up(ORG, "v2", FRAME_BUILDERS)
     send(2)
@@ -173,31 +174,31 @@ def test_a_death_between_telling_and_going_live_tells_again(world: World) -> Non
     assert sequences(frames) == [1, 1, 2]
 
 
-def test_a_long_way_to_catch_up_is_gone_in_steps(world: World) -> None:
+def test_many_missed_updates_are_sent_in_steps(world: World) -> None:
     watch(world)
     with patch.object(task_feed, "FRAMES_PER_STEP", 3):
         for start in range(0, 8, 2):
             send(start, start + 1)
         frames = world.sockets.connect("v2")
-        task_feed.watch(link("v2"), 0)
+        task_feed.watch(make_connection("v2"), 0)
         with dying_before_live(), pytest.raises(Unavailable):
             task_feed.catch_up(ORG, "v2", FRAME_BUILDERS)
         world.settle()
     assert sequences(frames) == [*range(1, 9), 7, 8]
 
 
-def test_numbers_have_no_holes_whoever_gives_them_at_once(world: World) -> None:
+def test_numbers_have_no_gaps_however_many_assign_them_at_once(world: World) -> None:
     frames = watch(world)
     waiting = [lambda number=number: send(number, occasion=f"relay {number}") for number in range(8)]
     while waiting:
-        outcomes = together(waiting)
+        outcomes = run_together(waiting)
         assert all(one is None or isinstance(one, Unavailable) for one in outcomes)
         waiting = [job for job, outcome in zip(waiting, outcomes, strict=True) if outcome is not None]
     assert sorted(set(sequences(frames))) == list(range(1, 9))
     assert {frame["task"] for frame in frames if "task" in frame} == {f"t{number}" for number in range(8)}
 
 
-def test_a_batch_that_is_given_again_has_the_same_numbers(world: World) -> None:
+def test_a_batch_that_is_published_again_has_the_same_numbers(world: World) -> None:
     frames = watch(world)
     for _ in range(2):
         for number in range(0, 20, 2):
@@ -206,7 +207,7 @@ def test_a_batch_that_is_given_again_has_the_same_numbers(world: World) -> None:
     assert [number for number, _ in connections.read_entries(ORG, 0)] == list(range(1, 21))
 
 
-def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(world: World) -> None:
+def test_a_batch_that_is_published_again_is_not_sent_to_later_watchers(world: World) -> None:
     first = watch(world)
     send(1, 2, 3)
     later, resumed = watch(world, "v2"), watch(world, "v3", since=2)
@@ -216,7 +217,7 @@ def test_a_batch_that_is_given_again_is_not_for_those_who_came_after_it(world: W
     assert (sequences(later), sequences(resumed)) == ([4], [3, 4, 3])
 
 
-def test_a_watcher_that_is_gone_is_forgotten(world: World) -> None:
+def test_a_watcher_that_is_gone_is_removed(world: World) -> None:
     watch(world)
     frames = watch(world, "v2")
     world.sockets.drop("v1")
@@ -226,46 +227,46 @@ def test_a_watcher_that_is_gone_is_forgotten(world: World) -> None:
     assert connections.find("v1") is None
 
 
-def test_one_that_goes_before_it_was_sent_anything_is_removed(world: World) -> None:
-    task_feed.watch(link("v1"), None)
+def test_a_watcher_that_goes_before_it_was_sent_anything_is_removed(world: World) -> None:
+    task_feed.watch(make_connection("v1"), None)
     world.settle()
     assert connections.find_watchers(ORG) == []
 
 
 def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World) -> None:
-    task_feed.watch(link("v1"), None)
+    task_feed.watch(make_connection("v1"), None)
     with patch.object(world.clock, "sleep", lambda _: world.sockets.connect("v1")):
         world.settle()
     assert world.sockets.sent["v1"] == [{"watching": 0}]
 
 
-def test_one_that_leaves_gets_nothing_more(world: World) -> None:
+def test_a_watcher_that_leaves_gets_nothing_more(world: World) -> None:
     frames = watch(world)
     for _ in range(2):
-        task_feed.leave(link("v1"))
+        task_feed.leave(make_connection("v1"))
     send(1)
     assert frames == [{"watching": 0}]
 
 
-def test_a_slow_watcher_holds_up_nobody(world: World) -> None:
+def test_a_slow_watcher_delays_nobody(world: World) -> None:
     watch(world)
     watch(world, "v2")
     post, others_told = world.sockets.post, threading.Event()
 
-    def slow(connection_id: str, text: str) -> None:
+    def post_slowly(connection_id: str, text: str) -> None:
         if connection_id == "v1":
             assert others_told.wait(10), "the other one waits for the slow one"
         else:
             others_told.set()
         post(connection_id, text)
 
-    with patch.object(world.sockets, "post", slow):
+    with patch.object(world.sockets, "post", post_slowly):
         send(1)
     assert sequences(world.sockets.sent["v1"]) == sequences(world.sockets.sent["v2"]) == [1]
 
 
-def deaf(world: World, connection_id: str) -> Any:
-    """The gateway takes nothing for this connection."""
+def refusing_frames(world: World, connection_id: str) -> Any:
+    """Let the gateway accept no frame for this connection."""
     post = world.sockets.post
 
     def refuse(to: str, text: str) -> None:
@@ -276,10 +277,10 @@ def deaf(world: World, connection_id: str) -> Any:
     return patch.object(world.sockets, "post", refuse)
 
 
-def test_one_that_takes_nothing_is_cut_off_and_comes_back(world: World) -> None:
+def test_a_watcher_that_accepts_nothing_is_disconnected_and_can_come_back(world: World) -> None:
     watch(world)
     others = watch(world, "v2")
-    with deaf(world, "v1"):
+    with refusing_frames(world, "v1"):
         send(1)
         send(2)
     assert world.sockets.closed == ["v1"]
@@ -287,7 +288,7 @@ def test_one_that_takes_nothing_is_cut_off_and_comes_back(world: World) -> None:
     assert sequences(watch(world, "v3", since=0)) == [1, 2]
 
 
-def test_updates_come_again_when_the_gateway_is_away(world: World) -> None:
+def test_updates_are_sent_again_after_the_gateway_was_unavailable(world: World) -> None:
     frames = watch(world)
     away = Unavailable("away")
     with (
@@ -303,7 +304,7 @@ def test_updates_come_again_when_the_gateway_is_away(world: World) -> None:
 
 def test_a_feed_is_kept_for_a_day_after_the_last_watcher(world: World) -> None:
     watch(world)
-    task_feed.leave(link("v1"))
+    task_feed.leave(make_connection("v1"))
     world.clock.advance(86_000)
     send(1)
     assert sequences(watch(world, "v2", since=0)) == [1]
@@ -312,11 +313,11 @@ def test_a_feed_is_kept_for_a_day_after_the_last_watcher(world: World) -> None:
 def test_a_feed_that_nobody_watched_for_longer_is_not_kept_and_says_so(world: World) -> None:
     watch(world)
     send(1)
-    task_feed.leave(link("v1"))
+    task_feed.leave(make_connection("v1"))
     world.clock.advance(86_401)
-    count = len(stored())
+    count = len(stored_connections())
     send(2)
-    assert len(stored()) == count, "nothing is written for nobody"
+    assert len(stored_connections()) == count, "nothing is written for nobody"
     frames = watch(world, "v2", since=1)
     assert frames == [{"reset": 2}, {"watching": 2}]
     send(3)
@@ -331,7 +332,7 @@ def test_a_feed_that_is_watched_is_kept_on(world: World) -> None:
     assert sequences(world.sockets.sent["v1"]) == [1, 2, 3, 4, 5]
 
 
-def test_one_that_missed_too_much_gets_a_reset(world: World) -> None:
+def test_a_watcher_that_missed_too_much_gets_a_reset(world: World) -> None:
     watch(world)
     send(*range(10))
     with patch.object(task_feed, "MAX_CATCH_UP", 9):
@@ -339,10 +340,10 @@ def test_one_that_missed_too_much_gets_a_reset(world: World) -> None:
         assert sequences(watch(world, "v3", since=1)) == list(range(2, 11))
 
 
-def test_one_that_missed_what_was_deleted_gets_a_reset(world: World) -> None:
+def test_a_watcher_that_missed_deleted_updates_gets_a_reset(world: World) -> None:
     watch(world)
     send(1, 2, 3)
-    next(item for item in stored() if item.entry and item.entry["task_id"] == "t2").delete()
+    next(item for item in stored_connections() if item.entry and item.entry["task_id"] == "t2").delete()
     assert watch(world, "v2", since=0) == [{"reset": 3}, {"watching": 3}]
 
 
@@ -354,11 +355,11 @@ def test_many_updates_travel_in_order(world: World) -> None:
     assert [frame["task"] for frame in frames[1:]] == [f"t{number}" for number in range(200)]
 
 
-def test_budgets(world: World) -> None:
+def test_each_operation_keeps_to_its_budget(world: World) -> None:
     world.sockets.connect("v1")
-    task_feed.watch(link("v0"), None)
+    task_feed.watch(make_connection("v0"), None)
     with aws.counting() as calls:
-        task_feed.watch(link("v1"), None)
+        task_feed.watch(make_connection("v1"), None)
     assert calls.total() == 2
     with aws.counting() as calls:
         send(*range(90))

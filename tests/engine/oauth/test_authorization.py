@@ -1,4 +1,4 @@
-"""Codes and consents under concurrency and death, and what each step costs."""
+"""Codes and consents with concurrent callers and deaths, and the number of calls of each step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def ada(world: World) -> Document:
 
 
 @pytest.fixture
-def known(world: World) -> tuple[Client, str]:
+def application(world: World) -> tuple[Client, str]:
     client, secret = clients.register(ORG, "user_admin", APP)
     assert secret is not None
     return client, secret
@@ -43,8 +43,8 @@ def code(user: Document, client: Client) -> str:
     return location.partition("code=")[2].partition("&")[0]
 
 
-def redeem(known: tuple[Client, str], granted: str) -> Answer:
-    client, secret = known
+def redeem(application: tuple[Client, str], granted: str) -> Answer:
+    client, secret = application
     form = {"grant_type": "authorization_code", "code": granted, "client_id": client.id, "client_secret": secret}
     return authorization.exchange(form, None)
 
@@ -53,23 +53,23 @@ def open_sessions() -> list[str]:
     return [item.id for item in aws.items(AccessTable) if item.id.startswith("session#")]
 
 
-def calls(work: Callable[[], object]) -> int:
+def count_calls(work: Callable[[], object]) -> int:
     with aws.counting() as counted:
         work()
     return counted.total()
 
 
-def test_of_two_who_redeem_a_code_at_once_one_gets_tokens_which_the_other_ends(ada: Document, known: Any) -> None:
-    granted, between = code(ada, known[0]), []
+def test_of_two_who_redeem_a_code_at_once_one_gets_tokens_which_the_other_ends(ada: Document, application: Any) -> None:
+    granted, between = code(ada, application[0]), []
 
-    def meanwhile(call: aws.Call, send: Callable[[], Any]) -> Any:
+    def redeem_meanwhile(call: aws.Call, send: Callable[[], Any]) -> Any:
         if call[1] == "TransactWriteItems" and not between:
             between.append(None)
-            between[0] = redeem(known, granted)
+            between[0] = redeem(application, granted)
         return send()
 
-    with aws.interfering(meanwhile):
-        later = redeem(known, granted)
+    with aws.interfering(redeem_meanwhile):
+        later = redeem(application, granted)
     assert (between[0].status, later.status, later.body["error"]) == (200, 400, "invalid_grant")
     with pytest.raises(Unauthenticated):
         sessions.authenticate(between[0].body["access_token"])
@@ -79,12 +79,12 @@ def test_of_two_who_redeem_a_code_at_once_one_gets_tokens_which_the_other_ends(a
 @pytest.mark.parametrize("applied", [False, True])
 @pytest.mark.parametrize("dying", range(5))
 def test_an_exchange_that_dies_anywhere_never_opens_two_sessions(
-    ada: Document, known: Any, dying: int, applied: bool
+    ada: Document, application: Any, dying: int, applied: bool
 ) -> None:
-    granted, made = code(ada, known[0]), iter(range(100))
+    granted, numbers = code(ada, application[0]), iter(range(100))
 
     def die(call: aws.Call, send: Callable[[], Any]) -> Any:
-        number = next(made)
+        number = next(numbers)
         if number == dying and applied:
             send()
         if number >= dying:
@@ -92,9 +92,9 @@ def test_an_exchange_that_dies_anywhere_never_opens_two_sessions(
         return send()
 
     with aws.interfering(die), pytest.raises(Unavailable):
-        redeem(known, granted)
-    again = redeem(known, granted)
-    if dying == 4 and applied:  # the session was opened, but nobody was told: the code is spent, and ends it
+        redeem(application, granted)
+    again = redeem(application, granted)
+    if dying == 4 and applied:  # the session was opened, but its tokens were lost: to use the code again ends it
         assert again.body["error"] == "invalid_grant"
         assert open_sessions() == []
     else:
@@ -102,25 +102,27 @@ def test_an_exchange_that_dies_anywhere_never_opens_two_sessions(
         assert len(open_sessions()) == 1
 
 
-def test_each_step_keeps_to_its_budget(world: World, ada: Document, known: Any) -> None:
-    client, secret = known
+def test_each_step_keeps_to_its_budget(world: World, ada: Document, application: Any) -> None:
+    client, secret = application
     question, answers = put(client), []
-    assert calls(lambda: put(client)) == 2
-    assert calls(lambda: answers.append(authorization.approve(ada, question))) == 3
+    assert count_calls(lambda: put(client)) == 2
+    assert count_calls(lambda: answers.append(authorization.approve(ada, question))) == 3
     granted = code(ada, client)
-    assert calls(lambda: answers.append(redeem(known, granted))) == 5
+    assert count_calls(lambda: answers.append(redeem(application, granted))) == 5
     form = {"grant_type": "refresh_token", "refresh_token": answers[-1].body["refresh_token"]}
-    assert calls(lambda: authorization.exchange(form | {"client_id": client.id, "client_secret": secret}, None)) == 4
+    assert (
+        count_calls(lambda: authorization.exchange(form | {"client_id": client.id, "client_secret": secret}, None)) == 4
+    )
 
 
-def test_neither_a_secret_nor_a_code_can_be_read_from_the_tables(ada: Document, known: Any) -> None:
-    granted = code(ada, known[0])
+def test_neither_a_secret_nor_a_code_can_be_read_from_the_tables(ada: Document, application: Any) -> None:
+    granted = code(ada, application[0])
     stored = str([item.attribute_values for item in aws.items(AccessTable)]) + str(clients.list_clients(ORG))
-    assert known[1] not in stored and granted not in stored
+    assert application[1] not in stored and granted not in stored
 
 
-def test_what_was_said_yes_to_grows_and_is_the_users_own(world: World, ada: Document, known: Any) -> None:
-    client, _ = known
+def test_a_consent_grows_and_is_the_users_own(world: World, ada: Document, application: Any) -> None:
+    client, _ = application
     for scope in ("tasks:read", "agents:read", "tasks:read"):
         authorization.approve(users.get(ORG, ada.id), put(client, scope=scope))
     found = users.get(ORG, ada.id)
@@ -129,8 +131,8 @@ def test_what_was_said_yes_to_grows_and_is_the_users_own(world: World, ada: Docu
     assert not authorization.has_consented(people.user(world, name="Bob"), put(client))
 
 
-def test_applications_are_their_orgs_own(world: World, known: Any) -> None:
-    client, _ = known
+def test_applications_are_their_orgs_own(world: World, application: Any) -> None:
+    client, _ = application
     assert clients.list_clients(ORG) == [client]
     assert clients.list_clients("other") == []
     with pytest.raises(NotFound):
@@ -155,8 +157,8 @@ def test_seeding_again_changes_nothing(world: World) -> None:
     assert found is not None and (found.name, found.org) == ("one", "local")
 
 
-def test_a_yes_to_a_part_is_no_yes_to_the_whole(ada: Document, known: tuple[Client, str]) -> None:
-    client, _ = known
+def test_a_consent_to_a_part_is_none_to_the_whole(ada: Document, application: tuple[Client, str]) -> None:
+    client, _ = application
     authorization.approve(ada, put(client, scope="tasks:read"))
     now = users.get(ORG, ada.id)
     assert authorization.has_consented(now, put(client, scope="tasks:read"))

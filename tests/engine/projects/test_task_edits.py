@@ -1,4 +1,4 @@
-"""Use cases of managed tasks: when they die halfway, and when others change the task meanwhile."""
+"""Use cases of managed tasks: deaths in the middle, and concurrent changes."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.errors import InvalidRequest, NotFound
 from chalicelib.storage.tasks import table as task_table
-from tests.engine.helpers import holder, together
+from tests.engine.helpers import holder, run_together
 from tests.simulation.faults import Killed, dying_before
 from tests.simulation.invariants import workers_counters_equal_a_recount
 from tests.support import aws
@@ -38,11 +38,11 @@ def change(task: Task, edit: Edit) -> Task:
     return task_edits.change(ORG, POOL, task.id, edit, "user_ada", allow)
 
 
-def agent(world: World, name: str = "one", room: int = 1) -> str:
-    return world.register(name, pool=POOL, id_prefix="agent", endpoints={}, max_concurrent=room).id
+def agent(world: World, name: str = "one", slots: int = 1) -> str:
+    return world.register(name, pool=POOL, id_prefix="agent", endpoints={}, max_concurrent=slots).id
 
 
-def gone(task: Task) -> bool:
+def is_deleted(task: Task) -> bool:
     try:
         lifecycle.get(ORG, task.id)
     except NotFound:
@@ -58,10 +58,10 @@ def test_a_deletion_that_dies_anywhere_is_finished_by_the_next(call: int, world:
     with pytest.raises(Killed), dying_before(world, call):
         task_edits.delete(ORG, POOL, task.id, "user_ada", allow)
     world.settle()
-    assert not gone(task)
+    assert not is_deleted(task)
     task_edits.delete(ORG, POOL, task.id, "user_ada", allow)
     world.advance(5)
-    assert gone(task)
+    assert is_deleted(task)
     [worker] = world.workers()
     assert (worker.leases, list(worker.commands)) == ({}, [f"{task.id}:1"])
 
@@ -90,7 +90,7 @@ def test_nothing_is_left_of_a_task_that_is_deleted_before_its_changes_are_relaye
     assert f"{ORG}#{task.id}" not in left
 
 
-def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None:
+def test_a_deletion_is_announced_though_another_request_ended_the_task(world: World) -> None:
     task = create()
     change(task, Edit(phase=Phase.COMPLETED))
     task_edits.delete(ORG, POOL, task.id, "user_bob", allow)
@@ -102,8 +102,8 @@ def test_who_deletes_is_told_though_another_ended_the_task(world: World) -> None
 def test_deleting_twice_at_once_removes_it_once(world: World) -> None:
     task = create()
     work = [lambda: task_edits.delete(ORG, POOL, task.id, "user_ada", allow)] * 2
-    outcomes = together(work)
-    assert gone(task)
+    outcomes = run_together(work)
+    assert is_deleted(task)
     assert all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes)
     assert None in outcomes
 
@@ -120,18 +120,18 @@ def test_a_task_is_never_made_within_a_project_that_goes_at_the_same_time(world:
 
 
 def test_an_agent_that_was_removed_gets_nothing_more(world: World) -> None:
-    one = agent(world)
-    registry.unregister(ORG, POOL, one)
+    removed_agent = agent(world)
+    registry.unregister(ORG, POOL, removed_agent)
     with pytest.raises(InvalidRequest, match="no agent"):
-        create(agent=one)
+        create(agent=removed_agent)
     task = create()
     with pytest.raises(InvalidRequest, match="no agent"):
-        change(task, Edit(is_assignment=True, agent=one))
+        change(task, Edit(is_assignment=True, agent=removed_agent))
 
 
 @pytest.fixture
-def held_unasked(world: World) -> Iterator[Task]:
-    """A task that names no agent and that one holds."""
+def held_task(world: World) -> Iterator[Task]:
+    """A task that names no agent and that an agent holds."""
     before = config.replace(auto_assign=frozenset({POOL}))
     agent(world)
     task = create()
@@ -142,11 +142,11 @@ def held_unasked(world: World) -> Iterator[Task]:
 
 @pytest.mark.parametrize("move", [None, *Phase])
 def test_an_edit_names_the_agent_that_holds_the_task_and_moves_it_at_once(
-    move: Phase | None, held_unasked: Task, world: World
+    move: Phase | None, held_task: Task, world: World
 ) -> None:
-    holder_id = held_unasked.worker_id
-    changed = change(held_unasked, Edit(is_assignment=True, agent=holder_id, phase=move))
-    assert (changed.assignee, changed.phase) == (holder_id, held_unasked.phase if move is None else move)
+    holder_id = held_task.worker_id
+    changed = change(held_task, Edit(is_assignment=True, agent=holder_id, phase=move))
+    assert (changed.assignee, changed.phase) == (holder_id, held_task.phase if move is None else move)
     world.settle()
     workers_counters_equal_a_recount(world)
 
@@ -160,23 +160,23 @@ def test_an_edit_names_an_agent_for_a_task_that_waits_and_moves_it_at_once(move:
     workers_counters_equal_a_recount(world)
 
 
-def test_a_task_is_not_sent_back_to_the_agent_that_holds_it_and_was_removed(held_unasked: Task, world: World) -> None:
-    assert held_unasked.worker_id is not None
-    registry.unregister(ORG, POOL, held_unasked.worker_id)
+def test_a_task_is_not_sent_back_to_the_agent_that_holds_it_and_was_removed(held_task: Task, world: World) -> None:
+    assert held_task.worker_id is not None
+    registry.unregister(ORG, POOL, held_task.worker_id)
     with pytest.raises(InvalidRequest, match="there is no agent"):
-        change(held_unasked, Edit(is_assignment=True, agent=held_unasked.worker_id, phase=Phase.PENDING))
-    assert lifecycle.get(ORG, held_unasked.id) == held_unasked
+        change(held_task, Edit(is_assignment=True, agent=held_task.worker_id, phase=Phase.PENDING))
+    assert lifecycle.get(ORG, held_task.id) == held_task
     world.settle()
-    released = lifecycle.get(ORG, held_unasked.id)
+    released = lifecycle.get(ORG, held_task.id)
     assert (released.status, released.wanted_worker) == (Status.PENDING, None)
 
 
 @pytest.mark.parametrize("move", [Phase.COMPLETED, Phase.FAILED])
 def test_an_end_in_the_name_of_an_agent_that_was_removed_is_refused(move: Phase, world: World) -> None:
-    one, task = agent(world), create()
-    registry.unregister(ORG, POOL, one)
+    removed_agent, task = agent(world), create()
+    registry.unregister(ORG, POOL, removed_agent)
     with pytest.raises(InvalidRequest, match="there is no agent"):
-        change(task, Edit(is_assignment=True, agent=one, phase=move))
+        change(task, Edit(is_assignment=True, agent=removed_agent, phase=move))
     assert lifecycle.get(ORG, task.id) == task
 
 
@@ -196,11 +196,11 @@ def test_a_held_task_whose_slot_is_gone_can_still_be_assigned(world: World) -> N
 
 
 def test_assigning_many_at_once_never_gives_an_agent_more_than_it_takes(world: World) -> None:
-    one = agent(world, room=2)
-    made = [create(str(number)) for number in range(5)]
+    one = agent(world, slots=2)
+    tasks = [create(str(number)) for number in range(5)]
     edit = Edit(agent=one)
-    outcomes = together(
-        [lambda task=task: task_edits.assign(ORG, POOL, task.id, edit, "user_ada", allow) for task in made]
+    outcomes = run_together(
+        [lambda task=task: task_edits.assign(ORG, POOL, task.id, edit, "user_ada", allow) for task in tasks]
     )
     assert all(isinstance(outcome, Task) for outcome in outcomes)
     world.settle()

@@ -1,4 +1,4 @@
-"""Once a day: what is overdue by more than ten minutes is found and logged."""
+"""Once a day items that are overdue by more than ten minutes are found and logged."""
 
 from chalicelib.engine.schedule import stuck_report
 from tests.engine.helpers import pull
@@ -14,11 +14,11 @@ def test_what_is_overdue_for_ten_minutes_is_found(world: World) -> None:
     assert stuck_report.report_stuck() == []
     world.clock.advance(2 * 60)
     with logging_to(Log()) as log:
-        found = stuck_report.report_stuck()
-    assert task.id in found
-    assert f"{ORG}#{POOL}#{worker.id}" in found
+        overdue_ids = stuck_report.report_stuck()
+    assert task.id in overdue_ids
+    assert f"{ORG}#{POOL}#{worker.id}" in overdue_ids
     [line] = log.lines
-    assert (line["level"], line["count"], line["ids"]) == ("ERROR", len(found), found)
+    assert (line["level"], line["count"], line["ids"]) == ("ERROR", len(overdue_ids), overdue_ids)
 
 
 def test_nothing_is_logged_where_nothing_is_overdue(world: World) -> None:

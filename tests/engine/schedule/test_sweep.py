@@ -15,7 +15,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import pools
 from chalicelib.storage.aws import columns
 from chalicelib.storage.workers import pools as pool_storage
-from tests.engine.helpers import beat, pull
+from tests.engine.helpers import pull, send_heartbeat
 from tests.support import aws
 from tests.support.aws import Call
 from tests.support.world import ORG, POOL, World
@@ -27,7 +27,7 @@ def lose_dispatch_requests(world: World) -> None:
     world.queues.queues.get(settings().dispatch_queue, []).clear()
 
 
-def quietly(world: World, seconds: int) -> None:
+def advance_without_dispatch(world: World, seconds: int) -> None:
     """Let time pass while every dispatch request is lost."""
     for _ in range(seconds // 60):
         world.advance(60, settle=False)
@@ -36,7 +36,7 @@ def quietly(world: World, seconds: int) -> None:
         lose_dispatch_requests(world)
 
 
-def own_end(task: Task) -> int:
+def schedule_to_start_end(task: Task) -> int:
     assert task.ready_at is not None
     return task.ready_at + task.schedule_to_start_ms
 
@@ -63,15 +63,15 @@ def test_only_a_part_in_which_anything_is_due_is_run(world: World) -> None:
     assert world.task(task.id).is_ready
 
 
-def test_a_part_that_cannot_be_looked_at_holds_up_no_other(world: World) -> None:
+def test_a_part_that_cannot_be_read_delays_no_other(world: World) -> None:
     task = world.submit(run_at=world.clock.now() + 1000)
     world.clock.advance(1)
 
-    def broken(*_: Any) -> bool:
+    def raise_defect(*_: Any) -> bool:
         raise ValueError("broken")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sweep._HAS_DUE, "workers", broken)
+        patch.setitem(sweep._HAS_DUE, "workers", raise_defect)
         with pytest.raises(ExceptionGroup):
             sweep.enqueue_due_parts()
     world.handle("sweeps")
@@ -94,12 +94,12 @@ def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, m
     world.clock.advance(61)
     process, done = wakeups.process_due_task, []
 
-    def slowly(task: Task, watcher: wakeups.LaneWatcher) -> None:
+    def process_slowly(task: Task, watcher: wakeups.LaneWatcher) -> None:
         world.clock.advance(30)
         process(task, watcher)
         done.append(task.id)
 
-    monkeypatch.setattr(wakeups, "process_due_task", slowly)
+    monkeypatch.setattr(wakeups, "process_due_task", process_slowly)
     assert len(mine) > 2
     assert sweep.sweep_part(Part("tasks", shard), world.clock.now()) == 2
     assert len(done) == 2
@@ -108,8 +108,8 @@ def test_a_part_ends_in_time_and_leaves_the_rest_to_the_next_one(world: World, m
 # fairness
 
 
-def order_of(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
-    """Replace a function of wakeups by one that only notes the orgs of its items, in order."""
+def record_order(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
+    """Replace a function of wakeups by one that records the orgs of its items, in order."""
     seen: list[str] = []
     replacements: dict[str, Callable[..., None]] = {
         "process_due_task": lambda task, _: seen.append(task.org),
@@ -120,13 +120,13 @@ def order_of(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
 
 
 def test_another_orgs_few_tasks_are_not_held_up_by_ones_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [world.submit(org="noisy", run_at=world.clock.now() + 1000 + number) for number in range(500)]
-    made += [world.submit(org="quiet", run_at=world.clock.now() + 9000) for _ in range(20)]
+    tasks = [world.submit(org="noisy", run_at=world.clock.now() + 1000 + number) for number in range(500)]
+    tasks += [world.submit(org="quiet", run_at=world.clock.now() + 9000) for _ in range(20)]
     world.clock.advance(10)
-    seen = order_of(monkeypatch, "process_due_task")
+    seen = record_order(monkeypatch, "process_due_task")
     for shard in columns.wake_shards():
         seen.clear()
-        mine = [task.org for task in made if columns.wake_shard(task.id) == shard]
+        mine = [task.org for task in tasks if columns.wake_shard(task.id) == shard]
         assert sweep.sweep_part(Part("tasks", shard), world.clock.now()) == len(mine) == len(seen)
         few = mine.count("quiet")
         assert mine.count("noisy") > sweep.TASKS_PER_READ
@@ -140,7 +140,7 @@ def test_another_orgs_workers_are_looked_at_between_ones_many(world: World, monk
     for number in range(4):
         world.register(f"q{number}", org="quiet")
     world.clock.advance(200)
-    seen = order_of(monkeypatch, "process_due_worker_or_pool")
+    seen = record_order(monkeypatch, "process_due_worker_or_pool")
     monkeypatch.setattr(sweep, "THREADS", 1)
     for shard in columns.wake_shards():
         seen.clear()
@@ -155,16 +155,16 @@ def test_another_orgs_workers_are_looked_at_between_ones_many(world: World, monk
 def test_a_waiting_task_is_looked_at_once_and_then_its_pool_each_minute(world: World) -> None:
     task = world.submit()
     assert world.task(task.id).wake_at == world.clock.now() + DISPATCH_GUARD_MS
-    quietly(world, 120)
+    advance_without_dispatch(world, 120)
     version = world.task(task.id).version
-    assert world.task(task.id).wake_at == own_end(task)
+    assert world.task(task.id).wake_at == schedule_to_start_end(task)
     world.advance(1800)
     assert world.task(task.id).version == version
     assert (pool_storage.find(ORG, POOL).wake_at or 0) > world.clock.now() - clock.MINUTE
 
 
 def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_task(world: World) -> None:
-    made = [world.submit() for _ in range(60)]
+    tasks = [world.submit() for _ in range(60)]
     while world.relay("tasks"):
         pass
     lose_dispatch_requests(world)
@@ -172,7 +172,7 @@ def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_t
     with aws.counting() as calls:
         world.sweep()
     assert (
-        calls[("DynamoDB", "UpdateItem")] == len(made) + 4 + 1
+        calls[("DynamoDB", "UpdateItem")] == len(tasks) + 4 + 1
     )  # for each shard's run the pool, which is new at first
     assert calls[("DynamoDB", "BatchGetItem")] == 4
     assert calls[("DynamoDB", "GetItem")] == 4 + 1
@@ -184,10 +184,10 @@ def test_thousands_of_looks_are_two_calls_for_each_lane_and_one_write_for_each_t
 
 def test_a_task_whose_every_dispatch_request_was_lost_is_leased_once_one_arrives_again(world: World) -> None:
     task = world.submit(capabilities=("gpu",))
-    quietly(world, 180)
+    advance_without_dispatch(world, 180)
     worker = pull(world, capabilities=("gpu",))
-    quietly(world, 60)
-    beat(worker)
+    advance_without_dispatch(world, 60)
+    send_heartbeat(worker)
     assert world.task(task.id).is_ready
     world.advance(61)
     assert world.task(task.id).is_held
@@ -195,7 +195,7 @@ def test_a_task_whose_every_dispatch_request_was_lost_is_leased_once_one_arrives
 
 def test_a_waiting_task_that_is_edited_has_a_look_of_its_own_again(world: World) -> None:
     task = world.submit()
-    quietly(world, 120)
+    advance_without_dispatch(world, 120)
     lifecycle.change(ORG, task.id, lambda latest: transitions.edited(latest, clock.now(), priority=9))
     assert (world.task(task.id).wake_at or 0) <= world.clock.now() + MAX_CHECK_INTERVAL_MS
 
@@ -204,16 +204,16 @@ def test_a_pool_that_remembers_too_many_lanes_leaves_tasks_their_own_looks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "MAX_LANES", 3)
-    made = [world.submit(concurrency_limit=ConcurrencyLimit(f"key-{number}", 1)) for number in range(8)]
-    quietly(world, 60)
-    own = [task for task in made if (world.task(task.id).wake_at or 0) < own_end(task)]
+    tasks = [world.submit(concurrency_limit=ConcurrencyLimit(f"key-{number}", 1)) for number in range(8)]
+    advance_without_dispatch(world, 60)
+    own = [task for task in tasks if (world.task(task.id).wake_at or 0) < schedule_to_start_end(task)]
     assert len(own) == 5
     assert len(pool_storage.find(ORG, POOL).lanes) == 3
     worker = pull(world, max_concurrent=50)
     for _ in range(9):
         world.advance(60)
-        beat(worker)
-    assert all(world.task(task.id).is_held for task in made)
+        send_heartbeat(worker)
+    assert all(world.task(task.id).is_held for task in tasks)
     assert len(pool_storage.find(ORG, POOL).lanes) <= 3
 
 
@@ -226,7 +226,7 @@ def test_lanes_fit_into_the_item_however_much_they_ask_for(world: World) -> None
 
 
 class Meanwhile:
-    """Something happens before the pass that runs writes what it leaves to the next one."""
+    """Something happens before the running pass writes its state for the next pass."""
 
     def __init__(self, happening: Callable[[], object]) -> None:
         self._happening: Callable[[], object] | None = happening

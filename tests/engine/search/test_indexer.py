@@ -19,7 +19,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.search.index import ListingItem
 from chalicelib.storage.tasks import tasks as task_storage
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.engine.indexed_tasks import POOL, ids_of, random_task
 from tests.support import aws
 from tests.support.world import ORG, World
@@ -132,7 +132,7 @@ def test_more_rows_than_a_transaction_holds_survive_a_death_after_any_of_them(wo
 
 def test_relays_side_by_side_count_every_task_once(world: World) -> None:
     tasks = [replace(random_task(random.Random(number), number), terms=TERMS) for number in range(8)]
-    together([lambda one=task: indexer.update_indexes([(None, one)]) for task in [*tasks, *tasks]])
+    run_together([lambda one=task: indexer.update_indexes([(None, one)]) for task in [*tasks, *tasks]])
     assert rows() == expected_rows(tasks)
     assert sum(search.count_by_phase(ORG, POOL, "project", ["proj_a"])["proj_a"].values()) == len(tasks)
 
@@ -236,12 +236,12 @@ def test_tasks_of_other_pools_have_no_history(world: World) -> None:
 
 
 def test_one_task_that_is_indexed_otherwise_delays_no_other(world: World) -> None:
-    one, other = submit(world), submit(world)
-    late = transitions.begun_by_person(one, "user_1", world.clock.now())
+    task, other = submit(world), submit(world)
+    late = transitions.begun_by_person(task, "user_1", world.clock.now())
     indexer.update_indexes([(None, other)])
     with aws.counting() as calls:
         indexer.update_indexes(
-            [(one, late), (None, one), (other, transitions.begun_by_person(other, "user_1", world.clock.now()))]
+            [(task, late), (None, task), (other, transitions.begun_by_person(other, "user_1", world.clock.now()))]
         )
     assert calls["DynamoDB", "TransactWriteItems"] == 2
     assert search.find_page(ORG, POOL, Query(phases=frozenset({Phase.HELD}))).total == 2

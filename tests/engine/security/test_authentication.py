@@ -27,7 +27,7 @@ HEADERS = {"kid": DEVELOPMENT_KEY_ID, "typ": "at+jwt"}
 
 
 @pytest.fixture(autouse=True)
-def moment() -> Iterator[clock.ManualClock]:
+def manual_clock() -> Iterator[clock.ManualClock]:
     manual = clock.ManualClock(NOW * 1000)
     previous = clock.use(manual)
     yield manual
@@ -40,7 +40,8 @@ def token(headers: dict[str, Any] | None = None, secret: str = DEVELOPMENT_SECRE
 
 
 def raw(claims: bytes) -> str:
-    """A well-signed token of claims that our own encoder would not write; of two with one name the last counts."""
+    """A correctly signed token with claims that our encoder does not write. Of two claims with one name the last
+    counts."""
     text = json.dumps(CLAIMS).encode().removesuffix(b"}") + b", " + claims + b"}"
     return jwt.api_jws.encode(text, DEVELOPMENT_SECRET, algorithm="HS256", headers=HEADERS)
 
@@ -50,7 +51,7 @@ def part(value: Any) -> str:
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def forged(header: Any, claims: Any = CLAIMS, signature: str = "") -> str:
+def forge(header: Any, claims: Any = CLAIMS, signature: str = "") -> str:
     return f"{part(header)}.{part(claims)}.{signature}"
 
 
@@ -63,13 +64,13 @@ ABUSES = {
     "four parts": GOOD + ".x",
     "not base64": "§.§.§",
     "a lone surrogate": "\ud800.a.b",
-    "a header that is a list": forged([1]),
-    "a header too deep to read": forged(DEEP),
-    "alg none": forged({"alg": "none", **HEADERS}),
-    "alg None": forged({"alg": "None", **HEADERS}),
-    "no alg": forged(HEADERS),
-    "alg a number": forged({"alg": 5, **HEADERS}),
-    "alg RS256 with our secret": forged({"alg": "RS256", **HEADERS}, CLAIMS, GOOD.rpartition(".")[2]),
+    "a header that is a list": forge([1]),
+    "a header too deep to read": forge(DEEP),
+    "alg none": forge({"alg": "none", **HEADERS}),
+    "alg None": forge({"alg": "None", **HEADERS}),
+    "no alg": forge(HEADERS),
+    "alg a number": forge({"alg": 5, **HEADERS}),
+    "alg RS256 with our secret": forge({"alg": "RS256", **HEADERS}, CLAIMS, GOOD.rpartition(".")[2]),
     "alg HS512": jwt.encode(CLAIMS, DEVELOPMENT_SECRET * 2, algorithm="HS512", headers=HEADERS),
     "no signature": GOOD.rpartition(".")[0] + ".",
     "another signature": GOOD.rpartition(".")[0] + "." + part(b"x" * 32),
@@ -78,9 +79,9 @@ ABUSES = {
     "an unknown kid": token({"kid": "other"}),
     "a kid that is a path": token({"kid": "../../dev/null"}),
     "no kid": jwt.encode(CLAIMS, DEVELOPMENT_SECRET, algorithm="HS256"),
-    "a kid that is no text": forged({"alg": "HS256", "kid": {"a": 1}}),
+    "a kid that is no text": forge({"alg": "HS256", "kid": {"a": 1}}),
     "a refresh token": token({"typ": "refresh+jwt"}),
-    "a typ that is no text": forged({"alg": "HS256", "kid": DEVELOPMENT_KEY_ID, "typ": 5}),
+    "a typ that is no text": forge({"alg": "HS256", "kid": DEVELOPMENT_KEY_ID, "typ": 5}),
     "another audience": token(aud="elsewhere"),
     "no audience": token(aud=...),
     "another issuer": token(iss="elsewhere"),
@@ -131,19 +132,19 @@ def test_a_token_that_is_not_valid_is_refused_always_in_the_same_words(abuse: st
     assert caught.value.__cause__ is None
 
 
-def test_a_token_says_who_calls_until_it_expires(moment: clock.ManualClock) -> None:
+def test_a_token_says_who_calls_until_it_expires(manual_clock: clock.ManualClock) -> None:
     issued = authentication.issue_token(SOMEBODY, 60)
-    moment.advance(59.999)
+    manual_clock.advance(59.999)
     assert authentication.verify_token(issued) == SOMEBODY
-    moment.advance(0.001)
+    manual_clock.advance(0.001)
     with pytest.raises(Unauthenticated):
         authentication.verify_token(issued)
 
 
-def test_times_may_have_fractions_of_a_second(moment: clock.ManualClock) -> None:
+def test_times_may_have_fractions_of_a_second(manual_clock: clock.ManualClock) -> None:
     issued = token(exp=NOW + 60.5, nbf=NOW + 0.5, iat=NOW + 0.25)
     for advance, taken in ((0.499, False), (0.001, True), (59.999, True), (0.001, False)):
-        moment.advance(advance)
+        manual_clock.advance(advance)
         assert _is_taken(issued) is taken
 
 

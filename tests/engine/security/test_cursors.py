@@ -1,4 +1,4 @@
-"""Cursors: only the list that gave one takes it back."""
+"""Cursors: only the list that issued a cursor accepts it."""
 
 import base64
 

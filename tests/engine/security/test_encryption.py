@@ -16,7 +16,7 @@ CONTEXT = "org#worker_1"
 
 @pytest.fixture
 def rotate() -> Iterator[Callable[..., None]]:
-    """Make the deployment's sealing keys those of the given ids, the first one sealing."""
+    """Set the deployment's sealing keys to those with these ids; the first one seals."""
     before = config.settings()
 
     def use(*key_ids: str) -> None:

@@ -1,4 +1,4 @@
-"""Guesses at secrets that somebody has chosen."""
+"""Limits on guesses at secrets that people have chosen."""
 
 from chalicelib.engine.security import authentication, guess_limits
 from chalicelib.errors import TooManyRequests, Unauthenticated
@@ -29,11 +29,11 @@ def test_twenty_guesses_at_once_and_one_a_minute(world: World) -> None:
 
 
 def test_other_networks_and_other_workers_are_not_concerned(world: World) -> None:
-    one, two = world.register("one").id, world.register("two").id
+    first, second = world.register("one").id, world.register("two").id
     for _ in range(30):
-        attempt(one, "wrong")
-    assert attempt(one, "key-one", THERE) == "in"
-    assert attempt(two, "key-two") == "in"
+        attempt(first, "wrong")
+    assert attempt(first, "key-one", THERE) == "in"
+    assert attempt(second, "key-two") == "in"
 
 
 def test_a_worker_that_is_not_there_is_guessed_at_as_any_other(world: World) -> None:

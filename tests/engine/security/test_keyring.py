@@ -18,7 +18,7 @@ SEAL = {"2": base64.b64encode(b"2" * 32).decode(), "1": base64.b64encode(b"1" * 
 
 
 @pytest.fixture
-def moment() -> Iterator[clock.ManualClock]:
+def manual_clock() -> Iterator[clock.ManualClock]:
     manual = clock.ManualClock(1_000_000)
     previous = clock.use(manual)
     yield manual
@@ -26,8 +26,8 @@ def moment() -> Iterator[clock.ManualClock]:
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, moment: clock.ManualClock) -> Iterator[Store]:
-    """Put what the deployment's secrets parameter, of this test alone, holds."""
+def store(request: pytest.FixtureRequest, manual_clock: clock.ManualClock) -> Iterator[Store]:
+    """Set the content of the deployment's secrets parameter for this test."""
     name = f"/yard/{request.node.name}".translate(str.maketrans("[] ", "---"))
     before = config.replace(stage="test", secrets_parameter=name)
 
@@ -52,13 +52,13 @@ def test_in_aws_the_keys_are_the_parameters_in_its_order(store: Store) -> None:
     assert list(keyring.seal_keys().items()) == [("2", b"2" * 32), ("1", b"1" * 32)]
 
 
-def test_keys_are_kept_for_five_minutes_and_no_longer(store: Store, moment: clock.ManualClock) -> None:
+def test_keys_are_kept_for_five_minutes_and_no_longer(store: Store, manual_clock: clock.ManualClock) -> None:
     store({"jwt": {"old": "o" * 32}, "seal": SEAL})
     assert list(keyring.jwt_keys()) == ["old"]
     store({"jwt": {"new": "n" * 32}, "seal": SEAL})
-    moment.advance(299.999)
+    manual_clock.advance(299.999)
     assert list(keyring.jwt_keys()) == ["old"]
-    moment.advance(0.001)
+    manual_clock.advance(0.001)
     assert list(keyring.jwt_keys()) == ["new"]
 
 

@@ -1,4 +1,4 @@
-"""Slots: how many slow requests of an org there are at once."""
+"""Slots: how many slow requests of an org may run at once."""
 
 from contextlib import ExitStack
 
@@ -14,16 +14,16 @@ from tests.support.world import World
 MOST, SECONDS = 3, 20
 
 
-def taken(stack: ExitStack, org: str = "acme", kind: str = "k") -> bool:
+def take_slot(stack: ExitStack, org: str = "acme", kind: str = "k") -> bool:
     return stack.enter_context(long_call_slots.hold_slot(org, kind, MOST, SECONDS))
 
 
 def test_an_org_has_so_many_of_a_kind_and_others_have_theirs(world: World) -> None:
     with ExitStack() as stack:
-        assert [taken(stack) for _ in range(5)] == [True, True, True, False, False]
-        assert taken(stack, org="other") and taken(stack, kind="another")
+        assert [take_slot(stack) for _ in range(5)] == [True, True, True, False, False]
+        assert take_slot(stack, org="other") and take_slot(stack, kind="another")
     with ExitStack() as stack:
-        assert [taken(stack) for _ in range(4)] == [True, True, True, False], "all were given back"
+        assert [take_slot(stack) for _ in range(4)] == [True, True, True, False], "all were given back"
 
 
 def test_a_slot_is_given_back_whatever_becomes_of_the_request(world: World) -> None:
@@ -40,40 +40,59 @@ def test_what_needs_one_is_refused_without(world: World) -> None:
             stack.enter_context(long_call_slots.hold_required_slot("acme", "k", MOST, SECONDS))
 
 
-def abandon(number: int = MOST) -> None:
-    """Requests take a slot, and die."""
+def abandon_slots(number: int = MOST) -> None:
+    """Take slots in requests that die."""
     until = clock.now() + long_call_slots._max_hold_ms(SECONDS)
     for each in range(number):
         assert not storage.take("acme", "k", MOST, f"{until:014d}.{each}")
 
 
 def test_those_of_requests_that_died_are_free_again_after_a_while(world: World) -> None:
-    abandon()
+    abandon_slots()
     with ExitStack() as stack:
         world.clock.advance(SECONDS + long_call_slots.MARGIN_SECONDS - 1)
-        assert not taken(stack)
+        assert not take_slot(stack)
         world.clock.advance(1)
-        assert [taken(stack) for _ in range(4)] == [True, True, True, False]
+        assert [take_slot(stack) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_kind_that_rests_has_no_slots_until_it_wakes(world: World) -> None:
+    long_call_slots.rest("acme", "k", 30_000)
+    long_call_slots.rest("acme", "k", 10_000)
+    with ExitStack() as stack:
+        assert take_slot(stack, org="other") and take_slot(stack, kind="another")
+        with long_call_slots.try_slot("acme", "k", MOST, SECONDS) as refusal:
+            assert refusal is not None
+            assert (refusal.rest_until_ms - clock.now(), refusal.tokens) == (30_000, frozenset())
+        world.clock.advance(30)
+        assert [take_slot(stack) for _ in range(4)] == [True, True, True, False]
+
+
+def test_no_kind_rests_for_ever(world: World) -> None:
+    long_call_slots.rest("acme", "k", 10**12)
+    world.clock.advance(3600)
+    with ExitStack() as stack:
+        assert take_slot(stack)
 
 
 def test_a_clock_that_steps_back_blocks_none(world: World) -> None:
-    abandon()
+    abandon_slots()
     before = clock.use(clock.ManualClock(clock.now() - clock.HOUR))
     with ExitStack() as stack:
-        assert taken(stack)
+        assert take_slot(stack)
     clock.use(before)
 
 
 def test_it_costs_two_calls_and_where_requests_died_four(world: World) -> None:
-    def calls() -> int:
+    def count_calls() -> int:
         with aws.counting() as counted, long_call_slots.hold_slot("acme", "k", MOST, SECONDS):
             pass
         return counted.total()
 
-    assert calls() == 2
-    abandon()
+    assert count_calls() == 2
+    abandon_slots()
     world.clock.advance(60)
-    assert calls() == 4
+    assert count_calls() == 4
 
 
 def test_a_table_that_does_not_answer_when_a_slot_is_given_back_spoils_nothing(world: World) -> None:

@@ -24,19 +24,19 @@ def test_the_hash_of_nobody_is_no_password_s(monkeypatch: pytest.MonkeyPatch) ->
     assert not passwords.is_correct("whatever", None)
 
 
-@pytest.mark.usefixtures("cheap")
+@pytest.mark.usefixtures("cheap_hashes")
 def test_the_same_password_has_another_hash_each_time() -> None:
     assert passwords.hash_password("x" * 8) != passwords.hash_password("x" * 8)
 
 
-@pytest.mark.usefixtures("cheap")
+@pytest.mark.usefixtures("cheap_hashes")
 def test_a_password_is_its_characters_however_they_are_spelled() -> None:
     kept = passwords.hash_password("cafe\N{COMBINING ACUTE ACCENT} \N{LATIN SMALL LIGATURE FI}x")
     assert passwords.is_correct("caf\N{LATIN SMALL LETTER E WITH ACUTE} fix", kept)
     assert passwords.is_correct("\ud800" * 8, passwords.hash_password("\ud800" * 8))
 
 
-@pytest.mark.usefixtures("cheap")
+@pytest.mark.usefixtures("cheap_hashes")
 def test_a_hash_of_another_cost_still_opens_and_is_outdated() -> None:
     kept = passwords.hash_password("correct horse")
     passwords.use_cost(Cost(2, 8, 1))

@@ -1,4 +1,4 @@
-"""The activity log of an org: refused requests, and what its tasks and agents did."""
+"""The activity log of an org: its refused requests, and what its tasks and agents did."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def read(**filters: Any) -> list[Line]:
     return activity_log.read_lines(ORG, POOL, **({"since": START - clock.DAY} | filters))
 
 
-def later(world: World) -> None:
+def pass_flush_interval(world: World) -> None:
     world.clock.advance(FLUSH_INTERVAL_MS / 1000)
 
 
@@ -30,7 +30,7 @@ def test_refused_requests_are_written_together_and_others_not_at_all(world: Worl
         for status in (200, 404, 500, 201):
             activity_log.record_request(answered_request(ORG, status, 3.2))
     assert not calls
-    later(world)
+    pass_flush_interval(world)
     with aws.counting() as calls:
         activity_log.record_request(answered_request(ORG, 200, 1.0))
         activity_log.record_request(answered_request(ORG, 200, 1.0))
@@ -48,7 +48,7 @@ def test_what_is_not_written_yet_is_read_too_and_orgs_are_kept_apart(world: Worl
 def test_a_flood_is_counted_and_costs_one_write(world: World) -> None:
     for _ in range(LINES_PER_DOCUMENT + 20):
         activity_log.record_request(answered_request(ORG, 429, 1.0))
-    later(world)
+    pass_flush_interval(world)
     activity_log.record_request(answered_request(ORG, 200, 1.0))
     lines = read(limit=1000)
     assert len(lines) == LINES_PER_DOCUMENT + 1
@@ -56,13 +56,13 @@ def test_a_flood_is_counted_and_costs_one_write(world: World) -> None:
 
 
 def test_what_an_outage_kept_from_being_written_is_written_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def outage(*_: Any, **__: Any) -> Any:
+    def raise_unavailable(*_: Any, **__: Any) -> Any:
         raise Unavailable("The database is busy")
 
     activity_log.record_request(answered_request(ORG, 404, 1.0))
-    later(world)
+    pass_flush_interval(world)
     with monkeypatch.context() as patched:
-        patched.setattr(dynamodb, "commit", outage)
+        patched.setattr(dynamodb, "commit", raise_unavailable)
         activity_log.record_request(answered_request(ORG, 200, 1.0))
     activity_log.record_request(answered_request(ORG, 200, 1.0))
     assert not activity_log._buffers
@@ -71,15 +71,15 @@ def test_what_an_outage_kept_from_being_written_is_written_later(world: World, m
 
 def test_what_tasks_and_workers_did_is_listed_latest_first(world: World) -> None:
     worker = world.register()
-    made = world.submit()
+    task = world.submit()
     world.settle()
     world.clock.advance(2 * 3600)
-    lifecycle.fail(ORG, made.id, Holder(worker.id), reported_failure("no", retryable=False))
+    lifecycle.fail(ORG, task.id, Holder(worker.id), reported_failure("no", retryable=False))
     world.settle()
     lines = read(service="tasks")
     assert [line.details["event"] for line in lines] == ["failed", "started", "leased", "submitted"]
     assert [line.level for line in lines] == ["error", "debug", "debug", "info"]
-    assert lines[0].details == {"taskId": made.id, "event": "failed", "agentId": worker.id, "attempt": 1}
+    assert lines[0].details == {"taskId": task.id, "event": "failed", "agentId": worker.id, "attempt": 1}
     assert [line.details["event"] for line in read(service="agents")] == ["online"]
     assert len(read(limit=2)) == 2
     assert read(since=clock.now() - 1000, service="tasks") == lines[:1]

@@ -9,16 +9,16 @@ from chalicelib.engine.statistics import backlog
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from tests.domain import samples
-from tests.engine.helpers import beat, pull
-from tests.support.metrics import Sent
+from tests.engine.helpers import pull, send_heartbeat
+from tests.support.metrics import SentMetrics
 from tests.support.metrics import sent_metrics as sent_metrics
 from tests.support.world import ORG, POOL, World
 
-Read = Callable[[], Sent]
+Read = Callable[[], SentMetrics]
 
 
-def measured(world: World, sent_metrics: Read, minutes: float = 3) -> Sent:
-    """The metrics sent in the next minutes."""
+def measure(world: World, sent_metrics: Read, minutes: float = 3) -> SentMetrics:
+    """Let so many minutes pass, and return the metrics that were sent in them."""
     world.settle()
     sent_metrics()
     world.advance(minutes * 60)
@@ -30,7 +30,7 @@ def test_a_task_that_no_registered_worker_could_take_is_counted_by_its_lane(worl
     for _ in range(3):
         world.submit(capabilities=("gpu",))
     world.submit(capabilities=("gpu", "ocr"))
-    metrics = measured(world, sent_metrics)
+    metrics = measure(world, sent_metrics)
     assert metrics[backlog.UNSERVED_METRIC]
     assert set(metrics[backlog.UNSERVED_METRIC]) == {2}
 
@@ -39,7 +39,7 @@ def test_the_age_is_of_the_one_that_waits_for_longest(world: World, sent_metrics
     world.submit(capabilities=("gpu",))
     world.advance(600)
     world.submit()
-    metrics = measured(world, sent_metrics)
+    metrics = measure(world, sent_metrics)
     assert metrics[backlog.OLDEST_METRIC] == sorted(metrics[backlog.OLDEST_METRIC])
     assert 600 < metrics[backlog.OLDEST_METRIC][0] < metrics[backlog.OLDEST_METRIC][-1] <= 780
 
@@ -49,8 +49,8 @@ def test_a_task_whose_workers_are_busy_only_waits(world: World, sent_metrics: Re
     for _ in range(2):
         world.submit(timeout_seconds=86_400)
     world.settle()
-    beat(worker)
-    metrics = measured(world, sent_metrics, minutes=1.4)
+    send_heartbeat(worker)
+    metrics = measure(world, sent_metrics, minutes=1.4)
     assert metrics[backlog.OLDEST_METRIC]
     assert set(metrics[backlog.UNSERVED_METRIC]) == {0}
 
@@ -61,17 +61,17 @@ def test_a_worker_that_is_offline_could_take_it_and_one_that_was_removed_could_n
     worker = pull(world)
     world.advance(600)
     world.submit()
-    assert set(measured(world, sent_metrics)[backlog.UNSERVED_METRIC]) == {0}
+    assert set(measure(world, sent_metrics)[backlog.UNSERVED_METRIC]) == {0}
     registry.unregister(ORG, POOL, worker.id)
-    assert set(measured(world, sent_metrics)[backlog.UNSERVED_METRIC]) == {1}
+    assert set(measure(world, sent_metrics)[backlog.UNSERVED_METRIC]) == {1}
 
 
 def test_nothing_is_measured_where_nothing_waits(world: World, sent_metrics: Read) -> None:
     task = world.submit(capabilities=("gpu",))
-    assert measured(world, sent_metrics)[backlog.OLDEST_METRIC]
+    assert measure(world, sent_metrics)[backlog.OLDEST_METRIC]
     lifecycle.cancel(ORG, task.id)
     world.advance(120)
-    assert not measured(world, sent_metrics).keys() & {backlog.OLDEST_METRIC, backlog.UNSERVED_METRIC}
+    assert not measure(world, sent_metrics).keys() & {backlog.OLDEST_METRIC, backlog.UNSERVED_METRIC}
 
 
 @pytest.mark.parametrize(

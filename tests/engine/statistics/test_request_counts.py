@@ -1,4 +1,4 @@
-"""An API's requests are buffered and written every ten seconds; nothing else writes their rows."""
+"""The counts of an API's requests are buffered and written every ten seconds; nothing else writes their items."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from chalicelib.engine.statistics.request_counts import FLUSH_INTERVAL_MS
 from chalicelib.errors import Unavailable
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.statistics import counters as counter_storage
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws
 from tests.support.client import answered_request
 from tests.support.world import ORG, POOL, START, World
@@ -26,11 +26,11 @@ def count_request(org: str, status: int, milliseconds: float) -> None:
     _count(answered_request(org, status, milliseconds))
 
 
-def due(world: World) -> None:
+def pass_flush_interval(world: World) -> None:
     world.clock.advance(FLUSH_INTERVAL_MS / 1000)
 
 
-def stored(world: World) -> dict[str, int]:
+def stored_counts(world: World) -> dict[str, int]:
     return world.rows()[ROW].values
 
 
@@ -39,13 +39,14 @@ def test_requests_are_written_every_ten_seconds_by_the_one_that_finds_it_due(wor
         for status in (200, 400, 413, 503):
             count_request(ORG, status, 20.4)
     assert not calls
-    due(world)
+    pass_flush_interval(world)
     with aws.counting() as calls:
         count_request(ORG, 200, 1_000.0)
         count_request(ORG, 200, 5.0)
     assert calls == {("DynamoDB", "UpdateItem"): 1}
-    assert stored(world) == {
+    assert stored_counts(world) == {
         "requests": 5,
+        "refused": 2,
         "invalid": 2,
         "errors": 1,
         "time_ms": 1_080,
@@ -76,39 +77,39 @@ def test_orgs_and_apis_are_kept_apart(world: World) -> None:
     request_counts.request_counter("other")(answered_request(ORG, 200, 1.0))
     assert recent.read_recent(ORG, POOL).api_requests["requests"] == 1
     assert recent.read_recent("umbra", POOL).api_requests["requests"] == 1
-    due(world)
+    pass_flush_interval(world)
     count_request("umbra", 200, 1.0)
     assert list(world.rows()) == [(f"umbra#{POOL}#{DAY}", "api#12")]
 
 
 def test_what_an_outage_kept_from_being_written_is_written_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def outage(*_: Any, **__: Any) -> Any:
+    def raise_unavailable(*_: Any, **__: Any) -> Any:
         raise Unavailable("The database is busy")
 
     count_request(ORG, 200, 1.0)
-    due(world)
+    pass_flush_interval(world)
     with monkeypatch.context() as patched:
-        patched.setattr(dynamodb, "commit", outage)
+        patched.setattr(dynamodb, "commit", raise_unavailable)
         count_request(ORG, 200, 1.0)
     count_request(ORG, 200, 1.0)
     assert world.rows() == {}
-    due(world)
+    pass_flush_interval(world)
     count_request(ORG, 200, 1.0)
-    assert stored(world)["requests"] == 4
+    assert stored_counts(world)["requests"] == 4
 
 
 def test_threads_lose_none(world: World) -> None:
     count_request(ORG, 200, 1.0)
-    due(world)
-    together([lambda: [count_request(ORG, 200, 1.0) for _ in range(20)]] * 4)
-    due(world)
+    pass_flush_interval(world)
+    run_together([lambda: [count_request(ORG, 200, 1.0) for _ in range(20)]] * 4)
+    pass_flush_interval(world)
     count_request(ORG, 200, 1.0)
-    assert stored(world)["requests"] == 82
+    assert stored_counts(world)["requests"] == 82
 
 
 def test_a_rollup_leaves_them_alone_and_recounts_the_labels_of_the_day(world: World) -> None:
     count_request(ORG, 200, 1.0)
-    due(world)
+    pass_flush_interval(world)
     count_request(ORG, 200, 1.0)
     world.submit(label="chat")
     world.settle()

@@ -12,7 +12,7 @@ from chalicelib.engine.workers import registry
 from chalicelib.errors import NotFound
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.statistics import counters as counter_storage
-from tests.engine.helpers import beat, complete, held, holder, pull
+from tests.engine.helpers import complete, hand_over_task, holder, pull, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
@@ -21,13 +21,13 @@ HALF = 12 * 3_600
 BROKEN = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, is_reported=True)
 
 
-def busy(world: World) -> None:
-    """A task with each kind of end within an hour."""
+def run_busy_hour(world: World) -> None:
+    """End tasks in each way within an hour."""
     worker = pull(world, max_concurrent=9)
     for end in ("complete", "fail", "cancel", "release", "wait"):
-        task = held(world)
+        task = hand_over_task(world)
         world.clock.advance(7)
-        beat(worker)
+        send_heartbeat(worker)
         if end == "complete":
             complete(task)
         elif end == "fail":
@@ -41,7 +41,7 @@ def busy(world: World) -> None:
 
 
 def figures(world: World) -> dict[Any, dict[str, int]]:
-    """All rows but the closing ones, without zeros."""
+    """All items but the closing ones, without zeros."""
     rows = {row: counts.values for row, counts in world.rows().items() if row[1] != "close"}
     return {row: {name: value for name, value in values.items() if value} for row, values in rows.items()}
 
@@ -51,19 +51,19 @@ def recount(world: World) -> dict[Any, dict[str, int]]:
     return {row: {name: value for name, value in counts.values.items() if value} for row, counts in rows.items()}
 
 
-def raw() -> list[Any]:
+def raw_items() -> list[Any]:
     return sorted(str(item.to_dynamodb_dict()) for item in aws.items(counter_storage.StatsItem))
 
 
 def test_the_live_figures_equal_a_recount_of_the_log(world: World) -> None:
-    busy(world)
+    run_busy_hour(world)
     assert figures(world) == recount(world)
     assert recount(world)
 
 
 @pytest.mark.parametrize(("close", "wait"), [(rollup.roll_up_hour, 3_600), (rollup.roll_up_days, HALF)])
 def test_a_rollup_mends_what_was_miscounted_and_run_twice_changes_nothing(world: World, close: Any, wait: int) -> None:
-    busy(world)
+    run_busy_hour(world)
     right = figures(world)
     row = (f"{ORG}#{POOL}#{DAY}", "hour#12")
     dynamodb.commit(counter_storage.addition_write(row, Counts({"completed": 5, "waited_ms": -3})))
@@ -71,19 +71,19 @@ def test_a_rollup_mends_what_was_miscounted_and_run_twice_changes_nothing(world:
     world.clock.advance(wait)
     assert close() == 1
     assert figures(world) == right == recount(world)
-    before = raw()
+    before = raw_items()
     assert close() == 1
-    assert raw() == before
+    assert raw_items() == before
 
 
 def test_an_hour_that_is_not_over_is_left_alone(world: World) -> None:
-    busy(world)
-    before = raw()
-    assert (rollup.roll_up_hour(), rollup.roll_up_days(), raw()) == (0, 0, before)
+    run_busy_hour(world)
+    before = raw_items()
+    assert (rollup.roll_up_hour(), rollup.roll_up_days(), raw_items()) == (0, 0, before)
 
 
 def test_an_event_that_comes_after_the_rollup_is_still_counted_and_stays_counted(world: World) -> None:
-    busy(world)
+    run_busy_hour(world)
     world.submit()
     world.clock.advance(HALF)
     rollup.roll_up_hour(START + clock.HOUR)
@@ -114,7 +114,7 @@ def test_the_day_s_closing_queue_is_kept_for_days_without_events_too(world: Worl
 
 
 def test_a_day_has_its_hours_and_the_workers_that_ended_attempts(world: World) -> None:
-    busy(world)
+    run_busy_hour(world)
     day = daily.read_day(ORG, POOL, DAY)
     assert len(day.hours) == 24
     assert day.hours[12] == day.total
@@ -133,7 +133,7 @@ def test_a_day_has_its_hours_and_the_workers_that_ended_attempts(world: World) -
 
 
 def test_reading_a_day_costs_two_calls(world: World) -> None:
-    busy(world)
+    run_busy_hour(world)
     with aws.counting() as calls:
         daily.read_day(ORG, POOL, DAY)
     assert calls.total() == 2
@@ -158,7 +158,7 @@ def test_maintenance_is_not_uptime(world: World) -> None:
     world.clock.advance(3_600)
     registry.set_maintenance(ORG, POOL, worker.id, True, None)
     world.clock.advance(3_600)
-    beat(worker)
+    send_heartbeat(worker)
     world.settle()
     registry.set_maintenance(ORG, POOL, worker.id, False, None)
     world.settle()

@@ -7,17 +7,17 @@ import pytest
 from chalicelib.engine.statistics import task_gauges
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.functions import schedules
-from tests.engine.helpers import complete, held, pull
+from tests.engine.helpers import complete, hand_over_task, pull
 from tests.support import aws
-from tests.support.metrics import Sent
+from tests.support.metrics import SentMetrics
 from tests.support.metrics import sent_metrics as sent_metrics
 from tests.support.world import ORG, START, World
 
 HOUR = 3_600
-Read = Callable[[], Sent]
+Read = Callable[[], SentMetrics]
 
 
-def reported(sent_metrics: Read) -> tuple[float, ...]:
+def read_gauges(sent_metrics: Read) -> tuple[float, ...]:
     """The numbers of pending, held and running tasks."""
     sent_metrics()
     schedules.handle_gauges()
@@ -27,20 +27,20 @@ def reported(sent_metrics: Read) -> tuple[float, ...]:
 
 def test_the_figures_are_the_sum_over_pools_and_orgs(world: World, sent_metrics: Read) -> None:
     pull(world, max_concurrent=9)
-    first, second = held(world), held(world)
+    first, second = hand_over_task(world), hand_over_task(world)
     lifecycle.report_progress(ORG, first.id, None, 5)
     for org in (ORG, "other"):
         world.submit(org=org, capabilities=("gpu",))
     world.submit(pool="quiet")
     world.settle()
-    assert reported(sent_metrics) == (3, 2, 1)
+    assert read_gauges(sent_metrics) == (3, 2, 1)
     complete(second)
     world.settle()
-    assert reported(sent_metrics) == (3, 1, 1)
+    assert read_gauges(sent_metrics) == (3, 1, 1)
 
 
 def test_without_tasks_they_are_zero(world: World, sent_metrics: Read) -> None:
-    assert reported(sent_metrics) == (0, 0, 0)
+    assert read_gauges(sent_metrics) == (0, 0, 0)
 
 
 CLOSINGS = (12 + 10 / 60, 36 + 10 / 60)
@@ -57,7 +57,7 @@ def test_tasks_that_wait_while_nothing_happens_are_counted_also_after_midnight(
         world.clock.advance(at * HOUR - (world.clock.now() - START) / 1000)
         schedules.handle_daily_rollup()
     world.clock.advance(hours * HOUR - (world.clock.now() - START) / 1000)
-    assert reported(sent_metrics) == (1, 0, 0)
+    assert read_gauges(sent_metrics) == (1, 0, 0)
 
 
 def test_a_report_costs_a_call_for_each_hour_of_the_day_and_one_for_the_figures(world: World) -> None:

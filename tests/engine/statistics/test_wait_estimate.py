@@ -67,7 +67,7 @@ def test_a_second_a_task_is_assumed_while_nothing_has_been_measured(world: World
         ({"taken": 6, "took_ms": 60_000, "wholes": 6, "whole_ms": 60_600, "active": 5}, 11, 30_000),
         # 60 completed in the five minutes that have just begun and the five before: more than those held tell.
         ({"taken": 60, "took_ms": 1_200_000, "wholes": 60, "whole_ms": 1_200_000, "done_0": 60}, 11, 70_000),
-        # A backlog that has lasted: a task that is next is told what tasks have taken lately, waiting included.
+        # A backlog that has lasted: the estimate for the next task is what tasks have taken lately, waiting included.
         ({"taken": 6, "took_ms": 60_000, "wholes": 6, "whole_ms": 600_000}, 1, 100_000),
         ({"taken": 5, "took_ms": 0, "wholes": 5, "whole_ms": 0}, 1, 1),
     ],
@@ -79,7 +79,7 @@ def test_the_estimate_is_what_is_ahead_at_the_measured_rate_and_then_the_task_it
 
 
 def test_an_estimate_comes_true_for_a_steady_worker(world: World) -> None:
-    """One worker, one task after the other, 10 seconds each."""
+    """One worker does one task after another, 10 seconds each."""
     pull(world, capabilities=("t",))
 
     def work() -> None:
@@ -91,11 +91,11 @@ def test_an_estimate_comes_true_for_a_steady_worker(world: World) -> None:
     for _ in range(3):
         ask()
         work()
-    made = world.clock.now()
+    start = world.clock.now()
     promised = [ask().remaining_ms for _ in range(3)]
     for _ in range(3):
         work()
-    took = [(task.finished_at or 0) - task.created_at for task in world.tasks() if task.created_at > made]
+    took = [(task.finished_at or 0) - task.created_at for task in world.tasks() if task.created_at > start]
     assert promised == pytest.approx(sorted(took), rel=0.05)
 
 

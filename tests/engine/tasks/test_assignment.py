@@ -1,4 +1,4 @@
-"""Tasks that their owner assigns and starts."""
+"""Tasks that their owners assign and start."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from chalicelib.engine.tasks import assignment, lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.engine.workers.registry import Rotation
 from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable, WorkerOffline
-from tests.engine.helpers import beat, complete, held, holder, pull, together
+from tests.engine.helpers import complete, hand_over_task, holder, pull, run_together, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
@@ -29,26 +29,26 @@ def test_a_manual_task_is_left_alone_until_its_owner_names_a_worker(world: World
     task = world.submit(manual=True)
     world.advance(3_600)
     assert world.task(task.id).status is Status.PENDING
-    assert beat(worker).free_slots == 5
+    assert send_heartbeat(worker).free_slots == 5
     with aws.counting() as calls:
-        given = assign(task, worker.id)
+        assigned = assign(task, worker.id)
     assert calls.total() == 3
-    assert given == world.task(task.id)
-    assert (given.status, given.worker_id, given.epoch) == (Status.LEASED, worker.id, 1)
+    assert assigned == world.task(task.id)
+    assert (assigned.status, assigned.worker_id, assigned.epoch) == (Status.LEASED, worker.id, 1)
     assert world.worker(worker.id).leases == {task.id: 1}
     world.settle()
     assert world.calls == [], "a worker that fetches is not called"
 
 
 def test_of_fifty_assignments_at_once_one_counts_and_nobody_holds_too_much(world: World) -> None:
-    crew = [pull(world, f"w{number}").id for number in range(5)]
-    made = [world.submit(manual=True) for _ in range(10)]
-    work = [lambda task=task, name=name: assign(task, name) for task in made for name in crew]
-    outcomes = together(work)
+    workers = [pull(world, f"w{number}").id for number in range(5)]
+    tasks = [world.submit(manual=True) for _ in range(10)]
+    work = [lambda task=task, name=name: assign(task, name) for task in tasks for name in workers]
+    outcomes = run_together(work)
     assert sum(isinstance(one, Task) for one in outcomes) == 5
     assert all(isinstance(one, Task | Conflict) for one in outcomes)
-    assert sorted(len(world.worker(name).leases) for name in crew) == [1] * 5
-    assert sum(world.task(task.id).is_held for task in made) == 5
+    assert sorted(len(world.worker(name).leases) for name in workers) == [1] * 5
+    assert sum(world.task(task.id).is_held for task in tasks) == 5
 
 
 def test_the_dispatcher_and_the_owner_never_both_place_a_task(world: World) -> None:
@@ -75,7 +75,7 @@ def test_a_worker_whose_latest_attempts_failed_is_given_by_hand_what_its_owner_g
 @pytest.mark.parametrize("state", ["leased", "completed", "failed", "cancelled"])
 def test_only_a_pending_task_can_be_assigned(world: World, state: str) -> None:
     worker = pull(world, max_concurrent=5)
-    task = held(world)
+    task = hand_over_task(world)
     if state == "completed":
         complete(task)
     elif state == "failed":
@@ -88,7 +88,7 @@ def test_only_a_pending_task_can_be_assigned(world: World, state: str) -> None:
     assert world.task(task.id) == before
 
 
-def test_a_worker_must_be_there_in_rotation_and_have_room(world: World) -> None:
+def test_a_worker_must_exist_be_in_rotation_and_have_a_free_slot(world: World) -> None:
     task, worker = world.submit(manual=True), pull(world)
     for org, pool, name in ((ORG, POOL, "none"), (ORG, "elsewhere", worker.id), ("other", POOL, worker.id)):
         with pytest.raises(NotFound):
@@ -117,7 +117,7 @@ def test_a_task_that_sleeps_can_be_assigned_and_wakes_only_once(world: World) ->
     assert world.task(task.id).run_at is not None
     again = assign(task, worker.id)
     assert (again.run_at, again.epoch, again.attempt) == (None, 2, 2)
-    beat(worker)
+    send_heartbeat(worker)
     world.advance(60)
     assert world.task(task.id) == again
     complete(again)
@@ -128,7 +128,7 @@ def test_a_lost_worker_s_manual_task_waits_for_its_owner_again(world: World) -> 
     task = assign(world.submit(manual=True), worker.id)
     for _ in range(6):
         world.advance(60)
-        beat(other)
+        send_heartbeat(other)
     waiting = world.task(task.id)
     assert (waiting.status, waiting.attempts) == (Status.PENDING, 1)
     assert world.worker(other.id).leases == {}
@@ -139,10 +139,10 @@ def test_an_assignment_whose_answer_was_lost_stands(world: World) -> None:
     worker, task = pull(world), world.submit(manual=True)
 
     def answer_lost(call: tuple[str, str], send: Callable[[], Any]) -> Any:
-        found = send()
+        answer = send()
         if call[1] == "TransactWriteItems":
             raise NoCredentialsError
-        return found
+        return answer
 
     with aws.interfering(answer_lost), pytest.raises(Unavailable):
         assign(task, worker.id)
@@ -169,7 +169,7 @@ def test_a_task_is_started_once_and_only_when_it_is_assigned(world: World) -> No
 
 def test_a_pool_knows_only_its_own_tasks(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     for use in (lifecycle.get, lifecycle.cancel):
         with pytest.raises(NotFound):
             use(ORG, task.id, "elsewhere")
@@ -184,7 +184,7 @@ def test_a_pool_knows_only_its_own_tasks(world: World) -> None:
 
 def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(world: World) -> None:
     pull(world, max_concurrent=2)
-    done, broken = held(world), held(world)
+    done, broken = hand_over_task(world), hand_over_task(world)
     final = BROKEN._replace(retryable=False)
     at = lifecycle.complete(ORG, POOL, done.id, None, {"a": 1})
     failed = lifecycle.fail(ORG, broken.id, None, final)
@@ -205,7 +205,7 @@ def test_an_outcome_on_the_holder_s_behalf_can_be_repeated_and_no_other_taken(wo
 
 def test_a_task_that_comes_back_to_its_worker_is_no_longer_to_be_stopped(world: World) -> None:
     worker = world.register(endpoints={})
-    task = held(world)
+    task = hand_over_task(world)
     lifecycle.revoke_lease(ORG, task.id, holder(task), ReleaseReason.WORKER_DRAINED)
     assert list(world.worker(worker.id).commands) == [f"{task.id}:1"]
     world.settle()

@@ -1,4 +1,4 @@
-"""Waiting for a task's end: bounded for each org, for each process, and by the process's end."""
+"""Waiting for a task's end: limited for each org and process, and ended when the process ends."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,28 +16,28 @@ from tests.support.world import ORG, START, World
 
 
 @pytest.fixture(autouse=True)
-def waiting() -> Iterator[None]:
+def waits_allowed_afterwards() -> Iterator[None]:
     yield
     completion_wait.allow_waits()
 
 
-def waited(world: World, task: Task, seconds: float = 20) -> float:
-    """For how many seconds somebody waited."""
+def wait_for_end(world: World, task: Task, seconds: float = 20) -> float:
+    """Wait for the task's end, and return for how many seconds."""
     began = clock.now()
     completion_wait.wait_until_ended(task, seconds)
     return (clock.now() - began) / clock.SECOND
 
 
-def meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Do this once as soon as somebody waits."""
+def act_while_waiting(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Run this once when a caller begins to wait."""
     sleep, left = world.clock.sleep, [act]
 
-    def acting(seconds: float) -> None:
+    def sleep_and_act(seconds: float) -> None:
         sleep(seconds)
         if left:
             left.pop()()
 
-    monkeypatch.setattr(world.clock, "sleep", acting)
+    monkeypatch.setattr(world.clock, "sleep", sleep_and_act)
 
 
 def test_waiting_ends_when_the_task_does_or_the_time_is_up(world: World) -> None:
@@ -51,7 +51,7 @@ def test_waiting_ends_when_the_task_does_or_the_time_is_up(world: World) -> None
 
 def test_whoever_waits_sees_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     task = world.submit()
-    meanwhile(world, monkeypatch, lambda: lifecycle.cancel(ORG, task.id))
+    act_while_waiting(world, monkeypatch, lambda: lifecycle.cancel(ORG, task.id))
     assert completion_wait.wait_until_ended(task).status is Status.CANCELLED
 
 
@@ -69,9 +69,9 @@ def test_beyond_so_many_of_an_org_the_answer_is_what_is_so_far_and_other_orgs_wa
             assert stack.enter_context(
                 long_call_slots.hold_slot(ORG, completion_wait.KIND, completion_wait.MAX_WAITS_PER_ORG, 20)
             )
-        assert waited(world, mine) == 0
-        assert waited(world, others) >= 20
-    assert waited(world, mine) >= 20
+        assert wait_for_end(world, mine) == 0
+        assert wait_for_end(world, others) >= 20
+    assert wait_for_end(world, mine) >= 20
 
 
 def test_beyond_so_many_in_one_process_nobody_waits(world: World) -> None:
@@ -80,37 +80,37 @@ def test_beyond_so_many_in_one_process_nobody_waits(world: World) -> None:
         completion_wait._process_waits.acquire()
     try:
         with aws.counting() as counted:
-            assert waited(world, task) == 0
+            assert wait_for_end(world, task) == 0
         assert counted.total() == 0
     finally:
         completion_wait._process_waits.release(completion_wait.MAX_WAITS_PER_PROCESS)
-    assert waited(world, task) >= 20
+    assert wait_for_end(world, task) >= 20
 
 
 def test_a_wait_gives_back_what_it_took(world: World) -> None:
     task = world.submit()
     assert all(
-        waited(world, task, 1) >= 1
+        wait_for_end(world, task, 1) >= 1
         for _ in range(completion_wait.MAX_WAITS_PER_PROCESS + completion_wait.MAX_WAITS_PER_ORG + 1)
     )
 
 
 def test_at_the_end_of_the_process_all_waits_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     task = world.submit()
-    meanwhile(world, monkeypatch, completion_wait.stop_waits)
-    assert waited(world, task) <= completion_wait.MAX_PAUSE_SECONDS
+    act_while_waiting(world, monkeypatch, completion_wait.stop_waits)
+    assert wait_for_end(world, task) <= completion_wait.MAX_PAUSE_SECONDS
     completion_wait.allow_waits()
-    assert waited(world, task) >= 20
+    assert wait_for_end(world, task) >= 20
 
 
-def busy(*_: Any) -> None:
+def raise_unavailable(*_: Any) -> None:
     raise Unavailable("The database is busy; try again")
 
 
 def test_a_table_that_does_not_answer_fails_no_accepted_task(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     task = world.submit()
-    with aws.interfering(busy):
-        assert waited(world, task) == 0, "it gets no slot"
+    with aws.interfering(raise_unavailable):
+        assert wait_for_end(world, task) == 0, "it gets no slot"
     with ExitStack() as stack:
-        meanwhile(world, monkeypatch, lambda: stack.enter_context(aws.interfering(busy)))
+        act_while_waiting(world, monkeypatch, lambda: stack.enter_context(aws.interfering(raise_unavailable)))
         assert completion_wait.wait_until_ended(task, 3) == task

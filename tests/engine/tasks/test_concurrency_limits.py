@@ -13,14 +13,14 @@ from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed
 from chalicelib.storage.workers import concurrency_limits as storage
 from chalicelib.storage.workers.table import ConcurrencyLimitItem
-from tests.engine.helpers import beat, complete, holder, pull, together
+from tests.engine.helpers import complete, holder, pull, run_together, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
 ONE = ConcurrencyLimit("k", 1)
 
 
-def named(world: World, *made: Task) -> list[Status]:
+def statuses(world: World, *made: Task) -> list[Status]:
     return [world.task(task.id).status for task in made]
 
 
@@ -28,33 +28,33 @@ def holders(world: World, key: str = "k") -> set[str]:
     return world.limit_holders().get((f"{ORG}#{POOL}", key), set())
 
 
-def submitted(world: World, permit: ConcurrencyLimit | None, count: int = 1, **said: Any) -> list[Task]:
-    """One after the other, so that the first is the oldest."""
-    made = []
+def submit_tasks(world: World, permit: ConcurrencyLimit | None, count: int = 1, **fields: Any) -> list[Task]:
+    """Submit tasks one after another, so that the first is the oldest."""
+    tasks = []
     for _ in range(count):
-        made.append(world.submit(concurrency_limit=permit, **said))
+        tasks.append(world.submit(concurrency_limit=permit, **fields))
         world.clock.advance(0.01)
     world.settle()
-    return [world.task(task.id) for task in made]
+    return [world.task(task.id) for task in tasks]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_no_more_of_a_key_are_held_than_its_limit_and_the_next_follows_at_once(world: World, limit: int) -> None:
     pull(world, max_concurrent=9)
     pull(world, "other", max_concurrent=9)
-    made = submitted(world, ConcurrencyLimit("k", limit), 5)
+    tasks = submit_tasks(world, ConcurrencyLimit("k", limit), 5)
     while waiting := [task for task in world.tasks() if not task.is_terminal]:
         held = [task for task in waiting if task.is_held]
         assert len(held) == min(limit, len(waiting))
         assert holders(world) == {task.id for task in held}
         complete(held[0])
         world.settle()
-    assert (holders(world), len(made)) == (set(), 5)
+    assert (holders(world), len(tasks)) == (set(), 5)
 
 
 def test_a_key_s_tasks_take_turns_by_urgency_and_age(world: World) -> None:
     pull(world, max_concurrent=9)
-    [first] = submitted(world, ONE)
+    [first] = submit_tasks(world, ONE)
     made = [world.submit(concurrency_limit=ONE, priority=priority) for priority in (1, 5, 9)]
     world.settle()
     for task in (first, *reversed(made)):
@@ -63,32 +63,35 @@ def test_a_key_s_tasks_take_turns_by_urgency_and_age(world: World) -> None:
         world.settle()
 
 
-def test_those_that_wait_for_a_permit_stand_in_nobody_s_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_that_wait_for_a_permit_delay_no_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "LANE_PAGE", 4)
     pull(world, max_concurrent=4)
-    blocked = submitted(world, ONE, 12, priority=9)
-    [other, free] = [*submitted(world, ConcurrencyLimit("other", 1), priority=1), *submitted(world, None, priority=0)]
+    blocked = submit_tasks(world, ONE, 12, priority=9)
+    [other, free] = [
+        *submit_tasks(world, ConcurrencyLimit("other", 1), priority=1),
+        *submit_tasks(world, None, priority=0),
+    ]
     assert sum(world.task(task.id).is_held for task in blocked) == 1
-    assert named(world, other, free) == [Status.LEASED] * 2
+    assert statuses(world, other, free) == [Status.LEASED] * 2
 
 
 def test_other_pools_and_orgs_have_permits_of_their_own(world: World) -> None:
     pull(world, max_concurrent=9)
     pull(world, org="other")
     pull(world, pool="support")
-    made = [
+    tasks = [
         world.submit(concurrency_limit=ONE),
         world.submit(concurrency_limit=ONE, org="other"),
         world.submit(concurrency_limit=ONE, pool="support"),
     ]
     world.settle()
-    assert [lifecycle.get(task.org, task.id).is_held for task in made] == [True] * 3
+    assert [lifecycle.get(task.org, task.id).is_held for task in tasks] == [True] * 3
 
 
 def test_a_task_whose_needs_nobody_offers_takes_no_permit(world: World) -> None:
     pull(world)
-    submitted(world, ONE, capabilities=("quantum",), priority=9)
-    [fine] = submitted(world, ONE)
+    submit_tasks(world, ONE, capabilities=("quantum",), priority=9)
+    [fine] = submit_tasks(world, ONE)
     assert holders(world) == {fine.id}
 
 
@@ -109,7 +112,7 @@ def test_however_a_lease_ends_the_permit_is_free_and_the_next_task_is_placed(
     world: World, ending: str, begun: bool
 ) -> None:
     pull(world, "one")
-    first, second = submitted(world, ONE, 2)
+    first, second = submit_tasks(world, ONE, 2)
     if begun:
         lifecycle.report_progress(ORG, first.id, holder(first), 50)
     pull(world, "two")
@@ -123,26 +126,26 @@ def test_however_a_lease_ends_the_permit_is_free_and_the_next_task_is_placed(
 
 def test_the_permit_of_a_worker_that_died_is_free_with_its_lease(world: World) -> None:
     dead = pull(world, "dead")
-    first, second = submitted(world, ONE, 2)
+    first, second = submit_tasks(world, ONE, 2)
     alive = pull(world, "alive")
     for _ in range(5):
         world.advance(30)
-        beat(alive)
+        send_heartbeat(alive)
     assert world.task(first.id).worker_id == dead.id or world.task(first.id).attempts == 1
     assert holders(world) == {task.id for task in world.tasks() if task.is_held} and len(holders(world)) == 1
     assert world.task(second.id).worker_id == alive.id
 
 
-def test_where_the_nudge_is_lost_the_sweep_finds_the_next(world: World) -> None:
+def test_where_the_dispatch_request_is_lost_the_sweep_finds_the_next_task(world: World) -> None:
     worker = pull(world, max_concurrent=2)
-    first, second = submitted(world, ONE, 2)
+    first, second = submit_tasks(world, ONE, 2)
     world.queues.faults.drop = 1.0
     complete(first)
     world.settle()
     world.queues.faults.drop = 0.0
     assert world.task(second.id).is_ready
     for _ in range(2):
-        beat(worker)
+        send_heartbeat(worker)
         world.advance(60)
     assert world.task(second.id).is_held
 
@@ -151,8 +154,10 @@ def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
     for number in range(4):
         pull(world, f"w{number}")
     made = [world.submit(concurrency_limit=ConcurrencyLimit("k", 2)) for _ in range(6)]
-    nudges = [dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in made]
-    leased = together([lambda: dispatcher.run_pass(ORG, POOL, nudges)] * 8)
+    dispatch_requests = [
+        dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in made
+    ]
+    leased = run_together([lambda: dispatcher.run_pass(ORG, POOL, dispatch_requests)] * 8)
     assert sum(one for one in leased if isinstance(one, int)) == 2
     assert len(holders(world)) == 2
 
@@ -160,19 +165,19 @@ def test_passes_at_once_never_go_beyond_the_limit(world: World) -> None:
 def test_a_pass_that_finds_the_permit_gone_leaves_the_worker_to_others(world: World) -> None:
     pull(world)
     urgent, fine = world.submit(concurrency_limit=ONE, priority=9), world.submit()
-    nudges = [
+    dispatch_requests = [
         dispatcher.DispatchRequest(org=ORG, pool=POOL, task_id=t.id, lane=t.lane, needs=t.needs) for t in (urgent, fine)
     ]
     late = [storage.acquire_write(ORG, POOL, "k", 1, "somebody_else")]
 
-    def taken_in_between(call: aws.Call, send: Any) -> Any:
+    def take_in_between(call: aws.Call, send: Any) -> Any:
         if call == ("DynamoDB", "TransactWriteItems") and late:
             dynamodb.commit(late.pop())
         return send()
 
-    with aws.interfering(taken_in_between):
-        assert dispatcher.run_pass(ORG, POOL, nudges) == 1
-    assert named(world, urgent, fine) == [Status.PENDING, Status.LEASED]
+    with aws.interfering(take_in_between):
+        assert dispatcher.run_pass(ORG, POOL, dispatch_requests) == 1
+    assert statuses(world, urgent, fine) == [Status.PENDING, Status.LEASED]
 
 
 def test_assigning_by_hand_needs_a_permit_too(world: World) -> None:
@@ -186,24 +191,24 @@ def test_assigning_by_hand_needs_a_permit_too(world: World) -> None:
     assert assignment.assign(ORG, POOL, second.id, worker.id).is_held
 
 
-def test_who_assigns_a_task_that_was_taken_meanwhile_does_not_hear_of_permits(world: World) -> None:
+def test_an_assignment_of_a_task_that_was_taken_meanwhile_is_refused_for_its_status(world: World) -> None:
     worker, other = pull(world), pull(world, "other", max_concurrent=2)
     first = world.submit(concurrency_limit=ONE, manual=True)
     late = [first.id]
 
-    def taken_in_between(call: aws.Call, send: Any) -> Any:
+    def take_in_between(call: aws.Call, send: Any) -> Any:
         if call == ("DynamoDB", "TransactWriteItems") and late:
             assignment.assign(ORG, POOL, late.pop(), other.id)
         return send()
 
-    with aws.interfering(taken_in_between), pytest.raises(Conflict, match="only a pending task can be assigned"):
+    with aws.interfering(take_in_between), pytest.raises(Conflict, match="only a pending task can be assigned"):
         assignment.assign(ORG, POOL, first.id, worker.id)
     assert holders(world) == {first.id}
 
 
 def test_a_late_result_gives_nobody_else_s_permit_back(world: World) -> None:
     worker = pull(world)
-    [task] = submitted(world, ONE)
+    [task] = submit_tasks(world, ONE)
     lifecycle.release(ORG, task.id, holder(task))
     world.settle()
     assert world.task(task.id).epoch == 2
@@ -218,7 +223,7 @@ def test_a_late_result_gives_nobody_else_s_permit_back(world: World) -> None:
 @pytest.mark.parametrize("ending", ["completed", "completed on its holder's behalf", "cancelled", "failed"])
 def test_a_permit_that_is_missing_does_not_hold_its_task(world: World, ending: str) -> None:
     worker = pull(world)
-    [task] = submitted(world, ONE)
+    [task] = submit_tasks(world, ONE)
     dynamodb.commit(storage.release_write(ORG, POOL, "k", task.id))
     ENDINGS[ending](task)
     assert str(world.task(task.id).status) == ending.partition(" ")[0]
@@ -227,7 +232,7 @@ def test_a_permit_that_is_missing_does_not_hold_its_task(world: World, ending: s
 
 def test_a_permit_is_no_worker(world: World) -> None:
     pull(world)
-    submitted(world, ONE)
+    submit_tasks(world, ONE)
     for work in (registry.get, lambda *who: completion_reports.report_outcome(*who, "completed")):
         with pytest.raises(NotFound):
             work(ORG, POOL, "#permit#k")
@@ -238,7 +243,7 @@ def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
 ) -> None:
     monkeypatch.setattr(concurrency_limits, "MAX_IDLE_KEYS", 1)
     pull(world, max_concurrent=9)
-    made = [submitted(world, ConcurrencyLimit(key, 1))[0] for key in "abcd"]
+    made = [submit_tasks(world, ConcurrencyLimit(key, 1))[0] for key in "abcd"]
     for task in made[1:]:
         complete(task)
     world.settle()
@@ -248,8 +253,8 @@ def test_a_pool_forgets_keys_that_nobody_uses_once_there_are_too_many(
         dynamodb.commit(storage.delete_idle_write(ORG, POOL, "a"))
 
 
-def calls(permit: ConcurrencyLimit | None, world: World) -> list[Counter[aws.Call]]:
-    """What a task's lease and its end cost."""
+def count_calls(permit: ConcurrencyLimit | None, world: World) -> list[Counter[aws.Call]]:
+    """The AWS calls of a task's lease and end."""
     with aws.counting() as leased:
         task = world.submit(concurrency_limit=permit)
         dispatcher.run_pass(
@@ -264,9 +269,9 @@ def calls(permit: ConcurrencyLimit | None, world: World) -> list[Counter[aws.Cal
 
 def test_without_permits_nothing_is_paid_for_them(world: World) -> None:
     pull(world, max_concurrent=9)
-    calls(None, world)
-    calls(ONE, world)
-    plain, permitted = calls(None, world), calls(ONE, world)
+    count_calls(None, world)
+    count_calls(ONE, world)
+    plain, permitted = count_calls(None, world), count_calls(ONE, world)
     # A lane that gave all it could is looked at again.
     assert permitted[0] - plain[0] == Counter({("DynamoDB", "Query"): 1})
     assert plain[1] == Counter({("DynamoDB", "GetItem"): 1, ("DynamoDB", "TransactWriteItems"): 1})

@@ -1,4 +1,4 @@
-"""Whose an Idempotency-Key is."""
+"""To which caller an Idempotency-Key belongs."""
 
 from itertools import combinations
 

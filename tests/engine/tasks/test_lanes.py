@@ -1,4 +1,4 @@
-"""The names of lanes: stored with tasks and pools, so that they must not change between versions."""
+"""The names of lanes are stored with tasks and pools, and must not change between versions."""
 
 import pytest
 

@@ -10,7 +10,7 @@ from chalicelib.domain.tasks.transitions import Failure, Reason
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import commands
 from chalicelib.errors import Conflict, LeaseLost, NotFound
-from tests.engine.helpers import beat, complete, held, holder, pull, together
+from tests.engine.helpers import complete, hand_over_task, holder, pull, run_together, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
@@ -23,7 +23,7 @@ BROKEN = Failure(Reason.WORKER_FAILED, "it broke", is_reported=True)
 
 def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(world: World) -> None:
     pull(world)
-    task = held(world, payload=LARGE)
+    task = hand_over_task(world, payload=LARGE)
     assert (task.payload, task.payload_ref is not None) == (None, True)
     complete(task, LARGE)
     done = world.task(task.id)
@@ -36,13 +36,13 @@ def test_a_large_payload_and_result_travel_through_s3_and_come_back_whole(world:
 
 def test_a_server_gets_a_large_payload_in_its_message(world: World) -> None:
     world.register()
-    held(world, payload=LARGE)
+    hand_over_task(world, payload=LARGE)
     assert "é" * 60_000 in world.calls[-1][3].decode()
 
 
 def test_another_tenant_s_task_is_not_found_by_any_use_case(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     for use in (lifecycle.get, lifecycle.cancel, lifecycle.replay):
         with pytest.raises(NotFound):
             use("other", task.id)
@@ -79,24 +79,28 @@ def test_a_task_that_has_not_ended_can_be_cancelled_and_never_starts_after(world
         lifecycle.cancel(ORG, task.id)
 
 
-def test_the_holder_is_told_to_stop_with_every_heartbeat_until_it_confirms(world: World) -> None:
+def test_each_heartbeat_of_the_holder_returns_the_command_to_stop_until_it_confirms(world: World) -> None:
     worker = pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     lifecycle.cancel(ORG, task.id)
     stop = {"id": f"{task.id}:1", "type": "cancel", "task_id": task.id, "attempt": 1}
-    assert commands.pending_commands(beat(worker)) == commands.pending_commands(beat(worker)) == [stop]
-    assert commands.pending_commands(beat(worker, stop["id"], "unknown:1", "", "a.b", "a[0]", stop["id"])) == []
+    assert (
+        commands.pending_commands(send_heartbeat(worker)) == commands.pending_commands(send_heartbeat(worker)) == [stop]
+    )
+    assert (
+        commands.pending_commands(send_heartbeat(worker, stop["id"], "unknown:1", "", "a.b", "a[0]", stop["id"])) == []
+    )
     with pytest.raises(LeaseLost):
         complete(task, "late")
 
 
 def test_a_command_that_nobody_confirms_is_forgotten_after_fifteen_minutes(world: World) -> None:
     worker = pull(world)
-    lifecycle.cancel(ORG, held(world).id)
+    lifecycle.cancel(ORG, hand_over_task(world).id)
     world.clock.advance(900)
-    assert len(commands.pending_commands(beat(worker))) == 1
+    assert len(commands.pending_commands(send_heartbeat(worker))) == 1
     world.clock.advance(0.001)
-    assert commands.pending_commands(beat(worker)) == []
+    assert commands.pending_commands(send_heartbeat(worker)) == []
     assert world.worker(worker.id).commands == {}
 
 
@@ -107,7 +111,7 @@ def test_cancel_against_complete_has_exactly_one_winner_and_everyone_agrees_on_i
         world.settle()
         now = world.task(task.id)
         work = [lambda n=now: lifecycle.cancel(ORG, n.id), lambda n=now: complete(n, 1)]
-        outcomes = together(work if ends.total() % 2 else work[::-1])
+        outcomes = run_together(work if ends.total() % 2 else work[::-1])
         won = [not isinstance(one, Exception) for one in outcomes]
         assert sum(won) == 1
         ends[world.task(task.id).status] += 1
@@ -123,7 +127,7 @@ def test_cancel_against_complete_has_exactly_one_winner_and_everyone_agrees_on_i
 
 def test_a_completion_is_stored_as_the_rule_says(world: World) -> None:
     world.register()
-    running = held(world)
+    running = hand_over_task(world)
     world.clock.advance(2)
     complete(running, {"a": 1})
     assert world.task(running.id) == transitions.completed(running, world.clock.now(), {"a": 1})
@@ -131,7 +135,7 @@ def test_a_completion_is_stored_as_the_rule_says(world: World) -> None:
 
 def test_the_same_result_again_is_accepted_and_changes_nothing_but_another_is_refused(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     complete(task, {"a": 1, "b": 2})
     done = world.task(task.id)
     complete(task, {"b": 2, "a": 1})
@@ -143,13 +147,13 @@ def test_the_same_result_again_is_accepted_and_changes_nothing_but_another_is_re
 def test_of_eight_completions_at_once_of_two_epochs_exactly_one_counts(world: World) -> None:
     worker = pull(world)
     for _ in range(25):
-        old = held(world)
+        old = hand_over_task(world)
         lifecycle.release(ORG, old.id, holder(old))
         world.settle()
         new = world.task(old.id)
         assert new.epoch == old.epoch + 1
         work = [lambda t=one, n=n: complete(t, n) for n in range(4) for one in (old, new)]
-        outcomes = together(work)
+        outcomes = run_together(work)
         assert [isinstance(one, Exception) for one in outcomes].count(False) == 1
         won = next(n for n, one in enumerate(outcomes) if one is None)
         assert won % 2 == 1
@@ -159,7 +163,7 @@ def test_of_eight_completions_at_once_of_two_epochs_exactly_one_counts(world: Wo
 
 def test_a_stale_lease_can_do_nothing_and_changes_no_byte(world: World) -> None:
     pull(world)
-    old = held(world)
+    old = hand_over_task(world)
     lifecycle.release(ORG, old.id, holder(old))
     world.settle()
     stale, before = holder(old), (world.tasks(), world.workers())
@@ -177,9 +181,9 @@ def test_a_stale_lease_can_do_nothing_and_changes_no_byte(world: World) -> None:
     assert (world.tasks(), world.workers()) == before
 
 
-def test_the_last_failure_told_twice_is_one_failure(world: World) -> None:
+def test_the_last_failure_reported_twice_is_one_failure(world: World) -> None:
     pull(world)
-    task = held(world, max_attempts=1)
+    task = hand_over_task(world, max_attempts=1)
     first = lifecycle.fail(ORG, task.id, holder(task), BROKEN)
     assert lifecycle.fail(ORG, task.id, holder(task), BROKEN) == first
     with pytest.raises(LeaseLost):
@@ -191,7 +195,7 @@ def test_the_last_failure_told_twice_is_one_failure(world: World) -> None:
 
 def test_a_failed_attempt_is_tried_again_on_time_to_the_second(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     failed = lifecycle.fail(ORG, task.id, holder(task), BROKEN._replace(retry_after_ms=7_000))
     world.settle()
     world.advance(6.999)
@@ -205,7 +209,7 @@ def test_a_backoff_is_drawn_between_nothing_and_its_ceiling(world: World) -> Non
     pull(world)
     delays = []
     for _ in range(20):
-        task = held(world)
+        task = hand_over_task(world)
         failed = lifecycle.fail(ORG, task.id, holder(task), BROKEN)
         delays.append((failed.run_at or world.clock.now()) - world.clock.now())
         lifecycle.cancel(ORG, task.id)
@@ -213,8 +217,8 @@ def test_a_backoff_is_drawn_between_nothing_and_its_ceiling(world: World) -> Non
     assert len(set(delays)) > 10
 
 
-def exhaust(world: World, task: Task) -> Task:
-    """Fail the task each time it is leased, until it ends."""
+def fail_until_ended(world: World, task: Task) -> Task:
+    """Let the task fail each time it is leased, until it ends."""
     for _ in range(40):
         world.settle()
         now = world.task(task.id)
@@ -224,26 +228,26 @@ def exhaust(world: World, task: Task) -> Task:
             lifecycle.fail(ORG, task.id, holder(now), BROKEN)
         world.clock.advance(20)
         for worker in world.workers():
-            beat(worker)
+            send_heartbeat(worker)
     raise AssertionError("the task does not end")
 
 
 @pytest.mark.parametrize(("asked", "leases"), [(None, 3), (1, 1), (5, 5)])
 def test_a_task_is_tried_as_often_as_was_asked(world: World, asked: int | None, leases: int) -> None:
     pull(world)
-    task = exhaust(world, world.submit(max_attempts=asked))
+    task = fail_until_ended(world, world.submit(max_attempts=asked))
     assert (task.status, task.attempts, task.epoch) == (Status.FAILED, leases, leases)
 
 
 def test_a_failure_that_is_not_retryable_ends_the_task(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     assert lifecycle.fail(ORG, task.id, holder(task), BROKEN._replace(retryable=False)).status is Status.FAILED
 
 
-def test_a_replayed_task_has_fresh_attempts_and_can_complete(world: World) -> None:
+def test_a_replayed_task_has_new_attempts_and_can_complete(world: World) -> None:
     pull(world)
-    task = exhaust(world, world.submit(max_attempts=2))
+    task = fail_until_ended(world, world.submit(max_attempts=2))
     again = lifecycle.replay(ORG, task.id)
     assert (again.attempts, again.max_attempts) == (2, 4)
     with pytest.raises(Conflict):
@@ -258,11 +262,11 @@ def test_a_replayed_task_has_fresh_attempts_and_can_complete(world: World) -> No
 # Timeouts: never early, at most one sweep late
 
 
-def ends_within_a_sweep(world: World, task: Task, seconds: float, code: str) -> Task:
+def require_end_within_a_sweep(world: World, task: Task, seconds: float, code: str) -> Task:
     for _ in range(int(seconds)):
         world.advance(1)
         for worker in world.workers():
-            beat(worker)
+            send_heartbeat(worker)
         now = world.task(task.id)
         assert now.error is None, f"early: {world.clock.now() - START}"
     world.advance(60)
@@ -275,18 +279,18 @@ def ends_within_a_sweep(world: World, task: Task, seconds: float, code: str) -> 
 @pytest.mark.parametrize("pushed", [False, True])
 def test_an_attempt_that_takes_too_long_is_ended_and_tried_again(world: World, pushed: bool) -> None:
     worker = world.register() if pushed else pull(world)
-    task = held(world, timeout_seconds=100)
-    now = ends_within_a_sweep(world, task, 99, "start_to_close_timeout")
+    task = hand_over_task(world, timeout_seconds=100)
+    now = require_end_within_a_sweep(world, task, 99, "start_to_close_timeout")
     assert now.attempts == 1
     assert f"{task.id}:1" in world.worker(worker.id).commands
 
 
 def test_a_held_task_that_falls_silent_is_ended_and_progress_puts_it_off(world: World) -> None:
     pull(world)
-    task = held(world, heartbeat_seconds=30)
+    task = hand_over_task(world, heartbeat_seconds=30)
     world.advance(20)
     lifecycle.report_progress(ORG, task.id, holder(task), 50)
-    ends_within_a_sweep(world, task, 29, "heartbeat_timeout")
+    require_end_within_a_sweep(world, task, 29, "heartbeat_timeout")
 
 
 def test_a_task_that_nobody_takes_ends_as_timed_out(world: World) -> None:
@@ -329,7 +333,7 @@ def test_the_store_is_never_asked_twice_for_a_task_that_is_there(world: World) -
 
 def test_progress_is_kept_and_belongs_to_the_lease(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     seen: list[Any] = [
         lifecycle.report_progress(ORG, task.id, holder(task), percent).progress for percent in (10, None, 33.3)
     ]

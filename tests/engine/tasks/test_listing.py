@@ -1,4 +1,4 @@
-"""Lists of tasks: pages, filters, cursors, totals, and what they cost."""
+"""Lists of tasks: pages, filters, cursors, totals, and their number of calls."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from chalicelib.engine.tasks.listing import Filter, Page
 from chalicelib.errors import InvalidRequest
 from chalicelib.storage.tasks.table import TaskItem, large_values, task_values
 from tests.domain import samples
-from tests.engine.helpers import complete, held, holder, pull
+from tests.engine.helpers import complete, hand_over_task, holder, pull
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
@@ -23,7 +23,7 @@ FINAL = Failure(Reason.WORKER_FAILED, "it broke", retryable=False, is_reported=T
 DAY = 86_400
 
 
-def of(*statuses: Status, worker: str | None = None) -> Filter:
+def filter_of(*statuses: Status, worker: str | None = None) -> Filter:
     return Filter(frozenset(statuses) or None, worker)
 
 
@@ -32,29 +32,29 @@ def page(wanted: Filter = ALL, limit: int = 10, cursor: str | None = None, pool:
 
 
 def pages(wanted: Filter = ALL, limit: int = 10) -> Iterator[Page]:
-    found = page(wanted, limit)
-    yield found
-    while found.cursor is not None:
-        found = page(wanted, limit, found.cursor)
-        yield found
+    current = page(wanted, limit)
+    yield current
+    while current.cursor is not None:
+        current = page(wanted, limit, current.cursor)
+        yield current
 
 
 def ids(found: Page) -> list[str]:
     return [task.id for task in found.tasks]
 
 
-def walked(wanted: Filter = ALL, limit: int = 10) -> list[str]:
+def list_all(wanted: Filter = ALL, limit: int = 10) -> list[str]:
     """The tasks of all pages, in order."""
     return [name for found in pages(wanted, limit) for name in ids(found)]
 
 
-def submitted(world: World, count: int, **asked: object) -> list[str]:
-    """Tasks a second apart, youngest first."""
-    made = []
+def submit_tasks(world: World, count: int, **fields: object) -> list[str]:
+    """Submit tasks a second apart, and return their ids, youngest first."""
+    task_ids = []
     for _ in range(count):
-        made.append(world.submit(manual=True, **asked).id)
+        task_ids.append(world.submit(manual=True, **fields).id)
         world.clock.advance(1)
-    return made[::-1]
+    return task_ids[::-1]
 
 
 # Pages
@@ -62,36 +62,42 @@ def submitted(world: World, count: int, **asked: object) -> list[str]:
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 8])
 def test_pages_show_each_task_once_youngest_first(world: World, limit: int) -> None:
-    made = submitted(world, 7)
+    made = submit_tasks(world, 7)
     world.settle()
-    assert walked(limit=limit) == made
+    assert list_all(limit=limit) == made
     assert [len(found.tasks) for found in pages(limit=7)] == [7], "no empty page after a full one"
     assert {found.total for found in pages(limit=limit)} == {7}
 
 
 def test_tasks_of_one_instant_are_all_shown(world: World) -> None:
     made = {world.submit(manual=True).id for _ in range(7)}
-    found = walked(limit=2)
+    found = list_all(limit=2)
     assert (set(found), len(found)) == (made, 7)
 
 
 def test_a_task_that_comes_or_changes_meanwhile_disturbs_no_later_page(world: World) -> None:
-    made = submitted(world, 6)
+    task_ids = submit_tasks(world, 6)
     first = page(limit=2)
-    submitted(world, 2)
-    lifecycle.cancel(ORG, made[3])
+    submit_tasks(world, 2)
+    lifecycle.cancel(ORG, task_ids[3])
     second = page(limit=2, cursor=first.cursor)
-    assert ids(first) + ids(second) + ids(page(limit=2, cursor=second.cursor)) == made
+    assert ids(first) + ids(second) + ids(page(limit=2, cursor=second.cursor)) == task_ids
 
 
 def test_a_list_of_nothing(world: World) -> None:
-    for wanted in (ALL, of(Status.PENDING), of(Status.LEASED), of(worker="none"), of(Status.PENDING, worker="none")):
+    for wanted in (
+        ALL,
+        filter_of(Status.PENDING),
+        filter_of(Status.LEASED),
+        filter_of(worker="none"),
+        filter_of(Status.PENDING, worker="none"),
+    ):
         assert page(wanted) == Page([], 0, None)
 
 
 def test_a_row_is_the_task_as_far_as_lists_show_it(world: World) -> None:
     pull(world)
-    task = held(world, payload={"n": 1.5}, metadata={"m": "é"}, name="called so", label="voice")
+    task = hand_over_task(world, payload={"n": 1.5}, metadata={"m": "é"}, name="called so", label="voice")
     complete(task, {"text": "short"})
     [row] = page().tasks
     whole = world.task(task.id)
@@ -101,20 +107,20 @@ def test_a_row_is_the_task_as_far_as_lists_show_it(world: World) -> None:
 
 def test_long_payloads_and_results_are_whole_in_a_list_at_one_call_more(world: World) -> None:
     long, worker = {"text": "é" * 5_000}, pull(world, max_concurrent=9)
-    first, second, short = held(world, payload=long), held(world), held(world)
+    first, second, short = hand_over_task(world, payload=long), hand_over_task(world), hand_over_task(world)
     complete(second, long)
     with aws.counting() as calls:
         found = {task.id: task for task in page().tasks}
     assert calls == {("DynamoDB", "Query"): 1, ("DynamoDB", "BatchGetItem"): 1}
     assert (found[first.id].payload, found[second.id].result, found[short.id].payload) == (long, long, None)
-    assert {task.id: task.payload for task in page(of(worker=worker.id)).tasks}[first.id] == long
+    assert {task.id: task.payload for task in page(filter_of(worker=worker.id)).tasks}[first.id] == long
 
 
 def test_a_page_ends_early_rather_than_grow_too_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_PAGE_CHARS", 20_000)
-    made = submitted(world, 5, payload={"text": "x" * 9_000})
+    made = submit_tasks(world, 5, payload={"text": "x" * 9_000})
     assert [len(found.tasks) for found in pages()] == [2, 2, 1]
-    assert walked() == made
+    assert list_all() == made
     monkeypatch.setattr(listing, "MAX_PAGE_CHARS", 100)
     assert [len(found.tasks) for found in pages()] == [1] * 5
 
@@ -126,17 +132,17 @@ def test_a_page_ends_early_rather_than_grow_too_large(world: World, monkeypatch:
 def kinds(world: World) -> dict[Status, list[str]]:
     """Tasks of every status, by status, youngest first."""
     worker = pull(world, max_concurrent=20)
-    made: dict[Status, list[str]] = {}
+    task_ids: dict[Status, list[str]] = {}
     for status in Status:
         for _ in range(3):
-            task = world.submit(manual=True) if status is Status.PENDING else held(world, timeout_seconds=DAY)
+            task = world.submit(manual=True) if status is Status.PENDING else hand_over_task(world, timeout_seconds=DAY)
             _bring(world, task, status)
-            made.setdefault(status, []).insert(0, task.id)
+            task_ids.setdefault(status, []).insert(0, task.id)
             world.clock.advance(1)
     world.settle()
-    assert {world.task(name).status for name in made[Status.TIMED_OUT]} == {Status.TIMED_OUT}
+    assert {world.task(name).status for name in task_ids[Status.TIMED_OUT]} == {Status.TIMED_OUT}
     assert world.worker(worker.id).alive
-    return made
+    return task_ids
 
 
 def _bring(world: World, task: Task, status: Status) -> None:
@@ -161,63 +167,65 @@ def test_each_filter_takes_what_it_says_and_counts_it(world: World, kinds: dict[
     cases |= {both: kinds[Status.TIMED_OUT] + kinds[Status.FAILED], holds: kinds[Status.RUNNING] + kinds[Status.LEASED]}
     for statuses, wanted in cases.items():
         for limit in (2, 3, 20):
-            assert sorted(walked(of(*statuses), limit)) == sorted(wanted), (statuses, limit)
-            assert {found.total for found in pages(of(*statuses), limit)} == {len(wanted)}, (statuses, limit)
+            assert sorted(list_all(filter_of(*statuses), limit)) == sorted(wanted), (statuses, limit)
+            assert {found.total for found in pages(filter_of(*statuses), limit)} == {len(wanted)}, (statuses, limit)
             theirs = [] if Status.PENDING in statuses else wanted
-            assert sorted(walked(of(*statuses, worker=worker.id), limit)) == sorted(theirs), (statuses, limit)
-            assert {found.total for found in pages(of(*statuses, worker=worker.id), limit)} == {len(theirs)}, statuses
-    assert len(walked()) == page(limit=2).total == 21
-    assert len(walked(of(worker=worker.id))) == page(of(worker=worker.id), limit=2).total == 18
+            assert sorted(list_all(filter_of(*statuses, worker=worker.id), limit)) == sorted(theirs), (statuses, limit)
+            assert {found.total for found in pages(filter_of(*statuses, worker=worker.id), limit)} == {len(theirs)}, (
+                statuses
+            )
+    assert len(list_all()) == page(limit=2).total == 21
+    assert len(list_all(filter_of(worker=worker.id))) == page(filter_of(worker=worker.id), limit=2).total == 18
 
 
 def test_a_worker_s_tasks_come_held_first_then_as_they_ended(world: World, kinds: dict[Status, list[str]]) -> None:
     [worker] = world.workers()
-    order = [world.task(name).phase for name in walked(of(worker=worker.id), 4)]
+    order = [world.task(name).phase for name in list_all(filter_of(worker=worker.id), 4)]
     assert order == sorted(order, key=["held", "completed", "failed", "cancelled"].index)
-    assert walked(of(Status.COMPLETED, worker=worker.id), 2) == kinds[Status.COMPLETED]
+    assert list_all(filter_of(Status.COMPLETED, worker=worker.id), 2) == kinds[Status.COMPLETED]
 
 
 def test_another_worker_s_pool_s_and_tenant_s_tasks_are_not_listed(world: World) -> None:
     first, second = pull(world, "first"), pull(world, "second")
-    made = [held(world), held(world)]
+    held_ids = [hand_over_task(world), hand_over_task(world)]
     world.submit(pool="coordinator")
     world.submit(org="other")
-    for task in made:
-        assert ids(page(of(worker=task.worker_id))) == [task.id]
-    assert {task.worker_id for task in made} == {first.id, second.id}
-    assert sorted(ids(page())) == sorted(task.id for task in made)
-    assert listing.read_page("other", POOL, of(worker=first.id), 10).tasks == []
+    for task in held_ids:
+        assert ids(page(filter_of(worker=task.worker_id))) == [task.id]
+    assert {task.worker_id for task in held_ids} == {first.id, second.id}
+    assert sorted(ids(page())) == sorted(task.id for task in held_ids)
+    assert listing.read_page("other", POOL, filter_of(worker=first.id), 10).tasks == []
 
 
 def test_a_task_that_went_to_another_worker_is_that_one_s(world: World) -> None:
     worker = pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     lifecycle.release(ORG, task.id, holder(task))
-    assert page(of(worker=worker.id)).tasks == []
+    assert page(filter_of(worker=worker.id)).tasks == []
     world.settle()
     again = world.task(task.id)
-    assert [row.epoch for row in page(of(worker=worker.id)).tasks] == [again.epoch] == [2]
+    assert [row.epoch for row in page(filter_of(worker=worker.id)).tasks] == [again.epoch] == [2]
 
 
 def test_a_task_is_listed_until_its_retention_ends_and_hides_no_other(world: World) -> None:
-    made = submitted(world, 6)
-    for name in made[1:5]:
+    task_ids = submit_tasks(world, 6)
+    for name in task_ids[1:5]:
         lifecycle.cancel(ORG, name)
     with TaskItem.batch_write() as batch:  # young tasks that waited for long
-        for name in (made[0], made[5]):
+        for name in (task_ids[0], task_ids[5]):
             task = replace(world.task(name), deadline=START * 2, wake_at=START * 2)
             values = task_values(task) | large_values(task)
             batch.save(TaskItem(**{key: value for key, value in values.items() if value is not None}))
     world.clock.advance(30 * DAY)
-    assert walked(limit=2) == [made[0], made[5]]
-    assert page(of(Status.CANCELLED), 2).tasks == []
+    assert list_all(limit=2) == [task_ids[0], task_ids[5]]
+    assert page(filter_of(Status.CANCELLED), 2).tasks == []
 
 
 # Cursors
 
 
 def test_a_cursor_fits_only_the_list_that_gave_it(world: World) -> None:
-    submitted(world, 3)
+    submit_tasks(world, 3)
     cursor = page(limit=1).cursor
     assert cursor is not None
     wrong = ["", "x", cursor[:-2], cursor + "AA", cursor.swapcase(), "é", "A" * 500]
@@ -225,7 +233,7 @@ def test_a_cursor_fits_only_the_list_that_gave_it(world: World) -> None:
         with pytest.raises(InvalidRequest, match="cursor") as told:
             page(limit=1, cursor=text)
         assert "cursor" in told.value.fields
-    for wanted in (of(Status.PENDING), of(worker="w")):
+    for wanted in (filter_of(Status.PENDING), filter_of(worker="w")):
         with pytest.raises(InvalidRequest):
             page(wanted, 1, cursor)
     for org, pool in (("other", POOL), (ORG, "coordinator")):
@@ -238,7 +246,7 @@ def test_a_cursor_fits_only_the_list_that_gave_it(world: World) -> None:
 
 
 def fill(count: int, status: Status) -> None:
-    """Many tasks of one status, written beside the engine."""
+    """Write many tasks of one status directly to the table."""
     with TaskItem.batch_write() as batch:
         for number in range(count):
             draft = samples.draft(
@@ -253,29 +261,35 @@ def fill(count: int, status: Status) -> None:
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
 def test_a_page_costs_the_same_however_many_tasks_there_are(world: World, status: Status) -> None:
-    rare = world.submit(manual=True).id if status is Status.RUNNING else held_by(world)
+    rare = world.submit(manual=True).id if status is Status.RUNNING else hold_task(world)
     fill(2_000, status)
-    cases = {ALL: 1, of(status): 1, of(Status.COMPLETED): 1, of(Status.LEASED): 1, of(Status.PENDING): 1}
+    cases = {
+        ALL: 1,
+        filter_of(status): 1,
+        filter_of(Status.COMPLETED): 1,
+        filter_of(Status.LEASED): 1,
+        filter_of(Status.PENDING): 1,
+    }
     for wanted, budget in cases.items():
         page(wanted)
         with aws.counting() as calls:
-            found = page(wanted, 10)
+            first_page = page(wanted, 10)
         assert calls.total() == budget, (wanted, dict(calls))
-        if found.cursor is not None:
+        if first_page.cursor is not None:
             with aws.counting() as calls:
-                page(wanted, 10, found.cursor)
+                page(wanted, 10, first_page.cursor)
             assert calls.total() == budget, (wanted, dict(calls))
-    others = of(Status.PENDING) if status is Status.RUNNING else of(Status.LEASED)
+    others = filter_of(Status.PENDING) if status is Status.RUNNING else filter_of(Status.LEASED)
     assert ids(page(others)) == [rare]
 
 
-def held_by(world: World) -> str:
+def hold_task(world: World) -> str:
     pull(world)
-    return held(world).id
+    return hand_over_task(world).id
 
 
-def test_a_total_that_is_not_known_costs_one_call_and_is_believed_for_two_seconds(world: World) -> None:
-    submitted(world, 3)
+def test_a_total_that_is_not_known_costs_one_call_and_is_cached_for_two_seconds(world: World) -> None:
+    submit_tasks(world, 3)
     world.settle()
     costs = []
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""When two JSON values are the same: whatever the order of keys and however numbers are written."""
+"""When two JSON values are equal: in any order of keys, and with any notation of numbers."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.engine.tasks import payloads
 from chalicelib.errors import Conflict, IdempotencyMismatch
-from tests.engine.helpers import complete, held, pull
+from tests.engine.helpers import complete, hand_over_task, pull
 from tests.support.world import World
 
 SAME = [
@@ -34,7 +34,7 @@ OTHER = [
     ("[1, 2]", "[2, 1]"),
 ]
 LARGE = "x" * 120_000
-"""Larger than what stands in an item."""
+"""Larger than a payload that is stored in the task's item."""
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
@@ -60,7 +60,7 @@ WITH_LARGE: Wrap = lambda value: {"n": value, "text": LARGE}  # noqa: E731
 @pytest.mark.parametrize("wrap", [AS_IT_IS, WITH_LARGE], ids=["in the item", "in S3"])
 def test_a_result_made_again_in_another_spelling_is_accepted(world: World, wrap: Wrap) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     complete(task, wrap(2))
     done = world.task(task.id)
     complete(task, wrap(2.0))

@@ -3,7 +3,7 @@ import pytest
 from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission
 from chalicelib.errors import IdempotencyMismatch
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support.world import ORG, World
 
 
@@ -28,10 +28,10 @@ def test_the_same_key_of_another_tenant_or_pool_is_another_task(world: World) ->
 
 
 def test_a_key_is_its_callers_own_in_each_api(world: World) -> None:
-    asked = Submission("shared", "t", 5, idempotency_key="k")
-    made = [submission.submit(ORG, by, asked._replace(api=api)) for by in ("ann", "bob") for api in (None, "a", "b")]
+    request = Submission("shared", "t", 5, idempotency_key="k")
+    made = [submission.submit(ORG, by, request._replace(api=api)) for by in ("ann", "bob") for api in (None, "a", "b")]
     assert len({task.id for task in made}) == len(world.tasks()) == 6
-    assert submission.submit(ORG, "bob", asked._replace(api="b")) == made[-1]
+    assert submission.submit(ORG, "bob", request._replace(api="b")) == made[-1]
 
 
 def test_nobody_can_name_a_key_so_that_it_is_another_callers(world: World) -> None:
@@ -41,7 +41,7 @@ def test_nobody_can_name_a_key_so_that_it_is_another_callers(world: World) -> No
 
 
 def test_fifty_submissions_at_once_with_one_key_give_one_task(world: World) -> None:
-    found = together([lambda: world.submit(payload={"a": 1}, idempotency_key="k")] * 50)
+    found = run_together([lambda: world.submit(payload={"a": 1}, idempotency_key="k")] * 50)
     assert len(world.tasks()) == 1
     assert all(task == found[0] for task in found)
 

@@ -1,4 +1,4 @@
-"""The log tells a task's life, and nothing that its owner or a worker wrote."""
+"""The log tells a task's life, and contains no text of its owner or worker."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from chalicelib.engine.workers.registration import Registration
 from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from chalicelib.providers.http import outbound
 from chalicelib.storage.connections.connections import Connection
-from tests.engine.helpers import complete, held, holder, pull
+from tests.engine.helpers import complete, hand_over_task, holder, pull
 from tests.support.log import Log, logging_to
 from tests.support.world import ORG, POOL, Reply, World, answer
 
@@ -41,26 +41,26 @@ def messages(lines: list[dict[str, Any]]) -> list[str]:
 
 
 def line_of(log: Log, task: Task, message: str) -> dict[str, Any]:
-    """The only line about the task that says this."""
+    """The only line about the task with this message."""
     [found] = [line for line in log.story(task.id) if line["message"] == message]
     return found
 
 
-def slow(world: World, reply: outbound.Response, seconds: float) -> Reply:
-    """A server that takes so long to answer."""
+def answer_slowly(world: World, reply: outbound.Response, seconds: float) -> Reply:
+    """Let a server take so many seconds to answer."""
 
-    def replied(*_: object) -> outbound.Response:
+    def reply_late(*_: object) -> outbound.Response:
         world.clock.advance(seconds)
         return reply
 
-    return replied
+    return reply_late
 
 
 def test_the_story_of_a_task_that_failed_at_one_server_and_was_completed_by_another(world: World, log: Log) -> None:
-    first = world.register("first", slow(world, answer(500), 0.25))
+    first = world.register("first", answer_slowly(world, answer(500), 0.25))
     task = world.submit(type="greeting", max_attempts=3)
     world.settle()
-    second = world.register("second", slow(world, answer(200, {"ok": True}), 0.75))
+    second = world.register("second", answer_slowly(world, answer(200, {"ok": True}), 0.75))
     world.advance(60)
     story = log.story(task.id)
     facts = ("message", "worker_id", "attempt", "epoch", "status", "outcome", "http_status", "reason")
@@ -87,7 +87,7 @@ def test_the_story_of_a_task_that_failed_at_one_server_and_was_completed_by_anot
 
 def test_changes_that_are_relayed_again_are_logged_once(world: World, log: Log) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     complete(task)
     world.settle()
     before = messages(log.story(task.id))
@@ -117,20 +117,20 @@ def test_no_payload_no_result_and_no_words_of_a_worker_are_in_the_log(world: Wor
     assert SECRET not in log.text
 
 
-def busy(world: World, task: Task) -> None:
+def answer_busy(world: World, task: Task) -> None:
     world.register(reply=answer(429, retry_after="60"))
     world.settle()
 
 
-def unreached(world: World, task: Task) -> None:
-    def lost(*_: object) -> outbound.Response:
+def lose_handover(world: World, task: Task) -> None:
+    def raise_unreachable(*_: object) -> outbound.Response:
         raise outbound.Unreachable("refused")
 
-    world.register(reply=lost)
+    world.register(reply=raise_unreachable)
     world.settle()
 
 
-def too_many_trials(world: World, task: Task) -> None:
+def take_all_trials(world: World, task: Task) -> None:
     world.register()
     with ExitStack() as taken:
         for _ in range(MAX_TRIALS_PER_ORG):
@@ -138,28 +138,28 @@ def too_many_trials(world: World, task: Task) -> None:
         world.settle()
 
 
-def drained(world: World, task: Task) -> None:
+def drain_worker(world: World, task: Task) -> None:
     worker = pull(world)
     world.settle()
     registry.update(ORG, POOL, worker.id, WorkerChange(rotation=Rotation.DRAINED))
     world.settle()
 
 
-def removed(world: World, task: Task) -> None:
+def remove_worker(world: World, task: Task) -> None:
     worker = pull(world)
     world.settle()
     registry.unregister(ORG, POOL, worker.id)
     world.settle()
 
 
-def given_back(world: World, task: Task) -> None:
+def give_back(world: World, task: Task) -> None:
     pull(world)
     world.settle()
     lifecycle.release(ORG, task.id, holder(world.task(task.id)), rest_until=task.deadline)
     world.settle()
 
 
-def not_delivered(world: World, task: Task) -> None:
+def lose_delivery(world: World, task: Task) -> None:
     world.register(reply=answer(200))
     while world.task(task.id).status is not Status.LEASED:
         assert world.relay("tasks") or world.relay("workers") or world.handle("dispatch")
@@ -171,13 +171,13 @@ def not_delivered(world: World, task: Task) -> None:
 
 
 RELEASES: dict[ReleaseReason, Callable[[World, Task], None]] = {
-    ReleaseReason.WORKER_BUSY: busy,
-    ReleaseReason.UNREACHED: unreached,
-    ReleaseReason.TOO_MANY_TRIALS: too_many_trials,
-    ReleaseReason.WORKER_DRAINED: drained,
-    ReleaseReason.WORKER_REMOVED: removed,
-    ReleaseReason.GIVEN_BACK: given_back,
-    ReleaseReason.NOT_DELIVERED: not_delivered,
+    ReleaseReason.WORKER_BUSY: answer_busy,
+    ReleaseReason.UNREACHED: lose_handover,
+    ReleaseReason.TOO_MANY_TRIALS: take_all_trials,
+    ReleaseReason.WORKER_DRAINED: drain_worker,
+    ReleaseReason.WORKER_REMOVED: remove_worker,
+    ReleaseReason.GIVEN_BACK: give_back,
+    ReleaseReason.NOT_DELIVERED: lose_delivery,
 }
 
 
@@ -190,7 +190,7 @@ def test_a_released_task_says_why(world: World, log: Log, reason: ReleaseReason)
     assert line["worker_id"] and line["took_ms"] >= 0
 
 
-def link(connection_id: str) -> Connection:
+def make_connection(connection_id: str) -> Connection:
     return Connection(connection_id, ORG, "test.worker", POOL, "w1")
 
 
@@ -200,7 +200,7 @@ def on_socket(world: World) -> Task:
         ORG, Registration(pool=POOL, id_prefix="worker", id="w1", name="w1", max_concurrent=1, socket=True)
     )
     world.sockets.connect("c1")
-    websocket_workers.connect(link("c1"))
+    websocket_workers.connect(make_connection("c1"))
     return world.submit()
 
 
@@ -277,7 +277,7 @@ def test_a_task_that_a_person_begins_names_the_person(world: World, log: Log) ->
 
 def test_a_lease_forgets_why_the_one_before_was_given_back(world: World) -> None:
     pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     lifecycle.release(ORG, task.id, holder(task), reason=ReleaseReason.WORKER_BUSY)
     assert world.task(task.id).release_reason == "worker_busy"
     world.settle()

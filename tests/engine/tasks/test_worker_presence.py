@@ -1,4 +1,4 @@
-"""A worker that reports is there, whether it sends heartbeats or not."""
+"""A worker that reports counts as online, even without heartbeats."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,18 +8,18 @@ import pytest
 from chalicelib.engine.tasks import lifecycle, worker_presence
 from chalicelib.engine.workers import completion_reports, registry
 from chalicelib.errors import LeaseLost
-from tests.engine.helpers import beat, complete, held, holder, pull, together
+from tests.engine.helpers import complete, hand_over_task, holder, pull, run_together, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, World, answer
 
 TIMEOUT = 90
 
 
-def note(worker: Any) -> None:
+def record_presence(worker: Any) -> None:
     worker_presence.record(ORG, POOL, worker.id)
 
 
-def calls(work: Callable[[], object]) -> int:
+def count_calls(work: Callable[[], object]) -> int:
     with aws.counting() as counted:
         work()
     return counted.total()
@@ -27,7 +27,7 @@ def calls(work: Callable[[], object]) -> int:
 
 def test_who_reports_now_and_then_stays_online_without_heartbeats(world: World) -> None:
     worker = pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     for percent in range(20):
         world.advance(40)
         with worker_presence.recording_report(ORG, POOL, holder(task), proven=True):
@@ -38,7 +38,7 @@ def test_who_reports_now_and_then_stays_online_without_heartbeats(world: World) 
 
 def test_who_falls_silent_after_its_last_report_is_offline_in_time(world: World) -> None:
     worker = pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     world.advance(60)
     complete_alive(task)
     world.advance(TIMEOUT - 1)
@@ -52,15 +52,15 @@ def complete_alive(task: Any) -> None:
 
 
 def test_a_completion_is_a_sign_of_life_at_no_further_call(world: World) -> None:
-    worker, task = pull(world), held(world)
+    worker, task = pull(world), hand_over_task(world)
     world.clock.advance(60)
-    assert calls(lambda: complete_alive(task)) == 1
+    assert count_calls(lambda: complete_alive(task)) == 1
     assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
-    assert calls(lambda: note(worker)) == 0, "this process knows"
+    assert count_calls(lambda: record_presence(worker)) == 0, "this process knows"
 
 
 def test_a_completion_in_its_name_by_yardmaster_is_none(world: World) -> None:
-    worker, task = pull(world), held(world)
+    worker, task = pull(world), hand_over_task(world)
     before = world.worker(worker.id).last_heartbeat_at
     world.clock.advance(60)
     complete(task)
@@ -68,7 +68,7 @@ def test_a_completion_in_its_name_by_yardmaster_is_none(world: World) -> None:
 
 
 def test_a_report_that_is_refused_is_a_sign_of_life_only_of_who_proved_that_it_made_it(world: World) -> None:
-    worker, task = pull(world), held(world)
+    worker, task = pull(world), hand_over_task(world)
     world.advance(2 * TIMEOUT)
     assert not world.worker(worker.id).alive
     for proven in (False, True):
@@ -81,22 +81,22 @@ def test_a_report_that_is_refused_is_a_sign_of_life_only_of_who_proved_that_it_m
 
 def test_signs_that_are_fresh_cost_a_look_each_few_seconds_and_no_write(world: World) -> None:
     worker = pull(world)
-    assert [calls(lambda: note(worker)) for _ in range(3)] == [1, 0, 0]
+    assert [count_calls(lambda: record_presence(worker)) for _ in range(3)] == [1, 0, 0]
     world.clock.advance(6)
-    assert calls(lambda: note(worker)) == 1
+    assert count_calls(lambda: record_presence(worker)) == 1
     world.clock.advance(30)
-    assert calls(lambda: note(worker)) == 2
+    assert count_calls(lambda: record_presence(worker)) == 2
     assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
     world.clock.advance(40)
-    assert calls(lambda: worker_presence.record(ORG, POOL, worker.id, known=world.worker(worker.id))) == 2
-    beat(worker)
-    assert calls(lambda: note(worker)) == 0
+    assert count_calls(lambda: worker_presence.record(ORG, POOL, worker.id, known=world.worker(worker.id))) == 2
+    send_heartbeat(worker)
+    assert count_calls(lambda: record_presence(worker)) == 0
 
 
 def test_many_at_once_note_it_once_and_none_is_lost(world: World) -> None:
     worker = pull(world)
     world.clock.advance(60)
-    together([lambda: note(worker)] * 8)
+    run_together([lambda: record_presence(worker)] * 8)
     assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
 
 
@@ -117,7 +117,7 @@ def test_who_says_that_it_has_done_something_is_there(world: World) -> None:
     completion_reports.report_outcome(ORG, POOL, worker.id, "completed")
     assert world.worker(worker.id).last_heartbeat_at == world.clock.now()
     for outcome in ("completed", "failed"):
-        held(world)
+        hand_over_task(world)
         world.clock.advance(60)
         completion_reports.report_outcome(ORG, POOL, worker.id, outcome)
         assert world.worker(worker.id).last_heartbeat_at == world.clock.now()

@@ -1,4 +1,4 @@
-"""Deliveries that somebody asks for again, and what can be seen of them."""
+"""Deliveries that are requested again, and their lists."""
 
 from dataclasses import replace
 
@@ -16,203 +16,205 @@ from tests.engine.receivers import Receiver, fact, happen, receiver
 from tests.support.world import ORG, World, answer
 
 
-def failed(world: World, one: Receiver, *numbers: int) -> None:
-    """Events of these numbers, given up a minute ago because the webhook was switched off."""
+def fail_events(world: World, webhook: Receiver, *numbers: int) -> None:
+    """Let the deliveries of these events fail, because the webhook is switched off; then a minute passes."""
     happen(*(fact(number) for number in numbers))
-    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
+    endpoints.update(ORG, webhook.webhook.id, {"active": False}, by="dev")
     world.settle()
-    endpoints.update(ORG, one.webhook.id, {"active": True}, by="dev")
+    endpoints.update(ORG, webhook.webhook.id, {"active": True}, by="dev")
     world.clock.advance(60)
 
 
 def test_a_test_is_posted_once_at_once_and_answered_with_what_became_of_it(world: World) -> None:
-    one = receiver(world, active=False)
-    assert redelivery.send_test(ORG, one.webhook.id).status == "delivered"
-    assert one.body["event"] == "webhook.test"
-    one.reply = answer(500)
-    found = redelivery.send_test(ORG, one.webhook.id)
+    webhook = receiver(world, active=False)
+    assert redelivery.send_test(ORG, webhook.webhook.id).status == "delivered"
+    assert webhook.body["event"] == "webhook.test"
+    webhook.reply = answer(500)
+    found = redelivery.send_test(ORG, webhook.webhook.id)
     assert (found.status, [attempt.status for attempt in found.attempts]) == ("failed", [500])
     world.advance(600)
-    assert len(one.posts) == 2
+    assert len(webhook.posts) == 2
 
 
 def test_what_was_given_up_is_sent_again_under_the_same_id(world: World) -> None:
-    one = receiver(world)
-    failed(world, one, 1)
-    found = one.delivery
+    webhook = receiver(world)
+    fail_events(world, webhook, 1)
+    found = webhook.delivery
     assert (found.status, found.reason, found.tries) == ("failed", "the webhook is not active", 0)
-    redelivery.resend(ORG, one.webhook.id, found.id)
+    redelivery.resend(ORG, webhook.webhook.id, found.id)
     world.settle()
-    assert (one.delivery.status, one.events) == ("delivered", ["evt_task_1_1"])
+    assert (webhook.delivery.status, webhook.events) == ("delivered", ["evt_task_1_1"])
 
 
 def test_what_arrived_can_be_sent_again(world: World) -> None:
-    one = receiver(world)
+    webhook = receiver(world)
     happen(fact())
     world.settle()
-    redelivery.resend(ORG, one.webhook.id, one.delivery.id)
+    redelivery.resend(ORG, webhook.webhook.id, webhook.delivery.id)
     world.settle()
-    assert one.events == ["evt_task_1_1"] * 2
-    assert one.posts[0][1] == one.posts[1][1]
-    assert len(one.delivery.attempts) == 2
+    assert webhook.events == ["evt_task_1_1"] * 2
+    assert webhook.posts[0][1] == webhook.posts[1][1]
+    assert len(webhook.delivery.attempts) == 2
 
 
 def test_a_recovery_takes_what_was_given_up_since_then_and_nothing_else(world: World) -> None:
-    one = receiver(world)
-    failed(world, one, 1)
+    webhook = receiver(world)
+    fail_events(world, webhook, 1)
     since = world.clock.now()
-    failed(world, one, 2, 3)
-    assert redelivery.recover(ORG, one.webhook.id, since) == (2, False)
+    fail_events(world, webhook, 2, 3)
+    assert redelivery.recover(ORG, webhook.webhook.id, since) == (2, False)
     world.settle()
-    assert sorted(one.events) == ["evt_task_2_1", "evt_task_3_1"]
-    assert [found.event_id for found in redelivery.list_deliveries(ORG, one.webhook.id, "failed")] == ["evt_task_1_1"]
-    assert redelivery.recover(ORG, one.webhook.id, since) == (0, False)
+    assert sorted(webhook.events) == ["evt_task_2_1", "evt_task_3_1"]
+    assert [found.event_id for found in redelivery.list_deliveries(ORG, webhook.webhook.id, "failed")] == [
+        "evt_task_1_1"
+    ]
+    assert redelivery.recover(ORG, webhook.webhook.id, since) == (0, False)
 
 
 def test_a_large_recovery_goes_on_in_the_background(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 2)
-    one = receiver(world)
-    failed(world, one, 1, 2, 3, 4, 5)
-    assert redelivery.recover(ORG, one.webhook.id, 0) == (2, True)
+    webhook = receiver(world)
+    fail_events(world, webhook, 1, 2, 3, 4, 5)
+    assert redelivery.recover(ORG, webhook.webhook.id, 0) == (2, True)
     world.settle()
-    assert len(set(one.events)) == 5
-    assert {found.status for found in one.deliveries} == {"delivered"}
+    assert len(set(webhook.events)) == 5
+    assert {found.status for found in webhook.deliveries} == {"delivered"}
 
 
 def test_a_recovery_ends_when_the_webhook_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 1)
-    one = receiver(world)
-    failed(world, one, 1, 2)
-    redelivery.recover(ORG, one.webhook.id, 0)
-    endpoints.delete(ORG, one.webhook.id)
+    webhook = receiver(world)
+    fail_events(world, webhook, 1, 2)
+    redelivery.recover(ORG, webhook.webhook.id, 0)
+    endpoints.delete(ORG, webhook.webhook.id)
     world.settle()
     world.advance(120)
-    assert one.posts == []
+    assert webhook.posts == []
 
 
 def test_nothing_is_sent_again_to_a_webhook_out_of_service_or_unknown(world: World) -> None:
-    one = receiver(world)
-    failed(world, one, 1)
-    found = one.delivery
-    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
+    webhook = receiver(world)
+    fail_events(world, webhook, 1)
+    delivery = webhook.delivery
+    endpoints.update(ORG, webhook.webhook.id, {"active": False}, by="dev")
     with pytest.raises(Conflict, match="switch it on"):
-        redelivery.resend(ORG, one.webhook.id, found.id)
+        redelivery.resend(ORG, webhook.webhook.id, delivery.id)
     with pytest.raises(Conflict):
-        redelivery.recover(ORG, one.webhook.id, 0)
+        redelivery.recover(ORG, webhook.webhook.id, 0)
     for ask in (redelivery.list_deliveries, redelivery.recover):
         with pytest.raises(NotFound):
-            ask("rival", one.webhook.id, 0)  # type: ignore[arg-type]
+            ask("rival", webhook.webhook.id, 0)  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="Webhook"):
-        redelivery.get_delivery("rival", one.webhook.id, found.id)
+        redelivery.get_delivery("rival", webhook.webhook.id, delivery.id)
 
 
 def test_lists_are_newest_first_and_of_a_status(world: World) -> None:
-    one = receiver(world)
-    failed(world, one, 1, 2)
+    webhook = receiver(world)
+    fail_events(world, webhook, 1, 2)
     happen(fact(3))
     world.settle()
 
-    def listed(status: str | None) -> list[str]:
-        return [found.event_id[4:10] for found in redelivery.list_deliveries(ORG, one.webhook.id, status)]  # type: ignore[arg-type]
+    def list_ids(status: str | None) -> list[str]:
+        return [found.event_id[4:10] for found in redelivery.list_deliveries(ORG, webhook.webhook.id, status)]  # type: ignore[arg-type]
 
-    assert listed(None) == ["task_3", "task_2", "task_1"]
-    assert (listed("failed"), listed("delivered"), listed("pending")) == (["task_2", "task_1"], ["task_3"], [])
+    assert list_ids(None) == ["task_3", "task_2", "task_1"]
+    assert (list_ids("failed"), list_ids("delivered"), list_ids("pending")) == (["task_2", "task_1"], ["task_3"], [])
 
 
-def test_the_sweep_reminds_of_what_is_late_once_in_a_while(world: World) -> None:
-    one = receiver(world)
+def test_the_sweep_sends_messages_for_late_deliveries_once_in_a_while(world: World) -> None:
+    webhook = receiver(world)
     happen(fact())
     queue = world.queues.queues[settings().webhooks_queue]
     for minutes in range(6):
         world.advance(60, settle=False)
         assert len(queue) <= 2 + minutes // 2
     world.settle()
-    assert len(one.posts) == 1
+    assert len(webhook.posts) == 1
 
 
 def test_an_event_that_is_no_longer_kept_is_not_sent(world: World) -> None:
-    one = receiver(world)
+    webhook = receiver(world)
     happen(fact())
     world.settle()
-    found = one.delivery
+    found = webhook.delivery
     storage.DeliveryItem(f"{ORG}#events", found.event_id).delete()
-    redelivery.resend(ORG, one.webhook.id, found.id)
+    redelivery.resend(ORG, webhook.webhook.id, found.id)
     world.settle()
-    assert (one.delivery.status, one.delivery.reason) == ("failed", "the event is no longer kept")
+    assert (webhook.delivery.status, webhook.delivery.reason) == ("failed", "the event is no longer kept")
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(500, "pending"), (200, "delivered")])
 def test_what_somebody_else_wrote_meanwhile_stands_unless_it_arrived(world: World, status: int, outcome: str) -> None:
-    one = receiver(world)
+    webhook = receiver(world)
     happen(fact())
-    found = one.delivery
-    changed = replace(found, version=2, tries=1, wake_at=world.clock.now() + clock.HOUR)
+    delivery = webhook.delivery
+    changed = replace(delivery, version=2, tries=1, wake_at=world.clock.now() + clock.HOUR)
 
-    def meanwhile(*_: object) -> Response:
-        assert storage.replace_if_unchanged(found, changed) == changed
+    def change_meanwhile(*_: object) -> Response:
+        assert storage.replace_if_unchanged(delivery, changed) == changed
         return answer(status)
 
-    one.reply = meanwhile
+    webhook.reply = change_meanwhile
     world.settle()
-    assert one.delivery.status == outcome
-    assert (one.delivery == changed) == (status == 500)
+    assert webhook.delivery.status == outcome
+    assert (webhook.delivery == changed) == (status == 500)
 
 
 def test_a_recovery_ends_when_the_webhook_is_out_of_service(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 1)
-    one = receiver(world)
-    failed(world, one, 1, 2)
-    endpoints.update(ORG, one.webhook.id, {"active": False}, by="dev")
-    assert redelivery.run_recovery_step(Job(ORG, redelivery.RECOVERY, one.webhook.id, {"since": 0}))
-    assert one.posts == []
+    webhook = receiver(world)
+    fail_events(world, webhook, 1, 2)
+    endpoints.update(ORG, webhook.webhook.id, {"active": False}, by="dev")
+    assert redelivery.run_recovery_step(Job(ORG, redelivery.RECOVERY, webhook.webhook.id, {"since": 0}))
+    assert webhook.posts == []
 
 
 def test_a_recovery_leaves_what_is_on_its_way_already(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = receiver(world)
-    failed(world, one, 1)
-    stale = storage.list_failed_ids(ORG, one.webhook.id, limit=9)
-    redelivery.recover(ORG, one.webhook.id, 0)
-    waiting = one.delivery
+    webhook = receiver(world)
+    fail_events(world, webhook, 1)
+    stale = storage.list_failed_ids(ORG, webhook.webhook.id, limit=9)
+    redelivery.recover(ORG, webhook.webhook.id, 0)
+    waiting = webhook.delivery
     monkeypatch.setattr(storage, "list_failed_ids", lambda *_, **__: stale)
-    assert redelivery.recover(ORG, one.webhook.id, 0) == (0, False)
-    assert one.delivery == waiting
+    assert redelivery.recover(ORG, webhook.webhook.id, 0) == (0, False)
+    assert webhook.delivery == waiting
 
 
 def test_a_wakeup_that_comes_before_its_time_sends_nothing(world: World) -> None:
-    one = receiver(world)
-    one.reply = answer(500)
+    webhook = receiver(world)
+    webhook.reply = answer(500)
     happen(fact())
     world.settle()
-    due_deliveries.enqueue_if_due(ORG, one.webhook.id, one.delivery.id)
+    due_deliveries.enqueue_if_due(ORG, webhook.webhook.id, webhook.delivery.id)
     world.settle()
-    assert len(one.posts) == 1
+    assert len(webhook.posts) == 1
 
 
 def test_a_recovery_passes_over_what_is_no_longer_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 1)
-    one = receiver(world)
-    failed(world, one, 1, 2)
+    webhook = receiver(world)
+    fail_events(world, webhook, 1, 2)
     world.clock.advance(30 * 86_400)
-    failed(world, one, 3)
-    assert redelivery.recover(ORG, one.webhook.id, 0) == (1, True)
+    fail_events(world, webhook, 3)
+    assert redelivery.recover(ORG, webhook.webhook.id, 0) == (1, True)
     world.settle()
-    assert one.events == ["evt_task_3_1"]
+    assert webhook.events == ["evt_task_3_1"]
 
 
 @pytest.mark.parametrize("status", [410, 500])
 def test_a_webhook_is_not_disabled_for_what_its_url_before_did(world: World, status: int) -> None:
-    one = receiver(world)
+    webhook = receiver(world)
 
-    def moved(*_: object) -> Response:
-        endpoints.update(ORG, one.webhook.id, {"url": "https://two.example/hook"}, by="dev")
+    def move_webhook(*_: object) -> Response:
+        endpoints.update(ORG, webhook.webhook.id, {"url": "https://two.example/hook"}, by="dev")
         return answer(status)
 
-    one.reply = answer(500)
+    webhook.reply = answer(500)
     happen(fact())
     world.settle()
     world.clock.advance(6 * 86_400)
-    one.reply = moved
+    webhook.reply = move_webhook
     happen(fact(2))
     world.settle()
-    assert len(one.posts) > 1
-    assert endpoints.get(ORG, one.webhook.id).body["active"]
+    assert len(webhook.posts) > 1
+    assert endpoints.get(ORG, webhook.webhook.id).body["active"]

@@ -1,4 +1,4 @@
-"""The commands to a worker, and for how long they are repeated."""
+"""The commands to a worker, and how long they are repeated."""
 
 from dataclasses import replace
 

@@ -1,9 +1,9 @@
-"""Checking one worker: silent, unreachable, drained and removed ones. tests/engine/workers/test_circuit_breaker.py has
-the longer stories of servers that cannot be reached."""
+"""Checks of one worker: silent, unreachable, drained and removed ones. tests/engine/workers/test_circuit_breaker.py has
+longer stories of unreachable servers."""
 
 from chalicelib.domain.tasks.task import Status
 from chalicelib.engine.workers import heartbeat_monitor, registry
-from tests.engine.helpers import held, pull
+from tests.engine.helpers import hand_over_task, pull
 from tests.support.world import ORG, POOL, World, answer
 
 
@@ -22,7 +22,7 @@ def test_a_worker_whose_heartbeat_is_not_overdue_stays_as_it_is(world: World) ->
 
 def test_a_silent_worker_goes_offline_and_its_task_goes_to_another(world: World) -> None:
     silent = pull(world, "silent")
-    task = held(world)
+    task = hand_over_task(world)
     assert task.worker_id == silent.id
     world.clock.advance(91)
     other = pull(world, "other")
@@ -51,7 +51,7 @@ def test_a_silent_server_that_cannot_be_reached_is_offline_after_one_probe(world
 
 def test_the_tasks_of_a_removed_worker_are_queued_again(world: World) -> None:
     worker = pull(world)
-    task = held(world)
+    task = hand_over_task(world)
     assert task.status is not Status.PENDING
     registry.unregister(ORG, POOL, worker.id)
     check(worker.id)

@@ -1,4 +1,4 @@
-"""What its owner changes of a worker: what it may be given, what it can do, what is noted of it."""
+"""The owner's changes of a worker: its tasks, its capabilities, its notes."""
 
 import pytest
 
@@ -9,39 +9,39 @@ from chalicelib.engine.tasks.payloads import MAX_METADATA_CHARS
 from chalicelib.engine.workers import commands, registry
 from chalicelib.engine.workers.registry import Rotation, WorkerChange
 from chalicelib.errors import InvalidRequest, NotFound
-from tests.engine.helpers import beat, complete, held, pull, together
+from tests.engine.helpers import complete, hand_over_task, pull, run_together, send_heartbeat
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
 
 
-def turn(worker_id: str, rotation: Rotation) -> None:
+def set_rotation(worker_id: str, rotation: Rotation) -> None:
     registry.update(ORG, POOL, worker_id, WorkerChange(rotation=rotation))
 
 
 def test_a_drained_worker_s_leases_go_to_others_without_a_counted_attempt_and_it_gets_commands(world: World) -> None:
     worker = pull(world, max_concurrent=2)
-    first, second = held(world), held(world)
+    first, second = hand_over_task(world), hand_over_task(world)
     other = pull(world, "other", max_concurrent=2)
-    turn(worker.id, Rotation.DRAINED)
+    set_rotation(worker.id, Rotation.DRAINED)
     world.settle()
     for task in (first, second):
         moved = world.task(task.id)
         assert (moved.worker_id, moved.attempts, moved.status) == (other.id, 0, Status.LEASED)
-    pending = commands.pending_commands(beat(worker))
+    pending = commands.pending_commands(send_heartbeat(worker))
     assert {one.get("task_id") for one in pending if one["type"] == "cancel"} == {first.id, second.id}
     assert pending[-1]["type"] == "drain"
     assert world.worker(worker.id).leases == {}
     assert (world.worker(worker.id).failed, world.worker(worker.id).completed) == (0, 0)
-    beat(worker)
+    send_heartbeat(worker)
     complete(world.task(first.id))
-    late = held(world)
+    late = hand_over_task(world)
     assert world.task(late.id).worker_id == other.id, "a heartbeat does not end a drain"
 
 
 def test_a_drain_needs_no_message_to_be_carried_out(world: World) -> None:
     worker = pull(world)
-    task = held(world)
-    turn(worker.id, Rotation.DRAINED)
+    task = hand_over_task(world)
+    set_rotation(worker.id, Rotation.DRAINED)
     world.relay("workers")
     world.queues.queues.clear()
     world.sweep()
@@ -51,11 +51,11 @@ def test_a_drain_needs_no_message_to_be_carried_out(world: World) -> None:
 
 def test_a_closed_worker_keeps_what_it_has_and_an_open_one_gets_more(world: World) -> None:
     worker = pull(world, max_concurrent=2)
-    first = held(world)
-    turn(worker.id, Rotation.CLOSED)
-    waiting = held(world)
+    first = hand_over_task(world)
+    set_rotation(worker.id, Rotation.CLOSED)
+    waiting = hand_over_task(world)
     assert (world.task(first.id).is_held, waiting.status) == (True, Status.PENDING)
-    turn(worker.id, Rotation.OPEN)
+    set_rotation(worker.id, Rotation.OPEN)
     world.settle()
     assert world.task(waiting.id).worker_id == worker.id
 
@@ -64,24 +64,24 @@ def test_open_is_a_sign_of_life(world: World) -> None:
     worker = pull(world)
     world.advance(300)
     assert not world.worker(worker.id).alive
-    turn(worker.id, Rotation.OPEN)
+    set_rotation(worker.id, Rotation.OPEN)
     back = world.worker(worker.id)
     assert (back.alive, back.last_heartbeat_at, back.online_since) == (True, START + 300_000, START + 300_000)
     world.settle()
-    assert held(world).is_held
+    assert hand_over_task(world).is_held
     world.advance(300)
     assert not world.worker(worker.id).alive, "and it is watched again"
 
 
-def test_time_out_of_rotation_is_no_uptime_though_the_worker_beats(world: World) -> None:
+def test_time_out_of_rotation_is_no_uptime_though_the_worker_sends_heartbeats(world: World) -> None:
     worker = pull(world)
     world.clock.advance(3_600)
-    turn(worker.id, Rotation.CLOSED)
+    set_rotation(worker.id, Rotation.CLOSED)
     world.clock.advance(1_800)
-    beat(worker)
+    send_heartbeat(worker)
     world.clock.advance(1_800)
-    beat(worker)
-    turn(worker.id, Rotation.OPEN)
+    send_heartbeat(worker)
+    set_rotation(worker.id, Rotation.OPEN)
     world.settle()
     world.clock.advance(3_600)
     day = START // clock.DAY
@@ -103,13 +103,15 @@ def test_one_change_is_one_read_and_one_write_and_none_when_nothing_changes(worl
 def test_changes_at_once_are_all_kept(world: World) -> None:
     worker = pull(world)
     notes = [{f"k{number}": number} for number in range(5)]
-    together([lambda note=note: registry.update(ORG, POOL, worker.id, WorkerChange(metadata=note)) for note in notes])
+    run_together(
+        [lambda note=note: registry.update(ORG, POOL, worker.id, WorkerChange(metadata=note)) for note in notes]
+    )
     assert world.worker(worker.id).metadata == {f"k{number}": number for number in range(5)}
 
 
-def test_more_room_or_another_ability_brings_waiting_work(world: World) -> None:
+def test_more_slots_or_another_capability_bring_waiting_tasks(world: World) -> None:
     worker = pull(world, capabilities=("a",))
-    held(world)
+    hand_over_task(world)
     waiting = [world.submit(), world.submit(capabilities=("b",))]
     world.settle()
     assert not any(world.task(task.id).is_held for task in waiting)
@@ -121,12 +123,12 @@ def test_more_room_or_another_ability_brings_waiting_work(world: World) -> None:
     assert world.task(waiting[1].id).is_held
 
 
-def test_less_room_takes_nothing_away(world: World) -> None:
+def test_fewer_slots_take_no_task_away(world: World) -> None:
     worker = pull(world, max_concurrent=2)
-    first, second = held(world), held(world)
+    first, second = hand_over_task(world), hand_over_task(world)
     registry.update(ORG, POOL, worker.id, WorkerChange(max_concurrent=1))
     complete(first)
-    waiting = held(world)
+    waiting = hand_over_task(world)
     assert (world.task(second.id).is_held, waiting.is_held) == (True, False)
     complete(second)
     world.settle()

@@ -1,4 +1,4 @@
-"""Workers with WebSockets: accepted, pinged, sent tasks and commands, disconnected and back."""
+"""Workers with WebSockets: accepted, pinged, given tasks and commands, disconnected and reconnected."""
 
 import itertools
 from typing import Any
@@ -21,7 +21,7 @@ from chalicelib.errors import Conflict, LeaseLost, NotFound, Unavailable
 from chalicelib.storage.connections import connections
 from chalicelib.storage.connections.connections import Connection
 from chalicelib.storage.workers import workers as worker_storage
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws
 from tests.support.world import ORG, POOL, World
 
@@ -31,23 +31,23 @@ CHANNEL = "test.worker"
 
 @pytest.fixture
 def worker(world: World) -> Worker:
-    """Registered, not connected."""
+    """A registered worker that is not connected."""
     said = Registration(pool=POOL, id_prefix="worker", id="w1", name="w1", max_concurrent=2, socket=True)
     return registration.register(ORG, said)
 
 
-def link(connection_id: str, worker_id: str = "w1", org: str = ORG) -> Connection:
+def make_connection(connection_id: str, worker_id: str = "w1", org: str = ORG) -> Connection:
     return Connection(connection_id, org, CHANNEL, POOL, worker_id)
 
 
 def connect(world: World, connection_id: str) -> Frames:
-    """The worker opens this connection; returns what it will be sent."""
+    """Open the worker's connection. Returns the list of frames that are sent to it."""
     frames = world.sockets.connect(connection_id)
-    websocket_workers.connect(link(connection_id))
+    websocket_workers.connect(make_connection(connection_id))
     return frames
 
 
-def pong(connection_id: str) -> Worker:
+def send_pong(connection_id: str) -> Worker:
     return registry.record_heartbeat(ORG, POOL, "w1", Heartbeat(Health.HEALTHY), connection=connection_id)
 
 
@@ -55,9 +55,9 @@ def of_type(frames: Frames, kind: str) -> Frames:
     return [frame for frame in frames if frame["type"] == kind]
 
 
-def given(world: World, **asked: Any) -> Task:
-    """A task that the worker has just been handed."""
-    task = world.submit(**asked)
+def hand_over_task(world: World, **fields: Any) -> Task:
+    """Submit a task, and hand it to the worker."""
+    task = world.submit(**fields)
     world.settle()
     found = world.task(task.id)
     assert found.status is Status.RUNNING
@@ -66,7 +66,7 @@ def given(world: World, **asked: Any) -> Task:
 
 def test_a_task_goes_to_its_worker_as_a_frame_and_its_result_comes_back(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
-    task = given(world, payload={"n": 1}, timeout_seconds=60)
+    task = hand_over_task(world, payload={"n": 1}, timeout_seconds=60)
     assert frames == [
         {
             "type": "task",
@@ -96,13 +96,13 @@ def test_who_is_not_registered_for_a_socket_is_not_found(world: World, stranger:
     world.register("pulls", id="pulls", endpoints={})
     world.register("world", id=BUILT_IN, endpoints={})
     with pytest.raises(NotFound):
-        websocket_workers.connect(link("c1", stranger))
+        websocket_workers.connect(make_connection("c1", stranger))
     assert connections.find("c1") is None
 
 
 def test_another_orgs_worker_is_not_found(world: World, worker: Worker) -> None:
     with pytest.raises(NotFound):
-        websocket_workers.connect(link("c1", org="other"))
+        websocket_workers.connect(make_connection("c1", org="other"))
 
 
 def test_a_second_connection_is_refused_while_the_first_answers(world: World, worker: Worker) -> None:
@@ -117,7 +117,12 @@ def test_a_second_connection_is_refused_while_the_first_answers(world: World, wo
 def test_of_two_connections_at_once_one_is_let_in(world: World, worker: Worker) -> None:
     for name in ("c1", "c2"):
         world.sockets.connect(name)
-    outcomes = together([lambda: websocket_workers.connect(link("c1")), lambda: websocket_workers.connect(link("c2"))])
+    outcomes = run_together(
+        [
+            lambda: websocket_workers.connect(make_connection("c1")),
+            lambda: websocket_workers.connect(make_connection("c2")),
+        ]
+    )
     assert sorted(type(one) for one in outcomes if isinstance(one, Conflict)) == [Conflict]
     [let_in] = [one for one in outcomes if isinstance(one, Worker)]
     assert world.worker("w1").connection == let_in.connection
@@ -139,11 +144,11 @@ def test_a_connection_that_answers_nothing_any_more_is_taken_over_and_closed(wor
     connect(world, "c2")
     assert world.sockets.closed == ["c1"]
     with pytest.raises(NotFound):
-        pong("c1")
+        send_pong("c1")
 
 
 def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World, worker: Worker) -> None:
-    websocket_workers.connect(link("c1"))
+    websocket_workers.connect(make_connection("c1"))
     pauses = []
 
     def wait(seconds: float) -> None:
@@ -151,7 +156,7 @@ def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World, w
         world.sockets.connect("c1")
 
     with patch.object(world.clock, "sleep", wait):
-        task = given(world)
+        task = hand_over_task(world)
     assert [frame["task_id"] for frame in world.sockets.sent["c1"]] == [task.id]
     assert len(pauses) == 1
 
@@ -159,14 +164,14 @@ def test_a_connection_that_is_only_opening_is_not_taken_for_gone(world: World, w
 def test_the_same_connect_event_again_changes_nothing(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
     before = world.worker("w1")
-    assert websocket_workers.connect(link("c1")) == before
-    assert together([lambda: websocket_workers.connect(link("c1"))] * 3) == [before] * 3
+    assert websocket_workers.connect(make_connection("c1")) == before
+    assert run_together([lambda: websocket_workers.connect(make_connection("c1"))] * 3) == [before] * 3
     assert (frames, world.sockets.closed) == ([], [])
 
 
 def test_a_disconnect_that_comes_before_its_connect_is_found_out_by_the_ping(world: World, worker: Worker) -> None:
     assert connections.find("c1") is None  # so no disconnect is reported for it
-    websocket_workers.connect(link("c1"))
+    websocket_workers.connect(make_connection("c1"))
     world.advance(21)
     assert world.worker("w1").connection is None
     assert connections.find("c1") is None
@@ -174,8 +179,8 @@ def test_a_disconnect_that_comes_before_its_connect_is_found_out_by_the_ping(wor
 
 def test_a_disconnect_keeps_the_leases_and_a_reconnect_gets_them_again(world: World, worker: Worker) -> None:
     connect(world, "c1")
-    task = given(world)
-    websocket_workers.disconnect(link("c1"))
+    task = hand_over_task(world)
+    websocket_workers.disconnect(make_connection("c1"))
     other = world.submit()
     world.advance(30)
     assert world.task(task.id).status is Status.RUNNING
@@ -191,16 +196,16 @@ def test_the_end_of_an_old_connection_does_not_touch_the_new_one(world: World, w
     world.sockets.drop("c1")
     connect(world, "c2")
     for _ in range(2):
-        websocket_workers.disconnect(link("c1"))
+        websocket_workers.disconnect(make_connection("c1"))
     assert world.worker("w1").connection == "c2"
     assert connections.find("c1") is None
-    assert connections.find("c2") == link("c2")
+    assert connections.find("c2") == make_connection("c2")
 
 
 def test_who_stays_away_loses_its_tasks_and_is_rejected_when_it_comes_late(world: World, worker: Worker) -> None:
     connect(world, "c1")
-    task = given(world)
-    websocket_workers.disconnect(link("c1"))
+    task = hand_over_task(world)
+    websocket_workers.disconnect(make_connection("c1"))
     world.advance(150)
     found = world.task(task.id)
     assert found.status is Status.PENDING
@@ -222,12 +227,12 @@ def test_a_connection_that_never_answers_is_closed_and_its_worker_offline(world:
     assert (world.worker("w1").alive, world.worker("w1").connection) == (False, None)
 
 
-def test_it_is_asked_every_20_seconds_and_its_pong_is_its_heartbeat(world: World, worker: Worker) -> None:
+def test_a_worker_is_pinged_every_20_seconds_and_its_pong_is_its_heartbeat(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
     for number in range(1, 11):
         world.advance(20)
         assert len(frames) >= number
-        assert pong("c1").last_heartbeat_at == world.clock.now()
+        assert send_pong("c1").last_heartbeat_at == world.clock.now()
     assert {frame["type"] for frame in frames} == {"ping"}
     assert len(frames) <= 10 + 3, "each full minute the sweep may ask, too"
     assert world.worker("w1").alive
@@ -237,14 +242,14 @@ def test_many_signs_of_life_bring_no_more_pings(world: World, worker: Worker) ->
     frames = connect(world, "c1")
     for _ in range(19):
         world.advance(1)
-        pong("c1")
+        send_pong("c1")
     world.advance(19)
     assert frames == []
     world.advance(1)
     assert frames == [{"type": "ping"}]
 
 
-def test_the_sweep_asks_when_the_wakeup_was_lost(world: World, worker: Worker) -> None:
+def test_the_sweep_pings_when_the_wakeup_was_lost(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
     world.settle()
     world.queues.queues[settings().wakeups_queue].clear()
@@ -257,32 +262,32 @@ def test_a_pong_that_crosses_the_verdict_saves_the_connection(world: World, work
     world.advance(89)
     find = worker_storage.find
 
-    def then_a_pong(*key: str) -> Worker | None:
+    def find_then_pong(*key: str) -> Worker | None:
         found = find(*key)
-        pong("c1")
+        send_pong("c1")
         return found
 
     world.clock.advance(1)
-    with patch.object(worker_storage, "find", then_a_pong):
+    with patch.object(worker_storage, "find", find_then_pong):
         world.sweep()
     assert (world.worker("w1").connection, world.sockets.closed) == ("c1", [])
 
 
 def test_a_cancel_is_sent_once(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
-    task = given(world)
+    task = hand_over_task(world)
     lifecycle.cancel(ORG, task.id)
     world.settle()
     assert of_type(frames, "cancel") == [{"type": "cancel", "task_id": task.id, "attempt": 1}]
     assert world.worker("w1").commands == {}
-    given(world)
+    hand_over_task(world)
     assert len(of_type(frames, "cancel")) == 1
 
 
 def test_a_cancel_waits_for_a_worker_that_is_away(world: World, worker: Worker) -> None:
     connect(world, "c1")
-    task = given(world)
-    websocket_workers.disconnect(link("c1"))
+    task = hand_over_task(world)
+    websocket_workers.disconnect(make_connection("c1"))
     lifecycle.cancel(ORG, task.id)
     world.settle()
     frames = connect(world, "c2")
@@ -293,7 +298,7 @@ def test_a_cancel_waits_for_a_worker_that_is_away(world: World, worker: Worker) 
 @pytest.mark.parametrize("drained", [False, True])
 def test_a_worker_gets_a_command_to_drain(world: World, worker: Worker, drained: bool) -> None:
     frames = connect(world, "c1")
-    task = given(world)
+    task = hand_over_task(world)
     registry.update(ORG, POOL, "w1", WorkerChange(rotation=Rotation.DRAINED if drained else Rotation.CLOSED))
     world.settle()
     assert len(of_type(frames, "drain")) >= 1
@@ -304,7 +309,7 @@ def test_a_worker_gets_a_command_to_drain(world: World, worker: Worker, drained:
 
 def test_a_removed_workers_connection_is_closed(world: World, worker: Worker) -> None:
     connect(world, "c1")
-    task = given(world)
+    task = hand_over_task(world)
     registry.unregister(ORG, POOL, "w1")
     world.settle()
     assert world.sockets.closed == ["c1"]
@@ -312,7 +317,7 @@ def test_a_removed_workers_connection_is_closed(world: World, worker: Worker) ->
 
 
 def lease(world: World) -> Task:
-    """A task that was leased, and whose delivery waits in the queue."""
+    """A leased task whose delivery waits in the queue."""
     task = world.submit()
     world.relay("tasks")
     world.handle("dispatch")
@@ -353,7 +358,7 @@ def test_a_handover_that_comes_late_does_not_take_back_what_the_new_connection_w
 
 def test_a_delivery_that_comes_twice_hands_over_once_if_the_first_was_noted(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
-    task = given(world)
+    task = hand_over_task(world)
     again = Handover(task_id=task.id, epoch=task.epoch, org=ORG, pool=POOL, worker_id="w1")
     assert handovers.send_to_workers([again, again]) == [None, None]
     assert len(frames) == 1
@@ -380,33 +385,33 @@ def test_a_gateway_that_does_not_answer_is_asked_again(world: World, worker: Wor
 
 
 def test_a_worker_may_take_less_time_than_the_task_allows(world: World) -> None:
-    said = Registration(
+    request = Registration(
         pool=POOL, id_prefix="worker", id="w1", name="w", max_concurrent=1, socket=True, attempt_seconds=30
     )
-    registration.register(ORG, said)
+    registration.register(ORG, request)
     frames = connect(world, "c1")
-    given(world)
+    hand_over_task(world)
     [frame] = frames
     assert frame["deadline"] == world.clock.now() + 30_000
 
 
 def test_a_failed_attempt_comes_again_under_its_new_number(world: World, worker: Worker) -> None:
     frames = connect(world, "c1")
-    task = given(world)
+    task = hand_over_task(world)
     lifecycle.fail(ORG, task.id, Holder("w1", attempt=1), reported_failure("no"))
     world.advance(10)
-    pong("c1")
+    send_pong("c1")
     assert [(frame["attempt"], frame["lease"]) for frame in of_type(frames, "task")] == [(1, 1), (2, 2)]
     with pytest.raises(LeaseLost, match="attempt 1 has ended"):
         lifecycle.complete(ORG, POOL, task.id, Holder("w1", attempt=1), "old")
 
 
-def test_budgets(world: World, worker: Worker) -> None:
-    """Posts to connections are calls, too."""
+def test_each_operation_keeps_to_its_budget(world: World, worker: Worker) -> None:
+    """Posts to connections count as calls."""
     posts = itertools.count()
     world.sockets.connect("c1")
     with aws.counting() as calls:
-        websocket_workers.connect(link("c1"))
+        websocket_workers.connect(make_connection("c1"))
     assert calls.total() == 3
     world.settle()
     task = lease(world)
@@ -416,14 +421,14 @@ def test_budgets(world: World, worker: Worker) -> None:
     assert calls.total() + next(posts) == 2 + 1 + 2, "a push makes two reads and two calls to note what was answered"
     assert world.task(task.id).status is Status.RUNNING
     with aws.counting() as calls:
-        pong("c1")
+        send_pong("c1")
     assert calls.total() == 1
     with aws.counting() as calls:
-        websocket_workers.disconnect(link("c1"))
+        websocket_workers.disconnect(make_connection("c1"))
     assert calls.total() == 3
 
 
-def test_where_patience_is_short_it_is_asked_more_often(world: World) -> None:
+def test_with_a_short_heartbeat_timeout_a_worker_is_pinged_more_often(world: World) -> None:
     before = config.replace(heartbeat_timeout_seconds=6)
     said = Registration(pool=POOL, id_prefix="worker", id="w1", name="w1", max_concurrent=1, socket=True)
     registration.register(ORG, said)
@@ -431,5 +436,5 @@ def test_where_patience_is_short_it_is_asked_more_often(world: World) -> None:
     for number in range(1, 5):
         world.advance(2)
         assert len(frames) == number
-        pong("c1")
+        send_pong("c1")
     config.restore(before)

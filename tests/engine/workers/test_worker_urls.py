@@ -1,4 +1,4 @@
-"""Which worker has a URL: two at once, those that are gone, those that move."""
+"""Which worker has a URL: concurrent registrations, removed workers, and workers that change their URL."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +9,7 @@ from chalicelib.engine.workers.registration import Registration
 from chalicelib.engine.workers.registry import WorkerChange
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.storage.access.table import AccessTable
-from tests.engine.helpers import held
+from tests.engine.helpers import hand_over_task
 from tests.support import aws
 from tests.support.world import ORG, POOL, World, answer
 
@@ -47,12 +47,12 @@ def test_a_worker_that_is_gone_leaves_no_claim_behind(world: World) -> None:
 
 
 def test_a_worker_that_moves_leaves_its_url_and_cannot_move_to_one_that_is_taken(world: World) -> None:
-    one = registration.register(ORG, SAID)
+    first = registration.register(ORG, SAID)
     two = registration.register(ORG, SAID._replace(endpoints={"predict": "https://two.example/"}))
-    with pytest.raises(Conflict, match=f"Agent {one.id} is registered"):
+    with pytest.raises(Conflict, match=f"Agent {first.id} is registered"):
         registry.update(ORG, POOL, two.id, WorkerChange(endpoints={"predict": URL + "/"}), "Agent")
     assert world.worker(two.id) == two
-    moved = registry.update(ORG, POOL, one.id, WorkerChange(endpoints={"predict": "https://three.example/"}))
+    moved = registry.update(ORG, POOL, first.id, WorkerChange(endpoints={"predict": "https://three.example/"}))
     assert moved.endpoints == {"predict": "https://three.example/"}
     assert registry.update(ORG, POOL, two.id, WorkerChange(endpoints={"predict": URL})).endpoints == {"predict": URL}
     with pytest.raises(Conflict, match=two.id):
@@ -60,10 +60,10 @@ def test_a_worker_that_moves_leaves_its_url_and_cannot_move_to_one_that_is_taken
 
 
 def test_a_worker_may_say_its_own_url_again_and_one_that_fetches_has_none(world: World) -> None:
-    one = registration.register(ORG, SAID)
-    assert registry.update(ORG, POOL, one.id, WorkerChange(endpoints={"predict": URL}, name="uno")).name == "uno"
-    registry.update(ORG, POOL, one.id, WorkerChange(endpoints={}))
-    assert registration.register(ORG, SAID).id != one.id
+    first = registration.register(ORG, SAID)
+    assert registry.update(ORG, POOL, first.id, WorkerChange(endpoints={"predict": URL}, name="uno")).name == "uno"
+    registry.update(ORG, POOL, first.id, WorkerChange(endpoints={}))
+    assert registration.register(ORG, SAID).id != first.id
 
 
 def test_an_update_of_a_worker_that_is_gone_is_not_found_though_its_url_is_free(world: World) -> None:
@@ -80,7 +80,7 @@ def test_what_is_refused_for_its_url_is_nowhere(world: World) -> None:
 def test_to_come_back_is_a_sign_of_life_and_keeps_what_is_held(world: World) -> None:
     world.servers["one.example"] = lambda *_: answer(202)
     registration.register_or_rejoin(ORG, SAID)
-    task = held(world)
+    task = hand_over_task(world)
     world.clock.advance(5)
     back, known = registration.register_or_rejoin(ORG, SAID)
     assert (known, back.leases) == (True, {task.id: task.epoch})

@@ -1,4 +1,4 @@
-"""The links of the pages, as the site of `make docs` has them."""
+"""The links of the pages in the site of `make docs`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The demo gets by beside a stack that runs already, and on a machine that is busy."""
+"""The demo runs beside another stack, and on a busy machine."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from infra.local.demo import processes, pull_worker
 
 
 class Answers(requests.Session):
-    """Answers every request with the same status; remembers what was asked."""
+    """Answers every request with the same status, and records the requests."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
-        self._status, self.asked = status, list[str]()
+        self._status, self.requests = status, list[str]()
 
     def request(self, method: Any, url: Any, *_: Any, **__: Any) -> requests.Response:
-        self.asked.append(f"{method} {url}")
+        self.requests.append(f"{method} {url}")
         answer = requests.Response()
         answer.status_code, answer._content = self._status, b"{}"
         return answer
@@ -30,13 +30,16 @@ def test_every_api_of_its_stack_has_a_free_port() -> None:
         "support": "0",
         "messenger": "0",
         "surveys": "0",
+        "codeserver": "0",
         "projects": "0",
+        "recognition": "0",
+        "studio": "0",
     }
 
 
-def test_a_task_that_went_back_does_not_end_its_worker() -> None:
-    task, gone, broken = {"payload": {"number": 2}}, Answers(409), Answers(500)
-    pull_worker._work(gone, "http://x/task", task)
-    assert gone.asked == ["PUT http://x/task/start"]
+def test_a_task_that_was_queued_again_does_not_end_its_worker() -> None:
+    task, conflicting, broken = {"payload": {"number": 2}}, Answers(409), Answers(500)
+    pull_worker._work(conflicting, "http://x/task", task)
+    assert conflicting.requests == ["PUT http://x/task/start"]
     with pytest.raises(requests.HTTPError):
         pull_worker._work(broken, "http://x/task", task)

@@ -1,4 +1,4 @@
-"""Requests through the gateway, as an ASGI server hands them over."""
+"""Requests to the gateway, in the form of an ASGI server."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ def file(path: str) -> Echo:
     return Echo(value=path)
 
 
-@routes.post("/echo")
+@routes.post("/echo", if_too_large="; send less")
 def post_echo(body: EchoIn) -> Echo:
     return Echo(value=body.value)
 
@@ -71,20 +71,20 @@ def post_letter(body: Letter) -> Reply[Echo]:
 
 @routes.get("/meet/{value}")
 def meet(value: str) -> Echo:
-    """Wait until eight requests are here at once."""
+    """Wait until eight requests run at once."""
     meeting.wait(10)
     return Echo(value=value)
 
 
-def nobody(_: Request) -> Caller:
+def never_authenticate(_: Request) -> Caller:
     raise AssertionError("every route is public")
 
 
-def unlimited(_: Caller, __: str, ___: Limit) -> Admission:
+def never_admit(_: Caller, __: str, ___: Limit) -> Admission:
     raise AssertionError("every route is public")
 
 
-API = Api("toys", "Toys", "1", "Toys.", 0, FlatErrors(), (routes,), {}, nobody, unlimited)
+API = Api("toys", "Toys", "1", "Toys.", 0, FlatErrors(), (routes,), {}, never_authenticate, never_admit)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def gateway() -> Iterator[Gateway]:
 
 @dataclass
 class Exchange:
-    """One request, in chunks, and what was sent back. `read` counts the chunks that the gateway asked for."""
+    """One request in chunks, and the answer. `read` counts the chunks that the gateway read."""
 
     method: str
     path: str
@@ -106,7 +106,7 @@ class Exchange:
     read: int = 0
     sent: list[Any] = field(default_factory=list)
 
-    async def through(self, gateway: Gateway) -> "Exchange":
+    async def run(self, gateway: Gateway) -> "Exchange":
         scope = {
             "type": "http",
             "method": self.method,
@@ -132,7 +132,7 @@ class Exchange:
         return int(self.sent[0]["status"])
 
     @property
-    def answered(self) -> dict[str, str]:
+    def answer_headers(self) -> dict[str, str]:
         return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
 
     @property
@@ -141,7 +141,7 @@ class Exchange:
 
 
 def exchange(gateway: Gateway, method: str, path: str, *chunks: bytes, **more: Any) -> Exchange:
-    return asyncio.run(Exchange(method, path, chunks or (b"",), **more).through(gateway))
+    return asyncio.run(Exchange(method, path, chunks or (b"",), **more).run(gateway))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def exchange(gateway: Gateway, method: str, path: str, *chunks: bytes, **more: A
 def test_values_are_decoded_once(gateway: Gateway, path: str, query: str, expected: dict[str, str]) -> None:
     answer = exchange(gateway, "GET", path, query=query)
     assert (answer.status, answer.json) == (200, expected)
-    assert answer.answered["content-length"] == str(len(answer.sent[1]["body"]))
+    assert answer.answer_headers["content-length"] == str(len(answer.sent[1]["body"]))
 
 
 def test_a_target_as_for_a_proxy_is_answered_and_its_host_counts(gateway: Gateway) -> None:
@@ -181,12 +181,12 @@ def test_a_body_that_is_no_text_is_a_bad_request(gateway: Gateway) -> None:
 def test_an_unknown_path_is_answered_in_the_dialect(gateway: Gateway) -> None:
     answer = exchange(gateway, "GET", "/nowhere")
     assert (answer.status, answer.json) == (404, {"error": "Not found", "details": "Path not found: /nowhere"})
-    assert UUID(answer.answered["x-request-id"]).version == 4
+    assert UUID(answer.answer_headers["x-request-id"]).version == 4
 
 
 def test_a_wrong_method_is_answered_with_the_right_ones(gateway: Gateway) -> None:
     answer = exchange(gateway, "DELETE", "/echo/a")
-    assert (answer.status, answer.answered["allow"]) == (405, "GET")
+    assert (answer.status, answer.answer_headers["allow"]) == (405, "GET")
     assert answer.json["error"] == "Method not allowed"
 
 
@@ -195,7 +195,7 @@ PAGE = {"origin": "http://localhost:5173", "host": "127.0.0.1:8003"}
 
 def test_a_page_of_this_machine_may_ask_and_read_whatever_comes(gateway: Gateway) -> None:
     asked = exchange(gateway, "OPTIONS", "/echo", headers=PAGE | {"access-control-request-method": "POST"})
-    assert (asked.status, asked.answered["access-control-allow-methods"]) == (204, "POST")
+    assert (asked.status, asked.answer_headers["access-control-allow-methods"]) == (204, "POST")
     for method, path in (
         ("GET", "/echo/x"),
         ("GET", "/nowhere"),
@@ -204,7 +204,7 @@ def test_a_page_of_this_machine_may_ask_and_read_whatever_comes(gateway: Gateway
         ("OPTIONS", "/echo"),
     ):
         answer = exchange(gateway, method, path, headers=PAGE)
-        assert answer.answered["access-control-allow-origin"] == PAGE["origin"], (method, path)
+        assert answer.answer_headers["access-control-allow-origin"] == PAGE["origin"], (method, path)
     assert exchange(gateway, "OPTIONS", "/nowhere", headers=PAGE).status == 404
 
 
@@ -212,7 +212,7 @@ def test_a_page_of_this_machine_may_ask_and_read_whatever_comes(gateway: Gateway
 def test_a_foreign_page_is_refused(gateway: Gateway, foreign: dict[str, str]) -> None:
     answer = exchange(gateway, "GET", "/echo/x", headers=PAGE | foreign)
     assert answer.status == 403
-    assert answer.answered.get("access-control-allow-origin") != "https://evil.example"
+    assert answer.answer_headers.get("access-control-allow-origin") != "https://evil.example"
 
 
 def test_head_is_answered_as_get(gateway: Gateway) -> None:
@@ -220,21 +220,22 @@ def test_head_is_answered_as_get(gateway: Gateway) -> None:
     assert exchange(gateway, "HEAD", "/echo").status == 405
 
 
-def test_an_announced_giant_is_refused_before_it_is_read(gateway: Gateway) -> None:
+def test_a_body_that_is_announced_as_too_large_is_refused_before_it_is_read(gateway: Gateway) -> None:
     giant = {"content-length": str(BODY_LIMIT + 1), "expect": "100-continue"}
     answer = exchange(gateway, "POST", "/echo", b"x", b"x", headers=giant)
     assert (answer.status, answer.json["error"], answer.read) == (413, "Payload too large", 0)
-    assert answer.answered["connection"] == "close"
+    assert answer.json["details"].endswith("pass the gateway; send less")
+    assert answer.answer_headers["connection"] == "close"
 
 
-def test_an_unannounced_giant_is_refused_as_soon_as_it_is_one(gateway: Gateway) -> None:
+def test_a_body_is_refused_as_soon_as_it_turns_out_too_large(gateway: Gateway) -> None:
     answer = exchange(gateway, "POST", "/echo", *[b"x" * (BODY_LIMIT // 2)] * 3, headers={"expect": "x"})
     assert (answer.status, answer.read) == (413, 3)
     longer = exchange(gateway, "POST", "/echo", *[b"x" * (BODY_LIMIT // 2)] * 5, headers={"expect": "x"})
     assert (longer.status, longer.read) == (413, 3)
 
 
-def test_what_a_sender_still_sends_is_taken_and_forgotten(gateway: Gateway) -> None:
+def test_what_a_refused_client_still_sends_is_read_and_dropped(gateway: Gateway) -> None:
     answer = exchange(gateway, "POST", "/echo", *[b"x" * (BODY_LIMIT // 2)] * 5)
     assert (answer.status, answer.read) == (413, 5)
     assert [message.get("more_body", False) for message in answer.sent[1:]] == [True, False]
@@ -246,15 +247,15 @@ def test_a_client_that_leaves_is_not_answered(gateway: Gateway) -> None:
 
 def test_requests_run_side_by_side_and_are_not_mixed_up(gateway: Gateway) -> None:
     async def all_of_them() -> list[Exchange]:
-        return await asyncio.gather(*(Exchange("GET", f"/meet/{number}").through(gateway) for number in range(8)))
+        return await asyncio.gather(*(Exchange("GET", f"/meet/{number}").run(gateway) for number in range(8)))
 
     assert [answer.json["value"] for answer in asyncio.run(all_of_them())] == [str(number) for number in range(8)]
 
 
-def test_a_request_cut_short_by_the_end_is_told_so(gateway: Gateway) -> None:
+def test_a_request_that_the_end_of_the_server_cuts_short_gets_an_answer(gateway: Gateway) -> None:
     async def cut() -> Exchange:
         request = Exchange("GET", "/meet/late")
-        running = asyncio.create_task(request.through(gateway))
+        running = asyncio.create_task(request.run(gateway))
         while meeting.n_waiting == 0:
             await asyncio.sleep(0)
         running.cancel()
@@ -279,10 +280,20 @@ def test_a_body_of_several_parts_arrives_byte_by_byte_and_several_cookies_go_bac
 
 
 @pytest.mark.parametrize(
-    ("content_type", "encoded"),
-    [("multipart/form-data; boundary=x", True), ("Multipart/Form-Data", True), ("application/json", False)],
+    ("content_type", "binary_types", "encoded"),
+    [
+        ("multipart/form-data; boundary=x", ["multipart/form-data"], True),
+        ("Multipart/Form-Data", ["multipart/form-data"], True),
+        ("application/json", ["multipart/form-data"], False),
+        ("application/json", ["*/*"], True),
+    ],
 )
-def test_the_event_is_encoded_by_its_type_as_in_aws(content_type: str, encoded: bool) -> None:
+def test_the_event_is_encoded_by_its_type_as_in_aws(content_type: str, binary_types: list[str], encoded: bool) -> None:
     request = Incoming("POST", "/letters", "", (("content-type", content_type),), "127.0.0.1", "1")
-    made = event(request, Match("/letters", {}, {}), b"text")
+    made = event(request, Match("/letters", {}, {}), b"text", binary_types)
     assert (made["isBase64Encoded"], made["body"]) == (encoded, "dGV4dA==" if encoded else "text")
+
+
+def test_the_event_of_a_request_without_a_body_has_none() -> None:
+    made = event(Incoming("GET", "/letters", "", (), "127.0.0.1", "1"), Match("/letters", {}, {}), b"", ["*/*"])
+    assert (made["isBase64Encoded"], made["body"]) == (False, None)

@@ -1,4 +1,5 @@
-"""The local server on the wire: what no library would send, and clients that dawdle, half-close or do not read."""
+"""The local server on the wire: requests that no library sends, and clients that are slow, half-close or do not
+read."""
 
 import asyncio
 import socket
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.gateway.connection_limits import SPARE_FILES, Connections, most_connections
+from infra.local.gateway.connection_limits import SPARE_FILES, Connections, connection_limit
 from infra.local.gateway.http_protocol import LIMITS, Limits
 from infra.local.gateway.server import HOST, Servers, listen
 
@@ -23,10 +24,10 @@ LARGE = 64 * 1024 * 1024
 
 @dataclass
 class App:
-    """Answers with what it was sent, at /who with who sent it; at /held once released, at /large with very much."""
+    """Answers with the request; /who answers with the client, /held when it is released, /large with a large body."""
 
     released: threading.Event = field(default_factory=threading.Event)
-    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    requests: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -39,22 +40,22 @@ class App:
             if message["type"] == "http.disconnect":
                 return
             body, more = body + message["body"], message["more_body"]
-        self.asked.release()
+        self.requests.release()
         if scope["path"] == "/held":
-            await self.until_released()
+            await self.wait_until_released()
         body = scope["client"][0].encode() if scope["path"] == "/who" else body
         answer = b"x" * LARGE if scope["path"] == "/large" else scope["path"].encode() + b":" + body
         headers = [(b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def until_released(self) -> None:
+    async def wait_until_released(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self.pool, self.released.wait, ENOUGH)
 
     async def hold(self, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        self.asked.release()
+        self.requests.release()
         await receive()
 
 
@@ -69,29 +70,29 @@ class Served:
         return socket.create_connection((HOST, self.port), timeout=ENOUGH)
 
     def say(self, *pieces: bytes, half_close: bool = False) -> bytes:
-        """All that the server says until it closes the connection."""
+        """Read everything that the server sends until it closes the connection."""
         with self.open() as client:
             for piece in pieces:
                 client.sendall(piece)
             if half_close:
                 client.shutdown(socket.SHUT_WR)
-            return rest(client)
+            return read_to_end(client)
 
 
-def rest(client: socket.socket) -> bytes:
-    found = b""
+def read_to_end(client: socket.socket) -> bytes:
+    received = b""
     while part := client.recv(65536):
-        found += part
-    return found
+        received += part
+    return received
 
 
 def read(client: socket.socket) -> bytes:
-    """One answer."""
-    found = b""
-    while b"\r\n\r\n" not in found:
-        found += client.recv(1)
-        assert found
-    [length] = [line[15:] for line in found.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    """Read one answer."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += client.recv(1)
+        assert received
+    [length] = [line[15:] for line in received.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     body = b""
     while len(body) < int(length):
         body += client.recv(int(length) - len(body))
@@ -99,10 +100,10 @@ def read(client: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(limits: Limits = LIMITS, most: int = 100) -> Iterator[Served]:
+def serving(limits: Limits = LIMITS, max_connections: int = 100) -> Iterator[Served]:
     app, found, ready = App(), listen(0), threading.Event()
     port = found.getsockname()[1]
-    servers = Servers([(found, app)], limits=limits, most=most)
+    servers = Servers([(found, app)], limits=limits, max_connections=max_connections)
     thread = threading.Thread(target=servers.run, args=(ready.set,))
     thread.start()
     try:
@@ -123,7 +124,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Served]:
-    """A server with little patience."""
+    """A server with short time limits."""
     with serving(SHORT) as made:
         yield made
 
@@ -178,10 +179,10 @@ def test_what_two_readers_could_read_differently_is_refused_and_ends_the_connect
     ],
 )
 def test_a_refusal_repeats_nothing_of_the_request(served: Served, sent: bytes) -> None:
-    said = served.say(sent)
-    assert said.startswith(b"HTTP/1.1 400 ")
-    assert b"Invalid HTTP request received. illegal" in said
-    assert b"hidden" not in said and b"bytearray" not in said
+    answer = served.say(sent)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Invalid HTTP request received. illegal" in answer
+    assert b"hidden" not in answer and b"bytearray" not in answer
 
 
 @pytest.mark.parametrize("header", [b"X-Forwarded-For", b"Forwarded", b"X-Real-IP"])
@@ -242,9 +243,9 @@ def test_a_client_that_half_closes_while_it_waits_gets_its_answer() -> None:
     with serving() as served, served.open() as client:
         client.sendall(b"POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
         client.shutdown(socket.SHUT_WR)
-        assert served.app.asked.acquire(timeout=ENOUGH)
+        assert served.app.requests.acquire(timeout=ENOUGH)
         served.app.released.set()
-        assert rest(client).endswith(b"/held:abc")
+        assert read_to_end(client).endswith(b"/held:abc")
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", POST + b"Content-Length: 9\r\n\r\nabc"])
@@ -275,14 +276,14 @@ def test_a_request_that_drips_is_given_up_all_the_same(hasty: Served) -> None:
     with hasty.open() as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         client.settimeout(0.02)
-        said = b""
+        answer = b""
         for _ in range(1000):
             try:
-                said = client.recv(100)
+                answer = client.recv(100)
                 break
             except TimeoutError:
                 client.sendall(b"a: b\r\n")
-        assert said.startswith(b"HTTP/1.1 408 ")
+        assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_second_request_has_as_little_time_and_an_idle_connection_is_closed(hasty: Served) -> None:
@@ -290,11 +291,11 @@ def test_a_second_request_has_as_little_time_and_an_idle_connection_is_closed(ha
         client.sendall(GET)
         read(client)
         client.sendall(b"GET / HT")
-        assert rest(client).startswith(b"HTTP/1.1 408 ")
+        assert read_to_end(client).startswith(b"HTTP/1.1 408 ")
     with hasty.open() as client:
         client.sendall(GET)
         read(client)
-        assert rest(client) == b""
+        assert read_to_end(client) == b""
     assert hasty.say(GET + b"GET / HT").count(b"HTTP/1.1 408 ") == 1
 
 
@@ -309,14 +310,14 @@ def test_an_answer_may_take_longer_than_a_request(hasty: Served) -> None:
 
 
 def test_a_client_that_does_not_read_is_cut_off() -> None:
-    with serving(SHORT, most=1) as served, served.open() as client:
+    with serving(SHORT, max_connections=1) as served, served.open() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        until_let_in(served)
+        wait_until_let_in(served)
 
 
-def until_let_in(served: Served) -> None:
-    """A connection is free within ENOUGH seconds."""
+def wait_until_let_in(served: Served) -> None:
+    """Wait until a connection is free, at most ENOUGH seconds."""
     for _ in range(round(ENOUGH / SHORT.answer)):
         with served.open() as other:
             other.sendall(GET)
@@ -330,37 +331,37 @@ def until_let_in(served: Served) -> None:
 
 
 def test_one_connection_too_many_is_refused_while_all_others_work() -> None:
-    with serving(most=2) as served, served.open() as one, served.open() as two:
-        for client in (one, two):
+    with serving(max_connections=2) as served, served.open() as first, served.open() as two:
+        for client in (first, two):
             client.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert served.app.asked.acquire(timeout=ENOUGH)
+            assert served.app.requests.acquire(timeout=ENOUGH)
         assert served.say().startswith(b"HTTP/1.1 503 ")
         served.app.released.set()
-        assert (read(one), read(two)) == (b"/held:", b"/held:")
-        one.sendall(GET)
-        assert read(one) == b"/:"
+        assert (read(first), read(two)) == (b"/held:", b"/held:")
+        first.sendall(GET)
+        assert read(first) == b"/:"
 
 
 def test_one_connection_too_many_takes_the_place_of_the_longest_idle_one() -> None:
-    with serving(most=3) as served, ExitStack() as opened:
+    with serving(max_connections=3) as served, ExitStack() as opened:
         first, second, working = [opened.enter_context(served.open()) for _ in range(3)]
         for client in (second, first):
             client.sendall(GET)
             read(client)
         working.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-        served.app.asked.acquire(timeout=ENOUGH)
+        served.app.requests.acquire(timeout=ENOUGH)
         with served.open() as newest:
             newest.sendall(GET)
             assert read(newest) == b"/:"
-            assert rest(second) == b"", "it was idle for longer than the first"
+            assert read_to_end(second) == b"", "it was idle for longer than the first"
             first.sendall(GET)
             assert read(first) == b"/:"
             served.app.released.set()
             assert read(working) == b"/held:"
 
 
-def test_six_hundred_that_dawdle_keep_nobody_out() -> None:
-    with serving(most=50) as served, ExitStack() as opened:
+def test_six_hundred_slow_clients_keep_nobody_out() -> None:
+    with serving(max_connections=50) as served, ExitStack() as opened:
         for number in range(600):
             client = opened.enter_context(served.open())
             client.sendall(b"GET / HTTP/1.1\r\n" if number % 2 else b"")
@@ -374,16 +375,16 @@ HANDSHAKE = (
 
 
 def test_a_websocket_is_a_connection_as_long_as_it_is_open() -> None:
-    with serving(SHORT, most=1) as served:
+    with serving(SHORT, max_connections=1) as served:
         with served.open() as client:
             client.sendall(HANDSHAKE)
             assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
-            assert served.app.asked.acquire(timeout=ENOUGH)
+            assert served.app.requests.acquire(timeout=ENOUGH)
             assert served.say(GET).startswith(b"HTTP/1.1 503 ")
             client.setblocking(False)
             with pytest.raises(BlockingIOError):  # and no deadline of requests ends it
                 client.recv(1)
-        until_let_in(served)
+        wait_until_let_in(served)
 
 
 def test_requests_under_way_are_answered_at_the_end_and_half_requests_are_not_waited_for() -> None:
@@ -394,20 +395,20 @@ def test_requests_under_way_are_answered_at_the_end_and_half_requests_are_not_wa
         body.sendall(POST + b"Content-Length: 9\r\n\r\nabc")
         head.sendall(b"GET / HT")
         held.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert served.app.asked.acquire(timeout=ENOUGH) and served.app.asked.acquire(timeout=ENOUGH)
+        assert served.app.requests.acquire(timeout=ENOUGH) and served.app.requests.acquire(timeout=ENOUGH)
         served.servers.stop()
-        assert rest(body).startswith(b"HTTP/1.1 503 ")
-        assert (rest(head), rest(idle)) == (b"", b"")
+        assert read_to_end(body).startswith(b"HTTP/1.1 503 ")
+        assert (read_to_end(head), read_to_end(idle)) == (b"", b"")
         served.app.released.set()
-        assert rest(held).endswith(b"/held:")
+        assert read_to_end(held).endswith(b"/held:")
         served.thread.join(ENOUGH)
         assert not served.thread.is_alive()
 
 
-def test_a_second_word_ends_it_at_once() -> None:
+def test_a_second_stop_ends_it_at_once() -> None:
     with serving() as served, served.open() as client:
         client.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert served.app.asked.acquire(timeout=ENOUGH)
+        assert served.app.requests.acquire(timeout=ENOUGH)
         served.servers.stop()
         served.servers.stop()
         served.thread.join(ENOUGH / 4)
@@ -415,5 +416,5 @@ def test_a_second_word_ends_it_at_once() -> None:
 
 
 def test_connections_leave_files_to_the_rest_of_the_process() -> None:
-    assert SPARE_FILES <= most_connections() <= 1000
-    assert Connections(1).enter(object())  # type: ignore[arg-type]
+    assert SPARE_FILES <= connection_limit() <= 1000
+    assert Connections(1).add(object())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What listens on this machine."""
+"""The sockets that listen on this machine."""
 
 import socket
 

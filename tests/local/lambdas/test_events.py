@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib import clock
-from infra.local.lambdas.events import Context, failed, stream_record, tick
+from infra.local.lambdas.events import Context, failed_names, stream_record, tick
 from tests.local.conftest import NOON
 
 NAMES = ["a", "b"]
@@ -23,7 +23,7 @@ NAMES = ["a", "b"]
     ],
 )
 def test_what_a_handler_reports_as_failed(answer: object, expected: set[str]) -> None:
-    assert failed(answer, NAMES) == expected
+    assert failed_names(answer, NAMES) == expected
 
 
 def test_a_stream_record_is_json() -> None:
@@ -43,9 +43,9 @@ def test_a_tick_says_when_it_was_due() -> None:
     assert event["resources"] == ["arn:aws:events:us-east-1:123456789012:rule/wake"]
 
 
-def test_the_context_counts_the_time_down(moment: clock.ManualClock) -> None:
+def test_the_context_counts_the_time_down(manual_clock: clock.ManualClock) -> None:
     context = Context("wake", 60)
-    moment.advance(59)
+    manual_clock.advance(59)
     assert context.get_remaining_time_in_millis() == 1000
-    moment.advance(2)
+    manual_clock.advance(2)
     assert context.get_remaining_time_in_millis() == 0

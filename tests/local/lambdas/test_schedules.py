@@ -4,7 +4,7 @@ import pytest
 from chalice.app import Cron, Rate, ScheduleExpression
 
 from chalicelib import clock
-from infra.local.lambdas.schedules import ScheduleSource, next_turn
+from infra.local.lambdas.schedules import ScheduleSource, next_run_at
 from tests.local.conftest import NOON
 
 
@@ -23,54 +23,54 @@ def text(instant: int) -> str:
         (Cron(0, 12, "*", "*", "?", "*"), "16T12:00:00"),
     ],
 )
-def test_the_next_turn_is_after_noon(expression: ScheduleExpression, expected: str) -> None:
-    assert text(next_turn(expression, NOON)) == expected
+def test_the_next_run_is_after_noon(expression: ScheduleExpression, expected: str) -> None:
+    assert text(next_run_at(expression, NOON)) == expected
 
 
-def test_particular_days_are_not_understood() -> None:
+def test_a_schedule_with_days_is_refused() -> None:
     with pytest.raises(ValueError, match="cron"):
-        next_turn(Cron(0, 0, 1, "*", "?", "*"), NOON)
+        next_run_at(Cron(0, 0, 1, "*", "?", "*"), NOON)
 
 
 class Function:
     def __init__(self) -> None:
         self.times: list[str] = []
-        self.broken = False
+        self.is_failing = False
 
     def __call__(self, event: object) -> None:
         self.times.append(event["time"])  # type: ignore[index]
-        if self.broken:
+        if self.is_failing:
             raise RuntimeError
 
 
-def turn(source: ScheduleSource) -> bool:
+def run_if_due(source: ScheduleSource) -> bool:
     job = source.take()
     if job is not None:
         job()
     return job is not None
 
 
-def test_a_turn_is_taken_once_and_missed_ones_are_not_made_up_for(moment: clock.ManualClock) -> None:
+def test_a_run_happens_once_and_missed_ones_are_not_made_up_for(manual_clock: clock.ManualClock) -> None:
     function = Function()
     source = ScheduleSource("wake", Rate(1, Rate.MINUTES), False, function)
-    assert not turn(source)
-    moment.advance(60)
-    assert turn(source)
-    assert not turn(source)
-    moment.advance(300)
-    assert turn(source)
-    assert not turn(source)
+    assert not run_if_due(source)
+    manual_clock.advance(60)
+    assert run_if_due(source)
+    assert not run_if_due(source)
+    manual_clock.advance(300)
+    assert run_if_due(source)
+    assert not run_if_due(source)
     assert function.times == ["2027-01-15T12:01:00Z", "2027-01-15T12:02:00Z"]
 
 
 @pytest.mark.parametrize("retried", [True, False])
-def test_a_failed_turn_is_taken_again_if_it_is_to_be(moment: clock.ManualClock, retried: bool) -> None:
+def test_a_failed_run_is_repeated_if_retried(manual_clock: clock.ManualClock, retried: bool) -> None:
     function = Function()
     source = ScheduleSource("rollup_hourly", Cron(2, "*", "*", "*", "?", "*"), retried, function)
-    moment.advance(120)
-    function.broken = True
+    manual_clock.advance(120)
+    function.is_failing = True
     with pytest.raises(RuntimeError):
-        turn(source)
-    function.broken = False
-    moment.advance(60)
-    assert turn(source) is retried
+        run_if_due(source)
+    function.is_failing = False
+    manual_clock.advance(60)
+    assert run_if_due(source) is retried

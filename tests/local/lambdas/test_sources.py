@@ -1,4 +1,4 @@
-"""Batches, partial failures, visibility, redrive: as Lambda and SQS have them, on the deployed queues and tables."""
+"""Batches, partial failures, visibility and redrive as in AWS, on the deployed queues and tables."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from infra.local.lambdas.sources import QueueSource, StreamSource
 
 Names = dict[str, str]
 VISIBILITY = 540.001
-"""Of the queue of deliveries, in seconds, and the moment after."""
+"""The visibility timeout of the queue of deliveries and one millisecond, in seconds."""
 
 
 class Function:
-    """Notes what it is called with; fails what it is told to."""
+    """A function that records its events and fails those in `failing`."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -31,7 +31,7 @@ class Function:
         batch = {self._name(record): self._identifier(record) for record in event["Records"]}
         self.calls.append(list(batch))
         if "everything" in self.failing:
-            raise RuntimeError("told to")
+            raise RuntimeError("fails everything")
         return {"batchItemFailures": [{"itemIdentifier": batch[name]} for name in batch if name in self.failing]}
 
     def _name(self, record: Mapping[str, Any]) -> str:
@@ -49,56 +49,58 @@ def send(queue: str, *bodies: str, group: str | None = None) -> None:
         client.send_message(QueueUrl=url, MessageBody=body, **fifo)
 
 
-def waiting(queue: str) -> list[str]:
+def receive(queue: str) -> list[str]:
     client = boto3.client("sqs")
     url = client.get_queue_url(QueueName=queue)["QueueUrl"]
     return [message["Body"] for message in client.receive_message(QueueUrl=url).get("Messages", [])]
 
 
-def test_only_failed_messages_come_back_and_not_before_their_time(names: Names, moment: clock.ManualClock) -> None:
+def test_only_failed_messages_come_back_after_the_visibility_timeout(
+    names: Names, manual_clock: clock.ManualClock
+) -> None:
     queue, function = names["deliver_queue"], Function("body")
     pump = Pump([QueueSource(queue, 10, 4, function)])
     send(queue, *"abc")
     function.failing = {"b"}
     pump.drain()
-    moment.advance(VISIBILITY - 0.001)
+    manual_clock.advance(VISIBILITY - 0.001)
     pump.drain()
     assert function.calls == [["a", "b", "c"]]
     function.failing = set()
-    moment.advance(0.001)
+    manual_clock.advance(0.001)
     pump.drain()
-    moment.advance(VISIBILITY)
+    manual_clock.advance(VISIBILITY)
     pump.drain()
     assert function.calls == [["a", "b", "c"], ["b"]]
     assert [record["attributes"]["ApproximateReceiveCount"] for record in function.records] == ["1", "1", "1", "2"]
 
 
-def test_a_message_that_always_fails_is_dead_after_five_tries(names: Names, moment: clock.ManualClock) -> None:
+def test_a_message_that_always_fails_is_dead_after_five_tries(names: Names, manual_clock: clock.ManualClock) -> None:
     queue, function = names["deliver_queue"], Function("body")
     pump = Pump([QueueSource(queue, 10, 1, function)])
     function.failing = {"everything"}
     send(queue, "poison")
     for _ in range(7):
         pump.drain()
-        moment.advance(VISIBILITY)
+        manual_clock.advance(VISIBILITY)
     assert len(function.calls) == 5
-    assert waiting("yardmaster-deliver-dead") == ["poison"]
+    assert receive("yardmaster-deliver-dead") == ["poison"]
 
 
-def test_a_delayed_message_comes_by_the_clock(names: Names, moment: clock.ManualClock) -> None:
+def test_a_delayed_message_comes_by_the_clock(names: Names, manual_clock: clock.ManualClock) -> None:
     queue, function = names["wakeups_queue"], Function("body")
     pump = Pump([QueueSource(queue, 10, 1, function)])
     client = boto3.client("sqs")
     client.send_message(QueueUrl=client.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody="x", DelaySeconds=900)
-    moment.advance(899)
+    manual_clock.advance(899)
     pump.drain()
     assert function.calls == []
-    moment.advance(1)
+    manual_clock.advance(1)
     pump.drain()
     assert function.calls == [["x"]]
 
 
-def test_a_fifo_group_is_in_one_hand_at_a_time(names: Names, moment: clock.ManualClock) -> None:
+def test_a_fifo_group_is_in_one_batch_at_a_time(names: Names, manual_clock: clock.ManualClock) -> None:
     queue, function = names["dispatch_queue"], Function("body")
     source = QueueSource(queue, 10, 4, function)
     send(queue, "a1", "a2", group="a")
@@ -138,7 +140,7 @@ def test_a_stream_is_read_in_order_and_in_batches(table: str) -> None:
     assert json.loads(json.dumps(record)) == record
 
 
-def test_a_failed_record_is_where_the_stream_goes_on(table: str, moment: clock.ManualClock) -> None:
+def test_a_stream_continues_at_the_failed_record(table: str, manual_clock: clock.ManualClock) -> None:
     function = Function("stream")
     pump = Pump([StreamSource(table, 100, function)])
     put(table, *"abc")
@@ -146,18 +148,20 @@ def test_a_failed_record_is_where_the_stream_goes_on(table: str, moment: clock.M
     pump.drain()
     assert function.calls == [["a", "b", "c"]]
     put(table, "d")
-    moment.advance(0.499)
+    manual_clock.advance(0.499)
     pump.drain()
     assert len(function.calls) == 1
-    moment.advance(0.001)
+    manual_clock.advance(0.001)
     pump.drain()
     function.failing = set()
-    moment.advance(1)
+    manual_clock.advance(1)
     pump.drain()
     assert function.calls == [["a", "b", "c"], ["b", "c"], ["b", "c"], ["d"]]
 
 
-def test_a_function_that_raises_gets_its_records_again_ever_less_often(table: str, moment: clock.ManualClock) -> None:
+def test_a_function_that_raises_gets_its_records_again_at_growing_intervals(
+    table: str, manual_clock: clock.ManualClock
+) -> None:
     function = Function("stream")
     source = StreamSource(table, 100, function)
     pump = Pump([source])
@@ -166,8 +170,8 @@ def test_a_function_that_raises_gets_its_records_again_ever_less_often(table: st
     waits = []
     for _ in range(8):
         pump.drain()
-        waits.append(source.patience())
-        moment.advance(source.patience())
+        waits.append(source.wait_seconds())
+        manual_clock.advance(source.wait_seconds())
     assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30]
     function.failing = set()
     pump.drain()

@@ -1,4 +1,4 @@
-"""Who stands before a request: one of all those who work in the back, however many they are."""
+"""At most one other caller goes before a request, however many wait."""
 
 from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event
@@ -12,16 +12,16 @@ PATIENCE_SECONDS = 10
 
 
 class Queue:
-    """Callers who stand in line, and the order in which they had their turns."""
+    """Callers that wait for their turns, and the order of the turns."""
 
     def __init__(self) -> None:
         self.turns, self.order, self._arrived = Turns(), list[str](), Event()
 
     def stand(self, threads: Executor, name: str, until: Event | None = None) -> None:
-        """One more has its turn, or waits for it."""
-        before, begun = self.turns.waiting, Event()
+        """Start a caller, and wait until it has its turn or waits for it."""
+        before, begun = self.turns.waiting_count, Event()
         threads.submit(self._called, name, begun, until)
-        while not begun.is_set() and self.turns.waiting == before:
+        while not begun.is_set() and self.turns.waiting_count == before:
             self._arrived.wait(0.001)
 
     def _called(self, name: str, begun: Event, until: Event | None) -> None:
@@ -41,7 +41,7 @@ def test_requests_and_others_are_served_by_turns_each_in_order() -> None:
             queue.stand(requests, name)
         hold.set()
     assert queue.order == ["a", "1", "b", "2", "c", "d"]
-    assert queue.turns.waiting == 0
+    assert queue.turns.waiting_count == 0
 
 
 def test_a_turn_ends_with_what_was_done_in_it_and_though_it_failed() -> None:

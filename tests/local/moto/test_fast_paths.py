@@ -1,4 +1,4 @@
-"""moto by the short ways answers as moto does: the same bytes, told by the checksum that DynamoDB's answers carry."""
+"""The faster functions answer the same bytes as moto does. DynamoDB's answers have a checksum, which is compared."""
 
 import gc
 from contextlib import AbstractContextManager, nullcontext
@@ -34,10 +34,10 @@ EVERY_TYPE: dict[str, Any] = {
 
 
 def _update(expression: str, condition: str | None = None, returned: str = "ALL_NEW", **more: Any) -> Call:
-    given = {"Key": KEY, "UpdateExpression": expression, "ReturnValues": returned} | more
+    arguments = {"Key": KEY, "UpdateExpression": expression, "ReturnValues": returned} | more
     if condition:
-        given |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    return "dynamodb", "update_item", {"TableName": "t"} | given
+        arguments |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return "dynamodb", "update_item", {"TableName": "t"} | arguments
 
 
 def _values(**values: Any) -> dict[str, Any]:
@@ -57,18 +57,18 @@ def _query(**more: Any) -> Call:
     return "dynamodb", "query", base | more
 
 
-def _ranged(partition: str, rank: str) -> Call:
+def _put_ranged(partition: str, rank: str) -> Call:
     return "dynamodb", "put_item", {"TableName": "ranged", "Item": {"part": {"S": partition}, "rank": {"S": rank}}}
 
 
 def _query_ranged(condition: str = "part = :p", **more: Any) -> Call:
     base = {"TableName": "ranged", "KeyConditionExpression": condition}
-    given = {":p": {"S": "p"}} | more.pop("values", {})
-    return "dynamodb", "query", base | {"ExpressionAttributeValues": given} | more
+    arguments = {":p": {"S": "p"}} | more.pop("values", {})
+    return "dynamodb", "query", base | {"ExpressionAttributeValues": arguments} | more
 
 
-def _usual() -> list[Call]:
-    """Updates as pynamodb writes them, and what may be refused of them."""
+def _usual_updates() -> list[Call]:
+    """Updates in pynamodb's form, some of which are refused."""
     names = {"m": "tree", "e": "entry", "d": "deep", "n": "amount", "w": "wording", "x": "fresh", "k": "id"}
     values = {
         "s": {"S": "s"},
@@ -81,8 +81,8 @@ def _usual() -> list[Call]:
     def update(expression: str, condition: str | None = None) -> Call:
         text = f"{expression} {condition or ''}"
         used = {f"#{name}": value for name, value in names.items() if f"#{name}" in text}
-        given = {f":{name}": value for name, value in values.items() if f":{name}" in text}
-        more: dict[str, Any] = {"ExpressionAttributeValues": given} if given else {}
+        arguments = {f":{name}": value for name, value in values.items() if f":{name}" in text}
+        more: dict[str, Any] = {"ExpressionAttributeValues": arguments} if arguments else {}
         return _update(expression, condition, **more, **({"ExpressionAttributeNames": used} if used else {}))
 
     return [
@@ -148,7 +148,7 @@ CALLS: list[Call] = [
     _update("SET id = :n", **_values(n={"S": "b"})),
     _update("ADD wording :n", **_values(n={"N": "1"})),
     _update("SET a := :n SET b = :n", **_values(n={"N": "1"})),
-    *_usual(),
+    *_usual_updates(),
     _update("SET huge = :h", **_values(h={"S": "x" * 410_000})),
     ("dynamodb", "put_item", _put("huge", a={"S": "x" * 200_000}, b={"S": "x" * 206_000})),
     ("dynamodb", "put_item", _put("large", a={"S": "x" * 200_000}, b={"S": "x" * 150_000})),
@@ -173,7 +173,7 @@ CALLS: list[Call] = [
     ("dynamodb", "scan", {"TableName": "t", "ProjectionExpression": "id, amount, #m", **_names(m="tree")}),
     ("dynamodb", "delete_item", {"TableName": "t", "Key": KEY, "ReturnValues": "ALL_OLD"}),
     ("dynamodb", "get_item", {"TableName": "nowhere", "Key": KEY}),
-    *(_ranged(partition, rank) for partition, rank in ("p2", "p1", "q1", "p3")),
+    *(_put_ranged(partition, rank) for partition, rank in ("p2", "p1", "q1", "p3")),
     _query_ranged(),
     _query_ranged(ScanIndexForward=False, Limit=2, ConsistentRead=True),
     _query_ranged(Limit=2, ExclusiveStartKey={"part": {"S": "p"}, "rank": {"S": "1"}}),
@@ -209,7 +209,7 @@ def _table() -> dict[str, Any]:
     }
 
 
-def _ranged_table() -> dict[str, Any]:
+def _table_with_range_key() -> dict[str, Any]:
     keys = {"part": "HASH", "rank": "RANGE"}
     return {
         "TableName": "ranged",
@@ -222,53 +222,55 @@ def _ranged_table() -> dict[str, Any]:
 def _answers(way: AbstractContextManager[None]) -> list[Any]:
     with way, mock_aws():
         clients = {name: boto3.client(name, region_name="us-east-1") for name in ("dynamodb", "dynamodbstreams", "sqs")}
-        for table in (_table(), _ranged_table()):
+        for table in (_table(), _table_with_range_key()):
             clients["dynamodb"].create_table(**table)
-        return [_answer(clients[service], operation, given) for service, operation, given in CALLS]
+        return [_answer(clients[service], operation, arguments) for service, operation, arguments in CALLS]
 
 
-def _answer(client: Any, operation: str, given: dict[str, Any]) -> Any:
+def _answer(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
     try:
-        answer = getattr(client, operation)(**given)
+        answer = getattr(client, operation)(**arguments)
     except ClientError as refusal:
         answer = refusal.response
-    except Exception as crash:  # noqa: BLE001 - where moto breaks, so must the short way
+    except Exception as crash:  # noqa: BLE001 - where moto raises, the faster function must raise the same
         return repr(crash)
-    described = answer["ResponseMetadata"]
-    headers = {name: text for name, text in described["HTTPHeaders"].items() if name in {"content-type", "x-amz-crc32"}}
-    return {**answer, "ResponseMetadata": (described["HTTPStatusCode"], headers)}
+    metadata = answer["ResponseMetadata"]
+    headers = {name: text for name, text in metadata["HTTPHeaders"].items() if name in {"content-type", "x-amz-crc32"}}
+    return {**answer, "ResponseMetadata": (metadata["HTTPStatusCode"], headers)}
 
 
 @pytest.fixture(scope="module")
-def both() -> tuple[list[Any], list[Any]]:
-    return _answers(nullcontext()), _answers(fast_paths.taken())
+def answer_pairs() -> tuple[list[Any], list[Any]]:
+    return _answers(nullcontext()), _answers(fast_paths.replacing_moto())
 
 
 @pytest.mark.parametrize("number", range(len(CALLS)), ids=lambda number: f"{CALLS[number][1]}-{number}")
-def test_the_answer_is_motos(both: tuple[list[Any], list[Any]], number: int) -> None:
-    by_moto, by_shortcut = both
+def test_the_answer_equals_motos(answer_pairs: tuple[list[Any], list[Any]], number: int) -> None:
+    by_moto, by_shortcut = answer_pairs
     assert by_shortcut[number] == by_moto[number]
 
 
-def test_both_what_works_and_what_is_refused_was_asked(both: tuple[list[Any], list[Any]]) -> None:
-    refused = [answer for answer in both[0] if isinstance(answer, str) or "Error" in answer]
+def test_the_calls_include_refused_ones(answer_pairs: tuple[list[Any], list[Any]]) -> None:
+    refused = [answer for answer in answer_pairs[0] if isinstance(answer, str) or "Error" in answer]
     assert len(CALLS) / 4 < len(refused) < len(CALLS) / 2
-    assert sum("x-amz-crc32" in str(answer) for answer in both[0]) > len(CALLS) - 20
+    assert sum("x-amz-crc32" in str(answer) for answer in answer_pairs[0]) > len(CALLS) - 20
 
 
-@pytest.mark.parametrize("given", [{"table_names": ["t"]}, {"TableNames": ["t"], "last_evaluated_table_name": "t"}, {}])
-def test_what_moto_finds_under_another_name_is_found(given: dict[str, Any]) -> None:
-    def serialized() -> Any:
+@pytest.mark.parametrize(
+    "arguments", [{"table_names": ["t"]}, {"TableNames": ["t"], "last_evaluated_table_name": "t"}, {}]
+)
+def test_members_under_other_names_are_serialized(arguments: dict[str, Any]) -> None:
+    def serialize() -> Any:
         operation = get_service_model("dynamodb").operation_model("ListTables")
-        return JSONSerializer(operation, value_picker=XFormedAttributePicker()).serialize(given)["body"]
+        return JSONSerializer(operation, value_picker=XFormedAttributePicker()).serialize(arguments)["body"]
 
-    by_moto = serialized()
-    with fast_paths.taken():
-        assert serialized() == by_moto
+    by_moto = serialize()
+    with fast_paths.replacing_moto():
+        assert serialize() == by_moto
 
 
-def test_what_was_made_and_dropped_is_not_kept() -> None:
-    with fast_paths.taken(), mock_aws():
+def test_replaced_items_are_not_kept_in_memory() -> None:
+    with fast_paths.replacing_moto(), mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(**_table())
         for _ in range(10):

@@ -1,4 +1,4 @@
-"""What DynamoDB refuses is refused by moto as well."""
+"""moto refuses what DynamoDB refuses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,10 +14,10 @@ KEYS = {"part": "HASH", "rank": "RANGE"}
 
 
 @pytest.fixture(params=["S", "N"])
-def between(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Asks for the rows between two ranks, which are texts or numbers; gives how many there are."""
+def count_between(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A function that counts the rows between two ranks, which are texts or numbers."""
     kind = request.param
-    with refusals.added(), mock_aws():
+    with refusals.refusing_more(), mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(
             TableName="t",
@@ -41,14 +41,14 @@ def between(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield ask
 
 
-def test_a_range_of_keys_that_ends_before_it_begins_is_refused(between: Any) -> None:
+def test_a_range_of_keys_that_ends_before_it_begins_is_refused(count_between: Any) -> None:
     # As numbers 2 is below 10, as texts it is above.
-    low, high = ("10", "2") if between.kind == "N" else ("2", "10")
+    low, high = ("10", "2") if count_between.kind == "N" else ("2", "10")
     with pytest.raises(ClientError, match="upper bound to be greater than or equal to lower bound") as refused:
-        between(low, high)
+        count_between(low, high)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
-    assert between(high, low) == (3 if between.kind == "N" else 2)
+    assert count_between(high, low) == (3 if count_between.kind == "N" else 2)
 
 
-def test_a_range_of_one_key_is_taken(between: Any) -> None:
-    assert between("9", "9") == 1
+def test_a_range_of_one_key_is_accepted(count_between: Any) -> None:
+    assert count_between("9", "9") == 1

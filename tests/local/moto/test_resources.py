@@ -1,6 +1,7 @@
-"""What is made by calls is what CloudFormation makes of the template. The other server is moto by its full address."""
+"""API calls create the same resources as CloudFormation from the template. The other server is moto by its URL."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import boto3
@@ -27,10 +28,10 @@ def endpoints(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def tables() -> list[dict[str, Any]]:
     client = boto3.client("dynamodb")
     found = [client.describe_table(TableName=name)["Table"] for name in client.list_tables()["TableNames"]]
-    return [{name: _sorted(table.get(name)) for name in TABLE} for table in found]
+    return [{name: _sort_rows(table.get(name)) for name in TABLE} for table in found]
 
 
-def _sorted(value: Any) -> Any:
+def _sort_rows(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return sorted(({k: v for k, v in row.items() if k not in ("ProvisionedThroughput",)} for row in value), key=str)
@@ -40,10 +41,10 @@ def queues() -> list[dict[str, Any]]:
     client = boto3.client("sqs")
     urls = sorted(client.list_queues()["QueueUrls"])
     found = [client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in urls]
-    return [{name: _untyped(queue.get(name)) for name in QUEUE} for queue in found]
+    return [{name: _normalize(queue.get(name)) for name in QUEUE} for queue in found]
 
 
-def _untyped(value: str | None) -> str | None:
+def _normalize(value: str | None) -> str | None:
     return value and value.replace('"', "").replace(" ", "")
 
 
@@ -59,20 +60,22 @@ def by_cloudformation() -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("endpoints")
-def test_what_calls_make_is_what_cloudformation_makes() -> None:
+def test_calls_create_what_cloudformation_creates() -> None:
     with mock_aws():
         names = resources.create(storage_template())
-        made = (tables(), queues(), buckets())
+        created = (tables(), queues(), buckets())
     with mock_aws():
         outputs = by_cloudformation()
-        assert made == (tables(), queues(), buckets())
-    assert [len(some) for some in made] == [9, 19, 1]
+        assert created == (tables(), queues(), buckets())
+    types = Counter(resource["Type"] for resource in storage_template()["Resources"].values())
+    expected = [types["AWS::DynamoDB::Table"], types["AWS::SQS::Queue"], types["AWS::S3::Bucket"]]
+    assert [len(some) for some in created] == expected and all(expected)
     logical = [parameter(setting) for setting in STORED]
     assert [names[name] for name in logical] == [outputs[name] for name in logical]
 
 
 @pytest.mark.usefixtures("endpoints")
-def test_what_is_there_stays() -> None:
+def test_existing_tables_stay() -> None:
     with mock_aws():
         resources.create(storage_template())
         boto3.client("dynamodb").put_item(TableName="yardmaster-tasks", Item={"id": {"S": "kept"}})

@@ -1,4 +1,4 @@
-"""A stream forgets what was read, and its reader misses nothing by that."""
+"""A stream drops records that have been read, and its reader misses none."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ Names = dict[str, str]
 ACCOUNT = "123456789012", "us-east-1"
 
 
-def test_only_what_was_not_read_is_kept_and_every_record_comes_once(names: Names) -> None:
-    client, table, seen = boto3.client("dynamodb"), names["tasks_table"], list[Any]()
-    source = StreamSource(table, 2, lambda event: seen.extend(event["Records"]))
+def test_read_records_are_dropped_and_every_record_comes_once(names: Names) -> None:
+    client, table, read = boto3.client("dynamodb"), names["tasks_table"], list[Any]()
+    source = StreamSource(table, 2, lambda event: read.extend(event["Records"]))
     shard: Any = dynamodb_backends[ACCOUNT[0]][ACCOUNT[1]].tables[table].stream_shard
     for number in range(7):
         client.put_item(TableName=table, Item={"id": {"S": str(number)}})
@@ -25,25 +25,25 @@ def test_only_what_was_not_read_is_kept_and_every_record_comes_once(names: Names
             assert len(shard.items) <= 2
     while job := source.take():
         job()
-    keys = [record["dynamodb"]["Keys"]["id"]["S"] for record in seen]
-    numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in seen]
+    keys = [record["dynamodb"]["Keys"]["id"]["S"] for record in read]
+    numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in read]
     assert keys == [str(number) for number in range(7)]
     assert numbers == sorted(set(numbers)) and not shard.items
 
 
-def test_a_reader_that_comes_later_begins_with_what_is_there(names: Names) -> None:
-    client, table, seen = boto3.client("dynamodb"), names["tasks_table"], list[Any]()
+def test_a_later_reader_begins_with_the_kept_records(names: Names) -> None:
+    client, table, read = boto3.client("dynamodb"), names["tasks_table"], list[Any]()
     first = StreamSource(table, 100, lambda _: None)
     for number in range(3):
         client.put_item(TableName=table, Item={"id": {"S": str(number)}})
         while job := first.take():
             job()
     client.put_item(TableName=table, Item={"id": {"S": "last"}})
-    later = StreamSource(table, 100, lambda event: seen.extend(event["Records"]))
+    later = StreamSource(table, 100, lambda event: read.extend(event["Records"]))
     job = later.take()
     assert job is not None
     job()
-    assert [record["dynamodb"]["Keys"]["id"]["S"] for record in seen] == ["last"]
+    assert [record["dynamodb"]["Keys"]["id"]["S"] for record in read] == ["last"]
 
 
 def test_iterators_do_not_pile_up(names: Names) -> None:

@@ -1,4 +1,4 @@
-"""moto's transactions as this machine has them: a refused one changes nothing, and the stream goes on."""
+"""A refused transaction changes nothing, and the stream continues."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ def test_a_refused_transaction_leaves_items_and_stream_as_they_were(names: Names
     client, table = boto3.client("dynamodb"), names["tasks_table"]
     client.transact_write_items(TransactItems=[put(table, "kept", "1"), put(table, "gone", "1")])
     client.delete_item(TableName=table, Key={"id": {"S": "gone"}})
-    seen: list[Any] = []
-    source = StreamSource(table, 100, lambda event: seen.extend(event["Records"]))
+    read: list[Any] = []
+    source = StreamSource(table, 100, lambda event: read.extend(event["Records"]))
     source.take()()
-    assert len(seen) == 3
+    assert len(read) == 3
     refused = put(table, "gone", "3", ConditionExpression="attribute_exists(id)")
     with pytest.raises(ClientError) as caught:
         client.transact_write_items(TransactItems=[put(table, "kept", "2"), put(table, "new", "2"), refused])
@@ -36,4 +36,4 @@ def test_a_refused_transaction_leaves_items_and_stream_as_they_were(names: Names
     assert source.take() is None
     client.put_item(TableName=table, Item={"id": {"S": "later"}})
     source.take()()
-    assert [record["dynamodb"]["Keys"] for record in seen[3:]] == [{"id": {"S": "later"}}]
+    assert [record["dynamodb"]["Keys"] for record in read[3:]] == [{"id": {"S": "later"}}]

@@ -1,4 +1,4 @@
-"""The guarded client against real sockets: what it refuses to call, and that no peer outlasts its limits."""
+"""The guarded client with real sockets: what it refuses to call, and its limits, which no peer exceeds."""
 
 import gzip
 import json
@@ -72,7 +72,7 @@ ALIASES_OF_INTERNAL = [
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nX-A: 2\r\n\r\nok"
 
 
-def says(text: bytes) -> Script:
+def reply_with(text: bytes) -> Script:
     return lambda connection, _: connection.sendall(text)
 
 
@@ -191,7 +191,7 @@ def test_a_name_that_turns_internal_after_registration_is_refused_at_the_call(
 def test_a_name_is_resolved_once_and_the_judged_address_is_the_one_connected_to(
     network: FakeNetwork, connections: list[object], play: Play
 ) -> None:
-    peer = play(says(GOOD))
+    peer = play(reply_with(GOOD))
     network.names["rebinding.example"] = [["127.0.0.1"], ["169.254.169.254"]]
     assert post(f"http://rebinding.example:{peer.port}/").status == 200
     assert network.lookups == ["rebinding.example"]
@@ -219,7 +219,7 @@ def test_a_refusal_names_no_address(network: FakeNetwork) -> None:
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_an_answer_has_status_headers_and_body(play: Play) -> None:
-    answer = post(play(says(GOOD)).url)
+    answer = post(play(reply_with(GOOD)).url)
     assert answer == Response(200, {"content-length": "2", "x-a": "1, 2"}, b"ok")
 
 
@@ -228,16 +228,16 @@ def test_an_answer_has_status_headers_and_body(play: Play) -> None:
 def test_every_status_is_an_answer_and_no_redirect_is_followed(
     status: int, play: Play, connections: list[object]
 ) -> None:
-    elsewhere = play(says(GOOD))
+    elsewhere = play(reply_with(GOOD))
     reply = f"HTTP/1.1 {status} X\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n"
-    assert post(play(says(reply.encode())).url).status == status
+    assert post(play(reply_with(reply.encode())).url).status == status
     assert len(connections) == 1
     assert elsewhere.requests == []
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_the_request_says_what_was_given_and_nothing_can_reframe_it(play: Play) -> None:
-    peer = play(says(GOOD))
+    peer = play(reply_with(GOOD))
     framing = {"Host": "evil", "Content-Length": "1", "Transfer-Encoding": "chunked", "Connection": "upgrade"}
     post(f"{peer.url}a%20b?c=d#e", body=b'{"a":1}', **framing, Authorization="Bearer t", **{"Accept-Encoding": "gzip"})
     head, body = peer.requests[0].split(b"\r\n\r\n")
@@ -256,7 +256,7 @@ def test_the_request_says_what_was_given_and_nothing_can_reframe_it(play: Play) 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_get_without_a_body_names_no_length(play: Play) -> None:
-    peer = play(says(GOOD))
+    peer = play(reply_with(GOOD))
     assert send("GET", peer.url, headers={}, body=b"", timeout=5).body == b"ok"
     assert b"content-length" not in peer.requests[0].lower()
 
@@ -265,12 +265,12 @@ def test_a_get_without_a_body_names_no_length(play: Play) -> None:
 def test_a_compressed_answer_is_handed_on_as_it_came(play: Play) -> None:
     packed = b"\x1f\x8b not really"
     reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
-    assert post(play(says(reply)).url).body == packed
+    assert post(play(reply_with(reply)).url).body == packed
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_the_proxy_environment_is_not_read(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy, peer = play(says(GOOD)), play(says(GOOD))
+    proxy, peer = play(reply_with(GOOD)), play(reply_with(GOOD))
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)
     post(peer.url)
@@ -310,7 +310,7 @@ def test_an_early_answer_is_heard_though_the_peer_hangs_up_on_the_rest(status: i
 def test_the_next_address_is_tried_when_one_takes_no_connection(
     network: FakeNetwork, play: Play, connections: list[object]
 ) -> None:
-    peer = play(says(GOOD))
+    peer = play(reply_with(GOOD))
     network.names["two.example"] = [["127.0.0.2", "127.0.0.1"]]
     assert post(f"http://two.example:{peer.port}/").status == 200
     assert connections == [("127.0.0.2", peer.port), ("127.0.0.1", peer.port)]
@@ -326,7 +326,7 @@ def test_an_answer_is_read_up_to_the_cap(size: int, fits: bool, chunked: bool, p
     body = b"x" * size
     length = b"Content-Length: %d\r\n\r\n" % size
     framed = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (size, body) if chunked else length + body
-    peer = play(says(b"HTTP/1.1 200 OK\r\n" + framed))
+    peer = play(reply_with(b"HTTP/1.1 200 OK\r\n" + framed))
     if fits:
         assert post(peer.url).body == body
     else:
@@ -334,7 +334,7 @@ def test_an_answer_is_read_up_to_the_cap(size: int, fits: bool, chunked: bool, p
         assert (failure.reason, str(failure)) == ("too large", "answer larger than 1000 bytes")
 
 
-def silent(released: threading.Event) -> Script:
+def stay_silent(released: threading.Event) -> Script:
     return lambda *_: released.wait(5)
 
 
@@ -349,7 +349,7 @@ def trickle(head: bytes, drop: bytes, released: threading.Event) -> Script:
 
 
 SLOW = {
-    "silent": silent,
+    "silent": stay_silent,
     "status line": lambda released: trickle(b"HTTP/1.1 ", b"2", released),
     "headers": lambda released: trickle(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n", released),
     "one header": lambda released: trickle(b"HTTP/1.1 200 OK\r\na: ", b"b", released),
@@ -398,7 +398,7 @@ def test_a_slow_peer_cannot_outlast_the_timeout_nor_keep_the_thread(
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_peer_that_stalls_the_handshake_or_the_upload_is_left(play: Play, released: threading.Event) -> None:
-    stalled = play(silent(released))
+    stalled = play(stay_silent(released))
     handshake = refusal(stalled.url.replace("http:", "https:"), timeout=0.2)
     assert (handshake.reason, handshake.sent) == ("timed out", False)
     with pytest.raises(Unreachable, match="timed out") as upload:
@@ -407,7 +407,7 @@ def test_a_peer_that_stalls_the_handshake_or_the_upload_is_left(play: Play, rele
 
 
 class SlowNetwork(FakeNetwork):
-    """A resolver that hangs until the test is over."""
+    """A resolver that hangs until the end of the test."""
 
     def __init__(self, released: threading.Event) -> None:
         super().__init__()
@@ -430,7 +430,7 @@ def hung(released: threading.Event) -> Iterator[None]:
 def test_a_look_up_that_hangs_is_inside_the_timeout_and_nothing_is_sent_afterwards(
     play: Play, released: threading.Event, connections: list[object], workers_before: set[threading.Thread]
 ) -> None:
-    peer = play(says(GOOD))
+    peer = play(reply_with(GOOD))
     failure = refusal(peer.url, timeout=0.1)
     assert (failure.reason, failure.sent) == ("timed out", False)
     threads = client_threads(workers_before)
@@ -444,7 +444,7 @@ def test_a_look_up_that_hangs_is_inside_the_timeout_and_nothing_is_sent_afterwar
 # Answers whose status decides
 
 
-def asked(url: str, needs_body: outbound.NeedsBody, timeout: float = 5.0) -> Response:
+def request(url: str, needs_body: outbound.NeedsBody, timeout: float = 5.0) -> Response:
     return send("POST", url, headers={}, body=b"{}", timeout=timeout, cap_bytes=1000, needs_body=needs_body)
 
 
@@ -465,22 +465,22 @@ def test_an_interim_answer_is_not_taken_for_the_final_one(interim: bytes, apart:
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_peer_that_sends_interim_answers_for_ever_is_left(play: Play) -> None:
-    assert refusal(play(says(HINTS * 10_000)).url).reason == "closed"
-    assert refusal(play(says(HINTS)).url).reason == "closed"
+    assert refusal(play(reply_with(HINTS * 10_000)).url).reason == "closed"
+    assert refusal(play(reply_with(HINTS)).url).reason == "closed"
 
 
 UNNEEDED = {
-    "cut off": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\nx"),
-    "cut off before its body": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n"),
-    "cut off within its header": says(b"HTTP/1.1 202 Accepted\r\nContent-Le"),
-    "cut off within a chunk": says(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx"),
-    "with a bad chunk": says(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx"),
-    "with a bad length": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 1, 2\r\n\r\nx"),
-    "with 150 header lines": says(b"HTTP/1.1 202 Accepted\r\n" + b"a: b\r\n" * 150 + b"\r\n"),
-    "with header lines without end": says(b"HTTP/1.1 202 Accepted\r\n" + b"a: b\r\n" * 200_000 + b"\r\n"),
-    "with an endless line": says(b"HTTP/1.1 202 Accepted\r\na: " + b"b" * 2_000_000 + b"\r\n\r\n"),
-    "too large": says(b"HTTP/1.1 202 Accepted\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000),
-    "too large in chunks": says(
+    "cut off": reply_with(b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\nx"),
+    "cut off before its body": reply_with(b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n"),
+    "cut off within its header": reply_with(b"HTTP/1.1 202 Accepted\r\nContent-Le"),
+    "cut off within a chunk": reply_with(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx"),
+    "with a bad chunk": reply_with(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx"),
+    "with a bad length": reply_with(b"HTTP/1.1 202 Accepted\r\nContent-Length: 1, 2\r\n\r\nx"),
+    "with 150 header lines": reply_with(b"HTTP/1.1 202 Accepted\r\n" + b"a: b\r\n" * 150 + b"\r\n"),
+    "with header lines without end": reply_with(b"HTTP/1.1 202 Accepted\r\n" + b"a: b\r\n" * 200_000 + b"\r\n"),
+    "with an endless line": reply_with(b"HTTP/1.1 202 Accepted\r\na: " + b"b" * 2_000_000 + b"\r\n\r\n"),
+    "too large": reply_with(b"HTTP/1.1 202 Accepted\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000),
+    "too large in chunks": reply_with(
         b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + b"x" * 1_048_575
     ),
 }
@@ -495,30 +495,30 @@ def test_where_the_status_decides_it_does_whatever_the_rest_is(
     network.trust = authority.trust
     peer = play(UNNEEDED[kind], tls=authority.server("127.0.0.1") if secure else None)
     url = peer.url.replace("http:", "https:") if secure else peer.url
-    found = asked(url, outbound.never)
+    found = request(url, outbound.never)
     assert found.status == 202 and len(found.body) <= 1000
     assert refusal(url).reason in ("closed", "too large"), "the same answer, of a caller who needs all of it"
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_body_that_nobody_needs_is_read_as_far_as_the_limit_goes(play: Play) -> None:
-    large = play(says(b"HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 1100000\r\n\r\n" + b"x" * 1_100_000))
-    found = asked(large.url, outbound.never)
+    large = play(reply_with(b"HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 1100000\r\n\r\n" + b"x" * 1_100_000))
+    found = request(large.url, outbound.never)
     assert (found.status, found.headers["retry-after"], found.body) == (429, "7", b"x" * 1000)
-    assert asked(play(UNNEEDED["cut off"]).url, outbound.never).body == b"x"
-    assert asked(play(says(GOOD)).url, outbound.never) == post(play(says(GOOD)).url)
+    assert request(play(UNNEEDED["cut off"]).url, outbound.never).body == b"x"
+    assert request(play(reply_with(GOOD)).url, outbound.never) == post(play(reply_with(GOOD)).url)
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_whether_the_body_is_needed_may_depend_on_the_status(play: Play) -> None:
-    def of_200(status: int) -> bool:
+    def is_200(status: int) -> bool:
         return status == 200
 
-    assert asked(play(UNNEEDED["cut off"]).url, of_200).status == 202
+    assert request(play(UNNEEDED["cut off"]).url, is_200).status == 202
     with pytest.raises(Unreachable, match="without a complete answer"):
-        asked(play(FAILURES["half a body"]).url, of_200)
+        request(play(FAILURES["half a body"]).url, is_200)
     with pytest.raises(Unreachable, match="larger than 1000 bytes"):
-        asked(play(says(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001)).url, of_200)
+        request(play(reply_with(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001)).url, is_200)
 
 
 @pytest.mark.usefixtures("on_this_machine")
@@ -536,7 +536,7 @@ def test_the_status_stands_when_the_body_never_ends(
     network.trust = authority.trust
     peer = play(SLOW[kind](released), tls=authority.server("127.0.0.1") if secure else None)
     url = peer.url.replace("http:", "https:") if secure else peer.url
-    assert asked(url, outbound.never, timeout=0.5).status == 200
+    assert request(url, outbound.never, timeout=0.5).status == 200
     for thread in client_threads(workers_before):
         thread.join(1)
         assert not thread.is_alive()
@@ -552,25 +552,25 @@ def test_a_body_that_does_not_come_is_not_waited_for_as_long_as_an_answer(
         connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\n")
         released.wait(30)
 
-    assert asked(play(run).url, outbound.never, timeout=60).status == 202
+    assert request(play(run).url, outbound.never, timeout=60).status == 202
 
 
 @pytest.mark.usefixtures("on_this_machine")
 @pytest.mark.parametrize("kind", ["status line", "continue", "silent"])
 def test_without_a_status_there_is_no_answer_for_anybody(kind: str, play: Play, released: threading.Event) -> None:
     with pytest.raises(Unreachable, match="timed out"):
-        asked(play(SLOW[kind](released)).url, outbound.never, timeout=0.2)
+        request(play(SLOW[kind](released)).url, outbound.never, timeout=0.2)
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_an_answer_that_came_compressed_unasked_is_unpacked_and_no_bomb_goes_off(play: Play) -> None:
-    def packed(body: bytes) -> str:
+    def serve_compressed(body: bytes) -> str:
         content = gzip.compress(body)
-        return play(says(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + content)).url
+        return play(reply_with(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + content)).url
 
-    assert post(packed(b'{"a": 1}')).body == b'{"a": 1}'
-    assert refusal(packed(b"\0" * 500_000)).reason == "too large"
-    assert asked(packed(b"\0" * 500_000), outbound.never).body == b"\0" * 1000
+    assert post(serve_compressed(b'{"a": 1}')).body == b'{"a": 1}'
+    assert refusal(serve_compressed(b"\0" * 500_000)).reason == "too large"
+    assert request(serve_compressed(b"\0" * 500_000), outbound.never).body == b"\0" * 1000
 
 
 # Failures
@@ -584,14 +584,14 @@ def reset(connection: socket, _: bytes) -> None:
 FAILURES = {
     "reset": reset,
     "closed": lambda *_: None,
-    "half a status": says(b"HTTP/1."),
-    "half a body": says(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nx"),
-    "half a chunk": says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx"),
-    "a bad chunk": says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx"),
-    "not http": says(b"SSH-2.0-OpenSSH_9\r\n\r\n"),
-    "a bad length": says(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx"),
-    "endless headers": says(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n"),
-    "an endless line": says(b"HTTP/1.1 200 OK\r\na: " + b"b" * 70_000 + b"\r\n\r\n"),
+    "half a status": reply_with(b"HTTP/1."),
+    "half a body": reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nx"),
+    "half a chunk": reply_with(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx"),
+    "a bad chunk": reply_with(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx"),
+    "not http": reply_with(b"SSH-2.0-OpenSSH_9\r\n\r\n"),
+    "a bad length": reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx"),
+    "endless headers": reply_with(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n"),
+    "an endless line": reply_with(b"HTTP/1.1 200 OK\r\na: " + b"b" * 70_000 + b"\r\n\r\n"),
 }
 
 
@@ -605,7 +605,7 @@ def test_an_answer_that_is_broken_off_or_not_http_is_no_answer(kind: str, play: 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_malformed_answer_is_not_quoted_in_the_log(play: Play, caplog: pytest.LogCaptureFixture) -> None:
-    assert post(play(says(b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n")).url + "?token=t").status == 200
+    assert post(play(reply_with(b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n")).url + "?token=t").status == 200
     assert caplog.records == []
 
 
@@ -627,7 +627,7 @@ def test_a_name_without_addresses_is_a_dns_failure(network: FakeNetwork) -> None
 @pytest.mark.usefixtures("on_this_machine")
 @pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nb", "ключ"])
 def test_a_header_that_http_cannot_carry_is_not_sent(value: str, play: Play) -> None:
-    peer = play(says(GOOD))
+    peer = play(reply_with(GOOD))
     with pytest.raises(Unreachable, match="cannot be written as HTTP") as caught:
         post(peer.url, Authorization=value)
     assert caught.value.reason == "invalid"
@@ -643,7 +643,7 @@ def test_tls_is_checked_for_the_name_while_the_connection_goes_to_the_address(
 ) -> None:
     network.names["service.example"] = [["127.0.0.1"]]
     network.trust = authority.trust
-    peer = play(says(GOOD), tls=authority.server("service.example"))
+    peer = play(reply_with(GOOD), tls=authority.server("service.example"))
     assert post(f"https://service.example:{peer.port}/").status == 200
     assert f"host: service.example:{peer.port}".encode() in peer.requests[0].lower()
 
@@ -652,7 +652,7 @@ def test_tls_is_checked_for_the_name_while_the_connection_goes_to_the_address(
 def test_a_certificate_for_another_name_is_refused(network: FakeNetwork, authority: Authority, play: Play) -> None:
     network.names["service.example"] = [["127.0.0.1"]]
     network.trust = authority.trust
-    peer = play(says(GOOD), tls=authority.server("other.example", "127.0.0.1"))
+    peer = play(reply_with(GOOD), tls=authority.server("other.example", "127.0.0.1"))
     assert refusal(f"https://service.example:{peer.port}/").reason == "tls"
     assert peer.requests == []
 
@@ -662,13 +662,13 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
     network: FakeNetwork, authority: Authority, play: Play
 ) -> None:
     network.names["service.example"] = [["127.0.0.1"]]
-    peer = play(says(GOOD), tls=authority.server("service.example"))
+    peer = play(reply_with(GOOD), tls=authority.server("service.example"))
     assert refusal(f"https://service.example:{peer.port}/").reason == "tls"
 
 
 @pytest.mark.usefixtures("on_this_machine")
 def test_a_peer_that_speaks_no_tls_is_a_tls_failure(play: Play) -> None:
-    assert refusal(play(says(GOOD)).url.replace("http:", "https:")).reason == "tls"
+    assert refusal(play(reply_with(GOOD)).url.replace("http:", "https:")).reason == "tls"
 
 
 def test_importing_the_client_does_not_import_what_only_a_call_needs() -> None:

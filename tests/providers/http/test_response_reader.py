@@ -1,4 +1,4 @@
-"""Responses of every shape, read from their bytes alone."""
+"""Responses of every form, parsed from their bytes."""
 
 import gzip
 import zlib
@@ -20,7 +20,7 @@ def head(text: bytes) -> Head:
     return read_head(stream(text))
 
 
-def whole(text: bytes, method: str = "POST") -> tuple[int, bytes]:
+def read_response(text: bytes, method: str = "POST") -> tuple[int, bytes]:
     reader = stream(text)
     found = read_head(reader)
     return found.status, b"".join(read_body(reader, found, method))
@@ -40,7 +40,7 @@ INTERIM = {
 @pytest.mark.parametrize("kind", INTERIM)
 @pytest.mark.parametrize("times", [1, 2, response_reader.MAX_INTERIM_RESPONSES])
 def test_an_interim_response_is_skipped(kind: str, times: int) -> None:
-    assert whole(INTERIM[kind] * times + OK) == (200, b"ok")
+    assert read_response(INTERIM[kind] * times + OK) == (200, b"ok")
 
 
 def test_interim_responses_of_several_kinds_are_skipped_and_their_headers_forgotten() -> None:
@@ -60,7 +60,7 @@ def test_an_interim_response_that_nothing_follows_is_none(rest: bytes) -> None:
 
 
 def test_a_protocol_that_is_switched_unasked_is_final_and_has_no_body() -> None:
-    assert whole(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n\0\0\0" + OK) == (101, b"")
+    assert read_response(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n\0\0\0" + OK) == (101, b"")
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_headers() -> None:
 )
 def test_a_head_beyond_all_bounds_still_has_its_status(lines: bytes) -> None:
     reader = stream(b"HTTP/1.1 202 Accepted\r\nRetry-After: 7\r\n" + lines + b"\r\n")
-    found = read_head(reader)
-    assert (found.status, found.is_whole, found.headers["retry-after"]) == (202, False, "7")
+    head = read_head(reader)
+    assert (head.status, head.is_whole, head.headers["retry-after"]) == (202, False, "7")
     with pytest.raises(MalformedResponse):
-        list(read_body(reader, found, "POST"))
+        list(read_body(reader, head, "POST"))
 
 
 def test_a_head_that_is_cut_off_has_its_status_and_no_body() -> None:
@@ -125,13 +125,13 @@ BODIES = {
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_body_ends_where_its_framing_says(kind: str) -> None:
-    assert whole(BODIES[kind]) == (200, b"body")
+    assert read_response(BODIES[kind]) == (200, b"body")
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_responses_have_no_body_whatever_they_say(status: int) -> None:
-    assert whole(b"HTTP/1.1 %d X\r\nContent-Length: 4\r\n\r\nbody" % status) == (status, b"")
-    assert whole(BODIES["counted"], "HEAD") == (200, b"")
+    assert read_response(b"HTTP/1.1 %d X\r\nContent-Length: 4\r\n\r\nbody" % status) == (status, b"")
+    assert read_response(BODIES["counted"], "HEAD") == (200, b"")
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_some_responses_have_no_body_whatever_they_say(status: int) -> None:
 )
 def test_a_body_that_ends_early_or_cannot_be_framed_is_broken(text: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        whole(text)
+        read_response(text)
 
 
 @given(st.binary(max_size=200), st.booleans(), st.integers(0, 200))
 def test_any_bytes_are_a_response_or_broken(noise: bytes, framed: bool, cut: int) -> None:
     text = BODIES["chunked"][:cut] + noise if framed else noise
     try:
-        status, body = whole(text)
+        status, body = read_response(text)
     except MalformedResponse as broken:
         assert str(broken)
     else:

@@ -135,7 +135,7 @@ def test_a_url_that_begins_wrong_is_answered_with_how_it_would_begin(url: str, r
 @pytest.mark.parametrize(
     "url", ["me:hush@host.example", "javascript:alert(1)", "/predict", "http:", "mailto:me@host.example", "ftp://hush"]
 )
-def test_where_no_host_can_be_told_nothing_of_the_url_is_repeated(url: str) -> None:
+def test_where_a_url_has_no_clear_host_nothing_of_it_is_repeated(url: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^A URL must begin with http:// or https://( and its host)?\.$"):
         parse_url(url)
 

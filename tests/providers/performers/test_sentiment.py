@@ -1,4 +1,4 @@
-"""The sentiment of texts, and how sure it is."""
+"""The sentiment of texts, and its confidence."""
 
 import re
 from itertools import pairwise
@@ -33,10 +33,10 @@ ANALYSIS = SentimentAnalysis()
     ],
 )
 def test_a_text_is_positive_negative_or_neutral(text: str, word: str) -> None:
-    found = ANALYSIS.perform(SentimentInput(text=text))
-    assert found["sentiment"] == word
-    assert 0.5 < found["confidence"] <= 1
-    assert re.fullmatch(r"\d+(\.\d+)?s", found["processing_time"])
+    analysis = ANALYSIS.perform(SentimentInput(text=text))
+    assert analysis["sentiment"] == word
+    assert 0.5 < analysis["confidence"] <= 1
+    assert re.fullmatch(r"\d+(\.\d+)?s", analysis["processing_time"])
 
 
 def test_the_longest_text_is_done_within_seconds() -> None:

@@ -1,4 +1,4 @@
-"""BatchGetItem over several tables: pages of a hundred keys, and what DynamoDB leaves for the next call."""
+"""BatchGetItem over several tables: pages of a hundred keys, and keys that DynamoDB leaves for the next call."""
 
 from collections.abc import Callable
 from typing import Any

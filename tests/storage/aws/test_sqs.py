@@ -1,4 +1,4 @@
-"""Messages in the batches that SQS takes; and the fake queues, which refuse what SQS refuses."""
+"""Messages in batches of SQS's limits; and the fake queues, which refuse what SQS refuses."""
 
 from typing import Any
 
@@ -17,10 +17,12 @@ def sizes(messages: list[Message]) -> list[int]:
 
 
 def test_messages_go_in_order_and_ten_at_a_time_under_distinct_ids() -> None:
-    found = list(split_into_batches([Message({"n": number}) for number in range(23)]))
-    assert [len(batch) for batch in found] == [BATCH_SIZE, BATCH_SIZE, 3]
-    assert [entry["MessageBody"] for batch in found for entry in batch] == [f'{{"n":{number}}}' for number in range(23)]
-    for batch in found:
+    batches = list(split_into_batches([Message({"n": number}) for number in range(23)]))
+    assert [len(batch) for batch in batches] == [BATCH_SIZE, BATCH_SIZE, 3]
+    assert [entry["MessageBody"] for batch in batches for entry in batch] == [
+        f'{{"n":{number}}}' for number in range(23)
+    ]
+    for batch in batches:
         require_accepted("plain", batch)
 
 
@@ -71,7 +73,7 @@ MOTO_TAKES = frozenset(
         "a long deduplication id",
     }
 )
-"""What SQS refuses by its API reference (SendMessageBatch, SendMessage), and moto lets pass."""
+"""Cases that SQS refuses by its API reference (SendMessageBatch, SendMessage), and moto accepts."""
 TAKEN: list[tuple[bool, list[dict[str, Any]]]] = [
     (False, [entry(DelaySeconds=MAX_DELAY_SECONDS)]),
     (False, [entry(Id=str(number)) for number in range(10)]),

@@ -29,15 +29,15 @@ def test_a_parameter_that_is_not_there_is_unavailable_and_not_named() -> None:
 
 
 def test_who_asks_is_not_kept_waiting_by_a_store_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Any] = []
+    clients: list[Any] = []
     client = boto3.client
 
     def noted(*named: Any, **said: Any) -> Any:
-        made.append(said["config"])
+        clients.append(said["config"])
         return client(*named, **said)
 
     monkeypatch.setattr(boto3, "client", noted)
     assert find_parameter("/yard/none") is None
-    [config] = made
+    [config] = clients
     longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
     assert longest <= 10, "seconds; the gateway waits for 29"

@@ -47,14 +47,14 @@ def agents_api(world: World) -> AgentsApi:
 
 def test_an_agent_is_created_as_the_document_has_it_and_found_so(agents_api: AgentsApi) -> None:
     reply = agents_api.request("POST", body=DOCUMENTED)
-    made = reply.json["data"]
-    assert (reply.status, reply.headers["location"]) == (201, f"{AGENTS}/{made['id']}")
-    assert made["id"].startswith("agent_")
-    assert DOCUMENTED.items() <= made.items()
+    agent = reply.json["data"]
+    assert (reply.status, reply.headers["location"]) == (201, f"{AGENTS}/{agent['id']}")
+    assert agent["id"].startswith("agent_")
+    assert DOCUMENTED.items() <= agent.items()
     figures = {"currentTasks": 0, "averageResponseTime": None, "successRate": None, "totalTasksCompleted": 0}
-    assert figures.items() <= made.items()
-    assert made["createdAt"] == made["lastActiveAt"] == "2026-01-01T12:00:00Z"
-    assert agents_api.agent(made["id"]) == made and agents_api.call("GET") == [made]
+    assert figures.items() <= agent.items()
+    assert agent["createdAt"] == agent["lastActiveAt"] == "2026-01-01T12:00:00Z"
+    assert agents_api.agent(agent["id"]) == agent and agents_api.call("GET") == [agent]
 
 
 UNFIT: list[tuple[dict[str, Any], str]] = [
@@ -74,11 +74,11 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
 
 def test_what_an_agent_cannot_be_is_refused_by_field(agents_api: AgentsApi) -> None:
     agent_id = agents_api.create()
-    for said, field in UNFIT:
-        created = agents_api.expect_error(422, "POST", body=DOCUMENTED | said)
+    for fields, field in UNFIT:
+        created = agents_api.expect_error(422, "POST", body=DOCUMENTED | fields)
         assert (created["code"], list(created["details"])) == ("VALIDATION_ERROR", [field])
         if field != "apiKey":
-            assert list(agents_api.expect_error(422, "PUT", f"/{agent_id}", said)["details"]) == [field]
+            assert list(agents_api.expect_error(422, "PUT", f"/{agent_id}", fields)["details"]) == [field]
 
 
 def test_an_endpoint_that_may_not_be_called_is_refused(agents_api: AgentsApi) -> None:
@@ -88,7 +88,7 @@ def test_an_endpoint_that_may_not_be_called_is_refused(agents_api: AgentsApi) ->
         assert agents_api.request("PUT", f"/{agent_id}", {"endpoint": url}).status in (400, 422)
 
 
-def test_an_endpoint_is_one_agents_and_whoever_asks_for_it_is_told_whose(agents_api: AgentsApi) -> None:
+def test_an_endpoint_belongs_to_one_agent_which_a_refusal_names(agents_api: AgentsApi) -> None:
     body = DOCUMENTED | {"endpoint": "https://bots.example/one"}
     first = agents_api.request("POST", body=body).json["data"]["id"]
     again = agents_api.request("POST", body=body | {"endpoint": "HTTPS://bots.example:443/one/"})
@@ -111,21 +111,21 @@ def test_a_change_leaves_what_it_does_not_say_and_null_clears(agents_api: Agents
 
 def test_lists_filter_by_everything_together(agents_api: AgentsApi) -> None:
     both = agents_api.create("both", capabilities=["react", "aws"])
-    one = agents_api.create("one", capabilities=["react"], type="review")
+    reviewer = agents_api.create("one", capabilities=["react"], type="review")
     full = agents_api.create("full", capabilities=["react", "aws"])
     agents_api.submit(full)
-    assert agents_api.ids() == [both, one, full]
-    assert agents_api.ids("?type=review") == [one]
+    assert agents_api.ids() == [both, reviewer, full]
+    assert agents_api.ids("?type=review") == [reviewer]
     assert agents_api.ids("?capabilities=react,aws") == [both, full]
     assert agents_api.ids("?capabilities=react, aws&available=true") == [both]
     assert agents_api.ids("?status=busy") == [full]
     assert agents_api.ids("?status=busy&available=true") == []
-    assert agents_api.ids("?available=false") == [both, one, full]
+    assert agents_api.ids("?available=false") == [both, reviewer, full]
     assert agents_api.ids("?type=qa") == []
     assert agents_api.expect_error(422, "GET", "?type=cooking")["details"].keys() == {"type"}
 
 
-def test_pages_of_agents(agents_api: AgentsApi) -> None:
+def test_agents_are_listed_in_pages(agents_api: AgentsApi) -> None:
     made = [agents_api.create(str(number)) for number in range(5)]
     reply = agents_api.request("GET", "?page=2&limit=2&type=coding").json
     assert [one["id"] for one in reply["data"]] == made[2:4]
@@ -161,10 +161,10 @@ def test_metrics_are_what_happened(agents_api: AgentsApi) -> None:
     agents_api.world.settle()
     agents_api.pass_time(agent_id, 359)
     agents_api.world.advance(59)
-    found = agents_api.call("GET", f"/{agent_id}/metrics")
-    assert {name: set(part) if isinstance(part, dict) else None for name, part in found.items()} == MEASURES
-    assert found["period"] == {"start": "2025-12-03T00:00:00Z", "end": "2026-01-01T12:12:00Z"}
-    assert found["taskMetrics"] == {
+    metrics = agents_api.call("GET", f"/{agent_id}/metrics")
+    assert {name: set(part) if isinstance(part, dict) else None for name, part in metrics.items()} == MEASURES
+    assert metrics["period"] == {"start": "2025-12-03T00:00:00Z", "end": "2026-01-01T12:12:00Z"}
+    assert metrics["taskMetrics"] == {
         "totalTasks": 2,
         "completedTasks": 1,
         "failedTasks": 0,
@@ -172,8 +172,10 @@ def test_metrics_are_what_happened(agents_api: AgentsApi) -> None:
         "successRate": 0.5,
         "averageCompletionTime": 0.1,
     }
-    assert found["performanceMetrics"] == dict.fromkeys(MEASURES["performanceMetrics"]) | {"averageResponseTime": 360.0}
-    assert found["utilizationMetrics"] == {
+    assert metrics["performanceMetrics"] == dict.fromkeys(MEASURES["performanceMetrics"]) | {
+        "averageResponseTime": 360.0
+    }
+    assert metrics["utilizationMetrics"] == {
         "totalHours": 0.2,
         "activeHours": 0.2,
         "utilizationRate": 0.5,
@@ -232,12 +234,12 @@ def test_what_is_asked_for_comes_with_an_agent(agents_api: AgentsApi) -> None:
     done, held = agents_api.submit(agent_id, name="done"), agents_api.submit(agent_id, name="held")
     agents_api.submit(name="somebody's")
     agents_api.complete(done.id)
-    found = agents_api.call("GET", f"/{agent_id}?include=tasks,metrics,logs")
-    assert {one["id"] for one in found["tasks"]} == {done.id, held.id}
-    assert found["metrics"]["taskMetrics"]["completedTasks"] == 1
-    said = [line["details"]["event"] for line in found["logs"] if line["details"].get("taskId") == done.id]
-    assert said == ["completed", "leased"]
-    assert {line["details"]["agentId"] for line in found["logs"]} == {agent_id}
+    agent = agents_api.call("GET", f"/{agent_id}?include=tasks,metrics,logs")
+    assert {one["id"] for one in agent["tasks"]} == {done.id, held.id}
+    assert agent["metrics"]["taskMetrics"]["completedTasks"] == 1
+    task_events = [line["details"]["event"] for line in agent["logs"] if line["details"].get("taskId") == done.id]
+    assert task_events == ["completed", "leased"]
+    assert {line["details"]["agentId"] for line in agent["logs"]} == {agent_id}
     assert agents_api.expect_error(422, "GET", f"/{agent_id}?include=tasks,friends")["details"].keys() == {"include"}
 
 
@@ -255,7 +257,7 @@ def test_how_many_calls_each_endpoint_makes(agents_api: AgentsApi) -> None:
     agent_id = agents_api.create()
     agents_api.submit(agent_id)
     budgets = {
-        ("GET", ""): 3,  # the limit, the crew, their figures
+        ("GET", ""): 3,  # the limit, the workers, their figures
         ("GET", f"/{agent_id}"): 3,
         ("POST", f"/{agent_id}/heartbeat"): 2,
         ("GET", f"/{agent_id}/metrics"): 3,

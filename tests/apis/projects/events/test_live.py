@@ -1,4 +1,4 @@
-"""The WebSocket /ws: who is let in, what is subscribed to, and who still may see it when it is sent."""
+"""The WebSocket /ws: who may connect, subscriptions, and the permissions at the time of each event."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Line:
         self.answer = router.handle_connect(event)
 
     def say(self, **frame: Any) -> list[Frame]:
-        """What comes of it."""
+        """Send a frame and return the answers."""
         before = len(self.frames)
         router.handle_message({"requestContext": {"connectionId": self.name}, "body": json.dumps(frame)})
         self.world.settle()
@@ -54,17 +54,17 @@ def client(world: World) -> Client:
 
 @pytest.fixture
 def make(world: World, client: Client) -> Callable[..., Frame]:
-    def made(what: str, **fields: Any) -> Frame:
+    def create(what: str, **fields: Any) -> Frame:
         reply = client.post(f"/api/v1/{what}", fields, token=token(plan="enterprise"))
         assert reply.status == 201, reply.text
         world.settle()
         found: Frame = reply.json["data"]
         return found
 
-    return made
+    return create
 
 
-def told(frames: list[Frame]) -> list[tuple[str, str]]:
+def data_frames(frames: list[Frame]) -> list[tuple[str, str]]:
     return [(frame["type"], frame["data"]["id"]) for frame in frames if "data" in frame]
 
 
@@ -83,7 +83,7 @@ def test_the_document_s_frames(world: World, client: Client, make: Callable[...,
     client.post(f"/api/v1/agents/{agent['id']}/disable", {}, token=token(plan="enterprise"))
     world.settle()
     seen = line.frames[before:]
-    assert told(seen) == [
+    assert data_frames(seen) == [
         ("task.created", task["id"]),
         ("task.updated", task["id"]),
         ("agent.created", agent["id"]),
@@ -104,7 +104,7 @@ def test_each_filter_lets_through_what_fits(
     line = Line(world, query={"token": token()})
     line.subscribe(filters={name: value})
     task = make("tasks", title="t")
-    assert told(line.frames) == [("task.created", task["id"])] * matches
+    assert data_frames(line.frames) == [("task.created", task["id"])] * matches
 
 
 def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
@@ -115,7 +115,7 @@ def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
     project = make("projects", name="One")
     client.put(f"/api/v1/projects/{project['id']}", {"status": "completed"}, token=token(plan="enterprise"))
     world.settle()
-    assert told(line.frames) == [("project.created", project["id"]), ("project.updated", project["id"])]
+    assert data_frames(line.frames) == [("project.created", project["id"]), ("project.updated", project["id"])]
     line.say(type="unsubscribe", channel="projects")
     line.subscribe()
     task = make("tasks", title="t")
@@ -140,13 +140,13 @@ def test_projects_are_a_channel_too_and_comments_belong_to_tasks(
     ],
 )
 def test_a_frame_that_makes_no_sense_is_answered_with_what_would(world: World, frame: Frame, field: str) -> None:
-    [said] = Line(world, query={"token": token()}).say(**frame)
-    assert said["type"] == "error"
-    assert said["error"]["code"] == "VALIDATION_ERROR"
-    assert [name for name in said["error"]["details"] if name.startswith(field)], said
+    [answer] = Line(world, query={"token": token()}).say(**frame)
+    assert answer["type"] == "error"
+    assert answer["error"]["code"] == "VALIDATION_ERROR"
+    assert [name for name in answer["error"]["details"] if name.startswith(field)], answer
 
 
-def test_who_is_let_in(world: World) -> None:
+def test_who_may_connect(world: World) -> None:
     ada = people.user(world)
     _, text = api_keys.create(ORG, ada.id, KeyRequest("k", {"tasks:read"}))
     good = (
@@ -176,7 +176,7 @@ def test_a_key_sees_what_it_may_read(world: World, make: Callable[..., Frame]) -
     assert line.subscribe("tasks")[0]["type"] == "subscribed"
 
 
-def test_an_application_sees_what_it_was_given_leave_for(world: World) -> None:
+def test_an_application_sees_what_its_user_has_allowed(world: World) -> None:
     ada = people.user(world)
     app, _ = clients.register(ORG, "dev", Registration("App", ["https://a.example/"], ["tasks:read"], public=True))
     given, opening = sessions.new_session(ada, client_id=app.id, scope="tasks:read")
@@ -192,12 +192,12 @@ def test_who_may_no_longer_see_is_cut_off_within_half_a_minute(
 ) -> None:
     ada = people.user(world)
     key, text = api_keys.create(ORG, ada.id, KeyRequest("k", {"tasks:read"}))
-    given = sessions.open_session(documents.get(ORG, "user", ada.id))
-    line = Line(world, query={"token": text if ending == "key" else given.access_token})
+    tokens = sessions.open_session(documents.get(ORG, "user", ada.id))
+    line = Line(world, query={"token": text if ending == "key" else tokens.access_token})
     line.subscribe()
     make("tasks", title="seen")
     if ending == "session":
-        sessions.end_by_token(given.refresh_token, None)
+        sessions.end_by_token(tokens.refresh_token, None)
     elif ending == "key":
         api_keys.revoke(ORG, ada.id, key.id)
     else:
@@ -208,15 +208,15 @@ def test_who_may_no_longer_see_is_cut_off_within_half_a_minute(
     assert world.sockets.closed == ["c1"]
 
 
-def test_another_tenant_s_facts_are_not_told(world: World, make: Callable[..., Frame]) -> None:
+def test_another_tenant_s_events_are_not_sent(world: World, make: Callable[..., Frame]) -> None:
     stranger = Line(world, query={"token": token(org="umbra")})
     stranger.subscribe()
     task = make("tasks", title="ours")
     stranger.subscribe(filters={"id": task["id"]}, since=0, id="again")
-    assert told(stranger.frames) == []
+    assert data_frames(stranger.frames) == []
 
 
-def test_one_that_hangs_up_is_forgotten(world: World, make: Callable[..., Frame]) -> None:
+def test_a_client_that_disconnects_is_removed(world: World, make: Callable[..., Frame]) -> None:
     line = Line(world, query={"token": token()})
     line.subscribe()
     assert line.say(type="ping") == [{"type": "pong"}]

@@ -12,20 +12,20 @@ APP = {"name": "Roadmap", "redirectUris": ["https://app.example/cb"], "scopes": 
 
 
 @pytest.fixture(scope="module")
-def mounted() -> Client:
+def mounted_client() -> Client:
     return Client(api, conformance(api))
 
 
 @pytest.fixture
-def client(world: World, mounted: Client) -> Client:
-    return mounted
+def client(world: World, mounted_client: Client) -> Client:
+    return mounted_client
 
 
 def test_an_admin_registers_lists_and_deletes_applications(client: Client) -> None:
-    made = client.post(PATH, APP, token=token())
-    assert made.status == 201
-    data = made.json["data"]
-    assert made.headers["location"] == f"{PATH}/{data['clientId']}"
+    reply = client.post(PATH, APP, token=token())
+    assert reply.status == 201
+    data = reply.json["data"]
+    assert reply.headers["location"] == f"{PATH}/{data['clientId']}"
     assert (data["type"], data["clientSecret"][:3]) == ("confidential", "cs_")
     listed = client.get(PATH, token=token()).json
     assert listed["data"] == [data | {"clientSecret": None}] and listed["pagination"]["total"] == 1
@@ -40,7 +40,7 @@ def test_a_public_application_has_no_secret(client: Client) -> None:
     assert made.json["data"]["clientSecret"] is None
 
 
-def test_nobody_else_may(client: Client) -> None:
+def test_only_an_admin_manages_applications(client: Client) -> None:
     assert client.post(PATH, APP, token=token("user")).status == 403
     assert client.get(PATH, token=token("user")).status == 403
     assert client.delete(f"{PATH}/client_x", token=token("user")).status == 403

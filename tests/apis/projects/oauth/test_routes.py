@@ -1,4 +1,4 @@
-"""OAuth as applications and their users see it: the flow, its pages, and what must be refused."""
+"""OAuth over HTTP: the flow, its pages, and refusals."""
 
 import json
 import re
@@ -22,12 +22,12 @@ from tests.apis.projects.browser import (
     VERIFIER,
     Browser,
     application,
-    asked,
-    back,
-    basic,
-    code_exchange,
+    authorization_query,
+    basic_authorization,
     exchange,
-    hidden,
+    exchange_code,
+    hidden_fields,
+    read_redirect,
 )
 from tests.support import aws, people
 from tests.support.client import Client, Reply, token
@@ -38,20 +38,20 @@ ME = "/api/v1/oauth/clients"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cheap():
+def cheap_hashes():
     before = passwords.use_cost(Cost(1, 8, 1))
     yield
     passwords.use_cost(before)
 
 
 @pytest.fixture(scope="module")
-def mounted() -> Client:
+def mounted_client() -> Client:
     return Client(api, conformance(api))
 
 
 @pytest.fixture
-def client(world: World, mounted: Client) -> Client:
-    return mounted
+def client(world: World, mounted_client: Client) -> Client:
+    return mounted_client
 
 
 @pytest.fixture
@@ -65,127 +65,135 @@ def ada(world: World) -> Document:
 
 
 @pytest.fixture
-def known(world: World) -> tuple[Application, str]:
+def registration(world: World) -> tuple[Application, str]:
     return application()
 
 
-def test_the_documents_flow(browser: Browser, ada: Document, known: tuple[Application, str]) -> None:
-    app, secret = known
-    consent = browser.sign_in(ada, **asked(app, scope="tasks:read agents:read"))
+def test_the_documents_flow_gives_tokens(
+    browser: Browser, ada: Document, registration: tuple[Application, str]
+) -> None:
+    app, secret = registration
+    consent = browser.sign_in(ada, **authorization_query(app, scope="tasks:read agents:read"))
     assert "Allow Roadmap?" in consent.text and "See tasks" in consent.text and "See agents" in consent.text
     assert "Create and change tasks" not in consent.text
-    said = back(browser.submit(consent, "/oauth/authorize", decision="approve"))
+    said = read_redirect(browser.submit(consent, "/oauth/authorize", decision="approve"))
     assert said["state"] == "xyz" and said["iss"]
-    reply = code_exchange(browser.client, app, secret, said["code"])
+    reply = exchange_code(browser.client, app, secret, said["code"])
     assert (reply.status, reply.headers["cache-control"]) == (200, "no-store")
-    given = reply.json
-    assert given["token_type"] == "Bearer" and given["expires_in"] == 3600
-    assert given["scope"] == "tasks:read agents:read"
-    assert browser.client.get("/api/v1/tasks", token=given["access_token"]).status == 200
-    assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=given["access_token"]).status == 403
+    tokens = reply.json
+    assert tokens["token_type"] == "Bearer" and tokens["expires_in"] == 3600
+    assert tokens["scope"] == "tasks:read agents:read"
+    assert browser.client.get("/api/v1/tasks", token=tokens["access_token"]).status == 200
+    assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=tokens["access_token"]).status == 403
 
 
 def test_a_public_application_proves_itself_by_pkce(browser: Browser, ada: Document) -> None:
     app, _ = application(public=True)
-    said = browser.granted(ada, **asked(app, redirect_uri=BACK, **PKCE))
+    said = browser.grant(ada, **authorization_query(app, redirect_uri=BACK, **PKCE))
     fields = {"client_id": app.id, "code": said["code"], "redirect_uri": BACK, "code_verifier": VERIFIER}
     reply = exchange(browser.client, grant_type="authorization_code", **fields)
     assert reply.status == 200 and reply.json["scope"] == "tasks:read agents:read tasks:write"
 
 
-def test_a_token_does_no_more_than_its_user_may_now(browser: Browser, ada: Document, world: World, known) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app))
-    given = code_exchange(browser.client, app, secret, said["code"]).json
-    assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=given["access_token"]).status == 201
+def test_a_token_does_no_more_than_its_user_may_now(
+    browser: Browser, ada: Document, world: World, registration
+) -> None:
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app))
+    tokens = exchange_code(browser.client, app, secret, said["code"]).json
+    assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=tokens["access_token"]).status == 201
     users.change(ada.org, ada.id, {"role": "viewer"}, "user_admin")
     world.clock.advance(31)
-    assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=given["access_token"]).status == 403
+    assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=tokens["access_token"]).status == 403
 
 
-def test_who_said_yes_is_not_asked_again_for_the_same(browser: Browser, ada: Document, known) -> None:
-    app, _ = known
-    browser.granted(ada, **asked(app, scope="tasks:read agents:read"))
-    assert "code" in back(browser.get("/oauth/authorize", **asked(app, scope="agents:read")))
-    assert "Allow Roadmap?" in browser.get("/oauth/authorize", **asked(app, scope="tasks:write")).text
+def test_a_user_who_has_agreed_is_not_asked_again_for_the_same(browser: Browser, ada: Document, registration) -> None:
+    app, _ = registration
+    browser.grant(ada, **authorization_query(app, scope="tasks:read agents:read"))
+    assert "code" in read_redirect(browser.get("/oauth/authorize", **authorization_query(app, scope="agents:read")))
+    assert "Allow Roadmap?" in browser.get("/oauth/authorize", **authorization_query(app, scope="tasks:write")).text
 
 
 def test_a_public_application_on_loopback_asks_each_time(browser: Browser, ada: Document) -> None:
     app, _ = application(public=True, to=("http://127.0.0.1/done",))
-    request = asked(app, redirect_uri="http://127.0.0.1:51004/done", **PKCE)
-    browser.granted(ada, **request)
+    request = authorization_query(app, redirect_uri="http://127.0.0.1:51004/done", **PKCE)
+    browser.grant(ada, **request)
     assert "Allow Roadmap?" in browser.get("/oauth/authorize", **request).text
 
 
-def test_a_caller_with_a_session_is_signed_in(client: Client, ada: Document, known) -> None:
-    app, _ = known
+def test_a_caller_with_a_session_is_signed_in(client: Client, ada: Document, registration) -> None:
+    app, _ = registration
     url = f"/oauth/authorize?client_id={app.id}&response_type=code&scope=tasks:read+agents:read"
     page = client.get(url, token=people.token(ada))
     assert "Allow Roadmap?" in page.text
     cookie = page.cookies[0].partition(";")[0]
     browser = Browser(client, dict([cookie.split("=", 1)]))
-    assert "code" in back(browser.submit(page, "/oauth/authorize", decision="approve"))
-    assert "code" in back(client.get(url, token=people.token(ada)))
+    assert "code" in read_redirect(browser.submit(page, "/oauth/authorize", decision="approve"))
+    assert "code" in read_redirect(client.get(url, token=people.token(ada)))
 
 
-def test_a_credential_of_limited_scope_signs_nobody_in(client: Client, browser: Browser, ada: Document, known) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app, scope="tasks:read"))
-    limited = code_exchange(client, app, secret, said["code"]).json["access_token"]
+def test_a_credential_of_limited_scope_signs_nobody_in(
+    client: Client, browser: Browser, ada: Document, registration
+) -> None:
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app, scope="tasks:read"))
+    limited = exchange_code(client, app, secret, said["code"]).json["access_token"]
     page = client.get(f"/oauth/authorize?client_id={app.id}&response_type=code", token=limited)
     assert TITLE in page.text
 
 
-def test_a_no_goes_to_the_application(browser: Browser, ada: Document, known) -> None:
-    app, _ = known
-    said = back(browser.submit(browser.sign_in(ada, **asked(app)), "/oauth/authorize", decision="deny"))
-    assert (said["error"], said["state"]) == ("access_denied", "xyz")
-    assert "code" not in said
+def test_a_denial_goes_to_the_application(browser: Browser, ada: Document, registration) -> None:
+    app, _ = registration
+    query = read_redirect(
+        browser.submit(browser.sign_in(ada, **authorization_query(app)), "/oauth/authorize", decision="deny")
+    )
+    assert (query["error"], query["state"]) == ("access_denied", "xyz")
+    assert "code" not in query
 
 
-def test_somebody_else_may_sign_in(browser: Browser, ada: Document, known) -> None:
-    app, _ = known
-    switched = browser.submit(browser.sign_in(ada, **asked(app)), "/oauth/authorize", decision="switch")
-    assert TITLE in browser.followed(switched).text
+def test_somebody_else_may_sign_in(browser: Browser, ada: Document, registration) -> None:
+    app, _ = registration
+    switched = browser.submit(browser.sign_in(ada, **authorization_query(app)), "/oauth/authorize", decision="switch")
+    assert TITLE in browser.follow(switched).text
 
 
-def test_a_wrong_password_keeps_the_email_and_says_so(browser: Browser, ada: Document, known) -> None:
-    page = browser.sign_in(ada, "wrong password", **asked(known[0]))
+def test_a_wrong_password_keeps_the_email_and_says_so(browser: Browser, ada: Document, registration) -> None:
+    page = browser.sign_in(ada, "wrong password", **authorization_query(registration[0]))
     assert page.status == 403 and 'role="alert">Wrong email or password' in page.text
     assert ada.body["email"] in page.text and "wrong password" not in page.text
     stranger = browser.submit(page, "/oauth/login", email="nobody@acme.example", password="x")
     assert "Wrong email or password" in stranger.text
 
 
-def test_what_no_account_can_have_is_not_looked_for(browser: Browser, known: tuple[Application, str]) -> None:
-    page = browser.get("/oauth/authorize", **asked(known[0]))
+def test_what_no_account_can_have_is_not_looked_for(browser: Browser, registration: tuple[Application, str]) -> None:
+    page = browser.get("/oauth/authorize", **authorization_query(registration[0]))
     assert browser.submit(page, "/oauth/login", email="x" * 3000, password="x").status == 422
     assert browser.submit(page, "/oauth/login", email="x", password="x" * 129).status == 422
 
 
-def test_an_account_that_is_tried_too_often_is_locked(browser: Browser, ada: Document, known) -> None:
-    page = browser.sign_in(ada, "wrong", **asked(known[0]))
+def test_an_account_that_is_tried_too_often_is_locked(browser: Browser, ada: Document, registration) -> None:
+    page = browser.sign_in(ada, "wrong", **authorization_query(registration[0]))
     for _ in range(5):
         page = browser.submit(page, "/oauth/login", email=ada.body["email"], password="wrong")
     assert page.status == 429 and int(page.headers["retry-after"]) >= 1
 
 
-def test_a_user_of_another_org_is_not_let_in(browser: Browser, world: World, known) -> None:
-    page = browser.sign_in(people.user(world, org="other"), **asked(known[0]))
+def test_a_user_of_another_org_is_not_let_in(browser: Browser, world: World, registration) -> None:
+    page = browser.sign_in(people.user(world, org="other"), **authorization_query(registration[0]))
     assert page.status == 403 and "another organization" in page.text
 
 
 @pytest.mark.parametrize("left_out", ["word", "cookie"])
 @pytest.mark.parametrize("path", ["/oauth/login", "/oauth/authorize"])
 def test_a_form_that_is_not_this_browsers_does_nothing(
-    browser: Browser, ada: Document, known, path: str, left_out: str
+    browser: Browser, ada: Document, registration, path: str, left_out: str
 ) -> None:
     page = (
-        browser.get("/oauth/authorize", **asked(known[0]))
+        browser.get("/oauth/authorize", **authorization_query(registration[0]))
         if path.endswith("login")
-        else browser.sign_in(ada, **asked(known[0]))
+        else browser.sign_in(ada, **authorization_query(registration[0]))
     )
-    fields = hidden(page) | {"email": ada.body["email"], "password": people.PASSWORD, "decision": "approve"}
+    fields = hidden_fields(page) | {"email": ada.body["email"], "password": people.PASSWORD, "decision": "approve"}
     if left_out == "word":
         del fields["word"]
     else:
@@ -193,35 +201,37 @@ def test_a_form_that_is_not_this_browsers_does_nothing(
     refused = browser.post(path, **fields)
     assert refused.status == 403 and "location" not in refused.headers
     other = Browser(browser.client)
-    other.get("/oauth/authorize", **asked(known[0]))
+    other.get("/oauth/authorize", **authorization_query(registration[0]))
     assert other.post(path, **fields).status == 403
 
 
-def test_a_visit_ends_with_the_password(browser: Browser, ada: Document, known) -> None:
-    app, _ = known
-    assert "Allow" in browser.sign_in(ada, **asked(app)).text
+def test_a_browser_session_ends_with_the_password(browser: Browser, ada: Document, registration) -> None:
+    app, _ = registration
+    assert "Allow" in browser.sign_in(ada, **authorization_query(app)).text
     users.change_password(users.get(ada.org, ada.id), people.PASSWORD, "another password", "192.0.2.9", None)
-    assert TITLE in browser.get("/oauth/authorize", **asked(app)).text
+    assert TITLE in browser.get("/oauth/authorize", **authorization_query(app)).text
 
 
-def test_the_cookie_is_for_these_pages_alone(browser: Browser, known) -> None:
-    cookie = browser.get("/oauth/authorize", **asked(known[0])).cookies[0]
+def test_the_cookie_is_for_these_pages_alone(browser: Browser, registration) -> None:
+    cookie = browser.get("/oauth/authorize", **authorization_query(registration[0])).cookies[0]
     assert {"Path=/oauth", "HttpOnly", "SameSite=Lax", "Max-Age=900"} <= set(cookie.split("; "))
     assert "Secure" not in cookie.split("; ")
 
 
-def test_outside_the_local_stage_the_cookie_is_for_https_alone(browser: Browser, known, world: World) -> None:
+def test_outside_the_local_stage_the_cookie_is_for_https_alone(browser: Browser, registration, world: World) -> None:
     kept = json.dumps({"jwt": {"k": "s" * 32}, "seal": {"k": "c" * 43 + "="}})
     boto3.client("ssm", "us-east-1").put_parameter(Name="/here", Value=kept, Type="SecureString")
     before = config.replace(stage="prod", secrets_parameter="/here")
     try:
-        assert "Secure" in browser.get("/oauth/authorize", **asked(known[0])).cookies[0].split("; ")
+        assert "Secure" in browser.get("/oauth/authorize", **authorization_query(registration[0])).cookies[0].split(
+            "; "
+        )
     finally:
         config.restore(before)
 
 
-def test_each_page_keeps_to_its_budget(browser: Browser, ada: Document, known: tuple[Application, str]) -> None:
-    counts, seen = [], asked(known[0])
+def test_each_page_keeps_to_its_budget(browser: Browser, ada: Document, registration: tuple[Application, str]) -> None:
+    counts, seen = [], authorization_query(registration[0])
 
     def count(work: Callable[[], Reply]) -> Reply:
         with aws.counting() as counted:
@@ -239,8 +249,8 @@ def test_each_page_keeps_to_its_budget(browser: Browser, ada: Document, known: t
     assert counts == [2, 7, 3, 6, 4, 0]
 
 
-def test_pages_are_held_to_themselves(browser: Browser, ada: Document, known) -> None:
-    for page in (browser.get("/oauth/authorize"), browser.sign_in(ada, **asked(known[0]))):
+def test_pages_are_held_to_themselves(browser: Browser, ada: Document, registration) -> None:
+    for page in (browser.get("/oauth/authorize"), browser.sign_in(ada, **authorization_query(registration[0]))):
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "script" not in policy
         assert page.headers["x-frame-options"] == "DENY" and page.headers["referrer-policy"] == "same-origin"
@@ -252,7 +262,7 @@ def test_every_text_of_a_page_is_escaped(browser: Browser, world: World) -> None
     nasty = '"><script>alert(1)</script>'
     ada = people.user(world, name=nasty.replace(" ", ""))
     app, _ = application()
-    page = browser.sign_in(ada, "wrong", **asked(app, state="<b>"))
+    page = browser.sign_in(ada, "wrong", **authorization_query(app, state="<b>"))
     for reply in (
         page,
         browser.submit(page, "/oauth/login", email=nasty, password="x"),
@@ -263,11 +273,11 @@ def test_every_text_of_a_page_is_escaped(browser: Browser, world: World) -> None
 
 def test_the_server_describes_itself(client: Client) -> None:
     config.replace(allowed_hosts=frozenset({"api.example"}))
-    found = client.get("/.well-known/oauth-authorization-server", headers={"Host": "api.example"}).json
-    assert found["issuer"] == "https://api.example"
-    assert found["token_endpoint"] == "https://api.example/oauth/token"
-    assert found["code_challenge_methods_supported"] == ["S256"]
-    assert "tasks:read" in found["scopes_supported"]
+    metadata = client.get("/.well-known/oauth-authorization-server", headers={"Host": "api.example"}).json
+    assert metadata["issuer"] == "https://api.example"
+    assert metadata["token_endpoint"] == "https://api.example/oauth/token"
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert "tasks:read" in metadata["scopes_supported"]
 
 
 def test_answers_are_shown_on_the_local_stage_only(browser: Browser, world: World) -> None:
@@ -279,72 +289,80 @@ def test_answers_are_shown_on_the_local_stage_only(browser: Browser, world: Worl
         config.restore(before)
 
 
-def test_a_code_is_good_once_and_coming_again_it_ends_what_it_opened(browser: Browser, ada: Document, known) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app))
-    given = code_exchange(browser.client, app, secret, said["code"]).json
-    again = code_exchange(browser.client, app, secret, said["code"])
+def test_a_code_is_good_once_and_coming_again_it_ends_what_it_opened(
+    browser: Browser, ada: Document, registration
+) -> None:
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app))
+    tokens = exchange_code(browser.client, app, secret, said["code"]).json
+    again = exchange_code(browser.client, app, secret, said["code"])
     assert (again.status, again.json["error"]) == (400, "invalid_grant")
-    assert browser.client.get("/api/v1/tasks", token=given["access_token"]).status == 401
-    fields = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
-    assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_grant"
+    assert browser.client.get("/api/v1/tasks", token=tokens["access_token"]).status == 401
+    fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert exchange(browser.client, basic_authorization(app.id, secret), **fields).json["error"] == "invalid_grant"
 
 
-def test_a_code_is_good_for_a_minute(browser: Browser, ada: Document, known, world: World) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app))
+def test_a_code_is_good_for_a_minute(browser: Browser, ada: Document, registration, world: World) -> None:
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app))
     world.clock.advance(60)
-    assert code_exchange(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"
+    assert exchange_code(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"
 
 
-def test_a_refresh_gives_new_tokens_for_as_much_or_less(browser: Browser, ada: Document, known, world: World) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app, scope="tasks:read tasks:write"))
-    given = code_exchange(browser.client, app, secret, said["code"]).json
-    fields = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
-    narrow = exchange(browser.client, basic(app.id, secret), **fields, scope="tasks:read").json
+def test_a_refresh_gives_new_tokens_for_as_much_or_less(
+    browser: Browser, ada: Document, registration, world: World
+) -> None:
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app, scope="tasks:read tasks:write"))
+    tokens = exchange_code(browser.client, app, secret, said["code"]).json
+    fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    narrow = exchange(browser.client, basic_authorization(app.id, secret), **fields, scope="tasks:read").json
     assert narrow["scope"] == "tasks:read"
     assert browser.client.post("/api/v1/tasks", {"title": "x"}, token=narrow["access_token"]).status == 403
     fields["refresh_token"] = narrow["refresh_token"]
     assert (
-        exchange(browser.client, basic(app.id, secret), **fields, scope="agents:read").json["error"] == "invalid_scope"
+        exchange(browser.client, basic_authorization(app.id, secret), **fields, scope="agents:read").json["error"]
+        == "invalid_scope"
     )
-    assert exchange(browser.client, basic(app.id, secret), **fields).json["scope"] == "tasks:read tasks:write"
+    assert (
+        exchange(browser.client, basic_authorization(app.id, secret), **fields).json["scope"]
+        == "tasks:read tasks:write"
+    )
     world.clock.advance(sessions.GRACE_MS // 1000 + 1)
-    assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_grant"
+    assert exchange(browser.client, basic_authorization(app.id, secret), **fields).json["error"] == "invalid_grant"
 
 
-def test_a_refresh_token_is_its_applications_alone(browser: Browser, ada: Document, known) -> None:
-    app, secret = known
+def test_a_refresh_token_is_its_applications_alone(browser: Browser, ada: Document, registration) -> None:
+    app, secret = registration
     other, others = application()
-    said = browser.granted(ada, **asked(app))
-    refresh = code_exchange(browser.client, app, secret, said["code"]).json["refresh_token"]
+    said = browser.grant(ada, **authorization_query(app))
+    refresh = exchange_code(browser.client, app, secret, said["code"]).json["refresh_token"]
     fields = {"grant_type": "refresh_token", "refresh_token": refresh}
-    assert exchange(browser.client, basic(other.id, others), **fields).json["error"] == "invalid_grant"
+    assert exchange(browser.client, basic_authorization(other.id, others), **fields).json["error"] == "invalid_grant"
     assert exchange(browser.client, **fields, client_id=app.id).json["error"] == "invalid_client"
     with pytest.raises(Unauthenticated):
         sessions.refresh(refresh)
     assert browser.client.get("/api/v1/tasks", token=refresh).status == 401
-    assert exchange(browser.client, basic(app.id, secret), **fields).status == 200
+    assert exchange(browser.client, basic_authorization(app.id, secret), **fields).status == 200
 
 
-def test_with_the_application_its_tokens_end(browser: Browser, ada: Document, known, world: World) -> None:
-    app, secret = known
-    said = browser.granted(ada, **asked(app))
-    given = code_exchange(browser.client, app, secret, said["code"]).json
-    assert browser.client.get("/api/v1/tasks", token=given["access_token"]).status == 200
+def test_with_the_application_its_tokens_end(browser: Browser, ada: Document, registration, world: World) -> None:
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app))
+    tokens = exchange_code(browser.client, app, secret, said["code"]).json
+    assert browser.client.get("/api/v1/tasks", token=tokens["access_token"]).status == 200
     assert browser.client.delete(f"{ME}/{app.id}", token=token()).json["data"] == {"id": app.id, "deleted": True}
     world.clock.advance(31)
-    assert browser.client.get("/api/v1/tasks", token=given["access_token"]).status == 401
-    fields = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
-    assert exchange(browser.client, basic(app.id, secret), **fields).json["error"] == "invalid_client"
-    assert browser.get("/oauth/authorize", **asked(app)).status == 400
+    assert browser.client.get("/api/v1/tasks", token=tokens["access_token"]).status == 401
+    fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert exchange(browser.client, basic_authorization(app.id, secret), **fields).json["error"] == "invalid_client"
+    assert browser.get("/oauth/authorize", **authorization_query(app)).status == 400
 
 
-def test_a_token_of_a_user_that_is_gone_ends(browser: Browser, world: World, known) -> None:
+def test_a_token_of_a_user_that_is_gone_ends(browser: Browser, world: World, registration) -> None:
     people.admin(world)
     ada = people.user(world)
-    app, secret = known
-    said = browser.granted(ada, **asked(app))
+    app, secret = registration
+    said = browser.grant(ada, **authorization_query(app))
     users.delete(ada.org, ada.id, "user_admin")
-    assert code_exchange(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"
+    assert exchange_code(browser.client, app, secret, said["code"]).json["error"] == "invalid_grant"

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from chalicelib.engine.accounts import users
 from chalicelib.errors import Conflict
-from tests.apis.projects.projects_api import DEVELOPER, MANAGER, PROJECTS, ProjectsApi, documented, memberships, user
-from tests.engine.helpers import together
+from tests.apis.projects.projects_api import (
+    DEVELOPER,
+    MANAGER,
+    PROJECTS,
+    ProjectsApi,
+    create_documented_project,
+    memberships,
+    user,
+)
+from tests.engine.helpers import run_together
 from tests.support import people
 from tests.support.client import token
 from tests.support.world import ORG
@@ -50,18 +58,18 @@ def test_whoever_creates_a_project_manages_it(projects_api: ProjectsApi) -> None
 
 
 def test_a_new_team_takes_the_old_ones_place(projects_api: ProjectsApi) -> None:
-    made = documented(projects_api)
+    project = create_documented_project(projects_api)
     user("eve")
     projects_api.world.clock.advance(60)
     team = [{"userId": "user_bob", "role": "viewer"}, {"userId": "user_eve", "role": "developer"}]
-    changed = projects_api.call("PUT", f"/{made['id']}", {"teamMembers": team})
+    changed = projects_api.call("PUT", f"/{project['id']}", {"teamMembers": team})
     assert [(one["userId"], one["role"]) for one in changed["teamMembers"]] == [
         ("user_bob", "viewer"),
         ("user_eve", "developer"),
     ]
-    assert changed["teamMembers"][0]["joinedAt"] == made["createdAt"] < changed["teamMembers"][1]["joinedAt"]
-    assert (memberships("ada"), memberships("eve")) == ({}, {made["id"]: DEVELOPER})
-    assert projects_api.call("PUT", f"/{made['id']}", {"teamMembers": []})["teamSize"] == 0
+    assert changed["teamMembers"][0]["joinedAt"] == project["createdAt"] < changed["teamMembers"][1]["joinedAt"]
+    assert (memberships("ada"), memberships("eve")) == ({}, {project["id"]: DEVELOPER})
+    assert projects_api.call("PUT", f"/{project['id']}", {"teamMembers": []})["teamSize"] == 0
     assert memberships("eve") == {}
 
 
@@ -69,7 +77,7 @@ def test_members_who_come_at_the_same_time_all_come(projects_api: ProjectsApi) -
     project = projects_api.create()
     everybody = [user(str(number)).id for number in range(4)]
     body = {"role": "viewer"}
-    tried = together(
+    tried = run_together(
         [
             lambda one=one: projects_api.request("POST", f"/{project}/members", body | {"userId": one}).status
             for one in everybody
@@ -95,21 +103,23 @@ REQUEST = st.one_of(
 def test_the_project_and_its_users_always_say_the_same(
     projects_api: ProjectsApi, rounds: list[list[tuple[str, str, Any]]]
 ) -> None:
-    """Whatever is asked at the same time, and whatever of it is refused."""
+    """Requests run at the same time, and some of them are refused."""
     for name in ("ada", "bob", "eve"):
         with suppress(Conflict):
             user(name)
     projects_api.world.clock.advance(3600)  # the rate limit is another test's matter
     project = f"/{projects_api.create()}"
     for asked in rounds:
-        tried = together([partial(projects_api.request, method, project + path, body) for method, path, body in asked])
+        tried = run_together(
+            [partial(projects_api.request, method, project + path, body) for method, path, body in asked]
+        )
         assert {reply.status for reply in tried} <= {200, 201, 404}, [reply.text for reply in tried]
     shown = {one["userId"]: one["permissions"] for one in projects_api.call("GET", f"{project}/members")}
     held = {f"user_{name}": memberships(name).get(project[1:]) for name in ("ada", "bob", "eve")}
     assert {user_id: permissions for user_id, permissions in held.items() if permissions is not None} == shown
 
 
-def test_a_project_has_room_for_so_many_members(projects_api: ProjectsApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_has_a_limit_of_members(projects_api: ProjectsApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chalicelib.engine.projects.members.MAX_MEMBERS", 2)
     monkeypatch.setattr("chalicelib.engine.projects.members.MAX_MEMBERSHIPS", 1)
     project = projects_api.create()

@@ -14,12 +14,12 @@ from tests.apis.projects.projects_api import (
     PROJECTS,
     ProjectsApi,
     agent,
-    documented,
+    create_documented_project,
     memberships,
     task,
     user,
 )
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import aws
 from tests.support.client import token
 from tests.support.world import ORG
@@ -42,17 +42,22 @@ ROW = {
 
 
 def test_the_documents_project_is_created_and_shown_as_the_document_shows_it(projects_api: ProjectsApi) -> None:
-    made = documented(projects_api)
-    assert DOCUMENTED.items() <= made.items()
-    assert [(one["userId"], one["role"], one["permissions"]) for one in made["teamMembers"]] == [
+    project = create_documented_project(projects_api)
+    assert DOCUMENTED.items() <= project.items()
+    assert [(one["userId"], one["role"], one["permissions"]) for one in project["teamMembers"]] == [
         ("user_ada", "project-manager", MANAGER),
         ("user_bob", "developer", DEVELOPER),
     ]
-    assert (made["status"], made["teamSize"], made["assignedAgents"], made["createdBy"]) == ("active", 2, 2, "dev")
-    assert made["progress"] == 0
-    assert projects_api.call("GET", f"/{made['id']}") == made
+    assert (project["status"], project["teamSize"], project["assignedAgents"], project["createdBy"]) == (
+        "active",
+        2,
+        2,
+        "dev",
+    )
+    assert project["progress"] == 0
+    assert projects_api.call("GET", f"/{project['id']}") == project
     [row] = projects_api.call("GET")
-    assert row == {name: made[name] for name in ROW}
+    assert row == {name: project[name] for name in ROW}
 
 
 def test_what_is_created_can_be_found_where_its_location_says(projects_api: ProjectsApi) -> None:
@@ -63,7 +68,7 @@ def test_what_is_created_can_be_found_where_its_location_says(projects_api: Proj
 
 
 @pytest.mark.parametrize(
-    ("said", "field", "words"),
+    ("fields", "field", "words"),
     [
         ({"name": ""}, "name", "of 1 to 200"),
         ({"name": "x" * 201}, "name", "of 1 to 200"),
@@ -82,12 +87,12 @@ def test_what_is_created_can_be_found_where_its_location_says(projects_api: Proj
     ],
 )
 def test_what_cannot_be_is_refused_by_name(
-    projects_api: ProjectsApi, said: dict[str, Any], field: str, words: str
+    projects_api: ProjectsApi, fields: dict[str, Any], field: str, words: str
 ) -> None:
     user("ada")
     project = projects_api.create()
     for method, path in (("POST", ""), ("PUT", f"/{project}")):
-        error = projects_api.expect_error(422, method, path, {"name": "x"} | said)
+        error = projects_api.expect_error(422, method, path, {"name": "x"} | fields)
         assert error["code"] == "VALIDATION_ERROR"
         assert words in error["details"][field][0], error
     assert "name" in projects_api.expect_error(422, "POST", body={})["details"]
@@ -95,13 +100,13 @@ def test_what_cannot_be_is_refused_by_name(
 
 
 def test_an_update_leaves_what_it_does_not_say(projects_api: ProjectsApi) -> None:
-    made = documented(projects_api)
-    path = f"/{made['id']}"
+    project = create_documented_project(projects_api)
+    path = f"/{project['id']}"
     projects_api.world.clock.advance(60)
     changed = projects_api.call("PUT", path, {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None})
     new = {"name": "Renamed", "status": "on-hold", "budget": None, "endDate": None, "updatedAt": changed["updatedAt"]}
-    assert changed == made | new
-    assert changed["updatedAt"] > made["updatedAt"]
+    assert changed == project | new
+    assert changed["updatedAt"] > project["updatedAt"]
     assert projects_api.call("PUT", path, {}) == changed
     assert projects_api.expect_error(422, "PUT", path, {"endDate": "2024-01-01"})["details"]["endDate"]
 
@@ -173,11 +178,11 @@ def test_who_may_not_write_projects_does_not(projects_api: ProjectsApi) -> None:
 
 def test_its_tasks_are_counted_as_a_recount_would(projects_api: ProjectsApi) -> None:
     project, other = projects_api.create(), projects_api.create("other")
-    found = [task(project) for _ in range(7)] + [task(other), task(None)]
-    for task_id in found[:2]:
+    task_ids = [task(project) for _ in range(7)] + [task(other), task(None)]
+    for task_id in task_ids[:2]:
         lifecycle.change(ORG, task_id, lambda one: _with(one, Status.COMPLETED))
-    lifecycle.change(ORG, found[2], lambda one: _with(one, Status.FAILED))
-    lifecycle.cancel(ORG, found[3])
+    lifecycle.change(ORG, task_ids[2], lambda one: _with(one, Status.FAILED))
+    lifecycle.cancel(ORG, task_ids[3])
     projects_api.world.settle()
     shown = projects_api.call("GET", f"/{project}")
     assert shown["taskCount"] == {
@@ -190,8 +195,8 @@ def test_its_tasks_are_counted_as_a_recount_would(projects_api: ProjectsApi) -> 
     }
     assert shown["progress"] == 0.33
     listed = projects_api.call("GET", f"/{project}/tasks")
-    assert {row["id"] for row in listed} == set(found[:7])
-    assert [row["id"] for row in projects_api.call("GET", f"/{project}/tasks?status=failed")] == [found[2]]
+    assert {row["id"] for row in listed} == set(task_ids[:7])
+    assert [row["id"] for row in projects_api.call("GET", f"/{project}/tasks?status=failed")] == [task_ids[2]]
     projects_api.expect_error(404, "GET", "/proj_none/tasks")
     assert {row["name"]: row["taskCount"]["total"] for row in projects_api.call("GET")} == {"one": 7, "other": 1}
 
@@ -203,7 +208,7 @@ def _with(found: Any, status: Status) -> Any:
 def test_whoever_creates_several_at_once_gets_them_all(projects_api: ProjectsApi) -> None:
     user("ada")
     own = token("admin", subject="user_ada")
-    tried = together([lambda: projects_api.request("POST", body={"name": "x"}, token=own).status for _ in range(4)])
+    tried = run_together([lambda: projects_api.request("POST", body={"name": "x"}, token=own).status for _ in range(4)])
     assert tried == [201] * 4
     assert set(memberships("ada")) == {row["id"] for row in projects_api.call("GET", "?memberId=user_ada")}
     assert len(memberships("ada")) == 4
@@ -213,7 +218,7 @@ def test_the_limit_of_projects_holds_for_those_who_create_at_once(
     projects_api: ProjectsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projects, "MAX_PROJECTS", 3)
-    tried = together([lambda: projects_api.request("POST", body={"name": "x"}).status for _ in range(5)])
+    tried = run_together([lambda: projects_api.request("POST", body={"name": "x"}).status for _ in range(5)])
     assert sorted(tried) == [201, 201, 201, 409, 409]
     [first, *_] = projects_api.call("GET")
     projects_api.call("DELETE", f"/{first['id']}")
@@ -233,23 +238,23 @@ def test_a_completed_project_is_announced_once(projects_api: ProjectsApi) -> Non
 def test_each_request_keeps_to_its_budget_whatever_there_is(projects_api: ProjectsApi) -> None:
     user("ada")
     agents = [agent("a")]
-    found = [projects_api.create(str(number), agents=agents) for number in range(25)]
+    projects = [projects_api.create(str(number), agents=agents) for number in range(25)]
     projects_api.call("GET")
     member = {"userId": "user_ada", "role": "viewer"}
 
-    def calls(*request: Any) -> int:
+    def count_calls(*request: Any) -> int:
         with aws.counting() as counted:
             projects_api.call(*request)
         return counted.total()
 
-    assert calls("GET", "?limit=20") == 3  # limiter, projects, counters
-    assert calls("GET", "?search=1&memberId=x") == 2
-    assert calls("GET", f"/{found[0]}") == 3
-    assert calls("POST", "", {"name": "x", "agents": agents, "teamMembers": [member]}) == 3
-    assert calls("PUT", f"/{found[0]}", {"name": "x"}) == 4
-    assert calls("PUT", f"/{found[0]}", {"agents": agents, "teamMembers": [member]}) == 6
-    assert calls("POST", f"/{found[1]}/members", member) == 4
-    assert calls("GET", f"/{found[1]}/members") == 2
-    assert calls("DELETE", f"/{found[1]}/members/user_ada") == 4
-    assert calls("DELETE", f"/{found[0]}") == 3
+    assert count_calls("GET", "?limit=20") == 3  # limiter, projects, counters
+    assert count_calls("GET", "?search=1&memberId=x") == 2
+    assert count_calls("GET", f"/{projects[0]}") == 3
+    assert count_calls("POST", "", {"name": "x", "agents": agents, "teamMembers": [member]}) == 3
+    assert count_calls("PUT", f"/{projects[0]}", {"name": "x"}) == 4
+    assert count_calls("PUT", f"/{projects[0]}", {"agents": agents, "teamMembers": [member]}) == 6
+    assert count_calls("POST", f"/{projects[1]}/members", member) == 4
+    assert count_calls("GET", f"/{projects[1]}/members") == 2
+    assert count_calls("DELETE", f"/{projects[1]}/members/user_ada") == 4
+    assert count_calls("DELETE", f"/{projects[0]}") == 3
     assert background_jobs.RUN_SECONDS * 10 < 60

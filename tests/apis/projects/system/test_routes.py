@@ -1,4 +1,4 @@
-"""Health, metrics, status and logs: the org's own figures, measured."""
+"""Health, metrics, status and logs: the org's own measured figures."""
 
 from typing import Any
 
@@ -45,14 +45,14 @@ def call(client: Client, name: str, role: str = "admin", **query: Any) -> Reply:
     return client.get(f"/api/v1/system/{name}?{text}", token=token(role, plan="enterprise"))
 
 
-def told(client: Client, name: str, **query: Any) -> Any:
+def get_data(client: Client, name: str, **query: Any) -> Any:
     reply = call(client, name, **query)
     assert reply.status == 200, reply.text
     return reply.json["data"]
 
 
-def busy(world: World) -> str:
-    """An agent that has completed a task, failed one for good and is at work on a third."""
+def start_busy_agent(world: World) -> str:
+    """Let an agent complete a task, fail one permanently, and work on a third. Returns its id."""
     worker = world.register(pool="projects", id_prefix="agent")
     for ending in ("completed", "failed", None):
         task = world.submit(pool="projects")
@@ -67,69 +67,69 @@ def busy(world: World) -> str:
     return worker.id
 
 
-def alike(given: Any, wanted: Any) -> bool:
+def has_shape(actual: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
-        return list(given) == list(wanted) and all(alike(given[name], wanted[name]) for name in wanted)
-    return type(given) is wanted if isinstance(wanted, type) else given == wanted
+        return list(actual) == list(wanted) and all(has_shape(actual[name], wanted[name]) for name in wanted)
+    return type(actual) is wanted if isinstance(wanted, type) else actual == wanted
 
 
 def test_health_is_the_org_s_own_and_measured(world: World, client: Client) -> None:
-    busy(world)
-    found = told(client, "health")
-    assert alike(found, HEALTH), found
+    start_busy_agent(world)
+    found = get_data(client, "health")
+    assert has_shape(found, HEALTH), found
     assert call(client, "health", "user").status == 200
     stranger = client.get("/api/v1/system/health", token=token(org="umbra")).json["data"]
     assert stranger["services"]["agents"]["total"] == stranger["metrics"]["activeTasks"] == 0
 
 
-def test_a_queue_that_does_not_answer_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(queue: str) -> int:
+def test_a_queue_that_does_not_answer_is_reported(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_unavailable(queue: str) -> int:
         raise Unavailable(f"{queue} cannot be reached")
 
-    monkeypatch.setattr(sqs, "depth", gone)
-    found = told(client, "health")
+    monkeypatch.setattr(sqs, "depth", raise_unavailable)
+    found = get_data(client, "health")
     assert (found["status"], found["services"]["redis"]["status"]) == ("unhealthy", "unhealthy")
-    parts = {one["name"]: one["status"] for one in told(client, "status")["components"]}
+    parts = {one["name"]: one["status"] for one in get_data(client, "status")["components"]}
     assert parts == {"database": "healthy", "queue": "unhealthy", "agents": "healthy", "tasks": "healthy"}
 
 
 def test_without_any_agent_there_tasks_that_agents_hold_are_a_bad_sign(world: World, client: Client) -> None:
-    agent = busy(world)
+    agent = start_busy_agent(world)
     registry.update("acme", "projects", agent, WorkerChange(rotation=Rotation.CLOSED))
-    assert told(client, "health")["status"] == "degraded"
+    assert get_data(client, "health")["status"] == "degraded"
     world.advance(400)
     task = world.submit(pool="projects", manual=True)
     lifecycle.change("acme", task.id, lambda found: transitions.begun_by_person(found, "user_ada", clock.now()))
     world.settle()
-    assert told(client, "health")["status"] == "healthy"  # nothing is held any more, but by a person
-    assert told(client, "metrics")["agents"] == {"available": 0, "busy": 0, "offline": 1, "error": 0}
+    assert get_data(client, "health")["status"] == "healthy"  # nothing is held any more, but by a person
+    assert get_data(client, "metrics")["agents"] == {"available": 0, "busy": 0, "offline": 1, "error": 0}
 
 
 def test_metrics_are_of_today_and_of_the_last_hours(world: World, client: Client) -> None:
-    busy(world)
+    start_busy_agent(world)
     call(client, "nowhere")
     world.clock.advance(FLUSH_INTERVAL_MS / 1000)
     call(client, "logs", limit=0)
-    found = told(client, "metrics")
-    tasks_ = found["tasks"]
+    metrics = get_data(client, "metrics")
+    tasks_ = metrics["tasks"]
     assert (tasks_["pending"], tasks_["active"], tasks_["completedToday"], tasks_["failedToday"]) == (0, 1, 1, 1)
     assert (tasks_["createdToday"], tasks_["successRate"]) == (3, 0.5)
-    assert (found["requests"]["total"], found["requests"]["invalid"]) == (1, 1)
+    assert (metrics["requests"]["total"], metrics["requests"]["invalid"]) == (1, 1)
 
 
 def test_logs_are_filtered_by_level_service_and_time(world: World, client: Client) -> None:
-    busy(world)
+    start_busy_agent(world)
     call(client, "logs", limit=0)
-    lines = told(client, "logs")
+    lines = get_data(client, "logs")
     assert {line["service"] for line in lines} == {"api", "tasks", "agents"}
-    assert [line["level"] for line in told(client, "logs", level="error")] == ["error"]
-    refused = told(client, "logs", service="api")
+    assert [line["level"] for line in get_data(client, "logs", level="error")] == ["error"]
+    refused = get_data(client, "logs", service="api")
     assert [line["details"]["status"] for line in refused] == [422]
     world.clock.advance(60)
     since = clock.utc(clock.now() - 30_000).isoformat().replace("+00:00", "Z")
-    assert told(client, "logs", since=since) == []
-    assert told(client, "logs", since="2026-01-01") == lines
-    assert len(told(client, "logs", limit=2)) == 2
+    assert get_data(client, "logs", since=since) == []
+    assert get_data(client, "logs", since="2026-01-01") == lines
+    assert len(get_data(client, "logs", limit=2)) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What callers write of times, hours and tags."""
+"""Times, hours and tags as callers write them."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from chalicelib.apis.projects.tasks.inputs import Hours, InstantMs, Tags, UtcInstant
+from chalicelib.apis.projects.tasks.inputs import Hours, Tags, UtcInstant
+from chalicelib.edge import InstantMs
 
 due, moment, hours = TypeAdapter(UtcInstant), TypeAdapter(InstantMs), TypeAdapter(Hours)
 ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -17,10 +18,10 @@ ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(mi
         datetime.fromisoformat("1971-01-01"), datetime.fromisoformat("9998-01-01"), timezones=st.none() | ZONES
     )
 )
-def test_an_instant_is_kept_in_utc_whatever_its_offset(said: datetime) -> None:
-    meant = said.replace(tzinfo=UTC) if said.tzinfo is None else said
-    assert moment.validate_strings(said.isoformat()) == round(meant.timestamp() * 1000)
-    kept = due.validate_python(said.isoformat())
+def test_an_instant_is_kept_in_utc_whatever_its_offset(instant: datetime) -> None:
+    meant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+    assert moment.validate_strings(instant.isoformat()) == round(meant.timestamp() * 1000)
+    kept = due.validate_python(instant.isoformat())
     assert datetime.fromisoformat(kept) == meant.astimezone(UTC).replace(microsecond=0)
     assert due.validate_python(kept) == kept
 

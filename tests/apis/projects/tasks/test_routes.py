@@ -11,7 +11,7 @@ from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import comments, task_edits
 from chalicelib.storage.documents import documents as document_storage
 from tests.apis.projects.tasks_api import DOCUMENTED, TASKS, TasksApi, tasks_api_of
-from tests.engine.helpers import together
+from tests.engine.helpers import run_together
 from tests.support import people
 from tests.support.aws import counting
 from tests.support.client import Reply, token
@@ -26,7 +26,7 @@ def tasks_api(world: World) -> TasksApi:
     return tasks_api_of(world)
 
 
-def crew(tasks_api: TasksApi) -> dict[str, Worker]:
+def workers(tasks_api: TasksApi) -> dict[str, Worker]:
     return {worker.id: worker for worker in tasks_api.world.workers()}
 
 
@@ -214,14 +214,14 @@ def test_a_task_comes_with_what_is_asked_for(tasks_api: TasksApi) -> None:
 def test_what_is_sent_is_changed_and_the_rest_stays(method: str, tasks_api: TasksApi) -> None:
     task_id = tasks_api.create(**DOCUMENTED)
     before = tasks_api.task(task_id)
-    said = {
+    changes = {
         "title": "Updated task title", "description": "Updated description", "priority": "high", "status": "active",
         "dueDate": "2026-02-25T00:00:00Z", "tags": ["updated", "priority"],
     }  # fmt: skip
-    changed = tasks_api.call(method, f"/{task_id}", said)
+    changed = tasks_api.call(method, f"/{task_id}", changes)
     assert before["waitingFor"] == "somebody to start it, or an agent to be assigned"
     new = {"workedBy": "user_ada", "startedAt": NOON, "waitingFor": None}
-    assert tasks_api.task(task_id) == before | said | new
+    assert tasks_api.task(task_id) == before | changes | new
     assert changed == {name: value for name, value in tasks_api.task(task_id).items() if name in changed}
     tasks_api.world.settle()
     assert [row["id"] for row in tasks_api.call("GET", "?search=updated&tags=priority&status=active")] == [task_id]
@@ -267,7 +267,7 @@ def test_an_impossible_move_is_a_conflict_and_changes_nothing(status: str, tasks
 def test_of_two_who_begin_at_once_one_does(tasks_api: TasksApi) -> None:
     task_id = tasks_api.create()
     others = [tasks_api_of(tasks_api.world, f"user_{name}") for name in ("ada", "bob")]
-    replies: list[Reply] = together(
+    replies: list[Reply] = run_together(
         [lambda one=one: one.request("PATCH", f"/{task_id}", {"status": "active", "title": "mine"}) for one in others]
     )
     [begun, refused] = sorted(replies, key=lambda reply: reply.status)
@@ -282,7 +282,7 @@ def test_of_two_who_begin_at_once_one_does(tasks_api: TasksApi) -> None:
 def test_an_edit_and_the_agent_s_result_both_land(tasks_api: TasksApi) -> None:
     agent = tasks_api.agent()
     task_id = tasks_api.create(agentId=agent)
-    replies: list[Reply] = together(
+    replies: list[Reply] = run_together(
         [
             lambda: tasks_api.request("PATCH", f"/{task_id}", {"title": "new"}),
             lambda: tasks_api.request("PATCH", f"/{task_id}?agentId={agent}", {"status": "completed", "result": 7}),
@@ -293,7 +293,7 @@ def test_an_edit_and_the_agent_s_result_both_land(tasks_api: TasksApi) -> None:
     tasks_api.world.settle()
     task = tasks_api.task(task_id)
     assert (task["title"], task["priority"], task["status"], task["result"]) == ("new", "high", "completed", 7)
-    assert (crew(tasks_api)[agent].leases, crew(tasks_api)[agent].completed) == ({}, 1)
+    assert (workers(tasks_api)[agent].leases, workers(tasks_api)[agent].completed) == ({}, 1)
 
 
 def test_a_task_that_moves_to_a_project_must_find_it_there(tasks_api: TasksApi) -> None:
@@ -309,8 +309,8 @@ def test_a_task_that_moves_to_a_project_must_find_it_there(tasks_api: TasksApi) 
 # Agents
 
 
-def test_an_assigned_task_goes_to_its_agent_as_soon_as_it_has_room(tasks_api: TasksApi) -> None:
-    agent, other = tasks_api.agent(room=2), tasks_api.agent("two", room=5)
+def test_an_assigned_task_goes_to_its_agent_as_soon_as_it_has_a_free_slot(tasks_api: TasksApi) -> None:
+    agent, other = tasks_api.agent(slots=2), tasks_api.agent("two", slots=5)
     ids = []
     for number in range(4):
         ids.append(tasks_api.create(title=str(number)))
@@ -323,7 +323,7 @@ def test_an_assigned_task_goes_to_its_agent_as_soon_as_it_has_room(tasks_api: Ta
         tasks_api.world.settle()
     assert [tasks_api.task(one)["status"] for one in ids] == ["active", "active", "pending", "pending"]
     assert {tasks_api.task(one)["agentId"] for one in ids} == {agent}
-    assert (len(crew(tasks_api)[agent].leases), crew(tasks_api)[other].leases) == (2, {})
+    assert (len(workers(tasks_api)[agent].leases), workers(tasks_api)[other].leases) == (2, {})
     tasks_api.patch(ids[0], f"?agentId={agent}", status="completed")
     assert [tasks_api.task(one)["status"] for one in ids] == ["completed", "active", "active", "pending"]
     task = tasks_api.task(ids[3])
@@ -335,15 +335,15 @@ def test_an_assigned_task_leaves_whoever_has_it(tasks_api: TasksApi) -> None:
     task_id = tasks_api.create(agentId=agent)
     assert tasks_api.call("POST", f"/{task_id}/assign", {"agentId": other})["status"] == "pending"
     tasks_api.world.settle()
-    assert (list(crew(tasks_api)[other].leases), crew(tasks_api)[agent].leases) == ([task_id], {})
-    assert list(crew(tasks_api)[agent].commands) == [f"{task_id}:1"]
+    assert (list(workers(tasks_api)[other].leases), workers(tasks_api)[agent].leases) == ([task_id], {})
+    assert list(workers(tasks_api)[agent].commands) == [f"{task_id}:1"]
     tasks_api.call("POST", f"/{task_id}/assign", {"agentId": None})
     tasks_api.world.settle()
     assert (tasks_api.task(task_id)["status"], tasks_api.task(task_id)["agentId"]) == ("pending", None)
     tasks_api.patch(task_id, status="active")
     tasks_api.call("POST", f"/{task_id}/assign", {"agentId": agent})
     tasks_api.world.settle()
-    assert list(crew(tasks_api)[agent].leases) == [task_id]
+    assert list(workers(tasks_api)[agent].leases) == [task_id]
     assert "agentId" in tasks_api.expect_error(422, "POST", f"/{task_id}/assign", {"agentId": "agent_none"})["details"]
     tasks_api.patch(task_id, status="completed")
     tasks_api.expect_error(409, "POST", f"/{task_id}/assign", {"agentId": agent})
@@ -362,7 +362,11 @@ def test_an_agent_works_a_task_by_itself(tasks_api: TasksApi) -> None:
         tasks_api.patch(task_id, query, status="completed", actualHours=3.5, qualityScore=0.9, result={"ok": True})
         == done
     )
-    assert (crew(tasks_api)[agent].leases, crew(tasks_api)[agent].completed, crew(tasks_api)[agent].commands) == (
+    assert (
+        workers(tasks_api)[agent].leases,
+        workers(tasks_api)[agent].completed,
+        workers(tasks_api)[agent].commands,
+    ) == (
         {},
         1,
         {},
@@ -405,8 +409,8 @@ def test_a_person_may_end_an_agent_s_task_and_the_agent_is_told_to_stop(tasks_ap
         task_id = tasks_api.create(agentId=agent)
         ended = tasks_api.patch(task_id, status=status)
         assert (ended["status"], ended["agentId"]) == (status, agent)
-        assert f"{task_id}:1" in crew(tasks_api)[agent].commands
-        assert crew(tasks_api)[agent].leases == {}
+        assert f"{task_id}:1" in workers(tasks_api)[agent].commands
+        assert workers(tasks_api)[agent].leases == {}
 
 
 def test_a_pool_that_assigns_by_itself_leaves_nothing_waiting(tasks_api: TasksApi) -> None:
@@ -432,7 +436,7 @@ def test_a_deleted_task_is_gone_with_all_that_belonged_to_it(tasks_api: TasksApi
     assert tasks_api.call("GET", "?search=gone") == []
     tasks_api.world.advance(task_edits.RELAY_LAG_S)
     assert comments.list_newest("acme", task_id) == []
-    assert (crew(tasks_api)[agent].leases, list(crew(tasks_api)[agent].commands)) == ({}, [f"{task_id}:1"])
+    assert (workers(tasks_api)[agent].leases, list(workers(tasks_api)[agent].commands)) == ({}, [f"{task_id}:1"])
 
 
 def test_a_deletion_that_was_cut_short_is_finished_by_the_next(tasks_api: TasksApi) -> None:
@@ -447,19 +451,19 @@ def test_a_deletion_that_was_cut_short_is_finished_by_the_next(tasks_api: TasksA
 # Being late
 
 
-def test_an_overdue_task_is_told_once_and_again_after_a_new_date(tasks_api: TasksApi) -> None:
+def test_an_overdue_task_is_announced_once_and_again_after_a_new_date(tasks_api: TasksApi) -> None:
     task_id = tasks_api.create(dueDate="2026-01-01T12:00:30Z")
 
-    def late() -> int:
+    def count_overdue() -> int:
         return [entry["action"] for entry in tasks_api.task(task_id, "history")["history"]].count("overdue")
 
     tasks_api.world.advance(29)
-    assert (late(), tasks_api.task(task_id)["overdue"]) == (0, False)
+    assert (count_overdue(), tasks_api.task(task_id)["overdue"]) == (0, False)
     tasks_api.world.advance(150)
-    assert (late(), tasks_api.task(task_id)["overdue"]) == (1, True)
+    assert (count_overdue(), tasks_api.task(task_id)["overdue"]) == (1, True)
     assert tasks_api.patch(task_id, dueDate="2026-01-01T12:04:00Z")["overdue"] is False
     tasks_api.world.advance(90)
-    assert late() == 2
+    assert count_overdue() == 2
     assert tasks_api.patch(task_id, status="completed")["overdue"] is False
     told = [found.body["type"] for found in document_storage.iter_all(ORG, "notification", "user_ada")]
     assert told.count("task.overdue") == 2
@@ -488,14 +492,14 @@ COSTS: dict[str, tuple[str, str, Any, int]] = {
 
 
 def test_a_request_costs_no_more_than_its_budget(tasks_api: TasksApi) -> None:
-    known = {"project": tasks_api.project().id, "agent": tasks_api.agent(room=9)}
-    tasks_api.create(projectId=known["project"], agentId=known["agent"])
+    ids = {"project": tasks_api.project().id, "agent": tasks_api.agent(slots=9)}
+    tasks_api.create(projectId=ids["project"], agentId=ids["agent"])
     for name, (method, path, body, budget) in COSTS.items():
-        known["task"] = tasks_api.create(projectId=known["project"])
+        ids["task"] = tasks_api.create(projectId=ids["project"])
         tasks_api.request("GET", "?limit=1")  # the names are known for ten seconds
-        sent = {key: value.format(**known) if isinstance(value, str) else value for key, value in (body or {}).items()}
+        sent = {key: value.format(**ids) if isinstance(value, str) else value for key, value in (body or {}).items()}
         with counting() as calls:
-            reply = tasks_api.request(method, path.format(**known), sent if body is not None else None)
+            reply = tasks_api.request(method, path.format(**ids), sent if body is not None else None)
         assert reply.status < 300, reply.text
         assert sum(calls.values()) == budget, (name, dict(calls))
 

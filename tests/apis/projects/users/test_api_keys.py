@@ -13,8 +13,8 @@ WANTED = {"name": "My Integration", "permissions": ["tasks:read", "tasks:write",
 
 
 @pytest.fixture
-def accounts_api(world: World, conforming: Client) -> AccountsApi:
-    return AccountsApi(world, conforming)
+def accounts_api(world: World, checking_client: Client) -> AccountsApi:
+    return AccountsApi(world, checking_client)
 
 
 @pytest.fixture
@@ -29,13 +29,13 @@ def session(ada: Document) -> str:
 
 def test_a_key_is_created_as_documented_and_shown_once(accounts_api: AccountsApi, session: str) -> None:
     reply = accounts_api.request("POST", "/api/auth/api-keys", WANTED, token=session)
-    made = reply.json["data"]
-    assert (reply.status, reply.headers["location"]) == (201, f"{KEYS}/{made['id']}")
-    assert made["key"].startswith(f"ak_{made['id']}") and made["key"].endswith(made["last4"])
+    key = reply.json["data"]
+    assert (reply.status, reply.headers["location"]) == (201, f"{KEYS}/{key['id']}")
+    assert key["key"].startswith(f"ak_{key['id']}") and key["key"].endswith(key["last4"])
     for path in (KEYS, "/api/auth/api-keys"):
         [listed] = accounts_api.call("GET", path, token=session)
-        assert listed == {name: value for name, value in made.items() if name != "key"}
-        assert made["key"][10:] not in str(listed)
+        assert listed == {name: value for name, value in key.items() if name != "key"}
+        assert key["key"][10:] not in str(listed)
 
 
 def test_a_key_is_taken_in_either_header(accounts_api: AccountsApi, session: str) -> None:
@@ -97,27 +97,27 @@ def test_a_key_has_a_rate_of_its_own(accounts_api: AccountsApi, session: str) ->
 
 
 def test_a_key_is_revoked_by_its_owner(accounts_api: AccountsApi, session: str) -> None:
-    made = accounts_api.call("POST", KEYS, WANTED, token=session)
+    key = accounts_api.call("POST", KEYS, WANTED, token=session)
     eve = people.token(people.user(accounts_api.world, name="Eve"))
-    accounts_api.expect_error(404, "DELETE", f"{KEYS}/{made['id']}", token=eve)
-    assert accounts_api.call("DELETE", f"{KEYS}/{made['id']}", token=session) == {"id": made["id"], "deleted": True}
-    accounts_api.expect_error(401, "GET", "/api/tasks", key=made["key"])
-    accounts_api.expect_error(404, "DELETE", f"/api/auth/api-keys/{made['id']}", token=session)
+    accounts_api.expect_error(404, "DELETE", f"{KEYS}/{key['id']}", token=eve)
+    assert accounts_api.call("DELETE", f"{KEYS}/{key['id']}", token=session) == {"id": key["id"], "deleted": True}
+    accounts_api.expect_error(401, "GET", "/api/tasks", key=key["key"])
+    accounts_api.expect_error(404, "DELETE", f"/api/auth/api-keys/{key['id']}", token=session)
 
 
 def test_a_key_expires(accounts_api: AccountsApi, session: str) -> None:
-    made = accounts_api.call("POST", KEYS, WANTED | {"expiresAt": "2026-01-01T14:00:00.9+01:00"}, token=session)
-    assert made["expiresAt"] == "2026-01-01T13:00:00Z"
+    key = accounts_api.call("POST", KEYS, WANTED | {"expiresAt": "2026-01-01T14:00:00.9+01:00"}, token=session)
+    assert key["expiresAt"] == "2026-01-01T13:00:00Z"
     accounts_api.world.clock.advance(3600)
-    accounts_api.expect_error(401, "GET", "/api/tasks", key=made["key"])
+    accounts_api.expect_error(401, "GET", "/api/tasks", key=key["key"])
 
 
 def test_a_key_changes_nothing_of_its_owner_s_own_and_hands_on_nothing(accounts_api: AccountsApi, session: str) -> None:
-    made = accounts_api.call("POST", KEYS, WANTED, token=session)
-    accounts_api.expect_error(403, "POST", KEYS, WANTED | {"permissions": ["tasks:read"]}, key=made["key"])
-    accounts_api.expect_error(403, "DELETE", f"{KEYS}/{made['id']}", key=made["key"])
-    accounts_api.expect_error(403, "PUT", f"{USERS}/me", {"name": "x"}, key=made["key"])
-    assert accounts_api.call("GET", f"{USERS}/me", key=made["key"])["name"] == "Ada"
+    key = accounts_api.call("POST", KEYS, WANTED, token=session)
+    accounts_api.expect_error(403, "POST", KEYS, WANTED | {"permissions": ["tasks:read"]}, key=key["key"])
+    accounts_api.expect_error(403, "DELETE", f"{KEYS}/{key['id']}", key=key["key"])
+    accounts_api.expect_error(403, "PUT", f"{USERS}/me", {"name": "x"}, key=key["key"])
+    assert accounts_api.call("GET", f"{USERS}/me", key=key["key"])["name"] == "Ada"
 
 
 def test_operator_tokens_are_nobody_s_and_have_no_keys(accounts_api: AccountsApi) -> None:
@@ -149,26 +149,26 @@ def test_a_key_makes_nobody_more_than_it_is_itself(accounts_api: AccountsApi) ->
 def test_a_key_learns_by_no_other_way_what_it_may_not_read(accounts_api: AccountsApi) -> None:
     boss = people.token(people.admin(accounts_api.world))
 
-    def allowed(*permissions: str) -> str:
+    def create_key(*permissions: str) -> str:
         return str(accounts_api.call("POST", KEYS, WANTED | {"permissions": permissions}, token=boss)["key"])
 
     agents, webhooks, hook = (
-        allowed("agents:read"),
-        allowed("webhooks:write"),
+        create_key("agents:read"),
+        create_key("webhooks:write"),
         {"url": "https://a.example/", "events": []},
     )
-    made = accounts_api.world.register("bot", pool="projects", id_prefix="agent", type="qa", endpoints={})
-    assert accounts_api.request("GET", f"/api/v1/agents/{made.id}?include=metrics", key=agents).status == 200
+    worker = accounts_api.world.register("bot", pool="projects", id_prefix="agent", type="qa", endpoints={})
+    assert accounts_api.request("GET", f"/api/v1/agents/{worker.id}?include=metrics", key=agents).status == 200
     assert (
         "tasks:read"
-        in accounts_api.expect_error(403, "GET", f"/api/v1/agents/{made.id}?include=tasks", key=agents)["message"]
+        in accounts_api.expect_error(403, "GET", f"/api/v1/agents/{worker.id}?include=tasks", key=agents)["message"]
     )
     for event in ("task.created", "comment.added", "agent.created", "project.member_added", "user.registered"):
         accounts_api.expect_error(403, "POST", "/api/v1/webhooks", hook | {"events": [event]}, key=webhooks)
     kept = accounts_api.call("POST", "/api/v1/webhooks", hook | {"events": ["user.registered"]}, token=boss)["id"]
     for key in (webhooks, people.token(people.user(accounts_api.world, "project-manager", name="Pam"))):
         accounts_api.expect_error(403, "PUT", f"/api/v1/webhooks/{kept}", {"url": "https://b.example/"}, token=key)
-    tasks = allowed("webhooks:write", "tasks:read")
+    tasks = create_key("webhooks:write", "tasks:read")
     own = accounts_api.call("POST", "/api/v1/webhooks", hook | {"events": ["task.created"]}, key=tasks)["id"]
     assert accounts_api.call("PUT", f"/api/v1/webhooks/{own}", {"active": False}, key=tasks)["active"] is False
     accounts_api.expect_error(403, "PUT", f"/api/v1/webhooks/{own}", {"events": ["agent.created"]}, key=tasks)
@@ -182,9 +182,9 @@ def test_a_key_reaches_no_further_in_a_project_that_its_owner_manages(accounts_a
     accounts_api.call("POST", f"/api/v1/projects/{project}/members", member, token=boss)
     task, key = {"title": "x", "projectId": project}, WANTED | {"permissions": ["tasks:read", "projects:read"]}
     mine = people.token(vera)
-    made = accounts_api.call("POST", "/api/v1/tasks", task, token=mine)["id"]
+    task_id = accounts_api.call("POST", "/api/v1/tasks", task, token=mine)["id"]
     text = accounts_api.call("POST", KEYS, key, token=mine)["key"]
-    assert accounts_api.request("GET", f"/api/v1/tasks/{made}", key=text).status == 200
+    assert accounts_api.request("GET", f"/api/v1/tasks/{task_id}", key=text).status == 200
     accounts_api.expect_error(403, "POST", "/api/v1/tasks", task, key=text)
-    accounts_api.expect_error(403, "DELETE", f"/api/v1/tasks/{made}", key=text)
+    accounts_api.expect_error(403, "DELETE", f"/api/v1/tasks/{task_id}", key=text)
     accounts_api.expect_error(403, "DELETE", f"/api/v1/projects/{project}", key=text)

@@ -8,13 +8,13 @@ from tests.support.client import Client, token
 from tests.support.people import PASSWORD
 from tests.support.world import ORG, World
 
-pytestmark = pytest.mark.usefixtures("cheap")
+pytestmark = pytest.mark.usefixtures("cheap_hashes")
 EMAIL = people.email("Ada")
 
 
 @pytest.fixture
-def accounts_api(world: World, conforming: Client) -> AccountsApi:
-    return AccountsApi(world, conforming)
+def accounts_api(world: World, checking_client: Client) -> AccountsApi:
+    return AccountsApi(world, checking_client)
 
 
 @pytest.fixture
@@ -23,31 +23,31 @@ def ada(world: World) -> Document:
 
 
 def test_signing_in_is_answered_as_documented(accounts_api: AccountsApi, ada: Document) -> None:
-    found = accounts_api.login(EMAIL)
-    assert set(found) == {"accessToken", "refreshToken", "expiresIn", "user"}
-    assert found["expiresIn"] == 3600
-    assert found["user"] == {"id": ada.id, "email": EMAIL, "name": "Ada", "organizationId": ORG}
-    assert accounts_api.call("GET", f"{USERS}/me", token=found["accessToken"])["id"] == ada.id
+    session = accounts_api.login(EMAIL)
+    assert set(session) == {"accessToken", "refreshToken", "expiresIn", "user"}
+    assert session["expiresIn"] == 3600
+    assert session["user"] == {"id": ada.id, "email": EMAIL, "name": "Ada", "organizationId": ORG}
+    assert accounts_api.call("GET", f"{USERS}/me", token=session["accessToken"])["id"] == ada.id
 
 
 def test_without_a_version_the_answers_are_bare_as_the_examples_show(accounts_api: AccountsApi, ada: Document) -> None:
-    found = accounts_api.request("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD}).json
-    assert set(found) == {"accessToken", "refreshToken", "expiresIn", "user"}
-    assert found["user"] == {"id": ada.id, "email": EMAIL, "name": "Ada"}
-    later = accounts_api.request("POST", "/api/auth/refresh", {"refreshToken": found["refreshToken"]}).json
+    session = accounts_api.request("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD}).json
+    assert set(session) == {"accessToken", "refreshToken", "expiresIn", "user"}
+    assert session["user"] == {"id": ada.id, "email": EMAIL, "name": "Ada"}
+    later = accounts_api.request("POST", "/api/auth/refresh", {"refreshToken": session["refreshToken"]}).json
     assert set(later) == {"accessToken", "refreshToken", "expiresIn"}
     assert accounts_api.request("GET", "/api/tasks", token=later["accessToken"]).status == 200
 
 
 def test_a_wrong_password_and_an_unknown_email_are_refused_alike(accounts_api: AccountsApi, ada: Document) -> None:
-    said = [
+    errors = [
         accounts_api.expect_error(401, "POST", f"{AUTH}/login", {"email": email, "password": "wrong"})
         for email in (EMAIL, "nobody@acme.example", "no address")
     ]
-    assert said == [{"code": "AUTHENTICATION_ERROR", "message": "Wrong email or password"}] * 3
+    assert errors == [{"code": "AUTHENTICATION_ERROR", "message": "Wrong email or password"}] * 3
 
 
-def test_too_many_tries_say_when_to_come_again(accounts_api: AccountsApi, ada: Document) -> None:
+def test_too_many_tries_are_refused_with_when_to_try_again(accounts_api: AccountsApi, ada: Document) -> None:
     for _ in range(5):
         accounts_api.expect_error(401, "POST", f"{AUTH}/login", {"email": EMAIL, "password": "wrong"})
     reply = accounts_api.request("POST", f"{AUTH}/login", {"email": EMAIL, "password": PASSWORD})
@@ -86,12 +86,12 @@ def test_a_session_is_refreshed_and_ended(accounts_api: AccountsApi, ada: Docume
 
 
 def test_logging_out_takes_a_bearer_token_of_the_same_user_or_none(accounts_api: AccountsApi, ada: Document) -> None:
-    found = accounts_api.login(EMAIL)
-    body = {"refreshToken": found["refreshToken"]}
+    session = accounts_api.login(EMAIL)
+    body = {"refreshToken": session["refreshToken"]}
     accounts_api.expect_error(401, "POST", f"{AUTH}/logout", body, token="garbage")
     accounts_api.expect_error(403, "POST", f"{AUTH}/logout", body, token=token("admin"))
     accounts_api.expect_error(401, "POST", f"{AUTH}/logout", {"refreshToken": "x"})
-    assert accounts_api.call("POST", f"{AUTH}/logout", body, token=found["accessToken"])
+    assert accounts_api.call("POST", f"{AUTH}/logout", body, token=session["accessToken"])
     assert accounts_api.call("POST", f"{AUTH}/logout", body), "again, without one"
 
 
@@ -124,14 +124,14 @@ def test_what_signing_in_costs(accounts_api: AccountsApi, ada: Document) -> None
         accounts_api.login(EMAIL)
     assert counted.total() == 6, "from an address that was never seen"
     with aws.counting() as counted:
-        found = accounts_api.login(EMAIL)
+        session = accounts_api.login(EMAIL)
     assert counted.total() == 5
     with aws.counting() as counted:
-        accounts_api.call("POST", f"{AUTH}/refresh", {"refreshToken": found["refreshToken"]})
+        accounts_api.call("POST", f"{AUTH}/refresh", {"refreshToken": session["refreshToken"]})
     assert counted.total() == 2
     with aws.counting() as counted:
-        accounts_api.call("GET", "/api/v1/tasks", token=found["accessToken"])
-        accounts_api.call("GET", "/api/v1/tasks", token=found["accessToken"])
+        accounts_api.call("GET", "/api/v1/tasks", token=session["accessToken"])
+        accounts_api.call("GET", "/api/v1/tasks", token=session["accessToken"])
     assert counted[("DynamoDB", "BatchGetItem")] == 1
 
 
@@ -149,7 +149,7 @@ def test_plans_have_their_limits_and_bursts(accounts_api: AccountsApi) -> None:
     }
 
 
-def test_a_session_that_is_spent_is_told_when_to_come_again(accounts_api: AccountsApi) -> None:
+def test_a_session_beyond_its_rate_limit_is_refused_with_when_to_try_again(accounts_api: AccountsApi) -> None:
     mine = people.token(people.user(accounts_api.world, plan="free"))
     statuses = [accounts_api.request("GET", f"{USERS}/me", token=mine).status for _ in range(51)]
     assert statuses == [200] * 50 + [429]
@@ -177,11 +177,11 @@ def test_what_everybody_tries_first_is_no_password(accounts_api: AccountsApi, ad
 
 
 def test_one_address_tries_one_password_on_few_accounts(accounts_api: AccountsApi, ada: Document) -> None:
-    def tried(number: int) -> int:
+    def try_password(number: int) -> int:
         body = {"email": f"user-{number}@acme.example", "password": "Summer 2026"}
         return accounts_api.request("POST", f"{AUTH}/login", body).status
 
-    assert [tried(number) for number in range(200)] == [401] * 50 + [429] * 150
+    assert [try_password(number) for number in range(200)] == [401] * 50 + [429] * 150
 
 
 def test_an_email_address_is_kept_as_it_is_seen(accounts_api: AccountsApi) -> None:

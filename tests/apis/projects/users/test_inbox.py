@@ -1,4 +1,4 @@
-"""Notifications over HTTP: one's own, newest first, with whether they were read."""
+"""Notifications over HTTP: the caller's own, newest first, with whether they were read."""
 
 import pytest
 

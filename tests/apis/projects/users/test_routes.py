@@ -10,12 +10,12 @@ from tests.support.client import Client, token
 from tests.support.people import PASSWORD
 from tests.support.world import ORG, World
 
-pytestmark = pytest.mark.usefixtures("cheap")
+pytestmark = pytest.mark.usefixtures("cheap_hashes")
 
 
 @pytest.fixture
-def accounts_api(world: World, conforming: Client) -> AccountsApi:
-    return AccountsApi(world, conforming)
+def accounts_api(world: World, checking_client: Client) -> AccountsApi:
+    return AccountsApi(world, checking_client)
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def test_one_changes_one_s_own_name_and_preferences_and_nothing_else(accounts_ap
     mine = people.token(ada)
     said = {"name": "Ada L.", "preferences": {"theme": "dark", "timezone": "America/New_York"}}
     read_only = {"role": "admin", "plan": "pro", "email": "x@y.z", "id": "user_x", "organizationId": "globex"}
-    found = accounts_api.call("PUT", f"{USERS}/me", said | read_only, token=mine)
-    assert (found["name"], found["preferences"]["theme"]) == ("Ada L.", "dark")
+    user = accounts_api.call("PUT", f"{USERS}/me", said | read_only, token=mine)
+    assert (user["name"], user["preferences"]["theme"]) == ("Ada L.", "dark")
     unchanged = ("id", "email", "role", "plan", "organizationId", "status")
     before = {"id": ada.id, "email": "ada@acme.example", "role": "developer", "plan": "enterprise"}
-    assert {name: found[name] for name in unchanged} == before | {"organizationId": ORG, "status": "active"}
+    assert {name: user[name] for name in unchanged} == before | {"organizationId": ORG, "status": "active"}
     again = accounts_api.call("PUT", f"{USERS}/me", {"preferences": {"notifications": {"desktop": True}}}, token=mine)
     assert again["preferences"]["timezone"] == "America/New_York"
     assert again["preferences"]["notifications"] == {"email": True, "push": True, "desktop": True}
@@ -112,14 +112,14 @@ def test_an_admin_lists_filters_and_searches_users(accounts_api: AccountsApi, ad
     people.user(accounts_api.world, org="globex", name="Stranger")
     names = [user["name"] for user in accounts_api.call("GET", USERS, token=boss)]
     assert names == ["Zoë", "Ada", "Administrator"]
-    for query, found in (
+    for query, expected_names in (
         ("role=viewer", ["Zoë"]),
         ("search=ADA", ["Ada"]),
         ("search=acme.example&role=admin", ["Administrator"]),
         ("limit=1&page=2", ["Ada"]),
         ("search=nobody", []),
     ):
-        assert [user["name"] for user in accounts_api.call("GET", f"{USERS}?{query}", token=boss)] == found
+        assert [user["name"] for user in accounts_api.call("GET", f"{USERS}?{query}", token=boss)] == expected_names
     accounts_api.expect_error(422, "GET", f"{USERS}?role=king", token=boss)
     accounts_api.expect_error(403, "GET", USERS, token=people.token(ada))
 
@@ -128,12 +128,17 @@ def test_an_admin_changes_a_user_s_role_plan_and_name(accounts_api: AccountsApi,
     mine = people.token(ada)
     assert accounts_api.request("POST", "/api/v1/tasks", {"title": "x"}, token=mine).status == 201
     said = {"role": "viewer", "plan": "free", "name": "A.", "email": "new@acme.example"}
-    found = accounts_api.call("PUT", f"{USERS}/{ada.id}", said, token=boss)
-    assert (found["role"], found["plan"], found["name"], found["email"]) == ("viewer", "free", "A.", "ada@acme.example")
+    changed = accounts_api.call("PUT", f"{USERS}/{ada.id}", said, token=boss)
+    assert (changed["role"], changed["plan"], changed["name"], changed["email"]) == (
+        "viewer",
+        "free",
+        "A.",
+        "ada@acme.example",
+    )
     accounts_api.world.clock.advance(30)
     reply = accounts_api.request("POST", "/api/v1/tasks", {"title": "x"}, token=mine)
     assert (reply.status, reply.headers["x-ratelimit-limit"]) == (403, "1000")
-    assert accounts_api.call("GET", f"{USERS}/{ada.id}", token=boss) == found
+    assert accounts_api.call("GET", f"{USERS}/{ada.id}", token=boss) == changed
     for method, path, body in (("GET", USERS, None), ("PUT", f"{USERS}/{ada.id}", {"role": "admin"})):
         accounts_api.expect_error(403, method, path, body, token=mine)
 
@@ -189,7 +194,7 @@ def test_an_email_address_is_invited_once_and_again_on_demand(accounts_api: Acco
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"email": "eve"},
         {"email": "eve@acme"},
@@ -203,25 +208,25 @@ def test_an_email_address_is_invited_once_and_again_on_demand(accounts_api: Acco
         {"email": None},
     ],
 )
-def test_who_cannot_be_invited_is_not(accounts_api: AccountsApi, boss: str, said: dict[str, object]) -> None:
+def test_who_cannot_be_invited_is_not(accounts_api: AccountsApi, boss: str, fields: dict[str, object]) -> None:
     error = accounts_api.expect_error(
-        422, "POST", USERS, {"email": "eve@acme.example", "name": "Eve"} | said, token=boss
+        422, "POST", USERS, {"email": "eve@acme.example", "name": "Eve"} | fields, token=boss
     )
-    assert [*error["details"]] == [*said]
+    assert [*error["details"]] == [*fields]
 
 
-def test_a_wrong_email_address_is_told_what_one_is(accounts_api: AccountsApi, boss: str) -> None:
+def test_the_refusal_of_a_wrong_email_address_says_what_one_is(accounts_api: AccountsApi, boss: str) -> None:
     error = accounts_api.expect_error(422, "POST", USERS, {"email": "eve", "name": "Eve"}, token=boss)
     assert error["details"] == {"email": ["Email must be an email address, such as jane.doe@example.com"]}
 
 
 def test_one_changes_one_s_own_password(accounts_api: AccountsApi, ada: Document) -> None:
     mine, other = people.token(ada), sessions.open_session(ada).access_token
-    path, said = f"{USERS}/me/password", {"currentPassword": PASSWORD, "newPassword": "another one"}
-    error = accounts_api.expect_error(422, "PUT", path, said | {"currentPassword": "wrong"}, token=mine)
+    path, passwords = f"{USERS}/me/password", {"currentPassword": PASSWORD, "newPassword": "another one"}
+    error = accounts_api.expect_error(422, "PUT", path, passwords | {"currentPassword": "wrong"}, token=mine)
     assert list(error["details"]) == ["currentPassword"]
-    accounts_api.expect_error(422, "PUT", path, said | {"newPassword": "short"}, token=mine)
-    assert accounts_api.call("PUT", path, said, token=mine) == {"changed": True}
+    accounts_api.expect_error(422, "PUT", path, passwords | {"newPassword": "short"}, token=mine)
+    assert accounts_api.call("PUT", path, passwords, token=mine) == {"changed": True}
     accounts_api.world.clock.advance(30)
     assert accounts_api.request("GET", f"{USERS}/me", token=mine).status == 200
     assert accounts_api.request("GET", f"{USERS}/me", token=other).status == 401
@@ -238,7 +243,7 @@ def test_operator_tokens_have_no_account(accounts_api: AccountsApi) -> None:
 
 
 def test_the_first_person_of_a_deployment_is_invited_with_an_operators_token(accounts_api: AccountsApi) -> None:
-    """As docs/how-to/deploy.md has it: in an organization in which there is nobody, and nothing was seeded."""
+    """The steps of docs/how-to/deploy.md in an organization without users or seeded data."""
     operator = token("admin", org="young")
     said = {"email": "first@young.example", "name": "First", "role": "admin"}
     invited = accounts_api.call("POST", USERS, said, token=operator)

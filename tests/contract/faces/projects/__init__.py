@@ -9,24 +9,24 @@ from chalicelib.apis.projects.access import AGENT_REFUSAL
 from chalicelib.apis.projects.permissions import REQUIRED_PERMISSIONS, ROLE_PERMISSIONS, InProject, Permission
 from chalicelib.edge import Endpoint, routes_of
 from chalicelib.edge.api import VARIABLE
-from tests.contract.documented import Allowance, Documented, Paging, Submitting, Told, without
+from tests.contract.documented import Allowance, Documented, ErrorDetails, Paging, Submitting, without
 from tests.contract.face import Face
 from tests.contract.faces.projects.scene import build, caller
 from tests.contract.faces.projects.values import BASES, REQUIRED, WRONG, WRONG_QUERIES
 
 
-def read_error(found: Any) -> Told:
+def read_error(document: Any) -> ErrorDetails:
     """`{"success": false, "error": {"code": ..., "message": ..., "details": {<field>: [...]}}, "meta": {...}}`."""
     example = projects.data["error"]
-    assert list(found) == list(example)
-    assert found["success"] is False
-    assert list(found["meta"]) == list(example["meta"])
-    said = found["error"]
-    assert {"code", "message"} <= set(said) <= {*example["error"], "retryAfter"}
-    assert bool(said.get("details")) is (said["code"] == projects.codes[422])
-    assert ("retryAfter" in said) is (said["code"] == projects.codes[429])
-    fields = {name: "; ".join(what) for name, what in said.get("details", {}).items()}
-    return Told(said["code"], said["message"], fields, request_id=found["meta"]["requestId"])
+    assert list(document) == list(example)
+    assert document["success"] is False
+    assert list(document["meta"]) == list(example["meta"])
+    error = document["error"]
+    assert {"code", "message"} <= set(error) <= {*example["error"], "retryAfter"}
+    assert bool(error.get("details")) is (error["code"] == projects.codes[422])
+    assert ("retryAfter" in error) is (error["code"] == projects.codes[429])
+    fields = {name: "; ".join(what) for name, what in error.get("details", {}).items()}
+    return ErrorDetails(error["code"], error["message"], fields, request_id=document["meta"]["requestId"])
 
 
 USUAL = {
@@ -42,7 +42,7 @@ USUAL = {
     "keyId": "key",
     "clientId": "client",
 }
-"""Variable of a path -> name of the thing on which most endpoints succeed."""
+"""Variable of a path -> name of the resource on which most endpoints succeed."""
 OTHERWISE = {
     "PUT /api/v1/tasks/{taskId}": "pending",
     "PATCH /api/v1/tasks/{taskId}": "pending",
@@ -51,10 +51,10 @@ OTHERWISE = {
     "POST /api/v1/users/{userId}/invitation": "invited",
     "GET /api/v1/users/{userId}/avatar": "pictured",
 }
-"""Endpoint id -> name of the thing for the last variable of its path, where it needs another."""
+"""Endpoint id -> name of the resource for the last variable of its path, where it needs another."""
 
 
-def things_of(endpoint: Endpoint) -> dict[str, str]:
+def resources_of(endpoint: Endpoint) -> dict[str, str]:
     *outer, last = VARIABLE.findall(endpoint.path)
     return {name: USUAL[name] for name in outer} | {last: OTHERWISE.get(identifier(endpoint), USUAL[last])}
 
@@ -63,33 +63,33 @@ def identifier(endpoint: Endpoint) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 
-def needed(endpoint: Endpoint) -> Permission | None:
-    """The permission that an endpoint needs; None where everybody known may."""
-    found = REQUIRED_PERMISSIONS[endpoint.name]
-    return found.permission if isinstance(found, InProject) else found
+def required_permission(endpoint: Endpoint) -> Permission | None:
+    """The permission that an endpoint needs; None where every caller with a credential may call it."""
+    required = REQUIRED_PERMISSIONS[endpoint.name]
+    return required.permission if isinstance(required, InProject) else required
 
 
-PERMISSION = {identifier(one): needed(one) for one in routes_of(api) if not one.public}
+PERMISSION = {identifier(one): required_permission(one) for one in routes_of(api) if not one.public}
 """Endpoint id -> the permission that it needs."""
 
 
 MANAGED = {name for name, wanted in PERMISSION.items() if wanted not in (None, *ROLE_PERMISSIONS["developer"])}
-"""What of the world's own tokens only an admin's may."""
+"""Endpoints that of the tests' development tokens only an admin's may call."""
 PEOPLES = {
-    identifier(one)
-    for one in routes_of(api)
-    if not one.public
-    and one.name != "agent_heartbeat"
-    and (one.method != "GET" or REQUIRED_PERMISSIONS[one.name] is None)
+    identifier(endpoint)
+    for endpoint in routes_of(api)
+    if not endpoint.public
+    and endpoint.name != "agent_heartbeat"
+    and (endpoint.method != "GET" or REQUIRED_PERMISSIONS[endpoint.name] is None)
 }
-"""What no agent's token may."""
+"""Endpoints that no agent's token may call."""
 
 
 def refusal(endpoint: Documented, _: Any) -> str:
     return f"You need the permission {PERMISSION[endpoint.id]} for this" if endpoint.id in MANAGED else AGENT_REFUSAL
 
 
-def written(now: int) -> str:
+def format_instant(now: int) -> str:
     """ISO in whole seconds, with Z."""
     return datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -101,7 +101,7 @@ projects = Face(
     docs="/api/docs",
     caller=caller,
     build=build,
-    on={identifier(one): things_of(one) for one in routes_of(api) if VARIABLE.search(one.path)},
+    on={identifier(one): resources_of(one) for one in routes_of(api) if VARIABLE.search(one.path)},
     stands_for={
         "proj-123": "project",
         "agent-123": "agent",
@@ -143,7 +143,7 @@ projects = Face(
     instants=frozenset(
         {"createdAt", "updatedAt", "timestamp", "lastActiveAt", "joinedAt", "uploadedAt", "readAt", "lastLoginAt"}
     ),
-    instant=written,
+    instant=format_instant,
     formats={
         r"task-\d+": r"task_\w+",
         r"proj-\d+": r"proj_\w+",
@@ -205,10 +205,10 @@ projects = Face(
     tiers={"free": Allowance(1_000, 50), "pro": Allowance(10_000, 200), "enterprise": Allowance(100_000, 1_000)},
     spenders={"default": "GET /api/v1/tasks"},
     strangers={
-        # What they name is not there.
+        # The documented body names resources that this org does not have.
         "POST /api/v1/tasks": 422,
         "POST /api/v1/projects": 422,
-        # The world's own tokens are nobody's account.
+        # The tests' development tokens belong to no account.
         "GET /api/v1/users/me": 404,
         "PUT /api/v1/users/me": 404,
         "PUT /api/v1/users/me/password": 404,
@@ -218,6 +218,7 @@ projects = Face(
         "GET /api/v1/auth/api-keys": 404,
         "GET /api/auth/api-keys": 404,
     },
+    elsewhere=("POST /api/v1/users/me/avatar",),  # its first call is one of S3
     robust=("GET /api/v1/system/health", "GET /api/v1/system/status"),
     missing=tuple(
         (where, field, without(BASES[where], field)) for where, fields in REQUIRED.items() for field in fields
@@ -240,6 +241,5 @@ projects = Face(
     },
     volatile=frozenset({"uptime", "latency", "connections", "memory", "cpu"}),
     paged={"GET /api/v1/tasks": Paging("data", 20, 100, "pagination.total", "links.next", link=True)},
-    examples=5,
     twins=("/api/auth/login", "/api/auth/refresh", "/api/auth/api-keys", "/api/auth/api-keys/{keyId}", "/api/tasks"),
 )

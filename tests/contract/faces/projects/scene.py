@@ -1,4 +1,4 @@
-"""What there is to work on in the projects API: an org with its people, and everything that one of them can make."""
+"""The scene of the projects API: an org with its users, and each kind of resource that a user can create."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -8,7 +8,7 @@ from chalicelib.engine.accounts import sessions, users
 from chalicelib.engine.accounts.users import Profile
 from chalicelib.engine.oauth import browser_sessions, clients, codes
 from chalicelib.engine.oauth.clients import Client as Application
-from tests.contract.documented import Documented, Thing
+from tests.contract.documented import Documented, Resource
 from tests.contract.faces.projects.values import AGENT, APPLICATION, EMAIL, HOOK, PASSWORD, PROJECT, TASK
 from tests.support import people
 from tests.support.client import Client
@@ -18,7 +18,7 @@ TAKES = {"status": "completed", "actualHours": 2, "qualityScore": 0.85}
 
 
 def caller(world: World, org: str) -> str:
-    """Whoever the document signs in, with a session."""
+    """Sign in the user of the document's example; returns their access token."""
     email = EMAIL if org == ORG else people.email("John", org)
     for address, name, password in (
         (email, "John Doe", PASSWORD),
@@ -28,41 +28,41 @@ def caller(world: World, org: str) -> str:
     return sessions.open_session(users.sign_in(email, PASSWORD, "192.0.2.1")).access_token
 
 
-def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
-    """A project with people, an agent, and tasks that wait, are worked on and are done; and what else there is."""
+def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
+    """A project with members, an agent and tasks in three states, and the other resources of the API."""
 
-    def told(method: str, path: str, body: Any = None, by: str = caller, **more: Any) -> Any:
+    def call(method: str, path: str, body: Any = None, by: str = caller, **more: Any) -> Any:
         reply = client.request(method, path, body, token=by, **more)
         assert reply.status in (200, 201), reply.text
         return reply.json["data"]
 
-    def made(path: str, body: Any) -> str:
-        return str(told("POST", path, body)["id"])
+    def create(path: str, body: Any) -> str:
+        return str(call("POST", path, body)["id"])
 
     world.servers["your-app.com"] = lambda *_: answer(200)
-    me = users.get((account := told("GET", "/api/v1/users/me"))["organizationId"], account["id"])
+    me = users.get((account := call("GET", "/api/v1/users/me"))["organizationId"], account["id"])
     member, newcomer = (people.user(world, "developer", org=me.org, name=name) for name in ("Jane", "Joe"))
     invited = users.invite(me.org, Profile(people.email("Jim", me.org), "Jim", "developer", "free"), me.id)
-    _picture(client, caller)
-    webhook, agent = made("/api/v1/webhooks", HOOK), made("/api/v1/agents", AGENT)
+    _upload_picture(client, caller)
+    webhook, agent = create("/api/v1/webhooks", HOOK), create("/api/v1/agents", AGENT)
     team = [{"userId": member.id, "role": "developer"}]
-    project = made("/api/v1/projects", PROJECT | {"teamMembers": team, "agents": [agent]})
-    pending, active, done = (
-        made("/api/v1/tasks", TASK | {"projectId": project, "agentId": who}) for who in (None, agent, agent)
+    project = create("/api/v1/projects", PROJECT | {"teamMembers": team, "agents": [agent]})
+    pending, active, finished = (
+        create("/api/v1/tasks", TASK | {"projectId": project, "agentId": who}) for who in (None, agent, agent)
     )
     world.settle()
-    told("PATCH", f"/api/v1/tasks/{done}?agentId={agent}", TAKES)
-    told("PATCH", f"/api/v1/tasks/{active}", {"progress": 0.4, "actualHours": 3.5, "qualityScore": 0.85})
+    call("PATCH", f"/api/v1/tasks/{finished}?agentId={agent}", TAKES)
+    call("PATCH", f"/api/v1/tasks/{active}", {"progress": 0.4, "actualHours": 3.5, "qualityScore": 0.85})
     said = {"content": "Look at this", "mentions": [me.id]}
-    comment = told("POST", f"/api/v1/tasks/{active}/comments", said, by=people.token(member))["id"]
-    content, headers = Documented("", sent_as="multipart/form-data").sent({"file": "@auth-component.png"})
-    file = told("POST", f"/api/v1/tasks/{active}/files", content, headers=headers)["id"]
+    comment = call("POST", f"/api/v1/tasks/{active}/comments", said, by=people.token(member))["id"]
+    content, headers = Documented("", sent_as="multipart/form-data").encode({"file": "@auth-component.png"})
+    file = call("POST", f"/api/v1/tasks/{active}/files", content, headers=headers)["id"]
     world.settle()
-    [delivery, *_] = told("GET", f"/api/v1/webhooks/{webhook}/deliveries")
-    [notification, *_] = told("GET", "/api/v1/users/me/notifications")
-    key = made("/api/v1/auth/api-keys", {"name": "My Integration", "permissions": ["tasks:read"]})
-    tokens = _tokens(me, told("POST", "/api/v1/oauth/clients", APPLICATION))
-    things = {
+    [delivery, *_] = call("GET", f"/api/v1/webhooks/{webhook}/deliveries")
+    [notification, *_] = call("GET", "/api/v1/users/me/notifications")
+    key = create("/api/v1/auth/api-keys", {"name": "My Integration", "permissions": ["tasks:read"]})
+    tokens = _tokens(me, call("POST", "/api/v1/oauth/clients", APPLICATION))
+    named = {
         "me": ("User", me.id),
         "pictured": ("User", me.id),
         "user": ("User", member.id),
@@ -81,16 +81,16 @@ def build(world: World, client: Client, caller: str) -> dict[str, Thing]:
         "notification": ("Notification", notification["id"]),
         "key": ("Key", key),
     }
-    return {name: Thing(*thing) for name, thing in things.items()} | tokens
+    return {name: Resource(*resource) for name, resource in named.items()} | tokens
 
 
-def _picture(client: Client, caller: str) -> None:
-    content, headers = Documented("", sent_as="multipart/form-data").sent({"avatar": "@me.png"})
+def _upload_picture(client: Client, caller: str) -> None:
+    content, headers = Documented("", sent_as="multipart/form-data").encode({"avatar": "@me.png"})
     client.post("/api/v1/users/me/avatar", content, token=caller, headers=headers)
 
 
-def _tokens(me: Any, registered: Any) -> dict[str, Thing]:
-    """What is asked for by no id: a session's refresh token, and all that OAuth's pages and exchange need."""
+def _tokens(me: Any, registered: Any) -> dict[str, Resource]:
+    """Texts that are no ids: a session's refresh token, and what the OAuth pages and token exchange need."""
     application = clients.find(registered["clientId"])
     assert isinstance(application, Application)
     code, visit, signed_in = ids.secret("code"), browser_sessions.new_session(), browser_sessions.new_session(me)
@@ -106,4 +106,4 @@ def _tokens(me: Any, registered: Any) -> dict[str, Thing]:
         "signed in": f"visit={browser_sessions.sign_cookie(signed_in)}",
         "signed word": signed_in.word,
     }
-    return {name: Thing("Client", text) for name, text in texts.items()}
+    return {name: Resource("Client", text) for name, text in texts.items()}

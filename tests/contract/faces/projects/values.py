@@ -1,4 +1,4 @@
-"""Bodies and queries of the projects API: right ones, and what cannot be said in them."""
+"""Bodies and queries of the projects API: valid bodies, and invalid values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -58,13 +58,13 @@ BASES: dict[str, Any] = {
     "POST /api/v1/webhooks": HOOK,
     "POST /api/v1/webhooks/{webhookId}/recover": {"since": "2026-01-01"},
 }
-"""Endpoint id -> a body that is right."""
+"""Endpoint id -> a valid body."""
 NEEDS = {
     "POST /api/v1/tasks": ("title",),
     "POST /api/v1/agents": ("name", "type"),
     "POST /api/v1/projects": ("name",),
 }
-"""What a body needs, where it has more."""
+"""The required fields of a body that has others, too."""
 REQUIRED = {where: NEEDS.get(where, tuple(body)) for where, body in BASES.items()}
 
 WRONG: Sequence[tuple[str, str, Sequence[Any]]] = (

@@ -1,0 +1,26 @@
+"""Prose and what is none."""
+
+from chalicelib.domain.texts import markup
+
+TEXT = "a `b` <i>c</i> [d](https://e)\n```\nf\n```\ng https://h.example\n"
+
+
+def test_masks_keep_indexes_and_lines() -> None:
+    for mask in (markup.mask_all, markup.mask_blocks, markup.mask_code, markup.mask_code_blocks):
+        assert len(mask(TEXT)) == len(TEXT)
+        assert mask(TEXT).count("\n") == TEXT.count("\n")
+    assert markup.mask_all(TEXT).split() == ["a", "c", "[d]", "g"]
+    assert markup.mask_blocks(TEXT).split() == ["a", "`b`", "c", "[d](https://e)", "g", "https://h.example"]
+
+
+def test_sentences_end_at_their_marks_and_items_are_apart() -> None:
+    text = "One two. Three\nfour? Version 1.5 is out\n- five\n- six\n\n# Seven\n"
+    assert [text[start:end].split()[0] for start, end in markup.sentences(text)] == [
+        "One",
+        "Three",
+        "Version",
+        "5",
+        "-",
+        "-",
+        "#",
+    ]

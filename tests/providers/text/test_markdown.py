@@ -1,0 +1,48 @@
+"""Markdown as HTML."""
+
+import pytest
+
+from tests.support.extras import require_extra
+
+require_extra("studio")
+
+from chalicelib.providers.text.markdown import to_html  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("markdown", "html"),
+    [
+        (
+            "# A\n\nb *c* **d** ~~e~~ `f`",
+            "<h1>A</h1>\n<p>b <em>c</em> <strong>d</strong> <del>e</del> <code>f</code></p>\n",
+        ),
+        ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
+        ("```py\n1 < 2\n```", '<pre><code class="language-py">1 &lt; 2\n</code></pre>\n'),
+        ("a\n***\n> b", "<p>a</p>\n<hr>\n<blockquote>\n<p>b</p>\n</blockquote>\n"),
+        ("![a](/i.png)", '<p><img src="/i.png" alt="a"></p>\n'),
+        ("a <b>c</b>", "<p>a <b>c</b></p>\n"),
+        ("a <script>b</script>c", "<p>a c</p>\n"),
+        ("", ""),
+    ],
+)
+def test_markdown_is_html(markdown: str, html: str) -> None:
+    assert to_html(markdown) == html
+
+
+def test_tables_keep_the_alignment_of_their_columns() -> None:
+    html = to_html("|a|b|\n|:-|-:|\n|1|2|\n")
+    assert '<th style="text-align:left">a</th>' in html
+    assert '<td style="text-align:right">2</td>' in html
+
+
+def test_footnotes_lead_there_and_back() -> None:
+    html = to_html("a[^1]\n\n[^1]: b\n")
+    assert '<sup id="fnref-1"><a href="#fn-1"' in html
+    assert '<li id="fn-1">' in html
+
+
+@pytest.mark.parametrize(
+    "piece", ["[", "*a ", ">", "[a](", "`", "_a ", "|a", "<", "![", "a**b", "[^", "- ", "<!--", "~~a"]
+)
+def test_no_text_keeps_the_parser_busy(piece: str) -> None:
+    to_html(piece * (20_000 // len(piece)))
