@@ -1,10 +1,10 @@
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from chalicelib.apis.coordinator import api
-from tests.support.client import Client, Reply, token
+from tests.support.api_client import ApiClient
+from tests.support.client import Client, token
 from tests.support.conformance import conformance
 from tests.support.world import World
 
@@ -12,28 +12,8 @@ TASK = {"name": "solve", "type": "captcha"}
 RESULT = {"solution": "abc123"}
 
 
-@dataclass
-class CoordinatorApi:
+class CoordinatorApi(ApiClient):
     """A client of the coordinator API over HTTP."""
-
-    world: World
-    client: Client
-    token: str
-
-    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
-        return self.client.request(method, path, body, **({"token": self.token} | more))
-
-    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """Return the answer to a request that must succeed."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status in (200, 201), reply.text
-        return reply.json
-
-    def expect_error(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> str:
-        """Return the message of a request that must be refused with this status."""
-        reply = self.request(method, path, body, **more)
-        assert (reply.status, reply.json["status_code"]) == (status, status), reply.text
-        return str(reply.json["message"])
 
     def register(self, max_concurrent: int = 1, **fields: Any) -> str:
         body = {"name": "Arbeiter-1", "type": "general", "metadata": {"max_concurrent": max_concurrent}} | fields

@@ -4,38 +4,29 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.messenger import api
+from tests.support.api_client import ApiClient
 from tests.support.client import Client, Reply, token
 from tests.support.conformance import conformance
 from tests.support.messengers import SECRETS, Messengers, messengers
 
 
 @dataclass
-class MessengerApi:
+class MessengerApi(ApiClient):
     """A client of the messenger API over HTTP, with fakes of all providers."""
 
-    providers: Messengers
-    client: Client
-    token: str
+    succeeds = (200, 202)
 
-    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
-        return self.client.request(method, path, body, **({"token": self.token} | more))
+    providers: Messengers
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """Return the answer to a request that must succeed, after everything that can happen now has happened."""
-        reply = self.request(method, path, body, **more)
-        assert reply.status in (200, 202), reply.text
-        self.providers.world.settle()
-        return reply.json
-
-    def expect_error(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> str:
-        """Return the message of a request that must be refused with this status."""
-        reply = self.request(method, path, body, **more)
-        assert (reply.status, reply.json["status_code"]) == (status, status), reply.text
-        return str(reply.json["message"])
+        """As of other APIs, after everything that can happen now has happened."""
+        answer = super().call(method, path, body, **more)
+        self.world.settle()
+        return answer
 
     def notify(self, message: str = "Hello!", **fields: Any) -> str:
         """Send a notification that is younger than all earlier ones, and return its id."""
-        self.providers.world.clock.advance(1)
+        self.world.clock.advance(1)
         return str(self.call("POST", "/api/notify", {"message": message} | fields)["id"])
 
     def alert(self, severity: str, message: str = "Fire!", **fields: Any) -> Any:
@@ -58,4 +49,4 @@ def messenger_api(world: Any) -> MessengerApi:
         answer = reply.text + str(reply.headers)
         assert not [secret for secret in SECRETS if secret in answer], "a credential is shown"
 
-    return MessengerApi(messengers(world), Client(api, watch), token("user"))
+    return MessengerApi(world, Client(api, watch), token("user"), messengers(world))

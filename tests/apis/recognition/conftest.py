@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.recognition import api
-from tests.support.client import Client, Reply, token
+from tests.support.api_client import ApiClient
+from tests.support.client import Client, token
 from tests.support.conformance import conformance
 from tests.support.recognition import fake_engine
 from tests.support.recognition.fake_engine import FakeEngine
@@ -12,16 +13,10 @@ from tests.support.world import World
 
 
 @dataclass
-class RecognitionApi:
+class RecognitionApi(ApiClient):
     """A client of the recognition API, with an engine that knows some files."""
 
-    world: World
-    client: Client
     engine: FakeEngine
-    token: str
-
-    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
-        return self.client.request(method, path, body, **({"token": self.token} | more))
 
     def post(self, path: str, status: int = 200, **fields: Any) -> Any:
         """Send a request. Files that are given as bytes are sent in base64."""
@@ -38,4 +33,4 @@ def _encode(value: Any) -> Any:
 
 @pytest.fixture
 def recognition_api(world: World) -> RecognitionApi:
-    return RecognitionApi(world, Client(api, conformance(api)), fake_engine.use(), token("user"))
+    return RecognitionApi(world, Client(api, conformance(api)), token("user"), fake_engine.use())

@@ -4,22 +4,17 @@ from typing import Any
 import pytest
 
 from chalicelib.apis import coordinator, surveys
-from tests.support.client import Client, Reply, token
+from tests.support.api_client import ApiClient
+from tests.support.client import Client, token
 from tests.support.conformance import conformance
 from tests.support.world import World
 
 
 @dataclass
-class SurveysApi:
+class SurveysApi(ApiClient):
     """A client of the surveys API, and of the coordinator API for its workers, over HTTP."""
 
-    world: World
-    client: Client
     workers: Client
-    token: str
-
-    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
-        return self.client.request(method, path, body, **({"token": self.token} | more))
 
     def start(self, platform: str = "swagbucks", **fields: Any) -> str:
         reply = self.request("POST", "/api/start", {"platform": platform, "account_id": "a-1"} | fields)
@@ -59,4 +54,4 @@ class SurveysApi:
 @pytest.fixture
 def surveys_api(world: World) -> SurveysApi:
     clients = [Client(package.api, conformance(package.api)) for package in (surveys, coordinator)]
-    return SurveysApi(world, clients[0], clients[1], token("user"))
+    return SurveysApi(world, clients[0], token("user"), clients[1])
