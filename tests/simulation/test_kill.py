@@ -14,7 +14,7 @@ from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registry
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.connections import connections
-from tests.simulation import kill_stories, social_stories, workspace_stories
+from tests.simulation import kill_stories, social_stories, studio_stories, workspace_stories
 from tests.simulation.faults import Killed, dying_anywhere
 from tests.simulation.invariants import AT_REST
 from tests.simulation.performer import performing
@@ -166,6 +166,7 @@ STORIES: dict[str, Callable[[World], Callable[[], object]]] = (
     | kill_stories.STORIES
     | workspace_stories.STORIES
     | social_stories.STORIES
+    | studio_stories.STORIES
 )
 
 
@@ -182,6 +183,7 @@ def test_a_death_at_any_call_is_recovered_from(story: str) -> None:
             was_killed = _is_killed(world, act, number)
             _retry_and_check(world, act)
             workspace_stories.CHECKS.get(story, lambda: None)()
+            studio_stories.CHECKS.get(story, lambda _: None)(world)
         if not was_killed:
             assert number > 0, "the story made no call at all"
             return
