@@ -4,11 +4,12 @@
 """
 
 import base64
+import hashlib
 import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chalicelib.providers.git.objects import NewObject
+from chalicelib.providers.git.pack_entries import BLOB, COMMIT, TREE
+from chalicelib.providers.git.packs import write_pack
 from chalicelib.providers.http.outbound import Response
 
 IDENTITY = ("-c", "user.name=Peer", "-c", "user.email=peer@example.com", "-c", "init.defaultBranch=main")
@@ -70,6 +74,38 @@ def _run_backend(root: Path, path: str, query: str, headers: dict[str, str], bod
     lines = (line.partition(": ") for line in head.decode().split("\r\n"))
     fields = {name.lower(): value for name, _, value in lines}
     return Response(int(fields.pop("status", "200").split()[0]), fields, content)
+
+
+def crafted_object(kind: int, content: bytes) -> NewObject:
+    """An object with any content, also such as git does not write."""
+    name = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}[kind]
+    return NewObject(kind, hashlib.sha1(name + b" %d\0" % len(content) + content).hexdigest(), content)
+
+
+def crafted_commit(
+    tree: str, author: str = "A <a@b.example>", seconds: str = "1700000000", parents: Sequence[str] = ()
+) -> NewObject:
+    """A commit that says this."""
+    above = "".join(f"parent {parent}\n" for parent in parents)
+    person = f"{author} {seconds} +0000"
+    return crafted_object(COMMIT, f"tree {tree}\n{above}author {person}\ncommitter {person}\n\nmade\n".encode())
+
+
+def crafted_server(tip: str, objects: Sequence[NewObject]) -> Callable[[str, dict[str, str], bytes], Response]:
+    """A server whose branch main is at `tip`, and that sends these objects to everybody."""
+    pack, _ = write_pack(objects)
+
+    def reply(url: str, _headers: dict[str, str], _body: bytes) -> Response:
+        if "/info/refs" in url:
+            lines = _line(b"# service=git-upload-pack\n") + b"0000" + _line(f"{tip} refs/heads/main\0\n".encode())
+            return Response(200, {"content-type": "application/x-git-upload-pack-advertisement"}, lines + b"0000")
+        return Response(200, {"content-type": "application/x-git-upload-pack-result"}, _line(b"NAK\n") + pack.data)
+
+    return reply
+
+
+def _line(content: bytes) -> bytes:
+    return b"%04x" % (len(content) + 4) + content
 
 
 @cache

@@ -25,7 +25,8 @@ def in_order(commits: Collection[str], parents: Parents) -> list[str]:
         waiting = [start]
         while waiting:
             commit = waiting[-1]
-            missing = [each for each in parents.get(commit, ()) if each in commits and each not in ordered]
+            above = () if commit in ordered else parents.get(commit, ())
+            missing = [each for each in above if each in commits and each not in ordered]
             if missing:
                 waiting += missing
             else:

@@ -82,7 +82,7 @@ def _commit(workspace: Workspace, message: str, author: Person, names: Sequence[
     parents = () if repository.head is None else (repository.head,)
     pack, manifest, record = _build(snapshot, rows, contents, parents, draft)
     publishing.publish(repository, record, manifest, [pack], [record], repository.commits + 1)
-    publishing.remove_rows(repository, [*rows.values(), *_left_over(snapshot)])
+    publishing.remove_published_rows(repository, [*rows.values(), *_left_over(snapshot)])
     logger().info("A commit was made", extra={"org": workspace.org, "workspace": workspace.id, "commit": record.sha})
     return Committed(record, len(rows))
 

@@ -54,7 +54,7 @@ def merge(sides: Sides, ours: CommitRecord, theirs: CommitRecord, author: Person
     parents = (ours.sha, theirs.sha)
     made = objects.make_commit(CommitDraft(root, parents, author, COMMITTER, clock.now(), message))
     blobs = [NewObject(BLOB, blob_id(text), text) for text in texts.values()]
-    new = {each.sha: each for each in (*blobs, *_missing(sides.store, folders), made)}
+    new = {each.sha: each for each in (*blobs, *missing_trees(sides.store, folders), made)}
     pack, offsets = write_pack(new.values())
     files = dict(merged.files)
     files |= {path: _stored(sides, path, texts[path], modes[path], pack, offsets) for path in texts}
@@ -64,7 +64,8 @@ def merge(sides: Sides, ours: CommitRecord, theirs: CommitRecord, author: Person
     return Merged(record, files, pack)
 
 
-def _missing(store: ObjectStore, folders: Mapping[str, NewObject]) -> Iterable[NewObject]:
+def missing_trees(store: ObjectStore, folders: Mapping[str, NewObject]) -> Iterable[NewObject]:
+    """Those of the trees that are not stored. Reads the index of each pack."""
     return (tree for tree in folders.values() if tree.sha not in store)
 
 

@@ -109,19 +109,24 @@ def _job_writes(old: Repository, new: Repository) -> list[Write]:
     return [background_jobs.create_write(new.org, REPACK_JOB, new.workspace_id)]
 
 
-def remove_rows(repository: Repository, rows: Sequence[FileRow]) -> None:
-    """Remove rows that say the same as the published commit. One call for each 50, and one for contents in S3.
-
-    A row that was written again stays. A row that cannot be removed now says nothing, and is removed after a later
-    commit.
-    """
+def remove_published_rows(repository: Repository, rows: Sequence[FileRow]) -> None:
+    """As `remove_rows`, after a publication: a row that cannot be removed now says nothing, and is removed after a
+    later commit."""
     try:
-        for start in range(0, len(rows), ROWS_PER_WRITE):
-            _remove_batch(repository, rows[start : start + ROWS_PER_WRITE])
-        if blobs := [_key(repository, "blob", row.blob) for row in rows if row.blob is not None]:
-            objects.delete(blobs)
+        remove_rows(repository, rows)
     except Unavailable as error:
         logger().warning("Rows of committed files are left over", extra={"org": repository.org}, exc_info=error)
+
+
+def remove_rows(repository: Repository, rows: Sequence[FileRow]) -> None:
+    """Remove rows that say the same as the last commit. One call for each 50, and one for contents in S3.
+
+    A row that was written again stays. Raises Unavailable.
+    """
+    for start in range(0, len(rows), ROWS_PER_WRITE):
+        _remove_batch(repository, rows[start : start + ROWS_PER_WRITE])
+    if blobs := [_key(repository, "blob", row.blob) for row in rows if row.blob is not None]:
+        objects.delete(blobs)
 
 
 def _remove_batch(repository: Repository, rows: Sequence[FileRow]) -> None:

@@ -12,15 +12,16 @@ from chalicelib.domain.workspaces.manifests import Manifest
 from chalicelib.domain.workspaces.values import CommitRecord, FileRow, Workspace
 from chalicelib.engine.documents import optimistic
 from chalicelib.engine.workspaces import log, publishing, remotes, snapshots, workspaces
-from chalicelib.engine.workspaces.merges import Sides, merge, name_some
+from chalicelib.engine.workspaces.merges import Sides, merge, missing_trees, name_some
 from chalicelib.engine.workspaces.object_store import ObjectStore
 from chalicelib.engine.workspaces.received import Received, inspect, list_tree
 from chalicelib.engine.workspaces.snapshots import Snapshot
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.observability import logger
+from chalicelib.providers.git import objects
 from chalicelib.providers.git import remote as git_remote
 from chalicelib.providers.git.objects import Person
-from chalicelib.providers.git.packs import Pack
+from chalicelib.providers.git.packs import Pack, write_pack
 
 MAX_NAMED = 20
 """Branches that an error names."""
@@ -80,13 +81,17 @@ def _integrate(workspace: Workspace, received: Received, branch: str, author: Pe
         return 0
     new = _new_records(received, local_records)
     head = _next_head(snapshot, received, local_records, new, author, message)
-    _require_no_overwriting(snapshot, head.manifest)
+    touched = trees.differing_paths(snapshot.manifest, head.manifest)
+    _require_no_overwriting(snapshot, head.manifest, touched)
+    # Beside the new commit, a row that says the same as the old one would undo what is pulled.
+    left_over = [row for row in _unchanged_rows(snapshot, snapshot.manifest) if row.path in touched]
+    publishing.remove_rows(repository, left_over)
     total = repository.commits + len(head.records)
     is_first = repository.head is None
     publishing.publish(
         repository, head.record, head.manifest, head.packs, head.records, total, branch if is_first else None
     )
-    publishing.remove_rows(repository, _unchanged_rows(snapshot, head.manifest))
+    publishing.remove_published_rows(repository, _unchanged_rows(snapshot, head.manifest))
     return len(new)
 
 
@@ -120,17 +125,23 @@ def _next_head(
     theirs = list_tree(tip.tree, store, snapshot.manifest, received)
     parents = {sha: record.parents for sha, record in records.items()}
     if repository.head is None or repository.head in history.reachable(tip.sha, parents):
-        return _Head(tip, theirs, held, list(new))
+        return _Head(tip, theirs, [*held, *_other_trees(store, tip, theirs)], list(new))
     base = history.merge_base(repository.head, tip.sha, parents, lambda sha: records[sha].generation)
     base_files = list_tree(records[base].tree, store, snapshot.manifest, received) if base is not None else {}
     merged = merge(Sides(store, base_files, snapshot.manifest, theirs), records[repository.head], tip, author, message)
     return _Head(merged.record, merged.manifest, [*held, merged.pack], [*new, merged.record])
 
 
-def _require_no_overwriting(snapshot: Snapshot, manifest: Manifest) -> None:
+def _other_trees(store: ObjectStore, tip: CommitRecord, files: Manifest) -> list[Pack]:
+    """A pack of the trees as the next commit would name them, where the remote wrote them in another way: with zeros in
+    front of modes, as old programs did, or with empty directories. None where all are the same."""
+    root, folders = objects.build_trees({path: (file.mode, file.sha) for path, file in files.items()})
+    return [] if root == tip.tree else [write_pack(missing_trees(store, folders))[0]]
+
+
+def _require_no_overwriting(snapshot: Snapshot, manifest: Manifest, touched: set[str]) -> None:
     """Raise Conflict when the new files would replace something that was changed here and not committed."""
     changed = snapshot.changes.all
-    touched = trees.differing_paths(snapshot.manifest, manifest)
     same = {row.path for row in _unchanged_rows(snapshot, manifest)}
     lost = {path for path in changed if path in touched and path not in same}
     kept = {path for path, row in changed.items() if not row.is_deleted and path not in same}

@@ -19,6 +19,12 @@ MAX_ENTRIES = 3 * MAX_FILES
 """Files and directories of a tree that is listed."""
 MAX_MESSAGE_CHARACTERS = 4_000
 """Of a commit's message, in the log."""
+MAX_PARENTS = 1_000
+"""Of one commit: an item of the log holds all their ids."""
+MAX_PERSON_CHARACTERS = 500
+"""Of an author's name, and of the address."""
+MAX_AT_MS = 253_402_300_799_000
+"""The last second of the year 9999. Commits can name any number of seconds."""
 
 
 class Received(NamedTuple):
@@ -33,9 +39,9 @@ class Received(NamedTuple):
         """What the log shows of a received commit."""
         facts = self.commits[sha]
         message = facts.message[:MAX_MESSAGE_CHARACTERS]
-        return CommitRecord(
-            sha, facts.tree, facts.parents, generation, facts.author.name, facts.author.email, facts.at, message
-        )
+        name, email = (text[:MAX_PERSON_CHARACTERS] for text in facts.author)
+        at = min(max(facts.at, 0), MAX_AT_MS)
+        return CommitRecord(sha, facts.tree, facts.parents, generation, name, email, at, message)
 
 
 def inspect(tip: str, data: bytes | None) -> Received:
@@ -49,6 +55,8 @@ def inspect(tip: str, data: bytes | None) -> Received:
             for sha, packed in objects_by_sha.items()
             if packed.kind == COMMIT and packed.content
         }
+        if any(len(facts.parents) > MAX_PARENTS for facts in commits.values()):
+            raise InvalidGitData(f"a commit has more than {MAX_PARENTS} parents")
     except InvalidGitData as error:
         raise Conflict(f"The remote's answer cannot be used: {error}") from None
     return Received(tip, pack, objects_by_sha, commits)

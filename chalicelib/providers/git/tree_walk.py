@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from chalicelib.providers.git.errors import InvalidGitData
 from chalicelib.providers.git.objects import TreeEntry
 
+MAX_PATH_CHARACTERS = 4_096
+"""Of a directory's path: no system checks a longer one out."""
 ReadTree = Callable[[str], Sequence[TreeEntry]]
 """Reads the entries of a tree by its id."""
 
 
 def list_files(root: str, read_tree: ReadTree, limit: int) -> Iterator[tuple[str, TreeEntry]]:
     """(path, entry) of every file below a tree. Raises InvalidGitData after more than `limit` files and directories: a
-    few trees that name each other can stand for millions."""
+    few trees that name each other can stand for millions; and for a directory that is too deep."""
     waiting, seen = [("", root)], 0
     while waiting:
         folder, sha = waiting.pop()
@@ -19,6 +21,8 @@ def list_files(root: str, read_tree: ReadTree, limit: int) -> Iterator[tuple[str
         seen += len(entries)
         if seen > limit:
             raise InvalidGitData(f"a tree has more than {limit} files and directories")
+        if len(folder) > MAX_PATH_CHARACTERS:
+            raise InvalidGitData(f"a tree has a directory whose path has more than {MAX_PATH_CHARACTERS} characters")
         for entry in entries:
             path = f"{folder}{entry.name}"
             if entry.is_folder:

@@ -5,6 +5,8 @@
   4 - 5 -
 """
 
+from typing import Any
+
 from chalicelib.domain.workspaces import history
 
 PARENTS = {"2": ("1",), "3": ("2",), "4": ("1",), "5": ("4", "2"), "6": ("3", "5")}
@@ -29,6 +31,21 @@ def test_a_long_history_needs_no_deep_calls() -> None:
     ordered = history.in_order(set(parents), parents)
     assert ordered[0] == "1"
     assert history.generations(ordered, parents, {"0": 5})["19999"] == 20_004
+
+
+def test_a_history_in_which_each_commit_has_all_earlier_ones_as_parents() -> None:
+    """Nothing bounds the time but that each commit is looked at twice."""
+    looked_at: list[str] = []
+
+    class Counting(dict[str, tuple[str, ...]]):
+        def get(self, key: str, default: Any = None) -> Any:
+            looked_at.append(key)
+            return super().get(key, default)
+
+    names = [str(number) for number in range(100)]
+    parents = Counting({name: tuple(names[:number]) for number, name in enumerate(names)})
+    assert history.in_order(set(names), parents) == names
+    assert len(looked_at) <= 2 * len(names)
 
 
 def test_generations() -> None:

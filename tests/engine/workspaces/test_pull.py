@@ -7,14 +7,25 @@ from typing import Any
 
 import pytest
 
+from chalicelib import clock
 from chalicelib.domain.workspaces.values import FILE_MODE, LINK_MODE, SUBMODULE_MODE
 from chalicelib.engine.workspaces import commits, files, log, pull, push, received, remotes, snapshots, workspaces
 from chalicelib.engine.workspaces.log import LogQuery
+from chalicelib.engine.workspaces.object_store import ObjectStore
 from chalicelib.errors import Conflict, NotFound, Unavailable
-from chalicelib.providers.git import pack_entries, packs
+from chalicelib.providers.git import objects as git_objects
+from chalicelib.providers.git import pack_entries, packs, tree_walk
 from chalicelib.providers.git.objects import NewObject, Person
+from chalicelib.providers.git.pack_entries import BLOB, TREE
 from tests.support import aws
-from tests.support.git_server import GitServer, commit_files, git
+from tests.support.git_server import (
+    GitServer,
+    commit_files,
+    crafted_commit,
+    crafted_object,
+    crafted_server,
+    git,
+)
 from tests.support.world import ORG, World
 
 DEV = Person("dev", "dev@example.com")
@@ -341,6 +352,134 @@ def _hash(peer: Peer, text: str) -> str:
 def _make_tree(peer: Peer, listing: str) -> str:
     (peer.clone / "listing").write_text(listing)
     return git(peer.clone, "-c", "alias.make=!git mktree < listing", "make").strip()
+
+
+def serve_crafted(world: World, made: NewObject, *others: NewObject) -> None:
+    """Have a server answer that sends these objects, of which `made` is the commit of its branch."""
+    world.servers["git.example"] = crafted_server(made.sha, [*others, made])
+    remotes.set_remote(ORG, "origin", "https://git.example/a.git", None, None)
+
+
+def tree_of(*entries: tuple[str, str, NewObject]) -> NewObject:
+    """A tree of (mode, name, object)."""
+    lines = (f"{mode} {name}\0".encode() + bytes.fromhex(one.sha) for mode, name, one in entries)
+    return crafted_object(TREE, b"".join(lines))
+
+
+X = crafted_object(BLOB, b"x")
+WITH_X = tree_of(("100644", "f", X))
+
+
+@pytest.mark.parametrize(("seconds", "year"), [("253402300800", 9999), ("9" * 30, 9999), ("-5", 1970)])
+def test_a_commit_of_any_time_is_shown(world: World, seconds: str, year: int) -> None:
+    serve_crafted(world, crafted_commit(WITH_X.sha, seconds=seconds), WITH_X, X)
+    assert pull_all() == 1
+    [record] = log.read(ORG, LogQuery()).records
+    assert clock.utc(record.at).year == year
+
+
+def test_an_author_of_any_length_is_shown_in_part(world: World) -> None:
+    name, address = os.urandom(300_000).hex(), os.urandom(300_000).hex()
+    serve_crafted(world, crafted_commit(WITH_X.sha, f"{name} <{address}>"), WITH_X, X)
+    assert pull_all() == 1
+    [record] = log.read(ORG, LogQuery()).records
+    assert (record.author, record.email) == (name[:500], address[:500])
+
+
+def test_a_commit_of_too_many_parents_is_refused(world: World) -> None:
+    parents = [crafted_commit(WITH_X.sha, seconds=str(number)) for number in range(1_001)]
+    made = crafted_commit(WITH_X.sha, parents=[parent.sha for parent in parents])
+    serve_crafted(world, made, WITH_X, X, *parents)
+    with pytest.raises(Conflict, match="more than 1000 parents"):
+        pull_all()
+
+
+@pytest.mark.parametrize("mode", ["040000", "40000"])
+def test_trees_that_the_remote_wrote_in_another_way(world: World, mode: str) -> None:
+    """Old programs wrote zeros in front of modes, and others write empty directories. A commit here has other trees."""
+    empty = tree_of()
+    inner = tree_of((mode, "empty", empty), (mode, "sub", WITH_X))
+    root = tree_of((mode, "inner", inner))
+    theirs = crafted_commit(root.sha)
+    serve_crafted(world, theirs, root, inner, empty, WITH_X, X)
+    pull_all()
+    ours = commit("more", g=b"g")
+    store = ObjectStore(snapshots.read(workspaces.current(ORG)).repository)
+    tree = git_objects.parse_commit(store.read(ours).content).tree
+    listed = tree_walk.list_files(tree, store.read_tree, 100)
+    assert {path: store.read(entry.sha).content for path, entry in listed} == {"g": b"g", "inner/sub/f": b"x"}
+
+
+def test_a_directory_that_is_too_deep_is_refused(world: World) -> None:
+    trees = [WITH_X]
+    for _ in range(20):
+        trees.append(tree_of(("40000", "d" * 250, trees[-1])))
+    serve_crafted(world, crafted_commit(trees[-1].sha), X, *trees)
+    with pytest.raises(Conflict, match="path has more than 4096 characters"):
+        pull_all()
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_row_that_says_the_same_as_the_last_commit_does_not_undo_a_pull(peer: Peer, died: bool) -> None:
+    commit("base", a=b"one", large=b"1" * 10_000)
+    push_all()
+    peer.fetch()
+    if died:  # after a commit was published and before its rows were removed
+        files.write_file(ORG, "a", b"two")
+        with aws.interfering(fail_removals):
+            commits.commit(ORG, "ours", DEV)
+        push_all()
+        peer.fetch()
+    else:
+        files.write_file(ORG, "a", b"one")
+        files.write_file(ORG, "large", b"1" * 10_000)
+    assert snapshots.read(workspaces.current(ORG)).rows
+    peer.commit("theirs", a="theirs", large="theirs")
+    peer.push()
+    assert commits.status(ORG).modified == []
+    pull_all()
+    assert read_contents() == {"a": b"theirs", "large": b"theirs"}
+    assert commits.status(ORG).modified == []
+    assert snapshots.read(workspaces.current(ORG)).rows == {}
+
+
+def fail_removals(call: aws.Call, send: Callable[[], Any]) -> Any:
+    """Carry out the first transaction alone."""
+    if call == ("DynamoDB", "TransactWriteItems") and workspaces_have_no_changes():
+        raise Unavailable("The database is busy; try again")
+    return send()
+
+
+def workspaces_have_no_changes() -> bool:
+    with aws.without_interference():
+        return not commits.status(ORG).modified
+
+
+def test_a_file_that_came_and_went_is_pulled(peer: Peer) -> None:
+    commit("base", a=b"a")
+    push_all()
+    peer.fetch()
+    files.write_file(ORG, "b", b"came")
+    files.delete_file(ORG, "b")
+    peer.commit("theirs", b="theirs")
+    peer.push()
+    pull_all()
+    assert read_contents() == {"a": b"a", "b": b"theirs"}
+
+
+def test_a_pull_that_cannot_remove_rows_changes_nothing(peer: Peer) -> None:
+    commit("base", a=b"one")
+    push_all()
+    peer.fetch()
+    files.write_file(ORG, "a", b"one")
+    peer.commit("theirs", a="theirs")
+    peer.push()
+
+    with aws.interfering(fail_removals), pytest.raises(Unavailable):
+        pull_all()
+    assert read_contents() == {"a": b"one"}
+    assert pull_all() == 1
+    assert read_contents() == {"a": b"theirs"}
 
 
 def test_too_many_files_and_bytes_are_refused(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
