@@ -23,7 +23,7 @@ SECRET_NAME = re.compile(
 """Names of secrets: a test holds that fields with such names are declared as secrets."""
 MAX_SHOWN_CHARS = 60
 """Longer input is described, not repeated."""
-NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false", "object": "an object"}
+NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
 FORMATS = {
     "binary": "a file, in a part with a filename",
     "date": "a date (YYYY-MM-DD)",
@@ -80,9 +80,9 @@ def _clause(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema, hidden
 
 
 def _actual(detail: ErrorDetails, hidden: bool) -> str:
-    """The value as the sentence shows it; of a list that is too short or too long, its length."""
+    """The value as the sentence shows it; of a list or an object that is too short or too long, its length."""
     length = detail.get("ctx", {}).get("actual_length")
-    if isinstance(detail["input"], list) and length is not None:
+    if isinstance(detail["input"], list | dict) and length is not None:
         return str(length)
     return _kind(detail["input"]) if hidden else _shown(detail["input"])
 
@@ -176,6 +176,8 @@ def _noun(schema: JsonSchema) -> str:
         return FORMATS.get(schema.get("format", ""), "a string") + _size_clause(schema, "Length", "characters") + shape
     if kind == "array":
         return "a list" + _size_clause(schema, "Items", "items")
+    if kind == "object":
+        return "an object" + _size_clause(schema, "Properties", "fields")
     return NOUNS.get(kind, "") + _range_clause(schema)
 
 

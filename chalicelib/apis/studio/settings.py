@@ -18,15 +18,19 @@ OWN = (GENERAL, SYSTEM)
 SettingId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-def _require_not_theme(key: str) -> str:
-    if key == "theme":
-        raise ValueError("must not be theme, which has an endpoint of its own")
+RESERVED = frozenset(
+    {"theme", "general", "system", "create", "api-keys", "webhooks", "integrations", "debug_mode", "max_workers"}
+)
+"""Names of endpoints, under which a setting could not be changed, and of what the system settings show."""
+
+
+def _require_free(key: str) -> str:
+    if key in RESERVED:
+        raise ValueError(f"must not be {key}, which this API uses itself")
     return key
 
 
-NewKey = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_require_not_theme)
-]
+NewKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_require_free)]
 ThemeName = Literal["light", "dark", "auto"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -135,6 +139,12 @@ def change_setting(caller: Caller, setting_id: SettingId, body: ValueIn) -> Sett
 def delete_setting(caller: Caller, setting_id: SettingId) -> None:
     """Delete a setting that was added. One of the API's own gets its default again."""
     custom_settings.delete(caller.org, setting_id, OWN, caller.subject)
+
+
+@routes.get("/theme")
+def get_theme(caller: Caller) -> ThemeOut:
+    """Get the theme. The document has no such endpoint."""
+    return ThemeOut(**groups.read(caller.org, THEME))
 
 
 @routes.put("/theme")

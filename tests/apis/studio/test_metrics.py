@@ -138,6 +138,12 @@ def test_the_field_of_a_wrong_tag_is_named(studio_api: StudioApi) -> None:
     assert list(studio_api.request("POST", TRACK, body).json["fields"]) == ["tags.a"]
 
 
+def test_too_many_tags_are_counted_in_the_error(studio_api: StudioApi) -> None:
+    body = {"metric_name": "pages", "value": 1, "unit": "requests", "tags": {f"t{n}": "x" for n in range(11)}}
+    fields = studio_api.request("POST", TRACK, body).json["fields"]
+    assert fields == {"tags": "must be an object of at most 10 fields, got 11"}
+
+
 def test_revenue_is_a_metric(studio_api: StudioApi) -> None:
     assert total(REVENUE, USD) is None
     track(studio_api, REVENUE, 12.5, USD)

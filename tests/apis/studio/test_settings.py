@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from chalicelib import config
+from chalicelib.apis.studio import connections, settings
 from chalicelib.domain.settings import typed_value
 from chalicelib.domain.settings.studio import GENERAL, THEME
 from chalicelib.domain.settings.typed_value import ValueType
@@ -84,6 +85,15 @@ def test_an_added_setting_keeps_its_type(studio_api: StudioApi) -> None:
     studio_api.expect_error(404, "DELETE", f"{SETTINGS}/max_posts")
 
 
+def test_a_key_that_the_api_uses_itself_is_refused(studio_api: StudioApi) -> None:
+    """Under the path of another endpoint a setting could be neither changed nor deleted."""
+    own = (*settings.routes.endpoints, *connections.routes.endpoints)
+    paths = {endpoint.path.removeprefix(f"{SETTINGS}/") for endpoint in own} - {SETTINGS}
+    for key in (*(path for path in paths if "{" not in path), "debug_mode", "max_workers"):
+        body = {"key": key, "value": "x"}
+        assert f"must not be {key}" in studio_api.expect_error(400, "POST", f"{SETTINGS}/create", body)
+
+
 def test_an_org_has_at_most_so_many_settings_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(custom_settings, "MAX_SETTINGS", 2)
     for key in "ab":
@@ -98,10 +108,10 @@ def test_the_theme_is_changed_in_parts_and_reset(studio_api: StudioApi) -> None:
     default = studio_api.call("PUT", f"{SETTINGS}/theme", {})
     studio_api.call("PUT", f"{SETTINGS}/theme", {"theme": "dark"})
     changed = studio_api.call("PUT", f"{SETTINGS}/theme", {"accent_color": "#FF0000"})
-    assert changed == {"theme": "dark", "accent_color": "#FF0000"}
+    assert changed == {"theme": "dark", "accent_color": "#FF0000"} == studio_api.call("GET", f"{SETTINGS}/theme")
     for _ in range(2):
         studio_api.call("DELETE", f"{SETTINGS}/theme")
-    assert studio_api.call("PUT", f"{SETTINGS}/theme", {}) == default
+    assert studio_api.call("GET", f"{SETTINGS}/theme") == default
 
 
 def test_the_callers_api_keys_are_listed_without_the_keys(studio_api: StudioApi) -> None:

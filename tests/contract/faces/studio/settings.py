@@ -15,6 +15,7 @@ UNHOOK = "DELETE /api/settings/webhooks/{webhook_id}"
 SETTING = {"key": "setting_name", "value": "setting_value", "type": "string"}
 WEBHOOK = {"url": "https://webhook.example.com", "events": ["task.completed", "task.failed"], "active": True}
 ADDED = {"id": "x", "key": "x", "value": "x", "type": "string", "created_at": INSTANT, "updated_at": INSTANT}
+THEME_OUT = {"theme": "dark", "accent_color": "#FF0000"}
 HOOK_OUT = {"id": "webhook-id", **WEBHOOK, "created_at": INSTANT}
 
 
@@ -23,6 +24,7 @@ def build(world: World, client: Client, caller: str) -> dict[str, Resource]:
     client.post("/api/settings/create", SETTING | {"key": "owners_motto"}, token=caller)
     for key, value in (("language", "de"), ("log_level", "DEBUG")):
         client.put(f"/api/settings/{key}", {"value": value}, token=caller)
+    client.put("/api/settings/theme", THEME_OUT, token=caller)
     webhook = str(client.post("/api/settings/webhooks", WEBHOOK, token=caller).json["id"])
     world.settle()
     return {"setting": Resource("Setting", "owners_motto"), "webhook": Resource("Webhook", webhook)}
@@ -38,7 +40,8 @@ group = Group(
     answers={
         CREATE: ADDED,
         CHANGE: ADDED,
-        THEME: {"theme": "dark", "accent_color": "#FF0000"},
+        THEME: THEME_OUT,
+        "GET /api/settings/theme": THEME_OUT,
         KEYS: {"keys": []},
         # What the deployment configures has no time of its own.
         "GET /api/settings/integrations": {
@@ -59,7 +62,7 @@ group = Group(
     ),
     bases={CREATE: SETTING, CHANGE: {"value": "x"}, THEME: {"theme": "dark"}, HOOK: WEBHOOK},
     wrong=(
-        (CREATE, "key", ("", "theme", "1a", "a b", "x" * 65, 7, None)),
+        (CREATE, "key", ("", "theme", "max_workers", "1a", "a b", "x" * 65, 7, None)),
         (CREATE, "type", ("", "float", 7, None)),
         (CREATE, "value", (7, None, True, [], "x" * 4_000)),
         (CHANGE, "value", (7, None, True, [], "x" * 4_000)),
