@@ -28,6 +28,7 @@ CREDENTIALS: dict[Platform, dict[str, str]] = {
 IMAGE_URL = "https://images.example/one.jpg"
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 DEAD = Unreachable("timed out")
+CUT_OFF = Response(200, {}, b'{"id": "1')
 Reply = Response | Unreachable | Callable[[], Response]
 
 

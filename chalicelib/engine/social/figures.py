@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 from chalicelib import clock
+from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
 from chalicelib.domain.deliveries.receivers import PLATFORMS, Platform
 from chalicelib.domain.social.post import PlatformPost
 from chalicelib.engine.social import accounts, posts
@@ -39,6 +40,8 @@ def read_figures(org: str, identifier: str) -> Figures:
 
 def _read(org: str, on_platform: PlatformPost, account: SocialAccount) -> Figures:
     receipt = on_platform.delivery.receipts[0]
+    if receipt == UNKNOWN_RECEIPT:
+        return Figures()
     return accounts.ask(org, account, lambda: get_platform(account.platform).figures(account.settings, receipt))
 
 

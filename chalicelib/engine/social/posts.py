@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.domain.deliveries.delivery import Delivery
+from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
 from chalicelib.domain.deliveries.receivers import PLATFORMS, Platform
 from chalicelib.domain.social import post as post_rules
 from chalicelib.domain.social import publishing as rules
@@ -206,21 +207,25 @@ def delete(org: str, identifier: str) -> None:
     """Delete a post on its platforms, or on the one that the id names: one that waits is not published, and one that is
     published is deleted there, too. Two calls, four for each platform, and one.
 
-    Raises NotFound; Conflict while it is being published, and where the platform deletes nothing; Unavailable, when the
-    rest stays and the request can be repeated.
+    Raises NotFound; Conflict while it is being published, and where the platform deletes nothing or has not said the
+    post's id; Unavailable, when the rest stays and the request can be repeated.
     """
     platform_posts = get(org, identifier)
-    _require_deletable(platform_posts)
+    for on_platform in platform_posts:
+        _require_deletable(on_platform.delivery)
     for on_platform in platform_posts:
         optimistic.retry(_deletion(org, on_platform))
     storage.delete_if_unused(org, platform_posts[0].post.id, platform_posts[0].delivery)
 
 
-def _require_deletable(found: Sequence[PlatformPost]) -> None:
-    for on_platform in found:
-        platform = _platform(on_platform.delivery)
-        if on_platform.status == "published" and not get_platform(platform).deletes:
-            raise Conflict(f"{platform} deletes nothing by API: delete the post there")
+def _require_deletable(delivery: Delivery) -> None:
+    if delivery.status != "delivered":
+        return
+    platform = _platform(delivery)
+    if not get_platform(platform).deletes:
+        raise Conflict(f"{platform} deletes nothing by API: delete the post there")
+    if delivery.receipts[0] == UNKNOWN_RECEIPT:
+        raise Conflict(f"{platform} did not say under which id it published the post: delete the post there")
 
 
 def _deletion(org: str, on_platform: PlatformPost) -> Callable[[], None]:
@@ -231,6 +236,7 @@ def _deletion(org: str, on_platform: PlatformPost) -> Callable[[], None]:
             return
         if rules.is_begun(latest):
             raise Conflict(f"The post is being published on {latest.receiver}: delete it in a few minutes")
+        _require_deletable(latest)
         if latest.status == "delivered":
             _delete_there(org, latest)
         if not storage.delete_delivery(latest):

@@ -4,6 +4,7 @@ Everything that a provider sends is bounded: bytes, the length of a line, silenc
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ _KINDS: Mapping[Reason, type[ModelFailure]] = {
 }
 """What it means that there is no response for this reason; ProviderFailed for any other."""
 _REDACTED = "***"
+_WORD = re.compile(r"\S+")
 _MIN_SECRET = 6
 
 
@@ -45,8 +47,9 @@ class Endpoint(NamedTuple):
     total_seconds: float = 300.0
 
     def redact(self, words: str) -> str:
-        """A provider's words without the key, which it may repeat."""
-        return words.replace(self.key, _REDACTED) if len(self.key) >= _MIN_SECRET else words
+        """A provider's words without the key, which it may repeat as a whole, or as `sk-proj-****abcd`."""
+        whole = words.replace(self.key, _REDACTED) if len(self.key) >= _MIN_SECRET else words
+        return _WORD.sub(lambda word: _REDACTED if _REDACTED in word[0] else word[0], whole)
 
 
 @contextmanager

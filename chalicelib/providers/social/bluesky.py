@@ -62,7 +62,7 @@ class Bluesky:
     def figures(self, account: Account, identifier: str) -> Figures:
         response = _call(_sign_in(account), "GET", "app.bsky.feed.getPosts", query={"uris": identifier})
         names = ("likeCount", "repostCount", "quoteCount", "replyCount")
-        post = calls.first(response.json.get("posts"))
+        post = calls.first(calls.require_rows(response.json.get("posts")))
         likes, reposts, quotes, replies = (calls.whole_number(post.get(name)) for name in names)
         return Figures(likes=likes, shares=calls.total(reposts, quotes), comments=replies)
 
@@ -101,7 +101,7 @@ def _upload(session: dict[str, str], image: ImageFile) -> dict[str, Any]:
     headers = {"content-type": image.media_type}
     blob = _call(session, "POST", "com.atproto.repo.uploadBlob", image.content, headers).json.get("blob")
     if not calls.mapping(blob):
-        raise Undelivered("the answer is not the platform's", final=True)
+        raise calls.unexpected_answer()
     return {"alt": image.alt_text, "image": blob}
 
 

@@ -151,5 +151,24 @@ def require_text(value: Any) -> str:
     """As `text`. Raises Undelivered where there is none: something other than the platform may have answered."""
     required = text(value)
     if not required:
-        raise Undelivered("the answer is not the platform's", final=True)
+        raise unexpected_answer()
     return required
+
+
+def require_mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object within a response. Raises Undelivered, as `require_text`."""
+    if not isinstance(value, Mapping):
+        raise unexpected_answer()
+    return value
+
+
+def require_rows(value: Any) -> list[Mapping[str, Any]]:
+    """A JSON list of objects within a response. Raises Undelivered, as `require_text`."""
+    if not isinstance(value, list):
+        raise unexpected_answer()
+    return [mapping(row) for row in value]
+
+
+def unexpected_answer() -> Undelivered:
+    """A success without what the platform documents."""
+    return Undelivered("the answer is not the platform's", final=True)

@@ -53,8 +53,7 @@ class Instagram:
 
     def figures(self, account: Account, identifier: str) -> Figures:
         path = f"/{quote(identifier, safe='')}/insights?metric=views,likes,shares,comments"
-        rows = _call(account, "GET", path).json.get("data")
-        metrics = [calls.mapping(row) for row in rows] if isinstance(rows, list) else []
+        metrics = calls.require_rows(_call(account, "GET", path).json.get("data"))
         counts = {calls.text(row.get("name")): calls.first(row.get("values")).get("value") for row in metrics}
         return Figures(*(calls.whole_number(counts.get(name)) for name in ("views", "likes", "shares", "comments")))
 

@@ -65,7 +65,7 @@ class LinkedIn:
         if "organization_id" in account:
             return _organization_figures(account, identifier)
         answer = _call(account, "GET", f"/rest/socialMetadata/{quote(identifier, safe='')}").json
-        reactions = calls.mapping(answer.get("reactionSummaries")).values()
+        reactions = calls.require_mapping(answer.get("reactionSummaries")).values()
         counts = [calls.whole_number(calls.mapping(reaction).get("count")) for reaction in reactions]
         comments = calls.whole_number(calls.mapping(answer.get("commentSummary")).get("count"))
         return Figures(likes=calls.total(*counts), comments=comments)
@@ -97,7 +97,7 @@ def _organization_figures(account: Account, identifier: str) -> Figures:
     organization, urn = quote(account["author"], safe=""), quote(identifier, safe="")
     query = f"q=organizationalEntity&organizationalEntity={organization}&{kind}=List({urn})"
     answer = _call(account, "GET", f"/rest/organizationalEntityShareStatistics?{query}").json
-    counts = calls.mapping(calls.first(answer.get("elements")).get("totalShareStatistics"))
+    counts = calls.mapping(calls.first(calls.require_rows(answer.get("elements"))).get("totalShareStatistics"))
     names = ("impressionCount", "likeCount", "shareCount", "commentCount")
     return Figures(*(calls.whole_number(counts.get(name)) for name in names))
 

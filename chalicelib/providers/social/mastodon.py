@@ -51,10 +51,12 @@ class Mastodon:
 
     def delete(self, account: Account, identifier: str) -> None:
         with calls.gone_is_deleted():
-            _call(account, "DELETE", f"/api/v1/statuses/{quote(identifier, safe='')}")
+            response = _call(account, "DELETE", f"/api/v1/statuses/{quote(identifier, safe='')}")
+            calls.require_text(response.json.get("id"))
 
     def figures(self, account: Account, identifier: str) -> Figures:
         status = _call(account, "GET", f"/api/v1/statuses/{quote(identifier, safe='')}").json
+        calls.require_text(status.get("id"))
         return Figures(
             likes=calls.whole_number(status.get("favourites_count")),
             shares=calls.whole_number(status.get("reblogs_count")),
@@ -68,9 +70,8 @@ class Mastodon:
         try:
             rows = json.loads(body)
         except ValueError:
-            raise Undelivered("the answer is not the platform's", final=True) from None
-        tags = [calls.mapping(row) for row in rows] if isinstance(rows, list) else []
-        return [_read_tag(tag) for tag in tags if tag.get("name")]
+            raise calls.unexpected_answer() from None
+        return [_read_tag(tag) for tag in calls.require_rows(rows) if tag.get("name")]
 
 
 def _read_tag(tag: Any) -> Trend:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -15,7 +16,7 @@ from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
 from chalicelib.domain.social.post import Post
 from chalicelib.providers.http import outbound
 from chalicelib.providers.messengers import provider_requests
-from chalicelib.providers.messengers.provider_requests import ProviderResponse
+from chalicelib.providers.messengers.provider_requests import ProviderResponse, Undelivered
 from chalicelib.providers.social import Account, Draft, Figures, Profile, Published, Trend, calls
 from chalicelib.providers.social.calls import ImageFile
 
@@ -52,12 +53,13 @@ class Twitter:
 
     def delete(self, account: Account, identifier: str) -> None:
         with calls.gone_is_deleted():
-            _call(account, "DELETE", f"/tweets/{quote(identifier, safe='')}")
+            response = _call(account, "DELETE", f"/tweets/{quote(identifier, safe='')}")
+            calls.require_mapping(response.json.get("data"))
 
     def figures(self, account: Account, identifier: str) -> Figures:
         response = _call(account, "GET", f"/tweets/{quote(identifier, safe='')}?tweet.fields=public_metrics")
-        data = calls.mapping(response.json.get("data"))
-        counts = {name: calls.whole_number(value) for name, value in calls.mapping(data.get("public_metrics")).items()}
+        metrics = calls.require_mapping(_require_data(response).get("public_metrics"))
+        counts = {name: calls.whole_number(value) for name, value in metrics.items()}
         return Figures(
             impressions=counts.get("impression_count"),
             likes=counts.get("like_count"),
@@ -67,13 +69,19 @@ class Twitter:
 
     def trends(self, account: Account) -> list[Trend]:
         response = _call(account, "GET", "/users/personalized_trends")
-        rows = response.json.get("data")
-        trends = [calls.mapping(row) for row in rows] if isinstance(rows, list) else []
         return [
             Trend(calls.text(row.get("trend_name")), _read_post_count(row.get("post_count")))
-            for row in trends
+            for row in calls.require_rows(response.json.get("data"))
             if row.get("trend_name")
         ]
+
+
+def _require_data(response: ProviderResponse) -> Mapping[str, Any]:
+    """What a 200 says of a post. X explains with a 200, too, why it has nothing to say, such as of a deleted post."""
+    words = calls.text(calls.first(response.json.get("errors")).get("detail"))
+    if words and "data" not in response.json:
+        raise Undelivered(words, final=True)
+    return calls.require_mapping(response.json.get("data"))
 
 
 def _read_post_count(text: Any) -> int | None:

@@ -86,6 +86,13 @@ def test_no_answer_shows_a_credential(studio_api: StudioApi, fakes: Platforms) -
     assert TOKEN not in str(answers) and "another-secret-token" not in str(answers)
 
 
+def test_a_credential_that_no_header_can_have_is_refused_without_being_repeated(studio_api: StudioApi) -> None:
+    """One that was copied with the end of its line."""
+    body = {"platform": "linkedin", "credentials": {"access_token": "my-token\n"}}
+    refused = studio_api.request("POST", "/api/social/connect", body)
+    assert refused.status == 400 and "my-token" not in str(refused.json)
+
+
 def test_another_orgs_posts_do_not_exist(studio_api: StudioApi, fakes: Platforms) -> None:
     connect(studio_api)
     made = studio_api.call("POST", POSTS, POST)

@@ -7,7 +7,7 @@ from chalicelib.engine.social.figures import Analytics
 from chalicelib.engine.social.posts import NewPost
 from chalicelib.errors import Conflict, InvalidRequest, NotConfigured, Unavailable
 from chalicelib.providers.social import Figures, Trend
-from tests.support.social import DEAD, Platforms, platforms
+from tests.support.social import CUT_OFF, DEAD, Platforms, platforms
 from tests.support.world import ORG, START, World
 
 
@@ -37,6 +37,25 @@ def test_what_is_not_published_or_not_answered_has_no_figures(fakes: Platforms) 
     fakes.twitter.reply = DEAD
     with pytest.raises(Unavailable, match="twitter does not answer"):
         figures.read_figures(ORG, post_id)
+
+
+def test_a_post_whose_id_was_lost_is_not_asked_for(fakes: Platforms) -> None:
+    """The answer to the request that published it was cut off."""
+    fakes.connect("mastodon")
+    post_id = posts.create(ORG, NewPost(("mastodon",), "Hello!"), "ada").post.id
+    fakes.mastodon.reply = CUT_OFF
+    fakes.world.settle()
+    asked = len(fakes.mastodon.requests)
+    assert figures.read_figures(ORG, post_id) == Figures() and len(fakes.mastodon.requests) == asked
+
+
+def test_trends_that_are_not_the_platforms_are_not_cached(fakes: Platforms) -> None:
+    fakes.connect("twitter")
+    fakes.twitter.reply = CUT_OFF
+    with pytest.raises(Unavailable, match="the answer is not the platform's"):
+        figures.list_trends(ORG, "twitter")
+    fakes.twitter.reply = None
+    assert figures.list_trends(ORG, "twitter")
 
 
 def test_a_figure_that_is_missing_is_none_and_not_zero() -> None:

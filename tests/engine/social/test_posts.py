@@ -13,7 +13,7 @@ from chalicelib.errors import Conflict, IdempotencyMismatch, InvalidRequest, Not
 from chalicelib.storage.deliveries.deliveries import DeliveryItem
 from tests.support import aws
 from tests.support.aws import counting
-from tests.support.social import DEAD, IMAGE_URL, Platforms, platforms
+from tests.support.social import CUT_OFF, DEAD, IMAGE_URL, Platforms, platforms
 from tests.support.world import ORG, START, World, answer
 
 HOUR = 3_600_000
@@ -209,6 +209,17 @@ def test_a_post_stays_until_its_platform_has_deleted_it(fakes: Platforms) -> Non
     fakes.mastodon.reply = None
     posts.delete(ORG, creation.post.id)
     assert list_posts() == [] and not fakes.mastodon.published
+
+
+def test_a_post_whose_id_was_lost_cannot_be_deleted(fakes: Platforms) -> None:
+    """The answer to the request that published it was cut off: to delete another one would be no deletion."""
+    creation = create("mastodon")
+    fakes.mastodon.reply = CUT_OFF
+    fakes.world.settle()
+    fakes.mastodon.reply = None
+    with pytest.raises(Conflict, match="mastodon did not say under which id"):
+        posts.delete(ORG, creation.post.id)
+    assert list_posts() == [(f"{creation.post.id}.mastodon", "published")]
 
 
 def test_instagram_deletes_nothing_and_nothing_else_is_deleted_then(fakes: Platforms) -> None:

@@ -168,6 +168,13 @@ def test_the_key_is_sent_and_a_wrong_one_is_refused_without_being_repeated(proto
     assert KEY not in str(failure)
 
 
+def test_a_key_that_its_provider_masks_is_not_repeated_in_part() -> None:
+    words = "Incorrect API key provided: sk-proj-****abcd. Your plan ** is small."
+    assert Endpoint("https://models.example", KEY).redact(words) == (
+        "Incorrect API key provided: *** Your plan ** is small."
+    )
+
+
 def test_an_unknown_model_is_a_refusal_that_says_so(protocol: Protocol) -> None:
     protocol.server.models = ("other",)
     failure = protocol.failure()

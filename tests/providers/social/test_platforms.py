@@ -19,7 +19,7 @@ from chalicelib.providers.social import (
 )
 from chalicelib.providers.social import bluesky as at_protocol
 from tests.domain.social.samples import sample
-from tests.support.social import CREDENTIALS, DEAD, IMAGE_URL, JPEG, Platforms, platforms
+from tests.support.social import CREDENTIALS, CUT_OFF, DEAD, IMAGE_URL, JPEG, Platforms, platforms
 from tests.support.world import World, answer
 
 TEXT = "Read (this) at https://example.com/a_b #AI"
@@ -112,6 +112,29 @@ def test_an_answer_that_is_cut_off_is_a_success_all_the_same(fakes: Platforms, n
     draft = get_platform(name).prepare(connect_account(name), WITH_IMAGE)
     fakes.fake(name).reply = Response(201, {}, b'{"id": "1')
     assert get_platform(name).publish(draft).id == "unknown"
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+@pytest.mark.parametrize("reply", [CUT_OFF, answer(200, {}), Response(200, {}, b"[1]"), Response(200, {}, b"<html>")])
+def test_an_answer_of_something_else_is_no_figure_and_no_deletion(
+    fakes: Platforms, name: Platform, reply: Response
+) -> None:
+    identifier, platform, account = publish(name), get_platform(name), connect_account(name)
+    trending = get_trending(name)
+    fakes.fake(name).reply = reply
+    with pytest.raises(Undelivered, match="not the platform's"):
+        platform.figures(account, identifier)
+    if name != "linkedin" and platform.deletes:  # LinkedIn's own answer to a deletion is empty
+        with pytest.raises(Undelivered, match="not the platform's"):
+            platform.delete(account, identifier)
+    if trending is not None and reply.body != b"[1]":
+        with pytest.raises(Undelivered, match="not the platform's"):
+            trending.trends(account)
+
+
+def test_a_post_that_x_no_longer_has_is_no_row_of_nulls(fakes: Platforms) -> None:
+    with pytest.raises(Undelivered, match="Could not find tweet"):
+        get_platform("twitter").figures(connect_account("twitter"), "1445260924528721999")
 
 
 @pytest.mark.parametrize("name", ["twitter", "linkedin", "mastodon", "bluesky"])
