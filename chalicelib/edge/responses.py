@@ -135,9 +135,10 @@ class Stream:
 
 
 def attachment(filename: str) -> str:
-    """A Content-Disposition with the name: in ASCII for old clients and as it is for others (RFC 6266, appendix D)."""
+    """A Content-Disposition with the name: in ASCII, and also as it is where that differs (RFC 6266, appendix D)."""
     plain = re.sub(r"[^ !#$&+\-.^_`|~\w()\[\]{}@,=]", "_", filename, flags=re.ASCII)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    offered = f'attachment; filename="{plain}"'
+    return offered if plain == filename else f"{offered}; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def result_types(result: Any) -> tuple[Any, ...]:

@@ -105,7 +105,7 @@ def test_bytes_are_no_page_of_the_apis_origin() -> None:
 @pytest.mark.parametrize(
     ("name", "header"),
     [
-        ("a.png", "attachment; filename=\"a.png\"; filename*=UTF-8''a.png"),
+        ("a b.png", 'attachment; filename="a b.png"'),
         ('"\r\n\\;é.png', "attachment; filename=\"______.png\"; filename*=UTF-8''%22%0D%0A%5C%3B%C3%A9.png"),
     ],
 )

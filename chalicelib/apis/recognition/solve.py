@@ -21,7 +21,10 @@ AUTO: Literal["auto"] = "auto"
 class SolveIn(Detailed):
     """The fields of one of the other endpoints. Which fields they are, or `type`, decides what is recognised."""
 
-    type: Literal["auto"] | Recogniser = Field(default=AUTO, description="`auto`: the fields decide.")
+    type: Literal["auto"] | Recogniser | Literal["image_classifier"] = Field(
+        default=AUTO,
+        description="`auto`: the fields decide. `image_classifier` is `image-classify`, as /health calls it.",
+    )
     image: Base64File | None = None
     background: Base64File | None = None
     slider: Base64File | None = None
@@ -35,6 +38,13 @@ class SolveIn(Detailed):
     def given_fields(self) -> set[str]:
         """The names of the fields that are given, without those that decide nothing."""
         return {name for name, value in self if value is not None} - {"type", "format", "details"}
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """What the request asks for. Raises InvalidRequest if its fields do not tell."""
+        if self.type == AUTO:
+            return choose_recogniser(self.given_fields)
+        return "image-classify" if self.type == "image_classifier" else self.type
 
 
 class SolvedText(TextOut):
@@ -76,9 +86,8 @@ def solve(caller: Caller, body: SolveIn) -> Solved:
 
     The answer is that of the other endpoint, whose name is in `type`.
     """
-    recogniser = choose_recogniser(body.given_fields) if body.type == AUTO else body.type
-    require_fields(recogniser, body.given_fields)
-    return _SOLVERS[recogniser](caller.org, body)
+    require_fields(body.recogniser, body.given_fields)
+    return _SOLVERS[body.recogniser](caller.org, body)
 
 
 def _solve_text(org: str, body: SolveIn) -> Solved:

@@ -401,7 +401,7 @@ def failed_by_owner(task: Task, failure: Failure, now: int, backoff: Backoff) ->
     Raises Conflict if the task has ended already.
     """
     if task.is_terminal:
-        raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can fail")
+        raise Conflict(f"Task {task.id} is {task.status}: a task that has ended cannot fail")
     if task.is_held_by_worker:
         return attempt_failed(task, failure._replace(retryable=False), now, backoff, 0)
     named = in_name_of_wanted_worker(task)
@@ -420,7 +420,7 @@ def edited(task: Task, now: int, **changes: Any) -> Task:
 def cancelled(task: Task, now: int) -> Task:
     """Cancelled by its owner. Raises Conflict if it has ended already."""
     if task.is_terminal:
-        raise Conflict(f"Task {task.id} is {task.status}: only a pending or processing task can be cancelled")
+        raise Conflict(f"Task {task.id} is {task.status}: a task that has ended cannot be cancelled")
     return _ended(in_name_of_wanted_worker(task), Status.CANCELLED, now)
 
 

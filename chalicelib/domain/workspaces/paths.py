@@ -16,10 +16,6 @@ ROOT = "/workspace"
 ROOTS = "/workspaces"
 """Followed by a workspace's name, this is its root."""
 
-_IGNORED_BY_HFS = dict.fromkeys(
-    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF],
-)
-"""Characters that HFS+ leaves out of names, so that `.g<zero-width>it` is `.git` there."""
 _GIT_NAMES = frozenset({".git", "git~1"})
 """What git's own folder is called: its name, and the short name that Windows makes of it."""
 
@@ -100,7 +96,7 @@ def _require_segments(path: str, field: str) -> None:
     if len(path.encode()) > MAX_PATH_BYTES:
         raise _refusal(field, f"must have at most {MAX_PATH_BYTES} bytes")
     for segment in path.split("/"):
-        if not segment.translate(_IGNORED_BY_HFS).strip(". "):
+        if not _visible(segment).strip(". "):
             raise _refusal(field, "must have no empty, '.' or '..' segment, nor one of dots and spaces alone")
         if len(segment.encode()) > MAX_SEGMENT_BYTES:
             raise _refusal(field, f"must have at most {MAX_SEGMENT_BYTES} bytes between two slashes")
@@ -108,10 +104,15 @@ def _require_segments(path: str, field: str) -> None:
             raise _refusal(field, "must not name git's own folder")
 
 
+def _visible(segment: str) -> str:
+    """The segment without format characters, which have no width. HFS+ leaves many of them out of names."""
+    return "".join(letter for letter in segment if unicodedata.category(letter) != "Cf")
+
+
 def _is_git_folder(segment: str) -> bool:
-    """Whether some file system takes the segment for `.git`: HFS+ ignores characters, NTFS dots and spaces at the end
-    and what follows a colon."""
-    name = segment.translate(_IGNORED_BY_HFS).partition(":")[0]
+    """Whether some file system or a reader takes the segment for `.git`: HFS+ ignores characters, NTFS dots and spaces
+    at the end and what follows a colon."""
+    name = _visible(segment).partition(":")[0]
     return unicodedata.normalize("NFKC", name).casefold().rstrip(". ") in _GIT_NAMES
 
 

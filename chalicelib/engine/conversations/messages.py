@@ -27,7 +27,8 @@ MAX_MESSAGES = 1_000_000
 MAX_PAGE_CHARS = 2_000_000
 """Characters of the messages on one page: Lambda accepts answers up to 6 MB, and the page is JSON within JSON."""
 TRIES = 40
-"""Attempts to add a message: so many may be added to one conversation at the same time."""
+"""Attempts to add a message: so many may be added to one conversation at the same time. Each starts from what
+has refused the one before, so that none waits."""
 
 
 class Page(NamedTuple):
@@ -82,7 +83,8 @@ def add(
             raise StaleRead from None
         return message
 
-    return optimistic.retry(attempt, tries=TRIES, message="Too many messages at once; try again")
+    message = "Too many messages at once; try again"
+    return optimistic.retry(attempt, tries=TRIES, longest_pause_s=0, message=message)
 
 
 class _Asked(NamedTuple):

@@ -6,12 +6,15 @@ An attempt is a function that does all three. It raises StaleRead to be made aga
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
+from chalicelib import clock, ids
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem, Write
 
 TRIES = 8
 """How often an attempt is made before the caller is asked to try again later."""
+FIRST_PAUSE_S = 0.04
+LONGEST_PAUSE_S = 0.64
 TOO_MANY_WRITERS = "Too many writers at once; try again"
 
 T = TypeVar("T")
@@ -32,17 +35,27 @@ class Precondition(NamedTuple):
     error: YardmasterError
 
 
-def retry(attempt: Callable[[], T], *, tries: int = TRIES, message: str = TOO_MANY_WRITERS) -> T:
+def retry(
+    attempt: Callable[[], T],
+    *,
+    tries: int = TRIES,
+    longest_pause_s: float = LONGEST_PAUSE_S,
+    message: str = TOO_MANY_WRITERS,
+) -> T:
     """Return the first answer of `attempt` that is not a StaleRead.
 
-    Raises TooManyWriters with this message after so many tries; every other error of an attempt at once.
+    The second attempt follows at once. Those after it wait a random time, which grows: writers that keep step would
+    come too late again. Raises TooManyWriters with this message after so many tries; every other error of an attempt at
+    once.
     """
-    for _ in range(tries):
+    for failed in range(tries):
+        if failed > 1:
+            clock.sleep(ids.fraction() * min(longest_pause_s, FIRST_PAUSE_S * 2 ** (failed - 2)))
         try:
             return attempt()
         except StaleRead:
             continue
-    raise TooManyWriters(message)
+    raise TooManyWriters(message, retry_after=1)
 
 
 def commit_change(new: T, parse: Callable[[RawItem], T], writes: Sequence[Write], *, strict: bool = False) -> None:

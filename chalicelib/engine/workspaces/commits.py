@@ -29,7 +29,7 @@ MAX_COMPARED_FILES = 500
 """Of one difference."""
 MAX_SHOWN_BYTES = 3_000_000
 """Of the text of a difference."""
-COMMIT_TRIES = 12
+COMMIT_TRIES = 40
 """Commits of one workspace at once wait for each other by trying again."""
 
 

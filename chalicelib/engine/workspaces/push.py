@@ -1,6 +1,7 @@
 """Push the branch of the current workspace to a remote."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from chalicelib.domain.workspaces import history
@@ -12,6 +13,7 @@ from chalicelib.observability import logger
 from chalicelib.providers.git import remote as git_remote
 from chalicelib.providers.git import tree_walk
 from chalicelib.providers.git.objects import NewObject
+from chalicelib.providers.git.remote import RemoteAccess, RemoteFailure
 
 MAX_PUSHED_BYTES = 150_000_000
 """Of the objects of one push, before they are compressed."""
@@ -26,7 +28,7 @@ class Pushed(NamedTuple):
 
 def push(org: str, remote_name: str, branch: str | None) -> Pushed:
     """Push the branch, by default the workspace's own. Four calls, one for each megabyte of the log, one for each block
-    of a pack that is not in memory, and two requests to the remote.
+    of a pack that is not in memory, and two requests to the remote, three when it refuses the branch.
 
     Raises NotFound for another branch, Conflict without a remote or a commit, or when the remote's branch has commits
     that are not here, Unavailable when the remote does not answer,
@@ -42,10 +44,20 @@ def push(org: str, remote_name: str, branch: str | None) -> Pushed:
         raise Conflict("There is nothing to push: the workspace has no commit")
     outgoing = _Outgoing(repository, {record.sha: record for record in records})
     with remotes.requesting(org, remote_name):
-        git_remote.push(access, name, repository.head, outgoing.objects)
+        _send(access, name, repository.head, outgoing)
     facts = {"org": org, "workspace": workspace.id, "commits": outgoing.count}
     logger().info("A branch was pushed", extra=facts)
     return Pushed(name, outgoing.count)
+
+
+def _send(access: RemoteAccess, branch: str, head: str, outgoing: "_Outgoing") -> None:
+    """Push, and when the remote refuses the branch look whether somebody else has pushed at the same moment."""
+    try:
+        git_remote.push(access, branch, head, outgoing.objects)
+    except RemoteFailure as failure:
+        if failure.reason != "refused":
+            raise
+        git_remote.push(access, branch, head, partial(outgoing.explain, failure))
 
 
 class _Outgoing:
@@ -60,8 +72,7 @@ class _Outgoing:
         Conflict when the branch has commits that are not here."""
         if remote_tip == self._repository.head:
             return None
-        if remote_tip is not None and remote_tip not in self._records:
-            raise Conflict("The remote's branch has commits that are not here: pull first")
+        self._require_known(remote_tip)
         parents = {sha: record.parents for sha, record in self._records.items()}
         present = history.reachable(remote_tip, parents)
         missing = history.reachable(self._repository.head, parents, present)
@@ -73,6 +84,18 @@ class _Outgoing:
             if size > MAX_PUSHED_BYTES:
                 raise Conflict(f"More than {MAX_PUSHED_BYTES} bytes would have to be pushed at once")
         return new_objects
+
+    def explain(self, refusal: RemoteFailure, remote_tip: str | None) -> None:
+        """After a refusal: nothing, if the branch has what was to be pushed. Else raises Conflict as `objects` does, or
+        the refusal."""
+        self._require_known(remote_tip)
+        if remote_tip != self._repository.head:
+            raise refusal
+        self.count = 0
+
+    def _require_known(self, remote_tip: str | None) -> None:
+        if remote_tip is not None and remote_tip not in self._records:
+            raise Conflict("The remote's branch has commits that are not here: pull first")
 
     def _collect(self, commits: Sequence[str]) -> Iterator[NewObject]:
         """Each commit with the trees and blobs that its parents do not have."""

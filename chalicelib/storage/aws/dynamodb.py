@@ -152,7 +152,7 @@ def commit(*writes: Write, returning: Literal["NONE", "ALL_NEW", "ALL_OLD"] = "N
             return _send(writes, returning)
         except _Conflict:
             clock.sleep(ids.fraction() * 0.02 * 2**attempt)
-    raise Unavailable("Too many writers at once; try again")
+    raise Unavailable("Too many writers at once; try again", retry_after=1)
 
 
 def _send(writes: Sequence[Write], returning: str) -> RawItem:
@@ -191,7 +191,7 @@ def read_together(*keys: Item) -> list[RawItem | None]:
             clock.sleep(ids.fraction() * 0.02 * 2**attempt)
         else:
             return [each.get("Item") for each in answer["Responses"]]
-    raise Unavailable("Too many writers at once; try again")
+    raise Unavailable("Too many writers at once; try again", retry_after=1)
 
 
 def _key_arguments(key: Item) -> dict[str, Any]:

@@ -68,13 +68,12 @@ def _matches(node: _Node, segments: list[str], values: dict[str, str]) -> Iterat
     first, rest = segments[0], segments[1:]
     if literal := node.literals.get(unquote(first)):
         yield from _matches(literal, rest, values)
-    if first:
-        yield from _match_variables(node, first, rest, values)
+    yield from _match_variables(node, first, rest, values)
 
 
 def _match_variables(node: _Node, first: str, rest: list[str], values: dict[str, str]) -> Iterator[Match]:
     for name, child in sorted(node.variables.items(), key=lambda item: item[0].endswith("+")):
-        if name.endswith("+"):
+        if name.endswith("+") and (first or rest):
             yield from _matches(child, [], values | {name.removesuffix("+"): "/".join([first, *rest])})
-        else:
+        elif first:
             yield from _matches(child, rest, values | {name: first})

@@ -46,7 +46,7 @@ def test_a_binary_file_is_an_attachment(codeserver_api: CodeserverApi) -> None:
         reply = codeserver_api.request("GET", f"/api/files/{name}")
         assert reply.content == content
         assert reply.headers["content-type"] == "application/octet-stream"
-        assert f'attachment; filename="{name}"' in reply.headers["content-disposition"]
+        assert reply.headers["content-disposition"] == f'attachment; filename="{name}"'
 
 
 def test_a_committed_file_is_read_from_its_pack(codeserver_api: CodeserverApi) -> None:

@@ -67,6 +67,30 @@ def test_what_was_pushed_is_what_git_clones(api_with_remote: CodeserverApi, serv
     assert api_with_remote.call("POST", "/api/git/push", {})["pushed_commits"] == 0
 
 
+@pytest.mark.parametrize(
+    ("moved_to", "status", "expected"),
+    [
+        ("$3", 200, '"pushed_commits":0'),  # somebody else pushed the same commit
+        ("$(git commit-tree -m theirs $3^{tree})", 409, "pull first"),
+        ("$2", 409, "refused the branch"),
+    ],
+)
+def test_a_branch_that_moves_during_a_push(
+    api_with_remote: CodeserverApi, server: GitServer, moved_to: str, status: int, expected: str
+) -> None:
+    commit(api_with_remote, "first", a="1\n")
+    api_with_remote.call("POST", "/api/git/push", {})
+    commit(api_with_remote, "second", a="2\n")
+    for setting in ("user.name", "user.email"):
+        git(server.root / "app.git", "config", setting, "x@example.com")
+    hook = server.root / "app.git/hooks/update"
+    hook.write_text(f"#!/bin/sh\ngit update-ref $1 {moved_to}\nexit 1\n")
+    hook.chmod(0o755)
+    reply = api_with_remote.request("POST", "/api/git/push", {})
+    assert reply.status == status, reply.text
+    assert expected in reply.text
+
+
 def test_a_pull_into_an_empty_workspace_takes_the_branch_over(
     api_with_remote: CodeserverApi, server: GitServer
 ) -> None:

@@ -21,6 +21,11 @@ def test_the_type_chooses_it_whatever_else_is_there(recognition_api: Recognition
     assert recognition_api.post("/solve", **everything, type=NAMES[path]) == FOUND[path] | {"type": NAMES[path]}
 
 
+def test_the_classifier_can_be_named_as_the_health_check_names_it(recognition_api: RecognitionApi) -> None:
+    request, answer = REQUESTS["/image-classify"], FOUND["/image-classify"]
+    assert recognition_api.post("/solve", **request, type="image_classifier") == answer | {"type": "image-classify"}
+
+
 @pytest.mark.parametrize("path", NOTHING)
 def test_nothing_found_is_answered_as_elsewhere(recognition_api: RecognitionApi, path: str) -> None:
     request, answer = NOTHING[path]

@@ -5,10 +5,18 @@ from typing import Any
 import pytest
 
 from chalicelib.engine.documents import optimistic
-from chalicelib.engine.documents.optimistic import TRIES, Precondition, StaleRead, TooManyWriters
+from chalicelib.engine.documents.optimistic import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    TRIES,
+    Precondition,
+    StaleRead,
+    TooManyWriters,
+)
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, RawItem
+from tests.support.world import World
 
 
 class Attempts:
@@ -32,10 +40,21 @@ def test_an_attempt_is_made_again_until_nobody_wrote_in_between() -> None:
 
 def test_the_caller_is_asked_to_try_later_after_too_many_attempts() -> None:
     attempts = Attempts(100)
-    with pytest.raises(TooManyWriters, match="This row is busy"):
+    with pytest.raises(TooManyWriters, match="This row is busy") as busy:
         optimistic.retry(attempts, tries=3, message="This row is busy")
     assert attempts.made == 3
-    assert TooManyWriters.status == 503
+    assert (busy.value.status, busy.value.retry_after) == (503, 1)
+
+
+def test_attempts_after_the_second_wait_and_none_for_too_long(world: World) -> None:
+    def waited_ms(stale: int) -> int:
+        start = world.clock.steady()
+        optimistic.retry(Attempts(stale), tries=40)
+        return world.clock.steady() - start
+
+    assert [waited_ms(0), waited_ms(1)] == [0, 0]
+    assert 0 < sum(waited_ms(2) for _ in range(10)) <= 10_000 * FIRST_PAUSE_S
+    assert 1_000 * LONGEST_PAUSE_S < waited_ms(39) <= 38_000 * LONGEST_PAUSE_S
 
 
 def test_any_other_error_ends_the_loop_at_once() -> None:

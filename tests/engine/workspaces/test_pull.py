@@ -314,7 +314,7 @@ def test_the_remotes_branch_moves_during_a_push(peer: Peer, world: World) -> Non
         return reply(url, headers, body)
 
     world.servers["git.example"] = move_before_the_pack
-    with pytest.raises(Conflict, match="refused the branch"):
+    with pytest.raises(Conflict, match="pull first"):
         push_all()
     assert moved
     peer.check()

@@ -22,6 +22,7 @@ router = Router(routes.endpoints)
         ("/a/b/c", "/a/{x}/c", {"x": "b"}),
         ("/files/one", "/files/{path+}", {"path": "one"}),
         ("/files/one/two.txt", "/files/{path+}", {"path": "one/two.txt"}),
+        ("/files//one/two.txt", "/files/{path+}", {"path": "/one/two.txt"}),
         ("/files/one/raw", "/files/{name}/raw", {"name": "one"}),
     ],
 )
@@ -31,7 +32,9 @@ def test_a_path_leads_to_the_most_literal_template(path: str, template: str, val
     assert (match.template, match.values) == (template, values)
 
 
-@pytest.mark.parametrize("path", ["a/b", "//a/b", "/a", "/a//", "/a//c", "/a/1/2", "/a/b/c/d", "/files", "/files/"])
+@pytest.mark.parametrize(
+    "path", ["a/b", "//a/b", "/a", "/a//", "/a//c", "/a/1/2", "/a/b/c/d", "/files", "/files/", "/files//"]
+)
 def test_a_path_that_is_nowhere_leads_nowhere(path: str) -> None:
     assert router.match(path) is None
 
