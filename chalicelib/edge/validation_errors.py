@@ -23,6 +23,8 @@ SECRET_NAME = re.compile(
 """Names of secrets: a test holds that fields with such names are declared as secrets."""
 MAX_SHOWN_CHARS = 60
 """Longer input is described, not repeated."""
+_NAME = "[key]"
+"""The end of pydantic's place of a wrong name in an object."""
 NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
 FORMATS = {
     "binary": "a file, in a part with a filename",
@@ -73,7 +75,8 @@ def _problem(detail: ErrorDetails, schema: JsonSchema, root: str, secret: bool) 
 def _clause(detail: ErrorDetails, target: JsonSchema, schema: JsonSchema, hidden: bool) -> str:
     if detail["type"] in {"value_error", "assertion_error"}:
         return str(detail["ctx"]["error"])
-    wanted = _describe(target, schema)
+    is_name = detail["loc"][-1:] == (_NAME,)
+    wanted = _describe_names(target, schema) if is_name else _describe(target, schema)
     if not wanted:
         return detail["msg"].replace("Input should be", "must be", 1)
     return f"must be {wanted}, got {_actual(detail, hidden)}"
@@ -164,6 +167,12 @@ def _describe(schema: JsonSchema, root: JsonSchema) -> str:
     """What a value must be, such as "an integer between 0 and 9"; empty if the schema does not say."""
     wanted = [_noun(branch) for branch in _branches(schema, root) if branch.get("type") != "null"]
     return " or ".join(dict.fromkeys(wanted)) if all(wanted) else ""
+
+
+def _describe_names(schema: JsonSchema, root: JsonSchema) -> str:
+    """What the names of an object's fields must be; empty if the schema does not say."""
+    patterns = [pattern for branch in _branches(schema, root) for pattern in branch.get("patternProperties", {})]
+    return f"an object with names of fields matching {' or '.join(patterns)}" if patterns else ""
 
 
 def _noun(schema: JsonSchema) -> str:

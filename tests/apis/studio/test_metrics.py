@@ -144,6 +144,12 @@ def test_too_many_tags_are_counted_in_the_error(studio_api: StudioApi) -> None:
     assert fields == {"tags": "must be an object of at most 10 fields, got 11"}
 
 
+def test_the_name_of_a_tag_has_a_form(studio_api: StudioApi) -> None:
+    body = {"metric_name": "pages", "value": 1, "unit": "requests", "tags": {"a b": "x"}}
+    fields = studio_api.request("POST", TRACK, body).json["fields"]
+    assert fields == {"tags": r'must be an object with names of fields matching ^[\w.:-]{1,64}$, got "a b"'}
+
+
 def test_revenue_is_a_metric(studio_api: StudioApi) -> None:
     assert total(REVENUE, USD) is None
     track(studio_api, REVENUE, 12.5, USD)
