@@ -33,6 +33,8 @@ FORMATS = {
     "uri": "a URL",
     "uuid": "a UUID",
 }
+SHAPES = {r"\S": ", not only spaces"}
+"""What a pattern asks for, in words."""
 
 
 class Problem(NamedTuple):
@@ -181,7 +183,7 @@ def _noun(schema: JsonSchema) -> str:
         values = schema.get("enum", [schema.get("const")])
         return ("one of: " if len(values) > 1 else "") + ", ".join(map(str, values))
     if kind == "string":
-        shape = f" matching {schema['pattern']}" if "pattern" in schema else ""
+        shape = SHAPES.get(schema["pattern"], f" matching {schema['pattern']}") if "pattern" in schema else ""
         return FORMATS.get(schema.get("format", ""), "a string") + _size_clause(schema, "Length", "characters") + shape
     if kind == "array":
         return "a list" + _size_clause(schema, "Items", "items")

@@ -125,3 +125,13 @@ def test_an_unknown_field_of_a_closed_body_is_named_with_the_known_ones_and_its_
     assert sentence.endswith(": is not a field of this body, which has size, colour")
     assert sentence.startswith(name[:40])
     assert (HIDDEN in sentence, len(sentence) < 200) == (False, True)
+
+
+class Note(Schema):
+    text: Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+
+
+def test_a_text_of_spaces_is_refused_in_words() -> None:
+    assert sentences({"text": "  "}, Note) == (
+        'text: must be a string of at least 1 characters, not only spaces, got "  "'
+    )

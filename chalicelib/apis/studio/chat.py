@@ -27,7 +27,7 @@ class ChatIn(Schema):
     """A message to a model."""
 
     conversation_id: ConversationId | None = Field(default=None, description="Null begins a conversation.")
-    message: Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT_CHARS)] = Field(
+    message: Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT_CHARS, pattern=r"\S")] = Field(
         examples=["What is AI?"]
     )
     model: ModelId | None = Field(

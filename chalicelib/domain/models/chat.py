@@ -86,6 +86,11 @@ class ModelFailure(Exception):
         self.was_called = was_called
         """Whether the provider was asked at all."""
 
+    @property
+    def retry_after(self) -> int | None:
+        """The whole seconds after which another try is worth it, where the provider says them."""
+        return -(-self.rest_ms // 1_000) if self.rest_ms else None
+
 
 class ProviderBusy(ModelFailure):
     """The provider limits the rate of requests, or is overloaded."""

@@ -9,6 +9,10 @@ from chalicelib.domain.texts.issues import Issue, Severity, issue_at
 LONG_PARAGRAPH_WORDS = 150
 HEADINGS_EXPECTED_WORDS = 300
 _HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t#]*$", re.MULTILINE)
+_EMPHASIS = re.compile(r"(?<!\\)\*\*(?=\S)|(?<=[^\s\\])\*\*")
+"""Two stars between spaces are no emphasis."""
+_NO_EMPHASIS = re.compile(r"^ {0,3}(?:\*[ \t]*){3,}$|^(?: {4}|\t).*$", re.MULTILINE)
+"""A line across the page, and indented code."""
 _UNSAFE = re.compile(
     r"<\s*(?:script|iframe|object|embed|style|form|svg|link|meta|base)\b|<[^<>]{1,200}\son\w+\s*=|javascript\s*:", re.I
 )
@@ -16,9 +20,12 @@ _PLACEHOLDER = re.compile(
     r"\b(?:TODO|TBD|FIXME|XXX)\b|\b[Ll]orem ipsum\b"
     r"|\[(?:[Ii]nsert|[Yy]our|[Aa]dd) [^\]\n]{1,60}\](?!\()|\{\{[^{}\n]{1,60}\}\}"
 )
-_PATTERNS: tuple[tuple[str, Severity, str, re.Pattern[str]], ...] = (
-    ("link_without_target", "error", "The link leads nowhere.", re.compile(r"(?<!!)\[[^\]\n]{1,200}\]\(\s*\)")),
-    ("link_without_text", "error", "The link has no text.", re.compile(r"(?<!!)\[\s*\]\([^)\n]{1,500}\)")),
+_Pattern = tuple[str, Severity, str, re.Pattern[str]]
+_NO_TARGET: tuple[str, Severity, str] = ("link_without_target", "error", "The link leads nowhere.")
+_NO_TEXT: tuple[str, Severity, str] = ("link_without_text", "error", "The link has no text.")
+_PATTERNS: tuple[_Pattern, ...] = (
+    (*_NO_TARGET, re.compile(r"(?<!!)\[[^\]\n]{1,200}\]\(\s*\)")),
+    (*_NO_TEXT, re.compile(r"(?<!!)\[\s*\]\([^)\n]{1,500}\)")),
     (
         "image_without_text",
         "warning",
@@ -33,6 +40,17 @@ _PATTERNS: tuple[tuple[str, Severity, str, re.Pattern[str]], ...] = (
     ),
     ("placeholder", "error", "The text has a placeholder.", _PLACEHOLDER),
 )
+_HTML_PATTERNS: tuple[_Pattern, ...] = (
+    ("unsafe_markup", "error", "This markup is removed when the text is published.", _UNSAFE),
+    (*_NO_TARGET, re.compile(r"<a(?![^<>]{0,500}?\s(?:href\s*=\s*[\"']?[^\s\"'>]|id|name))(?:\s[^<>]{0,500})?>", re.I)),
+    (*_NO_TEXT, re.compile(r"<a\s[^<>]{0,500}>\s{0,100}</a\s*>", re.I)),
+    (
+        "empty_heading",
+        "error",
+        "The heading has no text.",
+        re.compile(r"<h([1-6])[^<>]{0,500}>\s{0,100}</h\1\s*>", re.I),
+    ),
+)
 
 
 def find_issues(markdown: str) -> list[Issue]:
@@ -41,21 +59,23 @@ def find_issues(markdown: str) -> list[Issue]:
     if not markup.words(prose):
         return [Issue("formatting", "empty", "error", "The text has no words.")]
     visible = markup.mask_code(markdown)
-    issues = [
-        _issue(markdown, match.span(), kind, severity, message)
-        for kind, severity, message, pattern in _PATTERNS
-        for match in pattern.finditer(visible)
-    ]
-    issues += find_unsafe(visible)
+    issues = _find(_PATTERNS, markdown, visible) + _find(_HTML_PATTERNS, markdown, visible)
     for rule in _RULES:
         issues += rule(markdown, visible)
     return sorted(issues, key=lambda issue: issue.line or 0)
 
 
-def find_unsafe(html: str) -> list[Issue]:
-    """The markup that is removed when a text is published."""
-    message = "This markup is removed when the text is published."
-    return [_issue(html, match.span(), "unsafe_markup", "error", message) for match in _UNSAFE.finditer(html)]
+def find_in_html(html: str) -> list[Issue]:
+    """The faults of HTML that are lost when it becomes markdown: what is unsafe, and what is empty."""
+    return _find(_HTML_PATTERNS, html, html)
+
+
+def _find(patterns: tuple[_Pattern, ...], text: str, visible: str) -> list[Issue]:
+    return [
+        _issue(text, match.span(), kind, severity, message)
+        for kind, severity, message, pattern in patterns
+        for match in pattern.finditer(visible)
+    ]
 
 
 def _issue(text: str, span: tuple[int, int], kind: str, severity: Severity, message: str) -> Issue:
@@ -99,8 +119,9 @@ def _paragraphs(text: str, visible: str) -> Iterator[Issue]:
         if is_prose and count > LONG_PARAGRAPH_WORDS:
             message = f"The paragraph has {count} words: divide it."
             yield _issue(text, paragraph.span(), "long_paragraph", "warning", message)
-        if paragraph[0].count("**") % 2:
-            at = paragraph.start() + paragraph[0].rindex("**")
+        marks = list(_EMPHASIS.finditer(markup.blank(_NO_EMPHASIS, paragraph[0])))
+        if len(marks) % 2:
+            at = paragraph.start() + marks[-1].start()
             yield _issue(text, (at, at + 30), "unclosed_emphasis", "error", "The emphasis does not end.")
 
 

@@ -7,28 +7,31 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.{0,2000}?-->", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]{1,500}`")
 _TARGET = re.compile(r"(?<=\])\([^()\n]{0,2000}\)|https?://[^\s)>]{1,2000}")
 
+_SENTENCE = re.compile(r"[^.!?\n|]+(?:\n(?![^\S\n]*(?:\n|[-*+#>|]|\d+[.)]))[^.!?\n|]+)*(?:[.!?]+(?=\s|$)|[.!?])?")
+
 
 def mask_blocks(markdown: str) -> str:
     """The text with spaces in the place of code blocks and HTML tags: indexes and lines stay."""
-    return _blank(_TAG, mask_code_blocks(markdown))
+    return blank(_TAG, mask_code_blocks(markdown))
 
 
 def mask_code_blocks(markdown: str) -> str:
     """The text with spaces in the place of code blocks."""
-    return _blank(_FENCE, markdown)
+    return blank(_FENCE, markdown)
 
 
 def mask_code(markdown: str) -> str:
     """As `mask_code_blocks`, and without code within a line."""
-    return _blank(_CODE, mask_code_blocks(markdown))
+    return blank(_CODE, mask_code_blocks(markdown))
 
 
 def mask_all(markdown: str) -> str:
     """As `mask_blocks`, and without code within a line and addresses of links."""
-    return _blank(_TARGET, _blank(_CODE, mask_blocks(markdown)))
+    return blank(_TARGET, blank(_CODE, mask_blocks(markdown)))
 
 
-def _blank(pattern: re.Pattern[str], text: str) -> str:
+def blank(pattern: re.Pattern[str], text: str) -> str:
+    """The text with spaces in the place of what matches: indexes and lines stay."""
     return pattern.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
 
 
@@ -39,5 +42,5 @@ def words(text: str) -> list[str]:
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Where the sentences of a text begin and end. A list's item, a heading and a cell are sentences of their own."""
-    found = re.finditer(r"[^.!?\n|]+(?:\n(?!\s*(?:\n|[-*+#>|]|\d+[.)]))[^.!?\n|]+)*(?:[.!?]+(?=\s|$)|[.!?])?", text)
+    found = _SENTENCE.finditer(text)
     return [piece.span() for piece in found if re.search(r"\w", piece[0])]

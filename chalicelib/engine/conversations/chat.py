@@ -7,7 +7,6 @@ the number of the message that is answered.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chalicelib import clock
 from chalicelib.domain.conversations import history as history_rules
 from chalicelib.domain.conversations.conversation import MAX_CONTENT_CHARS, MAX_TITLE_CHARS, Conversation, Message, Role
 from chalicelib.domain.models.chat import (
@@ -136,8 +135,7 @@ def _refusal(kept: _Kept, failure: ModelFailure) -> YardmasterError:
     if isinstance(failure, ProviderTimedOut):
         return TimedOut(f"The model did not answer within {ANSWER_SECONDS:.0f} seconds. {kept.place}")
     reason = _REASONS.get(type(failure), _NO_ANSWER)
-    retry_after = -(-failure.rest_ms // clock.SECOND) if failure.rest_ms else None
-    return Unavailable(f"{reason}. {kept.place}", retry_after=retry_after)
+    return Unavailable(f"{reason}. {kept.place}", retry_after=failure.retry_after)
 
 
 def _keep_answer(kept: _Kept, generated: Generated) -> Answer:

@@ -44,7 +44,8 @@ def _write(org: str, content: str, platform: Platform, style: Style, ends_at: fl
     try:
         text = prompts.clean(generation.generate(org, ask, Patience(waits_for_slot=True)).text)
     except ModelFailure as failure:
-        raise Unavailable(f"The model wrote no post for {platform}: {failure}") from None
+        words = f"The model wrote no post for {platform}: {failure}"
+        raise Unavailable(words, retry_after=failure.retry_after) from None
     if not text:
         raise Unavailable(f"The model wrote an empty post for {platform}; try again")
     return texts.cut(text, platform)

@@ -70,7 +70,8 @@ def write_now(org: str, brief: Brief) -> Draft:
     try:
         return _write(org, brief, REQUEST_SECONDS, Patience(waits_for_slot=True, accepts_part=True))
     except ModelFailure as failure:
-        raise Unavailable(f"The model gave no answer: {failure}. Try again, or ask for a shorter text.") from None
+        words = f"The model gave no answer: {failure}. Try again, or ask for a shorter text."
+        raise Unavailable(words, retry_after=failure.retry_after) from None
 
 
 def _write(org: str, brief: Brief, seconds: float, patience: Patience) -> Draft:

@@ -33,9 +33,9 @@ def assess(org: str, content: str, checks: Sequence[Check] = CHECKS, *, sources:
     Raises InvalidRequest for HTML that is nested too deeply, NotConfigured and Unavailable without the extra `studio`.
     """
     is_html = conversion.detect(content) == "html"
-    unsafe = formatting.find_unsafe(content) if is_html and "formatting" in checks else []
+    lost = formatting.find_in_html(content) if is_html and "formatting" in checks else []
     text = conversion.convert(content, "html", "markdown") if is_html else content
-    all_issues = [*unsafe]
+    all_issues = [*lost]
     for check in dict.fromkeys(checks):
         all_issues += factuality.find_issues(org, text, sources) if check == "factuality" else _FINDERS[check](text)
     all_issues.sort(key=lambda issue: issue.line or 0)

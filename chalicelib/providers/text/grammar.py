@@ -25,7 +25,12 @@ _SEVERITIES: dict[str, Severity] = {
 _MISSPELT = frozenset({"Spelling", "Typo"})
 SAMPLE_CHARACTERS = 2_000
 JUDGED_WORDS = 20
+"""The language of a shorter text is told by its words, too: English with many mistakes is still English."""
+TELLING_WORDS = 8
 """The language of a shorter text cannot be told: it is taken for English."""
+FOREIGN_SHARE = 0.6
+"""The share of unknown words above which a text that does not seem English is none."""
+LAST_LATIN_LETTER = "\u024f"
 PART_CHARACTERS = 4_000
 _lock = Lock()
 
@@ -38,10 +43,24 @@ def find_issues(markdown: str) -> list[Issue]:
     text, sample = markup.mask_blocks(markdown), _sample(markdown)
     with _lock:  # a linter refuses two calls at once
         linter = _linter()
-        if len(sample.split()) >= JUDGED_WORDS and not linter.is_likely_english(sample):
+        if not _is_english(linter, sample):
             return [not_checked("grammar", "the text does not seem to be English")]
         found = [(start, part, lint) for start, part in _parts(text) for lint in linter.lint(part)]
     return [_issue(text, start, lint) for start, part, lint in found if not _is_name(part, lint)]
+
+
+def _is_english(linter: Any, sample: str) -> bool:
+    """Whether a text is English, or too short to tell."""
+    letters, count = [letter for letter in sample if letter.isalpha()], len(sample.split())
+    if 2 * sum(letter > LAST_LATIN_LETTER for letter in letters) > len(letters):
+        return False
+    if count < TELLING_WORDS or linter.is_likely_english(sample):
+        return True
+    return count < JUDGED_WORDS and _count_unknown(linter, sample) <= FOREIGN_SHARE * count
+
+
+def _count_unknown(linter: Any, sample: str) -> int:
+    return sum(lint.lint_kind in _MISSPELT for lint in linter.lint(sample))
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """Markdown to HTML, and back."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from chalicelib.providers import extras
 from chalicelib.providers.text.sanitizing import sanitize
 
+MAX_GAP = 200
+"""Spaces side by side, which only code shows. The converter's time grows with the square of their number."""
+_LONG_GAP = re.compile(rf"[ \t]{{{MAX_GAP},}}")
 PLUGINS = ("table", "strikethrough", "footnotes")
 
 
@@ -18,7 +22,7 @@ def to_html(markdown: str) -> str:
 
 def from_html(html: str) -> str:
     """Safe HTML as markdown. Raises as `extras.require`."""
-    return str(_converter().convert(html)).strip() + "\n"
+    return str(_converter().convert(_LONG_GAP.sub(" " * MAX_GAP, html))).strip() + "\n"
 
 
 @cache

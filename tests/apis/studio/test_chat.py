@@ -59,6 +59,12 @@ def test_a_busy_provider_is_a_503_with_retry_after(studio_api: StudioApi, fake_m
     assert (reply.status, reply.json["type"], reply.headers["retry-after"]) == (503, "unavailable", "7")
 
 
+def test_a_message_of_spaces_is_refused_and_not_kept(studio_api: StudioApi, fake_models: Models) -> None:
+    reply = studio_api.request("POST", CHAT, {"message": " \n "})
+    assert (reply.status, list(reply.json["fields"])) == (400, ["message"])
+    assert "not only spaces" in reply.json["detail"]
+
+
 def test_the_same_idempotency_key_gets_the_same_answer(studio_api: StudioApi, fake_models: Models) -> None:
     key = {"Idempotency-Key": "k"}
     first, again = (studio_api.call("POST", CHAT, {"message": "once"}, headers=key) for _ in range(2))

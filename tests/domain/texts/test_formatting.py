@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.texts.formatting import find_issues
+from chalicelib.domain.texts.formatting import find_in_html, find_issues
 
 GOOD = """# A title
 
@@ -59,7 +59,7 @@ def test_a_planted_fault_is_found_alone_and_at_its_line(kind: str) -> None:
         "Lorem ipsum dolor",
         "{{ title }}",
         "FIXME",
-        "<a onclick='x'>b</a>",
+        "<b onclick='x'>c</b>",
         "[x](javascript:alert(1))",
         "<iframe src=x>",
     ],
@@ -86,3 +86,36 @@ def test_a_text_without_words_is_an_issue(text: str) -> None:
 )
 def test_no_text_keeps_the_rules_busy(piece: str) -> None:
     find_issues(piece * (20_000 // len(piece)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Some words.\n\n***\n\nMore words.",
+        "- a\n- b\n\n* * *\n\nMore words.",
+        "Some words:\n\n    **options in code\n\nMore words.",
+        "It is 2 ** 3, or 8.",
+        "Stars as \\**words.",
+    ],
+)
+def test_stars_that_are_no_emphasis_are_no_fault(text: str) -> None:
+    assert find_issues(text) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "kinds"),
+    [
+        ('<a href="">words</a>', ["link_without_target"]),
+        ("<a>words</a>", ["link_without_target"]),
+        ('<a class="x" href=/y>words</a>', []),
+        ('<a id="place">words</a>', []),
+        ("<abbr>words</abbr>", []),
+        ('<a href="/x"> </a>', ["link_without_text"]),
+        ('<a href="/x"><img src="/i.png" alt="words"></a>', []),
+        ("<h2> </h2>", ["empty_heading"]),
+        ("<h2>Words</h2>", []),
+    ],
+)
+def test_what_html_loses_as_markdown_is_found_in_it(html: str, kinds: list[str]) -> None:
+    assert [issue.kind for issue in find_in_html(f"<p>Words</p>{html}")] == kinds
+    assert [issue.kind for issue in find_issues(f"Words, and {html}.")] == kinds

@@ -24,3 +24,9 @@ def test_sentences_end_at_their_marks_and_items_are_apart() -> None:
         "-",
         "#",
     ]
+
+
+def test_the_end_of_a_sentence_is_found_in_time_that_grows_with_the_text() -> None:
+    """A lookahead over all the blank lines that follow would take hours."""
+    text = "Words" + " \n" * 200_000 + "More words."
+    assert [text[start:end].strip() for start, end in markup.sentences(text)] == ["Words", "More words."]

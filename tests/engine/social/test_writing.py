@@ -55,6 +55,13 @@ def test_a_model_that_does_not_answer_is_unavailable(fake_models: Models) -> Non
         writing.write_posts(ORG, "A text.", ["twitter"], "professional")
 
 
+def test_a_busy_provider_says_when_to_try_again(fake_models: Models) -> None:
+    fake_models.openai.mode = "rate limited"
+    with pytest.raises(Unavailable) as caught:
+        writing.write_posts(ORG, "A text.", ["twitter"], "professional")
+    assert caught.value.retry_after == 7
+
+
 def test_without_a_model_it_says_what_to_set(fake_models: Models) -> None:
     config.replace(models="")
     with pytest.raises(NotConfigured, match="set MODELS"):

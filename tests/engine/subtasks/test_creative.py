@@ -64,6 +64,13 @@ def test_within_a_request_a_failure_is_503(fake_models: Models) -> None:
         creative.write_now(ORG, Brief("AI"))
 
 
+def test_a_busy_provider_says_when_to_try_again(fake_models: Models) -> None:
+    fake_models.openai.mode = "rate limited"
+    with pytest.raises(Unavailable) as caught:
+        creative.write_now(ORG, Brief("AI"))
+    assert caught.value.retry_after == 7
+
+
 def test_without_a_model_the_setting_is_named(world: World) -> None:
     with pytest.raises(NotConfigured, match="MODELS"):
         creative.write_now(ORG, Brief("AI"))

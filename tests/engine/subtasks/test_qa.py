@@ -75,6 +75,14 @@ def test_html_is_checked_as_what_it_says_and_for_what_is_removed(world: World) -
     }
 
 
+def test_html_is_checked_for_what_markdown_would_leave_out(world: World) -> None:
+    html = '<p>They sell <a href="">fish</a>.</p><h2></h2>'
+    assert kinds(qa.assess(ORG, html, ["formatting"])) == {
+        ("formatting", "link_without_target"),
+        ("formatting", "empty_heading"),
+    }
+
+
 def test_a_text_of_mistakes_alone_has_a_bounded_answer(world: World) -> None:
     assessed = qa.assess(ORG, "See [](x). TODO.\n\n" * 500, ["formatting"])
     assert (len(assessed.issues), assessed.quality_score) == (qa.MAX_ISSUES, 0)

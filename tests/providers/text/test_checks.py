@@ -67,6 +67,24 @@ def test_another_language_is_not_checked() -> None:
     assert (issue.kind, issue.severity) == ("not_checked", "not_checked")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die Boote verlassen den Hafen vor dem Sonnenaufgang.",
+        "El gato duerme sobre la alfombra junto a la ventana.",
+        "これは日本語の文章です。",
+        "Это предложение на русском языке.",
+    ],
+)
+def test_a_short_text_in_another_language_is_not_checked(text: str) -> None:
+    assert [issue.kind for issue in grammar.find_issues(text)] == ["not_checked"]
+
+
+def test_a_short_text_of_many_mistakes_is_still_english() -> None:
+    kinds = [issue.kind for issue in grammar.find_issues("They recieve fish evry day frm the man hwo sels it.")]
+    assert kinds.count("spelling") >= 4
+
+
 @pytest.mark.parametrize("kind", STYLE)
 def test_a_planted_phrase_is_found(kind: str) -> None:
     issue = next(iter(issues_of_kind(style.find_issues(f"{GOOD}\n{STYLE[kind]}\n"), kind)))

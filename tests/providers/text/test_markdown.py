@@ -6,7 +6,7 @@ from tests.support.extras import require_extra
 
 require_extra("studio")
 
-from chalicelib.providers.text.markdown import to_html  # noqa: E402
+from chalicelib.providers.text.markdown import MAX_GAP, from_html, to_html  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,8 @@ def test_footnotes_lead_there_and_back() -> None:
 )
 def test_no_text_keeps_the_parser_busy(piece: str) -> None:
     to_html(piece * (20_000 // len(piece)))
+
+
+def test_a_long_gap_is_shortened_before_it_keeps_the_converter_busy() -> None:
+    assert from_html("a" + " " * 1_000_000 + "b") == "a b\n"
+    assert f"a{' ' * MAX_GAP}b" in from_html(f"<pre>a{' ' * 1_000}b</pre>")
