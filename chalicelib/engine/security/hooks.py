@@ -58,5 +58,6 @@ def _authenticate_secret(call: HookCall, org: str, secret: str, find_secret: Cal
     with guess_limits.limit_guesses(f"hook#{org}", call.address):
         expected = find_secret(org)
         if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
-            raise Unauthenticated("Invalid hook secret for the org that ?org= names")
+            named = "that ?org= names" if call.org is not None else f"{org}: name another as ?org="
+            raise Unauthenticated(f"Invalid hook secret for the org {named}")
     return Principal(org, call.hook, "server")

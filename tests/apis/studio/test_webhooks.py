@@ -110,6 +110,13 @@ def test_the_webhook_token_of_the_org_suffices_and_no_other_does(studio_api: Stu
         assert WORD not in refused["detail"]
 
 
+def test_without_an_org_it_is_local_and_the_error_says_so(studio_api: StudioApi) -> None:
+    config.replace(messengers=json.dumps({"local": {"studio": {"webhook_token": WORD}}}))
+    report(studio_api, token=None, headers={"X-Webhook-Token": WORD}, query="")
+    refused = report(studio_api, status=401, token=None, headers={"X-Webhook-Token": "guess"}, query="")
+    assert "for the org local: name another as ?org=" in refused["detail"]
+
+
 def test_the_webhook_token_opens_nothing_else(studio_api: StudioApi) -> None:
     config.replace(messengers=json.dumps({ORG: {"studio": {"webhook_token": WORD}}}))
     headers = {"X-Webhook-Token": WORD}
