@@ -44,6 +44,11 @@ def test_a_text_without_assertions_is_one_test() -> None:
     assert judge("def f(): raise ValueError", "f()").passed == [False]
 
 
+def test_a_test_that_forks_is_one_test() -> None:
+    judged = judge("", "import os\nos.getpid = lambda: 1\nassert os.fork() >= 0")
+    assert (judged.passed, [line for line in judged.lines if "end" in line]) == ([True], [{"end": ""}])
+
+
 def test_a_script_is_run_as_one() -> None:
     judged = judge("def f(): return 1", "def main():\n    assert f() == 2\nif __name__ == '__main__':\n    main()")
     assert judged.passed == [False]
