@@ -22,6 +22,7 @@ from chalicelib.domain.models.chat import (
     ProviderTimedOut,
     Reason,
 )
+from chalicelib.domain.texts import extraction
 from chalicelib.engine.models import catalogue, current_model, metering, provider_calls
 from chalicelib.engine.usage import ledger
 from chalicelib.errors import Unavailable
@@ -86,6 +87,11 @@ class Generated(NamedTuple):
     reason: Reason
     tokens_in: int | None
     tokens_out: int | None
+
+    @property
+    def whole_text(self) -> str:
+        """The text; of one that ends before its end, the whole sentences."""
+        return extraction.whole_sentences(self.text) if self.reason == "length" else self.text
 
     @property
     def tokens(self) -> int | None:

@@ -15,6 +15,7 @@ from chalicelib.errors import Unavailable
 
 SECONDS = 24.0
 """API Gateway waits for 29 seconds."""
+PATIENCE = Patience(waits_for_slot=True, accepts_part=True)
 MAX_AT_ONCE = 5
 """Requests of one org that wait for models here."""
 
@@ -22,7 +23,8 @@ MAX_AT_ONCE = 5
 def write_posts(org: str, content: str, platforms: Sequence[Platform], style: Style) -> dict[Platform, str]:
     """A post for each platform, as many at once as the model's provider takes. Three calls, and four for each platform.
 
-    Raises NotConfigured without a model, Unavailable where one does not answer in time, and TooManyRequests.
+    The time is shared; a post that is not finished in its part ends with its last whole sentence. Raises NotConfigured
+    without a model, Unavailable where one writes nothing in time, and TooManyRequests.
     """
     catalogue.require_models(org)
     most = current_model.get_current(org).entry.provider.concurrency
@@ -31,18 +33,24 @@ def write_posts(org: str, content: str, platforms: Sequence[Platform], style: St
         ThreadPoolExecutor(max_workers=min(len(platforms), most)) as threads,
     ):
         ends_at = clock.steady() + SECONDS * clock.SECOND
-        written = list(threads.map(lambda platform: _write(org, content, platform, style, ends_at), platforms))
+
+        def write(place: int) -> str:
+            rounds = -(-(len(platforms) - place) // most)
+            seconds = (ends_at - clock.steady()) / clock.SECOND / rounds
+            return _write(org, content, platforms[place], style, seconds)
+
+        written = list(threads.map(write, range(len(platforms))))
     return dict(zip(platforms, written, strict=True))
 
 
-def _write(org: str, content: str, platform: Platform, style: Style, ends_at: float) -> str:
+def _write(org: str, content: str, platform: Platform, style: Style, seconds: float) -> str:
     ask = Ask(
         messages=(Message("system", prompts.instruction(platform, style)), Message("user", content)),
         max_tokens=prompts.max_tokens(platform),
-        timeout_seconds=(ends_at - clock.steady()) / clock.SECOND,
+        timeout_seconds=seconds,
     )
     try:
-        text = prompts.clean(generation.generate(org, ask, Patience(waits_for_slot=True)).text)
+        text = prompts.clean(generation.generate(org, ask, PATIENCE).whole_text)
     except ModelFailure as failure:
         words = f"The model wrote no post for {platform}: {failure}"
         raise Unavailable(words, retry_after=failure.retry_after) from None

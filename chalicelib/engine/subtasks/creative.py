@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from chalicelib.domain.models.chat import Message, ModelFailure
-from chalicelib.domain.texts import extraction
 from chalicelib.engine.models import generation
 from chalicelib.engine.models.generation import NO_PATIENCE, Ask, Patience
 from chalicelib.errors import Unavailable
@@ -79,9 +78,7 @@ def _write(org: str, brief: Brief, seconds: float, patience: Patience) -> Draft:
     generated = generation.generate(
         org, Ask(messages=_messages(brief), max_tokens=most, timeout_seconds=seconds), patience
     )
-    is_whole = generated.reason != "length"
-    text = generated.text if is_whole else extraction.whole_sentences(generated.text)
-    return _draft(brief.topic, text, generated.model)
+    return _draft(brief.topic, generated.whole_text, generated.model)
 
 
 def _messages(brief: Brief) -> tuple[Message, Message]:
