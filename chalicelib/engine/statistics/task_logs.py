@@ -15,7 +15,6 @@ from chalicelib.domain.statistics import counters, task_lines
 from chalicelib.domain.statistics.counters import HOURS_PER_DAY, Counts
 from chalicelib.domain.statistics.task_lines import LEVELS, Level
 from chalicelib.engine.statistics import parallel_calls
-from chalicelib.errors import InvalidRequest
 from chalicelib.storage.statistics import counters as counter_storage
 from chalicelib.storage.statistics import event_log
 
@@ -41,16 +40,11 @@ class Page(NamedTuple):
     total: int
 
 
-def window_start(since: int | None, field: str = "from_time") -> int:
-    """The beginning of the window that a caller asks for, by default a day ago. Raises InvalidRequest for one before
-    the time for which lines are kept."""
-    earliest = clock.now() - RETENTION_MS
-    if since is None:
-        return clock.now() - DEFAULT_WINDOW_MS
-    if since < earliest:
-        what = f"must be within the last {RETENTION_MS // clock.DAY} days; older lines are not shown"
-        raise InvalidRequest(f"{field}: {what}", fields={field: what})
-    return since
+def window_start(since: int | None) -> int:
+    """The beginning of the window that a caller asks for, by default a day ago. One before the time for which lines are
+    shown is that time."""
+    now = clock.now()
+    return now - DEFAULT_WINDOW_MS if since is None else max(since, now - RETENTION_MS)
 
 
 def read_page(org: str, pool: str, task_id: str | None, since: int, levels: Collection[Level], limit: int) -> Page:

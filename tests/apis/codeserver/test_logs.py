@@ -59,11 +59,7 @@ def test_lines_are_those_since_a_time(codeserver_api: CodeserverApi) -> None:
     codeserver_api.world.settle()
     for written in (now.isoformat(), f"{now.isoformat()}Z", f"{now.isoformat()}%2B00:00"):
         assert levels(codeserver_api, f"?from_time={written}") == ["info"]
-    refused = codeserver_api.request("GET", "/api/logs?from_time=2025-01-01")
-    assert (refused.status, refused.json["message"].startswith("from_time: must be within the last 7 days")) == (
-        400,
-        True,
-    )
+    assert levels(codeserver_api, "?from_time=2020-01-01T00:00:00") == levels(codeserver_api)
 
 
 def test_anothers_log_is_not_there(codeserver_api: CodeserverApi) -> None:
