@@ -8,7 +8,7 @@ from chalicelib.domain.texts.issues import Issue, Severity, issue_at
 
 LONG_PARAGRAPH_WORDS = 150
 HEADINGS_EXPECTED_WORDS = 300
-_HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t#]*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}(#{1,6})(?:#*[ \t]*$|[ \t]+(.*)$)", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\\)\*\*(?=\S)|(?<=[^\s\\])\*\*")
 """Two stars between spaces are no emphasis."""
 _NO_EMPHASIS = re.compile(r"^ {0,3}(?:\*[ \t]*){3,}$|^(?: {4}|\t).*$", re.MULTILINE)
@@ -96,7 +96,7 @@ def _unclosed_code(text: str, _visible: str) -> Iterator[Issue]:
 def _headings(text: str, visible: str) -> Iterator[Issue]:
     before, titles, seen = 0, 0, set[str]()
     for heading in _HEADING.finditer(visible):
-        level, words = len(heading[1]), (heading[2] or "").strip()
+        level, words = len(heading[1]), (heading[2] or "").rstrip(" \t#").strip()
         if not words:
             yield _issue(text, heading.span(), "empty_heading", "error", "The heading has no text.")
             continue

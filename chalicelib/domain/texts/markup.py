@@ -2,11 +2,11 @@
 
 import re
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(^ {0,3}\1[`~]* *$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(`{3,}+|~{3,}+)[^\n]*+\n(.*?)(^ {0,3}\1[`~]* *$|\Z)", re.MULTILINE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.{0,2000}?-->", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]{1,500}`")
 _TARGET = re.compile(r"(?<=\])\([^()\n]{0,2000}\)|https?://[^\s)>]{1,2000}")
-
+_LONG_WORD = re.compile(r"\S{101,}")
 _SENTENCE = re.compile(r"[^.!?\n|]+(?:\n(?![^\S\n]*(?:\n|[-*+#>|]|\d+[.)]))[^.!?\n|]+)*(?:[.!?]+(?=\s|$)|[.!?])?")
 
 
@@ -28,6 +28,11 @@ def mask_code(markdown: str) -> str:
 def mask_all(markdown: str) -> str:
     """As `mask_blocks`, and without code within a line and addresses of links."""
     return blank(_TARGET, blank(_CODE, mask_blocks(markdown)))
+
+
+def mask_long_words(text: str) -> str:
+    """The text with spaces in the place of words of more than 100 characters, which are data and no words."""
+    return blank(_LONG_WORD, text)
 
 
 def blank(pattern: re.Pattern[str], text: str) -> str:

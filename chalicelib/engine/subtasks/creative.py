@@ -17,9 +17,7 @@ TOKENS_PER_WORD = 1.6
 REQUEST_SECONDS = 24.0
 """What is left of the gateway's 29 s for the model."""
 STEP_SECONDS = 300.0
-_TITLE = re.compile(
-    r"\A\s*(?:#{1,3}\s+|title:\s*|\*\*(?=[^*\n]+\*\*\s*$))([^\n]+?)(?:\*\*)?[ \t#]*(?:\n|\Z)", re.I | re.MULTILINE
-)
+_TITLE = re.compile(r"\A\s*(?:#{1,3}\s+|title:\s*|\*\*(?=[^*\n]+\*\*\s*$))([^\n]+)(?:\n|\Z)", re.I | re.MULTILINE)
 
 
 class Draft(NamedTuple):
@@ -107,6 +105,7 @@ def _request(brief: Brief) -> str:
 
 
 def _draft(topic: str, text: str, model: str) -> Draft:
-    title = _TITLE.match(text)
-    content = text[title.end() :] if title else text
-    return Draft(title[1].strip(' "') if title else topic, content.strip(), model)
+    found = _TITLE.match(text)
+    title = found[1].rstrip(" \t#").removesuffix("**").strip(' "') if found else ""
+    content = text[found.end() :] if found else text
+    return Draft(title or topic, content.strip(), model)

@@ -9,15 +9,15 @@ from chalicelib.providers import extras
 from chalicelib.providers.text.sanitizing import sanitize
 
 MAX_GAP = 200
-"""Spaces side by side, which only code shows. The converter's time grows with the square of their number."""
-_LONG_GAP = re.compile(rf"[ \t]{{{MAX_GAP},}}")
+"""Spaces side by side, which only code shows. The time of both packages grows with the square of their number."""
+_LONG_GAP = re.compile(rf"[^\S\n]{{{MAX_GAP},}}")
 PLUGINS = ("table", "strikethrough", "footnotes")
 
 
 def to_html(markdown: str) -> str:
     """The markdown as safe HTML: CommonMark with tables, strikethrough and footnotes. HTML within it is kept as far as
     `sanitize` keeps it. Raises as `extras.require`."""
-    return sanitize(_renderer()(markdown))
+    return sanitize(_renderer()(_LONG_GAP.sub(" " * MAX_GAP, markdown)))
 
 
 def from_html(html: str) -> str:

@@ -40,20 +40,29 @@ SCHEMES = {"http", "https", "mailto"}
 REMOVED_WITH_CONTENT = {"script", "style", "template", "title", "textarea", "noscript", "svg", "math", "xmp"}
 MAX_DEPTH = 200
 """Elements within one another. A parser's time grows with the square of the depth."""
+MAX_COPIES = 1_000
+MAX_COPIES_PER_TAG = 3
+"""Elements of FORMATTING that may be open, summed over the tags: a parser repeats those that their paragraph leaves
+open in each of the next ones, so that a page can become a thousand times as long."""
+MAX_GROWTH = 10
+"""How many times as long as the HTML its attributes may be, which are repeated with their elements."""
+FORMATTING = frozenset(
+    {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _WITHOUT_END = frozenset({"br", "col", "dd", "dt", "hr", "img", "input", "li", "p", "td", "th", "tr"})
 
 
 def sanitize(html: str) -> str:
-    """The HTML with nothing but known tags and attributes. What is not HTML, and HTML of more than MAX_DEPTH, is
-    escaped. The same HTML again is left as it is. Raises as `extras.require`."""
-    if _depth(html) > MAX_DEPTH:
+    """The HTML with nothing but known tags and attributes. What is not HTML, and HTML of more than MAX_DEPTH or with
+    too much formatting left open, is escaped. The same HTML again is left as it is. Raises as `extras.require`."""
+    if _is_entangled(html):
         return escape(html, quote=False)
     cleaned: str = _nh3().clean(
         html,
         tags=set(TAGS),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
-        attribute_filter=_filter_attribute,
+        attribute_filter=_AttributeFilter(MAX_GROWTH * len(html)),
         clean_content_tags=REMOVED_WITH_CONTENT,
         url_schemes=SCHEMES,
         strip_comments=True,
@@ -62,20 +71,35 @@ def sanitize(html: str) -> str:
     return cleaned
 
 
-def _depth(html: str) -> int:
-    """How deep the elements stand within one another at most."""
+def _is_entangled(html: str) -> bool:
+    """Whether elements stand too deep within one another, or too much formatting is left open."""
     open_elements = Counter[str]()
-    depth = deepest = 0
+    depth = tags = formatting = copies = 0
     for end, tag in _TAG.findall(html.lower()):
+        tags, copies = tags + 1, copies + formatting
         if tag in _WITHOUT_END or (end and not open_elements[tag]):
             continue
-        open_elements[tag] += -1 if end else 1
-        depth += -1 if end else 1
-        deepest = max(deepest, depth)
-    return deepest
+        change = -1 if end else 1
+        open_elements[tag] += change
+        depth += change
+        formatting += change if tag in FORMATTING else 0
+        if depth > MAX_DEPTH:
+            return True
+    return copies > MAX_COPIES + MAX_COPIES_PER_TAG * tags
 
 
-def _filter_attribute(_tag: str, attribute: str, value: str) -> str | None:
+class _AttributeFilter:
+    """Keeps attributes of known values, `most` characters of them at most."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def __call__(self, _tag: str, attribute: str, value: str) -> str | None:
+        self._left -= len(value)
+        return _filter_attribute(attribute, value) if self._left >= 0 else None
+
+
+def _filter_attribute(attribute: str, value: str) -> str | None:
     if attribute == "class":
         return next(filter(LANGUAGE.fullmatch, value.split()), None)
     kept = _KEPT.get(attribute)

@@ -1,6 +1,6 @@
 """HTML as a tree of elements, for those that read or change it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,8 @@ BLOCKS = frozenset(
     | {"figure", "figcaption", "details", "summary", "tr", "caption"}
 )
 """Elements that begin on a line of their own."""
+_LINES = BLOCKS | {"br", "td", "th"}
+_LEFT_OUT = frozenset({"pre", "sup"})
 
 
 def parse(html: str) -> Any:
@@ -30,13 +32,20 @@ def _parser() -> Callable[..., Any]:
 
 def plain_text(tree: Any) -> str:
     """The words of a tree, each block on a line of its own; of images their alternative text, code left out."""
-    copy = parse(str(tree))
-    for element in copy.find_all(["pre", "sup"]):
-        element.decompose()
-    for image in copy.find_all("img"):
-        image.replace_with(image.get("alt", ""))
-    for block in copy.find_all([*BLOCKS, "br", "td", "th"]):
-        block.insert_before("\n")
-        block.insert_after("\n")
-    lines = (" ".join(line.split()) for line in copy.get_text().split("\n"))
+    lines = (" ".join(line.split()) for line in "".join(_words(tree)).split("\n"))
     return "\n".join(line for line in lines if line)
+
+
+def _words(node: Any) -> Iterator[str]:
+    """The texts of a tree in order, with line ends around blocks. It changes nothing: each insertion into a tree takes
+    as long as the element has children."""
+    if node.name is None:
+        yield str(node)
+    elif node.name == "img":
+        yield node.get("alt", "")
+    elif node.name not in _LEFT_OUT:
+        end = "\n" if node.name in _LINES else ""
+        yield end
+        for child in node.children:
+            yield from _words(child)
+        yield end

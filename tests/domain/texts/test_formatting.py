@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib.domain.texts.formatting import find_in_html, find_issues
+from tests.support import cpu_time
 
 GOOD = """# A title
 
@@ -119,3 +120,15 @@ def test_stars_that_are_no_emphasis_are_no_fault(text: str) -> None:
 def test_what_html_loses_as_markdown_is_found_in_it(html: str, kinds: list[str]) -> None:
     assert [issue.kind for issue in find_in_html(f"<p>Words</p>{html}")] == kinds
     assert [issue.kind for issue in find_issues(f"Words, and {html}.")] == kinds
+
+
+@pytest.mark.parametrize("text", ["# " + "#" * 100_000 + "x", "# a" + "\t" * 100_000 + "x", "`" * 100_000])
+def test_no_text_takes_long_to_check(text: str) -> None:
+    with cpu_time.limited_to(5):
+        find_issues(text)
+
+
+@pytest.mark.parametrize("heading", ["## Three ##", "## Three # four", "###### ## ", "## \tThree\t"])
+def test_the_marks_at_a_heading_s_end_are_no_part_of_it(heading: str) -> None:
+    kinds = [issue.kind for issue in find_issues(f"{GOOD}\n{heading}\n")]
+    assert kinds == (["empty_heading"] if heading.startswith("######") else [])

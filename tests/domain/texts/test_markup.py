@@ -1,6 +1,7 @@
 """Prose and what is none."""
 
 from chalicelib.domain.texts import markup
+from tests.support import cpu_time
 
 TEXT = "a `b` <i>c</i> [d](https://e)\n```\nf\n```\ng https://h.example\n"
 
@@ -30,3 +31,13 @@ def test_the_end_of_a_sentence_is_found_in_time_that_grows_with_the_text() -> No
     """A lookahead over all the blank lines that follow would take hours."""
     text = "Words" + " \n" * 200_000 + "More words."
     assert [text[start:end].strip() for start, end in markup.sentences(text)] == ["Words", "More words."]
+
+
+def test_marks_of_code_that_never_end_are_read_in_seconds() -> None:
+    with cpu_time.limited_to(5):
+        assert markup.mask_all("~" * 100_000).strip("~") == ""
+
+
+def test_what_is_too_long_for_a_word_is_none() -> None:
+    assert markup.mask_long_words(f"a {'b' * 101} c") == f"a {' ' * 101} c"
+    assert markup.mask_long_words("b" * 100) == "b" * 100

@@ -6,6 +6,7 @@ from chalicelib.domain.models.chat import ModelFailure
 from chalicelib.engine.subtasks import creative
 from chalicelib.engine.subtasks.creative import Brief
 from chalicelib.errors import NotConfigured, Unavailable
+from tests.support import cpu_time
 from tests.support.models import Models
 from tests.support.world import ORG, World
 
@@ -74,3 +75,15 @@ def test_a_busy_provider_says_when_to_try_again(fake_models: Models) -> None:
 def test_without_a_model_the_setting_is_named(world: World) -> None:
     with pytest.raises(NotConfigured, match="MODELS"):
         creative.write_now(ORG, Brief("AI"))
+
+
+@pytest.mark.parametrize("text", ["# " + "#" * 50_000 + "x", "# a" + "# " * 25_000 + "x"])
+def test_no_draft_takes_long_to_read(fake_models: Models, text: str) -> None:
+    fake_models.openai.text = text
+    with cpu_time.limited_to(5):
+        creative.write(ORG, Brief("AI"), seconds=5)
+
+
+def test_a_title_without_words_is_none(fake_models: Models) -> None:
+    fake_models.openai.text = "# ##\n\nWords."
+    assert creative.write(ORG, Brief("AI"), seconds=5) == ("AI", "Words.", "clever")

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.texts.issues import Issue
 from chalicelib.providers import extras
 from chalicelib.providers.extras import Extra, ExtraState
+from tests.support import cpu_time
 from tests.support.extras import require_extra
 
 require_extra("studio")
@@ -121,3 +122,9 @@ def test_a_hard_text_is_found_and_an_easy_one_is_measured() -> None:
     assert (figures.words, figures.sentences) == (12, 2)
     assert figures.ease is not None and figures.ease > 100
     assert readability.measure("---") == (0, 0, None)
+
+
+@pytest.mark.parametrize("piece", ["1", "_a", "~"])
+def test_no_text_takes_long_to_check(piece: str) -> None:
+    with cpu_time.limited_to(10):
+        style.find_issues(piece * (20_000 // len(piece)))

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import InvalidRequest
+from tests.support import cpu_time
 from tests.support.extras import require_extra
 
 require_extra("studio")
 
 from chalicelib.providers.text import trees  # noqa: E402
 from chalicelib.providers.text.conversion import Markup, convert, detect  # noqa: E402
+from chalicelib.providers.text.sanitizing import sanitize  # noqa: E402
 
 TEXTS: Mapping[str, str] = {
     "words": "Some *emphasis*, **weight**, `code`, a [link](https://x.example/a_b?c=1&d=2), un**bold**ed and a_b_c.",
@@ -134,3 +136,14 @@ def test_mistakes_in_rst_are_shown_as_they_are() -> None:
 )
 def test_html_is_distinguished_from_markdown(text: str, markup: Markup) -> None:
     assert detect(text) == markup
+
+
+def test_the_words_of_a_tree_are_by_line_without_code_and_with_the_images_texts() -> None:
+    html = "<p>a <b>b</b> c<br>d<sup>1</sup></p><pre>e</pre><ul><li>f<p>g <img alt='h'></p></li></ul>"
+    assert trees.plain_text(trees.parse(f"{html}<table><tr><td>i</td></tr></table>")) == "a b c\nd\nf\ng h\ni"
+
+
+@pytest.mark.parametrize("piece", ["<br>", "<p>a", "<hr>", "<li>a"])
+def test_the_words_of_a_long_page_are_read_in_seconds(piece: str) -> None:
+    with cpu_time.limited_to(10):
+        trees.plain_text(trees.parse(sanitize(piece * 25_000)))

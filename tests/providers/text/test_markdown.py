@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support import cpu_time
 from tests.support.extras import require_extra
 
 require_extra("studio")
@@ -51,3 +52,10 @@ def test_no_text_keeps_the_parser_busy(piece: str) -> None:
 def test_a_long_gap_is_shortened_before_it_keeps_the_converter_busy() -> None:
     assert from_html("a" + " " * 1_000_000 + "b") == "a b\n"
     assert f"a{' ' * MAX_GAP}b" in from_html(f"<pre>a{' ' * 1_000}b</pre>")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u2003", "\u00a0"])
+def test_many_blanks_do_not_keep_the_parsers_busy(blank: str) -> None:
+    with cpu_time.limited_to(5):
+        assert to_html(f"# a{blank * 65_000}x").startswith("<h1>a")
+        from_html(f"<p>a{blank * 65_000}x</p>")

@@ -103,3 +103,22 @@ def test_html_that_is_nested_without_bounds_is_shown_as_text(html: str) -> None:
 def test_many_elements_side_by_side_are_not_nested() -> None:
     html = "<p>a <b>b</b></p>" * 1_000 + "<ul>" + "<li>a</li>" * 1_000 + "</ul>"
     assert sanitize(html) == html
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        "".join(f"<b title={number}>" for number in range(199)),
+        "".join(f"<font color={number}>" for number in range(50)),
+        f"<a href='https://x.example/{'y' * 30_000}'>",
+        "<b title=1><b title=2><b title=3>",
+    ],
+)
+def test_formatting_that_paragraphs_leave_open_does_not_fill_the_memory(opened: str) -> None:
+    html = f"<p>{opened}" + "<p>x" * 8_000
+    assert len(sanitize(html)) < 30 * len(html)
+
+
+def test_formatting_that_is_left_open_once_in_a_while_is_kept() -> None:
+    html = "<p>a <b>b</p>" + "<p>c <i>d</i></p>" * 100
+    assert sanitize(html).count("<i>") == 100
