@@ -77,9 +77,9 @@ def _find_conversation(org: str, pool: str, incoming: IncomingMessage) -> Conver
         draft = Draft(incoming.user_id, _title(incoming.text), incoming.context)
         key = f"{incoming.hook}:{incoming.conversation_id or incoming.thread}"
         details = conversations.get_or_create(org, pool, draft, key)
-    context = {**details.context, **incoming.context}
-    if context != details.context:
-        details = conversations.update(org, pool, details.conversation.id, Change(context=context))
+    if {**details.context, **incoming.context} != details.context:
+        change = Change(added_context=incoming.context)
+        details = conversations.update(org, pool, details.conversation.id, change)
     return details.conversation
 
 

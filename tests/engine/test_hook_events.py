@@ -1,5 +1,6 @@
 """Each event of another system takes effect once: as a message, a code task or a result."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from chalicelib.engine.conversations import conversations, current_conversations
 from chalicelib.engine.conversations.conversations import Change
 from chalicelib.engine.hook_events import Execution, IncomingMessage
 from chalicelib.engine.tasks import lifecycle
-from chalicelib.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound
+from chalicelib.errors import Conflict, IdempotencyMismatch, InvalidRequest, LeaseLost, NotFound
 from chalicelib.storage.aws import dynamodb
 from tests.apis.codeserver import tasks
 from tests.engine.helpers import run_together
 from tests.simulation.faults import Killed, dying_anywhere
+from tests.support import aws
 from tests.support.world import ORG, World, new_world
 
 POOL = "codeserver"
@@ -246,3 +248,28 @@ def test_of_reports_at_once_one_counts(world: World) -> None:
     task = tasks.submit(world)
     outcomes = run_together([lambda n=n: report(task, Execution(str(n), n)) for n in (1, 2, 3)])
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 2
+
+
+def test_two_events_at_once_both_add_to_the_context(world: World) -> None:
+    conversation = receive("begin", context={"old": 0})
+    interrupted: list[bool] = []
+
+    def add_another_after_the_first_read(call: aws.Call, send: Callable[[], Any]) -> Any:
+        answer = send()
+        if call == ("DynamoDB", "BatchGetItem") and not interrupted:
+            interrupted.append(True)
+            with aws.without_interference():
+                receive("two", context={"two": 2, "both": 2})
+        return answer
+
+    with aws.interfering(add_another_after_the_first_read):
+        receive("one", context={"one": 1, "both": 1})
+    assert interrupted
+    context = conversations.get(ORG, POOL, conversation).context
+    assert context == {"old": 0, "one": 1, "two": 2, "both": 1}
+
+
+def test_a_context_does_not_grow_without_end(world: World) -> None:
+    receive(context={"a": "x" * 9_000})
+    with pytest.raises(InvalidRequest, match="context: must be at most"):
+        receive(context={"b": "x" * 9_000})

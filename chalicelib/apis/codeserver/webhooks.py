@@ -13,7 +13,7 @@ from chalicelib.apis.codeserver.access import HOOKS, NAME, ORG
 from chalicelib.apis.codeserver.code import MAX_PROMPT_CHARS, Prompt, TaskId
 from chalicelib.apis.codeserver.conversations import Content, ConversationId, IdempotencyKey, UserId
 from chalicelib.apis.codeserver.languages import Language
-from chalicelib.domain.conversations.conversation import Message
+from chalicelib.domain.conversations.conversation import MAX_CONTENT_CHARS, Message
 from chalicelib.domain.tasks.task import Task
 from chalicelib.edge import Caller, Query, Routes, Schema
 from chalicelib.engine import hook_events
@@ -107,9 +107,10 @@ class TelegramEvent(Schema):
     """A message of a Telegram chat. `/code <prompt>` has code written; anything else is a message."""
 
     event: Literal["telegram_message"]
-    chat_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | Annotated[int, Field(strict=True)] = (
-        Field(description="A number, or a text.", examples=["123456789"])
-    )
+    chat_id: (
+        Annotated[str, StringConstraints(min_length=1, max_length=64)]
+        | Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+    ) = Field(description="A number, or a text.", examples=["123456789"])
     message: Content = Field(examples=["/code generate a Python script"])
     event_id: EventId = None
 
@@ -216,6 +217,9 @@ def hear_opencode(
     """Have code written that `generate` asks for; add any other command to its session's conversation, where a model
     answers."""
     text = " ".join([body.command, *body.args])
+    if len(text) > MAX_CONTENT_CHARS:
+        problem = f"must have at most {MAX_CONTENT_CHARS} characters together, with the command"
+        raise InvalidRequest(f"args: {problem}", fields={"args": problem})
     user_id = f"opencode:{body.session_id}"
     message = IncomingMessage(
         "opencode-cli", user_id, text, thread=body.session_id, event_id=body.event_id or idempotency_key

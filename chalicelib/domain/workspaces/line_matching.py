@@ -15,6 +15,10 @@ MAX_LEAF_CELLS = 250_000
 MAX_CELLS = 5_000_000
 """The sum of these products for one pair of texts: about two seconds."""
 
+MAX_SCANNED_LINES = 20_000_000
+"""Lines among which anchors are looked for, for one pair of texts: about two seconds. Texts can be made so that each
+anchor leaves one region with one anchor."""
+
 Lines = Sequence[bytes]
 
 
@@ -32,6 +36,11 @@ class _Region(NamedTuple):
     right: int
     right_end: int
 
+    @property
+    def lines(self) -> int:
+        """How many lines it has, of both texts."""
+        return self.left_end - self.left + self.right_end - self.right
+
 
 def split_lines(content: bytes) -> list[bytes]:
     """The lines with their line feeds; the last one may have none. Only a line feed ends a line, as in git."""
@@ -42,12 +51,15 @@ def split_lines(content: bytes) -> list[bytes]:
 def matching_blocks(left: Lines, right: Lines) -> list[Block]:
     """The blocks of equal lines, in order; at the end one of size 0 at the ends of both texts."""
     blocks: list[Block] = []
-    cells = 0
+    cells, scanned = 0, 0
     waiting = [_Region(0, len(left), 0, len(right))]
     while waiting:
         region, trimmed = _trim(left, right, waiting.pop())
         blocks += trimmed
         if region.left == region.left_end or region.right == region.right_end:
+            continue
+        scanned += region.lines
+        if scanned > MAX_SCANNED_LINES:
             continue
         anchors = _anchors(left, right, region)
         if anchors:

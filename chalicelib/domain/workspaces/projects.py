@@ -80,10 +80,13 @@ _REQUIRED_URL = re.compile(r"(?:(?:-e|--editable)[\s=]+)?([a-z+]+)://[^/\s#?]*/?
 """Scheme, path, and what follows."""
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE = re.compile(r"(.+?)-\d[^/]*\.(?:whl|zip|tar\.gz)")
-_GO_REQUIREMENT = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[a-z]+/\S+)\s+v\d", re.MULTILINE)
-_GEM = re.compile(r"^\s*gem\s+[\"']([\w-]+)[\"']", re.MULTILINE)
+# No pattern goes on over line breaks: a file of nothing else would be tried from each line to its end.
+_GO_REQUIREMENT = re.compile(r"^[ \t]*(?:require[ \t]+)?([\w.-]+\.[a-z]+/\S+)[ \t]+v\d", re.MULTILINE)
+_GEM = re.compile(r"^[ \t]*gem[ \t]+[\"']([\w-]+)[\"']", re.MULTILINE)
 _MAVEN = re.compile(r"<dependency>[^<]*(?:<(?!artifactId|/dependency)[^>]*>[^<]*){0,10}<artifactId>\s*([\w.-]+)")
-_GRADLE = re.compile(r"^\s*(?:implementation|api|compileOnly|runtimeOnly)\b[\s(]*[\"'][^\"':]+:([\w.-]+)", re.MULTILINE)
+_GRADLE = re.compile(
+    r"^[ \t]*(?:implementation|api|compileOnly|runtimeOnly)\b[ \t(]*[\"'][^\"':\n]+:([\w.-]+)", re.MULTILINE
+)
 
 
 class ProjectFacts(NamedTuple):
@@ -133,7 +136,7 @@ def _python_project(text: str) -> _Found:
     read = tomllib.loads(text)
     listed = _requirements(read.get("project", {}).get("dependencies", []))
     poetry = read.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    return _Found([*listed, *(name for name in poetry if name != "python")], [])
+    return _Found([*listed, *(name for name in _keys(poetry) if name != "python")], [])
 
 
 def _python_requirements(text: str) -> _Found:

@@ -49,6 +49,8 @@ class Change(NamedTuple):
     title: str | None = None
     status: Status | None = None
     context: Mapping[str, Any] | None = None
+    added_context: Mapping[str, Any] = {}
+    """Fields that are set in the context; the others stay."""
 
 
 class Page(NamedTuple):
@@ -166,11 +168,11 @@ def find_page(org: str, pool: str, wanted: Filter, limit: int, offset: int = 0) 
 
 def update(org: str, pool: str, conversation_id: str, change: Change) -> Details:
     """Change a conversation. Two calls. Raises NotFound, InvalidRequest for a context that is too large."""
-    if change.context is not None:
-        _require_small(change.context)
 
     def attempt() -> Details:
-        old = get(org, pool, conversation_id)
+        old = storage.find_details_together(org, pool, conversation_id)
+        if old is None:
+            raise NotFound(KIND.capitalize(), conversation_id)
         new = _changed(old, change)
         if new is old:
             return old
@@ -197,9 +199,10 @@ def _changed(old: Details, change: Change) -> Details:
         title=old.conversation.title if change.title is None else change.title,
         status=old.conversation.status if change.status is None else change.status,
     )
-    context = old.context if change.context is None else change.context
-    if (conversation, context) == old:
+    context = {**(old.context if change.context is None else change.context), **change.added_context}
+    if conversation == old.conversation and context == old.context:
         return old
+    _require_small(context)
     version, now = conversation.version + 1, max(clock.now(), conversation.updated_at)
     return Details(replace(conversation, version=version, updated_at=now), context)
 

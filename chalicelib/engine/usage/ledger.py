@@ -18,6 +18,8 @@ from chalicelib.domain.usage import (
     total_usage,
     usage_of_call,
 )
+from chalicelib.engine.documents import optimistic
+from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.errors import Conflict, IdempotencyMismatch
 from chalicelib.storage.aws import dynamodb
 from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
@@ -76,21 +78,29 @@ def track(org: str, source_id: str, metric: TrackedMetric) -> bool:
     """
     day, name, unit, value = today(), metric.metric_name, metric.unit, round(metric.value, ROUNDED_TO)
     mark = storage.mark_write(org, source_id, metric._asdict())
-    addition = storage.metric_write(org, day, name, unit, value, must_exist=True)
-    if (counted := _try_track(metric, mark, addition)) is not None:
+    further = storage.metric_write(org, day, name, unit, value, exists=True)
+    first = storage.metric_write(org, day, name, unit, value, exists=False)
+    room = storage.metric_room_write(org, day, MAX_METRICS)
+
+    def attempt() -> bool:
+        counted = _try_track(metric, mark, further)
+        if counted is None:
+            counted = _try_track(metric, mark, room, first)
+        if counted is None:
+            raise Conflict(f"{MAX_METRICS} metrics are counted in a day, the maximum: use those of today")
         return counted
-    first = storage.metric_write(org, day, name, unit, value)
-    counted = _try_track(metric, mark, first, storage.metric_room_write(org, day, MAX_METRICS))
-    if counted is None:
-        raise Conflict(f"{MAX_METRICS} metrics are counted in a day, the maximum: use those of today")
-    return counted
+
+    return optimistic.retry(attempt)
 
 
 def _try_track(metric: TrackedMetric, mark: Write, *additions: Write) -> bool | None:
-    """Whether it was counted now and not before; None where an addition is refused."""
+    """Whether it was counted now and not before; None where the first addition is refused. Raises StaleRead where only
+    another one is: somebody else has counted the metric's first value meanwhile."""
     try:
         dynamodb.commit(mark, *additions)
     except ConditionFailed as refused:
+        if any(refused.failed[2:]) and not refused.failed[0]:
+            raise StaleRead from None
         if not refused.failed[0]:
             return None
         if storage.marked_record(refused.items[0]) != metric._asdict():

@@ -25,10 +25,17 @@ COMMITTER = Person("OpenHands", "openhands@yardmaster.invalid")
 """Who makes the commits, in the name of the author."""
 MAX_COMMITTED_FILES = 1000
 """Of one commit."""
+MAX_COMMITTED_BYTES = 100_000_000
+"""Of the files of one commit together, which are all in memory."""
 MAX_COMPARED_FILES = 500
 """Of one difference."""
+MAX_COMPARED_BYTES = 60_000_000
+"""Of the old and the new files of one difference of several files together."""
+MAX_COMPARED_SECONDS = 15.0
+"""For all files of one difference. Each takes some seconds at most."""
 MAX_SHOWN_BYTES = 3_000_000
 """Of the text of a difference."""
+_TOO_MUCH = "The differences are too large to show together: name one file"
 COMMIT_TRIES = 40
 """Commits of one workspace at once wait for each other by trying again."""
 
@@ -102,6 +109,10 @@ def _choose(snapshot: Snapshot, names: Sequence[str] | None) -> dict[str, FileRo
         raise Conflict(
             f"{len(changed)} files differ, and one commit takes {MAX_COMMITTED_FILES}: name some of them in `files`"
         )
+    if (size := sum(row.size for row in changed.values())) > MAX_COMMITTED_BYTES:
+        raise Conflict(
+            f"{size} bytes differ, and one commit takes {MAX_COMMITTED_BYTES}: name some of the files in `files`"
+        )
     kept = {path for path in snapshot.manifest if path not in changed}
     kept |= {path for path, row in changed.items() if not row.is_deleted}
     if blocking := trees.files_in_the_way(kept, kept):
@@ -173,20 +184,30 @@ def _diff(workspace: Workspace, name: str | None) -> Patch:
         if name not in changed and name not in snapshot.manifest:
             raise NotFound("File", name)
         changed = {path: row for path, row in changed.items() if path == name}
-    if len(changed) > MAX_COMPARED_FILES:
-        problem = f"is required: {len(changed)} files differ, and at most {MAX_COMPARED_FILES} are compared at once"
-        raise InvalidRequest(f"file {problem}", fields={"file": problem})
+    _require_comparable(snapshot, changed)
     store, contents = ObjectStore(snapshot.repository), _read_contents(workspace, changed)
-    patches = []
+    patches, ends_at = [], clock.stopwatch() + MAX_COMPARED_SECONDS
     for path in sorted(changed):
+        if clock.stopwatch() > ends_at:
+            raise Conflict(_TOO_MUCH)
         committed = snapshot.manifest.get(path)
         old = store.read_file(committed) if committed is not None else None
         patches.append(make_patch(path, old, contents.get(path)))
     return _joined(patches)
 
 
+def _require_comparable(snapshot: Snapshot, changed: Mapping[str, FileRow]) -> None:
+    """Raise InvalidRequest where too many files differ, or too large ones."""
+    old_files = [snapshot.manifest[path] for path in changed if path in snapshot.manifest]
+    size = sum(row.size for row in changed.values()) + sum(file.size for file in old_files)
+    if len(changed) > MAX_COMPARED_FILES or (len(changed) > 1 and size > MAX_COMPARED_BYTES):
+        most = f"at most {MAX_COMPARED_FILES} of at most {MAX_COMPARED_BYTES} bytes are compared at once"
+        problem = f"is required: {len(changed)} files differ, and {most}"
+        raise InvalidRequest(f"file {problem}", fields={"file": problem})
+
+
 def _joined(patches: Sequence[Patch]) -> Patch:
     text = "\n".join(patch.text for patch in patches if patch.text)
     if len(text) > MAX_SHOWN_BYTES:
-        raise Conflict("The differences are too large to show together: name one file")
+        raise Conflict(_TOO_MUCH)
     return Patch(text, sum(patch.additions for patch in patches), sum(patch.deletions for patch in patches))

@@ -27,7 +27,7 @@ def _body(request: ChatRequest) -> dict[str, Any]:
 
 def _read(endpoint: Endpoint, lines: Iterator[str]) -> Events:
     for part in (streaming.parse_line(line) for line in lines if line.strip()):
-        if "error" in part:
+        if part.get("error") is not None:
             raise ProviderFailed(endpoint.redact(streaming.text_of(part["error"])) or "an error midway")
         text = streaming.text_of(streaming.object_of(part.get("message")).get("content"))
         if text:

@@ -86,7 +86,7 @@ def _read(endpoint: Endpoint, lines: Any) -> Events:
 
 
 def _raise_if_error(endpoint: Endpoint, chunk: Mapping[str, Any]) -> None:
-    if "error" not in chunk:
+    if chunk.get("error") is None:  # some servers send null with each piece
         return
     error = streaming.object_of(chunk["error"])
     words = endpoint.redact(streaming.text_of(error.get("message")) or streaming.text_of(chunk["error"]))

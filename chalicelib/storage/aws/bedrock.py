@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
+from math import ceil
 from typing import Any
 
 from botocore.config import Config
@@ -49,7 +50,7 @@ def stream(request: ChatRequest, *, region: str, url: str, idle_seconds: float, 
     ModelFailure."""
     ends_at = clock.stopwatch() + total_seconds
     try:
-        client = _client(region or settings().region, url, min(idle_seconds, total_seconds))
+        client = _client(region or settings().region, url, ceil(min(idle_seconds, total_seconds)))
         response = client.converse_stream(**_arguments(request))
         with closing(response["stream"]) as events:
             yield from _read(_until(events, ends_at))
@@ -61,8 +62,8 @@ def stream(request: ChatRequest, *, region: str, url: str, idle_seconds: float, 
         raise kind(f"no complete answer: {type(error).__name__}") from None
 
 
-@cache
-def _client(region: str, url: str, idle_seconds: float) -> Any:
+@lru_cache(maxsize=8)
+def _client(region: str, url: str, idle_seconds: int) -> Any:
     import boto3
 
     # Retries are the caller's, who also knows other models.

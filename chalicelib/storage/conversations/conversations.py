@@ -132,11 +132,22 @@ def find(org: str, pool: str, conversation_id: str) -> Conversation | None:
 
 def find_details(org: str, pool: str, conversation_id: str) -> Details | None:
     """The conversation with its context as of now, or None. One call."""
+    keys = [batch_get.key_of(item) for item in _details_keys(org, pool, conversation_id)]
+    return _parse_details(raw for _, raw in batch_get.read(keys))
+
+
+def find_details_together(org: str, pool: str, conversation_id: str) -> Details | None:
+    """As `find_details`, both as of one moment: for those who write a context that follows from the old one."""
+    return _parse_details(filter(None, dynamodb.read_together(*_details_keys(org, pool, conversation_id))))
+
+
+def _details_keys(org: str, pool: str, conversation_id: str) -> tuple[ConversationsTable, ConversationsTable]:
     context = ConversationsTable(conversation_partition(org, pool, conversation_id), CONTEXT_RANK)
-    keys = [ConversationsTable(list_name(org, pool), conversation_id), context]
-    items = [
-        ConversationsTable.from_raw_data(raw) for _, raw in batch_get.read([batch_get.key_of(item) for item in keys])
-    ]
+    return ConversationsTable(list_name(org, pool), conversation_id), context
+
+
+def _parse_details(raw_items: Iterable[RawItem]) -> Details | None:
+    items = [ConversationsTable.from_raw_data(raw) for raw in raw_items]
     conversations = [conversation for item in items if (conversation := parse(item)) is not None]
     contexts = [item.context for item in items if item.rank == CONTEXT_RANK]
     return Details(conversations[0], contexts[0] if contexts else {}) if conversations else None

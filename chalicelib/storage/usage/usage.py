@@ -51,10 +51,10 @@ def marked_record(raw: RawItem | None) -> Any:
     return UsageItem.from_raw_data(raw).record if raw else None
 
 
-def metric_write(org: str, day: str, name: str, unit: str, value: float, *, must_exist: bool = False) -> Write:
-    """The write that adds a value to the row of a metric and a day; with `must_exist` refused where there is none."""
+def metric_write(org: str, day: str, name: str, unit: str, value: float, *, exists: bool | None = None) -> Write:
+    """The write that adds a value to the row of a metric and a day; with `exists` refused where that is not so."""
     row = f"{day}#{_METRIC}#{unit}#{name}"
-    return _addition_write(org, row, {"records": 1, "total": value}, must_exist=must_exist)
+    return _addition_write(org, row, {"records": 1, "total": value}, exists=exists)
 
 
 def metric_room_write(org: str, day: str, most: int) -> Write:
@@ -64,13 +64,13 @@ def metric_room_write(org: str, day: str, most: int) -> Write:
     return dynamodb.update(UsageItem(f"usage-metrics#{org}", day), [UsageItem.records.add(1), expires_at], room)
 
 
-def _addition_write(org: str, row: str, values: Mapping[str, float], *, must_exist: bool = False) -> Write:
+def _addition_write(org: str, row: str, values: Mapping[str, float], *, exists: bool | None = None) -> Write:
     actions: list[Action] = [getattr(UsageItem, name).add(value) for name, value in values.items() if value]
     seconds = RETENTION_FACTOR * settings().retention_days * 86_400
     actions.append(UsageItem.expires_at.set(clock.now() // clock.SECOND + seconds))
+    is_there, is_new = UsageItem.partition.exists(), UsageItem.partition.does_not_exist()
     # By default the first addition creates the row, so there is no condition to check.
-    exists = UsageItem.partition.exists()
-    condition = exists if must_exist else UsageItem.partition.does_not_exist() | exists
+    condition = is_new | is_there if exists is None else is_there if exists else is_new
     return dynamodb.update(UsageItem(_partition(org), row), actions, condition)
 
 

@@ -1,6 +1,7 @@
 """One attempt at a task: a model writes the code, the sandbox runs tests, and the result is returned."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,9 @@ LAST_SHARE = 0.05
 WRITING = 80
 """The progress in percent when all code is written."""
 MAX_CODE_BYTES = 60_000
+MAX_RESULT_BYTES = 125_000
 """A result must fit into a message of API Gateway (128 KB)."""
+LEFT_OUT = "What the tests have printed, and why they failed, was left out: it was too long."
 
 
 class Tester(Protocol):
@@ -156,7 +159,7 @@ def _remaining(deadline_ms: int | None) -> float:
 def _result(generated: Generated, outcome: Outcome) -> dict[str, Any]:
     cut = "The model stopped at its limit of tokens: the code may not be complete." if generated.is_cut else ""
     note = " ".join(text for text in (cut, outcome.note) if text)
-    return {
+    whole = {
         "code": generated.code,
         "tests_passed": sum(test.passed for test in outcome.tests),
         "tests_total": len(outcome.tests),
@@ -166,3 +169,15 @@ def _result(generated: Generated, outcome: Outcome) -> dict[str, Any]:
         "note": note or None,
         "usage": {"model": generated.model, "tokens_in": generated.tokens_in, "tokens_out": generated.tokens_out},
     }
+    if _size(whole) <= MAX_RESULT_BYTES:
+        return whole
+    tests = [replace(test, error="").as_json() for test in outcome.tests]
+    brief = whole | {"tests": tests, "output": "", "note": f"{note} {LEFT_OUT}".strip()}
+    if _size(brief) > MAX_RESULT_BYTES:
+        raise TaskFailed(f"The result is longer than {MAX_RESULT_BYTES} bytes", retryable=False)
+    return brief
+
+
+def _size(result: dict[str, Any]) -> int:
+    """The bytes of the result in a frame."""
+    return len(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from code_worker.languages import PARTS, canonical
 
-FENCE = re.compile(r"^(\s{0,12})(`{3,}|~{3,})\s*([^`]*)$")
+FENCE = re.compile(r"^(\s{0,12})(`{3,}|~{3,})([^`]*)$")
 NO_CODE = frozenset(
     {"shell", "console", "text", "txt", "output", "plaintext", "markdown", "md", "diff", "json", "yaml"}
 )
@@ -27,16 +27,17 @@ FIRST_LINE = re.compile(
       | import\s*( [\w.]+(\s*,\s*[\w.]+)*(\s+as\s+\w+)?;?\s*$ | [({*"'] | \w+\s*(,|from)\s )
       | (package|use|using|namespace|module|mod)\s+[\w.:]+\s*;?\s*$
       | @\w+ | \#! | \#include\b | // | /\* | ['"]use\ strict | \"\"\" | \'\'\'
-      | [\w.\[\]]+\s*(:\s*[\w\[\],\ |.]+)?\s*=[^=]
-      | [\w.]+\(.*\)\s*;?\s*$
+      | [\w.\[\]]+\s*(:[\w\[\],\s|.]+)?=[^=]
+      | [\w.]+\(.*\)[\s;]*$
       | <\?php | <[a-zA-Z!]
     )""",
     re.VERBOSE,
 )
-"""A line of code, as the first line of an answer without a fence. Prose has no such line."""
+"""A line of code, as the first line of an answer without a fence. Prose has no such line. No two parts that follow each
+other match the same run of characters: the time is that of the line's length, and a model writes lines of any."""
 TEST = re.compile(
     r"""(^|[\s;{])
-        ( assert\b | console\.assert\( | (async\ )?def\ test_ | class\ \w*Test\w*\(
+        ( assert\b | console\.assert\( | (async\ )?def\ test_ | class\ \w{0,80}Test\w{0,80}\(
         | expect\( | (test|it|describe)\(\s*['"`] )""",
     re.VERBOSE | re.MULTILINE,
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib import config
+from chalicelib.domain.conversations.conversation import MAX_CONTENT_CHARS
 from tests.apis.codeserver import tasks
 from tests.apis.codeserver.conftest import CodeserverApi
 from tests.support.client import token
@@ -218,3 +219,21 @@ def test_webhooks_are_enabled_where_others_can_call_them(codeserver_api: Codeser
     assert codeserver_api.call("GET", "/api/config")["webhooks_enabled"] is True
     config.replace(open_apis=frozenset({"codeserver"}))
     assert codeserver_api.call("GET", "/api/config", token=None)["webhooks_enabled"] is True
+
+
+@pytest.mark.parametrize("chat_id", [2**63, -(2**63) - 1, 10**3000])
+def test_the_number_of_a_chat_is_bounded(codeserver_api: CodeserverApi, chat_id: int) -> None:
+    refused = send(codeserver_api, "telegram", TELEGRAM | {"chat_id": chat_id}, 400)
+    assert "chat_id" in refused["message"]
+    send(codeserver_api, "telegram", TELEGRAM | {"chat_id": 2**63 - 1})
+
+
+def test_the_arguments_of_a_command_fit_into_a_message(codeserver_api: CodeserverApi) -> None:
+    most = MAX_CONTENT_CHARS - len("say")
+    args = ["x" * 19_999] * (most // 20_000) + ["y" * (most % 20_000 - 1)]
+    send(codeserver_api, "opencode-cli", OPENCODE | {"command": "say", "args": args})
+    refused = send(
+        codeserver_api, "opencode-cli", OPENCODE | {"command": "say", "args": [*args[:-1], args[-1] + "y"]}, 400
+    )
+    assert "args: must have at most 65536 characters" in refused["message"]
+    send(codeserver_api, "opencode-cli", OPENCODE | {"command": "say", "args": ["x" * 20_000] * 100}, 400)

@@ -1,10 +1,19 @@
 """One attempt: the request to the model, the reports meanwhile, and the result."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
-from code_worker.attempt import MAX_CODE_BYTES, Attempts, Progress, parse, seconds_without_report
+from code_worker.attempt import (
+    LEFT_OUT,
+    MAX_CODE_BYTES,
+    MAX_RESULT_BYTES,
+    Attempts,
+    Progress,
+    parse,
+    seconds_without_report,
+)
 from code_worker.errors import TaskFailed
 from code_worker.models.catalog import Catalog, Model, Provider
 from code_worker.models.generation import Generator
@@ -153,3 +162,31 @@ def test_progress_never_falls(lengths: list[int]) -> None:
         progress.wrote(length)
         seen.append(progress.percent)
     assert seen == sorted(seen) and all(0 <= percent <= 80 for percent in seen)
+
+
+class FixedTester(FakeTester):
+    """Reports an outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self._outcome = outcome
+
+    async def test(self, language: str, code: str, caller: list[str], model: list[str], seconds: float) -> Outcome:
+        return self._outcome
+
+
+def test_a_result_fits_into_a_message() -> None:
+    failed = [Verdict(f"test {number}", "model", False, "\u00df" * 500) for number in range(100)]
+    result, *_ = perform(openai(ANSWER), tester=FixedTester(Outcome(failed, 1, "\u20ac" * 8_000, "a note")))
+    assert len(json.dumps(result, ensure_ascii=False).encode()) <= MAX_RESULT_BYTES
+    assert (result["tests_passed"], result["tests_total"], len(result["tests"])) == (0, 100, 100)
+    assert (result["output"], result["note"]) == ("", f"a note {LEFT_OUT}")
+    result, *_ = perform(openai(ANSWER), tester=FixedTester(Outcome(failed[:50], 1, "printed", "a note")))
+    assert result["output"] == "printed" and result["tests"][0]["error"]
+
+
+def test_code_that_fits_into_no_message_ends_the_task() -> None:
+    code = "a = '" + "\x01" * 40_000 + "'"
+    with pytest.raises(TaskFailed, match="longer than") as failed:
+        perform(openai(f"```python\n{code}\n```"))
+    assert not failed.value.retryable

@@ -129,3 +129,12 @@ def test_code_begins_and_ends_with_a_line_that_is_not_blank(text: str, cuts: lis
     code = "".join(extract(text, cuts=tuple(cuts))[0])
     lines = code.split("\n")
     assert code == "" or (lines[0].strip() and lines[-1].strip())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["```" + " " * 100_000 + "`", "a:" + " " * 100_000 + "!", "f()" + " " * 100_000 + "x", "class " + "Test" * 20_000],
+)
+def test_a_line_of_any_form_is_read_at_once(line: str) -> None:
+    """A model writes what it is asked for. While a line is read, the worker answers nobody."""
+    assert extract(f"{line}\n```python\n{CODE}\n```\n```\n{line}\n```")[0]

@@ -107,3 +107,20 @@ def test_blocks_are_of_equal_lines_and_in_order(seed: int) -> None:
 )
 def test_no_texts_are_compared_for_ever(left: list[bytes], right: list[bytes]) -> None:
     assert matching_blocks(left, right)
+
+
+def _one_anchor_each(depth: int, between: bytes) -> list[bytes]:
+    """Lines of which one alone is unique and, behind it, again one: patience diff makes `depth` regions of them."""
+    return [line for number in range(depth) for line in (between, b"%d\n" % (number + 1), between, b"%d\n" % number)]
+
+
+def test_texts_that_leave_one_anchor_at_a_time_are_compared_as_far_as_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left, right = _one_anchor_each(50, b"ours\n"), _one_anchor_each(50, b"theirs\n")
+    whole = sum(block.size for block in matching_blocks(left, right))
+    assert whole == 100
+    monkeypatch.setattr("chalicelib.domain.workspaces.line_matching.MAX_SCANNED_LINES", 1000)
+    blocks = matching_blocks(left, right)
+    assert 0 < sum(block.size for block in blocks) < 20
+    assert all(left[b.left : b.left + b.size] == right[b.right : b.right + b.size] for b in blocks)

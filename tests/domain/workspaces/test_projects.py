@@ -106,3 +106,16 @@ def test_no_file_is_parsed_for_ever(name: str, text: str) -> None:
 def test_many_dependencies_are_cut() -> None:
     text = "\n".join(f"package{number}" for number in range(500))
     assert len(find_facts({}, {"requirements.txt": text}).dependencies) == 200
+
+
+@pytest.mark.parametrize("dependencies", ["[1, 2]", "[{a = 1}]", '"django"', "1"])
+def test_dependencies_of_another_form_are_none(dependencies: str) -> None:
+    text = f"[tool.poetry]\ndependencies = {dependencies}"
+    assert find_facts({}, {"pyproject.toml": text}) == (None, None, [])
+
+
+@pytest.mark.parametrize("name", ["go.mod", "Gemfile", "build.gradle", "pom.xml", "requirements.txt"])
+@pytest.mark.parametrize("line", ["\n", " \n", "api\n", "gem\n", "require\n", "<dependency>\n"])
+def test_a_file_of_lines_that_say_nothing_is_read_at_once(name: str, line: str) -> None:
+    """A pattern that goes on over line breaks would take an hour for it."""
+    assert find_facts({}, {name: line * 100_000}).framework is None

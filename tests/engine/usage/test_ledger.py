@@ -1,11 +1,14 @@
 """Usage is counted once, by what caused it, and can be read for any days."""
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.usage import MetricDay, ModelDay, Usage, total_usage
 from chalicelib.engine.usage import ledger
+from chalicelib.errors import Conflict
 from chalicelib.storage.aws import dynamodb
 from tests.support import aws
 from tests.support.world import ORG, World
@@ -111,3 +114,25 @@ def test_each_operation_keeps_to_its_budget(world: World) -> None:
     with aws.counting() as calls:
         assert len(models()) == 201
     assert calls.total() == 1
+
+
+def test_first_values_of_one_metric_at_once_are_one_metric(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "MAX_METRICS", 2)
+    metric = ledger.TrackedMetric("pages", 1, "requests", {})
+    meanwhile: list[bool] = []
+
+    def track_another_meanwhile(call: aws.Call, send: Callable[[], Any]) -> Any:
+        meanwhile.append(call == ("DynamoDB", "TransactWriteItems"))
+        if sum(meanwhile) == 2:  # the first one has found that there is no such metric yet
+            with aws.without_interference():
+                assert ledger.track(ORG, "two", metric)
+        return send()
+
+    with aws.interfering(track_another_meanwhile):
+        assert ledger.track(ORG, "one", metric)
+    assert sum(meanwhile) >= 2
+    assert ledger.track(ORG, "other", metric._replace(metric_name="other"))
+    with pytest.raises(Conflict, match="2 metrics"):
+        ledger.track(ORG, "third", metric._replace(metric_name="third"))
+    totals = {row.name: (row.records, row.total) for row in ledger.read_metrics(ORG, DAY, DAY)}
+    assert totals == {"pages": (2, 2), "other": (1, 1)}

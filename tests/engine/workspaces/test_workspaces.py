@@ -1,4 +1,4 @@
-"""Concurrent use of workspaces: an org's first use, switches and creations."""
+"""Concurrent use of workspaces: an org's first use, switches and creations; and how much is in memory at once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.workspaces import workspaces
-from chalicelib.errors import Conflict, NotFound
+from chalicelib.engine.workspaces import commits, files, workspaces
+from chalicelib.errors import Conflict, InvalidRequest, NotFound
+from chalicelib.providers.git.objects import Person
 from chalicelib.storage.workspaces import workspaces as storage
 from tests.support import aws
 from tests.support.world import ORG, World
@@ -89,3 +90,43 @@ def test_a_creation_and_a_switch_during_a_creation_are_kept(world: World) -> Non
     state, found = storage.find_state_and_all(ORG)
     assert state is not None
     assert (state.workspaces, len(found), state.current) == (4, 4, first)
+
+
+DEV = Person("dev", "dev@example.com")
+
+
+@pytest.fixture
+def two_files(world: World) -> list[str]:
+    assert world
+    for name in ("a", "b"):
+        files.write_file(ORG, name, name.encode() * 10_000)
+    return ["a", "b"]
+
+
+def test_a_commit_reads_so_many_bytes_at_most(two_files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commits, "MAX_COMMITTED_BYTES", 19_999)
+    with aws.counting() as calls, pytest.raises(Conflict, match="20000 bytes differ, and one commit takes 19999"):
+        commits.commit(ORG, "both", DEV)
+    assert ("S3", "GET") not in calls
+    for name in two_files:
+        assert commits.commit(ORG, "one", DEV, [name]).files_changed == 1
+
+
+def test_a_difference_of_several_files_reads_so_many_bytes_at_most(
+    two_files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "MAX_COMPARED_BYTES", 19_999)
+    with aws.counting() as calls, pytest.raises(InvalidRequest, match="2 files differ"):
+        commits.diff(ORG)
+    assert ("S3", "GET") not in calls
+    assert commits.diff(ORG, "a").additions == 1
+    monkeypatch.setattr(commits, "MAX_COMPARED_BYTES", 1)
+    assert commits.diff(ORG, "b").additions == 1
+    assert two_files
+
+
+def test_a_difference_takes_so_long_at_most(two_files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert two_files
+    monkeypatch.setattr(commits, "MAX_COMPARED_SECONDS", -1.0)
+    with pytest.raises(Conflict, match="name one file"):
+        commits.diff(ORG)

@@ -276,6 +276,21 @@ def test_an_error_midway_with_a_code_is_judged_by_it(code: int, kind: type[Model
         read_events(LlamaCpp("error midway"), "/v1")
 
 
+@pytest.mark.parametrize(("kind", "beginning"), [("openai", b"data: {"), ("ollama", b"{")])
+def test_an_error_that_is_null_is_none(kind: str, beginning: bytes) -> None:
+    stream, server_class, path = KINDS[kind]
+
+    class WithNull(server_class):  # type: ignore[misc, valid-type]
+        def answer(self, request: Any, *, usage: bool) -> Iterator[bytes]:
+            for piece in super().answer(request, usage=usage):
+                yield piece.replace(beginning, beginning + b'"error": null, ', 1)
+
+    with serving(WithNull()) as url:
+        *deltas, done = stream(Endpoint(url + path, idle_seconds=5, total_seconds=10), REQUEST)
+    assert "".join(delta.text for delta in deltas) == TEXT
+    assert isinstance(done, Done)
+
+
 def test_anthropic_gets_the_system_apart_and_one_way_of_sampling() -> None:
     server = AnthropicServer()
     read_events(server, "/a")

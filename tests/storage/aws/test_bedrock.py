@@ -108,3 +108,14 @@ def test_a_server_that_is_not_there_is_a_failure_that_may_pass(server: BedrockSe
     events = bedrock.stream(REQUEST, region="eu-west-1", url="http://127.0.0.1:1", idle_seconds=0.5, total_seconds=5)
     with pytest.raises(ProviderFailed, match="EndpointConnectionError"):
         next(events)
+
+
+def test_calls_with_different_times_left_share_a_client(server: BedrockServer) -> None:
+    """Each client costs a connection pool and megabytes."""
+    with serving(server) as url:
+        for left in (9.91, 9.82, 9.73):
+            bedrock_call = bedrock.stream(REQUEST, region="eu-west-1", url=url, idle_seconds=60, total_seconds=left)
+            assert [*bedrock_call]
+        bedrock._client("eu-west-1", url, 10).close()
+    assert bedrock._client.cache_info().currsize == 1
+    assert bedrock._client.cache_info().maxsize is not None

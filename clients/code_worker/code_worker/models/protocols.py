@@ -57,7 +57,7 @@ def _openai_read(lines: Iterable[str]) -> Events:
         if event is None:
             reason = reason or "stop"
             break
-        if "error" in event:
+        if event.get("error") is not None:
             raise _error_from_event(event["error"])
         for choice in event.get("choices") or ():
             if text := (choice.get("delta") or {}).get("content"):
@@ -119,7 +119,7 @@ def _ollama_read(lines: Iterable[str]) -> Events:
         if not line.strip():
             continue
         event = _json(line)
-        if "error" in event:
+        if event.get("error") is not None:
             raise _error_from_event(event["error"])
         if text := (event.get("message") or {}).get("content"):
             yield Delta(text)

@@ -33,6 +33,7 @@ OWN_TEST = {
 MAX_TEXTS = 50
 MAX_NOTES = 5
 MAX_NOTE_CHARACTERS = 300
+MAX_TEST_MS = 3_600_000.0
 PROBE_SECONDS = 20.0
 
 
@@ -169,6 +170,8 @@ class _JudgeReport:
         """Add a line of the judge. The caller's tests run in the judge's process, so that the line may be anything."""
         try:
             message = json.loads(text)
+            if not isinstance(message, dict):
+                return
             if "plan" in message:
                 self._plan = [str(name) for name in message["plan"]][: MAX_TESTS * 2]
             elif "note" in message:
@@ -176,9 +179,10 @@ class _JudgeReport:
             elif "end" in message:
                 self.has_ended, self._reason = True, str(message["end"])
             elif len(self._ended) < MAX_TESTS * 2:
+                milliseconds = float(message.get("ms", 0.0))
+                self.milliseconds += milliseconds if 0 <= milliseconds <= MAX_TEST_MS else 0.0
                 self._ended.append(message)
-                self.milliseconds += float(message.get("ms", 0.0))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return
 
     def tests(self, source: Source, reason: str) -> list[Verdict]:
