@@ -22,6 +22,7 @@ INTENTS: Mapping[str, Intent] = {
             Intent(f"create_{each.replace(' ', '_')}", "content_creation", {"content_type": each})
             for each in CONTENT_TYPES
         ),
+        Intent("create_content", "content_creation"),
         Intent("analyze_content", "analysis"),
         Intent("optimize_content", "optimization"),
     )
@@ -29,10 +30,15 @@ INTENTS: Mapping[str, Intent] = {
 """Name -> intent."""
 
 _VERBS = (
-    (re.compile(r"\b(?:write|create|draft|compose|produce|make)\b"), "content_creation"),
+    (re.compile(r"\b(?:write|create|generate|draft|compose|produce|make)\b"), "content_creation"),
     (re.compile(r"\b(?:analy[sz]e|review|check|assess|grade)\b"), "analyze_content"),
     (re.compile(r"\b(?:optimi[sz]e|improve|rewrite|polish|revise)\b"), "optimize_content"),
 )
+_WORKFLOWS = {
+    "content creation": "create_content",
+    "analysis": "analyze_content",
+    "optimization": "optimize_content",
+}
 _END = r"(?=\s+(?:for|in an?|about|on)\s|\s*[.!?;]|\s*$)"
 _DETAILS = {
     "topic": re.compile(rf"\b(?:about|on)\s+(.{{1,500}}?){_END}", re.IGNORECASE),
@@ -42,16 +48,18 @@ _DETAILS = {
 
 
 def understand(text: str) -> Intent | None:
-    """The intent of a text; None where no rule fits."""
+    """The intent of a text, which can be a workflow's name; None where no rule fits."""
     words = re.sub(r"[\s_-]+", " ", text.casefold())
     verb = next((kind for pattern, kind in _VERBS if pattern.search(words)), None)
-    name = _creation(words) if verb == "content_creation" else verb
+    name = _creation(words) if verb == "content_creation" else verb or _WORKFLOWS.get(words.strip())
     return with_details(INTENTS[name], text) if name is not None else None
 
 
 def _creation(words: str) -> str | None:
-    found = [(words.find(each), each) for each in CONTENT_TYPES if each in words]
-    return f"create_{min(found)[1].replace(' ', '_')}" if found else None
+    named = [(words.find(each), each) for each in CONTENT_TYPES if each in words]
+    if named:
+        return f"create_{min(named)[1].replace(' ', '_')}"
+    return "create_content" if re.search(r"\bcontent\b", words) else None
 
 
 def with_details(intent: Intent, text: str) -> Intent:

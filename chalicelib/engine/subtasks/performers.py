@@ -22,6 +22,8 @@ from chalicelib.errors import NotConfigured
 MAX_CONTENT = 100_000
 Word = Annotated[str, Field(max_length=100)]
 """One word, or a few: a style, a tone, a kind of content."""
+MAX_KEY_POINTS = 50
+KeyPoints = Annotated[list[str], Field(max_length=MAX_KEY_POINTS)]
 MAX_REST_MS = 30 * clock.SECOND
 
 
@@ -59,6 +61,8 @@ class ResearchInput(StepInput):
     topic: str = Field(min_length=1, max_length=500)
     depth: research.Depth = "moderate"
     sources: list[Annotated[str, AfterValidator(_require_source)] | GivenText] = Field(default=[], max_length=20)
+    key_points: KeyPoints = []
+    """The writer's own: they come before those that are found."""
 
 
 class Research:
@@ -70,13 +74,15 @@ class Research:
     def perform(self, _task: Task, payload: ResearchInput) -> Done | Failure | Busy:
         """`topic`, `summary`, `key_points`, `sources`, and `note` where nothing was looked for."""
         sources = [it if isinstance(it, str) else Text(it.text, it.title, it.url) for it in payload.sources]
+        note = {}
         try:
-            return Done(research.research(payload.topic, payload.depth, sources)._asdict())
+            findings = research.research(payload.topic, payload.depth, sources)
         except NotConfigured as error:
             if sources:
                 raise
-            nothing = research.Research(payload.topic, "", [], [])
-            return Done(nothing._asdict() | {"note": error.message})
+            findings, note = research.Research(payload.topic, "", [], []), {"note": error.message}
+        points = dict.fromkeys([*payload.key_points, *findings.key_points])
+        return Done(findings._replace(key_points=list(points)[:MAX_KEY_POINTS])._asdict() | note)
 
 
 class CreativeInput(StepInput):
@@ -94,7 +100,7 @@ class CreativeInput(StepInput):
     tone: Word = ""
     target_audience: str = Field(default="", max_length=500)
     primary_keyword: str = Field(default="", max_length=500)
-    key_points: list[str] = Field(default=[], max_length=50)
+    key_points: KeyPoints = []
     sources: list[Any] = []
 
     @model_validator(mode="after")
@@ -126,11 +132,13 @@ class Creative:
     input: ClassVar[type[BaseModel]] = CreativeInput
 
     def perform(self, task: Task, payload: CreativeInput) -> Done | Failure | Busy:
-        """`title`, `content` and `model`, and the `key_points` and `sources` that it was given."""
+        """`title`, the model's where none was given, `content` and `model`, and the `key_points` and `sources` that it
+        was given."""
         try:
             draft = creative.write(task.org, payload.brief, seconds=creative.STEP_SECONDS)
         except ModelFailure as failure:
             return _failed(failure)
+        draft = draft._replace(title=payload.title or draft.title)
         return Done(draft._asdict() | {"key_points": payload.key_points, "sources": payload.sources})
 
 
@@ -140,7 +148,7 @@ class QualityInput(StepInput):
     content: str = Field(min_length=1, max_length=MAX_CONTENT)
     title: str | None = None
     checks: list[Check] = list(qa.CHECKS)
-    key_points: list[str] = Field(default=[], max_length=50)
+    key_points: KeyPoints = []
 
 
 class Quality:

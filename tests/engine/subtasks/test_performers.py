@@ -46,6 +46,16 @@ def test_each_step_gets_what_it_needs_from_the_one_before(fake_models: Models) -
     assert (post["title"], post["html"]) == ("Agents", f"<p>{FACT} They recieve tasks.</p>\n")
 
 
+def test_a_title_and_key_points_of_one_s_own_are_kept(fake_models: Models) -> None:
+    own = INPUT | {"title": "Mine", "key_points": ["My point.", FACT]}
+    research = run(fake_models.world, STEPS_POOL, "studio:research", {"input": own, "previous": None}).result
+    assert research is not None and research["key_points"] == ["My point.", FACT]
+    fake_models.openai.text = "# Agents\n\nWords."
+    draft = run(fake_models.world, MODELS_POOL, "studio:creative", {"input": own, "previous": research}).result
+    assert draft is not None and (draft["title"], draft["content"]) == ("Mine", "Words.")
+    assert "- My point." in fake_models.openai.requests[-1].body["messages"][-1]["content"]
+
+
 def test_the_model_is_told_for_whom_and_how_to_write(fake_models: Models) -> None:
     brief = {
         "target_audience": "nurses",
