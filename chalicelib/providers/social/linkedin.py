@@ -65,10 +65,10 @@ class LinkedIn:
         if "organization_id" in account:
             return _organization_figures(account, identifier)
         answer = _call(account, "GET", f"/rest/socialMetadata/{quote(identifier, safe='')}").json
-        reactions = calls.require_mapping(answer.get("reactionSummaries")).values()
+        comments = calls.require_mapping(answer.get("commentSummary")).get("count")
+        reactions = calls.mapping(answer.get("reactionSummaries")).values()
         counts = [calls.whole_number(calls.mapping(reaction).get("count")) for reaction in reactions]
-        comments = calls.whole_number(calls.mapping(answer.get("commentSummary")).get("count"))
-        return Figures(likes=calls.total(*counts), comments=comments)
+        return Figures(likes=calls.total(*counts), comments=calls.whole_number(comments))
 
 
 def commentary(text: str) -> str:

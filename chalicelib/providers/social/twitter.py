@@ -69,11 +69,11 @@ class Twitter:
 
     def trends(self, account: Account) -> list[Trend]:
         response = _call(account, "GET", "/users/personalized_trends")
-        return [
-            Trend(calls.text(row.get("trend_name")), _read_post_count(row.get("post_count")))
-            for row in calls.require_rows(response.json.get("data"))
-            if row.get("trend_name")
-        ]
+        rows = calls.require_rows(response.json.get("data"))
+        named = [(calls.text(row.get("trend_name")), row.get("post_count")) for row in rows if row.get("trend_name")]
+        if rows and not named:
+            raise Undelivered("X shows trends to accounts with X Premium only", final=True)
+        return [Trend(name, _read_post_count(count)) for name, count in named]
 
 
 def _require_data(response: ProviderResponse) -> Mapping[str, Any]:

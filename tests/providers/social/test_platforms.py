@@ -195,6 +195,18 @@ def test_trends_are_what_the_platform_says(fakes: Platforms) -> None:
     assert mastodon.trends(connect_account("mastodon")) == [Trend("#hola", 1_000, 6.0)]
 
 
+def test_x_shows_trends_to_premium_accounts_only(fakes: Platforms) -> None:
+    """The answer that docs.x.com shows for any other account: without a name."""
+    account, trending = connect_account("twitter"), get_trending("twitter")
+    assert trending is not None
+    row = {"category": "Unknown", "post_count": "Unknown", "trending_since": ""}
+    fakes.twitter.reply = answer(200, {"data": [row]})
+    with pytest.raises(Undelivered, match="X Premium only"):
+        trending.trends(account)
+    fakes.twitter.reply = answer(200, {"data": []})
+    assert trending.trends(account) == []
+
+
 def test_linkedin_gets_its_little_text_format() -> None:
     assert linkedin.commentary("50% (half) of #AI_2 is @you_*") == (
         "50% \\(half\\) of {hashtag|\\#|AI\\_2} is \\@you\\_\\*"
