@@ -88,13 +88,16 @@ class ApprovalOut(Schema):
 
     task_id: str
     requires_approval: bool
-    approval_status: ApprovalState | None = Field(description="Null until there is a result to decide on.")
+    approval_status: ApprovalState | None = Field(
+        description="Null until there is a result to decide on, and where the workflow ended before a decision."
+    )
     feedback: str | None
 
     @classmethod
     def from_progress(cls, task_id: str, progress: Progress) -> "ApprovalOut":
         step = orchestrations.find_approval_step(progress)
-        approval = step.approval if step is not None else None
+        is_left = step is not None and orchestrations.is_undecided(step) and progress.execution.is_terminal
+        approval = None if step is None or is_left else step.approval
         return cls(
             task_id=task_id,
             requires_approval=orchestrations.needs_approval(progress.execution),

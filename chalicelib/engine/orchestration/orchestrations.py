@@ -98,11 +98,14 @@ def _require_same(execution: Task, request: str) -> Task:
 
 def get_progress(org: str, task_id: str) -> Progress:
     """The execution that does a task, and its steps. Three calls. Raises NotFound, also before it was processed."""
-    task = lifecycle.get(org, task_id, POOL)
+    return _progress_of(lifecycle.get(org, task_id, POOL))
+
+
+def _progress_of(task: Task) -> Progress:
     try:
-        return executions.get(org, execution_id(task), EXECUTIONS_POOL)
+        return executions.get(task.org, execution_id(task), EXECUTIONS_POOL)
     except NotFound:
-        raise NotFound("Workflow of task", task_id) from None
+        raise NotFound("Workflow of task", task.id) from None
 
 
 def needs_approval(execution: Task) -> bool:
@@ -115,16 +118,25 @@ def find_approval_step(progress: Progress) -> Task | None:
     return next((step for step in progress.steps if step is not None and step.approval is not None), None)
 
 
+def is_undecided(step: Task) -> bool:
+    """Whether a person has yet to decide on a step."""
+    return step.approval is not None and step.approval.state is ApprovalState.PENDING
+
+
 def decide(org: str, task_id: str, by: str, *, is_approved: bool, feedback: str | None, notes: str | None) -> Task:
     """Approve or reject what the task's workflow waits with; returns the decided step. Five calls.
 
-    The same decision again changes nothing. Raises NotFound, Conflict.
+    The same decision again changes nothing. Raises NotFound, and Conflict also where the owner has ended the task: its
+    workflow is about to be cancelled.
     """
-    step = find_approval_step(get_progress(org, task_id))
+    task = lifecycle.get(org, task_id, POOL)
+    step = find_approval_step(_progress_of(task))
+    if task.is_terminal and (step is None or is_undecided(step)):
+        raise Conflict(f"Task {task_id} is {_word(task)}: it waits for no approval")
     if step is None:
         raise Conflict(f"Task {task_id} does not wait for an approval")
     wanted = ApprovalState.APPROVED if is_approved else ApprovalState.REJECTED
-    if step.approval is not None and step.approval.state not in (ApprovalState.PENDING, wanted):
+    if step.approval is not None and not is_undecided(step) and step.approval.state is not wanted:
         raise Conflict(f"The result of task {task_id} is {step.approval.state} already")
     move = approvals.approve if is_approved else approvals.reject
     return move(org, step.id, by, feedback, notes=notes)

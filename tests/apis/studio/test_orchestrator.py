@@ -146,6 +146,18 @@ def test_the_same_decision_again_is_accepted_and_the_other_is_refused(studio: St
     assert refusal == f"The result of task {studio.task_id} is approved already"
 
 
+@pytest.mark.parametrize("end", ["completed", "cancelled"])
+def test_nothing_is_approved_for_a_task_that_its_owner_has_ended(studio: Studio, end: str) -> None:
+    studio.process()
+    studio.end_step({})
+    studio.api.call("PATCH", f"/api/tasks/{studio.task_id}", {"status": end})
+    refusal = studio.api.expect_error(409, "POST", f"{ROOT}/approve/{studio.task_id}", {"approved": True})
+    assert refusal == f"Task {studio.task_id} is {end}: it waits for no approval"
+    studio.api.world.settle()
+    assert (studio.status()[0], studio.approval()) == ("failed", (True, None, None))
+    studio.api.expect_error(409, "POST", f"{ROOT}/approve/{studio.task_id}", {"approved": True})
+
+
 def test_a_task_that_somebody_works_on_is_not_processed(studio: Studio) -> None:
     lifecycle.cancel(ORG, studio.task_id)
     body = {"task_id": studio.task_id, "workflow_type": "content_creation"}
