@@ -152,9 +152,10 @@ def _decide(org: str, task_id: str, decision: str, by: str) -> Proposal:
 
 def _create_task(org: str, proposal: Proposal, by: str) -> None:
     """Create the task; one that exists already is left as it is."""
-    brief = {name: str(proposal.parameters[name])[:500] for name in FIELDS if name in proposal.parameters}
-    metadata = {name: value for name, value in proposal.parameters.items() if name not in FIELDS}
-    name = str(proposal.parameters["topic"])[:256]
+    parameters = proposal.parameters
+    brief = {name: str(parameters[name])[:500] for name in FIELDS if parameters.get(name) is not None}
+    metadata = {name: value for name, value in parameters.items() if name not in FIELDS}
+    name = str(parameters["topic"])[:256]
     content_tasks.create(org, by, name, {**brief, METADATA: metadata}, id=proposal.task_id)
 
 

@@ -59,6 +59,11 @@ def test_a_confirmed_intent_creates_the_task_once_and_begins_its_workflow(world:
         confirm(proposal.task_id, is_confirmed=False)
 
 
+def test_what_an_intent_says_is_null_is_not_in_the_task(world: World) -> None:
+    _, task = confirm(propose(category=None).task_id)
+    assert task.payload.get("category") is None
+
+
 def test_what_the_workflow_works_on_must_be_said(world: World) -> None:
     task = content_tasks.create(ORG, "ann", "A", {})
     assert propose("optimize_content", task.id).missing == ["content"]

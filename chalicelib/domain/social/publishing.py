@@ -51,14 +51,14 @@ def first_look_at(due_at: int, now: int) -> int:
     return due_at if due_at - now <= APPROACH_MS else due_at - APPROACH_MS
 
 
-def is_begun(delivery: Delivery) -> bool:
-    """Whether it may be published just now: the outcome of the latest attempt is not known yet."""
-    return delivery.status == "pending" and bool(delivery.attempts) and delivery.attempts[-1].error == UNKNOWN
-
-
 def unknown_since(delivery: Delivery) -> int | None:
     """The time of the first attempt whose outcome is unknown, in epoch milliseconds; None without one."""
     return next((attempt.at for attempt in delivery.attempts if attempt.error == UNKNOWN), None)
+
+
+def may_be_published(delivery: Delivery) -> bool:
+    """Whether it may be on the platform although it is pending: the outcome of an attempt is not known yet."""
+    return delivery.status == "pending" and unknown_since(delivery) is not None
 
 
 def is_repeatable(delivery: Delivery, platform: Platform, now: int, connected_at: int) -> bool:

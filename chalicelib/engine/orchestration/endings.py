@@ -17,6 +17,8 @@ from chalicelib.errors import Conflict, InvalidRequest, NotFound
 
 SHOWN = ("content", "quality_score", "content_id", "slug", "url")
 """What a completed task's metadata say of what was made."""
+MAX_CATEGORY_CHARS = 64
+"""As a post has them: a category can be any JSON value."""
 _DECISIONS = {ApprovalState.APPROVED: True, ApprovalState.REJECTED: False}
 
 
@@ -47,13 +49,14 @@ def _end_task(task: Task, execution: Task, made: Mapping[str, Any]) -> None:
         by_owner.fail(task.org, task.id, POOL, ORCHESTRATOR, message, retry=False)
 
 
-def _complete(task: Task, metadata: dict[str, Any]) -> None:
-    """Complete the task with what was made; without the content where it does not fit into the task."""
-    try:
-        content_tasks.change(task.org, task.id, Edit(Phase.COMPLETED, metadata=metadata), ORCHESTRATOR)
-    except InvalidRequest:
-        del metadata["content"]
-        content_tasks.change(task.org, task.id, Edit(Phase.COMPLETED, metadata=metadata), ORCHESTRATOR)
+def _complete(task: Task, metadata: Mapping[str, Any]) -> None:
+    """Complete the task with what was made; without the content, or without all of it, where it does not fit into the
+    task."""
+    figures = {name: value for name, value in metadata.items() if name != "content"}
+    for fitting in (metadata, figures, {}):
+        with suppress(InvalidRequest):
+            content_tasks.change(task.org, task.id, Edit(Phase.COMPLETED, metadata=fitting), ORCHESTRATOR)
+            return
 
 
 def _record_example(execution: Task, task_id: str, steps: Sequence[Task | None], made: Mapping[str, Any]) -> None:
@@ -67,7 +70,7 @@ def _record_example(execution: Task, task_id: str, steps: Sequence[Task | None],
         execution_id=execution.id,
         task_id=task_id,
         topic=prompt.get("topic"),
-        category=prompt.get("category"),
+        category=str(prompt["category"])[:MAX_CATEGORY_CHARS] if prompt.get("category") else None,
         title=made.get("title"),
         model=made.get("model"),
         word_count=count_words(content),

@@ -19,7 +19,7 @@ from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.security import cursors
 from chalicelib.engine.social import accounts
 from chalicelib.engine.social.accounts import SocialAccount
-from chalicelib.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound, Unavailable
+from chalicelib.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotConfigured, NotFound, Unavailable
 from chalicelib.providers.http import outbound
 from chalicelib.providers.social import get_platform
 from chalicelib.storage.aws import dynamodb
@@ -56,14 +56,19 @@ class Page(NamedTuple):
 def create(org: str, draft: NewPost, by: str, key: str | None = None) -> Created:
     """Store a post, to be published at once or when it is scheduled. Three calls.
 
-    An idempotency `key` (`idempotency.scoped_key`) makes repetitions return the first post, as long as it is kept.
+    An idempotency `key` (`idempotency.scoped_key`) makes repetitions return the first post, as long as it is kept, also
+    when its time has passed or its account is disconnected.
     Raises InvalidRequest where a platform would not take it, NotConfigured for a platform that is not connected, and
     IdempotencyMismatch.
     """
     post_id = ids.derived(post_rules.ID_PREFIX, org, key) if key is not None else ids.new(post_rules.ID_PREFIX)
     post = Post(post_id, created_at=clock.now(), created_by=by, **draft._asdict())
-    connected = accounts.require(org, post.platforms)
-    _require_fit(post, connected.values())
+    try:
+        _require_fit(post, accounts.require(org, post.platforms).values())
+    except (InvalidRequest, NotConfigured):
+        if key is None or storage.find(org, post_id) is None:
+            raise
+        return _created_before(org, post)  # what was possible then may be so no longer
     new_deliveries = [_new_delivery(org, post, platform) for platform in post.platforms]
     if not storage.create(org, post, new_deliveries):
         return _created_before(org, post)
@@ -234,7 +239,7 @@ def _deletion(org: str, on_platform: PlatformPost) -> Callable[[], None]:
         latest = deliveries.find(*key)
         if latest is None:
             return
-        if rules.is_begun(latest):
+        if rules.may_be_published(latest):
             raise Conflict(f"The post is being published on {latest.receiver}: delete it in a few minutes")
         _require_deletable(latest)
         if latest.status == "delivered":

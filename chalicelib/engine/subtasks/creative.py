@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from chalicelib.domain.models.chat import Message, ModelFailure
+from chalicelib.domain.texts import extraction
 from chalicelib.engine.models import generation
 from chalicelib.engine.models.generation import NO_PATIENCE, Ask, Patience
 from chalicelib.errors import Unavailable
@@ -17,7 +18,9 @@ TOKENS_PER_WORD = 1.6
 REQUEST_SECONDS = 24.0
 """What is left of the gateway's 29 s for the model."""
 STEP_SECONDS = 300.0
-_TITLE = re.compile(r"\A\s*(?:#{1,3}\s+|title:\s*|\*\*(?=[^*\n]+\*\*\s*$))([^\n]+)(?:\n|\Z)", re.I | re.MULTILINE)
+MAX_TITLE_CHARS = 300
+"""A longer line is no title, also where a model marks it as one."""
+_TITLE = re.compile(r"\A\s*(?:#{1,3}\s+|title:\s*|\*\*(?=[^*\n]+\*\*\s*$))([^\n]{1,300})(?:\n|\Z)", re.I | re.MULTILINE)
 
 
 class Draft(NamedTuple):
@@ -108,4 +111,4 @@ def _draft(topic: str, text: str, model: str) -> Draft:
     found = _TITLE.match(text)
     title = found[1].rstrip(" \t#").removesuffix("**").strip(' "') if found else ""
     content = text[found.end() :] if found else text
-    return Draft(title or topic, content.strip(), model)
+    return Draft(title or extraction.shorten(topic, MAX_TITLE_CHARS), content.strip(), model)

@@ -168,7 +168,7 @@ class FormatInput(StepInput):
     """A text to publish."""
 
     content: str = Field(min_length=1, max_length=MAX_CONTENT)
-    title: str | None = Field(default=None, max_length=300)
+    title: str | None = Field(default=None, max_length=creative.MAX_TITLE_CHARS)
     quality_score: int | None = None
 
 

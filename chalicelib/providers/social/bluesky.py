@@ -68,9 +68,13 @@ class Bluesky:
 
 
 def record_key(post: Post) -> str:
-    """The key of the post's record, a TID (atproto.com/specs/tid): 53 bits of microseconds and 10 of the post's id."""
-    clock_id = int.from_bytes(hashlib.sha256(post.id.encode()).digest()[:2]) & 0x3FF
-    value = (post.due_at * 1000 & (1 << 53) - 1) << 10 | clock_id
+    """The key of the post's record, a TID (atproto.com/specs/tid): 53 bits of microseconds and 10 of a clock's id.
+
+    The clock's id and the microsecond within the millisecond are of the post's id: many posts can be due at 9:00, and
+    the second one of two with the same key would replace the first one.
+    """
+    microsecond, clock_id = divmod(int.from_bytes(hashlib.sha256(post.id.encode()).digest()[:8]) % 1_024_000, 1_024)
+    value = (post.due_at * 1000 + microsecond & (1 << 53) - 1) << 10 | clock_id
     return "".join(_TID_ALPHABET[value >> shift & 31] for shift in range(60, -1, -5))
 
 

@@ -28,7 +28,7 @@ def test_only_what_may_have_arrived_is_unknown(status: int | None, sent: bool, u
 
 
 def test_an_attempt_is_unknown_from_its_begin_to_its_outcome() -> None:
-    assert rules.is_begun(BEGUN) and rules.unknown_since(BEGUN) == NOW
+    assert rules.may_be_published(BEGUN) and rules.unknown_since(BEGUN) == NOW
     published = rules.published(BEGUN, ("1",), Attempt(at=NOW, took_ms=5))
     assert (published.status, published.receipts, published.wake_at) == ("delivered", ("1",), None)
     assert [attempt.error for attempt in published.attempts] == [None]

@@ -5,6 +5,7 @@ import pytest
 
 from chalicelib.domain.tasks.task import Phase, Status, Task
 from chalicelib.domain.training.example import Example
+from chalicelib.domain.training.patterns import find_patterns
 from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, STEPS_POOL
 from chalicelib.domain.workflows.workflow import Step, Workflow
 from chalicelib.engine import content_tasks
@@ -173,3 +174,26 @@ def test_a_task_that_its_owner_takes_back_is_done_again_once(world: World) -> No
     second = start(world, task)
     assert second.id != first.id and lifecycle.get(ORG, first.id).status is Status.CANCELLED
     assert lifecycle.get(ORG, task.id).status is Status.RUNNING
+
+
+def test_a_task_that_is_full_of_its_owner_s_metadata_ends_without_what_was_made(world: World) -> None:
+    room = content_tasks.MAX_BRIEF_BYTES - len('{"topic":"Tea","task_metadata":{"notes":""}}')
+    task = content_tasks.create(ORG, "dev", "Tea", {"topic": "Tea", "task_metadata": {"notes": "x" * room}})
+    execution = start(world, task)
+    end_step(world, execution, WRITTEN)
+    decide(world, task, is_approved=True)
+    end_step(world, execution, {"slug": "tea"})
+    ended = lifecycle.get(ORG, task.id)
+    assert ended.status is Status.COMPLETED
+    assert content_tasks.brief_of(ended)["task_metadata"] == {"notes": "x" * room}
+
+
+def test_patterns_are_found_although_a_category_was_no_text(world: World) -> None:
+    for category in (5, "Drinks", {"a": 1}):
+        task = submit()
+        execution = start(world, task, category=category)
+        end_step(world, execution, WRITTEN)
+        decide(world, task, is_approved=False)
+    sample = examples.read_sample(ORG)
+    assert {example.category for example in sample} == {"5", "Drinks", "{'a': 1}"}
+    assert find_patterns(sample) == []

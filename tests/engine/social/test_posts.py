@@ -256,3 +256,28 @@ def test_a_post_that_is_being_published_cannot_be_deleted(fakes: Platforms) -> N
     fakes.twitter.reply = delete_meanwhile
     fakes.world.settle()
     assert refused and list_posts() == [(f"{creation.post.id}.twitter", "published")]
+
+
+def test_a_repetition_after_its_time_gives_the_same_post_and_not_another_one(fakes: Platforms) -> None:
+    """Its answer was lost. A refusal would have its caller schedule it again."""
+    first = create(key="k", scheduled_at=START + 60_000)
+    fakes.world.advance(90)
+    assert create(key="k", scheduled_at=START + 60_000).post == first.post
+    accounts.disconnect(ORG, "twitter")
+    assert create(key="k", scheduled_at=START + 60_000).on_platforms[0].status == "published"
+    with pytest.raises(NotConfigured):
+        create(key="another")
+
+
+def test_a_post_that_may_be_published_cannot_be_deleted_while_it_is_tried_again(fakes: Platforms) -> None:
+    fakes.mastodon.lost = 1
+    creation = create("mastodon")
+    while not fakes.mastodon.published:
+        fakes.world.step()
+    fakes.mastodon.reply = answer(503, {})
+    fakes.world.settle()
+    fakes.world.advance(10)
+    [waiting] = posts.get(ORG, creation.post.id)
+    assert len(fakes.mastodon.published) == 1 and len(waiting.delivery.attempts) > 1
+    with pytest.raises(Conflict, match="is being published on mastodon"):
+        posts.delete(ORG, creation.post.id)

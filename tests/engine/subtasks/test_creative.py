@@ -87,3 +87,10 @@ def test_no_draft_takes_long_to_read(fake_models: Models, text: str) -> None:
 def test_a_title_without_words_is_none(fake_models: Models) -> None:
     fake_models.openai.text = "# ##\n\nWords."
     assert creative.write(ORG, Brief("AI"), seconds=5) == ("AI", "Words.", "clever")
+
+
+def test_a_title_is_never_longer_than_a_post_can_have(fake_models: Models) -> None:
+    fake_models.openai.text = f"# {'long-' * 60}line\n\nWords."
+    assert creative.write(ORG, Brief("AI"), seconds=5)[:2] == ("AI", fake_models.openai.text)
+    fake_models.openai.text = "Words."
+    assert len(creative.write(ORG, Brief("word " * 100), seconds=5).title) <= creative.MAX_TITLE_CHARS
