@@ -28,8 +28,12 @@ $(EXTRAS): $(READY) $(EXTRA_FILES)
 run: $(READY) ## start everything on this machine, until Ctrl-C
 	@exec $(BIN)/python -m infra.local
 
-demo: $(READY) $(if $(STUDIO),$(EXTRAS)) ## the main job, visibly: 280 tasks, five workers, one killed, nothing lost. STUDIO=1: content from idea to post
-	@exec $(BIN)/python -m infra.local.demo$(if $(STUDIO),.studio)
+# STUDIO=1 chooses the demo. In the environment of the stack STUDIO is a switch, on or off.
+ifeq ($(STUDIO),1)
+unexport STUDIO
+endif
+demo: $(READY) $(if $(filter 1,$(STUDIO)),$(EXTRAS)) ## the main job, visibly: 280 tasks, five workers, one killed, nothing lost. STUDIO=1: content from idea to post
+	@exec $(BIN)/python -m infra.local.demo$(if $(filter 1,$(STUDIO)),.studio)
 
 demo-hard: $(READY) ## one good server among twelve bad ones: no task fails
 	@exec $(BIN)/python -m infra.local.demo.hard
