@@ -4,7 +4,7 @@ The brief of a task is its payload: `topic`, `primary_keyword`, `target_audience
 out where it is not given, and `task_metadata`, an object of the owner's own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -177,31 +177,37 @@ def delete(org: str, task_id: str, by: str) -> None:
     task_edits.delete(org, POOL, task_id, by, guard=lambda _: None)
 
 
-def find_page(org: str, phase: Phase | None, sort: Sort | None, limit: int, offset: int) -> Page:
-    """A page of tasks, newest first by this sort, or by status without one. The list follows the tasks within about a
-    second.
+def find_page(
+    org: str, phase: Phase | None, sort: Sort | None, limit: int, offset: int, *, is_reversed: bool = False
+) -> Page:
+    """A page of tasks, newest first by this sort, or in LIST_ORDER without one; the other way round if `is_reversed`.
+    The list follows the tasks within about a second.
 
     Two calls; by status one more, and two for each status on the page. Raises InvalidRequest for a page that is too far
     from both ends.
     """
     if sort is None and phase is None:
-        return _find_page_by_status(org, limit, offset)
-    query = Query(phases=None if phase is None else frozenset({phase}), sort=sort or "created")
+        return _find_page_by_status(org, limit, offset, is_reversed)
+    phases = None if phase is None else frozenset({phase})
+    query = Query(phases=phases, sort=sort or "created", ascending=is_reversed)
     return search.find_page(org, POOL, query, limit=limit, offset=offset)
 
 
-def _find_page_by_status(org: str, limit: int, offset: int) -> Page:
+def _find_page_by_status(org: str, limit: int, offset: int, is_reversed: bool) -> Page:
     counts = _count_by_phase(org)
+    order = LIST_ORDER[::-1] if is_reversed else LIST_ORDER
     pages = [
-        search.find_page(org, POOL, Query(phases=frozenset({phase})), limit=count, offset=skip)
-        for phase, skip, count in parts_of_page(counts, limit, offset)
+        search.find_page(org, POOL, Query(phases=frozenset({phase}), ascending=is_reversed), limit=count, offset=skip)
+        for phase, skip, count in parts_of_page(order, counts, limit, offset)
     ]
     return Page([task for page in pages for task in page.tasks], sum(counts.values()), None)
 
 
-def parts_of_page(counts: Mapping[Phase, int], limit: int, offset: int) -> Iterator[tuple[Phase, int, int]]:
-    """(phase, how many of its tasks to pass over, how many to show) of a page of all tasks in LIST_ORDER."""
-    for phase in LIST_ORDER:
+def parts_of_page(
+    order: Sequence[Phase], counts: Mapping[Phase, int], limit: int, offset: int
+) -> Iterator[tuple[Phase, int, int]]:
+    """(phase, how many of its tasks to pass over, how many to show) of a page of all tasks in this order of phases."""
+    for phase in order:
         shown = max(0, min(limit, counts[phase] - offset))
         if shown:
             yield phase, offset, shown

@@ -33,7 +33,7 @@ def task(**changes: Any) -> Any:
 def test_a_page_by_status_takes_of_each_status_what_is_on_it(
     limit: int, offset: int, parts: list[tuple[Phase, int, int]]
 ) -> None:
-    assert list(content_tasks.parts_of_page(COUNTS, limit, offset)) == parts
+    assert list(content_tasks.parts_of_page(content_tasks.LIST_ORDER, COUNTS, limit, offset)) == parts
 
 
 def test_shares_are_none_where_there_is_nothing_to_divide_by() -> None:

@@ -15,6 +15,7 @@ routes = Routes("/api/tasks", tag="Task management")
 
 TaskStatus = Literal["pending", "in_progress", "completed", "failed", "cancelled"]
 SortField = Literal["created_at", "updated_at", "status"]
+Order = Literal["asc", "desc"]
 SORTS: dict[SortField, Sort | None] = {"created_at": "created", "updated_at": "updated", "status": None}
 PHASES: dict[str, Phase] = {word: phase for phase, word in STATUS_WORDS.items()}
 TaskId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -165,13 +166,16 @@ def list_tasks(
     offset: Offset = 0,
     status: TaskStatus | None = None,
     sort_by: SortField = "created_at",
+    order: Order | None = None,
 ) -> TaskList:
     """List tasks, newest first; by status in the order pending, in_progress, completed, failed, cancelled.
 
-    The list follows the tasks within about a second.
+    `order` reverses it: `asc` puts the oldest first, and `desc` of `sort_by=status` the cancelled ones. The list follows
+    the tasks within about a second.
     """
-    phase = None if status is None else PHASES[status]
-    page = content_tasks.find_page(caller.org, phase, SORTS[sort_by], limit, offset)
+    phase, sort = (None if status is None else PHASES[status]), SORTS[sort_by]
+    usual: Order = "asc" if sort is None else "desc"
+    page = content_tasks.find_page(caller.org, phase, sort, limit, offset, is_reversed=order not in (None, usual))
     rows = [TaskRow.from_task(task) for task in page.tasks]
     return TaskList(tasks=rows, total=page.total, offset=offset, limit=limit)
 

@@ -76,6 +76,12 @@ def test_the_list_filters_sorts_and_pages(studio_api: StudioApi) -> None:
     assert ids("sort_by=updated_at") == [first, second, failed, held, done]
     assert ids("sort_by=status") == [second, first, held, done, failed]
     assert ids("sort_by=status&limit=2&offset=2") == [held, done]
+    assert ids("sort_by=status&order=asc") == ids("sort_by=status")
+    assert ids("order=asc") == ids("order=desc")[::-1] == ids("")[::-1]
+    assert ids("sort_by=updated_at&order=asc&limit=2&offset=1") == [held, failed]
+    assert ids("sort_by=status&order=desc") == [failed, done, held, first, second]
+    assert ids("sort_by=status&order=desc&limit=2&offset=2") == [held, first]
+    assert ids("status=pending&sort_by=status&order=desc") == [first, second]
     assert ids("status=pending&sort_by=status&limit=1&offset=1") == [first]
     assert ids("status=pending&sort_by=updated_at") == [first, second]
 

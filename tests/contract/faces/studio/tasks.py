@@ -106,5 +106,6 @@ group = Group(
         (LIST, "offset", ("-1", "1000000001", "one", "")),
         (LIST, "status", ("canceled", "PENDING", "")),
         (LIST, "sort_by", ("name", "CREATED_AT", "")),
+        (LIST, "order", ("up", "ASC", "")),
     ),
 )
