@@ -124,9 +124,10 @@ def next_message(conversation: Conversation, id: str, role: Role, content: str, 
 
 
 def is_repetition(conversation: Conversation, digest: str, now: int, window_ms: int) -> bool:
-    """Whether the latest message that no assistant wrote says the same, and is younger than the window."""
+    """Whether the latest message that no assistant wrote says the same, and is younger than the window; by another
+    machine's clock it may be of a moment that is still to come."""
     last = conversation.last_said
-    return last is not None and last.digest == digest and now - last.at < window_ms
+    return last is not None and last.digest == digest and abs(now - last.at) < window_ms
 
 
 def reply_target(pool: str, conversation_id: str) -> str:

@@ -120,7 +120,6 @@ def make_commit(draft: CommitDraft) -> NewObject:
 
 def parse_commit(content: bytes) -> CommitFacts:
     """What a commit says. Raises InvalidGitData."""
-    from dulwich.errors import ObjectFormatException
     from dulwich.objects import Commit
 
     try:
@@ -133,7 +132,7 @@ def parse_commit(content: bytes) -> CommitFacts:
             at=int(commit.author_time) * 1000,
             message=commit.message.decode("utf-8", "replace").rstrip("\n"),
         )
-    except (ObjectFormatException, ValueError, AttributeError, KeyError, TypeError):
+    except Exception:  # noqa: BLE001 - dulwich has many ways to say that data is not what it should be
         raise InvalidGitData("a commit cannot be read") from None
 
 

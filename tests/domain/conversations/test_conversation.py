@@ -65,6 +65,14 @@ def test_what_was_said_last_is_a_repetition_for_a_while_also_after_an_answer() -
     assert not is_repetition(FIRST, "digest user", 5, 10)
 
 
+def test_a_clock_that_goes_back_makes_no_repetition() -> None:
+    conversation = make_conversation(Role.SYSTEM, Role.USER)
+    said_at = conversation.last_said.at if conversation.last_said else 0
+    assert not is_repetition(conversation, "digest user", said_at - 1, 0)
+    assert is_repetition(conversation, "digest user", said_at - 9, 10)
+    assert not is_repetition(conversation, "digest user", said_at - 10, 10)
+
+
 def test_a_reply_has_a_conversation_to_go_to() -> None:
     assert parse_reply_target(reply_target("codeserver", "conv_1:2")) == ("codeserver", "conv_1:2")
     assert parse_reply_target("telegram") is None

@@ -167,6 +167,14 @@ def test_a_page_and_a_message_cost_the_same_in_a_conversation_of_any_length(worl
     assert contents(conversation, offset=LENGTH - 3) == ["last", "last", "last", "one more"]
 
 
+def test_the_same_words_are_two_messages_also_by_a_clock_that_is_slow(world: World) -> None:
+    conversation = begin()
+    say(conversation, "yes")
+    world.clock.step(-0.005)
+    say(conversation, "yes")
+    assert contents(conversation) == ["yes", "yes"]
+
+
 def test_the_same_words_again_within_a_window_are_a_repetition(world: World) -> None:
     def add_message(content: str, role: Role = Role.USER) -> Message:
         return messages.add(ORG, POOL, conversation.id, role, content, repetition_ms=10_000)

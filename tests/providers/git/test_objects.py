@@ -99,6 +99,7 @@ def test_a_commit_is_read_as_it_was_made() -> None:
         b"tree x\n\nmessage",
         b"tree " + b"a" * 40 + b"\n\nno author",
         b"tree " + b"a" * 40 + b"\nauthor x",
+        b"tree " + b"a" * 40 + b"\nauthor A <a@b> 1 \ncommitter A <a@b> 1 +0000\n\nm",
     ],
 )
 def test_what_is_no_commit(content: bytes) -> None:
