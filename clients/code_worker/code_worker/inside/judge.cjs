@@ -19,6 +19,10 @@ const ONE = 'test';
 /** Keys under which the code could reach from one of the judge's objects into the judge. */
 const CLOSED = new Set(['constructor', '__proto__', 'prototype', 'caller', 'callee', 'arguments', '__defineGetter__', '__defineSetter__',
   '__lookupGetter__', '__lookupSetter__', 'mock', 'asymmetricMatch']);
+/** Operations on an object that a test gave to the code; the latter ones also on the prototype of such an object. What both sides know
+ * by name is used on the own side: here, `Object.getOwnPropertyDescriptor` would find what makes code of text. */
+const ON_GIVEN = new Set(['call', 'construct', 'set']);
+const ON_SENT = new Set(['get', 'has', 'keys', 'own']);
 const write = process.stdout.write.bind(process.stdout);
 
 const tell = (line) => fs.writeSync(TOLD, `${JSON.stringify(line)}\n`);
@@ -136,6 +140,8 @@ async function main(folder) {
   const [reading, writing] = openEnds(folder, true);
   const wire = new Wire(reading, writing, true, (operation, args) => {
     if (!Object.hasOwn(operations, operation)) throw new TypeError('This cannot be done with what a test gave to the code');
+    const isAllowed = ON_GIVEN.has(operation) ? wire.given.has(args[0]) : !ON_SENT.has(operation) || wire.numbers.has(args[0]);
+    if (!isAllowed) throw new TypeError('No test gave this to the code');
     return operations[operation](...args);
   });
   console.assert = (isTrue, ...args) => { if (!isTrue) throw new assert.AssertionError({ message: args.map(String).join(' ') || 'assertion failed' }); };

@@ -54,7 +54,7 @@ class Judge:
     def __init__(self, wire: Wire, code: str, tell: Callable[[dict[str, Any]], None]) -> None:
         self._wire, self._code, self._tell = wire, code, tell
         self._module = types.ModuleType(NAME)
-        self._results = 0
+        self._process = getpid()
 
     def run(self, text: str, own: list[str]) -> str:
         """Run all tests. Returns why nothing more can be tested, or an empty text."""
@@ -85,6 +85,8 @@ class Judge:
     def serve(self, operation: str, arguments: list[Any]) -> Any:
         """Serve a request of the code: call an object that a test passed to it, or use such an object's public
         attributes."""
+        if operation in ("call", "special", *ATTRIBUTES):
+            self._require_given(arguments[0])
         if operation == "call":
             function, args, kwargs = arguments
             return function(*args, **kwargs)
@@ -103,6 +105,13 @@ class Judge:
         if operation == "readline":
             return str(sys.stdin.readline())
         raise TypeError("This cannot be done with what a test gave to the code")
+
+    def _require_given(self, value: Any) -> None:
+        """Raise Garbled unless a test passed the object to the code, or one of a class that the tests define. What both
+        sides know by name is used on the own side; here, `typing.get_type_hints` would run any text."""
+        is_of_tests = isinstance(value, type) and value.__module__ == NAME
+        if not (is_of_tests or self._wire.has_given(value)):
+            raise values.Garbled("a use of what no test gave to the code")
 
     def _load(self, steps: Steps) -> str | None:
         """Load the code and add its names to the namespace of the tests. Returns why it cannot be loaded."""
@@ -153,8 +162,10 @@ class Judge:
             result = test()
             if isinstance(result, types.CoroutineType):
                 importlib.import_module("asyncio").run(result)
+            self._end_fork()
             self._wire.request("ping")
         except BaseException as raised:  # a test that ends in any exception has failed
+            self._end_fork()
             if _is_skip(raised):
                 self._tell({"test": name, "skipped": True})
                 return
@@ -163,6 +174,11 @@ class Judge:
             error = f"the code's process cannot be worked with: {self._wire.ended}"
         milliseconds = (time.perf_counter() - started) * 1000
         self._tell({"test": name, "passed": not error, "error": error, "ms": milliseconds})
+
+    def _end_fork(self) -> None:
+        """End a process that a test has forked: the wire is the judge's, which would get half of the answers."""
+        if getpid() != self._process:
+            os._exit(0)
 
 
 class Steps:

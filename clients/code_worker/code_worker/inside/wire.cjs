@@ -70,6 +70,7 @@ class Wire {
     this.answers = new Map();
     this.exports = new Map(); // number -> object of this side
     this.numbers = new Map(); // and back
+    this.given = new WeakSet(); // those that were sent themselves, not only as the prototype of another one
     this.standins = new Map(); // number -> weak reference to a stand-in
     this.standsFor = new WeakMap(); // stand-in -> number
     this.gone = [];
@@ -154,7 +155,7 @@ class Wire {
     }
   }
 
-  encode(value, fresh) {
+  encode(value, fresh, isGiven = true) {
     switch (typeof value) {
       case 'undefined': return ['u'];
       case 'boolean': case 'string': return value;
@@ -180,7 +181,7 @@ class Wire {
         return ['@', id];
       }
     }
-    return this.encodeReference(value, fresh);
+    return this.encodeReference(value, fresh, isGiven);
   }
 
   encodeSymbol(value) {
@@ -220,16 +221,18 @@ class Wire {
     return ['p', id];
   }
 
-  encodeReference(value, fresh) {
+  encodeReference(value, fresh, isGiven) {
     let number = this.numbers.get(value);
     if (number === undefined) {
+      // Not later: the code can send what it knows to have it sent back.
+      if (isGiven) this.given.add(value);
       number = ++this.lastNumber;
       this.exports.set(number, value);
       this.numbers.set(value, number);
     }
     const kind = typeof value === 'function' ? 'f' : value instanceof Error ? 'x' : 'o';
     const prototype = Object.getPrototypeOf(value);
-    const parent = prototype === null || NAMES.has(prototype) ? null : this.encode(prototype, fresh);
+    const parent = prototype === null || NAMES.has(prototype) ? null : this.encode(prototype, fresh, false);
     return ['r', number, kind, parent, kind === 'x' ? this.where?.(value) ?? '' : ''];
   }
 

@@ -234,6 +234,10 @@ class Wire:
             self._classes[number] = standins.make_mirror(self, number, about, bases)
         return self._classes[number]
 
+    def has_given(self, value: Any) -> bool:
+        """Whether the object was sent to the other side as a reference; not so what both sides know by name."""
+        return self._exports.is_given(value)
+
     def owner_of(self, value: Any) -> int | None:
         """The number of the object that a stand-in represents; None for another value."""
         cls = value if isinstance(value, StandInType) else type(value)
@@ -248,7 +252,17 @@ class _Exports:
     def __init__(self) -> None:
         self._objects: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
+        self._given: set[int] = set()
         self._count = 0
+
+    def give(self, value: Any) -> None:
+        """Note that the object itself is sent, unless it was sent before as the class of another one: then the code can
+        send it to have it sent back."""
+        if id(value) not in self._numbers:
+            self._given.add(id(value))
+
+    def is_given(self, value: Any) -> bool:
+        return id(value) in self._given
 
     def number(self, value: Any) -> tuple[int, bool]:
         """The object's number, and whether it is new."""
@@ -268,6 +282,7 @@ class _Exports:
     def forget(self, number: Any) -> None:
         value = self._objects.pop(number, None)
         self._numbers.pop(id(value), None)
+        self._given.discard(id(value))
 
 
 class _Shared:
@@ -399,10 +414,12 @@ class _Encoder:
         if (name := values.name_of(value)) is not None:
             return ["n", *name]
         if isinstance(value, type):
+            self._wire._exports.give(value)
             return ["c", self._class(value)]
         kind = type(value)
         if values.is_exception(kind):
             return ["e", *(values.name_of(kind) or ()), self.value(tuple(value.args)), self._wire.where(value)]
+        self._wire._exports.give(value)
         number, _ = self._wire._exports.number(value)
         return ["r", number, self._class(kind), *self._derived(value)]
 
