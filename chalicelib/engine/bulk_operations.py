@@ -25,6 +25,8 @@ from chalicelib.storage.tasks import tasks as storage
 KIND = "bulk"
 JOB_KIND = "bulk"
 MAX_TASKS = 500
+MAX_IDS_BYTES = 64_000
+"""Of the ids together: the operation and the outcomes of all are one item."""
 PART = 20
 """Tasks of one part."""
 JOB_WAIT_SECONDS = 30
@@ -89,8 +91,8 @@ def begin(org: str, request: Request, by: str) -> str:
 
     Raises InvalidRequest for too many tasks.
     """
-    if len(request.task_ids) > MAX_TASKS:
-        what = f"must be at most {MAX_TASKS} ids"
+    if len(request.task_ids) > MAX_TASKS or len("".join(request.task_ids).encode()) > MAX_IDS_BYTES:
+        what = f"must be at most {MAX_TASKS} ids and {MAX_IDS_BYTES} bytes"
         raise InvalidRequest(f"task_ids: {what}", fields={"task_ids": what})
     missing = set(request.task_ids) - _find(org, request.task_ids).keys()
     body = {

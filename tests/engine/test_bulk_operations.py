@@ -126,8 +126,13 @@ def test_an_export_that_is_too_large_is_refused_task_by_task(world: World, monke
 
 
 def test_an_operation_has_at_most_so_many_tasks_and_expires(world: World) -> None:
-    with pytest.raises(InvalidRequest, match="task_ids"):
-        bulk_operations.start(ORG, Request("delete", [f"{n}" for n in range(bulk_operations.MAX_TASKS + 1)]), "ann")
+    many = [f"{n}" for n in range(bulk_operations.MAX_TASKS + 1)]
+    large = [f"{n:0128}".translate({ord("0"): "😀"}) for n in range(bulk_operations.MAX_TASKS)]
+    for task_ids in (many, large):
+        with pytest.raises(InvalidRequest, match="task_ids"):
+            bulk_operations.start(ORG, Request("delete", task_ids), "ann")
+    longest = [f"{n:0128}" for n in range(bulk_operations.MAX_TASKS)]
+    assert bulk_operations.start(ORG, Request("delete", longest), "ann").is_done
     progress = bulk_operations.start(ORG, Request("delete", create(1)), "ann")
     world.clock.advance(bulk_operations.KEPT_MS // 1000)
     with pytest.raises(NotFound):

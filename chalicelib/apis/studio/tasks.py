@@ -170,8 +170,8 @@ def list_tasks(
 ) -> TaskList:
     """List tasks, newest first; by status in the order pending, in_progress, completed, failed, cancelled.
 
-    `order` reverses it: `asc` puts the oldest first, and `desc` of `sort_by=status` the cancelled ones. The list follows
-    the tasks within about a second.
+    `order` reverses it: `asc` puts the oldest first, and `desc` of `sort_by=status` the cancelled ones. The list
+    follows the tasks within about a second.
     """
     phase, sort = (None if status is None else PHASES[status]), SORTS[sort_by]
     usual: Order = "asc" if sort is None else "desc"

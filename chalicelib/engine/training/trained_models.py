@@ -7,7 +7,7 @@ digest: what is there under the key of a model is its file.
 import hashlib
 from typing import NamedTuple
 
-from chalicelib import ids
+from chalicelib import clock, ids
 from chalicelib.domain.document import Document
 from chalicelib.domain.files.downloads import attachment
 from chalicelib.engine.documents import background_jobs, documents
@@ -73,9 +73,12 @@ def upload_by_link(org: str, by: str, file: ModelFile) -> Document | UploadLink:
 
 
 def run_cleanup(job: Job) -> bool:
-    """Delete the file of an upload that did not become a model."""
-    if storage.find(job.org, KIND, job.subject) is None:
-        s3.delete_object(_key_of(job.org, job.subject))
+    """Delete the file of an upload that did not become a model. A file that a later link has brought is left to the job
+    of that link."""
+    key, uploaded_by = _key_of(job.org, job.subject), clock.now() - LINK_SECONDS * clock.SECOND
+    is_old = any(found == key and stored_at <= uploaded_by for found, stored_at in s3.list_objects(key))
+    if is_old and storage.find(job.org, KIND, job.subject) is None:
+        s3.delete_object(key)
     return True
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from chalicelib import clock
 from chalicelib.domain.training.example import COLUMNS, Example
 from chalicelib.engine.documents.background_jobs import Job
 from chalicelib.engine.training import examples, exports
@@ -17,7 +18,7 @@ from tests.apis.studio.conftest import StudioApi
 from tests.support import aws
 from tests.support.client import token
 from tests.support.parts import MULTIPART, body, file, part
-from tests.support.world import ORG, START
+from tests.support.world import ORG, START, World
 
 ROOT = "/api/orchestrator/training-data"
 
@@ -182,11 +183,23 @@ def test_a_large_model_is_uploaded_by_a_link(studio_api: StudioApi) -> None:
 
 
 def test_a_file_that_nobody_asks_for_again_is_deleted(studio_api: StudioApi) -> None:
-    said = {"name": "tea-3", "filename": "tea.gguf", "size_bytes": 1, "sha256": "0" * 64}
-    key = unquote(urlsplit(studio_api.call("POST", f"{ROOT}/uploads", said)["upload_url"]).path).lstrip("/")
+    upload = {"name": "tea-3", "filename": "tea.gguf", "size_bytes": 1, "sha256": "0" * 64}
+    studio_api.call("POST", f"{ROOT}/uploads", upload)
+    adopt_clock_of_s3(studio_api.world)
+    again = studio_api.call("POST", f"{ROOT}/uploads", upload, token=token("user"))
+    key = unquote(urlsplit(again["upload_url"]).path).lstrip("/")
     s3.put_object(key, b"x", "application/octet-stream")
+    studio_api.world.advance(60)
+    assert s3.find_object(key) == b"x", "the job of the first link has deleted what the second one brought"
     studio_api.world.advance(7_300)
     assert s3.find_object(key) is None
+
+
+def adopt_clock_of_s3(world: World) -> None:
+    """Move the clock to the time that S3 stores."""
+    s3.put_object("clock/now", b"", "text/plain")
+    [(_, now)] = s3.list_objects("clock/")
+    world.clock.step((now - world.clock.now()) / clock.SECOND)
 
 
 def test_an_empty_model_is_refused(studio_api: StudioApi) -> None:
