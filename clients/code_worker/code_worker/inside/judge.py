@@ -126,7 +126,7 @@ class Judge:
         sys.modules[SOLUTION] = Alias(SOLUTION, solution)
         sys.meta_path.append(Finder(solution))
         for name, module, value in names:
-            if isinstance(name, str) and not hasattr(builtins, name):
+            if isinstance(name, str) and not name.startswith("__") and not hasattr(builtins, name):
                 self._module.__dict__[name] = value if module is None else values.module(module)
         self._tell_hidden([name for name, *_ in names if isinstance(name, str) and hasattr(builtins, name)], steps)
         return None
