@@ -22,7 +22,8 @@ from chalicelib.storage.aws.dynamodb import Item
 CURRENT, REPOSITORY = "current", "repo"
 DATA_PREFIX, LOG_PREFIX, NAME_PREFIX, FILE_PREFIX, WORKSPACE_PREFIX = "data#", "log#", "name#", "tree#", "workspace#"
 MAX_KEY_BYTES = 1000
-"""DynamoDB's keys have at most 1,024 bytes; a longer path is stored under its digest."""
+"""DynamoDB's keys have at most 1,024 bytes; a longer path is stored under its digest, behind a slash: no path begins
+with one."""
 
 
 class WorkspacesTable(Item):
@@ -102,7 +103,7 @@ def end_of(prefix: str) -> str:
 def path_key(prefix: str, path: str) -> str:
     """The sort key of a path."""
     if len(path.encode()) > MAX_KEY_BYTES:
-        path = "#" + hashlib.sha256(path.encode()).hexdigest()
+        path = "/" + hashlib.sha256(path.encode()).hexdigest()
     return prefix + path
 
 

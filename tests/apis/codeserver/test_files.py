@@ -1,6 +1,7 @@
 """Files over the API."""
 
 import base64
+import hashlib
 import json
 from typing import Any
 from urllib.parse import quote
@@ -139,6 +140,15 @@ def test_a_path_that_is_no_files_place_is_refused(codeserver_api: CodeserverApi,
 def test_the_root_has_several_spellings(codeserver_api: CodeserverApi, path: str) -> None:
     assert write(codeserver_api, path, "x")["path"] == "/workspace/a.txt"
     assert list_paths(codeserver_api) == ["/workspace/a.txt"]
+
+
+def test_a_path_that_is_the_digest_of_a_long_one(codeserver_api: CodeserverApi) -> None:
+    long = "/".join("x" * 250 for _ in range(4))
+    digest = "#" + hashlib.sha256(long.encode()).hexdigest()
+    for path in (long, digest):
+        codeserver_api.call("POST", f"/api/files/{quote(path)}", {"content": path})
+    for path in (long, digest):
+        assert codeserver_api.request("GET", f"/api/files/{quote(path)}").text == path
 
 
 def test_names_of_all_scripts_and_long_paths(codeserver_api: CodeserverApi) -> None:
