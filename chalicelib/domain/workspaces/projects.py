@@ -176,7 +176,8 @@ def _composer_package(text: str) -> _Found:
 
 
 def _keys(table: Mapping[str, Any]) -> list[str]:
-    return [str(name) for name in table.keys()]  # noqa: SIM118 - a list has no keys and is refused
+    """The names of a table, each as a text that can be sent: JSON can hold lone surrogates."""
+    return [name.encode(errors="replace").decode() for name in table.keys()]  # noqa: SIM118 - a list has none
 
 
 def _cargo_package(text: str) -> _Found:

@@ -114,6 +114,11 @@ def test_dependencies_of_another_form_are_none(dependencies: str) -> None:
     assert find_facts({}, {"pyproject.toml": text}) == (None, None, [])
 
 
+def test_a_name_that_is_no_text_is_one_in_part() -> None:
+    text = '{"dependencies": {"\\ud800x": "1", "vue": "3"}}'
+    assert find_facts({}, {"package.json": text}).dependencies == ["?x", "vue"]
+
+
 @pytest.mark.parametrize("name", ["go.mod", "Gemfile", "build.gradle", "pom.xml", "requirements.txt"])
 @pytest.mark.parametrize("line", ["\n", " \n", "api\n", "gem\n", "require\n", "<dependency>\n"])
 def test_a_file_of_lines_that_say_nothing_is_read_at_once(name: str, line: str) -> None:
