@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain import foreign_json
 from chalicelib.errors import InvalidRequest, Unavailable
 from chalicelib.providers.http import outbound
 from chalicelib.providers.http.outbound import Unreachable
@@ -47,7 +48,7 @@ def _post(url: str, request: Any, headers: Mapping[str, str], seconds: float) ->
         response = outbound.send(
             "POST", url, headers=headers, body=body, timeout=seconds, cap_bytes=MAX_BYTES, private=True
         )
-        answer = json.loads(response.body)
+        answer = foreign_json.parse(response.body)
     except Unreachable as error:
         raise _unavailable(str(error)) from None
     except ValueError:

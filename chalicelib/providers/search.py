@@ -1,10 +1,10 @@
 """Searches of the web: SearXNG's and Brave's, by their documented protocols; and the text of a page."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from chalicelib.domain import foreign_json
 from chalicelib.errors import Unavailable
 from chalicelib.providers.http import outbound
 from chalicelib.providers.http.outbound import Unreachable
@@ -75,7 +75,7 @@ def _found(result: Mapping[str, Any], text: str) -> Found:
 def _get_json(url: str, headers: Mapping[str, str], *, private: bool = False) -> Any:
     try:
         response = outbound.send("GET", url, headers=headers, body=b"", timeout=TIMEOUT_SECONDS, private=private)
-        body = json.loads(response.body) if response.status == 200 else None
+        body = foreign_json.parse(response.body) if response.status == 200 else None
     except (Unreachable, ValueError):
         body = None
     if not isinstance(body, dict):

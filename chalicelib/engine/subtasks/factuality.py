@@ -1,9 +1,9 @@
 """Facts in a text: what a model doubts, and only where the text says it in these words."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from chalicelib.domain import foreign_json
 from chalicelib.domain.models.chat import Message, ModelFailure
 from chalicelib.domain.texts.issues import Issue, issue_at, not_checked
 from chalicelib.engine.models import generation
@@ -45,7 +45,7 @@ def _parse(answer: str) -> list[tuple[str, str]] | None:
     """The quotes and problems of an answer; None where it has another form."""
     start, end = answer.find("["), answer.rfind("]")
     try:
-        items: Any = json.loads(answer[start : end + 1]) if 0 <= start < end else None
+        items: Any = foreign_json.parse(answer[start : end + 1]) if 0 <= start < end else None
         return None if items is None else [(str(item["quote"]), str(item["problem"])) for item in items]
     except (ValueError, TypeError, KeyError):
         return None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from chalicelib import clock
+from chalicelib.domain import foreign_json
 from chalicelib.domain import retry_after as waits
 from chalicelib.domain.deliveries.delivery import RETRY_AFTER_STATUSES
 from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
@@ -172,17 +173,7 @@ def text_or_empty(value: Any) -> str:
 
 def _parse_object(body: bytes) -> Mapping[str, Any]:
     try:
-        value = _without_surrogates(json.loads(body))
-    except (ValueError, RecursionError):
+        value = foreign_json.parse(body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _without_surrogates(value: Any) -> Any:
-    """The same JSON without lone surrogates, which cannot be stored: bridges send them when they cut a text in the
-    middle of an emoji."""
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    return {name: _without_surrogates(item) for name, item in value.items()} if isinstance(value, dict) else value

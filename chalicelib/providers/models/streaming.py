@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from chalicelib import clock
-from chalicelib.domain import retry_after
+from chalicelib.domain import foreign_json, retry_after
 from chalicelib.domain.models.chat import (
     ModelFailure,
     ProviderFailed,
@@ -140,8 +140,8 @@ def read_error(text: str) -> tuple[str, str]:
 def parse_object(text: str) -> Mapping[str, Any]:
     """A JSON object without lone surrogates, which cannot be stored; empty where the text is none."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = foreign_json.parse(text)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from chalicelib import clock
+from chalicelib.domain import foreign_json
 from chalicelib.domain.deliveries.notification import UNKNOWN_RECEIPT
 from chalicelib.domain.social.post import Post
 from chalicelib.providers.http import outbound
@@ -64,11 +65,9 @@ class Mastodon:
         )
 
     def trends(self, account: Account) -> list[Trend]:
-        import json
-
         body = _call(account, "GET", "/api/v1/trends/tags?limit=20").body
         try:
-            rows = json.loads(body)
+            rows = foreign_json.parse(body)
         except ValueError:
             raise calls.unexpected_answer() from None
         return [_read_tag(tag) for tag in calls.require_rows(rows) if tag.get("name")]

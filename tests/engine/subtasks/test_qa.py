@@ -86,3 +86,10 @@ def test_html_is_checked_for_what_markdown_would_leave_out(world: World) -> None
 def test_a_text_of_mistakes_alone_has_a_bounded_answer(world: World) -> None:
     assessed = qa.assess(ORG, "See [](x). TODO.\n\n" * 500, ["formatting"])
     assert (len(assessed.issues), assessed.quality_score) == (qa.MAX_ISSUES, 0)
+
+
+@pytest.mark.parametrize("text", [f'[{{"quote": "{QUOTE}", "problem": "\\ud83d"}}]', "[" * 5_000 + "]" * 5_000])
+def test_a_model_s_answer_that_cannot_be_sent_does_no_harm(fake_models: Models, text: str) -> None:
+    fake_models.openai.text = text
+    for issue in qa.assess(ORG, TEXT, ["factuality"]).issues:
+        issue.message.encode()

@@ -65,3 +65,10 @@ def test_a_search_that_fails_is_unavailable(fake_models: Models, reply: Response
     fake_models.world.servers[studio_services.SEARCH_HOST] = lambda *_: reply
     with pytest.raises(Unavailable, match="The search does not answer as it should"):
         research("AI", "deep", ["news"])
+
+
+def test_a_result_that_is_cut_in_the_middle_of_a_character_is_read(fake_models: Models) -> None:
+    result = {"title": "Tea \ud83d", "url": "https://found.example/1", "content": f"{FACT} \ud83d"}
+    fake_models.world.servers[studio_services.SEARCH_HOST] = lambda *_: answer(200, {"results": [result]})
+    config.replace(search=studio_services.SEARXNG)
+    assert research("AI", "moderate", ["news"]).sources[0]["title"] == "Tea ?"

@@ -259,3 +259,14 @@ def test_the_key_of_a_record_sorts_by_time_and_differs_by_post() -> None:
     assert keys == sorted(keys)
     many = {at_protocol.record_key(sample(id=f"post_{number}")) for number in range(100)}
     assert len(many) == 100, "posts that are due at the same time replace one another"
+
+
+@pytest.mark.parametrize("body", [b'[{"name": "tea\\ud83d", "history": []}]', b"[" * 100_000 + b"]" * 100_000])
+def test_trends_that_cannot_be_read_do_no_harm(fakes: Platforms, body: bytes) -> None:
+    account, trending = connect_account("mastodon"), get_trending("mastodon")
+    fakes.mastodon.reply = Response(200, {}, body)
+    assert trending is not None
+    try:
+        assert trending.trends(account)[0].topic == "#tea?"
+    except Undelivered as refused:
+        assert refused.final
