@@ -15,7 +15,8 @@ routes = Routes("/api/orchestrator", tag="Orchestrator")
 training_routes = Routes("/api/orchestrator/training-data", tag="Orchestrator")
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+MAX_NAME = 200
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, strip_whitespace=True)]
 
 
 class ExportIn(Schema):
@@ -51,8 +52,13 @@ class TrainedModelIn(MultipartSchema):
     """The file of a trained model."""
 
     file: FilePart
-    name: ModelName
+    name: ModelName | None = Field(default=None, description="By default that of the file.")
     description: str | None = Field(default=None, max_length=2_000)
+
+    @property
+    def title(self) -> str:
+        """The model's name."""
+        return self.name or self.file.filename[:MAX_NAME]
 
 
 class ModelOut(Schema):
@@ -157,9 +163,9 @@ def get_export(caller: Caller, export_id: Id) -> ExportOut:
 
 @training_routes.post("/upload-model")
 def upload_model(caller: Caller, body: TrainedModelIn) -> ModelOut:
-    """Upload a trained model: a form with `file`, of up to 4 MB, and `name`."""
+    """Upload a trained model: a form with `file`, of up to 4 MB, and perhaps `name` and `description`."""
     file = body.file
-    model = trained_models.upload(caller.org, caller.subject, body.name, file.filename, file.content, body.description)
+    model = trained_models.upload(caller.org, caller.subject, body.title, file.filename, file.content, body.description)
     return ModelOut.from_document(model)
 
 

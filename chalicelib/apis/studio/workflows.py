@@ -15,7 +15,7 @@ from chalicelib.engine.orchestration import figures
 from chalicelib.engine.search import search
 from chalicelib.engine.search.search import Query
 from chalicelib.engine.tasks import lifecycle
-from chalicelib.engine.workflows import executions, registry
+from chalicelib.engine.workflows import executions
 
 routes = Routes("/api/workflow", tag="Workflows")
 
@@ -183,8 +183,8 @@ def get_execution_details(caller: Caller, workflow_id: WorkflowId) -> ExecutionD
 def list_workflow_executions(
     caller: Caller, workflow_id: WorkflowId, limit: Size = 50, cursor: Cursor | None = None
 ) -> WorkflowExecutions:
-    """List the executions of a workflow, newest first."""
-    name = registry.find(workflow_id).name
+    """List the executions of a workflow, newest first; of which this is the name, or the id of an execution."""
+    name = executions.find_workflow(caller.org, workflow_id, EXECUTIONS_POOL)
     page = search.find_page(caller.org, EXECUTIONS_POOL, Query(label=name), limit=limit, cursor=cursor)
     rows = [WorkflowExecutionOut.from_task(task) for task in page.tasks]
-    return WorkflowExecutions(workflow_id=name, executions=rows, total=page.total, next_cursor=page.cursor)
+    return WorkflowExecutions(workflow_id=workflow_id, executions=rows, total=page.total, next_cursor=page.cursor)

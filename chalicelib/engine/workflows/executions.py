@@ -12,6 +12,8 @@ from chalicelib.domain.workflows.workflow import Workflow
 from chalicelib.engine.documents.optimistic import Precondition
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
+from chalicelib.engine.workflows import registry
+from chalicelib.errors import NotFound
 from chalicelib.storage.tasks import tasks as storage
 
 PRIORITY = 5
@@ -77,6 +79,16 @@ def get(org: str, execution_id: str, pool: str, *, whole: bool = False) -> Progr
     """An execution and its steps, with payloads and results if `whole`. Two calls. Raises NotFound."""
     execution = lifecycle.get(org, execution_id, pool)
     return Progress(execution, find_steps(execution, whole=whole))
+
+
+def find_workflow(org: str, workflow_id: str, pool: str) -> str:
+    """The name of a workflow by itself, or by the id of one of its executions, which takes a call. Raises NotFound."""
+    if registry.is_known(workflow_id):
+        return workflow_id
+    try:
+        return lifecycle.get(org, workflow_id, pool).type
+    except NotFound:
+        raise NotFound("Workflow", workflow_id) from None
 
 
 def find_steps(execution: Task, *, whole: bool = False) -> list[Task | None]:

@@ -21,9 +21,14 @@ def use(*workflows: Workflow) -> Iterator[None]:
         _workflows = before
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a workflow of this name."""
+    return name in _workflows
+
+
 def find(name: str) -> Workflow:
     """The workflow of this name. Raises NotFound."""
-    if name not in _workflows:
+    if not is_known(name):
         raise NotFound("Workflow", name)
     return _workflows[name]
 

@@ -245,4 +245,9 @@ def test_workflows_are_counted_and_their_steps_measured(studio: Studio, world: W
     ]
     listed = studio.api.call("GET", "/api/workflow/content_creation/history")
     assert [row["id"] for row in listed["executions"]] == [started["execution_id"]]
+    by_execution = studio.api.call("GET", f"/api/workflow/{started['execution_id']}/history")
+    assert by_execution == listed | {"workflow_id": started["execution_id"]}
     studio.api.expect_error(404, "GET", "/api/workflow/knitting/history")
+    studio.api.expect_error(404, "GET", f"/api/workflow/{studio.task_id}/history")
+    stranger = token("user", org="other")
+    studio.api.expect_error(404, "GET", f"/api/workflow/{started['execution_id']}/history", token=stranger)

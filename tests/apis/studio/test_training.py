@@ -161,6 +161,10 @@ def test_a_model_that_is_uploaded_is_downloaded_unchanged(studio_api: StudioApi)
     studio_api.expect_error(404, "GET", f"{ROOT}/models/{model['model_id']}", token=token("user", org="other"))
 
 
+def test_a_model_without_a_name_has_that_of_its_file(studio_api: StudioApi) -> None:
+    assert upload(studio_api, b"weights").json["name"] == "model.gguf"
+
+
 def test_a_large_model_is_uploaded_by_a_link(studio_api: StudioApi) -> None:
     content = b"\x00weights\xff"
     upload = {"name": "tea-2", "filename": "tea.gguf", "size_bytes": 9, "sha256": hashlib.sha256(content).hexdigest()}

@@ -164,7 +164,6 @@ group = Group(
         (PROCESS, "workflow_type", {"task_id": "x"}),
         (APPROVE, "approved", {"feedback": "x"}),
         (UPLOAD, "file", {"name": "x"}),
-        (UPLOAD, "name", {"file": "@model.gguf"}),
         *((UPLOADS, name, {key: LARGE[key] for key in LARGE if key != name}) for name in LARGE),
     ),
     bases={
