@@ -1,5 +1,6 @@
 """Searches of the web: SearXNG's and Brave's, by their documented protocols; and the text of a page."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ BRAVE_URL = "https://api.search.brave.com/res/v1"
 CATEGORIES = {"academic": "science", "news": "news", "blogs": "general"}
 """SearXNG's category for each kind of source."""
 MAX_TEXT = 50_000
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{1,1000})", re.IGNORECASE)
 
 
 class Found(NamedTuple):
@@ -61,15 +63,18 @@ def read_page(url: str) -> Found | None:
     text = response.body.decode("utf-8", "replace")
     if media_type == "text/plain":
         return Found(url, url, text[:MAX_TEXT])
-    title = trees.parse(text[:20_000]).find("title")
-    words = trees.plain_text(trees.parse(sanitize(text)))
-    return Found((title.get_text().strip() if title else "") or url, url, words[:MAX_TEXT])
+    title = _TITLE.search(text)
+    return Found((_words(title[1]) if title else "") or url, url, _words(text)[:MAX_TEXT])
+
+
+def _words(html: str) -> str:
+    """The words of HTML of anybody, which only the sanitizer's parser reads as it is."""
+    return trees.plain_text(trees.parse(sanitize(html)))
 
 
 def _found(result: Mapping[str, Any], text: str) -> Found:
     title, url = str(result.get("title") or ""), str(result.get("url") or "")
-    words = trees.plain_text(trees.parse(sanitize(str(result.get(text) or ""))))
-    return Found(title or url, url or None, words)
+    return Found(title or url, url or None, _words(str(result.get(text) or "")))
 
 
 def _get_json(url: str, headers: Mapping[str, str], *, private: bool = False) -> Any:

@@ -62,7 +62,8 @@ def to_html(text: str) -> str:
     settings = _SETTINGS | {"warning_stream": _MistakeCounter()}
     tree = trees.parse(_publisher()(text, writer="html5", settings_overrides=settings)["body"])
     _simplify(tree)
-    return sanitize(str(tree)).strip() + "\n"
+    # The directive `unicode` can name half a character.
+    return sanitize(str(tree).encode(errors="replace").decode()).strip() + "\n"
 
 
 @cache

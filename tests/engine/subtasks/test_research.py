@@ -72,3 +72,16 @@ def test_a_result_that_is_cut_in_the_middle_of_a_character_is_read(fake_models: 
     fake_models.world.servers[studio_services.SEARCH_HOST] = lambda *_: answer(200, {"results": [result]})
     config.replace(search=studio_services.SEARXNG)
     assert research("AI", "moderate", ["news"]).sources[0]["title"] == "Tea ?"
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        (f"<title>Tea &#{'9' * 5_000};</title>{FACT}", "Tea \ufffd"),
+        (f"<TITLE lang=en>\n Tea &amp; more\n</TITLE>{FACT}", "Tea & more"),
+        (f"<title></title>{FACT}", "https://p.example/a"),
+    ],
+)
+def test_the_title_of_a_page_of_anybody_is_read(world: World, html: str, title: str) -> None:
+    world.servers["p.example"] = lambda *_: page(html)
+    assert research("AI", "deep", ["https://p.example/a", Text(FACT)]).sources[0]["title"] == title

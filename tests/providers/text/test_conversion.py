@@ -147,3 +147,7 @@ def test_the_words_of_a_tree_are_by_line_without_code_and_with_the_images_texts(
 def test_the_words_of_a_long_page_are_read_in_seconds(piece: str) -> None:
     with cpu_time.limited_to(10):
         trees.plain_text(trees.parse(sanitize(piece * 25_000)))
+
+
+def test_half_a_character_in_rst_is_replaced() -> None:
+    assert convert(".. |a| unicode:: 0xD800\n\n|a|", "rst", "html") == "<p>?</p>\n"
