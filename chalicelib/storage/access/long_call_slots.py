@@ -49,7 +49,9 @@ def take(org: str, kind: str, most: int, token: str) -> Refusal | None:
     try:
         dynamodb.commit(dynamodb.update(_key(org, kind), actions, is_free & is_awake))
     except ConditionFailed as error:
-        return _refusal(error)
+        refusal = _refusal(error)
+        # With its own token there it was taken before: the answer was lost, and the AWS client sent it again.
+        return refusal if token not in refusal.tokens else None
     return None
 
 

@@ -1,6 +1,8 @@
 """Slots: how many slow requests of an org may run at once."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,18 @@ def test_a_slot_is_given_back_whatever_becomes_of_the_request(world: World) -> N
     for _ in range(2 * MOST):
         with pytest.raises(ZeroDivisionError), long_call_slots.hold_required_slot("acme", "k", MOST, SECONDS):
             raise ZeroDivisionError
+
+
+def test_the_last_slot_is_held_also_when_the_answer_was_lost(world: World) -> None:
+    def send_again(_: aws.Call, send: Callable[[], Any]) -> Any:
+        send()
+        return send()
+
+    with ExitStack() as stack:
+        assert [take_slot(stack) for _ in range(MOST - 1)] == [True, True]
+        with aws.interfering(send_again):
+            assert take_slot(stack)
+        assert not take_slot(stack)
 
 
 def test_what_needs_one_is_refused_without(world: World) -> None:
