@@ -192,4 +192,5 @@ def track_usage(caller: Caller, body: TrackIn, idempotency_key: IdempotencyKey =
     source = idempotency.scoped_key(NAME, caller.subject, idempotency_key) if idempotency_key else ids.new("usage")
     fields: dict[str, Any] = body.model_dump()
     counted = ledger.track(caller.org, source, TrackedMetric(**fields))
-    return TrackedOut(**fields, counted=counted, tracked_at=clock.now())
+    # A source of its own was counted before only by this call, whose answer was lost.
+    return TrackedOut(**fields, counted=counted or not idempotency_key, tracked_at=clock.now())

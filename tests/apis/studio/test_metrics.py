@@ -1,5 +1,6 @@
 """Metrics over HTTP: measured, or null."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from chalicelib.domain.usage import REVENUE, USD, total_metric
 from chalicelib.engine.training import examples
 from chalicelib.engine.usage import ledger
 from tests.apis.studio.conftest import StudioApi
+from tests.support import aws
 from tests.support.aws import counting
 from tests.support.client import token
 from tests.support.world import ORG
@@ -109,6 +111,18 @@ def test_a_value_is_counted_once_by_its_key(studio_api: StudioApi) -> None:
     for _ in range(2):
         track(studio_api, value=0.5)
     assert total() == 101
+
+
+def test_a_value_whose_answer_was_lost_was_counted(studio_api: StudioApi) -> None:
+    def send_again(call: aws.Call, send: Callable[[], Any]) -> Any:
+        if call == ("DynamoDB", "TransactWriteItems"):
+            send()
+        return send()
+
+    track(studio_api)
+    with aws.interfering(send_again):
+        assert track(studio_api).json["counted"]
+    assert total() == 200
 
 
 def test_the_key_of_another_caller_is_another_key(studio_api: StudioApi) -> None:
