@@ -42,11 +42,12 @@ def not_checked(check: Check, why: str) -> Issue:
 
 
 def quality_score(issues: Sequence[Issue], checks: Iterable[Check], words: int) -> int | None:
-    """0 to 100: the best less the points of each issue. None where none of the checks was made."""
+    """0 to 100: the best less the points of each issue, rounded down, so that only a text without one has 100. None
+    where none of the checks was made."""
     if set(checks) <= {issue.check for issue in issues if issue.severity == "not_checked"}:
         return None
     points = sum(POINTS[issue.severity] for issue in issues)
-    return max(0, round(100 - points * SCORED_WORDS / max(words, SCORED_WORDS)))
+    return max(0, int(100 - points * SCORED_WORDS / max(words, SCORED_WORDS)))
 
 
 def suggestions(issues: Iterable[Issue]) -> list[str]:

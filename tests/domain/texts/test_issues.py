@@ -24,6 +24,8 @@ def issues(*severities: Severity) -> list[Issue]:
         (("error",), 50, 95),
         (("error",), 100, 95),
         (("error",), 500, 99),
+        (("error",), 1_100, 99),
+        (("advice",), 100, 99),
         (("error", "warning", "advice"), 100, 92),
         (("error",) * 30, 100, 0),
     ],
