@@ -168,13 +168,20 @@ def _require_size(brief: Brief) -> None:
 
 
 def delete(org: str, task_id: str, by: str) -> None:
-    """Delete a task, whatever its state, and cancel the workflow that does it. Three calls, six for a task that has not
+    """Delete a task, whatever its state, and cancel the workflow that does it. Five calls, six for a task that has not
     ended. Raises NotFound."""
-    with suppress(Conflict):  # it has ended
-        cancelled = change(org, task_id, Edit(Phase.CANCELLED), by)
-        if cancelled.wake_at is not None:
-            cancel_workflow(cancelled)
+    ended = _ended(org, task_id, by)
+    if ended.wake_at is not None:  # no wakeup finds a task that is deleted
+        cancel_workflow(ended)
     task_edits.delete(org, POOL, task_id, by, guard=lambda _: None)
+
+
+def _ended(org: str, task_id: str, by: str) -> Task:
+    """The task, which is cancelled if it had not ended."""
+    try:
+        return change(org, task_id, Edit(Phase.CANCELLED), by)
+    except Conflict:
+        return lifecycle.get(org, task_id, POOL)
 
 
 def find_page(

@@ -197,3 +197,16 @@ def test_patterns_are_found_although_a_category_was_no_text(world: World) -> Non
     sample = examples.read_sample(ORG)
     assert {example.category for example in sample} == {"5", "Drinks", "{'a': 1}"}
     assert find_patterns(sample) == []
+
+
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.COMPLETED, Phase.CANCELLED, None])
+def test_the_workflow_of_a_task_that_is_ended_and_deleted_at_once_is_cancelled(
+    world: World, phase: Phase | None
+) -> None:
+    task = submit()
+    execution = start(world, task)
+    if phase is not None:
+        content_tasks.change(ORG, task.id, Edit(phase), "dev")
+    content_tasks.delete(ORG, task.id, "dev")
+    world.settle()
+    assert lifecycle.get(ORG, execution.id).status is Status.CANCELLED
