@@ -30,11 +30,14 @@ const tell = (line) => fs.writeSync(TOLD, `${JSON.stringify(line)}\n`);
 /** Whether the code may use this property of an object that a test passed to it. It can only call functions. */
 const isOpen = (value, key) => value !== null && typeof value === 'object' && (typeof key === 'symbol' || (typeof key === 'string' && !CLOSED.has(key)));
 
+/** Whether the property is a method of the object's class, on which a test relies. */
+const isMethod = (value, key) => typeof Object.getPrototypeOf(value)?.[key] === 'function';
+
 const operations = {
   call: (value, self, args) => Reflect.apply(value, self, args),
   construct: (value, args) => Reflect.construct(value, args),
   get: (value, key) => (isOpen(value, key) || ['name', 'length'].includes(key) ? value[key] : undefined),
-  set: (value, key, to) => { if (isOpen(value, key) && typeof key === 'string') value[key] = to; else throw new TypeError('The code cannot change this of a test'); },
+  set: (value, key, to) => { if (isOpen(value, key) && typeof key === 'string' && !isMethod(value, key)) value[key] = to; else throw new TypeError('The code cannot change this of a test'); },
   has: (value, key) => isOpen(value, key) && key in value,
   keys: (value) => (isOpen(value, '') ? Object.keys(value) : []),
   own: (value, key) => (isOpen(value, key) && Object.hasOwn(value, key) ? { enumerable: true } : undefined),

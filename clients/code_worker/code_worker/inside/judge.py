@@ -39,8 +39,11 @@ MAX_SHOWN = 1_000_000
 """Characters of the code's output that are printed; a test that captures it gets all."""
 NOT_READ = ("gi_", "cr_", "ag_", "tb_", "f_", "co_", "func_", "_")
 """Prefixes of attributes through which the code could reach from one of the judge's objects into the judge."""
-OF_MOCKS = frozenset({"called", "call_count", "call_args", "call_args_list", "mock_calls", "method_calls"})
-"""Attributes of a mock that record its calls."""
+OF_MOCKS = frozenset(
+    {"called", "call_count", "call_args", "call_args_list", "mock_calls", "method_calls", "configure_mock",
+     "mock_add_spec", "attach_mock", "reset_mock"}
+)  # fmt: skip
+"""Attributes of a mock that record its calls, and those that change what it has recorded and how it is asked."""
 NO_ATTRIBUTES = (type(os), type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.FrameType,
                  types.CodeType, types.TracebackType)  # fmt: skip
 """Kinds of objects that the code can call, and whose attributes it cannot use."""
