@@ -125,14 +125,14 @@ def edited(task: Task, edit: Edit, by: str, now: int) -> Task:
     if (name, brief) != (task.name, {METADATA: {}, **brief_of(task)}):
         new = transitions.edited(new, now, name=name, payload=brief)
     new = task_edit_rules.as_one_version(task, new)
-    # Due at once: `cancel_workflow` follows, however often its messages are lost.
-    return replace(new, wake_at=now) if _may_leave_workflow(task, new, by) else new
+    return new if by == ORCHESTRATOR else leaving_workflow(task, new)
 
 
-def _may_leave_workflow(old: Task, new: Task, by: str) -> bool:
-    """Whether a task ends that a workflow does, or that one may just have begun to do, and not as the workflow ends."""
+def leaving_workflow(old: Task, new: Task) -> Task:
+    """The changed task; due at once where it ends while a workflow does it, or may just have begun to:
+    `cancel_workflow` follows, however often its messages are lost."""
     may_have_one = old.phase is Phase.PENDING or (old.phase is Phase.HELD and old.person == ORCHESTRATOR)
-    return may_have_one and new.is_terminal and by != ORCHESTRATOR
+    return replace(new, wake_at=new.updated_at) if may_have_one and new.is_terminal else new
 
 
 def execution_id(task: Task, number: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from chalicelib import clock, ids
 from chalicelib.domain.document import Document
+from chalicelib.engine import content_tasks
 from chalicelib.engine.documents import documents
 from chalicelib.engine.security import cursors
 from chalicelib.engine.tasks import by_owner, lifecycle, payloads
@@ -77,11 +78,12 @@ def _end_task(org: str, event: InboundEvent, by: str, pools: Collection[str]) ->
         pool = lifecycle.get(org, task_id).pool
         if pool not in pools:
             return "task_unknown"
+        follow = content_tasks.leaving_workflow if pool == content_tasks.POOL else by_owner.nothing_follows
         if event.name == TASK_COMPLETED:
-            by_owner.complete(org, task_id, pool, by, event.data.get("result"))
+            by_owner.complete(org, task_id, pool, by, event.data.get("result"), follow)
         else:
             message = str(event.data.get("error") or "It failed elsewhere")[:MAX_ERROR_CHARS]
-            by_owner.fail(org, task_id, pool, by, message, retry=False)
+            by_owner.fail(org, task_id, pool, by, message, retry=False, follow=follow)
     except NotFound:
         return "task_unknown"
     except Conflict:

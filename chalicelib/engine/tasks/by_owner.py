@@ -3,6 +3,7 @@
 The same move again changes nothing. A worker that holds the task loses its lease, and gets a command to stop.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib import clock
@@ -15,6 +16,13 @@ from chalicelib.errors import Conflict
 
 AT_ONCE = Backoff(0, 0)
 """An owner who asks for another attempt does not wait for it."""
+Follow = Callable[[Task, Task], Task]
+"""What follows from a move besides: from the task before and after it, the task that is stored."""
+
+
+def nothing_follows(_old: Task, new: Task) -> Task:
+    """The task as the move leaves it."""
+    return new
 
 
 def begin(org: str, task_id: str, pool: str, by: str) -> Task:
@@ -31,7 +39,7 @@ def begin(org: str, task_id: str, pool: str, by: str) -> Task:
     return lifecycle.change(org, task_id, decide, pool=pool, by=by)
 
 
-def complete(org: str, task_id: str, pool: str, by: str, result: Any) -> Task:
+def complete(org: str, task_id: str, pool: str, by: str, result: Any, follow: Follow = nothing_follows) -> Task:
     """Complete a task that has not ended. Two calls; one more for a result over 100 KB. Raises NotFound, Conflict."""
     value, reference = payloads.store_if_large(payloads.s3_prefix(org, pool, task_id, "result"), result)
 
@@ -39,7 +47,7 @@ def complete(org: str, task_id: str, pool: str, by: str, result: Any) -> Task:
         if task.status is Status.COMPLETED and _has_result(task, value, reference):
             return task
         _require_open(task, "completed")
-        return transitions.completed(task, clock.now(), value, reference)
+        return follow(task, transitions.completed(task, clock.now(), value, reference))
 
     return lifecycle.change(org, task_id, decide, pool=pool, by=by)
 
@@ -48,7 +56,9 @@ def _has_result(task: Task, value: Any, reference: str | None) -> bool:
     return task.result_ref == reference and payloads.digest(task.result) == payloads.digest(value)
 
 
-def fail(org: str, task_id: str, pool: str, by: str, message: str, *, retry: bool) -> Task:
+def fail(
+    org: str, task_id: str, pool: str, by: str, message: str, *, retry: bool, follow: Follow = nothing_follows
+) -> Task:
     """Record that an attempt failed. With `retry` the task is pending again at once, if attempts are left; else it has
     failed. Two calls. Raises NotFound, and Conflict if the task has ended otherwise."""
     failure = Failure(Reason.WORKER_FAILED, message, retryable=retry, is_reported=True)
@@ -58,7 +68,7 @@ def fail(org: str, task_id: str, pool: str, by: str, message: str, *, retry: boo
             return task
         _require_open(task, "failed")
         transitions.require_approved(task)
-        return transitions.attempt_failed(task, failure, clock.now(), AT_ONCE, 0.0)
+        return follow(task, transitions.attempt_failed(task, failure, clock.now(), AT_ONCE, 0.0))
 
     return lifecycle.change(org, task_id, decide, pool=pool, by=by)
 

@@ -8,8 +8,9 @@ from chalicelib.domain.training.example import Example
 from chalicelib.domain.training.patterns import find_patterns
 from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, STEPS_POOL
 from chalicelib.domain.workflows.workflow import Step, Workflow
-from chalicelib.engine import content_tasks
+from chalicelib.engine import content_tasks, inbound_events
 from chalicelib.engine.content_tasks import Edit
+from chalicelib.engine.inbound_events import InboundEvent
 from chalicelib.engine.orchestration import endings, orchestrations
 from chalicelib.engine.tasks import by_owner, lifecycle
 from chalicelib.engine.training import examples
@@ -208,5 +209,20 @@ def test_the_workflow_of_a_task_that_is_ended_and_deleted_at_once_is_cancelled(
     if phase is not None:
         content_tasks.change(ORG, task.id, Edit(phase), "dev")
     content_tasks.delete(ORG, task.id, "dev")
+    world.settle()
+    assert lifecycle.get(ORG, execution.id).status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("name", ["task.completed", "task.failed"])
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_the_workflow_of_a_task_that_another_system_ends_is_cancelled(world: World, name: str, is_begun: bool) -> None:
+    task = submit()
+    event = InboundEvent(name, 1, {"task_id": task.id})
+    if is_begun:
+        execution = start(world, task)
+    else:
+        facts, execution_id = {"task_id": task.id}, orchestrations.execution_id(task)
+        execution = executions.start(ORG, "dev", EXECUTIONS_POOL, TWO, {}, metadata=facts, execution_id=execution_id)
+    assert inbound_events.receive(ORG, event, "hook", (content_tasks.POOL,)) == "task_ended"
     world.settle()
     assert lifecycle.get(ORG, execution.id).status is Status.CANCELLED
