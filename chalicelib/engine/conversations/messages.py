@@ -186,9 +186,9 @@ def _before_gap(messages: Iterable[Message], role: Role | None, offset: int) -> 
 def _that_fit(messages: Iterable[Message]) -> Iterator[Message]:
     """As many of the messages as fit into one answer, at least one."""
     size = 0
-    for message in messages:
-        size += len(payloads.compact_json(message.content))
-        if size > MAX_PAGE_CHARS and size > len(payloads.compact_json(message.content)):
+    for number, message in enumerate(messages):
+        size += payloads.answer_chars(message.content)
+        if number and size > MAX_PAGE_CHARS:
             return
         yield message
 

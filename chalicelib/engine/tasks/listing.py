@@ -108,7 +108,7 @@ def _rows_that_fit(rows: list[Row]) -> list[Row]:
 
 def _size(row: Row) -> int:
     task = row.task
-    return 0 if task is None else len(payloads.compact_json([task.payload, task.result, task.metadata, task.error]))
+    return 0 if task is None else payloads.answer_chars([task.payload, task.result, task.metadata, task.error])
 
 
 def _total(org: str, pool: str, wanted: Filter, rows: _Rows, *, is_whole: bool) -> int:

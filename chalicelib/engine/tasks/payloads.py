@@ -20,6 +20,12 @@ def compact_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def answer_chars(value: Any) -> int:
+    """The characters of a JSON value in an answer. Lambda's runtime writes letters beyond ASCII as escapes: six characters
+    for one, or twelve."""
+    return len(json.dumps(value, separators=(",", ":")))
+
+
 def digest(value: Any) -> str:
     """The SHA-256 of a JSON value, the same for any order of keys and any spelling of numbers (2, 2.0, 0.2e1)."""
     canonical = json.dumps(_canonical(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)

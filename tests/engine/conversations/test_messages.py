@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.conversations.conversation import Message, Role, Status
+from chalicelib.domain.conversations.conversation import MAX_CONTENT_CHARS, Message, Role, Status
 from chalicelib.engine.conversations import conversations, messages
 from chalicelib.engine.conversations.conversations import Change
 from chalicelib.errors import Conflict, IdempotencyMismatch, NotFound
@@ -133,6 +133,13 @@ def test_a_page_that_grows_too_large_ends_early_and_the_next_one_goes_on(
     assert sizes == [1, 1, 1, 1, 1, 1]
     monkeypatch.setattr(messages, "MAX_PAGE_CHARS", 130)
     assert [len(contents(conversation, offset=offset)) for offset in (0, 1, 2)] == [2, 1, 1]
+
+
+def test_letters_beyond_ascii_count_as_what_lambda_makes_of_them(world: World) -> None:
+    conversation = begin()
+    for _ in range(6):
+        say(conversation, "\u8a9e" * MAX_CONTENT_CHARS)
+    assert [len(contents(conversation, offset=offset)) for offset in (0, 5)] == [5, 1]
 
 
 def test_a_page_that_is_read_while_messages_are_added_has_no_gap(world: World) -> None:
