@@ -21,8 +21,8 @@ def compact_json(value: Any) -> str:
 
 
 def answer_chars(value: Any) -> int:
-    """The characters of a JSON value in an answer. Lambda's runtime writes letters beyond ASCII as escapes: six characters
-    for one, or twelve."""
+    """The characters of a JSON value in an answer. Lambda's runtime writes letters beyond ASCII as escapes, six or
+    twelve characters for one."""
     return len(json.dumps(value, separators=(",", ":")))
 
 
