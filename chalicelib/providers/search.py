@@ -17,6 +17,8 @@ BRAVE_URL = "https://api.search.brave.com/res/v1"
 CATEGORIES = {"academic": "science", "news": "news", "blogs": "general"}
 """SearXNG's category for each kind of source."""
 MAX_TEXT = 50_000
+MAX_HTML = 300_000
+"""Characters of a page's safe HTML that are read: a page of tags alone takes seconds for each megabyte."""
 _TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{1,1000})", re.IGNORECASE)
 
 
@@ -69,7 +71,7 @@ def read_page(url: str) -> Found | None:
 
 def _words(html: str) -> str:
     """The words of HTML of anybody, which only the sanitizer's parser reads as it is."""
-    return trees.plain_text(trees.parse(sanitize(html)))
+    return trees.plain_text(trees.parse(sanitize(html)[:MAX_HTML]))
 
 
 def _found(result: Mapping[str, Any], text: str) -> Found:

@@ -1,12 +1,15 @@
 """Research: from texts, pages and searches, in their own sentences."""
 
+from threading import Barrier
+
 import pytest
 
 from chalicelib import config
+from chalicelib.engine.subtasks import research as research_engine
 from chalicelib.engine.subtasks.research import Text, research
 from chalicelib.errors import InvalidRequest, NotConfigured, Unavailable
 from chalicelib.providers.http.outbound import Response
-from tests.support import studio_services
+from tests.support import cpu_time, studio_services
 from tests.support.models import Models
 from tests.support.world import World, answer
 
@@ -85,3 +88,21 @@ def test_a_result_that_is_cut_in_the_middle_of_a_character_is_read(fake_models: 
 def test_the_title_of_a_page_of_anybody_is_read(world: World, html: str, title: str) -> None:
     world.servers["p.example"] = lambda *_: page(html)
     assert research("AI", "deep", ["https://p.example/a", Text(FACT)]).sources[0]["title"] == title
+
+
+def test_sources_are_read_side_by_side(world: World) -> None:
+    all_asked = Barrier(research_engine.MAX_AT_ONCE)
+
+    def wait_for_the_others(*_: object) -> Response:
+        all_asked.wait(timeout=5)
+        return page(PAGE)
+
+    world.servers["p.example"] = wait_for_the_others
+    urls = [f"https://p.example/{number}" for number in range(research_engine.MAX_AT_ONCE)]
+    assert [source["url"] for source in research("AI", "deep", urls).sources] == urls
+
+
+def test_a_page_of_tags_alone_is_read_in_seconds(world: World) -> None:
+    world.servers["p.example"] = lambda *_: page(f"<p>{FACT}" + "<p>" * 320_000)
+    with cpu_time.limited_to(8):
+        assert len(research("AI", "deep", [f"https://p.example/{number}" for number in range(4)]).sources) == 4
