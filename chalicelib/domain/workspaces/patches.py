@@ -41,7 +41,7 @@ def make_patch(path: str, old: bytes | None, new: bytes | None) -> Patch:
     additions = sum(change.new_end - change.new_start for change in changes)
     deletions = sum(change.end - change.start for change in changes)
     text = "\n".join([f"--- {before}", f"+++ {after}", *_hunks(old_lines, new_lines, changes)])
-    if len(text) > MAX_PATCH_BYTES:
+    if len(text.encode()) > MAX_PATCH_BYTES:
         text = f"Files {before} and {after} differ in too many lines to show"
     return Patch(text, additions, deletions)
 

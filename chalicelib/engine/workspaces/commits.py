@@ -10,6 +10,7 @@ from chalicelib.domain.workspaces.manifests import Manifest
 from chalicelib.domain.workspaces.patches import Patch, make_patch
 from chalicelib.domain.workspaces.values import CommitRecord, CommittedFile, FileRow, Workspace
 from chalicelib.engine.documents import optimistic
+from chalicelib.engine.tasks import payloads
 from chalicelib.engine.workspaces import files, publishing, snapshots, workspaces
 from chalicelib.engine.workspaces.object_store import ObjectStore
 from chalicelib.engine.workspaces.snapshots import Snapshot
@@ -33,8 +34,8 @@ MAX_COMPARED_BYTES = 60_000_000
 """Of the old and the new files of one difference of several files together."""
 MAX_COMPARED_SECONDS = 15.0
 """For all files of one difference. Each takes some seconds at most."""
-MAX_SHOWN_BYTES = 3_000_000
-"""Of the text of a difference."""
+MAX_SHOWN_CHARS = 3_100_000
+"""Of the text of a difference, in an answer."""
 _TOO_MUCH = "The differences are too large to show together: name one file"
 COMMIT_TRIES = 40
 """Commits of one workspace at once wait for each other by trying again."""
@@ -208,6 +209,6 @@ def _require_comparable(snapshot: Snapshot, changed: Mapping[str, FileRow]) -> N
 
 def _joined(patches: Sequence[Patch]) -> Patch:
     text = "\n".join(patch.text for patch in patches if patch.text)
-    if len(text) > MAX_SHOWN_BYTES:
+    if payloads.answer_chars(text) > MAX_SHOWN_CHARS:
         raise Conflict(_TOO_MUCH)
     return Patch(text, sum(patch.additions for patch in patches), sum(patch.deletions for patch in patches))

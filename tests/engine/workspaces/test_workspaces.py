@@ -130,3 +130,12 @@ def test_a_difference_takes_so_long_at_most(two_files: list[str], monkeypatch: p
     monkeypatch.setattr(commits, "MAX_COMPARED_SECONDS", -1.0)
     with pytest.raises(Conflict, match="name one file"):
         commits.diff(ORG)
+
+
+def test_a_difference_fits_into_an_answer_of_lambda_which_escapes_letters(world: World) -> None:
+    assert world
+    for name in ("a", "b"):
+        files.write_file(ORG, name, ("\u8a9e" * 300_000).encode())
+    assert commits.diff(ORG, "a").additions == 1
+    with pytest.raises(Conflict, match="name one file"):
+        commits.diff(ORG)
