@@ -1,5 +1,6 @@
 """Commit what differs from the last commit, and show it: status and differences."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -10,7 +11,6 @@ from chalicelib.domain.workspaces.manifests import Manifest
 from chalicelib.domain.workspaces.patches import Patch, make_patch
 from chalicelib.domain.workspaces.values import CommitRecord, CommittedFile, FileRow, Workspace
 from chalicelib.engine.documents import optimistic
-from chalicelib.engine.tasks import payloads
 from chalicelib.engine.workspaces import files, publishing, snapshots, workspaces
 from chalicelib.engine.workspaces.object_store import ObjectStore
 from chalicelib.engine.workspaces.snapshots import Snapshot
@@ -35,7 +35,7 @@ MAX_COMPARED_BYTES = 60_000_000
 MAX_COMPARED_SECONDS = 15.0
 """For all files of one difference. Each takes some seconds at most."""
 MAX_SHOWN_CHARS = 3_100_000
-"""Of the text of a difference, in an answer."""
+"""Of the text of a difference in an answer: Lambda's runtime writes letters beyond ASCII as escapes."""
 _TOO_MUCH = "The differences are too large to show together: name one file"
 COMMIT_TRIES = 40
 """Commits of one workspace at once wait for each other by trying again."""
@@ -209,6 +209,6 @@ def _require_comparable(snapshot: Snapshot, changed: Mapping[str, FileRow]) -> N
 
 def _joined(patches: Sequence[Patch]) -> Patch:
     text = "\n".join(patch.text for patch in patches if patch.text)
-    if payloads.answer_chars(text) > MAX_SHOWN_CHARS:
+    if len(json.dumps(text)) > MAX_SHOWN_CHARS:
         raise Conflict(_TOO_MUCH)
     return Patch(text, sum(patch.additions for patch in patches), sum(patch.deletions for patch in patches))
