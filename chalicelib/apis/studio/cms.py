@@ -48,7 +48,8 @@ class PostOut(Schema):
 
 
 class PostList(Schema):
-    """One page of posts, newest first. A page of more than 1,000,000 characters ends early."""
+    """One page of posts, newest first. A page of more than 1,000,000 characters, of which one beyond ASCII counts as
+    six, ends early."""
 
     posts: list[PostOut]
     total: int = Field(description="The number of posts on all pages.")

@@ -50,7 +50,7 @@ class Content:
     decided_at: int | None = None
     slug: str | None = None  # of its post; of an approved content the one that it is to get, if nobody else has it
     post_number: int | None = None  # the posts of an org are numbered as they are published
-    post_chars: int = 0  # of the post's HTML
+    post_chars: int = 0  # of the post's HTML in an answer
     published_at: int | None = None
     created_by: str
     version: int = 1  # grows by one with every write

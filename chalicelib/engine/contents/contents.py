@@ -13,6 +13,7 @@ from chalicelib.domain.contents.content import Content, Details, Label, Status
 from chalicelib.engine.contents import entry_pages
 from chalicelib.engine.documents import background_jobs, optimistic
 from chalicelib.engine.documents.optimistic import StaleRead
+from chalicelib.engine.tasks import payloads
 from chalicelib.errors import InvalidRequest, NotFound
 from chalicelib.providers.text import markdown, slugs
 from chalicelib.storage.aws import dynamodb
@@ -178,7 +179,7 @@ def _change(org: str, content_id: str, decide: Decision, also: Iterable[Write] =
         if new == old:
             return old
         html = markdown.to_html(new.text) if new.content.has_html else None
-        new = new._replace(content=replace(new.content, post_chars=len(html or "")))
+        new = new._replace(content=replace(new.content, post_chars=payloads.answer_chars(html) if html else 0))
         optimistic.commit_change(new.content, storage.from_raw, [*storage.update_writes(old, new, html), *also])
         return new
 

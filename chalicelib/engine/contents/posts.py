@@ -18,7 +18,8 @@ from chalicelib.storage.contents import contents as storage
 from chalicelib.storage.contents import lists
 
 MAX_PAGE_CHARS = 1_000_000
-"""Characters of the posts on one page: Lambda accepts answers up to 6 MB, and the page is JSON within JSON."""
+"""Characters of the posts on one page: Lambda accepts answers up to 6 MB, and the page is JSON within JSON. One beyond
+ASCII counts as six, or as twelve."""
 
 
 class Page(NamedTuple):

@@ -5,6 +5,7 @@ import pytest
 from chalicelib import config
 from chalicelib.domain.contents.content import CATEGORY, TAG, Label, Post
 from chalicelib.engine.contents import contents, posts
+from chalicelib.engine.tasks import payloads
 from chalicelib.errors import NotConfigured, NotFound, Unavailable
 from chalicelib.storage.contents import contents as storage
 from tests.engine.contents.helpers import create, publish, store_others
@@ -99,10 +100,17 @@ def test_a_page_that_grows_too_large_ends_early_and_says_where_the_next_one_begi
     assert pages == [[all_contents[3].id, all_contents[2].id], [all_contents[1].id], [all_contents[0].id]]
 
 
+def test_letters_beyond_ascii_count_as_what_lambda_makes_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posts, "MAX_PAGE_CHARS", 1_000)
+    for number in range(3):
+        publish(f"n {number}", text="\u8a9e" * 100)
+    assert [len(posts.find_page(3, skip).posts) for skip in (0, 1, 2)] == [1, 1, 1]
+
+
 def test_the_longest_text_whose_markup_grows_most_can_be_published(world: World) -> None:
     made = publish(text="[^1]" * 16_000 + "\n\n[^1]: a", tags=())
     assert made.post_chars > 1_000_000, "more than an item of DynamoDB holds"
-    assert len(posts.get("a-title").html) == made.post_chars
+    assert payloads.answer_chars(posts.get("a-title").html) == made.post_chars
 
 
 COUNTS = (10, 100_000)
