@@ -12,13 +12,17 @@ from chalicelib.engine.models import catalogue, current_model
 from chalicelib.engine.search import search
 from chalicelib.engine.search.search import Page
 from chalicelib.engine.settings import agent_settings
-from chalicelib.engine.tasks import lifecycle, payload_checks, submission
+from chalicelib.engine.tasks import lifecycle, payload_checks, payloads, submission
 from chalicelib.engine.tasks.submission import Submission
 
 TYPE = "code"
 PRIORITY = 4
 MAX_NAME_CHARS = 200
 """Characters of the prompt that lists show."""
+MAX_OUTPUT_CHARS = 2_000_000
+"""Of an output in an answer, as Lambda writes it. Of a longer one the end is shown."""
+LONGEST_ESCAPE = 12
+"""Characters of an answer for one of a text."""
 
 
 class CodeRequest(NamedTuple):
@@ -129,10 +133,16 @@ def read_result(task: Task) -> CodeResult:
         tests_total=result.get("tests_total"),
         execution_time_ms=None if duration_ms is None else round(duration_ms),
         tests=result.get("tests"),
-        output=result.get("output"),
+        output=_shown_output(result.get("output")),
         exit_code=_whole_number(result.get("exit_code")),
         note=result.get("note"),
     )
+
+
+def _shown_output(output: str | None) -> str | None:
+    if output is None or payloads.answer_chars(output) <= MAX_OUTPUT_CHARS:
+        return output
+    return output[-MAX_OUTPUT_CHARS // LONGEST_ESCAPE :]
 
 
 def _failed_execution(details: Mapping[str, Any]) -> CodeResult:

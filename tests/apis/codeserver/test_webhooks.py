@@ -80,6 +80,18 @@ def test_an_external_executor_ends_a_task(codeserver_api: CodeserverApi) -> None
     assert (status["output"], status["execution"]) == ("Hello, World!", {"output": "x", "exit_code": 1})
 
 
+def test_of_an_output_that_fits_into_no_answer_the_end_is_shown(codeserver_api: CodeserverApi) -> None:
+    """Lambda writes each of these letters as six, and answers at most 6 MB."""
+    task_id = send(codeserver_api, "n8n")["task_id"]
+    result = {"output": "\u8a9e" * 600_000 + "!", "exit_code": 0}
+    body = {"event": "code_execution_complete", "task_id": task_id, "execution_result": result}
+    for _ in range(2):
+        send(codeserver_api, "agent-zero", body)
+    shown = codeserver_api.call("GET", f"/api/code/status/{task_id}")["output"]
+    assert shown.endswith("\u8a9e!") and 100_000 < len(shown) < 600_000
+    assert len(json.dumps(shown)) <= 2_000_000
+
+
 def test_an_executor_can_name_the_task_as_its_workflow_does(codeserver_api: CodeserverApi) -> None:
     result = {"output": "Hello, World!", "exit_code": 0}
     body = {"event": "code_execution_complete", "task_id": N8N["task_id"], "execution_result": result}
