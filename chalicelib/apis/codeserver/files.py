@@ -78,7 +78,8 @@ class EntryOut(Schema):
 
 
 class EntryList(Schema):
-    """A page of a directory, in the order of the paths; `total` counts the entries of all pages."""
+    """A page of a directory, in the order of the paths; `total` counts the entries of all pages. A page that grows too
+    large ends early: the next one begins at `offset` plus the number of its entries."""
 
     files: list[EntryOut]
     total: int

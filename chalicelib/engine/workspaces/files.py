@@ -1,5 +1,6 @@
 """The files of the current workspace: list, read, write and delete them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,10 @@ from chalicelib.storage.workspaces import files as storage
 from chalicelib.storage.workspaces import objects
 from chalicelib.storage.workspaces.files import MAX_INLINE_BYTES
 
+MAX_PAGE_CHARS = 4_000_000
+"""Of a list's page: Lambda accepts answers up to 6 MB, and writes letters beyond ASCII as escapes."""
+ENTRY_CHARS = 150
+"""Of an entry in an answer, without its path and its name."""
 LINK_TTL_S = 300
 """How long a link to a large file is valid."""
 
@@ -87,7 +92,8 @@ def resolve(workspace: Workspace, rooted: RootedPath) -> str:
 
 
 def list_files(org: str, query: FileQuery) -> FileList:
-    """A page of what is in a directory of the current workspace. Two calls, and one for each 4,000 changed files.
+    """A page of what is in a directory of the current workspace; one that grows too large ends early. Two calls, and
+    one for each 4,000 changed files.
 
     Raises InvalidRequest, NotFound for a directory that does not exist, Conflict for a file.
     """
@@ -103,7 +109,17 @@ def list_files(org: str, query: FileQuery) -> FileList:
     start = len(folder) + 1 if folder else 0
     entries = _entries(folder, files, query.recursive)
     found = [entry for entry in entries if matches(entry.path[start:])]
-    return FileList(folder, found[query.offset : query.offset + query.limit], len(found))
+    return FileList(folder, _that_fit(found[query.offset : query.offset + query.limit]), len(found))
+
+
+def _that_fit(entries: list[Entry]) -> list[Entry]:
+    """As many of the entries as fit into one answer, at least one."""
+    chars = 0
+    for number, entry in enumerate(entries):
+        chars += 2 * len(json.dumps(entry.path)) + ENTRY_CHARS
+        if number and chars > MAX_PAGE_CHARS:
+            return entries[:number]
+    return entries
 
 
 def _entries(folder: str, files: dict[str, WorkFile], recursive: bool) -> list[Entry]:

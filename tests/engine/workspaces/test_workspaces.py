@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.engine.workspaces import commits, files, workspaces
+from chalicelib.engine.workspaces.files import FileQuery
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.providers.git.objects import Person
 from chalicelib.storage.workspaces import workspaces as storage
@@ -130,6 +131,13 @@ def test_a_difference_takes_so_long_at_most(two_files: list[str], monkeypatch: p
     monkeypatch.setattr(commits, "MAX_COMPARED_SECONDS", -1.0)
     with pytest.raises(Conflict, match="name one file"):
         commits.diff(ORG)
+
+
+def test_a_page_of_files_fits_into_an_answer(two_files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_PAGE_CHARS", 300)
+    shown = [entry.path for offset in range(2) for entry in files.list_files(ORG, FileQuery(offset=offset)).entries]
+    assert shown == two_files
+    assert files.list_files(ORG, FileQuery()).total == 2
 
 
 def test_a_difference_fits_into_an_answer_of_lambda_which_escapes_letters(world: World) -> None:
