@@ -19,6 +19,8 @@ TASK_COMPLETED, TASK_FAILED = "task.completed", "task.failed"
 MAX_ERROR_CHARS = 2_000
 MAX_DATA_CHARS = 16_000
 """Characters of an event's data as JSON: a page of events has the data of each."""
+MAX_PAGE_CHARS = 2_000_000
+"""Of the data of one page."""
 _LATEST = 2**48 - 1
 """The last millisecond that an ordered id can hold."""
 Outcome = Literal["task_ended", "task_unknown", "task_unchanged", "noted"]
@@ -92,8 +94,10 @@ def _end_task(org: str, event: InboundEvent, by: str, pools: Collection[str]) ->
 
 
 def find_page(org: str, limit: int, cursor: str | None = None) -> Page:
-    """The events of an org, those that happened last first. One call for each
+    """The events of an org, those that happened last first. A page that grows too large ends early. One call for each
     megabyte. Raises InvalidRequest for another list's cursor."""
     after = cursors.read(cursor, KIND, org) if cursor is not None else None
     found = storage.find_page(org, KIND, after=after, limit=limit)
-    return Page(found, cursors.seal(found[-1].id, KIND, org) if len(found) == limit else None)
+    shown = list(payloads.that_fit(found, lambda event: payloads.answer_chars(event.body["data"]), MAX_PAGE_CHARS))
+    is_last = len(shown) == len(found) < limit
+    return Page(shown, None if is_last else cursors.seal(shown[-1].id, KIND, org))

@@ -71,7 +71,7 @@ class EventOut(Schema):
 
 
 class EventList(Schema):
-    """One page of events, those that happened last first."""
+    """One page of events, those that happened last first. A page of more than 2,000,000 characters ends early."""
 
     events: list[EventOut]
     next_cursor: str | None = Field(description="The cursor of the next page; null on the last page.")

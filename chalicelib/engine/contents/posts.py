@@ -4,14 +4,14 @@ Their HTML was made safe when they were published, and is made so again when the
 the rules refuses is not served, whenever it was published.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from chalicelib.config import settings
 from chalicelib.domain.contents import content as rules
-from chalicelib.domain.contents.content import Entry, Label, Post
+from chalicelib.domain.contents.content import Label, Post
 from chalicelib.engine.contents import entry_pages
 from chalicelib.engine.security import cursors
+from chalicelib.engine.tasks import payloads
 from chalicelib.errors import InvalidRequest, NotConfigured, NotFound, Unavailable
 from chalicelib.providers.text import sanitizing, slugs
 from chalicelib.storage.contents import contents as storage
@@ -61,7 +61,7 @@ def find_page(limit: int, skip: int = 0, *, category: str | None = None, tag: st
     """
     org, name = _org(), _list_name(category, tag)
     places = entry_pages.find_entries(org, name, limit, skip)
-    fitting = list(_that_fit(places))
+    fitting = list(payloads.that_fit(places, lambda place: place.chars, MAX_PAGE_CHARS))
     found = storage.find_entries(org, name, fitting, are_posts=True)
     shown = [_safe(found.posts[place.key]) for place in fitting if place.key in found.posts]
     total = found.total.entries if found.total is not None else 0
@@ -76,16 +76,6 @@ def _list_name(category: str | None, tag: str | None) -> str:
     if category is not None:
         return rules.posts_list(rules.CATEGORY, slugs.slug(category))
     return rules.posts_list() if tag is None else rules.posts_list(rules.TAG, slugs.slug(tag))
-
-
-def _that_fit(places: Sequence[Entry]) -> Iterator[Entry]:
-    """As many of the places as fit into one answer, at least one."""
-    chars = 0
-    for number, place in enumerate(places):
-        chars += place.chars
-        if number and chars > MAX_PAGE_CHARS:
-            return
-        yield place
 
 
 def find_labels(kind: str, limit: int, cursor: str | None = None) -> Labels:

@@ -170,7 +170,7 @@ def find_page(org: str, pool: str, conversation_id: str, role: Role | None, limi
         messages = storage.find_numbered(org, pool, conversation_id, numbers)[1] if numbers else []
     if conversation is None:
         raise NotFound(KIND.capitalize(), conversation_id)
-    shown = list(_that_fit(_before_gap(messages, role, offset)))
+    shown = list(payloads.that_fit(_before_gap(messages, role, offset), _chars, MAX_PAGE_CHARS))
     return Page(shown, max(conversation.count(role), offset + len(shown) if shown else 0))
 
 
@@ -183,14 +183,8 @@ def _before_gap(messages: Iterable[Message], role: Role | None, offset: int) -> 
         yield message
 
 
-def _that_fit(messages: Iterable[Message]) -> Iterator[Message]:
-    """As many of the messages as fit into one answer, at least one."""
-    size = 0
-    for number, message in enumerate(messages):
-        size += payloads.answer_chars(message.content)
-        if number and size > MAX_PAGE_CHARS:
-            return
-        yield message
+def _chars(message: Message) -> int:
+    return payloads.answer_chars(message.content)
 
 
 def find_history(

@@ -73,7 +73,7 @@ def read_page(org: str, pool: str, wanted: Filter, limit: int, cursor: str | Non
     bound = (org, pool, ",".join(sorted(wanted.statuses or ())), wanted.worker_id or "")
     after = cursors.read(cursor, *bound) if cursor is not None else None
     candidates = _read_rows(org, pool, wanted, after, limit + 1)
-    shown = _rows_that_fit(candidates.rows[:limit])
+    shown = list(payloads.that_fit(candidates.rows[:limit], _size, MAX_PAGE_CHARS))
     has_more = len(candidates.rows) > len(shown)
     tasks = [row.task for row in shown if row.task is not None]
     return Page(
@@ -94,16 +94,6 @@ def _read_rows(org: str, pool: str, wanted: Filter, after: str | None, limit: in
     held = listing.list_worker_tasks(org, pool, wanted.worker_id, wanted.phase, None, MAX_HELD)
     matching = [row for row in held if row.task is not None and row.task.status is wanted.status]
     return _Rows([row for row in matching if after is None or row.mark < after][:limit], len(matching))
-
-
-def _rows_that_fit(rows: list[Row]) -> list[Row]:
-    """As many of the rows as fit into one answer, at least one."""
-    size = 0
-    for number, row in enumerate(rows):
-        size += _size(row)
-        if size > MAX_PAGE_CHARS and number:
-            return rows[:number]
-    return rows
 
 
 def _size(row: Row) -> int:

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from chalicelib.config import settings
 from chalicelib.errors import InvalidRequest
 from chalicelib.storage.aws import s3
 from chalicelib.storage.tasks import table as task_table
+
+T = TypeVar("T")
 
 MAX_METADATA_CHARS = 16_000
 """Characters of JSON. Every copy of an item contains its metadata, and all workers of a pool are read at once."""
@@ -24,6 +26,16 @@ def answer_chars(value: Any) -> int:
     """The characters of a JSON value in an answer. Lambda's runtime writes letters beyond ASCII as escapes, six or
     twelve characters for one."""
     return len(json.dumps(value, separators=(",", ":")))
+
+
+def that_fit(items: Iterable[T], chars: Callable[[T], int], most: int) -> Iterator[T]:
+    """As many of the items as fit into one answer of `most` characters, at least one."""
+    size = 0
+    for number, item in enumerate(items):
+        size += chars(item)
+        if number and size > most:
+            return
+        yield item
 
 
 def digest(value: Any) -> str:

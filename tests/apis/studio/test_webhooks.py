@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib import config
+from chalicelib.engine import inbound_events
 from tests.apis.studio.conftest import StudioApi
 from tests.support.client import ORG, token
 
@@ -130,3 +131,18 @@ def test_too_much_is_refused_and_changes_nothing(studio_api: StudioApi, data: An
     report(studio_api, "task.completed", status=400, data=data | {"task_id": command})
     assert get(studio_api, command)["status"] == "queued"
     assert studio_api.call("GET", "/api/webhooks")["events"] == []
+
+
+def test_a_page_of_events_that_grows_too_large_ends_early(
+    studio_api: StudioApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_events, "MAX_PAGE_CHARS", 1_500)
+    for number in range(3):
+        report(studio_api, data={"words": "\u8a9e" * 100, "number": number})
+    path, numbers = "/api/webhooks", []
+    while path:
+        page = studio_api.call("GET", path)
+        assert len(page["events"]) <= 2
+        numbers += [event["data"]["number"] for event in page["events"]]
+        path = f"/api/webhooks?cursor={page['next_cursor']}" if page["next_cursor"] else ""
+    assert sorted(numbers) == [0, 1, 2]
