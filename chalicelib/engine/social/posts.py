@@ -19,6 +19,7 @@ from chalicelib.engine.documents.optimistic import StaleRead
 from chalicelib.engine.security import cursors
 from chalicelib.engine.social import accounts
 from chalicelib.engine.social.accounts import SocialAccount
+from chalicelib.engine.tasks import payloads
 from chalicelib.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotConfigured, NotFound, Unavailable
 from chalicelib.providers.http import outbound
 from chalicelib.providers.social import get_platform
@@ -27,6 +28,9 @@ from chalicelib.storage.aws.dynamodb import ConditionFailed, Write
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries import posts as storage
 from chalicelib.storage.deliveries.deliveries import Key
+
+MAX_PAGE_CHARS = 2_000_000
+"""Of the texts of one page. A server of Mastodon's may take long ones."""
 
 
 class NewPost(NamedTuple):
@@ -190,7 +194,8 @@ def get(org: str, identifier: str) -> list[PlatformPost]:
 
 
 def list_page(org: str, platform: Platform | None, limit: int, cursor: str | None = None) -> Page:
-    """The newest posts on a platform, or on all of them. One call for each platform, and one for their texts.
+    """The newest posts on a platform, or on all of them. A page that grows too large ends early. One
+    call for each platform, and one for their texts.
 
     Raises InvalidRequest for a cursor of another list.
     """
@@ -203,9 +208,14 @@ def list_page(org: str, platform: Platform | None, limit: int, cursor: str | Non
     ]
     page = sorted(rows, key=lambda delivery: (delivery.id, delivery.receiver), reverse=True)
     posts = storage.find_many(org, [delivery.event_id for delivery in page[:limit]])
-    shown = [PlatformPost(posts[row.event_id], row) for row in page[:limit] if row.event_id in posts]
-    mark = f"{page[limit - 1].id}#{page[limit - 1].receiver}" if len(page) > limit else None
+    fitting = list(payloads.that_fit(page[:limit], lambda each: _chars(posts.get(each.event_id)), MAX_PAGE_CHARS))
+    shown = [PlatformPost(posts[delivery.event_id], delivery) for delivery in fitting if delivery.event_id in posts]
+    mark = f"{fitting[-1].id}#{fitting[-1].receiver}" if len(page) > len(fitting) else None
     return Page(shown, cursors.seal(mark, *bound) if mark is not None else None)
+
+
+def _chars(post: Post | None) -> int:
+    return 0 if post is None else payloads.answer_chars(post.text)
 
 
 def delete(org: str, identifier: str) -> None:

@@ -281,3 +281,18 @@ def test_a_post_that_may_be_published_cannot_be_deleted_while_it_is_tried_again(
     assert len(fakes.mastodon.published) == 1 and len(waiting.delivery.attempts) > 1
     with pytest.raises(Conflict, match="is being published on mastodon"):
         posts.delete(ORG, creation.post.id)
+
+
+def test_a_page_that_grows_too_large_ends_early_and_the_next_one_goes_on(
+    fakes: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posts, "MAX_PAGE_CHARS", 1_000)
+    made = [create("twitter", "mastodon", content="\u8a9e" * 60).post.id for _ in range(2)]
+    seen_ids, cursor = [], None
+    for _ in range(2):
+        page = posts.list_page(ORG, None, 20, cursor)
+        seen_ids += [one.id for one in page.posts]
+        assert len(page.posts) == 2
+        cursor = page.cursor
+    assert cursor is None
+    assert sorted(seen_ids) == sorted(f"{post_id}.{name}" for post_id in made for name in ("twitter", "mastodon"))
