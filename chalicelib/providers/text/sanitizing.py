@@ -77,7 +77,8 @@ def _is_entangled(html: str) -> bool:
     depth = tags = formatting = copies = 0
     for end, tag in _TAG.findall(html.lower()):
         tags, copies = tags + 1, copies + formatting
-        if tag in _WITHOUT_END or (end and not open_elements[tag]):
+        is_link_after_link = tag == "a" and not end and open_elements[tag]  # it ends the one before
+        if tag in _WITHOUT_END or is_link_after_link or (end and not open_elements[tag]):
             continue
         change = -1 if end else 1
         open_elements[tag] += change

@@ -122,3 +122,8 @@ def test_formatting_that_paragraphs_leave_open_does_not_fill_the_memory(opened: 
 def test_formatting_that_is_left_open_once_in_a_while_is_kept() -> None:
     html = "<p>a <b>b</p>" + "<p>c <i>d</i></p>" * 100
     assert sanitize(html).count("<i>") == 100
+
+
+def test_links_that_older_pages_leave_open_are_kept() -> None:
+    html = "".join(f"<a name=x{number}><h2>a</h2><p>b <b>c</b></p>" for number in range(300))
+    assert sanitize(html).count("<b>c</b>") == 300
