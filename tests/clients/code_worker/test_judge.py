@@ -49,6 +49,20 @@ def test_a_test_that_forks_is_one_test() -> None:
     assert (judged.passed, [line for line in judged.lines if "end" in line]) == ([True], [{"end": ""}])
 
 
+@pytest.mark.parametrize("skip", ["lambda: case.skipTest('x')", "case.skipTest", "lambda: pytest.skip('x')"])
+def test_a_skip_that_the_code_calls_is_a_failure(skip: str) -> None:
+    tests = f"""
+import unittest, pytest
+class C(unittest.TestCase):
+    def test_it(case):
+        skip = {skip}
+        case.assertEqual(f(skip), 1)
+    def test_skipped(case): case.skipTest("x")
+"""
+    judged = judge("def f(skip):\n    skip('x') if 'method' in str(type(skip)) else skip()\n    return 2", tests)
+    assert judged.passed == [False], judged
+
+
 def test_a_script_is_run_as_one() -> None:
     judged = judge("def f(): return 1", "def main():\n    assert f() == 2\nif __name__ == '__main__':\n    main()")
     assert judged.passed == [False]
