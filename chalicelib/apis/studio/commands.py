@@ -189,7 +189,10 @@ def get_command(caller: Caller, command_id: CommandId) -> CommandOut:
 
 @routes.post("/{command_id}/start", errors=[409])
 def start_command(caller: Caller, command_id: CommandId) -> CommandOut:
-    """Take a queued command: nobody else can take it from now on. An extension of the document."""
+    """Take a queued command: nobody else can take it from now on. An extension of the document.
+
+    The subject of the token that took it gets the same answer again, so each process needs a subject of its own.
+    """
     return CommandOut.whole(by_owner.begin(caller.org, command_id, POOL, caller.subject))
 
 
