@@ -43,7 +43,7 @@ group = Group(
         (LIST, "limit", ("0", "-1", "1001", "ten", "")),
         (LIST, "level", ("warn", "INFO", "")),
         (LIST, "task_id", ("", "x" * 129)),
-        (LIST, "from_time", ("yesterday", "", "1969-12-31", "2025-01-01", "99999-01-01", "12")),
+        (LIST, "from_time", ("yesterday", "", "1969-12-31", "99999-01-01", "12")),
         (METRICS, "metric_type", ("speed", "USAGE", "")),
         (METRICS, "period", ("year", "HOUR", "")),
         (TASKS, "period", ("year", "")),
