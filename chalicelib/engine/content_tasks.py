@@ -13,8 +13,8 @@ from chalicelib import clock, ids
 from chalicelib.domain.search.query import Query, Sort
 from chalicelib.domain.statistics import counters
 from chalicelib.domain.tasks import transitions
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import Phase, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
 from chalicelib.engine.documents.optimistic import Precondition
 from chalicelib.engine.projects import task_edit_rules, task_edits
 from chalicelib.engine.projects.task_edit_rules import TOTAL_TIMEOUT_S

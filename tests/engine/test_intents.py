@@ -8,8 +8,8 @@ import pytest
 from chalicelib import clock, config
 from chalicelib.domain.content_intents import INTENTS
 from chalicelib.domain.models.chat import ProviderFailed
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import Phase, Status
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
 from chalicelib.engine import content_tasks, intents
 from chalicelib.engine.content_tasks import Edit
 from chalicelib.engine.models import generation

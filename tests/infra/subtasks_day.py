@@ -4,7 +4,7 @@ import json
 
 from chalicelib import config
 from chalicelib.apis import studio
-from chalicelib.domain.workflows.definitions import STEPS_POOL
+from chalicelib.domain.tasks.pools import STEPS_POOL
 from chalicelib.engine.models import current_model
 from chalicelib.engine.tasks import submission
 from chalicelib.engine.tasks.submission import Submission

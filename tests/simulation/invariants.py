@@ -12,11 +12,12 @@ from chalicelib.domain.contents.content import Status as ContentStatus
 from chalicelib.domain.statistics import counters as statistics
 from chalicelib.domain.statistics import event_counts
 from chalicelib.domain.statistics.counters import Counts
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import ApprovalState, Status, Task
 from chalicelib.domain.tasks.transitions import MAX_CHECK_INTERVAL_MS
 from chalicelib.domain.tasks.worker import Worker
 from chalicelib.domain.usage import total_usage
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, PUBLISH
+from chalicelib.domain.workflows.definitions import PUBLISH
 from chalicelib.engine.contents import contents
 from chalicelib.engine.models import chat_tasks
 from chalicelib.engine.orchestration import orchestrations, publish_performer

@@ -7,7 +7,8 @@ from unittest.mock import patch
 
 from pydantic import BaseModel
 
-from chalicelib.domain.workflows.definitions import PUBLISH, STEPS_POOL
+from chalicelib.domain.tasks.pools import STEPS_POOL
+from chalicelib.domain.workflows.definitions import PUBLISH
 from chalicelib.domain.workflows.workflow import Step, Workflow
 from chalicelib.engine.workflows import registry as workflow_registry
 from chalicelib.providers.performers import registry

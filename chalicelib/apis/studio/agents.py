@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints
 
 from chalicelib import clock
-from chalicelib.domain.models.chat import MODELS_POOL
 from chalicelib.domain.settings.studio import SYSTEM
+from chalicelib.domain.tasks.pools import MODELS_POOL, STEPS_POOL
 from chalicelib.domain.tasks.task import Phase
-from chalicelib.domain.workflows.definitions import STEPS_POOL
 from chalicelib.edge import Caller, Instant, Routes, Schema
 from chalicelib.engine.settings import groups
 from chalicelib.engine.statistics import process_usage

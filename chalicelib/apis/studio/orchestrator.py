@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib.apis.studio.workflow_states import OUTCOMES, PROCESS_STATUSES, Outcome, ProcessStatus
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import ApprovalState, Status, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, TOOLS
+from chalicelib.domain.workflows.definitions import TOOLS
 from chalicelib.edge import Caller, Instant, Routes, Schema
 from chalicelib.engine.orchestration import figures, orchestrations
 from chalicelib.engine.search import search

@@ -8,8 +8,8 @@ from chalicelib.apis.studio.orchestrator import Cursor, Size
 from chalicelib.apis.studio.workflow_states import OUTCOMES, STEP_STATUSES, StepStatus
 from chalicelib.domain.statistics import counters
 from chalicelib.domain.statistics.counters import Counts
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import Status, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
 from chalicelib.edge import Caller, Instant, Routes, Schema
 from chalicelib.engine.orchestration import figures
 from chalicelib.engine.search import search

@@ -19,8 +19,6 @@ Role = Literal["system", "user", "assistant"]
 Reason = Literal["stop", "length", "filtered", "tool", "other"]
 """Why a model ended its text: it was finished, too long, withheld by the provider, wants to use a tool, or else."""
 
-MODELS_POOL = "models"
-"""The pool of the tasks that call models, and the name of their queue."""
 MAX_WORDS = 300
 """Characters of a provider's explanation that are kept."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 
 COMMANDS_POOL = "studio-commands"
 _NOUNS: Mapping[str, str] = {COMMANDS_POOL: "Command", EXECUTIONS_POOL: "Workflow execution"}

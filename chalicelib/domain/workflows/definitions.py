@@ -2,11 +2,9 @@
 
 from typing import NamedTuple
 
-from chalicelib.domain.models.chat import MODELS_POOL
+from chalicelib.domain.tasks.pools import MODELS_POOL, STEPS_POOL
 from chalicelib.domain.workflows.workflow import Step, Workflow
 
-EXECUTIONS_POOL = "studio-workflows"
-STEPS_POOL = "studio-steps"
 APPROVAL_SECONDS = 7 * 86_400
 """How long finished content waits for a person's approval."""
 TOTAL_SECONDS = 14 * 86_400

@@ -23,9 +23,8 @@ from chalicelib.domain.changes.effects import (
     WakeupKind,
     WorkerMessage,
 )
-from chalicelib.domain.models.chat import MODELS_POOL
+from chalicelib.domain.tasks.pools import MODELS_POOL, STEPS_POOL
 from chalicelib.domain.tasks.task import ConcurrencyLimit, Needs, Status
-from chalicelib.domain.workflows.definitions import STEPS_POOL
 from chalicelib.providers.performers import registry
 from chalicelib.storage.aws import sqs
 from chalicelib.storage.aws.sqs import MAX_DELAY_SECONDS, Message

@@ -4,7 +4,7 @@ perform them on a queue of their own (docs/how-it-works/engine.md)."""
 from dataclasses import asdict
 
 from chalicelib.domain.models.catalogue import Entry
-from chalicelib.domain.models.chat import MODELS_POOL
+from chalicelib.domain.tasks.pools import MODELS_POOL
 from chalicelib.domain.tasks.task import ConcurrencyLimit, Task
 from chalicelib.engine.models import catalogue, current_model
 from chalicelib.engine.models.generation import Ask

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from chalicelib import clock
 from chalicelib.domain.statistics import counters
 from chalicelib.domain.statistics.counters import Counts, Row
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.training.example import mean_quality
 from chalicelib.domain.usage import MICRODOLLARS, REVENUE, USD, total_metric, total_usage
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
 from chalicelib.engine.contents import publication
 from chalicelib.engine.training import examples
 from chalicelib.engine.usage import ledger

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import ApprovalState, Status, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, TOTAL_SECONDS
+from chalicelib.domain.workflows.definitions import TOTAL_SECONDS
 from chalicelib.engine import content_tasks
 from chalicelib.engine.content_tasks import ORCHESTRATOR, POOL, STATUS_WORDS
 from chalicelib.engine.documents.optimistic import Precondition

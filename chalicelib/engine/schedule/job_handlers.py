@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
 from chalicelib.engine import bulk_operations, code_tasks, content_tasks
 from chalicelib.engine.accounts import user_cleanup, users
 from chalicelib.engine.contents import contents, publication

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from chalicelib.domain.models.chat import MODELS_POOL
-from chalicelib.domain.tasks.push_responses import Busy, Done
-from chalicelib.domain.tasks.task import Task
-from chalicelib.domain.tasks.transitions import Failure
-from chalicelib.domain.workflows.definitions import STEPS_POOL
+from chalicelib.domain.tasks.pools import MODELS_POOL, STEPS_POOL
 from chalicelib.providers.performers import registry
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
+
+    from chalicelib.domain.tasks.push_responses import Busy, Done
+    from chalicelib.domain.tasks.task import Task
+    from chalicelib.domain.tasks.transitions import Failure
 
 REQUIRED = "is required"
 """What is wrong with a field that is not there."""
@@ -30,7 +30,7 @@ class EnginePerformer(Protocol):
     input: ClassVar["type[BaseModel]"]
     """The model of the task's payload."""
 
-    def perform(self, task: Task, payload: Any) -> Done | Failure | Busy:
+    def perform(self, task: "Task", payload: Any) -> "Done | Failure | Busy":
         """Perform for an instance of `input`: Done with the result, as a JSON value, or the Failure with which the
         attempt ends, or Busy, with which the task is queued again and no attempt is counted. Exceptions mean what those
         of a provider's performer mean."""

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL, STEPS_POOL
 from chalicelib.domain.tasks.reported_failure import reported_failure
 from chalicelib.domain.tasks.task import Holder, Status, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, STEPS_POOL, WORKFLOWS
+from chalicelib.domain.workflows.definitions import WORKFLOWS
 from chalicelib.domain.workflows.workflow import Step, Workflow
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.workers import registration

@@ -8,7 +8,7 @@ import pytest
 from chalicelib import config
 from chalicelib.config import settings
 from chalicelib.domain.conversations.conversation import Conversation, Message, Role, Status
-from chalicelib.domain.models.chat import MODELS_POOL
+from chalicelib.domain.tasks.pools import MODELS_POOL
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.conversations import conversations, messages, replies
 from chalicelib.engine.conversations.conversations import Change

@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib import clock, config
 from chalicelib.config import settings
-from chalicelib.domain.models.chat import MODELS_POOL, Message
+from chalicelib.domain.models.chat import Message
+from chalicelib.domain.tasks.pools import MODELS_POOL
 from chalicelib.domain.tasks.task import ConcurrencyLimit, Status, Task
 from chalicelib.domain.tasks.worker import BUILT_IN
 from chalicelib.domain.usage import total_usage

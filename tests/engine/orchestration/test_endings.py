@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL, STEPS_POOL
 from chalicelib.domain.tasks.task import Phase, Status, Task
 from chalicelib.domain.training.example import Example
 from chalicelib.domain.training.patterns import find_patterns
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, STEPS_POOL
 from chalicelib.domain.workflows.workflow import Step, Workflow
 from chalicelib.engine import content_tasks, inbound_events
 from chalicelib.engine.content_tasks import Edit

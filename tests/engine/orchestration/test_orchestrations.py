@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.search.query import Query
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL
 from chalicelib.domain.tasks.task import Phase, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL
 from chalicelib.engine import content_tasks
 from chalicelib.engine.content_tasks import Edit
 from chalicelib.engine.orchestration import figures, orchestrations

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.contents.content import Status as ContentStatus
+from chalicelib.domain.tasks.pools import EXECUTIONS_POOL, STEPS_POOL
 from chalicelib.domain.tasks.task import Status, Task
-from chalicelib.domain.workflows.definitions import EXECUTIONS_POOL, PUBLISH, STEPS_POOL
+from chalicelib.domain.workflows.definitions import PUBLISH
 from chalicelib.domain.workflows.workflow import Step, Workflow
 from chalicelib.engine.contents import contents
 from chalicelib.engine.orchestration import publish_performer

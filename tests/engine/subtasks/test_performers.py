@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.models.chat import MODELS_POOL
+from chalicelib.domain.tasks.pools import MODELS_POOL, STEPS_POOL
 from chalicelib.domain.tasks.task import Status, Task
-from chalicelib.domain.workflows.definitions import STEPS_POOL, WORKFLOWS
+from chalicelib.domain.workflows.definitions import WORKFLOWS
 from chalicelib.engine.subtasks import performers
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
