@@ -6,6 +6,8 @@ from chalicelib.errors import InvalidRequest
 from chalicelib.providers.text import markdown, restructured, trees
 from chalicelib.providers.text.sanitizing import sanitize
 
+MAX_INDENTS = 200_000
+"""Quotes and lists that lines stand in, summed over the lines of a text."""
 Markup = Literal["markdown", "html", "rst"]
 
 
@@ -27,6 +29,8 @@ def to_tree(text: str, markup: Markup) -> Any:
 def from_tree(tree: Any, markup: Markup) -> str:
     """A tree of safe HTML as a text. Raises as `to_tree`."""
     try:
+        if markup != "html" and trees.count_indents(tree) > MAX_INDENTS:
+            raise _too_deep()
         html = str(tree)
         return {"markdown": markdown.from_html, "html": sanitize, "rst": restructured.from_html}[markup](html)
     except RecursionError:

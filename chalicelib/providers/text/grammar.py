@@ -32,11 +32,15 @@ FOREIGN_SHARE = 0.6
 """The share of unknown words above which a text that does not seem English is none."""
 LAST_LATIN_LETTER = "\u024f"
 PART_CHARACTERS = 4_000
+MAX_UNKNOWN_WORDS = 500
+"""Different words of a text that the dictionary does not have: a linter looks for what each may mean, which takes it as
+long as a page of others. Of 100,000 characters about programs it does not have a hundred."""
 _lock = Lock()
 
 
 def find_issues(markdown: str) -> list[Issue]:
-    """The mistakes of grammar and spelling, by line; one issue that says so where the text is not English.
+    """The mistakes of grammar and spelling, by line; one issue that says so where the text, or the rest of it, is not
+    English.
 
     The first text of a process takes a second and 150 MB. Raises as `extras.require`.
     """
@@ -45,8 +49,19 @@ def find_issues(markdown: str) -> list[Issue]:
         linter = _linter()
         if not _is_english(linter, sample):
             return [not_checked("grammar", "the text does not seem to be English")]
-        found = [(start, part, lint) for start, part in _parts(text) for lint in linter.lint(part)]
-    return [_issue(text, start, lint) for start, part, lint in found if not _is_name(part, lint)]
+        parts = list(_english_parts(linter, text))
+        found = [(start, part, lint) for start, part in parts for lint in linter.lint(part)]
+    issues = [_issue(text, start, lint) for start, part, lint in found if not _is_name(part, lint)]
+    return issues + _unchecked(text, sum(len(part) for _, part in parts))
+
+
+def _unchecked(text: str, start: int) -> list[Issue]:
+    """The issue that the text was not checked from an index on, if that is not its end."""
+    if start == len(text):
+        return []
+    line = text.count("\n", 0, start) + 1
+    why = f"from line {line} on the text has more than {MAX_UNKNOWN_WORDS} unknown words: is it English?"
+    return [not_checked("grammar", why)]
 
 
 def _is_english(linter: Any, sample: str) -> bool:
@@ -61,6 +76,18 @@ def _is_english(linter: Any, sample: str) -> bool:
 
 def _count_unknown(linter: Any, sample: str) -> int:
     return sum(lint.lint_kind in _MISSPELT for lint in linter.lint(sample))
+
+
+def _english_parts(linter: Any, text: str) -> Iterator[tuple[int, str]]:
+    """The parts of a text up to the one with which it has more than MAX_UNKNOWN_WORDS."""
+    seen, unknown = set[str](), 0
+    for start, part in _parts(text):
+        words = set(re.findall(r"[^\W_]+", part)) - seen
+        seen |= words
+        unknown += sum(not linter.is_likely_english(word) for word in words)
+        if unknown > MAX_UNKNOWN_WORDS:
+            return
+        yield start, part
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:

@@ -32,6 +32,8 @@ _SETTINGS = {
 
 MAX_CHARACTERS = 20_000
 """What docutils takes for a text grows with the square of some of its parts."""
+MAX_CELLS = 100_000
+"""Of a table, each row of which has as many cells as the longest."""
 MAX_MISTAKES = 100
 """Each costs a search through the text and an element: a text of mistakes alone would take minutes."""
 
@@ -114,7 +116,9 @@ def _simplify(tree: Any) -> None:
 
 
 def from_html(html: str) -> str:
-    """Safe HTML as reStructuredText. Emphasis within emphasis loses the inner one, which the language does not have."""
+    """Safe HTML as reStructuredText. Emphasis within emphasis loses the inner one, which the language does not have.
+
+    Raises InvalidRequest for a table of more than MAX_CELLS."""
     return "\n\n".join(_blocks(trees.parse(html))) + "\n"
 
 
@@ -168,17 +172,20 @@ def _code(element: Any) -> str:
 
 
 def _list(element: Any) -> str:
-    start = int(element.get("start", 1)) if str(element.get("start", 1)).isdecimal() else 1
     items = []
-    for number, item in enumerate(element.find_all("li", recursive=False), start):
+    for number, item in enumerate(element.find_all("li", recursive=False), trees.number(element, "start")):
         mark = f"{number}. " if element.name == "ol" else "- "
         items.append(mark + _indent("\n\n".join(_blocks(item)), " " * len(mark)).lstrip())
     return "\n\n".join(items)
 
 
 def _table(element: Any) -> str:
-    rows = [row.find_all(["td", "th"]) for row in element.find_all("tr")]
+    # Without those of tables within it: each would be written again at every level.
+    own = (row for row in element.find_all("tr") if row.find_parent("table") is element)
+    rows = [row.find_all(["td", "th"], recursive=False) for row in own]
     columns = max((len(row) for row in rows), default=0)
+    if len(rows) * columns > MAX_CELLS:
+        raise _refused(f"a table of {len(rows):,} rows and {columns:,} columns is too large for reStructuredText")
     has_header = bool(rows) and all(cell.name == "th" for cell in rows[0])
     lines = [".. list-table::", *(["   :header-rows: 1"] if has_header and len(rows) > 1 else []), ""]
     for row in rows:

@@ -49,7 +49,10 @@ def _for_email(tree: Any) -> None:
         heading.name = "strong"
         heading.wrap(tree.new_tag("p"))
     for image in tree.find_all("img"):
-        image.replace_with(image.get("alt", ""))
+        if alt := image.get("alt"):
+            image.replace_with(alt)
+        else:
+            image.extract()  # strings in their places would have the next ones searched for behind them
     for link in tree.find_all("a", href=True):
         if link["href"] not in (link.get_text(), f"mailto:{link.get_text()}") and not link["href"].startswith("#"):
             link.insert_after(f" ({link['href']})")

@@ -12,7 +12,9 @@ BLOCKS = frozenset(
     | {"figure", "figcaption", "details", "summary", "tr", "caption"}
 )
 """Elements that begin on a line of their own."""
+MAX_DIGITS = 6
 _LINES = BLOCKS | {"br", "td", "th"}
+_INDENTED = frozenset({"blockquote", "li", "dd"})
 _LEFT_OUT = frozenset({"pre", "sup"})
 
 
@@ -28,6 +30,21 @@ def _parser() -> Callable[..., Any]:
 
     parser: Callable[..., Any] = BeautifulSoup
     return parser
+
+
+def number(element: Any, attribute: str) -> int:
+    """The number that an attribute is; 1 where it is none, or one of more than six digits."""
+    text = str(element.get(attribute, 1))
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else 1
+
+
+def count_indents(node: Any, level: int = 0) -> int:
+    """How many quotes and lists the lines of a tree stand in, summed over the lines: a text of markup shows each of
+    them in each line."""
+    if node.name is None:
+        return level * str(node).count("\n")
+    inner = level + (node.name in _INDENTED)
+    return level * (node.name in _LINES) + sum(count_indents(child, inner) for child in node.children)
 
 
 def plain_text(tree: Any) -> str:

@@ -1,6 +1,7 @@
 """Grammar, style and readability: planted faults are found at their place, and good texts have none."""
 
 from collections.abc import Callable, Sequence
+from random import Random
 
 import pytest
 
@@ -60,6 +61,18 @@ def test_mistakes_of_a_long_text_have_their_places() -> None:
     text = (GOOD + "\n") * 40 + "They recieve the fish.\n"
     [issue] = issues_of_kind(grammar.find_issues(text), "spelling")
     assert (issue.line, issue.excerpt) == (text.count("\n"), "recieve")
+
+
+@pytest.mark.parametrize("between", [" ", "-", "_", "'"])
+def test_a_text_of_unknown_words_is_checked_as_far_as_it_is_english(between: str) -> None:
+    chance = Random(1)
+    words = ("".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(10_000))
+    text = f"{GOOD}\nThey recieve the fish.\n" + GOOD * 20 + "\n\n" + between.join(words)
+    with cpu_time.limited_to(10):
+        issues = grammar.find_issues(text)
+    assert issues_of_kind(issues, "spelling")[0].excerpt == "recieve"
+    [rest] = issues_of_kind(issues, "not_checked")
+    assert "from line 1" in rest.message and "more than 500 unknown words" in rest.message
 
 
 def test_another_language_is_not_checked() -> None:

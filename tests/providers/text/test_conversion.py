@@ -119,6 +119,29 @@ def test_rst_that_would_keep_the_parser_busy_is_refused(rst: str, words: str) ->
     assert list(raised.value.fields) == ["content"]
 
 
+def test_tables_within_tables_are_written_once() -> None:
+    with cpu_time.limited_to(5):
+        rst = convert("<table><tr><td>cell" * 45, "html", "rst")
+    assert rst.count("cell") == 45
+
+
+@pytest.mark.parametrize("lines", ["<p>a" * 2_000, "<pre>" + "a\n" * 2_000])
+@pytest.mark.parametrize("markup", ["markdown", "rst"])
+def test_many_lines_in_many_quotes_are_refused(lines: str, markup: Markup) -> None:
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        convert("<blockquote>" * 190 + lines, "html", markup)
+    assert convert("<blockquote>" * 20 + lines, "html", markup).count("a") >= 2_000
+
+
+def test_a_table_of_many_empty_cells_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="table of 5,001 rows and 10,000 columns"):
+        convert("<table><tr>" + "<td>" * 10_000 + "<tr><td>" * 5_000, "html", "rst")
+
+
+def test_a_list_that_begins_with_no_number_begins_with_one() -> None:
+    assert convert(f"<ol start='{'9' * 5_000}'><li>a</ol>", "html", "rst") == "1. a\n"
+
+
 def test_mistakes_in_rst_are_shown_as_they_are() -> None:
     assert convert("a *b c\n\n.. nothing:: d\n\n`e", "rst", "markdown") == "a \\*b c\n\n\\`e\n"
 

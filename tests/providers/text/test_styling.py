@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from tests.support import cpu_time
 from tests.support.extras import require_extra
 
 require_extra("studio")
@@ -29,3 +30,10 @@ def test_a_text_gets_the_shape_of_its_place(style: Style) -> None:
 def test_the_title_is_the_first_heading_of_the_highest_level() -> None:
     assert styling.title_of(conversion.to_tree("### a\n\n## b *c*\n\n## d", "markdown")) == "b c"
     assert styling.title_of(conversion.to_tree("a", "markdown")) is None
+
+
+def test_an_email_of_many_images_takes_seconds() -> None:
+    tree = conversion.to_tree("<img>" * 30_000, "html")
+    with cpu_time.limited_to(5):
+        styling.apply_style(tree, "email")
+    assert tree.find("img") is None
