@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
@@ -13,21 +14,31 @@ _LETTER_FOR_ZERO = frozenset({"oh", "o"})
 """Zero beside another number, and nothing elsewhere."""
 _REPEATED = {"double": 2, "triple": 3, "treble": 3}
 _NUMBER_WORDS = (_SMALL, _DECADES, _SCALES, _LETTER_FOR_ZERO, _REPEATED, {"and"})
-_TOKEN = re.compile(r"[a-z]+|[0-9]")
+_TOKEN = re.compile(r"[a-z]+(?:['’][a-z]+)*|[0-9]")
+_POSSESSIVE = re.compile(r"['’]s\b")
+_SCALED = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ({'|'.join(_SCALES)})\b")
+"""Figures with a scale: "5 million", "1.5 million"."""
+_SIGN = re.compile(r"[^\sa-z0-9.,:;!?'’…–-]")
+"""What is said as a word beside a number, such as "%"."""
 
 
 def digits(text: str) -> str:
     """The digits that are said, in their order: "twenty one, oh, double five" gives "21055"; "" if there is none."""
-    return "".join(_said(_TOKEN.findall(text.lower().replace("'s", ""))))
+    return "".join(_said(_TOKEN.findall(_written_out(_POSSESSIVE.sub("", text.lower())))))
 
 
 def spelled(text: str) -> str:
     """A transcript that is nothing but numbers as one word for each of its digits, however Whisper wrote them, so that
     it and `digits` say the same; another as it is."""
     tokens = _TOKEN.findall(text.lower())
-    if not tokens or not all(_is_number_word(token) for token in tokens):
+    if not tokens or _SIGN.search(text.lower()) or not all(_is_number_word(token) for token in tokens):
         return text
     return " ".join(ONES[int(digit)] for digit in digits(text)) or text
+
+
+def _written_out(text: str) -> str:
+    """The text with all figures of a number that is said with a scale: "5 million" is 5000000."""
+    return _SCALED.sub(lambda found: str(int(Decimal(found[1]) * _SCALES[found[2]])), text)
 
 
 def _is_number_word(token: str) -> bool:

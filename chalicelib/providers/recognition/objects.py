@@ -48,11 +48,13 @@ class Objects:
         own = [float(each[number]) for each in scores]
         rivals = [(box, max((*each[:number], *each[number + 1 :]))) for box, each in zip(boxes, scores, strict=True)]
         kept = opencv().dnn.NMSBoxes([list(box) for box in boxes], own, minimum, MAX_OVERLAP)
-        return [
+        cut = [
             _box(label, own[place], boxes[place], width, height)
             for place in kept
             if not any(_is_clearly_other(boxes[place], own[place], *rival) for rival in rivals)
         ]
+        # Of a narrow image the square has wide borders, where nothing can be.
+        return [box for box in cut if box.width and box.height]
 
     def _candidates(self, image: "Image", minimum: float) -> tuple[list[Any], list[Any]]:
         """Left, top, width and height of each candidate, in the image's pixels, and its score for each label."""

@@ -55,7 +55,8 @@ class RecognitionProcess:
     @property
     def pid(self) -> int | None:
         """The id of the process; None while none runs."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        process = self._process  # another thread may stop it meanwhile
+        return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> bool:
         """Start the process if none runs. Returns whether it was started now. Raises Died, Unavailable."""

@@ -31,7 +31,8 @@ MIN_SIDE, MAX_SIDE = 80, 4_096
 MAX_BYTES = 5 * 1024 * 1024
 MIN_CONFIDENCE = 0.55
 """Rekognition's own default."""
-JPEG_QUALITY = 90
+JPEG_QUALITIES = (90, 75, 50, 25)
+"""The first is taken with which the image has no more than MAX_BYTES."""
 
 Detection = Mapping[str, Any]
 
@@ -122,7 +123,8 @@ def _line(sent: _Sent, found: Detection) -> Line:
 def _place(sent: _Sent, found: Detection) -> tuple[int, int, int, int]:
     """Left, top, width and height in pixels of the caller's image."""
     box = found["BoundingBox"]
-    left, top = max(0, round(box["Left"] * sent.width)), max(0, round(box["Top"] * sent.height))
+    left = min(sent.shown_width, max(0, round(box["Left"] * sent.width)))
+    top = min(sent.shown_height, max(0, round(box["Top"] * sent.height)))
     right = min(sent.shown_width, round((box["Left"] + box["Width"]) * sent.width))
     bottom = min(sent.shown_height, round((box["Top"] + box["Height"]) * sent.height))
     return left, top, max(0, right - left), max(0, bottom - top)
@@ -145,10 +147,15 @@ def _sent(image: "Image") -> _Sent:
 
 
 def _encoded(picture: Any) -> bytes:
-    """As PNG, which loses nothing, or as JPEG where that is too large."""
+    """As PNG, which loses nothing, or as JPEG where that is too large, as good as it may be."""
+    content = _saved(picture, "PNG", compress_level=3)
+    for quality in JPEG_QUALITIES:
+        if len(content) > MAX_BYTES:
+            content = _saved(picture, "JPEG", quality=quality)
+    return content
+
+
+def _saved(picture: Any, kind: str, **options: int) -> bytes:
     file = BytesIO()
-    picture.save(file, "PNG", compress_level=3)
-    if file.tell() > MAX_BYTES:
-        file = BytesIO()
-        picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    picture.save(file, kind, **options)
     return file.getvalue()

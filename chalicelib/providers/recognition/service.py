@@ -9,7 +9,7 @@ import threading
 from typing import Protocol
 
 from chalicelib.config import settings
-from chalicelib.errors import NotConfigured, Unavailable
+from chalicelib.errors import InvalidRequest, NotConfigured, TooLarge, Unavailable
 from chalicelib.observability import logger
 from chalicelib.providers import extras
 from chalicelib.providers.recognition import samples
@@ -26,6 +26,9 @@ OFF = "off"
 LOAD_SECONDS = 60.0
 ANSWER_SECONDS = 25.0
 """For an answer, on a machine that does other things, too; what a file may really take is bounded in CPU time."""
+BACKGROUND_SECONDS = 50.0
+"""For an answer that nobody waits for: more than the CPU time of any file, which ends what takes too long. A task
+without an answer is tried again and again."""
 CPU_SECONDS: dict[Capability, int] = {"ocr": 20, "offset": 4, "transcribe": 30, "detect": 4, "classify": 3}
 CPU_SECONDS_PER_FILE = 1
 MAX_DEATHS = 2
@@ -55,7 +58,7 @@ class EngineInProcess:
         """Raises what the recogniser raises, UnreadableInput for a file that ends its process, Busy, Unavailable."""
         self._require_extra(job.capability)
         with self._turns.take_in_background() if org is None else self._turns.take(org):
-            return self._run_in_turn(job)
+            return self._run_in_turn(job, BACKGROUND_SECONDS if org is None else ANSWER_SECONDS)
 
     def is_ready(self, capability: Capability) -> bool:
         """Loads the engine, if it is not loaded."""
@@ -80,20 +83,36 @@ class EngineInProcess:
         if self._extra is not None and is_embedded:
             extras.require(self._extra)
 
-    def _run_in_turn(self, job: Job) -> Answer:
-        cpu_seconds = CPU_SECONDS[job.capability] + CPU_SECONDS_PER_FILE * len(job.files)
+    def _run_in_turn(self, job: Job, seconds: float) -> Answer:
         for _ in range(MAX_DEATHS):
             try:
-                if not self._load(job.capability):
-                    raise Unavailable("The engine does not recognise its own sample", retry_after=60)
-                return self._process.run(job, cpu_seconds, ANSWER_SECONDS)
+                self._require_loaded(job.capability)
+                return self._run_loaded(job, seconds)
             except Died as death:
-                self._require_harmless(job, death)
+                extra = {"signal": death.signal, "capability": job.capability}
+                logger().warning("The recogniser's process ended", extra=extra)
         raise Unavailable("The engine was ended twice while it recognised; try again", retry_after=5)
 
-    def _require_harmless(self, job: Job, death: Died) -> None:
+    def _require_loaded(self, capability: Capability) -> None:
+        """Raise Unavailable where the engine cannot read its own sample, which is no fault of a caller's file, or
+        Died."""
+        try:
+            is_right = self._load(capability)
+        except (InvalidRequest, TooLarge):
+            is_right = False
+        if not is_right:
+            raise Unavailable("The engine does not recognise its own sample", retry_after=60)
+
+    def _run_loaded(self, job: Job, seconds: float) -> Answer:
+        cpu_seconds = CPU_SECONDS[job.capability] + CPU_SECONDS_PER_FILE * len(job.files)
+        try:
+            return self._process.run(job, cpu_seconds, seconds)
+        except Died as death:
+            self._require_harmless(death)
+            raise
+
+    def _require_harmless(self, death: Died) -> None:
         """Raise UnreadableInput if the job itself ended the process."""
-        logger().warning("The recogniser's process ended", extra={"signal": death.signal, "capability": job.capability})
         if death.signal == signal.SIGXCPU:
             raise UnreadableInput("The file takes too long to be recognised") from death
         if death.is_crash:
@@ -111,7 +130,7 @@ class EngineInProcess:
     def _try_to_load(self, capability: Capability) -> bool:
         try:
             return self._load(capability)
-        except (Died, UnreadableInput, Unavailable) as error:
+        except (Died, InvalidRequest, TooLarge, Unavailable) as error:
             logger().warning("An engine cannot be loaded", extra={"capability": capability, "reason": str(error)})
             return False
 

@@ -78,7 +78,8 @@ def _samples(content: bytes, name: str) -> "Audio":
             raise TooLarge(f"The recording is longer than {MAX_SECONDS} seconds")
     if not size:
         raise UnreadableInput("The recording has no sound")
-    samples: Audio = numpy.concatenate(parts).clip(-1, 1)
+    # Recordings of floating-point samples can hold values that are no numbers, after which nothing more would be heard.
+    samples: Audio = numpy.nan_to_num(numpy.concatenate(parts)).clip(-1, 1)
     return samples
 
 

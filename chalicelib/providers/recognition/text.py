@@ -48,7 +48,7 @@ class TextReader:
         with self._engine.turn() as engine:
             pieces = pieces_of_text.read(engine, swapped)
         legible = [piece for piece in pieces if piece.score >= MIN_SCORE and piece.text.strip()]
-        lines = [_line(piece, left, top) for piece in legible]
+        lines = [_line(piece, left, top, image) for piece in legible]
         if 2 * sum(piece.is_upside_down for piece in legible) <= len(legible):
             return arranged(lines, SOLVER)
         return _turned(arranged(_turned_lines(lines, image), SOLVER), image)
@@ -80,11 +80,13 @@ def _turned_lines(lines: Iterable[Line], image: "Image") -> list[Line]:
     return [replace(line, x=width - line.x - line.width, y=height - line.y - line.height) for line in lines]
 
 
-def _line(piece: pieces_of_text.Piece, left: int, top: int) -> Line:
-    """A piece of a line, with the upright rectangle around its corners."""
-    (x1, y1), (x2, y2), text = piece.corners.min(0), piece.corners.max(0), piece.text
-    x, y = max(0, round(float(x1)) - left), max(0, round(float(y1)) - top)
-    return Line(text.strip(), confidence(text, piece.score), x, y, round(float(x2 - x1)), round(float(y2 - y1)))
+def _line(piece: pieces_of_text.Piece, left: int, top: int, image: "Image") -> Line:
+    """A piece of a line, with the upright rectangle around its corners, cut at the image's edges."""
+    height, width = image.shape[:2]
+    (x1, y1), (x2, y2) = piece.corners.min(0).tolist(), piece.corners.max(0).tolist()
+    x, right = (min(max(0, round(each) - left), width) for each in (x1, x2))
+    y, bottom = (min(max(0, round(each) - top), height) for each in (y1, y2))
+    return Line(piece.text.strip(), confidence(piece.text, piece.score), x, y, right - x, bottom - y)
 
 
 def confidence(text: str, score: float) -> float:

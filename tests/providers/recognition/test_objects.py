@@ -64,6 +64,14 @@ def test_an_image_of_any_shape_is_answered(size: tuple[int, int]) -> None:
     assert OBJECTS.find(np.full((*size, 3), 128, np.uint8), "person") == []
 
 
+def test_nothing_is_found_beside_a_narrow_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = [1.0 * (label == "person") for label in LABELS]
+    candidates = [(-300.0, 10.0, 100.0, 50.0), (0.0, 10.0, 20.0, 50.0)], [scores, scores]
+    monkeypatch.setattr(Objects, "_candidates", lambda *_: candidates)
+    [box] = OBJECTS.find(np.zeros((400, 20, 3), np.uint8), "person")
+    assert (box.x, box.y, box.width, box.height) == (0, 10, 20, 50)
+
+
 def test_boxes_are_within_the_image() -> None:
     astronaut = photos.load("astronaut.jpg")[100:400, 100:300]
     for label in LABELS[:5]:

@@ -111,6 +111,18 @@ def test_what_is_too_many_bytes_as_png_is_sent_as_jpeg() -> None:
     assert service.sent[0].format == "JPEG"
 
 
+def test_what_is_too_many_bytes_as_a_good_jpeg_is_sent_as_a_lesser_one() -> None:
+    service = FakeService()
+    Rekognition(service).read_text(np.random.default_rng(1).integers(0, 256, (3_000, 3_000, 3), np.uint8))
+    assert service.sent[0].size == (3_000, 3_000)
+
+
+def test_what_is_found_beside_a_small_image_is_at_its_edge() -> None:
+    service = FakeService([word("ab", box(0.75, 0.875, 0.125, 0.125))])
+    text = Rekognition(service).read_text(white(40, 30))
+    assert text.lines[0] == Line("ab", 0.995, 40, 30, 0, 0)
+
+
 @pytest.mark.parametrize("label", ["car", "cars", "automobile"])
 def test_objects_have_their_places_the_surest_first(label: str) -> None:
     boxes = Rekognition(FakeService(labels=[PHONE, CAR])).detect(white(200, 100), label)

@@ -17,7 +17,7 @@ from chalicelib.providers.recognition.jobs import File, Job
 from chalicelib.providers.recognition.recognizer import CAPABILITIES, NotInstalled, UnreadableInput
 from chalicelib.providers.recognition.service import EngineInProcess
 from tests.support.recognition.fake_engine import FakeEngine
-from tests.support.recognition.scripted_recognizer import FACTORY
+from tests.support.recognition.scripted_recognizer import BROKEN_SAMPLE, FACTORY, UNABLE_FACTORY
 
 
 @pytest.fixture
@@ -91,6 +91,27 @@ def test_one_that_does_not_recognise_its_sample_is_not_used(
     with pytest.raises(Unavailable, match="does not recognise its own sample"):
         read(engine, "hello")
     assert engine.is_ready("detect")
+
+
+@pytest.mark.parametrize("fault", ["raise a defect", "signal 11", "signal 4", "memory now"])
+def test_a_file_is_not_at_fault_for_an_engine_that_fails_on_its_own_sample(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BROKEN_SAMPLE, fault)
+    engine = EngineInProcess(UNABLE_FACTORY)
+    try:
+        assert not engine.is_ready("ocr")
+        with pytest.raises(Unavailable):
+            read(engine, "hello")
+    finally:
+        engine.stop()
+
+
+def test_work_that_nobody_waits_for_has_more_time(engine: EngineInProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "ANSWER_SECONDS", 0.1)
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        read(engine, "sleep 0.4")
+    assert read(engine, "sleep 0.4", org=None) == "slept"
 
 
 def test_one_that_cannot_be_started_is_not_ready_and_says_so() -> None:

@@ -75,6 +75,13 @@ def test_what_is_no_recording_is_refused(content: bytes) -> None:
         sounds.decode(content)
 
 
+def test_samples_that_are_no_numbers_are_silence() -> None:
+    content = odd_sounds.floating_wav(np.float32([np.nan, np.inf, -np.inf, 0.5] * 4_000))
+    samples = sounds.decode(content)
+    assert np.isfinite(samples).all()
+    assert samples.max() <= 1 and samples.min() >= -1
+
+
 def test_a_video_without_sound_is_refused() -> None:
     with pytest.raises(UnreadableInput, match="no audio track"):
         sounds.decode(odd_sounds.video_without_sound())

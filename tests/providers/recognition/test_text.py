@@ -13,7 +13,7 @@ import numpy as np  # noqa: E402
 from chalicelib.errors import TooLarge  # noqa: E402
 from chalicelib.providers.recognition import pieces_of_text  # noqa: E402
 from chalicelib.providers.recognition.recognizer import Text  # noqa: E402
-from chalicelib.providers.recognition.text import TextReader, confidence  # noqa: E402
+from chalicelib.providers.recognition.text import TextReader, _line, confidence  # noqa: E402
 from tests.support.recognition.text_images import TextImage, page, prose, text_images  # noqa: E402
 
 READER = TextReader()
@@ -102,6 +102,13 @@ def test_a_large_image_is_read_in_small_and_its_places_are_of_the_image() -> Non
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 16_384), (16_384, 1), (60, 4_000), (480, 640)])
 def test_an_image_without_text_has_none(size: tuple[int, int]) -> None:
     assert READER.read(np.full((*size, 3), 255, np.uint8)) == Text("", 0.0, (), "rapidocr")
+
+
+def test_lines_of_a_narrow_image_are_within_it() -> None:
+    corners = np.float32([[-1, 2], [90, 2], [90, 30], [-1, 30]])  # in the image with white above and below
+    piece = pieces_of_text.Piece("abc", 0.9, corners, is_upside_down=False)
+    line = _line(piece, 0, 6, np.zeros((20, 80, 3), np.uint8))
+    assert (line.x, line.y, line.width, line.height) == (0, 0, 80, 20)
 
 
 def test_noise_has_no_text() -> None:

@@ -61,6 +61,14 @@ def wav(samples: Any, rate: int = 16_000) -> bytes:
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
 
 
+def floating_wav(samples: Any, rate: int = 16_000) -> bytes:
+    """A mono WAV of these floating-point samples, whatever they are."""
+    data: bytes = samples.astype("<f4").tobytes()
+    form = struct.pack("<HHIIHH", 3, 1, rate, rate * 4, 4, 32)
+    chunks = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+
 def video_without_sound() -> bytes:
     """A WebM with one picture."""
     file = BytesIO()

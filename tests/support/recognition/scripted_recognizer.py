@@ -105,6 +105,23 @@ class ScriptedRecognizer:
         return "scripted"
 
 
+class UnableRecognizer(ScriptedRecognizer):
+    """Does what BROKEN_SAMPLE says with its own sample."""
+
+    def read_text(self, image: Any) -> Text:
+        return super().read_text(os.environ[BROKEN_SAMPLE].encode())
+
+
+BROKEN_SAMPLE = "TEST_BROKEN_SAMPLE"
+UNABLE_FACTORY = f"{__name__}:make_unable"
+
+
+def make_unable() -> UnableRecognizer:
+    """A recogniser that is at fault itself."""
+    make()
+    return UnableRecognizer()
+
+
 def make() -> ScriptedRecognizer:
     """The recogniser, in a process in which nothing is decoded."""
     images.decode = images.decode_with_alpha = sounds.decode = lambda content: content
