@@ -47,10 +47,17 @@ _figures_by_pool: TtlCache[tuple[str, str], _PoolFigures] = TtlCache(CACHE_MS)
 def submit_with_estimate(org: str, subject: str, submitted: Submission) -> tuple[Task, WaitEstimate]:
     """Accept a task as `submission.submit` does, and estimate its wait. Two calls, and sometimes one more.
 
-    Raises QueueFull when the pool has as many pending tasks as the deployment allows.
+    Raises QueueFull when the pool has as many pending tasks as the deployment allows, unless the task is one of them:
+    a repetition adds none.
     """
     cached = _figures(org, submitted.pool)
-    _require_below_limit(submitted.pool, cached)
+    try:
+        _require_below_limit(submitted.pool, cached)
+    except QueueFull:
+        earlier = submission.find_repeated(org, subject, submitted)
+        if earlier is None:
+            raise
+        return earlier, estimate_wait(earlier, cached.figures)
     task = submission.submit(org, subject, submitted)
     cached.accepted += 1
     return task, estimate_wait(task, cached.figures)

@@ -67,6 +67,15 @@ def submit(org: str, subject: str, submission: Submission, preconditions: Sequen
     return task
 
 
+def find_repeated(org: str, subject: str, submission: Submission) -> Task | None:
+    """The task that the same submission made before under its idempotency key. One call; none without a key. Raises
+    IdempotencyMismatch."""
+    if submission.idempotency_key is None:
+        return None
+    stored = storage.find(_task_id(org, subject, submission))
+    return None if stored is None else _require_same(stored, org, _body_hash(submission))
+
+
 def _build_task(org: str, subject: str, submission: Submission) -> Task:
     now, key = clock.now(), submission.idempotency_key
     identifier = submission.id or _task_id(org, subject, submission)
@@ -148,7 +157,10 @@ def _accept_repeated_submission(task: Task, raw: RawItem | None) -> Task:
     """The stored task of the same submission. Raises IdempotencyMismatch if it was another submission."""
     if raw is None:
         raise Unavailable("The task could not be stored; try again")
-    stored = task_table.from_raw(raw)
-    if stored.org != task.org or stored.body_hash != task.body_hash:
+    return _require_same(task_table.from_raw(raw), task.org, task.body_hash)
+
+
+def _require_same(stored: Task, org: str, body_hash: str | None) -> Task:
+    if stored.org != org or stored.body_hash != body_hash:
         raise IdempotencyMismatch("This Idempotency-Key was used before with another request; use a new key")
     return stored

@@ -11,7 +11,7 @@ from chalicelib.engine.statistics.recent import Recent
 from chalicelib.engine.statistics.wait_estimate import CACHE_MS, WaitEstimate
 from chalicelib.engine.tasks import lifecycle
 from chalicelib.engine.tasks.submission import Submission
-from chalicelib.errors import QueueFull
+from chalicelib.errors import IdempotencyMismatch, QueueFull
 from tests.engine.helpers import complete, pull
 from tests.support import aws
 from tests.support.world import ORG, POOL, START, World
@@ -116,6 +116,18 @@ def test_a_queue_is_full_by_the_gauge_and_by_what_this_process_let_in_since(worl
     world.clock.advance(CACHE_MS / 1000)
     assert ask().position == 3
     assert len(world.tasks()) == 4
+
+
+def test_a_full_queue_takes_what_it_has_taken_before(world: World) -> None:
+    """The answer to the first request was lost: a refusal would have its caller submit the task again."""
+    config.replace(queue_limits={POOL: 2})
+    assert [ask(idempotency_key=key).position for key in ("k", "l")] == [1, 2]
+    assert [ask(idempotency_key=key).position for key in ("k", "l")] == [1, 2]
+    with pytest.raises(QueueFull):
+        ask(idempotency_key="new")
+    with pytest.raises(IdempotencyMismatch):
+        ask(idempotency_key="k", payload={"other": 1})
+    assert len(world.tasks()) == 2
 
 
 @pytest.mark.parametrize("limits", [{}, {POOL: 0}, {"other": 1}])
