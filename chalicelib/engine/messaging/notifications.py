@@ -30,6 +30,7 @@ from chalicelib.storage.aws import sqs
 from chalicelib.storage.deliveries import deliveries
 from chalicelib.storage.deliveries import notifications as storage
 from chalicelib.storage.deliveries.deliveries import Key
+from chalicelib.storage.deliveries.notifications import KeyUse
 
 MAX_MESSAGE_LENGTH = 20_000
 """Characters of a message: eleven messages of Discord's, or twenty-one if every character has to be escaped."""
@@ -103,20 +104,36 @@ def enqueue_notification(
     Raises InvalidRequest for an unknown provider, NotConfigured when none of the requested providers is configured, and
     IdempotencyMismatch when the key was used with other content.
     """
-    accounts = provider_accounts.get_accounts(org)
-    notification = _build(message, kind, source, _choose_providers(providers, accounts), accounts)
+    accounts, scoped_key = provider_accounts.get_accounts(org), key and ids.derived("key", source, key)
+    fingerprint = payloads.digest([message if body is None else body, kind, source, providers])
+    try:
+        chosen = _choose_providers(providers, accounts)
+    except NotConfigured:
+        repeated = _find_repeated(org, scoped_key, fingerprint)
+        if repeated is None:
+            raise
+        return repeated
+    notification = _build(message, kind, source, chosen, accounts)
     queued = [name for name in PROVIDERS if notification.providers.get(name) == "queued"]
     new_deliveries = [_build_delivery(org, notification, name) for name in queued]
-    fingerprint = payloads.digest([message if body is None else body, kind, source, providers])
-    scoped_key = key and ids.derived("key", source, key)
     earlier_use = storage.create(org, notification, new_deliveries, scoped_key, fingerprint)
     if earlier_use is None:
         with suppress(Unavailable):  # the sweep enqueues what this call could not
             enqueue_attempts(new_deliveries)
         return notification
+    return _find_used(org, earlier_use, fingerprint) or notification
+
+
+def _find_repeated(org: str, key: str | None, fingerprint: str) -> Notification | None:
+    """The notification that the same request made before, whatever is configured by now."""
+    earlier_use = storage.find_key_use(org, key) if key is not None else None
+    return None if earlier_use is None else _find_used(org, earlier_use, fingerprint)
+
+
+def _find_used(org: str, earlier_use: KeyUse, fingerprint: str) -> Notification | None:
     if earlier_use.fingerprint != fingerprint:
         raise IdempotencyMismatch("The Idempotency-Key was used before with another body")
-    return storage.find(org, earlier_use.notification_id) or notification
+    return storage.find(org, earlier_use.notification_id)
 
 
 def enqueue_hook_notification(

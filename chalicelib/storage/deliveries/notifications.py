@@ -73,9 +73,24 @@ def create(
     return None
 
 
+def find_key_use(org: str, key: str) -> KeyUse | None:
+    """The use of an idempotency key that may still be repeated, or None. One consistent read."""
+    with dynamodb.reading():
+        try:
+            item = DeliveryItem.get(_keys_partition(org), key, consistent_read=True)
+        except DeliveryItem.DoesNotExist:
+            return None
+    is_over = int(item.expires_at_s or 0) <= clock.now() // clock.SECOND
+    return None if is_over else KeyUse(*json.loads(str(item.body)))
+
+
+def _keys_partition(org: str) -> str:
+    return f"{org}#keys"
+
+
 def _key_write(org: str, key: str, notification_id: str, fingerprint: str) -> Write:
     body, now_s = json.dumps([notification_id, fingerprint]), clock.now() // clock.SECOND
-    item = DeliveryItem(f"{org}#keys", key, body=body, expires_at_s=(clock.now() + KEY_RETENTION_MS) // clock.SECOND)
+    item = DeliveryItem(_keys_partition(org), key, body=body, expires_at_s=now_s + KEY_RETENTION_MS // clock.SECOND)
     return dynamodb.put(item, DeliveryItem.id.does_not_exist() | (DeliveryItem.expires_at_s <= now_s))
 
 

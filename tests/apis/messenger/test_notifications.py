@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.storage.deliveries.notifications import KEY_RETENTION_MS
 from tests.apis.messenger.conftest import MessengerApi
 from tests.support.client import token
 from tests.support.messengers import ACCOUNTS, configure
@@ -77,6 +78,20 @@ def test_an_idempotency_key_is_its_senders_own(messenger_api: MessengerApi) -> N
     other = messenger_api.call("POST", "/api/notify", {"message": "y"}, token=token("user", subject="ada"), **under)
     assert other != first
     assert [one["text"] for one in messenger_api.providers.telegram.sent] == ["ℹ️ x", "⚠️ x", "ℹ️ y"]
+
+
+def test_what_was_taken_is_found_by_its_key_when_no_messenger_is_configured_any_more(
+    messenger_api: MessengerApi,
+) -> None:
+    """The answer to the first request was lost: a refusal would have its sender notify again later."""
+    under = {"headers": {"Idempotency-Key": "k"}}
+    first = messenger_api.call("POST", "/api/notify", {"message": "x"}, **under)
+    configure({})
+    assert messenger_api.call("POST", "/api/notify", {"message": "x"}, **under) == first
+    messenger_api.expect_error(409, "POST", "/api/notify", {"message": "y"}, **under)
+    messenger_api.expect_error(503, "POST", "/api/notify", {"message": "x"}, headers={"Idempotency-Key": "new"})
+    messenger_api.world.clock.advance(KEY_RETENTION_MS / 1000)
+    messenger_api.expect_error(503, "POST", "/api/notify", {"message": "x"}, token=token("user"), **under)
 
 
 def test_what_is_critical_goes_everywhere(messenger_api: MessengerApi) -> None:
