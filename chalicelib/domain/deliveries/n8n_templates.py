@@ -36,11 +36,21 @@ def render(template: str, body: Mapping[str, Any]) -> str:
 
     def fill_in(match: re.Match[str]) -> str:
         if match[1] == "*":
-            return "\n".join(f"{name}: {value}" for name, value in _flatten(body, ""))
+            return "\n".join(_first_lines(body))
         return _text_of(_value_at(body, match[1].split(".")))
 
     text = _PLACEHOLDER.sub(fill_in, template).strip() or _EMPTY
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
+
+
+def _first_lines(body: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each value, until they are longer than a notification: each may repeat names of megabytes."""
+    length = 0
+    for name, value in _flatten(body, ""):
+        if length > MAX_LENGTH:
+            return
+        yield (line := f"{name}: {value}")
+        length += len(line)
 
 
 def _value_at(value: Any, path: list[str]) -> Any:

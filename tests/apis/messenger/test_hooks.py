@@ -72,6 +72,18 @@ def test_a_long_body_is_cut(messenger_api: MessengerApi) -> None:
     assert len(text) < 4100 and text.endswith("…")
 
 
+def test_of_a_body_no_more_is_read_than_a_notification_holds() -> None:
+    """The name of an object is repeated in the line of each of its values: a body of 4 MB became 600 GB of text."""
+
+    class Body(dict[str, Any]):
+        def items(self) -> Any:
+            for number in range(2_000):
+                assert number < 1_000
+                yield str(number), number
+
+    assert n8n_templates.render("{*}", {"name": Body(a=1)}).startswith("name.0: 0\nname.1: 1\n")
+
+
 def test_a_deeply_nested_body_is_sent_as_it_came() -> None:
     body: Any = 1
     for name in "gfedcba":
