@@ -115,6 +115,14 @@ def interfering(interference: Interference) -> Iterator[None]:
         _interferences.remove(interference)
 
 
+def send_again(call: Call, send: Callable[[], Any]) -> Any:
+    """An interference: the answer to each single write is lost, and the AWS client sends it again. A transaction that
+    it sends again is the same one to DynamoDB."""
+    if call in (("DynamoDB", "PutItem"), ("DynamoDB", "DeleteItem")):
+        send()
+    return send()
+
+
 @contextmanager
 def pacing(pause: Callable[[], None]) -> Iterator[None]:
     """Call `pause` before each call to AWS, so that the call takes time."""

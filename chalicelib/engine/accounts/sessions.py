@@ -76,7 +76,7 @@ def new_session(
 def open_session(user: Document, seconds: int | None = None) -> Tokens:
     """Open a session of a user; `seconds` as in `new_session`. One call."""
     issued, create_write = new_session(user, seconds=seconds)
-    dynamodb.commit(create_write)
+    dynamodb.commit_new(create_write)
     return issued
 
 

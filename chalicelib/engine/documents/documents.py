@@ -158,12 +158,16 @@ def delete(
 
     def attempt() -> Document:
         document = get(org, kind, identifier, parent)
+        others = also(document)
         try:
-            dynamodb.commit(storage.delete_write(document), *also(document))
+            dynamodb.commit(storage.delete_write(document), *others)
         except ConditionFailed as error:
             if not error.failed[0]:
                 raise
-            raise StaleRead from None
+            # It was there a moment ago: the answer to this very write was lost, and the AWS client sent it again. It
+            # sends a transaction again as the same one.
+            if others or error.items[0] is not None:
+                raise StaleRead from None
         return document
 
     return optimistic.retry(attempt)

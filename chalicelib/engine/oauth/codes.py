@@ -28,7 +28,7 @@ def issue(
     """Store the grant of a code. One call."""
     expires_at_s = clock.now() // clock.SECOND + CODE_TTL_S
     grant = Grant(client.org, client.id, user_id, scope, redirect_uri, code_challenge, expires_at_s)
-    dynamodb.commit(storage.create_code_write(encryption.fingerprint(code), grant))
+    dynamodb.commit_new(storage.create_code_write(encryption.fingerprint(code), grant))
 
 
 def find(code: str, client: Client) -> Grant:

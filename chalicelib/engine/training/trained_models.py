@@ -68,7 +68,7 @@ def upload_by_link(org: str, by: str, file: ModelFile) -> Document | UploadLink:
         return stored
     if s3.find_object(_key(model), 0, 1) is not None:
         return _create(model)
-    dynamodb.commit(background_jobs.create_write(org, CLEANUP_JOB, model.id, wait_seconds=2 * LINK_SECONDS))
+    dynamodb.commit_new(background_jobs.create_write(org, CLEANUP_JOB, model.id, wait_seconds=2 * LINK_SECONDS))
     return UploadLink(model.id, *s3.presigned_upload(_key(model), file.size_bytes, file.sha256, LINK_SECONDS))
 
 

@@ -71,7 +71,7 @@ def recover(org: str, webhook_id: str, since: int) -> tuple[int, bool]:
     failed_ids = _find_failed_ids(org, webhook_id, since)
     has_more = len(failed_ids) == RECOVERY_BATCH
     if has_more:
-        dynamodb.commit(background_jobs.create_write(org, RECOVERY, webhook_id, since=since))
+        dynamodb.commit_new(background_jobs.create_write(org, RECOVERY, webhook_id, since=since))
     return _restart_failed(org, webhook_id, failed_ids), has_more
 
 

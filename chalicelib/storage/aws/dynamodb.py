@@ -5,7 +5,7 @@ condition does not hold, with the items as stored, so that the caller can say wh
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, NamedTuple, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -153,6 +153,15 @@ def commit(*writes: Write, returning: Literal["NONE", "ALL_NEW", "ALL_OLD"] = "N
         except _Conflict:
             clock.sleep(ids.fraction() * 0.02 * 2**attempt)
     raise Unavailable("Too many writers at once; try again", retry_after=1)
+
+
+def commit_new(write: Write) -> None:
+    """Carry out a Put under an id that is new. One call. Raises Unavailable.
+
+    Such an id is taken only by this same write, whose answer was lost, so that the AWS client has sent it again.
+    """
+    with suppress(ConditionFailed):
+        commit(write)
 
 
 def _send(writes: Sequence[Write], returning: str) -> RawItem:

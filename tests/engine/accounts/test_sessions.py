@@ -287,6 +287,12 @@ def test_many_who_refresh_at_once_get_one_successor(world: World, ada: Document)
     assert sessions.refresh(found[0].refresh_token)
 
 
+def test_a_session_opens_also_when_the_answer_was_lost(world: World, ada: Document) -> None:
+    with aws.interfering(aws.send_again):
+        opened = sessions.open_session(ada)
+    assert sessions.authenticate(opened.access_token).subject == ada.id
+
+
 def test_the_successor_is_the_same_when_the_answer_was_lost(world: World, ada: Document) -> None:
     first = sessions.open_session(ada)
 

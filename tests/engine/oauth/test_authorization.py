@@ -102,6 +102,12 @@ def test_an_exchange_that_dies_anywhere_never_opens_two_sessions(
         assert len(open_sessions()) == 1
 
 
+def test_a_code_is_issued_also_when_the_answer_was_lost(ada: Document, application: Any) -> None:
+    with aws.interfering(aws.send_again):
+        granted = code(ada, application[0])
+    assert redeem(application, granted).status == 200
+
+
 def test_each_step_keeps_to_its_budget(world: World, ada: Document, application: Any) -> None:
     client, secret = application
     question, answers = put(client), []

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain.deliveries import signatures
+from chalicelib.engine.documents import documents
 from chalicelib.engine.webhooks import endpoints, redelivery
 from chalicelib.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.providers.http import outbound
@@ -166,3 +167,11 @@ def test_each_operation_keeps_to_its_budget(world: World) -> None:
         endpoints.list_all(ORG)
         endpoints.get(ORG, made.id)
     assert calls.total() == 3
+
+
+def test_who_deletes_is_not_told_that_there_is_nothing_when_the_answer_was_lost(world: World) -> None:
+    note = documents.create(documents.new(ORG, "note", {}))
+    with aws.interfering(aws.send_again):
+        assert documents.delete(ORG, "note", note.id) == note
+    with pytest.raises(NotFound):
+        documents.delete(ORG, "note", note.id)

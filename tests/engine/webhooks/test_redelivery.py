@@ -13,6 +13,7 @@ from chalicelib.errors import Conflict, NotFound
 from chalicelib.providers.http.outbound import Response
 from chalicelib.storage.deliveries import deliveries as storage
 from tests.engine.receivers import Receiver, fact, happen, receiver
+from tests.support import aws
 from tests.support.world import ORG, World, answer
 
 
@@ -78,6 +79,16 @@ def test_a_large_recovery_goes_on_in_the_background(world: World, monkeypatch: p
     assert redelivery.recover(ORG, webhook.webhook.id, 0) == (2, True)
     world.settle()
     assert len(set(webhook.events)) == 5
+    assert {found.status for found in webhook.deliveries} == {"delivered"}
+
+
+def test_a_large_recovery_goes_on_also_when_an_answer_was_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "RECOVERY_BATCH", 2)
+    webhook = receiver(world)
+    fail_events(world, webhook, 1, 2, 3)
+    with aws.interfering(aws.send_again):
+        assert redelivery.recover(ORG, webhook.webhook.id, 0) == (2, True)
+    world.settle()
     assert {found.status for found in webhook.deliveries} == {"delivered"}
 
 
