@@ -26,8 +26,6 @@ from chalicelib.storage.workers import workers as worker_storage
 MAX_TRIALS_PER_ORG = 20
 """Hand-overs of an org that may run at once to workers that have completed nothing yet, or failed lately."""
 TRIAL_SLOTS = "hand-overs on trial"
-"""The stored name of their slots."""
-TRIAL_SLOTS = "hand-overs on trial"
 """The stored name of the slots that these handovers take."""
 TRIAL_REST_MS = 5_000
 """How long such a worker gets no task if that many handovers run already."""
