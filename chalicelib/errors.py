@@ -11,7 +11,7 @@
     │   ├── LeaseLost           409  the caller no longer holds the task: an older epoch, or another holder
     │   ├── WorkerOffline       409  the worker is offline, or out of rotation
     │   └── IdempotencyMismatch 409  the Idempotency-Key was used before with another body
-    ├── TooLarge                413  the body exceeds the limit, which is named
+    ├── TooLarge                413  the body, or the answer, exceeds the limit, which is named
     ├── UnsupportedMediaType    415  the body is not of a type that is read here
     ├── TooManyRequests         429  the rate limit is used up; `retry_after` says for how long
     ├── Unavailable             503  a service underneath does not answer or throttles; trying again is right

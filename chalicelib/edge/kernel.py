@@ -4,6 +4,7 @@ Errors become answers here and nowhere else. An error that is no YardmasterError
 says only that it happened.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,11 @@ from chalicelib.observability import logger
 Headers = dict[str, str]
 JSON = "application/json"
 UNMATCHED = "unmatched"
+MAX_ANSWER_CHARS = 6_200_000
+"""Characters of an answer's JSON, as Lambda counts them: it takes 6 MiB with the headers, and its runtime writes
+letters beyond ASCII as escapes."""
+MAX_ESCAPED_CHARS = 12
+"""Of one character, such as an emoji."""
 
 
 @dataclass(slots=True)
@@ -160,9 +166,19 @@ def _body(api: Api, reply: Reply[Any], request_id: str, headers: Headers) -> str
     if reply.value is None:
         return ""
     headers["Content-Type"] = JSON
-    if isinstance(reply, Bare):
-        return api.dialect.json(reply.value).decode()
-    return api.dialect.success(reply.value, request_id).decode()
+    is_bare = isinstance(reply, Bare)
+    body = api.dialect.json(reply.value) if is_bare else api.dialect.success(reply.value, request_id)
+    return _require_sendable(body.decode())
+
+
+def _require_sendable(text: str) -> str:
+    """The text of an answer. Raises TooLarge for one that Lambda would replace by an error without words."""
+    if len(text) > MAX_ANSWER_CHARS // MAX_ESCAPED_CHARS and (size := len(json.dumps(text))) > MAX_ANSWER_CHARS:
+        raise TooLarge(
+            f"The answer has {size} characters; at most {MAX_ANSWER_CHARS} can be sent: ask for less, "
+            "such as by a smaller limit"
+        )
+    return text
 
 
 def failure(

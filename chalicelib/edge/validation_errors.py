@@ -23,6 +23,8 @@ SECRET_NAME = re.compile(
 """Names of secrets: a test holds that fields with such names are declared as secrets."""
 MAX_SHOWN_CHARS = 60
 """Longer input is described, not repeated."""
+MAX_PROBLEMS = 100
+"""An error names so many problems: a body of 4 MB can have a million of them."""
 _NAME = "[key]"
 """The end of pydantic's place of a wrong name in an object."""
 NOUNS = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
@@ -49,11 +51,11 @@ class Problem(NamedTuple):
 
 
 def find_problems(error: ValidationError, schema: JsonSchema, *, root: str = "", secret: bool = False) -> list[Problem]:
-    """Every problem pydantic found in a value of `schema`, in order; `root` is the value's own name.
+    """The first MAX_PROBLEMS that pydantic found in a value of `schema`, in order; `root` is the value's own name.
 
     Nothing of a `secret` value is repeated, whatever its schema says.
     """
-    return [_problem(detail, schema, root, secret) for detail in error.errors(include_url=False)]
+    return [_problem(detail, schema, root, secret) for detail in error.errors(include_url=False)[:MAX_PROBLEMS]]
 
 
 def problems_error(problems: Sequence[Problem]) -> InvalidRequest:
@@ -112,7 +114,7 @@ def _locate(loc: Sequence[int | str], schema: JsonSchema) -> _Place:
             if child is not None:
                 # Within a secret, a name that the caller chose may be a part of the secret.
                 is_chosen = secret and isinstance(key, str) and key not in branch.get("properties", {})
-                steps.append("*" if is_chosen else str(key))
+                steps.append("*" if is_chosen else str(key)[:MAX_SHOWN_CHARS])
                 here, secret = child, secret or any(map(_is_secret, [child, *_branches(child, schema)]))
                 break
     return _Place(steps, here, secret)

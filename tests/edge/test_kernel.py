@@ -5,13 +5,25 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.edge import Api, FlatErrors, method_not_allowed, mount, not_found
+from chalicelib.edge import Api, FlatErrors, Routes, method_not_allowed, mount, not_found
 from chalicelib.edge.api import AnsweredRequest
+from chalicelib.edge.kernel import MAX_ANSWER_CHARS
 from chalicelib.edge.request import CREDENTIAL_HEADERS, PAGE_HEADERS
 from chalicelib.errors import Unavailable, YardmasterError
 from chalicelib.observability import logger
 from tests.edge.conftest import Logged
-from tests.edge.toys import RESET_AT, Caller, Client, Grant, Limit, gateway_event, read_answer
+from tests.edge.toys import (
+    RESET_AT,
+    Answer,
+    Caller,
+    Client,
+    Grant,
+    Limit,
+    ToyOut,
+    api_of,
+    gateway_event,
+    read_answer,
+)
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
@@ -107,6 +119,27 @@ def test_a_reply_has_its_own_status_and_headers(user: Client) -> None:
     gone = user("DELETE", "/api/toys/t1")
     assert (gone.status, gone.text) == (204, "")
     assert "Content-Type" not in gone.headers
+
+
+def test_an_answer_that_lambda_does_not_send_says_so() -> None:
+    """Lambda's runtime writes each letter beyond ASCII as an escape of six characters, an emoji as twelve."""
+    large = Routes("/api/large", tag="Large")
+
+    @large.get()
+    def get_large(letters: int, letter: str) -> ToyOut:
+        return ToyOut(toy_id="large", note=letter * letters)
+
+    api = api_of(large)
+    client = Client(mount(api), api)
+
+    def ask(letter: str, letters: int) -> Answer:
+        return client("GET", "/api/large", query={"letter": [letter], "letters": [str(letters)]})
+
+    for letter, length in (("a", 1), ("字", 6), ("😀", 12)):
+        assert ask(letter, MAX_ANSWER_CHARS // length - 100).status == 200
+        refused = ask(letter, MAX_ANSWER_CHARS // length)
+        assert (refused.status, refused.json["error"]) == (413, "Payload too large")
+        assert "at most 6200000 can be sent" in refused.json["details"]
 
 
 def test_our_own_errors_keep_their_words(user: Client, admin: Client) -> None:

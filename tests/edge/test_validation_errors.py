@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from chalicelib.edge import SECRET, CamelSchema, Schema
-from chalicelib.edge.validation_errors import find_problems
+from chalicelib.edge.validation_errors import MAX_PROBLEMS, MAX_SHOWN_CHARS, find_problems
 
 HIDDEN = "hunter2-hunter2"
 NUMBER = 73512845
@@ -135,3 +135,23 @@ def test_a_text_of_spaces_is_refused_in_words() -> None:
     assert sentences({"text": "  "}, Note) == (
         'text: must be a string of at least 1 characters, not only spaces, got "  "'
     )
+
+
+def test_of_very_many_problems_the_first_are_named() -> None:
+    """Otherwise a body of 4 MB is answered by more than Lambda sends, after a minute."""
+    with pytest.raises(ValidationError) as refused:
+        Tree.model_validate({"children": ["x"] * (MAX_PROBLEMS + 1)})
+    problems = find_problems(refused.value, Tree.model_json_schema())
+    assert [problem.path for problem in problems] == [f"children.{number}" for number in range(MAX_PROBLEMS)]
+
+
+def test_a_long_name_is_repeated_in_part() -> None:
+    """Otherwise a name of megabytes is answered by more than Lambda sends."""
+
+    class Named(Schema):
+        figures: dict[str, int]
+
+    with pytest.raises(ValidationError) as refused:
+        Named.model_validate({"figures": {"n" * 1_000: "x"}})
+    [problem] = find_problems(refused.value, Named.model_json_schema())
+    assert problem.path == "figures." + "n" * MAX_SHOWN_CHARS

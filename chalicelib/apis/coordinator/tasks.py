@@ -24,7 +24,7 @@ from chalicelib.domain.tasks.reported_failure import MAX_DETAILS_CHARS, MAX_MESS
 from chalicelib.domain.tasks.task import Holder, Status, Task
 from chalicelib.edge import Caller, Created, Header, NaiveInstant, Routes, Schema
 from chalicelib.engine.dispatch.waiting_reason import waiting_for
-from chalicelib.engine.tasks import assignment, listing, payload_checks, submission, worker_presence
+from chalicelib.engine.tasks import assignment, listing, payload_checks, payloads, submission, worker_presence
 from chalicelib.engine.tasks import lifecycle as tasks
 from chalicelib.engine.tasks.listing import Filter
 from chalicelib.engine.tasks.submission import Submission
@@ -36,6 +36,8 @@ IdempotencyKey = Annotated[str | None, Header("Idempotency-Key"), Field(min_leng
 Size = Annotated[int, Field(ge=1, le=100, description="The most tasks in the answer.")]
 Cursor = Annotated[str, Field(max_length=512, description="The next_cursor of this very list.")]
 MAX_CAPABILITIES = 32
+MAX_SHOWN_CHARS = 5_800_000
+"""Of a task's payload and result, as the JSON within JSON that Lambda sends, 6 MB with all else."""
 
 
 def _required_capabilities(metadata: dict[str, Any]) -> list[str] | None:
@@ -122,7 +124,8 @@ class TaskOut(Schema):
     @classmethod
     def from_task(cls, task: Task) -> Self:
         """The task with its payload and result, which are read when they are stored apart."""
-        return cls.from_row(replace(task, payload=tasks.load_payload(task), result=tasks.load_result(task)))
+        payload, result = tasks.load_payload(task), tasks.load_result(task)
+        return cls.from_row(replace(task, payload=_payload_beside(payload, result), result=result))
 
     @classmethod
     def from_row(cls, task: Task) -> Self:
@@ -143,6 +146,13 @@ class TaskOut(Schema):
             result=task.result if task.status is Status.COMPLETED else None,
             error=_error(task),
         )
+
+
+def _payload_beside(payload: Any, result: Any) -> Any:
+    """The payload; None where it does not fit into an answer beside the result, which its owner does not have."""
+    if result is None or len(json.dumps(payloads.compact_json([payload, result]))) <= MAX_SHOWN_CHARS:
+        return payload
+    return None
 
 
 def _error(task: Task) -> str | dict[str, Any] | None:

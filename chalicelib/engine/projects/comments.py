@@ -7,8 +7,12 @@ from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import documents
 from chalicelib.engine.projects import attachments
 from chalicelib.engine.projects.attachments import COMMENT
+from chalicelib.engine.tasks import payloads
 from chalicelib.errors import InvalidRequest
 from chalicelib.storage.documents import documents as storage
+
+MAX_SHOWN_CHARS = 2_000_000
+"""Of the comments that are shown with their task, as JSON."""
 
 
 def add(task: Task, content: str, mentions: Sequence[str], *, by: str) -> Document:
@@ -31,8 +35,9 @@ def _require_users(org: str, mentioned: Sequence[str]) -> None:
 
 
 def list_newest(org: str, task_id: str) -> list[Document]:
-    """The newest comments on a task, at most a hundred. One call."""
-    return attachments.list_newest(org, COMMENT, task_id)
+    """The newest comments on a task, at most a hundred, and as many as fit into an answer with the task. One call."""
+    newest = attachments.list_newest(org, COMMENT, task_id)
+    return list(payloads.that_fit(newest, lambda comment: payloads.answer_chars(comment.body), MAX_SHOWN_CHARS))
 
 
 def list_all(org: str, task_id: str) -> list[Document]:

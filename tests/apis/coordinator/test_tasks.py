@@ -296,6 +296,17 @@ def test_another_tenant_s_and_another_api_s_tasks_are_not_there(coordinator_api:
     )
 
 
+def test_beside_a_result_that_fills_the_answer_there_is_no_payload(coordinator_api: CoordinatorApi) -> None:
+    """Lambda sends 6 MB; a body of 4 MB brought each of the two."""
+    large = {"text": "x" * 3_000_000}
+    task_id = coordinator_api.create(payload=large)
+    assert coordinator_api.task(task_id)["payload"] == large
+    coordinator_api.assign(task_id, coordinator_api.register())
+    done = coordinator_api.complete(task_id, result=large)
+    assert (done["payload"], done["result"]) == (None, large)
+    assert coordinator_api.task(task_id) == done
+
+
 def test_a_large_payload_and_result_come_back_whole(coordinator_api: CoordinatorApi) -> None:
     large = {"text": "é" * 60_000}
     task_id = coordinator_api.create(payload=large, headers={"Idempotency-Key": "k"})

@@ -131,6 +131,19 @@ WRONG_COMMENTS: list[tuple[Any, str]] = [
 ]
 
 
+def test_of_comments_beyond_ascii_a_task_shows_as_many_as_lambda_sends(
+    attachments_api: AttachmentsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runtime writes each letter as an escape of six: a hundred comments of 10,000 letters were too large."""
+    monkeypatch.setattr(comments, "MAX_SHOWN_CHARS", 400)
+    for letter in "山川空":
+        attachments_api.call("POST", "/comments", {"content": letter * 20})
+        attachments_api.world.clock.advance(1)
+    shown = attachments_api.call("GET", "?include=comments")["comments"]
+    assert [comment["content"][0] for comment in shown] == ["空", "川"]
+    assert len(attachments_api.call("GET", "/comments")) == 3
+
+
 def test_wrong_comments_are_refused(attachments_api: AttachmentsApi) -> None:
     create_user("stranger", org="other")
     for body, field in WRONG_COMMENTS:

@@ -71,7 +71,7 @@ def _active_ms(history: Sequence[Entry]) -> int:
 class TaskDetail(TaskOut):
     """A task, what it waits for while it is pending, and the parts named in `include`; other parts are null.
 
-    Each part has the newest 100 entries, newest first.
+    Each part has the newest 100 entries, newest first; of comments with more than 2,000,000 characters, fewer.
     """
 
     waiting_for: str | None = Field(examples=["agent agent_abc123, which is busy (1 of 1 slots in use)"])
