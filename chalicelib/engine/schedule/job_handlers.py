@@ -16,6 +16,7 @@ from chalicelib.engine.tasks import history
 from chalicelib.engine.training import exports, trained_models
 from chalicelib.engine.webhooks import redelivery
 from chalicelib.engine.workspaces import publishing, repack
+from chalicelib.storage.tasks import tasks as task_storage
 
 
 def _clean_up_agent(job: Job) -> bool:
@@ -23,6 +24,8 @@ def _clean_up_agent(job: Job) -> bool:
 
 
 def _clean_up_task(job: Job) -> bool:
+    if task_storage.find(job.subject) is not None:
+        return True  # created again under its Idempotency-Key: what is there is its own
     return attachments.clear_task(job) and history.delete_entries(job.org, job.subject)
 
 

@@ -14,7 +14,7 @@ from chalicelib.config import settings
 from chalicelib.domain.tasks.task import Task
 from chalicelib.engine.documents import background_jobs, documents
 from chalicelib.engine.documents.background_jobs import Job
-from chalicelib.engine.projects import attachments, comments, files
+from chalicelib.engine.projects import attachments, comments, files, task_edits
 from chalicelib.engine.schedule.job_handlers import JOB_STEPS
 from chalicelib.engine.tasks import lifecycle, submission
 from chalicelib.engine.tasks.submission import Submission
@@ -345,6 +345,19 @@ def test_what_hung_on_a_deleted_task_goes_with_it(attachments_api: AttachmentsAp
     left = aws.items(document_storage.DocumentItem)
     assert [(item.kind, item.id) for item in left] == [("file", kept.id)]
     assert objects() == [f"files/{ORG}/{other.id}/{kept.id}"]
+
+
+def test_what_hangs_on_a_task_that_was_created_again_stays(attachments_api: AttachmentsApi) -> None:
+    """Under the same Idempotency-Key it has the same id. The clean-up of the deleted one comes two minutes later."""
+    wanted = Submission(pool="projects", type="task", priority=4, manual=True, idempotency_key="row-7")
+    first = submission.submit(ORG, "ann", wanted)
+    task_edits.delete(ORG, "projects", first.id, "ann", lambda _: None)
+    again = submission.submit(ORG, "ann", wanted)
+    comment, file = comments.add(again, "x", (), by="ann"), files.add(again, "a", b"x", "", None, by="ann")
+    attachments_api.world.advance(2 * task_edits.RELAY_LAG_S)
+    assert again.id == first.id
+    assert comments.list_newest(ORG, again.id) == [comment]
+    assert files.list_newest(ORG, again.id) == [file] and len(objects()) == 1
 
 
 def test_large_payloads_go_with_their_task(attachments_api: AttachmentsApi) -> None:
