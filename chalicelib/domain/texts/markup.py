@@ -6,6 +6,7 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}+|~{3,}+)[^\n]*+\n(.*?)(^ {0,3}\1[`~]* *$|\Z)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.{0,2000}?-->", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]{1,500}`")
 _TARGET = re.compile(r"(?<=\])\([^()\n]{0,2000}\)|https?://[^\s)>]{1,2000}")
+_DATA = re.compile(r"[\w'’]{101,}|[^\w\s|:=*_~`-]{101,}")
 _LONG_WORD = re.compile(r"\S{101,}")
 _SENTENCE = re.compile(r"[^.!?\n|]+(?:\n(?![^\S\n]*(?:\n|[-*+#>|]|\d+[.)]))[^.!?\n|]+)*(?:[.!?]+(?=\s|$)|[.!?])?")
 
@@ -28,6 +29,12 @@ def mask_code(markdown: str) -> str:
 def mask_all(markdown: str) -> str:
     """As `mask_blocks`, and without code within a line and addresses of links."""
     return blank(_TARGET, blank(_CODE, mask_blocks(markdown)))
+
+
+def mask_data(text: str) -> str:
+    """The text with spaces in the place of more than 100 letters, or as many signs, side by side: links and the
+    lines of tables and headings stay."""
+    return blank(_DATA, text)
 
 
 def mask_long_words(text: str) -> str:

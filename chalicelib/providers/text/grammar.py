@@ -44,7 +44,7 @@ def find_issues(markdown: str) -> list[Issue]:
 
     The first text of a process takes a second and 150 MB. Raises as `extras.require`.
     """
-    text, sample = markup.mask_blocks(markdown), _sample(markdown)
+    text, sample = markup.mask_data(markup.mask_blocks(markdown)), _sample(markdown)
     with _lock:  # a linter refuses two calls at once
         linter = _linter()
         if not _is_english(linter, sample):

@@ -14,6 +14,12 @@ def test_masks_keep_indexes_and_lines() -> None:
     assert markup.mask_blocks(TEXT).split() == ["a", "`b`", "c", "[d](https://e)", "g", "https://h.example"]
 
 
+def test_data_is_no_word_and_links_are_none_of_it() -> None:
+    text = f"a {'b1’' * 34} [c](https://d.example/{'e/' * 60}) {'f' * 100}"
+    assert markup.mask_data(text) == text.replace("b1’", "   ")
+    assert markup.mask_data(f"a {'#!' * 51} b {'|--' * 60}") == f"a {' ' * 102} b {'|--' * 60}"
+
+
 def test_sentences_end_at_their_marks_and_items_are_apart() -> None:
     text = "One two. Three\nfour? Version 1.5 is out\n- five\n- six\n\n# Seven\n"
     assert [text[start:end].split()[0] for start, end in markup.sentences(text)] == [

@@ -63,7 +63,7 @@ def test_mistakes_of_a_long_text_have_their_places() -> None:
     assert (issue.line, issue.excerpt) == (text.count("\n"), "recieve")
 
 
-@pytest.mark.parametrize("between", [" ", "-", "_", "'"])
+@pytest.mark.parametrize("between", [" ", "-", "/"])
 def test_a_text_of_unknown_words_is_checked_as_far_as_it_is_english(between: str) -> None:
     chance = Random(1)
     words = ("".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(10_000))
@@ -73,6 +73,13 @@ def test_a_text_of_unknown_words_is_checked_as_far_as_it_is_english(between: str
     assert issues_of_kind(issues, "spelling")[0].excerpt == "recieve"
     [rest] = issues_of_kind(issues, "not_checked")
     assert "from line 1" in rest.message and "more than 500 unknown words" in rest.message
+
+
+@pytest.mark.parametrize("piece", ["I'", "don't", "don’t", "1st", "ab", "#", "—", "🎉", "!["])
+def test_data_without_spaces_is_not_checked(piece: str) -> None:
+    with cpu_time.limited_to(10):
+        issues = grammar.find_issues(f"{GOOD}\n{piece * 20_000}\n\nThey recieve the fish.\n")
+    assert [issue.excerpt for issue in issues if issue.severity == "error"] == ["recieve"]
 
 
 def test_another_language_is_not_checked() -> None:
