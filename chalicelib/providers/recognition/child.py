@@ -24,6 +24,9 @@ HEAD = struct.Struct("!II")
 """Of a job: the CPU seconds that it may take, and the length of its message."""
 LENGTH = struct.Struct("!I")
 """Of an answer: the length of its message."""
+MAX_MEMORY_BYTES = 2 * 1024**3 + 32 * 1024**2 * (os.cpu_count() or 1)
+"""That this process may ask for: a file of some kilobytes can name tables of gigabytes. With all engines loaded the
+largest images take 1.6 GB; libraries reserve some for each processor."""
 TOO_MUCH_MEMORY = "The file needs more memory to be decoded than there is for one"
 CANNOT_BE_PROCESSED = "The engine cannot process the file"
 STATM = Path("/proc/self/statm")
@@ -34,6 +37,7 @@ def main(factory: str) -> None:
     """Answer jobs until the input ends."""
     answers = _take_standard_output()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory()
     module, _, name = factory.partition(":")
     recognizer: Recognizer = getattr(importlib.import_module(module), name)()
     _write(answers, {"ready": True})
@@ -61,6 +65,13 @@ def _answer(message: bytes, recognizer: "Recognizer") -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - engines raise nearly anything for images that they do not expect
         logger().error("A recogniser failed", exc_info=error)
         return {"failed": CANNOT_BE_PROCESSED}
+
+
+def _limit_memory() -> None:
+    """Have requests for memory fail beyond MAX_MEMORY_BYTES."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(hard, MAX_MEMORY_BYTES)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _allow_cpu(seconds: int) -> None:

@@ -123,6 +123,14 @@ def test_an_error_inside_the_process_is_reported_and_ends_nothing(process: Recog
     assert run(process, "pid") == before
 
 
+def test_more_memory_than_a_file_may_take_is_refused(process: RecognitionProcess) -> None:
+    before = run(process, "pid")
+    with pytest.raises(TooLarge, match="more memory"):
+        run(process, f"allocate {child.MAX_MEMORY_BYTES}")
+    assert run(process, f"allocate {child.MAX_MEMORY_BYTES // 2}") == str(child.MAX_MEMORY_BYTES // 2)
+    assert run(process, "pid") == before
+
+
 def test_an_answer_without_end_is_not_read(process: RecognitionProcess) -> None:
     with pytest.raises(UnreadableInput, match="too much"):
         run(process, "chatter")

@@ -64,6 +64,9 @@ class ScriptedRecognizer:
     def _raise(self, message: str) -> Text:
         raise ValueError(message)
 
+    def _allocate(self, size: str) -> Text:
+        return self._read(str(len(bytes(int(size)))))  # zeros that are not touched occupy nothing
+
     def _memory(self, _: str) -> Text:
         raise MemoryError
 
