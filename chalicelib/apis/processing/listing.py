@@ -22,8 +22,8 @@ Cursor = Annotated[str, Field(max_length=512, description="The nextCursor of the
 
 
 class TaskList(CamelSchema):
-    """A page of tasks, newest first, without their results. A page may be shorter than its limit, or empty, if many
-    tasks had to be examined. `nextCursor` leads to the next page; the last page has none."""
+    """A page of tasks, newest first, without their results. It may be shorter than its limit if its tasks are large,
+    and also empty if many had to be examined. `nextCursor` leads to the next page; the last page has none."""
 
     tasks: list[TaskRow]
     next_cursor: str | None = None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.tasks.task import PHASES, Phase, Status, Task
 from chalicelib.engine.security import cursors
+from chalicelib.engine.tasks import payloads
 from chalicelib.errors import NotConfigured
 from chalicelib.storage.tasks import listing
 from chalicelib.storage.tasks import table as task_table
@@ -16,6 +17,8 @@ from chalicelib.storage.tasks.listing import Row
 
 MAX_EXAMINED = 1_000
 """Tasks that are examined for one page at most. A page then ends early, and its cursor leads on."""
+MAX_PAGE_CHARS = 2_000_000
+"""Of the tasks' metadata and errors on one page, as JSON."""
 EXAMINED_AT_ONCE = 100
 LIST_STATES = (Status.PENDING, Status.LEASED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 """One state for each list, in the order of a task's life: a task whose state changes while the lists are read is seen
@@ -80,12 +83,13 @@ def read_page(org: str, pool: str, wanted: StateFilter, limit: int, cursor: str 
 
 
 def _select(rows: Iterator[Row], wanted: StateFilter, limit: int) -> tuple[list[Task], str | None]:
-    """The first matching tasks, and the mark after which there may be more."""
+    """The first matching tasks, as many as fit into an answer, and the mark after which there may be more."""
     tasks: list[Task] = []
-    mark = None
+    mark, chars = None, 0
     for number, row in enumerate(rows, 1):
         if row.task is not None and wanted.matches(row.task):
-            if len(tasks) == limit:
+            chars += payloads.answer_chars([row.task.metadata, row.task.error])
+            if len(tasks) == limit or (tasks and chars > MAX_PAGE_CHARS):
                 return tasks, mark
             tasks.append(row.task)
         mark = row.mark

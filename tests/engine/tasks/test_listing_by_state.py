@@ -127,6 +127,18 @@ def test_a_page_that_looked_at_many_ends_early_and_its_cursor_leads_on(
     assert list_all(20, type="rare") == wanted
 
 
+def test_a_page_of_letters_beyond_ascii_ends_before_an_answer_of_lambda_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runtime writes each as an escape of six: a hundred tasks with metadata and errors were too large."""
+    monkeypatch.setattr(listing_by_state, "MAX_PAGE_CHARS", 1_000)
+    for _ in range(5):
+        world.clock.advance(0.01)
+        world.submit(metadata={"note": "字" * 60})
+    assert [len(read_page().tasks), len(read_page(limit=1).tasks)] == [2, 1]
+    assert len(set(list_all(20))) == len(list_all(20)) == 5
+
+
 def test_a_task_that_moves_on_meanwhile_is_shown_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     pull(world)
     task = hand_over_task(world)
