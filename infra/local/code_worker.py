@@ -94,12 +94,15 @@ class CodeWorker:
             self._keep_alive()
 
     def stop(self) -> None:
-        """End the worker, and start no other."""
+        """End the worker, and start no other. Each server of the stack calls it; a worker leaves at the first signal,
+        and ends at a second one without having left."""
         with self._lock:
+            is_first = not self._ending.is_set()
             self._ending.set()
             process = self._process
         if process is not None:
-            process.terminate()
+            if is_first:
+                process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             process.kill()

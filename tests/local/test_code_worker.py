@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,9 +19,10 @@ from infra.local.code_worker import CodeWorker, CodeWorkers
 
 PATIENCE = 30.0
 FAKE = """
-import json, os, sys
+import json, os, signal, sys
 names = ("YARDMASTER_URL", "YARDMASTER_TOKEN", "MODELS", "PYTHONPATH")
 path = sys.argv[1]
+if sys.argv[2] == "counts": signal.signal(signal.SIGTERM, lambda *_: print("signal", file=open(path, "a"), flush=True))
 with open(path, "a") as log: log.write(json.dumps({name: os.environ.get(name) for name in names}) + "\\n")
 print("the-id", flush=True)
 if sys.argv[2] == "dies" and len(open(path).readlines()) < 3: sys.exit(7)
@@ -108,6 +110,16 @@ def test_it_starts_with_what_a_worker_needs_and_ends_with_the_stack(log: Path) -
     assert environment["YARDMASTER_URL"] == "http://h" and environment["MODELS"] == "[]"
     assert authentication.verify_token(environment["YARDMASTER_TOKEN"]).org == "local"
     assert Path(environment["PYTHONPATH"], "code_worker", "__main__.py").is_file()
+
+
+def test_many_that_end_it_send_one_signal(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_worker, "STOP_SECONDS", 1.0)  # the fake does not end by itself
+    worker = CodeWorker("http://x", "[]", command=command(log, "counts"))
+    with running(worker):
+        wait_for_starts(log, 1)
+        with ThreadPoolExecutor(9) as threads:
+            list(threads.map(lambda _: worker.stop(), range(9)))
+    assert log.read_text().count("signal") == 1
 
 
 def test_one_that_dies_is_started_again_and_its_tasks_are_given_back(
