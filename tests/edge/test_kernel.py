@@ -284,6 +284,6 @@ def test_an_answered_request_of_a_known_caller_is_measured_and_a_failure_to_do_s
     assert statuses == [200, 404, 400]
     assert [(one.org, one.status) for one in seen] == [("acme", status) for status in statuses]
     assert {(one.method, one.route) for one in seen} == {("GET", "/api/toys/{toy_id}")}
-    assert all(0 <= one.milliseconds < 10_000 for one in seen)
+    assert all(one.milliseconds >= 0 for one in seen)
     replace(measured, role=None)("GET", "/api/toys/t1")
     assert len(seen) == 3

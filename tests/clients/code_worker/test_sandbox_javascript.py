@@ -4,7 +4,6 @@ import re
 import shutil
 
 import pytest
-from code_worker.settings import Limits
 
 from tests.clients.code_worker.conftest import Test
 
@@ -83,7 +82,7 @@ def test_it_cannot_leave(run_tests: Test) -> None:
         ("new Worker('x')", "exit code 1"),
     ],
 )
-def test_it_cannot_take_more_than_it_may(run_tests: Test, code: str, why: str, limits: Limits) -> None:
+def test_it_cannot_take_more_than_it_may(run_tests: Test, code: str, why: str) -> None:
     outcome = run_tests(code, language="javascript")
     assert re.search(why, outcome.note), outcome
-    assert len(outcome.output) <= 8_000 and outcome.execution_time_ms < (limits.seconds + 5) * 1000
+    assert len(outcome.output) <= 8_000
